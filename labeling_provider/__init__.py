@@ -1,0 +1,57 @@
+"""Airflow provider for labeling jobs: SageMaker Ground Truth, on Amazon or on the local service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe this package to Airflow (entry point ``apache_airflow_provider``).
+
+    Airflow reads it at every start, so it must import nothing.
+    """
+    links = "labeling_provider.links"
+    return {
+        "package-name": "airflow-provider-labeling",
+        "name": "Labeling",
+        "description": "SageMaker Ground Truth labeling jobs as steps of a DAG, on Amazon or on a local service.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": "Amazon SageMaker Ground Truth",
+                "external-doc-url": "https://docs.aws.amazon.com/sagemaker/latest/dg/sms.html",
+                "tags": ["aws"],
+            }
+        ],
+        "hooks": [
+            {
+                "integration-name": "Amazon SageMaker Ground Truth",
+                "python-modules": ["labeling_provider.hooks.labeling"],
+            }
+        ],
+        "operators": [
+            {
+                "integration-name": "Amazon SageMaker Ground Truth",
+                "python-modules": ["labeling_provider.operators.labeling_job"],
+            }
+        ],
+        "sensors": [
+            {
+                "integration-name": "Amazon SageMaker Ground Truth",
+                "python-modules": ["labeling_provider.sensors.labeling_job"],
+            }
+        ],
+        "triggers": [
+            {
+                "integration-name": "Amazon SageMaker Ground Truth",
+                "python-modules": ["labeling_provider.triggers.labeling_job"],
+            }
+        ],
+        "extra-links": [
+            f"{links}.LabelingJobLink",
+            f"{links}.LabelingOutputLink",
+            f"{links}.LabelingLogsLink",
+        ],
+    }

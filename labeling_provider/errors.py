@@ -1,0 +1,49 @@
+"""What can go wrong, as exceptions. Every error of this package is a :class:`LabelingError`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+
+class LabelingError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with an input: where, what, and what to do about it."""
+
+    field: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message} {self.remedy}".rstrip()
+
+
+class InvalidRequestError(LabelingError):
+    """A labeling job that cannot be created as described. Nothing was sent.
+
+    :param problems: every problem that was found, in the order of the request's fields.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = f"{len(self.problems)} problem" + ("s" if len(self.problems) != 1 else "")
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        super().__init__(f"The labeling job was not created, {count}:\n{lines}")
+
+    def __reduce__(self) -> tuple[type[InvalidRequestError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+class JobNameTakenError(LabelingError):
+    """A labeling job of the wanted name exists and was not made by this task."""
+
+
+class LabelingJobFailedError(LabelingError):
+    """A labeling job ended Failed or Stopped, or ended without all of its labels when that is an error."""
+
+
+class LabelingTimeoutError(LabelingError):
+    """A labeling job did not reach the awaited status before the deadline."""

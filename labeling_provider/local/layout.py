@@ -1,0 +1,92 @@
+"""Where a job's output goes and what the files hold, as Amazon lays it out.
+
+Source: developer guide, "Labeling job output data", and the output of real jobs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from labeling_provider.request.facts import join_s3_uri
+
+OBJECTS_PER_FILE = 50
+"""How many objects one consolidation file holds at most."""
+
+
+def file_stamp(at: float) -> str:
+    """The time in a file's name, UTC to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d_%H:%M:%S")
+
+
+def creation_date(at: float) -> str:
+    """The time in a label's metadata: ISO 8601, microseconds, UTC without saying so."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def worker_time(at: float) -> str:
+    """The time in a worker's answer: ISO 8601, milliseconds, Z."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def output_manifest_uri(output: str) -> str:
+    """The manifest with the labels."""
+    return join_s3_uri(output, "manifests/output/output.manifest")
+
+
+def worker_response_uri(output: str, iteration: int, object_id: int, stamp: int) -> str:
+    """All answers about one object."""
+    folder = f"annotations/worker-response/iteration-{iteration}/{object_id}"
+    return join_s3_uri(output, folder, f"{file_stamp(stamp)}.json")
+
+
+def consolidation_uri(output: str, which: str, iteration: int, stamp: int) -> str:
+    """A consolidation step's ``request`` or ``response``."""
+    folder = f"annotations/consolidated-annotation/consolidation-{which}/iteration-{iteration}"
+    return join_s3_uri(output, folder, f"{file_stamp(stamp)}.json")
+
+
+def intermediate_uri(output: str, iteration: int) -> str:
+    """Finished labels of one set of objects, while the job runs."""
+    return join_s3_uri(output, f"annotations/intermediate/{iteration}/annotations.json")
+
+
+def label_metadata(metadata: dict[str, Any], metadata_type: str, job_name: str, at: float) -> dict[str, Any]:
+    """A label's metadata: what is special to it, then what every label by people has."""
+    return {
+        **metadata,
+        "type": metadata_type,
+        "job-name": f"labeling-job/{job_name}",
+        "human-annotated": "yes",
+        "creation-date": creation_date(at),
+    }
+
+
+def consolidation_request(
+    batch: Iterable[tuple[int, dict[str, Any], Sequence[tuple[str, dict[str, Any]]]]],
+) -> Any:
+    """The payload of a consolidation function.
+
+    :param batch: object id, manifest line, and (worker id, answer content) of each answer.
+    """
+    return [
+        {
+            "datasetObjectId": str(object_id),
+            "dataObject": {"s3Uri": line["source-ref"]} if "source-ref" in line else {"content": line["source"]},
+            "annotations": [
+                {"workerId": worker, "annotationData": {"content": json.dumps(content, ensure_ascii=False)}}
+                for worker, content in answers
+            ],
+        }
+        for object_id, line, answers in batch
+    ]
+
+
+def consolidation_response(contents: Iterable[tuple[int, dict[str, Any]]]) -> Any:
+    """What a consolidation function answers."""
+    return [
+        {"datasetObjectId": str(object_id), "consolidatedAnnotation": {"content": content}}
+        for object_id, content in contents
+    ]

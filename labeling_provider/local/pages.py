@@ -1,0 +1,162 @@
+"""What a browser sees of the local service: its jobs, one job with its progress, and its log.
+
+This is where the operators' extra links point to when the connection's endpoint is local.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from html import escape
+from typing import Any, Final
+from urllib.parse import quote, unquote
+
+import sqlalchemy as sa
+
+from labeling_provider.local import layout
+from labeling_provider.local.engine import ACTIVE
+from labeling_provider.local.storage import MissingObject, Storage
+from labeling_provider.local.store import Store, events, jobs
+from labeling_provider.request.facts import join_s3_uri
+
+PAGES_PATH: Final = "/_labeling"
+_MOST_JOBS: Final = 200
+_MOST_LINES: Final = 200
+_LONGEST_LINE: Final = 2_000
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_STYLE: Final = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
+h1 { font-size: 1.3rem; overflow-wrap: anywhere; }
+nav a { margin-right: 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+pre { background: var(--soft); padding: .8rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
+.bar { display: flex; height: 1rem; border-radius: .5rem; overflow: hidden; background: var(--soft); }
+.labeled { background: #2e8540; } .failed { background: #c0392b; } .given { background: #7aa6da; }
+"""
+
+
+class Pages:
+    """Answers ``/_labeling``, ``/_labeling/jobs/NAME`` and its ``/log`` and ``/output``."""
+
+    def __init__(self, store: Store, storage: Storage) -> None:
+        self._store, self._storage = store, storage
+
+    def __call__(self, method: str, path: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        status, title, body, refresh = 404, "Not found", "<p>There is no such page.</p>", False
+        parts = [unquote(part) for part in path.removeprefix(PAGES_PATH).split("/") if part]
+        if method not in {"GET", "HEAD"}:
+            status, title, body = 405, "Not allowed", "<p>These pages can only be read.</p>"
+        elif not parts:
+            status, title, body = 200, "Labeling jobs", self._list()
+        elif parts[0] == "jobs" and len(parts) in {2, 3} and (row := self._job(parts[1])):
+            view = {"": self._overview, "log": self._log, "output": self._output}.get("".join(parts[2:]))
+            if view:
+                refresh = row.status in ACTIVE
+                status, title, body = 200, row.name, _navigation(row) + view(row)
+        page = _page(title, body, refresh).encode()
+        headers = [
+            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Length", str(len(page))),
+            ("Content-Security-Policy", _POLICY),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Referrer-Policy", "no-referrer"),
+            ("Cache-Control", "no-store"),
+        ]
+        start_response({200: "200 OK", 404: "404 Not Found", 405: "405 Method Not Allowed"}[status], headers)
+        return [page]
+
+    def _job(self, name: str) -> sa.Row[Any] | None:
+        with self._store.read() as connection:
+            return connection.execute(sa.select(jobs).where(jobs.c.name_key == name.lower())).one_or_none()
+
+    def _list(self) -> str:
+        with self._store.read() as connection:
+            rows = connection.execute(sa.select(jobs).order_by(jobs.c.id.desc()).limit(_MOST_JOBS)).all()
+        if not rows:
+            return "<p>No labeling job has been created yet.</p>"
+        cells = "".join(
+            f'<tr><td><a href="{_address(row)}">{escape(row.name)}</a></td><td>{escape(row.status)}</td>'
+            f"<td>{row.labeled + row.given:,} / {row.lines:,}</td><td>{_time(row.created)}</td></tr>"
+            for row in rows
+        )
+        return f"<table><tr><th>Job</th><th>Status</th><th>Labeled</th><th>Created</th></tr>{cells}</table>"
+
+    def _overview(self, row: sa.Row[Any]) -> str:
+        request = json.loads(row.request)
+        human = request["HumanTaskConfig"]
+        left = max(row.lines - row.given - row.labeled - row.failed, 0)
+        facts = {
+            "Status": row.status,
+            "Reason": row.failure_reason or "",
+            "Labeled by people": f"{row.labeled:,}",
+            "Labeled before": f"{row.given:,}",
+            "Failed": f"{row.failed:,}",
+            "Unlabeled": f"{left:,}",
+            "Workteam": row.workteam_arn,
+            "Workers per object": human["NumberOfHumanWorkersPerDataObject"],
+            "Title": human["TaskTitle"],
+            "Input": request["InputConfig"]["DataSource"].get("S3DataSource", {}).get("ManifestS3Uri", ""),
+            "Output": layout.output_manifest_uri(join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name)),
+            "Created": _time(row.created),
+            "Changed": _time(row.modified),
+        }
+        cells = "".join(
+            f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items() if value
+        )
+        return f"{_bar(row)}<table>{cells}</table>"
+
+    def _log(self, row: sa.Row[Any]) -> str:
+        query = sa.select(events).where(events.c.job_id == row.id).order_by(events.c.id.desc()).limit(_MOST_LINES)
+        with self._store.read() as connection:
+            lines = [f"{_time(one.at)}  {one.message}" for one in connection.execute(query)]
+        return f"<pre>{escape(chr(10).join(reversed(lines)))}</pre>"
+
+    def _output(self, row: sa.Row[Any]) -> str:
+        request = json.loads(row.request)
+        uri = layout.output_manifest_uri(join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name))
+        try:
+            lines = self._storage.read(uri).decode(errors="replace").splitlines()
+        except (MissingObject, ValueError):
+            return f"<p>There is no output yet at {escape(uri)}.</p>"
+        shown = "\n".join(line[:_LONGEST_LINE] for line in lines[:_MOST_LINES])
+        more = f", the first {_MOST_LINES} of {len(lines):,} lines" if len(lines) > _MOST_LINES else ""
+        return f"<p>{escape(uri)}{more}</p><pre>{escape(shown)}</pre>"
+
+
+def _address(row: sa.Row[Any]) -> str:
+    return f"{PAGES_PATH}/jobs/{quote(row.name)}"
+
+
+def _navigation(row: sa.Row[Any]) -> str:
+    here = _address(row)
+    return (
+        f'<nav><a href="{PAGES_PATH}">All jobs</a><a href="{here}">Overview</a>'
+        f'<a href="{here}/output">Output</a><a href="{here}/log">Log</a></nav>'
+    )
+
+
+def _bar(row: sa.Row[Any]) -> str:
+    total = max(row.lines, 1)
+    parts = "".join(
+        f'<span class="{name}" style="width:{100 * count / total:.2f}%"></span>'
+        for name, count in (("given", row.given), ("labeled", row.labeled), ("failed", row.failed))
+    )
+    done = row.given + row.labeled + row.failed
+    return f'<div class="bar" role="progressbar" aria-valuenow="{done}" aria-valuemax="{total}">{parts}</div>'
+
+
+def _time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _page(title: str, body: str, refresh: bool) -> str:
+    again = '<meta http-equiv="refresh" content="2">' if refresh else ""
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{again}'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)} – local Ground Truth</title><style>{_STYLE}</style></head>"
+        f"<body><h1>{escape(title)}</h1>{body}</body></html>"
+    )

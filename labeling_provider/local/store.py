@@ -1,0 +1,171 @@
+"""The service's state, in one database: SQLite in the data directory, or any database SQLAlchemy can reach.
+
+Every change that must not be lost is one transaction. SQLite runs with a write-ahead log and
+``synchronous=NORMAL``: a killed process loses nothing that was committed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+_metadata: Final = sa.MetaData()
+
+jobs: Final = sa.Table(
+    "jobs",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(63), nullable=False),
+    sa.Column("name_key", sa.String(63), nullable=False, unique=True),
+    sa.Column("arn", sa.String(300), nullable=False),
+    sa.Column("reference_code", sa.String(28), nullable=False),
+    sa.Column("workteam_arn", sa.String(256), nullable=False, index=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("failure_reason", sa.String(1024)),
+    sa.Column("created", sa.Float, nullable=False, index=True),
+    sa.Column("modified", sa.Float, nullable=False),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("categories", sa.Text),
+    sa.Column("iteration", sa.Integer, nullable=False, default=0),
+    sa.Column("lines", sa.Integer, nullable=False, default=0),
+    sa.Column("given", sa.Integer, nullable=False, default=0),
+    sa.Column("labeled", sa.Integer, nullable=False, default=0),
+    sa.Column("failed", sa.Integer, nullable=False, default=0),
+    sa.Column("stamp", sa.Integer, nullable=False, default=0),
+    sa.Index("jobs_by_status", "status", "id"),
+)
+objects: Final = sa.Table(
+    "objects",
+    _metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True),
+    sa.Column("object_id", sa.Integer, primary_key=True),
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("iteration", sa.Integer),
+    sa.Column("answered", sa.Float),
+    sa.Column("stamp", sa.Integer),
+    sa.Column("line", sa.Text, nullable=False),
+    sa.Column("result", sa.Text),
+    sa.Index("objects_by_state", "job_id", "state", "object_id"),
+)
+tasks: Final = sa.Table(
+    "tasks",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("job_id", sa.Integer, nullable=False),
+    sa.Column("object_id", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(9), nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    sa.Column("worker_id", sa.String(100)),
+    sa.Column("expires", sa.Float, nullable=False),
+    sa.Column("accepted", sa.Float),
+    sa.Column("due", sa.Float),
+    sa.Column("answer", sa.Text),
+    # One worker answers an object once, whatever crashes in between.
+    sa.UniqueConstraint("job_id", "object_id", "worker_id"),
+    sa.Index("tasks_by_state", "job_id", "state"),
+)
+events: Final = sa.Table(
+    "events",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("job_id", sa.Integer, nullable=False, index=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("message", sa.Text, nullable=False),
+)
+workteams: Final = sa.Table(
+    "workteams",
+    _metadata,
+    sa.Column("name_key", sa.String(63), primary_key=True),
+    sa.Column("name", sa.String(63), nullable=False),
+    sa.Column("arn", sa.String(256), nullable=False, unique=True),
+    sa.Column("description", sa.String(200), nullable=False),
+    sa.Column("members", sa.Text, nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("updated", sa.Float, nullable=False),
+)
+tags: Final = sa.Table(
+    "tags",
+    _metadata,
+    sa.Column("arn", sa.String(256), primary_key=True),
+    sa.Column("key", sa.String(128), primary_key=True),
+    sa.Column("value", sa.String(256), nullable=False),
+)
+buckets: Final = sa.Table(
+    "buckets",
+    _metadata,
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("region", sa.String(32), nullable=False),
+)
+bucket_settings: Final = sa.Table(
+    "bucket_settings",
+    _metadata,
+    sa.Column("bucket", sa.String(255), primary_key=True),
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("query", sa.Text, nullable=False),
+    sa.Column("headers", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+bucket_objects: Final = sa.Table(
+    "bucket_objects",
+    _metadata,
+    sa.Column("bucket", sa.String(255), primary_key=True),
+    sa.Column("key", sa.String(1024), primary_key=True),
+    sa.Column("modified", sa.Float, nullable=False),
+    sa.Column("etag", sa.String(80), nullable=False),
+    sa.Column("storage_class", sa.String(32)),
+    sa.Column("metadata", sa.Text, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+
+
+class Store:
+    """The database.
+
+    :param url: SQLAlchemy database URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine: Engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        # SQLite takes one writer at a time; waiting here is fair and never times out.
+        self._writing = threading.RLock()
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _prepare_sqlite)
+        _metadata.create_all(self._engine)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction: committed at the end of the block, rolled back if it raises."""
+        with self._writing, self._engine.begin() as connection:
+            yield connection
+
+    def upsert(self, connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+        """Insert rows, replacing those of the same primary key."""
+        if not rows:
+            return
+        keys = [column.name for column in table.primary_key]
+        same = sa.and_(*(table.c[key] == sa.bindparam(f"key_{key}") for key in keys))
+        connection.execute(sa.delete(table).where(same), [{f"key_{key}": row[key] for key in keys} for row in rows])
+        connection.execute(sa.insert(table), rows)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "cache_size=-32768"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,78 @@
+"""What is true: where simulated workers look up the right answer.
+
+A JSON Lines file, each line ``{"source" or "source-ref": …, "truth": …}``, local or in S3; or a ``truth`` key on
+the manifest line itself, which wins.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.local.storage import Storage
+
+
+class TruthFileError(LabelingError):
+    """A truth file with a line that cannot be used; the text says which."""
+
+
+class Truth:
+    """Looks up the truth of a data object.
+
+    A file in S3 may be written after the service has started: it is read when it is first needed, and again
+    when it has changed.
+
+    :param source: path or S3 URI of the truth file; None if only manifest lines tell.
+    :raises TruthFileError: if a local file cannot be read.
+    """
+
+    def __init__(self, source: str | None, storage: Storage) -> None:
+        self._storage = storage
+        self._uri = source if source and source.startswith("s3://") else None
+        self._version: str | None = None
+        self._known: dict[str, str] = {}
+        self._loading = threading.Lock()
+        if source and not self._uri:
+            try:
+                with Path(source).open("rb") as lines:
+                    self._known = _read(lines, source)
+            except OSError as error:
+                raise TruthFileError(f"{source}: {error.strerror}") from None
+
+    def refresh(self) -> None:
+        """Read the file in S3 if it is new.
+
+        :raises TruthFileError: naming the line that is wrong.
+        """
+        if not self._uri:
+            return
+        with self._loading:
+            version = self._storage.version(self._uri)
+            if version is not None and version != self._version:
+                self._known = _read(self._storage.lines(self._uri), self._uri)
+                self._version = version
+
+    def of(self, line: dict[str, Any]) -> Any:
+        """The truth about a manifest line; None if it is not known."""
+        if "truth" in line:
+            return line["truth"]
+        found = self._known.get(line.get("source-ref") or line.get("source") or "")
+        return None if found is None else json.loads(found)
+
+
+def _read(lines: Iterable[bytes], where: str) -> dict[str, str]:
+    known = {}
+    for number, raw in enumerate(lines, 1):
+        try:
+            entry = json.loads(raw)
+            key = entry.get("source-ref") or entry["source"]
+            known[str(key)] = json.dumps(entry["truth"])
+        except (ValueError, KeyError, AttributeError, RecursionError) as error:
+            raise TruthFileError(
+                f'{where} line {number}: {error!r}; write {{"source" or "source-ref": …, "truth": …}}'
+            ) from None
+    return known

@@ -1,0 +1,19 @@
+"""Reads and checks manifests: JSON Lines files of data objects. Plain Python: no Airflow, no network."""
+
+from labeling_provider.manifest.reader import (
+    LineProblem,
+    ManifestError,
+    ManifestReport,
+    check_manifest,
+    parse_line,
+    read_manifest,
+)
+
+__all__ = [
+    "LineProblem",
+    "ManifestError",
+    "ManifestReport",
+    "check_manifest",
+    "parse_line",
+    "read_manifest",
+]

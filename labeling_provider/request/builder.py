@@ -1,0 +1,285 @@
+"""From a few words to a CreateLabelingJob request and the files that it names."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from labeling_provider.errors import InvalidRequestError, Problem
+from labeling_provider.request import facts, templates
+from labeling_provider.request.rules import task_type_of_request
+from labeling_provider.request.task_types import TASK_TYPES, TaskType
+from labeling_provider.request.workforces import (
+    AutomatedLabeling,
+    MechanicalTurk,
+    PrivateWorkteam,
+    VendorWorkteam,
+    Workforce,
+)
+
+
+@dataclass(frozen=True)
+class LabelingJobDraft:
+    """A request that is ready to be checked and sent.
+
+    :param request: arguments of boto3's ``create_labeling_job``.
+    :param files: what must be stored before it is sent, text by S3 URI.
+    :param categories: the category document, if the labels were given inline.
+    :param task_type: the row of the task type table.
+    """
+
+    request: dict[str, Any]
+    files: dict[str, str]
+    categories: dict[str, Any] | None
+    task_type: TaskType
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelingJobSpec:
+    """The named arguments of a labeling job; see ``docs/operators.md`` for each.
+
+    Everything is optional here because ``config`` may already say it; what is missing in the end is reported
+    by :func:`labeling_provider.request.check_request`.
+
+    :param config: a raw CreateLabelingJob request; the named arguments fill in what it lacks.
+    :param task_type: a name of the task type table.
+    :param workforce: who works; a bare workteam ARN is taken as it is.
+    :param labels: labels in class order, stored as the category file.
+    :param instructions: plain text for workers, stored as the worker template or in the category file.
+    :param time_limit: seconds that a worker has for one task.
+    :param availability: seconds that an object may wait for workers.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    task_type: str | None = None
+    manifest_uri: str | None = None
+    input_topic_arn: str | None = None
+    output_uri: str | None = None
+    output_topic_arn: str | None = None
+    output_kms_key: str | None = None
+    label_attribute_name: str | None = None
+    labels: Sequence[str | dict[str, Any]] | None = None
+    category_uri: str | None = None
+    audited_attribute: str | None = None
+    workforce: Workforce | str | None = None
+    role_arn: str | None = None
+    title: str | None = None
+    description: str | None = None
+    instructions: str | None = None
+    keywords: Sequence[str] | None = None
+    ui_template_uri: str | None = None
+    pre_annotation_function: str | None = None
+    consolidation_function: str | None = None
+    workers_per_object: int | None = None
+    time_limit: int | None = None
+    availability: int | None = None
+    max_concurrent_objects: int | None = None
+    max_human_labeled_objects: int | None = None
+    max_percentage_labeled: int | None = None
+    automated_labeling: bool | AutomatedLabeling | None = None
+    content_classifiers: Sequence[str] | None = None
+    tags: Mapping[str, str] | None = None
+
+    def draft(self, job_name: str, region: str) -> LabelingJobDraft:
+        """Write the request.
+
+        :param job_name: the labeling job's name.
+        :param region: the region that it will run in.
+        :raises InvalidRequestError: if an argument makes no request at all, such as an unknown task type.
+        """
+        problems: list[Problem] = []
+        request = copy.deepcopy(dict(self.config))
+        request.setdefault("LabelingJobName", job_name)
+        task_type = self._task_type(request, problems)
+        if region not in facts.LAMBDA_ACCOUNTS and task_type and task_type.function:
+            known = ", ".join(facts.LAMBDA_ACCOUNTS)
+            problems.append(
+                Problem("region", f"{region!r} has no Ground Truth.", f"Use a connection to one of {known}.")
+            )
+        if problems or task_type is None:
+            raise InvalidRequestError(problems)
+        attribute = request.get("LabelAttributeName") or self.label_attribute_name
+        _fill(request, {"LabelAttributeName": attribute or default_attribute_name(task_type)})
+        _fill(request, self._input())
+        _fill(request, self._output())
+        _fill(request, {"RoleArn": self.role_arn})
+        _fill(request, self._human(task_type, region, problems))
+        _fill(request, self._limits())
+        if self.automated_labeling:
+            _fill(request, self._automated(task_type, region, problems))
+        if self.tags:
+            request["Tags"] = _merged_tags(request.get("Tags", []), self.tags)
+        files, categories = self._files(request, task_type, problems)
+        if problems:
+            raise InvalidRequestError(problems)
+        return LabelingJobDraft(request, files, categories, task_type)
+
+    def _task_type(self, request: dict[str, Any], problems: list[Problem]) -> TaskType | None:
+        if self.task_type is None:
+            if not self.config.get("HumanTaskConfig"):
+                problems.append(Problem("task_type", "is missing.", f"Choose one of {', '.join(TASK_TYPES)}."))
+                return None
+            return task_type_of_request(request)
+        if self.task_type not in TASK_TYPES:
+            known = ", ".join(TASK_TYPES)
+            problems.append(Problem("task_type", f"{self.task_type!r} is unknown.", f"Choose one of {known}."))
+        return TASK_TYPES.get(self.task_type)
+
+    def _input(self) -> dict[str, Any]:
+        source: dict[str, Any] = {}
+        if self.manifest_uri:
+            source["S3DataSource"] = {"ManifestS3Uri": self.manifest_uri}
+        if self.input_topic_arn:
+            source["SnsDataSource"] = {"SnsTopicArn": self.input_topic_arn}
+        config: dict[str, Any] = {"DataSource": source}
+        classifiers = list(self.content_classifiers or [])
+        if isinstance(self.workforce, PrivateWorkteam | VendorWorkteam | MechanicalTurk):
+            classifiers += [one for one in self.workforce.content_classifiers if one not in classifiers]
+        if classifiers:
+            config["DataAttributes"] = {"ContentClassifiers": classifiers}
+        return {"InputConfig": config}
+
+    def _output(self) -> dict[str, Any]:
+        output = {
+            "S3OutputPath": self.output_uri,
+            "KmsKeyId": self.output_kms_key,
+            "SnsTopicArn": self.output_topic_arn,
+        }
+        return {"OutputConfig": {key: value for key, value in output.items() if value}}
+
+    def _human(self, task_type: TaskType, region: str, problems: list[Problem]) -> dict[str, Any]:
+        human: dict[str, Any] = {
+            "TaskTitle": self.title,
+            "TaskDescription": self.description or _one_line(self.instructions or self.title),
+            "TaskKeywords": list(self.keywords) if self.keywords else None,
+            "NumberOfHumanWorkersPerDataObject": self.workers_per_object or 1,
+            "TaskTimeLimitInSeconds": self.time_limit or 300,
+            "TaskAvailabilityLifetimeInSeconds": self.availability,
+            "MaxConcurrentTaskCount": self.max_concurrent_objects,
+        }
+        pre, consolidation = self.pre_annotation_function, self.consolidation_function
+        if task_type.function:
+            pre = pre or facts.lambda_arn(f"PRE-{task_type.function}", region)
+            consolidation = consolidation or facts.lambda_arn(f"ACS-{task_type.function}", region)
+        if pre:
+            human["PreHumanTaskLambdaArn"] = pre
+        if consolidation:
+            human["AnnotationConsolidationConfig"] = {"AnnotationConsolidationLambdaArn": consolidation}
+        if task_type.human_task_ui and not self.ui_template_uri:
+            human["UiConfig"] = {"HumanTaskUiArn": facts.human_task_ui_arn(task_type.human_task_ui, region)}
+        elif self.ui_template_uri:
+            human["UiConfig"] = {"UiTemplateS3Uri": self.ui_template_uri}
+        human.update(self._workforce(region, problems))
+        return {"HumanTaskConfig": {key: value for key, value in human.items() if value is not None}}
+
+    def _workforce(self, region: str, problems: list[Problem]) -> dict[str, Any]:
+        workforce = self.workforce
+        if workforce is None:
+            return {}
+        if isinstance(workforce, str):
+            return {"WorkteamArn": workforce}
+        try:
+            config = workforce.human_task_config(region)
+        except ValueError as error:
+            problems.append(Problem("workforce", f"{error}.", "Use a price of the task type's list."))
+            return {}
+        wanted = {"PrivateWorkteam": "private", "VendorWorkteam": "vendor"}.get(type(workforce).__name__)
+        found = facts.workforce_kind(config["WorkteamArn"])
+        if wanted and found not in {wanted, "unknown"}:
+            problems.append(
+                Problem(
+                    "workforce",
+                    f"{config['WorkteamArn']} is a {found} workteam.",
+                    f"A {wanted} one was meant.",
+                )
+            )
+        return config
+
+    def _limits(self) -> dict[str, Any]:
+        conditions = {
+            "MaxHumanLabeledObjectCount": self.max_human_labeled_objects,
+            "MaxPercentageOfInputDatasetLabeled": self.max_percentage_labeled,
+        }
+        given = {key: value for key, value in conditions.items() if value is not None}
+        return {"StoppingConditions": given} if given else {}
+
+    def _automated(self, task_type: TaskType, region: str, problems: list[Problem]) -> dict[str, Any]:
+        if not task_type.algorithm:
+            able = ", ".join(row.name for row in TASK_TYPES.values() if row.algorithm)
+            problems.append(
+                Problem("automated_labeling", f"Amazon labels no {task_type.name} by machine.", f"It does {able}.")
+            )
+            return {}
+        chosen = self.automated_labeling
+        settings = chosen if isinstance(chosen, AutomatedLabeling) else AutomatedLabeling()
+        arn = facts.algorithm_arn(task_type.algorithm, region)
+        return {"LabelingJobAlgorithmsConfig": settings.algorithms_config(arn)}
+
+    def _files(
+        self, request: dict[str, Any], task_type: TaskType, problems: list[Problem]
+    ) -> tuple[dict[str, str], dict[str, Any] | None]:
+        """Names and texts of the category file and the worker template, where they were given inline."""
+        files: dict[str, str] = {}
+        categories = None
+        output = request.get("OutputConfig", {}).get("S3OutputPath", "")
+        folder = facts.join_s3_uri(output, request["LabelingJobName"], "annotation-tool")
+        if self.category_uri:
+            request.setdefault("LabelCategoryConfigS3Uri", self.category_uri)
+        if self.labels is not None and "LabelCategoryConfigS3Uri" not in request:
+            categories = templates.category_document(
+                task_type, self.labels, self.instructions or "", self.audited_attribute
+            )
+            uri = facts.join_s3_uri(folder, "data.json")
+            files[uri] = json.dumps(categories, ensure_ascii=False)
+            request["LabelCategoryConfigS3Uri"] = uri
+        ui = request["HumanTaskConfig"].setdefault("UiConfig", {})
+        if not ui and self.instructions is not None:
+            if not templates.has_worker_template(task_type):
+                problems.append(
+                    Problem(
+                        "instructions",
+                        f"there is no built-in worker page for {task_type.name}.",
+                        "Write one and give its place as ui_template_uri.",
+                    )
+                )
+                return files, categories
+            uri = facts.join_s3_uri(folder, "template.liquid")
+            title = request["HumanTaskConfig"].get("TaskTitle", "")
+            files[uri] = templates.worker_template(task_type, title, self.instructions)
+            ui["UiTemplateS3Uri"] = uri
+        return files, categories
+
+
+def default_attribute_name(task_type: TaskType) -> str:
+    """``label``, or ``label-ref`` where the task type wants that ending."""
+    return "label-ref" if task_type.ref else "label"
+
+
+def _fill(request: dict[str, Any], values: Mapping[str, Any]) -> None:
+    """Add what a request lacks, at any depth; what it has wins."""
+    for key, value in values.items():
+        if value is None:
+            continue
+        present = request.get(key)
+        if isinstance(present, dict) and isinstance(value, Mapping):
+            if key not in {"UiConfig", "DataSource"} or not present:
+                _fill(present, value)
+        elif key not in request:
+            request[key] = value
+
+
+def _one_line(text: str | None) -> str | None:
+    """A task description has no line breaks and at most 255 characters."""
+    if not text:
+        return None
+    line = re.sub(r"\s+", " ", text).strip()
+    return line if len(line) <= 255 else line[:254] + "…"
+
+
+def _merged_tags(given: Sequence[Mapping[str, str]], more: Mapping[str, str]) -> list[dict[str, str]]:
+    tags = {**more, **{tag["Key"]: tag["Value"] for tag in given}}
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

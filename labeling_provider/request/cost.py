@@ -1,0 +1,63 @@
+"""What a labeling job would cost on Amazon, with the arithmetic shown.
+
+Source of the figures: Amazon's pricing page and notebooks (USD 0.08 per object). What a vendor charges, SageMaker's
+training time for automated labeling, and discounts at volume are not known here and are named as left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from labeling_provider.request import facts
+
+
+@dataclass(frozen=True)
+class CostEstimate:
+    """An upper estimate in USD.
+
+    :param total_usd: the sum.
+    :param arithmetic: how it came about, one line.
+    :param left_out: costs that are not in it, in words; empty if none.
+    """
+
+    total_usd: Decimal
+    arithmetic: str
+    left_out: str
+
+    def __str__(self) -> str:
+        return self.arithmetic + (f"; not included: {self.left_out}" if self.left_out else "")
+
+
+def estimate_cost(
+    objects: int,
+    workers_per_object: int = 1,
+    task_price_usd: Decimal | float | str = 0,
+    *,
+    vendor: bool = False,
+    automated: bool = False,
+    most_human_labels: int | None = None,
+) -> CostEstimate:
+    """Estimate a labeling job's cost.
+
+    :param objects: data objects to label.
+    :param workers_per_object: people asked per object.
+    :param task_price_usd: USD per worker and object; 0 for your own people.
+    :param vendor: whether a vendor does the work, whose price only its contract knows.
+    :param automated: whether a model labels a part: then the people's part is an upper bound.
+    :param most_human_labels: StoppingConditions.MaxHumanLabeledObjectCount, if set.
+    """
+    price = Decimal(str(task_price_usd))
+    by_people = objects if most_human_labels is None else min(objects, most_human_labels)
+    labeled = objects if automated else by_people
+    service = labeled * facts.PRICE_PER_OBJECT_USD
+    people = by_people * workers_per_object * price
+    arithmetic = f"{labeled:,} objects × ${facts.PRICE_PER_OBJECT_USD} = ${service:,.2f}"
+    if price:
+        arithmetic += f" + {by_people:,} objects × {workers_per_object} workers × ${price} = ${people:,.2f}"
+        arithmetic += f"; together ${service + people:,.2f}"
+    left_out = [
+        *(["the vendor's price"] if vendor else []),
+        *(["training and inference time of automated labeling"] if automated else []),
+    ]
+    return CostEstimate(service + people, arithmetic, ", ".join(left_out))

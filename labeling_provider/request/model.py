@@ -1,0 +1,128 @@
+"""Checks a request against botocore's own model of SageMaker: types, required members, lengths, patterns, enums.
+
+botocore itself checks only types, required members and minimums before it sends; Amazon checks the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+
+class Violation(NamedTuple):
+    """A value that the model does not allow.
+
+    :param path: where, as Amazon writes it: ``humanTaskConfig.taskKeywords.1.member``.
+    :param field: where, as the request writes it: ``HumanTaskConfig.TaskKeywords[0]``.
+    :param value: the value as Amazon quotes it; None if it is missing.
+    :param constraint: what must hold, in the words of Amazon's validation errors.
+    """
+
+    path: str
+    field: str
+    value: str | None
+    constraint: str
+
+
+@lru_cache(maxsize=1)
+def service_model() -> Any:
+    """botocore's model of SageMaker, loaded once (about 0.3 s)."""
+    from botocore.session import get_session
+
+    return get_session().get_service_model("sagemaker")
+
+
+def violations(operation: str, request: dict[str, Any]) -> list[Violation]:
+    """Everything in a request that botocore's model forbids.
+
+    :param operation: such as ``CreateLabelingJob``.
+    :param request: the request's members, as given to a boto3 client.
+    """
+    shape = service_model().operation_model(operation).input_shape
+    return list(_walk(shape, request, "", ""))
+
+
+_LOWER_FIRST = re.compile(r"^[A-Z]")
+_UNICODE_CLASSES = {r"\p{L}\p{Z}\p{N}": r"\w\s"}
+_PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": int,
+    "long": int,
+    "boolean": bool,
+    "structure": dict,
+    "map": dict,
+    "list": (list, tuple),
+}
+
+
+def _walk(shape: Any, value: Any, path: str, field: str) -> Iterator[Violation]:
+    wanted = _PYTHON_TYPES.get(shape.type_name)
+    mismatch = wanted is not None and not isinstance(value, wanted)
+    if mismatch or (isinstance(value, bool) and shape.type_name in {"integer", "long"}):
+        yield Violation(path, field, _quote(value), f"Member must be of type {shape.type_name}")
+        return
+    if shape.type_name == "structure":
+        yield from _walk_structure(shape, value, path, field)
+    elif shape.type_name == "list":
+        yield from _in_range(shape, len(value), path, field, value, "length")
+        for index, item in enumerate(value):
+            yield from _walk(shape.member, item, f"{path}.{index + 1}.member", f"{field}[{index}]")
+    elif shape.type_name == "string":
+        yield from _walk_string(shape, value, path, field)
+    elif shape.type_name in {"integer", "long"}:
+        yield from _in_range(shape, value, path, field, value, "value")
+
+
+def _walk_structure(shape: Any, value: dict[str, Any], path: str, field: str) -> Iterator[Violation]:
+    for name, member in shape.members.items():
+        member_path = ".".join(filter(None, (path, _camel(name))))
+        member_field = ".".join(filter(None, (field, name)))
+        if value.get(name) is not None:
+            yield from _walk(member, value[name], member_path, member_field)
+        elif name in shape.required_members:
+            yield Violation(member_path, member_field, None, "Member must not be null")
+    for name in value:
+        if name not in shape.members:
+            known = ", ".join(shape.members)
+            yield Violation(
+                ".".join(filter(None, (path, _camel(str(name))))),
+                ".".join(filter(None, (field, str(name)))),
+                _quote(value[name]),
+                f"Member must be one of {known}",
+            )
+
+
+def _walk_string(shape: Any, value: str, path: str, field: str) -> Iterator[Violation]:
+    yield from _in_range(shape, len(value), path, field, value, "length")
+    pattern = shape.metadata.get("pattern")
+    if pattern and not _compiled(pattern).fullmatch(value):
+        yield Violation(path, field, _quote(value), f"Member must satisfy regular expression pattern: {pattern}")
+    if shape.enum and value not in shape.enum:
+        allowed = ", ".join(shape.enum)
+        yield Violation(path, field, _quote(value), f"Member must satisfy enum value set: [{allowed}]")
+
+
+def _in_range(shape: Any, size: int, path: str, field: str, value: Any, what: str) -> Iterator[Violation]:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    if low is not None and size < low:
+        yield Violation(path, field, _quote(value), f"Member must have {what} greater than or equal to {low}")
+    if high is not None and size > high:
+        yield Violation(path, field, _quote(value), f"Member must have {what} less than or equal to {high}")
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    for java, python in _UNICODE_CLASSES.items():
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern)
+
+
+def _camel(name: str) -> str:
+    return _LOWER_FIRST.sub(lambda match: match[0].lower(), name)
+
+
+def _quote(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 200 else text[:200] + "…"

@@ -1,0 +1,387 @@
+"""Every rule and quota of CreateLabelingJob that can be checked without asking Amazon, all reported at once.
+
+Sources: the API reference of CreateLabelingJob and its structures, and the developer guide's pages of the task
+types, "Input data quotas", "Automate data labeling" and "Create a streaming labeling job".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from labeling_provider.errors import Problem
+from labeling_provider.request import facts, model, templates
+from labeling_provider.request.facts import Arn, Quota
+from labeling_provider.request.task_types import CUSTOM, TASK_TYPES, TaskType, task_type_of_function
+from labeling_provider.request.workforces import amount_to_usd
+
+_PII = "FreeOfPersonallyIdentifiableInformation"
+_UI_NAMES = {row.human_task_ui: row for row in reversed(list(TASK_TYPES.values())) if row.human_task_ui}
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is known about the world around a request; what is None is not checked.
+
+    :param region: the region that the request is sent to.
+    :param categories: the parsed label category file.
+    :param objects: how many objects of the manifest need a label.
+    """
+
+    region: str | None = None
+    categories: dict[str, Any] | None = None
+    objects: int | None = None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """A request with the lookups that several rules need done once."""
+
+    request: dict[str, Any]
+    around: Surroundings
+    task_type: TaskType = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "task_type", task_type_of_request(self.request))
+
+    @property
+    def human(self) -> dict[str, Any]:
+        return self.request["HumanTaskConfig"]  # type: ignore[no-any-return]
+
+    @property
+    def pre_function(self) -> str | None:
+        return self.human.get("PreHumanTaskLambdaArn")
+
+    @property
+    def consolidation_function(self) -> str | None:
+        arn = self.human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")
+        return arn if isinstance(arn, str) else None
+
+    @property
+    def data_source(self) -> dict[str, Any]:
+        return self.request["InputConfig"]["DataSource"]  # type: ignore[no-any-return]
+
+    @property
+    def is_streaming(self) -> bool:
+        return "SnsDataSource" in self.data_source
+
+    @property
+    def automated(self) -> dict[str, Any] | None:
+        return self.request.get("LabelingJobAlgorithmsConfig")
+
+    @property
+    def workforce(self) -> str:
+        return facts.workforce_kind(self.human["WorkteamArn"])
+
+
+def task_type_of_request(request: dict[str, Any]) -> TaskType:
+    """The task type that a CreateLabelingJob request asks for, by its functions or its worker interface."""
+    human = request.get("HumanTaskConfig") or {}
+    consolidation = human.get("AnnotationConsolidationConfig") or {}
+    for arn in (human.get("PreHumanTaskLambdaArn"), consolidation.get("AnnotationConsolidationLambdaArn")):
+        task_type = task_type_of_function(str(arn).rpartition(":")[2]) if arn else None
+        if task_type:
+            return task_type
+    ui = str((human.get("UiConfig") or {}).get("HumanTaskUiArn", "")).rpartition("/")[2]
+    return _UI_NAMES.get(ui, CUSTOM)
+
+
+def check_request(request: dict[str, Any], around: Surroundings | None = None) -> list[Problem]:
+    """Every problem of a CreateLabelingJob request, in the order of its fields.
+
+    :param request: the request, as it would be given to boto3's ``create_labeling_job``.
+    :param around: what is known of the region, the category file and the manifest.
+    :return: an empty list if Amazon has no reason in its documentation to refuse it.
+    """
+    broken = [
+        Problem(
+            violation.field,
+            f"{violation.value!r} is not allowed." if violation.value is not None else "is missing.",
+            f"{violation.constraint} (botocore's model).",
+        )
+        for violation in model.violations("CreateLabelingJob", request)
+    ]
+    if broken and any("must not be null" in problem.remedy or "of type" in problem.remedy for problem in broken):
+        # The rules below may read any required member.
+        return broken
+    known = _Facts(request, around or Surroundings())
+    return broken + [problem for rule in _RULES for problem in rule(known)]
+
+
+def attribute_name_problems(name: str, task_type: TaskType) -> list[Problem]:
+    """What is wrong with a label attribute name for a task type."""
+    where = "LabelAttributeName"
+    found = []
+    if name.endswith("-metadata"):
+        found.append(Problem(where, f"{name!r} ends with -metadata.", "Choose a name without that ending."))
+    if name in {"source", "source-ref"}:
+        found.append(Problem(where, f"{name!r} is reserved for the input.", "Choose another name."))
+    if task_type.ref and not name.endswith("-ref"):
+        found.append(Problem(where, f"{name!r} must end with -ref for {task_type.name}.", f"Use {name + '-ref'!r}."))
+    if not task_type.ref and name.endswith("-ref") and name != "source-ref":
+        found.append(Problem(where, f"{name!r} must not end with -ref for {task_type.name}.", "Drop the ending -ref."))
+    return found
+
+
+def category_problems(document: dict[str, Any], task_type: TaskType, *, automated: bool = False) -> list[Problem]:
+    """What is wrong with a label category document for a task type."""
+    where = "LabelCategoryConfigS3Uri"
+    names = templates.label_names(document)
+    found = []
+    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if twice:
+        found.append(Problem(where, f"labels appear twice: {', '.join(twice)}.", "Name each label once."))
+    if len(names) < task_type.minimum_labels:
+        found.append(
+            Problem(
+                where,
+                f"{len(names)} label(s), {task_type.name} needs at least {task_type.minimum_labels}.",
+                "Add labels.",
+            )
+        )
+    most = [task_type.maximum_labels, task_type.maximum_labels_automated if automated else None]
+    limit = min((number for number in most if number), default=None)
+    if limit is not None and len(names) > limit:
+        found.append(Problem(where, f"{len(names)} labels, {task_type.name} takes at most {limit}.", "Remove some."))
+    for name in names:
+        if not 1 <= len(name) <= task_type.label_characters:
+            found.append(
+                Problem(
+                    where,
+                    f"label {name[:40]!r} has {len(name)} characters.",
+                    f"Use 1 to {task_type.label_characters}.",
+                )
+            )
+    found.extend(_instruction_problems(document, task_type))
+    if task_type.audits and task_type.is_sequence and not document.get("auditLabelAttributeName"):
+        found.append(
+            Problem(
+                where,
+                "auditLabelAttributeName is missing.",
+                "Name the attribute whose labels are adjusted or verified.",
+            )
+        )
+    return found
+
+
+def _instruction_problems(document: dict[str, Any], task_type: TaskType) -> Iterator[Problem]:
+    where = "LabelCategoryConfigS3Uri"
+    given = document.get("instructions")
+    texts = given if isinstance(given, dict) else {}
+    for key in ("shortInstruction", "fullInstruction"):
+        if task_type.needs_instructions and not texts.get(key):
+            yield Problem(where, f"instructions.{key} is missing.", f"{task_type.name} has no other place for it.")
+    limits = {"shortInstruction": Quota.CATEGORY_NOTE_SHORT, "fullInstruction": Quota.CATEGORY_NOTE_FULL}
+    for key, limit in limits.items() if task_type.is_sequence else ():
+        if len(str(texts.get(key, ""))) >= limit:
+            yield Problem(where, f"instructions.{key} is too long.", f"Use less than {limit} characters.")
+
+
+def _check_attribute(known: _Facts) -> Iterator[Problem]:
+    yield from attribute_name_problems(known.request["LabelAttributeName"], known.task_type)
+    audited = (known.around.categories or {}).get("auditLabelAttributeName")
+    if audited and audited == known.request["LabelAttributeName"]:
+        yield Problem(
+            "LabelAttributeName",
+            f"{audited!r} is the attribute that this job audits.",
+            "An adjustment or verification needs a name of its own.",
+        )
+
+
+def _check_input(known: _Facts) -> Iterator[Problem]:
+    source = known.data_source
+    if not source.keys() & {"S3DataSource", "SnsDataSource"}:
+        yield Problem(
+            "InputConfig.DataSource",
+            "names no source.",
+            "Give S3DataSource.ManifestS3Uri (static) or SnsDataSource.SnsTopicArn (streaming).",
+        )
+    if known.is_streaming and "S3DataSource" in source:
+        manifest = source["S3DataSource"]["ManifestS3Uri"]
+        output = known.request["OutputConfig"]["S3OutputPath"].rstrip("/") + "/"
+        if manifest.startswith(output):
+            yield Problem(
+                "OutputConfig.S3OutputPath",
+                f"{output} holds the input manifest.",
+                "A streaming job needs input and output apart, or outputs become inputs.",
+            )
+    limit, objects = known.task_type.maximum_objects, known.around.objects
+    if objects is not None and objects > limit and not known.is_streaming:
+        yield Problem(
+            "InputConfig.DataSource.S3DataSource.ManifestS3Uri",
+            f"{objects:,} objects, {known.task_type.name} takes at most {limit:,} in one job.",
+            "Split the manifest.",
+        )
+
+
+def _check_interface(known: _Facts) -> Iterator[Problem]:
+    where, given = "HumanTaskConfig.UiConfig", known.human["UiConfig"]
+    chosen = [key for key in ("UiTemplateS3Uri", "HumanTaskUiArn") if given.get(key)]
+    if len(chosen) != 1:
+        yield Problem(where, f"{len(chosen)} interfaces given.", "Give exactly one of UiTemplateS3Uri, HumanTaskUiArn.")
+        return
+    hosted = known.task_type.human_task_ui
+    if hosted and chosen == ["UiTemplateS3Uri"]:
+        yield Problem(where, f"{known.task_type.name} takes no template.", f"Use HumanTaskUiArn of {hosted}.")
+    elif hosted and given["HumanTaskUiArn"].rpartition("/")[2] != hosted:
+        yield Problem(where, f"HumanTaskUiArn is not that of {known.task_type.name}.", f"Use {hosted}.")
+    elif not hosted and chosen == ["HumanTaskUiArn"]:
+        yield Problem(where, f"{known.task_type.name} has no hosted interface.", "Give UiTemplateS3Uri.")
+
+
+def _check_functions(known: _Facts) -> Iterator[Problem]:
+    pre, consolidation = known.pre_function, known.consolidation_function
+    kinds = {
+        "HumanTaskConfig.PreHumanTaskLambdaArn": (pre, "PRE"),
+        "HumanTaskConfig.AnnotationConsolidationConfig.AnnotationConsolidationLambdaArn": (
+            consolidation,
+            "ACS",
+        ),
+    }
+    builtin = known.task_type.function
+    for where, (arn, prefix) in kinds.items():
+        if not arn or not builtin:
+            continue
+        parts, wanted = Arn.parse(arn), f"{prefix}-{builtin}"
+        if parts.resource != f"function:{wanted}":
+            yield Problem(where, f"{arn} is not for {known.task_type.name}.", f"Use {wanted}.")
+        elif parts.region in facts.LAMBDA_ACCOUNTS and parts.account != facts.LAMBDA_ACCOUNTS[parts.region]:
+            right = facts.lambda_arn(wanted, parts.region)
+            yield Problem(where, f"{arn} is not Amazon's account for {parts.region}.", f"Use {right}.")
+
+
+def _check_regions(known: _Facts) -> Iterator[Problem]:
+    region = known.around.region
+    if region is None:
+        return
+    topics = known.data_source.get("SnsDataSource", {}).get("SnsTopicArn")
+    ui, output = known.human["UiConfig"], known.request["OutputConfig"]
+    for where, arn in (
+        ("InputConfig.DataSource.SnsDataSource.SnsTopicArn", topics),
+        ("OutputConfig.SnsTopicArn", output.get("SnsTopicArn")),
+        ("HumanTaskConfig.WorkteamArn", known.human["WorkteamArn"]),
+        ("HumanTaskConfig.UiConfig.HumanTaskUiArn", ui.get("HumanTaskUiArn")),
+        ("HumanTaskConfig.PreHumanTaskLambdaArn", known.pre_function),
+        (
+            "HumanTaskConfig.AnnotationConsolidationConfig.AnnotationConsolidationLambdaArn",
+            known.consolidation_function,
+        ),
+        (
+            "LabelingJobAlgorithmsConfig.LabelingJobAlgorithmSpecificationArn",
+            (known.automated or {}).get("LabelingJobAlgorithmSpecificationArn"),
+        ),
+    ):
+        try:
+            found = Arn.parse(arn).region if arn else region
+        except ValueError:
+            continue
+        if found != region:
+            yield Problem(where, f"{arn} is in {found}.", f"The job runs in {region}; use an ARN of that region.")
+
+
+def _check_workers(known: _Facts) -> Iterator[Problem]:
+    human, task_type = known.human, known.task_type
+    if human["NumberOfHumanWorkersPerDataObject"] > task_type.maximum_workers:
+        yield Problem(
+            "HumanTaskConfig.NumberOfHumanWorkersPerDataObject",
+            f"{human['NumberOfHumanWorkersPerDataObject']} workers.",
+            f"{task_type.name} takes at most {task_type.maximum_workers}.",
+        )
+    if human["TaskTimeLimitInSeconds"] > task_type.maximum_task_seconds:
+        yield Problem(
+            "HumanTaskConfig.TaskTimeLimitInSeconds",
+            f"{human['TaskTimeLimitInSeconds']:,} s.",
+            f"{task_type.name} takes at most {task_type.maximum_task_seconds:,} s.",
+        )
+    public = known.workforce == "public"
+    most = Quota.PUBLIC_AVAILABILITY_SECONDS if public else Quota.AVAILABILITY_SECONDS
+    if human.get("TaskAvailabilityLifetimeInSeconds", 0) > most:
+        yield Problem(
+            "HumanTaskConfig.TaskAvailabilityLifetimeInSeconds",
+            f"{human['TaskAvailabilityLifetimeInSeconds']:,} s.",
+            f"The {known.workforce} workforce takes at most {most:,} s.",
+        )
+    if known.workforce == "unknown":
+        yield Problem(
+            "HumanTaskConfig.WorkteamArn",
+            f"{human['WorkteamArn']} is no private, vendor or public workteam.",
+            "Use …:workteam/private-crowd/NAME, …/vendor-crowd/NAME or …/public-crowd/default.",
+        )
+
+
+def _check_public_workforce(known: _Facts) -> Iterator[Problem]:
+    where, given = "HumanTaskConfig.PublicWorkforceTaskPrice", known.human.get("PublicWorkforceTaskPrice")
+    if known.workforce != "public":
+        if given:
+            yield Problem(where, "only the public workforce has a price.", "Leave it out.")
+        return
+    prices = known.task_type.prices_usd
+    if not prices:
+        yield Problem(
+            "HumanTaskConfig.WorkteamArn",
+            f"the public workforce does no {known.task_type.name}.",
+            "Use a private or vendor workteam.",
+        )
+        return
+    allowed = ", ".join(f"{price.normalize():f}" for price in sorted(prices))
+    if not given or not given.get("AmountInUsd"):
+        yield Problem(where, "is missing.", f"Choose a price: {allowed} USD.")
+    elif amount_to_usd(given["AmountInUsd"]) not in prices:
+        price = amount_to_usd(given["AmountInUsd"])
+        yield Problem(where, f"{price} USD is not a price for {known.task_type.name}.", f"Choose {allowed} USD.")
+    declared = known.request["InputConfig"].get("DataAttributes", {}).get("ContentClassifiers", [])
+    if _PII not in declared:
+        yield Problem(
+            "InputConfig.DataAttributes.ContentClassifiers",
+            f"{_PII} is missing.",
+            "The public workforce may see no personal information: declare it "
+            "(MechanicalTurk(free_of_personal_information=True)) or use another workforce.",
+        )
+
+
+def _check_automated(known: _Facts) -> Iterator[Problem]:
+    where = "LabelingJobAlgorithmsConfig"
+    if not known.automated:
+        return
+    algorithm = known.task_type.algorithm
+    if known.is_streaming:
+        yield Problem(where, "a streaming job can't label by machine.", "Leave it out.")
+    if not algorithm:
+        able = ", ".join(row.name for row in TASK_TYPES.values() if row.algorithm)
+        yield Problem(where, f"Amazon labels no {known.task_type.name} by machine.", f"It does {able}.")
+        return
+    arn = known.automated["LabelingJobAlgorithmSpecificationArn"]
+    if not arn.endswith(f":{facts.ALGORITHM_ACCOUNT}:labeling-job-algorithm-specification/{algorithm}"):
+        yield Problem(
+            f"{where}.LabelingJobAlgorithmSpecificationArn",
+            f"{arn} is not the algorithm of {known.task_type.name}.",
+            f"Use {facts.algorithm_arn(algorithm, known.around.region or 'us-east-1')}.",
+        )
+    objects = known.around.objects
+    if objects is not None and objects < Quota.AUTOMATED_MINIMUM_OBJECTS:
+        yield Problem(
+            where,
+            f"{objects:,} objects are too few for automated labeling.",
+            f"It needs {Quota.AUTOMATED_MINIMUM_OBJECTS:,}; {Quota.AUTOMATED_ADVISED_OBJECTS:,} are advised.",
+        )
+
+
+def _check_categories(known: _Facts) -> Iterator[Problem]:
+    if known.task_type.needs_categories and not known.request.get("LabelCategoryConfigS3Uri"):
+        yield Problem("LabelCategoryConfigS3Uri", f"is missing; {known.task_type.name} needs labels.", "Give labels.")
+    if known.around.categories is not None:
+        yield from category_problems(known.around.categories, known.task_type, automated=bool(known.automated))
+
+
+_RULES = (
+    _check_attribute,
+    _check_input,
+    _check_interface,
+    _check_functions,
+    _check_regions,
+    _check_workers,
+    _check_public_workforce,
+    _check_automated,
+    _check_categories,
+)

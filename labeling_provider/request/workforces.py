@@ -1,0 +1,140 @@
+"""Who does the work: a private workteam, a vendor's, or Amazon Mechanical Turk.
+
+These are named tuples because Airflow renders the templates inside a named tuple and finds the upstream
+tasks in it. A value that still holds a template is taken as it is; once rendered it is checked.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from labeling_provider.request import facts
+
+
+class PrivateWorkteam(NamedTuple):
+    """Your own people.
+
+    :param arn: the workteam's ARN, ``arn:…:workteam/private-crowd/NAME``.
+    """
+
+    arn: str
+
+    def human_task_config(self, region: str) -> dict[str, Any]:
+        """The part of HumanTaskConfig that says who works."""
+        return {"WorkteamArn": self.arn}
+
+    @property
+    def content_classifiers(self) -> list[str]:
+        """What must be declared about the content: nothing, it stays with your people."""
+        return []
+
+
+class VendorWorkteam(NamedTuple):
+    """A vendor's people, subscribed to in the AWS Marketplace.
+
+    :param arn: the workteam's ARN, ``arn:…:workteam/vendor-crowd/NAME``.
+    """
+
+    arn: str
+
+    def human_task_config(self, region: str) -> dict[str, Any]:
+        """The part of HumanTaskConfig that says who works."""
+        return {"WorkteamArn": self.arn}
+
+    @property
+    def content_classifiers(self) -> list[str]:
+        """What must be declared about the content: nothing, the vendor's contract covers it."""
+        return []
+
+
+class MechanicalTurk(NamedTuple):
+    """The public workforce.
+
+    Amazon's own pages say that Mechanical Turk closed on 2026-09-30; the local service still runs such jobs.
+
+    :param price_usd: USD paid to each worker for each task, one of the prices of the task type.
+    :param free_of_personal_information: your declaration that the data holds no personal information.
+        Amazon fails the job without it, so it has to be said, never assumed.
+    :param adult_content: False declares the data free of adult content; True or None declares nothing,
+        and Amazon may then show the tasks to fewer workers.
+    """
+
+    price_usd: float | str | Decimal
+    free_of_personal_information: bool = False
+    adult_content: bool | None = None
+
+    def human_task_config(self, region: str) -> dict[str, Any]:
+        """The part of HumanTaskConfig that says who works, and for how much."""
+        return {
+            "WorkteamArn": facts.public_workteam_arn(region),
+            "PublicWorkforceTaskPrice": {"AmountInUsd": usd_to_amount(self.price_usd)},
+        }
+
+    @property
+    def content_classifiers(self) -> list[str]:
+        """The declarations for InputConfig.DataAttributes.ContentClassifiers."""
+        return [
+            *(["FreeOfPersonallyIdentifiableInformation"] if self.free_of_personal_information else []),
+            *(["FreeOfAdultContent"] if self.adult_content is False else []),
+        ]
+
+
+Workforce = PrivateWorkteam | VendorWorkteam | MechanicalTurk
+
+
+class AutomatedLabeling(NamedTuple):
+    """Let a model label what it is sure of.
+
+    :param initial_model_arn: FinalActiveLearningModelArn of an earlier job, to start from its model.
+    :param volume_kms_key: key for the disks of the training instances.
+    :param subnets: subnets for the training and inference instances, with ``security_group_ids``.
+    :param security_group_ids: security groups for the same.
+    """
+
+    initial_model_arn: str | None = None
+    volume_kms_key: str | None = None
+    subnets: list[str] | None = None
+    security_group_ids: list[str] | None = None
+
+    def algorithms_config(self, algorithm_arn: str) -> dict[str, Any]:
+        """LabelingJobAlgorithmsConfig for one algorithm."""
+        config: dict[str, Any] = {"LabelingJobAlgorithmSpecificationArn": algorithm_arn}
+        if self.initial_model_arn:
+            config["InitialActiveLearningModelArn"] = self.initial_model_arn
+        resources: dict[str, Any] = {}
+        if self.volume_kms_key:
+            resources["VolumeKmsKeyId"] = self.volume_kms_key
+        if self.subnets or self.security_group_ids:
+            resources["VpcConfig"] = {
+                "SecurityGroupIds": list(self.security_group_ids or []),
+                "Subnets": list(self.subnets or []),
+            }
+        if resources:
+            config["LabelingJobResourceConfig"] = resources
+        return config
+
+
+def usd_to_amount(price: float | str | Decimal) -> dict[str, int]:
+    """Split a price in USD into whole dollars, cents and tenths of a cent, exactly.
+
+    :raises ValueError: if it is no amount, is negative or has fractions of a tenth of a cent.
+    """
+    try:
+        mills = Decimal(str(price)) * 1000
+    except InvalidOperation:
+        raise ValueError(f"{price!r} is not an amount in USD") from None
+    if not mills.is_finite() or mills < 0 or mills != mills.to_integral_value():
+        raise ValueError(f"{price!r} USD is not a whole number of tenths of a cent")
+    dollars, rest = divmod(int(mills), 1000)
+    cents, tenths = divmod(rest, 10)
+    return {"Dollars": dollars, "Cents": cents, "TenthFractionsOfACent": tenths}
+
+
+def amount_to_usd(amount: dict[str, Any]) -> Decimal:
+    """USD of an AmountInUsd structure; the inverse of :func:`usd_to_amount`."""
+    return (
+        Decimal(int(amount.get("Dollars", 0)))
+        + Decimal(int(amount.get("Cents", 0))) / 100
+        + Decimal(int(amount.get("TenthFractionsOfACent", 0))) / 1000
+    )

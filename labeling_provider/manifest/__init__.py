@@ -7,6 +7,7 @@ from labeling_provider.manifest.reader import (
     check_manifest,
     parse_line,
     read_manifest,
+    split_lines,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "check_manifest",
     "parse_line",
     "read_manifest",
+    "split_lines",
 ]

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
 
 LINE_LIMIT: Final = 100_000
+_BYTES_LIMIT: Final = 4 * LINE_LIMIT + len("\r\n")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -76,6 +78,8 @@ def parse_line(raw: bytes, data_key: str = "") -> dict[str, Any]:
     :param data_key: ``source`` or ``source-ref`` if the line must have that one; empty for either.
     :raises ValueError: in words for a person.
     """
+    if len(raw) > _BYTES_LIMIT:
+        raise ValueError(f"more than {LINE_LIMIT:,} characters; shorten it")
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
@@ -97,6 +101,23 @@ def parse_line(raw: bytes, data_key: str = "") -> dict[str, Any]:
         if not reference.startswith(("s3://", "https://")):
             raise ValueError(f'"source-ref" is {reference[:80]!r}, not an S3 URI (s3://bucket/key)')
     return data
+
+
+def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines out of chunks, each with its line break, never holding more than a line may have.
+
+    :param chunks: the file in pieces of any size.
+    :return: the lines; of one that is too long only so much that :func:`parse_line` can tell.
+    """
+    pending = bytearray()
+    for chunk in chunks:
+        for piece in BytesIO(chunk):
+            pending += piece[: max(_BYTES_LIMIT + 1 - len(pending), 0)]
+            if piece.endswith(b"\n"):
+                yield bytes(pending)
+                pending.clear()
+    if pending:
+        yield bytes(pending)
 
 
 def read_manifest(lines: Iterable[bytes], where: str = "manifest", data_key: str = "") -> Iterator[dict[str, Any]]:

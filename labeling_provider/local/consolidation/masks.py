@@ -21,17 +21,17 @@ def consolidate_masks(masks: Sequence[Mask], class_count: int) -> tuple[Mask, fl
     :param class_count: number of classes, background included.
     :return: the mask, and the mean share of workers that chose a pixel's class.
     """
-    stack = np.stack(masks)
+    stack = np.stack(list(masks))
     votes: npt.NDArray[Any] = np.stack([(stack == one).sum(axis=0, dtype=np.float32) for one in range(class_count)])
-    smoothed: npt.NDArray[Any] = votes + 0.25 * _neighbours(votes) if len(masks) > 1 else votes
-    chosen = smoothed.argmax(axis=0)
+    leaning = 0.25 * _neighbours(votes) if len(masks) > 1 else 0.0
+    chosen = (votes + leaning).argmax(axis=0)
     support = np.take_along_axis(votes, chosen[None], axis=0)[0] / len(masks)
     return chosen.astype(np.uint8), float(support.mean())
 
 
-def _neighbours(votes: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _neighbours(votes: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Mean of the four neighbours' votes; at the edge a pixel is its own neighbour."""
     padded = np.pad(votes, ((0, 0), (1, 1), (1, 1)), mode="edge")
     around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
-    result: npt.NDArray[np.float32] = around / 4
+    result: npt.NDArray[Any] = around / 4
     return result

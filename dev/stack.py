@@ -1,0 +1,269 @@
+"""Runs a local Ground Truth service and a real Airflow, each in a process group of its own, on free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+
+
+class StackError(Exception):
+    """A process did not come up or did not do what it should in time."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], Any], seconds: float, what: str, pause: float = 0.2) -> Any:
+    """The condition's first true value.
+
+    :raises StackError: if it is not true in time.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(pause)
+    raise StackError(f"{what}: not within {seconds:.0f} s")
+
+
+class _Group:
+    """A command in a process group of its own, its output in a file."""
+
+    def __init__(self, command: Sequence[str], log: Path, env: Mapping[str, str], pipe: bool = False) -> None:
+        self.log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if pipe else output,
+                stderr=output,
+                env=dict(env),
+                cwd=ROOT,
+                start_new_session=True,
+            )
+
+    def stop(self, seconds: float = 15) -> None:
+        """End the whole group: ask first, then insist."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.process.pid, number)
+            except ProcessLookupError:
+                break
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                continue
+            if not self._members():
+                break
+        self.process.wait()
+
+    def _members(self) -> bool:
+        try:
+            os.killpg(self.process.pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+
+class Service:
+    """A local Ground Truth service.
+
+    :param folder: its data directory and log.
+    :param options: further options of ``labeling local``.
+    """
+
+    def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
+        self.folder, self.options = folder, options
+        self.env = {**os.environ, **(env or {})}
+        self.start()
+
+    def start(self) -> None:
+        """Start it and read its ready line."""
+        command = [str(BIN / "labeling"), "local", "--data-dir", str(self.folder / "data"), *self.options]
+        self.group = _Group(command, self.folder / "service.log", self.env, pipe=True)
+        assert self.group.process.stdout
+        line = self.group.process.stdout.readline()
+        if not line:
+            raise StackError(f"the local service did not start: {self.group.log.read_text()[-2000:]}")
+        self.ready: dict[str, Any] = json.loads(line)
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it listens."""
+        return str(self.ready["endpoint_url"])
+
+    def client(self, name: str, **arguments: Any) -> Any:
+        """A boto3 client of it."""
+        import boto3
+
+        defaults = {
+            "endpoint_url": self.endpoint_url,
+            "region_name": self.ready["region"],
+            "aws_access_key_id": "local",
+            "aws_secret_access_key": "local",
+        }
+        return boto3.client(name, **{**defaults, **arguments})
+
+    def connection(self) -> str:
+        """An Airflow connection to it, as JSON."""
+        return json.dumps(
+            {
+                "conn_type": "aws",
+                "login": "local",
+                "password": "local",
+                "extra": {"endpoint_url": self.endpoint_url, "region_name": self.ready["region"]},
+            }
+        )
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        os.killpg(self.group.process.pid, signal.SIGKILL)
+        self.group.process.wait()
+
+    def stop(self) -> None:
+        """End it."""
+        self.group.stop()
+
+
+class Airflow:
+    """``airflow standalone``: scheduler, triggerer, DAG processor and API server.
+
+    :param folder: AIRFLOW_HOME and log.
+    :param dags: the DAG folder.
+    :param connection: the connection ``aws_default``.
+    """
+
+    def __init__(self, folder: Path, dags: Path, connection: str, port: int | None = None) -> None:
+        self.folder = folder
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        home = folder / "airflow"
+        self.env = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")},
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW_CONN_AWS_DEFAULT": connection,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self.group = _Group([str(BIN / "airflow"), "standalone"], folder / "airflow.log", self.env)
+
+    def wait_healthy(self, seconds: float = 120) -> None:
+        """Wait until the scheduler, the triggerer and the DAG processor are up.
+
+        :raises StackError: if they are not, with the end of the log.
+        """
+        wanted = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+
+        def healthy() -> bool:
+            if self.group.process.poll() is not None:
+                raise StackError(f"airflow ended: {self.group.log.read_text()[-3000:]}")
+            try:
+                health = self.get("/api/v2/monitor/health")
+            except (OSError, ValueError):
+                return False
+            return all(health.get(part, {}).get("status") == "healthy" for part in wanted)
+
+        try:
+            wait_until(healthy, seconds, "airflow is healthy", 0.5)
+        except StackError as error:
+            raise StackError(f"{error}: {self.group.log.read_text()[-3000:]}") from None
+
+    def get(self, path: str) -> Any:
+        """GET of the REST API."""
+        return self._request("GET", path)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        """POST to the REST API."""
+        return self._request("POST", path, body)
+
+    def patch(self, path: str, body: dict[str, Any]) -> Any:
+        """PATCH of the REST API."""
+        return self._request("PATCH", path, body)
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Accept": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def trigger(self, dag_id: str, seconds: float = 60) -> str:
+        """Start a run of a DAG as soon as it is known; its id."""
+
+        def started() -> str | None:
+            try:
+                run = self.post(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
+            except urllib.error.HTTPError as error:
+                if error.code == 404:
+                    return None
+                raise StackError(f"{dag_id} can't be triggered: {error.read().decode()}") from None
+            return str(run["dag_run_id"])
+
+        return str(wait_until(started, seconds, f"the DAG {dag_id} is known", 0.5))
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """State of a DAG run."""
+        return str(self.get(f"/api/v2/dags/{dag_id}/dagRuns/{urllib.request.quote(run_id)}")["state"])
+
+    def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
+        """A task instance."""
+        run = urllib.request.quote(run_id)
+        found: dict[str, Any] = self.get(f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}")
+        return found
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
+        """A value that a task has pushed; None if there is none."""
+        run = urllib.request.quote(run_id)
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true"
+        try:
+            return self.get(path)["value"]
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return None
+            raise
+
+    def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
+        """Everything a try of a task has logged."""
+        run = urllib.request.quote(run_id)
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/logs/{try_number}?full_content=true"
+        content = self.get(path)["content"]
+        return "\n".join(entry if isinstance(entry, str) else str(entry.get("event", entry)) for entry in content)
+
+    def stop(self) -> None:
+        """End all of its processes."""
+        self.group.stop()

@@ -1,0 +1,1 @@
+"""The hook: the one way to AWS."""

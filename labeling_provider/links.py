@@ -1,0 +1,102 @@
+"""Buttons on a task in the Airflow UI: the labeling job, its output and its log.
+
+Airflow reads a link from the XCom of its key. It is pushed as soon as the job exists, so that it works while the
+task is deferred. On Amazon the links lead to the console, on a local service to its own pages.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
+
+from airflow.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+    from airflow.sdk.types import TaskInstanceKey
+
+_CONSOLES = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
+
+
+class _JobLink(BaseOperatorLink):
+    """A link that belongs to a labeling job."""
+
+    console: ClassVar[str]
+    local: ClassVar[str]
+
+    @property
+    def xcom_key(self) -> str:
+        """Where Airflow finds the link."""
+        return f"_link_{type(self).__name__}"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
+        """The link, or an empty string before the job exists."""
+        from labeling_provider.compat import read_xcom
+
+        return read_xcom(ti_key, self.xcom_key) or ""
+
+    def address(self, *, endpoint: str, region: str, partition: str, job_name: str, output: str) -> str:
+        """The page's URL.
+
+        :param endpoint: the SageMaker endpoint that the job was created at.
+        :param output: ``<S3OutputPath>/<job name>``.
+        """
+        if ".amazonaws." not in endpoint:
+            return f"{endpoint.rstrip('/')}/_labeling/jobs/{quote(job_name)}{self.local}"
+        bucket, _, prefix = output.removeprefix("s3://").partition("/")
+        return self.console.format(
+            domain=f"{region}.console.{_CONSOLES.get(partition, _CONSOLES['aws'])}",
+            region=region,
+            job_name=quote(job_name),
+            bucket=quote(bucket),
+            prefix=quote(f"{prefix}/", safe=""),
+        )
+
+
+class LabelingJobLink(_JobLink):
+    """The labeling job: status, counters, workteam."""
+
+    name = "Labeling job"
+    console = "https://{domain}/sagemaker/groundtruth?region={region}#/labeling-jobs/details/{job_name}"
+    local = ""
+
+
+class LabelingOutputLink(_JobLink):
+    """The output: manifests and annotations."""
+
+    name = "Labels"
+    console = "https://{domain}/s3/buckets/{bucket}?region={region}&prefix={prefix}"
+    local = "/output"
+
+
+class LabelingLogsLink(_JobLink):
+    """What happened to the job."""
+
+    name = "Labeling log"
+    console = (
+        "https://{domain}/cloudwatch/home?region={region}"
+        "#logsV2:log-groups/log-group/$252Faws$252Fsagemaker$252FLabelingJobs"
+        "/log-events$3FfilterPattern$3D$2522{job_name}$2522"
+    )
+    local = "/log"
+
+
+JOB_LINKS = (LabelingJobLink(), LabelingOutputLink(), LabelingLogsLink())
+"""The links of every operator that has a job."""
+
+
+def push_job_links(context: Context, hook: Any, job_name: str, output_path: str) -> None:
+    """Make a task's links work from now on.
+
+    :param hook: a :class:`labeling_provider.hooks.labeling.LabelingHook`.
+    :param output_path: the job's S3OutputPath.
+    """
+    for link in JOB_LINKS:
+        url = link.address(
+            endpoint=hook.conn_client_meta.endpoint_url,
+            region=hook.conn_region_name,
+            partition=hook.conn_partition,
+            job_name=job_name,
+            output=f"{output_path.rstrip('/')}/{job_name}",
+        )
+        context["ti"].xcom_push(key=link.xcom_key, value=url)

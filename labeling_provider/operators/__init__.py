@@ -1,0 +1,1 @@
+"""Operators: create and stop labeling jobs."""

@@ -1,0 +1,1 @@
+"""Sensors: wait for labeling jobs that something else has created."""

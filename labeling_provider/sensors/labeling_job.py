@@ -1,0 +1,171 @@
+"""Waits for a labeling job that something else has created."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
+
+from labeling_provider.errors import LabelingError, LabelingJobFailedError
+from labeling_provider.jobs import ENDED, STATUSES, JobState, Progress
+from labeling_provider.links import JOB_LINKS, push_job_links
+from labeling_provider.waiting import Patience, is_transient
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from labeling_provider.hooks.labeling import LabelingHook
+
+
+class LabelingJobSensor(BaseSensorOperator):
+    """Succeeds when a labeling job has reached one of the awaited statuses.
+
+    Any other end of the job fails the sensor with the reason (or skips it with ``soft_fail``); it never waits for a
+    job that has ended. ``timeout`` counts from the sensor's first look, also across deferral.
+
+    :param job_name: the labeling job (templated).
+    :param target_statuses: statuses to wait for (templated), by default Completed.
+    :param outage: seconds without any answer after which to give up.
+    :param deferrable: whether to wait without a worker.
+    :param aws_conn_id: the Airflow connection.
+    :param region_name: the region, if it is not the connection's (templated).
+    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param botocore_config: botocore configuration.
+    :raises LabelingJobFailedError: if the job ends otherwise.
+    """
+
+    template_fields: Sequence[str] = ("job_name", "target_statuses", "aws_conn_id", "region_name")
+    operator_extra_links = JOB_LINKS
+    ui_color = "#ffe8c4"
+
+    def __init__(
+        self,
+        *,
+        job_name: str,
+        target_statuses: Sequence[str] = ("Completed",),
+        outage: float = 900,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_name = job_name
+        self.target_statuses = target_statuses
+        self.outage = outage
+        self.deferrable = deferrable
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+        self._progress = Progress()
+        self._patience = Patience(outage)
+
+    @cached_property
+    def hook(self) -> LabelingHook:
+        """The hook of this sensor's connection."""
+        from labeling_provider.hooks.labeling import LabelingHook
+
+        return LabelingHook(
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+            verify=self.verify,
+            config=self.botocore_config,
+        )
+
+    def execute(self, context: Context) -> Any:
+        """Wait, in this process or deferred."""
+        unknown = set(self.target_statuses) - STATUSES
+        if unknown:
+            raise LabelingError(
+                f"target_statuses: {', '.join(sorted(unknown))} is no status of a labeling job; "
+                f"use {', '.join(sorted(STATUSES))}."
+            )
+        self._push_links(context)
+        if not self.deferrable:
+            return super().execute(context)
+        if (state := self._look()) is not None and (done := self._judge(state)):
+            return done.xcom_value
+        from labeling_provider.triggers.labeling_job import LabelingJobTrigger
+
+        self.defer(
+            trigger=LabelingJobTrigger(
+                self.job_name,
+                targets=list(self.target_statuses),
+                poll_interval=self.poke_interval,
+                deadline=time.time() + self.timeout,
+                outage=self.outage,
+                stop_job_on_kill=False,
+                aws_conn_id=self.aws_conn_id,
+                region_name=self.region_name,
+                verify=self.verify,
+                botocore_config=self.botocore_config,
+            ),
+            method_name="execute_complete",
+        )
+        return None
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on after the trigger has fired."""
+        if "error" in event:
+            self._fail(LabelingError(event["error"]))
+        state = JobState(**event["state"])
+        if event.get("timeout"):
+            message = f"Labeling job {state.name} is still {state.status} after {self.timeout:.0f} s."
+            self._fail(AirflowSensorTimeout(message))
+        done = self._judge(state)
+        return done.xcom_value if done else None
+
+    def poke(self, context: Context) -> PokeReturnValue | bool:
+        """Look once."""
+        state = self._look()
+        return False if state is None else self._judge(state) or False
+
+    def _look(self) -> JobState | None:
+        """The job's state; None if the service did not answer and there is hope that it will."""
+        try:
+            state = JobState.of(self.hook.sagemaker.describe_labeling_job(LabelingJobName=self.job_name))
+        except LabelingError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
+            try:
+                self._patience.pause(error, f"Waiting for {self.job_name}", time.monotonic(), self.poke_interval)
+            except LabelingError as hopeless:
+                self._fail(hopeless)
+            self.log.warning("No answer about %s: %s", self.job_name, error)
+            return None
+        self._patience.answered()
+        return state
+
+    def _judge(self, state: JobState) -> PokeReturnValue | None:
+        """Whether the wait is over; a job that ended otherwise fails the sensor."""
+        if line := self._progress.line(state, time.time()):
+            self.log.info(line)
+        if state.status in self.target_statuses:
+            return PokeReturnValue(True, xcom_value=state.as_dict())
+        if state.status in ENDED:
+            wanted = " or ".join(self.target_statuses)
+            reason = f": {state.reason}" if state.reason else ""
+            self._fail(LabelingJobFailedError(f"Labeling job {state.name} ended {state.status}, not {wanted}{reason}"))
+        return None
+
+    def _fail(self, error: Exception) -> NoReturn:
+        if self.soft_fail or self.never_fail:
+            raise AirflowSkipException(str(error)) from error
+        raise error
+
+    def _push_links(self, context: Context) -> None:
+        try:
+            description = self.hook.find_job(self.job_name)
+        except Exception as error:
+            if not is_transient(error):
+                raise LabelingError(f"Looking for {self.job_name}: {error}") from error
+            return
+        if description:
+            push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])

@@ -1,0 +1,1 @@
+"""Triggers: wait for labeling jobs without a worker."""

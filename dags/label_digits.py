@@ -8,10 +8,10 @@ local Ground Truth service the simulated workers answer from it, with mistakes.
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, Param, task
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task
 
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.request import PrivateWorkteam
@@ -29,9 +29,8 @@ def s3_client() -> Any:
 
 with DAG(
     dag_id="label_digits",
-    schedule="@weekly",
-    start_date=datetime(2026, 1, 1),
-    catchup=False,
+    # With no start date and nothing to catch up on, the first scheduled run is the coming Sunday's.
+    schedule=CronTriggerTimetable("@weekly", timezone="UTC", run_immediately=timedelta(0)),
     tags=["labeling"],
     doc_md=__doc__,
     params={

@@ -11,8 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from dev.stack import ROOT, Airflow, Service, StackError
+from labeling_provider.request import derive_job_name
 
 DAG_ID = "label_digits"
 WORKFORCE = {"workteams": {"private-simulated": {"workers": 10, "accuracy": 0.9, "seconds_per_task": 0.02}}}
@@ -31,21 +33,26 @@ def start(folder: Path) -> tuple[Service, Airflow]:
 def follow(airflow: Airflow, service: Service, run_id: str) -> str:
     """Show what the run is doing until it ends; its last state."""
     jobs = service.client("sagemaker")
-    shown, deadline = "", time.monotonic() + RUN_SECONDS
+    shown: tuple[Any, ...] = ()
+    deadline = time.monotonic() + RUN_SECONDS
     while time.monotonic() < deadline:
         state = airflow.run_state(DAG_ID, run_id)
-        tasks = airflow.get(f"/api/v2/dags/{DAG_ID}/dagRuns/{run_id.replace('+', '%2B')}/taskInstances")
-        line = "  ".join(f"{task['task_id']}: {task['state'] or 'waiting'}" for task in tasks["task_instances"])
-        for job in jobs.list_labeling_jobs(SortOrder="Descending", MaxResults=1)["LabelingJobSummaryList"]:
+        tasks = airflow.get(f"/api/v2/dags/{DAG_ID}/dagRuns/{quote(run_id)}/taskInstances")["task_instances"]
+        line = "  ".join(f"{task['task_id']}: {task['state'] or 'waiting'}" for task in tasks)
+        tenths, progress = 0, ""
+        for job in jobs.list_labeling_jobs(NameContains=derive_job_name(DAG_ID, "label", run_id))[
+            "LabelingJobSummaryList"
+        ]:
             counters = job["LabelCounters"]
             total = sum(counters[key] for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
-            line += f"  |  {counters['TotalLabeled']:,} of {total:,} labeled"
-        if line != shown:
-            print(f"  {line}", flush=True)
-            shown = line
+            tenths = 10 * counters["TotalLabeled"] // max(total, 1)
+            progress = f"  |  {counters['TotalLabeled']:,} of {total:,} labeled"
+        if (line, tenths) != shown:
+            print(f"  {line}{progress}", flush=True)
+            shown = (line, tenths)
         if state in {"success", "failed"}:
             return state
-        time.sleep(1)
+        time.sleep(0.5)
     raise StackError(f"the run {run_id} has not ended within {RUN_SECONDS} s")
 
 

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -238,17 +239,17 @@ class Airflow:
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """State of a DAG run."""
-        return str(self.get(f"/api/v2/dags/{dag_id}/dagRuns/{urllib.request.quote(run_id)}")["state"])
+        return str(self.get(f"/api/v2/dags/{dag_id}/dagRuns/{quote(run_id)}")["state"])
 
     def task(self, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
         """A task instance."""
-        run = urllib.request.quote(run_id)
+        run = quote(run_id)
         found: dict[str, Any] = self.get(f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}")
         return found
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """A value that a task has pushed; None if there is none."""
-        run = urllib.request.quote(run_id)
+        run = quote(run_id)
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/xcomEntries/{key}?deserialize=true"
         try:
             return self.get(path)["value"]
@@ -259,7 +260,7 @@ class Airflow:
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1) -> str:
         """Everything a try of a task has logged."""
-        run = urllib.request.quote(run_id)
+        run = quote(run_id)
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/logs/{try_number}?full_content=true"
         content = self.get(path)["content"]
         return "\n".join(entry if isinstance(entry, str) else str(entry.get("event", entry)) for entry in content)

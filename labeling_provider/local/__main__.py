@@ -19,7 +19,6 @@ from labeling_provider.errors import LabelingError
 
 ACCOUNT: Final = "123456789012"
 ROLE: Final = "labeling-local"
-_THREADS: Final = 8
 
 
 class StartError(LabelingError):
@@ -116,10 +115,9 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
 
     :raises StartError: if an option can't be followed.
     """
-    from waitress import create_server
-
     from labeling_provider.local.api import LabelingApi
     from labeling_provider.local.engine import Engine
+    from labeling_provider.local.http import listen
     from labeling_provider.local.pages import Pages
     from labeling_provider.local.server import LocalService, is_loopback, load_moto
     from labeling_provider.local.signatures import Credentials
@@ -160,18 +158,11 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     if embedded:
         service.send_again(embedded.restore())
     try:
-        server = create_server(
-            service,
-            host=chosen.host,
-            port=chosen.port,
-            threads=_THREADS,
-            ident="labeling-local",
-            clear_untrusted_proxy_headers=True,
-        )
+        server = listen(service, chosen.host, chosen.port)
     except OSError as error:
-        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error.strerror}") from None
+        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error.strerror or error}") from None
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-    endpoint = f"http://{host}:{server.effective_port}"
+    endpoint = f"http://{host}:{server.bind_addr[1]}"
     _point_functions_here(endpoint, chosen.region, credentials)
     engine.start()
     ready = {
@@ -184,9 +175,9 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     }
     print(json.dumps(ready), flush=True)
     try:
-        server.run()
+        server.serve()
     finally:
-        server.close()
+        server.stop()
         engine.stop()
         store.close()
 

@@ -10,7 +10,6 @@ import base64
 import json
 import random
 import string
-import time
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -23,7 +22,7 @@ from labeling_provider.local import layout
 from labeling_provider.local.engine import ACTIVE, Engine
 from labeling_provider.local.errors import ApiError, constraint_error, not_found, validation_error
 from labeling_provider.local.kinds import KINDS
-from labeling_provider.local.store import Store, events, jobs, tags, tasks, workteams
+from labeling_provider.local.store import Store, events, jobs, now, tags, tasks, workteams
 from labeling_provider.local.workforce import PEOPLE, Workforce
 from labeling_provider.request import model
 from labeling_provider.request.facts import PUBLIC_WORKFORCE_ACCOUNT, Arn, Quota, join_s3_uri, workforce_kind
@@ -99,7 +98,7 @@ class LabelingApi:
         self._check_can_run(request)
         name = request["LabelingJobName"]
         arn = f"arn:aws:sagemaker:{self._region}:{self._account}:labeling-job/{name}"
-        now = time.time()
+        at = now()
         human = request["HumanTaskConfig"]
         human.setdefault("MaxConcurrentTaskCount", Quota.CONCURRENT_OBJECTS_DEFAULT)
         public = workforce_kind(human["WorkteamArn"]) == "public"
@@ -113,14 +112,14 @@ class LabelingApi:
             "reference_code": self._account + code,
             "workteam_arn": human["WorkteamArn"],
             "status": "Initializing",
-            "created": now,
-            "modified": now,
+            "created": at,
+            "modified": at,
             "request": json.dumps({key: value for key, value in request.items() if key != "Tags"}),
         }
         try:
             with self._store.write() as connection:
                 job_id = connection.execute(sa.insert(jobs).values(row)).inserted_primary_key[0]  # type: ignore[index]
-                connection.execute(sa.insert(events).values(job_id=job_id, at=now, message="Created"))
+                connection.execute(sa.insert(events).values(job_id=job_id, at=at, message="Created"))
                 self._put_tags(connection, arn, request.get("Tags", []))
         except IntegrityError:
             raise ApiError(
@@ -237,10 +236,10 @@ class LabelingApi:
             stopped = connection.execute(
                 sa.update(jobs)
                 .where(jobs.c.id == row.id, jobs.c.status.in_(ACTIVE))
-                .values(status="Stopping", modified=time.time())
+                .values(status="Stopping", modified=now())
             )
             if stopped.rowcount:
-                connection.execute(sa.insert(events).values(job_id=row.id, at=time.time(), message="Stopping"))
+                connection.execute(sa.insert(events).values(job_id=row.id, at=now(), message="Stopping"))
         self._engine.wake(row.id)
         return {}
 
@@ -248,7 +247,7 @@ class LabelingApi:
 
     def _create_ready_workteams(self) -> None:
         """Make the workteams that are promised at start, unless an earlier start has."""
-        now = time.time()
+        at = now()
         with self._store.write() as connection:
             known = set(connection.execute(sa.select(workteams.c.arn)).scalars())
             for name, arn in self._workforce.names.items():
@@ -263,8 +262,8 @@ class LabelingApi:
                     "description": f"{people} of the local service",
                     "members": json.dumps([{"CognitoMemberDefinition": member}]),
                     "settings": "{}",
-                    "created": now,
-                    "updated": now,
+                    "created": at,
+                    "updated": at,
                 }
                 connection.execute(sa.insert(workteams).values(row))
 
@@ -283,7 +282,7 @@ class LabelingApi:
         settings = {
             key: request[key] for key in ("NotificationConfiguration", "WorkerAccessConfiguration") if key in request
         }
-        now = time.time()
+        at = now()
         try:
             with self._store.write() as connection:
                 count = connection.execute(sa.select(sa.func.count()).select_from(workteams)).scalar_one()
@@ -296,8 +295,8 @@ class LabelingApi:
                     "description": request["Description"],
                     "members": json.dumps(members),
                     "settings": json.dumps(settings),
-                    "created": now,
-                    "updated": now,
+                    "created": at,
+                    "updated": at,
                 }
                 connection.execute(sa.insert(workteams).values(row))
                 self._put_tags(connection, arn, request.get("Tags", []))
@@ -342,7 +341,7 @@ class LabelingApi:
     def update_workteam(self, request: dict[str, Any]) -> dict[str, Any]:
         """UpdateWorkteam."""
         row = self._workteam(request["WorkteamName"])
-        values: dict[str, Any] = {"updated": time.time()}
+        values: dict[str, Any] = {"updated": now()}
         if "Description" in request:
             values["description"] = request["Description"]
         if "MemberDefinitions" in request:

@@ -7,6 +7,7 @@ Every change that must not be lost is one transaction. SQLite runs with a write-
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -122,6 +123,11 @@ bucket_objects: Final = sa.Table(
     sa.Column("metadata", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
 )
+
+
+def now() -> float:
+    """Epoch seconds as Amazon gives them out: to the millisecond."""
+    return round(time.time(), 3)
 
 
 class Store:

@@ -45,7 +45,15 @@ def violations(operation: str, request: dict[str, Any]) -> list[Violation]:
 
 
 _LOWER_FIRST = re.compile(r"^[A-Z]")
-_UNICODE_CLASSES = {r"\p{L}\p{Z}\p{N}": r"\w\s"}
+# Python's re has no Unicode properties: the nearest class for each that the model's patterns use.
+_UNICODE_CLASSES = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\w",
+    r"\p{Z}": r"\s",
+    r"\p{M}": r"\u0300-\u036f\u0900-\u0963",
+    r"\p{S}": r"$+<=>^`|~\u00a2-\u00b8\u2044-\u2bff",
+    r"\p{P}": r"!-#%-*,-/:;?@\[-\]_{}\u00a1-\u00bf\u2010-\u205e\u3001-\u303d",
+}
 _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,

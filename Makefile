@@ -1,0 +1,57 @@
+# Set-up, demo, tests. Needs Python 3.11 or newer with venv, make and git; everything else is installed here.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+LOWEST := .venv-lowest
+BIN := $(VENV)/bin
+
+.PHONY: setup demo up test test-newest test-lowest lint bench-local clean
+
+setup: $(VENV)/.ready $(VENV)/.browser
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt --editable '.[dev]'
+	@touch $@
+
+# The page tests drive Debian's Chromium; elsewhere install any Chromium and name it in CHROMIUM.
+$(VENV)/.browser: $(VENV)/.ready
+	@if ! command -v $${CHROMIUM:-chromium} >/dev/null; then \
+	  if command -v apt-get >/dev/null; then \
+	    as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	    $$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	  else echo "Install Chromium to run the page tests."; exit 1; fi; \
+	fi
+	@touch $@
+
+demo: $(VENV)/.ready
+	$(BIN)/python -m dev.demo
+
+up: $(VENV)/.ready
+	$(BIN)/python -m dev.demo --up
+
+test: test-newest test-lowest
+
+test-newest: setup
+	$(BIN)/python -m pytest
+
+# The oldest Airflow and amazon provider that are supported: everything that touches them.
+test-lowest: $(LOWEST)/.ready
+	$(LOWEST)/bin/python -m pytest -m "not browser" tests/hooks tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
+
+lint: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench-local: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.local
+
+clean:
+	rm -rf $(VENV) $(LOWEST)

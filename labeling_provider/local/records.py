@@ -1,0 +1,122 @@
+"""A job that runs, and how what happens to it is recorded. Each function is one part of a caller's transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.local import layout
+from labeling_provider.local.kinds import Kind, as_json
+from labeling_provider.local.store import events, jobs, now, objects
+from labeling_provider.local.workforce import SimulatedWorker
+from labeling_provider.request.facts import Quota, workforce_kind
+
+
+class Run:
+    """A job that runs in this process: its request, and what its kind has learned so far."""
+
+    def __init__(self, row: sa.Row[Any], kind: Kind, team: Sequence[SimulatedWorker]) -> None:
+        self.id: int = row.id
+        self.kind = kind
+        self.job = kind.job
+        self.team = team
+        self.human: dict[str, Any] = self.job.request["HumanTaskConfig"]
+        self.refreshed = 0.0
+
+    @property
+    def lifetime(self) -> float:
+        """Seconds that an object may wait for workers."""
+        public = workforce_kind(self.human["WorkteamArn"]) == "public"
+        default = Quota.PUBLIC_AVAILABILITY_DEFAULT if public else Quota.AVAILABILITY_SECONDS
+        return float(self.human.get("TaskAvailabilityLifetimeInSeconds", default))
+
+    @property
+    def time_limit(self) -> float:
+        """Seconds that a worker has for one task."""
+        return float(self.human["TaskTimeLimitInSeconds"])
+
+    @property
+    def set_size(self) -> int:
+        """Objects in the workers' hands at once."""
+        return int(self.human.get("MaxConcurrentTaskCount", Quota.CONCURRENT_OBJECTS_DEFAULT))
+
+
+@dataclass
+class Task:
+    """A task of an object that is with the workers, as it will be after this step."""
+
+    id: int | None
+    object_id: int
+    state: str
+    tries: int
+    worker_id: str | None
+    expires: float
+    accepted: float | None
+    due: float | None
+    answer: str | None = None
+    changed: bool = False
+
+
+def update_job(connection: Connection, job_id: int, **values: Any) -> None:
+    connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(modified=now(), **values))
+
+
+def note(connection: Connection, job_id: int, message: str) -> None:
+    connection.execute(sa.insert(events).values(job_id=job_id, at=time.time(), message=message[:2000]))
+
+
+def decide(connection: Connection, run: Run, state: str, contents: dict[int, dict[str, Any]]) -> None:
+    """Record the outcome of objects and count them, in one transaction."""
+    connection.execute(
+        sa.update(objects)
+        .where(objects.c.job_id == run.id, objects.c.object_id == sa.bindparam("object"))
+        .values(state=state, result=sa.bindparam("content")),
+        [{"object": one, "content": as_json(content)} for one, content in contents.items()],
+    )
+    column = jobs.c.labeled if state == "labeled" else jobs.c.failed
+    update_job(connection, run.id, **{column.name: column + len(contents)})
+
+
+def fail_objects(connection: Connection, run: Run, reasons: dict[int, str], at: float) -> None:
+    """Give objects up; the reason goes into their output line."""
+    if not reasons:
+        return
+    job = run.job
+    results = {
+        object_id: layout.label_metadata({"failure-reason": reason}, job.task_type.metadata_type, job.name, at)
+        for object_id, reason in reasons.items()
+    }
+    decide(
+        connection,
+        run,
+        "failed",
+        {one: {f"{job.attribute}-metadata": metadata} for one, metadata in results.items()},
+    )
+    for reason in sorted(set(reasons.values())):
+        count = sum(one == reason for one in reasons.values())
+        note(connection, run.id, f"{count} objects failed: {reason}")
+
+
+def mark_answered(connection: Connection, run: Run, answered: list[int], at: float) -> None:
+    """Queue objects for consolidation; each group of a consolidation file gets a second of its own."""
+    if not answered:
+        return
+    last = connection.execute(sa.select(jobs.c.stamp).where(jobs.c.id == run.id)).scalar_one()
+    stamp = max(int(at), last + 1)
+    size = layout.OBJECTS_PER_FILE
+    rows = [
+        {"object": object_id, "answered": at, "stamp": stamp + position // size}
+        for position, object_id in enumerate(answered)
+    ]
+    connection.execute(
+        sa.update(objects)
+        .where(objects.c.job_id == run.id, objects.c.object_id == sa.bindparam("object"))
+        .values(state="answered", answered=sa.bindparam("answered"), stamp=sa.bindparam("stamp")),
+        rows,
+    )
+    update_job(connection, run.id, stamp=rows[-1]["stamp"])

@@ -1,0 +1,158 @@
+"""What the tests share: a local service, and short ways to make jobs in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Airflow reads its configuration when it is first imported.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="labeling-tests-airflow-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+from dev.stack import Service, wait_until
+from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
+
+Lines = Sequence[dict[str, Any]] | str
+ENDED = {"Completed", "Failed", "Stopped"}
+
+
+class Lab:
+    """A service with clients and helpers.
+
+    :param service: the running service.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.bucket = "lab"
+        self.connect()
+        if self.bucket not in {one["Name"] for one in self.s3.list_buckets()["Buckets"]}:
+            self.s3.create_bucket(Bucket=self.bucket)
+
+    def connect(self) -> None:
+        """Make clients for where the service listens now."""
+        self.sagemaker = self.service.client("sagemaker")
+        self.s3 = self.service.client("s3")
+
+    @property
+    def role(self) -> str:
+        return self.service.ready["role_arn"]
+
+    def team(self, name: str = "private-simulated") -> str:
+        return self.service.ready["workteams"][name]
+
+    def put(self, key: str, body: bytes | str) -> str:
+        """Store an object; its URI."""
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body.encode() if isinstance(body, str) else body)
+        return f"s3://{self.bucket}/{key}"
+
+    def get(self, uri: str) -> bytes:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def keys(self, prefix: str) -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        return [one["Key"] for page in pages for one in page.get("Contents", [])]
+
+    def manifest(self, lines: Sequence[dict[str, Any]]) -> str:
+        """Store a manifest; its URI."""
+        return self.put(f"in/{uuid.uuid4()}.manifest", "".join(json.dumps(line) + "\n" for line in lines))
+
+    def spec(self, lines: Lines, **arguments: Any) -> LabelingJobSpec:
+        """A text classification job over some lines, unless the arguments say otherwise."""
+        defaults = {
+            "task_type": "text-classification",
+            "manifest_uri": lines if isinstance(lines, str) else self.manifest(lines),
+            "output_uri": f"s3://{self.bucket}/out",
+            "labels": ["cat", "dog", "bird"],
+            "workforce": PrivateWorkteam(self.team()),
+            "role_arn": self.role,
+            "title": "What is it?",
+            "instructions": "Choose one.",
+            "workers_per_object": 3,
+        }
+        return LabelingJobSpec(**{**defaults, **arguments})
+
+    def request(
+        self, lines: Sequence[dict[str, Any]] | str, name: str | None = None, **arguments: Any
+    ) -> dict[str, Any]:
+        """A request whose files are stored."""
+        draft = self.spec(lines, **arguments).draft(name or f"job-{uuid.uuid4().hex[:12]}", "us-east-1")
+        for uri, text in draft.files.items():
+            self.put(uri.removeprefix(f"s3://{self.bucket}/"), text)
+        return draft.request
+
+    def create(self, lines: Lines, name: str | None = None, **arguments: Any) -> str:
+        """Create a job; its name."""
+        request = self.request(lines, name, **arguments)
+        self.sagemaker.create_labeling_job(**request)
+        return str(request["LabelingJobName"])
+
+    def describe(self, name: str) -> dict[str, Any]:
+        return self.sagemaker.describe_labeling_job(LabelingJobName=name)
+
+    def wait(self, name: str, statuses: set[str] = ENDED, seconds: float = 60) -> dict[str, Any]:
+        """Wait until a job has one of the statuses; its description."""
+
+        def reached() -> dict[str, Any] | None:
+            description = self.describe(name)
+            return description if description["LabelingJobStatus"] in statuses else None
+
+        return wait_until(reached, seconds, f"{name} is {' or '.join(sorted(statuses))}", 0.05)
+
+    def run(
+        self, lines: Sequence[dict[str, Any]] | str, **arguments: Any
+    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Run a job to its end; its description and its output lines."""
+        description = self.wait(self.create(lines, **arguments))
+        return description, self.output(description)
+
+    def output(self, description: dict[str, Any]) -> list[dict[str, Any]]:
+        """The lines of a job's output manifest; empty if there is none."""
+        uri = description.get("LabelingJobOutput", {}).get("OutputDatasetS3Uri")
+        return [json.loads(line) for line in self.get(uri).splitlines()] if uri else []
+
+
+def texts(count: int, truths: Sequence[Any] = ("cat", "dog", "bird")) -> list[dict[str, Any]]:
+    """Manifest lines of short texts, with the truth on each."""
+    return [{"source": f"text {number}", "truth": truths[number % len(truths)]} for number in range(count)]
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One service for all tests that don't need one of their own; ten workers who are never wrong."""
+    folder = tmp_path_factory.mktemp("lab")
+    workforce = folder / "workforce.json"
+    workforce.write_text(
+        json.dumps(
+            {
+                "workteams": {
+                    "private-simulated": {"workers": 10, "accuracy": 1},
+                    "slow": {"workers": 2, "accuracy": 1, "seconds_per_task": 3600},
+                    "reluctant": {"workers": 10, "declined": 1},
+                    "careless": {"workers": 10, "accuracy": 0.8},
+                },
+                "functions": {
+                    f"arn:aws:lambda:us-east-1:123456789012:function:{name}": f"tests.functions:{name}"
+                    for name in ("pre", "pre_skips", "consolidate", "broken")
+                },
+            }
+        )
+    )
+    service = Service(folder, "--workforce", str(workforce), env={"PYTHONPATH": str(Path(__file__).parent.parent)})
+    yield Lab(service)
+    service.stop()
+
+
+@pytest.fixture
+def connected(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """The service as Airflow's connection ``aws_default``."""
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", lab.service.connection())
+    return lab

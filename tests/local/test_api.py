@@ -1,0 +1,276 @@
+"""The labeling operations: what they take, refuse and answer."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from labeling_provider.request import PrivateWorkteam
+from tests.conftest import Lab, texts
+
+
+def refused(lab: Lab, operation: str, **request: Any) -> tuple[str, str, int]:
+    """Code, message and HTTP status with which a request is refused."""
+    from botocore.config import Config
+
+    client = lab.service.client("sagemaker", config=Config(parameter_validation=False))
+    with pytest.raises(ClientError) as caught:
+        getattr(client, operation)(**request)
+    error = caught.value.response
+    return error["Error"]["Code"], error["Error"]["Message"], error["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_describe_gives_back_what_was_created_with_the_defaults_filled_in(lab: Lab) -> None:
+    request = lab.request(texts(2), tags={"team": "birds"})
+    answer = lab.sagemaker.create_labeling_job(**request)
+    description = lab.describe(request["LabelingJobName"].upper())
+    assert description["LabelingJobArn"] == answer["LabelingJobArn"]
+    assert description["LabelingJobArn"] == (
+        f"arn:aws:sagemaker:us-east-1:123456789012:labeling-job/{request['LabelingJobName']}"
+    )
+    for key in ("LabelAttributeName", "InputConfig", "RoleArn", "LabelCategoryConfigS3Uri"):
+        assert description[key] == request[key]
+    assert description["OutputConfig"] == {**request["OutputConfig"], "KmsKeyId": ""}
+    assert description["HumanTaskConfig"]["MaxConcurrentTaskCount"] == 1000
+    assert description["HumanTaskConfig"]["TaskAvailabilityLifetimeInSeconds"] == 2_592_000
+    assert description["JobReferenceCode"].startswith("123456789012")
+    assert len(description["JobReferenceCode"]) == 28
+    assert description["Tags"] == [{"Key": "team", "Value": "birds"}]
+    assert abs(description["CreationTime"] - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_name_is_taken_whatever_its_case(lab: Lab) -> None:
+    name = lab.create(texts(1), f"Taken-{uuid.uuid4().hex[:8]}")
+    request = lab.request(texts(1), name.upper())
+    code, message, status = refused(lab, "create_labeling_job", **request)
+    assert (code, status) == ("ResourceInUse", 400)
+    assert name.upper() in message
+
+
+def test_a_job_that_does_not_exist_is_not_found(lab: Lab) -> None:
+    for operation in ("describe_labeling_job", "stop_labeling_job"):
+        code, message, status = refused(lab, operation, LabelingJobName="nobody")
+        assert (code, status) == ("ResourceNotFound", 400)
+        assert "nobody" in message
+
+
+def test_the_models_constraints_are_checked_in_amazons_words(lab: Lab) -> None:
+    request = lab.request(texts(1))
+    request["LabelingJobName"] = "not_a_name"
+    request["HumanTaskConfig"]["NumberOfHumanWorkersPerDataObject"] = 10
+    request["HumanTaskConfig"]["TaskKeywords"] = ["a-b"]
+    del request["RoleArn"]
+    code, message, _ = refused(lab, "create_labeling_job", **request)
+    assert code == "ValidationException"
+    assert message.startswith("4 validation errors detected: ")
+    assert (
+        "Value 'not_a_name' at 'labelingJobName' failed to satisfy constraint: Member must satisfy regular expression "
+        "pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
+    ) in message
+    assert "at 'humanTaskConfig.numberOfHumanWorkersPerDataObject'" in message
+    assert "at 'humanTaskConfig.taskKeywords.1.member'" in message
+    assert "Value null at 'roleArn' failed to satisfy constraint: Member must not be null" in message
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda r: r.update(LabelAttributeName="label-ref"), "must not end with -ref"),
+        (lambda r: r["HumanTaskConfig"].update(WorkteamArn=r["HumanTaskConfig"]["WorkteamArn"] + "x"), "not exist"),
+        (
+            lambda r: r["HumanTaskConfig"].update(
+                WorkteamArn="arn:aws:sagemaker:eu-west-1:123456789012:workteam/private-crowd/a"
+            ),
+            "eu-west-1",
+        ),
+        (lambda r: r.update(RoleArn="arn:aws:iam::123456789012:role/nobody"), "does not exist"),
+        (
+            lambda r: r["InputConfig"]["DataSource"].update(
+                SnsDataSource={"SnsTopicArn": "arn:aws:sns:us-east-1:123456789012:a"}
+            ),
+            "does not run streaming",
+        ),
+        (
+            lambda r: r.update(
+                LabelingJobAlgorithmsConfig={
+                    "LabelingJobAlgorithmSpecificationArn": "arn:aws:sagemaker:us-east-1:027400017018:"
+                    "labeling-job-algorithm-specification/text-classification"
+                }
+            ),
+            "does not run automated",
+        ),
+    ],
+    ids=["attribute", "workteam", "region", "role", "streaming", "automated"],
+)
+def test_rules_are_checked_when_the_job_is_created(lab: Lab, change: Any, words: str) -> None:
+    request = lab.request(texts(1))
+    change(request)
+    code, message, status = refused(lab, "create_labeling_job", **request)
+    assert (code, status) == ("ValidationException", 400)
+    assert words in message
+
+
+def test_task_types_that_do_not_run_yet_are_refused(lab: Lab) -> None:
+    request = lab.spec(
+        [{"source-ref": "s3://lab/seq.json"}],
+        task_type="video-object-tracking",
+        labels=["van"],
+        workers_per_object=1,
+        label_attribute_name="track-ref",
+    ).draft("seq", "us-east-1")
+    code, message, _ = refused(lab, "create_labeling_job", **request.request)
+    assert code == "ValidationException"
+    assert "does not run video-object-tracking yet" in message
+
+
+def test_unknown_operations_and_broken_bodies_are_answered_as_errors(lab: Lab) -> None:
+    import urllib.error
+    import urllib.request
+
+    def post(target: str, body: bytes) -> tuple[int, str]:
+        headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"}
+        request = urllib.request.Request(lab.service.endpoint_url, body, headers)
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(request)
+        return caught.value.code, caught.value.read().decode()
+
+    status, body = post("SageMaker.CreateEverything", b"{}")
+    assert status == 404
+    assert "UnknownOperationException" in body
+    for broken in (b"{", b"[]", b'{"a":' * 100_000):
+        status, body = post("SageMaker.ListLabelingJobs", broken)
+        assert status == 400
+        assert "SerializationException" in body
+
+
+@pytest.fixture(scope="module")
+def many(lab: Lab) -> list[str]:
+    """Twelve stopped jobs with names in no order of creation."""
+    people = PrivateWorkteam(lab.team("private-people"))
+    names = [f"page-{(number * 7) % 12:02}" for number in range(12)]
+    manifest = lab.manifest(texts(1))
+    for name in names:
+        lab.create(manifest, name, workforce=people)
+    for name in names[:4]:
+        lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+        lab.wait(name)
+    for name in names[4:]:
+        lab.wait(name, {"InProgress"})
+    return names
+
+
+def listed(lab: Lab, **arguments: Any) -> list[str]:
+    pages = lab.sagemaker.get_paginator("list_labeling_jobs").paginate(NameContains="PAGE-", **arguments)
+    return [job["LabelingJobName"] for page in pages for job in page["LabelingJobSummaryList"]]
+
+
+def test_jobs_are_listed_in_every_order_across_pages(lab: Lab, many: list[str]) -> None:
+    for size in (1, 5, 100):
+        paging = {"PaginationConfig": {"PageSize": size}}
+        assert listed(lab, **paging) == many
+        assert listed(lab, SortOrder="Descending", **paging) == many[::-1]
+        assert listed(lab, SortBy="Name", **paging) == sorted(many)
+        assert listed(lab, SortBy="Name", SortOrder="Descending", **paging) == sorted(many)[::-1]
+        by_status = listed(lab, SortBy="Status", **paging)
+        assert set(by_status[:8]) == set(many[4:])
+        assert set(by_status[8:]) == set(many[:4])
+
+
+def test_jobs_are_filtered_by_status_and_times(lab: Lab, many: list[str]) -> None:
+    assert listed(lab, StatusEquals="Stopped") == many[:4]
+    middle = lab.describe(many[6])
+    assert listed(lab, CreationTimeAfter=middle["CreationTime"]) == many[7:]
+    assert listed(lab, CreationTimeBefore=middle["CreationTime"]) == many[:6]
+    assert listed(lab, LastModifiedTimeAfter=datetime.now(UTC) + timedelta(hours=1)) == []
+    assert listed(lab, LastModifiedTimeBefore=datetime.now(UTC) + timedelta(hours=1)) == many
+
+
+def test_a_page_is_ten_jobs_unless_asked_otherwise(lab: Lab, many: list[str]) -> None:
+    page = lab.sagemaker.list_labeling_jobs(NameContains="page-")
+    assert len(page["LabelingJobSummaryList"]) == 10
+    assert page["NextToken"]
+    first = page["LabelingJobSummaryList"][0]
+    assert first["WorkteamArn"] == lab.team("private-people")
+    assert first["PreHumanTaskLambdaArn"].endswith("PRE-TextMultiClass")
+    assert first["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"]
+
+
+@pytest.mark.parametrize("token", ["nonsense", "W10=", "WzEsMiwzXQ==", "eyJhIjoxfQ==", "W251bGwsbnVsbF0="])
+def test_a_token_of_our_making_is_not_taken_from_anybody(lab: Lab, token: str) -> None:
+    code, _, _ = refused(lab, "list_labeling_jobs", NextToken=token)
+    assert code == "ValidationException"
+
+
+def test_a_workteams_jobs_show_what_people_still_have_to_do(lab: Lab, many: list[str]) -> None:
+    arn = lab.team("private-people")
+    pages = lab.sagemaker.get_paginator("list_labeling_jobs_for_workteam").paginate(
+        WorkteamArn=arn, SortOrder="Ascending", PaginationConfig={"PageSize": 5}
+    )
+    jobs = {one["LabelingJobName"]: one for page in pages for one in page["LabelingJobSummaryList"]}
+    assert set(many) <= set(jobs)
+    open_job = jobs[many[5]]
+    assert open_job["LabelCounters"] == {"HumanLabeled": 0, "PendingHuman": 1, "Total": 1}
+    assert open_job["NumberOfHumanWorkersPerDataObject"] == 3
+    assert open_job["WorkRequesterAccountId"] == "123456789012"
+    assert jobs[many[0]]["LabelCounters"]["PendingHuman"] == 0
+    code = open_job["JobReferenceCode"][14:]
+    found = lab.sagemaker.list_labeling_jobs_for_workteam(WorkteamArn=arn, JobReferenceCodeContains=code)
+    assert [one["LabelingJobName"] for one in found["LabelingJobSummaryList"]] == [many[5]]
+    assert refused(lab, "list_labeling_jobs_for_workteam", WorkteamArn=arn + "x")[0] == "ResourceNotFound"
+
+
+def test_stopping_a_job_that_has_ended_changes_nothing(lab: Lab, many: list[str]) -> None:
+    before = lab.describe(many[0])
+    lab.sagemaker.stop_labeling_job(LabelingJobName=many[0])
+    after = lab.describe(many[0])
+    assert after["LabelingJobStatus"] == "Stopped"
+    assert after["LastModifiedTime"] == before["LastModifiedTime"]
+
+
+def test_tags_are_added_listed_replaced_and_deleted(lab: Lab, many: list[str]) -> None:
+    arn = lab.describe(many[0])["LabelingJobArn"]
+    lab.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "2"}])
+    lab.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "a", "Value": "3"}])
+    assert lab.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [
+        {"Key": "a", "Value": "3"},
+        {"Key": "b", "Value": "2"},
+    ]
+    lab.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["a"])
+    assert lab.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "b", "Value": "2"}]
+    too_many = [{"Key": f"k{number}", "Value": "v"} for number in range(50)]
+    assert refused(lab, "add_tags", ResourceArn=arn, Tags=too_many)[0] == "ResourceLimitExceeded"
+    assert refused(lab, "list_tags", ResourceArn=arn + "x")[0] == "ResourceNotFound"
+
+
+def test_workteams_are_made_changed_and_deleted(lab: Lab) -> None:
+    member = {"CognitoMemberDefinition": {"UserPool": "us-east-1_a", "UserGroup": "g", "ClientId": "c"}}
+    arn = lab.sagemaker.create_workteam(WorkteamName="Herons", MemberDefinitions=[member], Description="Watch")[
+        "WorkteamArn"
+    ]
+    assert arn == "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/Herons"
+    lab.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "k", "Value": "v"}])
+    team = lab.sagemaker.describe_workteam(WorkteamName="herons")["Workteam"]
+    assert (team["Description"], team["MemberDefinitions"]) == ("Watch", [member])
+    again = {"WorkteamName": "HERONS", "MemberDefinitions": [member], "Description": "d"}
+    assert refused(lab, "create_workteam", **again)[0] == "ResourceInUse"
+    changed = lab.sagemaker.update_workteam(WorkteamName="Herons", Description="Watch closely")["Workteam"]
+    assert changed["Description"] == "Watch closely"
+    names = [one["WorkteamName"] for one in lab.sagemaker.list_workteams(NameContains="eron")["Workteams"]]
+    assert names == ["Herons"]
+    mixed = [member, {"OidcMemberDefinition": {"Groups": ["g"]}}]
+    request = {"WorkteamName": "mixed", "MemberDefinitions": mixed, "Description": "d"}
+    assert refused(lab, "create_workteam", **request)[0] == "ValidationException"
+    assert lab.sagemaker.delete_workteam(WorkteamName="Herons")["Success"] is True
+    assert refused(lab, "describe_workteam", WorkteamName="Herons")[0] == "ValidationException"
+
+
+def test_the_workteams_that_are_promised_are_there(lab: Lab) -> None:
+    teams = lab.service.ready["workteams"]
+    assert teams["public"] == "arn:aws:sagemaker:us-east-1:394669845002:workteam/public-crowd/default"
+    assert ":workteam/vendor-crowd/" in teams["vendor-simulated"]
+    listed_teams = lab.sagemaker.list_workteams(SortBy="Name", MaxResults=100)["Workteams"]
+    assert {"private-simulated", "private-people"} <= {one["WorkteamName"] for one in listed_teams}

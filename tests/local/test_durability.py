@@ -1,0 +1,100 @@
+"""Nothing that was accepted is lost when the service is killed."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.stack import Service, StackError
+from labeling_provider.request import PrivateWorkteam
+from tests.conftest import Lab, texts
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Lab]:
+    """A service of this test's own, whose workers take a moment."""
+    workforce = tmp_path / "workforce.json"
+    teams = {"private-simulated": {"workers": 9, "accuracy": 0.9, "seconds_per_task": 0.01, "declined": 0.0}}
+    workforce.write_text(json.dumps({"workteams": teams, "seed": 3}))
+    service = Service(tmp_path, "--workforce", str(workforce))
+    yield Lab(service)
+    service.stop()
+
+
+def test_a_job_goes_on_after_any_kill_and_counts_every_answer_once(own: Lab) -> None:
+    name = own.create(texts(150), "survivor", max_concurrent_objects=60)
+    chance = random.Random(1)
+    for _ in range(6):
+        time.sleep(chance.uniform(0.0, 0.25))  # the instant of the kill is what the test varies
+        own.service.kill()
+        own.service.start()
+        own.connect()
+    description = own.wait(name)
+    counters = description["LabelCounters"]
+    assert description["LabelingJobStatus"] == "Completed"
+    assert counters["TotalLabeled"] == 150
+    output = own.output(description)
+    assert [line["source"] for line in output] == [line["source"] for line in texts(150)]
+    assert all("label" in line for line in output)
+    keys = [key for key in own.keys("out/survivor/") if "/worker-response/" in key]
+    by_object = Counter(key.split("/")[5] for key in keys)
+    assert set(by_object.values()) == {1}, "an object that was consolidated twice has two response files"
+    for key in keys:
+        answers = json.loads(own.get(f"s3://lab/{key}"))["answers"]
+        workers = [answer["workerId"] for answer in answers]
+        assert len(workers) == len(set(workers)) == 3
+    payloads = [key for key in own.keys("out/survivor/") if "/consolidation-request/" in key]
+    objects = [one["datasetObjectId"] for key in payloads for one in json.loads(own.get(f"s3://lab/{key}"))]
+    assert len(objects) == len(set(objects)) == 150
+
+
+def test_buckets_objects_and_settings_survive_a_kill(own: Lab) -> None:
+    own.s3.put_object(Bucket="lab", Key="dir/ä b+c.txt", Body=b"kept", ContentType="text/plain", Metadata={"who": "me"})
+    own.put("gone.txt", "x")
+    own.put("gone-too.txt", "x")
+    own.s3.delete_object(Bucket="lab", Key="gone.txt")
+    own.s3.delete_objects(Bucket="lab", Delete={"Objects": [{"Key": "gone-too.txt"}]})
+    own.s3.copy_object(Bucket="lab", Key="copy.txt", CopySource={"Bucket": "lab", "Key": "dir/ä b+c.txt"})
+    upload = own.s3.create_multipart_upload(Bucket="lab", Key="large.bin")["UploadId"]
+    part = own.s3.upload_part(Bucket="lab", Key="large.bin", UploadId=upload, PartNumber=1, Body=b"z" * 6_000_000)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    own.s3.complete_multipart_upload(Bucket="lab", Key="large.bin", UploadId=upload, MultipartUpload=parts)
+    rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "ExposeHeaders": ["Access-Control-Allow-Origin"]}
+    own.s3.put_bucket_cors(Bucket="lab", CORSConfiguration={"CORSRules": [rule]})
+    own.s3.create_bucket(Bucket="emptied")
+    own.s3.delete_bucket(Bucket="emptied")
+    before = own.s3.head_object(Bucket="lab", Key="dir/ä b+c.txt")
+    own.service.kill()
+    own.service.start()
+    own.connect()
+    assert sorted(own.keys("")) == ["copy.txt", "dir/ä b+c.txt", "large.bin"]
+    found = own.s3.get_object(Bucket="lab", Key="dir/ä b+c.txt")
+    assert (found["Body"].read(), found["ContentType"], found["Metadata"]) == (b"kept", "text/plain", {"who": "me"})
+    assert found["ETag"] == before["ETag"]
+    assert found["LastModified"] == before["LastModified"]
+    assert len(own.get("s3://lab/large.bin")) == 6_000_000
+    assert own.s3.get_bucket_cors(Bucket="lab")["CORSRules"] == [rule]
+    assert [one["Name"] for one in own.s3.list_buckets()["Buckets"]] == ["lab"]
+
+
+def test_tags_and_workteams_survive_a_kill(own: Lab) -> None:
+    member = {"OidcMemberDefinition": {"Groups": ["g"]}}
+    own.sagemaker.create_workteam(WorkteamName="herons", MemberDefinitions=[member], Description="d")
+    name = own.create(texts(1), workforce=PrivateWorkteam(own.team("private-people")), tags={"a": "b"})
+    own.service.kill()
+    own.service.start()
+    own.connect()
+    assert own.sagemaker.describe_workteam(WorkteamName="herons")["Workteam"]["MemberDefinitions"] == [member]
+    assert own.describe(name)["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert own.wait(name, {"InProgress"})["LabelCounters"]["Unlabeled"] == 1
+
+
+def test_two_services_do_not_share_a_data_directory(own: Lab) -> None:
+    with pytest.raises(StackError, match="in use by another local service"):
+        Service(own.service.folder)

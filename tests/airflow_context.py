@@ -1,0 +1,35 @@
+"""A task's surroundings, for calling an operator outside a scheduler. The end-to-end tests use a real one."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class FakeTaskInstance:
+    """The parts of a task instance that operators use."""
+
+    dag_id: str = "dag"
+    task_id: str = "label"
+    run_id: str = "manual__2026-01-01T00:00:00+00:00"
+    map_index: int = -1
+    pushed: dict[str, Any] = field(default_factory=dict)
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value
+
+
+class _Event:
+    def __init__(self) -> None:
+        self.extra: dict[str, Any] = {}
+        self.added: list[Any] = []
+
+    def add(self, asset: Any, extra: dict[str, Any]) -> None:
+        self.added.append((asset, extra))
+
+
+def context(**identity: Any) -> dict[str, Any]:
+    """What Airflow hands to ``execute``."""
+    return {"ti": FakeTaskInstance(**identity), "outlet_events": defaultdict(_Event)}

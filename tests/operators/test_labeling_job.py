@@ -1,0 +1,366 @@
+"""The operators against the local service."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk import Asset, AssetAlias
+from airflow.sdk.exceptions import TaskDeferred
+from botocore.exceptions import ClientError, ConnectionClosedError
+
+from labeling_provider.errors import (
+    InvalidRequestError,
+    JobNameTakenError,
+    LabelingError,
+    LabelingJobFailedError,
+    LabelingTimeoutError,
+)
+from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, StopLabelingJobOperator
+from labeling_provider.request import MechanicalTurk, PrivateWorkteam, derive_job_name
+from tests.airflow_context import context
+from tests.conftest import Lab, texts
+
+
+def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJobOperator:
+    manifest = lines if isinstance(lines, str) else lab.manifest(texts(6) if lines is None else lines)
+    defaults = {
+        "task_id": "label",
+        "task_type": "text-classification",
+        "manifest_uri": manifest,
+        "output_uri": "s3://lab/out",
+        "labels": ["cat", "dog", "bird"],
+        "workforce": PrivateWorkteam(lab.team()),
+        "role_arn": lab.role,
+        "title": "What is it?",
+        "instructions": "Choose one.",
+        "workers_per_object": 3,
+        "poll_interval": 0.1,
+        "deferrable": False,
+    }
+    return CreateLabelingJobOperator(**{**defaults, **arguments})
+
+
+def run_id() -> dict[str, str]:
+    return {"run_id": f"manual__{uuid.uuid4()}"}
+
+
+def fire(deferred: TaskDeferred) -> dict[str, Any]:
+    """The event of a deferred task's trigger, rebuilt as a triggerer would."""
+    from airflow.sdk.module_loading import import_string
+
+    path, arguments = deferred.trigger.serialize()
+    trigger = import_string(path)(**json.loads(json.dumps(arguments)))
+
+    async def first() -> dict[str, Any]:
+        async for event in trigger.run():
+            return dict(event.payload)
+        raise AssertionError("the trigger did not fire")
+
+    return asyncio.run(asyncio.wait_for(first(), 60))
+
+
+def problems(caught: pytest.ExceptionInfo[InvalidRequestError]) -> str:
+    return "\n".join(str(problem) for problem in caught.value.problems)
+
+
+def test_it_labels_and_hands_on_where_the_labels_are(connected: Lab) -> None:
+    around = context(**run_id())
+    task = operator(connected)
+    result = task.execute(around)
+    ti = around["ti"]
+    assert result is not None
+    assert result["job_name"] == derive_job_name("dag", "label", ti.run_id)
+    assert result["status"] == "Completed"
+    assert result["counters"]["human_labeled"] == 6
+    assert (result["unlabeled"], result["failed"], result["final_model_arn"]) == (0, 0, None)
+    assert result["label_attribute_name"] == "label"
+    assert result["estimated_cost_usd"] == 0.48
+    json.dumps(result)
+    lines = [json.loads(line) for line in connected.get(result["output_manifest_uri"]).splitlines()]
+    assert [line["label-metadata"]["class-name"] for line in lines] == [line["truth"] for line in texts(6)]
+    page = f"{connected.service.endpoint_url}/_labeling/jobs/{result['job_name']}"
+    assert ti.pushed == {
+        "_link_LabelingJobLink": page,
+        "_link_LabelingOutputLink": f"{page}/output",
+        "_link_LabelingLogsLink": f"{page}/log",
+    }
+    assert around["outlet_events"][Asset("s3://lab/out")].extra["counters"]["total_labeled"] == 6
+
+
+def test_deferred_it_comes_to_the_same_result(connected: Lab) -> None:
+    around = context(**run_id())
+    slowly = operator(connected, texts(30), deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        slowly.execute(around)
+    assert around["ti"].pushed["_link_LabelingJobLink"]
+    event = fire(deferred.value)
+    again = operator(connected, slowly.manifest_uri, deferrable=True)
+    result = again.execute_complete(around, event)
+    assert result["counters"]["total_labeled"] == 30
+
+
+def test_a_retry_goes_on_with_the_job_of_the_first_try(connected: Lab) -> None:
+    identity = run_id()
+    people = PrivateWorkteam(connected.team("private-people"))
+    first = operator(connected, workforce=people, wait_for_completion=False).execute(context(**identity))
+    second = operator(connected, workforce=people, wait_for_completion=False).execute(context(**identity))
+    assert first is not None
+    assert second is not None
+    assert first["job_arn"] == second["job_arn"]
+    assert len(connected.sagemaker.list_labeling_jobs(NameContains=first["job_name"])["LabelingJobSummaryList"]) == 1
+
+
+def test_a_job_whose_create_answer_was_lost_is_found_and_not_made_twice(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = operator(connected)
+    real = task.hook.sagemaker.create_labeling_job
+
+    def lose_the_answer(**request: Any) -> None:
+        real(**request)
+        raise ConnectionClosedError(endpoint_url="http://local")
+
+    monkeypatch.setattr(task.hook.sagemaker, "create_labeling_job", lose_the_answer)
+    result = task.execute(context(**run_id()))
+    assert result is not None
+    assert result["status"] == "Completed"
+
+
+def test_after_a_job_that_was_stopped_a_retry_makes_a_further_one(connected: Lab) -> None:
+    identity = run_id()
+    people = PrivateWorkteam(connected.team("private-people"))
+    first = operator(connected, workforce=people, wait_for_completion=False).execute(context(**identity))
+    assert first is not None
+    StopLabelingJobOperator(task_id="stop", job_name=first["job_name"], poll_interval=0.1).execute(context())
+    second = operator(connected).execute(context(**identity))
+    assert second is not None
+    assert second["job_name"] == f"{first['job_name']}-2"
+
+
+def test_a_job_of_somebody_elses_with_the_wanted_name_is_an_error(connected: Lab) -> None:
+    name = connected.create(texts(1))
+    with pytest.raises(JobNameTakenError, match="was not made by this task"):
+        operator(connected, job_name=name).execute(context(**run_id()))
+
+
+def test_killing_the_task_stops_the_job(connected: Lab) -> None:
+    people = PrivateWorkteam(connected.team("private-people"))
+    for stop, status in ((True, "Stopped"), (False, "InProgress")):
+        task = operator(connected, workforce=people, stop_job_on_kill=stop, wait_for_completion=False)
+        result = task.execute(context(**run_id()))
+        assert result is not None
+        connected.wait(result["job_name"], {"InProgress"})
+        task.on_kill()
+        assert connected.wait(result["job_name"], {status})
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_when_time_is_up_the_job_is_stopped_and_the_task_says_how_far_it_came(connected: Lab, deferrable: bool) -> None:
+    people = PrivateWorkteam(connected.team("private-people"))
+    around = context(**run_id())
+    task = operator(
+        connected, workforce=people, job_timeout=timedelta(seconds=0.5), deferrable=deferrable, job_name=None
+    )
+    with pytest.raises(LabelingTimeoutError, match=r"0 of 6 objects labeled, 0 failed\. It was stopped"):
+        if deferrable:
+            with pytest.raises(TaskDeferred) as deferred:
+                task.execute(around)
+            task.execute_complete(around, fire(deferred.value))
+        else:
+            task.execute(around)
+    name = derive_job_name("dag", "label", around["ti"].run_id)
+    assert connected.wait(name)["LabelingJobStatus"] == "Stopped"
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_job_that_is_stopped_outside_fails_the_task(connected: Lab, deferrable: bool) -> None:
+    around = context(**run_id())
+    name = derive_job_name("dag", "label", around["ti"].run_id)
+    task = operator(connected, workforce=PrivateWorkteam(connected.team("private-people")), deferrable=deferrable)
+
+    def stop() -> None:
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                connected.wait(name, {"InProgress"}, 1)
+                break
+            except ClientError:
+                time.sleep(0.05)
+        connected.sagemaker.stop_labeling_job(LabelingJobName=name)
+
+    outside = threading.Thread(target=stop)
+    outside.start()
+    with pytest.raises(LabelingJobFailedError, match="ended Stopped: it was stopped from outside this task"):
+        if deferrable:
+            with pytest.raises(TaskDeferred) as deferred:
+                task.execute(around)
+            task.execute_complete(around, fire(deferred.value))
+        else:
+            task.execute(around)
+    outside.join()
+
+
+def test_a_job_that_fails_fails_the_task_with_its_reason(connected: Lab) -> None:
+    arn = "arn:aws:lambda:us-east-1:123456789012:function:broken"
+    task = operator(
+        connected,
+        [{"source": "melon", "truth": {"grade": "A"}}],
+        task_type="custom",
+        labels=None,
+        instructions=None,
+        ui_template_uri=connected.put("template.liquid", "<crowd-form></crowd-form>"),
+        consolidation_function=arn,
+    )
+    with pytest.raises(LabelingJobFailedError, match="ended Failed: .*broken.*LambdaErrorCode"):
+        task.execute(context(**run_id()))
+
+
+def test_missing_labels_are_told_with_reasons_or_fail_the_task(
+    connected: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [*texts(4), {"source": "nobody knows"}, {"source": "nor this"}]
+    result = operator(connected, lines).execute(context(**run_id()))
+    assert result is not None
+    assert (result["status"], result["failed"]) == ("Completed", 2)
+    assert "2 objects failed, line 5 first: The task was declined" in capsys.readouterr().out
+    with pytest.raises(LabelingJobFailedError, match="2 of 6 objects unlabeled.*declined"):
+        operator(connected, lines, on_missing_labels="fail").execute(context(**run_id()))
+
+
+def test_a_stopping_condition_is_no_failure(connected: Lab) -> None:
+    result = operator(connected, texts(20), max_human_labeled_objects=12).execute(context(**run_id()))
+    assert result is not None
+    assert (result["status"], result["counters"]["human_labeled"], result["unlabeled"]) == ("Stopped", 12, 8)
+
+
+def test_progress_is_logged_when_something_changed(connected: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    operator(connected).execute(context(**run_id()))
+    log = capsys.readouterr().out
+    assert "6 of 6 labeled (6 by people)" in log
+    assert "Estimated cost on Amazon: 6 objects × $0.08 = $0.48" in log
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (None, "can't be read"),
+        (b"", "the manifest is empty"),
+        (b'{"source": "\xff"}\n', "line 1: byte 13 is not UTF-8"),
+        (b'{"source": "a"}\n' * 6 + b"{broken\n", "line 7: not JSON"),
+        (b'{"text": "a"}\n', 'line 1: has no "source"'),
+        (b'{"source": "' + b"a" * 100_001 + b'"}\n', "line 1: 100,016 characters"),
+        (b'{"source": "' + b"a" * 9_000_000 + b'"}\n{"source": "b"}\n', "line 1: more than 100,000 characters"),
+    ],
+    ids=["missing", "empty", "not-utf8", "broken-line-7", "no-source", "too-long", "huge"],
+)
+def test_a_bad_manifest_is_refused_before_anything_is_sent(connected: Lab, body: bytes | None, words: str) -> None:
+    uri = "s3://lab/none.manifest" if body is None else connected.put("in/bad.manifest", body)
+    around = context(**run_id())
+    with pytest.raises(InvalidRequestError) as caught:
+        operator(connected, uri).execute(around)
+    assert words in problems(caught)
+    name = derive_job_name("dag", "label", around["ti"].run_id)
+    assert not connected.sagemaker.list_labeling_jobs(NameContains=name)["LabelingJobSummaryList"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"label_attribute_name": "label-ref"}, "must not end with -ref"),
+        ({"labels": ["cat", "cat"]}, "labels appear twice: cat"),
+        ({"labels": ["cat"]}, "needs at least 2"),
+        ({"workforce": MechanicalTurk(0.013, free_of_personal_information=True)}, "0.013 USD is not a price"),
+        ({"workforce": MechanicalTurk(0.012)}, "FreeOfPersonallyIdentifiableInformation is missing"),
+        ({"workforce": "arn:aws:sagemaker:eu-west-1:123456789012:workteam/private-crowd/a"}, "is in eu-west-1"),
+        ({"max_cost_usd": 0.4}, "the estimate is $0.48"),
+        ({"task_type": "image-labeling"}, "'image-labeling' is unknown"),
+        ({"category_uri": "s3://lab/none.json", "labels": None}, "s3://lab/none.json"),
+        ({"workers_per_object": 10, "keywords": ["a-b"]}, "HumanTaskConfig.TaskKeywords[0]"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_bad_request_is_refused_before_anything_is_sent(connected: Lab, change: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        operator(connected, **change).execute(context(**run_id()))
+    assert words in problems(caught)
+
+
+def test_all_problems_are_reported_at_once(connected: Lab) -> None:
+    manifest = connected.put("in/two.manifest", b'{"source": "a"}\nx\n{"source-ref": 1}\n')
+    task = operator(connected, manifest, labels=["a", "a"], label_attribute_name="x-ref", time_limit=100_000)
+    with pytest.raises(InvalidRequestError) as caught:
+        task.execute(context(**run_id()))
+    text = problems(caught)
+    for words in ("twice", "-ref", "28,800", "line 2", "line 3"):
+        assert words in text
+
+
+def test_an_unknown_workteam_is_one_clear_error(connected: Lab) -> None:
+    arn = connected.team() + "-gone"
+    with pytest.raises(LabelingError, match="was not created: .*-gone does not exist"):
+        operator(connected, workforce=PrivateWorkteam(arn)).execute(context(**run_id()))
+
+
+def test_a_raw_request_wins_over_named_arguments(connected: Lab) -> None:
+    config = {"LabelAttributeName": "animal", "HumanTaskConfig": {"NumberOfHumanWorkersPerDataObject": 5}}
+    result = operator(connected, config=config, label_attribute_name="other").execute(context(**run_id()))
+    assert result is not None
+    assert result["label_attribute_name"] == "animal"
+    description = connected.describe(result["job_name"])
+    assert description["HumanTaskConfig"]["NumberOfHumanWorkersPerDataObject"] == 5
+    assert description["HumanTaskConfig"]["TaskTitle"] == "What is it?"
+
+
+def test_assets_and_aliases_among_the_outlets_get_the_result(connected: Lab) -> None:
+    around = context(**run_id())
+    asset, alias = Asset("labels", uri="s3://lab/labels"), AssetAlias("latest_labels")
+    result = operator(connected, outlets=[asset, alias]).execute(around)
+    assert result is not None
+    assert around["outlet_events"][asset].extra == result
+    ((added, extra),) = around["outlet_events"][alias].added
+    assert (added.uri, extra) == (result["output_manifest_uri"], result)
+
+
+def test_templates_inside_a_workforce_are_rendered_and_upstream_tasks_found() -> None:
+    from airflow.sdk import DAG, BaseOperator
+
+    with DAG("d", schedule=None):
+        upstream = BaseOperator(task_id="team")
+        task = CreateLabelingJobOperator(
+            task_id="label", workforce=PrivateWorkteam(upstream.output), output_uri="s3://b/{{ run_id }}"
+        )
+    assert task.upstream_task_ids == {"team"}
+    task = CreateLabelingJobOperator(
+        task_id="label", workforce=MechanicalTurk("{{ price }}", True), labels=["{{ a }}", "b"]
+    )
+    task.render_template_fields({"price": "0.012", "a": "cat"})
+    assert task.workforce == MechanicalTurk("0.012", True)
+    assert task.labels == ["cat", "b"]
+
+
+def test_stopping_a_job_that_has_ended_is_quiet(connected: Lab) -> None:
+    description, _ = connected.run(texts(2))
+    name = description["LabelingJobName"]
+    around = context()
+    result = StopLabelingJobOperator(task_id="stop", job_name=name).execute(around)
+    assert result == {"job_name": name, "status": "Completed"}
+    assert around["ti"].pushed["_link_LabelingJobLink"].endswith(f"/_labeling/jobs/{name}")
+
+
+def test_stopping_a_job_that_does_not_exist_is_an_error_unless_told_otherwise(connected: Lab) -> None:
+    with pytest.raises(LabelingError, match="no labeling job named nobody"):
+        StopLabelingJobOperator(task_id="stop", job_name="nobody").execute(context())
+    quiet = StopLabelingJobOperator(task_id="stop", job_name="nobody", missing_ok=True)
+    assert quiet.execute(context()) == {"job_name": "nobody", "status": None}
+
+
+def test_on_missing_labels_takes_only_what_it_knows() -> None:
+    with pytest.raises(ValueError, match="'warn' or 'fail', not 'ignore'"):
+        CreateLabelingJobOperator(task_id="label", on_missing_labels="ignore")

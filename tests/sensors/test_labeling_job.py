@@ -1,0 +1,108 @@
+"""The sensor against the local service."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferred
+
+from labeling_provider.errors import LabelingError, LabelingJobFailedError
+from labeling_provider.request import PrivateWorkteam
+from labeling_provider.sensors.labeling_job import LabelingJobSensor
+from tests.airflow_context import context
+from tests.conftest import Lab, texts
+from tests.flaky import connection, proxy
+from tests.triggers.test_labeling_job import fire
+
+BOTH = pytest.mark.parametrize("deferrable", [True, False])
+
+
+def sense(name: str, deferrable: bool, **arguments: Any) -> Any:
+    """Run a sensor to its end, through its trigger if it defers."""
+    defaults = {"task_id": "wait", "job_name": name, "poke_interval": 0.05, "timeout": 30}
+    sensor = LabelingJobSensor(**{**defaults, **arguments}, deferrable=deferrable)
+    try:
+        return sensor.execute(context())
+    except TaskDeferred as deferred:
+        return sensor.resume_execution(deferred.method_name, {"event": fire(deferred.trigger)}, context())
+
+
+def waiting_job(lab: Lab) -> str:
+    name = lab.create(texts(3), workforce=PrivateWorkteam(lab.team("private-people")))
+    lab.wait(name, {"InProgress"})
+    return name
+
+
+@BOTH
+def test_it_succeeds_when_the_job_is_complete(connected: Lab, deferrable: bool) -> None:
+    state = sense(connected.create(texts(20)), deferrable)
+    assert (state["status"], state["labeled"]) == ("Completed", 20)
+
+
+@BOTH
+def test_it_can_wait_for_other_statuses(connected: Lab, deferrable: bool) -> None:
+    assert sense(waiting_job(connected), deferrable, target_statuses=["InProgress"])["status"] == "InProgress"
+
+
+@BOTH
+def test_a_stopped_job_fails_the_sensor_and_never_waits_for_ever(connected: Lab, deferrable: bool) -> None:
+    name = waiting_job(connected)
+    connected.sagemaker.stop_labeling_job(LabelingJobName=name)
+    with pytest.raises(LabelingJobFailedError, match="ended Stopped, not Completed"):
+        sense(name, deferrable)
+
+
+@BOTH
+def test_a_failed_job_fails_the_sensor_with_the_reason(connected: Lab, deferrable: bool) -> None:
+    name = connected.create("s3://lab/none.manifest")
+    with pytest.raises(LabelingJobFailedError, match="ended Failed.*none.manifest does not exist"):
+        sense(name, deferrable)
+
+
+@BOTH
+def test_soft_fail_skips(connected: Lab, deferrable: bool) -> None:
+    name = connected.create("s3://lab/none.manifest")
+    with pytest.raises(AirflowSkipException, match="ended Failed"):
+        sense(name, deferrable, soft_fail=True)
+    with pytest.raises(AirflowSkipException):
+        sense(waiting_job(connected), deferrable, soft_fail=True, timeout=0.3)
+
+
+@BOTH
+def test_the_timeout_is_a_matter_of_time_and_not_of_looks(connected: Lab, deferrable: bool) -> None:
+    started = time.monotonic()
+    with pytest.raises(AirflowSensorTimeout):
+        sense(waiting_job(connected), deferrable, timeout=0.5)
+    assert time.monotonic() - started < 5
+
+
+@BOTH
+def test_a_job_that_does_not_exist_is_one_clear_error(connected: Lab, deferrable: bool) -> None:
+    with pytest.raises(LabelingError, match="no such labeling job"):
+        sense("nobody", deferrable)
+
+
+@BOTH
+def test_trouble_on_the_way_is_sat_out(connected: Lab, monkeypatch: pytest.MonkeyPatch, deferrable: bool) -> None:
+    name = connected.create(texts(3))
+    with proxy(connected) as between:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+        between.trouble = ["ThrottlingException", "drop", "InternalFailure"]
+        assert sense(name, deferrable)["status"] == "Completed"
+
+
+@BOTH
+def test_an_unknown_status_is_an_error(connected: Lab, monkeypatch: pytest.MonkeyPatch, deferrable: bool) -> None:
+    name = connected.create(texts(3))
+    with proxy(connected) as between:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+        between.changed_status = "Hibernating"
+        with pytest.raises(LabelingError, match="Hibernating"):
+            sense(name, deferrable)
+
+
+def test_statuses_that_no_job_can_have_are_refused(connected: Lab) -> None:
+    with pytest.raises(LabelingError, match="Done is no status"):
+        sense("any", False, target_statuses=["Done"])

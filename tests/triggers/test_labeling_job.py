@@ -1,0 +1,125 @@
+"""The trigger, on a service that behaves and on one that does not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from labeling_provider.request import PrivateWorkteam
+from labeling_provider.triggers.labeling_job import LabelingJobTrigger
+from tests.conftest import Lab, texts
+from tests.flaky import connection, proxy
+
+
+def trigger(name: str, **arguments: Any) -> LabelingJobTrigger:
+    defaults = {
+        "targets": [],
+        "poll_interval": 0.05,
+        "deadline": None,
+        "outage": 900,
+        "stop_job_on_kill": True,
+        "aws_conn_id": "aws_default",
+        "region_name": None,
+        "verify": None,
+        "botocore_config": None,
+    }
+    return LabelingJobTrigger(name, **{**defaults, **arguments})
+
+
+def fire(one: LabelingJobTrigger) -> dict[str, Any]:
+    async def first() -> dict[str, Any]:
+        async for event in one.run():
+            return dict(event.payload)
+        raise AssertionError("the trigger did not fire")
+
+    return asyncio.run(asyncio.wait_for(first(), 60))
+
+
+def test_it_fires_when_the_job_ends(connected: Lab) -> None:
+    event = fire(trigger(connected.create(texts(5))))
+    assert event["state"]["status"] == "Completed"
+    assert event["state"]["labeled"] == 5
+
+
+def test_it_fires_at_a_status_that_is_waited_for(connected: Lab) -> None:
+    name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
+    assert fire(trigger(name, targets=["InProgress"]))["state"]["status"] == "InProgress"
+
+
+def test_it_fires_at_its_deadline(connected: Lab) -> None:
+    name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
+    event = fire(trigger(name, deadline=time.time() + 0.5))
+    assert event["timeout"] is True
+    assert event["state"]["unlabeled"] == 5
+
+
+def test_a_job_that_is_gone_is_an_error(connected: Lab) -> None:
+    assert "no such labeling job any more" in fire(trigger("nobody"))["error"]
+
+
+@pytest.mark.parametrize("kind", ["ThrottlingException", "InternalFailure", "drop"])
+def test_bursts_of_trouble_are_sat_out(connected: Lab, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    name = connected.create(texts(3))
+    with proxy(connected) as between:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+        between.trouble = [kind] * 4
+        assert fire(trigger(name))["state"]["status"] == "Completed"
+        assert not between.trouble
+        assert between.describes == 5
+
+
+def test_a_service_that_stays_away_is_given_up_with_one_clear_error(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = connected.create(texts(3))
+    with proxy(connected) as between:
+        url = between.url
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(url))
+    error = fire(trigger(name, outage=0.5))["error"]
+    assert f"Waiting for {name}: no answer for" in error
+    assert "a retry of this task finds it again" in error
+
+
+def test_a_status_that_is_not_known_is_an_error_and_not_a_wait(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = connected.create(texts(3))
+    with proxy(connected) as between:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+        between.changed_status = "Hibernating"
+        assert "'Hibernating', which this version" in fire(trigger(name))["error"]
+
+
+@pytest.mark.parametrize(("stop", "status"), [(True, "Stopped"), (False, "InProgress")])
+def test_a_users_kill_stops_the_job_if_it_should(connected: Lab, stop: bool, status: str) -> None:
+    name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
+    connected.wait(name, {"InProgress"})
+    asyncio.run(trigger(name, stop_job_on_kill=stop).on_kill())
+    assert connected.wait(name, {status})
+
+
+def test_being_cancelled_alone_leaves_the_job_running(connected: Lab) -> None:
+    name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
+    connected.wait(name, {"InProgress"})
+    one = trigger(name)
+
+    async def cancel() -> None:
+        async def run() -> None:
+            async for _ in one.run():
+                pass
+
+        task = asyncio.create_task(run())
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancel())
+    assert connected.describe(name)["LabelingJobStatus"] == "InProgress"
+
+
+def test_it_survives_being_written_down() -> None:
+    path, arguments = trigger("name", targets=["Completed"], deadline=3.5).serialize()
+    assert path == "labeling_provider.triggers.labeling_job.LabelingJobTrigger"
+    assert LabelingJobTrigger(**arguments).serialize() == (path, arguments)

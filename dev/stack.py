@@ -263,7 +263,9 @@ class Airflow:
         run = quote(run_id)
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run}/taskInstances/{task_id}/logs/{try_number}?full_content=true"
         content = self.get(path)["content"]
-        return "\n".join(entry if isinstance(entry, str) else str(entry.get("event", entry)) for entry in content)
+        return "\n".join(
+            entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False) for entry in content
+        )
 
     def stop(self) -> None:
         """End all of its processes."""

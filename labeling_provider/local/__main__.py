@@ -159,8 +159,8 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
         service.send_again(embedded.restore())
     try:
         server = listen(service, chosen.host, chosen.port)
-    except OSError as error:
-        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error.strerror or error}") from None
+    except (OSError, OverflowError) as error:
+        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error}") from None
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
     endpoint = f"http://{host}:{server.bind_addr[1]}"
     _point_functions_here(endpoint, chosen.region, credentials)

@@ -1,0 +1,45 @@
+"""A local service and a real Airflow for all end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.demo import WORKFORCE
+from dev.stack import ROOT, Airflow, Service
+from tests.conftest import Lab, texts
+
+
+class Stack:
+    """What the end-to-end tests drive."""
+
+    def __init__(self, lab: Lab, airflow: Airflow) -> None:
+        self.lab, self.airflow = lab, airflow
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    workforce = folder / "workforce.json"
+    workforce.write_text(json.dumps(WORKFORCE))
+    dags = folder / "dags"
+    shutil.copytree(ROOT / "dags", dags)
+    for path in (Path(__file__).parent / "dags").glob("*.py"):
+        shutil.copy(path, dags)
+    truth = "s3://labeling-demo/digits/truth.jsonl"
+    service = Service(folder, "--workforce", str(workforce), "--truth", truth)
+    airflow = None
+    try:
+        lab = Lab(service)
+        lab.put("in/people.manifest", "".join(json.dumps(line) + "\n" for line in texts(5)))
+        airflow = Airflow(folder, dags, service.connection())
+        airflow.wait_healthy()
+        yield Stack(lab, airflow)
+    finally:
+        if airflow is not None:
+            airflow.stop()
+        service.stop()

@@ -1,0 +1,122 @@
+"""The provider in a real Airflow: scheduler, triggerer, API server, processes that are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from typing import Any
+
+import pytest
+
+from dev.stack import BIN, wait_until
+from labeling_provider.request import derive_job_name
+from tests.e2e.conftest import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+def task_state(stack: Stack, dag: str, run: str, task: str, state: str, seconds: float = 60) -> dict[str, Any]:
+    def reached() -> dict[str, Any] | None:
+        found = stack.airflow.task(dag, run, task)
+        return found if found["state"] == state else None
+
+    return wait_until(reached, seconds, f"{dag}.{task} is {state}", 0.3)
+
+
+def children(parent: int) -> dict[int, str]:
+    """Process ids and command lines of everything that a process has started."""
+    table = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in table.splitlines()[1:]]
+    found: dict[int, str] = {}
+    wanted = {parent}
+    while True:
+        new = {int(pid): args for pid, ppid, args in rows if int(ppid) in wanted and int(pid) not in found}
+        if not new:
+            return found
+        found.update(new)
+        wanted = set(new)
+
+
+def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack) -> None:
+    run = stack.airflow.trigger("label_digits", 120)
+    ended = wait_until(
+        lambda: (state := stack.airflow.run_state("label_digits", run)) in {"success", "failed"} and state,
+        180,
+        "the run",
+    )
+    assert ended == "success", stack.airflow.task_log("label_digits", run, "label")
+    labeled = stack.airflow.xcom("label_digits", run, "label")
+    assert labeled["job_name"] == derive_job_name("label_digits", "label", run)
+    assert labeled["counters"]["human_labeled"] == 1797
+    report = stack.airflow.xcom("label_digits", run, "report")
+    assert report["objects"] == 1797
+    assert report["label_accuracy"] > 0.95
+    assert report["model_accuracy"] > 0.95
+    log = stack.airflow.task_log("label_digits", run, "label")
+    assert "Created labeling job" in log
+    assert "1,797 of 1,797 labeled (1,797 by people)" in log
+    events = stack.airflow.get("/api/v2/assets/events?source_dag_id=label_digits")["asset_events"]
+    (event,) = [one for one in events if one["source_run_id"] == run]
+    assert event["extra"]["counters"]["total_labeled"] == 1797
+    links = stack.airflow.get(f"/api/v2/dags/label_digits/dagRuns/{run.replace('+', '%2B')}/taskInstances/label/links")
+    page = f"{stack.lab.service.endpoint_url}/_labeling/jobs/{labeled['job_name']}"
+    assert links["extra_links"] == {
+        "Labeling job": page,
+        "Labels": f"{page}/output",
+        "Labeling log": f"{page}/log",
+    }
+
+
+def waiting_job(stack: Stack, dag: str, state: str) -> tuple[str, str]:
+    """A run whose task looks at a job that waits for people; its id and the job's name."""
+    run = stack.airflow.trigger(dag, 120)
+    task_state(stack, dag, run, "label", state)
+
+    def seen() -> bool:
+        return "InProgress, 0 of 5 labeled" in stack.airflow.task_log(dag, run, "label")
+
+    wait_until(seen, 60, "whoever waits has seen the job")
+    return run, derive_job_name(dag, "label", run)
+
+
+def mark_failed(stack: Stack, dag: str, run: str) -> None:
+    path = f"/api/v2/dags/{dag}/dagRuns/{run.replace('+', '%2B')}/taskInstances/label"
+    stack.airflow.patch(path, {"new_state": "failed"})
+
+
+@pytest.mark.parametrize(("dag", "state"), [("wait_deferred", "deferred"), ("wait_on_worker", "running")])
+def test_marking_the_task_failed_stops_the_job(stack: Stack, dag: str, state: str) -> None:
+    run, name = waiting_job(stack, dag, state)
+    mark_failed(stack, dag, run)
+    assert stack.lab.wait(name, seconds=90)["LabelingJobStatus"] == "Stopped"
+
+
+def test_a_killed_triggerer_leaves_the_job_alone_and_the_next_one_goes_on(stack: Stack) -> None:
+    run, name = waiting_job(stack, "wait_deferred", "deferred")
+    triggerers = [pid for pid, args in children(stack.airflow.group.process.pid).items() if "triggerer" in args]
+    assert triggerers
+    for pid in triggerers:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    env = stack.airflow.env
+    log = (stack.airflow.folder / "triggerer.log").open("ab")
+    second = subprocess.Popen(
+        [str(BIN / "airflow"), "triggerer"], env=env, stdout=log, stderr=log, start_new_session=True
+    )
+    try:
+        assert stack.lab.describe(name)["LabelingJobStatus"] == "InProgress"
+        stack.lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+        task_state(stack, "wait_deferred", run, "label", "failed", 120)
+        assert "it was stopped from outside this task" in stack.airflow.task_log("wait_deferred", run, "label")
+    finally:
+        os.killpg(second.pid, signal.SIGTERM)
+        second.wait(30)
+
+
+def test_a_sensor_waits_and_a_teardown_stops(stack: Stack) -> None:
+    run = stack.airflow.trigger("sense_and_tear_down", 120)
+    wait_until(lambda: stack.airflow.run_state("sense_and_tear_down", run) == "success", 120, "the run succeeds")
+    assert stack.airflow.xcom("sense_and_tear_down", run, "stop")["status"] == "Stopped"

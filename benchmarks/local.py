@@ -1,0 +1,124 @@
+"""``make bench-local``: how fast and how large the local service is.
+
+10,000 text objects with one instant worker each, from create to Completed, with the peak memory of the service; then
+every page of ListLabelingJobs over 10,000 jobs, in each order. The last line is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from dev.stack import Service, wait_until
+from labeling_provider.local.store import Store, jobs
+from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
+
+OBJECTS = 10_000
+JOBS = 10_000
+LABELS = ["bill", "letter", "advertisement", "report"]
+
+
+def label_texts(service: Service) -> float:
+    """Seconds from create to Completed for all objects."""
+    s3, sagemaker = service.client("s3"), service.client("sagemaker")
+    s3.create_bucket(Bucket="bench")
+    lines = [{"source": f"document number {one}", "truth": LABELS[one % len(LABELS)]} for one in range(OBJECTS)]
+    s3.put_object(Bucket="bench", Key="in.manifest", Body="".join(json.dumps(line) + "\n" for line in lines).encode())
+    draft = LabelingJobSpec(
+        task_type="text-classification",
+        manifest_uri="s3://bench/in.manifest",
+        output_uri="s3://bench/out",
+        labels=LABELS,
+        workforce=PrivateWorkteam(service.ready["workteams"]["private-simulated"]),
+        role_arn=service.ready["role_arn"],
+        title="What is it?",
+        instructions="Choose one.",
+        workers_per_object=1,
+    ).draft("bench", "us-east-1")
+    for uri, text in draft.files.items():
+        s3.put_object(Bucket="bench", Key=uri.removeprefix("s3://bench/"), Body=text.encode())
+    started = time.perf_counter()
+    sagemaker.create_labeling_job(**draft.request)
+
+    def ended() -> dict[str, Any] | None:
+        job = sagemaker.describe_labeling_job(LabelingJobName="bench")
+        return job if job["LabelingJobStatus"] not in {"Initializing", "InProgress"} else None
+
+    job = wait_until(ended, 300, "the job ends", 0.1)
+    seconds = time.perf_counter() - started
+    assert job["LabelingJobStatus"] == "Completed", job
+    assert job["LabelCounters"]["TotalLabeled"] == OBJECTS
+    return seconds
+
+
+def peak_mb(service: Service) -> float:
+    """Highest resident memory of the service so far, in MB of a million bytes."""
+    status = Path(f"/proc/{service.group.process.pid}/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
+
+
+def add_jobs(folder: Path) -> None:
+    """Fill the database with ended jobs like the one that ran."""
+    store = Store(f"sqlite:///{folder / 'data' / 'labeling.sqlite'}")
+    with store.write() as connection:
+        row = dict(connection.execute(sa.select(jobs)).one()._mapping)
+        del row["id"]
+        for number in range(JOBS - 1):
+            name = f"{(number * 7919) % JOBS:05}-job"
+            arn = row["arn"].replace("/bench", f"/{name}")
+            made = {"name": name, "name_key": name, "arn": arn, "created": row["created"] + number / 1000}
+            connection.execute(sa.insert(jobs).values({**row, **made}))
+    store.close()
+
+
+def list_pages(service: Service) -> list[float]:
+    """Milliseconds of every page of 100 jobs, in each order."""
+    sagemaker, taken = service.client("sagemaker"), []
+    for column in ("CreationTime", "Name", "Status"):
+        for order in ("Ascending", "Descending"):
+            request: dict[str, Any] = {"SortBy": column, "SortOrder": order, "MaxResults": 100}
+            seen = 0
+            while True:
+                started = time.perf_counter()
+                page = sagemaker.list_labeling_jobs(**request)
+                taken.append((time.perf_counter() - started) * 1000)
+                seen += len(page["LabelingJobSummaryList"])
+                if "NextToken" not in page:
+                    break
+                request["NextToken"] = page["NextToken"]
+            assert seen == JOBS, seen
+    return taken
+
+
+def main() -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory(prefix="labeling-bench-") as name:
+        folder = Path(name)
+        service = Service(folder)
+        try:
+            seconds, peak = label_texts(service), peak_mb(service)
+        finally:
+            service.stop()
+        add_jobs(folder)
+        service = Service(folder)
+        try:
+            pages = list_pages(service)
+        finally:
+            service.stop()
+    median, slowest = statistics.median(pages), max(pages)
+    print(f"{OBJECTS:,} text objects, one instant worker each: {seconds:.1f} s (limit 30), {peak:.0f} MB (limit 600)")
+    print(
+        f"{len(pages)} pages of 100 out of {JOBS:,} jobs: median {median:.1f} ms (limit 50), slowest {slowest:.1f} ms"
+    )
+    result = {"objects": OBJECTS, "seconds": round(seconds, 2), "peak_mb": round(peak, 1)}
+    print(json.dumps({**result, "list_page_ms": round(median, 2)}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What a person sees: Airflow's page of the task with its links, and the service's pages behind them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dev.browser import browser_page
+from dev.stack import wait_until
+from labeling_provider.request import derive_job_name
+from tests.conftest import Lab
+from tests.e2e.conftest import Stack
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+
+def test_the_links_of_the_task_lead_from_airflow_to_the_job(stack: Stack) -> None:
+    run = stack.airflow.trigger("sense_and_tear_down", 120)
+    wait_until(lambda: stack.airflow.run_state("sense_and_tear_down", run) == "success", 120, "the run succeeds")
+    name = derive_job_name("sense_and_tear_down", "label", run)
+    with browser_page() as page:
+        page.goto(f"{stack.airflow.url}/dags/sense_and_tear_down/runs/{run}/tasks/label")
+        link = page.get_by_role("link", name="Labeling job")
+        link.wait_for(timeout=60_000)
+        href = link.get_attribute("href")
+        assert href == f"{stack.lab.service.endpoint_url}/_labeling/jobs/{name}"
+        page.goto(href)
+        assert page.locator("h1").inner_text() == name
+        assert page.get_by_role("cell", name="Stopped").is_visible()
+        page.get_by_role("link", name="Log").click()
+        assert "InProgress: 5 objects" in page.locator("pre").inner_text()
+        page.get_by_role("link", name="Output").click()
+        assert "text 0" in page.locator("pre").inner_text()
+        page.get_by_role("link", name="All jobs").click()
+        assert page.get_by_role("link", name=name).is_visible()
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_hostile_text_is_shown_and_not_run_at_any_width(lab: Lab, width: int, scheme: str) -> None:
+    evil = "<script>document.title='owned'</script><svg onload=\"document.title='owned'\">\u202egnihton" + "x" * 300
+    name = lab.create([{"source": evil, "truth": "a"}], labels=["a", "b"], title=evil[:120])
+    lab.wait(name)
+    with browser_page(width, 800, color_scheme=scheme) as page:
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        for path in ("", "/output", "/log"):
+            page.goto(f"{lab.service.endpoint_url}/_labeling/jobs/{name}{path}")
+            assert page.title().startswith(name)
+            assert page.locator("script, svg").count() == 0
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert complaints == []

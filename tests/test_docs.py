@@ -1,0 +1,97 @@
+"""What the README and the docs say is run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dev.stack import BIN, ROOT
+from labeling_provider.local.workforce import load_workforce
+from labeling_provider.request import TASK_TYPES
+from tests.airflow_context import context
+from tests.conftest import Lab
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    """The fenced blocks of a language; an empty language means none."""
+    fences = re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
+    return [text for name, text in fences if name == language]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param(code, id=f"{path.name}-{number}")
+        for path in PAGES
+        for number, code in enumerate(blocks(path, "python"))
+    ],
+)
+def test_every_python_snippet_runs(code: str) -> None:
+    exec(compile(code, "snippet", "exec"), {})
+
+
+def test_the_readmes_operator_labels_birds(connected: Lab) -> None:
+    (code,) = blocks(ROOT / "README.md", "python")
+    names: dict = {}
+    exec(compile(code, "README.md", "exec"), names)
+    if "bucket" not in {one["Name"] for one in connected.s3.list_buckets()["Buckets"]}:
+        connected.s3.create_bucket(Bucket="bucket")
+    line = json.dumps({"source-ref": "s3://bucket/birds/1.jpg", "truth": "stork"})
+    connected.s3.put_object(Bucket="bucket", Key="birds/input.manifest", Body=line.encode())
+    task = names["label"]
+    task.deferrable, task.poll_interval = False, 0.1
+    result = task.execute(context())
+    assert result["counters"]["total_labeled"] == 1
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_json_snippet_is_json(path: Path) -> None:
+    for block in blocks(path, "json"):
+        json.loads(block.replace("…", "x"))
+
+
+def test_the_workforce_file_of_the_docs_is_taken(tmp_path: Path) -> None:
+    (text,) = blocks(ROOT / "docs" / "local-service.md", "json")
+    document = json.loads(text)
+    document["functions"] = dict.fromkeys(document["functions"], "tests.functions:pre")
+    path = tmp_path / "workforce.json"
+    path.write_text(json.dumps(document))
+    workforce = load_workforce(path, seed=0, region="us-east-1", account="123456789012")
+    assert len(workforce.teams[workforce.names["slow-experts"]]) == 3
+
+
+def test_the_commands_of_the_readme_exist() -> None:
+    for block in blocks(ROOT / "README.md", ""):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words[0] == "make":
+                done = subprocess.run(["make", "-n", words[1]], cwd=ROOT, capture_output=True, text=True, check=False)
+                assert done.returncode == 0, done.stderr
+            elif words[0] == "labeling":
+                from labeling_provider.local.__main__ import parser
+
+                parser().parse_args(words[2:])
+                assert (BIN / "labeling").exists()
+            elif words[0] == "export":
+                connection = json.loads(words[1].partition("=")[2])
+                assert connection["extra"]["endpoint_url"] == "http://127.0.0.1:4566"
+            else:
+                assert words[:2] == ["pip", "install"]
+
+
+def test_every_task_type_is_in_the_docs() -> None:
+    text = (ROOT / "docs" / "operators.md").read_text()
+    assert [name for name in TASK_TYPES if f"`{name}`" not in text] == []
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for path in PAGES:
+        for target in re.findall(r"\]\(((?!https?://)[^)#]+)\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"

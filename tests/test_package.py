@@ -1,0 +1,99 @@
+"""The package as Airflow and its users meet it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+
+import pytest
+
+import labeling_provider
+from dev.stack import BIN, ROOT
+
+PACKAGE = ROOT / "labeling_provider"
+
+
+def airflow(*arguments: str) -> str:
+    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+    command = [str(BIN / "airflow"), *arguments]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_airflow_lists_the_provider_with_its_version_and_links() -> None:
+    listed = json.loads(airflow("providers", "list", "--output", "json"))
+    (entry,) = [one for one in listed if one["package_name"] == "airflow-provider-labeling"]
+    assert entry["version"] == labeling_provider.__version__
+    full = airflow("providers", "get", "airflow-provider-labeling", "--full", "--output", "json")
+    for name in ("LabelingJobLink", "LabelingOutputLink", "LabelingLogsLink"):
+        assert name in full
+    links = airflow("providers", "links", "--output", "json")
+    assert "labeling_provider.links.LabelingJobLink" in links
+
+
+def test_everything_that_the_provider_info_names_can_be_imported() -> None:
+    info = labeling_provider.get_provider_info()
+    for kind in ("hooks", "operators", "sensors", "triggers"):
+        for entry in info[kind]:
+            for module in entry["python-modules"]:
+                import_module(module)
+    for link in info["extra-links"]:
+        module, _, name = link.rpartition(".")
+        assert getattr(import_module(module), name)
+
+
+def test_the_distribution_is_typed_and_licensed() -> None:
+    assert (PACKAGE / "py.typed").exists()
+    found = metadata.metadata("airflow-provider-labeling")
+    assert found["License-Expression"] == "Apache-2.0"
+    assert found["Requires-Python"] == ">=3.11"
+
+
+@pytest.mark.parametrize("module", ["labeling_provider.request", "labeling_provider.manifest"])
+def test_plain_python_stays_plain(module: str) -> None:
+    check = f"import sys, {module}; print([name for name in ('airflow', 'boto3', 'botocore') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
+
+
+def test_parsing_a_dag_file_pays_for_no_heavy_import() -> None:
+    check = (
+        "import sys; from airflow.sdk import BaseOperator, BaseSensorOperator; before = set(sys.modules);"
+        "from labeling_provider.operators import labeling_job; from labeling_provider.sensors import labeling_job;"
+        "heavy = {'boto3', 'botocore', 'moto', 'sklearn', 'numpy', 'sqlalchemy', 'aiobotocore'};"
+        "print(sorted(heavy & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def imports(path: Path) -> set[str]:
+    """Modules of this package that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def test_the_local_service_and_the_airflow_side_know_nothing_of_each_other() -> None:
+    airflow_side = ("operators", "sensors", "triggers", "hooks", "links", "compat")
+    for path in PACKAGE.rglob("*.py"):
+        part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        used = imports(path)
+        if part == "local":
+            bad = [name for name in used if name.startswith(tuple(f"labeling_provider.{one}" for one in airflow_side))]
+            assert not bad, path
+            assert not any(name.split(".")[0] == "airflow" for name in used), path
+        elif part in airflow_side:
+            assert not any(name.startswith("labeling_provider.local") for name in used), path
+        elif part in {"request", "manifest"}:
+            assert not any(name.split(".")[0] == "airflow" for name in used), path

@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup demo up test test-newest test-lowest lint bench-local clean
+.PHONY: setup demo up test test-newest test-lowest lint screenshot bench-local clean
 
 setup: $(VENV)/.ready $(VENV)/.browser
 
@@ -49,6 +49,9 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+screenshot: setup
+	$(BIN)/python -m dev.screenshot
 
 bench-local: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.local

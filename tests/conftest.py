@@ -27,12 +27,14 @@ class Lab:
     """A service with clients and helpers.
 
     :param service: the running service.
+    :param s3: a client of the S3 beside it, if that is not its own.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, s3: Any = None) -> None:
         self.service = service
         self.bucket = "lab"
         self.connect()
+        self.s3 = s3 or self.s3
         if self.bucket not in {one["Name"] for one in self.s3.list_buckets()["Buckets"]}:
             self.s3.create_bucket(Bucket=self.bucket)
 

@@ -207,8 +207,8 @@ class Engine:
             pause = self._advance(connection, run, now)
         self._results.consolidate(run)
         if pause is not None:
-            if now - run.refreshed > _REFRESH_SECONDS:
-                run.refreshed = now
+            if run.changed and now - run.refreshed > _REFRESH_SECONDS:
+                run.refreshed, run.changed = now, False
                 self._write_manifest(run.id, run.job.request)
                 self._write_intermediate(run, row.iteration)
             return min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE)

@@ -27,6 +27,7 @@ class Run:
         self.team = team
         self.human: dict[str, Any] = self.job.request["HumanTaskConfig"]
         self.refreshed = 0.0
+        self.changed = False
 
     @property
     def lifetime(self) -> float:
@@ -72,6 +73,7 @@ def note(connection: Connection, job_id: int, message: str) -> None:
 
 def decide(connection: Connection, run: Run, state: str, contents: dict[int, dict[str, Any]]) -> None:
     """Record the outcome of objects and count them, in one transaction."""
+    run.changed = True
     connection.execute(
         sa.update(objects)
         .where(objects.c.job_id == run.id, objects.c.object_id == sa.bindparam("object"))

@@ -95,8 +95,7 @@ class LabelingJobTrigger(BaseTrigger):
         except LabelingError as error:
             yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
-            if await compat.was_killed_by_user(self):
-                await self.on_kill()
+            compat.when_cancelled(self)
             raise
 
     async def _wait(self) -> dict[str, Any]:
@@ -125,7 +124,7 @@ class LabelingJobTrigger(BaseTrigger):
         return pause if self.deadline is None else max(min(pause, self.deadline - time.time()), 0.1)
 
     async def on_kill(self) -> None:
-        """Stop the job: a user has ended the task. Airflow from 3.3 on calls this, before it :meth:`run` does."""
+        """Stop the job: a user has ended the task. Airflow from 3.3 on calls this, before it ``compat`` does."""
         if not self.stop_job_on_kill:
             self.log.info("The task was ended; labeling job %s goes on, as stop_job_on_kill=False asks", self.job_name)
             return

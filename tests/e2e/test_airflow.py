@@ -26,7 +26,7 @@ def task_state(stack: Stack, dag: str, run: str, task: str, state: str, seconds:
 
 def children(parent: int) -> dict[int, str]:
     """Process ids and command lines of everything that a process has started."""
-    table = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    table = subprocess.run(["ps", "-eww", "-o", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in table.splitlines()[1:]]
     found: dict[int, str] = {}
     wanted = {parent}
@@ -94,7 +94,7 @@ def test_marking_the_task_failed_stops_the_job(stack: Stack, dag: str, state: st
 
 def test_a_killed_triggerer_leaves_the_job_alone_and_the_next_one_goes_on(stack: Stack) -> None:
     run, name = waiting_job(stack, "wait_deferred", "deferred")
-    triggerers = [pid for pid, args in children(stack.airflow.group.process.pid).items() if "triggerer" in args]
+    triggerers = [pid for pid, args in children(stack.airflow.group.process.pid).items() if "airflow trigger" in args]
     assert triggerers
     for pid in triggerers:
         try:

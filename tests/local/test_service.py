@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from dev.stack import BIN, Service
 from labeling_provider.local.workforce import WorkforceFileError, load_workforce
@@ -166,6 +167,28 @@ def test_workers_do_one_task_at_a_time(tmp_path: Path) -> None:
             assert all(before[1] <= after[0] for before, after in pairwise(ordered))
     finally:
         service.stop()
+
+
+def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+    objects = Service(tmp_path / "objects")
+    database = tmp_path / "elsewhere.sqlite"
+    options = ("--s3-endpoint", objects.endpoint_url, "--database-url", f"sqlite:///{database}")
+    service = Service(tmp_path / "service", *options, env=keys)
+    try:
+        with pytest.raises(ClientError, match="S3 is at"):
+            service.client("s3").list_buckets()
+        elsewhere = service.client("s3", endpoint_url=objects.endpoint_url)
+        lab = Lab(service, elsewhere)
+        _, output = lab.run(texts(5))
+        assert all("label" in line for line in output)
+        description, _ = lab.run("s3://lab/none.manifest")
+        assert "does not exist" in description["FailureReason"]
+        assert database.exists()
+        assert not (tmp_path / "service" / "data" / "labeling.sqlite").exists()
+    finally:
+        service.stop()
+        objects.stop()
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.local.truth import Truth
     from labeling_provider.local.workforce import load_workforce
     from labeling_provider.request.facts import LAMBDA_ACCOUNTS
+    from labeling_provider.request.model import service_model
 
     credentials = Credentials.from_environment()
     if not is_loopback(chosen.host) and credentials is None:
@@ -163,6 +164,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
         raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error}") from None
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
     endpoint = f"http://{host}:{server.bind_addr[1]}"
+    service_model()
     _point_functions_here(endpoint, chosen.region, credentials)
     engine.start()
     ready = {

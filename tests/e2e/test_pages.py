@@ -18,7 +18,7 @@ def test_the_links_of_the_task_lead_from_airflow_to_the_job(stack: Stack) -> Non
     wait_until(lambda: stack.airflow.run_state("sense_and_tear_down", run) == "success", 120, "the run succeeds")
     name = derive_job_name("sense_and_tear_down", "label", run)
     with browser_page() as page:
-        page.goto(f"{stack.airflow.url}/dags/sense_and_tear_down/runs/{run}/tasks/label")
+        page.goto(f"{stack.airflow.url}/dags/sense_and_tear_down/runs/{run}/tasks/label/details")
         link = page.get_by_role("link", name="Labeling job")
         link.wait_for(timeout=60_000)
         href = link.get_attribute("href")

@@ -391,7 +391,12 @@ class Engine:
         if run is not None and status != "Failed":
             self._results.consolidate(run)
         if row.lines:
-            self._write_manifest(job_id, json.loads(row.request))
+            try:
+                self._write_manifest(job_id, json.loads(row.request))
+            except JobFailure:
+                # A job that has failed ends, even if its bucket is gone.
+                if status != "Failed":
+                    raise
         with self._store.write() as connection:
             connection.execute(
                 sa.update(tasks)

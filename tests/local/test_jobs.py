@@ -269,6 +269,23 @@ def test_a_job_for_people_waits_and_can_be_stopped(lab: Lab) -> None:
     assert lab.output(description) == texts(15)
 
 
+def test_a_job_whose_output_bucket_is_gone_fails_with_that_reason(lab: Lab) -> None:
+    lab.s3.create_bucket(Bucket="short-lived")
+    people = PrivateWorkteam(lab.team("private-people"))
+    categories = lab.put("categories.json", json.dumps({"labels": [{"label": "cat"}, {"label": "dog"}]}))
+    template = lab.put("template.liquid", "<crowd-form></crowd-form>")
+    files = {"labels": None, "category_uri": categories, "instructions": None, "ui_template_uri": template}
+    name = lab.create(texts(3), workforce=people, output_uri="s3://short-lived/out", description="d", **files)
+    lab.wait(name, {"InProgress"})
+    for one in lab.s3.list_objects_v2(Bucket="short-lived")["Contents"]:
+        lab.s3.delete_object(Bucket="short-lived", Key=one["Key"])
+    lab.s3.delete_bucket(Bucket="short-lived")
+    lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+    description = lab.wait(name)
+    assert description["LabelingJobStatus"] == "Failed"
+    assert "the bucket does not exist" in description["FailureReason"]
+
+
 def test_careless_workers_are_outvoted(lab: Lab) -> None:
     team = lab.service.ready["workteams"]["careless"]
     _, output = lab.run(texts(200), workforce=PrivateWorkteam(team), workers_per_object=5)

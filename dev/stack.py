@@ -62,18 +62,16 @@ class _Group:
             )
 
     def stop(self, seconds: float = 15) -> None:
-        """End the whole group: ask first, then insist."""
+        """End the whole group: ask first, then insist; return when nobody is left."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             try:
                 os.killpg(self.process.pid, number)
             except ProcessLookupError:
                 break
-            try:
-                self.process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                continue
-            if not self._members():
-                break
+            deadline = time.monotonic() + seconds
+            while self._members() and time.monotonic() < deadline:
+                self.process.poll()
+                time.sleep(0.05)
         self.process.wait()
 
     def _members(self) -> bool:

@@ -420,12 +420,8 @@ class LabelingApi:
         down = request.get("SortOrder") == "Descending"
         if "NextToken" in request:
             value, tie = _read_token(request["NextToken"])
-            try:
-                beyond = column < value if down else column > value
-                tied = unique < tie if down else unique > tie
-                query = query.where(beyond | ((column == value) & tied))
-            except sa.exc.ArgumentError:
-                raise validation_error("NextToken is not one that this operation has given out.") from None
+            here, last = sa.tuple_(column, unique), sa.tuple_(sa.literal(value), sa.literal(tie))
+            query = query.where(here < last if down else here > last)
         size = request.get("MaxResults", _PAGE)
         order = (column.desc(), unique.desc()) if down else (column.asc(), unique.asc())
         with self._store.read() as connection:

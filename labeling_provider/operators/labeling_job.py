@@ -8,11 +8,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator, conf
 
+from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import (
     InvalidRequestError,
     JobNameTakenError,
@@ -22,7 +22,7 @@ from labeling_provider.errors import (
     Problem,
 )
 from labeling_provider.jobs import JobState, Progress
-from labeling_provider.links import JOB_LINKS, push_job_links
+from labeling_provider.links import push_job_links
 from labeling_provider.manifest import ManifestReport, check_manifest
 from labeling_provider.request import (
     AutomatedLabeling,
@@ -54,31 +54,7 @@ _MOST_REASONS = 10
 _CATEGORY_FILE_LIMIT = 1_000_000
 
 
-class _LabelingOperator(BaseOperator):
-    """What operators on labeling jobs share: the connection."""
-
-    operator_extra_links = JOB_LINKS
-    ui_color = "#ffe8c4"
-
-    aws_conn_id: str | None
-    region_name: str | None
-    verify: bool | str | None
-    botocore_config: dict[str, Any] | None
-
-    @cached_property
-    def hook(self) -> LabelingHook:
-        """The hook of this task's connection."""
-        from labeling_provider.hooks.labeling import LabelingHook
-
-        return LabelingHook(
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            config=self.botocore_config,
-        )
-
-
-class CreateLabelingJobOperator(_LabelingOperator):
+class CreateLabelingJobOperator(LabelingTask, BaseOperator):
     """Create a labeling job, wait for it, and hand on where the labels are.
 
     Everything that CreateLabelingJob accepts can be set: by name here, or in ``config``, a raw request that the named
@@ -634,7 +610,7 @@ class CreateLabelingJobOperator(_LabelingOperator):
                 events[outlet].add(Asset(result["output_manifest_uri"]), extra=result)
 
 
-class StopLabelingJobOperator(_LabelingOperator):
+class StopLabelingJobOperator(LabelingTask, BaseOperator):
     """Stop a labeling job; quiet if it has already ended, so that it can be a teardown.
 
     Returns ``{"job_name": …, "status": …}``.

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
+from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.jobs import ENDED, STATUSES, JobState, Progress
-from labeling_provider.links import JOB_LINKS, push_job_links
+from labeling_provider.links import push_job_links
 from labeling_provider.waiting import Patience, is_transient
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from labeling_provider.hooks.labeling import LabelingHook
 
-
-class LabelingJobSensor(BaseSensorOperator):
+class LabelingJobSensor(LabelingTask, BaseSensorOperator):
     """Succeeds when a labeling job has reached one of the awaited statuses.
 
     Any other end of the job fails the sensor with the reason (or skips it with ``soft_fail``); it never waits for a
@@ -39,8 +37,6 @@ class LabelingJobSensor(BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("job_name", "target_statuses", "aws_conn_id", "region_name")
-    operator_extra_links = JOB_LINKS
-    ui_color = "#ffe8c4"
 
     def __init__(
         self,
@@ -66,18 +62,6 @@ class LabelingJobSensor(BaseSensorOperator):
         self.botocore_config = botocore_config
         self._progress = Progress()
         self._patience = Patience(outage)
-
-    @cached_property
-    def hook(self) -> LabelingHook:
-        """The hook of this sensor's connection."""
-        from labeling_provider.hooks.labeling import LabelingHook
-
-        return LabelingHook(
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            config=self.botocore_config,
-        )
 
     def execute(self, context: Context) -> Any:
         """Wait, in this process or deferred."""

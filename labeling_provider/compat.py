@@ -3,55 +3,158 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+import logging
+import time
+from collections.abc import Coroutine
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
+from airflow.sdk.exceptions import AirflowTaskTimeout
 from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import BaseTrigger
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
     from airflow.sdk.types import TaskInstanceKey
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
 """From 3.3 on Airflow calls a trigger's ``on_kill`` when a user ends its task, and only then."""
 
-_under_way: set[asyncio.Task[None]] = set()
+_ENDED_BY_USER: Final = frozenset({None, "failed", "success", "skipped", "restarting", "removed"})
+_under_way: set[asyncio.Task[Any]] = set()
+_publishers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Publisher] = WeakKeyDictionary()
+
+
+def _undisturbed(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task of its own for something that must not be interrupted.
+
+    Airflow 3.2 cancels a trigger again every second until it is gone, and an answer of the supervisor that nobody reads
+    ends the whole triggerer. So a trigger lets such a task ask, and waits for it behind a shield or not at all.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    _under_way.add(task)
+    task.add_done_callback(_under_way.discard)
+    return task
 
 
 def when_cancelled(trigger: Any) -> None:
     """Before 3.3: call a cancelled trigger's ``on_kill`` if it was a user who ended its task.
 
-    A triggerer that stops or hands its triggers on cancels them as well, but leaves the task deferred. Asking for the
-    task's state must not be interrupted: Airflow 3.2 cancels a trigger again every second until it is gone, and an
-    answer of the supervisor that nobody reads ends the whole triggerer. So a task of its own asks.
+    A triggerer that stops or hands its triggers on cancels them as well, but leaves the task deferred.
 
     :param trigger: a trigger with an ``on_kill`` coroutine.
     """
-    if TRIGGERS_HAVE_ON_KILL or trigger.task_instance is None:
-        return
-    asking = asyncio.get_running_loop().create_task(_kill_unless_deferred(trigger, trigger.task_instance))
-    _under_way.add(asking)
-    asking.add_done_callback(_under_way.discard)
+    if not TRIGGERS_HAVE_ON_KILL and trigger.task_instance is not None:
+        _undisturbed(_kill_unless_deferred(trigger, trigger.task_instance))
 
 
 async def _kill_unless_deferred(trigger: Any, task_instance: Any) -> None:
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
     from asgiref.sync import sync_to_async
 
     try:
-        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-            dag_id=task_instance.dag_id,
-            task_ids=[task_instance.task_id],
-            run_ids=[task_instance.run_id],
-            map_index=task_instance.map_index,
-        )
-        of_run = states.get(task_instance.run_id, {})
-        name = task_instance.task_id
-        if of_run.get(f"{name}_{task_instance.map_index}", of_run.get(name)) != "deferred":
+        if await sync_to_async(_task_state)(task_instance) != "deferred":
             await trigger.on_kill()
     except Exception:
         trigger.log.exception("It could not be found out or done what the end of the task asks for")
 
 
+def _task_state(task_instance: Any) -> str | None:
+    """The state that Airflow's database has for a task instance."""
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    states = RuntimeTaskInstance.get_task_states(
+        dag_id=task_instance.dag_id,
+        task_ids=[task_instance.task_id],
+        run_ids=[task_instance.run_id],
+        map_index=task_instance.map_index,
+    )
+    of_run = states.get(task_instance.run_id, {})
+    name = task_instance.task_id
+    state = of_run.get(f"{name}_{task_instance.map_index}", of_run.get(name))
+    return None if state is None else str(state)
+
+
+def was_ended_by_user(task_instance: Any) -> bool:
+    """Whether a task that is told to end was ended by a user, rather than because its worker goes away or was given up.
+
+    A worker that shuts down asks its tasks to end as well; Airflow then still has them as running. One that was silent
+    for too long finds its task waiting for its next try, or running somewhere else.
+
+    :param task_instance: the task instance of the running task.
+    """
+    return _task_state(task_instance) in _ENDED_BY_USER
+
+
+def is_timeout(error: BaseException | None) -> bool:
+    """Whether a task is told to end because it ran into its ``execution_timeout``."""
+    return isinstance(error, AirflowTaskTimeout)
+
+
 def read_xcom(ti_key: TaskInstanceKey, key: str) -> Any:
     """A value that a task instance has pushed; None if there is none."""
     return XCom.get_value(ti_key=ti_key, key=key)
+
+
+async def pull_xcom(task_instance: Any, key: str) -> Any:
+    """The same from a trigger; None as well if Airflow does not answer."""
+    from asgiref.sync import sync_to_async
+
+    try:
+        return await asyncio.shield(_undisturbed(sync_to_async(read_xcom)(task_instance, key)))
+    except Exception as error:  # noqa: BLE001 - a trigger can do without
+        log.warning("The XCom %s of %s can't be read: %s", key, task_instance.task_id, error)
+        return None
+
+
+def push_xcom_soon(task_instance: Any, key: str, value: dict[str, Any]) -> None:
+    """Let a trigger push an XCom of its deferred task; of several values for a key only the last is sure to arrive."""
+    loop = asyncio.get_running_loop()
+    publisher = _publishers.get(loop) or _publishers.setdefault(loop, _Publisher())
+    publisher.push(task_instance, key, value)
+
+
+class _Publisher:
+    """Pushes XComs one after the other, and never takes more than a quarter of the time for it."""
+
+    _PAUSES: Final = 3
+
+    def __init__(self) -> None:
+        self._waiting: dict[tuple[Any, ...], dict[str, Any]] = {}
+        self._at_work: asyncio.Task[None] | None = None
+
+    def push(self, one: Any, key: str, value: dict[str, Any]) -> None:
+        self._waiting[one.dag_id, one.task_id, one.run_id, one.map_index, key] = value
+        if self._at_work is None or self._at_work.done():
+            self._at_work = _undisturbed(self._work())
+
+    async def _work(self) -> None:
+        from asgiref.sync import sync_to_async
+
+        while self._waiting:
+            (dag_id, task_id, run_id, map_index, key), value = self._waiting.popitem()
+            began = time.monotonic()
+            try:
+                await sync_to_async(XCom.set)(
+                    key=key, value=value, dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index
+                )
+            except Exception as error:  # noqa: BLE001 - counters for people to look at
+                log.warning("The XCom %s of %s can't be pushed: %s", key, task_id, error)
+            await asyncio.sleep(self._PAUSES * (time.monotonic() - began))
+
+
+def remembered(context: Context, key: str) -> Any:
+    """What an earlier try of this task has stored under a key; None before Airflow 3.3 or if there is nothing."""
+    store: Any = context.get("task_state_store")
+    return None if store is None else store.get(key)
+
+
+def remember(context: Context, key: str, value: Any) -> None:
+    """Store a JSON value for later tries of this task, from Airflow 3.3 on; it outlives the longest chain of jobs."""
+    store: Any = context.get("task_state_store")
+    if store is not None:
+        store.set(key, value, retention=timedelta(days=365))

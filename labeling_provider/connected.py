@@ -1,20 +1,32 @@
-"""What every task on a labeling job shares: its connection, its links, its colour."""
+"""What every task on a labeling job shares: its connection, its links, its colour, its ways to wait."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from labeling_provider.errors import LabelingError
+from labeling_provider.jobs import JobState, Progress
 from labeling_provider.links import JOB_LINKS
+from labeling_provider.waiting import Patience, Vigil
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperatorLink
+    from airflow.sdk import BaseOperator, BaseOperatorLink
 
+    from labeling_provider.events import JobEvents
     from labeling_provider.hooks.labeling import LabelingHook
 
+    Task = BaseOperator
+else:
+    Task = object
 
-class LabelingTask:
+PROGRESS_KEY: Final = "labeling_progress"
+"""XCom key of the live counters of the job that a task waits for."""
+
+
+class LabelingTask(Task):
     """Mixed into operators and sensors that take the amazon provider's connection arguments."""
 
     operator_extra_links: Collection[BaseOperatorLink] = JOB_LINKS
@@ -24,6 +36,9 @@ class LabelingTask:
     region_name: str | None
     verify: bool | str | None
     botocore_config: dict[str, Any] | None
+    outage: float = 900
+    poll_interval: float
+    events_queue_url: str | None = None
 
     @cached_property
     def hook(self) -> LabelingHook:
@@ -35,4 +50,96 @@ class LabelingTask:
             region_name=self.region_name,
             verify=self.verify,
             config=self.botocore_config,
+            outage=self.outage,
         )
+
+    def defer_to_trigger(
+        self,
+        state: JobState,
+        *,
+        targets: Collection[str] = (),
+        deadline: float | None,
+        stall_timeout: float | None = None,
+        stop_job_on_kill: bool,
+        kwargs: dict[str, Any] | None = None,
+    ) -> None:
+        """Let the triggerer wait for a job; ``execute_complete`` goes on.
+
+        :param state: the job as it was last seen.
+        :param kwargs: further arguments of ``execute_complete``.
+        :raises TaskDeferred: always.
+        """
+        from labeling_provider.triggers.labeling_job import LabelingJobTrigger
+
+        trigger = LabelingJobTrigger(
+            state.name,
+            created=state.created,
+            targets=list(targets),
+            poll_interval=self.poll_interval,
+            deadline=deadline,
+            stall_timeout=stall_timeout,
+            outage=self.outage,
+            stop_job_on_kill=stop_job_on_kill,
+            events_queue_url=self.events_queue_url,
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+            verify=self.verify,
+            botocore_config=self.botocore_config,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs)
+
+    def wait_in_process(self, state: JobState, vigil: Vigil, show: Callable[[JobState], None]) -> dict[str, Any]:
+        """Look at a job until the wait is over, holding this worker.
+
+        :param state: the job as it was last seen.
+        :param show: called with each state that differs from the one before.
+        :return: the event that a trigger would have fired.
+        :raises LabelingError: if the job can't be followed any more.
+        """
+        from labeling_provider.lookout import Lookout
+
+        lookout, patience, progress = Lookout(self.hook.sagemaker), Patience(self.outage), Progress()
+        seen: JobState | None = state
+        pause = self.poll_interval
+        while True:
+            event = vigil.verdict(seen, time.time())
+            if seen is not None and (line := progress.line(seen, time.time())):
+                self.log.info(line)
+                show(seen)
+            if event is not None:
+                return event
+            left = vigil.seconds_left(time.time())
+            self._pause(pause if left is None else min(pause, left), state.name)
+            try:
+                looked = lookout.describe(state.name)
+            except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
+                seen = None
+                pause = patience.pause(error, f"Waiting for {state.name}", time.monotonic(), self.poll_interval)
+                self.log.warning("No answer about %s, next try in %.0f s: %s", state.name, pause, error)
+                continue
+            if isinstance(looked, LabelingError):
+                raise looked
+            patience.answered()
+            seen, pause = looked, self.poll_interval
+
+    @cached_property
+    def _events(self) -> JobEvents | None:
+        from labeling_provider.events import JobEvents
+
+        return JobEvents(self.hook.client("sqs"), self.events_queue_url) if self.events_queue_url else None
+
+    def _pause(self, seconds: float, job_name: str) -> None:
+        """Sleep, or until the queue tells that the job has ended."""
+        until = time.monotonic() + seconds
+        while self._events is not None and until - time.monotonic() >= 1:
+            try:
+                notices = self._events.receive(until - time.monotonic())
+                mine = [notice for notice in notices if job_name.lower() in notice.jobs]
+                for notice in notices:
+                    self._events.settle(notice, notice in mine)
+            except Exception as error:  # noqa: BLE001 - the queue is an extra, the polls go on
+                self.log.warning("No answer from %s: %s", self.events_queue_url, error)
+                break
+            if mine:
+                return
+        time.sleep(max(until - time.monotonic(), 0))

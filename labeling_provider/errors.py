@@ -47,3 +47,7 @@ class LabelingJobFailedError(LabelingError):
 
 class LabelingTimeoutError(LabelingError):
     """A labeling job did not reach the awaited status before the deadline."""
+
+
+class LabelingJobStalledError(LabelingError):
+    """A labeling job on which nothing has moved for too long."""

@@ -5,8 +5,11 @@ Source: API reference, DescribeLabelingJob and LabelCounters; developer guide, "
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from labeling_provider.errors import LabelingError
@@ -14,19 +17,22 @@ from labeling_provider.errors import LabelingError
 RUNNING: Final = frozenset({"Initializing", "InProgress", "Stopping"})
 ENDED: Final = frozenset({"Completed", "Failed", "Stopped"})
 STATUSES: Final = RUNNING | ENDED
+_LONGEST_LIFE: Final = 30 * 24 * 3600 - 3600
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class JobState:
-    """A labeling job at one moment.
+    """A labeling job at one moment. Two states are equal if nothing has happened in between.
 
     :param status: one of :data:`STATUSES`.
     :param labeled: objects with a label, by people and by machine.
     :param failed: objects that were given up.
     :param unlabeled: objects that are not decided yet.
     :param reason: why it failed; empty unless it did.
-    :param created: epoch seconds.
+    :param created: epoch seconds, by the service's clock.
     :param output_manifest_uri: where the labels are; None before there are any.
+    :param label_attribute: empty in a listing, which does not tell.
+    :param modified: epoch seconds of the last change that the service knows of.
     """
 
     name: str
@@ -40,12 +46,13 @@ class JobState:
     reason: str
     created: float
     output_manifest_uri: str | None
-    label_attribute: str
-    final_model_arn: str | None
+    label_attribute: str = ""
+    final_model_arn: str | None = None
+    modified: float = field(default=0.0, compare=False)
 
     @classmethod
-    def of(cls, description: dict[str, Any]) -> JobState:
-        """Read an answer of DescribeLabelingJob.
+    def of(cls, description: Mapping[str, Any]) -> JobState:
+        """Read an answer of DescribeLabelingJob, or an entry of ListLabelingJobs.
 
         :raises LabelingError: if the status is one that this package does not know, rather than wait for ever.
         """
@@ -71,6 +78,7 @@ class JobState:
             output_manifest_uri=output.get("OutputDatasetS3Uri"),
             label_attribute=description.get("LabelAttributeName", ""),
             final_model_arn=output.get("FinalActiveLearningModelArn"),
+            modified=description["LastModifiedTime"].timestamp(),
         )
 
     @property
@@ -88,9 +96,109 @@ class JobState:
         """Objects without a label."""
         return self.failed + self.unlabeled
 
+    def with_follow_up(self, later: JobState) -> JobState:
+        """This job and the one that followed up on what it has left over, taken together."""
+        return replace(
+            later,
+            labeled=self.labeled + later.labeled,
+            human_labeled=self.human_labeled + later.human_labeled,
+            machine_labeled=self.machine_labeled + later.machine_labeled,
+            created=self.created,
+            final_model_arn=later.final_model_arn or self.final_model_arn,
+        )
+
+    @property
+    def counted(self) -> list[str | int]:
+        """What moves while people work: status and counters, as a JSON value."""
+        return [self.status, self.human_labeled, self.machine_labeled, self.failed, self.unlabeled]
+
+    def counters(self) -> dict[str, Any]:
+        """Name, status and counters as a JSON value, for people and pages."""
+        return {
+            "job_name": self.name,
+            "status": self.status,
+            "total": self.total,
+            "labeled": self.labeled,
+            "human_labeled": self.human_labeled,
+            "machine_labeled": self.machine_labeled,
+            "failed": self.failed,
+            "unlabeled": self.unlabeled,
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """A JSON value, for trigger events."""
         return asdict(self)
+
+
+def stopped_as_asked(description: Mapping[str, Any]) -> bool:
+    """Whether a job was stopped by its own stopping conditions.
+
+    :param description: an answer of DescribeLabelingJob.
+    """
+    conditions = description.get("StoppingConditions") or {}
+    counters = description["LabelCounters"]
+    total = sum(counters.get(key, 0) for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
+    people = conditions.get("MaxHumanLabeledObjectCount")
+    percent = conditions.get("MaxPercentageOfInputDatasetLabeled")
+    labeled = counters.get("TotalLabeled", 0)
+    return description["LabelingJobStatus"] == "Stopped" and (
+        (people is not None and counters.get("HumanLabeled", 0) >= people)
+        or (percent is not None and labeled * 100 >= percent * total)
+    )
+
+
+def has_expired(description: Mapping[str, Any]) -> bool:
+    """Whether a job failed because it was not finished within 30 days; what it has labeled is there.
+
+    The guide says that such a job expires, the API reference that it fails with a client error.
+
+    :param description: an answer of DescribeLabelingJob.
+    """
+    if description["LabelingJobStatus"] != "Failed":
+        return False
+    age = (description["LastModifiedTime"] - description["CreationTime"]).total_seconds()
+    reason = description.get("FailureReason", "").lower()
+    return age >= _LONGEST_LIFE or "expired" in reason or "30 days" in reason
+
+
+def service_time(description: Mapping[str, Any]) -> float:
+    """When the service has answered, epoch seconds by its own clock, or by this machine's if it does not say."""
+    date = description.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (TypeError, ValueError):
+        return time.time()
+
+
+def stall_report(description: Mapping[str, Any], state: JobState, seconds: float) -> str:
+    """What is known about a job that stands still, and what usually is the cause.
+
+    :param description: an answer of DescribeLabelingJob.
+    :param seconds: for how long nothing has moved.
+    """
+    human = description.get("HumanTaskConfig", {})
+    modified = datetime.fromtimestamp(state.modified, UTC).isoformat(timespec="seconds")
+    known = (
+        f"Labeling job {state.name} has stood still for {duration(seconds)}: {state.status}, {state.labeled:,} of "
+        f"{state.total:,} objects labeled ({state.human_labeled:,} by people, {state.machine_labeled:,} by machine), "
+        f"{state.failed:,} failed, {state.unlabeled:,} open; workteam {human.get('WorkteamArn')}; last change that the "
+        f"service knows of at {modified}."
+    )
+    workers = human.get("NumberOfHumanWorkersPerDataObject", 1)
+    if state.status == "Initializing":
+        cause = "the execution role can't be assumed or can't read the manifest, or the manifest is very large."
+    elif state.status == "Stopping":
+        cause = "tasks that are in the workers' hands are waited for until their time limit."
+    elif state.labeled + state.failed == 0:
+        cause = (
+            "the workteam has no members or they were not told; workers see broken images because the bucket has no "
+            f"CORS rule; or fewer than {workers} workers have answered, and each object wants so many."
+        )
+    else:
+        cause = (
+            f"the workers have gone home, or each object that is left wants {workers} workers who have not declined it."
+        )
+    return f"{known} Usual cause: {cause}"
 
 
 class Progress:
@@ -111,12 +219,7 @@ class Progress:
         before, self._last = self._last, state
         if self._first is None or self._first[0].labeled > state.labeled:
             self._first = (state, now)
-        if before is not None and (before.status, before.labeled, before.failed, before.unlabeled) == (
-            state.status,
-            state.labeled,
-            state.failed,
-            state.unlabeled,
-        ):
+        if before is not None and before.counted == state.counted:
             return None
         parts = [f"{state.name} {state.status}"]
         if state.total:

@@ -1,10 +1,18 @@
-"""How long to bear with a service that does not answer. Plain Python, shared by everything that waits for a job."""
+"""How long to wait for a job, and to bear with a service that does not answer. Plain Python, for all that waits."""
 
 from __future__ import annotations
 
-from typing import Final
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.jobs import JobState
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 _TRANSIENT_CODES: Final = frozenset(
     {
@@ -21,34 +29,53 @@ _TRANSIENT_CODES: Final = frozenset(
         "ServiceUnavailableException",
         "ExpiredToken",
         "ExpiredTokenException",
+        "RequestTimeTooSkewed",
+        "RequestExpired",
     }
 )
+_REFUSED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+_SKEWED_SIGNATURE: Final = ("signature expired", "signature not yet current")
 _LONGEST_PAUSE: Final = 120.0
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether asking again may help: throttling, a server error, or no connection at all."""
-    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+    """Whether asking again may help: throttling, a server error, a wrong clock, half an answer, or none at all."""
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
     from botocore.exceptions import ConnectionError as BotoConnectionError
+    from botocore.parsers import ResponseParserError
 
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return error.response["Error"].get("Code") in _TRANSIENT_CODES or status >= 500
-    if isinstance(error, BotoConnectionError | HTTPClientError):
+        code, message = _code(error)
+        skewed = code == "InvalidSignatureException" and message.lower().startswith(_SKEWED_SIGNATURE)
+        return code in _TRANSIENT_CODES or status >= 500 or skewed
+    if isinstance(error, BotoConnectionError | HTTPClientError | IncompleteReadError | ResponseParserError):
         return True
     return isinstance(error, OSError) and not isinstance(error, BotoCoreError)
 
 
+def is_refused(error: Exception) -> bool:
+    """Whether the answer is that the caller may not do this."""
+    return _code(error)[0] in _REFUSED_CODES
+
+
+def _code(error: Exception) -> tuple[str, str]:
+    """Code and message of a service's error; empty for any other error."""
+    answer = (getattr(error, "response", None) or {}).get("Error", {})
+    return answer.get("Code", ""), answer.get("Message", "")
+
+
 def is_missing(error: Exception) -> bool:
     """Whether the answer is that there is no such labeling job."""
-    from botocore.exceptions import ClientError
-
-    if not isinstance(error, ClientError):
-        return False
-    code, message = error.response["Error"].get("Code"), error.response["Error"].get("Message", "")
+    code, message = _code(error)
     return code in {"ResourceNotFound", "ResourceNotFoundException"} or (
         code == "ValidationException" and "not exist" in message
     )
+
+
+def is_name_taken(error: Exception) -> bool:
+    """Whether the answer is that a job of this name exists."""
+    return _code(error)[0] == "ResourceInUse"
 
 
 class Patience:
@@ -66,6 +93,10 @@ class Patience:
         """The service has answered: all is forgiven."""
         self._since, self._failures = None, 0
 
+    def silence(self, now: float) -> float:
+        """Seconds since the first failure in a row; 0 if the last try was answered."""
+        return 0.0 if self._since is None else now - self._since
+
     def pause(self, error: Exception, what: str, now: float, usual: float) -> float:
         """Seconds until the next try.
 
@@ -80,10 +111,94 @@ class Patience:
             raise LabelingError(f"{what}: {error}") from error
         if self._since is None:
             self._since = now
-        if now - self._since >= self._outage:
-            raise LabelingError(
-                f"{what}: no answer for {now - self._since:.0f} s ({error}). The labeling job itself may still run; "
-                "a retry of this task finds it again."
-            ) from error
+        if self.silence(now) >= self._outage:
+            raise LabelingError(no_answer(what, self.silence(now), error)) from error
         self._failures += 1
         return float(min(usual * 2 ** (self._failures - 1), _LONGEST_PAUSE))
+
+
+def no_answer(what: str, seconds: float, error: Exception) -> str:
+    """What to tell when nobody has answered for too long."""
+    return (
+        f"{what}: no answer for {seconds:.0f} s ({error}). The labeling job itself may still run; "
+        "a retry of this task finds it again."
+    )
+
+
+def persist(call: Callable[[], T], what: str, *, outage: float, pause: float = 1.0) -> T:
+    """Call until the service answers.
+
+    :param what: what is being done, for the messages.
+    :param outage: seconds without any answer after which to give up.
+    :param pause: seconds before the second try; each further one waits twice as long.
+    :raises LabelingError: if nobody has answered for so long.
+    :raises Exception: the call's own, if trying again can't help.
+    """
+    patience = Patience(outage)
+    while True:
+        try:
+            return call()
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            seconds = patience.pause(error, what, time.monotonic(), pause)
+            log.warning("%s: no answer, next try in %.1f s: %s", what, seconds, error)
+        time.sleep(seconds)
+
+
+class Vigil:
+    """Decides when the wait for one job is over.
+
+    :param targets: statuses to wait for; any end of the job ends the wait as well.
+    :param deadline: epoch seconds at which to stop waiting; None for never.
+    :param stall_timeout: seconds without any change after which to stop waiting; None for never.
+    :param memory: what an earlier vigil over this job has remembered.
+    """
+
+    def __init__(
+        self,
+        *,
+        targets: frozenset[str] = frozenset(),
+        deadline: float | None = None,
+        stall_timeout: float | None = None,
+        memory: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._targets, self._deadline, self._stall_timeout = targets, deadline, stall_timeout
+        self._state: JobState | None = None
+        self._counted: list[str | int] | None = memory["counted"] if memory else None
+        self._moved_at: float | None = memory["moved_at"] if memory else None
+
+    @property
+    def memory(self) -> dict[str, Any]:
+        """A JSON value from which a later vigil over the job goes on: how it was, and since when (epoch seconds)."""
+        return {"counted": self._counted, "moved_at": self._moved_at}
+
+    def seconds_left(self, now: float) -> float | None:
+        """How long a wait may last before :meth:`verdict` must be asked again; None for as long as it likes."""
+        ends = [] if self._deadline is None else [self._deadline]
+        if self._stall_timeout is not None and self._moved_at is not None:
+            ends.append(self._moved_at + self._stall_timeout)
+        return max(min(ends) - now, 0.0) if ends else None
+
+    def verdict(self, state: JobState | None, now: float) -> dict[str, Any] | None:
+        """Why the wait is over, as a trigger event; None while it is not.
+
+        :param state: the job as it was just seen; None if there is nothing new.
+        :param now: epoch seconds.
+        """
+        if state is not None:
+            if self._counted != state.counted:
+                self._counted, self._moved_at = state.counted, now
+            self._state = state
+            if state.has_ended or state.status in self._targets:
+                return {"state": state.as_dict()}
+        known = {"state": self._state.as_dict() if self._state else None}
+        if self._deadline is not None and now >= self._deadline:
+            return {**known, "timeout": True}
+        if (
+            self._stall_timeout is not None
+            and self._moved_at is not None
+            and now >= self._moved_at + self._stall_timeout
+        ):
+            return {**known, "stalled": now - self._moved_at}
+        return None

@@ -6,6 +6,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 
 @dataclass
 class FakeTaskInstance:
@@ -15,10 +17,25 @@ class FakeTaskInstance:
     task_id: str = "label"
     run_id: str = "manual__2026-01-01T00:00:00+00:00"
     map_index: int = -1
+    try_number: int = 1
     pushed: dict[str, Any] = field(default_factory=dict)
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
+
+
+def tell_task_state(monkeypatch: pytest.MonkeyPatch, task_instance: Any, state: Any) -> None:
+    """Let Airflow's supervisor answer for the state of a task; an exception is raised in its place."""
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import TaskStatesResult
+
+    class Supervisor:
+        def send(self, message: object) -> TaskStatesResult:
+            if isinstance(state, Exception):
+                raise state
+            return TaskStatesResult(task_states={task_instance.run_id: {task_instance.task_id: state}})
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(), raising=False)
 
 
 class _Event:

@@ -5,18 +5,26 @@ So retries, region, endpoint and credentials have one home: the Airflow connecti
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from boto3.exceptions import Boto3Error
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import JobState
 from labeling_provider.manifest import split_lines
+from labeling_provider.ownership import KILLED_TRY_TAG
 from labeling_provider.request.facts import split_s3_uri
-from labeling_provider.waiting import is_missing
+from labeling_provider.waiting import Patience, is_missing, is_name_taken, is_transient, persist
+
+T = TypeVar("T")
+
+_CHUNK: Final = 1 << 16
+_PAUSE: Final = 0.5
 
 
 class LabelingHook(AwsBaseHook):
@@ -28,10 +36,12 @@ class LabelingHook(AwsBaseHook):
     :param region_name: the region, if it is not the connection's.
     :param verify: whether to check TLS certificates, or the path of a CA bundle.
     :param config: botocore configuration.
+    :param outage: seconds without any answer after which to give up, on top of botocore's own retries.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, outage: float = 900, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "client_type": "sagemaker"})
+        self.outage = outage
 
     @property
     def sagemaker(self) -> Any:
@@ -41,9 +51,13 @@ class LabelingHook(AwsBaseHook):
     @cached_property
     def s3(self) -> Any:
         """A boto3 S3 client of the same connection."""
+        return self.client("s3")
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of another service by the same connection, such as ``sqs``."""
         return self.get_session(region_name=self.region_name).client(
-            "s3",
-            endpoint_url=self.conn_config.get_service_endpoint_url("s3"),
+            service,
+            endpoint_url=self.conn_config.get_service_endpoint_url(service),
             config=self.config,
             verify=self.verify,
         )
@@ -62,28 +76,71 @@ class LabelingHook(AwsBaseHook):
     def find_job(self, name: str) -> dict[str, Any] | None:
         """The answer of DescribeLabelingJob; None if there is no such job.
 
-        :raises botocore.exceptions.ClientError: for any other error.
+        :raises LabelingError: if the service does not say.
         """
+        what = f"Looking for labeling job {name}"
         try:
-            description: dict[str, Any] = self.sagemaker.describe_labeling_job(LabelingJobName=name)
-        except ClientError as error:
+            description: dict[str, Any] = self._persist(
+                lambda: self.sagemaker.describe_labeling_job(LabelingJobName=name), what
+            )
+        except (BotoCoreError, ClientError) as error:
             if is_missing(error):
                 return None
-            raise
+            raise LabelingError(f"{what}: {error}") from error
         return description
 
-    def stop_job(self, name: str) -> bool:
+    def create_job(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a labeling job, or find the one of this name that exists: an answer may have been lost on its way.
+
+        :param request: arguments of ``create_labeling_job``.
+        :return: the answer of DescribeLabelingJob. The caller sees by its tags whose job it is.
+        :raises LabelingError: if there is no job in the end.
+        """
+        name = request["LabelingJobName"]
+
+        def attempt() -> dict[str, Any] | None:
+            try:
+                self.sagemaker.create_labeling_job(**request)
+            except (BotoCoreError, ClientError, OSError) as error:
+                if not (is_transient(error) or is_name_taken(error)):
+                    raise
+                if (found := self.find_job(name)) is not None:
+                    return found
+                raise
+            return self.find_job(name)
+
+        try:
+            description = self._persist(attempt, f"Creating labeling job {name}")
+        except (BotoCoreError, ClientError) as error:
+            raise LabelingError(f"Labeling job {name} was not created: {error}") from error
+        if description is None:
+            raise LabelingError(f"Labeling job {name} was created and is gone.")
+        return description
+
+    def stop_job(self, name: str, killed_try: int | None = None) -> bool:
         """Stop a job; one that has ended is left as it is.
 
+        :param killed_try: the try of an Airflow task that a user has ended, to be noted on the job: a later try then
+            knows that it was not stopped for good.
         :return: whether it was still running.
-        :raises LabelingError: if there is no such job.
+        :raises LabelingError: if there is no such job, or it can't be stopped.
         """
         description = self.find_job(name)
         if description is None:
             raise LabelingError(f"There is no labeling job named {name} in {self.conn_region_name}.")
         if JobState.of(description).has_ended:
             return False
-        self.sagemaker.stop_labeling_job(LabelingJobName=name)
+        try:
+            if killed_try is not None:
+                tags = [{"Key": KILLED_TRY_TAG, "Value": str(killed_try)}]
+                arn = description["LabelingJobArn"]
+                self._persist(lambda: self.sagemaker.add_tags(ResourceArn=arn, Tags=tags), f"Tagging {name}")
+        except ClientError as error:
+            self.log.warning("It can't be noted on %s that a user has ended its task: %s", name, error)
+        try:
+            self._persist(lambda: self.sagemaker.stop_labeling_job(LabelingJobName=name), f"Stopping {name}")
+        except (BotoCoreError, ClientError) as error:
+            raise LabelingError(f"Labeling job {name} can't be stopped: {error}") from error
         return True
 
     def read_lines(self, uri: str) -> Iterator[bytes]:
@@ -91,12 +148,33 @@ class LabelingHook(AwsBaseHook):
 
         :raises LabelingError: if it can't be read.
         """
+        yield from split_lines(self._chunks(uri))
+
+    def _chunks(self, uri: str) -> Iterator[bytes]:
+        """An S3 object in pieces; a connection that breaks is taken up again where it broke."""
         bucket, key = self._split(uri)
-        try:
-            body = self.s3.get_object(Bucket=bucket, Key=key)["Body"]
-        except ClientError as error:
-            raise LabelingError(f"{uri} can't be read: {error}") from error
-        yield from split_lines(body.iter_chunks(1 << 16))
+        patience = Patience(self.outage)
+        offset = 0
+        same: dict[str, str] = {}
+        while True:
+            try:
+                there = {"Range": f"bytes={offset}-"} if offset else {}
+                answer = self.s3.get_object(Bucket=bucket, Key=key, **there, **same)
+                same = {"IfMatch": answer["ETag"]}
+                size = offset + answer["ContentLength"]
+                for chunk in answer["Body"].iter_chunks(_CHUNK):
+                    offset += len(chunk)
+                    yield chunk
+                    patience.answered()
+                if offset >= size:
+                    return
+                raise OSError(f"only {offset:,} of {size:,} bytes have come")
+            except (BotoCoreError, ClientError, OSError) as error:
+                if not is_transient(error):
+                    raise LabelingError(f"{uri} can't be read: {error}") from error
+                pause = patience.pause(error, f"Reading {uri}", time.monotonic(), _PAUSE)
+                self.log.warning("%s broke off after %s bytes, going on in %.1f s: %s", uri, offset, pause, error)
+            time.sleep(pause)
 
     def read_object(self, uri: str, limit: int) -> bytes:
         """An S3 object.
@@ -104,14 +182,12 @@ class LabelingHook(AwsBaseHook):
         :param limit: most bytes that it may have.
         :raises LabelingError: if it can't be read or is larger.
         """
-        bucket, key = self._split(uri)
-        try:
-            body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read(limit + 1)
-        except ClientError as error:
-            raise LabelingError(f"{uri} can't be read: {error}") from error
-        if len(body) > limit:
-            raise LabelingError(f"{uri} has more than {limit:,} bytes.")
-        return body
+        body = bytearray()
+        for chunk in self._chunks(uri):
+            body += chunk
+            if len(body) > limit:
+                raise LabelingError(f"{uri} has more than {limit:,} bytes.")
+        return bytes(body)
 
     def write_text(self, uri: str, text: str) -> None:
         """Store a small text in S3.
@@ -120,9 +196,26 @@ class LabelingHook(AwsBaseHook):
         """
         bucket, key = self._split(uri)
         try:
-            self.s3.put_object(Bucket=bucket, Key=key, Body=text.encode())
-        except ClientError as error:
+            self._persist(lambda: self.s3.put_object(Bucket=bucket, Key=key, Body=text.encode()), f"Writing {uri}")
+        except (BotoCoreError, ClientError) as error:
             raise LabelingError(f"{uri} can't be written: {error}") from error
+
+    def write_lines(self, uri: str, lines: Callable[[], Iterator[bytes]]) -> None:
+        """Store an S3 object out of lines, in parts, so that any size takes the same memory.
+
+        The object appears whole or not at all.
+
+        :param lines: makes the lines; made anew if the connection breaks.
+        :raises LabelingError: if it can't be written.
+        """
+        bucket, key = self._split(uri)
+        try:
+            self._persist(lambda: self.s3.upload_fileobj(_LineFile(lines()), bucket, key), f"Writing {uri}")
+        except (BotoCoreError, ClientError, Boto3Error) as error:
+            raise LabelingError(f"{uri} can't be written: {error}") from error
+
+    def _persist(self, call: Callable[[], T], what: str) -> T:
+        return persist(call, what, outage=self.outage, pause=_PAUSE)
 
     @staticmethod
     def _split(uri: str) -> tuple[str, str]:
@@ -130,3 +223,23 @@ class LabelingHook(AwsBaseHook):
             return split_s3_uri(uri)
         except ValueError as error:
             raise LabelingError(str(error)) from None
+
+
+class _LineFile:
+    """Lines as the readable file that boto3 wants."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines = lines
+        self._pending = bytearray()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; fewer than asked for only at the end."""
+        while size < 0 or len(self._pending) < size:
+            line = next(self._lines, None)
+            if line is None:
+                break
+            self._pending += line
+        size = len(self._pending) if size < 0 else size
+        read = bytes(self._pending[:size])
+        del self._pending[:size]
+        return read

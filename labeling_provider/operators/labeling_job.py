@@ -2,56 +2,42 @@
 
 from __future__ import annotations
 
-import json
-import re
+import sys
+import threading
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator, conf
+from airflow.sdk.exceptions import AirflowFailException
 
-from labeling_provider.connected import LabelingTask
+from labeling_provider.connected import PROGRESS_KEY, LabelingTask
 from labeling_provider.errors import (
-    InvalidRequestError,
     JobNameTakenError,
     LabelingError,
     LabelingJobFailedError,
+    LabelingJobStalledError,
     LabelingTimeoutError,
-    Problem,
 )
-from labeling_provider.jobs import JobState, Progress
+from labeling_provider.jobs import RUNNING, JobState, service_time, stall_report
 from labeling_provider.links import push_job_links
-from labeling_provider.manifest import ManifestReport, check_manifest
-from labeling_provider.request import (
-    AutomatedLabeling,
-    CostEstimate,
-    LabelingJobDraft,
-    LabelingJobSpec,
-    Surroundings,
-    Workforce,
-    check_request,
-    derive_job_name,
-    estimate_cost,
-    fingerprint,
-)
-from labeling_provider.request.facts import workforce_kind
-from labeling_provider.request.templates import parse_category_document
-from labeling_provider.request.workforces import amount_to_usd
-from labeling_provider.waiting import Patience, is_transient
+from labeling_provider.ownership import Owner, OwnJob, OwnJobs, changes, request_mark
+from labeling_provider.preflight import check_draft
+from labeling_provider.request import AutomatedLabeling, LabelingJobDraft, LabelingJobSpec, Workforce
+from labeling_provider.rounds import Rounds
+from labeling_provider.waiting import Vigil
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from labeling_provider.hooks.labeling import LabelingHook
-
-_OWNER_TAG = "airflow-labeling:owner"
-_REQUEST_TAG = "airflow-labeling:request"
-_TASK_TAG = "airflow-labeling:task"
-_MOST_ROUNDS = 99
-_MOST_REASONS = 10
-_CATEGORY_FILE_LIMIT = 1_000_000
+_FIRST_NAME: Final = "labeling_job"
+_KILL_SECONDS: Final = 4.0
+_CHOICES: Final = {
+    "if_job_exists": ("adopt", "replace", "fail"),
+    "on_missing_labels": ("warn", "fail", "chain"),
+    "on_stall": ("leave", "stop"),
+}
 
 
 class CreateLabelingJobOperator(LabelingTask, BaseOperator):
@@ -99,9 +85,17 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
     :param wait_for_completion: False returns as soon as the job is created.
     :param deferrable: whether to wait without a worker.
     :param poll_interval: seconds between two looks at the job.
-    :param job_timeout: longest time from the job's creation to its end; None for Amazon's 30 days.
+    :param events_queue_url: an SQS queue that an EventBridge rule feeds with labeling-job state changes: the end of the
+        job is seen within seconds, and the polls remain as a safety net.
+    :param job_timeout: longest time from a job's creation to its end; None for Amazon's 30 days.
     :param outage: seconds without any answer after which to give up waiting.
-    :param on_missing_labels: ``warn`` or ``fail`` when the job ends with objects that have no label.
+    :param if_job_exists: what to do about a job of an earlier try that was made with other arguments and runs or is
+        complete: ``adopt`` it, ``replace`` it by another (it is stopped), or ``fail``.
+    :param on_missing_labels: what to do when the job ends with objects that have no label: ``warn``, ``fail``, or
+        ``chain``: follow-up jobs for what is missing, and one merged manifest.
+    :param max_rounds: with ``chain``, how many jobs there may be, the first included.
+    :param stall_timeout: longest time without any change of status or counters; None for no limit.
+    :param on_stall: whether a job that stands still is left running (``leave``) or stopped (``stop``).
     :param stop_job_on_kill: whether to stop the job when the task is killed or runs out of time.
     :param aws_conn_id: the Airflow connection.
     :param region_name: the region, if it is not the connection's.
@@ -111,6 +105,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
     :raises JobNameTakenError: if a job of this name exists that this task has not made.
     :raises LabelingJobFailedError: if the job fails, is stopped, or misses labels and that is an error.
     :raises LabelingTimeoutError: if time is up.
+    :raises LabelingJobStalledError: if nothing has moved for ``stall_timeout``.
     """
 
     _spec_fields = (
@@ -148,6 +143,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         "labeling_type",
         "job_name",
         "max_cost_usd",
+        "events_queue_url",
         "aws_conn_id",
         "region_name",
     )
@@ -190,9 +186,14 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float = 30,
+        events_queue_url: str | None = None,
         job_timeout: timedelta | None = None,
         outage: float = 900,
+        if_job_exists: str = "adopt",
         on_missing_labels: str = "warn",
+        max_rounds: int = 3,
+        stall_timeout: timedelta | None = None,
+        on_stall: str = "leave",
         stop_job_on_kill: bool = True,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
@@ -238,276 +239,218 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.poll_interval = poll_interval
+        self.events_queue_url = events_queue_url
         self.job_timeout = job_timeout
         self.outage = outage
+        self.if_job_exists = if_job_exists
         self.on_missing_labels = on_missing_labels
+        self.max_rounds = max_rounds
+        self.stall_timeout = stall_timeout
+        self.on_stall = on_stall
         self.stop_job_on_kill = stop_job_on_kill
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
-        self._started_job: str | None = None
-        if on_missing_labels not in {"warn", "fail"}:
-            raise ValueError(f"on_missing_labels must be 'warn' or 'fail', not {on_missing_labels!r}")
+        self._running_job: tuple[str, Any] | None = None
+        self._left_by_earlier_try: str | None = None
+        for argument, allowed in _CHOICES.items():
+            if (value := getattr(self, argument)) not in allowed:
+                raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
 
     def execute(self, context: Context) -> dict[str, Any] | None:
-        """Find the job that an earlier try has made, or check and create it; then wait."""
+        """Find the job that an earlier try has made, or check and create it; then follow it to its end."""
         started = time.time()
-        draft, cost = None, None
-        name = self._existing_job(context)
-        if name is None:
-            draft = self._draft(self._next_name(context))
-            cost = self._check(draft)
-            name = self._create(context, draft, cost)
-        self._started_job = name
-        description = self._describe(name)
-        push_job_links(context, self.hook, name, description["OutputConfig"]["S3OutputPath"])
-        state = JobState.of(description)
-        if not self.wait_for_completion:
-            return self._result(description, state)
-        deadline = self._deadline(state, started)
-        if state.has_ended or not self.deferrable:
-            return self._finish(context, self._wait(state, deadline))
-        from labeling_provider.triggers.labeling_job import LabelingJobTrigger
+        job = self._adopt(context) or self._create(context)
+        return self._follow(context, job, started)
 
-        self.defer(
-            trigger=LabelingJobTrigger(
-                name,
-                targets=[],
-                poll_interval=self.poll_interval,
-                deadline=deadline,
-                outage=self.outage,
-                stop_job_on_kill=self.stop_job_on_kill,
-                aws_conn_id=self.aws_conn_id,
-                region_name=self.region_name,
-                verify=self.verify,
-                botocore_config=self.botocore_config,
-            ),
-            method_name="execute_complete",
-        )
-        return None
-
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+    def execute_complete(
+        self, context: Context, event: dict[str, Any], started: float | None = None
+    ) -> dict[str, Any] | None:
         """Go on after the trigger has fired."""
         if "error" in event:
             raise LabelingError(event["error"])
-        state = JobState(**event["state"])
-        self._started_job = state.name
-        if event.get("timeout"):
-            self._time_is_up(state)
-        return self._finish(context, state)
+        job = OwnJob(self._describe(event["job_name"]))
+        return self._follow(context, job, time.time() if started is None else started, event)
 
     def on_kill(self) -> None:
-        """Stop the job, unless ``stop_job_on_kill=False``."""
-        if self._started_job and self.stop_job_on_kill:
-            self.log.info("The task was killed: stopping labeling job %s", self._started_job)
-            self.hook.stop_job(self._started_job)
+        """Stop the job if a user has ended the task, unless ``stop_job_on_kill=False``.
 
-    # Before the job
-
-    def _owner(self, context: Context) -> str:
-        """Whose job it is: a hash of dag, task, run and map index."""
-        ti = context["ti"]
-        return fingerprint([ti.dag_id, ti.task_id, ti.run_id, ti.map_index])
-
-    def _names(self, context: Context) -> Iterator[str]:
-        """Names that this task's jobs may have: the first, and a further one for each job that failed."""
-        ti = context["ti"]
-        given = self.job_name or self.config.get("LabelingJobName")
-        if given:
-            yield given
+        A worker that goes away tells its tasks to end as well: then the job goes on, and the next try with it.
+        """
+        if self._running_job is None or not self.stop_job_on_kill:
             return
-        first = derive_job_name(ti.dag_id, ti.task_id, ti.run_id, -1 if ti.map_index is None else ti.map_index)
-        yield first
-        for number in range(2, _MOST_ROUNDS + 1):
-            yield f"{first}-{number}"
+        from labeling_provider import compat
 
-    def _existing_job(self, context: Context) -> str | None:
-        """A job of this task instance that runs or is complete.
+        timed_out = compat.is_timeout(sys.exception())
+        # This runs in a signal handler: whatever it has interrupted may hold the line to Airflow's supervisor.
+        stopping = threading.Thread(target=self._stop_for_user, args=(*self._running_job, timed_out), daemon=True)
+        stopping.start()
+        stopping.join(_KILL_SECONDS)
 
-        :raises JobNameTakenError: if the name belongs to somebody else's job, or to a given name's job that failed.
-        """
-        for name in self._names(context):
-            description = self._find(name)
-            if description is None:
-                return None
-            self._claim(context, description)
-            status = description["LabelingJobStatus"]
-            if status not in {"Failed", "Stopped", "Stopping"} or self._stopped_as_asked(description):
-                self.log.info("Labeling job %s of an earlier try is %s: going on with it", name, status)
-                return name
-            if self.job_name or self.config.get("LabelingJobName"):
-                raise JobNameTakenError(
-                    f"Labeling job {name} of an earlier try has ended {status}. A name can't be used twice: "
-                    "give another job_name, or none to have one derived."
-                )
-            self.log.info("Labeling job %s of an earlier try is %s: a further one follows", name, status)
-        raise JobNameTakenError(f"This task has had {_MOST_ROUNDS} labeling jobs already; clear the cause first.")
+    def _stop_for_user(self, name: str, task_instance: Any, timed_out: bool) -> None:
+        from labeling_provider import compat
 
-    def _next_name(self, context: Context) -> str:
-        """The first of this task's names that is free."""
-        return next(name for name in self._names(context) if self._find(name) is None)
-
-    def _find(self, name: str) -> dict[str, Any] | None:
         try:
-            return self.hook.find_job(name)
-        except Exception as error:
-            raise LabelingError(f"Looking for labeling job {name}: {error}") from error
+            if not timed_out and not compat.was_ended_by_user(task_instance):
+                self.log.info("This worker goes away, and not by a user's wish: labeling job %s goes on", name)
+                return
+            self.log.info("The task was ended: stopping labeling job %s", name)
+            self.hook.stop_job(name, killed_try=task_instance.try_number)
+        except Exception:
+            self.log.exception("Labeling job %s may still run", name)
 
-    def _claim(self, context: Context, description: dict[str, Any]) -> None:
-        """Make sure that a job is this task's.
+    # Which job
 
-        :raises JobNameTakenError: if it is not.
-        """
-        tags = {tag["Key"]: tag["Value"] for tag in description.get("Tags", [])}
-        if tags.get(_OWNER_TAG) != self._owner(context):
-            raise JobNameTakenError(
-                f"A labeling job named {description['LabelingJobName']} exists ({description['LabelingJobArn']}, "
-                f"{description['LabelingJobStatus']}) and was not made by this task. Give another job_name."
-            )
+    def _own_jobs(self, context: Context) -> OwnJobs:
+        from labeling_provider import compat
+
+        given = self.job_name or self.config.get("LabelingJobName")
+        return OwnJobs(Owner.of(context["ti"]), given, compat.remembered(context, _FIRST_NAME), self.hook.find_job)
 
     def _draft(self, name: str) -> LabelingJobDraft:
-        spec = LabelingJobSpec(
-            task_type=self.labeling_type, **{field: getattr(self, field) for field in self._spec_fields}
-        )
+        values = {field: getattr(self, field) for field in self._spec_fields}
+        values["config"] = {key: value for key, value in self.config.items() if key != "LabelingJobName"}
+        spec = LabelingJobSpec(task_type=self.labeling_type, **values)
         return spec.draft(name, self.hook.conn_region_name)
 
-    def _check(self, draft: LabelingJobDraft) -> CostEstimate:
-        """Look at everything that can be looked at before money is spent.
+    def _request_mark(self) -> str:
+        return request_mark(self._draft("any"))
 
-        :raises InvalidRequestError: with all problems.
+    def _adopt(self, context: Context) -> OwnJob | None:
+        """The job of this task instance to go on with; None if there is none.
+
+        :raises JobNameTakenError: if the name is somebody else's, or the arguments have changed and that is an error.
         """
-        problems: list[Problem] = []
-        request = draft.request
-        report = self._manifest_report(draft, problems)
-        categories = draft.categories or self._categories(request, problems)
-        objects = report.unlabeled if report else None
-        around = Surroundings(self.hook.conn_region_name, categories, objects)
-        problems = check_request(request, around) + problems
-        if problems:
-            raise InvalidRequestError(problems)
-        cost = _estimate(request, objects or 0)
-        self.log.info("Estimated cost on Amazon: %s", cost)
-        if self.max_cost_usd is not None and float(cost.total_usd) > float(self.max_cost_usd):
-            message = f"the estimate is ${cost.total_usd:,.2f} ({cost.arithmetic})."
-            raise InvalidRequestError(
-                [Problem("max_cost_usd", message, f"Raise the limit of ${self.max_cost_usd} or label fewer objects.")]
-            )
-        if workforce_kind(request["HumanTaskConfig"]["WorkteamArn"]) == "public" and _is_amazon(self.hook):
-            self.log.warning(
-                "Amazon's own pages say that Mechanical Turk closed on 2026-09-30: the public workforce may never work."
-            )
-        return cost
+        own = self._own_jobs(context)
+        mark = self._request_mark()
+        for job in reversed(own.all()):
+            same = job.request_mark == mark
+            if job.is_good and (same or self._take_changed(job)):
+                self.log.info("Labeling job %s of an earlier try is %s: going on with it", job.name, job.status)
+                return job
+            if same and self.on_missing_labels == "chain":
+                self.log.info("Labeling job %s of an earlier try is %s: following up on it", job.name, job.status)
+                self._left_by_earlier_try = job.name
+                return job
+            self.log.info("Labeling job %s of an earlier try is %s: a further one follows", job.name, job.status)
+        return None
 
-    def _manifest_report(self, draft: LabelingJobDraft, problems: list[Problem]) -> ManifestReport | None:
-        where = "InputConfig.DataSource.S3DataSource.ManifestS3Uri"
-        source = draft.request.get("InputConfig", {}).get("DataSource", {})
-        uri = source.get("S3DataSource", {}).get("ManifestS3Uri")
-        if not uri:
-            return None
-        attribute = draft.request["LabelAttributeName"]
-        try:
-            report = check_manifest(
-                self.hook.read_lines(uri), data_key=draft.task_type.data_key, label_attribute=attribute
+    def _take_changed(self, job: OwnJob) -> bool:
+        """Whether to go on with a job whose arguments were others."""
+        differing = ", ".join(changes(self._draft(job.name), job.description))
+        what = (
+            f"Labeling job {job.name} of an earlier try is {job.status} and was made with other arguments ({differing})"
+        )
+        if self.if_job_exists == "fail":
+            raise JobNameTakenError(
+                f"{what}. Give if_job_exists='adopt' to go on with it, or 'replace' to stop it and make another."
             )
-        except LabelingError as error:
-            problems.append(Problem(where, f"{error}.", "Check the URI and the rights to read it."))
-            return None
-        problems.extend(Problem(where, f"{uri} {problem}.", "") for problem in report.problems)
-        if report.more_problems:
-            problems.append(Problem(where, f"{report.more_problems} further lines are wrong.", ""))
-        if not report.problems and not report.unlabeled:
-            problems.append(
-                Problem(
-                    where, f"every line of {uri} has the label {attribute!r} already.", "There is nothing to label."
-                )
-            )
-        return report
+        if self.if_job_exists == "adopt":
+            self.log.warning("%s: going on with it, as if_job_exists='adopt' asks", what)
+            return True
+        self.log.warning("%s: replacing it, as if_job_exists='replace' asks", what)
+        if job.status in RUNNING:
+            self.hook.stop_job(job.name)
+        return False
 
-    def _categories(self, request: dict[str, Any], problems: list[Problem]) -> dict[str, Any] | None:
-        uri = request.get("LabelCategoryConfigS3Uri")
-        if not uri:
-            return None
-        try:
-            return parse_category_document(self.hook.read_object(uri, _CATEGORY_FILE_LIMIT))
-        except (LabelingError, ValueError) as error:
-            problems.append(Problem("LabelCategoryConfigS3Uri", f"{uri}: {error}", "Correct the file."))
-            return None
+    def _create(self, context: Context, round_number: int = 1, before: OwnJob | None = None) -> OwnJob:
+        """Check, store the files, and create the next job, or find it if the answer was lost.
 
-    def _create(self, context: Context, draft: LabelingJobDraft, cost: CostEstimate) -> str:
-        """Store the files and create the job; if the answer is lost, find the job by its name."""
-        request = draft.request
-        name: str = request["LabelingJobName"]
-        request["Tags"] = [*request.get("Tags", []), *self._ownership(context, draft, cost)]
+        :param before: the job to follow up on; None to label everything.
+        """
+        from labeling_provider import compat
+
+        own = self._own_jobs(context)
+        jobs = own.all()
+        draft, spent = self._draft(own.free_name), 0.0
+        if before is not None:
+            rounds = Rounds.leading_to(self.hook, before, jobs)
+            draft, spent = rounds.follow_up(draft), rounds.cost_usd
+        cost = check_draft(self.hook, draft, max_cost_usd=self.max_cost_usd, spent_usd=spent)
+        follows = before.name if before else None
+        tags = Owner.of(context["ti"]).tags(self._request_mark(), float(cost.total_usd), round_number, follows)
+        draft.request["Tags"] = [*draft.request.get("Tags", []), *tags]
         for uri, text in draft.files.items():
             self.hook.write_text(uri, text)
-        try:
-            arn = self.hook.sagemaker.create_labeling_job(**request)["LabelingJobArn"]
-        except Exception as error:
-            description = self._find(name) if _may_exist(error) else None
-            if description is None:
-                raise LabelingError(f"Labeling job {name} was not created: {error}") from error
-            self._claim(context, description)
-            arn = description["LabelingJobArn"]
-        self.log.info("Created labeling job %s", arn)
-        return name
-
-    def _ownership(self, context: Context, draft: LabelingJobDraft, cost: CostEstimate) -> list[dict[str, str]]:
-        """Tags that prove whose job it is."""
-        ti = context["ti"]
-        readable = re.sub(r"[^\w\s.:/=+\-@]", "-", f"{ti.dag_id}/{ti.task_id}/{ti.run_id}/{ti.map_index}")
-        content = {key: value for key, value in draft.request.items() if key not in {"Tags", "LabelingJobName"}}
-        tags = {
-            _OWNER_TAG: self._owner(context),
-            _REQUEST_TAG: fingerprint(content),
-            _TASK_TAG: readable[:256],
-            "airflow-labeling:estimated-cost-usd": f"{cost.total_usd:.2f}",
-        }
-        return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-    # While it runs
+        if not jobs:
+            compat.remember(context, _FIRST_NAME, own.free_name)
+        job = own.claim(self.hook.create_job(draft.request))
+        self.log.info("Created labeling job %s, round %s", job.description["LabelingJobArn"], round_number)
+        return job
 
     def _describe(self, name: str) -> dict[str, Any]:
-        description = self._find(name)
+        description = self.hook.find_job(name)
         if description is None:
             raise LabelingError(f"Labeling job {name} is gone.")
         return description
 
-    def _deadline(self, state: JobState, started: float) -> float | None:
+    # While it runs
+
+    def _follow(
+        self, context: Context, job: OwnJob, started: float, event: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """Wait for a job and those that follow from it; the result.
+
+        :param started: epoch seconds at which this try began.
+        :param event: what a trigger has told.
+        """
+        shown = None
+        while True:
+            state = JobState.of(job.description)
+            if shown != job.name:
+                push_job_links(context, self.hook, job.name, job.description["OutputConfig"]["S3OutputPath"])
+                self._running_job, shown = (job.name, context["ti"]), job.name
+            if not self.wait_for_completion:
+                return Rounds(self.hook, [job]).result()
+            if state.has_ended:
+                following = self._after(context, job, state)
+                if following is None:
+                    return self._finish(context, job)
+                job, event = following, None
+                continue
+            if event is None:
+                event = self._wait(context, job, state, started)
+            if event.get("timeout"):
+                self._time_is_up(state)
+            if "stalled" in event:
+                self._stalled(job, state, event["stalled"])
+            job, event = OwnJob(self._describe(job.name)), None
+
+    def _deadline(self, job: OwnJob, state: JobState, started: float) -> float | None:
         """The moment at which to stop waiting, epoch seconds.
 
         Airflow does not call a task whose deferral has run out, so ``execution_timeout`` is kept here.
         """
         limits = []
         if self.job_timeout is not None:
-            limits.append(state.created + self.job_timeout.total_seconds())
+            age = service_time(job.description) - state.created
+            limits.append(time.time() - age + self.job_timeout.total_seconds())
         if self.execution_timeout is not None:
             limits.append(started + self.execution_timeout.total_seconds())
         return min(limits, default=None)
 
-    def _wait(self, state: JobState, deadline: float | None) -> JobState:
-        """Look at the job until it ends, holding this worker."""
-        patience, progress = Patience(self.outage), Progress()
-        while True:
-            if line := progress.line(state, time.time()):
-                self.log.info(line)
-            if state.has_ended:
-                return state
-            if deadline is not None and time.time() >= deadline:
-                self._time_is_up(state)
-            pause = self.poll_interval
-            while True:
-                time.sleep(pause)
-                try:
-                    state = JobState.of(self.hook.sagemaker.describe_labeling_job(LabelingJobName=state.name))
-                except LabelingError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
-                    pause = patience.pause(error, f"Waiting for {state.name}", time.monotonic(), self.poll_interval)
-                    self.log.warning("No answer about %s, next try in %.0f s: %s", state.name, pause, error)
-                else:
-                    patience.answered()
-                    break
+    def _wait(self, context: Context, job: OwnJob, state: JobState, started: float) -> dict[str, Any]:
+        """Wait until the job has ended, stands still, or time is up; a trigger event.
+
+        :raises TaskDeferred: if the wait is a trigger's.
+        """
+        deadline = self._deadline(job, state, started)
+        stall_timeout = None if self.stall_timeout is None else self.stall_timeout.total_seconds()
+        if self.deferrable:
+            self.defer_to_trigger(
+                state,
+                deadline=deadline,
+                stall_timeout=stall_timeout,
+                stop_job_on_kill=self.stop_job_on_kill,
+                kwargs={"started": started},
+            )
+        vigil = Vigil(deadline=deadline, stall_timeout=stall_timeout)
+
+        def show(seen: JobState) -> None:
+            context["ti"].xcom_push(key=PROGRESS_KEY, value={**seen.counters(), **vigil.memory})
+
+        return self.wait_in_process(state, vigil, show)
 
     def _time_is_up(self, state: JobState) -> NoReturn:
         left = "It goes on, as stop_job_on_kill=False asks."
@@ -519,86 +462,49 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             f"{state.total:,} objects labeled, {state.failed:,} failed. {left}"
         )
 
+    def _stalled(self, job: OwnJob, state: JobState, seconds: float) -> NoReturn:
+        left = "It goes on; a retry of this task waits for it again."
+        if self.on_stall == "stop":
+            self.hook.stop_job(state.name)
+            left = "It was stopped, as on_stall='stop' asks; what was labeled is in its output manifest."
+        raise LabelingJobStalledError(f"{stall_report(job.description, state, seconds)} {left}")
+
     # When it has ended
 
-    def _finish(self, context: Context, state: JobState) -> dict[str, Any]:
-        """Turn the end of the job into the task's result."""
-        description = self._describe(state.name)
-        push_job_links(context, self.hook, state.name, description["OutputConfig"]["S3OutputPath"])
-        if state.status != "Completed" and not self._stopped_as_asked(description):
-            reason = state.reason or "it was stopped from outside this task"
-            raise LabelingJobFailedError(
-                f"Labeling job {state.name} ended {state.status}: {reason}. {state.labeled:,} of {state.total:,} "
-                f"objects were labeled; they are in {state.output_manifest_uri}."
-            )
-        result = self._result(description, state)
-        if state.missing:
-            self._missing_labels(state, result)
+    def _after(self, context: Context, job: OwnJob, state: JobState) -> OwnJob | None:
+        """The job that follows one that has ended; None if it was the last.
+
+        :raises LabelingJobFailedError: if it has not ended as it should.
+        """
+        chain = self.on_missing_labels == "chain"
+        if chain and job.has_run_its_course and state.missing and job.round < self.max_rounds:
+            self.log.warning("%s of %s objects have no label: a further job follows", state.missing, state.total)
+            return self._create(context, job.round + 1, job)
+        if job.is_good or (chain and job.has_run_its_course):
+            return None
+        if job.name == self._left_by_earlier_try or job.was_killed_before(context["ti"].try_number):
+            self.log.info("Labeling job %s was %s in an earlier try: a further job follows", job.name, job.status)
+            return self._create(context, job.round, job if chain else None)
+        reason = state.reason or "it was stopped from outside this task"
+        message = (
+            f"Labeling job {state.name} ended {state.status}: {reason}. {state.labeled:,} of {state.total:,} "
+            f"objects were labeled; they are in {state.output_manifest_uri}."
+        )
+        if state.status == "Stopped":
+            raise _StoppedOutsideError(f"{message} The task is not retried by itself: clear it for a further job.")
+        raise LabelingJobFailedError(message)
+
+    def _finish(self, context: Context, last: OwnJob) -> dict[str, Any]:
+        """Turn the end of the last job into the task's result."""
+        rounds = Rounds.leading_to(self.hook, last, self._own_jobs(context).all() if last.follows else [])
+        result = rounds.result()
+        if rounds.state.missing:
+            message = rounds.missing_labels()
+            if self.on_missing_labels == "fail":
+                raise LabelingJobFailedError(f"{message}. What is labeled is in {result['output_manifest_uri']}.")
+            self.log.warning(message)
         self._announce(context, result)
         return result
-
-    def _stopped_as_asked(self, description: dict[str, Any]) -> bool:
-        """Whether a job was stopped by its own stopping conditions."""
-        conditions = description.get("StoppingConditions") or {}
-        counters = description["LabelCounters"]
-        total = sum(counters.get(key, 0) for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
-        people = conditions.get("MaxHumanLabeledObjectCount")
-        percent = conditions.get("MaxPercentageOfInputDatasetLabeled")
-        labeled = counters.get("TotalLabeled", 0)
-        return description["LabelingJobStatus"] == "Stopped" and (
-            (people is not None and counters.get("HumanLabeled", 0) >= people)
-            or (percent is not None and labeled * 100 >= percent * total)
-        )
-
-    def _missing_labels(self, state: JobState, result: dict[str, Any]) -> None:
-        """Say which objects have no label and why."""
-        reasons: Counter[str] = Counter()
-        examples: dict[str, int] = {}
-        if state.output_manifest_uri and state.failed:
-            metadata_key = f"{state.label_attribute}-metadata"
-            for number, raw in enumerate(self.hook.read_lines(state.output_manifest_uri), 1):
-                if b"failure-reason" not in raw:
-                    continue
-                metadata = json.loads(raw).get(metadata_key)
-                reason = metadata.get("failure-reason") if isinstance(metadata, dict) else None
-                if reason:
-                    reasons[str(reason)[:300]] += 1
-                    examples.setdefault(str(reason)[:300], number)
-        message = (
-            f"Labeling job {state.name} has ended with {state.missing:,} of {state.total:,} objects unlabeled "
-            f"({state.failed:,} failed, {state.unlabeled:,} not labeled)"
-        )
-        for reason, count in reasons.most_common(_MOST_REASONS):
-            self.log.warning("%s objects failed, line %s first: %s", f"{count:,}", examples[reason], reason)
-        if self.on_missing_labels == "fail":
-            known = "; ".join(f"{count:,}: {reason}" for reason, count in reasons.most_common(_MOST_REASONS))
-            raise LabelingJobFailedError(
-                f"{message}{': ' + known if known else ''}. What is labeled is in {result['output_manifest_uri']}."
-            )
-        self.log.warning(message)
-
-    def _result(self, description: dict[str, Any], state: JobState) -> dict[str, Any]:
-        tags = {tag["Key"]: tag["Value"] for tag in description.get("Tags", [])}
-        cost = tags.get("airflow-labeling:estimated-cost-usd")
-        return {
-            "job_name": state.name,
-            "job_arn": state.arn,
-            "status": state.status,
-            "output_manifest_uri": state.output_manifest_uri,
-            "label_attribute_name": description["LabelAttributeName"],
-            "counters": {
-                "total_labeled": state.labeled,
-                "human_labeled": state.human_labeled,
-                "machine_labeled": state.machine_labeled,
-                "failed": state.failed,
-                "unlabeled": state.unlabeled,
-            },
-            "unlabeled": state.unlabeled,
-            "failed": state.failed,
-            "final_model_arn": state.final_model_arn,
-            "estimated_cost_usd": float(cost) if cost else None,
-            "region": self.hook.conn_region_name,
-        }
 
     def _announce(self, context: Context, result: dict[str, Any]) -> None:
         """Put the result into the asset events of this task's outlets."""
@@ -608,6 +514,10 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
                 events[outlet].extra.update(result)
             elif isinstance(outlet, AssetAlias):
                 events[outlet].add(Asset(result["output_manifest_uri"]), extra=result)
+
+
+class _StoppedOutsideError(LabelingJobFailedError, AirflowFailException):
+    """Somebody has stopped the job: a retry that makes another would not be what they want."""
 
 
 class StopLabelingJobOperator(LabelingTask, BaseOperator):
@@ -661,38 +571,22 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
             return {"job_name": self.job_name, "status": None}
         push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
         if not self.hook.stop_job(self.job_name):
-            self.log.info("Labeling job %s is %s already", self.job_name, description["LabelingJobStatus"])
-            return {"job_name": self.job_name, "status": description["LabelingJobStatus"]}
+            status = JobState.of(self._describe()).status
+            self.log.info("Labeling job %s is %s already", self.job_name, status)
+            return {"job_name": self.job_name, "status": status}
         self.log.info("Stopping labeling job %s", self.job_name)
-        while True:
-            state = JobState.of(self.hook.sagemaker.describe_labeling_job(LabelingJobName=self.job_name))
-            if state.has_ended or not self.wait_for_completion:
-                return {"job_name": self.job_name, "status": state.status}
-            time.sleep(self.poll_interval)
+        state = JobState.of(self._describe())
+        if self.wait_for_completion:
+            self.wait_in_process(state, Vigil(), lambda seen: None)
+            state = JobState.of(self._describe())
+        return {"job_name": self.job_name, "status": state.status}
+
+    def _describe(self) -> dict[str, Any]:
+        description = self.hook.find_job(self.job_name)
+        if description is None:
+            raise LabelingError(f"Labeling job {self.job_name} is gone.")
+        return description
 
 
 def _is_plain_s3_uri(uri: Any) -> bool:
     return isinstance(uri, str) and uri.startswith("s3://") and "{" not in uri and len(uri) > len("s3://")
-
-
-def _is_amazon(hook: LabelingHook) -> bool:
-    return ".amazonaws." in hook.conn_client_meta.endpoint_url
-
-
-def _may_exist(error: Exception) -> bool:
-    """Whether a create that raised may have made the job all the same."""
-    response = getattr(error, "response", None) or {}
-    return response.get("Error", {}).get("Code") == "ResourceInUse" or is_transient(error)
-
-
-def _estimate(request: dict[str, Any], objects: int) -> CostEstimate:
-    human = request["HumanTaskConfig"]
-    amount = human.get("PublicWorkforceTaskPrice", {}).get("AmountInUsd")
-    return estimate_cost(
-        objects,
-        human["NumberOfHumanWorkersPerDataObject"],
-        amount_to_usd(amount) if amount else 0,
-        vendor=workforce_kind(human["WorkteamArn"]) == "vendor",
-        automated="LabelingJobAlgorithmsConfig" in request,
-        most_human_labels=request.get("StoppingConditions", {}).get("MaxHumanLabeledObjectCount"),
-    )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from labeling_provider.errors import InvalidRequestError, Problem
+from labeling_provider.jobs import JobState
 from labeling_provider.request import facts, templates
 from labeling_provider.request.rules import task_type_of_request
 from labeling_provider.request.task_types import TASK_TYPES, TaskType
@@ -36,6 +39,33 @@ class LabelingJobDraft:
     files: dict[str, str]
     categories: dict[str, Any] | None
     task_type: TaskType
+
+    def follow_up(self, manifest_uri: str, missing: int, state: JobState) -> LabelingJobDraft:
+        """The same work for what a job has left over.
+
+        Stopping conditions keep their meaning for the whole; automated labeling goes on from the model that there is,
+        unless too few objects are left for it.
+
+        :param manifest_uri: the manifest of those objects.
+        :param missing: how many they are.
+        :param state: what the jobs so far have come to.
+        """
+        request = copy.deepcopy(self.request)
+        request["InputConfig"]["DataSource"] = {"S3DataSource": {"ManifestS3Uri": manifest_uri}}
+        conditions = request.get("StoppingConditions", {})
+        if "MaxHumanLabeledObjectCount" in conditions:
+            conditions["MaxHumanLabeledObjectCount"] = max(
+                conditions["MaxHumanLabeledObjectCount"] - state.human_labeled, 1
+            )
+        if "MaxPercentageOfInputDatasetLabeled" in conditions:
+            wanted = conditions["MaxPercentageOfInputDatasetLabeled"] * state.total / 100 - state.labeled
+            conditions["MaxPercentageOfInputDatasetLabeled"] = min(max(math.ceil(100 * wanted / missing), 1), 100)
+        if "LabelingJobAlgorithmsConfig" in request:
+            if missing < facts.Quota.AUTOMATED_MINIMUM_OBJECTS:
+                del request["LabelingJobAlgorithmsConfig"]
+            elif state.final_model_arn:
+                request["LabelingJobAlgorithmsConfig"]["InitialActiveLearningModelArn"] = state.final_model_arn
+        return dataclasses.replace(self, request=request)
 
 
 @dataclass(frozen=True, kw_only=True)

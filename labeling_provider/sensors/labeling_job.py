@@ -13,7 +13,7 @@ from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.jobs import ENDED, STATUSES, JobState, Progress
 from labeling_provider.links import push_job_links
-from labeling_provider.waiting import Patience, is_transient
+from labeling_provider.waiting import Patience
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,6 +29,8 @@ class LabelingJobSensor(LabelingTask, BaseSensorOperator):
     :param target_statuses: statuses to wait for (templated), by default Completed.
     :param outage: seconds without any answer after which to give up.
     :param deferrable: whether to wait without a worker.
+    :param events_queue_url: when deferred, an SQS queue that an EventBridge rule feeds with labeling-job state changes:
+        the end of the job is seen within seconds (templated).
     :param aws_conn_id: the Airflow connection.
     :param region_name: the region, if it is not the connection's (templated).
     :param verify: whether to check TLS certificates, or the path of a CA bundle.
@@ -36,7 +38,7 @@ class LabelingJobSensor(LabelingTask, BaseSensorOperator):
     :raises LabelingJobFailedError: if the job ends otherwise.
     """
 
-    template_fields: Sequence[str] = ("job_name", "target_statuses", "aws_conn_id", "region_name")
+    template_fields: Sequence[str] = ("job_name", "target_statuses", "events_queue_url", "aws_conn_id", "region_name")
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class LabelingJobSensor(LabelingTask, BaseSensorOperator):
         target_statuses: Sequence[str] = ("Completed",),
         outage: float = 900,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        events_queue_url: str | None = None,
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
@@ -56,6 +59,8 @@ class LabelingJobSensor(LabelingTask, BaseSensorOperator):
         self.target_statuses = target_statuses
         self.outage = outage
         self.deferrable = deferrable
+        self.poll_interval = self.poke_interval
+        self.events_queue_url = events_queue_url
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = verify
@@ -71,27 +76,15 @@ class LabelingJobSensor(LabelingTask, BaseSensorOperator):
                 f"target_statuses: {', '.join(sorted(unknown))} is no status of a labeling job; "
                 f"use {', '.join(sorted(STATUSES))}."
             )
-        self._push_links(context)
+        description = self._description()
+        push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
         if not self.deferrable:
             return super().execute(context)
-        if (state := self._look()) is not None and (done := self._judge(state)):
+        state = JobState.of(description)
+        if done := self._judge(state):
             return done.xcom_value
-        from labeling_provider.triggers.labeling_job import LabelingJobTrigger
-
-        self.defer(
-            trigger=LabelingJobTrigger(
-                self.job_name,
-                targets=list(self.target_statuses),
-                poll_interval=self.poke_interval,
-                deadline=time.time() + self.timeout,
-                outage=self.outage,
-                stop_job_on_kill=False,
-                aws_conn_id=self.aws_conn_id,
-                region_name=self.region_name,
-                verify=self.verify,
-                botocore_config=self.botocore_config,
-            ),
-            method_name="execute_complete",
+        self.defer_to_trigger(
+            state, targets=self.target_statuses, deadline=time.time() + self.timeout, stop_job_on_kill=False
         )
         return None
 
@@ -99,11 +92,15 @@ class LabelingJobSensor(LabelingTask, BaseSensorOperator):
         """Go on after the trigger has fired."""
         if "error" in event:
             self._fail(LabelingError(event["error"]))
-        state = JobState(**event["state"])
         if event.get("timeout"):
-            message = f"Labeling job {state.name} is still {state.status} after {self.timeout:.0f} s."
+            seen = event["state"]["status"] if event["state"] else "unknown"
+            message = f"Labeling job {event['job_name']} is still {seen} after {self.timeout:.0f} s."
             self._fail(AirflowSensorTimeout(message))
-        done = self._judge(state)
+        # The trigger knows the job from a listing, which has neither of these; its status is what was waited for.
+        description = self._description()
+        model = description.get("LabelingJobOutput", {}).get("FinalActiveLearningModelArn")
+        seen = {"label_attribute": description["LabelAttributeName"], "final_model_arn": model}
+        done = self._judge(JobState(**{**event["state"], **seen}))
         return done.xcom_value if done else None
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
@@ -144,12 +141,13 @@ class LabelingJobSensor(LabelingTask, BaseSensorOperator):
             raise AirflowSkipException(str(error)) from error
         raise error
 
-    def _push_links(self, context: Context) -> None:
+    def _description(self) -> dict[str, Any]:
         try:
             description = self.hook.find_job(self.job_name)
-        except Exception as error:
-            if not is_transient(error):
-                raise LabelingError(f"Looking for {self.job_name}: {error}") from error
-            return
-        if description:
-            push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
+        except LabelingError as error:
+            self._fail(error)
+        if description is None:
+            self._fail(
+                LabelingError(f"There is no labeling job named {self.job_name} in {self.hook.conn_region_name}.")
+            )
+        return description

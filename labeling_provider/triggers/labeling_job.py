@@ -10,38 +10,66 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from labeling_provider import compat
+from labeling_provider.connected import PROGRESS_KEY
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import JobState, Progress
-from labeling_provider.waiting import Patience
+from labeling_provider.triggers.poller import Connection, Poller
+from labeling_provider.waiting import Vigil
 
 
 class LabelingJobTrigger(BaseTrigger):
-    """Fires once, when a labeling job has reached a status, has ended, or time is up.
+    """Fires once, when a labeling job has reached a status, has ended, stands still, or time is up.
 
-    The event is ``{"state": …}`` with the fields of :class:`labeling_provider.jobs.JobState`, with ``"timeout": True``
-    added when time is up; or ``{"error": …}`` with a sentence.
+    All triggers of one triggerer with the same connection and region are answered by one sweep of ListLabelingJobs per
+    interval. While the task is deferred, the counters are in its XCom ``labeling_progress``.
+
+    The event is ``{"job_name": …, "state": …}`` with the fields of :class:`labeling_provider.jobs.JobState`, with
+    ``"timeout": True`` when time is up, or ``"stalled": seconds`` when nothing has moved for so long; or
+    ``{"error": …}`` with a sentence.
 
     :param job_name: the labeling job.
+    :param created: epoch seconds at which it was created, by the service's clock; None if not known.
     :param targets: statuses to wait for; any end of the job fires as well.
-    :param poll_interval: seconds between two looks.
+    :param poll_interval: seconds between two looks; of several triggers the shortest counts for all.
     :param deadline: epoch seconds at which to stop waiting; None for never.
+    :param stall_timeout: seconds without any change after which to stop waiting; None for never.
     :param outage: seconds without an answer after which to give up.
     :param stop_job_on_kill: whether to stop the job when a user ends the task.
+    :param events_queue_url: an SQS queue of labeling-job state changes, which tells earlier that the job has ended.
     :param aws_conn_id: the Airflow connection.
     :param region_name: the region, if it is not the connection's.
     :param verify: whether to check TLS certificates, or the path of a CA bundle.
     :param botocore_config: botocore configuration.
     """
 
+    _arguments = (
+        "job_name",
+        "created",
+        "targets",
+        "poll_interval",
+        "deadline",
+        "stall_timeout",
+        "outage",
+        "stop_job_on_kill",
+        "events_queue_url",
+        "aws_conn_id",
+        "region_name",
+        "verify",
+        "botocore_config",
+    )
+
     def __init__(
         self,
         job_name: str,
         *,
+        created: float | None = None,
         targets: list[str],
         poll_interval: float,
         deadline: float | None,
+        stall_timeout: float | None = None,
         outage: float,
         stop_job_on_kill: bool,
+        events_queue_url: str | None = None,
         aws_conn_id: str | None,
         region_name: str | None,
         verify: bool | str | None,
@@ -49,11 +77,14 @@ class LabelingJobTrigger(BaseTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_name = job_name
+        self.created = created
         self.targets = targets
         self.poll_interval = poll_interval
         self.deadline = deadline
+        self.stall_timeout = stall_timeout
         self.outage = outage
         self.stop_job_on_kill = stop_job_on_kill
+        self.events_queue_url = events_queue_url
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = verify
@@ -61,37 +92,13 @@ class LabelingJobTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Class path and arguments."""
-        names = (
-            "job_name",
-            "targets",
-            "poll_interval",
-            "deadline",
-            "outage",
-            "stop_job_on_kill",
-            "aws_conn_id",
-            "region_name",
-            "verify",
-            "botocore_config",
-        )
         path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {name: getattr(self, name) for name in names}
-
-    async def _client(self) -> Any:
-        """An aiobotocore client as a context manager."""
-        from labeling_provider.hooks.labeling import LabelingHook
-
-        hook = LabelingHook(
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            config=self.botocore_config,
-        )
-        return await hook.get_async_conn()  # type: ignore[no-untyped-call]
+        return path, {name: getattr(self, name) for name in self._arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""
         try:
-            yield TriggerEvent(await self._wait())  # type: ignore[no-untyped-call]
+            yield TriggerEvent({"job_name": self.job_name, **await self._wait()})  # type: ignore[no-untyped-call]
         except LabelingError as error:
             yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
         except asyncio.CancelledError:
@@ -99,35 +106,49 @@ class LabelingJobTrigger(BaseTrigger):
             raise
 
     async def _wait(self) -> dict[str, Any]:
-        patience, progress = Patience(self.outage), Progress()
-        async with await self._client() as client:
-            while True:
-                pause = self.poll_interval
-                try:
-                    state = JobState.of(await client.describe_labeling_job(LabelingJobName=self.job_name))
-                except LabelingError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
-                    pause = patience.pause(error, f"Waiting for {self.job_name}", time.monotonic(), pause)
-                    self.log.warning("No answer about %s, next try in %.0f s: %s", self.job_name, pause, error)
-                else:
-                    patience.answered()
-                    if line := progress.line(state, time.time()):
-                        self.log.info(line)
-                    if state.has_ended or state.status in self.targets:
-                        return {"state": state.as_dict()}
-                    if self.deadline is not None and time.time() >= self.deadline:
-                        return {"state": state.as_dict(), "timeout": True}
-                await asyncio.sleep(self._until_deadline(pause))
+        progress = Progress()
+        vigil = Vigil(
+            targets=frozenset(self.targets),
+            deadline=self.deadline,
+            stall_timeout=self.stall_timeout,
+            memory=await self._memory(),
+        )
+        async with Poller.shared(Connection.of(self.serialize()[1])) as poller:
+            with poller.watching(
+                self.job_name,
+                created=self.created,
+                interval=self.poll_interval,
+                outage=self.outage,
+                events_queue_url=self.events_queue_url,
+            ) as watch:
+                while True:
+                    state = await watch.news(vigil.seconds_left(time.time()))
+                    event = vigil.verdict(state, time.time())
+                    if state is not None:
+                        if line := progress.line(state, time.time()):
+                            self.log.info(line)
+                        self._show(state, vigil)
+                    if event is not None:
+                        return event
 
-    def _until_deadline(self, pause: float) -> float:
-        return pause if self.deadline is None else max(min(pause, self.deadline - time.time()), 0.1)
+    def _show(self, state: JobState, vigil: Vigil) -> None:
+        """Put the counters where Airflow's UI and a later trigger find them."""
+        if self.task_instance is not None:
+            compat.push_xcom_soon(self.task_instance, PROGRESS_KEY, {**state.counters(), **vigil.memory})
+
+    async def _memory(self) -> dict[str, Any] | None:
+        """What an earlier trigger remembered of the job: a restart of the triggerer does not restart the clock."""
+        if self.stall_timeout is None or self.task_instance is None:
+            return None
+        shown = await compat.pull_xcom(self.task_instance, PROGRESS_KEY)
+        return shown if isinstance(shown, dict) and shown.get("job_name") == self.job_name else None
 
     async def on_kill(self) -> None:
         """Stop the job: a user has ended the task. Airflow from 3.3 on calls this, before it ``compat`` does."""
         if not self.stop_job_on_kill:
             self.log.info("The task was ended; labeling job %s goes on, as stop_job_on_kill=False asks", self.job_name)
             return
-        async with await self._client() as client:
-            await client.stop_labeling_job(LabelingJobName=self.job_name)
+        try_number = getattr(self.task_instance, "try_number", None)
+        async with Poller.shared(Connection.of(self.serialize()[1])) as poller:
+            await poller.call(lambda hook: hook.stop_job(self.job_name, killed_try=try_number))
         self.log.info("The task was ended: stopped labeling job %s", self.job_name)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk import Asset, AssetAlias
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from labeling_provider.errors import (
@@ -24,7 +24,7 @@ from labeling_provider.errors import (
 )
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, StopLabelingJobOperator
 from labeling_provider.request import MechanicalTurk, PrivateWorkteam, derive_job_name
-from tests.airflow_context import context
+from tests.airflow_context import context, tell_task_state
 from tests.conftest import Lab, texts
 
 
@@ -86,6 +86,7 @@ def test_it_labels_and_hands_on_where_the_labels_are(connected: Lab) -> None:
     lines = [json.loads(line) for line in connected.get(result["output_manifest_uri"]).splitlines()]
     assert [line["label-metadata"]["class-name"] for line in lines] == [line["truth"] for line in texts(6)]
     page = f"{connected.service.endpoint_url}/_labeling/jobs/{result['job_name']}"
+    assert ti.pushed.pop("labeling_progress").items() >= {"status": "Completed", "total": 6, "labeled": 6}.items()
     assert ti.pushed == {
         "_link_LabelingJobLink": page,
         "_link_LabelingOutputLink": f"{page}/output",
@@ -150,15 +151,46 @@ def test_a_job_of_somebody_elses_with_the_wanted_name_is_an_error(connected: Lab
         operator(connected, job_name=name).execute(context(**run_id()))
 
 
-def test_killing_the_task_stops_the_job(connected: Lab) -> None:
+@pytest.mark.parametrize(
+    ("state", "stop", "status"),
+    [
+        ("failed", True, "Stopped"),
+        ("restarting", True, "Stopped"),
+        ("failed", False, "InProgress"),
+        ("running", True, "InProgress"),
+        ("up_for_retry", True, "InProgress"),
+        (ConnectionError("the API server is away"), True, "InProgress"),
+    ],
+    ids=["marked-failed", "cleared", "asked-not-to", "worker-shuts-down", "worker-given-up", "nobody-knows"],
+)
+def test_a_users_kill_stops_the_job_and_a_lost_worker_does_not(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, state: Any, stop: bool, status: str
+) -> None:
     people = PrivateWorkteam(connected.team("private-people"))
-    for stop, status in ((True, "Stopped"), (False, "InProgress")):
-        task = operator(connected, workforce=people, stop_job_on_kill=stop, wait_for_completion=False)
-        result = task.execute(context(**run_id()))
-        assert result is not None
-        connected.wait(result["job_name"], {"InProgress"})
+    task = operator(connected, workforce=people, stop_job_on_kill=stop, wait_for_completion=False)
+    around = context(**run_id())
+    result = task.execute(around)
+    assert result is not None
+    connected.wait(result["job_name"], {"InProgress"})
+    tell_task_state(monkeypatch, around["ti"], state)
+    task.on_kill()
+    assert connected.wait(result["job_name"], {status})
+
+
+def test_a_task_that_runs_out_of_time_stops_the_job_though_airflow_has_it_as_running(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = PrivateWorkteam(connected.team("private-people"))
+    task = operator(connected, workforce=people, wait_for_completion=False)
+    around = context(**run_id())
+    result = task.execute(around)
+    assert result is not None
+    tell_task_state(monkeypatch, around["ti"], "running")
+    try:
+        raise AirflowTaskTimeout
+    except AirflowTaskTimeout:
         task.on_kill()
-        assert connected.wait(result["job_name"], {status})
+    assert connected.wait(result["job_name"], {"Stopped"})
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
@@ -229,7 +261,7 @@ def test_missing_labels_are_told_with_reasons_or_fail_the_task(
     result = operator(connected, lines).execute(context(**run_id()))
     assert result is not None
     assert (result["status"], result["failed"]) == ("Completed", 2)
-    assert "2 objects failed, line 5 first: The task was declined" in capsys.readouterr().out
+    assert "2 failed, line 5 first: The task was declined" in capsys.readouterr().out
     with pytest.raises(LabelingJobFailedError, match="2 of 6 objects unlabeled.*declined"):
         operator(connected, lines, on_missing_labels="fail").execute(context(**run_id()))
 
@@ -361,6 +393,7 @@ def test_stopping_a_job_that_does_not_exist_is_an_error_unless_told_otherwise(co
     assert quiet.execute(context()) == {"job_name": "nobody", "status": None}
 
 
-def test_on_missing_labels_takes_only_what_it_knows() -> None:
-    with pytest.raises(ValueError, match="'warn' or 'fail', not 'ignore'"):
-        CreateLabelingJobOperator(task_id="label", on_missing_labels="ignore")
+@pytest.mark.parametrize("argument", ["on_missing_labels", "if_job_exists", "on_stall"])
+def test_a_choice_that_does_not_exist_is_refused_when_the_dag_is_parsed(argument: str) -> None:
+    with pytest.raises(ValueError, match=f"{argument} must be .* or .*, not 'ignore'"):
+        CreateLabelingJobOperator(task_id="label", **{argument: "ignore"})

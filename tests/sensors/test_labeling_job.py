@@ -80,7 +80,7 @@ def test_the_timeout_is_a_matter_of_time_and_not_of_looks(connected: Lab, deferr
 
 @BOTH
 def test_a_job_that_does_not_exist_is_one_clear_error(connected: Lab, deferrable: bool) -> None:
-    with pytest.raises(LabelingError, match="no such labeling job"):
+    with pytest.raises(LabelingError, match="no labeling job named"):
         sense("nobody", deferrable)
 
 

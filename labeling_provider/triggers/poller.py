@@ -1,0 +1,277 @@
+"""One poller for all triggers of a triggerer that wait on the same connection and region.
+
+A sweep per interval answers all of them. It runs in a thread, the creation of its client included, so that the event
+loop, which all triggers of the triggerer share, is never held up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import math
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.events import JobEvents
+from labeling_provider.jobs import JobState
+from labeling_provider.lookout import Lookout, Seen, Watched
+from labeling_provider.waiting import Patience, no_answer
+
+if TYPE_CHECKING:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+T = TypeVar("T")
+
+_GATHERING: Final = 0.5
+_MOST_THREADS: Final = 16
+_QUEUE_PAUSE: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Connection(NamedTuple):
+    """What makes two triggers talk to the same service in the same way: the arguments of the hook."""
+
+    aws_conn_id: str | None
+    region_name: str | None
+    verify: bool | str | None
+    botocore_config: str
+
+    @classmethod
+    def of(cls, arguments: dict[str, Any]) -> Connection:
+        """Out of a trigger's arguments."""
+        config = json.dumps(arguments["botocore_config"], sort_keys=True)
+        return cls(arguments["aws_conn_id"], arguments["region_name"], arguments["verify"], config)
+
+    def hook(self) -> LabelingHook:
+        """The hook of this connection."""
+        from labeling_provider.hooks.labeling import LabelingHook
+
+        return LabelingHook(
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+            verify=self.verify,
+            config=json.loads(self.botocore_config),
+        )
+
+
+class Watch:
+    """One trigger's view of one job."""
+
+    def __init__(self, job_name: str, interval: float, outage: float) -> None:
+        self.job_name, self.interval, self.outage = job_name, interval, outage
+        self._state: JobState | None = None
+        self._error: LabelingError | None = None
+        self._news = asyncio.Event()
+
+    def tell(self, seen: JobState | LabelingError) -> None:
+        """Hand on what was seen; a state that is as before wakes nobody."""
+        if isinstance(seen, LabelingError):
+            self._error = seen
+        elif seen == self._state:
+            return
+        else:
+            self._state = seen
+        self._news.set()
+
+    async def news(self, seconds: float | None) -> JobState | None:
+        """The next state that differs from the one before; None if there is none in time.
+
+        :param seconds: how long to wait; None for as long as it takes.
+        :raises LabelingError: if the job can't be followed any more.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            return None
+        self._news.clear()
+        if self._error is not None:
+            raise self._error
+        return self._state
+
+
+class Poller:
+    """Answers all watches of one connection. Starts with the first user and ends with the last.
+
+    Get one with :meth:`shared`.
+    """
+
+    _running: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Connection, Poller]]] = WeakKeyDictionary()
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._users = 0
+        self._executor = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="labeling-poller")
+        self._watches: dict[str, list[Watch]] = {}
+        self._watched: dict[str, Watched] = {}
+        self._hook: asyncio.Task[LabelingHook] | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        self._readers: dict[str, tuple[asyncio.Task[None], list[Watch]]] = {}
+
+    @classmethod
+    @asynccontextmanager
+    async def shared(cls, connection: Connection) -> AsyncIterator[Poller]:
+        """The poller of a connection in the running event loop, for as long as it is needed."""
+        pollers = cls._running.setdefault(asyncio.get_running_loop(), {})
+        poller = pollers.get(connection) or pollers.setdefault(connection, cls(connection))
+        poller._users += 1
+        try:
+            yield poller
+        finally:
+            poller._users -= 1
+            if not poller._users:
+                del pollers[connection]
+                poller._end()
+
+    def _end(self) -> None:
+        for task in (self._hook, self._sweeper):
+            if task is not None:
+                task.cancel()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    async def call(self, function: Callable[[LabelingHook], T]) -> T:
+        """Run something with the hook in a thread."""
+        if self._hook is None:
+            self._hook = asyncio.create_task(self._make_hook())
+        # A caller that is cancelled must not take the hook along that all others wait for.
+        hook = await asyncio.shield(self._hook)
+        return await self._in_thread(function, hook)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+
+    async def _make_hook(self) -> LabelingHook:
+        from asgiref.sync import sync_to_async
+
+        # Only asgiref's threads may ask Airflow for a connection; the slow rest happens in ours.
+        hook = self._connection.hook()
+        await sync_to_async(lambda: hook.conn_config)()
+        await self._in_thread(lambda: hook.sagemaker)
+        return hook
+
+    @contextmanager
+    def watching(
+        self, job_name: str, *, created: float | None, interval: float, outage: float, events_queue_url: str | None
+    ) -> Iterator[Watch]:
+        """Watch a job.
+
+        :param created: epoch seconds at which the job was created, by the service's clock; None if not known.
+        :param interval: seconds between two looks; the shortest of all watches counts.
+        :param outage: seconds without an answer after which to give up.
+        :param events_queue_url: an SQS queue that tells earlier when a job has ended.
+        """
+        watch = Watch(job_name, interval, outage)
+        self._watches.setdefault(job_name, []).append(watch)
+        self._watched.setdefault(job_name, Watched(created))
+        if self._sweeper is None or self._sweeper.done():
+            self._sweeper = asyncio.create_task(self._sweep_for_ever())
+        if events_queue_url:
+            self._read(events_queue_url, watch)
+        try:
+            yield watch
+        finally:
+            self._watches[job_name].remove(watch)
+            if not self._watches[job_name]:
+                del self._watches[job_name], self._watched[job_name]
+            if events_queue_url:
+                self._leave(events_queue_url, watch)
+
+    # Sweeps
+
+    async def _sweep_for_ever(self) -> None:
+        """Sweep at every interval while anybody watches; longer pauses while nobody answers."""
+        loop = asyncio.get_running_loop()
+        patience = Patience(math.inf)
+        lookouts: list[Lookout] = []
+
+        def sweep(hook: LabelingHook, watched: dict[str, Watched]) -> None:
+            if not lookouts:
+                lookouts.append(Lookout(hook.sagemaker))
+            for seen in lookouts[0].look(watched):
+                loop.call_soon_threadsafe(self._tell, seen)
+
+        pause = min(_GATHERING, self._interval())
+        while True:
+            await asyncio.sleep(pause)
+            pause = self._interval()
+            watched = dict(self._watched)
+            try:
+                await self.call(partial(sweep, watched=watched))
+            except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
+                self._hook = self._hook if self._hook and not _failed(self._hook) else None
+                pause = self._bear(error, patience, pause)
+            else:
+                patience.answered()
+
+    def _interval(self) -> float:
+        return min((one.interval for watches in self._watches.values() for one in watches), default=1.0)
+
+    def _tell(self, seen: Seen) -> None:
+        for name, one in seen.items():
+            if isinstance(one, JobState) and name in self._watched:
+                self._watched[name].saw(one)
+            for watch in self._watches.get(name, ()):
+                watch.tell(one)
+
+    def _bear(self, error: Exception, patience: Patience, interval: float) -> float:
+        """Seconds until the next sweep after one that failed; whoever has waited too long is told."""
+        now = time.monotonic()
+        everyone = [watch for watches in self._watches.values() for watch in watches]
+        try:
+            pause = patience.pause(error, "Looking at labeling jobs", now, interval)
+        except LabelingError as hopeless:
+            for watch in everyone:
+                watch.tell(hopeless)
+            return interval
+        log.warning("No answer about labeling jobs, next try in %.0f s: %s", pause, error)
+        silence = patience.silence(now)
+        for watch in everyone:
+            if silence >= watch.outage:
+                watch.tell(LabelingError(no_answer(f"Waiting for {watch.job_name}", silence, error)))
+        return pause
+
+    # Events
+
+    def _read(self, url: str, watch: Watch) -> None:
+        if url not in self._readers:
+            self._readers[url] = (asyncio.create_task(self._read_for_ever(url)), [])
+        self._readers[url][1].append(watch)
+
+    def _leave(self, url: str, watch: Watch) -> None:
+        reader, watches = self._readers[url]
+        watches.remove(watch)
+        if not watches:
+            del self._readers[url]
+            reader.cancel()
+
+    async def _read_for_ever(self, url: str) -> None:
+        """Look at a job as soon as the queue tells that it has ended. Without the queue, the sweep will see it."""
+        queue: JobEvents | None = None
+        while True:
+            try:
+                if queue is None:
+                    queue = JobEvents(await self.call(lambda hook: hook.client("sqs")), url)
+                for notice in await self._in_thread(queue.receive, _QUEUE_PAUSE):
+                    names = [name for name in self._watched if name.lower() in notice.jobs]
+                    for name in names:
+                        self._tell({name: await self.call(partial(_describe, name=name))})
+                    await self._in_thread(queue.settle, notice, bool(names))
+            except Exception as error:  # noqa: BLE001 - the queue is an extra, the sweep goes on
+                log.warning("No answer from %s, next try in %.0f s: %s", url, _QUEUE_PAUSE, error)
+                await asyncio.sleep(_QUEUE_PAUSE)
+
+
+def _describe(hook: LabelingHook, name: str) -> JobState | LabelingError:
+    return Lookout(hook.sagemaker).describe(name)
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup demo up test test-newest test-lowest lint screenshot bench-local clean
+.PHONY: setup demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-import clean
 
 setup: $(VENV)/.ready $(VENV)/.browser
 
@@ -55,6 +55,12 @@ screenshot: setup
 
 bench-local: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.local
+
+bench-waiting: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.waiting
+
+bench-import: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.import_time
 
 clean:
 	rm -rf $(VENV) $(LOWEST)

@@ -1,25 +1,46 @@
-"""A proxy that makes a service misbehave: throttling, server errors, silence."""
+"""A proxy that makes a service misbehave: throttling, server errors, silence, half answers, another clock."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import random
 import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.conftest import Lab
 
+STATUS_OPERATIONS = {"DescribeLabelingJob", "ListLabelingJobs"}
+FAULTS = ("ThrottlingException", "InternalFailure", "skew", "drop", "lost-answer", "truncated", "slow")
+SLOW = 1.5
+
 
 class Proxy:
-    """Passes requests on to the service; each entry of ``trouble`` spoils one DescribeLabelingJob."""
+    """Passes requests on to the service.
 
-    def __init__(self, target: str) -> None:
+    :ivar trouble: each entry spoils one DescribeLabelingJob or ListLabelingJobs.
+    :ivar share: how many of all requests are spoilt at random, 0 to 1.
+    :ivar refused: operations that are answered with AccessDeniedException.
+    :ivar shift: seconds by which the service's clock seems to be ahead.
+    :ivar operations: how many requests of each SageMaker operation there were.
+    """
+
+    def __init__(self, target: str, seed: int = 0) -> None:
         self.trouble: list[str] = []
-        self.describes = 0
+        self.share = 0.0
+        self.refused: set[str] = set()
+        self.shift = 0.0
+        self.operations: Counter[str] = Counter()
+        self.spoilt: Counter[str] = Counter()
         self.changed_status: str | None = None
+        self._random = random.Random(seed)
         outer, host = self, urlsplit(target).netloc
 
         class Handler(BaseHTTPRequestHandler):
@@ -27,37 +48,60 @@ class Proxy:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                describe = self.headers.get("X-Amz-Target", "").endswith("DescribeLabelingJob")
-                if describe:
-                    outer.describes += 1
-                if describe and outer.trouble:
-                    return self.spoil(outer.trouble.pop(0))
+                operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+                if operation:
+                    outer.operations[operation] += 1
+                if operation in outer.refused:
+                    return self.refuse(400, "AccessDeniedException")
+                fault = outer.fault(operation)
+                if fault == "drop":
+                    return self.hang_up()
+                if fault == "slow":
+                    time.sleep(SLOW)
+                if fault in {"ThrottlingException", "InternalFailure"}:
+                    return self.refuse(400 if fault == "ThrottlingException" else 500, fault)
+                if fault == "skew":
+                    message = "Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z"
+                    return self.refuse(403, "InvalidSignatureException", message)
                 connection = http.client.HTTPConnection(host)
                 connection.request(self.command, self.path, body, dict(self.headers))
                 answer = connection.getresponse()
                 content = answer.read()
-                if describe and outer.changed_status:
-                    content = json.dumps({**json.loads(content), "LabelingJobStatus": outer.changed_status}).encode()
-                self.reply(answer.status, content, answer.headers.get("Content-Type", ""))
-                return None
+                if fault == "lost-answer":
+                    return self.hang_up()
+                if operation in STATUS_OPERATIONS and answer.status == 200:
+                    content = outer.altered(content)
+                headers = {key: value for key, value in answer.getheaders() if key.lower() in KEPT}
+                if outer.shift:
+                    headers["Date"] = formatdate(time.time() + outer.shift, usegmt=True)
+                return self.reply(answer.status, content, headers, half=fault == "truncated")
 
-            do_GET = do_PUT = do_HEAD = do_POST
+            do_GET = do_PUT = do_HEAD = do_DELETE = do_POST
 
-            def spoil(self, kind: str) -> None:
-                if kind == "drop":
-                    self.close_connection = True
-                    self.connection.close()
-                    return
-                status = 400 if kind == "ThrottlingException" else 500
-                self.reply(status, json.dumps({"__type": kind, "message": "slow down"}).encode(), "application/json")
+            def hang_up(self) -> None:
+                self.close_connection = True
+                self.connection.close()
 
-            def reply(self, status: int, content: bytes, content_type: str) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", content_type)
-                self.send_header("Content-Length", str(len(content)))
+            def refuse(self, status: int, code: str, message: str = "slow down") -> None:
+                if self.headers.get("X-Amz-Target"):
+                    content = json.dumps({"__type": code, "message": message}).encode()
+                else:
+                    status = 503
+                    content = b"<Error><Code>SlowDown</Code><Message>slow down</Message></Error>"
+                self.reply(status, content, {})
+
+            def reply(self, status: int, content: bytes, headers: dict[str, str], half: bool = False) -> None:
+                self.send_response_only(status)
+                for key, value in headers.items():
+                    self.send_header(key, value)
+                if "Content-Length" not in headers or self.command != "HEAD":
+                    self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(content)
+                    self.wfile.write(content[: len(content) // 2] if half else content)
+                if half:
+                    self.wfile.flush()
+                    self.hang_up()
 
             def log_message(self, *arguments: object) -> None:
                 pass
@@ -65,11 +109,40 @@ class Proxy:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
+    @property
+    def looks(self) -> int:
+        """Requests for the state of jobs."""
+        return sum(self.operations[name] for name in STATUS_OPERATIONS)
+
+    def fault(self, operation: str) -> str | None:
+        """What is to go wrong with a request."""
+        fault = None
+        if operation in STATUS_OPERATIONS and self.trouble:
+            fault = self.trouble.pop(0)
+        elif self.share and self._random.random() < self.share:
+            fault = self._random.choice(FAULTS)
+        if fault:
+            self.spoilt[fault] += 1
+        return fault
+
+    def altered(self, content: bytes) -> bytes:
+        """An answer by the clock and with the status that the test wants."""
+        answer: dict[str, Any] = json.loads(content)
+        for one in answer.get("LabelingJobSummaryList", [answer]):
+            for key in ("CreationTime", "LastModifiedTime"):
+                one[key] += self.shift
+            if self.changed_status:
+                one["LabelingJobStatus"] = self.changed_status
+        return json.dumps(answer).encode()
+
+
+KEPT = {"content-type", "etag", "last-modified", "content-range", "accept-ranges", "date", "x-amz-version-id"}
+
 
 @contextmanager
-def proxy(lab: Lab) -> Iterator[Proxy]:
+def proxy(lab: Lab, seed: int = 0) -> Iterator[Proxy]:
     """A proxy in front of a service."""
-    made = Proxy(lab.service.endpoint_url)
+    made = Proxy(lab.service.endpoint_url, seed)
     thread = threading.Thread(target=made.server.serve_forever)
     thread.start()
     yield made
@@ -79,6 +152,7 @@ def proxy(lab: Lab) -> Iterator[Proxy]:
 
 
 def connection(url: str) -> str:
-    """An Airflow connection to a URL, without botocore's own retries."""
-    extra = {"endpoint_url": url, "region_name": "us-east-1", "config_kwargs": {"retries": {"max_attempts": 0}}}
+    """An Airflow connection to a URL, without botocore's own retries and with little patience for a slow answer."""
+    config = {"retries": {"max_attempts": 0}, "read_timeout": SLOW / 2}
+    extra = {"endpoint_url": url, "region_name": "us-east-1", "config_kwargs": config}
     return json.dumps({"conn_type": "aws", "login": "local", "password": "local", "extra": extra})

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import JobState
@@ -43,10 +43,10 @@ class LabelingHook(AwsBaseHook):
         super().__init__(*args, **{**kwargs, "client_type": "sagemaker"})
         self.outage = outage
 
-    @property
+    @cached_property
     def sagemaker(self) -> Any:
         """The boto3 SageMaker client."""
-        return self.conn
+        return _wary(self.conn)
 
     @cached_property
     def s3(self) -> Any:
@@ -55,12 +55,13 @@ class LabelingHook(AwsBaseHook):
 
     def client(self, service: str) -> Any:
         """A boto3 client of another service by the same connection, such as ``sqs``."""
-        return self.get_session(region_name=self.region_name).client(
+        client = self.get_session(region_name=self.region_name).client(
             service,
             endpoint_url=self.conn_config.get_service_endpoint_url(service),
             config=self.config,
             verify=self.verify,
         )
+        return _wary(client)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for one labeling job.
@@ -223,6 +224,20 @@ class LabelingHook(AwsBaseHook):
             return split_s3_uri(uri)
         except ValueError as error:
             raise LabelingError(str(error)) from None
+
+
+def _wary(client: Any) -> Any:
+    """A client that takes no half answers: botocore reads a body that broke off as an answer without fields."""
+    client.meta.events.register("after-call", _refuse_half_answer)
+    return client
+
+
+def _refuse_half_answer(http_response: Any, model: Any, **_: Any) -> None:
+    length = http_response.headers.get("Content-Length")
+    if length is None or model.has_streaming_output or model.http.get("method") == "HEAD":
+        return
+    if len(http_response.content) < int(length):
+        raise IncompleteReadError(actual_bytes=len(http_response.content), expected_bytes=int(length))
 
 
 class _LineFile:

@@ -115,6 +115,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
 
     :raises StartError: if an option can't be followed.
     """
+    from labeling_provider.local.announcements import event_bridge
     from labeling_provider.local.api import LabelingApi
     from labeling_provider.local.engine import Engine
     from labeling_provider.local.http import listen
@@ -144,7 +145,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     embedded = None if chosen.s3_endpoint else EmbeddedStorage(store, ACCOUNT, chosen.region)
     storage: Storage = embedded or EndpointStorage(chosen.s3_endpoint, chosen.region)
     truth = Truth(chosen.truth, storage)
-    engine = Engine(store, storage, workforce, truth, chosen.speed)
+    engine = Engine(store, storage, workforce, truth, event_bridge(ACCOUNT, chosen.region), chosen.speed)
     role_arn, role_exists = _role()
     api = LabelingApi(store, engine, workforce, region=chosen.region, account=ACCOUNT, role_exists=role_exists)
     service = LocalService(

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.local import layout
+from labeling_provider.local.announcements import Announce
 from labeling_provider.local.errors import JobFailure
 from labeling_provider.local.kinds import KINDS, JobFacts, as_json
 from labeling_provider.local.pool import WorkerPool
@@ -48,11 +49,20 @@ _LONGEST_PAUSE: Final = 60.0
 class Engine:
     """Runs every active job until it ends.
 
+    :param announce: is told of each job that has ended.
     :param speed: how many times faster than real time tasks, limits and lifetimes pass.
     """
 
-    def __init__(self, store: Store, storage: Storage, workforce: Workforce, truth: Truth, speed: float = 1.0) -> None:
-        self._store, self._storage = store, storage
+    def __init__(
+        self,
+        store: Store,
+        storage: Storage,
+        workforce: Workforce,
+        truth: Truth,
+        announce: Announce,
+        speed: float = 1.0,
+    ) -> None:
+        self._store, self._storage, self._announce = store, storage, announce
         self._workforce, self._truth, self._speed = workforce, truth, speed
         self._pool = WorkerPool(workforce.seed, truth, speed)
         self._results = Results(store, storage, workforce, speed)
@@ -406,6 +416,7 @@ class Engine:
             update_job(connection, job_id, status=status, failure_reason=reason and reason[:1024])
             note(connection, job_id, f"{status}: {reason}" if reason else status)
         log.info("job %s: %s %s", row.name, status, reason or "")
+        self._announce(row.arn, status)
 
     def _write_manifest(
         self, job_id: int, request: dict[str, Any], rows: Sequence[dict[str, Any]] | None = None

@@ -39,6 +39,7 @@ def merge_rounds(rounds: list[Iterable[bytes]], label_attribute: str, where: str
     """
     first, *later = rounds
     follow_ups = _parsed(merge_rounds(later, label_attribute, f"follow-up of {where}"), where) if later else None
+    number = 0
     for number, (data, raw) in enumerate(_parsed(first, where), 1):
         if label_attribute in data or follow_ups is None:
             yield raw
@@ -48,6 +49,9 @@ def merge_rounds(rounds: list[Iterable[bytes]], label_attribute: str, where: str
             problem = LineProblem(number, 0, "has no label, and the follow-up job has another object in its place")
             raise ManifestError(where, [problem])
         yield better
+    if follow_ups is not None and next(follow_ups, None) is not None:
+        problem = LineProblem(number, 0, "is the last, and the follow-up job has further objects")
+        raise ManifestError(where, [problem])
 
 
 def _parsed(lines: Iterable[bytes], where: str) -> Iterator[tuple[dict[str, Any], bytes]]:

@@ -113,7 +113,7 @@ class LabelingJobTrigger(BaseTrigger):
             stall_timeout=self.stall_timeout,
             memory=await self._memory(),
         )
-        async with Poller.shared(Connection.of(self.serialize()[1])) as poller:
+        async with Poller.shared(Connection.of(self)) as poller:
             with poller.watching(
                 self.job_name,
                 created=self.created,
@@ -149,6 +149,6 @@ class LabelingJobTrigger(BaseTrigger):
             self.log.info("The task was ended; labeling job %s goes on, as stop_job_on_kill=False asks", self.job_name)
             return
         try_number = getattr(self.task_instance, "try_number", None)
-        async with Poller.shared(Connection.of(self.serialize()[1])) as poller:
+        async with Poller.shared(Connection.of(self)) as poller:
             await poller.call(lambda hook: hook.stop_job(self.job_name, killed_try=try_number))
         self.log.info("The task was ended: stopped labeling job %s", self.job_name)

@@ -45,10 +45,10 @@ class Connection(NamedTuple):
     botocore_config: str
 
     @classmethod
-    def of(cls, arguments: dict[str, Any]) -> Connection:
-        """Out of a trigger's arguments."""
-        config = json.dumps(arguments["botocore_config"], sort_keys=True)
-        return cls(arguments["aws_conn_id"], arguments["region_name"], arguments["verify"], config)
+    def of(cls, trigger: Any) -> Connection:
+        """The connection of a trigger that has the amazon provider's connection arguments."""
+        config = json.dumps(trigger.botocore_config, sort_keys=True) if trigger.botocore_config else ""
+        return cls(trigger.aws_conn_id, trigger.region_name, trigger.verify, config)
 
     def hook(self) -> LabelingHook:
         """The hook of this connection."""
@@ -58,7 +58,7 @@ class Connection(NamedTuple):
             aws_conn_id=self.aws_conn_id,
             region_name=self.region_name,
             verify=self.verify,
-            config=json.loads(self.botocore_config),
+            config=json.loads(self.botocore_config) if self.botocore_config else None,
         )
 
 
@@ -261,9 +261,10 @@ class Poller:
                     queue = JobEvents(await self.call(lambda hook: hook.client("sqs")), url)
                 for notice in await self._in_thread(queue.receive, _QUEUE_PAUSE):
                     names = [name for name in self._watched if name.lower() in notice.jobs]
-                    for name in names:
-                        self._tell({name: await self.call(partial(_describe, name=name))})
+                    seen = {name: await self.call(partial(_describe, name=name)) for name in names}
+                    # Whoever is told may be the last who keeps this reader; a message lost now is made good by a sweep.
                     await self._in_thread(queue.settle, notice, bool(names))
+                    self._tell(seen)
             except Exception as error:  # noqa: BLE001 - the queue is an extra, the sweep goes on
                 log.warning("No answer from %s, next try in %.0f s: %s", url, _QUEUE_PAUSE, error)
                 await asyncio.sleep(_QUEUE_PAUSE)

@@ -68,7 +68,7 @@ def test_bursts_of_trouble_are_sat_out(connected: Lab, monkeypatch: pytest.Monke
         between.trouble = [kind] * 4
         assert fire(trigger(name))["state"]["status"] == "Completed"
         assert not between.trouble
-        assert between.describes == 5
+        assert between.looks == 5
 
 
 def test_a_service_that_stays_away_is_given_up_with_one_clear_error(

@@ -1,0 +1,90 @@
+"""Labels of several rounds become one manifest."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling_provider.manifest import ManifestError, merge_rounds, missing_lines
+
+texts = st.lists(st.text(max_size=20), min_size=1, max_size=30)
+
+
+def label(lines: list[bytes], done: list[bool], by: str) -> list[bytes]:
+    """What a job makes of its input: a label, or a reason why there is none."""
+    output = []
+    for raw, labeled in zip(lines, done, strict=True):
+        data = json.loads(raw)
+        metadata = {"job-name": by} if labeled else {"failure-reason": "declined"}
+        output.append(json.dumps({**data, **({"y": 1} if labeled else {}), "y-metadata": metadata}).encode() + b"\n")
+    return output
+
+
+@given(texts, st.data())
+def test_every_input_line_comes_out_once_in_its_place_with_the_label_of_its_round(
+    sources: list[str], data: st.DataObject
+) -> None:
+    given_lines = [json.dumps({"source": one, "n": number}).encode() + b"\n" for number, one in enumerate(sources)]
+    lines, rounds, labeled_by = given_lines, [], {}
+    for number in range(data.draw(st.integers(1, 4))):
+        done = data.draw(st.lists(st.booleans(), min_size=len(lines), max_size=len(lines)))
+        for raw, labeled in zip(lines, done, strict=True):
+            if labeled:
+                labeled_by[json.loads(raw)["n"]] = f"job-{number}"
+        output = label(lines, done, f"job-{number}")
+        rounds.append(output)
+        lines = list(missing_lines(output, "y"))
+        assert [json.loads(raw) for raw in lines] == [
+            json.loads(raw) for raw in given_lines if json.loads(raw)["n"] not in labeled_by
+        ]
+    merged = [json.loads(raw) for raw in merge_rounds(rounds, "y")]
+    assert [(one["source"], one["n"]) for one in merged] == [(one, n) for n, one in enumerate(sources)]
+    for one in merged:
+        assert one["y-metadata"].get("job-name") == labeled_by.get(one["n"])
+        assert ("y" in one) == (one["n"] in labeled_by)
+
+
+def test_a_last_line_without_a_break_gets_one() -> None:
+    assert list(missing_lines([b'{"source": "a"}'], "y")) == [b'{"source": "a"}\n']
+    assert list(merge_rounds([[b'{"source": "a", "y": 1}']], "y")) == [b'{"source": "a", "y": 1}\n']
+
+
+def test_half_a_surrogate_pair_survives() -> None:
+    raw = b'{"source": "\\ud800", "y-metadata": {"failure-reason": "declined"}}\n'
+    assert list(missing_lines([raw], "y")) == [b'{"source": "\\ud800"}\n']
+
+
+@pytest.mark.parametrize(
+    ("later", "words"),
+    [
+        ([b'{"source": "other", "y": 1}\n'], "line 2: has no label, and the follow-up job has another object"),
+        ([], "line 2: has no label, and the follow-up job has another object"),
+        ([b'{"source": "b", "y": 1}\n'] * 2, "line 2: is the last, and the follow-up job has further objects"),
+        ([b"{broken\n"], "line 1: not JSON"),
+    ],
+    ids=["another-object", "too-short", "too-long", "broken"],
+)
+def test_rounds_that_do_not_belong_together_are_an_error(later: list[bytes], words: str) -> None:
+    first = [b'{"source": "a", "y": 1}\n', b'{"source": "b"}\n']
+    with pytest.raises(ManifestError, match=words):
+        list(merge_rounds([first, later], "y", "s3://bucket/first"))
+
+
+def test_memory_does_not_grow_with_the_manifest() -> None:
+    made = 0
+
+    def endless() -> Any:
+        nonlocal made
+        for number in itertools.count():
+            made += 1
+            yield json.dumps({"source": str(number)}).encode() + b"\n"
+
+    merged = merge_rounds([missing_lines(endless(), "y"), missing_lines(endless(), "y")], "y")
+    for _ in range(10):
+        next(merged)
+    assert made <= 22

@@ -1,0 +1,212 @@
+"""What many waiting triggers cost together, and what becomes of them when something is in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from dev.stack import wait_until
+from labeling_provider.request import PrivateWorkteam
+from labeling_provider.triggers.labeling_job import LabelingJobTrigger
+from tests.conftest import Lab, texts
+from tests.flaky import Proxy, connection, proxy
+from tests.triggers.test_labeling_job import trigger
+
+
+@pytest.fixture
+def between(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
+    with proxy(connected) as made:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(made.url))
+        yield made
+
+
+def waiting_jobs(lab: Lab, count: int) -> list[str]:
+    """Jobs that wait for people."""
+    people = PrivateWorkteam(lab.team("private-people"))
+    manifest = lab.manifest(texts(2))
+    names = [lab.create(manifest, workforce=people) for _ in range(count)]
+    for name in names:
+        lab.wait(name, {"InProgress"})
+    return names
+
+
+def watch(lab: Lab, names: list[str], **arguments: Any) -> list[LabelingJobTrigger]:
+    return [trigger(one, created=lab.describe(one)["CreationTime"].timestamp(), **arguments) for one in names]
+
+
+async def event_of(one: LabelingJobTrigger) -> dict[str, Any]:
+    async for event in one.run():
+        return dict(event.payload)
+    raise AssertionError("the trigger did not fire")
+
+
+async def sweeps(between: Proxy, more: int) -> None:
+    """Until the service has been asked so many more times."""
+    wanted = between.looks + more
+    async with asyncio.timeout(30):
+        while between.looks < wanted:
+            await asyncio.sleep(0.02)
+
+
+def stop(lab: Lab, names: list[str]) -> None:
+    for name in names:
+        lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+        lab.wait(name)
+
+
+def test_many_triggers_are_answered_by_one_listing_per_sweep(connected: Lab, between: Proxy) -> None:
+    names = waiting_jobs(connected, 30)
+
+    async def scenario() -> list[dict[str, Any]]:
+        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+        await sweeps(between, 5)
+        assert between.operations == {"ListLabelingJobs": between.looks}
+        before = between.looks
+        await asyncio.to_thread(stop, connected, names)
+        events = await asyncio.gather(*tasks)
+        assert between.operations["DescribeLabelingJob"] <= 2 * (between.looks - before)
+        return events
+
+    events = asyncio.run(scenario())
+    assert [event["job_name"] for event in events] == names
+    assert {event["state"]["status"] for event in events} == {"Stopped"}
+
+
+def test_a_listing_ends_where_the_youngest_watched_job_was_created(connected: Lab, between: Proxy) -> None:
+    names = waiting_jobs(connected, 3)
+    oldest = connected.describe(names[0])["CreationTime"].timestamp()
+
+    def the_clock_has_moved_on() -> bool:
+        probe = connected.describe(connected.create(texts(1)))
+        return bool(probe["CreationTime"].timestamp() > oldest + 4)
+
+    wait_until(the_clock_has_moved_on, 30, "younger jobs are outside the window", 0.02)
+
+    async def scenario() -> None:
+        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+        await sweeps(between, 4)
+        assert set(between.operations) == {"ListLabelingJobs"}
+        await asyncio.to_thread(stop, connected, names)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(scenario())
+
+
+def test_a_trigger_that_is_cancelled_takes_nobody_along_and_the_last_one_ends_the_poller(
+    connected: Lab, between: Proxy
+) -> None:
+    names = waiting_jobs(connected, 4)
+
+    async def scenario() -> None:
+        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+        tasks[0].cancel()
+        await sweeps(between, 1)
+        tasks[1].cancel()
+        await sweeps(between, 1)
+        await asyncio.to_thread(stop, connected, names[2:3])
+        assert (await tasks[2])["state"]["status"] == "Stopped"
+        tasks[3].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        threads = [one for one in threading.enumerate() if one.name.startswith("labeling-poller")]
+        await asyncio.to_thread(lambda: [one.join(10) for one in threads])
+        before = between.looks
+        await asyncio.sleep(0.3)
+        assert between.looks == before
+
+    asyncio.run(scenario())
+    assert not [one for one in threading.enumerate() if one.name.startswith("labeling-poller")]
+
+
+def test_whoever_may_not_list_jobs_is_answered_job_by_job(connected: Lab, between: Proxy) -> None:
+    between.refused = {"ListLabelingJobs"}
+    names = waiting_jobs(connected, 4)
+
+    async def scenario() -> list[dict[str, Any]]:
+        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+        await sweeps(between, 8)
+        await asyncio.to_thread(stop, connected, names)
+        return await asyncio.gather(*tasks)
+
+    assert {event["state"]["status"] for event in asyncio.run(scenario())} == {"Stopped"}
+    assert between.operations["ListLabelingJobs"] == 1
+
+
+def test_a_job_that_is_not_there_is_the_trouble_of_its_own_trigger_only(connected: Lab, between: Proxy) -> None:
+    names = waiting_jobs(connected, 3)
+
+    async def scenario() -> list[dict[str, Any]]:
+        tasks = [asyncio.create_task(event_of(one)) for one in [*watch(connected, names), trigger("nobody")]]
+        assert "no such labeling job any more" in (await tasks[3])["error"]
+        await asyncio.to_thread(stop, connected, names)
+        return await asyncio.gather(*tasks[:3])
+
+    assert {event["state"]["status"] for event in asyncio.run(scenario())} == {"Stopped"}
+
+
+def test_throttling_slows_everybody_down_and_fails_nobody(connected: Lab, between: Proxy) -> None:
+    names = waiting_jobs(connected, 5)
+
+    async def scenario() -> list[dict[str, Any]]:
+        between.trouble = ["ThrottlingException", "truncated", "drop", "skew", "InternalFailure"]
+        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+        await sweeps(between, 7)
+        await asyncio.to_thread(stop, connected, names)
+        return await asyncio.gather(*tasks)
+
+    assert {event["state"]["status"] for event in asyncio.run(scenario())} == {"Stopped"}
+    assert not between.trouble
+
+
+def queue_of_events(lab: Lab, name: str) -> str:
+    """A queue that an EventBridge rule feeds, as the documentation has it; its URL."""
+    sqs, events = lab.service.client("sqs"), lab.service.client("events")
+    url = str(sqs.create_queue(QueueName=name)["QueueUrl"])
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Ground Truth Labeling Job State Change"],
+    }
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    return url
+
+
+def test_an_event_is_seen_long_before_the_next_sweep_and_what_is_not_ours_stays_in_the_queue(connected: Lab) -> None:
+    url = queue_of_events(connected, "ended-jobs")
+    sqs = connected.service.client("sqs")
+    sqs.send_message(QueueUrl=url, MessageBody="not for us")
+    (name,) = waiting_jobs(connected, 1)
+    (other,) = waiting_jobs(connected, 1)
+
+    async def scenario() -> dict[str, Any]:
+        (one,) = watch(connected, [name], poll_interval=3600, events_queue_url=url)
+        task = asyncio.create_task(event_of(one))
+        await asyncio.sleep(2)
+        await asyncio.to_thread(stop, connected, [other, name])
+        async with asyncio.timeout(30):
+            return await task
+
+    assert asyncio.run(scenario())["state"]["status"] == "Stopped"
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    left = [int(attributes[f"ApproximateNumberOfMessages{one}"]) for one in ("", "NotVisible")]
+    assert sum(left) == 2
+
+
+def test_without_its_queue_a_trigger_goes_by_the_sweep(connected: Lab) -> None:
+    (name,) = waiting_jobs(connected, 1)
+
+    async def scenario() -> dict[str, Any]:
+        (one,) = watch(connected, [name], events_queue_url=f"{connected.service.endpoint_url}/123456789012/no-queue")
+        task = asyncio.create_task(event_of(one))
+        await asyncio.sleep(1)
+        await asyncio.to_thread(stop, connected, [name])
+        async with asyncio.timeout(30):
+            return await task
+
+    assert asyncio.run(scenario())["state"]["status"] == "Stopped"

@@ -47,6 +47,17 @@ class _Event:
         self.added.append((asset, extra))
 
 
-def context(**identity: Any) -> dict[str, Any]:
-    """What Airflow hands to ``execute``."""
-    return {"ti": FakeTaskInstance(**identity), "outlet_events": defaultdict(_Event)}
+class TaskStateStore(dict[str, Any]):
+    """Airflow 3.3's store of what a task wants to remember."""
+
+    def set(self, key: str, value: Any, *, retention: Any = None) -> None:
+        self[key] = value
+
+
+def context(store: TaskStateStore | None = None, **identity: Any) -> dict[str, Any]:
+    """What Airflow hands to ``execute``.
+
+    :param store: the task state store; None for none, as before Airflow 3.3.
+    """
+    more = {} if store is None else {"task_state_store": store}
+    return {"ti": FakeTaskInstance(**identity), "outlet_events": defaultdict(_Event), **more}

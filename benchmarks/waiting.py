@@ -1,9 +1,9 @@
 """``make bench-waiting``: what it costs to wait for many labeling jobs, beside the amazon provider's own trigger.
 
-Both kinds of trigger wait in one event loop, as in a triggerer, for jobs that do not end, at the same stub server, for the
-same time. Memory is what the process has grown by since its imports; a stall is how late the loop was to wake a sleeper.
-What the imports have left is frozen, as Airflow's executor does, so that no collection of it counts as a trigger's stall.
-The last line is JSON.
+Both kinds of trigger wait in one event loop, as in a triggerer, for jobs that do not end, at the same stub server, for
+the same time. Memory is what the process has grown by since its imports; a stall is how late the loop was to wake a
+sleeper. What the imports have left is frozen, as Airflow's executor does, so that no collection of it counts as a
+trigger's stall. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 SIZES = (50, 200, 1_000)
@@ -192,9 +193,9 @@ def measure(who: str, jobs: int, url: str) -> None:
     """One measurement in this process; prints it as JSON."""
     waiting = triggers(who, jobs)
     if who == "peer":
-        import airflow.providers.amazon.aws.hooks.sagemaker
+        import_module("airflow.providers.amazon.aws.hooks.sagemaker")
     else:
-        import labeling_provider.hooks.labeling  # noqa: F401
+        import_module("labeling_provider.hooks.labeling")
     print(json.dumps(asyncio.run(wait(waiting, url))))
 
 

@@ -138,6 +138,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
                 "workteams": {
                     "private-simulated": {"workers": 10, "accuracy": 1},
                     "slow": {"workers": 2, "accuracy": 1, "seconds_per_task": 3600},
+                    "steady": {"workers": 1, "accuracy": 1, "seconds_per_task": 0.6},
                     "moody": {"workers": 10, "accuracy": 1, "declined": 0.4},
                     "reluctant": {"workers": 10, "declined": 1},
                     "careless": {"workers": 10, "accuracy": 0.8},

@@ -19,13 +19,14 @@ from tests.conftest import Lab
 
 STATUS_OPERATIONS = {"DescribeLabelingJob", "ListLabelingJobs"}
 FAULTS = ("ThrottlingException", "InternalFailure", "skew", "drop", "lost-answer", "truncated", "slow")
-SLOW = 1.5
+SLOW = 1.0
 
 
 class Proxy:
     """Passes requests on to the service.
 
     :ivar trouble: each entry spoils one DescribeLabelingJob or ListLabelingJobs.
+    :ivar object_trouble: each entry spoils one request to S3.
     :ivar share: how many of all requests are spoilt at random, 0 to 1.
     :ivar refused: operations that are answered with AccessDeniedException.
     :ivar shift: seconds by which the service's clock seems to be ahead.
@@ -34,6 +35,7 @@ class Proxy:
 
     def __init__(self, target: str, seed: int = 0) -> None:
         self.trouble: list[str] = []
+        self.object_trouble: list[str] = []
         self.share = 0.0
         self.refused: set[str] = set()
         self.shift = 0.0
@@ -117,8 +119,9 @@ class Proxy:
     def fault(self, operation: str) -> str | None:
         """What is to go wrong with a request."""
         fault = None
-        if operation in STATUS_OPERATIONS and self.trouble:
-            fault = self.trouble.pop(0)
+        trouble = self.trouble if operation in STATUS_OPERATIONS else [] if operation else self.object_trouble
+        if trouble:
+            fault = trouble.pop(0)
         elif self.share and self._random.random() < self.share:
             fault = self._random.choice(FAULTS)
         if fault:

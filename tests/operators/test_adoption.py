@@ -94,9 +94,7 @@ def test_a_try_that_has_taken_up_a_job_which_the_clear_before_it_then_stops_make
     connected: Lab, manifest: str, first: dict[str, Any]
 ) -> None:
     around = context(run_id=first["run_id"], try_number=2)
-    second = operator(
-        connected, manifest, workforce=PrivateWorkteam(connected.team("private-people")), deferrable=True
-    )
+    second = operator(connected, manifest, workforce=PrivateWorkteam(connected.team("private-people")), deferrable=True)
     with pytest.raises(TaskDeferred) as deferred:
         second.execute(around)
     connected.wait(first["name"], {"InProgress"})

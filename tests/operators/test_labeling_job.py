@@ -20,6 +20,7 @@ from labeling_provider.errors import (
     JobNameTakenError,
     LabelingError,
     LabelingJobFailedError,
+    LabelingJobStalledError,
     LabelingTimeoutError,
 )
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, StopLabelingJobOperator
@@ -237,6 +238,38 @@ def test_a_job_that_is_stopped_outside_fails_the_task(connected: Lab, deferrable
         else:
             task.execute(around)
     outside.join()
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize(("on_stall", "status"), [("leave", "InProgress"), ("stop", "Stopped")])
+def test_a_job_on_which_nothing_moves_fails_the_task_with_what_is_known(
+    connected: Lab, deferrable: bool, on_stall: str, status: str
+) -> None:
+    around = context(**run_id())
+    people = PrivateWorkteam(connected.team("private-people"))
+    arguments = {"workforce": people, "stall_timeout": timedelta(seconds=2), "on_stall": on_stall}
+    task = operator(connected, deferrable=deferrable, **arguments)
+    with pytest.raises(LabelingJobStalledError) as caught:
+        if deferrable:
+            with pytest.raises(TaskDeferred) as deferred:
+                task.execute(around)
+            task.execute_complete(around, fire(deferred.value))
+        else:
+            task.execute(around)
+    told = str(caught.value)
+    for words in ("InProgress, 0 of 6 objects labeled", "private-people", "no members", "CORS", "last change"):
+        assert words in told
+    name = derive_job_name("dag", "label", around["ti"].run_id)
+    assert connected.wait(name, {status})
+
+
+def test_a_job_on_which_something_moves_does_not_stall(connected: Lab) -> None:
+    team = PrivateWorkteam(connected.team("steady"))
+    task = operator(connected, texts(5), workforce=team, workers_per_object=1, stall_timeout=timedelta(seconds=1.5))
+    began = time.monotonic()
+    result = task.execute(context(**run_id()))
+    assert result is not None
+    assert time.monotonic() - began > 1.5
 
 
 def test_a_job_that_fails_fails_the_task_with_its_reason(connected: Lab) -> None:

@@ -79,9 +79,7 @@ def test_a_try_that_dies_at_any_moment_is_gone_on_with_and_nothing_is_labeled_tw
     check_everything_is_labeled_once(connected, result)
 
 
-def test_what_is_still_missing_after_the_last_round_is_told(
-    connected: Lab, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_still_missing_after_the_last_round_is_told(connected: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     result = moody(connected, workforce=PrivateWorkteam(connected.team("reluctant")), max_rounds=2).execute(
         context(**run_id())
     )
@@ -133,9 +131,7 @@ def test_after_a_stop_the_next_try_labels_only_what_is_left(connected: Lab) -> N
     connected.sagemaker.stop_labeling_job(LabelingJobName=f"{first}-2")
 
 
-def test_work_that_takes_longer_than_thirty_days_is_carried_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_work_that_takes_longer_than_thirty_days_is_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One worker who needs eight hours for each of 130 objects; thirty days pass in four seconds."""
     workforce = tmp_path / "workforce.json"
     teams = {"private-simulated": {"workers": 1, "accuracy": 1, "seconds_per_task": 8 * 3600}}
@@ -145,9 +141,7 @@ def test_work_that_takes_longer_than_thirty_days_is_carried_on(
         lab = Lab(service)
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", service.connection())
         lines = [{**line, "number": number} for number, line in enumerate(texts(130))]
-        task = operator(
-            lab, lines, workers_per_object=1, time_limit=8 * 3600, on_missing_labels="chain", max_rounds=9
-        )
+        task = operator(lab, lines, workers_per_object=1, time_limit=8 * 3600, on_missing_labels="chain", max_rounds=9)
         result = task.execute(context(**run_id()))
         assert result is not None
         assert len(result["rounds"]) > 1

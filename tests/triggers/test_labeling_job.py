@@ -56,6 +56,13 @@ def test_it_fires_at_its_deadline(connected: Lab) -> None:
     assert event["state"]["unlabeled"] == 5
 
 
+def test_it_fires_when_nothing_moves(connected: Lab) -> None:
+    name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
+    event = fire(trigger(name, stall_timeout=0.5))
+    assert event["stalled"] >= 0.5
+    assert (event["job_name"], event["state"]["unlabeled"]) == (name, 5)
+
+
 def test_a_job_that_is_gone_is_an_error(connected: Lab) -> None:
     assert "no such labeling job any more" in fire(trigger("nobody"))["error"]
 

@@ -1,0 +1,100 @@
+"""Between the provider and the service everything that can go wrong does; the end is the same."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from labeling_provider.errors import LabelingTimeoutError
+from labeling_provider.hooks.labeling import LabelingHook
+from labeling_provider.request import PrivateWorkteam
+from tests.airflow_context import context
+from tests.conftest import Lab, texts
+from tests.flaky import FAULTS, connection, proxy
+from tests.operators.test_adoption import names
+from tests.operators.test_labeling_job import fire, operator, run_id
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_one_job_and_all_labels_whatever_goes_wrong_on_the_way(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, seed: int, deferrable: bool
+) -> None:
+    around = context(**run_id())
+    task = operator(
+        connected,
+        texts(12),
+        workforce=PrivateWorkteam(connected.team("moody")),
+        workers_per_object=1,
+        on_missing_labels="chain",
+        max_rounds=20,
+        deferrable=deferrable,
+        poll_interval=0.02,
+    )
+    with proxy(connected, seed) as between:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+        between.share = 0.25
+        result: dict[str, Any] | None = None
+        event: dict[str, Any] | None = None
+        while result is None:
+            try:
+                result = task.execute(around) if event is None else task.execute_complete(around, event)
+            except TaskDeferred as deferred:
+                event = fire(deferred)
+        between.share = 0
+        assert sum(between.spoilt.values()) > 5
+    lines = [json.loads(line) for line in connected.get(result["output_manifest_uri"]).splitlines()]
+    assert [line["source"] for line in lines] == [line["source"] for line in texts(12)]
+    assert [line["label-metadata"]["class-name"] for line in lines] == [line["truth"] for line in texts(12)]
+    assert names(connected, result["rounds"][0]["job_name"]) == [one["job_name"] for one in result["rounds"]]
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_each_kind_of_trouble_alone_is_sat_out(connected: Lab, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    with proxy(connected) as between:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+        between.trouble = [kind] * 3
+        result = operator(connected).execute(context(**run_id()))
+        assert not between.trouble
+    assert result is not None
+    assert result["counters"]["total_labeled"] == 6
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize("shift", [3600, -3600], ids=["ahead", "behind"])
+def test_time_is_up_at_the_right_moment_by_whatever_clock_the_service_goes(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, shift: float, deferrable: bool
+) -> None:
+    around = context(**run_id())
+    people = PrivateWorkteam(connected.team("private-people"))
+    with proxy(connected) as between:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+        between.shift = shift
+        task = operator(connected, workforce=people, job_timeout=timedelta(seconds=6), deferrable=deferrable)
+        with pytest.raises(LabelingTimeoutError, match="0 of 6 objects labeled"):
+            if deferrable:
+                with pytest.raises(TaskDeferred) as deferred:
+                    task.execute(around)
+                task.execute_complete(around, fire(deferred.value))
+            else:
+                task.execute(around)
+        assert between.looks > 10
+
+
+def test_an_object_whose_connection_breaks_is_read_on_from_where_it_broke(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = b"".join(b"line %d of many\n" % number for number in range(200_000))
+    uri = connected.put("hook/large", body)
+    with proxy(connected) as between:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+        between.object_trouble = ["drop", "truncated", "ThrottlingException", "truncated", "slow"]
+        assert b"".join(LabelingHook().read_lines(uri)) == body
+        assert not between.object_trouble
+        between.object_trouble = ["drop", "truncated", "ThrottlingException"]
+        LabelingHook().write_lines("s3://lab/hook/copy", lambda: iter(body.splitlines(keepends=True)))
+    assert connected.get("s3://lab/hook/copy") == body

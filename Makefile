@@ -50,6 +50,10 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# A hundred kills take about twenty-five minutes; `make test` runs a shorter one.
+torture: $(VENV)/.ready
+	$(BIN)/python -m dev.torture
+
 screenshot: setup
 	$(BIN)/python -m dev.screenshot
 

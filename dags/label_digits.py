@@ -93,7 +93,7 @@ with DAG(
         poll_interval=2,
         retries=1,
         retry_delay=timedelta(seconds=10),
-        outlets=[Asset("digit_labels", uri="s3://labeling-demo/digits/labels")],
+        outlets=[Asset("digit_labels")],
     )
 
     @task

@@ -74,6 +74,11 @@ class _Group:
                 time.sleep(0.05)
         self.process.wait()
 
+    def kill(self) -> None:
+        """End the whole group at once, as a crash would."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def _members(self) -> bool:
         try:
             os.killpg(self.process.pid, 0)
@@ -134,18 +139,17 @@ class Service:
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
-        os.killpg(self.group.process.pid, signal.SIGKILL)
-        self.group.process.wait()
+        self.group.kill()
 
     def stop(self) -> None:
         """End it."""
         self.group.stop()
 
 
-class Airflow:
-    """``airflow standalone``: scheduler, triggerer, DAG processor and API server.
+class RestApi:
+    """Airflow's REST API, and the environment of its processes.
 
-    :param folder: AIRFLOW_HOME and log.
+    :param folder: AIRFLOW_HOME and logs.
     :param dags: the DAG folder.
     :param connection: the connection ``aws_default``.
     """
@@ -176,7 +180,6 @@ class Airflow:
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "PYTHONUNBUFFERED": "1",
         }
-        self.group = _Group([str(BIN / "airflow"), "standalone"], folder / "airflow.log", self.env)
 
     def wait_healthy(self, seconds: float = 120) -> None:
         """Wait until the scheduler, the triggerer and the DAG processor are up.
@@ -186,18 +189,17 @@ class Airflow:
         wanted = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
         def healthy() -> bool:
-            if self.group.process.poll() is not None:
-                raise StackError(f"airflow ended: {self.group.log.read_text()[-3000:]}")
+            self.check_alive()
             try:
                 health = self.get("/api/v2/monitor/health")
             except (OSError, ValueError):
                 return False
             return all(health.get(part, {}).get("status") == "healthy" for part in wanted)
 
-        try:
-            wait_until(healthy, seconds, "airflow is healthy", 0.5)
-        except StackError as error:
-            raise StackError(f"{error}: {self.group.log.read_text()[-3000:]}") from None
+        wait_until(healthy, seconds, "airflow is healthy", 0.5)
+
+    def check_alive(self) -> None:
+        """Raise if a process that should run has ended."""
 
     def get(self, path: str) -> Any:
         """GET of the REST API."""
@@ -265,6 +267,71 @@ class Airflow:
             entry if isinstance(entry, str) else json.dumps(entry, ensure_ascii=False) for entry in content
         )
 
+
+class Airflow(RestApi):
+    """``airflow standalone``: scheduler, triggerer, DAG processor and API server in one process group."""
+
+    def __init__(self, folder: Path, dags: Path, connection: str, port: int | None = None) -> None:
+        super().__init__(folder, dags, connection, port)
+        self.group = _Group([str(BIN / "airflow"), "standalone"], folder / "airflow.log", self.env)
+
+    def wait_healthy(self, seconds: float = 120) -> None:
+        """The same, with the end of the log if it fails."""
+        try:
+            super().wait_healthy(seconds)
+        except StackError as error:
+            raise StackError(f"{error}: {self.group.log.read_text()[-3000:]}") from None
+
+    def check_alive(self) -> None:
+        """Raise if it has ended."""
+        if self.group.process.poll() is not None:
+            raise StackError("airflow has ended")
+
     def stop(self) -> None:
         """End all of its processes."""
         self.group.stop()
+
+
+class Cluster(RestApi):
+    """The same processes one by one, so that each can be killed and started again.
+
+    :param settings: further environment variables.
+    """
+
+    PARTS = ("api-server", "dag-processor", "scheduler", "triggerer")
+
+    def __init__(self, folder: Path, dags: Path, connection: str, settings: Mapping[str, str]) -> None:
+        super().__init__(folder, dags, connection)
+        self.env.update(settings)
+        command = [str(BIN / "airflow"), "db", "migrate"]
+        subprocess.run(command, env=self.env, check=True, capture_output=True)
+        self.groups: dict[str, _Group] = {}
+        for part in self.PARTS:
+            self.start(part)
+
+    def start(self, part: str) -> None:
+        """Start a part."""
+        self.groups[part] = _Group([str(BIN / "airflow"), part], self.folder / f"{part}.log", self.env)
+
+    def kill(self, part: str) -> None:
+        """End a part and all that it has started, at once, as a machine that goes down would."""
+        self.groups[part].kill()
+
+    def stop(self) -> None:
+        """End all parts."""
+        for group in self.groups.values():
+            group.stop()
+
+
+def descendants(parent: int) -> dict[int, str]:
+    """Process ids and command lines of everything that a process has started."""
+    table = subprocess.run(["ps", "-eww", "-o", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in table.splitlines()[1:]]
+    found: dict[int, str] = {}
+    wanted = {parent}
+    while True:
+        new = {int(pid): args for pid, ppid, args in rows if int(ppid) in wanted and int(pid) not in found}
+        if not new:
+            return found
+        found.update(new)
+        wanted = set(new)

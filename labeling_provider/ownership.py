@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from labeling_provider.errors import JobNameTakenError
 from labeling_provider.jobs import has_expired, stopped_as_asked
-from labeling_provider.request import LabelingJobDraft, derive_job_name, fingerprint
+from labeling_provider.request.names import derive_job_name, fingerprint
+
+if TYPE_CHECKING:
+    from labeling_provider.request import LabelingJobDraft
 
 OWNER_TAG: Final = "airflow-labeling:owner"
 REQUEST_TAG: Final = "airflow-labeling:request"

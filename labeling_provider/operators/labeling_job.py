@@ -23,13 +23,12 @@ from labeling_provider.errors import (
 from labeling_provider.jobs import RUNNING, JobState, service_time, stall_report
 from labeling_provider.links import push_job_links
 from labeling_provider.ownership import Owner, OwnJob, OwnJobs, changes, request_mark
-from labeling_provider.preflight import check_draft
-from labeling_provider.request import AutomatedLabeling, LabelingJobDraft, LabelingJobSpec, Workforce
-from labeling_provider.rounds import Rounds
 from labeling_provider.waiting import Vigil
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+    from labeling_provider.request import AutomatedLabeling, LabelingJobDraft, Workforce
 
 _FIRST_NAME: Final = "labeling_job"
 _KILL_SECONDS: Final = 4.0
@@ -49,7 +48,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
 
     Returns one dict: ``job_name``, ``job_arn``, ``status``, ``output_manifest_uri``, ``label_attribute_name``,
     ``counters``, ``unlabeled``, ``failed``, ``final_model_arn``, ``estimated_cost_usd``, ``region``. The same goes
-    into the event of every Asset among the outlets; without outlets, the output path becomes one.
+    into the event of every Asset among the outlets; without outlets, a plain ``output_uri`` becomes one.
 
     :param task_type: kind of work, such as ``image-classification``; see ``docs/operators.md`` for all.
     :param manifest_uri: S3 URI of the input manifest.
@@ -202,7 +201,8 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         **kwargs: Any,
     ) -> None:
         if not kwargs.get("outlets") and _is_plain_s3_uri(output_uri):
-            kwargs["outlets"] = [Asset(str(output_uri))]
+            # An Asset with an S3 URI makes Airflow load the amazon provider's S3 hook while it parses the DAG file.
+            kwargs["outlets"] = [AssetAlias(str(output_uri))]
         super().__init__(**kwargs)
         # BaseOperator.task_type is the name of the operator class.
         self.labeling_type = task_type
@@ -309,6 +309,8 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         return OwnJobs(Owner.of(context["ti"]), given, compat.remembered(context, _FIRST_NAME), self.hook.find_job)
 
     def _draft(self, name: str) -> LabelingJobDraft:
+        from labeling_provider.request import LabelingJobSpec
+
         values = {field: getattr(self, field) for field in self._spec_fields}
         values["config"] = {key: value for key, value in self.config.items() if key != "LabelingJobName"}
         spec = LabelingJobSpec(task_type=self.labeling_type, **values)
@@ -360,6 +362,8 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         :param before: the job to follow up on; None to label everything.
         """
         from labeling_provider import compat
+        from labeling_provider.preflight import check_draft
+        from labeling_provider.rounds import Rounds
 
         own = self._own_jobs(context)
         jobs = own.all()
@@ -395,6 +399,8 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         :param started: epoch seconds at which this try began.
         :param event: what a trigger has told.
         """
+        from labeling_provider.rounds import Rounds
+
         shown = None
         while True:
             state = JobState.of(job.description)
@@ -496,6 +502,8 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
 
     def _finish(self, context: Context, last: OwnJob) -> dict[str, Any]:
         """Turn the end of the last job into the task's result."""
+        from labeling_provider.rounds import Rounds
+
         rounds = Rounds.leading_to(self.hook, last, self._own_jobs(context).all() if last.follows else [])
         result = rounds.result()
         if rounds.state.missing:
@@ -513,7 +521,8 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             if isinstance(outlet, Asset):
                 events[outlet].extra.update(result)
             elif isinstance(outlet, AssetAlias):
-                events[outlet].add(Asset(result["output_manifest_uri"]), extra=result)
+                uri = self.output_uri if outlet.name == self.output_uri else result["output_manifest_uri"]
+                events[outlet].add(Asset(str(uri)), extra=result)
 
 
 class _StoppedOutsideError(LabelingJobFailedError, AirflowFailException):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dev.stack import BIN, wait_until
+from dev.stack import BIN, descendants, wait_until
 from labeling_provider.request import derive_job_name
 from tests.e2e.conftest import Stack
 
@@ -22,20 +22,6 @@ def task_state(stack: Stack, dag: str, run: str, task: str, state: str, seconds:
         return found if found["state"] == state else None
 
     return wait_until(reached, seconds, f"{dag}.{task} is {state}", 0.3)
-
-
-def children(parent: int) -> dict[int, str]:
-    """Process ids and command lines of everything that a process has started."""
-    table = subprocess.run(["ps", "-eww", "-o", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    rows = [line.split(None, 2) for line in table.splitlines()[1:]]
-    found: dict[int, str] = {}
-    wanted = {parent}
-    while True:
-        new = {int(pid): args for pid, ppid, args in rows if int(ppid) in wanted and int(pid) not in found}
-        if not new:
-            return found
-        found.update(new)
-        wanted = set(new)
 
 
 def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack) -> None:
@@ -94,7 +80,9 @@ def test_marking_the_task_failed_stops_the_job(stack: Stack, dag: str, state: st
 
 def test_a_killed_triggerer_leaves_the_job_alone_and_the_next_one_goes_on(stack: Stack) -> None:
     run, name = waiting_job(stack, "wait_deferred", "deferred")
-    triggerers = [pid for pid, args in children(stack.airflow.group.process.pid).items() if "airflow trigger" in args]
+    triggerers = [
+        pid for pid, args in descendants(stack.airflow.group.process.pid).items() if "airflow trigger" in args
+    ]
     assert triggerers
     for pid in triggerers:
         try:

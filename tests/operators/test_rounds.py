@@ -68,10 +68,8 @@ def test_a_try_that_dies_at_any_moment_is_gone_on_with_and_nothing_is_labeled_tw
         task = moody(connected, lines=manifest, deferrable=True)
         around = context(try_number=number, **identity)
         try:
-            if event is None or number % 2:
-                result = task.execute(around)
-            else:
-                result = task.execute_complete(around, event)
+            lost = event is None or number % 2
+            result = task.execute(around) if lost else task.execute_complete(around, event)
             break
         except TaskDeferred as deferred:
             event = {**fire(deferred)}

@@ -1,0 +1,199 @@
+"""``make torture``: a real Airflow labels while its scheduler, triggerer, workers and the labeling service are killed.
+
+A seeded script ends a random one of them at a random moment with SIGKILL and starts it again, over and over. In the end
+every task has succeeded, each has made exactly one labeling job, and every object was labeled exactly once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from dev.stack import Cluster, Service, StackError, descendants, free_port, wait_until
+
+OBJECTS = 45
+WORKERS = 5
+SECONDS_PER_KILL = 9.0
+VICTIMS = ("scheduler", "triggerer", "worker", "worker", "service")
+SETTINGS = {
+    "AIRFLOW__CORE__PARALLELISM": "6",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "20",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_SEC": "3",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+    "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "8",
+}
+DAG_FILE = '''"""Labeling tasks, some deferred and some on a worker."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+
+from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
+
+with DAG("torture", schedule=None, max_active_tasks={tasks}):
+    for number in range({tasks}):
+        CreateLabelingJobOperator(
+            task_id=f"label_{{number}}",
+            task_type="text-classification",
+            manifest_uri=f"s3://torture/in/{{number}}.manifest",
+            output_uri="s3://torture/out",
+            labels=["cat", "dog"],
+            workforce="{team}",
+            role_arn="{role}",
+            title="What is it?",
+            instructions="Choose.",
+            workers_per_object=1,
+            poll_interval=1,
+            deferrable=number % 6 != 0,
+            retries=500,
+            retry_delay=timedelta(seconds=1),
+        )
+'''
+
+
+class Torture:
+    """An Airflow and a service that are killed again and again.
+
+    :param folder: for everything that they store.
+    :param tasks: labeling tasks at the same time.
+    :param kills: how often something is killed.
+    """
+
+    def __init__(self, folder: Path, *, seed: int, tasks: int, kills: int) -> None:
+        self.folder, self.tasks, self.kills = folder, tasks, kills
+        self.random = random.Random(seed)
+        self.killed: Counter[str] = Counter()
+
+    def run(self) -> None:
+        """Do it all.
+
+        :raises StackError: if a task does not succeed in time.
+        :raises AssertionError: if something was labeled twice or not at all.
+        """
+        workforce = self.folder / "workforce.json"
+        pace = self.kills * SECONDS_PER_KILL * WORKERS / (self.tasks * OBJECTS)
+        team = {"workers": WORKERS, "accuracy": 1, "seconds_per_task": pace}
+        workforce.write_text(json.dumps({"workteams": {"private-simulated": team}}))
+        self.service = Service(self.folder, "--workforce", str(workforce), "--port", str(free_port()))
+        cluster = None
+        try:
+            self.prepare()
+            cluster = Cluster(self.folder, self.folder / "dags", self.service.connection(), SETTINGS)
+            cluster.wait_healthy()
+            run = cluster.trigger("torture", 120)
+            for number in range(self.kills):
+                time.sleep(self.random.uniform(0.2, 1) * SECONDS_PER_KILL)
+                self.kill_one(cluster, number)
+            wait_until(lambda: self.has_ended(cluster, run), 600, "every task has ended", 2)
+            self.check(cluster, run)
+        finally:
+            if cluster is not None:
+                cluster.stop()
+            self.service.stop()
+
+    def prepare(self) -> None:
+        """A manifest for each task, and the DAG."""
+        s3 = self.service.client("s3")
+        s3.create_bucket(Bucket="torture")
+        for task in range(self.tasks):
+            lines = [{"source": f"text {task} {one}", "truth": ["cat", "dog"][one % 2]} for one in range(OBJECTS)]
+            body = "".join(json.dumps(line) + "\n" for line in lines)
+            s3.put_object(Bucket="torture", Key=f"in/{task}.manifest", Body=body.encode())
+        ready = self.service.ready
+        (self.folder / "dags").mkdir()
+        text = DAG_FILE.format(tasks=self.tasks, team=ready["workteams"]["private-simulated"], role=ready["role_arn"])
+        (self.folder / "dags" / "torture.py").write_text(text)
+
+    def kill_one(self, cluster: Cluster, number: int) -> None:
+        """End a random part at once and start it again."""
+        victim = self.random.choice(VICTIMS)
+        if victim == "service":
+            self.service.kill()
+            self.service.start()
+        elif victim == "worker":
+            workers = sorted(descendants(cluster.groups["scheduler"].process.pid))
+            if not workers:
+                return
+            try:
+                os.kill(self.random.choice(workers), signal.SIGKILL)
+            except ProcessLookupError:
+                return
+        else:
+            cluster.kill(victim)
+            cluster.start(victim)
+        self.killed[victim] += 1
+        print(f"kill {number + 1} of {self.kills}: {victim}", flush=True)
+
+    def instances(self, cluster: Cluster, run: str) -> list[dict[str, Any]]:
+        """All task instances."""
+        path = f"/api/v2/dags/torture/dagRuns/{run.replace('+', '%2B')}/taskInstances?limit=100"
+        found: list[dict[str, Any]] = cluster.get(path)["task_instances"]
+        return found
+
+    def has_ended(self, cluster: Cluster, run: str) -> bool:
+        """Whether all tasks have succeeded.
+
+        :raises StackError: if one has failed.
+        """
+        states = Counter(one["state"] for one in self.instances(cluster, run))
+        if set(states) & {"failed", "upstream_failed", "removed"}:
+            raise StackError(f"not every task has succeeded: {dict(states)}")
+        return states == {"success": self.tasks}
+
+    def check(self, cluster: Cluster, run: str) -> None:
+        """One job for each task, and one answer for each object."""
+        sagemaker, s3 = self.service.client("sagemaker"), self.service.client("s3")
+        pages = sagemaker.get_paginator("list_labeling_jobs").paginate()
+        jobs = {one["LabelingJobName"]: one for page in pages for one in page["LabelingJobSummaryList"]}
+        results = [cluster.xcom("torture", run, f"label_{number}") for number in range(self.tasks)]
+        assert sorted(jobs) == sorted(one["job_name"] for one in results), "each task has one job"
+        for number, result in enumerate(results):
+            job = jobs[result["job_name"]]
+            assert job["LabelingJobStatus"] == "Completed", job
+            assert result["counters"]["total_labeled"] == job["LabelCounters"]["TotalLabeled"] == OBJECTS
+            key = result["output_manifest_uri"].removeprefix("s3://torture/")
+            body = s3.get_object(Bucket="torture", Key=key)["Body"].read()
+            lines = [json.loads(line) for line in body.splitlines()]
+            assert [line["source"] for line in lines] == [f"text {number} {one}" for one in range(OBJECTS)]
+            assert all(line["label-metadata"]["class-name"] == line["truth"] for line in lines)
+            prefix = f"out/{result['job_name']}/annotations/worker-response/"
+            listed = s3.get_paginator("list_objects_v2").paginate(Bucket="torture", Prefix=prefix)
+            answers = [one["Key"] for page in listed for one in page.get("Contents", [])]
+            assert len(answers) == OBJECTS, f"{len(answers)} answers for {OBJECTS} objects"
+
+
+def main() -> None:
+    """Torture with the arguments of the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tasks", type=int, default=20)
+    parser.add_argument("--kills", type=int, default=100)
+    chosen = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="labeling-torture-") as folder:
+        torture = Torture(Path(folder), seed=chosen.seed, tasks=chosen.tasks, kills=chosen.kills)
+        try:
+            torture.run()
+        except (StackError, AssertionError) as error:
+            sys.exit(f"seed {chosen.seed}: {error}; the logs were in {folder}/airflow")
+    print(
+        f"{chosen.tasks} tasks, {sum(torture.killed.values())} kills {dict(torture.killed)}, "
+        f"{time.monotonic() - began:.0f} s: one job per task, every object labeled once"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -94,9 +94,9 @@ class Torture:
             cluster = Cluster(self.folder, self.folder / "dags", self.service.connection(), SETTINGS)
             cluster.wait_healthy()
             run = cluster.trigger("torture", 120)
-            for number in range(self.kills):
+            while self.killed.total() < self.kills:
                 time.sleep(self.random.uniform(0.2, 1) * SECONDS_PER_KILL)
-                self.kill_one(cluster, number)
+                self.kill_one(cluster)
             wait_until(lambda: self.has_ended(cluster, run), 600, "every task has ended", 2)
             self.check(cluster, run)
         finally:
@@ -117,8 +117,8 @@ class Torture:
         text = DAG_FILE.format(tasks=self.tasks, team=ready["workteams"]["private-simulated"], role=ready["role_arn"])
         (self.folder / "dags" / "torture.py").write_text(text)
 
-    def kill_one(self, cluster: Cluster, number: int) -> None:
-        """End a random part at once and start it again."""
+    def kill_one(self, cluster: Cluster) -> None:
+        """End a random part at once, if there is one at the moment, and start it again."""
         victim = self.random.choice(VICTIMS)
         if victim == "service":
             self.service.kill()
@@ -135,7 +135,7 @@ class Torture:
             cluster.kill(victim)
             cluster.start(victim)
         self.killed[victim] += 1
-        print(f"kill {number + 1} of {self.kills}: {victim}", flush=True)
+        print(f"kill {self.killed.total()} of {self.kills}: {victim}", flush=True)
 
     def instances(self, cluster: Cluster, run: str) -> list[dict[str, Any]]:
         """All task instances."""

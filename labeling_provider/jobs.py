@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from labeling_provider.errors import LabelingError
@@ -163,6 +162,8 @@ def has_expired(description: Mapping[str, Any]) -> bool:
 
 def service_time(description: Mapping[str, Any]) -> float:
     """When the service has answered, epoch seconds by its own clock, or by this machine's if it does not say."""
+    from email.utils import parsedate_to_datetime
+
     date = description.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     try:
         return parsedate_to_datetime(date).timestamp()

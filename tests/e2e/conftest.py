@@ -36,6 +36,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     try:
         lab = Lab(service)
         lab.put("in/people.manifest", "".join(json.dumps(line) + "\n" for line in texts(5)))
+        lab.put("in/quick.manifest", "".join(json.dumps(line) + "\n" for line in texts(5, ("cat", "dog"))))
         airflow = Airflow(folder, dags, service.connection())
         airflow.wait_healthy()
         yield Stack(lab, airflow)

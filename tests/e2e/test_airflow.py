@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dev.stack import BIN, descendants, wait_until
+from labeling_provider.compat import TRIGGERS_HAVE_ON_KILL
 from labeling_provider.request import derive_job_name
 from tests.e2e.conftest import Stack
 
@@ -78,6 +79,77 @@ def test_marking_the_task_failed_stops_the_job(stack: Stack, dag: str, state: st
     assert stack.lab.wait(name, seconds=90)["LabelingJobStatus"] == "Stopped"
 
 
+def jobs_of(stack: Stack, first: str) -> list[str]:
+    found = stack.lab.sagemaker.list_labeling_jobs(NameContains=first, SortBy="CreationTime", SortOrder="Ascending")
+    return [one["LabelingJobName"] for one in found["LabelingJobSummaryList"]]
+
+
+def test_the_counters_are_there_while_the_task_is_deferred(stack: Stack) -> None:
+    run, name = waiting_job(stack, "wait_deferred", "deferred")
+    shown = wait_until(
+        lambda: stack.airflow.xcom("wait_deferred", run, "label", "labeling_progress"), 60, "the counters are there"
+    )
+    assert shown.items() >= {"job_name": name, "status": "InProgress", "labeled": 0, "total": 5}.items()
+    assert stack.airflow.task("wait_deferred", run, "label")["state"] == "deferred"
+    mark_failed(stack, "wait_deferred", run)
+    stack.lab.wait(name, seconds=90)
+
+
+@pytest.mark.parametrize(("dag", "state"), [("wait_deferred", "deferred"), ("wait_on_worker", "running")])
+def test_clearing_the_task_stops_its_job_and_the_next_try_makes_another(stack: Stack, dag: str, state: str) -> None:
+    run, name = waiting_job(stack, dag, state)
+    body = {"dry_run": False, "dag_run_id": run, "task_ids": ["label"], "only_failed": False, "only_running": False}
+    stack.airflow.post(f"/api/v2/dags/{dag}/clearTaskInstances", body)
+    assert stack.lab.wait(name, seconds=90)["LabelingJobStatus"] == "Stopped"
+    wait_until(lambda: len(jobs_of(stack, name)) == 2, 90, "there is a second job")
+    task_state(stack, dag, run, "label", state, 90)
+    assert stack.lab.wait(f"{name}-2", {"InProgress"})
+    mark_failed(stack, dag, run)
+    assert stack.lab.wait(f"{name}-2", seconds=90)["LabelingJobStatus"] == "Stopped"
+    assert jobs_of(stack, name) == [name, f"{name}-2"]
+
+
+def worker_of(stack: Stack, dag: str, run: str) -> int:
+    """The process that a task runs in."""
+    command = f"airflow worker -- {stack.airflow.task(dag, run, 'label')['id']}"
+    found = [pid for pid, args in descendants(stack.airflow.group.process.pid).items() if args.strip() == command]
+    return found[0] if found else 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_worker_that_is_lost_leaves_its_job_to_the_next_try(stack: Stack, number: signal.Signals) -> None:
+    """With a name that differs at each try where Airflow remembers it, else with the derived one."""
+    dag = "name_of_its_own" if TRIGGERS_HAVE_ON_KILL else "wait_on_worker"
+    before = set(jobs_of(stack, "people-"))
+    run = stack.airflow.trigger(dag, 120)
+    if TRIGGERS_HAVE_ON_KILL:
+        wait_until(lambda: len(set(jobs_of(stack, "people-")) - before) == 1, 90, "the job is there")
+        (name,) = set(jobs_of(stack, "people-")) - before
+    else:
+        name = derive_job_name(dag, "label", run)
+        wait_until(lambda: jobs_of(stack, name), 90, "the job is there")
+    stack.lab.wait(name, {"InProgress"})
+    os.kill(wait_until(lambda: worker_of(stack, dag, run), 30, "the task's process is there"), number)
+    if number is signal.SIGTERM:
+        wait_until(
+            lambda: f"labeling job {name} goes on" in stack.airflow.task_log(dag, run, "label"), 60, "it says so"
+        )
+    elif TRIGGERS_HAVE_ON_KILL:
+        wait_until(lambda: stack.airflow.task(dag, run, "label")["try_number"] == 2, 120, "there is a second try")
+        wait_until(
+            lambda: (
+                f"{name} of an earlier try is InProgress: going on with it"
+                in stack.airflow.task_log(dag, run, "label", 2)
+            ),
+            90,
+            "the second try goes on with the job",
+        )
+    assert stack.lab.describe(name)["LabelingJobStatus"] == "InProgress"
+    assert set(jobs_of(stack, "people-")) - before <= {name}
+    mark_failed(stack, dag, run)
+    stack.lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+
+
 def test_a_killed_triggerer_leaves_the_job_alone_and_the_next_one_goes_on(stack: Stack) -> None:
     run, name = waiting_job(stack, "wait_deferred", "deferred")
     triggerers = [
@@ -102,6 +174,14 @@ def test_a_killed_triggerer_leaves_the_job_alone_and_the_next_one_goes_on(stack:
     finally:
         os.killpg(second.pid, signal.SIGTERM)
         second.wait(30)
+
+
+def test_dags_test_runs_a_deferred_task_to_its_end(stack: Stack) -> None:
+    """It runs triggers in its own process and takes no event that ends a task by itself."""
+    command = [str(BIN / "airflow"), "dags", "test", "quick"]
+    done = subprocess.run(command, env=stack.airflow.env, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "5 of 5 labeled (5 by people)" in done.stdout + done.stderr
 
 
 def test_a_sensor_waits_and_a_teardown_stops(stack: Stack) -> None:

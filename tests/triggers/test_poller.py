@@ -45,10 +45,10 @@ async def event_of(one: LabelingJobTrigger) -> dict[str, Any]:
     raise AssertionError("the trigger did not fire")
 
 
-async def sweeps(between: Proxy, more: int) -> None:
+async def sweeps(between: Proxy, more: int, seconds: float = 30) -> None:
     """Until the service has been asked so many more times."""
     wanted = between.looks + more
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(seconds):
         while between.looks < wanted:
             await asyncio.sleep(0.02)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow.sdk import DAG
 
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, StopLabelingJobOperator
 from labeling_provider.sensors.labeling_job import LabelingJobSensor
 
 TEAM = "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-people"
+SIMULATED = "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-simulated"
 
 
 def create(task_id: str, **arguments: object) -> CreateLabelingJobOperator:
@@ -30,6 +33,18 @@ with DAG("wait_deferred", schedule=None):
 
 with DAG("wait_on_worker", schedule=None):
     create("label", deferrable=False)
+
+with DAG("name_of_its_own", schedule=None):
+    create(
+        "label",
+        deferrable=False,
+        job_name="people-{{ macros.uuid.uuid4() }}",
+        retries=3,
+        retry_delay=timedelta(seconds=1),
+    )
+
+with DAG("quick", schedule=None):
+    create("label", deferrable=True, workforce=SIMULATED, manifest_uri="s3://lab/in/quick.manifest")
 
 with DAG("sense_and_tear_down", schedule=None):
     made = create("label", wait_for_completion=False)

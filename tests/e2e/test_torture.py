@@ -1,0 +1,14 @@
+"""The torture of ``make torture``, shorter: everything that can be killed is killed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dev.torture import Torture
+
+
+@pytest.mark.e2e
+def test_one_job_per_task_and_every_object_once_whatever_is_killed(tmp_path: Path) -> None:
+    Torture(tmp_path, seed=7, tasks=6, kills=8).run()

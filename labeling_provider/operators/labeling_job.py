@@ -254,6 +254,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         self.botocore_config = botocore_config
         self._running_job: tuple[str, Any] | None = None
         self._left_by_earlier_try: str | None = None
+        self._ended_by_user = False
         for argument, allowed in _CHOICES.items():
             if (value := getattr(self, argument)) not in allowed:
                 raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
@@ -295,6 +296,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             if not timed_out and not compat.was_ended_by_user(task_instance):
                 self.log.info("This worker goes away, and not by a user's wish: labeling job %s goes on", name)
                 return
+            self._ended_by_user = True
             self.log.info("The task was ended: stopping labeling job %s", name)
             self.hook.stop_job(name, killed_try=task_instance.try_number)
         except Exception:
@@ -379,8 +381,12 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             self.hook.write_text(uri, text)
         if not jobs:
             compat.remember(context, _FIRST_NAME, own.free_name)
+        self._running_job = (own.free_name, context["ti"])
         job = own.claim(self.hook.create_job(draft.request))
         self.log.info("Created labeling job %s, round %s", job.description["LabelingJobArn"], round_number)
+        if self._ended_by_user:
+            self.hook.stop_job(job.name, killed_try=context["ti"].try_number)
+            raise LabelingError(f"The task was ended while labeling job {job.name} was created; the job was stopped.")
         return job
 
     def _describe(self, name: str) -> dict[str, Any]:

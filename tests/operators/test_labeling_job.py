@@ -179,6 +179,26 @@ def test_a_users_kill_stops_the_job_and_a_lost_worker_does_not(
     assert connected.wait(result["job_name"], {status})
 
 
+def test_a_kill_while_the_job_is_being_created_stops_it_as_well(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = PrivateWorkteam(connected.team("private-people"))
+    task = operator(connected, workforce=people)
+    around = context(**run_id())
+    tell_task_state(monkeypatch, around["ti"], "failed")
+    real = task.hook.sagemaker.create_labeling_job
+
+    def kill_first(**request: Any) -> Any:
+        task.on_kill()
+        return real(**request)
+
+    monkeypatch.setattr(task.hook.sagemaker, "create_labeling_job", kill_first)
+    with pytest.raises(LabelingError, match="ended while labeling job .* was created"):
+        task.execute(around)
+    name = derive_job_name("dag", "label", around["ti"].run_id)
+    assert connected.wait(name, {"Stopped"})
+
+
 def test_a_task_that_runs_out_of_time_stops_the_job_though_airflow_has_it_as_running(
     connected: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:

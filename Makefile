@@ -50,7 +50,7 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# A hundred kills take about twenty-five minutes; `make test` runs a shorter one.
+# A hundred kills take about fifteen minutes; `make test` runs a shorter one.
 torture: $(VENV)/.ready
 	$(BIN)/python -m dev.torture
 

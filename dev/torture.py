@@ -22,7 +22,7 @@ from dev.stack import Cluster, Service, StackError, descendants, free_port, wait
 
 OBJECTS = 45
 WORKERS = 5
-SECONDS_PER_KILL = 9.0
+SHORTEST_PAUSE, LONGEST_PAUSE = 1.5, 9.0
 VICTIMS = ("scheduler", "triggerer", "worker", "worker", "service")
 SETTINGS = {
     "AIRFLOW__CORE__PARALLELISM": "6",
@@ -84,7 +84,9 @@ class Torture:
         :raises AssertionError: if something was labeled twice or not at all.
         """
         workforce = self.folder / "workforce.json"
-        pace = self.kills * SECONDS_PER_KILL * WORKERS / (self.tasks * OBJECTS)
+        # The work lasts a little longer than the killing.
+        lasts = self.kills * (SHORTEST_PAUSE + LONGEST_PAUSE) / 2 * 1.1
+        pace = lasts * WORKERS / (self.tasks * OBJECTS)
         team = {"workers": WORKERS, "accuracy": 1, "seconds_per_task": pace}
         workforce.write_text(json.dumps({"workteams": {"private-simulated": team}}))
         self.service = Service(self.folder, "--workforce", str(workforce), "--port", str(free_port()))
@@ -95,7 +97,7 @@ class Torture:
             cluster.wait_healthy()
             run = cluster.trigger("torture", 120)
             while self.killed.total() < self.kills:
-                time.sleep(self.random.uniform(0.2, 1) * SECONDS_PER_KILL)
+                time.sleep(self.random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE))
                 self.kill_one(cluster)
             wait_until(lambda: self.has_ended(cluster, run), 600, "every task has ended", 2)
             self.check(cluster, run)

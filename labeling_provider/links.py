@@ -81,8 +81,24 @@ class LabelingLogsLink(_JobLink):
     local = "/log"
 
 
-JOB_LINKS = (LabelingJobLink(), LabelingOutputLink(), LabelingLogsLink())
+JOB_LINKS: tuple[_JobLink, ...] = (LabelingJobLink(), LabelingOutputLink(), LabelingLogsLink())
 """The links of every operator that has a job."""
+
+
+def job_url(hook: Any, job_name: str, output_path: str, link: _JobLink = JOB_LINKS[0]) -> str:
+    """Where a browser finds a labeling job, or another page about it.
+
+    :param hook: a :class:`labeling_provider.hooks.labeling.LabelingHook`.
+    :param output_path: the job's S3OutputPath.
+    :param link: which page.
+    """
+    return link.address(
+        endpoint=hook.conn_client_meta.endpoint_url,
+        region=hook.conn_region_name,
+        partition=hook.conn_partition,
+        job_name=job_name,
+        output=f"{output_path.rstrip('/')}/{job_name}",
+    )
 
 
 def push_job_links(context: Context, hook: Any, job_name: str, output_path: str) -> None:
@@ -92,11 +108,4 @@ def push_job_links(context: Context, hook: Any, job_name: str, output_path: str)
     :param output_path: the job's S3OutputPath.
     """
     for link in JOB_LINKS:
-        url = link.address(
-            endpoint=hook.conn_client_meta.endpoint_url,
-            region=hook.conn_region_name,
-            partition=hook.conn_partition,
-            job_name=job_name,
-            output=f"{output_path.rstrip('/')}/{job_name}",
-        )
-        context["ti"].xcom_push(key=link.xcom_key, value=url)
+        context["ti"].xcom_push(key=link.xcom_key, value=job_url(hook, job_name, output_path, link))

@@ -9,6 +9,7 @@ from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.jobs import JobState
+from labeling_provider.links import job_url
 from labeling_provider.manifest import merge_rounds, missing_lines
 from labeling_provider.ownership import OwnJob
 from labeling_provider.request import LabelingJobDraft
@@ -88,8 +89,11 @@ class Rounds:
             "final_model_arn": state.final_model_arn,
             "estimated_cost_usd": round(self.cost_usd, 2),
             "region": self._hook.conn_region_name,
-            "rounds": [JobState.of(job.description).counters() for job in self._jobs],
+            "rounds": [{**JobState.of(job.description).counters(), "url": self._url(job)} for job in self._jobs],
         }
+
+    def _url(self, job: OwnJob) -> str:
+        return job_url(self._hook, job.name, job.description["OutputConfig"]["S3OutputPath"])
 
     def _merged(self) -> str:
         last, attribute = self._jobs[-1], _attribute(self._jobs[-1])

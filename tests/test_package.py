@@ -73,6 +73,17 @@ def test_parsing_a_dag_file_pays_for_no_heavy_import() -> None:
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
+def test_parsing_the_example_dags_loads_no_hook_and_no_boto3() -> None:
+    paths = [str(path) for path in (ROOT / "dags").glob("*.py")]
+    heavy = "('boto3', 'botocore', 'moto', 'sklearn', 'airflow.providers.amazon.aws.hooks.base_aws')"
+    check = (
+        f"import runpy, sys; [runpy.run_path(path) for path in {paths!r}];"
+        f"print([one for one in {heavy} if one in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
 def imports(path: Path) -> set[str]:
     """Modules of this package that a file imports."""
     found = set()

@@ -54,7 +54,9 @@ def test_jobs_follow_until_every_object_has_its_label(connected: Lab) -> None:
     expected = [first, *(f"{first}-{number}" for number in range(2, len(result["rounds"]) + 1))]
     assert len(expected) > 2
     assert [one["job_name"] for one in result["rounds"]] == expected
-    assert around["ti"].pushed["_link_LabelingJobLink"].endswith(expected[-1])
+    assert around["ti"].pushed["_link_LabelingJobLink"] == result["rounds"][-1]["url"]
+    pages = f"{connected.service.endpoint_url}/_labeling/jobs/"
+    assert [one["url"] for one in result["rounds"]] == [pages + name for name in expected]
     totals = [one["total"] for one in result["rounds"]]
     assert totals == sorted(totals, reverse=True)
 

@@ -287,7 +287,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         # This runs in a signal handler: whatever it has interrupted may hold the line to Airflow's supervisor.
         stopping = threading.Thread(target=self._stop_for_user, args=(*self._running_job, timed_out), daemon=True)
         stopping.start()
-        stopping.join(_KILL_SECONDS)
+        stopping.join(None if timed_out else _KILL_SECONDS)
 
     def _stop_for_user(self, name: str, task_instance: Any, timed_out: bool) -> None:
         from labeling_provider import compat

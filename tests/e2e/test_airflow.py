@@ -102,8 +102,12 @@ def test_clearing_the_task_stops_its_job_and_the_next_try_makes_another(stack: S
     stack.airflow.post(f"/api/v2/dags/{dag}/clearTaskInstances", body)
     assert stack.lab.wait(name, seconds=90)["LabelingJobStatus"] == "Stopped"
     wait_until(lambda: len(jobs_of(stack, name)) == 2, 90, "there is a second job")
-    task_state(stack, dag, run, "label", state, 90)
-    assert stack.lab.wait(f"{name}-2", {"InProgress"})
+
+    def seen_again() -> bool:
+        number = stack.airflow.task(dag, run, "label")["try_number"]
+        return f"{name}-2 InProgress, 0 of 5 labeled" in stack.airflow.task_log(dag, run, "label", number)
+
+    wait_until(seen_again, 90, "whoever waits has seen the second job")
     mark_failed(stack, dag, run)
     assert stack.lab.wait(f"{name}-2", seconds=90)["LabelingJobStatus"] == "Stopped"
     assert jobs_of(stack, name) == [name, f"{name}-2"]

@@ -24,6 +24,9 @@ def create(task_id: str, **arguments: object) -> CreateLabelingJobOperator:
         "title": "What is it?",
         "instructions": "Choose.",
         "poll_interval": 1,
+        # Airflow 3.3 may fail a task that resumes before its scheduler has seen that it was deferred.
+        "retries": 2,
+        "retry_delay": timedelta(seconds=1),
     }
     return CreateLabelingJobOperator(task_id=task_id, **{**defaults, **arguments})
 
@@ -39,8 +42,6 @@ with DAG("name_of_its_own", schedule=None):
         "label",
         deferrable=False,
         job_name="people-{{ macros.uuid.uuid4() }}",
-        retries=3,
-        retry_delay=timedelta(seconds=1),
     )
 
 with DAG("quick", schedule=None):

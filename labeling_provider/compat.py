@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
 """From 3.3 on Airflow calls a trigger's ``on_kill`` when a user ends its task, and only then."""
 
+_TRY_KEY: Final = "labeling_try"
 _ENDED_BY_USER: Final = frozenset({None, "failed", "success", "skipped", "restarting", "removed"})
 _under_way: set[asyncio.Task[Any]] = set()
 _publishers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Publisher] = WeakKeyDictionary()
@@ -57,10 +58,19 @@ async def _kill_unless_deferred(trigger: Any, task_instance: Any) -> None:
     from asgiref.sync import sync_to_async
 
     try:
-        if await sync_to_async(_task_state)(task_instance) != "deferred":
+        state = await sync_to_async(_task_state)(task_instance)
+        # A task that was cleared may have started, and be deferred, once more.
+        later_try = await sync_to_async(read_xcom)(task_instance, _TRY_KEY) not in {None, task_instance.try_number}
+        if state != "deferred" or later_try:
             await trigger.on_kill()
     except Exception:
         trigger.log.exception("It could not be found out or done what the end of the task asks for")
+
+
+def mark_try(task_instance: Any) -> None:
+    """Before 3.3: let the trigger of an earlier try see that this one has begun."""
+    if not TRIGGERS_HAVE_ON_KILL:
+        task_instance.xcom_push(key=_TRY_KEY, value=task_instance.try_number)
 
 
 def _task_state(task_instance: Any) -> str | None:

@@ -261,7 +261,10 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Find the job that an earlier try has made, or check and create it; then follow it to its end."""
+        from labeling_provider import compat
+
         started = time.time()
+        compat.mark_try(context["ti"])
         job = self._adopt(context) or self._create(context)
         return self._follow(context, job, started)
 

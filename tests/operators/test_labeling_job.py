@@ -87,6 +87,7 @@ def test_it_labels_and_hands_on_where_the_labels_are(connected: Lab) -> None:
     lines = [json.loads(line) for line in connected.get(result["output_manifest_uri"]).splitlines()]
     assert [line["label-metadata"]["class-name"] for line in lines] == [line["truth"] for line in texts(6)]
     page = f"{connected.service.endpoint_url}/_labeling/jobs/{result['job_name']}"
+    ti.pushed.pop("labeling_try", None)
     assert ti.pushed.pop("labeling_progress").items() >= {"status": "Completed", "total": 6, "labeled": 6}.items()
     assert ti.pushed == {
         "_link_LabelingJobLink": page,

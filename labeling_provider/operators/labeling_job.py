@@ -426,11 +426,13 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
                 continue
             if event is None:
                 event = self._wait(context, job, state, started)
+                job = OwnJob(self._describe(job.name))
+                continue
             if event.get("timeout"):
                 self._time_is_up(state)
             if "stalled" in event:
                 self._stalled(job, state, event["stalled"])
-            job, event = OwnJob(self._describe(job.name)), None
+            event = None
 
     def _deadline(self, job: OwnJob, state: JobState, started: float) -> float | None:
         """The moment at which to stop waiting, epoch seconds.

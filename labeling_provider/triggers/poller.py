@@ -132,15 +132,16 @@ class Poller:
                 poller._end()
 
     def _end(self) -> None:
-        for task in (self._hook, self._sweeper):
-            if task is not None:
-                task.cancel()
+        # The hook in the making is left to itself: Airflow 3.2 does not survive that a question to it is interrupted.
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def call(self, function: Callable[[LabelingHook], T]) -> T:
         """Run something with the hook in a thread."""
         if self._hook is None:
             self._hook = asyncio.create_task(self._make_hook())
+            self._hook.add_done_callback(_failed)
         # A caller that is cancelled must not take the hook along that all others wait for.
         hook = await asyncio.shield(self._hook)
         return await self._in_thread(function, hook)
@@ -151,10 +152,10 @@ class Poller:
     async def _make_hook(self) -> LabelingHook:
         from asgiref.sync import sync_to_async
 
-        # Only asgiref's threads may ask Airflow for a connection; the slow rest happens in ours.
+        # Only asgiref's threads may ask Airflow for a connection.
         hook = self._connection.hook()
         await sync_to_async(lambda: hook.conn_config)()
-        await self._in_thread(lambda: hook.sagemaker)
+        await asyncio.to_thread(lambda: hook.sagemaker)
         return hook
 
     @contextmanager

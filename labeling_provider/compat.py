@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
 """From 3.3 on Airflow calls a trigger's ``on_kill`` when a user ends its task, and only then."""
 
+_STATE_PAUSES: Final = (0.2, 0.5, 1.0)
 _TRY_KEY: Final = "labeling_try"
 _ENDED_BY_USER: Final = frozenset({None, "failed", "success", "skipped", "restarting", "removed"})
 _under_way: set[asyncio.Task[Any]] = set()
@@ -74,7 +75,17 @@ def mark_try(task_instance: Any) -> None:
 
 
 def _task_state(task_instance: Any) -> str | None:
-    """The state that Airflow's database has for a task instance."""
+    """The state that Airflow's database has for a task instance; asked again if no answer comes of it."""
+    for pause in _STATE_PAUSES:
+        try:
+            return _asked_task_state(task_instance)
+        except Exception as error:  # noqa: BLE001 - a process that is being ended gets an answer late or not at all
+            log.warning("Airflow does not say how %s is, asking again: %s", task_instance.task_id, error)
+        time.sleep(pause)
+    return _asked_task_state(task_instance)
+
+
+def _asked_task_state(task_instance: Any) -> str | None:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     states = RuntimeTaskInstance.get_task_states(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
 
 from labeling_provider.errors import LabelingTimeoutError
 from labeling_provider.hooks.labeling import LabelingHook
@@ -16,7 +14,7 @@ from tests.airflow_context import context
 from tests.conftest import Lab, texts
 from tests.flaky import FAULTS, connection, proxy
 from tests.operators.test_adoption import names
-from tests.operators.test_labeling_job import fire, operator, run_id
+from tests.operators.test_labeling_job import operator, run_id, run_to_the_end
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
@@ -38,13 +36,8 @@ def test_one_job_and_all_labels_whatever_goes_wrong_on_the_way(
     with proxy(connected, seed) as between:
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
         between.share = 0.25
-        result: dict[str, Any] | None = None
-        event: dict[str, Any] | None = None
-        while result is None:
-            try:
-                result = task.execute(around) if event is None else task.execute_complete(around, event)
-            except TaskDeferred as deferred:
-                event = fire(deferred)
+        result = run_to_the_end(task, around)
+        assert result is not None
         between.share = 0
         assert sum(between.spoilt.values()) > 5
     lines = [json.loads(line) for line in connected.get(result["output_manifest_uri"]).splitlines()]
@@ -76,12 +69,7 @@ def test_time_is_up_at_the_right_moment_by_whatever_clock_the_service_goes(
         between.shift = shift
         task = operator(connected, workforce=people, job_timeout=timedelta(seconds=6), deferrable=deferrable)
         with pytest.raises(LabelingTimeoutError, match="0 of 6 objects labeled"):
-            if deferrable:
-                with pytest.raises(TaskDeferred) as deferred:
-                    task.execute(around)
-                task.execute_complete(around, fire(deferred.value))
-            else:
-                task.execute(around)
+            run_to_the_end(task, around)
         assert between.looks > 10
 
 

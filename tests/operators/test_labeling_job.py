@@ -67,6 +67,28 @@ def fire(deferred: TaskDeferred) -> dict[str, Any]:
     return asyncio.run(asyncio.wait_for(first(), 60))
 
 
+def run_to_the_end(task: CreateLabelingJobOperator, around: dict[str, Any]) -> dict[str, Any] | None:
+    """What the task returns, however often it is deferred on the way."""
+    event: dict[str, Any] | None = None
+    while True:
+        try:
+            return task.execute(around) if event is None else task.execute_complete(around, event)
+        except TaskDeferred as deferred:
+            event = fire(deferred)
+
+
+def broken_custom(lab: Lab) -> dict[str, Any]:
+    """Arguments of a custom task whose consolidation function raises."""
+    return {
+        "lines": [{"source": "melon", "truth": {"grade": "A"}}],
+        "task_type": "custom",
+        "labels": None,
+        "instructions": None,
+        "ui_template_uri": lab.put("template.liquid", "<crowd-form></crowd-form>"),
+        "consolidation_function": "arn:aws:lambda:us-east-1:123456789012:function:broken",
+    }
+
+
 def problems(caught: pytest.ExceptionInfo[InvalidRequestError]) -> str:
     return "\n".join(str(problem) for problem in caught.value.problems)
 
@@ -224,12 +246,7 @@ def test_when_time_is_up_the_job_is_stopped_and_the_task_says_how_far_it_came(co
         connected, workforce=people, job_timeout=timedelta(seconds=0.5), deferrable=deferrable, job_name=None
     )
     with pytest.raises(LabelingTimeoutError, match=r"0 of 6 objects labeled, 0 failed\. It was stopped"):
-        if deferrable:
-            with pytest.raises(TaskDeferred) as deferred:
-                task.execute(around)
-            task.execute_complete(around, fire(deferred.value))
-        else:
-            task.execute(around)
+        run_to_the_end(task, around)
     name = derive_job_name("dag", "label", around["ti"].run_id)
     assert connected.wait(name)["LabelingJobStatus"] == "Stopped"
 
@@ -253,12 +270,7 @@ def test_a_job_that_is_stopped_outside_fails_the_task(connected: Lab, deferrable
     outside = threading.Thread(target=stop)
     outside.start()
     with pytest.raises(LabelingJobFailedError, match="ended Stopped: it was stopped from outside this task"):
-        if deferrable:
-            with pytest.raises(TaskDeferred) as deferred:
-                task.execute(around)
-            task.execute_complete(around, fire(deferred.value))
-        else:
-            task.execute(around)
+        run_to_the_end(task, around)
     outside.join()
 
 
@@ -272,12 +284,7 @@ def test_a_job_on_which_nothing_moves_fails_the_task_with_what_is_known(
     arguments = {"workforce": people, "stall_timeout": timedelta(seconds=2), "on_stall": on_stall}
     task = operator(connected, deferrable=deferrable, **arguments)
     with pytest.raises(LabelingJobStalledError) as caught:
-        if deferrable:
-            with pytest.raises(TaskDeferred) as deferred:
-                task.execute(around)
-            task.execute_complete(around, fire(deferred.value))
-        else:
-            task.execute(around)
+        run_to_the_end(task, around)
     told = str(caught.value)
     for words in ("InProgress, 0 of 6 objects labeled", "private-people", "no members", "CORS", "last change"):
         assert words in told
@@ -294,19 +301,11 @@ def test_a_job_on_which_something_moves_does_not_stall(connected: Lab) -> None:
     assert time.monotonic() - began > 1.5
 
 
-def test_a_job_that_fails_fails_the_task_with_its_reason(connected: Lab) -> None:
-    arn = "arn:aws:lambda:us-east-1:123456789012:function:broken"
-    task = operator(
-        connected,
-        [{"source": "melon", "truth": {"grade": "A"}}],
-        task_type="custom",
-        labels=None,
-        instructions=None,
-        ui_template_uri=connected.put("template.liquid", "<crowd-form></crowd-form>"),
-        consolidation_function=arn,
-    )
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_job_that_fails_fails_the_task_with_its_reason(connected: Lab, deferrable: bool) -> None:
+    task = operator(connected, **broken_custom(connected), deferrable=deferrable)
     with pytest.raises(LabelingJobFailedError, match="ended Failed: .*broken.*LambdaErrorCode"):
-        task.execute(context(**run_id()))
+        run_to_the_end(task, context(**run_id()))
 
 
 def test_missing_labels_are_told_with_reasons_or_fail_the_task(

@@ -14,7 +14,7 @@ from labeling_provider.errors import InvalidRequestError, LabelingJobFailedError
 from labeling_provider.request import PrivateWorkteam, derive_job_name
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
-from tests.operators.test_labeling_job import fire, operator, run_id
+from tests.operators.test_labeling_job import broken_custom, fire, operator, run_id
 
 LINES = [{**line, "number": number} for number, line in enumerate(texts(40))]
 
@@ -97,16 +97,7 @@ def test_the_cost_limit_holds_for_all_rounds_together(connected: Lab) -> None:
 
 
 def test_a_job_that_failed_for_another_reason_is_not_followed_up(connected: Lab) -> None:
-    task = moody(
-        connected,
-        lines=[{"source": "melon", "truth": {"grade": "A"}}],
-        task_type="custom",
-        labels=None,
-        instructions=None,
-        ui_template_uri=connected.put("template.liquid", "<crowd-form></crowd-form>"),
-        workforce=PrivateWorkteam(connected.team()),
-        consolidation_function="arn:aws:lambda:us-east-1:123456789012:function:broken",
-    )
+    task = moody(connected, **broken_custom(connected), workforce=PrivateWorkteam(connected.team()))
     with pytest.raises(LabelingJobFailedError, match="ended Failed"):
         task.execute(context(**run_id()))
 

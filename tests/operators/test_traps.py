@@ -1,8 +1,9 @@
 """Known complaints about waiting operators in Airflow's issue tracker; each must not be one about ours.
 
 Tested elsewhere: the kill of a deferred task and of one on a worker, a restarted triggerer, ``dags test``
-(tests/e2e); name collisions (tests/request); time that is up, stops from outside and stalls (test_labeling_job);
-recovery of deferred tasks (test_adoption); throttling (test_faults); the loop at the start (benchmarks/waiting).
+(tests/e2e); name collisions (tests/request); time that is up, stops from outside, failures and stalls
+(test_labeling_job); recovery of deferred tasks (test_adoption); throttling (test_faults); the loop at the start
+(benchmarks/waiting).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import botocore.client
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
-from labeling_provider.errors import LabelingError, LabelingJobFailedError
+from labeling_provider.errors import LabelingError
 from labeling_provider.hooks.labeling import LabelingHook
 from labeling_provider.request import PrivateWorkteam
 from labeling_provider.triggers.labeling_job import LabelingJobTrigger
@@ -24,7 +25,7 @@ from labeling_provider.triggers.poller import Connection
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
 from tests.flaky import connection, proxy
-from tests.operators.test_labeling_job import fire, operator, run_id
+from tests.operators.test_labeling_job import operator, run_id
 from tests.triggers.test_labeling_job import trigger
 from tests.triggers.test_poller import event_of, queue_of_events, stop, sweeps, waiting_jobs, watch
 
@@ -75,24 +76,6 @@ def test_no_number_of_looks_ends_a_wait(connected: Lab, monkeypatch: pytest.Monk
             return await task
 
     assert asyncio.run(scenario())["state"]["status"] == "Stopped"
-
-
-def test_a_deferred_job_that_fails_fails_the_task(connected: Lab) -> None:
-    task = operator(
-        connected,
-        [{"source": "melon", "truth": {"grade": "A"}}],
-        task_type="custom",
-        labels=None,
-        instructions=None,
-        ui_template_uri=connected.put("template.liquid", "<crowd-form></crowd-form>"),
-        consolidation_function="arn:aws:lambda:us-east-1:123456789012:function:broken",
-        deferrable=True,
-    )
-    around = context(**run_id())
-    with pytest.raises(TaskDeferred) as deferred:
-        task.execute(around)
-    with pytest.raises(LabelingJobFailedError, match="ended Failed: .*broken"):
-        task.execute_complete(around, fire(deferred.value))
 
 
 def test_the_deferred_half_talks_to_the_same_place_in_the_same_way(connected: Lab) -> None:

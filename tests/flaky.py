@@ -31,6 +31,7 @@ class Proxy:
     :ivar refused: operations that are answered with AccessDeniedException.
     :ivar shift: seconds by which the service's clock seems to be ahead.
     :ivar operations: how many requests of each SageMaker operation there were.
+    :ivar told: how many answers about the state of jobs there were.
     """
 
     def __init__(self, target: str, seed: int = 0) -> None:
@@ -40,6 +41,7 @@ class Proxy:
         self.refused: set[str] = set()
         self.shift = 0.0
         self.operations: Counter[str] = Counter()
+        self.told = 0
         self.spoilt: Counter[str] = Counter()
         self.changed_status: str | None = None
         self._random = random.Random(seed)
@@ -130,6 +132,7 @@ class Proxy:
 
     def altered(self, content: bytes) -> bytes:
         """An answer by the clock and with the status that the test wants."""
+        self.told += 1
         answer: dict[str, Any] = json.loads(content)
         for one in answer.get("LabelingJobSummaryList", [answer]):
             for key in ("CreationTime", "LastModifiedTime"):

@@ -155,7 +155,7 @@ class LabelingHook(AwsBaseHook):
         """An S3 object in pieces; a connection that breaks is taken up again where it broke."""
         bucket, key = self._split(uri)
         patience = Patience(self.outage)
-        offset = 0
+        offset, size = 0, -1
         same: dict[str, str] = {}
         while True:
             try:
@@ -173,6 +173,8 @@ class LabelingHook(AwsBaseHook):
             except (BotoCoreError, ClientError, OSError) as error:
                 if not is_transient(error):
                     raise LabelingError(f"{uri} can't be read: {error}") from error
+                if offset == size:
+                    return
                 pause = patience.pause(error, f"Reading {uri}", time.monotonic(), _PAUSE)
                 self.log.warning("%s broke off after %s bytes, going on in %.1f s: %s", uri, offset, pause, error)
             time.sleep(pause)

@@ -176,7 +176,9 @@ def queue_of_events(lab: Lab, name: str) -> str:
     return url
 
 
-def test_an_event_is_seen_long_before_the_next_sweep_and_what_is_not_ours_stays_in_the_queue(connected: Lab) -> None:
+def test_an_event_is_seen_long_before_the_next_sweep_and_what_is_not_ours_stays_in_the_queue(
+    connected: Lab, between: Proxy
+) -> None:
     url = queue_of_events(connected, "ended-jobs")
     sqs = connected.service.client("sqs")
     sqs.send_message(QueueUrl=url, MessageBody="not for us")
@@ -186,6 +188,7 @@ def test_an_event_is_seen_long_before_the_next_sweep_and_what_is_not_ours_stays_
     async def scenario() -> dict[str, Any]:
         (one,) = watch(connected, [name], poll_interval=3600, events_queue_url=url)
         task = asyncio.create_task(event_of(one))
+        await asyncio.to_thread(wait_until, lambda: between.told, 30, "the first sweep is over")
         await asyncio.to_thread(stop, connected, [other])
         await asyncio.to_thread(wait_until, lambda: messages("NotVisible") == 2, 30, "both were read and left")
         await asyncio.to_thread(stop, connected, [name])

@@ -36,14 +36,16 @@ demo: $(VENV)/.ready
 up: $(VENV)/.ready
 	$(BIN)/python -m dev.demo --up
 
-test: test-newest test-lowest
+# Most of the time is spent waiting, so both run at once.
+test: setup $(LOWEST)/.ready
+	$(MAKE) --jobs 2 --output-sync=line test-newest test-lowest
 
 test-newest: setup
 	$(BIN)/python -m pytest
 
 # The oldest Airflow and amazon provider that are supported: everything that touches them.
 test-lowest: $(LOWEST)/.ready
-	$(LOWEST)/bin/python -m pytest -m "not browser" tests/hooks tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
+	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/hooks tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -155,7 +155,7 @@ class RestApi:
     """
 
     def __init__(self, folder: Path, dags: Path, connection: str, port: int | None = None) -> None:
-        self.folder = folder
+        self.folder, self.dags, self.connection = folder, dags, connection
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         home = folder / "airflow"

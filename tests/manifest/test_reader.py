@@ -15,6 +15,7 @@ from labeling_provider.manifest import ManifestError, check_manifest, read_manif
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
 )
 LINES = st.lists(
     st.builds(

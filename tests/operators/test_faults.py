@@ -16,9 +16,10 @@ from tests.flaky import FAULTS, connection, proxy
 from tests.operators.test_adoption import names
 from tests.operators.test_labeling_job import operator, run_id, run_to_the_end
 
+pytestmark = pytest.mark.once
 
-@pytest.mark.parametrize("deferrable", [True, False])
-@pytest.mark.parametrize("seed", [1, 2])
+
+@pytest.mark.parametrize(("seed", "deferrable"), [(1, True), (2, False)])
 def test_one_job_and_all_labels_whatever_goes_wrong_on_the_way(
     connected: Lab, monkeypatch: pytest.MonkeyPatch, seed: int, deferrable: bool
 ) -> None:
@@ -57,8 +58,7 @@ def test_each_kind_of_trouble_alone_is_sat_out(connected: Lab, monkeypatch: pyte
     assert result["counters"]["total_labeled"] == 6
 
 
-@pytest.mark.parametrize("deferrable", [True, False])
-@pytest.mark.parametrize("shift", [3600, -3600], ids=["ahead", "behind"])
+@pytest.mark.parametrize(("shift", "deferrable"), [(3600, True), (-3600, False)], ids=["ahead", "behind"])
 def test_time_is_up_at_the_right_moment_by_whatever_clock_the_service_goes(
     connected: Lab, monkeypatch: pytest.MonkeyPatch, shift: float, deferrable: bool
 ) -> None:

@@ -122,6 +122,7 @@ def test_after_a_stop_the_next_try_labels_only_what_is_left(connected: Lab) -> N
     connected.sagemaker.stop_labeling_job(LabelingJobName=f"{first}-2")
 
 
+@pytest.mark.once
 def test_work_that_takes_longer_than_thirty_days_is_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One worker who needs eight hours for each of 130 objects; thirty days pass in four seconds."""
     workforce = tmp_path / "workforce.json"

@@ -63,6 +63,7 @@ def test_that_one_may_not_look_is_an_error_and_not_no_such_job(connected: Lab, m
         assert not between.operations["CreateLabelingJob"]
 
 
+@pytest.mark.once
 def test_no_number_of_looks_ends_a_wait(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     (name,) = waiting_jobs(connected, 1)
 
@@ -70,7 +71,7 @@ def test_no_number_of_looks_ends_a_wait(connected: Lab, monkeypatch: pytest.Monk
         with proxy(connected) as between:
             monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
             task = asyncio.create_task(event_of(trigger(name, poll_interval=0.001)))
-            await sweeps(between, 500, seconds=180)
+            await sweeps(between, 200, seconds=180)
             assert not task.done()
             await asyncio.to_thread(stop, connected, [name])
             return await task

@@ -19,7 +19,8 @@ os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 from dev.stack import Service, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 
-Lines = Sequence[dict[str, Any]] | str
+Lines = Sequence[dict[str, Any]] | str | None
+"""Lines of a manifest, the URI of one, or none for a streaming job."""
 ENDED = {"Completed", "Failed", "Stopped"}
 
 
@@ -71,7 +72,7 @@ class Lab:
         """A text classification job over some lines, unless the arguments say otherwise."""
         defaults = {
             "task_type": "text-classification",
-            "manifest_uri": lines if isinstance(lines, str) else self.manifest(lines),
+            "manifest_uri": lines if lines is None or isinstance(lines, str) else self.manifest(lines),
             "output_uri": f"s3://{self.bucket}/out",
             "labels": ["cat", "dog", "bird"],
             "workforce": PrivateWorkteam(self.team()),
@@ -82,9 +83,7 @@ class Lab:
         }
         return LabelingJobSpec(**{**defaults, **arguments})
 
-    def request(
-        self, lines: Sequence[dict[str, Any]] | str, name: str | None = None, **arguments: Any
-    ) -> dict[str, Any]:
+    def request(self, lines: Lines, name: str | None = None, **arguments: Any) -> dict[str, Any]:
         """A request whose files are stored."""
         draft = self.spec(lines, **arguments).draft(name or f"job-{uuid.uuid4().hex[:12]}", "us-east-1")
         for uri, text in draft.files.items():
@@ -109,9 +108,7 @@ class Lab:
 
         return wait_until(reached, seconds, f"{name} is {' or '.join(sorted(statuses))}", 0.05)
 
-    def run(
-        self, lines: Sequence[dict[str, Any]] | str, **arguments: Any
-    ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    def run(self, lines: Lines, **arguments: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Run a job to its end; its description and its output lines."""
         description = self.wait(self.create(lines, **arguments))
         return description, self.output(description)

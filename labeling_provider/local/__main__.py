@@ -119,6 +119,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.local.api import LabelingApi
     from labeling_provider.local.engine import Engine
     from labeling_provider.local.http import listen
+    from labeling_provider.local.messaging import Messaging
     from labeling_provider.local.pages import Pages
     from labeling_provider.local.server import LocalService, is_loopback, load_moto
     from labeling_provider.local.signatures import Credentials
@@ -145,7 +146,9 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     embedded = None if chosen.s3_endpoint else EmbeddedStorage(store, ACCOUNT, chosen.region)
     storage: Storage = embedded or EndpointStorage(chosen.s3_endpoint, chosen.region)
     truth = Truth(chosen.truth, storage)
-    engine = Engine(store, storage, workforce, truth, event_bridge(ACCOUNT, chosen.region), chosen.speed)
+    messaging = Messaging(store, ACCOUNT, chosen.region)
+    announce = event_bridge(ACCOUNT, chosen.region)
+    engine = Engine(store, storage, workforce, truth, messaging, announce, chosen.speed)
     role_arn, role_exists = _role()
     api = LabelingApi(store, engine, workforce, region=chosen.region, account=ACCOUNT, role_exists=role_exists)
     service = LocalService(
@@ -153,12 +156,15 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
         Pages(store, storage),
         moto,
         embedded,
+        messaging,
         s3_endpoint=chosen.s3_endpoint,
         region=chosen.region,
         credentials=credentials,
     )
     if embedded:
         service.send_again(embedded.restore())
+    # After the buckets' settings, so that their test events reach no queue a second time.
+    messaging.restore()
     try:
         server = listen(service, chosen.host, chosen.port)
     except (OSError, OverflowError) as error:

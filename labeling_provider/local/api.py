@@ -134,10 +134,6 @@ class LabelingApi:
         human = request["HumanTaskConfig"]
         if task_type.name not in KINDS:
             raise validation_error(f"The local service does not run {task_type.name} yet. It runs {', '.join(KINDS)}.")
-        if "SnsDataSource" in request["InputConfig"]["DataSource"]:
-            raise validation_error(
-                "The local service does not run streaming labeling jobs yet: leave SnsDataSource out."
-            )
         if request.get("LabelingJobAlgorithmsConfig"):
             raise validation_error(
                 "The local service does not run automated data labeling yet: leave LabelingJobAlgorithmsConfig out."

@@ -23,16 +23,18 @@ from labeling_provider.local import layout
 from labeling_provider.local.announcements import Announce
 from labeling_provider.local.errors import JobFailure
 from labeling_provider.local.kinds import KINDS, JobFacts, as_json
+from labeling_provider.local.messaging import Messaging
 from labeling_provider.local.pool import WorkerPool
 from labeling_provider.local.records import Run, Task, fail_objects, mark_answered, note, update_job
 from labeling_provider.local.results import Results
 from labeling_provider.local.scheduler import Scheduler
 from labeling_provider.local.storage import MissingObject, Storage
 from labeling_provider.local.store import Store, jobs, objects, tasks
+from labeling_provider.local.stream import Stream, is_streaming, queue_name
 from labeling_provider.local.truth import Truth, TruthFileError
 from labeling_provider.local.workforce import Workforce
 from labeling_provider.manifest import ManifestError, read_manifest
-from labeling_provider.request import task_type_of_request
+from labeling_provider.request import TaskType, task_type_of_request
 from labeling_provider.request.facts import Quota, join_s3_uri
 from labeling_provider.request.rules import category_problems
 from labeling_provider.request.templates import label_names, parse_category_document
@@ -59,6 +61,7 @@ class Engine:
         storage: Storage,
         workforce: Workforce,
         truth: Truth,
+        messaging: Messaging,
         announce: Announce,
         speed: float = 1.0,
     ) -> None:
@@ -66,6 +69,9 @@ class Engine:
         self._workforce, self._truth, self._speed = workforce, truth, speed
         self._pool = WorkerPool(workforce.seed, truth, speed)
         self._results = Results(store, storage, workforce, speed)
+        self._stream = Stream(store, messaging, speed)
+        self._by_queue: dict[str, int] = {}
+        messaging.changed = self._queue_changed
         self._runs: dict[int, Run] = {}
         self._scheduler = Scheduler(
             self._step, lambda job_id: self._finish(job_id, "Failed", "InternalServerError: see the service's log")
@@ -88,6 +94,10 @@ class Engine:
     def wake(self, job_id: int) -> None:
         """Look at a job now."""
         self._scheduler.wake(job_id)
+
+    def _queue_changed(self, queue: str) -> None:
+        if queue in self._by_queue:
+            self.wake(self._by_queue[queue])
 
     def _step(self, job_id: int) -> float | None:
         """Do what is to be done for a job now; a job that can't go on fails with the reason.
@@ -132,28 +142,43 @@ class Engine:
         template = request["HumanTaskConfig"]["UiConfig"].get("UiTemplateS3Uri")
         if template:
             self._read(template, "the worker template")
-        attribute = request["LabelAttributeName"]
-        manifest = request["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"]
-        lines = self._read(manifest, "the input manifest").splitlines(keepends=True)
-        rows, given = [], 0
+        source = request["InputConfig"]["DataSource"].get("S3DataSource")
+        lines = self._manifest_lines(source["ManifestS3Uri"], task_type) if source else []
+        attribute, streaming = request["LabelAttributeName"], is_streaming(request)
+        rows = []
+        for number, line in enumerate(() if streaming else lines):
+            state = "given" if attribute in json.loads(line) else "waiting"
+            rows.append({"job_id": row.id, "object_id": number, "state": state, "line": line})
+        self._write_manifest(row.id, request, rows)
+        if streaming:
+            self._stream.open(row, request, lines)
+        given = sum(one["state"] == "given" for one in rows)
+        with self._store.write() as connection:
+            status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == row.id)).scalar_one()
+            if status != "Initializing":
+                return
+            connection.execute(sa.delete(objects).where(objects.c.job_id == row.id))
+            if rows:
+                connection.execute(sa.insert(objects), rows)
+            update_job(connection, row.id, status="InProgress", lines=len(rows), given=given)
+            what = "waiting for messages" if streaming else f"{len(rows)} objects, {given} of them labeled already"
+            note(connection, row.id, f"InProgress: {what}")
+
+    def _manifest_lines(self, uri: str, task_type: TaskType) -> list[str]:
+        """The lines of a job's input manifest.
+
+        :raises JobFailure: if one of them can't be used.
+        """
+        raw = self._read(uri, "the input manifest").splitlines(keepends=True)
         try:
-            for number, data in enumerate(read_manifest(lines, manifest, task_type.data_key)):
-                given += attribute in data
-                state = "given" if attribute in data else "waiting"
-                line = lines[number].decode().strip()
-                rows.append({"job_id": row.id, "object_id": number, "state": state, "line": line})
+            count = sum(1 for _ in read_manifest(raw, uri, task_type.data_key))
         except ManifestError as error:
             raise JobFailure(f"ClientError: {error}") from None
-        if not rows:
-            raise JobFailure(f"ClientError: {manifest}: the manifest is empty")
-        if len(rows) > task_type.maximum_objects:
-            raise JobFailure(f"ClientError: {len(rows):,} objects, at most {task_type.maximum_objects:,} are allowed")
-        self._write_manifest(row.id, request, rows)
-        with self._store.write() as connection:
-            connection.execute(sa.delete(objects).where(objects.c.job_id == row.id))
-            connection.execute(sa.insert(objects), rows)
-            update_job(connection, row.id, status="InProgress", lines=len(rows), given=given)
-            note(connection, row.id, f"InProgress: {len(rows)} objects, {given} of them labeled already")
+        if not count:
+            raise JobFailure(f"ClientError: {uri}: the manifest is empty")
+        if count > task_type.maximum_objects:
+            raise JobFailure(f"ClientError: {count:,} objects, at most {task_type.maximum_objects:,} are allowed")
+        return [line.decode().strip() for line in raw]
 
     def _read(self, uri: str, what: str) -> bytes:
         try:
@@ -199,15 +224,17 @@ class Engine:
                 .order_by(objects.c.stamp, objects.c.object_id)
             ).all()
             kind.learn(self._results.answers(connection, row.id, earlier))
-        run = Run(row, kind, self._workforce.teams.get(row.workteam_arn, ()))
+        run = Run(row, kind, self._workforce.teams.get(row.workteam_arn, ()), streams=is_streaming(request))
         self._runs[row.id] = run
+        if run.streams:
+            self._by_queue[queue_name(row.name)] = row.id
         return run
 
     # Working
 
     def _work(self, run: Run, row: sa.Row[Any]) -> float:
         now = time.time()
-        if now > row.created + Quota.JOB_SECONDS / self._speed:
+        if not run.streams and now > row.created + Quota.JOB_SECONDS / self._speed:
             raise JobFailure("ClientError: the job has expired: it was not finished within 30 days")
         self._refresh_truth()
         with self._store.write() as connection:
@@ -216,17 +243,48 @@ class Engine:
                 return 0.0
             pause = self._advance(connection, run, now)
         self._results.consolidate(run)
+        if run.streams:
+            return self._keep_streaming(run, now, pause)
         if pause is not None:
-            if run.changed and now - run.refreshed > _REFRESH_SECONDS:
-                run.refreshed, run.changed = now, False
-                self._write_manifest(run.id, run.job.request)
-                self._write_intermediate(run, row.iteration)
+            if now - run.refreshed > _REFRESH_SECONDS:
+                self._refresh_output(run, row.iteration, now)
             return min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE)
         self._write_intermediate(run, row.iteration)
         if not self._send_next_set(run):
             stopped = self._budget(run) is not None and self._count(run.id, "waiting") > 0
             self._finish(run.id, "Stopped" if stopped else "Completed")
         return 0.0
+
+    def _refresh_output(self, run: Run, iteration: int, now: float) -> None:
+        """Write what is labeled so far, if that is more than when it was last written."""
+        if run.changed:
+            run.refreshed, run.changed = now, False
+            self._write_manifest(run.id, run.job.request)
+            self._write_intermediate(run, iteration)
+
+    def _keep_streaming(self, run: Run, now: float, pause: float | None) -> float:
+        """Send labels out and take objects in; a streaming job ends only by itself when nothing comes for too long.
+
+        :param pause: seconds until something can happen with the workers; None if no object is with them.
+        """
+        published = self._stream.publish(run)
+        room = run.set_size - self._count(run.id, "out")
+        taken = self._stream.take(run, room - self._count(run.id, "waiting"), now)
+        with self._store.read() as connection:
+            row = connection.execute(sa.select(jobs).where(jobs.c.id == run.id)).one()
+            waiting = self._waiting(run).order_by(objects.c.object_id).limit(max(room, 0))
+            chosen = connection.execute(waiting).all()
+        if chosen:
+            self._send(run, chosen, iteration=1)
+        if chosen or taken or published:
+            return 0.0
+        if pause is None or now - run.refreshed > _REFRESH_SECONDS:
+            self._refresh_output(run, 1, now)
+        left = self._stream.seconds_left(run, row.modified, now)
+        if pause is None and left <= 0:
+            self._finish(run.id, "Stopped")
+            return 0.0
+        return min(max(min(left, math.inf if pause is None else pause), _SHORTEST_PAUSE), _LONGEST_PAUSE)
 
     def _refresh_truth(self) -> None:
         try:
@@ -329,11 +387,9 @@ class Engine:
         :return: False if there is nothing left to send.
         """
         budget = self._budget(run)
+        waiting = self._waiting(run)
         with self._store.read() as connection:
             row = connection.execute(sa.select(jobs).where(jobs.c.id == run.id)).one()
-            waiting = sa.select(objects.c.object_id, objects.c.line).where(
-                objects.c.job_id == run.id, objects.c.state == "waiting"
-            )
             if row.iteration == 0:
                 chosen = connection.execute(waiting).all()
                 probe = Random(f"{self._workforce.seed}|{row.name}")  # noqa: S311 - a simulation
@@ -344,6 +400,18 @@ class Engine:
             chosen = chosen[: max(budget - row.labeled, 0)]
         if not chosen:
             return False
+        self._send(run, chosen, row.iteration + 1)
+        return True
+
+    @staticmethod
+    def _waiting(run: Run) -> sa.Select[tuple[int, str]]:
+        """The objects of a job that nobody has seen yet."""
+        return sa.select(objects.c.object_id, objects.c.line).where(
+            objects.c.job_id == run.id, objects.c.state == "waiting"
+        )
+
+    def _send(self, run: Run, chosen: Sequence[Any], iteration: int) -> None:
+        """Put objects into the workers' hands."""
         refused = self._not_for_people(run, chosen)
         now = time.time()
         expires = now + run.lifetime / self._speed
@@ -352,7 +420,7 @@ class Engine:
             connection.execute(
                 sa.update(objects)
                 .where(objects.c.job_id == run.id, objects.c.object_id == sa.bindparam("object"))
-                .values(state="out", iteration=row.iteration + 1),
+                .values(state="out", iteration=iteration),
                 [{"object": one.object_id} for one in chosen],
             )
             if sent:
@@ -365,9 +433,8 @@ class Engine:
                     ],
                 )
             fail_objects(connection, run, refused, now)
-            update_job(connection, run.id, iteration=row.iteration + 1)
-            note(connection, run.id, f"Iteration {row.iteration + 1}: {len(sent)} objects sent to workers")
-        return True
+            update_job(connection, run.id, iteration=iteration)
+            note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
 
     def _not_for_people(self, run: Run, chosen: Sequence[Any]) -> dict[int, str]:
         """Ask the caller's pre-annotation function; objects that it keeps from people, with the reason."""
@@ -398,11 +465,17 @@ class Engine:
         if row.status not in ACTIVE:
             return
         run = self._runs.pop(job_id, None)
+        request = json.loads(row.request)
         if run is not None and status != "Failed":
             self._results.consolidate(run)
+            while run.streams and self._stream.publish(run):
+                pass
+        if is_streaming(request):
+            self._by_queue.pop(queue_name(row.name), None)
+            self._stream.close(row.name)
         if row.lines:
             try:
-                self._write_manifest(job_id, json.loads(row.request))
+                self._write_manifest(job_id, request)
             except JobFailure:
                 # A job that has failed ends, even if its bucket is gone.
                 if status != "Failed":

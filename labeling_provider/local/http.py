@@ -8,7 +8,8 @@ from typing import Any
 
 from cheroot.wsgi import Server
 
-_THREADS = 8
+# Receivers of messages hold a thread each while they wait.
+_THREADS = 32
 
 
 def listen(application: Any, host: str, port: int) -> Server:

@@ -20,11 +20,12 @@ from labeling_provider.request.facts import Quota, workforce_kind
 class Run:
     """A job that runs in this process: its request, and what its kind has learned so far."""
 
-    def __init__(self, row: sa.Row[Any], kind: Kind, team: Sequence[SimulatedWorker]) -> None:
+    def __init__(self, row: sa.Row[Any], kind: Kind, team: Sequence[SimulatedWorker], *, streams: bool) -> None:
         self.id: int = row.id
         self.kind = kind
         self.job = kind.job
         self.team = team
+        self.streams = streams
         self.human: dict[str, Any] = self.job.request["HumanTaskConfig"]
         self.refreshed = 0.0
         self.changed = False

@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
 from labeling_provider.local.api import LabelingApi, unsupported
 from labeling_provider.local.errors import ApiError
+from labeling_provider.local.messaging import Messaging
 from labeling_provider.local.pages import PAGES_PATH, Pages
 from labeling_provider.local.signatures import Credentials, SignedRequest, check_signature, credential_scope
 from labeling_provider.local.storage import EmbeddedStorage
@@ -33,6 +34,7 @@ WsgiApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 _TARGET: Final = "SageMaker."
 _JSON: Final = "application/x-amz-json-1.1"
 _LARGEST_API_BODY: Final = 1_048_576
+_LARGEST_MESSAGING_BODY: Final = 4 << 20
 _LARGEST_SIGNED_BODY: Final = 1 << 30
 
 
@@ -68,6 +70,7 @@ class LocalService:
     :param pages: the pages for a browser.
     :param moto: moto's application.
     :param storage: the embedded S3; None if S3 is elsewhere.
+    :param messaging: the embedded SNS and SQS.
     :param s3_endpoint: where S3 is, if it is elsewhere.
     :param region: the one region that labeling operations are served for.
     :param credentials: if set, every request must be signed with them.
@@ -79,12 +82,14 @@ class LocalService:
         pages: Pages,
         moto: WsgiApp,
         storage: EmbeddedStorage | None,
+        messaging: Messaging,
         *,
         s3_endpoint: str | None,
         region: str,
         credentials: Credentials | None,
     ) -> None:
         self._api, self._pages, self._moto, self._storage = api, pages, moto, storage
+        self._messaging = messaging
         self._s3_endpoint, self._region, self._credentials = s3_endpoint, region, credentials
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -103,7 +108,10 @@ class LocalService:
         operation = request.headers.get("x-amz-target", "")
         if operation.startswith(_TARGET):
             return self._labeling(operation.removeprefix(_TARGET), request, environ, start_response)
-        return self._other(request, environ, start_response)
+        try:
+            return self._other(request, environ, start_response)
+        except ApiError as error:
+            return _answer_error(request, start_response, error)
 
     def _admit(self, request: _Request, environ: Environ, is_page: bool) -> None:
         """Keep out what must not come in: foreign web pages always, unsigned requests where keys are set.
@@ -158,6 +166,11 @@ class LocalService:
         if is_s3 and self._storage is None:
             message = f"S3 is at {self._s3_endpoint}: give that endpoint to S3 clients."
             return _answer_error(request, start_response, ApiError("InvalidRequest", message))
+        if not is_s3 and _service(request) in {"sns", "sqs"}:
+            action = _action(request, _read_body(environ, _LARGEST_MESSAGING_BODY))
+            parts = list(self._moto(environ, start_response))
+            self._messaging.after_request(action)
+            return parts
         if not is_s3 or self._storage is None or request.method not in {"PUT", "POST", "DELETE"}:
             return self._moto(environ, start_response)
         is_setting = "/" not in request.path.strip("/") and bool(request.query)
@@ -234,10 +247,23 @@ def is_local_name(host_header: str) -> bool:
     return name == "localhost" or name.endswith(".localhost") or is_loopback(name)
 
 
-def _is_s3(request: _Request) -> bool:
+def _service(request: _Request) -> str | None:
+    """The service that a request is signed for."""
     scope = credential_scope(request.headers.get("authorization", ""), request.query)
-    if scope:
-        return scope[1] == "s3"
+    return scope[1] if scope else None
+
+
+def _action(request: _Request, body: bytes) -> str:
+    """The operation of a request to SNS or SQS, in either of their protocols."""
+    target = request.headers.get("x-amz-target", "").rpartition(".")[2]
+    form = parse_qs(body.decode(errors="replace")) if not target and body.startswith(b"Action=") else {}
+    return target or next(iter(form.get("Action", parse_qs(request.query).get("Action", [""]))))
+
+
+def _is_s3(request: _Request) -> bool:
+    service = _service(request)
+    if service:
+        return service == "s3"
     form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     return "x-amz-target" not in request.headers and not form
 

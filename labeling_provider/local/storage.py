@@ -8,8 +8,9 @@ every object with its metadata. Not kept: old versions, access control lists and
 from __future__ import annotations
 
 import json
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -108,8 +109,10 @@ class EmbeddedStorage(Storage):
     """
 
     def __init__(self, store: Store, account: str, region: str) -> None:
+        from moto.s3 import notifications
         from moto.s3.models import s3_backends
 
+        notifications._get_s3_event = _with_sequencer(notifications._get_s3_event)
         self._store, self._region = store, region
         self._backend: Any = s3_backends[account]["aws"]
 
@@ -213,6 +216,18 @@ class EmbeddedStorage(Storage):
                 (f"/{row.bucket}", row.query, json.loads(row.headers), row.body)
                 for row in connection.execute(sa.select(bucket_settings))
             ]
+
+
+def _with_sequencer(make: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """moto's event notifications lack what tells two events of one object apart."""
+
+    def made(*arguments: Any) -> dict[str, Any]:
+        event = make(*arguments)
+        for record in event["Records"]:
+            record["s3"]["object"]["sequencer"] = f"{time.time_ns():016X}"
+        return event
+
+    return made
 
 
 def _as_row(bucket: str, key: Any) -> dict[str, Any]:

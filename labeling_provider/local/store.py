@@ -70,6 +70,18 @@ tasks: Final = sa.Table(
     sa.UniqueConstraint("job_id", "object_id", "worker_id"),
     sa.Index("tasks_by_state", "job_id", "state"),
 )
+arrivals: Final = sa.Table(
+    # Objects of streaming jobs that came with a message.
+    "arrivals",
+    _metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True),
+    sa.Column("object_id", sa.Integer, primary_key=True),
+    # SHA-256 of the deduplication id, which may have more characters than a database indexes.
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("published", sa.Boolean, nullable=False),
+    sa.UniqueConstraint("job_id", "digest"),
+    sa.Index("arrivals_by_published", "job_id", "published", "object_id"),
+)
 events: Final = sa.Table(
     "events",
     _metadata,
@@ -122,6 +134,40 @@ bucket_objects: Final = sa.Table(
     sa.Column("storage_class", sa.String(32)),
     sa.Column("metadata", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
+)
+topics: Final = sa.Table(
+    "topics",
+    _metadata,
+    sa.Column("arn", sa.String(400), primary_key=True),
+    sa.Column("name", sa.String(256), nullable=False),
+    sa.Column("fields", sa.Text, nullable=False),
+)
+subscriptions: Final = sa.Table(
+    "subscriptions",
+    _metadata,
+    sa.Column("arn", sa.String(500), primary_key=True),
+    sa.Column("topic", sa.String(400), nullable=False),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("protocol", sa.String(20), nullable=False),
+    sa.Column("attributes", sa.Text, nullable=False),
+)
+queues: Final = sa.Table(
+    "queues",
+    _metadata,
+    sa.Column("arn", sa.String(200), primary_key=True),
+    sa.Column("name", sa.String(80), nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+    sa.Column("tags", sa.Text, nullable=False),
+)
+messages: Final = sa.Table(
+    "messages",
+    _metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("queue", sa.String(200), nullable=False, index=True),
+    sa.Column("message_id", sa.String(100), nullable=False, unique=True),
+    sa.Column("sent", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("details", sa.Text, nullable=False),
 )
 
 

@@ -129,6 +129,19 @@ class JobState:
         return asdict(self)
 
 
+def is_streaming(description: Mapping[str, Any]) -> bool:
+    """Whether a job takes objects from a topic.
+
+    :param description: an answer of DescribeLabelingJob, an entry of ListLabelingJobs, or a request.
+    """
+    return "SnsDataSource" in description.get("InputConfig", {}).get("DataSource", {})
+
+
+def queue_name(job_name: str) -> str:
+    """The SQS queue in which the objects of a streaming job wait."""
+    return f"GroundTruth-{job_name.lower()}"
+
+
 def stopped_as_asked(description: Mapping[str, Any]) -> bool:
     """Whether a job was stopped by its own stopping conditions.
 

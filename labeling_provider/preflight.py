@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.errors import InvalidRequestError, LabelingError, Problem
+from labeling_provider.jobs import is_streaming
 from labeling_provider.manifest import ManifestReport, check_manifest
 from labeling_provider.request import CostEstimate, LabelingJobDraft, Surroundings, check_request, estimate_cost
-from labeling_provider.request.facts import workforce_kind
+from labeling_provider.request.facts import join_s3_uri, workforce_kind
 from labeling_provider.request.templates import parse_category_document
 from labeling_provider.request.workforces import amount_to_usd
 
@@ -19,13 +21,19 @@ _CATEGORY_FILE_LIMIT: Final = 1_000_000
 
 
 def check_draft(
-    hook: LabelingHook, draft: LabelingJobDraft, *, max_cost_usd: float | None, spent_usd: float = 0.0
+    hook: LabelingHook,
+    draft: LabelingJobDraft,
+    *,
+    max_cost_usd: float | None,
+    spent_usd: float = 0.0,
+    further_problems: Sequence[Problem] = (),
 ) -> CostEstimate:
     """Check a request, its manifest and its category file, and estimate its cost.
 
     :param hook: reads the files.
     :param max_cost_usd: the most that the estimate may be, USD; None for no limit.
     :param spent_usd: what earlier rounds count for in that limit, USD.
+    :param further_problems: what is known to be wrong already.
     :raises InvalidRequestError: with all problems; nothing was sent.
     """
     problems: list[Problem] = []
@@ -33,7 +41,8 @@ def check_draft(
     report = _manifest_report(hook, draft, problems)
     categories = draft.categories or _categories(hook, request, problems)
     objects = report.unlabeled if report else None
-    problems = check_request(request, Surroundings(hook.conn_region_name, categories, objects)) + problems
+    around = Surroundings(hook.conn_region_name, categories, objects)
+    problems = [*check_request(request, around), *problems, *further_problems]
     if problems:
         raise InvalidRequestError(problems)
     cost = _estimate(request, objects or 0)
@@ -48,6 +57,49 @@ def check_draft(
             "Amazon's own pages say that Mechanical Turk closed on 2026-09-30: the public workforce may never work."
         )
     return cost
+
+
+def stream_problems(
+    draft: LabelingJobDraft, *, create_topics: bool, notify_from: str | None, labels_queue: str | None, chained: bool
+) -> list[Problem]:
+    """What is wrong with the streaming side of a job; see the operator for the arguments.
+
+    Source: developer guide, "Ground Truth streaming labeling jobs" and "Set up Amazon S3 bucket event notifications".
+    """
+    request, found = draft.request, []
+    if not is_streaming(request):
+        given = {"create_topics": create_topics, "notify_from": notify_from, "labels_queue": labels_queue}
+        return [
+            Problem(name, "is for streaming jobs.", "Give input_topic_arn, or leave it out.")
+            for name, value in given.items()
+            if value
+        ]
+    if chained:
+        message = "'chain' follows up on jobs that have ended; a streaming job goes on until it is stopped."
+        found.append(Problem("on_missing_labels", message, "Use 'warn'."))
+    if request.get("StoppingConditions"):
+        found.append(Problem("StoppingConditions", "a streaming job ignores them.", "Leave them out."))
+    for name, value in (("notify_from", notify_from), ("labels_queue", labels_queue)):
+        if value and not create_topics:
+            found.append(Problem(name, "nothing makes it.", "Give create_topics=True."))
+    if labels_queue and not request["OutputConfig"].get("SnsTopicArn"):
+        found.append(Problem("labels_queue", "there is no output topic.", "Give output_topic_arn."))
+    if notify_from:
+        found.extend(_notification_problems(draft, notify_from))
+    return found
+
+
+def _notification_problems(draft: LabelingJobDraft, notify_from: str) -> Iterator[Problem]:
+    where = "notify_from"
+    if draft.task_type.data_key == "source":
+        message = f"notifications of a bucket do not work for {draft.task_type.name}: a message holds the text."
+        yield Problem(where, message, "Push the texts with PushNewObjectsOperator.")
+    if not notify_from.startswith("s3://"):
+        yield Problem(where, f"{notify_from!r} is not an S3 URI.", "Write s3://bucket/prefix.")
+    output = join_s3_uri(draft.request["OutputConfig"]["S3OutputPath"], "")
+    if output.startswith(notify_from) or notify_from.startswith(output):
+        message = f"{notify_from} and the output {output} overlap: outputs would become inputs."
+        yield Problem(where, message, "Give them prefixes of their own.")
 
 
 def _manifest_report(hook: LabelingHook, draft: LabelingJobDraft, problems: list[Problem]) -> ManifestReport | None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labeling_provider.jobs import is_streaming, queue_name
 from labeling_provider.local import layout
 from labeling_provider.local.announcements import Announce
 from labeling_provider.local.errors import JobFailure
@@ -30,7 +31,7 @@ from labeling_provider.local.results import Results
 from labeling_provider.local.scheduler import Scheduler
 from labeling_provider.local.storage import MissingObject, Storage
 from labeling_provider.local.store import Store, jobs, objects, tasks
-from labeling_provider.local.stream import Stream, is_streaming, queue_name
+from labeling_provider.local.stream import Stream
 from labeling_provider.local.truth import Truth, TruthFileError
 from labeling_provider.local.workforce import Workforce
 from labeling_provider.manifest import ManifestError, read_manifest

@@ -14,6 +14,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labeling_provider.jobs import queue_name
 from labeling_provider.local import layout
 from labeling_provider.local.errors import JobFailure
 from labeling_provider.local.intake import Arrival, arrivals_of, line_arrival
@@ -26,16 +27,6 @@ IDLE_SECONDS: Final = 10 * 24 * 3600
 EXPIRY_SECONDS: Final = 14 * 24 * 3600
 _LOOKED_AT: Final = 1000
 _PUBLISHED_AT_ONCE: Final = 200
-
-
-def is_streaming(request: dict[str, Any]) -> bool:
-    """Whether a CreateLabelingJob request asks for a streaming job."""
-    return "SnsDataSource" in request["InputConfig"]["DataSource"]
-
-
-def queue_name(job_name: str) -> str:
-    """The name of a streaming job's queue."""
-    return f"GroundTruth-{job_name.lower()}"
 
 
 class Stream:

@@ -20,7 +20,7 @@ from labeling_provider.errors import (
     LabelingJobStalledError,
     LabelingTimeoutError,
 )
-from labeling_provider.jobs import RUNNING, JobState, service_time, stall_report
+from labeling_provider.jobs import RUNNING, JobState, is_streaming, queue_name, service_time, stall_report
 from labeling_provider.links import push_job_links
 from labeling_provider.ownership import Owner, OwnJob, OwnJobs, changes, request_mark
 from labeling_provider.waiting import Vigil
@@ -50,6 +50,10 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
     ``counters``, ``unlabeled``, ``failed``, ``final_model_arn``, ``estimated_cost_usd``, ``region``. The same goes
     into the event of every Asset among the outlets; without outlets, a plain ``output_uri`` becomes one.
 
+    With ``input_topic_arn`` it is a streaming job, which never completes: the task succeeds when the job takes objects,
+    and the dict also holds ``input_topic_arn``, ``output_topic_arn``, ``backlog_queue`` (the name of the queue in
+    which objects wait) and ``labels_queue_url``.
+
     :param task_type: kind of work, such as ``image-classification``; see ``docs/operators.md`` for all.
     :param manifest_uri: S3 URI of the input manifest.
     :param output_uri: S3 URI under which the output goes, in a folder of the job's name.
@@ -77,6 +81,11 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
     :param consolidation_function: Lambda function ARN, for custom tasks.
     :param input_topic_arn: SNS topic that feeds a streaming job.
     :param output_topic_arn: SNS topic that gets each label.
+    :param create_topics: for a streaming job, make what is missing before the job: the topics, and what the next three
+        ask for. What is there is kept.
+    :param notify_from: S3 URI prefix whose bucket tells the input topic about each new object (not for text).
+    :param notify_suffix: how the keys of those objects end.
+    :param labels_queue: name of an SQS queue that gets what the output topic tells.
     :param output_kms_key: key for the output.
     :param content_classifiers: declarations about the content.
     :param tags: tags of the job.
@@ -141,6 +150,9 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         *_spec_fields,
         "labeling_type",
         "job_name",
+        "notify_from",
+        "notify_suffix",
+        "labels_queue",
         "max_cost_usd",
         "events_queue_url",
         "aws_conn_id",
@@ -178,6 +190,10 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         consolidation_function: str | None = None,
         input_topic_arn: str | None = None,
         output_topic_arn: str | None = None,
+        create_topics: bool = False,
+        notify_from: str | None = None,
+        notify_suffix: str = "",
+        labels_queue: str | None = None,
         output_kms_key: str | None = None,
         content_classifiers: Sequence[str] | None = None,
         tags: Mapping[str, str] | None = None,
@@ -200,7 +216,8 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         botocore_config: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        if not kwargs.get("outlets") and _is_plain_s3_uri(output_uri):
+        # A streaming job has no labels yet when its task succeeds.
+        if not kwargs.get("outlets") and not input_topic_arn and _is_plain_s3_uri(output_uri):
             # An Asset with an S3 URI makes Airflow load the amazon provider's S3 hook while it parses the DAG file.
             kwargs["outlets"] = [AssetAlias(str(output_uri))]
         super().__init__(**kwargs)
@@ -232,6 +249,10 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         self.consolidation_function = consolidation_function
         self.input_topic_arn = input_topic_arn
         self.output_topic_arn = output_topic_arn
+        self.create_topics = create_topics
+        self.notify_from = notify_from
+        self.notify_suffix = notify_suffix
+        self.labels_queue = labels_queue
         self.output_kms_key = output_kms_key
         self.content_classifiers = content_classifiers
         self.tags = tags
@@ -367,7 +388,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         :param before: the job to follow up on; None to label everything.
         """
         from labeling_provider import compat
-        from labeling_provider.preflight import check_draft
+        from labeling_provider.preflight import check_draft, stream_problems
         from labeling_provider.rounds import Rounds
 
         own = self._own_jobs(context)
@@ -376,7 +397,16 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         if before is not None:
             rounds = Rounds.leading_to(self.hook, before, jobs)
             draft, spent = rounds.follow_up(draft), rounds.cost_usd
-        cost = check_draft(self.hook, draft, max_cost_usd=self.max_cost_usd, spent_usd=spent)
+        problems = stream_problems(
+            draft,
+            create_topics=self.create_topics,
+            notify_from=self.notify_from,
+            labels_queue=self.labels_queue,
+            chained=self.on_missing_labels == "chain",
+        )
+        cost = check_draft(self.hook, draft, max_cost_usd=self.max_cost_usd, spent_usd=spent, further_problems=problems)
+        if self.create_topics:
+            self._surround(draft.request)
         follows = before.name if before else None
         tags = Owner.of(context["ti"]).tags(self._request_mark(), float(cost.total_usd), round_number, follows)
         draft.request["Tags"] = [*draft.request.get("Tags", []), *tags]
@@ -391,6 +421,19 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             self.hook.stop_job(job.name, killed_try=context["ti"].try_number)
             raise LabelingError(f"The task was ended while labeling job {job.name} was created; the job was stopped.")
         return job
+
+    def _surround(self, request: Mapping[str, Any]) -> str | None:
+        """Make the topics and what belongs to them; the URL of the queue for labels, if one is asked for."""
+        from labeling_provider.streaming.topics import Surround
+
+        surround = Surround(self.hook)
+        source = request["InputConfig"]["DataSource"]["SnsDataSource"]["SnsTopicArn"]
+        output = request["OutputConfig"].get("SnsTopicArn")
+        for topic in filter(None, (source, output)):
+            surround.topic(topic)
+        if self.notify_from:
+            surround.bucket_notifies(source, self.notify_from, self.notify_suffix)
+        return surround.labels_queue(self.labels_queue, output) if self.labels_queue and output else None
 
     def _describe(self, name: str) -> dict[str, Any]:
         description = self.hook.find_job(name)
@@ -418,6 +461,8 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
                 self._running_job, shown = (job.name, context["ti"]), job.name
             if not self.wait_for_completion:
                 return Rounds(self.hook, [job]).result()
+            if state.status == "InProgress" and is_streaming(job.description):
+                return self._takes_objects(context, job)
             if state.has_ended:
                 following = self._after(context, job, state)
                 if following is None:
@@ -433,6 +478,25 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             if "stalled" in event:
                 self._stalled(job, state, event["stalled"])
             event = None
+
+    def _takes_objects(self, context: Context, job: OwnJob) -> dict[str, Any]:
+        """The result of a streaming job: it runs, and goes on."""
+        from labeling_provider.request.facts import join_s3_uri
+        from labeling_provider.rounds import Rounds
+
+        output = job.description["OutputConfig"]
+        manifest = join_s3_uri(output["S3OutputPath"], job.name, "manifests/output/output.manifest")
+        result = {
+            **Rounds(self.hook, [job]).result(),
+            "output_manifest_uri": manifest,
+            "input_topic_arn": job.description["InputConfig"]["DataSource"]["SnsDataSource"]["SnsTopicArn"],
+            "output_topic_arn": output.get("SnsTopicArn"),
+            "backlog_queue": queue_name(job.name),
+            "labels_queue_url": self._surround(job.description) if self.create_topics else None,
+        }
+        self.log.info("Streaming labeling job %s takes objects from %s", job.name, result["input_topic_arn"])
+        self._announce(context, result)
+        return result
 
     def _deadline(self, job: OwnJob, state: JobState, started: float) -> float | None:
         """The moment at which to stop waiting, epoch seconds.
@@ -454,15 +518,17 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         """
         deadline = self._deadline(job, state, started)
         stall_timeout = None if self.stall_timeout is None else self.stall_timeout.total_seconds()
+        targets = frozenset({"InProgress"}) if is_streaming(job.description) else frozenset[str]()
         if self.deferrable:
             self.defer_to_trigger(
                 state,
+                targets=targets,
                 deadline=deadline,
                 stall_timeout=stall_timeout,
                 stop_job_on_kill=self.stop_job_on_kill,
                 kwargs={"started": started},
             )
-        vigil = Vigil(deadline=deadline, stall_timeout=stall_timeout)
+        vigil = Vigil(targets=targets, deadline=deadline, stall_timeout=stall_timeout)
 
         def show(seen: JobState) -> None:
             context["ti"].xcom_push(key=PROGRESS_KEY, value={**seen.counters(), **vigil.memory})

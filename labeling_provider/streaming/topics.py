@@ -1,0 +1,148 @@
+"""Makes what a streaming job needs around it: topics, their policies, a bucket's notifications, a queue for labels.
+
+Everything may be there already: nothing is replaced, and what is there and right is left untouched, because a change of
+a bucket's notifications makes S3 send a test event that a running job would take for an object.
+Source: developer guide, "Create Amazon SNS input and output topics" and "Set up Amazon S3 bucket event notifications".
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.request.facts import Arn, split_s3_uri
+from labeling_provider.request.names import fingerprint
+
+if TYPE_CHECKING:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+_CREATED: Final = "s3:ObjectCreated:*"
+_MISSING_TOPIC: Final = frozenset({"NotFound", "NotFoundException"})
+
+log = logging.getLogger(__name__)
+
+
+class Surround:
+    """The topics, buckets and queues of one connection.
+
+    :param hook: makes the clients.
+    """
+
+    def __init__(self, hook: LabelingHook) -> None:
+        self._sns, self._sqs, self._s3 = hook.client("sns"), hook.client("sqs"), hook.s3
+
+    def topic(self, arn: str) -> None:
+        """Make sure that a topic exists.
+
+        :raises LabelingError: if it does not and can't be made: it is of another account.
+        """
+        try:
+            self._sns.get_topic_attributes(TopicArn=arn)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _MISSING_TOPIC:
+                raise
+        else:
+            return
+        made = self._sns.create_topic(Name=Arn.parse(arn).resource)["TopicArn"]
+        if made != arn:
+            self._sns.delete_topic(TopicArn=made)
+            raise LabelingError(f"The topic {arn} is of another account: this connection would make {made}.")
+        log.info("Created the topic %s", arn)
+
+    def bucket_notifies(self, topic_arn: str, prefix_uri: str, suffix: str = "") -> None:
+        """Make sure that a bucket tells a topic about every object that is created under a prefix.
+
+        :param prefix_uri: ``s3://bucket/prefix``.
+        :param suffix: how their keys end.
+        :raises LabelingError: if S3 refuses it, such as for a prefix that overlaps with another notification's.
+        """
+        bucket, prefix = split_s3_uri(prefix_uri)
+        self._let_bucket_publish(topic_arn, bucket)
+        present = self._s3.get_bucket_notification_configuration(Bucket=bucket)
+        present.pop("ResponseMetadata", None)
+        rules = [{"Name": name, "Value": value} for name, value in (("prefix", prefix), ("suffix", suffix)) if value]
+        wanted = {
+            "Id": f"labeling-{fingerprint([topic_arn, prefix, suffix])}",
+            "TopicArn": topic_arn,
+            "Events": [_CREATED],
+            **({"Filter": {"Key": {"FilterRules": rules}}} if rules else {}),
+        }
+        others = present.get("TopicConfigurations", [])
+        if any(_same_notification(one, wanted) for one in others):
+            return
+        try:
+            self._s3.put_bucket_notification_configuration(
+                Bucket=bucket,
+                NotificationConfiguration={**present, "TopicConfigurations": [*others, wanted]},
+            )
+        except ClientError as error:
+            raise LabelingError(f"{prefix_uri} can't notify {topic_arn} of new objects: {error}") from error
+        log.info("%s notifies %s of new objects", prefix_uri, topic_arn)
+
+    def _let_bucket_publish(self, topic_arn: str, bucket: str) -> None:
+        statement = {
+            "Sid": f"labeling{fingerprint([bucket])}",
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "SNS:Publish",
+            "Resource": topic_arn,
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": f"arn:{Arn.parse(topic_arn).partition}:s3:::{bucket}"},
+                "StringEquals": {"aws:SourceAccount": Arn.parse(topic_arn).account},
+            },
+        }
+        present = self._sns.get_topic_attributes(TopicArn=topic_arn)["Attributes"].get("Policy")
+        if (policy := _with_statement(present, statement)) is not None:
+            self._sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="Policy", AttributeValue=policy)
+
+    def labels_queue(self, name: str, topic_arn: str) -> str:
+        """Make sure that a queue gets what is published to the output topic.
+
+        :param name: the queue's name.
+        :return: its URL.
+        """
+        url = str(self._sqs.create_queue(QueueName=name)["QueueUrl"])
+        wanted = ["QueueArn", "Policy"]
+        attributes = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=wanted)["Attributes"]
+        arn = attributes["QueueArn"]
+        statement = {
+            "Sid": f"labeling{fingerprint([topic_arn])}",
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": arn,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+        }
+        if (policy := _with_statement(attributes.get("Policy"), statement)) is not None:
+            self._sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        self._sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+        return url
+
+
+def _with_statement(policy: str | None, statement: Mapping[str, Any]) -> str | None:
+    """A policy with one more statement; None if it has it already."""
+    document: dict[str, Any] = json.loads(policy) if policy else {"Version": "2012-10-17", "Statement": []}
+    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+    if statement in statements:
+        return None
+    others = [one for one in statements if one.get("Sid") != statement["Sid"]]
+    return json.dumps({**document, "Statement": [*others, statement]})
+
+
+def _same_notification(one: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a notification does what is wanted, whatever it is called."""
+    return (
+        one["TopicArn"] == wanted["TopicArn"]
+        and _CREATED in one["Events"]
+        and _filter_rules(one) == _filter_rules(wanted)
+    )
+
+
+def _filter_rules(one: Mapping[str, Any]) -> dict[str, str]:
+    rules = one.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+    return {rule["Name"].lower(): rule["Value"] for rule in rules if rule["Value"]}

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from boto3.exceptions import Boto3Error
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 
 from labeling_provider.errors import LabelingError
@@ -53,12 +54,16 @@ class LabelingHook(AwsBaseHook):
         """A boto3 S3 client of the same connection."""
         return self.client("s3")
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of another service by the same connection, such as ``sqs``."""
+    def client(self, service: str, **settings: Any) -> Any:
+        """A boto3 client of another service by the same connection, such as ``sqs``.
+
+        :param settings: botocore configuration on top of the connection's.
+        """
+        config = (self.config or Config()).merge(Config(**settings)) if settings else self.config
         client = self.get_session(region_name=self.region_name).client(
             service,
             endpoint_url=self.conn_config.get_service_endpoint_url(service),
-            config=self.config,
+            config=config,
             verify=self.verify,
         )
         return _wary(client)

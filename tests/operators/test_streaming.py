@@ -109,7 +109,7 @@ def test_new_objects_are_told_by_their_bucket_and_what_it_told_before_stays(conn
     assert result is not None
     assert topic.heard(1)[0]["Event"] == "s3:TestEvent"
     present = connected.s3.get_bucket_notification_configuration(Bucket=yard)["TopicConfigurations"]
-    assert [one["Id"] for one in present][0] == "mine"
+    assert present[0]["Id"] == "mine"
     assert [one["TopicArn"] for one in present] == [other.arn, topic.arn]
     policy = json.loads(topic.sns.get_topic_attributes(TopicArn=topic.arn)["Attributes"]["Policy"])
     assert policy["Statement"][0]["Sid"] == "__default_statement_ID"

@@ -1,0 +1,99 @@
+"""Publishes messages to a topic: ten at a time, several batches in flight, each entry until it is taken or refused."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from labeling_provider.streaming.messages import MESSAGE_LIMIT, Message, batches
+from labeling_provider.waiting import Patience
+
+if TYPE_CHECKING:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+_PAUSE: Final = 0.5
+_MOST_WAITING: Final = 4
+
+log = logging.getLogger(__name__)
+
+
+class Refused(NamedTuple):
+    """A data object that can't be published, and why."""
+
+    about: str
+    reason: str
+
+
+class Publisher:
+    """A topic to publish to. Close it in the end.
+
+    :param hook: makes the client.
+    :param topic_arn: the topic.
+    :param in_flight: batches that are on their way at once.
+    """
+
+    def __init__(self, hook: LabelingHook, topic_arn: str, in_flight: int) -> None:
+        # What goes into a batch is made here, so there is nothing that botocore's validation could find.
+        self._sns = hook.client("sns", parameter_validation=False, max_pool_connections=in_flight)
+        self._topic_arn, self._outage, self._in_flight = topic_arn, hook.outage, in_flight
+        self._executor = ThreadPoolExecutor(in_flight, thread_name_prefix="labeling-publisher")
+
+    def publish(self, messages: Iterable[Message]) -> list[Refused]:
+        """Publish messages; returns when each is with SNS or refused.
+
+        :return: what was refused, and why.
+        :raises LabelingError: if the topic can't be published to, or nobody has answered for too long.
+        """
+        refused: list[Refused] = []
+        under_way: list[Future[list[Refused]]] = []
+        try:
+            for batch in batches(_small_enough(messages, refused)):
+                if len(under_way) >= self._in_flight * _MOST_WAITING:
+                    refused += under_way.pop(0).result()
+                under_way.append(self._executor.submit(self._send, batch))
+            for future in under_way:
+                refused += future.result()
+        finally:
+            for future in under_way:
+                future.cancel()
+        return refused
+
+    def close(self) -> None:
+        """End its threads."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _send(self, batch: list[Message]) -> list[Refused]:
+        refused: list[Refused] = []
+        patience = Patience(self._outage)
+        left = dict(enumerate(batch))
+        while True:
+            try:
+                answer = self._sns.publish_batch(
+                    TopicArn=self._topic_arn,
+                    PublishBatchRequestEntries=[{"Id": str(key), "Message": one.text} for key, one in left.items()],
+                )
+                for entry in answer.get("Successful", []):
+                    left.pop(int(entry["Id"]), None)
+                for entry in answer.get("Failed", []):
+                    if entry.get("SenderFault"):
+                        one = left.pop(int(entry["Id"]))
+                        refused.append(Refused(one.about, f"{entry['Code']}: {entry.get('Message', '')}"))
+                if not left:
+                    return refused
+                raise OSError(f"{len(left)} of {len(batch)} messages were not taken")
+            except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
+                pause = patience.pause(error, f"Publishing to {self._topic_arn}", time.monotonic(), _PAUSE)
+                log.warning("Publishing to %s again in %.1f s: %s", self._topic_arn, pause, error)
+            time.sleep(pause)
+
+
+def _small_enough(messages: Iterable[Message], refused: list[Refused]) -> Iterable[Message]:
+    for one in messages:
+        if one.size > MESSAGE_LIMIT:
+            reason = f"its message has {one.size:,} bytes, SNS takes {MESSAGE_LIMIT:,}; shorten it or store it in S3"
+            refused.append(Refused(one.about, reason))
+        else:
+            yield one

@@ -1,0 +1,185 @@
+"""Pushes new objects of a source to the streaming job that listens to a topic, no faster than the job takes them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.jobs import JobState, queue_name
+from labeling_provider.streaming.messages import Message, message_of
+from labeling_provider.streaming.publisher import Publisher, Refused
+from labeling_provider.streaming.sources import Found, Source
+from labeling_provider.waiting import persist
+
+if TYPE_CHECKING:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+PORTION: Final = 1000
+_LOOK_SECONDS: Final = 5.0
+_SETTLING_SECONDS: Final = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class Step(NamedTuple):
+    """What a step has come to.
+
+    :param published: how many objects were published.
+    :param refused: which objects can't be, and why.
+    :param blocked: why nothing could be pushed now; empty if it could.
+    :param ended: why nothing will be pushed any more; empty if it will.
+    """
+
+    published: int = 0
+    refused: tuple[Refused, ...] = ()
+    blocked: str = ""
+    ended: str = ""
+
+
+class Backlog:
+    """The objects that wait in the queue of a streaming job.
+
+    :param hook: makes the client.
+    :param job_name: the job.
+    """
+
+    def __init__(self, hook: LabelingHook, job_name: str) -> None:
+        self._hook, self._name = hook, queue_name(job_name)
+        self._sqs = hook.client("sqs")
+        self._url: str | None = None
+
+    def depth(self) -> int:
+        """How many there are.
+
+        :raises LabelingError: if there is no such queue, or it can't be asked.
+        """
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        try:
+            answer = persist(lambda: self._ask(names), f"Looking at the queue {self._name}", outage=self._hook.outage)
+        except ClientError as error:
+            raise LabelingError(f"The queue {self._name} can't be looked at: {error}") from error
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    def _ask(self, names: list[str]) -> dict[str, Any]:
+        self._url = self._url or self._sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
+        answer: dict[str, Any] = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        return answer
+
+    def delete_queue(self) -> None:
+        """Delete the queue."""
+        self._sqs.delete_queue(QueueUrl=self._url or self._sqs.get_queue_url(QueueName=self._name)["QueueUrl"])
+
+
+class Pusher:
+    """Takes objects from a source, and publishes them. Close it in the end.
+
+    :param hook: talks to everything.
+    :param topic_arn: the input topic.
+    :param source: where the objects come from.
+    :param job_name: the streaming job; None for whichever listens to the topic.
+    :param max_backlog: how many objects may wait in the job's queue.
+    :param in_flight: batches that are on their way at once.
+    """
+
+    def __init__(
+        self,
+        hook: LabelingHook,
+        *,
+        topic_arn: str,
+        source: Source,
+        job_name: str | None,
+        max_backlog: int,
+        in_flight: int,
+    ) -> None:
+        self.source = source
+        self._hook, self._topic_arn, self._job_name = hook, topic_arn, job_name
+        self._max_backlog = max_backlog
+        self._publisher = Publisher(hook, topic_arn, in_flight)
+        self._backlogs: dict[str, Backlog] = {}
+        self._looked: tuple[float, Step | None] = (0.0, None)
+        self._recently: list[tuple[float, int]] = []
+
+    def close(self) -> None:
+        """End its threads."""
+        self._publisher.close()
+
+    def step(self, most: int = PORTION) -> Step:
+        """Push one portion. What it comes to is published, or refused, when this returns.
+
+        :param most: how many objects at most.
+        :raises LabelingError: if the source can't be read or the topic not be published to.
+        """
+        if (hindrance := self._hindrance()) is not None:
+            return hindrance
+        room = self._room()
+        if room <= 0:
+            return Step(blocked=f"{self._max_backlog:,} objects wait in the job's queue")
+        found = self.source.take(min(most, room))
+        refused = [Refused(one.object_id, one.problem) for one in found if one.problem]
+        refused += self._publisher.publish(_messages(found))
+        for one in refused[:10]:
+            log.warning("%s can't be pushed: %s", one.about, one.reason)
+        self.source.settle()
+        published = len(found) - len(refused)
+        self._recently.append((time.monotonic(), published))
+        return Step(published, tuple(refused))
+
+    def _hindrance(self) -> Step | None:
+        """Why nothing can be pushed; looked up anew every few seconds."""
+        at, step = self._looked
+        if time.monotonic() - at > _LOOK_SECONDS:
+            step = self._look()
+            self._looked = (time.monotonic(), step)
+        return step
+
+    def _look(self) -> Step | None:
+        if self._job_name is None:
+            names = self._listeners()
+            self._backlogs = {name: self._backlogs.get(name) or Backlog(self._hook, name) for name in names}
+            return None if names else Step(blocked=f"no streaming labeling job listens to {self._topic_arn} now")
+        description = self._hook.find_job(self._job_name)
+        if description is None:
+            raise LabelingError(f"There is no labeling job named {self._job_name} in {self._hook.conn_region_name}.")
+        state = JobState.of(description)
+        if state.status == "Initializing":
+            self._looked = (0.0, None)
+            return Step(blocked=f"{state.name} is Initializing")
+        if state.status != "InProgress":
+            return Step(
+                ended=f"Labeling job {state.name} is {state.status}" + (f": {state.reason}" * bool(state.reason))
+            )
+        self._backlogs.setdefault(state.name, Backlog(self._hook, state.name))
+        return None
+
+    def _listeners(self) -> list[str]:
+        """Names of the running jobs that listen to the topic."""
+        pages = self._hook.sagemaker.get_paginator("list_labeling_jobs")
+        running = persist(
+            lambda: pages.paginate(StatusEquals="InProgress", PaginationConfig={"PageSize": 100}).build_full_result(),
+            f"Looking for jobs that listen to {self._topic_arn}",
+            outage=self._hook.outage,
+        )
+        return [
+            one["LabelingJobName"]
+            for one in running.get("LabelingJobSummaryList", [])
+            if one.get("InputConfig", {}).get("DataSource", {}).get("SnsDataSource", {}).get("SnsTopicArn")
+            == self._topic_arn
+        ]
+
+    def _room(self) -> int:
+        """How many objects more may wait; what was published a moment ago may not be counted by SQS yet."""
+        since = time.monotonic() - _SETTLING_SECONDS
+        self._recently = [(at, count) for at, count in self._recently if at > since]
+        waiting = max((one.depth() for one in self._backlogs.values()), default=0)
+        return self._max_backlog - waiting - sum(count for _, count in self._recently)
+
+
+def _messages(found: list[Found]) -> Iterator[Message]:
+    for one in found:
+        if not one.problem:
+            yield message_of(one.line, one.object_id)

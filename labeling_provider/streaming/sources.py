@@ -1,0 +1,403 @@
+"""Where new data objects come from: an S3 prefix, a queue of notifications, or a manifest.
+
+A source hands out objects in portions. What was handed out counts as done only once it was published: then the caller
+saves the source's position, or a queue's messages are deleted. So after any crash objects may be found again, and their
+id, which is always the same, keeps the job from labeling them twice.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import unquote_plus
+
+from botocore.exceptions import ClientError
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.jobs import service_time
+from labeling_provider.manifest.reader import LINE_LIMIT, parse_line
+from labeling_provider.request.facts import split_s3_uri
+from labeling_provider.waiting import persist
+
+if TYPE_CHECKING:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+Position = dict[str, Any]
+
+_REMEMBERED: Final = 200_000
+_MOST_MESSAGES: Final = 10
+_WAIT_SECONDS: Final = 2
+_KEEP_SECONDS: Final = 900
+_GONE: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
+
+log = logging.getLogger(__name__)
+
+
+class Found(NamedTuple):
+    """A data object that a source has found.
+
+    :param line: its manifest line.
+    :param object_id: the same whenever it is found.
+    :param problem: why it can't be pushed; empty if it can.
+    """
+
+    line: dict[str, Any]
+    object_id: str
+    problem: str = ""
+
+
+class Source(ABC):
+    """A place that is looked through for new objects."""
+
+    exhausted = False
+    """Whether the last portion was all that there is for now."""
+
+    @abstractmethod
+    def take(self, most: int) -> list[Found]:
+        """The next objects.
+
+        :param most: how many at most.
+        :raises LabelingError: if the source can't be read.
+        """
+
+    @property
+    def position(self) -> Position | None:
+        """From where to go on once all that was taken is published; None if the source itself knows."""
+        return None
+
+    @abstractmethod
+    def settle(self) -> None:
+        """All that was taken is published."""
+
+
+class Settings(NamedTuple):
+    """What all sources of S3 objects ask.
+
+    :param suffixes: how keys end; any if there are none.
+    :param text: whether each line of an object is a text to label, rather than the object itself.
+    :param relabel_changed: whether an object that was written again counts as another one.
+    """
+
+    suffixes: Sequence[str] = ()
+    text: bool = False
+    relabel_changed: bool = False
+
+    def wants(self, key: str) -> bool:
+        """Whether a key is one to push; a folder's placeholder never is."""
+        return not key.endswith("/") and (not self.suffixes or key.endswith(tuple(self.suffixes)))
+
+    def object_id(self, uri: str, etag: str) -> str:
+        """The id of an object."""
+        return f"{uri}#{etag.strip(chr(34))}" if self.relabel_changed else uri
+
+    def objects(self, hook: LabelingHook, uri: str, object_id: str, lines_done: int = 0) -> Iterator[tuple[int, Found]]:
+        """What an S3 object comes to: itself, or a text from each of its lines, with the line's number.
+
+        :param lines_done: how many lines to leave out.
+        """
+        if not self.text:
+            yield 0, Found({"source-ref": uri}, object_id)
+            return
+        try:
+            for number, raw in enumerate(hook.read_lines(uri), 1):
+                if number > lines_done and (text := raw.strip()):
+                    yield number, _text_object(text, f"{object_id}#{number}")
+        except LabelingError as error:
+            if not isinstance(error.__cause__, ClientError) or _code(error.__cause__) not in _GONE:
+                raise
+            log.info("%s was deleted before it was read", uri)
+
+
+def _text_object(raw: bytes, object_id: str) -> Found:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        return Found({}, object_id, f"byte {error.start + 1} of the line is not UTF-8")
+    if len(text) > LINE_LIMIT:
+        return Found({}, object_id, f"the line has more than {LINE_LIMIT:,} characters")
+    return Found({"source": text}, object_id)
+
+
+class S3Prefix(Source):
+    """All objects under a prefix, listed over and over; of those listed before only what is newer.
+
+    S3 can't list by time, so each sweep lists everything. An object may appear later than its own time tells (a
+    multipart upload bears the time at which it began), so a sweep also takes what is up to ``overlap`` older than the
+    newest object of the one before, unless this process remembers it.
+
+    :param prefix_uri: ``s3://bucket/prefix``.
+    :param position: where an earlier one has come to; None to begin with everything there is.
+    :param overlap: seconds.
+    """
+
+    def __init__(
+        self, hook: LabelingHook, prefix_uri: str, settings: Settings, position: Position | None, overlap: float
+    ) -> None:
+        self._hook, self._settings, self._overlap = hook, settings, overlap
+        self._bucket, self._prefix = split_s3_uri(prefix_uri)
+        given = position or {}
+        self._newest: float = given.get("newest", 0.0)
+        self._threshold: float = given.get("threshold", 0.0)
+        self._began: float = given.get("began", 0.0)
+        self._after: str = given.get("after", "")
+        self._inside: str = given.get("inside", "")
+        self._line: int = given.get("line", 0)
+        self._remembered: OrderedDict[int, None] = OrderedDict()
+        self._sweep: Iterator[Found] | None = None
+
+    @property
+    def position(self) -> Position:
+        """Where the objects that were taken last are in the listing."""
+        return {
+            "newest": self._newest,
+            "threshold": self._threshold,
+            "began": self._began,
+            "after": self._after,
+            "inside": self._inside,
+            "line": self._line,
+        }
+
+    def take(self, most: int) -> list[Found]:
+        if self._sweep is None:
+            self._sweep = self._objects()
+        found = list(islice(self._sweep, most))
+        self.exhausted = len(found) < most
+        if self.exhausted:
+            self._sweep = None
+            self._after, self._inside, self._line = "", "", 0
+            # What came while the sweep was past its key may be as old as the sweep.
+            self._threshold = min(self._newest, self._began) - self._overlap
+            self._began = 0.0
+        return found
+
+    def settle(self) -> None:
+        """The position tells all."""
+
+    def _objects(self) -> Iterator[Found]:
+        for key, etag, modified in self._listed():
+            self._newest = max(self._newest, modified)
+            version = hash((key, etag))
+            if modified < self._threshold or not self._settings.wants(key) or version in self._remembered:
+                continue
+            lines_done = self._line if key == self._inside else 0
+            uri = f"s3://{self._bucket}/{key}"
+            object_id = self._settings.object_id(uri, etag)
+            for number, one in self._settings.objects(self._hook, uri, object_id, lines_done):
+                if number:
+                    self._inside, self._line = key, number
+                else:
+                    self._after = key
+                yield one
+            self._after, self._inside, self._line = key, "", 0
+            self._remembered[version] = None
+            if len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
+
+    def _listed(self) -> Iterator[tuple[str, str, float]]:
+        """Key, ETag and time of every object, in the order of keys; the next page is asked for ahead."""
+        arguments: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix}
+        if self._after:
+            arguments["StartAfter"] = self._after
+        with ThreadPoolExecutor(1, thread_name_prefix="labeling-listing") as ahead:
+            page = ahead.submit(self._page, arguments)
+            while True:
+                answer = page.result()
+                self._began = self._began or service_time(answer)
+                token = answer.get("NextContinuationToken")
+                if token:
+                    page = ahead.submit(self._page, {**arguments, "ContinuationToken": token})
+                for one in answer.get("Contents", ()):
+                    yield one["Key"], one["ETag"], one["LastModified"].timestamp()
+                if not token:
+                    return
+
+    def _page(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        what = f"Listing s3://{self._bucket}/{self._prefix}"
+        try:
+            answer: dict[str, Any] = persist(
+                lambda: self._hook.s3.list_objects_v2(**arguments), what, outage=self._hook.outage
+            )
+        except ClientError as error:
+            raise LabelingError(f"{what}: {error}") from error
+        return answer
+
+
+class Manifest(Source):
+    """The lines of a manifest, once.
+
+    :param uri: its S3 URI.
+    :param position: where an earlier one has come to.
+    """
+
+    def __init__(self, hook: LabelingHook, uri: str, position: Position | None) -> None:
+        self._uri = uri
+        self._line: int = (position or {}).get("line", 0)
+        self._lines = islice(enumerate(hook.read_lines(uri), 1), self._line, None)
+
+    @property
+    def position(self) -> Position:
+        """The number of lines that were taken."""
+        return {"line": self._line}
+
+    def take(self, most: int) -> list[Found]:
+        found = []
+        for number, raw in islice(self._lines, most):
+            self._line = number
+            try:
+                line = parse_line(raw)
+            except ValueError as error:
+                found.append(Found({}, f"{self._uri}#{number}", str(error)))
+            else:
+                reference = line.get("source-ref")
+                object_id = reference if isinstance(reference, str) else f"{self._uri}#{number}"
+                found.append(Found(line, object_id))
+        self.exhausted = len(found) < most
+        return found
+
+    def settle(self) -> None:
+        """The position tells all."""
+
+
+class Notifications(Source):
+    """Objects that S3 tells an SQS queue about, by itself, through SNS or through EventBridge.
+
+    A message is deleted when all that it has told of is published. Objects that are gone meanwhile are left out.
+
+    :param url: the queue's URL.
+    """
+
+    def __init__(self, hook: LabelingHook, url: str, settings: Settings) -> None:
+        self._hook, self._url, self._settings = hook, url, settings
+        self._sqs = hook.client("sqs")
+        self._pending: list[tuple[str, Iterator[Found]]] = []
+        self._done: list[str] = []
+        self._warned = False
+
+    def take(self, most: int) -> list[Found]:
+        found: list[Found] = []
+        self.exhausted = False
+        while len(found) < most:
+            if not self._pending and not self._receive(wait=not found):
+                self.exhausted = True
+                break
+            receipt, objects = self._pending[0]
+            wanted = most - len(found)
+            portion = list(islice(objects, wanted))
+            found += portion
+            if len(portion) < wanted:
+                self._pending.pop(0)
+                self._done.append(receipt)
+            else:
+                self._keep(receipt)
+        return found
+
+    def settle(self) -> None:
+        for start in range(0, len(self._done), _MOST_MESSAGES):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": receipt}
+                for number, receipt in enumerate(self._done[start : start + _MOST_MESSAGES])
+            ]
+            self._call(lambda entries=entries: self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries))
+        self._done.clear()
+
+    def _keep(self, receipt: str) -> None:
+        """A message with more objects than fit into one portion must not come back in the meantime."""
+        self._call(
+            lambda: self._sqs.change_message_visibility(
+                QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=_KEEP_SECONDS
+            )
+        )
+
+    def _receive(self, wait: bool) -> bool:
+        """Get more messages; whether there were any."""
+        answer = self._call(
+            lambda: self._sqs.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=_MOST_MESSAGES,
+                WaitTimeSeconds=_WAIT_SECONDS if wait else 0,
+                VisibilityTimeout=_KEEP_SECONDS,
+            )
+        )
+        messages = answer.get("Messages", [])
+        for message in messages:
+            created = created_objects(message["Body"])
+            if created is not None:
+                self._pending.append((message["ReceiptHandle"], self._objects(created)))
+            elif not self._warned:
+                self._warned = True
+                log.warning("%s holds messages that are no notifications of S3; they are left alone", self._url)
+        return bool(self._pending)
+
+    def _objects(self, created: Sequence[tuple[str, str, str]]) -> Iterator[Found]:
+        for bucket, key, etag in created:
+            uri = f"s3://{bucket}/{key}"
+            if not self._settings.wants(key):
+                continue
+            if self._is_gone(bucket, key):
+                log.info("%s was deleted before it was pushed", uri)
+                continue
+            for _, one in self._settings.objects(self._hook, uri, self._settings.object_id(uri, etag)):
+                yield one
+
+    def _is_gone(self, bucket: str, key: str) -> bool:
+        """Whether an object is not there any more. Where that can't be seen, it counts as there."""
+        try:
+            persist(
+                lambda: self._hook.s3.head_object(Bucket=bucket, Key=key),
+                f"Looking for s3://{bucket}/{key}",
+                outage=self._hook.outage,
+            )
+        except ClientError as error:
+            return _code(error) in _GONE
+        return False
+
+    def _call(self, call: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = persist(call, f"Reading {self._url}", outage=self._hook.outage)
+        except ClientError as error:
+            raise LabelingError(f"{self._url} can't be read: {error}") from error
+        return answer
+
+
+def created_objects(body: str) -> list[tuple[str, str, str]] | None:
+    """Bucket, key and ETag of every object that a notification tells has been created.
+
+    :param body: an S3 event notification or an EventBridge event, as it is or in an SNS envelope.
+    :return: an empty list if it tells of nothing to push, such as a deletion; None if it is no notification of S3.
+    """
+    try:
+        event = json.loads(body)
+        if isinstance(event, dict) and event.get("Type") == "Notification":
+            event = json.loads(event["Message"])
+        if not isinstance(event, dict):
+            return None
+        if event.get("Event") == "s3:TestEvent":
+            return []
+        if event.get("source") == "aws.s3":
+            if event["detail-type"] != "Object Created":
+                return []
+            detail = event["detail"]
+            return [
+                (str(detail["bucket"]["name"]), str(detail["object"]["key"]), str(detail["object"].get("etag", "")))
+            ]
+        return [
+            (
+                str(record["s3"]["bucket"]["name"]),
+                unquote_plus(record["s3"]["object"]["key"], errors="strict"),
+                str(record["s3"]["object"].get("eTag", "")),
+            )
+            for record in event["Records"]
+            if str(record["eventName"]).startswith("ObjectCreated")
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response["Error"]["Code"])

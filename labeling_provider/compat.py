@@ -179,3 +179,22 @@ def remember(context: Context, key: str, value: Any) -> None:
     store: Any = context.get("task_state_store")
     if store is not None:
         store.set(key, value, retention=timedelta(days=365))
+
+
+def has_asset_state(trigger: Any) -> bool:
+    """Whether an event trigger watches exactly one asset that keeps state for it; never before Airflow 3.3."""
+    store = getattr(trigger, "asset_state_store", None)
+    try:
+        return store is not None and store._single_accessor() is not None
+    except ValueError:
+        return False
+
+
+async def asset_state(trigger: Any, key: str) -> Any:
+    """What was kept under a key with the asset that an event trigger watches; None if there is nothing."""
+    return await asyncio.shield(_undisturbed(trigger.asset_state_store.aget(key)))
+
+
+async def keep_asset_state(trigger: Any, key: str, value: dict[str, Any]) -> None:
+    """Keep a JSON value with the asset that an event trigger watches."""
+    await asyncio.shield(_undisturbed(trigger.asset_state_store.aset(key, value)))

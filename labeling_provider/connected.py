@@ -24,6 +24,8 @@ else:
 
 PROGRESS_KEY: Final = "labeling_progress"
 """XCom key of the live counters of the job that a task waits for."""
+PUSHED_KEY: Final = "labeling_pushed"
+"""XCom key of the live counts of what a task has pushed."""
 
 
 class LabelingTask(Task):

@@ -139,7 +139,7 @@ class Pusher:
 
     def _look(self) -> Step | None:
         if self._job_name is None:
-            names = self._listeners()
+            names = listeners(self._hook, self._topic_arn)
             self._backlogs = {name: self._backlogs.get(name) or Backlog(self._hook, name) for name in names}
             return None if names else Step(blocked=f"no streaming labeling job listens to {self._topic_arn} now")
         description = self._hook.find_job(self._job_name)
@@ -156,27 +156,35 @@ class Pusher:
         self._backlogs.setdefault(state.name, Backlog(self._hook, state.name))
         return None
 
-    def _listeners(self) -> list[str]:
-        """Names of the running jobs that listen to the topic."""
-        pages = self._hook.sagemaker.get_paginator("list_labeling_jobs")
-        running = persist(
-            lambda: pages.paginate(StatusEquals="InProgress", PaginationConfig={"PageSize": 100}).build_full_result(),
-            f"Looking for jobs that listen to {self._topic_arn}",
-            outage=self._hook.outage,
-        )
-        return [
-            one["LabelingJobName"]
-            for one in running.get("LabelingJobSummaryList", [])
-            if one.get("InputConfig", {}).get("DataSource", {}).get("SnsDataSource", {}).get("SnsTopicArn")
-            == self._topic_arn
-        ]
-
     def _room(self) -> int:
         """How many objects more may wait; what was published a moment ago may not be counted by SQS yet."""
         since = time.monotonic() - _SETTLING_SECONDS
         self._recently = [(at, count) for at, count in self._recently if at > since]
         waiting = max((one.depth() for one in self._backlogs.values()), default=0)
         return self._max_backlog - waiting - sum(count for _, count in self._recently)
+
+
+def listeners(hook: LabelingHook, topic_arn: str) -> list[str]:
+    """Names of the running jobs that listen to a topic, youngest first.
+
+    :raises LabelingError: if the service does not say.
+    """
+    what = f"Looking for labeling jobs that listen to {topic_arn}"
+    pages = hook.sagemaker.get_paginator("list_labeling_jobs")
+    wanted = {"StatusEquals": "InProgress", "SortBy": "CreationTime", "SortOrder": "Descending"}
+    try:
+        running = persist(
+            lambda: pages.paginate(**wanted, PaginationConfig={"PageSize": 100}).build_full_result(),
+            what,
+            outage=hook.outage,
+        )
+    except ClientError as error:
+        raise LabelingError(f"{what}: {error}") from error
+    return [
+        one["LabelingJobName"]
+        for one in running.get("LabelingJobSummaryList", [])
+        if one.get("InputConfig", {}).get("DataSource", {}).get("SnsDataSource", {}).get("SnsTopicArn") == topic_arn
+    ]
 
 
 def _messages(found: list[Found]) -> Iterator[Message]:

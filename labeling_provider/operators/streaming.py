@@ -1,0 +1,166 @@
+"""Pushes new objects to a running streaming job as a task."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator, conf
+
+from labeling_provider.connected import LabelingTask
+from labeling_provider.errors import LabelingError, LabelingJobFailedError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from labeling_provider.triggers.streaming import PushNewObjectsTrigger
+
+_ENDS = frozenset({"drained", "max_objects", "deadline"})
+
+
+class PushNewObjectsOperator(LabelingTask, BaseOperator):
+    """Publish what is new in a source to the input topic of a streaming labeling job.
+
+    Give one source: ``prefix_uri``, ``queue_url`` or ``manifest_uri``. It ends when the source is drained, when
+    ``max_objects`` are pushed, or when ``duration`` is over. Each object is published under an id that is always the
+    same, so that the job labels it once however often it is found; how far the source is done with is kept beside the
+    job's output, and the next run goes on from there.
+
+    Returns ``{"published": …, "refused": …, "examples": […], "reason": …}``; ``examples`` tells of refused objects.
+
+    :param input_topic_arn: the input topic (templated).
+    :param job_name: the streaming job (templated); None for whichever listens to the topic, and to wait while there is
+        none.
+    :param prefix_uri: ``s3://bucket/prefix`` to list (templated).
+    :param queue_url: an SQS queue that S3 or EventBridge tells of new objects (templated).
+    :param manifest_uri: a manifest whose lines are pushed (templated).
+    :param suffixes: how the keys of wanted objects end; any if there are none.
+    :param text: whether each line of an object is a text to label, rather than the object itself.
+    :param relabel_changed: whether an object that was written again is labeled again.
+    :param max_objects: how many objects to push at most; None for all.
+    :param duration: how long to push at most; None until the source is drained.
+    :param max_backlog: how many objects may wait in the job's queue.
+    :param overlap: seconds by which an object may appear in a listing later than its own time tells.
+    :param in_flight: batches of ten messages that are on their way at once.
+    :param poll_interval: seconds between two looks at a job that takes nothing now.
+    :param position_uri: S3 URI of the object that keeps the position, if it is to be somewhere else (templated).
+    :param deferrable: whether to push from the triggerer, without a worker.
+    :param aws_conn_id: the Airflow connection (templated).
+    :param region_name: the region, if it is not the connection's (templated).
+    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param botocore_config: botocore configuration.
+    :raises LabelingJobFailedError: if the job ends; what was not pushed stays for the next run.
+    :raises LabelingError: if the source can't be read or the topic not be published to.
+    """
+
+    template_fields: Sequence[str] = (
+        "input_topic_arn",
+        "job_name",
+        "prefix_uri",
+        "queue_url",
+        "manifest_uri",
+        "position_uri",
+        "aws_conn_id",
+        "region_name",
+    )
+    operator_extra_links = ()
+
+    def __init__(
+        self,
+        *,
+        input_topic_arn: str,
+        job_name: str | None = None,
+        prefix_uri: str | None = None,
+        queue_url: str | None = None,
+        manifest_uri: str | None = None,
+        suffixes: Sequence[str] = (),
+        text: bool = False,
+        relabel_changed: bool = False,
+        max_objects: int | None = None,
+        duration: timedelta | None = None,
+        max_backlog: int = 5000,
+        overlap: float = 3600,
+        in_flight: int = 16,
+        poll_interval: float = 10,
+        position_uri: str | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input_topic_arn = input_topic_arn
+        self.job_name = job_name
+        self.prefix_uri = prefix_uri
+        self.queue_url = queue_url
+        self.manifest_uri = manifest_uri
+        self.suffixes = suffixes
+        self.text = text
+        self.relabel_changed = relabel_changed
+        self.max_objects = max_objects
+        self.duration = duration
+        self.max_backlog = max_backlog
+        self.overlap = overlap
+        self.in_flight = in_flight
+        self.poll_interval = poll_interval
+        self.position_uri = position_uri
+        self.deferrable = deferrable
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+
+    def execute(self, context: Context) -> dict[str, Any] | None:
+        """Push, in this process or deferred."""
+        trigger = self._trigger()
+        if self.deferrable:
+            self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
+        return self.execute_complete(context, asyncio.run(_event(trigger)))
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on after the trigger has fired."""
+        if "error" in event:
+            raise LabelingError(event["error"])
+        if event["reason"] not in _ENDS:
+            raise LabelingJobFailedError(
+                f"{event['reason']}. {event['published']:,} objects were pushed; the rest stays for the next run."
+            )
+        return event
+
+    def _trigger(self) -> PushNewObjectsTrigger:
+        from labeling_provider.triggers.streaming import PushNewObjectsTrigger
+
+        return PushNewObjectsTrigger(
+            input_topic_arn=self.input_topic_arn,
+            job_name=self.job_name,
+            prefix_uri=self.prefix_uri,
+            queue_url=self.queue_url,
+            manifest_uri=self.manifest_uri,
+            suffixes=self.suffixes,
+            text=self.text,
+            relabel_changed=self.relabel_changed,
+            max_backlog=self.max_backlog,
+            overlap=self.overlap,
+            in_flight=self.in_flight,
+            poll_interval=self.poll_interval,
+            forever=False,
+            max_objects=self.max_objects,
+            deadline=None if self.duration is None else time.time() + self.duration.total_seconds(),
+            position_uri=self.position_uri,
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+            verify=self.verify,
+            botocore_config=self.botocore_config,
+        )
+
+
+async def _event(trigger: PushNewObjectsTrigger) -> dict[str, Any]:
+    """What a trigger fires."""
+    async for event in trigger.run():
+        return dict(event.payload)
+    raise LabelingError("The push has ended without a result.")

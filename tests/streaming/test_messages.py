@@ -1,0 +1,48 @@
+"""Messages and batches of them."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling_provider.streaming.messages import BATCH_LIMIT, MESSAGE_LIMIT, Message, batches, message_of
+
+IDS = st.text(min_size=1, max_size=1500)
+
+
+@given(IDS, st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=3))
+def test_a_message_says_under_which_id_it_is_labeled(object_id: str, more: dict[str, str]) -> None:
+    line = {**more, "source": "a text"}
+    message = message_of(line, object_id)
+    assert message.size == len(message.text.encode())
+    content = json.loads(message.text)
+    key = content["dataset-objectid-attribute-name"]
+    assert 1 <= len(content[key]) <= 1024
+    if "dataset-objectid-attribute-name" not in more:
+        assert content == {**line, "dataset-objectid-attribute-name": key, key: content[key]}
+        assert message_of({}, object_id).text != message_of({}, object_id + "x").text
+
+
+@given(IDS)
+def test_an_object_in_s3_is_its_own_id_as_long_as_it_may_be_one(key: str) -> None:
+    uri = f"s3://bucket/{key}"
+    content = json.loads(message_of({"source-ref": uri}, uri).text)
+    assert content["source-ref"] == uri
+    assert (content["dataset-objectid-attribute-name"] == "source-ref") == (len(uri) <= 1024)
+
+
+def test_a_line_that_names_its_id_keeps_it() -> None:
+    line = {"source": "a", "dataset-objectid-attribute-name": "$first-object-id", "$first-object-id": "1"}
+    assert json.loads(message_of(line, "another").text) == line
+
+
+@given(st.lists(st.integers(1, MESSAGE_LIMIT), max_size=60))
+def test_batches_hold_everything_in_order_and_are_never_too_large(sizes: list[int]) -> None:
+    messages = [Message("", size, str(number)) for number, size in enumerate(sizes)]
+    made = list(batches(messages))
+    assert [one for batch in made for one in batch] == messages
+    for batch in made:
+        assert 1 <= len(batch) <= BATCH_LIMIT
+        assert sum(one.size for one in batch) <= MESSAGE_LIMIT

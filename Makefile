@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-import clean
+.PHONY: setup demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-push bench-import clean
 
 setup: $(VENV)/.ready $(VENV)/.browser
 
@@ -64,6 +64,9 @@ bench-local: $(VENV)/.ready
 
 bench-waiting: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.waiting
+
+bench-push: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.push
 
 bench-import: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.import_time

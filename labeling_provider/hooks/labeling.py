@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,7 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
+from botocore.utils import parse_timestamp
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import JobState
@@ -60,7 +62,10 @@ class LabelingHook(AwsBaseHook):
         :param settings: botocore configuration on top of the connection's.
         """
         config = (self.config or Config()).merge(Config(**settings)) if settings else self.config
-        client = self.get_session(region_name=self.region_name).client(
+        session = self.get_session(region_name=self.region_name)
+        parsers = session._session.get_component("response_parser_factory")
+        parsers.set_parser_defaults(timestamp_parser=_read_time)
+        client = session.client(
             service,
             endpoint_url=self.conn_config.get_service_endpoint_url(service),
             config=config,
@@ -231,6 +236,17 @@ class LabelingHook(AwsBaseHook):
             return split_s3_uri(uri)
         except ValueError as error:
             raise LabelingError(str(error)) from None
+
+
+def _read_time(value: Any) -> datetime:
+    """A time in an answer. botocore's own way takes four fifths of the time of reading a listing of S3."""
+    if isinstance(value, str) and value.endswith("Z"):
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            pass
+    parsed: datetime = parse_timestamp(value)
+    return parsed
 
 
 def _wary(client: Any) -> Any:

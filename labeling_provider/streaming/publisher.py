@@ -6,7 +6,8 @@ import logging
 import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 from labeling_provider.streaming.messages import MESSAGE_LIMIT, Message, batches
 from labeling_provider.waiting import Patience
@@ -38,6 +39,7 @@ class Publisher:
     def __init__(self, hook: LabelingHook, topic_arn: str, in_flight: int) -> None:
         # What goes into a batch is made here, so there is nothing that botocore's validation could find.
         self._sns = hook.client("sns", parameter_validation=False, max_pool_connections=in_flight)
+        self._sns.meta.events.register("before-call.sns.PublishBatch", _encode_once)
         self._topic_arn, self._outage, self._in_flight = topic_arn, hook.outage, in_flight
         self._executor = ThreadPoolExecutor(in_flight, thread_name_prefix="labeling-publisher")
 
@@ -88,6 +90,11 @@ class Publisher:
                 pause = patience.pause(error, f"Publishing to {self._topic_arn}", time.monotonic(), _PAUSE)
                 log.warning("Publishing to %s again in %.1f s: %s", self._topic_arn, pause, error)
             time.sleep(pause)
+
+
+def _encode_once(params: dict[str, Any], **_: Any) -> None:
+    """Encode a request's form here: botocore would do it twice, for the signature and to send it."""
+    params["body"] = urlencode(params["body"]).encode()
 
 
 def _small_enough(messages: Iterable[Message], refused: list[Refused]) -> Iterable[Message]:

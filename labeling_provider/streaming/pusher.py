@@ -19,7 +19,7 @@ from labeling_provider.waiting import persist
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook
 
-PORTION: Final = 1000
+PORTION: Final = 5000
 _LOOK_SECONDS: Final = 5.0
 _SETTLING_SECONDS: Final = 2.0
 

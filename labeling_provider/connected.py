@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection
 from functools import cached_property
@@ -14,6 +15,7 @@ from labeling_provider.waiting import Patience, Vigil
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, BaseOperatorLink
+    from airflow.triggers.base import BaseTrigger
 
     from labeling_provider.events import JobEvents
     from labeling_provider.hooks.labeling import LabelingHook
@@ -89,6 +91,17 @@ class LabelingTask(Task):
             botocore_config=self.botocore_config,
         )
         self.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs)
+
+    @staticmethod
+    def run_here(trigger: BaseTrigger) -> dict[str, Any]:
+        """Run a trigger in this process, holding this worker; what it fires."""
+
+        async def first() -> dict[str, Any]:
+            async for event in trigger.run():
+                return dict(event.payload)
+            raise LabelingError("The wait has ended without a result.")
+
+        return asyncio.run(first())
 
     def wait_in_process(self, state: JobState, vigil: Vigil, show: Callable[[JobState], None]) -> dict[str, Any]:
         """Look at a job until the wait is over, holding this worker.

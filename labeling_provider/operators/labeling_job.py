@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from labeling_provider.request import AutomatedLabeling, LabelingJobDraft, Workforce
+    from labeling_provider.triggers.streaming import StreamingJobTrigger
 
 _FIRST_NAME: Final = "labeling_job"
 _KILL_SECONDS: Final = 4.0
@@ -609,10 +610,17 @@ class _StoppedOutsideError(LabelingJobFailedError, AirflowFailException):
 class StopLabelingJobOperator(LabelingTask, BaseOperator):
     """Stop a labeling job; quiet if it has already ended, so that it can be a teardown.
 
-    Returns ``{"job_name": …, "status": …}``.
+    Returns ``{"job_name": …, "status": …}``, and for a streaming job ``left_in_queue``, how many objects nobody has
+    taken.
 
     :param job_name: the labeling job (templated).
+    :param drain: for a streaming job, first wait until nothing is left to label.
+    :param drain_quiet: seconds for which nothing may wait or move before the job counts as empty; Amazon's counters
+        follow by one or two minutes.
+    :param drain_timeout: longest time to wait for that; then the job is stopped as it is. None for no limit.
+    :param delete_queue: whether to delete the queue that a streaming job leaves behind, if it is empty.
     :param wait_for_completion: wait until it is Stopped.
+    :param deferrable: whether to wait for an empty job without a worker.
     :param poll_interval: seconds between two looks.
     :param missing_ok: whether it is fine that there is no such job.
     :param aws_conn_id: the Airflow connection (templated).
@@ -628,9 +636,14 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
         self,
         *,
         job_name: str,
+        drain: bool = False,
+        drain_quiet: float = 180,
+        drain_timeout: timedelta | None = None,
+        delete_queue: bool = False,
         wait_for_completion: bool = True,
         poll_interval: float = 10,
         missing_ok: bool = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         aws_conn_id: str | None = "aws_default",
         region_name: str | None = None,
         verify: bool | str | None = None,
@@ -639,16 +652,21 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.job_name = job_name
+        self.drain = drain
+        self.drain_quiet = drain_quiet
+        self.drain_timeout = drain_timeout
+        self.delete_queue = delete_queue
         self.wait_for_completion = wait_for_completion
         self.poll_interval = poll_interval
         self.missing_ok = missing_ok
+        self.deferrable = deferrable
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Stop it."""
+        """Stop it, once it is empty if that is asked for."""
         description = self.hook.find_job(self.job_name)
         if description is None:
             if not self.missing_ok:
@@ -656,16 +674,63 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
             self.log.info("There is no labeling job %s: nothing to stop", self.job_name)
             return {"job_name": self.job_name, "status": None}
         push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
-        if not self.hook.stop_job(self.job_name):
-            status = JobState.of(self._describe()).status
-            self.log.info("Labeling job %s is %s already", self.job_name, status)
-            return {"job_name": self.job_name, "status": status}
-        self.log.info("Stopping labeling job %s", self.job_name)
-        state = JobState.of(self._describe())
-        if self.wait_for_completion:
-            self.wait_in_process(state, Vigil(), lambda seen: None)
+        if self.drain and is_streaming(description) and description["LabelingJobStatus"] == "InProgress":
+            trigger = self._until_empty()
+            if self.deferrable:
+                self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
+            return self.execute_complete(context, self.run_here(trigger))
+        return self._stop(description)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
+        """Go on after the trigger has fired."""
+        if "error" in event:
+            raise LabelingError(event["error"])
+        if event.get("timeout"):
+            seen = event["sight"]
+            self.log.warning(
+                "Time is up: %s is stopped with %s objects in its queue and %s with the workers",
+                *(self.job_name, seen["backlog"], seen["unlabeled"]),
+            )
+        return self._stop(self._describe())
+
+    def _until_empty(self) -> StreamingJobTrigger:
+        from labeling_provider.triggers.streaming import StreamingJobTrigger
+
+        return StreamingJobTrigger(
+            self.job_name,
+            goal={"idle_for": self.drain_quiet},
+            poll_interval=self.poll_interval,
+            deadline=None if self.drain_timeout is None else time.time() + self.drain_timeout.total_seconds(),
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+            verify=self.verify,
+            botocore_config=self.botocore_config,
+        )
+
+    def _stop(self, description: Mapping[str, Any]) -> dict[str, Any]:
+        if self.hook.stop_job(self.job_name):
+            self.log.info("Stopping labeling job %s", self.job_name)
             state = JobState.of(self._describe())
-        return {"job_name": self.job_name, "status": state.status}
+            if self.wait_for_completion:
+                self.wait_in_process(state, Vigil(), lambda seen: None)
+        else:
+            self.log.info("Labeling job %s has ended already", self.job_name)
+        state = JobState.of(self._describe())
+        result = {"job_name": self.job_name, "status": state.status}
+        return {**result, **self._leftover(state)} if is_streaming(description) else result
+
+    def _leftover(self, state: JobState) -> dict[str, Any]:
+        """What a streaming job has left in its queue, which is deleted if that is asked for and nothing is in it."""
+        from labeling_provider.streaming.pusher import Backlog
+
+        backlog = Backlog(self.hook, self.job_name)
+        left = backlog.depth_if_any()
+        if left:
+            self.log.warning("%s objects are left in the queue %s", left, queue_name(self.job_name))
+        elif left == 0 and self.delete_queue and state.has_ended:
+            backlog.delete_queue()
+            self.log.info("Deleted the empty queue %s", queue_name(self.job_name))
+        return {"left_in_queue": left}
 
     def _describe(self) -> dict[str, Any]:
         description = self.hook.find_job(self.job_name)

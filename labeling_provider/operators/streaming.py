@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -120,7 +119,7 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
         trigger = self._trigger()
         if self.deferrable:
             self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
-        return self.execute_complete(context, asyncio.run(_event(trigger)))
+        return self.execute_complete(context, self.run_here(trigger))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after the trigger has fired."""
@@ -157,10 +156,3 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
             verify=self.verify,
             botocore_config=self.botocore_config,
         )
-
-
-async def _event(trigger: PushNewObjectsTrigger) -> dict[str, Any]:
-    """What a trigger fires."""
-    async for event in trigger.run():
-        return dict(event.payload)
-    raise LabelingError("The push has ended without a result.")

@@ -65,6 +65,17 @@ class Backlog:
             raise LabelingError(f"The queue {self._name} can't be looked at: {error}") from error
         return sum(int(answer["Attributes"][name]) for name in names)
 
+    def depth_if_any(self) -> int | None:
+        """The same; None if there is no such queue."""
+        try:
+            return self.depth()
+        except LabelingError as error:
+            if isinstance(error.__cause__, ClientError) and "NonExistentQueue" in str(
+                error.__cause__.response["Error"]
+            ):
+                return None
+            raise
+
     def _ask(self, names: list[str]) -> dict[str, Any]:
         self._url = self._url or self._sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
         answer: dict[str, Any] = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)

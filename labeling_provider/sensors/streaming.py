@@ -1,0 +1,155 @@
+"""Waits for something to happen to a streaming labeling job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
+
+from labeling_provider.connected import PROGRESS_KEY, LabelingTask
+from labeling_provider.errors import LabelingError, LabelingJobFailedError
+from labeling_provider.links import push_job_links
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from labeling_provider.streaming.goal import Goal
+    from labeling_provider.streaming.pusher import Backlog
+
+
+class StreamingJobSensor(LabelingTask, BaseSensorOperator):
+    """Succeeds when a streaming labeling job has reached any of what is given; its end fails the sensor.
+
+    Returns the job's counters, with ``backlog`` and, in words, ``reached``.
+
+    :param job_name: the streaming job (templated).
+    :param backlog_below: fewer objects than this wait in the job's queue.
+    :param labeled: so many objects were labeled since the counter stood at ``baseline``.
+    :param baseline: such as the counter of an earlier task (templated); None for where it stands at the first look.
+    :param idle_for: for so long nothing has moved and nothing was left to label.
+    :param deferrable: whether to wait without a worker.
+    :param aws_conn_id: the Airflow connection (templated).
+    :param region_name: the region, if it is not the connection's (templated).
+    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param botocore_config: botocore configuration.
+    :raises ValueError: if nothing is given to wait for.
+    :raises LabelingJobFailedError: if the job ends before.
+    """
+
+    template_fields: Sequence[str] = ("job_name", "baseline", "aws_conn_id", "region_name")
+
+    def __init__(
+        self,
+        *,
+        job_name: str,
+        backlog_below: int | None = None,
+        labeled: int | None = None,
+        baseline: int | str | None = None,
+        idle_for: timedelta | None = None,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.job_name = job_name
+        self.backlog_below = backlog_below
+        self.labeled = labeled
+        self.baseline = baseline
+        self.idle_for = idle_for
+        self.deferrable = deferrable
+        self.poll_interval = self.poke_interval
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+        if backlog_below is None and labeled is None and idle_for is None:
+            raise ValueError("Give backlog_below, labeled or idle_for.")
+
+    def execute(self, context: Context) -> Any:
+        """Wait, in this process or deferred."""
+        description = self.hook.find_job(self.job_name)
+        if description is None:
+            self._fail(
+                LabelingError(f"There is no labeling job named {self.job_name} in {self.hook.conn_region_name}.")
+            )
+        push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
+        if not self.deferrable:
+            return super().execute(context)
+        from labeling_provider.triggers.streaming import StreamingJobTrigger
+
+        trigger = StreamingJobTrigger(
+            self.job_name,
+            goal=self._goal_fields(),
+            poll_interval=self.poll_interval,
+            deadline=time.time() + self.timeout,
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+            verify=self.verify,
+            botocore_config=self.botocore_config,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete")
+        return None
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on after the trigger has fired."""
+        if "error" in event:
+            self._fail(LabelingError(event["error"]))
+        if event.get("timeout"):
+            self._fail(AirflowSensorTimeout(f"{self.job_name} is not there after {self.timeout:.0f} s."))
+        return self._result(event["sight"], event["reached"])
+
+    def poke(self, context: Context) -> PokeReturnValue | bool:
+        """Look once."""
+        from labeling_provider.streaming.goal import look
+
+        sight = look(self.hook, self.job_name, self._backlog)
+        if sight is None:
+            self._fail(LabelingError(f"Labeling job {self.job_name} is gone."))
+        if self.reschedule and (kept := context["ti"].xcom_pull(task_ids=self.task_id, key=PROGRESS_KEY)):
+            self._goal.recall(kept)
+        reached = self._goal.reached(sight, time.time())
+        known = {**sight.state.counters(), "backlog": sight.waiting}
+        context["ti"].xcom_push(key=PROGRESS_KEY, value={**known, **self._goal.memory})
+        if not reached and not sight.state.has_ended:
+            return False
+        return PokeReturnValue(True, xcom_value=self._result(known, reached))
+
+    def _result(self, known: dict[str, Any], reached: str) -> dict[str, Any]:
+        """What the sensor hands on; the end of the job fails it."""
+        if not reached:
+            self._fail(LabelingJobFailedError(f"Streaming labeling job {self.job_name} is {known['status']}."))
+        self.log.info("%s: %s", self.job_name, reached)
+        return {**known, "reached": reached}
+
+    def _goal_fields(self) -> dict[str, Any]:
+        return {
+            "backlog_below": self.backlog_below,
+            "labeled": self.labeled,
+            "baseline": None if self.baseline is None else int(self.baseline),
+            "idle_for": None if self.idle_for is None else self.idle_for.total_seconds(),
+        }
+
+    @cached_property
+    def _goal(self) -> Goal:
+        from labeling_provider.streaming.goal import Goal
+
+        return Goal(**self._goal_fields())
+
+    @cached_property
+    def _backlog(self) -> Backlog:
+        from labeling_provider.streaming.pusher import Backlog
+
+        return Backlog(self.hook, self.job_name)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        if self.soft_fail or self.never_fail:
+            raise AirflowSkipException(str(error)) from error
+        raise error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from weakref import WeakKeyDictionary
@@ -198,3 +198,28 @@ async def asset_state(trigger: Any, key: str) -> Any:
 async def keep_asset_state(trigger: Any, key: str, value: dict[str, Any]) -> None:
     """Keep a JSON value with the asset that an event trigger watches."""
     await asyncio.shield(_undisturbed(trigger.asset_state_store.aset(key, value)))
+
+
+def acknowledging_producer(
+    stream: Callable[[], AsyncIterator[tuple[Any, Any]]], acknowledge: Callable[[Any], Coroutine[Any, Any, None]]
+) -> Any:
+    """From 3.3 on: what feeds a shared stream of an event trigger, and is told when Airflow has stored an event.
+
+    :param stream: yields each event with what identifies it to ``acknowledge``.
+    :param acknowledge: is called when every trigger's event is stored.
+    """
+    from airflow.triggers.shared_stream import SharedStreamProducer
+
+    class Producer(SharedStreamProducer):
+        def open_stream(self) -> AsyncIterator[tuple[Any, Any]]:
+            return stream()
+
+        async def advance(self, batch: Sequence[Any]) -> None:
+            for item in batch:
+                if item.outcome.is_clean:
+                    await acknowledge(item.broker_payload)
+
+        def get_advance_lane(self, broker_payload: Any) -> Hashable:
+            return id(broker_payload)
+
+    return Producer()

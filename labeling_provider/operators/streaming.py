@@ -82,7 +82,7 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
         duration: timedelta | None = None,
         max_backlog: int = 5000,
         overlap: float = 3600,
-        in_flight: int = 8,
+        in_flight: int = 16,
         poll_interval: float = 10,
         position_uri: str | None = None,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),

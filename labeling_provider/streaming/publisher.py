@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from urllib.parse import urlencode
 
 from labeling_provider.streaming.messages import MESSAGE_LIMIT, Message, batches
 from labeling_provider.waiting import Patience
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 _PAUSE: Final = 0.5
 _MOST_WAITING: Final = 4
+_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ESCAPES: Final = {byte: f"%{byte:02X}" for byte in range(256) if byte not in _UNRESERVED}
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +94,17 @@ class Publisher:
 
 
 def _encode_once(params: dict[str, Any], **_: Any) -> None:
-    """Encode a request's form here: botocore would do it twice, for the signature and to send it."""
-    params["body"] = urlencode(params["body"]).encode()
+    """Encode a request's form here: botocore would do it twice, for the signature and to send it, and byte by byte."""
+    params["body"] = encoded_form(params["body"])
+
+
+def encoded_form(fields: Mapping[str, str]) -> bytes:
+    """A form as a URL would have it.
+
+    :param fields: their names need no escapes.
+    """
+    escaped = (f"{name}={value.encode().decode('latin-1').translate(_ESCAPES)}" for name, value in fields.items())
+    return "&".join(escaped).encode()
 
 
 def _small_enough(messages: Iterable[Message], refused: list[Refused]) -> Iterable[Message]:

@@ -100,7 +100,7 @@ class PushNewObjectsTrigger(BaseEventTrigger):
         relabel_changed: bool = False,
         max_backlog: int = 5000,
         overlap: float = 3600,
-        in_flight: int = 8,
+        in_flight: int = 16,
         poll_interval: float = 30,
         forever: bool = True,
         max_objects: int | None = None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import parse_qs
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling_provider.streaming.messages import BATCH_LIMIT, MESSAGE_LIMIT, Message, batches, message_of
+from labeling_provider.streaming.publisher import encoded_form
 
 IDS = st.text(min_size=1, max_size=1500)
 
@@ -46,3 +48,9 @@ def test_batches_hold_everything_in_order_and_are_never_too_large(sizes: list[in
     for batch in made:
         assert 1 <= len(batch) <= BATCH_LIMIT
         assert sum(one.size for one in batch) <= MESSAGE_LIMIT
+
+
+@given(st.dictionaries(st.from_regex(r"[A-Za-z.0-9]+", fullmatch=True), st.text(min_size=1)))
+def test_a_form_is_read_as_it_was_written(fields: dict[str, str]) -> None:
+    encoded = encoded_form(fields).decode("ascii")
+    assert parse_qs(encoded, strict_parsing=bool(fields)) == {name: [value] for name, value in fields.items()}

@@ -1,0 +1,161 @@
+"""Takes finished labels out of the SQS queue behind an output topic, and puts them into S3 by batches."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from botocore.exceptions import ClientError
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.request.facts import join_s3_uri
+from labeling_provider.waiting import persist
+
+if TYPE_CHECKING:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+_MOST_MESSAGES: Final = 10
+_LONGEST_WAIT: Final = 5.0
+_UNTIL_STORED: Final = 900
+_LONGEST_VISIBILITY: Final = 43_200
+_MOST_CLASSES: Final = 100
+
+log = logging.getLogger(__name__)
+
+
+class Batch(NamedTuple):
+    """Labels that have arrived.
+
+    :param event: where they are and how many, as a JSON value.
+    :param receipts: what SQS wants for their deletion.
+    """
+
+    event: dict[str, Any]
+    receipts: list[str]
+
+
+class _Held(NamedTuple):
+    receipt: str
+    message_id: str
+    line: str
+
+
+class LabelsQueue:
+    """The queue.
+
+    :param url: its URL.
+    :param labels_uri: S3 URI prefix under which the label lines go.
+    :param batch_size: how many labels make a batch.
+    :param max_wait: seconds after which fewer make one.
+    """
+
+    def __init__(self, hook: LabelingHook, url: str, labels_uri: str, batch_size: int, max_wait: float) -> None:
+        self._hook, self._url, self._labels_uri = hook, url, labels_uri
+        self._batch_size, self._max_wait = batch_size, max_wait
+        self._sqs = hook.client("sqs")
+        self._held: list[_Held] = []
+        self._since = 0.0
+        self._warned = False
+
+    def collect(self) -> Batch | None:
+        """Wait a few seconds for labels; a batch once there are enough, or the first has waited long enough.
+
+        :raises LabelingError: if the queue can't be read or the lines can't be stored.
+        """
+        left = self._since + self._max_wait - time.monotonic() if self._held else _LONGEST_WAIT
+        wanted = self._batch_size - len(self._held)
+        if wanted > 0:
+            self._receive(min(wanted, _MOST_MESSAGES), min(max(left, 0.0), _LONGEST_WAIT))
+        if not self._held:
+            return None
+        if len(self._held) < self._batch_size and time.monotonic() - self._since < self._max_wait:
+            return None
+        batch, self._held = self._held, []
+        return Batch(self._stored(batch), [one.receipt for one in batch])
+
+    def _receive(self, most: int, seconds: float) -> None:
+        arguments = {
+            "QueueUrl": self._url,
+            "MaxNumberOfMessages": most,
+            "WaitTimeSeconds": int(seconds),
+            "VisibilityTimeout": min(int(self._max_wait) + _UNTIL_STORED, _LONGEST_VISIBILITY),
+        }
+        answer = self._call(lambda: self._sqs.receive_message(**arguments))
+        held = {one.message_id for one in self._held}
+        for message in answer.get("Messages", []):
+            line = label_line(message["Body"])
+            if line is not None and message["MessageId"] not in held:
+                if not self._held:
+                    self._since = time.monotonic()
+                self._held.append(_Held(message["ReceiptHandle"], message["MessageId"], line))
+            elif line is None and not self._warned:
+                self._warned = True
+                log.warning("%s holds messages that are no labels; they are left alone", self._url)
+
+    def _stored(self, batch: list[_Held]) -> dict[str, Any]:
+        text = "".join(f"{one.line}\n" for one in batch)
+        stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+        name = f"{stamp}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.manifest"
+        uri = join_s3_uri(self._labels_uri, name)
+        self._hook.write_text(uri, text)
+        return {"labels_uri": uri, "count": len(batch), **_counts([json.loads(one.line) for one in batch])}
+
+    def delete(self, receipts: list[str]) -> None:
+        """Delete messages: somebody else knows of their labels now."""
+        for start in range(0, len(receipts), _MOST_MESSAGES):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": receipt}
+                for number, receipt in enumerate(receipts[start : start + _MOST_MESSAGES])
+            ]
+            self._call(lambda entries=entries: self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries))
+
+    def _call(self, call: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = persist(call, f"Reading {self._url}", outage=self._hook.outage)
+        except ClientError as error:
+            raise LabelingError(f"{self._url} can't be read: {error}") from error
+        return answer
+
+
+def label_line(body: str) -> str | None:
+    """The output line that a message of an output topic holds, as JSON on one line; None if it holds none.
+
+    :param body: an SNS envelope, or the line itself where the subscription delivers it raw.
+    """
+    try:
+        content = json.loads(body)
+        if isinstance(content, dict) and content.get("Type") == "Notification":
+            content = json.loads(content["Message"])
+        if not isinstance(content, dict) or not _attribute(content):
+            return None
+        text = json.dumps(content, ensure_ascii=False)
+        text.encode()
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return text
+
+
+def _attribute(line: dict[str, Any]) -> str:
+    """The label attribute that was added last; empty if there is none."""
+    names = [key.removesuffix("-metadata") for key in line if key.endswith("-metadata")]
+    dated = [(str(_metadata(line, name).get("creation-date", "")), name) for name in names if name in line]
+    return max(dated, default=("", ""))[1]
+
+
+def _metadata(line: dict[str, Any], name: str) -> dict[str, Any]:
+    found = line.get(f"{name}-metadata")
+    return found if isinstance(found, dict) else {}
+
+
+def _counts(lines: list[dict[str, Any]]) -> dict[str, Any]:
+    """Which attribute the labels have, from which job they are, and how many there are of each class."""
+    attribute = _attribute(lines[-1])
+    told = [_metadata(line, attribute) for line in lines]
+    classes = Counter(str(one["class-name"])[:256] for one in told if "class-name" in one)
+    job = str(told[-1].get("job-name", "")).rpartition("/")[2]
+    return {"label_attribute_name": attribute, "job_name": job, "classes": dict(classes.most_common(_MOST_CLASSES))}

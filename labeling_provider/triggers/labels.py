@@ -1,0 +1,128 @@
+"""Turns the labels of a streaming job into asset events as they are made."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Hashable
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from labeling_provider import compat
+from labeling_provider.triggers.poller import Connection, Poller
+
+if TYPE_CHECKING:
+    from labeling_provider.streaming.labels import LabelsQueue
+
+# Without acknowledgement Airflow stores an event within a second or two after it was fired.
+_STORED_SECONDS: Final = 15.0
+
+
+class LabelsArrivedTrigger(BaseEventTrigger):
+    """Fires for each batch of labels in the queue behind a streaming job's output topic; for an AssetWatcher.
+
+    The lines of a batch go into one S3 object. The event, and so the asset event's ``extra["payload"]``, is
+    ``{"labels_uri": …, "count": …, "label_attribute_name": …, "job_name": …, "classes": {name: count}}``.
+
+    The messages are deleted only after Airflow has stored the event (Airflow 3.3 and later tell; before, after a
+    while). So after a crash a label may come again, in another batch: its line has the same deduplication id.
+
+    :param queue_url: the queue that gets what the output topic tells.
+    :param labels_uri: S3 URI prefix for the label lines.
+    :param batch_size: how many labels make a batch, at most 10,000.
+    :param max_wait: seconds after which fewer make one, at most 36,000.
+    :param aws_conn_id: the Airflow connection.
+    :param region_name: the region, if it is not the connection's.
+    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param botocore_config: botocore configuration.
+    :raises ValueError: if a number is out of its bounds.
+    """
+
+    _arguments = (
+        "queue_url",
+        "labels_uri",
+        "batch_size",
+        "max_wait",
+        "aws_conn_id",
+        "region_name",
+        "verify",
+        "botocore_config",
+    )
+
+    def __init__(
+        self,
+        *,
+        queue_url: str,
+        labels_uri: str,
+        batch_size: int = 100,
+        max_wait: float = 60,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.queue_url = queue_url
+        self.labels_uri = labels_uri
+        self.batch_size = batch_size
+        self.max_wait = max_wait
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+        if not (1 <= batch_size <= 10_000 and 0 <= max_wait <= 36_000):
+            raise ValueError("batch_size must be 1 to 10,000 and max_wait 0 to 36,000 seconds.")
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Class path and arguments."""
+        path = f"{type(self).__module__}.{type(self).__qualname__}"
+        return path, {name: getattr(self, name) for name in self._arguments}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Fire for each batch; where Airflow does not tell when an event is stored."""
+        async with Poller.shared(Connection.of(self)) as poller:
+            queue = await poller.call(self._queue)
+            fired: list[tuple[float, list[str]]] = []
+            while True:
+                batch = await poller.call(lambda _: queue.collect())
+                if batch is not None:
+                    yield TriggerEvent(batch.event)  # type: ignore[no-untyped-call]
+                    fired.append((time.monotonic(), batch.receipts))
+                while fired and time.monotonic() - fired[0][0] > _STORED_SECONDS:
+                    _, receipts = fired.pop(0)
+                    await self._delete((queue, receipts))
+
+    def _queue(self, hook: Any) -> LabelsQueue:
+        from labeling_provider.streaming.labels import LabelsQueue
+
+        return LabelsQueue(hook, self.queue_url, self.labels_uri, self.batch_size, self.max_wait)
+
+    def shared_stream_key(self) -> Hashable | None:
+        """Airflow 3.3 and later: triggers with the same arguments share one reader of the queue."""
+        return ("labeling-labels", json.dumps(self.serialize()[1], sort_keys=True))
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> Any:
+        """The reader, which deletes messages when Airflow has stored their event."""
+        return compat.acknowledging_producer(cls(**kwargs)._batches, cls._delete)
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
+        """Every batch is for every trigger."""
+        async for event in shared_stream:
+            yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def _batches(self) -> AsyncIterator[tuple[dict[str, Any], Any]]:
+        """Events, each with what deletes its messages."""
+        async with Poller.shared(Connection.of(self)) as poller:
+            queue = await poller.call(self._queue)
+            while True:
+                batch = await poller.call(lambda _: queue.collect())
+                if batch is not None:
+                    yield batch.event, (queue, batch.receipts)
+
+    @staticmethod
+    async def _delete(done: Any) -> None:
+        queue, receipts = done
+        await asyncio.to_thread(queue.delete, receipts)

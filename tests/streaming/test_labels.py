@@ -1,0 +1,38 @@
+"""What messages of an output topic, and notifications of a bucket, say."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling_provider.streaming.labels import label_line
+from labeling_provider.streaming.sources import created_objects
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(st.text() | JSON.map(json.dumps) | JSON.map(lambda one: json.dumps({"Type": "Notification", "Message": one})))
+def test_no_message_makes_it_stumble(body: str) -> None:
+    line = label_line(body)
+    assert line is None or "-metadata" in line
+    found = created_objects(body)
+    assert found is None or isinstance(found, list)
+
+
+@pytest.mark.parametrize("body", ["[" * 100_000, '{"Type": "Notification", "Message": "%s"}' % ("[" * 100_000)])
+def test_nor_does_a_deep_one(body: str) -> None:
+    assert label_line(body) is None
+    assert created_objects(body) is None
+
+
+def test_the_label_is_the_one_that_came_last() -> None:
+    line = {"source": "a\nb", "first": 1, "first-metadata": {"creation-date": "2024"}, "other-metadata": {}}
+    assert json.loads(label_line(json.dumps(line)) or "") == line
+    assert label_line(json.dumps({"source": "a", "label-metadata": {"failure-reason": "declined"}})) is None

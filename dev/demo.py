@@ -18,6 +18,7 @@ from labeling_provider.request import derive_job_name
 
 DAG_ID = "label_digits"
 WORKFORCE = {"workteams": {"private-simulated": {"workers": 10, "accuracy": 0.9, "seconds_per_task": 0.02}}}
+TRUTH = [f"--truth=s3://labeling-demo/{folder}/truth.jsonl" for folder in ("digits", "live")]
 RUN_SECONDS = 180
 
 
@@ -25,8 +26,7 @@ def start(folder: Path) -> tuple[Service, Airflow]:
     """Start the service and Airflow, connected."""
     workforce = folder / "workforce.json"
     workforce.write_text(json.dumps(WORKFORCE))
-    truth = "s3://labeling-demo/digits/truth.jsonl"
-    service = Service(folder, "--workforce", str(workforce), "--truth", truth)
+    service = Service(folder, "--workforce", str(workforce), *TRUTH)
     return service, Airflow(folder, ROOT / "dags", service.connection())
 
 

@@ -223,12 +223,15 @@ class RestApi:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
-    def trigger(self, dag_id: str, seconds: float = 60) -> str:
-        """Start a run of a DAG as soon as it is known; its id."""
+    def trigger(self, dag_id: str, seconds: float = 60, **params: Any) -> str:
+        """Start a run of a DAG as soon as it is known; its id.
+
+        :param params: its parameters.
+        """
 
         def started() -> str | None:
             try:
-                run = self.post(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None})
+                run = self.post(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": params})
             except urllib.error.HTTPError as error:
                 if error.code == 404:
                     return None

@@ -34,19 +34,23 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Amazon SageMaker Ground Truth",
-                "python-modules": ["labeling_provider.operators.labeling_job"],
+                "python-modules": ["labeling_provider.operators.labeling_job", "labeling_provider.operators.streaming"],
             }
         ],
         "sensors": [
             {
                 "integration-name": "Amazon SageMaker Ground Truth",
-                "python-modules": ["labeling_provider.sensors.labeling_job"],
+                "python-modules": ["labeling_provider.sensors.labeling_job", "labeling_provider.sensors.streaming"],
             }
         ],
         "triggers": [
             {
                 "integration-name": "Amazon SageMaker Ground Truth",
-                "python-modules": ["labeling_provider.triggers.labeling_job"],
+                "python-modules": [
+                    "labeling_provider.triggers.labeling_job",
+                    "labeling_provider.triggers.labels",
+                    "labeling_provider.triggers.streaming",
+                ],
             }
         ],
         "extra-links": [

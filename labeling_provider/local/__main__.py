@@ -59,7 +59,10 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--truth",
         metavar="FILE_OR_S3_URI",
-        help='what simulated workers answer from: JSON Lines of {"source" or "source-ref": …, "truth": …}',
+        action="append",
+        default=[],
+        help='what simulated workers answer from: JSON Lines of {"source" or "source-ref": …, "truth": …}; may be '
+        "given more than once",
     )
     options.add_argument("--workforce", type=Path, metavar="FILE", help="JSON file of simulated workers and functions")
     options.add_argument("--seed", type=int, default=0, help="seed of the simulated workers (default %(default)s)")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,42 +26,54 @@ class Truth:
     A file in S3 may be written after the service has started: it is read when it is first needed, and again
     when it has changed.
 
-    :param source: path or S3 URI of the truth file; None if only manifest lines tell.
+    :param sources: paths and S3 URIs of truth files, the first that knows an object wins; none if only manifest lines
+        tell.
     :raises TruthFileError: if a local file cannot be read.
     """
 
-    def __init__(self, source: str | None, storage: Storage) -> None:
-        self._storage = storage
-        self._uri = source if source and source.startswith("s3://") else None
-        self._version: str | None = None
-        self._known: dict[str, str] = {}
+    def __init__(self, sources: Sequence[str], storage: Storage) -> None:
+        self._files = [_File(one, storage) for one in sources]
         self._loading = threading.Lock()
-        if source and not self._uri:
-            try:
-                with Path(source).open("rb") as lines:
-                    self._known = _read(lines, source)
-            except OSError as error:
-                raise TruthFileError(f"{source}: {error.strerror}") from None
 
     def refresh(self) -> None:
-        """Read the file in S3 if it is new.
+        """Read the files in S3 that are new.
 
         :raises TruthFileError: naming the line that is wrong.
         """
-        if not self._uri:
-            return
         with self._loading:
-            version = self._storage.version(self._uri)
-            if version is not None and version != self._version:
-                self._known = _read(self._storage.lines(self._uri), self._uri)
-                self._version = version
+            for one in self._files:
+                one.refresh()
 
     def of(self, line: dict[str, Any]) -> Any:
         """The truth about a manifest line; None if it is not known."""
         if "truth" in line:
             return line["truth"]
-        found = self._known.get(line.get("source-ref") or line.get("source") or "")
+        key = line.get("source-ref") or line.get("source") or ""
+        found = next((one.known[key] for one in self._files if key in one.known), None)
         return None if found is None else json.loads(found)
+
+
+class _File:
+    """One truth file."""
+
+    def __init__(self, source: str, storage: Storage) -> None:
+        self._storage = storage
+        self._uri = source if source.startswith("s3://") else None
+        self._version: str | None = None
+        self.known: dict[str, str] = {}
+        if not self._uri:
+            try:
+                with Path(source).open("rb") as lines:
+                    self.known = _read(lines, source)
+            except OSError as error:
+                raise TruthFileError(f"{source}: {error.strerror}") from None
+
+    def refresh(self) -> None:
+        if self._uri:
+            version = self._storage.version(self._uri)
+            if version is not None and version != self._version:
+                self.known = _read(self._storage.lines(self._uri), self._uri)
+                self._version = version
 
 
 def _read(lines: Iterable[bytes], where: str) -> dict[str, str]:

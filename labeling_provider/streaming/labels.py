@@ -48,14 +48,15 @@ class _Held(NamedTuple):
 class LabelsQueue:
     """The queue.
 
-    :param url: its URL.
+    :param queue: its URL or name; it may be made later.
     :param labels_uri: S3 URI prefix under which the label lines go.
     :param batch_size: how many labels make a batch.
     :param max_wait: seconds after which fewer make one.
     """
 
-    def __init__(self, hook: LabelingHook, url: str, labels_uri: str, batch_size: int, max_wait: float) -> None:
-        self._hook, self._url, self._labels_uri = hook, url, labels_uri
+    def __init__(self, hook: LabelingHook, queue: str, labels_uri: str, batch_size: int, max_wait: float) -> None:
+        self._hook, self._queue, self._labels_uri = hook, queue, labels_uri
+        self._url = queue if "://" in queue else ""
         self._batch_size, self._max_wait = batch_size, max_wait
         self._sqs = hook.client("sqs")
         self._held: list[_Held] = []
@@ -67,6 +68,9 @@ class LabelsQueue:
 
         :raises LabelingError: if the queue can't be read or the lines can't be stored.
         """
+        if not self._is_there():
+            time.sleep(_LONGEST_WAIT)
+            return None
         left = self._since + self._max_wait - time.monotonic() if self._held else _LONGEST_WAIT
         wanted = self._batch_size - len(self._held)
         if wanted > 0:
@@ -77,6 +81,22 @@ class LabelsQueue:
             return None
         batch, self._held = self._held, []
         return Batch(self._stored(batch), [one.receipt for one in batch])
+
+    def _is_there(self) -> bool:
+        """Whether the queue has been made."""
+        if not self._url:
+            try:
+                answer = persist(
+                    lambda: self._sqs.get_queue_url(QueueName=self._queue),
+                    "Looking for the queue",
+                    outage=self._hook.outage,
+                )
+            except ClientError as error:
+                if "NonExistentQueue" not in str(error.response["Error"]):
+                    raise LabelingError(f"{self._queue} can't be read: {error}") from error
+                return False
+            self._url = answer["QueueUrl"]
+        return True
 
     def _receive(self, most: int, seconds: float) -> None:
         arguments = {

@@ -29,7 +29,7 @@ class LabelsArrivedTrigger(BaseEventTrigger):
     The messages are deleted only after Airflow has stored the event (Airflow 3.3 and later tell; before, after a
     while). So after a crash a label may come again, in another batch: its line has the same deduplication id.
 
-    :param queue_url: the queue that gets what the output topic tells.
+    :param queue: URL or name of the queue that gets what the output topic tells; waited for if it is not there yet.
     :param labels_uri: S3 URI prefix for the label lines.
     :param batch_size: how many labels make a batch, at most 10,000.
     :param max_wait: seconds after which fewer make one, at most 36,000.
@@ -41,7 +41,7 @@ class LabelsArrivedTrigger(BaseEventTrigger):
     """
 
     _arguments = (
-        "queue_url",
+        "queue",
         "labels_uri",
         "batch_size",
         "max_wait",
@@ -54,7 +54,7 @@ class LabelsArrivedTrigger(BaseEventTrigger):
     def __init__(
         self,
         *,
-        queue_url: str,
+        queue: str,
         labels_uri: str,
         batch_size: int = 100,
         max_wait: float = 60,
@@ -64,7 +64,7 @@ class LabelsArrivedTrigger(BaseEventTrigger):
         botocore_config: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.queue_url = queue_url
+        self.queue = queue
         self.labels_uri = labels_uri
         self.batch_size = batch_size
         self.max_wait = max_wait
@@ -97,7 +97,7 @@ class LabelsArrivedTrigger(BaseEventTrigger):
     def _queue(self, hook: Any) -> LabelsQueue:
         from labeling_provider.streaming.labels import LabelsQueue
 
-        return LabelsQueue(hook, self.queue_url, self.labels_uri, self.batch_size, self.max_wait)
+        return LabelsQueue(hook, self.queue, self.labels_uri, self.batch_size, self.max_wait)
 
     def shared_stream_key(self) -> Hashable | None:
         """Airflow 3.3 and later: triggers with the same arguments share one reader of the queue."""

@@ -141,16 +141,19 @@ class PushNewObjectsTrigger(BaseEventTrigger):
         return path, {name: getattr(self, name) for name in self._arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Push."""
-        try:
-            async with Poller.shared(Connection.of(self)) as poller:
-                async for event in self._push(poller):
-                    yield TriggerEvent(event)  # type: ignore[no-untyped-call]
-        except LabelingError as error:
-            if self.forever:
-                # Airflow starts a watcher's trigger again.
-                raise
-            yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
+        """Push. For a watcher, trouble passes: its source or topic may be made later."""
+        async with Poller.shared(Connection.of(self)) as poller:
+            while True:
+                try:
+                    async for event in self._push(poller):
+                        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+                    return
+                except LabelingError as error:
+                    if not self.forever:
+                        yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
+                        return
+                    self.log.warning("Pushing begins anew in %.0f s: %s", self.poll_interval, error)
+                await asyncio.sleep(self.poll_interval)
 
     async def _push(self, poller: Poller) -> AsyncIterator[dict[str, Any]]:
         positions = _Positions(self, poller)

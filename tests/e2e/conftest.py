@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dev.demo import WORKFORCE
+from dev.demo import TRUTH, WORKFORCE
 from dev.stack import ROOT, Airflow, Service
 from tests.conftest import Lab, texts
 
@@ -30,8 +30,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     shutil.copytree(ROOT / "dags", dags)
     for path in (Path(__file__).parent / "dags").glob("*.py"):
         shutil.copy(path, dags)
-    truth = "s3://labeling-demo/digits/truth.jsonl"
-    service = Service(folder, "--workforce", str(workforce), "--truth", truth)
+    service = Service(folder, "--workforce", str(workforce), *TRUTH)
     airflow = None
     try:
         lab = Lab(service)

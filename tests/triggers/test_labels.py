@@ -34,7 +34,7 @@ class Stream:
 
     def trigger(self, **arguments: Any) -> LabelsArrivedTrigger:
         made = LabelsArrivedTrigger(
-            **{"queue_url": self.output.url, "labels_uri": self.labels_uri, "max_wait": 1, **arguments}
+            **{"queue": self.output.url, "labels_uri": self.labels_uri, "max_wait": 1, **arguments}
         )
         path, kept = made.serialize()
         assert path.endswith("triggers.labels.LabelsArrivedTrigger")
@@ -72,6 +72,23 @@ def test_labels_arrive_by_batches(connected: Lab) -> None:
     assert first["job_name"] == of.job
     assert first["classes"] == {"cat": 5}
     assert first["labels_uri"].startswith(of.labels_uri)
+    stopped(connected, of.job)
+
+
+def test_a_queue_that_is_made_later_is_waited_for(connected: Lab) -> None:
+    of = Stream(connected)
+    name = f"later-{uuid.uuid4().hex[:8]}"
+
+    async def scenario() -> dict[str, Any]:
+        event = asyncio.ensure_future(next_event(of.trigger(queue=name, batch_size=1).run()))
+        await asyncio.sleep(0.5)
+        url = of.output.sqs.create_queue(QueueName=name)["QueueUrl"]
+        of.output.sqs.send_message(
+            QueueUrl=url, MessageBody=json.dumps({"source": "text 9", "label": 1, "label-metadata": {}})
+        )
+        return await event
+
+    assert of.sources(asyncio.run(scenario())) == ["text 9"]
     stopped(connected, of.job)
 
 
@@ -124,4 +141,4 @@ def test_messages_go_when_airflow_has_stored_the_event_and_only_then(connected: 
 @pytest.mark.parametrize("arguments", [{"batch_size": 0}, {"batch_size": 10_001}, {"max_wait": -1}])
 def test_its_numbers_have_bounds(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="batch_size must be"):
-        LabelsArrivedTrigger(queue_url="q", labels_uri="s3://b/p", **arguments)
+        LabelsArrivedTrigger(queue="q", labels_uri="s3://b/p", **arguments)

@@ -1,0 +1,66 @@
+"""The streaming example in a real Airflow: pictures come in, labels come back, a model is trained on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dev.stack import wait_until
+from tests.e2e.conftest import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+def run_to_success(stack: Stack, dag: str, **params: Any) -> str:
+    run = stack.airflow.trigger(dag, 120, **params)
+    ended = wait_until(
+        lambda: (state := stack.airflow.run_state(dag, run)) in {"success", "failed"} and state, 120, f"{dag} ends"
+    )
+    assert ended == "success", dag
+    return run
+
+
+def successful_runs(stack: Stack, dag: str) -> list[str]:
+    runs = stack.airflow.get(f"/api/v2/dags/{dag}/dagRuns?order_by=run_after")["dag_runs"]
+    return [one["dag_run_id"] for one in runs if one["state"] == "success"]
+
+
+def test_pictures_are_labeled_as_they_come_and_labels_are_trained_on(stack: Stack) -> None:
+    run = run_to_success(stack, "streaming_labels_start")
+    started = stack.airflow.xcom("streaming_labels_start", run, "start")
+    name = started["job_name"]
+    run_to_success(stack, "streaming_labels_camera", count=150)
+    wait_until(
+        lambda: stack.lab.describe(name)["LabelCounters"]["TotalLabeled"] == 150, 120, "the first pictures are labeled"
+    )
+    assert stack.lab.describe(name)["LabelingJobStatus"] == "InProgress"
+    run_to_success(stack, "streaming_labels_camera", first=150, count=50)
+    wait_until(lambda: successful_runs(stack, "streaming_labels_train"), 120, "a model is trained")
+    trained = successful_runs(stack, "streaming_labels_train")[0]
+    result = stack.airflow.xcom("streaming_labels_train", trained, "train")
+    assert (result["new_labels"], result["trained_on"]) == (200, 200)
+    assert result["accuracy"] > 0.7
+    pushed = [
+        stack.airflow.xcom("streaming_labels_pushed", one, "tell")
+        for one in successful_runs(stack, "streaming_labels_pushed")
+    ]
+    assert sum(pushed) == 200
+    queue = stack.lab.service.client("sqs").get_queue_url(QueueName="groundtruth-live-labels")["QueueUrl"]
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def in_queue() -> int:
+        answer = stack.lab.service.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=names)
+        return sum(map(int, answer["Attributes"].values()))
+
+    wait_until(lambda: in_queue() == 0, 60, "the messages of stored events are deleted")
+    run = run_to_success(stack, "streaming_labels_stop", job_name=name)
+    assert stack.airflow.xcom("streaming_labels_stop", run, "stop") == {
+        "job_name": name,
+        "status": "Stopped",
+        "left_in_queue": 0,
+    }
+    lines = stack.lab.output(stack.lab.describe(name))
+    assert sorted(line["source-ref"] for line in lines) == [
+        f"s3://labeling-demo/live/new/{number:04}.png" for number in range(200)
+    ]

@@ -52,9 +52,10 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# A hundred kills take about fifteen minutes; `make test` runs a shorter one.
+# A hundred kills take about fifteen minutes, thirty during pushes five; `make test` runs a shorter one.
 torture: $(VENV)/.ready
 	$(BIN)/python -m dev.torture
+	$(BIN)/python -m dev.torture --push
 
 screenshot: setup
 	$(BIN)/python -m dev.screenshot

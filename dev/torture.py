@@ -1,7 +1,8 @@
 """``make torture``: a real Airflow labels while its scheduler, triggerer, workers and the labeling service are killed.
 
 A seeded script ends a random one of them at a random moment with SIGKILL and starts it again, over and over. In the end
-every task has succeeded, each has made exactly one labeling job, and every object was labeled exactly once.
+every task has succeeded, each has made exactly one labeling job, and every object was labeled exactly once. With
+``--push`` the tasks push texts to a streaming job instead, some from the triggerer and some from a worker.
 """
 
 from __future__ import annotations
@@ -62,6 +63,58 @@ with DAG("torture", schedule=None, max_active_tasks={tasks}):
             retry_delay=timedelta(seconds=1),
         )
 '''
+PUSH_DAG_FILE = '''"""A streaming job, and tasks that push to it."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG
+
+from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, StopLabelingJobOperator
+from labeling_provider.operators.streaming import PushNewObjectsOperator
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:groundtruth-torture"
+AGAIN = {{"retries": 500, "retry_delay": timedelta(seconds=1)}}
+
+with DAG("torture", schedule=None, max_active_tasks={tasks}):
+    start = CreateLabelingJobOperator(
+        task_id="start",
+        task_type="text-classification",
+        input_topic_arn=TOPIC,
+        create_topics=True,
+        output_uri="s3://torture/out",
+        labels=["cat", "dog"],
+        workforce="{team}",
+        role_arn="{role}",
+        title="What is it?",
+        instructions="Choose.",
+        max_concurrent_objects=50,
+        poll_interval=1,
+        deferrable=True,
+        **AGAIN,
+    )
+    stop = StopLabelingJobOperator(
+        task_id="stop",
+        job_name="{{{{ ti.xcom_pull(task_ids='start')['job_name'] }}}}",
+        drain=True,
+        drain_quiet=5,
+        poll_interval=1,
+        deferrable=True,
+        **AGAIN,
+    )
+    for number in range({tasks} - 2):
+        push = PushNewObjectsOperator(
+            task_id=f"push_{{number}}",
+            input_topic_arn=TOPIC,
+            job_name="{{{{ ti.xcom_pull(task_ids='start')['job_name'] }}}}",
+            prefix_uri=f"s3://torture/in/{{number}}/",
+            text=True,
+            max_backlog=200,
+            poll_interval=1,
+            deferrable=number % 3 != 0,
+            **AGAIN,
+        )
+        start >> push >> stop
+'''
 
 
 class Torture:
@@ -74,6 +127,7 @@ class Torture:
 
     def __init__(self, folder: Path, *, seed: int, tasks: int, kills: int) -> None:
         self.folder, self.tasks, self.kills = folder, tasks, kills
+        self.objects = tasks * OBJECTS
         self.random = random.Random(seed)
         self.killed: Counter[str] = Counter()
 
@@ -86,10 +140,11 @@ class Torture:
         workforce = self.folder / "workforce.json"
         # The work lasts a little longer than the killing.
         lasts = self.kills * (SHORTEST_PAUSE + LONGEST_PAUSE) / 2 * 1.1
-        pace = lasts * WORKERS / (self.tasks * OBJECTS)
+        pace = lasts * WORKERS / self.objects
         team = {"workers": WORKERS, "accuracy": 1, "seconds_per_task": pace}
         workforce.write_text(json.dumps({"workteams": {"private-simulated": team}}))
-        self.service = Service(self.folder, "--workforce", str(workforce), "--port", str(free_port()))
+        command = ["--workforce", str(workforce), "--port", str(free_port()), *self.options()]
+        self.service = Service(self.folder, *command)
         cluster = None
         try:
             self.prepare()
@@ -106,6 +161,10 @@ class Torture:
                 cluster.stop()
             self.service.stop()
 
+    def options(self) -> list[str]:
+        """Further options of the service."""
+        return []
+
     def prepare(self) -> None:
         """A manifest for each task, and the DAG."""
         s3 = self.service.client("s3")
@@ -114,10 +173,14 @@ class Torture:
             lines = [{"source": f"text {task} {one}", "truth": ["cat", "dog"][one % 2]} for one in range(OBJECTS)]
             body = "".join(json.dumps(line) + "\n" for line in lines)
             s3.put_object(Bucket="torture", Key=f"in/{task}.manifest", Body=body.encode())
+        self.write_dag(DAG_FILE)
+
+    def write_dag(self, text: str) -> None:
+        """The DAG, with the names of the service filled in."""
         ready = self.service.ready
         (self.folder / "dags").mkdir()
-        text = DAG_FILE.format(tasks=self.tasks, team=ready["workteams"]["private-simulated"], role=ready["role_arn"])
-        (self.folder / "dags" / "torture.py").write_text(text)
+        filled = text.format(tasks=self.tasks, team=ready["workteams"]["private-simulated"], role=ready["role_arn"])
+        (self.folder / "dags" / "torture.py").write_text(filled)
 
     def kill_one(self, cluster: Cluster) -> None:
         """End a random part at once, if there is one at the moment, and start it again."""
@@ -177,23 +240,77 @@ class Torture:
             assert len(answers) == OBJECTS, f"{len(answers)} answers for {OBJECTS} objects"
 
 
+class PushTorture(Torture):
+    """The same while tasks push to a streaming job; two tasks start and stop it.
+
+    :param objects: how many texts there are to push.
+    """
+
+    def __init__(self, folder: Path, *, seed: int, tasks: int, kills: int, objects: int) -> None:
+        super().__init__(folder, seed=seed, tasks=tasks, kills=kills)
+        self.objects = objects
+
+    def texts(self, part: int) -> list[str]:
+        """What one task has to push."""
+        pushers = self.tasks - 2
+        return [f"text {number}" for number in range(part, self.objects, pushers)]
+
+    def prepare(self) -> None:
+        """Text files under a prefix for each task, what is true, and the DAG."""
+        s3 = self.service.client("s3")
+        s3.create_bucket(Bucket="torture")
+        for part in range(self.tasks - 2):
+            lines = self.texts(part)
+            for number in range(0, len(lines), 100):
+                body = "\n".join(lines[number : number + 100])
+                s3.put_object(Bucket="torture", Key=f"in/{part}/{number:05}.txt", Body=body.encode())
+        self.write_dag(PUSH_DAG_FILE)
+
+    def options(self) -> list[str]:
+        """What is true goes to the service in a file."""
+        truth = self.folder / "truth.jsonl"
+        lines = [{"source": f"text {number}", "truth": ["cat", "dog"][number % 2]} for number in range(self.objects)]
+        truth.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return ["--truth", str(truth)]
+
+    def check(self, cluster: Cluster, run: str) -> None:
+        """One job, and in its output each text once, with its label."""
+        s3 = self.service.client("s3")
+        (job,) = self.service.client("sagemaker").list_labeling_jobs()["LabelingJobSummaryList"]
+        assert job["LabelingJobStatus"] == "Stopped", job
+        key = f"out/{job['LabelingJobName']}/manifests/output/output.manifest"
+        lines = [json.loads(line) for line in s3.get_object(Bucket="torture", Key=key)["Body"].read().splitlines()]
+        times = Counter(line["source"] for line in lines)
+        assert times == Counter(f"text {number}" for number in range(self.objects)), "each object arrives once"
+        for line in lines:
+            assert line["label-metadata"]["class-name"] == ["cat", "dog"][int(line["source"].split()[1]) % 2], line
+
+
 def main() -> None:
     """Torture with the arguments of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tasks", type=int, default=20)
-    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--push", action="store_true", help="push to a streaming job")
+    parser.add_argument("--tasks", type=int, help="how many tasks (20, or 6 with --push)")
+    parser.add_argument("--kills", type=int, help="how many kills (100, or 30 with --push)")
+    parser.add_argument("--objects", type=int, default=5000, help="objects to push (%(default)s)")
     chosen = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="labeling-torture-") as folder:
-        torture = Torture(Path(folder), seed=chosen.seed, tasks=chosen.tasks, kills=chosen.kills)
+        if chosen.push:
+            tasks, kills = chosen.tasks or 6, chosen.kills or 30
+            torture: Torture = PushTorture(
+                Path(folder), seed=chosen.seed, tasks=tasks, kills=kills, objects=chosen.objects
+            )
+        else:
+            torture = Torture(Path(folder), seed=chosen.seed, tasks=chosen.tasks or 20, kills=chosen.kills or 100)
         try:
             torture.run()
         except (StackError, AssertionError) as error:
             sys.exit(f"seed {chosen.seed}: {error}; the logs were in {folder}/airflow")
     print(
-        f"{chosen.tasks} tasks, {sum(torture.killed.values())} kills {dict(torture.killed)}, "
-        f"{time.monotonic() - began:.0f} s: one job per task, every object labeled once"
+        f"{torture.tasks} tasks, {torture.objects} objects, {torture.killed.total()} kills {dict(torture.killed)}, "
+        f"{time.monotonic() - began:.0f} s: every object labeled once"
     )
 
 

@@ -41,11 +41,12 @@ test: setup $(LOWEST)/.ready
 	$(MAKE) --jobs 2 --output-sync=line test-newest test-lowest
 
 test-newest: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests --ignore=tests/local
 
-# The oldest Airflow and amazon provider that are supported: everything that touches them.
+# The oldest Airflow and amazon provider that are supported: everything that touches them; and the local service, which
+# touches neither.
 test-lowest: $(LOWEST)/.ready
-	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/hooks tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
+	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/local tests/hooks tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -146,7 +146,13 @@ with DAG(
     params={"job_name": Param("", type="string", description="the job that streaming_labels_start has made")},
 ):
     StopLabelingJobOperator(
-        task_id="stop", job_name="{{ params.job_name }}", drain=True, drain_quiet=10, delete_queue=True, deferrable=True
+        task_id="stop",
+        job_name="{{ params.job_name }}",
+        drain=True,
+        drain_quiet=5,
+        delete_queue=True,
+        deferrable=True,
+        poll_interval=2,
     )
 
 with DAG(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Position = dict[str, Any]
 
-_REMEMBERED: Final = 200_000
+_REMEMBERED: Final = 100_000
 _MOST_MESSAGES: Final = 10
 _WAIT_SECONDS: Final = 2
 _KEEP_SECONDS: Final = 900

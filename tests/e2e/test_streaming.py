@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -64,3 +65,18 @@ def test_pictures_are_labeled_as_they_come_and_labels_are_trained_on(stack: Stac
     assert sorted(line["source-ref"] for line in lines) == [
         f"s3://labeling-demo/live/new/{number:04}.png" for number in range(200)
     ]
+
+
+def test_a_chain_of_jobs_labels_each_text_twice(stack: Stack) -> None:
+    if "labeling-demo" not in {one["Name"] for one in stack.lab.s3.list_buckets()["Buckets"]}:
+        stack.lab.s3.create_bucket(Bucket="labeling-demo")
+    texts = [f"text {number}" for number in range(20)]
+    truth = "".join(json.dumps({"source": text, "truth": "praise"}) + "\n" for text in texts)
+    for key, body in (("chain/new/texts.txt", "\n".join(texts)), ("digits/truth.jsonl", truth)):
+        stack.lab.s3.put_object(Bucket="labeling-demo", Key=key, Body=body.encode())
+    run = run_to_success(stack, "chained_labels")
+    uri = stack.airflow.xcom("chained_labels", run, "labels")
+    lines = [json.loads(line) for line in stack.lab.get(uri).splitlines()]
+    assert sorted(line["source"] for line in lines) == sorted(texts)
+    for label in ("first", "second"):
+        assert {line[f"{label}-metadata"]["type"] for line in lines} == {"groundtruth/text-classification"}

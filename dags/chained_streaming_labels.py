@@ -1,0 +1,89 @@
+"""Two streaming jobs in a chain: a second team labels what the first has just labeled, without knowing its answer.
+
+The output topic of the first job is the input topic of the second, so each text goes through both as soon as it can.
+``chained_labels`` starts both jobs, pushes the texts of the files under ``chain/new/``, one text a line, and stops each
+job when nothing is left for it. The lines of the second job's output manifest have both labels.
+On Amazon, the second job is often an adjustment: the same with ``task_type="adjustment-bounding-box"`` and a page that
+shows the first job's boxes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import DAG, Param, task
+
+from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, StopLabelingJobOperator
+from labeling_provider.operators.streaming import PushNewObjectsOperator
+from labeling_provider.request import PrivateWorkteam
+
+TOPICS = "arn:aws:sns:us-east-1:123456789012:groundtruth-chain"
+FOLDER = "s3://{{ params.bucket }}/chain"
+
+with DAG(
+    "chained_labels",
+    schedule=None,
+    tags=["labeling"],
+    doc_md=__doc__,
+    params={
+        "bucket": Param("labeling-demo", type="string", description="bucket for texts and labels"),
+        "role_arn": Param(
+            "arn:aws:iam::123456789012:role/labeling-local", type="string", description="role of the labeling jobs"
+        ),
+        "workteam_arn": Param(
+            "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-simulated",
+            type="string",
+            description="private workteam that labels",
+        ),
+    },
+):
+
+    def streaming_job(label: str, input_topic: str, output_topic: str) -> CreateLabelingJobOperator:
+        """A job between two topics."""
+        return CreateLabelingJobOperator(
+            task_id=f"start_{label}",
+            task_type="text-classification",
+            input_topic_arn=input_topic,
+            output_topic_arn=output_topic,
+            create_topics=True,
+            output_uri=f"{FOLDER}/labels",
+            labels=["complaint", "praise"],
+            workforce=PrivateWorkteam("{{ params.workteam_arn }}"),
+            role_arn="{{ params.role_arn }}",
+            title="Complaint or praise?",
+            instructions="Choose what the text is.",
+            label_attribute_name=label,
+            deferrable=True,
+            poll_interval=2,
+        )
+
+    first = streaming_job("first", f"{TOPICS}-in", f"{TOPICS}-between")
+    second = streaming_job("second", f"{TOPICS}-between", f"{TOPICS}-out")
+    push = PushNewObjectsOperator(
+        task_id="push",
+        input_topic_arn=f"{TOPICS}-in",
+        job_name="{{ ti.xcom_pull(task_ids='start_first')['job_name'] }}",
+        prefix_uri=f"{FOLDER}/new/",
+        text=True,
+        poll_interval=2,
+        deferrable=True,
+    )
+    stops = [
+        StopLabelingJobOperator(
+            task_id=f"stop_{label}",
+            job_name=f"{{{{ ti.xcom_pull(task_ids='start_{label}')['job_name'] }}}}",
+            drain=True,
+            drain_quiet=5,
+            poll_interval=2,
+            delete_queue=True,
+            deferrable=True,
+        )
+        for label in ("first", "second")
+    ]
+
+    @task
+    def labels(started: dict[str, Any]) -> str:
+        """Where the lines with both labels are."""
+        return str(started["output_manifest_uri"])
+
+    [first, second] >> push >> stops[0] >> stops[1] >> labels(second.output)

@@ -19,7 +19,29 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class LabelingJobSensor(LabelingTask, BaseSensorOperator):
+class JobSensor(LabelingTask, BaseSensorOperator):
+    """What the sensors of labeling jobs share."""
+
+    job_name: str
+
+    def _fail(self, error: Exception) -> NoReturn:
+        if self.soft_fail or self.never_fail:
+            raise AirflowSkipException(str(error)) from error
+        raise error
+
+    def _description(self) -> dict[str, Any]:
+        try:
+            description = self.hook.find_job(self.job_name)
+        except LabelingError as error:
+            self._fail(error)
+        if description is None:
+            self._fail(
+                LabelingError(f"There is no labeling job named {self.job_name} in {self.hook.conn_region_name}.")
+            )
+        return description
+
+
+class LabelingJobSensor(JobSensor):
     """Succeeds when a labeling job has reached one of the awaited statuses.
 
     Any other end of the job fails the sensor with the reason (or skips it with ``soft_fail``); it never waits for a
@@ -135,19 +157,3 @@ class LabelingJobSensor(LabelingTask, BaseSensorOperator):
             reason = f": {state.reason}" if state.reason else ""
             self._fail(LabelingJobFailedError(f"Labeling job {state.name} ended {state.status}, not {wanted}{reason}"))
         return None
-
-    def _fail(self, error: Exception) -> NoReturn:
-        if self.soft_fail or self.never_fail:
-            raise AirflowSkipException(str(error)) from error
-        raise error
-
-    def _description(self) -> dict[str, Any]:
-        try:
-            description = self.hook.find_job(self.job_name)
-        except LabelingError as error:
-            self._fail(error)
-        if description is None:
-            self._fail(
-                LabelingError(f"There is no labeling job named {self.job_name} in {self.hook.conn_region_name}.")
-            )
-        return description

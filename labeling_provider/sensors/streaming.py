@@ -6,14 +6,15 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
-from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
+from airflow.sdk import PokeReturnValue, conf
+from airflow.sdk.exceptions import AirflowSensorTimeout
 
-from labeling_provider.connected import PROGRESS_KEY, LabelingTask
+from labeling_provider.connected import PROGRESS_KEY
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.links import push_job_links
+from labeling_provider.sensors.labeling_job import JobSensor
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from labeling_provider.streaming.pusher import Backlog
 
 
-class StreamingJobSensor(LabelingTask, BaseSensorOperator):
+class StreamingJobSensor(JobSensor):
     """Succeeds when a streaming labeling job has reached any of what is given; its end fails the sensor.
 
     Returns the job's counters, with ``backlog`` and, in words, ``reached``.
@@ -75,11 +76,7 @@ class StreamingJobSensor(LabelingTask, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, in this process or deferred."""
-        description = self.hook.find_job(self.job_name)
-        if description is None:
-            self._fail(
-                LabelingError(f"There is no labeling job named {self.job_name} in {self.hook.conn_region_name}.")
-            )
+        description = self._description()
         push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
         if not self.deferrable:
             return super().execute(context)
@@ -148,8 +145,3 @@ class StreamingJobSensor(LabelingTask, BaseSensorOperator):
         from labeling_provider.streaming.pusher import Backlog
 
         return Backlog(self.hook, self.job_name)
-
-    def _fail(self, error: Exception) -> NoReturn:
-        if self.soft_fail or self.never_fail:
-            raise AirflowSkipException(str(error)) from error
-        raise error

@@ -14,10 +14,11 @@ from labeling_provider.connected import PROGRESS_KEY
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import JobState, Progress
 from labeling_provider.triggers.poller import Connection, Poller
+from labeling_provider.triggers.serialized import SerializedTrigger
 from labeling_provider.waiting import Vigil
 
 
-class LabelingJobTrigger(BaseTrigger):
+class LabelingJobTrigger(SerializedTrigger, BaseTrigger):
     """Fires once, when a labeling job has reached a status, has ended, stands still, or time is up.
 
     All triggers of one triggerer with the same connection and region are answered by one sweep of ListLabelingJobs per
@@ -89,11 +90,6 @@ class LabelingJobTrigger(BaseTrigger):
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments."""
-        path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {name: getattr(self, name) for name in self._arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""

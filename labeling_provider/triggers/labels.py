@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from labeling_provider import compat
 from labeling_provider.triggers.poller import Connection, Poller
+from labeling_provider.triggers.serialized import SerializedTrigger
 
 if TYPE_CHECKING:
     from labeling_provider.streaming.labels import LabelsQueue
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _STORED_SECONDS: Final = 15.0
 
 
-class LabelsArrivedTrigger(BaseEventTrigger):
+class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
     """Fires for each batch of labels in the queue behind a streaming job's output topic; for an AssetWatcher.
 
     The lines of a batch go into one S3 object. The event, and so the asset event's ``extra["payload"]``, is
@@ -74,11 +75,6 @@ class LabelsArrivedTrigger(BaseEventTrigger):
         self.botocore_config = botocore_config
         if not (1 <= batch_size <= 10_000 and 0 <= max_wait <= 36_000):
             raise ValueError("batch_size must be 1 to 10,000 and max_wait 0 to 36,000 seconds.")
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments."""
-        path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {name: getattr(self, name) for name in self._arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Fire for each batch; where Airflow does not tell when an event is stored."""

@@ -17,6 +17,7 @@ from labeling_provider.connected import PROGRESS_KEY, PUSHED_KEY
 from labeling_provider.errors import LabelingError
 from labeling_provider.request.names import fingerprint
 from labeling_provider.triggers.poller import Connection, Poller
+from labeling_provider.triggers.serialized import SerializedTrigger
 
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook
@@ -32,7 +33,7 @@ _MOST_EXAMPLES: Final = 10
 _TOLD: Final = ("job_name", "status", "labeled", "backlog")
 
 
-class PushNewObjectsTrigger(BaseEventTrigger):
+class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
     """Publishes what is new in a source to the input topic of a streaming labeling job.
 
     Give one source: ``prefix_uri``, ``queue_url`` or ``manifest_uri``. Each object is published under an id that is
@@ -134,11 +135,6 @@ class PushNewObjectsTrigger(BaseEventTrigger):
         self.botocore_config = botocore_config
         if sum(getattr(self, name) is not None for name in _SOURCES) != 1:
             raise ValueError(f"Give exactly one of {', '.join(_SOURCES)}.")
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments."""
-        path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {name: getattr(self, name) for name in self._arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Push. For a watcher, trouble passes: its source or topic may be made later."""
@@ -317,7 +313,7 @@ class _Positions:
         self._saved, self._saved_at = text, time.monotonic()
 
 
-class StreamingJobTrigger(BaseTrigger):
+class StreamingJobTrigger(SerializedTrigger, BaseTrigger):
     """Fires once, when a streaming labeling job has reached a goal, has ended, or time is up.
 
     The event is ``{"job_name": …, "reached": …, "sight": {…counters, "backlog": …}}``, with ``"timeout": True`` when
@@ -366,11 +362,6 @@ class StreamingJobTrigger(BaseTrigger):
         self.region_name = region_name
         self.verify = verify
         self.botocore_config = botocore_config
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments."""
-        path = f"{type(self).__module__}.{type(self).__qualname__}"
-        return path, {name: getattr(self, name) for name in self._arguments}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""

@@ -7,10 +7,12 @@ import random
 import time
 import uuid
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from dev.stack import Service, wait_until
 from labeling_provider.request import PrivateWorkteam
@@ -169,6 +171,54 @@ def test_a_message_that_is_no_object_fails_alone(lab: Lab, message: str, reason:
     assert reason in failed["label-metadata"]["failure-reason"]
     assert failed[KEY] == "$label-object-id"
     assert labeled["source"] == "text 1"
+
+
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
+
+
+@pytest.mark.parametrize(
+    ("task_type", "truth", "more"),
+    [
+        ("image-classification", "dog", {}),
+        ("image-classification-multilabel", ["cat", "dog"], {}),
+        ("video-classification", "dog", {}),
+        ("bounding-box", [{"label": "dog", "left": 1, "top": 2, "width": 3, "height": 4}], {}),
+        ("semantic-segmentation", "mask", {"label_attribute_name": "label-ref"}),
+        ("text-classification", "dog", {}),
+        ("text-classification-multilabel", ["cat", "dog"], {}),
+        ("named-entity-recognition", [{"label": "dog", "startOffset": 0, "endOffset": 3}], {}),
+        (
+            "custom",
+            {"grade": "A"},
+            {
+                "labels": None,
+                "instructions": None,
+                "pre_annotation_function": FUNCTION + "pre",
+                "consolidation_function": FUNCTION + "consolidate",
+            },
+        ),
+    ],
+)
+def test_every_task_type_that_runs_also_streams(lab: Lab, task_type: str, truth: Any, more: dict[str, Any]) -> None:
+    topic, output = Topic(lab), Topic(lab, listen=True)
+    if task_type == "custom":
+        more = {**more, "ui_template_uri": lab.put("template.liquid", "<crowd-form></crowd-form>")}
+    if truth == "mask":
+        truth = lab.put("masks/white.png", mask())
+    name = stream(lab, topic, output, task_type=task_type, **more)
+    of_text = task_type.startswith(("text", "named", "custom"))
+    source = {"source": "the text"} if of_text else {"source-ref": picture(lab, "img/streamed.png")}
+    topic.publish({**source, "truth": truth})
+    (line,) = output.heard(1)
+    attribute = more.get("label_attribute_name", "label")
+    assert {attribute, f"{attribute}-metadata"} <= line.keys()
+    assert stopped(lab, name) == [line]
+
+
+def mask() -> bytes:
+    body = BytesIO()
+    Image.new("L", (60, 40), 1).save(body, "PNG")
+    return body.getvalue()
 
 
 def test_what_the_workers_have_no_room_for_waits_in_the_queue(lab: Lab) -> None:

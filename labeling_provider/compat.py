@@ -181,23 +181,31 @@ def remember(context: Context, key: str, value: Any) -> None:
         store.set(key, value, retention=timedelta(days=365))
 
 
-def has_asset_state(trigger: Any) -> bool:
-    """Whether an event trigger watches exactly one asset that keeps state for it; never before Airflow 3.3."""
-    store = getattr(trigger, "asset_state_store", None)
-    try:
-        return store is not None and store._single_accessor() is not None
-    except ValueError:
-        return False
-
-
 async def asset_state(trigger: Any, key: str) -> Any:
-    """What was kept under a key with the asset that an event trigger watches; None if there is nothing."""
-    return await asyncio.shield(_undisturbed(trigger.asset_state_store.aget(key)))
+    """What was kept under a key with the asset that an event trigger watches; None if there is nothing.
+
+    :raises LookupError: if there is no such asset, or more than one; always before Airflow 3.3.
+    """
+    store = getattr(trigger, "asset_state_store", None)
+    if store is None:
+        raise LookupError("the trigger watches no asset that keeps state")
+    try:
+        return await asyncio.shield(_undisturbed(_asynchronous(store, "get")(key)))
+    except ValueError as error:
+        raise LookupError(str(error)) from error
 
 
 async def keep_asset_state(trigger: Any, key: str, value: dict[str, Any]) -> None:
     """Keep a JSON value with the asset that an event trigger watches."""
-    await asyncio.shield(_undisturbed(trigger.asset_state_store.aset(key, value)))
+    await asyncio.shield(_undisturbed(_asynchronous(trigger.asset_state_store, "set")(key, value)))
+
+
+def _asynchronous(store: Any, method: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """A method of an asset's store that does not block the event loop; Airflow has its own from 3.3.2 on."""
+    from asgiref.sync import sync_to_async
+
+    own: Callable[..., Coroutine[Any, Any, Any]] | None = getattr(store, f"a{method}", None)
+    return own or sync_to_async(getattr(store, method))
 
 
 def acknowledging_producer(

@@ -407,7 +407,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         )
         cost = check_draft(self.hook, draft, max_cost_usd=self.max_cost_usd, spent_usd=spent, further_problems=problems)
         if self.create_topics:
-            self._surround(draft.request)
+            self._make_resources(draft.request)
         follows = before.name if before else None
         tags = Owner.of(context["ti"]).tags(self._request_mark(), float(cost.total_usd), round_number, follows)
         draft.request["Tags"] = [*draft.request.get("Tags", []), *tags]
@@ -423,18 +423,26 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             raise LabelingError(f"The task was ended while labeling job {job.name} was created; the job was stopped.")
         return job
 
-    def _surround(self, request: Mapping[str, Any]) -> str | None:
-        """Make the topics and what belongs to them; the URL of the queue for labels, if one is asked for."""
-        from labeling_provider.streaming.topics import Surround
+    def _make_resources(self, request: Mapping[str, Any]) -> None:
+        """Make the topics of a streaming job and what belongs to them."""
+        from labeling_provider.streaming.topics import StreamResources
 
-        surround = Surround(self.hook)
+        resources = StreamResources(self.hook)
         source = request["InputConfig"]["DataSource"]["SnsDataSource"]["SnsTopicArn"]
         output = request["OutputConfig"].get("SnsTopicArn")
         for topic in filter(None, (source, output)):
-            surround.topic(topic)
+            resources.topic(topic)
         if self.notify_from:
-            surround.bucket_notifies(source, self.notify_from, self.notify_suffix)
-        return surround.labels_queue(self.labels_queue, output) if self.labels_queue and output else None
+            resources.bucket_notifies(source, self.notify_from, self.notify_suffix)
+        self._labels_queue_url(output)
+
+    def _labels_queue_url(self, output_topic_arn: str | None) -> str | None:
+        """The queue behind the output topic, made if it is missing; None if none is asked for."""
+        from labeling_provider.streaming.topics import StreamResources
+
+        if not self.labels_queue or not output_topic_arn:
+            return None
+        return StreamResources(self.hook).labels_queue(self.labels_queue, output_topic_arn)
 
     def _describe(self, name: str) -> dict[str, Any]:
         description = self.hook.find_job(name)
@@ -493,7 +501,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             "input_topic_arn": job.description["InputConfig"]["DataSource"]["SnsDataSource"]["SnsTopicArn"],
             "output_topic_arn": output.get("SnsTopicArn"),
             "backlog_queue": queue_name(job.name),
-            "labels_queue_url": self._surround(job.description) if self.create_topics else None,
+            "labels_queue_url": self._labels_queue_url(output.get("SnsTopicArn")),
         }
         self.log.info("Streaming labeling job %s takes objects from %s", job.name, result["input_topic_arn"])
         self._announce(context, result)

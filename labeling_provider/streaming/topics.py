@@ -27,7 +27,7 @@ _MISSING_TOPIC: Final = frozenset({"NotFound", "NotFoundException"})
 log = logging.getLogger(__name__)
 
 
-class Surround:
+class StreamResources:
     """The topics, buckets and queues of one connection.
 
     :param hook: makes the clients.

@@ -78,11 +78,11 @@ class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Fire for each batch; where Airflow does not tell when an event is stored."""
-        async with Poller.shared(Connection.of(self)) as poller:
-            queue = await poller.call(self._queue)
+        async with Poller.shared(Connection.of(self)) as poller, poller.own_thread() as thread:
+            queue = await thread.call(self._queue)
             fired: list[tuple[float, list[str]]] = []
             while True:
-                batch = await poller.call(lambda _: queue.collect())
+                batch = await thread.call(lambda _: queue.collect())
                 if batch is not None:
                     yield TriggerEvent(batch.event)  # type: ignore[no-untyped-call]
                     fired.append((time.monotonic(), batch.receipts))
@@ -111,10 +111,10 @@ class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
 
     async def _batches(self) -> AsyncIterator[tuple[dict[str, Any], Any]]:
         """Events, each with what deletes its messages."""
-        async with Poller.shared(Connection.of(self)) as poller:
-            queue = await poller.call(self._queue)
+        async with Poller.shared(Connection.of(self)) as poller, poller.own_thread() as thread:
+            queue = await thread.call(self._queue)
             while True:
-                batch = await poller.call(lambda _: queue.collect())
+                batch = await thread.call(lambda _: queue.collect())
                 if batch is not None:
                     yield batch.event, (queue, batch.receipts)
 

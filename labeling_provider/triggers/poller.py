@@ -98,6 +98,17 @@ class Watch:
         return self._state
 
 
+class OwnThread(NamedTuple):
+    """A thread, and the hook for it."""
+
+    executor: ThreadPoolExecutor
+    hook: LabelingHook
+
+    async def call(self, function: Callable[[LabelingHook], T]) -> T:
+        """Run something with the hook in this thread."""
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function, self.hook)
+
+
 class Poller:
     """Answers all watches of one connection. Starts with the first user and ends with the last.
 
@@ -138,13 +149,24 @@ class Poller:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def call(self, function: Callable[[LabelingHook], T]) -> T:
-        """Run something with the hook in a thread."""
-        if self._hook is None:
+        """Run something short with the hook in a thread."""
+        return await self._in_thread(function, await self._ready_hook())
+
+    @asynccontextmanager
+    async def own_thread(self) -> AsyncIterator[OwnThread]:
+        """A thread for a trigger that holds it for long, so that nobody else has to wait for one."""
+        executor = ThreadPoolExecutor(1, thread_name_prefix="labeling-trigger")
+        try:
+            yield OwnThread(executor, await self._ready_hook())
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    async def _ready_hook(self) -> LabelingHook:
+        if self._hook is None or _failed(self._hook):
             self._hook = asyncio.create_task(self._make_hook())
             self._hook.add_done_callback(_failed)
         # A caller that is cancelled must not take the hook along that all others wait for.
-        hook = await asyncio.shield(self._hook)
-        return await self._in_thread(function, hook)
+        return await asyncio.shield(self._hook)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
@@ -207,7 +229,6 @@ class Poller:
             try:
                 await self.call(partial(sweep, watched=watched))
             except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
-                self._hook = self._hook if self._hook and not _failed(self._hook) else None
                 pause = self._bear(error, patience, pause)
             else:
                 patience.answered()

@@ -16,7 +16,7 @@ from labeling_provider import compat
 from labeling_provider.connected import PROGRESS_KEY, PUSHED_KEY
 from labeling_provider.errors import LabelingError
 from labeling_provider.request.names import fingerprint
-from labeling_provider.triggers.poller import Connection, Poller
+from labeling_provider.triggers.poller import Connection, OwnThread, Poller
 from labeling_provider.triggers.serialized import SerializedTrigger
 
 if TYPE_CHECKING:
@@ -138,10 +138,10 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Push. For a watcher, trouble passes: its source or topic may be made later."""
-        async with Poller.shared(Connection.of(self)) as poller:
+        async with Poller.shared(Connection.of(self)) as poller, poller.own_thread() as thread:
             while True:
                 try:
-                    async for event in self._push(poller):
+                    async for event in self._push(thread):
                         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
                     return
                 except LabelingError as error:
@@ -151,15 +151,15 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
                     self.log.warning("Pushing begins anew in %.0f s: %s", self.poll_interval, error)
                 await asyncio.sleep(self.poll_interval)
 
-    async def _push(self, poller: Poller) -> AsyncIterator[dict[str, Any]]:
-        positions = _Positions(self, poller)
+    async def _push(self, thread: OwnThread) -> AsyncIterator[dict[str, Any]]:
+        positions = _Positions(self, thread)
         position = await positions.load()
-        pusher = await poller.call(partial(self._pusher, position=position))
+        pusher = await thread.call(partial(self._pusher, position=position))
         source = pusher.source
         total, news, told, blocked = _Tally(), _Tally(), time.monotonic(), ""
         try:
             while True:
-                step = await poller.call(partial(_step, pusher, self._most(total)))
+                step = await thread.call(partial(_step, pusher, self._most(total)))
                 exhausted = source.exhausted and not step.blocked
                 total, news = total.with_step(step), news.with_step(step)
                 reason = self._reason(step, total, exhausted)
@@ -268,8 +268,8 @@ class _Tally(NamedTuple):
 class _Positions:
     """Keeps how far the source is done with: with the watched asset if there is one, else in S3."""
 
-    def __init__(self, trigger: PushNewObjectsTrigger, poller: Poller) -> None:
-        self._trigger, self._poller = trigger, poller
+    def __init__(self, trigger: PushNewObjectsTrigger, thread: OwnThread) -> None:
+        self._trigger, self._thread = trigger, thread
         self._key = f"labeling-push-{trigger.position_key}"
         self._in_s3: S3Position | None = None
         self._saved: str = ""
@@ -279,15 +279,19 @@ class _Positions:
         """The position that was saved last; None if there is none."""
         if self._trigger.queue_url is not None:
             return None
-        if compat.has_asset_state(self._trigger) and self._trigger.position_uri is None:
-            kept = await compat.asset_state(self._trigger, self._key)
-            return kept if isinstance(kept, dict) else None
+        if self._trigger.position_uri is None:
+            try:
+                kept = await compat.asset_state(self._trigger, self._key)
+            except LookupError:
+                self._trigger.log.info("There is no asset to keep the position with: it is kept in S3")
+            else:
+                return kept if isinstance(kept, dict) else None
         while self._in_s3 is None:
-            self._in_s3 = await self._poller.call(self._place)
+            self._in_s3 = await self._thread.call(self._place)
             if self._in_s3 is None:
                 await asyncio.sleep(min(self._trigger.poll_interval, _BLOCKED_SECONDS))
         store = self._in_s3
-        return await self._poller.call(lambda _: store.load())
+        return await self._thread.call(lambda _: store.load())
 
     def _place(self, hook: LabelingHook) -> S3Position | None:
         """Where in S3; None as long as there is no job beside whose output it could be."""
@@ -307,7 +311,7 @@ class _Positions:
             return
         if self._in_s3 is not None:
             store = self._in_s3
-            await self._poller.call(lambda _: store.save(position))
+            await self._thread.call(lambda _: store.save(position))
         else:
             await compat.keep_asset_state(self._trigger, self._key, position)
         self._saved, self._saved_at = text, time.monotonic()

@@ -243,13 +243,10 @@ class Store:
     def __init__(self) -> None:
         self.kept: dict[str, Any] = {}
 
-    def _single_accessor(self) -> Store:
-        return self
-
-    async def aget(self, key: str) -> Any:
+    def get(self, key: str) -> Any:
         return json.loads(self.kept[key]) if key in self.kept else None
 
-    async def aset(self, key: str, value: Any) -> None:
+    def set(self, key: str, value: Any) -> None:
         self.kept[key] = json.dumps(value)
 
 

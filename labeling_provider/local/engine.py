@@ -435,7 +435,8 @@ class Engine:
                 )
             fail_objects(connection, run, refused, now)
             update_job(connection, run.id, iteration=iteration)
-            note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
+            if not run.streams:
+                note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
 
     def _not_for_people(self, run: Run, chosen: Sequence[Any]) -> dict[int, str]:
         """Ask the caller's pre-annotation function; objects that it keeps from people, with the reason."""

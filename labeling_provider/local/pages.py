@@ -14,10 +14,11 @@ from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 
+from labeling_provider.jobs import is_streaming, queue_name
 from labeling_provider.local import layout
 from labeling_provider.local.engine import ACTIVE
 from labeling_provider.local.storage import MissingObject, Storage
-from labeling_provider.local.store import Store, events, jobs
+from labeling_provider.local.store import Store, events, jobs, messages
 from labeling_provider.request.facts import join_s3_uri
 
 PAGES_PATH: Final = "/_labeling"
@@ -86,7 +87,7 @@ class Pages:
 
     def _overview(self, row: sa.Row[Any]) -> str:
         request = json.loads(row.request)
-        human = request["HumanTaskConfig"]
+        human, source = request["HumanTaskConfig"], request["InputConfig"]["DataSource"]
         left = max(row.lines - row.given - row.labeled - row.failed, 0)
         facts = {
             "Status": row.status,
@@ -98,7 +99,10 @@ class Pages:
             "Workteam": row.workteam_arn,
             "Workers per object": human["NumberOfHumanWorkersPerDataObject"],
             "Title": human["TaskTitle"],
-            "Input": request["InputConfig"]["DataSource"].get("S3DataSource", {}).get("ManifestS3Uri", ""),
+            "Input": source.get("S3DataSource", {}).get("ManifestS3Uri", ""),
+            "Input topic": source.get("SnsDataSource", {}).get("SnsTopicArn", ""),
+            "Waiting in the queue": f"{self._waiting(row):,}" if is_streaming(request) else "",
+            "Output topic": request["OutputConfig"].get("SnsTopicArn", ""),
             "Output": layout.output_manifest_uri(join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name)),
             "Created": _time(row.created),
             "Changed": _time(row.modified),
@@ -107,6 +111,12 @@ class Pages:
             f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items() if value
         )
         return f"{_bar(row)}<table>{cells}</table>"
+
+    def _waiting(self, row: sa.Row[Any]) -> int:
+        """Messages in a streaming job's queue."""
+        own = messages.c.queue.endswith(f":{queue_name(row.name)}", autoescape=True)
+        with self._store.read() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(messages).where(own)).scalar_one())
 
     def _log(self, row: sa.Row[Any]) -> str:
         query = sa.select(events).where(events.c.job_id == row.id).order_by(events.c.id.desc()).limit(_MOST_LINES)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from PIL import Image
@@ -229,6 +230,10 @@ def test_what_the_workers_have_no_room_for_waits_in_the_queue(lab: Lab) -> None:
         topic.publish(text(number))
     counted(lab, name, Unlabeled=2)
     assert backlog(lab, name) == 3
+    with urlopen(f"{lab.service.endpoint_url}/_labeling/jobs/{name}") as answer:
+        page = answer.read().decode()
+    assert f"<th>Input topic</th><td>{topic.arn}</td>" in page
+    assert "<th>Waiting in the queue</th><td>3</td>" in page
     assert [line["source"] for line in stopped(lab, name)] == ["text 0", "text 1"]
     assert backlog(lab, name) == 3
     subscriptions = topic.sns.list_subscriptions_by_topic(TopicArn=topic.arn)["Subscriptions"]

@@ -50,6 +50,7 @@ def get_provider_info() -> dict[str, Any]:
                     "labeling_provider.triggers.labeling_job",
                     "labeling_provider.triggers.labels",
                     "labeling_provider.triggers.streaming",
+                    "labeling_provider.triggers.streaming_job",
                 ],
             }
         ],

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from labeling_provider.request import AutomatedLabeling, LabelingJobDraft, Workforce
-    from labeling_provider.triggers.streaming import StreamingJobTrigger
+    from labeling_provider.triggers.streaming_job import StreamingJobTrigger
 
 _FIRST_NAME: Final = "labeling_job"
 _KILL_SECONDS: Final = 4.0
@@ -702,7 +702,7 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
         return self._stop(self._describe())
 
     def _until_empty(self) -> StreamingJobTrigger:
-        from labeling_provider.triggers.streaming import StreamingJobTrigger
+        from labeling_provider.triggers.streaming_job import StreamingJobTrigger
 
         return StreamingJobTrigger(
             self.job_name,

@@ -80,7 +80,7 @@ class StreamingJobSensor(JobSensor):
         push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
         if not self.deferrable:
             return super().execute(context)
-        from labeling_provider.triggers.streaming import StreamingJobTrigger
+        from labeling_provider.triggers.streaming_job import StreamingJobTrigger
 
         trigger = StreamingJobTrigger(
             self.job_name,

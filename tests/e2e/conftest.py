@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +22,7 @@ class Stack:
 
     def __init__(self, lab: Lab, airflow: Airflow) -> None:
         self.lab, self.airflow = lab, airflow
+        self.further: list[subprocess.Popen[bytes]] = []
 
 
 @pytest.fixture(scope="session")
@@ -31,15 +35,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     for path in (Path(__file__).parent / "dags").glob("*.py"):
         shutil.copy(path, dags)
     service = Service(folder, "--workforce", str(workforce), *TRUTH)
-    airflow = None
+    airflow = made = None
     try:
         lab = Lab(service)
         lab.put("in/people.manifest", "".join(json.dumps(line) + "\n" for line in texts(5)))
         lab.put("in/quick.manifest", "".join(json.dumps(line) + "\n" for line in texts(5, ("cat", "dog"))))
         airflow = Airflow(folder, dags, service.connection())
         airflow.wait_healthy()
-        yield Stack(lab, airflow)
+        made = Stack(lab, airflow)
+        yield made
     finally:
+        for process in made.further if made else ():
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
         if airflow is not None:
             airflow.stop()
         service.stop()

@@ -175,14 +175,12 @@ def test_a_killed_triggerer_leaves_the_job_alone_and_the_next_one_goes_on(stack:
     second = subprocess.Popen(
         [str(BIN / "airflow"), "triggerer"], env=env, stdout=log, stderr=log, start_new_session=True
     )
-    try:
-        assert stack.lab.describe(name)["LabelingJobStatus"] == "InProgress"
-        stack.lab.sagemaker.stop_labeling_job(LabelingJobName=name)
-        task_state(stack, "wait_deferred", run, "label", "failed", 120)
-        assert "it was stopped from outside this task" in stack.airflow.task_log("wait_deferred", run, "label")
-    finally:
-        os.killpg(second.pid, signal.SIGTERM)
-        second.wait(30)
+    # The tests that follow need a triggerer, too.
+    stack.further.append(second)
+    assert stack.lab.describe(name)["LabelingJobStatus"] == "InProgress"
+    stack.lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+    task_state(stack, "wait_deferred", run, "label", "failed", 120)
+    assert "it was stopped from outside this task" in stack.airflow.task_log("wait_deferred", run, "label")
 
 
 def test_dags_test_runs_a_deferred_task_to_its_end(stack: Stack, tmp_path: Path) -> None:

@@ -89,12 +89,6 @@ def test_the_models_constraints_are_checked_in_amazons_words(lab: Lab) -> None:
         ),
         (lambda r: r.update(RoleArn="arn:aws:iam::123456789012:role/nobody"), "does not exist"),
         (
-            lambda r: r["InputConfig"]["DataSource"].update(
-                SnsDataSource={"SnsTopicArn": "arn:aws:sns:us-east-1:123456789012:a"}
-            ),
-            "does not run streaming",
-        ),
-        (
             lambda r: r.update(
                 LabelingJobAlgorithmsConfig={
                     "LabelingJobAlgorithmSpecificationArn": "arn:aws:sagemaker:us-east-1:027400017018:"
@@ -104,7 +98,7 @@ def test_the_models_constraints_are_checked_in_amazons_words(lab: Lab) -> None:
             "does not run automated",
         ),
     ],
-    ids=["attribute", "workteam", "region", "role", "streaming", "automated"],
+    ids=["attribute", "workteam", "region", "role", "automated"],
 )
 def test_rules_are_checked_when_the_job_is_created(lab: Lab, change: Any, words: str) -> None:
     request = lab.request(texts(1))

@@ -14,12 +14,12 @@ from botocore.exceptions import ClientError
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.request.facts import join_s3_uri
+from labeling_provider.streaming.queue import ReadQueue
 from labeling_provider.waiting import persist
 
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook
 
-_MOST_MESSAGES: Final = 10
 _LONGEST_WAIT: Final = 5.0
 _UNTIL_STORED: Final = 900
 _LONGEST_VISIBILITY: Final = 43_200
@@ -56,9 +56,8 @@ class LabelsQueue:
 
     def __init__(self, hook: LabelingHook, queue: str, labels_uri: str, batch_size: int, max_wait: float) -> None:
         self._hook, self._queue, self._labels_uri = hook, queue, labels_uri
-        self._url = queue if "://" in queue else ""
+        self._reader = ReadQueue(hook, queue) if "://" in queue else None
         self._batch_size, self._max_wait = batch_size, max_wait
-        self._sqs = hook.client("sqs")
         self._held: list[_Held] = []
         self._since = 0.0
         self._warned = False
@@ -68,13 +67,14 @@ class LabelsQueue:
 
         :raises LabelingError: if the queue can't be read or the lines can't be stored.
         """
-        if not self._is_there():
+        reader = self._reader = self._reader or self._found()
+        if reader is None:
             time.sleep(_LONGEST_WAIT)
             return None
         left = self._since + self._max_wait - time.monotonic() if self._held else _LONGEST_WAIT
         wanted = self._batch_size - len(self._held)
         if wanted > 0:
-            self._receive(min(wanted, _MOST_MESSAGES), min(max(left, 0.0), _LONGEST_WAIT))
+            self._receive(reader, wanted, min(max(left, 0.0), _LONGEST_WAIT))
         if not self._held:
             return None
         if len(self._held) < self._batch_size and time.monotonic() - self._since < self._max_wait:
@@ -82,32 +82,24 @@ class LabelsQueue:
         batch, self._held = self._held, []
         return Batch(self._stored(batch), [one.receipt for one in batch])
 
-    def _is_there(self) -> bool:
-        """Whether the queue has been made."""
-        if not self._url:
-            try:
-                answer = persist(
-                    lambda: self._sqs.get_queue_url(QueueName=self._queue),
-                    "Looking for the queue",
-                    outage=self._hook.outage,
-                )
-            except ClientError as error:
-                if "NonExistentQueue" not in str(error.response["Error"]):
-                    raise LabelingError(f"{self._queue} can't be read: {error}") from error
-                return False
-            self._url = answer["QueueUrl"]
-        return True
+    def _found(self) -> ReadQueue | None:
+        """The queue of this name; None if it has not been made yet."""
+        try:
+            answer = persist(
+                lambda: self._hook.client("sqs").get_queue_url(QueueName=self._queue),
+                f"Looking for the queue {self._queue}",
+                outage=self._hook.outage,
+            )
+        except ClientError as error:
+            if "NonExistentQueue" not in str(error.response["Error"]):
+                raise LabelingError(f"{self._queue} can't be read: {error}") from error
+            return None
+        return ReadQueue(self._hook, answer["QueueUrl"])
 
-    def _receive(self, most: int, seconds: float) -> None:
-        arguments = {
-            "QueueUrl": self._url,
-            "MaxNumberOfMessages": most,
-            "WaitTimeSeconds": int(seconds),
-            "VisibilityTimeout": min(int(self._max_wait) + _UNTIL_STORED, _LONGEST_VISIBILITY),
-        }
-        answer = self._call(lambda: self._sqs.receive_message(**arguments))
+    def _receive(self, reader: ReadQueue, most: int, seconds: float) -> None:
+        messages = reader.receive(most, wait=seconds, keep=min(self._max_wait + _UNTIL_STORED, _LONGEST_VISIBILITY))
         held = {one.message_id for one in self._held}
-        for message in answer.get("Messages", []):
+        for message in messages:
             line = label_line(message["Body"])
             if line is not None and message["MessageId"] not in held:
                 if not self._held:
@@ -115,7 +107,7 @@ class LabelsQueue:
                 self._held.append(_Held(message["ReceiptHandle"], message["MessageId"], line))
             elif line is None and not self._warned:
                 self._warned = True
-                log.warning("%s holds messages that are no labels; they are left alone", self._url)
+                log.warning("%s holds messages that are no labels; they are left alone", self._queue)
 
     def _stored(self, batch: list[_Held]) -> dict[str, Any]:
         text = "".join(f"{one.line}\n" for one in batch)
@@ -127,19 +119,8 @@ class LabelsQueue:
 
     def delete(self, receipts: list[str]) -> None:
         """Delete messages: somebody else knows of their labels now."""
-        for start in range(0, len(receipts), _MOST_MESSAGES):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": receipt}
-                for number, receipt in enumerate(receipts[start : start + _MOST_MESSAGES])
-            ]
-            self._call(lambda entries=entries: self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries))
-
-    def _call(self, call: Any) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = persist(call, f"Reading {self._url}", outage=self._hook.outage)
-        except ClientError as error:
-            raise LabelingError(f"{self._url} can't be read: {error}") from error
-        return answer
+        if self._reader is not None:
+            self._reader.delete(receipts)
 
 
 def label_line(body: str) -> str | None:

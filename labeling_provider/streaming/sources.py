@@ -23,6 +23,7 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import service_time
 from labeling_provider.manifest.reader import LINE_LIMIT, parse_line
 from labeling_provider.request.facts import split_s3_uri
+from labeling_provider.streaming.queue import MOST_MESSAGES, ReadQueue
 from labeling_provider.waiting import persist
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 Position = dict[str, Any]
 
 _REMEMBERED: Final = 100_000
-_MOST_MESSAGES: Final = 10
 _WAIT_SECONDS: Final = 2
 _KEEP_SECONDS: Final = 900
 _GONE: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
@@ -273,8 +273,8 @@ class Notifications(Source):
     """
 
     def __init__(self, hook: LabelingHook, url: str, settings: Settings) -> None:
-        self._hook, self._url, self._settings = hook, url, settings
-        self._sqs = hook.client("sqs")
+        self._hook, self._settings = hook, settings
+        self._queue = ReadQueue(hook, url)
         self._pending: list[tuple[str, Iterator[Found]]] = []
         self._done: list[str] = []
         self._warned = False
@@ -294,44 +294,24 @@ class Notifications(Source):
                 self._pending.pop(0)
                 self._done.append(receipt)
             else:
-                self._keep(receipt)
+                # The rest of its objects come with the next portion: it must not come back in the meantime.
+                self._queue.keep(receipt, _KEEP_SECONDS)
         return found
 
     def settle(self) -> None:
-        for start in range(0, len(self._done), _MOST_MESSAGES):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": receipt}
-                for number, receipt in enumerate(self._done[start : start + _MOST_MESSAGES])
-            ]
-            self._call(lambda entries=entries: self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries))
+        self._queue.delete(self._done)
         self._done.clear()
-
-    def _keep(self, receipt: str) -> None:
-        """A message with more objects than fit into one portion must not come back in the meantime."""
-        self._call(
-            lambda: self._sqs.change_message_visibility(
-                QueueUrl=self._url, ReceiptHandle=receipt, VisibilityTimeout=_KEEP_SECONDS
-            )
-        )
 
     def _receive(self, wait: bool) -> bool:
         """Get more messages; whether there were any."""
-        answer = self._call(
-            lambda: self._sqs.receive_message(
-                QueueUrl=self._url,
-                MaxNumberOfMessages=_MOST_MESSAGES,
-                WaitTimeSeconds=_WAIT_SECONDS if wait else 0,
-                VisibilityTimeout=_KEEP_SECONDS,
-            )
-        )
-        messages = answer.get("Messages", [])
+        messages = self._queue.receive(MOST_MESSAGES, wait=_WAIT_SECONDS if wait else 0, keep=_KEEP_SECONDS)
         for message in messages:
             created = created_objects(message["Body"])
             if created is not None:
                 self._pending.append((message["ReceiptHandle"], self._objects(created)))
             elif not self._warned:
                 self._warned = True
-                log.warning("%s holds messages that are no notifications of S3; they are left alone", self._url)
+                log.warning("%s holds messages that are no notifications of S3; they are left alone", self._queue.url)
         return bool(self._pending)
 
     def _objects(self, created: Sequence[tuple[str, str, str]]) -> Iterator[Found]:
@@ -356,13 +336,6 @@ class Notifications(Source):
         except ClientError as error:
             return _code(error) in _GONE
         return False
-
-    def _call(self, call: Any) -> dict[str, Any]:
-        try:
-            answer: dict[str, Any] = persist(call, f"Reading {self._url}", outage=self._hook.outage)
-        except ClientError as error:
-            raise LabelingError(f"{self._url} can't be read: {error}") from error
-        return answer
 
 
 def created_objects(body: str) -> list[tuple[str, str, str]] | None:

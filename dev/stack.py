@@ -220,8 +220,16 @@ class RestApi:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Accept": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=30) as answer:
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                # Airflow answers so when its SQLite stays locked by another process; asking again must do no harm.
+                if error.code != 500 or method == "POST" or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.5)
 
     def trigger(self, dag_id: str, seconds: float = 60, **params: Any) -> str:
         """Start a run of a DAG as soon as it is known; its id.

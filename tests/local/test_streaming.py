@@ -45,7 +45,7 @@ class Topic:
         return str(self.sns.publish(TopicArn=self.arn, Message=text)["MessageId"])
 
     def heard(self, count: int, seconds: float = 30) -> list[Any]:
-        """What was published, once there is so much of it; taken away."""
+        """What was published, once there is so much of it that differs; taken away."""
         found: list[Any] = []
 
         def enough() -> bool:
@@ -53,9 +53,9 @@ class Topic:
             for one in answer.get("Messages", []):
                 found.append(json.loads(json.loads(one["Body"])["Message"]))
                 self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=one["ReceiptHandle"])
-            return len(found) >= count
+            return len({json.dumps(one) for one in found}) >= count
 
-        wait_until(enough, seconds, f"{count} messages were heard", 0.05)
+        wait_until(enough, seconds, f"{count} different messages were heard", 0.05)
         return found
 
 

@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-push bench-import clean
+.PHONY: setup demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-push bench-manifest bench-import clean
 
 setup: $(VENV)/.ready $(VENV)/.browser
 
@@ -69,6 +69,11 @@ bench-waiting: $(VENV)/.ready
 
 bench-push: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.push
+
+# The others' libraries are no part of ours, so they have a place of their own.
+bench-manifest: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pandas polars
+	$(BIN)/python -m benchmarks.manifest
 
 bench-import: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.import_time

@@ -55,18 +55,15 @@ class Rounds:
 
     def follow_up(self, draft: LabelingJobDraft) -> LabelingJobDraft:
         """A draft changed to label only what is left over; the manifest of that is stored beside its output."""
-        last, missing = self._jobs[-1], Counter[str]()
-
-        def left_over() -> Iterator[bytes]:
-            missing.clear()
-            for line in missing_lines(self._hook.read_lines(_labels_uri(last)), _attribute(last), _labels_uri(last)):
-                missing["lines"] += 1
-                yield line
-
+        last = self._jobs[-1]
         name = draft.request["LabelingJobName"]
         uri = join_s3_uri(draft.request["OutputConfig"]["S3OutputPath"], name, "manifests/input/missing.manifest")
-        self._hook.write_lines(uri, left_over)
-        return draft.follow_up(uri, missing["lines"], self.state)
+        missing = 0
+        with self._hook.writer(uri) as upload:
+            for line in missing_lines(self._hook.read_lines(_labels_uri(last)), _attribute(last), _labels_uri(last)):
+                upload.write(line)
+                missing += 1
+        return draft.follow_up(uri, missing, self.state)
 
     def result(self) -> dict[str, Any]:
         """What the task hands on; the labels of several rounds are merged into one manifest."""
@@ -100,9 +97,9 @@ class Rounds:
         output = last.description["OutputConfig"]["S3OutputPath"]
         uri = join_s3_uri(output, last.name, "manifests/merged/merged.manifest")
         uris = [_labels_uri(job) for job in self._jobs]
-        self._hook.write_lines(
-            uri, lambda: merge_rounds([self._hook.read_lines(one) for one in uris], attribute, uris[0])
-        )
+        with self._hook.writer(uri) as upload:
+            for line in merge_rounds([self._hook.read_lines(one) for one in uris], attribute, uris[0]):
+                upload.write(line)
         return uri
 
     def missing_labels(self) -> str:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, TypeVar
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
-from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 from botocore.utils import parse_timestamp
@@ -27,6 +27,7 @@ from labeling_provider.waiting import Patience, is_missing, is_name_taken, is_tr
 T = TypeVar("T")
 
 _CHUNK: Final = 1 << 16
+_PART: Final = 8 << 20
 _PAUSE: Final = 0.5
 
 
@@ -159,10 +160,13 @@ class LabelingHook(AwsBaseHook):
 
         :raises LabelingError: if it can't be read.
         """
-        yield from split_lines(self._chunks(uri))
+        yield from split_lines(self.read_chunks(uri))
 
-    def _chunks(self, uri: str) -> Iterator[bytes]:
-        """An S3 object in pieces; a connection that breaks is taken up again where it broke."""
+    def read_chunks(self, uri: str) -> Iterator[bytes]:
+        """An S3 object in pieces; a connection that breaks is taken up again where it broke.
+
+        :raises LabelingError: if it can't be read.
+        """
         bucket, key = self._split(uri)
         patience = Patience(self.outage)
         offset, size = 0, -1
@@ -196,7 +200,7 @@ class LabelingHook(AwsBaseHook):
         :raises LabelingError: if it can't be read or is larger.
         """
         body = bytearray()
-        for chunk in self._chunks(uri):
+        for chunk in self.read_chunks(uri):
             body += chunk
             if len(body) > limit:
                 raise LabelingError(f"{uri} has more than {limit:,} bytes.")
@@ -207,25 +211,24 @@ class LabelingHook(AwsBaseHook):
 
         :raises LabelingError: if it can't be written.
         """
-        bucket, key = self._split(uri)
-        try:
-            self._persist(lambda: self.s3.put_object(Bucket=bucket, Key=key, Body=text.encode()), f"Writing {uri}")
-        except (BotoCoreError, ClientError) as error:
-            raise LabelingError(f"{uri} can't be written: {error}") from error
+        with self.writer(uri) as upload:
+            upload.write(text.encode())
 
-    def write_lines(self, uri: str, lines: Callable[[], Iterator[bytes]]) -> None:
-        """Store an S3 object out of lines, in parts, so that any size takes the same memory.
+    @contextmanager
+    def writer(self, uri: str) -> Iterator[Upload]:
+        """Store an S3 object piece by piece, so that any size takes the same memory.
 
-        The object appears whole or not at all.
+        It appears at the end of the ``with`` block, whole, or not at all if that ends by an exception.
 
-        :param lines: makes the lines; made anew if the connection breaks.
         :raises LabelingError: if it can't be written.
         """
-        bucket, key = self._split(uri)
+        upload = Upload(self.s3, *self._split(uri), self._persist)
         try:
-            self._persist(lambda: self.s3.upload_fileobj(_LineFile(lines()), bucket, key), f"Writing {uri}")
-        except (BotoCoreError, ClientError, Boto3Error) as error:
-            raise LabelingError(f"{uri} can't be written: {error}") from error
+            yield upload
+            upload.finish()
+        except BaseException:
+            upload.abandon()
+            raise
 
     def _persist(self, call: Callable[[], T], what: str) -> T:
         return persist(call, what, outage=self.outage, pause=_PAUSE)
@@ -263,21 +266,58 @@ def _refuse_half_answer(http_response: Any, model: Any, **_: Any) -> None:
         raise IncompleteReadError(actual_bytes=len(http_response.content), expected_bytes=int(length))
 
 
-class _LineFile:
-    """Lines as the readable file that boto3 wants."""
+class Upload:
+    """An S3 object that is being written, in parts as soon as it is large.
 
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self._lines = lines
+    :param s3: a boto3 S3 client.
+    :param persist: makes a call until it is answered.
+    """
+
+    def __init__(self, s3: Any, bucket: str, key: str, persist: Callable[[Callable[[], Any], str], Any]) -> None:
+        self._s3, self._there, self._persist = s3, {"Bucket": bucket, "Key": key}, persist
+        self._what = f"Writing s3://{bucket}/{key}"
         self._pending = bytearray()
+        self._id: str | None = None
+        self._parts: list[dict[str, Any]] = []
 
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes; fewer than asked for only at the end."""
-        while size < 0 or len(self._pending) < size:
-            line = next(self._lines, None)
-            if line is None:
-                break
-            self._pending += line
-        size = len(self._pending) if size < 0 else size
-        read = bytes(self._pending[:size])
-        del self._pending[:size]
-        return read
+    def write(self, data: bytes) -> None:
+        """Take some bytes.
+
+        :raises LabelingError: if they can't be sent.
+        """
+        self._pending += data
+        if len(self._pending) >= _PART:
+            self._send_part()
+
+    def finish(self) -> None:
+        """Let the object appear.
+
+        :raises LabelingError: if that can't be done.
+        """
+        if self._id is None:
+            self._call("put_object", Body=bytes(self._pending))
+            return
+        if self._pending:
+            self._send_part()
+        self._call("complete_multipart_upload", UploadId=self._id, MultipartUpload={"Parts": self._parts})
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        if self._id is not None:
+            with suppress(BotoCoreError, ClientError):
+                self._s3.abort_multipart_upload(**self._there, UploadId=self._id)
+
+    def _send_part(self) -> None:
+        if self._id is None:
+            self._id = str(self._call("create_multipart_upload")["UploadId"])
+        number = len(self._parts) + 1
+        answer = self._call("upload_part", UploadId=self._id, PartNumber=number, Body=bytes(self._pending))
+        self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+        self._pending.clear()
+
+    def _call(self, operation: str, **arguments: Any) -> Any:
+        call = getattr(self._s3, operation)
+        try:
+            return self._persist(lambda: call(**self._there, **arguments), self._what)
+        except (BotoCoreError, ClientError) as error:
+            raise LabelingError(f"{self._what}: {error}") from error

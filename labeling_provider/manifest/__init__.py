@@ -1,24 +1,49 @@
-"""Reads and checks manifests: JSON Lines files of data objects. Plain Python: no Airflow, no network."""
+"""Reads, checks, sorts, merges and writes manifests: JSON Lines files of data objects.
 
-from labeling_provider.manifest.reader import (
-    LineProblem,
-    ManifestError,
-    ManifestReport,
-    check_manifest,
-    parse_line,
-    read_manifest,
-    split_lines,
-)
+Plain Python: no Airflow, no network; what is at ``s3://`` comes through a store that the caller gives.
+"""
+
+from labeling_provider.manifest.files import Files, Sink, Store
+from labeling_provider.manifest.manifests import Manifests
+from labeling_provider.manifest.merge import Merge
+from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, split_lines, written
 from labeling_provider.manifest.rounds import merge_rounds, missing_lines
+from labeling_provider.manifest.scan import (
+    LabeledLine,
+    LabelMetadata,
+    Line,
+    ManifestReport,
+    Scan,
+    check_manifest,
+    read_manifest,
+    scan,
+    scan_labels,
+)
+from labeling_provider.manifest.select import Filter, Known, Split
 
 __all__ = [
+    "Files",
+    "Filter",
+    "Known",
+    "LabelMetadata",
+    "LabeledLine",
+    "Line",
     "LineProblem",
     "ManifestError",
     "ManifestReport",
+    "Manifests",
+    "Merge",
+    "Scan",
+    "Sink",
+    "Split",
+    "Store",
     "check_manifest",
     "merge_rounds",
     "missing_lines",
     "parse_line",
     "read_manifest",
+    "scan",
+    "scan_labels",
     "split_lines",
+    "written",
 ]

@@ -7,16 +7,15 @@ with ``source`` (the data itself) or ``source-ref`` (an S3 URI), at most 100,000
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
+from math import isinf
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
 
 LINE_LIMIT: Final = 100_000
 _BYTES_LIMIT: Final = 4 * LINE_LIMIT + len("\r\n")
-_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class LineProblem(NamedTuple):
@@ -50,27 +49,6 @@ class ManifestError(LabelingError):
         return type(self), (self.where, self.problems)
 
 
-@dataclass(frozen=True)
-class ManifestReport:
-    """What a manifest holds.
-
-    :param lines: data objects, good and bad.
-    :param labeled: lines that already have the label attribute.
-    :param problems: the first problems found, in line order.
-    :param more_problems: how many more there are.
-    """
-
-    lines: int
-    labeled: int
-    problems: tuple[LineProblem, ...]
-    more_problems: int
-
-    @property
-    def unlabeled(self) -> int:
-        """Objects that still need a label."""
-        return self.lines - self.labeled
-
-
 def parse_line(raw: bytes, data_key: str = "") -> dict[str, Any]:
     """Read one line of a manifest.
 
@@ -79,7 +57,7 @@ def parse_line(raw: bytes, data_key: str = "") -> dict[str, Any]:
     :raises ValueError: in words for a person.
     """
     if len(raw) > _BYTES_LIMIT:
-        raise ValueError(f"more than {LINE_LIMIT:,} characters; shorten it")
+        raise ValueError(f"{size_of(raw):,} bytes, at most {LINE_LIMIT:,} characters are allowed; shorten it")
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
@@ -87,7 +65,7 @@ def parse_line(raw: bytes, data_key: str = "") -> dict[str, Any]:
     if len(text.rstrip("\r\n")) > LINE_LIMIT:
         raise ValueError(f"{len(text):,} characters, at most {LINE_LIMIT:,} are allowed; shorten it")
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON ({error}); write one JSON object per line") from None
     if not isinstance(data, dict):
@@ -103,71 +81,67 @@ def parse_line(raw: bytes, data_key: str = "") -> dict[str, Any]:
     return data
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text[:40]} is too large a number")
+    return number
+
+
+class CutLine(bytes):
+    """The beginning of a line that is too long to be held.
+
+    :ivar size: the whole line's bytes.
+    """
+
+    size: int
+
+
+def size_of(raw: bytes) -> int:
+    """How many bytes of the file a line takes."""
+    return raw.size if isinstance(raw, CutLine) else len(raw)
+
+
 def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Lines out of chunks, each with its line break, never holding more than a line may have.
 
     :param chunks: the file in pieces of any size.
-    :return: the lines; of one that is too long only so much that :func:`parse_line` can tell.
+    :return: the lines; of one that is too long a :class:`CutLine`, so much that :func:`parse_line` can tell.
     """
-    pending = bytearray()
+    pending, cut = bytearray(), 0
     for chunk in chunks:
         for piece in BytesIO(chunk):
-            pending += piece[: max(_BYTES_LIMIT + 1 - len(pending), 0)]
-            if piece.endswith(b"\n"):
-                yield bytes(pending)
+            ends = piece.endswith(b"\n")
+            if ends and not pending and len(piece) <= _BYTES_LIMIT:
+                yield piece
+                continue
+            room = max(_BYTES_LIMIT + 1 - len(pending), 0)
+            pending += piece[:room]
+            cut += max(len(piece) - room, 0)
+            if ends:
+                yield _line(pending, cut)
                 pending.clear()
+                cut = 0
     if pending:
-        yield bytes(pending)
+        yield _line(pending, cut)
 
 
-def read_manifest(lines: Iterable[bytes], where: str = "manifest", data_key: str = "") -> Iterator[dict[str, Any]]:
-    """Every data object of a manifest, in order.
-
-    :param lines: the raw lines, such as an open binary file.
-    :param where: the manifest's name, for the error.
-    :param data_key: ``source`` or ``source-ref`` if every line must have that one; empty for either.
-    :raises ManifestError: at the first line that is wrong.
-    """
-    offset = 0
-    for number, raw in enumerate(lines, 1):
-        try:
-            if number == 1 and raw.startswith(_BYTE_ORDER_MARK):
-                raise ValueError("starts with a byte order mark; save the manifest without it")
-            yield parse_line(raw, data_key)
-        except ValueError as error:
-            raise ManifestError(where, [LineProblem(number, offset, str(error))]) from None
-        offset += len(raw)
+def _line(pending: bytearray, cut: int) -> bytes:
+    if not cut:
+        return bytes(pending)
+    line = CutLine(pending)
+    line.size = len(pending) + cut
+    return line
 
 
-def check_manifest(
-    lines: Iterable[bytes],
-    *,
-    data_key: str = "",
-    label_attribute: str | None = None,
-    most_problems: int = 20,
-) -> ManifestReport:
-    """Look at every line and report all problems.
-
-    :param lines: the raw lines, such as an open binary file.
-    :param data_key: ``source`` or ``source-ref`` if every line must have that one; empty for either.
-    :param label_attribute: lines that have this key count as labeled already.
-    :param most_problems: how many problems to describe; the rest is counted.
-    """
-    count = labeled = more = offset = 0
-    problems: list[LineProblem] = []
-    for number, raw in enumerate(lines, 1):
-        count = number
-        try:
-            if number == 1 and raw.startswith(_BYTE_ORDER_MARK):
-                raise ValueError("starts with a byte order mark; save the manifest without it")
-            data = parse_line(raw, data_key)
-            labeled += label_attribute is not None and label_attribute in data
-        except ValueError as error:
-            if len(problems) < most_problems:
-                problems.append(LineProblem(number, offset, str(error)))
-            else:
-                more += 1
-        offset += len(raw)
-    if not count:
-        problems.append(LineProblem(0, 0, "the manifest is empty; it needs one line per data object"))
-    return ManifestReport(count, labeled, tuple(problems), more)
+def written(data: Mapping[str, Any]) -> bytes:
+    """A manifest line, with its line break."""
+    try:
+        return json.dumps(data, ensure_ascii=False).encode() + b"\n"
+    except UnicodeEncodeError:
+        # Half a surrogate pair is fine in JSON's escapes and nowhere else.
+        return json.dumps(data).encode() + b"\n"

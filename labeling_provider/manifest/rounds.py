@@ -6,11 +6,10 @@ in the metadata and no label (developer guide, "Labeling job output data" and "C
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line
+from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, size_of, written
 
 
 def missing_lines(lines: Iterable[bytes], label_attribute: str, where: str = "manifest") -> Iterator[bytes]:
@@ -26,7 +25,7 @@ def missing_lines(lines: Iterable[bytes], label_attribute: str, where: str = "ma
         if data.pop(f"{label_attribute}-metadata", None) is None:
             yield raw
         else:
-            yield _written(data)
+            yield written(data)
 
 
 def merge_rounds(rounds: list[Iterable[bytes]], label_attribute: str, where: str = "manifest") -> Iterator[bytes]:
@@ -61,16 +60,8 @@ def _parsed(lines: Iterable[bytes], where: str) -> Iterator[tuple[dict[str, Any]
             data = parse_line(raw)
         except ValueError as error:
             raise ManifestError(where, [LineProblem(number, offset, str(error))]) from None
-        offset += len(raw)
+        offset += size_of(raw)
         yield data, raw if raw.endswith(b"\n") else raw + b"\n"
-
-
-def _written(data: dict[str, Any]) -> bytes:
-    try:
-        return json.dumps(data, ensure_ascii=False).encode() + b"\n"
-    except UnicodeEncodeError:
-        # Half a surrogate pair is fine in JSON's escapes and nowhere else.
-        return json.dumps(data).encode() + b"\n"
 
 
 def _object(data: dict[str, Any]) -> tuple[Any, Any]:

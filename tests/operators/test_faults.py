@@ -84,5 +84,7 @@ def test_an_object_whose_connection_breaks_is_read_on_from_where_it_broke(
         assert b"".join(LabelingHook().read_lines(uri)) == body
         assert not between.object_trouble
         between.object_trouble = ["drop", "truncated", "ThrottlingException"]
-        LabelingHook().write_lines("s3://lab/hook/copy", lambda: iter(body.splitlines(keepends=True)))
+        with LabelingHook().writer("s3://lab/hook/copy") as upload:
+            for line in body.splitlines(keepends=True):
+                upload.write(line)
     assert connected.get("s3://lab/hook/copy") == body

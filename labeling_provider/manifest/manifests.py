@@ -1,0 +1,210 @@
+"""What can be done with whole manifests: one pass each, in constant memory, from and to any place."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from itertools import chain, islice
+from typing import TypeVar
+
+from labeling_provider.manifest.files import Files, Sink, Store
+from labeling_provider.manifest.merge import Merge
+from labeling_provider.manifest.scan import (
+    LabeledLine,
+    Line,
+    ManifestReport,
+    Scan,
+    check_manifest,
+    scan,
+    scan_labels,
+)
+from labeling_provider.manifest.select import KEPT, LEFT, Filter, Known, Rule, Split
+
+Place = str | os.PathLike[str]
+AnyLine = TypeVar("AnyLine", bound=Line)
+
+
+class Manifests:
+    """Checks, filters, divides and merges manifests.
+
+    Every method takes local paths and ``s3://`` URIs, packed if the name ends with ``.gz``, and writes a line as the
+    bytes that it was wherever nothing about it changes. A line that can't be read is an error, with everything that is
+    wrong; then nothing is written. So the lines that come in are those that go out or are counted as left out.
+
+    :param store: what reads and writes ``s3://``, such as ``LabelingHook()``; without it there are only local paths.
+    """
+
+    def __init__(self, store: Store | None = None) -> None:
+        self.files = Files(store)
+
+    def check(
+        self, where: Place, *, label_attribute: str | None = None, data_key: str = "", metadata: bool = True
+    ) -> ManifestReport:
+        """Look at every line: counts, and all problems; see :func:`check_manifest`.
+
+        :raises LabelingError: if the file can't be read.
+        """
+        lines = self.files.lines(where)
+        return check_manifest(lines, data_key=data_key, label_attribute=label_attribute, metadata=metadata)
+
+    def filter(
+        self, where: Place, label_attribute: str, keep: Filter, to: Place, rest: Place | None = None
+    ) -> Counter[str]:
+        """Keep the lines whose label meets some conditions.
+
+        :param rest: where to write the others; None to leave them out.
+        :return: how many lines were ``kept`` and how many ``left``.
+        :raises ManifestError: if lines are wrong.
+        """
+        targets = {KEPT: to, **({} if rest is None else {LEFT: rest})}
+        return self._sort(self._labels(where, label_attribute), keep, targets)
+
+    def split(
+        self,
+        where: Place,
+        split: Split,
+        to: Mapping[str, Place],
+        label_attribute: str | None = None,
+        keep: Filter | None = None,
+    ) -> dict[str, Counter[str]]:
+        """Divide a manifest into sets.
+
+        :param to: where each set is written.
+        :param label_attribute: count the classes of this label in each set.
+        :param keep: divide only the lines whose label meets these conditions; the others are only counted.
+        :return: of each set how many ``objects`` it has, and how many with each class, as ``class NAME``; under
+            ``left`` how many objects are in none.
+        :raises ManifestError: if lines are wrong.
+        :raises ValueError: if a set has no place, or there are conditions and no label attribute.
+        """
+        if missing := set(split.names) - to.keys():
+            raise ValueError(f"there is no place for the sets {sorted(missing)}")
+        counts = {name: Counter(objects=0) for name in (*split.names, LEFT)}
+        if label_attribute is None:
+            if keep is not None:
+                raise ValueError("a filter needs a label attribute")
+            parts = self._sort(scan(self.files.lines(where), os.fspath(where)), split, to)
+        else:
+
+            def part(line: LabeledLine) -> str:
+                if keep is not None and keep(line) == LEFT:
+                    return LEFT
+                name = split(line)
+                count = counts[name]
+                for one in line.classes:
+                    count[f"class {one}"] += 1
+                return name
+
+            parts = self._sort(self._labels(where, label_attribute), part, to)
+        for name, objects in parts.items():
+            counts[name]["objects"] = objects
+        return counts
+
+    def new(
+        self,
+        where: Place,
+        known: Iterable[Place],
+        to: Place,
+        label_attribute: str | None = None,
+        most: int | None = None,
+    ) -> Counter[str]:
+        """Keep the objects that are in none of some other manifests.
+
+        :param known: those manifests.
+        :param label_attribute: only objects that have this label there count as known.
+        :param most: keep so many at most, the first ones.
+        :return: how many lines were ``kept`` and how many ``left``.
+        :raises ManifestError: if lines are wrong.
+        """
+        with closing(Known()) as objects:
+            for place in known:
+                for line in self._objects(place, label_attribute):
+                    objects.add(line.digest())
+            kept = 0
+
+            def is_new(line: Line) -> str:
+                nonlocal kept
+                if (most is not None and kept >= most) or line.digest() in objects:
+                    return LEFT
+                kept += 1
+                return KEPT
+
+            return self._sort(scan(self.files.lines(where), os.fspath(where)), is_new, {KEPT: to})
+
+    def deduplicate(self, where: Place, to: Place) -> Counter[str]:
+        """Keep the first line of each object.
+
+        :return: how many lines were ``kept`` and how many ``left``.
+        :raises ManifestError: if lines are wrong.
+        """
+        with closing(Known()) as objects:
+
+            def is_first(line: Line) -> str:
+                return KEPT if objects.add(line.digest()) else LEFT
+
+            return self._sort(scan(self.files.lines(where), os.fspath(where)), is_first, {KEPT: to})
+
+    def shard(self, where: Place, size: int, to: Callable[[int], Place]) -> dict[str, int]:
+        """Cut a manifest into several, each of at most so many lines, in order.
+
+        :param to: the place of each, which counts from 1.
+        :return: the places, and how many lines each has.
+        :raises ManifestError: if lines are wrong.
+        """
+        return self.write_shards((raw for raw, _ in scan(self.files.lines(where), os.fspath(where))), size, to)
+
+    def write_shards(self, lines: Iterable[bytes], size: int, to: Callable[[int], Place]) -> dict[str, int]:
+        """Write lines to several places, as :meth:`shard` does with those of a manifest."""
+        counts: dict[str, int] = {}
+        rest = iter(lines)
+        while (first := next(rest, None)) is not None:
+            place, written = to(len(counts) + 1), 0
+            with self.files.writer(place) as sink:
+                for line in chain((first,), islice(rest, size - 1)):
+                    sink.write(line)
+                    written += 1
+            counts[os.fspath(place)] = written
+        return counts
+
+    def merge(self, manifests: Iterable[Place], to: Place, job: str | None = None) -> Counter[str]:
+        """Put manifests together by object; see :class:`~labeling_provider.manifest.merge.Merge`.
+
+        :param job: name of the labeling job whose labels win over newer ones.
+        :return: how many ``lines`` came in, how many were ``repeated``, and how many ``objects`` went out.
+        :raises ManifestError: if lines are wrong, or a class number has two meanings.
+        """
+        with closing(Merge(job)) as merge:
+            for place in manifests:
+                merge.add(self.files.lines(place), os.fspath(place))
+            self.files.write_all(to, merge)
+            return Counter(lines=merge.lines, repeated=merge.repeated, objects=merge.lines - merge.repeated)
+
+    def _labels(self, where: Place, label_attribute: str) -> Scan[LabeledLine]:
+        return scan_labels(self.files.lines(where), label_attribute, os.fspath(where))
+
+    def _objects(self, where: Place, label_attribute: str | None) -> Iterator[Line]:
+        """Objects of a manifest, all or only those with a label."""
+        if label_attribute is None:
+            for _, line in scan(self.files.lines(where), os.fspath(where)):
+                yield line
+        else:
+            for _, labeled in scan_labels(self.files.lines(where), label_attribute, os.fspath(where), metadata=False):
+                if labeled.is_labeled:
+                    yield labeled
+
+    def _sort(self, lines: Scan[AnyLine], rule: Rule[AnyLine], to: Mapping[str, Place]) -> Counter[str]:
+        """Write each line where a rule says; a part without a place is only counted."""
+        if len({os.fspath(place) for place in to.values()}) < len(to):
+            raise ValueError(f"two parts can't be written to one place: {dict(to)}")
+        counts: Counter[str] = Counter()
+        with ExitStack() as stack:
+            sinks: dict[str, Sink] = {name: stack.enter_context(self.files.writer(one)) for name, one in to.items()}
+            writes = {name: sink.write for name, sink in sinks.items()}
+            for raw, line in lines:
+                name = rule(line)
+                counts[name] += 1
+                if (write := writes.get(name)) is not None:
+                    write(raw)
+        return counts

@@ -1,0 +1,112 @@
+"""Rules that sort the lines of a manifest: each says of a line into which part it belongs."""
+
+from __future__ import annotations
+
+import sqlite3
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import accumulate
+from typing import Final, Literal, TypeVar
+
+from labeling_provider.manifest.scan import LabeledLine, Line
+
+KEPT: Final = "kept"
+LEFT: Final = "left"
+_WHOLE: Final = 1 << 64
+
+AnyLine = TypeVar("AnyLine", bound=Line)
+Rule = Callable[[AnyLine], str]
+"""Names the part of a line."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Keeps lines by their label. Conditions that are None ask nothing; a line must meet all others.
+
+    A line without the label, or whose label has no confidence, meets no condition about confidence or class.
+
+    :param state: ``labeled``, ``failed`` (a job has tried and got none) or ``unlabeled`` (neither).
+    :param by: ``people`` or ``machine``: who has made the label.
+    :param min_confidence: the least confidence of the label's least sure part, 0 to 1.
+    :param below_confidence: that confidence must be less.
+    :param classes: it has at least one of these, by name.
+    """
+
+    state: Literal["labeled", "failed", "unlabeled"] | None = None
+    by: Literal["people", "machine"] | None = None
+    min_confidence: float | None = None
+    below_confidence: float | None = None
+    classes: frozenset[str] | None = None
+
+    def __call__(self, line: LabeledLine) -> str:
+        return KEPT if self._keeps(line) else LEFT
+
+    def _keeps(self, line: LabeledLine) -> bool:
+        if self.min_confidence is not None or self.below_confidence is not None:
+            confidence = line.confidence
+            if confidence is None:
+                return False
+            if self.min_confidence is not None and confidence < self.min_confidence:
+                return False
+            if self.below_confidence is not None and confidence >= self.below_confidence:
+                return False
+        if self.state is not None and self.state != state_of(line):
+            return False
+        if self.by is not None and not (line.is_labeled and line.by_people == (self.by == "people")):
+            return False
+        return self.classes is None or not self.classes.isdisjoint(line.classes)
+
+
+def state_of(line: LabeledLine) -> Literal["labeled", "failed", "unlabeled"]:
+    """What has become of a line."""
+    if line.is_labeled:
+        return "labeled"
+    return "failed" if line.has_failed else "unlabeled"
+
+
+class Split:
+    """Divides objects into sets, such as train, validation and test, by a hash of the object alone.
+
+    So an object stays in its set for ever: whatever is added or removed, however the manifest is ordered, whoever
+    labels it anew. Each class is divided in the same proportion, as nearly as chance has it.
+
+    :param fractions: the sets and their shares; they must add up to 1.
+    :param seed: another one divides otherwise.
+    :raises ValueError: if the shares are none.
+    """
+
+    def __init__(self, fractions: Mapping[str, float], seed: str = "") -> None:
+        if any(not 0 < share <= 1 for share in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-9:
+            raise ValueError(f"fractions must be between 0 and 1 and add up to 1, not {dict(fractions)}")
+        self.names = tuple(fractions)
+        self._salt = blake2b(seed.encode(), digest_size=16).digest()
+        shares = list(accumulate(fractions.values()))[:-1]
+        self._bounds = [round(share * _WHOLE).to_bytes(9) for share in shares]
+
+    def __call__(self, line: Line) -> str:
+        place = b"\0" + line.digest(self._salt)[:8]
+        return self.names[bisect_right(self._bounds, place)]
+
+
+class Known:
+    """A set of data objects, on disk as soon as it is large: any number of them takes the same memory."""
+
+    def __init__(self) -> None:
+        # A database without a name is a temporary one of this connection.
+        self._database = sqlite3.connect("", isolation_level=None)
+        self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA cache_size=-49152")
+        self._database.execute("CREATE TABLE known (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+        self._database.execute("BEGIN")
+
+    def add(self, digest: bytes) -> bool:
+        """Put an object in; whether it is new."""
+        return self._database.execute("INSERT OR IGNORE INTO known VALUES (?)", (digest,)).rowcount == 1
+
+    def __contains__(self, digest: object) -> bool:
+        return self._database.execute("SELECT 1 FROM known WHERE digest = ?", (digest,)).fetchone() is not None
+
+    def close(self) -> None:
+        """Forget all."""
+        self._database.close()

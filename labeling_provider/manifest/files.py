@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 from labeling_provider.manifest.reader import LineProblem, ManifestError, split_lines
 
-_CHUNK: Final = 1 << 20
+_CHUNK: Final = 1 << 17
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
@@ -117,7 +117,7 @@ def _local_writer(path: Path) -> Iterator[Sink]:
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
+        with part.open("wb", buffering=_CHUNK) as file:
             yield file
         part.replace(path)
     except OSError as error:

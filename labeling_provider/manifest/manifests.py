@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Final, NamedTuple, TypeVar
 
-from labeling_provider.manifest.files import Files, Sink, Store
+from labeling_provider.manifest.files import Files, Store
 from labeling_provider.manifest.merge import Merge
 from labeling_provider.manifest.scan import (
     LabeledLine,
@@ -20,10 +20,24 @@ from labeling_provider.manifest.scan import (
     scan,
     scan_labels,
 )
-from labeling_provider.manifest.select import KEPT, LEFT, Filter, Known, Rule, Split
+from labeling_provider.manifest.select import Filter, Known, Split
 
 Place = str | os.PathLike[str]
 AnyLine = TypeVar("AnyLine", bound=Line)
+Key = TypeVar("Key", str, bool)
+KEPT: Final = "kept"
+LEFT: Final = "left"
+
+
+class Part(NamedTuple):
+    """A part of a manifest.
+
+    :param objects: how many it has.
+    :param classes: how many of them have each class of the label that was asked for.
+    """
+
+    objects: int
+    classes: dict[str, int]
 
 
 class Manifests:
@@ -58,8 +72,8 @@ class Manifests:
         :return: how many lines were ``kept`` and how many ``left``.
         :raises ManifestError: if lines are wrong.
         """
-        targets = {KEPT: to, **({} if rest is None else {LEFT: rest})}
-        return self._sort(self._labels(where, label_attribute), keep, targets)
+        targets = {True: to} if rest is None else {True: to, False: rest}
+        return _kept(self._sort(self._labels(where, label_attribute), keep.rule(), targets))
 
     def split(
         self,
@@ -68,39 +82,38 @@ class Manifests:
         to: Mapping[str, Place],
         label_attribute: str | None = None,
         keep: Filter | None = None,
-    ) -> dict[str, Counter[str]]:
+    ) -> dict[str, Part]:
         """Divide a manifest into sets.
 
         :param to: where each set is written.
         :param label_attribute: count the classes of this label in each set.
         :param keep: divide only the lines whose label meets these conditions; the others are only counted.
-        :return: of each set how many ``objects`` it has, and how many with each class, as ``class NAME``; under
-            ``left`` how many objects are in none.
+        :return: what each set has; with conditions also, under ``left``, how many objects are in none.
         :raises ManifestError: if lines are wrong.
         :raises ValueError: if a set has no place, or there are conditions and no label attribute.
         """
         if missing := set(split.names) - to.keys():
             raise ValueError(f"there is no place for the sets {sorted(missing)}")
-        counts = {name: Counter(objects=0) for name in (*split.names, LEFT)}
+        classes = {name: Counter[str]() for name in split.names}
         if label_attribute is None:
             if keep is not None:
                 raise ValueError("a filter needs a label attribute")
-            parts = self._sort(scan(self.files.lines(where), os.fspath(where)), split, to)
+            objects = self._sort(scan(self.files.lines(where), os.fspath(where)), split, to)
         else:
+            keeps = (keep or Filter()).rule()
 
             def part(line: LabeledLine) -> str:
-                if keep is not None and keep(line) == LEFT:
+                if not keeps(line):
                     return LEFT
                 name = split(line)
-                count = counts[name]
+                count = classes[name]
                 for one in line.classes:
-                    count[f"class {one}"] += 1
+                    count[one] += 1
                 return name
 
-            parts = self._sort(self._labels(where, label_attribute), part, to)
-        for name, objects in parts.items():
-            counts[name]["objects"] = objects
-        return counts
+            objects = self._sort(self._labels(where, label_attribute), part, to)
+        sets = {name: Part(objects.get(name, 0), dict(count.most_common())) for name, count in classes.items()}
+        return {**sets, LEFT: Part(objects.get(LEFT, 0), {})} if keep is not None else sets
 
     def new(
         self,
@@ -124,14 +137,13 @@ class Manifests:
                     objects.add(line.digest())
             kept = 0
 
-            def is_new(line: Line) -> str:
+            def is_new(line: Line) -> bool:
                 nonlocal kept
-                if (most is not None and kept >= most) or line.digest() in objects:
-                    return LEFT
-                kept += 1
-                return KEPT
+                new = (most is None or kept < most) and line.digest() not in objects
+                kept += new
+                return new
 
-            return self._sort(scan(self.files.lines(where), os.fspath(where)), is_new, {KEPT: to})
+            return _kept(self._sort(scan(self.files.lines(where), os.fspath(where)), is_new, {True: to}))
 
     def deduplicate(self, where: Place, to: Place) -> Counter[str]:
         """Keep the first line of each object.
@@ -141,10 +153,10 @@ class Manifests:
         """
         with closing(Known()) as objects:
 
-            def is_first(line: Line) -> str:
-                return KEPT if objects.add(line.digest()) else LEFT
+            def is_first(line: Line) -> bool:
+                return objects.add(line.digest())
 
-            return self._sort(scan(self.files.lines(where), os.fspath(where)), is_first, {KEPT: to})
+            return _kept(self._sort(scan(self.files.lines(where), os.fspath(where)), is_first, {True: to}))
 
     def shard(self, where: Place, size: int, to: Callable[[int], Place]) -> dict[str, int]:
         """Cut a manifest into several, each of at most so many lines, in order.
@@ -194,17 +206,20 @@ class Manifests:
                 if labeled.is_labeled:
                     yield labeled
 
-    def _sort(self, lines: Scan[AnyLine], rule: Rule[AnyLine], to: Mapping[str, Place]) -> Counter[str]:
+    def _sort(self, lines: Scan[AnyLine], rule: Callable[[AnyLine], Key], to: Mapping[Key, Place]) -> dict[Key, int]:
         """Write each line where a rule says; a part without a place is only counted."""
         if len({os.fspath(place) for place in to.values()}) < len(to):
             raise ValueError(f"two parts can't be written to one place: {dict(to)}")
-        counts: Counter[str] = Counter()
+        counts: dict[Key, int] = {}
         with ExitStack() as stack:
-            sinks: dict[str, Sink] = {name: stack.enter_context(self.files.writer(one)) for name, one in to.items()}
-            writes = {name: sink.write for name, sink in sinks.items()}
+            writes = {part: stack.enter_context(self.files.writer(place)).write for part, place in to.items()}
             for raw, line in lines:
-                name = rule(line)
-                counts[name] += 1
-                if (write := writes.get(name)) is not None:
-                    write(raw)
+                part = rule(line)
+                counts[part] = counts.get(part, 0) + 1
+                if part in writes:
+                    writes[part](raw)
         return counts
+
+
+def _kept(counts: Mapping[bool, int]) -> Counter[str]:
+    return Counter({KEPT: counts.get(True, 0), LEFT: counts.get(False, 0)})

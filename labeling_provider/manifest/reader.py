@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
+from itertools import chain
 from math import isinf
 from typing import Any, Final, NamedTuple
 
@@ -112,22 +113,28 @@ def split_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     :param chunks: the file in pieces of any size.
     :return: the lines; of one that is too long a :class:`CutLine`, so much that :func:`parse_line` can tell.
     """
+    return chain.from_iterable(_blocks(chunks))
+
+
+def _blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Whole lines, as many at once as there are."""
     pending, cut = bytearray(), 0
     for chunk in chunks:
-        for piece in BytesIO(chunk):
-            ends = piece.endswith(b"\n")
-            if ends and not pending and len(piece) <= _BYTES_LIMIT:
-                yield piece
-                continue
-            room = max(_BYTES_LIMIT + 1 - len(pending), 0)
-            pending += piece[:room]
-            cut += max(len(piece) - room, 0)
-            if ends:
-                yield _line(pending, cut)
+        for start in range(0, len(chunk), _BYTES_LIMIT):
+            lines = list(BytesIO(chunk[start : start + _BYTES_LIMIT]))
+            rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
+            if lines and pending:
+                room = _BYTES_LIMIT + 1 - len(pending)
+                cut += max(len(lines[0]) - room, 0)
+                lines[0] = _line(pending + lines[0][:room], cut)
                 pending.clear()
                 cut = 0
+            yield lines
+            room = _BYTES_LIMIT + 1 - len(pending)
+            pending += rest[:room]
+            cut += max(len(rest) - room, 0)
     if pending:
-        yield _line(pending, cut)
+        yield [_line(pending, cut)]
 
 
 def _line(pending: bytearray, cut: int) -> bytes:

@@ -7,11 +7,10 @@ to be JSON and passes through as the bytes that it was.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import blake2b
-from itertools import islice, repeat
 from typing import Any, ClassVar, Final, Generic, TypeVar, cast
 
 import msgspec
@@ -19,10 +18,10 @@ import msgspec
 from labeling_provider.manifest.reader import LINE_LIMIT, LineProblem, ManifestError, parse_line, size_of
 
 MOST_PROBLEMS: Final = 20
-_BATCH: Final = 128
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _SCHEMES: Final = ("s3://", "https://")
 _ABSENT: Final = msgspec.Raw()
+_LINE_BREAK: Final = ord("\n")
 
 
 class Line(msgspec.Struct, gc=False):
@@ -38,10 +37,11 @@ class Line(msgspec.Struct, gc=False):
     def digest(self, salt: bytes = b"") -> bytes:
         """The data object's identity, 16 bytes: the same for the same object in any manifest.
 
-        :param salt: at most 64 bytes; another one makes another identity.
+        :param salt: at most 16 bytes; another one makes another identity.
         """
-        text = f"ref {self.source_ref}" if self.source_ref is not None else f"text {self.source}"
-        return blake2b(text.encode(), digest_size=16, key=salt).digest()
+        if (ref := self.source_ref) is not None:
+            return blake2b(ref.encode(), digest_size=16, salt=salt).digest()
+        return blake2b((self.source or "").encode(), digest_size=16, salt=salt, person=b"text").digest()
 
 
 class Rated(msgspec.Struct, gc=False):
@@ -77,11 +77,12 @@ class LabelMetadata(msgspec.Struct, gc=False):
         if self.confidence_map:
             return min(self.confidence_map.values())
         found: list[float] = []
-        for one in (*(self.objects or ()), *(self.entities or ()), *(self.internal_color_map or {}).values()):
-            if isinstance(one.confidence, list):
-                found.extend(one.confidence)
-            elif one.confidence is not None:
-                found.append(one.confidence)
+        for one in self.objects or self.entities or (self.internal_color_map or {}).values():
+            rating = one.confidence
+            if isinstance(rating, float):
+                found.append(rating)
+            elif rating is not None:
+                found.extend(rating)
         return min(found, default=None)
 
 
@@ -109,7 +110,8 @@ class LabeledLine(Line, gc=False):
     @property
     def confidence(self) -> float | None:
         """The label's confidence, 0 to 1; None if it has none."""
-        return self.metadata.lowest_confidence if self.is_labeled and self.metadata is not None else None
+        known = self.metadata
+        return known.lowest_confidence if known is not None and self.label is not _ABSENT else None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -160,6 +162,7 @@ class Scan(Generic[AnyLine]):
     :param data_key: ``source`` or ``source-ref`` if every line must have that one; empty for either.
     :param tolerant: leave bad lines out and only report them.
     :ivar number: the line that was handed out last, from 1; at the end the number of all lines.
+    :ivar offset: where that line starts, in bytes.
     :ivar bad: how many lines are wrong.
     :ivar problems: the first 20 of their problems.
     """
@@ -177,63 +180,39 @@ class Scan(Generic[AnyLine]):
         self._tolerant = tolerant
         self.number = self.bad = 0
         self.problems: list[LineProblem] = []
-        self._batch: Sequence[bytes] = ()
-        self._first = self._start = 0
+        self.offset = 0
 
     def __iter__(self) -> Iterator[tuple[bytes, AnyLine]]:
-        decoder = msgspec.json.Decoder(self._type)
-        lines = iter(self._lines)
-        while batch := list(islice(lines, _BATCH)):
-            self._start += sum(map(size_of, self._batch))
-            self._batch, self._first = batch, self.number
-            read = self._read_fast(decoder, batch)
-            for raw, line in zip(batch, read or repeat(None), strict=False):
-                self.number += 1
-                if line is not None or (line := self._read_one(decoder, raw)) is not None:
-                    yield (raw if raw[-1:] == b"\n" else raw + b"\n"), line
+        decode = msgspec.json.Decoder(self._type).decode
+        text_only, ref_only = self._data_key == "source", self._data_key == "source-ref"
+        offset = 0
+        for number, raw in enumerate(self._lines, 1):
+            self.number, self.offset = number, offset
+            size = len(raw)
+            offset += size
+            try:
+                line = decode(raw)
+                ref = line.source_ref
+                if ref is None or text_only:
+                    good = line.source is not None and not ref_only
+                else:
+                    good = ref.startswith(_SCHEMES)
+                if size > LINE_LIMIT:
+                    good = False
+                elif not raw.isascii():
+                    raw.decode()
+            except (ValueError, RecursionError):
+                good = False
+            if not good:
+                offset += size_of(raw) - size
+                try:
+                    line = self._read_slowly(raw)
+                except (ValueError, RecursionError) as error:
+                    self._note(str(error))
+                    continue
+            yield (raw if raw[-1] == _LINE_BREAK else raw + b"\n"), line
         if self.bad and not self._tolerant:
             raise self.error()
-
-    @property
-    def offset(self) -> int:
-        """Where the line that was handed out last starts, in bytes."""
-        return self._start + sum(map(size_of, self._batch[: self.number - self._first - 1]))
-
-    def _read_fast(self, decoder: msgspec.json.Decoder[AnyLine], batch: list[bytes]) -> list[AnyLine]:
-        """All lines of a batch at once; none if anything about one of them needs a closer look."""
-        if max(map(len, batch)) > LINE_LIMIT:
-            return []
-        joined = b"".join(batch)
-        # msgspec takes documents as they come; only so is each a line of its own.
-        seams = joined.count(b"}\n{") or joined.count(b"}\r\n{")
-        if seams != len(batch) - 1 or joined[:1] != b"{" or joined[-3:].rstrip(b"\r\n")[-1:] != b"}":
-            return []
-        try:
-            read = decoder.decode_lines(joined)
-            if not joined.isascii():
-                joined.decode()
-        except (ValueError, RecursionError):
-            return []
-        if self._data_key == "source":
-            good = all(line.source is not None for line in read)
-        elif self._data_key:
-            good = all(line.source_ref is not None and line.source_ref.startswith(_SCHEMES) for line in read)
-        else:
-            good = all(
-                line.source is not None if line.source_ref is None else line.source_ref.startswith(_SCHEMES)
-                for line in read
-            )
-        return read if good and len(read) == len(batch) else []
-
-    def _read_one(self, decoder: msgspec.json.Decoder[AnyLine], raw: bytes) -> AnyLine | None:
-        """A line that may be wrong; None if it is, which is noted."""
-        if read := self._read_fast(decoder, [raw]):
-            return read[0]
-        try:
-            return self._read_slowly(raw)
-        except (ValueError, RecursionError) as error:
-            self._note(str(error))
-            return None
 
     def _read_slowly(self, raw: bytes) -> AnyLine:
         """Read a line that the fast way has refused: it says what is wrong, and takes half surrogates."""

@@ -1,4 +1,4 @@
-"""Rules that sort the lines of a manifest: each says of a line into which part it belongs."""
+"""Rules by which the lines of a manifest are sorted."""
 
 from __future__ import annotations
 
@@ -8,17 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
-from typing import Final, Literal, TypeVar
+from math import inf
+from typing import Final, Literal
 
 from labeling_provider.manifest.scan import LabeledLine, Line
 
-KEPT: Final = "kept"
-LEFT: Final = "left"
 _WHOLE: Final = 1 << 64
-
-AnyLine = TypeVar("AnyLine", bound=Line)
-Rule = Callable[[AnyLine], str]
-"""Names the part of a line."""
 
 
 @dataclass(frozen=True)
@@ -40,23 +35,33 @@ class Filter:
     below_confidence: float | None = None
     classes: frozenset[str] | None = None
 
-    def __call__(self, line: LabeledLine) -> str:
-        return KEPT if self._keeps(line) else LEFT
-
-    def _keeps(self, line: LabeledLine) -> bool:
+    def rule(self) -> Callable[[LabeledLine], bool]:
+        """Whether to keep a line, as a function that asks only what there is to ask."""
+        asked: list[Callable[[LabeledLine], bool]] = []
         if self.min_confidence is not None or self.below_confidence is not None:
-            confidence = line.confidence
-            if confidence is None:
-                return False
-            if self.min_confidence is not None and confidence < self.min_confidence:
-                return False
-            if self.below_confidence is not None and confidence >= self.below_confidence:
-                return False
-        if self.state is not None and self.state != state_of(line):
+            asked.append(_within(self.min_confidence, self.below_confidence))
+        if self.state is not None:
+            asked.append(lambda line: state_of(line) == self.state)
+        if self.by is not None:
+            asked.append(lambda line: line.is_labeled and line.by_people == (self.by == "people"))
+        if (classes := self.classes) is not None:
+            asked.append(lambda line: not classes.isdisjoint(line.classes))
+        return asked[0] if len(asked) == 1 else lambda line: all(one(line) for one in asked)
+
+
+def _within(least: float | None, below: float | None) -> Callable[[LabeledLine], bool]:
+    low, high = -inf if least is None else least, inf if below is None else below
+
+    def rule(line: LabeledLine) -> bool:
+        known = line.metadata
+        if known is None or not line.is_labeled:
             return False
-        if self.by is not None and not (line.is_labeled and line.by_people == (self.by == "people")):
-            return False
-        return self.classes is None or not self.classes.isdisjoint(line.classes)
+        confidence = known.confidence
+        if confidence is None:
+            confidence = known.lowest_confidence
+        return confidence is not None and low <= confidence < high
+
+    return rule
 
 
 def state_of(line: LabeledLine) -> Literal["labeled", "failed", "unlabeled"]:
@@ -83,11 +88,11 @@ class Split:
         self.names = tuple(fractions)
         self._salt = blake2b(seed.encode(), digest_size=16).digest()
         shares = list(accumulate(fractions.values()))[:-1]
-        self._bounds = [round(share * _WHOLE).to_bytes(9) for share in shares]
+        self._bounds = [min(round(share * _WHOLE), _WHOLE - 1).to_bytes(8) for share in shares]
 
     def __call__(self, line: Line) -> str:
-        place = b"\0" + line.digest(self._salt)[:8]
-        return self.names[bisect_right(self._bounds, place)]
+        # Digests are longer than the bounds, so that one that begins with a bound is past it.
+        return self.names[bisect_right(self._bounds, line.digest(self._salt))]
 
 
 class Known:

@@ -88,6 +88,7 @@ with DAG(
         instructions="Choose the digit that you see. If you can't tell, choose the most likely one.",
         workers_per_object=3,
         label_attribute_name="digit",
+        fix_cors=True,
         max_cost_usd=200,
         deferrable=True,
         poll_interval=2,

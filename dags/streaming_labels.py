@@ -83,6 +83,7 @@ with DAG("streaming_labels_start", schedule=None, tags=["labeling"], doc_md=__do
         title="Which digit is this?",
         instructions="Choose the digit that you see. If you can't tell, choose the most likely one.",
         label_attribute_name="digit",
+        fix_cors=True,
         deferrable=True,
         poll_interval=2,
     )

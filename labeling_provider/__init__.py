@@ -34,7 +34,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Amazon SageMaker Ground Truth",
-                "python-modules": ["labeling_provider.operators.labeling_job", "labeling_provider.operators.streaming"],
+                "python-modules": [
+                    "labeling_provider.operators.labeling_job",
+                    "labeling_provider.operators.manifest",
+                    "labeling_provider.operators.streaming",
+                ],
             }
         ],
         "sensors": [

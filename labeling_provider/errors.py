@@ -29,12 +29,31 @@ class InvalidRequestError(LabelingError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        count = f"{len(self.problems)} problem" + ("s" if len(self.problems) != 1 else "")
-        lines = "\n".join(f"  - {problem}" for problem in self.problems)
-        super().__init__(f"The labeling job was not created, {count}:\n{lines}")
+        super().__init__(f"The labeling job was not created, {_told(self.problems)}")
 
     def __reduce__(self) -> tuple[type[InvalidRequestError], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
+
+
+class InvalidManifestError(LabelingError):
+    """A manifest that is not fit for labeling.
+
+    :param where: its URI.
+    :param problems: every problem that was found.
+    """
+
+    def __init__(self, where: str, problems: Sequence[Problem]) -> None:
+        self.where, self.problems = where, tuple(problems)
+        super().__init__(f"{where} is not fit for labeling, {_told(self.problems)}")
+
+    def __reduce__(self) -> tuple[type[InvalidManifestError], tuple[str, tuple[Problem, ...]]]:
+        return type(self), (self.where, self.problems)
+
+
+def _told(problems: Sequence[Problem]) -> str:
+    count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
+    lines = "\n".join(f"  - {problem}" for problem in problems)
+    return f"{count}:\n{lines}"
 
 
 class JobNameTakenError(LabelingError):

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.errors import InvalidRequestError, LabelingError, Problem
+from labeling_provider.inspection import Inspection, Sample
 from labeling_provider.jobs import is_streaming
 from labeling_provider.manifest import ManifestReport, check_manifest
 from labeling_provider.request import CostEstimate, LabelingJobDraft, Surroundings, check_request, estimate_cost
@@ -27,6 +28,8 @@ def check_draft(
     max_cost_usd: float | None,
     spent_usd: float = 0.0,
     further_problems: Sequence[Problem] = (),
+    preflight: str = "fail",
+    fix_cors: bool = False,
 ) -> CostEstimate:
     """Check a request, its manifest and its category file, and estimate its cost.
 
@@ -34,15 +37,21 @@ def check_draft(
     :param max_cost_usd: the most that the estimate may be, USD; None for no limit.
     :param spent_usd: what earlier rounds count for in that limit, USD.
     :param further_problems: what is known to be wrong already.
+    :param preflight: what to do about trouble around the job, in its objects, buckets, role and workteam: ``fail``,
+        ``warn``, or ``off`` to look at nothing.
+    :param fix_cors: add a missing CORS rule.
     :raises InvalidRequestError: with all problems; nothing was sent.
     """
     problems: list[Problem] = []
     request = draft.request
-    report = _manifest_report(hook, draft, problems)
+    sample = Sample(str(request.get("InputConfig")))
+    report = _manifest_report(hook, draft, problems, sample)
     categories = draft.categories or _categories(hook, request, problems)
     objects = report.unlabeled if report else None
     around = Surroundings(hook.conn_region_name, categories, objects)
     problems = [*check_request(request, around), *problems, *further_problems]
+    if preflight != "off":
+        problems.extend(_trouble_around(hook, draft, sample, preflight, fix_cors))
     if problems:
         raise InvalidRequestError(problems)
     cost = _estimate(request, objects or 0)
@@ -102,7 +111,24 @@ def _notification_problems(draft: LabelingJobDraft, notify_from: str) -> Iterato
         yield Problem(where, message, "Give them prefixes of their own.")
 
 
-def _manifest_report(hook: LabelingHook, draft: LabelingJobDraft, problems: list[Problem]) -> ManifestReport | None:
+def _trouble_around(
+    hook: LabelingHook, draft: LabelingJobDraft, sample: Sample, preflight: str, fix_cors: bool
+) -> list[Problem]:
+    """Problems around a job; none if they are only to be told."""
+    inspection = Inspection(hook, draft.task_type, fix_cors=fix_cors)
+    inspection.of_job(draft, sample)
+    if inspection.unseen:
+        hook.log.info("This connection can't look at %s", ", ".join(inspection.unseen))
+    if preflight == "fail":
+        return inspection.problems
+    for problem in inspection.problems:
+        hook.log.warning("%s", problem)
+    return []
+
+
+def _manifest_report(
+    hook: LabelingHook, draft: LabelingJobDraft, problems: list[Problem], sample: Sample
+) -> ManifestReport | None:
     where = "InputConfig.DataSource.S3DataSource.ManifestS3Uri"
     source = draft.request.get("InputConfig", {}).get("DataSource", {})
     uri = source.get("S3DataSource", {}).get("ManifestS3Uri")
@@ -110,7 +136,8 @@ def _manifest_report(hook: LabelingHook, draft: LabelingJobDraft, problems: list
         return None
     attribute = draft.request["LabelAttributeName"]
     try:
-        report = check_manifest(hook.read_lines(uri), data_key=draft.task_type.data_key, label_attribute=attribute)
+        lines = sample.through(hook.read_lines(uri))
+        report = check_manifest(lines, data_key=draft.task_type.data_key, label_attribute=attribute)
     except LabelingError as error:
         problems.append(Problem(where, f"{error}.", "Check the URI and the rights to read it."))
         return None

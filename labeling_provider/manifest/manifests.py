@@ -27,6 +27,7 @@ AnyLine = TypeVar("AnyLine", bound=Line)
 Key = TypeVar("Key", str, bool)
 KEPT: Final = "kept"
 LEFT: Final = "left"
+_NOWHERE: Final = ""
 
 
 class Part(NamedTuple):
@@ -38,6 +39,17 @@ class Part(NamedTuple):
 
     objects: int
     classes: dict[str, int]
+
+
+class Division(NamedTuple):
+    """What a manifest was divided into.
+
+    :param sets: what each set has.
+    :param left_out: how many objects are in none.
+    """
+
+    sets: dict[str, Part]
+    left_out: int
 
 
 class Manifests:
@@ -82,13 +94,12 @@ class Manifests:
         to: Mapping[str, Place],
         label_attribute: str | None = None,
         keep: Filter | None = None,
-    ) -> dict[str, Part]:
+    ) -> Division:
         """Divide a manifest into sets.
 
         :param to: where each set is written.
         :param label_attribute: count the classes of this label in each set.
         :param keep: divide only the lines whose label meets these conditions; the others are only counted.
-        :return: what each set has; with conditions also, under ``left``, how many objects are in none.
         :raises ManifestError: if lines are wrong.
         :raises ValueError: if a set has no place, or there are conditions and no label attribute.
         """
@@ -104,7 +115,7 @@ class Manifests:
 
             def part(line: LabeledLine) -> str:
                 if not keeps(line):
-                    return LEFT
+                    return _NOWHERE
                 name = split(line)
                 count = classes[name]
                 for one in line.classes:
@@ -113,7 +124,7 @@ class Manifests:
 
             objects = self._sort(self._labels(where, label_attribute), part, to)
         sets = {name: Part(objects.get(name, 0), dict(count.most_common())) for name, count in classes.items()}
-        return {**sets, LEFT: Part(objects.get(LEFT, 0), {})} if keep is not None else sets
+        return Division(sets, objects.get(_NOWHERE, 0))
 
     def new(
         self,
@@ -131,10 +142,7 @@ class Manifests:
         :return: how many lines were ``kept`` and how many ``left``.
         :raises ManifestError: if lines are wrong.
         """
-        with closing(Known()) as objects:
-            for place in known:
-                for line in self._objects(place, label_attribute):
-                    objects.add(line.digest())
+        with closing(self.known(known, label_attribute)) as objects:
             kept = 0
 
             def is_new(line: Line) -> bool:
@@ -144,6 +152,18 @@ class Manifests:
                 return new
 
             return _kept(self._sort(scan(self.files.lines(where), os.fspath(where)), is_new, {True: to}))
+
+    def known(self, manifests: Iterable[Place], label_attribute: str | None = None) -> Known:
+        """The objects of some manifests; to be closed in the end.
+
+        :param label_attribute: only objects that have this label.
+        :raises ManifestError: if lines are wrong.
+        """
+        objects = Known()
+        for place in manifests:
+            for line in self._objects(place, label_attribute):
+                objects.add(line.digest())
+        return objects
 
     def deduplicate(self, where: Place, to: Place) -> Counter[str]:
         """Keep the first line of each object.

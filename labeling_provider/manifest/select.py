@@ -85,6 +85,8 @@ class Split:
     def __init__(self, fractions: Mapping[str, float], seed: str = "") -> None:
         if any(not 0 < share <= 1 for share in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-9:
             raise ValueError(f"fractions must be between 0 and 1 and add up to 1, not {dict(fractions)}")
+        if "" in fractions:
+            raise ValueError("a set needs a name")
         self.names = tuple(fractions)
         self._salt = blake2b(seed.encode(), digest_size=16).digest()
         shares = list(accumulate(fractions.values()))[:-1]

@@ -37,6 +37,7 @@ _CHOICES: Final = {
     "if_job_exists": ("adopt", "replace", "fail"),
     "on_missing_labels": ("warn", "fail", "chain"),
     "on_stall": ("leave", "stop"),
+    "preflight": ("fail", "warn", "off"),
 }
 
 
@@ -91,6 +92,9 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
     :param content_classifiers: declarations about the content.
     :param tags: tags of the job.
     :param config: a raw CreateLabelingJob request; what it says wins over the named arguments.
+    :param preflight: what to do about trouble around the job, in its objects (up to 1,000 are looked at), buckets, role
+        and workteam: ``fail``, ``warn``, or ``off`` to look at nothing of that.
+    :param fix_cors: add the CORS rule that workers' browsers need to the buckets that lack it.
     :param wait_for_completion: False returns as soon as the job is created.
     :param deferrable: whether to wait without a worker.
     :param poll_interval: seconds between two looks at the job.
@@ -199,6 +203,8 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         content_classifiers: Sequence[str] | None = None,
         tags: Mapping[str, str] | None = None,
         config: Mapping[str, Any] | None = None,
+        preflight: str = "fail",
+        fix_cors: bool = False,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float = 30,
@@ -258,6 +264,8 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         self.content_classifiers = content_classifiers
         self.tags = tags
         self.config = config or {}
+        self.preflight = preflight
+        self.fix_cors = fix_cors
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.poll_interval = poll_interval
@@ -405,7 +413,15 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             labels_queue=self.labels_queue,
             chained=self.on_missing_labels == "chain",
         )
-        cost = check_draft(self.hook, draft, max_cost_usd=self.max_cost_usd, spent_usd=spent, further_problems=problems)
+        cost = check_draft(
+            self.hook,
+            draft,
+            max_cost_usd=self.max_cost_usd,
+            spent_usd=spent,
+            further_problems=problems,
+            preflight=self.preflight,
+            fix_cors=self.fix_cors,
+        )
         if self.create_topics:
             self._make_resources(draft.request)
         follows = before.name if before else None

@@ -11,7 +11,7 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import service_time
+from labeling_provider.listing import list_page
 from labeling_provider.manifest.reader import LINE_LIMIT, parse_line
 from labeling_provider.request.facts import split_s3_uri
 from labeling_provider.streaming.queue import MOST_MESSAGES, ReadQueue
@@ -205,27 +206,17 @@ class S3Prefix(Source):
         if self._after:
             arguments["StartAfter"] = self._after
         with ThreadPoolExecutor(1, thread_name_prefix="labeling-listing") as ahead:
-            page = ahead.submit(self._page, arguments)
+            page = ahead.submit(list_page, self._hook, **arguments)
             while True:
                 answer = page.result()
                 self._began = self._began or service_time(answer)
                 token = answer.get("NextContinuationToken")
                 if token:
-                    page = ahead.submit(self._page, {**arguments, "ContinuationToken": token})
+                    page = ahead.submit(list_page, self._hook, **arguments, ContinuationToken=token)
                 for one in answer.get("Contents", ()):
                     yield one["Key"], one["ETag"], one["LastModified"].timestamp()
                 if not token:
                     return
-
-    def _page(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        what = f"Listing s3://{self._bucket}/{self._prefix}"
-        try:
-            answer: dict[str, Any] = persist(
-                lambda: self._hook.s3.list_objects_v2(**arguments), what, outage=self._hook.outage
-            )
-        except ClientError as error:
-            raise LabelingError(f"{what}: {error}") from error
-        return answer
 
 
 class Manifest(Source):

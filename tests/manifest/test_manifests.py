@@ -114,7 +114,7 @@ def test_sets_have_their_shares_of_every_class_and_nobody_ever_moves(manifests: 
     split = Split({"train": 0.7, "validation": 0.2, "test": 0.1})
     lines = [image(number, **label(0 if number % 10 else 1)) for number in range(5000)]
     places = {name: tmp_path / name for name in split.names}
-    counts = manifests.split(store(tmp_path / "in", lines), split, places, "bird")
+    counts = manifests.split(store(tmp_path / "in", lines), split, places, "bird").sets
     assert sum(one.objects for one in counts.values()) == 5000
     for name, share in {"train": 0.7, "validation": 0.2, "test": 0.1}.items():
         assert counts[name].classes["heron"] / 4500 == pytest.approx(share, abs=0.03)
@@ -134,8 +134,9 @@ def test_only_what_a_filter_keeps_is_divided(manifests: Manifests, tmp_path: Pat
     source = store(tmp_path / "in", MIXED)
     places = {name: tmp_path / name for name in "ab"}
     split = Split({"a": 0.5, "b": 0.5})
-    counts = manifests.split(source, split, places, "bird", keep=Filter(min_confidence=0.4))
-    assert counts["left"].objects == 4
+    division = manifests.split(source, split, places, "bird", keep=Filter(min_confidence=0.4))
+    assert division.left_out == 4
+    assert sum(one.objects for one in division.sets.values()) == 2
     assert [line["source-ref"] for line in sorted(load(places["a"]) + load(places["b"]), key=str)] == [
         MIXED[0]["source-ref"],
         MIXED[1]["source-ref"],

@@ -1,0 +1,375 @@
+"""Data in and out of labeling: manifests are built, checked, merged and split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from labeling_provider.connected import LabelingTask
+from labeling_provider.errors import LabelingError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from labeling_provider.manifest import Manifests
+    from labeling_provider.manifest.building import DataObject
+
+_CHOICES: Final = ("first", "random")
+_ON_PROBLEMS: Final = ("fail", "warn")
+
+
+class ManifestTask(LabelingTask, BaseOperator):
+    """What all tasks on manifests share.
+
+    :param aws_conn_id: the Airflow connection (templated).
+    :param region_name: the region, if it is not the connection's (templated).
+    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param botocore_config: botocore configuration.
+    """
+
+    operator_extra_links = ()
+    _connection_fields: Sequence[str] = ("aws_conn_id", "region_name")
+
+    def __init__(
+        self,
+        *,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+
+    @cached_property
+    def manifests(self) -> Manifests:
+        """Manifests in S3, by this task's connection."""
+        from labeling_provider.manifest import Manifests
+
+        return Manifests(self.hook)
+
+
+class BuildManifestOperator(ManifestTask):
+    """Write a manifest of data objects, and only of those that no earlier manifest has labeled.
+
+    Give one source: ``prefix_uri``, ``objects``, ``table_uri`` with ``column``, or ``text_uris``. An object that comes
+    twice is in the manifest once. If nothing is left, the task is skipped, and what follows with it.
+
+    Returns ``manifest_uri`` (the first), ``manifest_uris`` (all), ``objects`` (how many they have), ``found`` (how many
+    were found), ``known`` (how many of these are labeled or came twice), ``left_out`` (how many were not chosen) and
+    ``empty`` (how many lines or rows hold nothing).
+
+    :param manifest_uri: where to write it (templated). With ``shard_size`` the further ones bear a number.
+    :param prefix_uri: ``s3://bucket/prefix``: every object under it (templated).
+    :param objects: texts, S3 URIs, or whole lines (templated), such as what an upstream task returns.
+    :param table_uri: a CSV file with a header, or a ``.parquet`` file (templated).
+    :param column: the table's column with the texts or S3 URIs (templated).
+    :param text_uris: files of which each line is a text to label (templated).
+    :param suffixes: how the keys of wanted objects end, with ``prefix_uri``; any if there are none.
+    :param data_key: ``source`` or ``source-ref``; by default a value that begins with ``s3://`` is a reference.
+    :param exclude_labeled_in: earlier output manifests (templated).
+    :param label_attribute_name: the label that counts there; without it, every object in them does (templated).
+    :param max_objects: how many objects at most; None for all.
+    :param choose: which of them: the ``first`` in their order, or ``random`` ones, which are always the same.
+    :param shard_size: most objects of one manifest; None for one manifest.
+    :param skip_if_empty: whether to skip rather than fail when there is nothing to label.
+    :raises ManifestError: if an object can't be a line, or an earlier manifest is wrong.
+    :raises LabelingError: if the source can't be read, or nothing is left and that is an error.
+    """
+
+    template_fields: Sequence[str] = (
+        "manifest_uri",
+        "prefix_uri",
+        "objects",
+        "table_uri",
+        "column",
+        "text_uris",
+        "exclude_labeled_in",
+        "label_attribute_name",
+        *ManifestTask._connection_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        manifest_uri: str,
+        prefix_uri: str | None = None,
+        objects: Sequence[str | Mapping[str, Any]] | None = None,
+        table_uri: str | None = None,
+        column: str | None = None,
+        text_uris: str | Sequence[str] | None = None,
+        suffixes: Sequence[str] = (),
+        data_key: str = "",
+        exclude_labeled_in: Sequence[Any] | str = (),
+        label_attribute_name: str | None = None,
+        max_objects: int | None = None,
+        choose: str = "first",
+        shard_size: int | None = None,
+        skip_if_empty: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if choose not in _CHOICES:
+            raise ValueError(f"choose must be {' or '.join(map(repr, _CHOICES))}, not {choose!r}")
+        if sum(one is not None for one in (prefix_uri, objects, table_uri, text_uris)) != 1:
+            raise ValueError("give one of prefix_uri, objects, table_uri and text_uris")
+        if (table_uri is None) != (column is None):
+            raise ValueError("table_uri and column go together")
+        for name, value in (("max_objects", max_objects), ("shard_size", shard_size)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, not {value}")
+        self.manifest_uri = manifest_uri
+        self.prefix_uri = prefix_uri
+        self.objects = objects
+        self.table_uri = table_uri
+        self.column = column
+        self.text_uris = text_uris
+        self.suffixes = suffixes
+        self.data_key = data_key
+        self.exclude_labeled_in = exclude_labeled_in
+        self.label_attribute_name = label_attribute_name
+        self.max_objects = max_objects
+        self.choose = choose
+        self.shard_size = shard_size
+        self.skip_if_empty = skip_if_empty
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Build it."""
+        from labeling_provider.manifest.building import Building
+
+        with closing(self.manifests.known(_uris(self.exclude_labeled_in), self.label_attribute_name)) as known:
+            building = Building(known, self.data_key)
+            lines = building.lines(self._objects(), self.max_objects, self.choose)  # type: ignore[arg-type]
+            most = self.shard_size or self.max_objects or 1 << 62
+            written = self.manifests.write_shards(lines, most, self._place)
+        found, seen, objects = building.counts["found"], building.counts["known"], sum(written.values())
+        if not objects:
+            message = f"there is nothing to label: {found:,} objects were found, and {seen:,} are known"
+            raise AirflowSkipException(message) if self.skip_if_empty else LabelingError(message)
+        self.log.info("%s objects in %s manifests; %s were found, %s are known", objects, len(written), found, seen)
+        return {
+            "manifest_uri": self.manifest_uri,
+            "manifest_uris": list(written),
+            "objects": objects,
+            "found": found,
+            "known": seen,
+            "left_out": found - seen - objects,
+            "empty": building.counts["empty"],
+        }
+
+    def _place(self, number: int) -> str:
+        if number == 1:
+            return self.manifest_uri
+        folder, _, name = self.manifest_uri.rpartition("/")
+        stem, dot, ending = name.partition(".")
+        return f"{folder}/{stem}-{number}{dot}{ending}"
+
+    def _objects(self) -> Iterator[DataObject]:
+        from labeling_provider.listing import list_uris
+        from labeling_provider.manifest.building import DataObject, column_objects, data_object, text_objects
+
+        if self.prefix_uri is not None:
+            for uri in list_uris(self.hook, self.prefix_uri, self.suffixes):
+                yield DataObject({"source-ref": uri}, uri)
+        elif self.table_uri is not None:
+            yield from column_objects(self.manifests.files, self.table_uri, str(self.column), self.data_key)
+        elif self.text_uris is not None:
+            for uri in [self.text_uris] if isinstance(self.text_uris, str) else self.text_uris:
+                yield from text_objects(self.manifests.files, uri)
+        else:
+            for number, one in enumerate(self.objects or (), 1):
+                yield data_object(one, f"object {number}", self.data_key)
+
+
+class ValidateManifestOperator(ManifestTask):
+    """Look at every line of a manifest, at its objects and at their buckets, and report everything that is wrong.
+
+    Up to 1,000 objects are looked at, all of them or a random sample. What this connection may not see is only logged.
+
+    Returns ``manifest_uri``, ``lines``, ``labeled``, ``unlabeled``, ``failed``, ``classes`` and ``problems``.
+
+    :param manifest_uri: the manifest, or the result of a task that made it (templated).
+    :param task_type: the kind of work that it is meant for, which decides what its objects must be like; None for any.
+    :param label_attribute_name: count this label, and look at its metadata too (templated).
+    :param on_problems: ``fail`` or ``warn``.
+    :param fix_cors: add the CORS rule that workers' browsers need to the buckets that lack it.
+    :raises InvalidManifestError: with every problem.
+    :raises LabelingError: if the manifest can't be read.
+    """
+
+    template_fields: Sequence[str] = ("manifest_uri", "label_attribute_name", *ManifestTask._connection_fields)
+
+    def __init__(
+        self,
+        *,
+        manifest_uri: Any,
+        task_type: str | None = None,
+        label_attribute_name: str | None = None,
+        on_problems: str = "fail",
+        fix_cors: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if on_problems not in _ON_PROBLEMS:
+            raise ValueError(f"on_problems must be {' or '.join(map(repr, _ON_PROBLEMS))}, not {on_problems!r}")
+        self.manifest_uri = manifest_uri
+        # BaseOperator.task_type is the name of the operator class.
+        self.labeling_type = task_type
+        self.label_attribute_name = label_attribute_name
+        self.on_problems = on_problems
+        self.fix_cors = fix_cors
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Look at it."""
+        from labeling_provider.errors import InvalidManifestError, Problem
+        from labeling_provider.inspection import Inspection, Sample
+        from labeling_provider.manifest import check_manifest
+        from labeling_provider.request.task_types import TASK_TYPES
+
+        (uri,) = _uris([self.manifest_uri])
+        if self.labeling_type and self.labeling_type not in TASK_TYPES:
+            raise LabelingError(f"{self.labeling_type!r} is no task type; choose one of {', '.join(TASK_TYPES)}.")
+        kind = TASK_TYPES.get(self.labeling_type or "")
+        sample = Sample(uri)
+        report = check_manifest(
+            sample.through(self.hook.read_lines(uri)),
+            data_key=kind.data_key if kind else "",
+            label_attribute=self.label_attribute_name,
+            metadata=True,
+        )
+        inspection = Inspection(self.hook, kind, fix_cors=self.fix_cors)
+        inspection.of_manifest(uri, sample)
+        problems = [Problem("manifest_uri", f"{uri} {one}.", "") for one in report.problems]
+        if report.more_problems:
+            problems.append(Problem("manifest_uri", f"{report.more_problems:,} further lines are wrong.", ""))
+        problems.extend(inspection.problems)
+        if inspection.unseen:
+            self.log.info("This connection can't look at %s", ", ".join(inspection.unseen))
+        for problem in problems:
+            self.log.warning("%s", problem)
+        if problems and self.on_problems == "fail":
+            raise InvalidManifestError(uri, problems)
+        return {
+            "manifest_uri": uri,
+            "lines": report.lines,
+            "labeled": report.labeled,
+            "unlabeled": report.unlabeled,
+            "failed": report.failed,
+            "classes": dict(report.classes),
+            "problems": [str(problem) for problem in problems],
+        }
+
+
+class MergeManifestsOperator(ManifestTask):
+    """Put manifests together: each object once, with the newest of each of its labels.
+
+    Returns ``{"manifest_uri": …, "lines": …, "repeated": …, "objects": …}``: how many lines came in, how many of them
+    were about an object that was there already, and how many objects went out.
+
+    :param manifest_uris: the manifests, or results of tasks that made them, such as a mapped
+        ``CreateLabelingJobOperator`` (templated).
+    :param merged_uri: where to write the one manifest (templated).
+    :param prefer_job: name of the labeling job whose labels win over newer ones (templated).
+    :raises ManifestError: if lines are wrong, or a class number means two classes.
+    """
+
+    template_fields: Sequence[str] = ("manifest_uris", "merged_uri", "prefer_job", *ManifestTask._connection_fields)
+
+    def __init__(self, *, manifest_uris: Any, merged_uri: str, prefer_job: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.manifest_uris = manifest_uris
+        self.merged_uri = merged_uri
+        self.prefer_job = prefer_job
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Merge them."""
+        uris = _uris(self.manifest_uris)
+        counts = self.manifests.merge(uris, self.merged_uri, self.prefer_job)
+        self.log.info("%s lines of %s manifests: %s objects", counts["lines"], len(uris), counts["objects"])
+        return {"manifest_uri": self.merged_uri, **counts}
+
+
+class SplitManifestOperator(ManifestTask):
+    """Divide a manifest into sets, such as train, validation and test; an object never moves from one to another.
+
+    Returns ``{"manifest_uris": {SET: …}, "objects": {SET: …}, "classes": {SET: {CLASS: …}}, "left_out": …}``.
+
+    :param manifest_uri: the manifest, or the result of a task that made it (templated).
+    :param output_uri: where to write ``SET.manifest`` for each set (templated).
+    :param fractions: the sets and their shares, which add up to 1 (templated).
+    :param seed: another one divides otherwise (templated).
+    :param label_attribute_name: count the classes of this label (templated).
+    :param min_confidence: leave objects out whose label is less sure, or missing; 0 to 1.
+    :raises ManifestError: if lines are wrong.
+    """
+
+    template_fields: Sequence[str] = (
+        "manifest_uri",
+        "output_uri",
+        "fractions",
+        "seed",
+        "label_attribute_name",
+        *ManifestTask._connection_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        manifest_uri: Any,
+        output_uri: str,
+        fractions: Mapping[str, float],
+        seed: str = "",
+        label_attribute_name: str | None = None,
+        min_confidence: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if min_confidence is not None and label_attribute_name is None:
+            raise ValueError("min_confidence needs label_attribute_name")
+        self.manifest_uri = manifest_uri
+        self.output_uri = output_uri
+        self.fractions = fractions
+        self.seed = seed
+        self.label_attribute_name = label_attribute_name
+        self.min_confidence = min_confidence
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Divide it."""
+        from labeling_provider.manifest import Filter, Split
+        from labeling_provider.request.facts import join_s3_uri
+
+        split = Split({name: float(share) for name, share in self.fractions.items()}, self.seed)
+        places = {name: join_s3_uri(self.output_uri, f"{name}.manifest") for name in split.names}
+        keep = None if self.min_confidence is None else Filter(min_confidence=self.min_confidence)
+        (source,) = _uris([self.manifest_uri])
+        parts, left_out = self.manifests.split(source, split, places, self.label_attribute_name, keep)
+        for name, part in parts.items():
+            self.log.info("%s: %s objects %s", name, part.objects, part.classes or "")
+        return {
+            "manifest_uris": places,
+            "objects": {name: part.objects for name, part in parts.items()},
+            "classes": {name: part.classes for name, part in parts.items()},
+            "left_out": left_out,
+        }
+
+
+def _uris(given: Any) -> list[str]:
+    """URIs out of what a task was given: URIs, or results that name one."""
+    found = []
+    for one in [given] if isinstance(given, str | Mapping) else given:
+        uri = one.get("output_manifest_uri") or one.get("manifest_uri") if isinstance(one, Mapping) else one
+        if not isinstance(uri, str):
+            raise LabelingError(
+                f"{str(one)[:200]} names no manifest: it has no output_manifest_uri and no manifest_uri."
+            )
+        found.append(uri)
+    return found

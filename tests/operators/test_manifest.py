@@ -1,0 +1,250 @@
+"""The operators on manifests, with a real S3."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowSkipException
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.manifest import ManifestError
+from labeling_provider.operators.manifest import BuildManifestOperator, MergeManifestsOperator, SplitManifestOperator
+from tests.airflow_context import context
+from tests.conftest import Lab, texts
+from tests.operators.test_labeling_job import operator, run_id
+
+
+def place(name: str = "out.manifest") -> str:
+    return f"s3://lab/manifests/{uuid.uuid4().hex}/{name}"
+
+
+def build(**arguments: Any) -> dict[str, Any]:
+    arguments.setdefault("manifest_uri", place())
+    return BuildManifestOperator(task_id="build", **arguments).execute(context())
+
+
+def lines_of(lab: Lab, uri: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lab.get(uri).splitlines()]
+
+
+def sources(lab: Lab, result: dict[str, Any]) -> list[str]:
+    lines = [line for uri in result["manifest_uris"] for line in lines_of(lab, uri)]
+    return [line.get("source-ref", line.get("source")) for line in lines]
+
+
+def folder(lab: Lab, names: Iterable[str]) -> str:
+    """A prefix with empty objects of some names."""
+    prefix = f"objects/{uuid.uuid4().hex}/"
+    for name in names:
+        lab.put(f"{prefix}{name}", b"")
+    return f"s3://lab/{prefix}"
+
+
+def test_everything_under_a_prefix_is_listed_in_order(connected: Lab) -> None:
+    names = ["1.png", "a b+c%2F#?.png", "a/", "a/1.png", "a/x/2.png", "a.png", "b/1.PNG", "b/1.txt", "ü/é.png"]
+    many = [f"many/{number:04}.png" for number in range(30)]
+    prefix = folder(connected, [*names, *many])
+    result = build(prefix_uri=prefix, suffixes=[".png", ".PNG"])
+    wanted = sorted(one for one in [*names, *many] if not one.endswith(("/", ".txt")))
+    assert sources(connected, result) == [prefix + one for one in wanted]
+    assert (result["objects"], result["found"], result["known"], result["left_out"]) == (37, 37, 0, 0)
+    json.dumps(result)
+
+
+def test_listings_of_many_pages_are_whole(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    prefix = folder(connected, [f"{number % 12:02}/{number:03}.png" for number in range(60)] + ["top.png"])
+    task = BuildManifestOperator(task_id="build", manifest_uri=place(), prefix_uri=prefix)
+    ask = task.hook.s3.list_objects_v2
+    task.hook.s3.list_objects_v2 = lambda **arguments: ask(**arguments, MaxKeys=2)
+    found = sources(connected, task.execute(context()))
+    assert len(found) == 61
+    assert found == sorted(found)
+
+
+def test_texts_references_and_whole_lines_become_objects(connected: Lab) -> None:
+    given = ["a text", "s3://lab/1.png", {"source": "another", "id": 7}, "a text", {"source-ref": "s3://lab/1.png"}]
+    result = build(objects=given)
+    assert lines_of(connected, result["manifest_uri"]) == [
+        {"source": "a text"},
+        {"source-ref": "s3://lab/1.png"},
+        {"source": "another", "id": 7},
+    ]
+    assert (result["found"], result["known"]) == (5, 2)
+    as_text = build(objects=["s3://lab/1.png"], data_key="source")
+    assert lines_of(connected, as_text["manifest_uri"]) == [{"source": "s3://lab/1.png"}]
+
+
+def test_each_line_of_a_file_is_a_text(connected: Lab) -> None:
+    one = connected.put("texts/1.txt", "\ufeffgood\r\n\r\n  bad  \n".encode())
+    two = connected.put("texts/2.txt", "größer")
+    result = build(text_uris=[one, two])
+    assert sources(connected, result) == ["good", "bad", "größer"]
+    assert (result["found"], result["empty"]) == (3, 1)
+    assert sources(connected, build(text_uris=two)) == ["größer"]
+
+
+def test_a_column_of_a_table_is_read(connected: Lab) -> None:
+    csv = connected.put("tables/t.csv", b'id,review\n1,"good, really\nso"\n2,\n3,bad\n')
+    assert sources(connected, build(table_uri=csv, column="review")) == ["good, really\nso", "bad"]
+    import pyarrow
+    from pyarrow import parquet
+
+    table = io.BytesIO()
+    parquet.write_table(pyarrow.table({"id": [1, 2, 3], "uri": ["s3://lab/1.png", None, "s3://lab/2.png"]}), table)
+    uri = connected.put("tables/t.parquet", table.getvalue())
+    assert sources(connected, build(table_uri=uri, column="uri")) == ["s3://lab/1.png", "s3://lab/2.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "words"),
+    [
+        ("t.csv", b"id,text\n1,a\n", "has no column 'review', only 'id', 'text'"),
+        ("t.csv", b"", "has no column 'review', only "),
+        ("t.csv", b"review\n\xff\n", "line 2: byte 1 is not UTF-8"),
+        ("t.csv", b"review\n" + b"a" * 200_000, "line 2: is no CSV: field larger than"),
+        ("t.parquet", b"no", "is no Parquet file"),
+    ],
+)
+def test_a_table_that_can_not_be_read_is_an_error(connected: Lab, name: str, body: bytes, words: str) -> None:
+    uri = connected.put(f"tables/{uuid.uuid4().hex}/{name}", body)
+    with pytest.raises(ManifestError) as caught:
+        build(table_uri=uri, column="review")
+    assert words in str(caught.value)
+    assert str(caught.value).startswith(uri)
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ("a" * 100_001, "object 2: 100,01"),
+        ({"text": "a"}, 'object 2: has no "source" or "source-ref"'),
+        ({"source-ref": "/1.png"}, "object 2: .*not an S3 URI"),
+        ({"source": {1, 2}}, "object 2: "),
+    ],
+)
+def test_an_object_that_can_be_no_line_is_an_error_and_nothing_is_written(connected: Lab, bad: Any, words: str) -> None:
+    uri = place()
+    with pytest.raises(ManifestError, match=words):
+        build(objects=["good", bad], manifest_uri=uri)
+    assert connected.keys(uri.removeprefix("s3://lab/")) == []
+
+
+def test_only_what_is_not_labeled_yet_is_taken_and_a_day_without_anything_new_is_skipped(connected: Lab) -> None:
+    prefix = folder(connected, [f"{number}.png" for number in range(4)])
+    earlier = connected.manifest(
+        [
+            {"source-ref": f"{prefix}0.png", "bird": 1, "bird-metadata": {"class-name": "stork"}},
+            {"source-ref": f"{prefix}1.png", "bird-metadata": {"failure-reason": "declined"}},
+        ]
+    )
+    wanted = {"prefix_uri": prefix, "exclude_labeled_in": [earlier], "label_attribute_name": "bird"}
+    assert sources(connected, build(**wanted)) == [f"{prefix}{number}.png" for number in (1, 2, 3)]
+    assert sources(connected, build(**{**wanted, "label_attribute_name": None})) == [f"{prefix}{n}.png" for n in (2, 3)]
+    everything = connected.manifest([{"source-ref": f"{prefix}{n}.png", "bird": 0} for n in range(4)])
+    with pytest.raises(AirflowSkipException, match="nothing to label: 4 objects were found, and 4 are known"):
+        build(**{**wanted, "exclude_labeled_in": {"output_manifest_uri": everything}})
+    with pytest.raises(LabelingError, match="nothing to label"):
+        build(**{**wanted, "exclude_labeled_in": [everything]}, skip_if_empty=False)
+
+
+def test_so_many_objects_are_chosen_by_a_rule(connected: Lab) -> None:
+    objects = [f"text {number}" for number in range(100)]
+    first = build(objects=objects, max_objects=10)
+    assert sources(connected, first) == objects[:10]
+    assert (first["objects"], first["found"], first["left_out"]) == (10, 100, 90)
+    chosen = sources(connected, build(objects=objects, max_objects=10, choose="random"))
+    assert chosen not in (objects[:10], sorted(objects)[:10])
+    assert chosen == sorted(chosen, key=objects.index)
+    shuffled = random.Random(1).sample(objects, 100)
+    assert set(sources(connected, build(objects=shuffled, max_objects=10, choose="random"))) == set(chosen)
+    more = sources(connected, build(objects=objects, max_objects=20, choose="random"))
+    assert set(chosen) < set(more)
+
+
+def test_a_manifest_beyond_the_quota_becomes_several(connected: Lab) -> None:
+    uri = place("in.manifest")
+    result = build(objects=[f"text {number}" for number in range(7)], manifest_uri=uri, shard_size=3)
+    assert result["manifest_uris"] == [uri, uri.replace("in.", "in-2."), uri.replace("in.", "in-3.")]
+    assert [len(lines_of(connected, one)) for one in result["manifest_uris"]] == [3, 3, 1]
+    assert sources(connected, result) == [f"text {number}" for number in range(7)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"objects": [], "prefix_uri": "s3://lab/"},
+        {"table_uri": "s3://lab/t.csv"},
+        {"objects": [], "choose": "best"},
+        {"objects": [], "max_objects": 0},
+        {"objects": [], "shard_size": 0},
+    ],
+)
+def test_arguments_that_do_not_go_together_are_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"give one of|go together|must be"):
+        BuildManifestOperator(task_id="build", manifest_uri="s3://lab/x", **arguments)
+
+
+def test_a_prefix_that_can_not_be_listed_is_an_error(connected: Lab) -> None:
+    with pytest.raises(LabelingError, match="Listing s3://no-such-bucket/a: "):
+        build(prefix_uri="s3://no-such-bucket/a")
+    with pytest.raises(LabelingError, match="not an S3 URI"):
+        build(prefix_uri="/a")
+
+
+def test_shards_are_labeled_by_a_job_each_and_merged_in_their_order(connected: Lab) -> None:
+    given = texts(7)
+    result = build(objects=given, shard_size=3)
+    labeled = [operator(connected, uri).execute(context(**run_id())) for uri in result["manifest_uris"]]
+    merged = MergeManifestsOperator(task_id="merge", manifest_uris=labeled, merged_uri=place()).execute(context())
+    assert merged.items() >= {"lines": 7, "repeated": 0, "objects": 7}.items()
+    lines = lines_of(connected, merged["manifest_uri"])
+    assert [line["source"] for line in lines] == [line["source"] for line in given]
+    assert [line["label-metadata"]["class-name"] for line in lines] == [line["truth"] for line in given]
+    with pytest.raises(LabelingError, match=r"names no manifest"):
+        MergeManifestsOperator(task_id="merge", manifest_uris=[{"job_name": "x"}], merged_uri=place()).execute({})
+
+
+def test_a_manifest_is_divided_by_the_labels_confidence(connected: Lab) -> None:
+    lines = [
+        {"source": f"text {n}", "y": n % 2, "y-metadata": {"class-name": "ab"[n % 2], "confidence": n / 100}}
+        for n in range(100)
+    ]
+    uri = place("sets")
+    result = SplitManifestOperator(
+        task_id="split",
+        manifest_uri={"output_manifest_uri": connected.manifest(lines)},
+        output_uri=uri,
+        fractions={"train": "0.8", "test": 0.2},
+        label_attribute_name="y",
+        min_confidence=0.5,
+    ).execute(context())
+    assert result["manifest_uris"] == {"train": f"{uri}/train.manifest", "test": f"{uri}/test.manifest"}
+    found = {name: lines_of(connected, one) for name, one in result["manifest_uris"].items()}
+    assert sorted([*found["train"], *found["test"]], key=lines.index) == lines[50:]
+    assert result["left_out"] == 50
+    assert result["objects"] == {name: len(one) for name, one in found.items()}
+    for name, one in found.items():
+        assert sum(result["classes"][name].values()) == len(one)
+    json.dumps(result)
+    with pytest.raises(ValueError, match="needs label_attribute_name"):
+        SplitManifestOperator(task_id="x", manifest_uri="a", output_uri="b", fractions={}, min_confidence=1)
+
+
+def test_a_large_manifest_is_written_in_parts_and_a_failure_leaves_nothing(connected: Lab) -> None:
+    objects = [{"source": "x" * 90_000, "n": number} for number in range(220)]
+    for number, one in enumerate(objects):
+        one["source"] = f"{number} {one['source']}"
+    result = build(objects=objects)
+    assert lines_of(connected, result["manifest_uri"]) == objects
+    uri = place()
+    with pytest.raises(ManifestError):
+        build(objects=[*objects, {}], manifest_uri=uri)
+    assert connected.keys(uri.removeprefix("s3://lab/")) == []
+    assert not connected.s3.list_multipart_uploads(Bucket="lab").get("Uploads")

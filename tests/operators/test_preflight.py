@@ -1,0 +1,218 @@
+"""What is looked at before a labeling job is created: objects, buckets, role, workteam."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from labeling_provider.errors import InvalidManifestError, InvalidRequestError, LabelingError
+from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
+from labeling_provider.operators.manifest import ValidateManifestOperator
+from labeling_provider.request import PrivateWorkteam
+from tests.airflow_context import context
+from tests.conftest import Lab
+from tests.operators.test_labeling_job import operator, run_id
+
+
+class Yard:
+    """A bucket of its own with pictures in it."""
+
+    def __init__(self, lab: Lab, pictures: int = 3, **bucket: Any) -> None:
+        self.lab, self.bucket = lab, f"yard-{uuid.uuid4().hex[:8]}"
+        lab.s3.create_bucket(Bucket=self.bucket, **bucket)
+        self.uris = [self.put(f"{number}.png") for number in range(pictures)]
+
+    def put(self, key: str, body: bytes = b"x", **more: Any) -> str:
+        self.lab.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **more)
+        return f"s3://{self.bucket}/{key}"
+
+    def cors(self) -> list[dict[str, Any]]:
+        try:
+            return self.lab.s3.get_bucket_cors(Bucket=self.bucket)["CORSRules"]
+        except ClientError:
+            return []
+
+    def manifest(self) -> str:
+        return self.lab.manifest([{"source-ref": uri} for uri in self.uris])
+
+
+def pictures(yard: Yard, **arguments: Any) -> CreateLabelingJobOperator:
+    """A job over the yard's pictures that is created and not waited for."""
+    defaults = {"task_type": "image-classification", "wait_for_completion": False, "fix_cors": True}
+    return operator(yard.lab, yard.manifest(), **{**defaults, **arguments})
+
+
+def complaints(task: CreateLabelingJobOperator) -> list[str]:
+    with pytest.raises(InvalidRequestError) as caught:
+        task.execute(context(**run_id()))
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_bucket_that_lets_no_browser_in_is_named_and_can_be_mended(connected: Lab) -> None:
+    yard = Yard(connected)
+    (problem,) = complaints(pictures(yard, fix_cors=False))
+    assert f"CORS: the bucket {yard.bucket} has no CORS rule that allows GET" in problem
+    mine = {"AllowedMethods": ["PUT"], "AllowedOrigins": ["https://lab.example"], "MaxAgeSeconds": 5}
+    connected.s3.put_bucket_cors(Bucket=yard.bucket, CORSConfiguration={"CORSRules": [mine]})
+    assert pictures(yard).execute(context(**run_id()))
+    added = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "ExposeHeaders": ["Access-Control-Allow-Origin"]}
+    assert yard.cors() == [mine, added]
+    assert pictures(yard, fix_cors=False).execute(context(**run_id()))
+    pictures(yard).execute(context(**run_id()))
+    assert len(yard.cors()) == 2
+
+
+@pytest.mark.parametrize(
+    ("rule", "enough"),
+    [
+        ({"AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["*"]}, True),
+        ({"AllowedMethods": ["GET"], "AllowedOrigins": ["https://*.labeling.us-east-1.sagemaker.aws"]}, True),
+        ({"AllowedMethods": ["HEAD"], "AllowedOrigins": ["*"]}, False),
+        ({"AllowedMethods": ["GET"], "AllowedOrigins": ["https://lab.example"]}, False),
+    ],
+)
+def test_a_rule_must_let_workers_read(connected: Lab, rule: dict[str, Any], enough: bool) -> None:
+    yard = Yard(connected)
+    connected.s3.put_bucket_cors(Bucket=yard.bucket, CORSConfiguration={"CORSRules": [rule]})
+    task = pictures(yard, fix_cors=False)
+    if enough:
+        assert task.execute(context(**run_id()))
+    else:
+        assert "no CORS rule" in complaints(task)[0]
+
+
+def test_objects_that_are_not_as_they_must_be_are_named_all_at_once(connected: Lab) -> None:
+    yard = Yard(connected, 2)
+    yard.uris += [
+        f"s3://{yard.bucket}/gone.png",
+        yard.put("page.png", ContentType="text/html"),
+        yard.put("drawing.svg"),
+        yard.put("large.PNG", b"x" * 40_000_001),
+        yard.put("photo.JPG", ContentType="image/jpeg"),
+    ]
+    found = complaints(pictures(yard, labels=["only one"]))
+    assert len(found) == 5
+    for line, words in {
+        3: "gone.png does not exist",
+        4: "page.png has the content type 'text/html'",
+        5: "drawing.svg is none of .jpg, .jpeg, .png",
+        6: "large.PNG has 40,000,001 bytes, at most 40,000,000 are allowed",
+    }.items():
+        assert any(f"line {line}: s3://{yard.bucket}/{words}" in one for one in found)
+    assert any("labels" in one.lower() for one in found)
+
+
+def test_many_wrong_objects_are_counted(connected: Lab) -> None:
+    yard = Yard(connected, 1)
+    yard.uris += [f"s3://{yard.bucket}/gone-{number}.png" for number in range(25)]
+    found = complaints(pictures(yard))
+    assert len(found) == 11
+    assert "15 more of the 26 objects looked at are wrong" in found[-1]
+
+
+def test_of_a_large_manifest_a_sample_is_looked_at(connected: Lab) -> None:
+    yard = Yard(connected, 0)
+    yard.uris = [f"s3://{yard.bucket}/gone-{number}.png" for number in range(3000)]
+    task = pictures(yard)
+    found = complaints(task)
+    assert "990 more of the 1000 objects looked at are wrong" in found[-1]
+    assert found == complaints(task)
+    lines = [int(one.split(" line ")[1].split(":")[0]) for one in found[:-1]]
+    assert lines == sorted(lines)
+    assert lines[-1] > 10
+
+
+def test_everything_must_be_in_one_region_and_there(connected: Lab) -> None:
+    yard = Yard(connected, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    found = complaints(pictures(yard, output_uri="s3://nobody-has-this-bucket/out"))
+    assert any(f"the bucket {yard.bucket} is in eu-west-1, and the job in us-east-1" in one for one in found)
+    assert any("the bucket nobody-has-this-bucket does not exist" in one for one in found)
+
+
+def test_role_and_workteam_are_looked_at(connected: Lab) -> None:
+    iam = connected.service.client("iam")
+    name = f"role-{uuid.uuid4().hex[:8]}"
+    trust = {"Effect": "Allow", "Principal": {"Service": ["ec2.amazonaws.com"]}, "Action": "sts:AssumeRole"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    (problem,) = complaints(operator(connected, role_arn=arn))
+    assert f"the role {name} does not let sagemaker.amazonaws.com assume it" in problem
+    (problem,) = complaints(operator(connected, role_arn=f"{arn}-gone"))
+    assert f"there is no role {name}-gone" in problem
+    team = connected.team().replace("private-simulated", "nobody")
+    (problem,) = complaints(operator(connected, workforce=PrivateWorkteam(team)))
+    assert "there is no workteam nobody" in problem
+
+
+def test_a_right_that_the_role_lacks_is_named(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = operator(connected)
+    make = type(task.hook).client
+
+    def client(hook: Any, service: str, **settings: Any) -> Any:
+        made = make(hook, service, **settings)
+        if service == "iam":
+            # moto can't simulate policies.
+            made.simulate_principal_policy = lambda **ask: {
+                "EvaluationResults": [
+                    {"EvalDecision": "implicitDeny" if ask["ActionNames"] == ["s3:PutObject"] else "allowed"}
+                ]
+            }
+        return made
+
+    monkeypatch.setattr(type(task.hook), "client", client)
+    (problem,) = complaints(task)
+    assert "RoleArn: the role may not s3:PutObject arn:aws:s3:::lab/out/*" in problem
+
+
+def test_trouble_can_be_told_or_left_alone(connected: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    yard = Yard(connected)
+    yard.uris.append(f"s3://{yard.bucket}/gone.png")
+    assert pictures(yard, preflight="warn", fix_cors=False).execute(context(**run_id()))
+    told = capsys.readouterr().out
+    assert "gone.png does not exist" in told
+    assert "no CORS rule" in told
+    assert pictures(yard, preflight="off", fix_cors=False).execute(context(**run_id()))
+    told = capsys.readouterr().out
+    assert "gone.png" not in told
+    with pytest.raises(ValueError, match="preflight must be 'fail' or 'warn' or 'off', not 'maybe'"):
+        pictures(yard, preflight="maybe")
+
+
+def test_a_manifest_is_checked_as_a_task(connected: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    yard = Yard(connected)
+    lines = [{"source-ref": uri, "bird": 0, "bird-metadata": {"class-name": "heron"}} for uri in yard.uris]
+
+    def check(manifest: Any, **arguments: Any) -> dict[str, Any]:
+        defaults = {"task_type": "image-classification", "label_attribute_name": "bird", "fix_cors": True}
+        task = ValidateManifestOperator(task_id="check", manifest_uri=manifest, **{**defaults, **arguments})
+        return task.execute(context())
+
+    good = connected.manifest([*lines, {"source-ref": yard.put("more.png")}])
+    result = check({"manifest_uri": good})
+    assert result == {
+        "manifest_uri": good,
+        "lines": 4,
+        "labeled": 3,
+        "unlabeled": 1,
+        "failed": 0,
+        "classes": {"heron": 3},
+        "problems": [],
+    }
+    bad = connected.put("bad.manifest", json.dumps({"source-ref": f"s3://{yard.bucket}/gone.png"}) + "\n{\n" * 30)
+    with pytest.raises(InvalidManifestError, match=r"bad.manifest is not fit for labeling, 22 problems") as caught:
+        check(bad)
+    told = [str(problem) for problem in caught.value.problems]
+    assert "line 2: not JSON" in told[0]
+    assert "40 further lines" in told[20] or "further lines are wrong" in told[20]
+    assert "gone.png does not exist" in told[21]
+    capsys.readouterr()
+    assert len(check(bad, on_problems="warn")["problems"]) == 22
+    assert "gone.png does not exist" in capsys.readouterr().out
+    with pytest.raises(LabelingError, match="'birds' is no task type"):
+        check(good, task_type="birds")
+    with pytest.raises(ValueError, match="on_problems must be"):
+        check(good, on_problems="off")

@@ -230,20 +230,19 @@ class Inspection:
         if not _trusts(role.get("AssumeRolePolicyDocument")):
             message = f"the role {name} does not let {_SAGEMAKER} assume it."
             self._wrong("RoleArn", message, "Add that service to its trust policy.")
-        if output:
-            self._right(iam, arn, "s3:PutObject", f"{_arn(output).rstrip('/')}/*")
+        rights = {"s3:PutObject": f"{_arn(output).rstrip('/')}/*"} if output else {}
         if manifest:
-            self._right(iam, arn, "s3:GetObject", _arn(manifest))
-
-    def _right(self, iam: Any, arn: str, action: str, resource: str) -> None:
-        ask = {"PolicySourceArn": arn, "ActionNames": [action], "ResourceArns": [resource]}
+            rights["s3:GetObject"] = _arn(manifest)
+        ask = {"PolicySourceArn": arn, "ActionNames": list(rights), "ResourceArns": list(rights.values())}
         try:
             answer = iam.simulate_principal_policy(**ask)
         except (BotoCoreError, ClientError) as error:
-            self._not_seen(f"whether the role may {action} {resource}", error)
+            self._not_seen(f"the rights of the role {name}", error)
             return
-        if any(one["EvalDecision"] != "allowed" for one in answer["EvaluationResults"]):
-            self._wrong("RoleArn", f"the role may not {action} {resource}.", "Add that to its policy.")
+        for one in answer["EvaluationResults"]:
+            action, resource = one["EvalActionName"], one["EvalResourceName"]
+            if rights.get(action) == resource and one["EvalDecision"] != "allowed":
+                self._wrong("RoleArn", f"the role may not {action} {resource}.", "Add that to its policy.")
 
     def workteam(self, arn: str) -> None:
         """Whether a private workteam is there and has members."""

@@ -43,6 +43,7 @@ def test_the_readmes_operator_labels_birds(connected: Lab) -> None:
     exec(compile(code, "README.md", "exec"), names)
     if "bucket" not in {one["Name"] for one in connected.s3.list_buckets()["Buckets"]}:
         connected.s3.create_bucket(Bucket="bucket")
+    connected.s3.put_object(Bucket="bucket", Key="birds/1.jpg", Body=b"a bird")
     line = json.dumps({"source-ref": "s3://bucket/birds/1.jpg", "truth": "stork"})
     connected.s3.put_object(Bucket="bucket", Key="birds/input.manifest", Body=line.encode())
     task = names["label"]

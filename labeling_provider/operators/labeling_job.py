@@ -622,9 +622,11 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         for outlet in self.outlets:
             if isinstance(outlet, Asset):
                 events[outlet].extra.update(result)
-            elif isinstance(outlet, AssetAlias):
-                uri = self.output_uri if outlet.name == self.output_uri else result["output_manifest_uri"]
-                events[outlet].add(Asset(str(uri)), extra=result)
+            elif isinstance(outlet, AssetAlias) and outlet.name != self.output_uri:
+                events[outlet].add(Asset(str(result["output_manifest_uri"])), extra=result)
+            # Mapped tasks end together, and Airflow fails one of two that make the same asset. Each has but a part.
+            elif isinstance(outlet, AssetAlias) and context["ti"].map_index in (None, -1):
+                events[outlet].add(Asset(str(self.output_uri)), extra=result)
 
 
 class _StoppedOutsideError(LabelingJobFailedError, AirflowFailException):

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from labeling_provider.manifest import Manifests
     from labeling_provider.manifest.building import DataObject
 
+BUILT_KEY: Final = "labeling_manifest"
+"""XCom key of what was built."""
 _CHOICES: Final = ("first", "random")
+_MANIFEST_ENDINGS: Final = (".manifest", ".manifest.gz")
 _ON_PROBLEMS: Final = ("fail", "warn")
 
 
@@ -64,9 +67,10 @@ class BuildManifestOperator(ManifestTask):
     Give one source: ``prefix_uri``, ``objects``, ``table_uri`` with ``column``, or ``text_uris``. An object that comes
     twice is in the manifest once. If nothing is left, the task is skipped, and what follows with it.
 
-    Returns ``manifest_uri`` (the first), ``manifest_uris`` (all), ``objects`` (how many they have), ``found`` (how many
-    were found), ``known`` (how many of these are labeled or came twice), ``left_out`` (how many were not chosen) and
-    ``empty`` (how many lines or rows hold nothing).
+    Returns ``manifest_uri``, ``objects`` (how many it has), ``found`` (how many were found), ``known`` (how many of
+    these are labeled or came twice), ``left_out`` (how many were not chosen) and ``empty`` (how many lines or rows hold
+    nothing). With ``shard_size`` it returns the list of manifests instead, so that a task can be mapped over it, one
+    labeling job each; the counts are in the XCom ``labeling_manifest`` in both cases.
 
     :param manifest_uri: where to write it (templated). With ``shard_size`` the further ones bear a number.
     :param prefix_uri: ``s3://bucket/prefix``: every object under it (templated).
@@ -76,7 +80,8 @@ class BuildManifestOperator(ManifestTask):
     :param text_uris: files of which each line is a text to label (templated).
     :param suffixes: how the keys of wanted objects end, with ``prefix_uri``; any if there are none.
     :param data_key: ``source`` or ``source-ref``; by default a value that begins with ``s3://`` is a reference.
-    :param exclude_labeled_in: earlier output manifests (templated).
+    :param exclude_labeled_in: earlier output manifests, which must be there, or prefixes that end with ``/`` and may
+        hold any number of them, such as the ``output_uri`` of the labeling jobs (templated).
     :param label_attribute_name: the label that counts there; without it, every object in them does (templated).
     :param max_objects: how many objects at most; None for all.
     :param choose: which of them: the ``first`` in their order, or ``random`` ones, which are always the same.
@@ -142,11 +147,11 @@ class BuildManifestOperator(ManifestTask):
         self.shard_size = shard_size
         self.skip_if_empty = skip_if_empty
 
-    def execute(self, context: Context) -> dict[str, Any]:
+    def execute(self, context: Context) -> dict[str, Any] | list[str]:
         """Build it."""
         from labeling_provider.manifest.building import Building
 
-        with closing(self.manifests.known(_uris(self.exclude_labeled_in), self.label_attribute_name)) as known:
+        with closing(self.manifests.known(self._earlier(), self.label_attribute_name)) as known:
             building = Building(known, self.data_key)
             lines = building.lines(self._objects(), self.max_objects, self.choose)  # type: ignore[arg-type]
             most = self.shard_size or self.max_objects or 1 << 62
@@ -156,15 +161,30 @@ class BuildManifestOperator(ManifestTask):
             message = f"there is nothing to label: {found:,} objects were found, and {seen:,} are known"
             raise AirflowSkipException(message) if self.skip_if_empty else LabelingError(message)
         self.log.info("%s objects in %s manifests; %s were found, %s are known", objects, len(written), found, seen)
-        return {
+        result = {
             "manifest_uri": self.manifest_uri,
-            "manifest_uris": list(written),
             "objects": objects,
             "found": found,
             "known": seen,
             "left_out": found - seen - objects,
             "empty": building.counts["empty"],
         }
+        context["ti"].xcom_push(key=BUILT_KEY, value=result)
+        return list(written) if self.shard_size else result
+
+    def _earlier(self) -> Iterator[str]:
+        """The earlier manifests; those under a prefix may be none."""
+        from labeling_provider.listing import list_uris
+
+        for uri in _uris(self.exclude_labeled_in):
+            if not uri.endswith("/"):
+                yield uri
+                continue
+            if not self.label_attribute_name:
+                raise LabelingError(
+                    f"exclude_labeled_in={uri!r} is a prefix: say which label, by label_attribute_name."
+                )
+            yield from list_uris(self.hook, uri, _MANIFEST_ENDINGS)
 
     def _place(self, number: int) -> str:
         if number == 1:

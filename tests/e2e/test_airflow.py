@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -54,6 +55,31 @@ def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack)
         "Labels": f"{page}/output",
         "Labeling log": f"{page}/log",
     }
+
+
+def test_only_what_is_new_is_labeled_by_a_job_per_shard(stack: Stack) -> None:
+    def ended(run: str) -> str:
+        state = wait_until(
+            lambda: (state := stack.airflow.run_state("only_new", run)) in {"success", "failed"} and state,
+            180,
+            "the run",
+        )
+        return str(state)
+
+    run = stack.airflow.trigger("only_new", 120)
+    assert ended(run) == "success"
+    assert stack.airflow.xcom("only_new", run, "build", "labeling_manifest")["objects"] == 5
+    assert len(jobs_of(stack, "only-new-label")) == 3
+    merged = [json.loads(line) for line in stack.lab.get("s3://lab/merged/all.manifest").splitlines()]
+    assert [line["source"] for line in merged] == ["late", "friendly", "cold", "quick", "loud"]
+    assert all("tone" in line for line in merged)
+    divided = stack.airflow.xcom("only_new", run, "split")
+    assert sum(divided["objects"].values()) == 5
+    again = stack.airflow.trigger("only_new", 120)
+    assert ended(again) == "success"
+    assert stack.airflow.task("only_new", again, "build")["state"] == "skipped"
+    assert stack.airflow.task("only_new", again, "split")["state"] == "skipped"
+    assert len(jobs_of(stack, "only-new-label")) == 3
 
 
 def waiting_job(stack: Stack, dag: str, state: str) -> tuple[str, str]:

@@ -44,6 +44,8 @@ def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJob
         "workers_per_object": 3,
         "poll_interval": 0.1,
         "deferrable": False,
+        # The tests of preflight ask for it.
+        "preflight": "off",
     }
     return CreateLabelingJobOperator(**{**defaults, **arguments})
 
@@ -342,7 +344,10 @@ def test_progress_is_logged_when_something_changed(connected: Lab, capsys: pytes
         (b'{"source": "a"}\n' * 6 + b"{broken\n", "line 7: not JSON"),
         (b'{"text": "a"}\n', 'line 1: has no "source"'),
         (b'{"source": "' + b"a" * 100_001 + b'"}\n', "line 1: 100,016 characters"),
-        (b'{"source": "' + b"a" * 9_000_000 + b'"}\n{"source": "b"}\n', "line 1: more than 100,000 characters"),
+        (
+            b'{"source": "' + b"a" * 9_000_000 + b'"}\n{"source": "b"}\n',
+            "line 1: 9,000,015 bytes, at most 100,000 characters",
+        ),
     ],
     ids=["missing", "empty", "not-utf8", "broken-line-7", "no-source", "too-long", "huge"],
 )
@@ -412,6 +417,17 @@ def test_assets_and_aliases_among_the_outlets_get_the_result(connected: Lab) -> 
     assert around["outlet_events"][asset].extra == result
     ((added, extra),) = around["outlet_events"][alias].added
     assert (added.uri, extra) == (result["output_manifest_uri"], result)
+
+
+@pytest.mark.parametrize("map_index", [-1, 2])
+def test_a_mapped_task_leaves_the_asset_of_the_output_to_whoever_puts_the_parts_together(
+    connected: Lab, map_index: int
+) -> None:
+    around = context(**run_id(), map_index=map_index)
+    output = f"s3://lab/{uuid.uuid4().hex}"
+    result = operator(connected, output_uri=output).execute(around)
+    added = around["outlet_events"][AssetAlias(output)].added
+    assert [(one.uri, extra) for one, extra in added] == ([(output, result)] if map_index < 0 else [])
 
 
 def test_templates_inside_a_workforce_are_rendered_and_upstream_tasks_found() -> None:

@@ -26,7 +26,17 @@ def place(name: str = "out.manifest") -> str:
 
 def build(**arguments: Any) -> dict[str, Any]:
     arguments.setdefault("manifest_uri", place())
-    return BuildManifestOperator(task_id="build", **arguments).execute(context())
+    result = BuildManifestOperator(task_id="build", **arguments).execute(context())
+    assert isinstance(result, dict)
+    return result
+
+
+def shards(**arguments: Any) -> tuple[list[str], dict[str, Any]]:
+    """The manifests, and what else is told of them."""
+    around = context()
+    result = BuildManifestOperator(task_id="build", **arguments).execute(around)
+    assert isinstance(result, list)
+    return result, around["ti"].pushed["labeling_manifest"]
 
 
 def lines_of(lab: Lab, uri: str) -> list[dict[str, Any]]:
@@ -34,7 +44,11 @@ def lines_of(lab: Lab, uri: str) -> list[dict[str, Any]]:
 
 
 def sources(lab: Lab, result: dict[str, Any]) -> list[str]:
-    lines = [line for uri in result["manifest_uris"] for line in lines_of(lab, uri)]
+    return sources_of(lab, [result["manifest_uri"]])
+
+
+def sources_of(lab: Lab, uris: list[str]) -> list[str]:
+    lines = [line for uri in uris for line in lines_of(lab, uri)]
     return [line.get("source-ref", line.get("source")) for line in lines]
 
 
@@ -62,7 +76,7 @@ def test_listings_of_many_pages_are_whole(connected: Lab, monkeypatch: pytest.Mo
     task = BuildManifestOperator(task_id="build", manifest_uri=place(), prefix_uri=prefix)
     ask = task.hook.s3.list_objects_v2
     task.hook.s3.list_objects_v2 = lambda **arguments: ask(**arguments, MaxKeys=2)
-    found = sources(connected, task.execute(context()))
+    found = sources(connected, dict(task.execute(context())))
     assert len(found) == 61
     assert found == sorted(found)
 
@@ -153,6 +167,20 @@ def test_only_what_is_not_labeled_yet_is_taken_and_a_day_without_anything_new_is
         build(**{**wanted, "exclude_labeled_in": [everything]}, skip_if_empty=False)
 
 
+def test_earlier_manifests_may_be_whatever_is_under_a_prefix(connected: Lab) -> None:
+    output = f"s3://lab/jobs/{uuid.uuid4().hex}/"
+    wanted = {"objects": ["a", "b", "c"], "exclude_labeled_in": output, "label_attribute_name": "label"}
+    assert sources(connected, build(**wanted)) == ["a", "b", "c"]
+    result = operator(connected, [{"source": "a", "truth": "cat"}], output_uri=output).execute(context(**run_id()))
+    assert result is not None
+    connected.put(f"{output.removeprefix('s3://lab/')}other/manifests/input/missing.manifest", b'{"source": "b"}\n')
+    assert sources(connected, build(**wanted)) == ["b", "c"]
+    with pytest.raises(LabelingError, match="say which label"):
+        build(**{**wanted, "label_attribute_name": None})
+    with pytest.raises(LabelingError, match="none.manifest can't be read"):
+        build(**{**wanted, "exclude_labeled_in": ["s3://lab/none.manifest"]})
+
+
 def test_so_many_objects_are_chosen_by_a_rule(connected: Lab) -> None:
     objects = [f"text {number}" for number in range(100)]
     first = build(objects=objects, max_objects=10)
@@ -169,10 +197,12 @@ def test_so_many_objects_are_chosen_by_a_rule(connected: Lab) -> None:
 
 def test_a_manifest_beyond_the_quota_becomes_several(connected: Lab) -> None:
     uri = place("in.manifest")
-    result = build(objects=[f"text {number}" for number in range(7)], manifest_uri=uri, shard_size=3)
-    assert result["manifest_uris"] == [uri, uri.replace("in.", "in-2."), uri.replace("in.", "in-3.")]
-    assert [len(lines_of(connected, one)) for one in result["manifest_uris"]] == [3, 3, 1]
-    assert sources(connected, result) == [f"text {number}" for number in range(7)]
+    uris, counts = shards(objects=[f"text {number}" for number in range(7)], manifest_uri=uri, shard_size=3)
+    assert uris == [uri, uri.replace("in.", "in-2."), uri.replace("in.", "in-3.")]
+    assert [len(lines_of(connected, one)) for one in uris] == [3, 3, 1]
+    assert sources_of(connected, uris) == [f"text {number}" for number in range(7)]
+    assert counts["objects"] == 7
+    assert shards(objects=["a"], manifest_uri=uri, shard_size=3)[0] == [uri]
 
 
 @pytest.mark.parametrize(
@@ -200,8 +230,8 @@ def test_a_prefix_that_can_not_be_listed_is_an_error(connected: Lab) -> None:
 
 def test_shards_are_labeled_by_a_job_each_and_merged_in_their_order(connected: Lab) -> None:
     given = texts(7)
-    result = build(objects=given, shard_size=3)
-    labeled = [operator(connected, uri).execute(context(**run_id())) for uri in result["manifest_uris"]]
+    uris, _ = shards(objects=given, shard_size=3, manifest_uri=place())
+    labeled = [operator(connected, uri).execute(context(**run_id())) for uri in uris]
     merged = MergeManifestsOperator(task_id="merge", manifest_uris=labeled, merged_uri=place()).execute(context())
     assert merged.items() >= {"lines": 7, "repeated": 0, "objects": 7}.items()
     lines = lines_of(connected, merged["manifest_uri"])

@@ -15,7 +15,13 @@ from labeling_provider.operators.manifest import ValidateManifestOperator
 from labeling_provider.request import PrivateWorkteam
 from tests.airflow_context import context
 from tests.conftest import Lab
-from tests.operators.test_labeling_job import operator, run_id
+from tests.operators.test_labeling_job import operator as job_operator
+from tests.operators.test_labeling_job import run_id
+
+
+def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJobOperator:
+    """A job whose surroundings are looked at."""
+    return job_operator(lab, lines, **{"preflight": "fail", **arguments})
 
 
 class Yard:
@@ -158,7 +164,13 @@ def test_a_right_that_the_role_lacks_is_named(connected: Lab, monkeypatch: pytes
             # moto can't simulate policies.
             made.simulate_principal_policy = lambda **ask: {
                 "EvaluationResults": [
-                    {"EvalDecision": "implicitDeny" if ask["ActionNames"] == ["s3:PutObject"] else "allowed"}
+                    {
+                        "EvalActionName": action,
+                        "EvalResourceName": resource,
+                        "EvalDecision": "allowed" if "GetObject" in action else "implicitDeny",
+                    }
+                    for action in ask["ActionNames"]
+                    for resource in ask["ResourceArns"]
                 ]
             }
         return made
@@ -166,6 +178,11 @@ def test_a_right_that_the_role_lacks_is_named(connected: Lab, monkeypatch: pytes
     monkeypatch.setattr(type(task.hook), "client", client)
     (problem,) = complaints(task)
     assert "RoleArn: the role may not s3:PutObject arn:aws:s3:::lab/out/*" in problem
+
+
+def test_trouble_fails_the_task_unless_something_else_is_asked_for() -> None:
+    assert CreateLabelingJobOperator(task_id="label").preflight == "fail"
+    assert CreateLabelingJobOperator(task_id="label").fix_cors is False
 
 
 def test_trouble_can_be_told_or_left_alone(connected: Lab, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest.files import Files
-from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, written
+from labeling_provider.manifest.reader import CutLine, LineProblem, ManifestError, parse_line, written
 from labeling_provider.manifest.scan import Line
 from labeling_provider.manifest.select import Known
 
@@ -103,6 +103,8 @@ def _no_column(uri: str, column: str, names: Iterable[str]) -> ManifestError:
 
 def _decoded(files: Files, uri: str) -> Iterator[tuple[int, str]]:
     for number, raw in enumerate(files.lines(uri), 1):
+        if isinstance(raw, CutLine):
+            raise ManifestError(uri, [LineProblem(number, 0, f"has {raw.size:,} bytes; shorten it")])
         try:
             yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:

@@ -109,7 +109,7 @@ class Manifests:
         if label_attribute is None:
             if keep is not None:
                 raise ValueError("a filter needs a label attribute")
-            objects = self._sort(scan(self.files.lines(where), os.fspath(where)), split, to)
+            objects = self._sort(self._lines(where), split, to)
         else:
             keeps = (keep or Filter()).rule()
 
@@ -151,7 +151,7 @@ class Manifests:
                 kept += new
                 return new
 
-            return _kept(self._sort(scan(self.files.lines(where), os.fspath(where)), is_new, {True: to}))
+            return _kept(self._sort(self._lines(where), is_new, {True: to}))
 
     def known(self, manifests: Iterable[Place], label_attribute: str | None = None) -> Known:
         """The objects of some manifests; to be closed in the end.
@@ -159,11 +159,13 @@ class Manifests:
         :param label_attribute: only objects that have this label.
         :raises ManifestError: if lines are wrong.
         """
-        objects = Known()
-        for place in manifests:
-            for line in self._objects(place, label_attribute):
-                objects.add(line.digest())
-        return objects
+        with ExitStack() as stack:
+            objects = stack.enter_context(closing(Known()))
+            for place in manifests:
+                for line in self._objects(place, label_attribute):
+                    objects.add(line.digest())
+            stack.pop_all()
+            return objects
 
     def deduplicate(self, where: Place, to: Place) -> Counter[str]:
         """Keep the first line of each object.
@@ -176,16 +178,16 @@ class Manifests:
             def is_first(line: Line) -> bool:
                 return objects.add(line.digest())
 
-            return _kept(self._sort(scan(self.files.lines(where), os.fspath(where)), is_first, {True: to}))
+            return _kept(self._sort(self._lines(where), is_first, {True: to}))
 
     def shard(self, where: Place, size: int, to: Callable[[int], Place]) -> dict[str, int]:
-        """Cut a manifest into several, each of at most so many lines, in order.
+        """Cut a manifest into several, each of at most so many lines, in order; those before a bad line are written.
 
         :param to: the place of each, which counts from 1.
         :return: the places, and how many lines each has.
         :raises ManifestError: if lines are wrong.
         """
-        return self.write_shards((raw for raw, _ in scan(self.files.lines(where), os.fspath(where))), size, to)
+        return self.write_shards((raw for raw, _ in self._lines(where)), size, to)
 
     def write_shards(self, lines: Iterable[bytes], size: int, to: Callable[[int], Place]) -> dict[str, int]:
         """Write lines to several places, as :meth:`shard` does with those of a manifest."""
@@ -213,13 +215,16 @@ class Manifests:
             self.files.write_all(to, merge)
             return Counter(lines=merge.lines, repeated=merge.repeated, objects=merge.lines - merge.repeated)
 
+    def _lines(self, where: Place) -> Scan[Line]:
+        return scan(self.files.lines(where), os.fspath(where))
+
     def _labels(self, where: Place, label_attribute: str) -> Scan[LabeledLine]:
         return scan_labels(self.files.lines(where), label_attribute, os.fspath(where))
 
     def _objects(self, where: Place, label_attribute: str | None) -> Iterator[Line]:
         """Objects of a manifest, all or only those with a label."""
         if label_attribute is None:
-            for _, line in scan(self.files.lines(where), os.fspath(where)):
+            for _, line in self._lines(where):
                 yield line
         else:
             for _, labeled in scan_labels(self.files.lines(where), label_attribute, os.fspath(where), metadata=False):

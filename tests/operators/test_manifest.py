@@ -122,6 +122,7 @@ def test_a_column_of_a_table_is_read(connected: Lab) -> None:
         ("t.csv", b"", "has no column 'review', only "),
         ("t.csv", b"review\n\xff\n", "line 2: byte 1 is not UTF-8"),
         ("t.csv", b"review\n" + b"a" * 200_000, "line 2: is no CSV: field larger than"),
+        ("t.csv", b"review\n" + "ä".encode() * 300_000, "line 2: has 600,000 bytes"),
         ("t.parquet", b"no", "is no Parquet file"),
     ],
 )

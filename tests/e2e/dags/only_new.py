@@ -22,7 +22,7 @@ with DAG("only_new", schedule=None, default_args={"retries": 2, "retry_delay": t
         objects=[{"source": text, "truth": truth} for text, truth in REVIEWS.items()],
         exclude_labeled_in="s3://lab/only-new/",
         label_attribute_name="tone",
-        manifest_uri="s3://lab/work/new.manifest",
+        manifest_uri="s3://lab/new/texts.manifest",
         shard_size=2,
     )
     check = ValidateManifestOperator.partial(task_id="check", task_type="text-classification").expand(

@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-push bench-manifest bench-import clean
+.PHONY: setup environments demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-push bench-manifest bench-import clean
 
 setup: $(VENV)/.ready $(VENV)/.browser
 
@@ -30,6 +30,10 @@ $(VENV)/.browser: $(VENV)/.ready
 	fi
 	@touch $@
 
+# Both pairs of versions, installed at the same time.
+environments:
+	$(MAKE) --jobs 2 setup $(LOWEST)/.ready
+
 demo: $(VENV)/.ready
 	$(BIN)/python -m dev.demo
 
@@ -37,7 +41,7 @@ up: $(VENV)/.ready
 	$(BIN)/python -m dev.demo --up
 
 # Most of the time is spent waiting, so both run at once.
-test: setup $(LOWEST)/.ready
+test: environments
 	$(MAKE) --jobs 2 --output-sync=line test-newest test-lowest
 
 test-newest: setup

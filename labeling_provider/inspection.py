@@ -105,25 +105,32 @@ class Inspection:
         self.problems: list[Problem] = []
         self.unseen: list[str] = []
 
-    def of_job(self, draft: LabelingJobDraft, sample: Sample) -> None:
-        """Look at everything around a job that is about to be created."""
+    def of_job(self, draft: LabelingJobDraft, sample: Sample, further_data: str | None = None) -> None:
+        """Look at everything around a job that is about to be created.
+
+        :param further_data: where objects will come from that are in no manifest.
+        """
         request = draft.request
         manifest = request.get("InputConfig", {}).get("DataSource", {}).get("S3DataSource", {}).get("ManifestS3Uri")
         output, role = request.get("OutputConfig", {}).get("S3OutputPath"), request.get("RoleArn")
-        self.of_manifest(manifest, sample, output)
+        self.of_manifest(manifest, sample, output, further_data)
         if role:
             self.role(role, manifest, output)
         if team := request.get("HumanTaskConfig", {}).get("WorkteamArn"):
             self.workteam(team)
 
-    def of_manifest(self, manifest: str | None, sample: Sample, output: str | None = None) -> None:
+    def of_manifest(
+        self, manifest: str | None, sample: Sample, output: str | None = None, further_data: str | None = None
+    ) -> None:
         """Look at a manifest's objects and at all buckets.
 
         :param output: where labels go to.
+        :param further_data: where objects will come from that are in no manifest.
         """
         references = sample.references()
         self.objects(references, manifest or "")
-        self.buckets({split_s3_uri(uri)[0] for _, uri in references}, _buckets(output), _buckets(manifest))
+        data = {split_s3_uri(uri)[0] for _, uri in references} | _buckets(further_data)
+        self.buckets(data, _buckets(output), _buckets(manifest))
 
     def objects(self, references: list[tuple[int, str]], manifest: str) -> None:
         """Whether objects are there and their files such as Ground Truth takes.

@@ -30,6 +30,7 @@ def check_draft(
     further_problems: Sequence[Problem] = (),
     preflight: str = "fail",
     fix_cors: bool = False,
+    further_data: str | None = None,
 ) -> CostEstimate:
     """Check a request, its manifest and its category file, and estimate its cost.
 
@@ -40,6 +41,7 @@ def check_draft(
     :param preflight: what to do about trouble around the job, in its objects, buckets, role and workteam: ``fail``,
         ``warn``, or ``off`` to look at nothing.
     :param fix_cors: add a missing CORS rule.
+    :param further_data: S3 URI where objects will come from that are in no manifest.
     :raises InvalidRequestError: with all problems; nothing was sent.
     """
     problems: list[Problem] = []
@@ -51,7 +53,9 @@ def check_draft(
     around = Surroundings(hook.conn_region_name, categories, objects)
     problems = [*check_request(request, around), *problems, *further_problems]
     if preflight != "off":
-        problems.extend(_trouble_around(hook, draft, sample, preflight, fix_cors))
+        inspection = Inspection(hook, draft.task_type, fix_cors=fix_cors)
+        inspection.of_job(draft, sample, further_data)
+        problems.extend(_told(hook, inspection, preflight))
     if problems:
         raise InvalidRequestError(problems)
     cost = _estimate(request, objects or 0)
@@ -111,12 +115,8 @@ def _notification_problems(draft: LabelingJobDraft, notify_from: str) -> Iterato
         yield Problem(where, message, "Give them prefixes of their own.")
 
 
-def _trouble_around(
-    hook: LabelingHook, draft: LabelingJobDraft, sample: Sample, preflight: str, fix_cors: bool
-) -> list[Problem]:
-    """Problems around a job; none if they are only to be told."""
-    inspection = Inspection(hook, draft.task_type, fix_cors=fix_cors)
-    inspection.of_job(draft, sample)
+def _told(hook: LabelingHook, inspection: Inspection, preflight: str) -> list[Problem]:
+    """The problems around a job that are to fail it; else they go into the log."""
     if inspection.unseen:
         hook.log.info("This connection can't look at %s", ", ".join(inspection.unseen))
     if preflight == "fail":

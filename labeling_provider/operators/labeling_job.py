@@ -421,6 +421,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             further_problems=problems,
             preflight=self.preflight,
             fix_cors=self.fix_cors,
+            further_data=self.notify_from,
         )
         if self.create_topics:
             self._make_resources(draft.request)

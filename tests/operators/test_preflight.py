@@ -72,6 +72,22 @@ def test_a_bucket_that_lets_no_browser_in_is_named_and_can_be_mended(connected: 
     assert len(yard.cors()) == 2
 
 
+def test_the_bucket_that_feeds_a_streaming_job_is_looked_at_too(connected: Lab) -> None:
+    yard = Yard(connected, 0)
+    arn = f"arn:aws:sns:us-east-1:123456789012:groundtruth-{uuid.uuid4().hex[:8]}"
+    task = job_operator(
+        connected,
+        task_type="image-classification",
+        manifest_uri=None,
+        input_topic_arn=arn,
+        create_topics=True,
+        notify_from=f"s3://{yard.bucket}/new/",
+        preflight="fail",
+    )
+    (problem,) = complaints(task)
+    assert f"the bucket {yard.bucket} has no CORS rule" in problem
+
+
 @pytest.mark.parametrize(
     ("rule", "enough"),
     [

@@ -181,9 +181,8 @@ class Inspection:
                 else:
                     self._not_seen(f"the region of {bucket}", error)
                 continue
-            found = {None: "us-east-1", "EU": "eu-west-1"}.get(
-                answer["LocationConstraint"], answer["LocationConstraint"]
-            )
+            place = answer.get("LocationConstraint")
+            found = {None: "us-east-1", "EU": "eu-west-1"}.get(place, place)
             if found != region:
                 message = f"the bucket {bucket} is in {found}, and the job in {region}."
                 self._wrong("bucket", message, "Manifest, objects, output and job must be in one region.")

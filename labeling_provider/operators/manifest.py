@@ -261,7 +261,7 @@ class ValidateManifestOperator(ManifestTask):
         kind = TASK_TYPES.get(self.labeling_type or "")
         sample = Sample(uri)
         report = check_manifest(
-            sample.through(self.hook.read_lines(uri)),
+            sample.through(self.manifests.files.lines(uri)),
             data_key=kind.data_key if kind else "",
             label_attribute=self.label_attribute_name,
             metadata=True,

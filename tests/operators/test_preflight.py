@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import uuid
 from typing import Any
@@ -235,6 +236,8 @@ def test_a_manifest_is_checked_as_a_task(connected: Lab, capsys: pytest.CaptureF
         "classes": {"heron": 3},
         "problems": [],
     }
+    packed = connected.put("good.manifest.gz", gzip.compress(connected.get(good)))
+    assert check(packed) == {**result, "manifest_uri": packed}
     bad = connected.put("bad.manifest", json.dumps({"source-ref": f"s3://{yard.bucket}/gone.png"}) + "\n{\n" * 30)
     with pytest.raises(InvalidManifestError, match=r"bad.manifest is not fit for labeling, 22 problems") as caught:
         check(bad)

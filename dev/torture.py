@@ -50,7 +50,7 @@ with DAG("torture", schedule=None, max_active_tasks={tasks}):
             task_id=f"label_{{number}}",
             task_type="text-classification",
             manifest_uri=f"s3://torture/in/{{number}}.manifest",
-            output_uri="s3://torture/out",
+            output_uri=f"s3://torture/out/{{number}}",
             labels=["cat", "dog"],
             workforce="{team}",
             role_arn="{role}",
@@ -213,10 +213,13 @@ class Torture:
 
         :raises StackError: if one has failed.
         """
-        states = Counter(one["state"] for one in self.instances(cluster, run))
-        if set(states) & {"failed", "upstream_failed", "removed"}:
-            raise StackError(f"not every task has succeeded: {dict(states)}")
-        return states == {"success": self.tasks}
+        tasks = self.instances(cluster, run)
+        for one in tasks:
+            if one["state"] in ("failed", "upstream_failed", "removed"):
+                log = cluster.task_log("torture", run, one["task_id"], one["try_number"])
+                server = cluster.groups["api-server"].log.read_text()
+                raise StackError(f"{one['task_id']} has {one['state']}:\n{log[-3000:]}\nAPI server:\n{server[-6000:]}")
+        return [one["state"] for one in tasks] == ["success"] * self.tasks
 
     def check(self, cluster: Cluster, run: str) -> None:
         """One job for each task, and one answer for each object."""
@@ -234,7 +237,7 @@ class Torture:
             lines = [json.loads(line) for line in body.splitlines()]
             assert [line["source"] for line in lines] == [f"text {number} {one}" for one in range(OBJECTS)]
             assert all(line["label-metadata"]["class-name"] == line["truth"] for line in lines)
-            prefix = f"out/{result['job_name']}/annotations/worker-response/"
+            prefix = f"out/{number}/{result['job_name']}/annotations/worker-response/"
             listed = s3.get_paginator("list_objects_v2").paginate(Bucket="torture", Prefix=prefix)
             answers = [one["Key"] for page in listed for one in page.get("Contents", [])]
             assert len(answers) == OBJECTS, f"{len(answers)} answers for {OBJECTS} objects"

@@ -4,6 +4,26 @@ Plain Python: no Airflow, no network; what is at ``s3://`` comes through a store
 """
 
 from labeling_provider.manifest.files import Files, Sink, Store
+from labeling_provider.manifest.labels import (
+    Box,
+    BoxesLabel,
+    ClassesLabel,
+    ClassLabel,
+    Cuboid,
+    CuboidsLabel,
+    EntitiesLabel,
+    Entity,
+    EntityLabel,
+    ImageSize,
+    Label,
+    LabelError,
+    MaskColor,
+    MaskLabel,
+    PointMaskLabel,
+    SequenceLabel,
+    VerdictLabel,
+    read_label,
+)
 from labeling_provider.manifest.manifests import Manifests
 from labeling_provider.manifest.merge import Merge
 from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, split_lines, written
@@ -22,9 +42,21 @@ from labeling_provider.manifest.scan import (
 from labeling_provider.manifest.select import Filter, Known, Split
 
 __all__ = [
+    "Box",
+    "BoxesLabel",
+    "ClassLabel",
+    "ClassesLabel",
+    "Cuboid",
+    "CuboidsLabel",
+    "EntitiesLabel",
+    "Entity",
+    "EntityLabel",
     "Files",
     "Filter",
+    "ImageSize",
     "Known",
+    "Label",
+    "LabelError",
     "LabelMetadata",
     "LabeledLine",
     "Line",
@@ -32,15 +64,21 @@ __all__ = [
     "ManifestError",
     "ManifestReport",
     "Manifests",
+    "MaskColor",
+    "MaskLabel",
     "Merge",
+    "PointMaskLabel",
     "Scan",
+    "SequenceLabel",
     "Sink",
     "Split",
     "Store",
+    "VerdictLabel",
     "check_manifest",
     "merge_rounds",
     "missing_lines",
     "parse_line",
+    "read_label",
     "read_manifest",
     "scan",
     "scan_labels",

@@ -1,0 +1,252 @@
+"""Typed labels: every shape that the guide shows, written as it was read, and only our error for other shapes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling_provider.manifest import (
+    Box,
+    BoxesLabel,
+    ClassesLabel,
+    ClassLabel,
+    CuboidsLabel,
+    EntitiesLabel,
+    Entity,
+    ImageSize,
+    Label,
+    LabelError,
+    MaskLabel,
+    PointMaskLabel,
+    SequenceLabel,
+    VerdictLabel,
+    parse_line,
+    read_label,
+)
+
+COMMON = {
+    "job-name": "labeling-job/marsh",
+    "human-annotated": "yes",
+    "creation-date": "2024-05-03T09:14:02.318240",
+}
+SIZE = {"width": 1280, "height": 720, "depth": 3}
+BOX = {"class_id": 0, "left": 212.4, "top": 96.2, "width": 140.0, "height": 301.6}
+
+
+def line(kind: str, value: Any, name: str = "marsh", **metadata: Any) -> dict[str, Any]:
+    """A labeled line, as it comes out of a manifest."""
+    beside = {**metadata, "type": f"groundtruth/{kind}", **COMMON}
+    raw = json.dumps({"source": "The Aurora left Bergen.", name: value, f"{name}-metadata": beside})
+    return parse_line(raw.encode())
+
+
+def label_of(kind: str, value: Any, **metadata: Any) -> Any:
+    """The same line's label."""
+    return read_label(line(kind, value, **metadata), "marsh")
+
+
+@pytest.mark.parametrize("kind", ["image-classification", "text-classification", "video-classification"])
+@pytest.mark.parametrize("value", [1, "1"])
+def test_one_class(kind: str, value: int | str) -> None:
+    label = label_of(kind, value, **{"class-name": "stork", "confidence": 0.95})
+    assert type(label) is ClassLabel
+    assert (label.class_id, label.class_name, label.about.confidence) == (1, "stork", 0.95)
+    assert label.about.human_annotated == "yes"
+
+
+def test_several_classes() -> None:
+    names, sure = {"0": "delay", "3": "praise"}, {"0": 0.95, "3": 0.61}
+    label = label_of("text-classification-multilabel", [0, 3], **{"class-map": names, "confidence-map": sure})
+    assert type(label) is ClassesLabel
+    assert label.class_ids == [0, 3]
+    assert label.class_names == {0: "delay", 3: "praise"}
+    assert label.confidences == {0: 0.95, 3: 0.61}
+
+
+def test_boxes_and_those_outside_the_image() -> None:
+    outside = [{**BOX, "left": -1}, {**BOX, "width": 1068}, {**BOX, "top": 500}, {**BOX, "height": 0}]
+    value = {"image_size": [SIZE], "annotations": [BOX, *outside]}
+    label = label_of("object-detection", value, objects=[{"confidence": 0.93}] * 5, **{"class-map": {"0": "heron"}})
+    assert type(label) is BoxesLabel
+    assert label.boxes[0] == Box(0, 212.4, 96.2, 140.0, 301.6)
+    assert (label.size, label.class_names, label.confidences) == (ImageSize(1280, 720, 3), {0: "heron"}, [0.93] * 5)
+    assert label.outside == [1, 2, 3, 4]
+    whole = {"image_size": [SIZE], "annotations": [{**BOX, "left": 0, "top": 0, "width": 1280, "height": 720}]}
+    assert label_of("object-detection", whole).outside == []
+
+
+def test_an_image_without_boxes() -> None:
+    label = label_of("object-detection", {"image_size": [SIZE], "annotations": []}, objects=[])
+    assert (label.boxes, label.confidences, label.outside) == ([], [], [])
+
+
+def test_entities() -> None:
+    spans = [
+        {"label": "Vessel", "startOffset": 4, "endOffset": 10},
+        {"label": "Port", "startOffset": 16, "endOffset": 22},
+    ]
+    labels = [{"label": "Vessel", "shortDisplayName": "VES"}, {"label": "Port"}]
+    found = line("text-span", {"annotations": {"labels": labels, "entities": spans}}, entities=[{"confidence": 0}] * 2)
+    label = read_label(found, "marsh")
+    assert isinstance(label, EntitiesLabel)
+    assert label.entities == [Entity("Vessel", 4, 10), Entity("Port", 16, 22)]
+    assert [found["source"][one.start : one.end] for one in label.entities] == ["Aurora", "Bergen"]
+    assert [(one.label, one.short_display_name) for one in label.labels] == [("Vessel", "VES"), ("Port", None)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "shape"),
+    [
+        ("semantic-segmentation", "internal-color-map", MaskLabel),
+        ("point_cloud_single_frame_semantic_segmentation", "color-map", PointMaskLabel),
+    ],
+)
+def test_masks(kind: str, key: str, shape: type[MaskLabel]) -> None:
+    colors = {"1": {"class-name": "water", "hex-color": "#2ca02c", "confidence": 0.88}}
+    label = label_of(kind, "s3://out/7.png", **{key: colors})
+    assert type(label) is shape
+    assert label.uri == "s3://out/7.png"
+    assert (label.colors[1].class_name, label.colors[1].hex_color, label.colors[1].confidence) == (
+        "water",
+        "#2ca02c",
+        0.88,
+    )
+
+
+@pytest.mark.parametrize("kind", ["video-object-detection", "video-object-tracking", "point_cloud_object_tracking"])
+def test_sequences(kind: str) -> None:
+    label = label_of(kind, "s3://out/0/SeqLabel.json", **{"class-map": {"0": "van"}})
+    assert type(label) is SequenceLabel
+    assert (label.uri, label.class_names) == ("s3://out/0/SeqLabel.json", {0: "van"})
+
+
+@pytest.mark.parametrize("key", ["class_map", "class-map"])
+def test_cuboids(key: str) -> None:
+    cuboid = {"class-id": 0, "object-name": "car:1", "center-x": 1, "center-y": 2.5, "center-z": 0}
+    cuboid |= {
+        "length": 4,
+        "width": 2,
+        "height": 1.5,
+        "roll": 0,
+        "pitch": 0,
+        "yaw": 1.57,
+        "label-category-attributes": {},
+    }
+    label = label_of("point_cloud_object_detection", {"annotations": [cuboid]}, objects=[], **{key: {"0": "car"}})
+    assert type(label) is CuboidsLabel
+    (found,) = label.cuboids
+    assert (found.object_name, found.center_y, found.yaw, label.class_names) == ("car:1", 2.5, 1.57, {0: "car"})
+
+
+def test_a_verdict_with_comments() -> None:
+    remarks = [{"comment": "Box misses the beak."}]
+    label = label_of("label-verification", 1, **{"class-name": "reject", "worker-feedback": remarks})
+    assert type(label) is VerdictLabel
+    assert (label.class_name, label.comments) == ("reject", ["Box misses the beak."])
+
+
+def test_an_adjusted_label_is_typed_as_the_first_was() -> None:
+    value = {"image_size": [SIZE], "annotations": [BOX]}
+    assert type(label_of("object-detection", value, **{"adjustment-status": "adjusted"})) is BoxesLabel
+
+
+@pytest.mark.parametrize("kind", ["custom", "something-new"])
+def test_other_labels_are_what_they_are(kind: str) -> None:
+    label = label_of(kind, {"anything": [1, {"x": None}]})
+    assert type(label) is Label
+    assert label.value == {"anything": [1, {"x": None}]}
+
+
+def test_a_label_of_ones_own_without_metadata_keeps_being_without() -> None:
+    label = read_label({"source": "a", "mine": 3}, "mine")
+    assert label is not None
+    assert label.keys == {"mine": 3}
+
+
+def test_lines_that_wait_or_have_failed_have_no_label() -> None:
+    assert read_label({"source": "a"}, "marsh") is None
+    assert read_label({"source": "a", "marsh-metadata": {"failure-reason": "Nobody came."}}, "marsh") is None
+
+
+def test_a_label_is_written_as_it_was_read_unknown_keys_and_all() -> None:
+    value = {"image_size": [SIZE], "annotations": [{**BOX, "note": "é"}], "later": {"than": "us"}}
+    found = line("object-detection", value, objects=[{"confidence": 0.5, "by": 3}], newer=["key"])
+    label = read_label(found, "marsh")
+    assert label is not None
+    assert {"source": found["source"], **label.keys} == found
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (line("image-classification", "one"), ["marsh", "'one'"]),
+        (line("image-classification", "1" * 5000), ["marsh", "'1111"]),
+        (line("image-classification", [1]), ["marsh", "int"]),
+        (line("text-classification-multilabel", [0, "x"]), ["marsh", "$[1]"]),
+        (
+            line("text-classification-multilabel", [0], **{"class-map": {"zero": "a"}}),
+            ["marsh-metadata.class-map", "zero"],
+        ),
+        (line("object-detection", {"annotations": []}), ["marsh", "image_size"]),
+        (line("object-detection", {"annotations": [], "image_size": []}), ["marsh", "image_size"]),
+        (
+            line("object-detection", {"annotations": [{"left": 1}], "image_size": [SIZE]}),
+            ["annotations[0]", "class_id"],
+        ),
+        (
+            line("object-detection", {"annotations": [BOX], "image_size": [SIZE]}, objects=[{"confidence": 1}] * 2),
+            ["2", "1 boxes"],
+        ),
+        (
+            line("text-span", {"annotations": {"entities": [{"label": "a", "startOffset": 5, "endOffset": 4}]}}),
+            ["[0]", "5 to 4"],
+        ),
+        (line("semantic-segmentation", 7), ["marsh", "str"]),
+        ({"source": "a", "marsh": 1, "marsh-metadata": []}, ["marsh-metadata", "object"]),
+        (line("image-classification", 1, confidence="high"), ["marsh-metadata", "confidence"]),
+    ],
+)
+def test_a_label_of_another_shape_is_named(found: dict[str, Any], words: list[str]) -> None:
+    with pytest.raises(LabelError) as error:
+        read_label(found, "marsh")
+    assert [word for word in words if word not in str(error.value)] == []
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["annotations", "image_size", "entities", "class_id", "left", "confidence", "0", "x"]),
+            inner,
+        )
+    ),
+    max_leaves=12,
+)
+KINDS = [
+    "image-classification",
+    "label-verification",
+    "text-classification-multilabel",
+    "object-detection",
+    "text-span",
+    "semantic-segmentation",
+    "video-object-tracking",
+    "point_cloud_object_detection",
+]
+KEYS = ["objects", "class-map", "confidence-map", "internal-color-map", "worker-feedback", "confidence", "class_map"]
+
+
+@given(st.sampled_from(KINDS), ANYTHING, st.dictionaries(st.sampled_from(KEYS), ANYTHING))
+def test_whatever_stands_there_is_a_label_written_as_it_was_or_our_error(
+    kind: str, value: Any, metadata: dict[str, Any]
+) -> None:
+    found = {"source": "a", "marsh": value, "marsh-metadata": {**metadata, "type": f"groundtruth/{kind}"}}
+    try:
+        label = read_label(found, "marsh")
+    except LabelError:
+        return
+    assert label is None or {"source": "a", **label.keys} == found

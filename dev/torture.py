@@ -215,10 +215,10 @@ class Torture:
         """
         tasks = self.instances(cluster, run)
         for one in tasks:
-            if one["state"] in ("failed", "upstream_failed", "removed"):
+            if one["state"] == "failed":
                 log = cluster.task_log("torture", run, one["task_id"], one["try_number"])
                 server = cluster.groups["api-server"].log.read_text()
-                raise StackError(f"{one['task_id']} has {one['state']}:\n{log[-3000:]}\nAPI server:\n{server[-6000:]}")
+                raise StackError(f"{one['task_id']} has failed:\n{log[-3000:]}\nAPI server:\n{server[-6000:]}")
         return [one["state"] for one in tasks] == ["success"] * self.tasks
 
     def check(self, cluster: Cluster, run: str) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain, islice
 from typing import Final, NamedTuple, TypeVar
 
+from labeling_provider.manifest.export import Export, Exported
 from labeling_provider.manifest.files import Files, Store
 from labeling_provider.manifest.merge import Merge
 from labeling_provider.manifest.scan import (
@@ -214,6 +215,29 @@ class Manifests:
                 merge.add(self.files.lines(place), os.fspath(place))
             self.files.write_all(to, merge)
             return Counter(lines=merge.lines, repeated=merge.repeated, objects=merge.lines - merge.repeated)
+
+    def export(
+        self,
+        sets: Mapping[str, Place],
+        label_attribute: str,
+        format_name: str,
+        to: Place,
+        *,
+        classes: Sequence[str] | None = None,
+        copy_pictures: bool = False,
+    ) -> Exported:
+        """Write labels in a format that trainings read. What can't be exported is left out, counted and told.
+
+        :param sets: manifests by the name of their set, such as ``train``.
+        :param format_name: one of :data:`~labeling_provider.manifest.export.FORMATS`.
+        :param to: the folder.
+        :param classes: names of all classes in the order of their numbers; None for the numbers of the labeling jobs.
+        :param copy_pictures: copy the pictures into the folder too, for the formats that have a place for them.
+        :raises LabelingError: if a manifest can't be read, or a file can't be written.
+        :raises ValueError: if there is no such format, or the name of a set can't be that of a file.
+        """
+        export = Export(self.files, os.fspath(to), format_name, classes=classes, copy_pictures=copy_pictures)
+        return export.run({name: os.fspath(place) for name, place in sets.items()}, label_attribute)
 
     def _lines(self, where: Place) -> Scan[Line]:
         return scan(self.files.lines(where), os.fspath(where))

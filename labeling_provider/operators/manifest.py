@@ -382,6 +382,112 @@ class SplitManifestOperator(ManifestTask):
         }
 
 
+class ExportLabelsOperator(ManifestTask):
+    """Write labels in a format that trainings read.
+
+    Returns ``output_uri``, ``format``, ``objects`` (how many each set has), ``unlabeled``, ``failed``, ``left_out``
+    (lines that are wrong or can't be written in this format), ``classes`` (their names by number), ``notes`` (how often
+    a box was cut, …), ``problems``, and with ``sagemaker-pipe`` ``channels`` and ``hyperparameters`` for the training.
+
+    :param manifest_uri: the manifest, the result of a task that made one, or that of ``SplitManifestOperator``, whose
+        sets are exported together (templated). One manifest alone is the set ``train``.
+    :param output_uri: the folder to write to (templated).
+    :param format: ``coco``, ``yolo``, ``pascal-voc`` (boxes), ``csv``, ``parquet`` (classes), ``jsonl``, ``conll``
+        (entities), ``huggingface`` (all of these) or ``sagemaker-pipe`` (boxes, classes, segmentation) (templated).
+    :param label_attribute_name: the label (templated); by default that of the labeling job whose result
+        ``manifest_uri`` is.
+    :param classes: names of all classes in the order of their numbers; by default the numbers of the labeling jobs
+        (templated).
+    :param copy_pictures: copy the pictures into the folder too; ``huggingface`` always does.
+    :param on_problems: ``fail`` or ``warn`` when lines were left out; either way the export is written.
+    :raises LabelingError: if lines were left out and that is an error, or something can't be read or written.
+    """
+
+    template_fields: Sequence[str] = (
+        "manifest_uri",
+        "output_uri",
+        "format",
+        "label_attribute_name",
+        "classes",
+        *ManifestTask._connection_fields,
+    )
+
+    def __init__(
+        self,
+        *,
+        manifest_uri: Any,
+        output_uri: str,
+        format: str,
+        label_attribute_name: str | None = None,
+        classes: Sequence[str] | None = None,
+        copy_pictures: bool = False,
+        on_problems: str = "fail",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if on_problems not in _ON_PROBLEMS:
+            raise ValueError(f"on_problems must be {' or '.join(map(repr, _ON_PROBLEMS))}, not {on_problems!r}")
+        self.manifest_uri = manifest_uri
+        self.output_uri = output_uri
+        self.format = format
+        self.label_attribute_name = label_attribute_name
+        self.classes = classes
+        self.copy_pictures = copy_pictures
+        self.on_problems = on_problems
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Export them."""
+        found = self.manifests.export(
+            _sets(self.manifest_uri),
+            _label_attribute(self.label_attribute_name, self.manifest_uri),
+            self.format,
+            self.output_uri,
+            classes=self.classes,
+            copy_pictures=self.copy_pictures,
+        )
+        self.log.info("%s, %s unlabeled, %s failed", found.objects, found.unlabeled, found.failed)
+        for note, count in found.notes.items():
+            self.log.warning("%s: %s", note.replace("_", " "), count)
+        problems = [f"{where}, {problem}" for where, problem in found.problems]
+        for problem in problems:
+            self.log.warning("Left out: %s", problem)
+        if found.left_out and self.on_problems == "fail":
+            raise LabelingError(
+                f"{found.left_out:,} lines can't be exported as {self.format} to {self.output_uri}: "
+                + "; ".join(problems)
+                + (f"; and {found.more_problems:,} more" if found.more_problems else "")
+            )
+        return {
+            "output_uri": self.output_uri,
+            "format": self.format,
+            "objects": found.objects,
+            "unlabeled": found.unlabeled,
+            "failed": found.failed,
+            "left_out": found.left_out,
+            "classes": found.classes,
+            "notes": found.notes,
+            "problems": problems,
+            **found.training,
+        }
+
+
+def _sets(given: Any) -> dict[str, str]:
+    """Manifests by set, out of what a task was given."""
+    sets = given.get("manifest_uris") if isinstance(given, Mapping) else None
+    if not isinstance(sets, Mapping):
+        (uri,) = _uris([given])
+        return {"train": uri}
+    return dict(zip(sets, _uris(list(sets.values())), strict=True))
+
+
+def _label_attribute(given: str | None, source: Any) -> str:
+    """The label attribute that was given, or that of the labeling job whose result the manifest is."""
+    found = given or (source.get("label_attribute_name") if isinstance(source, Mapping) else None)
+    if not isinstance(found, str):
+        raise LabelingError("Give label_attribute_name: the manifest does not come from a labeling job's result.")
+    return found
+
+
 def _uris(given: Any) -> list[str]:
     """URIs out of what a task was given: URIs, or results that name one."""
     found = []

@@ -1,0 +1,6 @@
+"""Exports labels into the formats that trainings read: COCO, YOLO, Pascal VOC, CSV, Parquet, JSON Lines, CoNLL, a
+folder for Hugging Face ``datasets``, and SageMaker's channels."""
+
+from labeling_provider.manifest.export.exporter import FORMATS, Export, Exported
+
+__all__ = ["FORMATS", "Export", "Exported"]

@@ -1,0 +1,207 @@
+"""Labels as trainings take them: a folder for Hugging Face ``datasets``, channels for SageMaker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from labeling_provider.manifest.export.base import Example, Format, as_json
+from labeling_provider.manifest.export.boxes import shown
+from labeling_provider.manifest.export.tables import named_classes
+from labeling_provider.manifest.export.text import spans_in
+from labeling_provider.manifest.files import Sink
+from labeling_provider.manifest.labels import (
+    BoxesLabel,
+    ClassesLabel,
+    ClassLabel,
+    EntitiesLabel,
+    Label,
+    LabelError,
+    MaskLabel,
+)
+
+_BOX_NUMBERS: Final = 5
+_HEADER: Final = 2
+
+
+class _Row(NamedTuple):
+    """A row without its data, and what had to be changed."""
+
+    values: dict[str, Any]
+    notes: Mapping[str, int] = MappingProxyType({})
+
+
+class HuggingFace(Format[_Row]):
+    """A folder that ``datasets.load_dataset(FOLDER)`` takes.
+
+    Pictures are in ``SET/`` beside their ``metadata.jsonl``, texts in ``SET.jsonl``; ``README.md`` names the sets, and
+    the classes, so that the numbers have names. One kind of label for each export.
+
+    Formats: huggingface.co/docs/datasets, "Create an image dataset" and "Manual configuration" of the Hub.
+    """
+
+    takes = (ClassLabel, ClassesLabel, BoxesLabel, EntitiesLabel)
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._kind: tuple[type[Label], bool] | None = None
+
+    def picture_folder(self, set_name: str) -> str:
+        """Where the pictures of a set belong."""
+        return set_name
+
+    def copies(self, example: Example) -> bool:
+        """Pictures, always: rows name them by their file."""
+        return not self._is_text(example.label)
+
+    def needs_text(self, example: Example) -> bool:
+        """Whether the object is a text."""
+        return self._is_text(example.label)
+
+    @staticmethod
+    def _is_text(label: Label) -> bool:
+        return "/text-" in str((label.metadata or {}).get("type")).lower()
+
+    def begin(self, set_name: str, stack: ExitStack) -> None:
+        """Start a set; its file waits for the first object, which says where it is."""
+        self._stack = stack
+        self._rows: Sink | None = None
+
+    def read(self, example: Example) -> _Row:
+        """The row of an object, without its data."""
+        label = example.label
+        # Verification is a class of its own too.
+        base = next(kind for kind in self.takes if isinstance(label, kind))
+        kind = (base, self._is_text(label))
+        if kind != (self._kind or kind):
+            raise LabelError(f"{label.attribute}: a dataset has one kind of label, and this is another than the first")
+        row = self._row(label)
+        self._kind = kind
+        return row
+
+    def _row(self, label: Label) -> _Row:
+        if isinstance(label, EntitiesLabel):
+            return _Row({})
+        if isinstance(label, BoxesLabel):
+            boxes = shown(label, self.classes.numbers(label, label.class_names))
+            sides = [[box.left, box.top, box.width, box.height] for box in boxes.boxes]
+            return _Row({"objects": {"bbox": sides, "category": [box.number for box in boxes.boxes]}}, boxes.notes)
+        numbers = list(self.classes.numbers(label, named_classes(label)).values())
+        return _Row({"labels": numbers} if isinstance(label, ClassesLabel) else {"label": numbers[0]})
+
+    def write(self, example: Example, content: _Row) -> None:
+        """Write the row."""
+        values = content.values
+        if self._is_text(example.label):
+            if isinstance(example.label, EntitiesLabel):
+                spans = spans_in(example)
+                self.classes.add(example.label, [one.label for one in spans])
+                values = {"entities": [{"start": one.start, "end": one.end, "label": one.label} for one in spans]}
+            row, name = {"text": example.text, **values}, f"{example.set_name}.jsonl"
+        else:
+            row, name = {"file_name": example.file_name, **values}, f"{example.set_name}/metadata.jsonl"
+        if self._rows is None:
+            self._rows = self.folder.sink(self._stack, name)
+        self._rows.write(as_json(row) + b"\n")
+        self.notes.update(content.notes)
+
+    def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
+        """Write ``README.md``."""
+        import yaml
+
+        if self._kind is None:
+            return {}
+        base, is_text = self._kind
+        sets = [name for name, count in objects.items() if count]
+        files = [{"split": name, "path": f"{name}.jsonl" if is_text else f"{name}/**"} for name in sets]
+        names = {"class_label": {"names": {str(number): name for number, name in enumerate(self.classes.names)}}}
+        features: list[dict[str, Any]]
+        if base is EntitiesLabel:
+            span = [{"name": "start", "dtype": "int64"}, {"name": "end", "dtype": "int64"}]
+            features = [{"name": "entities", "list": [*span, {"name": "label", "dtype": "string"}]}]
+        elif base is BoxesLabel:
+            boxes = [{"name": "bbox", "list": {"list": "float64"}}, {"name": "category", "list": names}]
+            features = [{"name": "objects", "struct": boxes}]
+        elif base is ClassesLabel:
+            features = [{"name": "labels", "list": names}]
+        else:
+            features = [{"name": "label", "dtype": names}]
+        data = {"name": "text", "dtype": "string"} if is_text else {"name": "image", "dtype": "image"}
+        card = {
+            "configs": [{"config_name": "default", "data_files": files}],
+            "dataset_info": {"features": [data, *features]},
+        }
+        body = f"---\n{yaml.safe_dump(card, sort_keys=False, allow_unicode=True)}---\n"
+        self.folder.put("README.md", body.encode())
+        return {}
+
+
+class SageMakerPipe(Format[int]):
+    """``SET.manifest`` for each set, labeled lines only, and the channels of a SageMaker training in Pipe mode.
+
+    A training that meets a line without its attributes fails, so lines without a label are left out.
+
+    Source: developer guide, "Provide dataset metadata to training jobs with an augmented manifest file" and "Object
+    detection hyperparameters" (``label_width``).
+    """
+
+    takes = (BoxesLabel, ClassLabel, ClassesLabel, MaskLabel)
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._attributes: list[str] = []
+        self._most_boxes = -1
+
+    def begin(self, set_name: str, stack: ExitStack) -> None:
+        """Start the set's manifest."""
+        self._sink = self.folder.sink(stack, f"{set_name}.manifest")
+
+    def read(self, example: Example) -> int:
+        """How many boxes there are."""
+        label = example.label
+        attributes = ["source-ref" if example.uri else "source", label.attribute]
+        if attributes != (self._attributes or attributes):
+            raise LabelError(f"{label.attribute}: a channel has objects or texts, and this is another than the first")
+        boxes = -1
+        if isinstance(label, BoxesLabel):
+            boxes = len(label.boxes)
+            self.classes.numbers(label, label.class_names)
+        elif not isinstance(label, MaskLabel):
+            self.classes.numbers(label, named_classes(label))
+        self._attributes = attributes
+        return boxes
+
+    def write(self, example: Example, content: int) -> None:
+        """Write the line as it was."""
+        self._most_boxes = max(self._most_boxes, content)
+        self._sink.write(example.raw)
+
+    def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
+        """The channels, and the hyperparameters that depend on the data, as strings as SageMaker takes them."""
+        channels = [
+            {
+                "ChannelName": name,
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "AugmentedManifestFile",
+                        "S3Uri": self.folder.place(f"{name}.manifest"),
+                        "S3DataDistributionType": "FullyReplicated",
+                        "AttributeNames": self._attributes,
+                    }
+                },
+                "ContentType": "application/x-recordio",
+                "RecordWrapperType": "RecordIO",
+                "CompressionType": "None",
+                "InputMode": "Pipe",
+            }
+            for name, count in objects.items()
+            if count
+        ]
+        found = {"num_training_samples": str(next(iter(objects.values()), 0))}
+        if self.classes.names:
+            found["num_classes"] = str(len(self.classes.names))
+        if self._most_boxes >= 0:
+            found["label_width"] = str(_BOX_NUMBERS * self._most_boxes + _HEADER)
+        return {"channels": channels, "hyperparameters": found}

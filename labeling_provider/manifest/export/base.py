@@ -82,11 +82,12 @@ class Classes:
             if unknown := [name for name in names.values() if name not in self._numbers]:
                 raise LabelError(f"{label.attribute}: {unknown[0][:80]!r} is none of the given classes")
             return {number: self._numbers[name] for number, name in names.items()}
+        first: dict[str, int] = {}
         for number, name in names.items():
             if not 0 <= number < MOST_CLASSES:
                 raise LabelError(f"{label.attribute}: the number {number} of a class is not below {MOST_CLASSES:,}")
-            before, other = self._names.get(number, name), self._numbers.get(name, number)
-            if before != name or other != number or list(names.values()).count(name) > 1:
+            before, other = self._names.get(number, name), self._numbers.get(name, first.setdefault(name, number))
+            if before != name or other != number:
                 told = f"{number} is {before[:80]!r} too" if before != name else f"its number is {other} too"
                 raise LabelError(
                     f"{label.attribute}: class {number} is {name[:80]!r} here, and {told}; give the classes in order"
@@ -252,6 +253,11 @@ def as_json(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return json.dumps(value).encode()
+
+
+def printable(text: str) -> str:
+    """A text as UTF-8 can hold it: half surrogate pairs, which JSON's escapes allow, are escaped."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def stem_of(name: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any, ClassVar, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.manifest.export.base import Example, Format
+from labeling_provider.manifest.export.base import Example, Format, printable
 from labeling_provider.manifest.export.boxes import csv_row
 from labeling_provider.manifest.files import Sink
 from labeling_provider.manifest.labels import ClassesLabel, ClassLabel, Label, LabelError
@@ -106,9 +106,10 @@ class Parquet(Table):
         self._flush()
 
     def _flush(self) -> None:
-        rows: list[dict[str, Any]] = [row._asdict() for row in self._rows]
-        for row in rows:
-            row["object"] = row["object"].encode(errors="backslashreplace").decode()
+        rows = [
+            {key: printable(value) if isinstance(value, str) else value for key, value in row._asdict().items()}
+            for row in self._rows
+        ]
         self._writer.write_batch(self._batch.from_pylist(rows, schema=self._schema))
         self._rows.clear()
 

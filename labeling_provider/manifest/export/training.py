@@ -129,10 +129,8 @@ class HuggingFace(Format[_Row]):
         else:
             features = [{"name": "label", "dtype": names}]
         data = {"name": "text", "dtype": "string"} if is_text else {"name": "image", "dtype": "image"}
-        card = {
-            "configs": [{"config_name": "default", "data_files": files}],
-            "dataset_info": {"features": [data, *features]},
-        }
+        # Pictures are read by the features of the configuration, and not by those of the dataset's description.
+        card = {"configs": [{"config_name": "default", "data_files": files, "features": [data, *features]}]}
         body = f"---\n{yaml.safe_dump(card, sort_keys=False, allow_unicode=True)}---\n"
         self.folder.put("README.md", body.encode())
         return {}

@@ -188,7 +188,7 @@ def test_yolo(export: Exporting) -> None:
 
 
 def test_pascal_voc(export: Exporting) -> None:
-    export("pascal-voc", boxed("a&b<c.jpg", (0, 10, 20, 30, 40), (2, 199.5, 0, 0.5, 0.2)))
+    export("pascal-voc", boxed("a&b<c.jpg", (0, 10, 20, 30, 40), (2, 199.2, 0, 0.2, 0.2)))
     root = ElementTree.fromstring(export.read("annotations/train/a_b_c.xml"))
     assert (root.findtext("filename"), root.findtext("path")) == ("a_b_c.jpg", "s3://marsh/a&b<c.jpg")
     assert [root.findtext(f"size/{side}") for side in ("width", "height", "depth")] == ["200", "100", "3"]
@@ -280,15 +280,17 @@ def test_spans_that_do_not_fit_are_told(export: Exporting) -> None:
 def test_texts_are_read_where_a_line_only_names_them(export: Exporting) -> None:
     export.bucket.objects["s3://marsh/a.txt"] = "größer".encode()
     export.bucket.objects["s3://marsh/b.txt"] = b"\xff"
-    lines = [spanned("", (0, 6, "all")), spanned("", (0, 1, "all")), spanned("", (0, 1, "all"))]
-    for name, line in zip("abc", lines, strict=True):
+    export.bucket.objects["s3://marsh/d.txt"] = b"a" * 400_001
+    lines = [spanned("", (0, 6, "all")), *[spanned("", (0, 1, "all")) for _ in range(3)]]
+    for name, line in zip("abcd", lines, strict=True):
         del line["source"]
         line["source-ref"] = f"s3://marsh/{name}.txt"
     found = export("jsonl", *lines)
     assert [one["text"] for one in export.lines("train.jsonl")] == ["größer"]
-    assert [line for line, _ in reasons(found)] == [2, 3]
+    assert [line for line, _ in reasons(found)] == [2, 3, 4]
     assert "is not UTF-8" in reasons(found)[0][1]
     assert "can't be read" in reasons(found)[1][1]
+    assert "more than 400,000 bytes" in reasons(found)[2][1]
 
 
 def load(folder: Path) -> Any:
@@ -406,8 +408,8 @@ def test_what_can_not_be_exported_is_counted_and_told(export: Exporting, line: A
 
 
 def test_more_problems_than_are_told_are_counted(export: Exporting) -> None:
-    found = export("csv", *[b"{\n"] * 15, *[classed("a", 0, "heron")], *[boxed("b")] * 15)
-    assert (found.objects, found.left_out, len(found.problems), found.more_problems) == ({"train": 1}, 30, 20, 10)
+    found = export("csv", *[b"{\n"] * 25, *[classed("a", 0, "heron")], *[boxed("b")] * 15)
+    assert (found.objects, found.left_out, len(found.problems), found.more_problems) == ({"train": 1}, 40, 20, 20)
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "labeling_provider.operators.labeling_job",
                     "labeling_provider.operators.manifest",
+                    "labeling_provider.operators.quality",
                     "labeling_provider.operators.streaming",
                 ],
             }
@@ -62,5 +63,6 @@ def get_provider_info() -> dict[str, Any]:
             f"{links}.LabelingJobLink",
             f"{links}.LabelingOutputLink",
             f"{links}.LabelingLogsLink",
+            f"{links}.QualityReportLink",
         ],
     }

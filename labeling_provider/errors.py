@@ -64,6 +64,10 @@ class LabelingJobFailedError(LabelingError):
     """A labeling job ended Failed or Stopped, or ended without all of its labels when that is an error."""
 
 
+class PoorLabelsError(LabelingError):
+    """Labels are not as good as they were asked for."""
+
+
 class LabelingTimeoutError(LabelingError):
     """A labeling job did not reach the awaited status before the deadline."""
 

@@ -6,7 +6,7 @@ task is deferred. On Amazon the links lead to the console, on a local service to
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
 _CONSOLES = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 
 
-class _JobLink(BaseOperatorLink):
-    """A link that belongs to a labeling job."""
-
-    console: ClassVar[str]
-    local: ClassVar[str]
+class _Link(BaseOperatorLink):
+    """A link whose address the task pushes to XCom."""
 
     @property
     def xcom_key(self) -> str:
@@ -35,17 +32,24 @@ class _JobLink(BaseOperatorLink):
 
         return read_xcom(ti_key, self.xcom_key) or ""
 
+
+class _JobLink(_Link):
+    """A link that belongs to a labeling job."""
+
+    console: ClassVar[str]
+    local: ClassVar[str]
+
     def address(self, *, endpoint: str, region: str, partition: str, job_name: str, output: str) -> str:
         """The page's URL.
 
         :param endpoint: the SageMaker endpoint that the job was created at.
         :param output: ``<S3OutputPath>/<job name>``.
         """
-        if ".amazonaws." not in endpoint:
+        if is_local(endpoint):
             return f"{endpoint.rstrip('/')}/_labeling/jobs/{quote(job_name)}{self.local}"
         bucket, _, prefix = output.removeprefix("s3://").partition("/")
         return self.console.format(
-            domain=f"{region}.console.{_CONSOLES.get(partition, _CONSOLES['aws'])}",
+            domain=_console(region, partition),
             region=region,
             job_name=quote(job_name),
             bucket=quote(bucket),
@@ -81,8 +85,42 @@ class LabelingLogsLink(_JobLink):
     local = "/log"
 
 
+class QualityReportLink(_Link):
+    """The report of a quality gate."""
+
+    name = "Quality report"
+
+
+QUALITY_LINK: Final = QualityReportLink()
+"""The link of the quality gate."""
+
 JOB_LINKS: tuple[_JobLink, ...] = (LabelingJobLink(), LabelingOutputLink(), LabelingLogsLink())
 """The links of every operator that has a job."""
+
+
+def is_local(endpoint: str) -> bool:
+    """Whether an endpoint is not Amazon's."""
+    return ".amazonaws." not in endpoint
+
+
+def _console(region: str, partition: str) -> str:
+    return f"{region}.console.{_CONSOLES.get(partition, _CONSOLES['aws'])}"
+
+
+def report_url(hook: Any, report_uri: str) -> str:
+    """Where a browser finds a report in S3.
+
+    The local service shows those of its labeling jobs; on Amazon it is the console's page of the object.
+
+    :param hook: a :class:`labeling_provider.hooks.labeling.LabelingHook`.
+    """
+    bucket, _, key = report_uri.removeprefix("s3://").partition("/")
+    endpoint = hook.conn_client_meta.endpoint_url
+    if is_local(endpoint):
+        return f"{endpoint.rstrip('/')}/_labeling/reports/{quote(bucket)}/{quote(key)}"
+    region = hook.conn_region_name
+    domain = _console(region, hook.conn_partition)
+    return f"https://{domain}/s3/object/{quote(bucket)}?region={region}&prefix={quote(key, safe='')}"
 
 
 def job_url(hook: Any, job_name: str, output_path: str, link: _JobLink = JOB_LINKS[0]) -> str:

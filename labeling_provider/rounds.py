@@ -86,8 +86,12 @@ class Rounds:
             "final_model_arn": state.final_model_arn,
             "estimated_cost_usd": round(self.cost_usd, 2),
             "region": self._hook.conn_region_name,
-            "rounds": [{**JobState.of(job.description).counters(), "url": self._url(job)} for job in self._jobs],
+            "rounds": [self._round(job) for job in self._jobs],
         }
+
+    def _round(self, job: OwnJob) -> dict[str, Any]:
+        state = JobState.of(job.description)
+        return {**state.counters(), "output_manifest_uri": state.output_manifest_uri, "url": self._url(job)}
 
     def _url(self, job: OwnJob) -> str:
         return job_url(self._hook, job.name, job.description["OutputConfig"]["S3OutputPath"])

@@ -26,6 +26,7 @@ _MOST_JOBS: Final = 200
 _MOST_LINES: Final = 200
 _LONGEST_LINE: Final = 2_000
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_REPORT_POLICY: Final = f"{_POLICY}; img-src data:; sandbox"
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
@@ -40,7 +41,7 @@ pre { background: var(--soft); padding: .8rem; overflow-x: auto; white-space: pr
 
 
 class Pages:
-    """Answers ``/_labeling``, ``/_labeling/jobs/NAME`` and its ``/log`` and ``/output``."""
+    """Answers ``/_labeling``, ``/_labeling/jobs/NAME`` and its ``/log`` and ``/output``, ``/_labeling/reports/…``."""
 
     def __init__(self, store: Store, storage: Storage) -> None:
         self._store, self._storage = store, storage
@@ -57,17 +58,28 @@ class Pages:
             if view:
                 refresh = row.status in ACTIVE
                 status, title, body = 200, row.name, _navigation(row) + view(row)
-        page = _page(title, body, refresh).encode()
+        policy, page = _POLICY, _page(title, body, refresh).encode()
+        if status == 404 and (report := self._report(parts)) is not None:
+            status, policy, page = 200, _REPORT_POLICY, report
         headers = [
             ("Content-Type", "text/html; charset=utf-8"),
             ("Content-Length", str(len(page))),
-            ("Content-Security-Policy", _POLICY),
+            ("Content-Security-Policy", policy),
             ("X-Content-Type-Options", "nosniff"),
             ("Referrer-Policy", "no-referrer"),
             ("Cache-Control", "no-store"),
         ]
         start_response({200: "200 OK", 404: "404 Not Found", 405: "405 Method Not Allowed"}[status], headers)
         return [page]
+
+    def _report(self, parts: list[str]) -> bytes | None:
+        """A report in S3, which may be anybody's: the browser gets it in a sandbox."""
+        if len(parts) < 3 or parts[0] != "reports" or not parts[-1].endswith(".html"):
+            return None
+        try:
+            return self._storage.read(f"s3://{'/'.join(parts[1:])}")
+        except (MissingObject, ValueError):
+            return None
 
     def _job(self, name: str) -> sa.Row[Any] | None:
         with self._store.read() as connection:

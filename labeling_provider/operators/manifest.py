@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +14,7 @@ from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import LabelingError
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import BaseOperatorLink, Context
 
     from labeling_provider.manifest import Manifests
     from labeling_provider.manifest.building import DataObject
@@ -35,7 +35,7 @@ class ManifestTask(LabelingTask, BaseOperator):
     :param botocore_config: botocore configuration.
     """
 
-    operator_extra_links = ()
+    operator_extra_links: Collection[BaseOperatorLink] = ()
     _connection_fields: Sequence[str] = ("aws_conn_id", "region_name")
 
     def __init__(
@@ -176,7 +176,7 @@ class BuildManifestOperator(ManifestTask):
         """The earlier manifests; those under a prefix may be none."""
         from labeling_provider.listing import list_uris
 
-        for uri in _uris(self.exclude_labeled_in):
+        for uri in manifest_uris_of(self.exclude_labeled_in):
             if not uri.endswith("/"):
                 yield uri
                 continue
@@ -255,7 +255,7 @@ class ValidateManifestOperator(ManifestTask):
         from labeling_provider.manifest import check_manifest
         from labeling_provider.request.task_types import TASK_TYPES
 
-        (uri,) = _uris([self.manifest_uri])
+        (uri,) = manifest_uris_of([self.manifest_uri])
         if self.labeling_type and self.labeling_type not in TASK_TYPES:
             raise LabelingError(f"{self.labeling_type!r} is no task type; choose one of {', '.join(TASK_TYPES)}.")
         kind = TASK_TYPES.get(self.labeling_type or "")
@@ -312,7 +312,7 @@ class MergeManifestsOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Merge them."""
-        uris = _uris(self.manifest_uris)
+        uris = manifest_uris_of(self.manifest_uris)
         counts = self.manifests.merge(uris, self.merged_uri, self.prefer_job)
         self.log.info("%s lines of %s manifests: %s objects", counts["lines"], len(uris), counts["objects"])
         return {"manifest_uri": self.merged_uri, **counts}
@@ -370,7 +370,7 @@ class SplitManifestOperator(ManifestTask):
         split = Split({name: float(share) for name, share in self.fractions.items()}, self.seed)
         places = {name: join_s3_uri(self.output_uri, f"{name}.manifest") for name in split.names}
         keep = None if self.min_confidence is None else Filter(min_confidence=self.min_confidence)
-        (source,) = _uris([self.manifest_uri])
+        (source,) = manifest_uris_of([self.manifest_uri])
         parts, left_out = self.manifests.split(source, split, places, self.label_attribute_name, keep)
         for name, part in parts.items():
             self.log.info("%s: %s objects %s", name, part.objects, part.classes or "")
@@ -439,7 +439,7 @@ class ExportLabelsOperator(ManifestTask):
         """Export them."""
         found = self.manifests.export(
             _sets(self.manifest_uri),
-            _label_attribute(self.label_attribute_name, self.manifest_uri),
+            label_attribute_of(self.label_attribute_name, self.manifest_uri),
             self.format,
             self.output_uri,
             classes=self.classes,
@@ -475,12 +475,12 @@ def _sets(given: Any) -> dict[str, str]:
     """Manifests by set, out of what a task was given."""
     sets = given.get("manifest_uris") if isinstance(given, Mapping) else None
     if not isinstance(sets, Mapping):
-        (uri,) = _uris([given])
+        (uri,) = manifest_uris_of([given])
         return {"train": uri}
-    return dict(zip(sets, _uris(list(sets.values())), strict=True))
+    return dict(zip(sets, manifest_uris_of(list(sets.values())), strict=True))
 
 
-def _label_attribute(given: str | None, source: Any) -> str:
+def label_attribute_of(given: str | None, source: Any) -> str:
     """The label attribute that was given, or that of the labeling job whose result the manifest is."""
     found = given or (source.get("label_attribute_name") if isinstance(source, Mapping) else None)
     if not isinstance(found, str):
@@ -488,8 +488,8 @@ def _label_attribute(given: str | None, source: Any) -> str:
     return found
 
 
-def _uris(given: Any) -> list[str]:
-    """URIs out of what a task was given: URIs, or results that name one."""
+def manifest_uris_of(given: Any) -> list[str]:
+    """URIs of manifests out of what a task was given: URIs, or results that name one."""
     found = []
     for one in [given] if isinstance(given, str | Mapping) else given:
         uri = one.get("output_manifest_uri") or one.get("manifest_uri") if isinstance(one, Mapping) else one

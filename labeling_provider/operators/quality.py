@@ -1,0 +1,246 @@
+"""The gate between labels and what is made of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow.sdk.bases.branch import BranchMixIn
+
+from labeling_provider.errors import LabelingError, PoorLabelsError
+from labeling_provider.links import QUALITY_LINK, report_url
+from labeling_provider.operators.manifest import ManifestTask, label_attribute_of, manifest_uris_of
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from labeling_provider.quality import Job, Quality
+
+QUALITY_KEY: Final = "labeling_quality"
+"""XCom key of what was measured, also when the labels are too poor and the task fails."""
+GOOD: Final = "good"
+POOR: Final = "poor"
+RELABEL: Final = "relabel"
+_ON_POOR: Final = ("fail", "warn")
+_JOB_MANIFEST: Final = "/manifests/output/output.manifest"
+_OF_JOB: Final = re.compile(r"(s3://.+)/manifests/[^/]+/[^/]+")
+_THRESHOLDS: Final = {
+    "min_labeled": ("labeled_share", "share of the objects that have a label"),
+    "min_confidence": ("mean_confidence", "mean confidence"),
+    "min_agreement": ("agreement", "agreement of the workers (Krippendorff's alpha)"),
+    "min_worker_accuracy": ("worker_accuracy", "accuracy of the worst worker"),
+    "min_golden_accuracy": ("golden_accuracy", "accuracy on golden objects"),
+    "min_class_share": ("class_share", "share of the rarest class"),
+}
+
+
+class LabelQualityOperator(BranchMixIn, ManifestTask):
+    """Measure labels, write a report, and let only good ones through.
+
+    Measured are: labeled, failed and missing objects, class balance, confidence, labels against golden ones, and what
+    the workers of the labeling jobs answered: Krippendorff's alpha, and how near each of them is to the labels that
+    came of all answers. Thresholds that are None ask nothing; one that can't be measured is not met.
+
+    Returns ``manifest_uri``, ``label_attribute_name``, ``verdict`` (``good``, ``poor`` or ``relabel``), ``shortfalls``,
+    ``report_uri``, ``relabel_manifest_uri`` (None if there is nothing to label again), ``relabel_objects``,
+    ``objects``, ``labeled``, ``failed``, ``unlabeled``, ``by_machine``, ``classes``, ``mean_confidence``, ``confidence`` (labels in
+    20 bins), ``agreement``, ``answers``, ``workers``, ``golden``, ``golden_accuracy`` and ``unreadable``. The same is
+    in the XCom ``labeling_quality`` when the task fails.
+
+    :param manifest_uri: the labeled manifest, or the result of a task that made it (templated).
+    :param label_attribute_name: the label; by default that of the labeling job whose result ``manifest_uri`` is
+        (templated).
+    :param labeling_jobs: results of the labeling jobs, or URIs of their output manifests, for the workers' answers; by
+        default those of ``manifest_uri`` (templated).
+    :param classes: names of all classes, so that one that no object has is seen (templated).
+    :param golden_uri: a manifest of objects whose labels are known to be right (templated).
+    :param golden_attribute_name: the label there, if it has another name (templated).
+    :param report_uri: where to write the report; by default in ``quality/`` beside the job's output, else beside the
+        manifest (templated).
+    :param min_labeled: least share of the objects that have a label, 0 to 1.
+    :param min_confidence: least mean confidence, 0 to 1. With one worker for each object Amazon gives none: 0.
+    :param min_agreement: least Krippendorff's alpha, at most 1.
+    :param min_worker_accuracy: how near the worst worker must be to the labels, 0 to 1.
+    :param min_golden_accuracy: how near the labels must be to the golden ones, 0 to 1.
+    :param min_class_share: least share of the labeled objects that the rarest class has, 0 to 1.
+    :param relabel_below: write objects whose label is less sure than this, 0 to 1, or that have none, to a manifest
+        without their label, for a second round; ``MergeManifestsOperator`` puts the rounds together.
+    :param relabel_uri: where; by default beside the report (templated).
+    :param max_answers: look at the answers about so many objects at most, always the same ones.
+    :param on_poor_labels: ``fail`` or ``warn``.
+    :param branches: ids of the tasks or groups to go on with for each verdict: ``good``, ``poor``, ``relabel``; then
+        poor labels fail nothing that has a branch. A verdict without a branch goes on with all that follow (templated).
+    :raises PoorLabelsError: if a threshold is not met and that is an error.
+    :raises LabelingError: if something can't be read or written.
+    """
+
+    template_fields: Sequence[str] = (
+        "manifest_uri",
+        "label_attribute_name",
+        "labeling_jobs",
+        "classes",
+        "golden_uri",
+        "golden_attribute_name",
+        "report_uri",
+        "relabel_uri",
+        "branches",
+        *ManifestTask._connection_fields,
+    )
+    operator_extra_links = (QUALITY_LINK,)
+    inherits_from_skipmixin = True
+
+    def __init__(
+        self,
+        *,
+        manifest_uri: Any,
+        label_attribute_name: str | None = None,
+        labeling_jobs: Any = None,
+        classes: Sequence[str] | None = None,
+        golden_uri: str | None = None,
+        golden_attribute_name: str | None = None,
+        report_uri: str | None = None,
+        min_labeled: float | None = None,
+        min_confidence: float | None = None,
+        min_agreement: float | None = None,
+        min_worker_accuracy: float | None = None,
+        min_golden_accuracy: float | None = None,
+        min_class_share: float | None = None,
+        relabel_below: float | None = None,
+        relabel_uri: str | None = None,
+        max_answers: int = 10_000,
+        on_poor_labels: str = "fail",
+        branches: Mapping[str, str | Sequence[str]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        if on_poor_labels not in _ON_POOR:
+            raise ValueError(f"on_poor_labels must be {' or '.join(map(repr, _ON_POOR))}, not {on_poor_labels!r}")
+        if unknown := set(branches or ()) - {GOOD, POOR, RELABEL}:
+            raise ValueError(f"branches are for 'good', 'poor' and 'relabel', not {sorted(unknown)}")
+        if min_golden_accuracy is not None and golden_uri is None:
+            raise ValueError("min_golden_accuracy needs golden_uri")
+        if max_answers < 0:
+            raise ValueError(f"max_answers must be at least 0, not {max_answers}")
+        self.manifest_uri = manifest_uri
+        self.label_attribute_name = label_attribute_name
+        self.labeling_jobs = labeling_jobs
+        self.classes = classes
+        self.golden_uri = golden_uri
+        self.golden_attribute_name = golden_attribute_name
+        self.report_uri = report_uri
+        self.min_labeled = min_labeled
+        self.min_confidence = min_confidence
+        self.min_agreement = min_agreement
+        self.min_worker_accuracy = min_worker_accuracy
+        self.min_golden_accuracy = min_golden_accuracy
+        self.min_class_share = min_class_share
+        self.relabel_below = relabel_below
+        self.relabel_uri = relabel_uri
+        self.max_answers = max_answers
+        self.on_poor_labels = on_poor_labels
+        self.branches = branches
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Measure, report, and decide."""
+        from labeling_provider.quality import Measure, report_html
+
+        files = self.manifests.files
+        (manifest,) = manifest_uris_of([self.manifest_uri])
+        attribute = label_attribute_of(self.label_attribute_name, self.manifest_uri)
+        report_uri, relabel_uri = self._places(manifest)
+        measure = Measure(files, attribute, self.classes)
+        if self.golden_uri is not None:
+            measure.know_golden(self.golden_uri, self.golden_attribute_name or attribute)
+        measure.labels(manifest, self.relabel_below, relabel_uri)
+        measure.answers(self._jobs(manifest))
+        quality = measure.quality
+        shortfalls = list(self._shortfalls(quality))
+        page = report_html(quality, files, title=manifest, label_attribute=attribute, shortfalls=shortfalls)
+        files.write_all(report_uri, [page])
+        context["ti"].xcom_push(key=QUALITY_LINK.xcom_key, value=report_url(self.hook, report_uri))
+        verdict = POOR if shortfalls else RELABEL if quality.relabel else GOOD
+        result = {
+            "manifest_uri": manifest,
+            "label_attribute_name": attribute,
+            "verdict": verdict,
+            "shortfalls": shortfalls,
+            "report_uri": report_uri,
+            "relabel_manifest_uri": relabel_uri if quality.relabel else None,
+            **_told(quality),
+        }
+        context["ti"].xcom_push(key=QUALITY_KEY, value=result)
+        self._decide(context, verdict, shortfalls, report_uri)
+        return result
+
+    def _decide(self, context: Context, verdict: str, shortfalls: Sequence[str], report_uri: str) -> None:
+        branch = (self.branches or {}).get(verdict)
+        for shortfall in shortfalls:
+            self.log.warning("%s", shortfall)
+        if verdict == POOR and self.on_poor_labels == "fail" and branch is None:
+            raise PoorLabelsError(f"The labels are too poor: {'; '.join(shortfalls)}. See {report_uri}")
+        if branch is not None:
+            self.do_branch(context, branch)
+
+    def _places(self, manifest: str) -> tuple[str, str]:
+        """Where the report goes, and the manifest of a second round."""
+        of_job = _OF_JOB.fullmatch(manifest)
+        report = self.report_uri or (f"{of_job[1]}/quality/report.html" if of_job else f"{manifest}.quality.html")
+        return report, self.relabel_uri or report.removesuffix(".html") + ".relabel.manifest"
+
+    def _jobs(self, manifest: str) -> Iterator[Job]:
+        """The jobs whose workers' answers are looked at."""
+        from labeling_provider.listing import list_uris
+        from labeling_provider.quality import Job, chosen_files
+        from labeling_provider.quality.answers import FOLDER
+
+        uris = list(dict.fromkeys(_manifests_of_jobs(self.labeling_jobs or self.manifest_uri)))
+        jobs = [uri for uri in uris if uri.endswith(_JOB_MANIFEST)]
+        if self.labeling_jobs and len(jobs) < len(uris):
+            other = next(uri for uri in uris if uri not in jobs)
+            raise LabelingError(f"labeling_jobs: {other} is no output manifest of a labeling job (…{_JOB_MANIFEST}).")
+        for uri in jobs:
+            folder = f"{uri.removesuffix(_JOB_MANIFEST)}/{FOLDER}"
+            files, count = chosen_files(list_uris(self.hook, folder, [".json"]), self.max_answers // len(jobs))
+            yield Job(uri, files, count)
+
+    def _shortfalls(self, quality: Quality) -> Iterator[str]:
+        for argument, (measured, name) in _THRESHOLDS.items():
+            least, value = getattr(self, argument), getattr(quality, measured)
+            if least is None:
+                continue
+            if value is None:
+                yield f"the {name} can't be measured, and {argument} is {least:g}"
+            elif value < least:
+                yield f"the {name} is {value:.3f}, and {argument} is {least:g}"
+
+
+def _told(quality: Quality) -> dict[str, Any]:
+    """What was measured, as a JSON value."""
+    return {
+        "relabel_objects": quality.relabel,
+        "objects": quality.objects,
+        "labeled": quality.labeled,
+        "failed": quality.failed,
+        "unlabeled": quality.unlabeled,
+        "by_machine": quality.by_machine,
+        "classes": dict(quality.classes.most_common(1_000)),
+        "mean_confidence": quality.mean_confidence,
+        "confidence": quality.histogram,
+        "agreement": quality.agreement,
+        "answers": quality.answers,
+        "workers": [one._asdict() for one in quality.workers[:1_000]],
+        "golden": quality.golden,
+        "golden_accuracy": quality.golden_accuracy,
+        "unreadable": quality.unreadable,
+    }
+
+
+def _manifests_of_jobs(given: Any) -> Iterator[str]:
+    """Output manifests of labeling jobs, each round's own."""
+    for one in [given] if isinstance(given, str | Mapping) else given:
+        rounds = one.get("rounds") if isinstance(one, Mapping) else None
+        if rounds and len(rounds) > 1:
+            yield from (uri for each in rounds if isinstance(uri := each.get("output_manifest_uri"), str))
+        else:
+            yield from manifest_uris_of([one])

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cached_property
+from mimetypes import guess_type
 from typing import Any, Final, TypeVar
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
@@ -275,6 +276,8 @@ class Upload:
 
     def __init__(self, s3: Any, bucket: str, key: str, persist: Callable[[Callable[[], Any], str], Any]) -> None:
         self._s3, self._there, self._persist = s3, {"Bucket": bucket, "Key": key}, persist
+        # Browsers show pictures and reports by it.
+        self._type = guess_type(key)[0] or "binary/octet-stream"
         self._what = f"Writing s3://{bucket}/{key}"
         self._pending = bytearray()
         self._id: str | None = None
@@ -295,7 +298,7 @@ class Upload:
         :raises LabelingError: if that can't be done.
         """
         if self._id is None:
-            self._call("put_object", Body=bytes(self._pending))
+            self._call("put_object", Body=bytes(self._pending), ContentType=self._type)
             return
         if self._pending:
             self._send_part()
@@ -309,7 +312,7 @@ class Upload:
 
     def _send_part(self) -> None:
         if self._id is None:
-            self._id = str(self._call("create_multipart_upload")["UploadId"])
+            self._id = str(self._call("create_multipart_upload", ContentType=self._type)["UploadId"])
         number = len(self._parts) + 1
         answer = self._call("upload_part", UploadId=self._id, PartNumber=number, Body=bytes(self._pending))
         self._parts.append({"PartNumber": number, "ETag": answer["ETag"]})

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.sdk.bases.branch import BranchMixIn
+from airflow.sdk.bases.xcom import BaseXCom
 
 from labeling_provider.errors import LabelingError, PoorLabelsError
 from labeling_provider.links import QUALITY_LINK, report_url
@@ -35,7 +36,7 @@ _THRESHOLDS: Final = {
 }
 
 
-class LabelQualityOperator(BranchMixIn, ManifestTask):
+class LabelQualityOperator(ManifestTask, BranchMixIn):
     """Measure labels, write a report, and let only good ones through.
 
     Measured are: labeled, failed and missing objects, class balance, confidence, labels against golden ones, and what
@@ -44,9 +45,9 @@ class LabelQualityOperator(BranchMixIn, ManifestTask):
 
     Returns ``manifest_uri``, ``label_attribute_name``, ``verdict`` (``good``, ``poor`` or ``relabel``), ``shortfalls``,
     ``report_uri``, ``relabel_manifest_uri`` (None if there is nothing to label again), ``relabel_objects``,
-    ``objects``, ``labeled``, ``failed``, ``unlabeled``, ``by_machine``, ``classes``, ``mean_confidence``, ``confidence`` (labels in
-    20 bins), ``agreement``, ``answers``, ``workers``, ``golden``, ``golden_accuracy`` and ``unreadable``. The same is
-    in the XCom ``labeling_quality`` when the task fails.
+    ``objects``, ``labeled``, ``failed``, ``unlabeled``, ``by_machine``, ``classes``, ``mean_confidence``,
+    ``confidence`` (labels in 20 bins), ``agreement``, ``answers``, ``workers``, ``golden``, ``golden_accuracy`` and
+    ``unreadable``. The same is in the XCom ``labeling_quality`` when the task fails.
 
     :param manifest_uri: the labeled manifest, or the result of a task that made it (templated).
     :param label_attribute_name: the label; by default that of the labeling job whose result ``manifest_uri`` is
@@ -113,7 +114,7 @@ class LabelQualityOperator(BranchMixIn, ManifestTask):
         branches: Mapping[str, str | Sequence[str]] | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)  # type: ignore[no-untyped-call]
+        super().__init__(**kwargs)
         if on_poor_labels not in _ON_POOR:
             raise ValueError(f"on_poor_labels must be {' or '.join(map(repr, _ON_POOR))}, not {on_poor_labels!r}")
         if unknown := set(branches or ()) - {GOOD, POOR, RELABEL}:
@@ -170,16 +171,19 @@ class LabelQualityOperator(BranchMixIn, ManifestTask):
             **_told(quality),
         }
         context["ti"].xcom_push(key=QUALITY_KEY, value=result)
-        self._decide(context, verdict, shortfalls, report_uri)
+        self._decide(context, result)
         return result
 
-    def _decide(self, context: Context, verdict: str, shortfalls: Sequence[str], report_uri: str) -> None:
+    def _decide(self, context: Context, result: dict[str, Any]) -> None:
+        verdict, shortfalls = result["verdict"], result["shortfalls"]
         branch = (self.branches or {}).get(verdict)
         for shortfall in shortfalls:
             self.log.warning("%s", shortfall)
         if verdict == POOR and self.on_poor_labels == "fail" and branch is None:
-            raise PoorLabelsError(f"The labels are too poor: {'; '.join(shortfalls)}. See {report_uri}")
+            raise PoorLabelsError(f"The labels are too poor: {'; '.join(shortfalls)}. See {result['report_uri']}")
         if branch is not None:
+            # Airflow takes no result of a task that skips others: it does so by an exception.
+            context["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=result)
             self.do_branch(context, branch)
 
     def _places(self, manifest: str) -> tuple[str, str]:

@@ -173,7 +173,10 @@ def judgement_of_answer(content: Any) -> Judgement | None:
 
 
 def judgement_of_label(label: Label) -> Judgement | None:
-    """What a label says; None if it is of a kind that can't be compared, such as a mask."""
+    """What a label says; None if it is of a kind that can't be compared, such as a mask.
+
+    In one's own data, without metadata, it is the name of a class, or a list of them.
+    """
     if isinstance(label, ClassLabel):
         return Choice(frozenset([label.class_name])) if label.class_name is not None else None
     if isinstance(label, ClassesLabel):
@@ -187,6 +190,9 @@ def judgement_of_label(label: Label) -> Judgement | None:
         return _bounded(Boxes(tuple(boxes)))
     if isinstance(label, EntitiesLabel):
         return _bounded(Spans(tuple(NamedSpan(one.label, one.start, one.end) for one in label.entities)))
+    own = [label.value] if isinstance(label.value, str) else label.value
+    if label.metadata is None and isinstance(own, list) and all(isinstance(name, str) for name in own):
+        return Choice(frozenset(own))
     return None
 
 

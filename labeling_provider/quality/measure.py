@@ -29,7 +29,7 @@ from labeling_provider.quality.judgement import Judgement, judgement_of_answer, 
 
 BINS: Final = 20
 MOST_REASONS: Final = 20
-_AT_ONCE: Final = 16
+_AT_ONCE: Final = 10
 _TOGETHER: Final = 8 * _AT_ONCE
 _MOST_GOLDEN: Final = 100_000
 _LONGEST_REASON: Final = 300
@@ -182,19 +182,20 @@ class Measure:
         """Take in objects whose labels are known to be right.
 
         :param manifest: their manifest.
-        :param label_attribute: their label there.
+        :param label_attribute: their label there: Ground Truth's, or in one's own data the name of a class, or several.
         :raises LabelingError: if the manifest can't be read, or has no label that can be compared, or too many.
         """
-        lines = scan_labels(self._files.lines(manifest), label_attribute, manifest)
+        found, lines = 0, scan_labels(self._files.lines(manifest), label_attribute, manifest)
         for raw, line in lines:
             if not line.is_labeled:
                 continue
             judgement = self._judgement(raw, label_attribute, f"{manifest}, line {lines.number}")
             if judgement is not None:
                 self._golden[line.digest()] = judgement
+                found += 1
             if len(self._golden) > _MOST_GOLDEN:
                 raise LabelingError(f"{manifest} has more than {_MOST_GOLDEN:,} golden objects.")
-        if not self._golden:
+        if not found:
             raise LabelingError(f"{manifest} has no label {label_attribute!r} that labels could be compared with.")
 
     def labels(self, manifest: str, relabel_below: float | None = None, relabel_to: str | None = None) -> None:

@@ -47,6 +47,10 @@ td.number, th.number { text-align: right; white-space: nowrap; }
 .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: 1rem; }
 .samples figure { margin: 0; background: var(--soft); border-radius: .5rem; padding: .6rem; overflow-wrap: anywhere; }
 .samples svg { width: 100%; height: auto; max-height: 20rem; } figcaption { font-size: .85rem; }
+@media (max-width: 40rem) {
+  th, td { padding: .3rem .2rem; font-size: .8rem; }
+  td.number, th.number { white-space: normal; } .bar { min-width: 1rem; }
+}
 mark { border-radius: .2rem; padding: 0 .15rem; background: #ffd54a; color: #000; }
 """
 

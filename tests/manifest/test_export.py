@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,29 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Manifests
 from labeling_provider.manifest.export import FORMATS, Exported
+from tests.memory import MemoryStore
 
 SIZE = {"width": 200, "height": 100, "depth": 3}
-
-
-class Bucket:
-    """A store in memory."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-
-    def read_chunks(self, uri: str) -> Iterator[bytes]:
-        if uri not in self.objects:
-            raise LabelingError(f"{uri} can't be read: it is not there")
-        yield self.objects[uri]
-
-    @contextmanager
-    def writer(self, uri: str) -> Iterator[BytesIO]:
-        sink = BytesIO()
-        yield sink
-        self.objects[uri] = sink.getvalue()
 
 
 def metadata(kind: str, **more: Any) -> dict[str, Any]:
@@ -89,7 +69,7 @@ class Exporting:
     """Exports lines to a folder."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.bucket = folder, Bucket()
+        self.folder, self.bucket = folder, MemoryStore()
 
     def __call__(
         self, format_name: str, *lines: Any, sets: dict[str, list[Any]] | None = None, **more: Any

@@ -18,7 +18,7 @@ from labeling_provider.manifest.labels import Label, LabelError
 from labeling_provider.manifest.select import Known
 
 MOST_CLASSES: Final = 10_000
-_AT_ONCE: Final = 16
+_AT_ONCE: Final = 10
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
 _LONGEST_NAME: Final = 150
 Content = TypeVar("Content")

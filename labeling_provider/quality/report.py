@@ -38,7 +38,7 @@ td.number, th.number { text-align: right; white-space: nowrap; }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .8rem; }
 .facts div { background: var(--soft); border-radius: .5rem; padding: .6rem .8rem; }
 .facts b { display: block; font-size: 1.3rem; }
-.verdict { border-left: .4rem solid var(--bar); background: var(--soft); padding: .6rem 1rem; }
+.verdict { border-left: .4rem solid var(--bar); background: var(--soft); padding: .6rem 1rem; margin: 1rem 0; }
 .verdict.poor { border-color: var(--bad); }
 .bar { background: var(--soft); height: .8rem; min-width: 6rem; }
 .bar span { display: block; height: 100%; background: var(--bar); }
@@ -104,9 +104,10 @@ def _facts(quality: Quality) -> str:
         "unlabeled": f"{quality.unlabeled:,}",
         "mean confidence": _share(quality.mean_confidence),
         "agreement (Krippendorff's alpha)": _share(quality.agreement),
-        f"right, of {quality.golden:,} golden objects": _share(quality.golden_accuracy),
         "to be labeled again": f"{quality.relabel:,}",
     }
+    if quality.golden:
+        facts[f"right, of {quality.golden:,} golden objects"] = _share(quality.golden_accuracy)
     cells = "".join(f"<div><b>{value}</b>{escape(name)}</div>" for name, value in facts.items())
     return f'<div class="facts">{cells}</div>'
 

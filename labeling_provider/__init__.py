@@ -35,6 +35,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Amazon SageMaker Ground Truth",
                 "python-modules": [
+                    "labeling_provider.operators.approval",
                     "labeling_provider.operators.labeling_job",
                     "labeling_provider.operators.manifest",
                     "labeling_provider.operators.quality",

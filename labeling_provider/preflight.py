@@ -10,10 +10,9 @@ from labeling_provider.errors import InvalidRequestError, LabelingError, Problem
 from labeling_provider.inspection import Inspection, Sample
 from labeling_provider.jobs import is_streaming
 from labeling_provider.manifest import ManifestReport, check_manifest
-from labeling_provider.request import CostEstimate, LabelingJobDraft, Surroundings, check_request, estimate_cost
+from labeling_provider.request import CostEstimate, LabelingJobDraft, Surroundings, check_request, estimate_request
 from labeling_provider.request.facts import join_s3_uri, workforce_kind
 from labeling_provider.request.templates import parse_category_document
-from labeling_provider.request.workforces import amount_to_usd
 
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook
@@ -58,7 +57,7 @@ def check_draft(
         problems.extend(_told(hook, inspection, preflight))
     if problems:
         raise InvalidRequestError(problems)
-    cost = _estimate(request, objects or 0)
+    cost = estimate_request(request, objects or 0)
     hook.log.info("Estimated cost on Amazon: %s", cost)
     if max_cost_usd is not None and cost.total_usd + Decimal(str(spent_usd)) > Decimal(str(max_cost_usd)):
         spent = f" after ${spent_usd:,.2f} for earlier jobs" if spent_usd else ""
@@ -163,16 +162,3 @@ def _categories(hook: LabelingHook, request: dict[str, Any], problems: list[Prob
 
 def _is_amazon(hook: LabelingHook) -> bool:
     return ".amazonaws." in hook.conn_client_meta.endpoint_url
-
-
-def _estimate(request: dict[str, Any], objects: int) -> CostEstimate:
-    human = request["HumanTaskConfig"]
-    amount = human.get("PublicWorkforceTaskPrice", {}).get("AmountInUsd")
-    return estimate_cost(
-        objects,
-        human["NumberOfHumanWorkersPerDataObject"],
-        amount_to_usd(amount) if amount else 0,
-        vendor=workforce_kind(human["WorkteamArn"]) == "vendor",
-        automated="LabelingJobAlgorithmsConfig" in request,
-        most_human_labels=request.get("StoppingConditions", {}).get("MaxHumanLabeledObjectCount"),
-    )

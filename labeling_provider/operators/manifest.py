@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
@@ -59,6 +59,16 @@ class ManifestTask(LabelingTask, BaseOperator):
         from labeling_provider.manifest import Manifests
 
         return Manifests(self.hook)
+
+    def manifests_at(self, uris: Iterable[str]) -> Iterator[str]:
+        """URIs of manifests; one that ends with ``/`` is a prefix that any number of them may be under."""
+        from labeling_provider.listing import list_uris
+
+        for uri in uris:
+            if uri.endswith("/"):
+                yield from list_uris(self.hook, uri, _MANIFEST_ENDINGS)
+            else:
+                yield uri
 
 
 class BuildManifestOperator(ManifestTask):
@@ -174,17 +184,11 @@ class BuildManifestOperator(ManifestTask):
 
     def _earlier(self) -> Iterator[str]:
         """The earlier manifests; those under a prefix may be none."""
-        from labeling_provider.listing import list_uris
-
-        for uri in manifest_uris_of(self.exclude_labeled_in):
-            if not uri.endswith("/"):
-                yield uri
-                continue
-            if not self.label_attribute_name:
-                raise LabelingError(
-                    f"exclude_labeled_in={uri!r} is a prefix: say which label, by label_attribute_name."
-                )
-            yield from list_uris(self.hook, uri, _MANIFEST_ENDINGS)
+        uris = manifest_uris_of(self.exclude_labeled_in)
+        prefix = next((uri for uri in uris if uri.endswith("/")), None)
+        if prefix and not self.label_attribute_name:
+            raise LabelingError(f"exclude_labeled_in={prefix!r} is a prefix: say which label, by label_attribute_name.")
+        yield from self.manifests_at(uris)
 
     def _place(self, number: int) -> str:
         if number == 1:
@@ -295,8 +299,9 @@ class MergeManifestsOperator(ManifestTask):
     Returns ``{"manifest_uri": …, "lines": …, "repeated": …, "objects": …}``: how many lines came in, how many of them
     were about an object that was there already, and how many objects went out.
 
-    :param manifest_uris: the manifests, or results of tasks that made them, such as a mapped
-        ``CreateLabelingJobOperator`` (templated).
+    :param manifest_uris: the manifests, or prefixes that end with ``/`` and may hold any number of them, or results of
+        tasks that made them, such as a mapped ``CreateLabelingJobOperator``; that of a task that was skipped is none
+        (templated).
     :param merged_uri: where to write the one manifest (templated).
     :param prefer_job: name of the labeling job whose labels win over newer ones (templated).
     :raises ManifestError: if lines are wrong, or a class number means two classes.
@@ -312,7 +317,8 @@ class MergeManifestsOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Merge them."""
-        uris = manifest_uris_of(self.manifest_uris)
+        given = [self.manifest_uris] if isinstance(self.manifest_uris, str | Mapping) else self.manifest_uris
+        uris = list(self.manifests_at(manifest_uris_of([one for one in given if one is not None])))
         counts = self.manifests.merge(uris, self.merged_uri, self.prefer_job)
         self.log.info("%s lines of %s manifests: %s objects", counts["lines"], len(uris), counts["objects"])
         return {"manifest_uri": self.merged_uri, **counts}

@@ -160,7 +160,9 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         page = report_html(quality, files, title=manifest, label_attribute=attribute, shortfalls=shortfalls)
         files.write_all(report_uri, [page])
         context["ti"].xcom_push(key=QUALITY_LINK.xcom_key, value=report_url(self.hook, report_uri))
-        verdict = POOR if shortfalls else RELABEL if quality.relabel else GOOD
+        # Labels that are let through though they are poor can get better in a second round.
+        stays_poor = shortfalls and not (quality.relabel and self.on_poor_labels == "warn")
+        verdict = POOR if stays_poor else RELABEL if quality.relabel else GOOD
         result = {
             "manifest_uri": manifest,
             "label_attribute_name": attribute,

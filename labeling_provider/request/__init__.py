@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from labeling_provider.request.builder import LabelingJobDraft, LabelingJobSpec
-    from labeling_provider.request.cost import CostEstimate, estimate_cost
+    from labeling_provider.request.cost import CostEstimate, estimate_cost, estimate_request
     from labeling_provider.request.names import derive_job_name, fingerprint
     from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
     from labeling_provider.request.task_types import TASK_TYPES, TaskType
@@ -35,13 +35,14 @@ __all__ = [
     "check_request",
     "derive_job_name",
     "estimate_cost",
+    "estimate_request",
     "fingerprint",
     "task_type_of_request",
 ]
 
 _ROOMS = {
     "builder": ("LabelingJobDraft", "LabelingJobSpec"),
-    "cost": ("CostEstimate", "estimate_cost"),
+    "cost": ("CostEstimate", "estimate_cost", "estimate_request"),
     "names": ("derive_job_name", "fingerprint"),
     "rules": ("Surroundings", "check_request", "task_type_of_request"),
     "task_types": ("TASK_TYPES", "TaskType"),

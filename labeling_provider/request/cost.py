@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from labeling_provider.request import facts
+from labeling_provider.request.workforces import amount_to_usd
 
 
 @dataclass(frozen=True)
@@ -61,3 +63,20 @@ def estimate_cost(
         *(["training and inference time of automated labeling"] if automated else []),
     ]
     return CostEstimate(service + people, arithmetic, ", ".join(left_out))
+
+
+def estimate_request(request: dict[str, Any], objects: int) -> CostEstimate:
+    """Estimate the cost of a CreateLabelingJob request.
+
+    :param objects: data objects to label.
+    """
+    human = request["HumanTaskConfig"]
+    amount = human.get("PublicWorkforceTaskPrice", {}).get("AmountInUsd")
+    return estimate_cost(
+        objects,
+        human["NumberOfHumanWorkersPerDataObject"],
+        amount_to_usd(amount) if amount else 0,
+        vendor=facts.workforce_kind(human["WorkteamArn"]) == "vendor",
+        automated="LabelingJobAlgorithmsConfig" in request,
+        most_human_labels=request.get("StoppingConditions", {}).get("MaxHumanLabeledObjectCount"),
+    )

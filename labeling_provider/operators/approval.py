@@ -1,0 +1,85 @@
+"""People approve what labeling would cost before anything is spent."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+
+from labeling_provider.connected import LabelingTask
+from labeling_provider.errors import LabelingError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class ApproveCostOperator(LabelingTask, ApprovalOperator):
+    """Ask people in the Airflow UI whether to spend what a labeling job would cost, and wait for their answer.
+
+    A cheaper job goes on unasked. What follows is skipped if they reject it, or the task fails with
+    ``fail_on_reject=True``. Takes the arguments of ``ApprovalOperator`` as well, such as ``assigned_users``,
+    ``response_timeout`` and ``notifiers``.
+
+    Returns ``{"approved": True, "estimated_cost_usd": …}`` if nobody had to be asked, else what the people answered.
+
+    :param objects: how many objects there are to label (templated).
+    :param job: arguments of ``CreateLabelingJobOperator`` (templated).
+    :param ask_above_usd: the highest cost that nobody is asked about, USD (templated).
+    :param aws_conn_id: the Airflow connection, for the region (templated).
+    :param region_name: the region, if it is not the connection's (templated).
+    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param botocore_config: botocore configuration.
+    :raises LabelingError: if the arguments make no labeling job.
+    """
+
+    template_fields: Sequence[str] = (
+        *ApprovalOperator.template_fields,
+        "objects",
+        "job",
+        "ask_above_usd",
+        "aws_conn_id",
+        "region_name",
+    )
+    operator_extra_links = ()
+
+    def __init__(
+        self,
+        *,
+        objects: Any,
+        job: Mapping[str, Any],
+        ask_above_usd: float | str = 0,
+        subject: str = "Label for this price?",
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(subject=subject, **kwargs)
+        self.objects = objects
+        self.job = job
+        self.ask_above_usd = ask_above_usd
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+
+    def execute(self, context: Context) -> Any:
+        """Estimate, and ask if it is too much."""
+        from labeling_provider.request import LabelingJobSpec, estimate_request
+
+        names = {field.name for field in dataclasses.fields(LabelingJobSpec)}
+        spec = LabelingJobSpec(**{name: value for name, value in self.job.items() if name in names})
+        try:
+            objects, limit = int(self.objects), float(self.ask_above_usd)
+        except (TypeError, ValueError) as error:
+            raise LabelingError(f"objects and ask_above_usd must be numbers: {error}") from None
+        cost = estimate_request(spec.draft("estimate", self.hook.conn_region_name).request, objects)
+        self.log.info("Estimated cost on Amazon: %s", cost)
+        if cost.total_usd <= limit:
+            return {"approved": True, "estimated_cost_usd": float(cost.total_usd)}
+        told = f"A labeling job over **{objects:,}** objects would cost **${cost.total_usd:,.2f}** on Amazon: {cost}"
+        self.body = "\n\n".join(part for part in (self.body, told) if part)
+        return super().execute(context)

@@ -18,7 +18,7 @@ from labeling_provider.request import derive_job_name
 
 DAG_ID = "label_digits"
 WORKFORCE = {"workteams": {"private-simulated": {"workers": 10, "accuracy": 0.9, "seconds_per_task": 0.02}}}
-TRUTH = [f"--truth=s3://labeling-demo/{folder}/truth.jsonl" for folder in ("digits", "live")]
+TRUTH = [f"--truth=s3://labeling-demo/{folder}/truth.jsonl" for folder in ("digits", "live", "weekly", "messages")]
 RUN_SECONDS = 180
 
 

@@ -187,11 +187,9 @@ def label_dataset(
     return LabeledDataset(group, gate.output, merge.output, split.output, exported)
 
 
-def _part(task: BaseOperator, key: str) -> XComArg:
-    """One key of what a task returns."""
-    result: Any = task.output
-    part: XComArg = result[key]
-    return part
+def _part(task: BaseOperator, key: str) -> str:
+    """One key of what a task returns, as a template."""
+    return f"{{{{ ti.xcom_pull(task_ids='{task.task_id}')['{key}'] }}}}"
 
 
 def _label_attribute(job: Mapping[str, Any]) -> str:

@@ -1,0 +1,121 @@
+"""The whole chain in a real Airflow: the example DAGs, and a cost that people approve or reject."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import pytest
+
+from dev.stack import wait_until
+from tests.e2e.conftest import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+def run_of(stack: Stack, dag: str, seconds: float = 240) -> str:
+    """A new run of a DAG, when it has succeeded."""
+    run = stack.airflow.trigger(dag, 120)
+    assert end_of(stack, dag, run, seconds) == "success", failures(stack, dag, run)
+    return run
+
+
+def failures(stack: Stack, dag: str, run: str) -> str:
+    """The ends of the logs of the tasks that have failed."""
+    failed = [task for task, state in states(stack, dag, run).items() if state == "failed"]
+    return "\n".join(f"{task}: {stack.airflow.task_log(dag, run, task)[-3000:]}" for task in failed)
+
+
+def end_of(stack: Stack, dag: str, run: str, seconds: float = 240) -> str:
+    state = wait_until(
+        lambda: (state := stack.airflow.run_state(dag, run)) in {"success", "failed"} and state, seconds, f"{dag} ends"
+    )
+    return str(state)
+
+
+def states(stack: Stack, dag: str, run: str) -> dict[str, Any]:
+    path = f"/api/v2/dags/{dag}/dagRuns/{run.replace('+', '%2B')}/taskInstances"
+    return {one["task_id"]: one["state"] for one in stack.airflow.get(path)["task_instances"]}
+
+
+def rows(stack: Stack, uri: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(stack.lab.get(uri).decode().splitlines()))
+
+
+def test_each_week_only_new_pictures_are_labeled_and_all_labels_are_handed_on(stack: Stack) -> None:
+    first = run_of(stack, "weekly_labeling")
+    second = run_of(stack, "weekly_labeling")
+    for number, run in enumerate((first, second), 1):
+        built = stack.airflow.xcom("weekly_labeling", run, "digits.build")
+        assert (built["objects"], built["known"]) == (150, 150 * (number - 1))
+        exported = stack.airflow.xcom("weekly_labeling", run, "digits.export")
+        assert sum(exported["objects"].values()) + exported["unlabeled"] + exported["failed"] == 150 * number
+        assert exported["left_out"] == 0
+        done = states(stack, "weekly_labeling", run)
+        assert done["digits.approve_cost"] == "success"
+        assert {one for one, state in done.items() if state != "success"} <= {"digits.relabel"}
+    train = {row["object"] for row in rows(stack, f"{exported['output_uri']}/train.csv")}
+    before = stack.airflow.xcom("weekly_labeling", first, "digits.export")["output_uri"]
+    assert {row["object"] for row in rows(stack, f"{before}/train.csv")} < train
+    quality = stack.airflow.xcom("weekly_labeling", second, "digits.quality")
+    assert quality["agreement"] > 0.5
+    assert b"Workers" in stack.lab.get(quality["report_uri"])
+
+
+def test_texts_are_labeled_and_a_model_learns_from_them(stack: Stack) -> None:
+    run = run_of(stack, "label_then_train")
+    trained = stack.airflow.xcom("label_then_train", run, "train_here")
+    assert trained["trained_on"] + trained["tested_on"] == 400
+    assert trained["accuracy"] > 0.9
+    quality = stack.airflow.xcom("label_then_train", run, "messages.quality")
+    done = states(stack, "label_then_train", run)
+    assert done["messages.relabel"] == ("success" if quality["relabel_objects"] else "skipped")
+    # Only Amazon trains on Amazon.
+    assert (done["amazon_trains"], done["train_on_amazon"]) == ("success", "skipped")
+    channels = stack.airflow.xcom("label_then_train", run, "channels")["channels"]
+    assert [one["ChannelName"] for one in channels] == ["train", "validation"]
+    again = stack.airflow.trigger("label_then_train", 120)
+    assert end_of(stack, "label_then_train", again) == "success"
+    assert states(stack, "label_then_train", again)["messages.build"] == "skipped"
+    assert states(stack, "label_then_train", again)["train_here"] == "skipped"
+
+
+def asked(stack: Stack, run: str) -> dict[str, Any]:
+    """What people are asked, as soon as they are."""
+    path = f"/api/v2/dags/approve/dagRuns/{run.replace('+', '%2B')}/hitlDetails"
+    return wait_until(lambda: next(iter(stack.airflow.get(path)["hitl_details"]), None), 120, "people are asked")
+
+
+def answer(stack: Stack, run: str, option: str) -> None:
+    task = f"/api/v2/dags/approve/dagRuns/{run.replace('+', '%2B')}/taskInstances/reviews.approve_cost/-1"
+    stack.airflow.patch(f"{task}/hitlDetails", {"chosen_options": [option], "params_input": {}})
+
+
+def test_an_approved_dataset_is_labeled_in_two_rounds(stack: Stack) -> None:
+    run = stack.airflow.trigger("approve", 120)
+    told = asked(stack, run)
+    assert "**12** objects would cost **$0.96**" in told["body"]
+    assert states(stack, "approve", run)["reviews.label"] is None
+    answer(stack, run, "Approve")
+    assert end_of(stack, "approve", run) == "success", failures(stack, "approve", run)
+    # One worker gives no confidence, so all is poor, let through, and labeled again by three.
+    quality = stack.airflow.xcom("approve", run, "reviews.quality")
+    assert (quality["verdict"], quality["relabel_objects"]) == ("relabel", 12)
+    assert quality["shortfalls"] == ["the mean confidence is 0.000, and min_confidence is 0.5"]
+    merged = stack.airflow.xcom("approve", run, "reviews.merge")
+    assert (merged["lines"], merged["objects"]) == (24, 12)
+    second = stack.airflow.xcom("approve", run, "reviews.relabel")["job_name"]
+    assert stack.lab.get(merged["manifest_uri"]).decode().count(f'"labeling-job/{second}"') == 12
+    assert stack.airflow.xcom("approve", run, "reviews.export")["objects"] == {"train": 12}
+
+
+def test_a_rejected_dataset_is_not_labeled(stack: Stack) -> None:
+    run = stack.airflow.trigger("approve", 120)
+    asked(stack, run)
+    answer(stack, run, "Reject")
+    assert end_of(stack, "approve", run) == "success"
+    done = states(stack, "approve", run)
+    assert done["reviews.approve_cost"] == "success"
+    assert {done[f"reviews.{name}"] for name in ("label", "quality", "relabel", "merge", "split", "export")} == {
+        "skipped"
+    }

@@ -361,6 +361,21 @@ def test_classes_that_disagree_are_told_or_numbered_anew(export: Exporting) -> N
     assert reasons(found)[0] == (2, "bird: 'stork' is none of the given classes")
 
 
+def test_labels_of_other_jobs_are_left_alone(export: Exporting) -> None:
+    others = {
+        "season": 1,
+        "season-metadata": {"class-name": "heron", **metadata("image-classification")},
+        "odd": {"annotations": "none"},
+        "odd-metadata": {**metadata("object-detection"), "confidence": "high", "class-map": []},
+        "failed-metadata": {"failure-reason": "another job's"},
+    }
+    found = export("coco", {**others, **boxed("a.jpg", (2, 1, 1, 5, 5))}, {**others, "source-ref": "s3://marsh/b.jpg"})
+    assert (found.objects, found.unlabeled, found.failed, found.left_out) == ({"train": 1}, 1, 0, 0)
+    assert found.classes == ["heron", "unused-1", "stork"]
+    kept = export("sagemaker-pipe", {**others, **boxed("a.jpg")})
+    assert (kept.objects, export.lines("train.manifest")[0]["odd"]) == ({"train": 1}, others["odd"])
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
+from PIL import Image
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import ManifestError
@@ -360,3 +361,33 @@ def test_a_manifest_of_no_job_needs_the_name_of_its_label() -> None:
         task.execute(context())
     with pytest.raises(ValueError, match="on_problems must be"):
         ExportLabelsOperator(task_id="x", manifest_uri="", output_uri="", format="csv", on_problems="shrug")
+
+
+@pytest.mark.parametrize("preflight", ["fail", "off"])
+def test_an_object_that_is_deleted_after_it_was_listed_is_told(connected: Lab, preflight: str) -> None:
+    picture = io.BytesIO()
+    Image.new("RGB", (40, 30)).save(picture, "PNG")
+    keys = [f"deleted/{uuid.uuid4().hex}/{number}.png" for number in range(3)]
+    box = {"label": "a", "left": 1, "top": 1, "width": 20, "height": 20}
+    lines = [{"source-ref": connected.put(key, picture.getvalue()), "truth": [box]} for key in keys]
+    built = build(objects=lines)
+    connected.s3.delete_object(Bucket="lab", Key=keys[1])
+    task = operator(
+        connected,
+        built["manifest_uri"],
+        task_type="bounding-box",
+        labels=["a"],
+        preflight=preflight,
+        fix_cors=True,
+        label_attribute_name="tone",
+    )
+    if preflight == "fail":
+        with pytest.raises(LabelingError, match=keys[1]):
+            task.execute(context(**run_id()))
+        return
+    job = task.execute(context(**run_id()))
+    assert (job["counters"]["total_labeled"], job["failed"] + job["unlabeled"]) == (2, 1)
+    exported = ExportLabelsOperator(task_id="export", manifest_uri=job, output_uri=place("x"), format="coco")
+    result = exported.execute(context())
+    assert result["objects"] == {"train": 2}
+    assert result["failed"] + result["unlabeled"] == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from abc import abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -61,8 +62,8 @@ class BoxesFormat(Format[Shown]):
         self.notes.update(content.notes)
         self._write(example, content)
 
-    def _write(self, example: Example, content: Shown) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _write(self, example: Example, content: Shown) -> None: ...
 
 
 def shown(label: BoxesLabel, numbers: Mapping[int, int]) -> Shown:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import Final, cast
@@ -51,8 +52,8 @@ class Entities(Format[None]):
         self.classes.add(example.label, [one.label for one in spans])
         self._sink.write(body)
 
-    def _body(self, example: Example, spans: list[Entity]) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _body(self, example: Example, spans: list[Entity]) -> bytes: ...
 
 
 class JsonLines(Entities):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 else:
     Task = object
 
+JOB_KEY: Final = "labeling_job"
+"""XCom key of the job that a task has made, as soon as it exists."""
 PROGRESS_KEY: Final = "labeling_progress"
 """XCom key of the live counters of the job that a task waits for."""
 PUSHED_KEY: Final = "labeling_pushed"

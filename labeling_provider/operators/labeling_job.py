@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from airflow.sdk import Asset, AssetAlias, BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from labeling_provider.connected import PROGRESS_KEY, LabelingTask
+from labeling_provider.connected import JOB_KEY, PROGRESS_KEY, LabelingTask
 from labeling_provider.errors import (
     JobNameTakenError,
     LabelingError,
@@ -335,6 +335,28 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         except Exception:
             self.log.exception("Labeling job %s may still run", name)
 
+    def _facts(self, job: OwnJob) -> dict[str, Any]:
+        """What pages about the job need to know, and how to ask for more; no secrets."""
+        from labeling_provider.request.facts import join_s3_uri
+
+        human, output = job.description["HumanTaskConfig"], job.description["OutputConfig"]
+        return {
+            "job_name": job.name,
+            "status": job.status,
+            "created": JobState.of(job.description).created,
+            "task_type": self.labeling_type,
+            "workteam_arn": human["WorkteamArn"],
+            "workers_per_object": human["NumberOfHumanWorkersPerDataObject"],
+            "label_attribute_name": job.description["LabelAttributeName"],
+            "output_uri": join_s3_uri(output["S3OutputPath"], job.name),
+            "estimated_cost_usd": job.cost_usd,
+            "streaming": is_streaming(job.description),
+            "round": job.round,
+            "aws_conn_id": self.aws_conn_id,
+            "region_name": self.hook.conn_region_name,
+            "verify": self.verify,
+        }
+
     # Which job
 
     def _own_jobs(self, context: Context) -> OwnJobs:
@@ -484,6 +506,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             state = JobState.of(job.description)
             if shown != job.name:
                 push_job_links(context, self.hook, job.name, job.description["OutputConfig"]["S3OutputPath"])
+                context["ti"].xcom_push(key=JOB_KEY, value=self._facts(job))
                 self._running_job, shown = (job.name, context["ti"]), job.name
             if not self.wait_for_completion:
                 return Rounds(self.hook, [job]).result()

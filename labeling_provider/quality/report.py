@@ -7,26 +7,17 @@ else in.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from html import escape
-from io import BytesIO
 from typing import Final
 
-from labeling_provider.errors import LabelingError
-from labeling_provider.manifest import BoxesLabel, ClassesLabel, EntitiesLabel, Files, Label, LabelError, read_label
+from labeling_provider.drawing import drawn_picture, marked_text, said, small_picture
+from labeling_provider.manifest import Files, Label, LabelError, read_label
 from labeling_provider.quality.measure import BINS, Quality, Sample
 
 _MOST_CLASSES: Final = 50
 _MOST_WORKERS: Final = 100
-_MOST_TEXT: Final = 600
-_MOST_PARTS: Final = 100
-_MOST_SOURCE_BYTES: Final = 20 << 20
-_MOST_PICTURE_BYTES: Final = 200 << 10
-_MOST_PIXELS: Final = 50_000_000
-_SIDE: Final = 480
-_KINDS: Final = ((b"\x89PNG\r\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
-_COLORS: Final = ("#0b62c4", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f")
 _POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8882; --bar: #2f7d4f; --bad: #c0392b; }
@@ -195,95 +186,14 @@ def _card(sample: Sample, files: Files, attribute: str) -> str:
     except LabelError as error:
         return f"<figure><figcaption>{escape(str(error))}</figcaption></figure>"
     uri, text = line.get("source-ref"), line.get("source")
-    shown = f"<p><bdi>{_marked(text, label)}</bdi></p>" if isinstance(text, str) else _picture(files, str(uri), label)
+    shown = f"<p>{marked_text(text, label)}</p>" if isinstance(text, str) else _picture(files, str(uri), label)
     name = escape(str(uri)[-200:]) if isinstance(uri, str) else ""
-    return f"<figure>{shown}<figcaption><b>{sample.confidence:.2f}</b> {_said(label)}<br>{name}</figcaption></figure>"
-
-
-def _said(label: Label | None) -> str:
-    if label is None:
-        return ""
-    if isinstance(label, ClassesLabel | BoxesLabel):
-        names = list(label.class_names.values())
-    elif isinstance(label, EntitiesLabel):
-        names = list(dict.fromkeys(one.label for one in label.entities))
-    else:
-        names = [label.about.class_name or ""]
-    return ", ".join(f"<bdi>{escape(name[:100])}</bdi>" for name in names[:_MOST_PARTS])
-
-
-def _marked(text: str, label: Label | None) -> str:
-    """A text with its entities marked."""
-    entities = sorted(label.entities, key=lambda one: one.start) if isinstance(label, EntitiesLabel) else []
-    parts, position = [], 0
-    for one in entities[:_MOST_PARTS]:
-        if one.start < position or one.end > _MOST_TEXT:
-            continue
-        parts.append(escape(text[position : one.start]))
-        marked = f"<bdi>{escape(text[one.start : one.end])}</bdi>"
-        parts.append(f'<mark title="{escape(one.label)}">{marked}</mark>')
-        position = one.end
-    rest = escape(text[position:_MOST_TEXT]) + ("…" if len(text) > _MOST_TEXT else "")
-    return "".join(parts) + rest
+    return f"<figure>{shown}<figcaption><b>{sample.confidence:.2f}</b> {said(label)}<br>{name}</figcaption></figure>"
 
 
 def _picture(files: Files, uri: str, label: Label | None) -> str:
-    """A picture with its boxes drawn over it; nothing if it can't be read."""
-    data = _embedded(files, uri)
-    if data is None:
+    """A picture, embedded; nothing if it can't be read."""
+    picture = small_picture(files, uri)
+    if picture is None:
         return ""
-    if not isinstance(label, BoxesLabel) or min(label.size.width, label.size.height) <= 0:
-        return f'<svg viewBox="0 0 100 75"><image href="{data}" width="100" height="75"/></svg>'
-    width, height = label.size.width, label.size.height
-    colors = {number: _COLORS[place % len(_COLORS)] for place, number in enumerate(label.class_names)}
-    return (
-        f'<svg viewBox="0 0 {width} {height}"><image href="{data}" width="{width}" height="{height}"/>'
-        f"{''.join(_outlines(label, colors))}</svg>"
-    )
-
-
-def _outlines(label: BoxesLabel, colors: dict[int, str]) -> Iterator[str]:
-    for box in label.boxes[:_MOST_PARTS]:
-        name = escape(label.class_names.get(box.class_id, str(box.class_id)))
-        yield (
-            f'<rect x="{box.left}" y="{box.top}" width="{max(box.width, 0)}" height="{max(box.height, 0)}" fill="none" '
-            f'stroke="{colors.get(box.class_id, _COLORS[0])}" stroke-width="2" vector-effect="non-scaling-stroke">'
-            f"<title>{name}</title></rect>"
-        )
-
-
-def _embedded(files: Files, uri: str) -> str | None:
-    """A picture as a data URI, small; None if it can't be read, is none, or is too large to be embedded."""
-    body = bytearray()
-    try:
-        for chunk in files.chunks(uri):
-            body += chunk
-            if len(body) > _MOST_SOURCE_BYTES:
-                return None
-    except (LabelingError, ValueError):
-        return None
-    small = _small(bytes(body))
-    kind = next((kind for start, kind in _KINDS if small.startswith(start)), None)
-    if kind is None or len(small) > _MOST_PICTURE_BYTES:
-        return None
-    return f"data:image/{kind};base64,{base64.b64encode(small).decode()}"
-
-
-def _small(body: bytes) -> bytes:
-    """A picture made smaller, where Pillow is there to do it."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return body
-    try:
-        with Image.open(BytesIO(body)) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                return b""
-            if len(body) <= _MOST_PICTURE_BYTES and max(image.size) <= _SIDE:
-                return body
-            image.thumbnail((_SIDE, _SIDE))
-            smaller = BytesIO()
-            image.convert("RGB").save(smaller, "JPEG", quality=80)
-            return smaller.getvalue()
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return b""
+    return drawn_picture(f"data:image/{picture.kind};base64,{base64.b64encode(picture.body).decode()}", label)

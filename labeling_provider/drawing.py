@@ -1,0 +1,127 @@
+"""How a label is shown to people: a text with its spans marked, a picture with its boxes drawn over it.
+
+Everything that came from outside is escaped; what is no picture is not shown as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.manifest import BoxesLabel, ClassesLabel, EntitiesLabel, Files, Label, MaskLabel
+
+_MOST_TEXT: Final = 600
+_MOST_PARTS: Final = 100
+_MOST_SOURCE_BYTES: Final = 40 << 20
+_MOST_PICTURE_BYTES: Final = 200 << 10
+_MOST_PIXELS: Final = 50_000_000
+_SIDE: Final = 480
+_KINDS: Final = ((b"\x89PNG\r\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
+_COLORS: Final = ("#0b62c4", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f")
+
+
+class Picture(NamedTuple):
+    """A picture, small enough to be shown among others.
+
+    :param kind: png, jpeg, gif or webp.
+    """
+
+    kind: str
+    body: bytes
+
+
+def small_picture(files: Files, uri: str) -> Picture | None:
+    """A picture; None if it can't be read, is none, or is too large to be made small."""
+    body = bytearray()
+    try:
+        for chunk in files.chunks(uri):
+            body += chunk
+            if len(body) > _MOST_SOURCE_BYTES:
+                return None
+    except (LabelingError, ValueError):
+        return None
+    small = _small(bytes(body))
+    kind = next((kind for start, kind in _KINDS if small.startswith(start)), None)
+    return Picture(kind, small) if kind is not None and len(small) <= _MOST_PICTURE_BYTES else None
+
+
+def said(label: Label | None) -> str:
+    """The classes of a label, as HTML."""
+    names: list[Any]
+    if label is None:
+        return ""
+    if isinstance(label, ClassesLabel | BoxesLabel):
+        names = list(label.class_names.values())
+    elif isinstance(label, EntitiesLabel):
+        names = list(dict.fromkeys(one.label for one in label.entities))
+    elif isinstance(label, MaskLabel):
+        names = [one.class_name for one in label.colors.values()]
+    else:
+        names = [label.about.class_name or ""]
+    return ", ".join(f"<bdi>{escape(name[:100])}</bdi>" for name in names[:_MOST_PARTS])
+
+
+def marked_text(text: str, label: Label | None) -> str:
+    """A text with its entities marked, as HTML; a long one is cut."""
+    entities = sorted(label.entities, key=lambda one: one.start) if isinstance(label, EntitiesLabel) else []
+    parts, position = [], 0
+    for one in entities[:_MOST_PARTS]:
+        if one.start < position or one.end > _MOST_TEXT:
+            continue
+        parts.append(escape(text[position : one.start]))
+        marked = f"<bdi>{escape(text[one.start : one.end])}</bdi>"
+        parts.append(f'<mark title="{escape(one.label)}">{marked}</mark>')
+        position = one.end
+    rest = escape(text[position:_MOST_TEXT]) + ("…" if len(text) > _MOST_TEXT else "")
+    return f"<bdi>{''.join(parts)}{rest}</bdi>"
+
+
+def drawn_picture(address: str, label: Label | None, mask: str | None = None) -> str:
+    """A picture with its boxes, or its mask, drawn over it, as HTML.
+
+    :param address: where a browser gets the picture.
+    :param mask: where it gets the mask.
+    """
+    href = escape(address)
+    if not isinstance(label, BoxesLabel) or min(label.size.width, label.size.height) <= 0:
+        over = f'<image class="mask" href="{escape(mask)}" width="100" height="75"/>' if mask else ""
+        return f'<svg viewBox="0 0 100 75"><image href="{href}" width="100" height="75"/>{over}</svg>'
+    width, height = label.size.width, label.size.height
+    colors = {number: _COLORS[place % len(_COLORS)] for place, number in enumerate(label.class_names)}
+    return (
+        f'<svg viewBox="0 0 {width} {height}"><image href="{href}" width="{width}" height="{height}"/>'
+        f"{''.join(_outlines(label, colors))}</svg>"
+    )
+
+
+def _outlines(label: BoxesLabel, colors: dict[int, str]) -> Iterator[str]:
+    for box in label.boxes[:_MOST_PARTS]:
+        name = escape(label.class_names.get(box.class_id, str(box.class_id)))
+        yield (
+            f'<rect x="{box.left}" y="{box.top}" width="{max(box.width, 0)}" height="{max(box.height, 0)}" fill="none" '
+            f'stroke="{colors.get(box.class_id, _COLORS[0])}" stroke-width="2" vector-effect="non-scaling-stroke">'
+            f"<title>{name}</title></rect>"
+        )
+
+
+def _small(body: bytes) -> bytes:
+    """A picture made smaller, where Pillow is there to do it."""
+    try:
+        from PIL import Image
+    except ImportError:
+        return body
+    try:
+        with Image.open(BytesIO(body)) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                return b""
+            if len(body) <= _MOST_PICTURE_BYTES and max(image.size) <= _SIDE:
+                return body
+            image.thumbnail((_SIDE, _SIDE))
+            smaller = BytesIO()
+            image.convert("RGB").save(smaller, "JPEG", quality=80)
+            return smaller.getvalue()
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return b""

@@ -1,0 +1,173 @@
+"""What the output manifest of one job tells: a burn-up of its labels, why objects failed, and the objects."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from labeling_provider.manifest import Files, LabelError, parse_line, read_label, scan_labels, written
+
+PAGE: Final = 24
+_MOST_POINTS: Final = 120
+_MOST_REASONS: Final = 20
+_LONGEST_REASON: Final = 300
+_MOST_CLASSES: Final = 200
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which objects to show.
+
+    :param state: ``labeled`` or ``failed``.
+    :param by: ``people``, ``machine`` or empty for both.
+    :param class_name: only objects of this class; empty for all.
+    :param below: only labels that are less sure, 0 to 1.
+    :param page: from 1.
+    """
+
+    state: str = "labeled"
+    by: str = ""
+    class_name: str = ""
+    below: float = 1.01
+    page: int = 1
+
+
+@dataclass
+class Shown:
+    """An object to be shown.
+
+    :param number: its line, from 1.
+    :param line: what the manifest says of it.
+    :param label: its typed label; None if it failed or is not readable.
+    :param problem: why it failed, or can't be read.
+    """
+
+    number: int
+    line: dict[str, Any]
+    confidence: float | None
+    label: Any = None
+    by_people: bool = True
+    problem: str = ""
+
+
+@dataclass
+class Labels:
+    """What the manifest tells.
+
+    :param points: hours since the first label and how many there were by then.
+    :param classes: how many objects have each class.
+    :param reasons: how many objects failed for a reason, and the first line.
+    :param matching: how many objects are as was asked for.
+    :param shown: a page of them.
+    :param truncated: how many lines can't be read.
+    """
+
+    points: list[tuple[float, int]] = field(default_factory=list)
+    classes: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
+    matching: int = 0
+    shown: list[Shown] = field(default_factory=list)
+    unreadable: int = 0
+
+
+def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> Labels:
+    """Read a manifest, once.
+
+    :raises LabelingError: if it can't be read.
+    """
+    found, dates = Labels(), Counter[int]()
+    first = (max(wanted.page, 1) - 1) * PAGE
+    kept: list[tuple[tuple[float, int], bytes, Any]] = []
+    scanned = scan_labels(files.lines(manifest), attribute, manifest, tolerant=True)
+    for raw, line in scanned:
+        if line.is_labeled:
+            found.classes.update(line.classes)
+            if line.metadata is not None and line.metadata.creation_date:
+                dates[_minute(line.metadata.creation_date)] += 1
+        elif line.has_failed and line.metadata is not None:
+            reason = str(line.metadata.failure_reason)[:_LONGEST_REASON]
+            if reason in found.reasons or len(found.reasons) < _MOST_REASONS:
+                count, where = found.reasons.get(reason, (0, scanned.number))
+                found.reasons[reason] = (count + 1, where)
+        if _matches(line, wanted):
+            found.matching += 1
+            confidence = line.confidence
+            rank = (-(2.0 if confidence is None else confidence), -scanned.number)
+            heapq.heappush(kept, (rank, raw, line))
+            if len(kept) > first + PAGE:
+                heapq.heappop(kept)
+    found.unreadable = scanned.bad
+    found.points = _burn_up(dates)
+    page = sorted(kept, key=lambda one: one[0], reverse=True)[first:]
+    found.shown = [_shown(-rank[1], raw, line, attribute) for rank, raw, line in page]
+    found.classes = Counter(dict(found.classes.most_common(_MOST_CLASSES)))
+    return found
+
+
+def _matches(line: Any, wanted: Wanted) -> bool:
+    if wanted.state == "failed":
+        return bool(line.has_failed)
+    if not line.is_labeled or (wanted.by and line.by_people != (wanted.by == "people")):
+        return False
+    if wanted.class_name and wanted.class_name not in line.classes:
+        return False
+    confidence = line.confidence
+    return wanted.below > 1 or (confidence is not None and confidence < wanted.below)
+
+
+def _shown(number: int, raw: bytes, line: Any, attribute: str) -> Shown:
+    data = parse_line(raw)
+    one = Shown(number, data, line.confidence, by_people=line.by_people or not line.is_labeled)
+    if line.has_failed:
+        one.problem = str(line.metadata.failure_reason)[:_LONGEST_REASON]
+        return one
+    try:
+        one.label = read_label(data, attribute)
+    except LabelError as error:
+        one.problem = str(error)
+    return one
+
+
+def _minute(date: str) -> int:
+    """Minutes since the epoch of a label's date; 0 if it is none."""
+    try:
+        found = datetime.fromisoformat(date)
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() // 60)
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _burn_up(dates: Counter[int]) -> list[tuple[float, int]]:
+    dates.pop(0, None)
+    if not dates:
+        return []
+    start, total, points = min(dates), 0, []
+    for minute in sorted(dates):
+        total += dates[minute]
+        points.append(((minute - start) / 60, total))
+    step = max(len(points) // _MOST_POINTS, 1)
+    return [*points[:-1:step], points[-1]]
+
+
+def without_labels(files: Files, manifest: str, attribute: str, numbers: set[int], to: str) -> int:
+    """Write some lines of a manifest, without their label, for a further job.
+
+    :param numbers: the lines, from 1.
+    :return: how many were written.
+    :raises LabelingError: if the manifest can't be read, or nothing is left.
+    """
+    count = 0
+    with files.writer(to) as sink:
+        for number, raw in enumerate(files.lines(manifest), 1):
+            if number in numbers:
+                data = parse_line(raw)
+                for key in (attribute, f"{attribute}-metadata"):
+                    data.pop(key, None)
+                sink.write(written(data))
+                count += 1
+                if count == len(numbers):
+                    break
+    return count

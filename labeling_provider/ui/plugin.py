@@ -1,0 +1,53 @@
+"""What Airflow loads (entry point ``airflow.plugins``): where the pages are, and nothing that costs time before one is
+asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
+from airflow.plugins_manager import AirflowPlugin
+
+PREFIX = "/labeling"
+
+
+class Pages:
+    """The application with the pages, made when the first one is asked for: schedulers and workers load plugins too."""
+
+    def __init__(self) -> None:
+        self._application: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request (ASGI)."""
+        if self._application is None:
+            from labeling_provider.ui.application import make_application
+
+            self._application = make_application()
+        await self._application(scope, receive, send)
+
+
+def _view(name: str, destination: str, path: str) -> dict[str, str]:
+    base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+    return {
+        "name": name,
+        "destination": destination,
+        "href": f"{base}{PREFIX}{path}",
+        "url_route": "labeling" if destination == "nav" else f"labeling-{destination.replace('_', '-')}",
+        **({"category": "browse"} if destination == "nav" else {}),
+    }
+
+
+class LabelingPlugin(AirflowPlugin):
+    """Pages about labeling jobs: all of them in the navigation, and a tab on DAGs, DAG runs and task instances."""
+
+    name = "labeling"
+    fastapi_apps = [{"app": Pages(), "url_prefix": PREFIX, "name": "Labeling"}]  # noqa: RUF012 - Airflow's attributes
+    external_views = [  # noqa: RUF012
+        _view("Labeling", "nav", "/"),
+        _view("Labeling", "dag", "/?dag_id={DAG_ID}"),
+        _view("Labeling", "dag_run", "/?dag_id={DAG_ID}&run_id={RUN_ID}"),
+        _view(
+            "Labeling", "task_instance", "/job?dag_id={DAG_ID}&run_id={RUN_ID}&task_id={TASK_ID}&map_index={MAP_INDEX}"
+        ),
+    ]

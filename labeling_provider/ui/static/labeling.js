@@ -1,0 +1,152 @@
+"use strict";
+// Airflow shows these pages in a frame of its own origin: its theme is taken over, and its links are left to it.
+(() => {
+  const root = document.documentElement;
+  const parentDocument = (() => {
+    try {
+      return window.parent !== window ? window.parent.document : null;
+    } catch {
+      return null;
+    }
+  })();
+
+  function takeTheme() {
+    const dark = parentDocument
+      ? parentDocument.documentElement.classList.contains("dark")
+      : window.matchMedia("(prefers-color-scheme: dark)").matches;
+    root.classList.toggle("dark", dark);
+  }
+  takeTheme();
+  if (parentDocument) {
+    new MutationObserver(takeTheme).observe(parentDocument.documentElement, { attributeFilter: ["class"] });
+  } else {
+    window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", takeTheme);
+  }
+
+  function say(text, bad) {
+    const place = document.getElementById("message");
+    place.textContent = text;
+    place.classList.toggle("trouble", Boolean(bad));
+  }
+
+  async function load(part) {
+    const address = new URL(part.dataset.src, document.baseURI);
+    const form = document.querySelector(`form[data-target="${part.id}"]`);
+    if (form) {
+      for (const [name, value] of new FormData(form)) address.searchParams.set(name, value);
+    }
+    if (part.dataset.page) address.searchParams.set("page", part.dataset.page);
+    try {
+      const answer = await fetch(address, { headers: { "X-Labeling": "1" } });
+      const body = await answer.text();
+      const isPage = (answer.headers.get("Content-Type") || "").startsWith("text/html");
+      if (isPage && answer.ok) {
+        const focused = part.contains(document.activeElement) ? document.activeElement.name : null;
+        part.innerHTML = body;
+        if (focused) part.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
+      } else {
+        const told = document.createElement("p");
+        told.className = "trouble";
+        told.textContent = `This part can't be shown (${answer.status}).`;
+        part.replaceChildren(told);
+      }
+    } catch {
+      say("Airflow does not answer.", true);
+    }
+  }
+
+  function ask(question) {
+    const dialog = document.querySelector("dialog");
+    document.getElementById("question").textContent = question;
+    dialog.returnValue = "no";
+    dialog.showModal();
+    return new Promise((resolve) => {
+      dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    });
+  }
+
+  async function post(address, question, body) {
+    if (!(await ask(question))) return;
+    try {
+      const answer = await fetch(new URL(address, document.baseURI), {
+        method: "POST",
+        headers: { "Content-Type": "application/json", "X-Labeling": "1" },
+        body: JSON.stringify(body),
+      });
+      const isJson = (answer.headers.get("Content-Type") || "").startsWith("application/json");
+      const told = isJson ? await answer.json() : {};
+      say([told.message || told.detail || `It was not done (${answer.status}).`, told.uri || ""].join(" "), !answer.ok || !isJson);
+    } catch {
+      say("Airflow does not answer.", true);
+    }
+  }
+
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      say(`Copied: ${text}`);
+    } catch {
+      say(text);
+    }
+  }
+
+  function partOf(element) {
+    return element.closest("[data-src]");
+  }
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[data-top]");
+    if (link && parentDocument) {
+      // A frame may not lead its parent elsewhere; a link in the parent itself may.
+      event.preventDefault();
+      const own = parentDocument.createElement("a");
+      own.href = link.href;
+      parentDocument.body.append(own);
+      own.click();
+      own.remove();
+      return;
+    }
+    const button = event.target.closest("button");
+    if (!button) return;
+    if (button.dataset.page) {
+      const part = partOf(button);
+      part.dataset.page = button.dataset.page;
+      load(part);
+    } else if (button.dataset.copy) {
+      copy(button.dataset.copy);
+    } else if (button.dataset.post) {
+      post(button.dataset.post, button.dataset.question, {});
+    } else if (button.dataset.relabel) {
+      const chosen = [...document.querySelectorAll("input[data-line]:checked")].map((one) => Number(one.dataset.line));
+      if (chosen.length) post(button.dataset.relabel, button.dataset.question, { lines: chosen });
+      else say("Choose objects first.");
+    }
+  });
+
+  let typing;
+  function filtered(event) {
+    const form = event.target.closest("form[data-target]");
+    if (!form) return;
+    const part = document.getElementById(form.dataset.target);
+    delete part.dataset.page;
+    clearTimeout(typing);
+    typing = setTimeout(() => load(part), event.type === "input" ? 300 : 0);
+  }
+  document.addEventListener("change", filtered);
+  document.addEventListener("input", (event) => event.target.type === "search" && filtered(event));
+  document.addEventListener("submit", (event) => {
+    if (event.target.matches("form[data-target]")) {
+      event.preventDefault();
+      filtered(event);
+    }
+  });
+
+  for (const part of document.querySelectorAll("[data-src]")) {
+    const every = Number(part.dataset.every || 0);
+    if (every) {
+      setInterval(() => document.visibilityState === "visible" && load(part), every * 1000);
+    } else {
+      load(part);
+    }
+  }
+})();

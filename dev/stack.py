@@ -303,6 +303,44 @@ class Airflow(RestApi):
         self.group.stop()
 
 
+class GuardedApi(RestApi):
+    """A further API server on the database of a running Airflow, where people sign in and have roles.
+
+    :param airflow: the Airflow.
+    :param roles: role of Airflow's simple auth manager by user name; the password is the name.
+    """
+
+    def __init__(self, airflow: RestApi, roles: Mapping[str, str]) -> None:
+        super().__init__(airflow.folder, airflow.dags, airflow.connection)
+        passwords = airflow.folder / "passwords.json"
+        passwords.write_text(json.dumps({name: name for name in roles}))
+        self.env = {
+            **airflow.env,
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in roles.items()),
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        }
+        log = airflow.folder / "guarded-api-server.log"
+        self.group = _Group([str(BIN / "airflow"), "api-server"], log, self.env)
+        wait_until(self._answers, 120, "the API server answers", 0.5)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.get("/api/v2/monitor/health"))
+        except (OSError, ValueError):
+            return False
+
+    def token(self, name: str) -> str:
+        """What a user's requests are authorized by."""
+        return str(self.post("/auth/token", {"username": name, "password": name})["access_token"])
+
+    def stop(self) -> None:
+        """End it."""
+        self.group.stop()
+
+
 class Cluster(RestApi):
     """The same processes one by one, so that each can be killed and started again.
 

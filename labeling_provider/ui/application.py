@@ -20,6 +20,7 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.configuration import conf
+from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, PackageLoader
@@ -27,12 +28,12 @@ from markupsafe import Markup
 
 from labeling_provider.drawing import drawn_picture, marked_text, said, small_picture
 from labeling_provider.errors import LabelingError
-from labeling_provider.jobs import duration
+from labeling_provider.jobs import duration, queue_name
 from labeling_provider.manifest import Files, MaskLabel
 from labeling_provider.request.facts import join_s3_uri
 from labeling_provider.ui.catalog import Catalog, Job, TaskKey
 from labeling_provider.ui.labels import PAGE, Labels, Shown, Wanted, read_labels, without_labels
-from labeling_provider.ui.live import Sweeps, hook_of
+from labeling_provider.ui.live import Confirmations, Confirmed, Sweeps
 from labeling_provider.ui.signed import is_signed, sign
 
 PAGE_ROWS: Final = 50
@@ -77,6 +78,8 @@ def make_application() -> FastAPI:
 
     @application.exception_handler(LabelingError)
     async def told(request: Request, error: LabelingError) -> Response:
+        if request.method == "POST":
+            return JSONResponse({"detail": str(error)}, 502)
         return HTMLResponse(_render("trouble.html", trouble=str(error)))
 
     application.get("/", response_class=HTMLResponse)(views.jobs)
@@ -84,6 +87,7 @@ def make_application() -> FastAPI:
     application.get("/job/progress", response_class=HTMLResponse, dependencies=_READS)(views.progress)
     application.get("/job/labels", response_class=HTMLResponse, dependencies=_READS)(views.labels)
     application.get("/job/workers", response_class=HTMLResponse, dependencies=_READS)(views.workers)
+    application.get("/job/stream", response_class=HTMLResponse, dependencies=_READS)(views.stream)
     application.get("/picture", dependencies=_READS)(views.picture)
     application.post("/job/stop", dependencies=_EDITS)(views.stop)
     application.post("/job/relabel", dependencies=_EDITS)(views.relabel)
@@ -95,7 +99,7 @@ class _Views:
     """What the routes answer."""
 
     def __init__(self) -> None:
-        self._catalog, self._sweeps = Catalog(), Sweeps()
+        self._catalog, self._sweeps, self._confirmations = Catalog(), Sweeps(), Confirmations()
         self._secret = hashlib.sha256(b"labeling:" + conf.get("api", "secret_key").encode()).digest()
 
     def jobs(
@@ -163,9 +167,9 @@ class _Views:
         page: Annotated[int, Query(ge=1, le=5_000)] = 1,
     ) -> str:
         """A burn-up chart, reasons of failure, and objects with their labels, the least sure ones first."""
-        job = self._known(task)
+        job, mine = self._confirmed(task)
         wanted = Wanted(state, by, class_name, below, page)
-        found = read_labels(self._files(job), _manifest(job), _attribute(job), wanted)
+        found = read_labels(Files(mine.hook), _manifest(mine.output_uri), mine.label_attribute, wanted)
         return _render(
             "labels_part.html",
             job=job,
@@ -185,13 +189,27 @@ class _Views:
         from labeling_provider.quality import Measure, chosen_files
         from labeling_provider.quality.answers import FOLDER
 
-        job = self._known(task)
-        hook = hook_of(job.connection)
-        uris = list_uris(hook, join_s3_uri(str(job.facts["output_uri"]), FOLDER), [".json"])
-        files, count = chosen_files(uris, _ANSWERS)
-        measure = Measure(Files(hook), _attribute(job))
-        measure.answers([AnsweredJob(_manifest(job), files, count)])
+        _, mine = self._confirmed(task)
+        files, count = chosen_files(list_uris(mine.hook, join_s3_uri(mine.output_uri, FOLDER), [".json"]), _ANSWERS)
+        measure = Measure(Files(mine.hook), mine.label_attribute)
+        measure.answers([AnsweredJob(_manifest(mine.output_uri), files, count)])
         return _render("workers_part.html", quality=measure.quality)
+
+    def stream(self, task: TaskDep) -> str:
+        """What waits in front of a streaming job, and how fast objects come and go."""
+        job, mine = self._confirmed(task)
+        try:
+            sqs = mine.hook.client("sqs")
+            url = sqs.get_queue_url(QueueName=queue_name(mine.name))["QueueUrl"]
+            names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+        except (BotoCoreError, ClientError) as error:
+            raise LabelingError(f"The queue of {mine.name} can't be looked at: {error}") from error
+        backlog = sum(int(count) for count in found.values())
+        age = max(time.time() - job.created, 1)
+        return _render(
+            "stream_part.html", job=job, backlog=backlog, arrivals=(job.count("total") + backlog) / age * 3600
+        )
 
     def picture(
         self,
@@ -203,7 +221,8 @@ class _Views:
         """A picture of the job's own, small; its address must be one that a page of ours has given out."""
         if not is_signed(self._secret, task, uri, expires, signature):
             raise HTTPException(403, "This address is not one of ours, or no longer good")
-        found = small_picture(self._files(self._known(task)), uri)
+        _, mine = self._confirmed(task)
+        found = small_picture(Files(mine.hook), uri)
         if found is None:
             raise HTTPException(404, "There is no picture that can be shown")
         return Response(found.body, media_type=f"image/{found.kind}", headers={"Cache-Control": "private, max-age=900"})
@@ -211,10 +230,10 @@ class _Views:
     def stop(self, request: Request, task: TaskDep, user: GetUserDep) -> Response:
         """Stop the job."""
         _refuse_foreign(request)
-        job = self._known(task)
-        was_running = hook_of(job.connection).stop_job(job.name)
-        _note(user, "labeling_stop", task, job.name)
-        return JSONResponse({"message": f"{job.name} is being stopped." if was_running else f"{job.name} has ended."})
+        _, mine = self._confirmed(task)
+        was_running = mine.hook.stop_job(mine.name)
+        _note(user, "labeling_stop", task, mine.name)
+        return JSONResponse({"message": f"{mine.name} is being stopped." if was_running else f"{mine.name} has ended."})
 
     def relabel(
         self, request: Request, task: TaskDep, user: GetUserDep, lines: Annotated[list[int], Body(embed=True)]
@@ -223,11 +242,12 @@ class _Views:
         _refuse_foreign(request)
         if not 0 < len(lines) <= _MOST_SELECTED:
             raise HTTPException(400, f"Choose between 1 and {_MOST_SELECTED:,} objects")
-        job = self._known(task)
+        _, mine = self._confirmed(task)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-        uri = join_s3_uri(str(job.facts["output_uri"]), "relabel", f"{stamp}.manifest")
-        count = without_labels(self._files(job), _manifest(job), _attribute(job), set(lines), uri)
-        _note(user, "labeling_relabel", task, f"{job.name}: {count} objects to {uri}")
+        uri = join_s3_uri(mine.output_uri, "relabel", f"{stamp}.manifest")
+        manifest = _manifest(mine.output_uri)
+        count = without_labels(Files(mine.hook), manifest, mine.label_attribute, set(lines), uri)
+        _note(user, "labeling_relabel", task, f"{mine.name}: {count} objects to {uri}")
         return JSONResponse({"message": f"{count:,} objects are in a manifest for a further job.", "uri": uri})
 
     def static(self, name: str, user: GetUserDep) -> Response:
@@ -242,9 +262,9 @@ class _Views:
             raise HTTPException(404, "This task has made no labeling job")
         return job
 
-    @staticmethod
-    def _files(job: Job) -> Files:
-        return Files(hook_of(job.connection))
+    def _confirmed(self, task: TaskKey) -> tuple[Job, Confirmed]:
+        job = self._known(task)
+        return job, self._confirmations.of(job)
 
     def _card(self, task: TaskKey, one: Shown) -> Markup:
         """An object with its label, as HTML whose parts are escaped where they are made."""
@@ -282,12 +302,8 @@ def _note(user: Any, event: str, task: TaskKey, what: str) -> None:
     log.info("%s by %s: %s", event, name, what)
 
 
-def _manifest(job: Job) -> str:
-    return join_s3_uri(str(job.facts["output_uri"]), "manifests/output/output.manifest")
-
-
-def _attribute(job: Job) -> str:
-    return str(job.facts["label_attribute_name"])
+def _manifest(output_uri: str) -> str:
+    return join_s3_uri(output_uri, "manifests/output/output.manifest")
 
 
 def _team(job: Job) -> str:
@@ -356,7 +372,7 @@ def _environment() -> Environment:
         run_page=_run_page,
         dag_page=_dag_page,
         job_page=lambda task: f"job?{_query(task)}",
-        manifest=_manifest,
+        manifest=lambda job: _manifest(str(job.facts.get("output_uri", ""))),
         versions={name: hashlib.sha256(_static(name)).hexdigest()[:12] for name in _STATIC},
         urlencode=urlencode,
     )

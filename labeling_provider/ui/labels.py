@@ -62,7 +62,7 @@ class Labels:
     :param reasons: how many objects failed for a reason, and the first line.
     :param matching: how many objects are as was asked for.
     :param shown: a page of them.
-    :param truncated: how many lines can't be read.
+    :param unreadable: how many lines can't be read.
     """
 
     points: list[tuple[float, int]] = field(default_factory=list)
@@ -86,7 +86,7 @@ def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> 
         if line.is_labeled:
             found.classes.update(line.classes)
             if line.metadata is not None and line.metadata.creation_date:
-                dates[_minute(line.metadata.creation_date)] += 1
+                dates[_second(line.metadata.creation_date)] += 1
         elif line.has_failed and line.metadata is not None:
             reason = str(line.metadata.failure_reason)[:_LONGEST_REASON]
             if reason in found.reasons or len(found.reasons) < _MOST_REASONS:
@@ -131,11 +131,11 @@ def _shown(number: int, raw: bytes, line: Any, attribute: str) -> Shown:
     return one
 
 
-def _minute(date: str) -> int:
-    """Minutes since the epoch of a label's date; 0 if it is none."""
+def _second(date: str) -> int:
+    """Epoch seconds of a label's date; 0 if it is none."""
     try:
         found = datetime.fromisoformat(date)
-        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() // 60)
+        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
         return 0
 
@@ -145,9 +145,9 @@ def _burn_up(dates: Counter[int]) -> list[tuple[float, int]]:
     if not dates:
         return []
     start, total, points = min(dates), 0, []
-    for minute in sorted(dates):
-        total += dates[minute]
-        points.append(((minute - start) / 60, total))
+    for second in sorted(dates):
+        total += dates[second]
+        points.append(((second - start) / 3600, total))
     step = max(len(points) // _MOST_POINTS, 1)
     return [*points[:-1:step], points[-1]]
 

@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.ui.catalog import Connection, Job
+from labeling_provider.ui.catalog import Connection, Job, TaskKey
 
 _EVERY_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 10
+_MOST_KNOWN: Final = 1_000
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,55 @@ def hook_of(connection: Connection) -> Any:
         config=Config(connect_timeout=3, read_timeout=_ANSWER_SECONDS, retries={"total_max_attempts": 2}),
         outage=0,
     )
+
+
+class Confirmed(NamedTuple):
+    """A job that the service says is this task's, and where its labels are.
+
+    :param hook: talks to the service.
+    :param output_uri: ``<S3OutputPath>/<job name>``.
+    """
+
+    hook: Any
+    name: str
+    output_uri: str
+    label_attribute: str
+
+
+class Confirmations:
+    """Asks the service whose a job is, before anything of it is shown or changed.
+
+    XComs can be written by people as well: the tags that the task has given its job can not.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[TaskKey, str, Connection], Confirmed] = {}
+
+    def of(self, job: Job) -> Confirmed:
+        """The job, confirmed.
+
+        :raises LabelingError: if it is not there, is not this task's, or the service does not say.
+        """
+        key = (job.task, job.name, job.connection)
+        if key not in self._known:
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = self._asked(job)
+        return self._known[key]
+
+    @staticmethod
+    def _asked(job: Job) -> Confirmed:
+        from labeling_provider.ownership import OWNER_TAG, Owner, tags_of
+        from labeling_provider.request.facts import join_s3_uri
+
+        hook = hook_of(job.connection)
+        description = hook.find_job(job.name)
+        if description is None:
+            raise LabelingError(f"The labeling job {job.name} is gone.")
+        if tags_of(description).get(OWNER_TAG) != Owner.of(job.task).mark:
+            raise LabelingError(f"The labeling job {job.name} was not made by this task.")
+        output = join_s3_uri(description["OutputConfig"]["S3OutputPath"], job.name)
+        return Confirmed(hook, job.name, output, description["LabelAttributeName"])
 
 
 class Sweeps:

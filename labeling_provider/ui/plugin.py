@@ -27,14 +27,14 @@ class Pages:
         await self._application(scope, receive, send)
 
 
-def _view(name: str, destination: str, path: str) -> dict[str, str]:
+def _view(name: str, destination: str, path: str) -> dict[str, Any]:
     base = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
     return {
         "name": name,
         "destination": destination,
         "href": f"{base}{PREFIX}{path}",
         "url_route": "labeling" if destination == "nav" else f"labeling-{destination.replace('_', '-')}",
-        **({"category": "browse"} if destination == "nav" else {}),
+        **({"nav_top_level": True} if destination == "nav" else {}),
     }
 
 

@@ -1,15 +1,22 @@
-"""The plugin's pages inside a real Airflow, in a real browser."""
+"""The plugin's pages inside a real Airflow, in a real browser, for people with and without rights."""
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
 
 import pytest
 
 from dev.browser import browser_page
-from dev.stack import wait_until
+from dev.stack import GuardedApi, wait_until
 from tests.e2e.conftest import Stack
+from tests.e2e.dags.hostile import EVIL
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -26,16 +33,227 @@ def shot(page: Any, name: str) -> None:
         page.screenshot(path=f"{folder}/{name}.png")
 
 
+@contextmanager
+def watched(width: int = 1280, **options: Any) -> Iterator[Any]:
+    """A browser page on which nothing may be complained about."""
+    with browser_page(width, 900, **options) as page:
+        complaints: list[str] = []
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        yield page
+        assert [one for one in complaints if "labeling" in one.lower() or "policy" in one.lower()] == []
+
+
+def tab(stack: Stack, page: Any, dag: str, run: str, task: str = "label") -> Any:
+    """The tab of a task instance."""
+    page.goto(f"{stack.airflow.url}/dags/{dag}/runs/{quote(run)}/tasks/{task}/plugin/labeling-task-instance")
+    return page.frame_locator("iframe[title=Labeling]")
+
+
+def fits(frame: Any) -> bool:
+    body = frame.locator("body")
+    return bool(body.evaluate("body => body.ownerDocument.documentElement.scrollWidth <= body.clientWidth + 1"))
+
+
+@pytest.fixture(scope="module")
+def digits(stack: Stack) -> str:
+    return finished(stack, "label_digits")
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
-def test_jobs_are_listed_in_the_navigation(stack: Stack, width: int, scheme: str) -> None:
-    finished(stack, "label_digits")
-    with browser_page(width, 900, color_scheme=scheme) as page:
+def test_jobs_are_listed_and_lead_to_their_pictures(stack: Stack, digits: str, width: int, scheme: str) -> None:
+    with watched(width, color_scheme=scheme) as page:
         page.goto(f"{stack.airflow.url}/plugin/labeling")
         frame = page.frame_locator("iframe[title=Labeling]")
-        row = frame.get_by_role("row").filter(has_text="label_digits").first
+        row = frame.get_by_role("row").filter(has_text=digits)
         row.wait_for(timeout=60_000)
-        shot(page, f"jobs-{width}")
         assert "Completed" in row.inner_text()
+        assert "1,797 of 1,797" in row.inner_text()
+        assert fits(frame)
+        assert frame.locator("html.dark").count() == (scheme == "dark")
+        shot(page, f"jobs-{width}")
         row.get_by_role("link").first.click()
-        frame.locator("#labels figure svg image").first.wait_for(timeout=60_000)
+        picture = frame.locator("#labels figure svg image").first
+        picture.wait_for(timeout=60_000)
+        with page.expect_response(lambda answer: "/labeling/picture" in answer.url) as answer:
+            frame.locator("#labels select[name=class_name]").select_option("3")
+        assert answer.value.headers["content-type"] == "image/png"
+        wait_until(
+            lambda: frame.locator("#labels figure").first.inner_text().find(" 3") > 0, 30, "only threes are shown"
+        )
+        frame.locator("#workers table").wait_for(timeout=60_000)
+        assert frame.locator("svg.chart polyline").count() == 1
         shot(page, f"job-{width}")
+        assert fits(frame)
+
+
+def test_jobs_are_found_by_filters_and_pages_with_the_keyboard(stack: Stack, digits: str) -> None:
+    with watched() as page:
+        page.goto(f"{stack.airflow.url}/plugin/labeling")
+        frame = page.frame_locator("iframe[title=Labeling]")
+        frame.get_by_role("searchbox").fill("no such job")
+        frame.get_by_text("No labeling job is as you ask").wait_for()
+        frame.get_by_role("searchbox").fill("digits")
+        frame.get_by_role("row").filter(has_text=digits).wait_for()
+        frame.get_by_role("row").filter(has_text=digits).get_by_role("link").first.focus()
+        page.keyboard.press("Enter")
+        frame.get_by_role("heading", level=1).filter(has_text="label-digits").wait_for()
+        frame.get_by_role("link", name="Task label_digits / label").click()
+        page.wait_for_url(f"**/dags/label_digits/runs/{quote(digits, safe='')}/tasks/label")
+
+
+def test_a_running_job_is_followed_and_stopped_after_a_question(stack: Stack) -> None:
+    run = stack.airflow.trigger("wait_deferred", 120)
+    wait_until(lambda: stack.airflow.xcom("wait_deferred", run, "label", "labeling_job"), 90, "the job is there")
+    name = stack.airflow.xcom("wait_deferred", run, "label", "labeling_job")["job_name"]
+    with watched() as page:
+        frame = tab(stack, page, "wait_deferred", run)
+        frame.locator(".status.inprogress").first.wait_for(timeout=60_000)
+        shot(page, "running")
+        stop = frame.get_by_role("button", name="Stop the job")
+        stop.click()
+        frame.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+        assert stack.lab.describe(name)["LabelingJobStatus"] == "InProgress"
+        stop.click()
+        frame.get_by_role("dialog").get_by_role("button", name="Yes").click()
+        frame.get_by_role("status").filter(has_text=f"{name} is being stopped").wait_for()
+        # The page goes on looking by itself.
+        frame.locator("#progress .status.stopped").first.wait_for(timeout=60_000)
+    logged = stack.airflow.get("/api/v2/eventLogs?event=labeling_stop&order_by=-when")["event_logs"][0]
+    assert (logged["dag_id"], logged["run_id"], logged["extra"]) == ("wait_deferred", run, name)
+
+
+def test_chosen_objects_go_to_a_manifest(stack: Stack, digits: str) -> None:
+    with watched() as page:
+        frame = tab(stack, page, "label_digits", digits)
+        boxes = frame.locator("input[data-line]")
+        boxes.first.wait_for(timeout=60_000)
+        frame.get_by_role("button", name="Relabel the chosen").click()
+        frame.get_by_role("status").filter(has_text="Choose objects first").wait_for()
+        chosen = [int(boxes.nth(number).get_attribute("data-line")) for number in (0, 2)]
+        for number in (0, 2):
+            boxes.nth(number).check()
+        frame.get_by_role("button", name="Relabel the chosen").click()
+        frame.get_by_role("dialog").get_by_role("button", name="Yes").click()
+        told = frame.get_by_role("status").filter(has_text="2 objects are in a manifest")
+        told.wait_for()
+        uri = told.inner_text().split()[-1]
+    lines = [json.loads(line) for line in stack.lab.get(uri).splitlines()]
+    assert [line.keys() for line in lines] == [{"source-ref"}] * 2
+    numbers = sorted(int(line["source-ref"].removesuffix(".png")[-4:]) + 1 for line in lines)
+    assert numbers == sorted(chosen)
+
+
+def test_hostile_labels_texts_and_xcoms_are_shown_and_not_run(stack: Stack) -> None:
+    run = finished(stack, "hostile")
+    name = stack.airflow.xcom("hostile", run, "label")["job_name"]
+    manifest = f"lab/hostile/{name}/manifests/output/output.manifest"
+    failed = {"source-ref": f"s3://lab/{EVIL}", "label-metadata": {"failure-reason": EVIL}}
+    body = stack.lab.get(f"s3://{manifest}") + json.dumps(failed).encode() + b"\n"
+    stack.lab.put(manifest.removeprefix("lab/"), body)
+    with watched() as page:
+        frame = tab(stack, page, "hostile", run)
+        frame.locator("#labels figure").first.wait_for(timeout=60_000)
+        assert "<script>parent.owned=1</script>" in frame.locator("#labels").inner_text()
+        assert frame.get_by_role("cell", name="<script>").first.is_visible()
+        frame.locator("#labels select[name=state]").select_option("failed")
+        frame.locator("#labels figure .trouble").wait_for()
+        assert frame.locator("body script, img, [onload], [onerror]").count() == 0
+        shot(page, "hostile")
+        lying = tab(stack, page, "hostile", run, "lie")
+        lying.locator("#labels .trouble").wait_for(timeout=60_000)
+        assert "49" not in lying.locator("h1").inner_text()
+        page.goto(f"{stack.airflow.url}/plugin/labeling")
+        page.frame_locator("iframe[title=Labeling]").get_by_role("row").filter(has_text="lie").first.wait_for()
+        assert page.evaluate("window.owned") is None
+
+
+@pytest.fixture(scope="module")
+def guarded(stack: Stack) -> Iterator[GuardedApi]:
+    api = GuardedApi(stack.airflow, {"viewer": "viewer", "editor": "user"})
+    yield api
+    api.stop()
+
+
+def ask(
+    api: GuardedApi, method: str, path: str, token: str | None, body: Any = None, **headers: str
+) -> tuple[int, str]:
+    request = Request(
+        f"{api.url}/labeling{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={
+            "Content-Type": "application/json",
+            **({"Authorization": f"Bearer {token}"} if token else {}),
+            **headers,
+        },
+    )
+    try:
+        with urlopen(request, timeout=60) as answer:
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+            return answer.status, answer.read().decode(errors="replace")
+    except HTTPError as error:
+        return error.code, error.read().decode(errors="replace")
+
+
+def test_every_route_asks_who_it_is_and_what_they_may(stack: Stack, guarded: GuardedApi, digits: str) -> None:
+    from labeling_provider.ui.application import make_application
+
+    task = urlencode({"dag_id": "label_digits", "run_id": digits, "task_id": "label", "map_index": "-1"})
+    viewer, editor = guarded.token("viewer"), guarded.token("editor")
+    labels = ask(guarded, "GET", f"/job/labels?{task}", viewer)[1]
+    picture = labels.split('href="picture?', 1)[1].split('"', 1)[0].replace("&amp;", "&")
+    reads = {
+        "/": "/",
+        "/job": f"/job?{task}",
+        "/job/progress": f"/job/progress?{task}",
+        "/job/labels": f"/job/labels?{task}",
+        "/job/workers": f"/job/workers?{task}",
+        "/job/stream": f"/job/stream?{task}",
+        "/picture": f"/picture?{picture}",
+        "/static/{name}": "/static/labeling.js",
+    }
+    changes = {"/job/stop": f"/job/stop?{task}", "/job/relabel": f"/job/relabel?{task}"}
+    declared = {route.path for route in make_application().routes}
+    assert declared == reads.keys() | changes.keys()
+    mine = {"X-Labeling": "1"}
+    for path in reads.values():
+        assert ask(guarded, "GET", path, None)[0] == 401, path
+        assert ask(guarded, "GET", path, "forged")[0] == 403, path
+        assert ask(guarded, "GET", path, viewer)[0] == 200, path
+    for path in changes.values():
+        assert ask(guarded, "POST", path, None, {"lines": [1]}, **mine)[0] == 401, path
+        assert ask(guarded, "POST", path, viewer, {"lines": [1]}, **mine)[0] == 403, path
+        assert ask(guarded, "POST", path, editor, {"lines": [1]})[0] == 403, path
+        assert ask(guarded, "POST", path, editor, {"lines": [1]}, **mine)[0] == 200, path
+    assert "Relabel" not in labels
+    assert "Relabel" in ask(guarded, "GET", f"/job/labels?{task}", editor)[1]
+
+
+def test_only_signed_pictures_of_the_job_are_given_out(stack: Stack, guarded: GuardedApi, digits: str) -> None:
+    task = {"dag_id": "label_digits", "run_id": digits, "task_id": "label", "map_index": "-1"}
+    viewer = guarded.token("viewer")
+    labels = ask(guarded, "GET", f"/job/labels?{urlencode(task)}", viewer)[1]
+    good = labels.split('href="picture?', 1)[1].split('"', 1)[0].replace("&amp;", "&")
+    assert ask(guarded, "GET", f"/picture?{good}", viewer)[0] == 200
+    expires, signature = good.split("expires=")[1].split("&signature=")
+    for uri in ("s3://labeling-demo/digits/truth.jsonl", "http://169.254.169.254/latest", "file:///etc/passwd"):
+        bad = urlencode({**task, "uri": uri, "expires": expires, "signature": signature})
+        assert ask(guarded, "GET", f"/picture?{bad}", viewer)[0] == 403
+    later = good.replace(f"expires={expires}", f"expires={int(expires) + 1}")
+    assert ask(guarded, "GET", f"/picture?{later}", viewer)[0] == 403
+
+
+def test_trouble_is_shown_and_takes_no_page_down(stack: Stack, guarded: GuardedApi, digits: str) -> None:
+    viewer = guarded.token("viewer")
+    nobody = urlencode({"dag_id": "label_digits", "run_id": digits, "task_id": "train"})
+    status, body = ask(guarded, "GET", f"/job?{nobody}", viewer)
+    assert status == 200
+    assert "has made no labeling job" in body
+    assert ask(guarded, "GET", f"/job/labels?{nobody}", viewer)[0] == 404
+    run = finished(stack, "quick")
+    name = stack.airflow.xcom("quick", run, "label")["job_name"]
+    stack.lab.s3.delete_object(Bucket="lab", Key=f"people/{name}/manifests/output/output.manifest")
+    quick = urlencode({"dag_id": "quick", "run_id": run, "task_id": "label"})
+    status, body = ask(guarded, "GET", f"/job/labels?{quick}", viewer)
+    assert (status, 'class="trouble"' in body) == (200, True)
+    assert ask(guarded, "GET", f"/job?{quick}", viewer)[0] == 200

@@ -143,10 +143,8 @@
 
   for (const part of document.querySelectorAll("[data-src]")) {
     const every = Number(part.dataset.every || 0);
-    if (every) {
-      setInterval(() => document.visibilityState === "visible" && load(part), every * 1000);
-    } else {
-      load(part);
-    }
+    if (every) setInterval(() => document.visibilityState === "visible" && load(part), every * 1000);
+    // What is there already came with the page.
+    if (!every || part.querySelector(".empty")) load(part);
   }
 })();

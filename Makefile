@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup environments demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-push bench-manifest bench-import clean
+.PHONY: setup environments demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-push bench-manifest bench-ui bench-import clean
 
 setup: $(VENV)/.ready $(VENV)/.browser
 
@@ -78,6 +78,9 @@ bench-push: $(VENV)/.ready
 bench-manifest: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pandas polars
 	$(BIN)/python -m benchmarks.manifest
+
+bench-ui: $(VENV)/.ready $(VENV)/.browser
+	$(BIN)/python -m benchmarks.ui
 
 bench-import: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.import_time

@@ -68,6 +68,29 @@ async def _kill_unless_deferred(trigger: Any, task_instance: Any) -> None:
         trigger.log.exception("It could not be found out or done what the end of the task asks for")
 
 
+def count(name: str, value: int, tags: dict[str, str]) -> None:
+    """Add to one of Airflow's counters."""
+    if value:
+        _stats().incr(name, value, tags=tags)
+
+
+def gauge(name: str, value: float, tags: dict[str, str]) -> None:
+    """Tell what one of Airflow's gauges shows."""
+    _stats().gauge(name, value, tags=tags)
+
+
+def timing(name: str, duration: timedelta, tags: dict[str, str]) -> None:
+    """Tell Airflow how long something took."""
+    _stats().timing(name, duration, tags=tags)
+
+
+def _stats() -> Any:
+    """Airflow's metrics: a module from 3.3 on, an object of it before."""
+    from airflow.sdk.observability import stats
+
+    return stats if hasattr(stats, "incr") else stats.Stats
+
+
 def mark_try(task_instance: Any) -> None:
     """Before 3.3: let the trigger of an earlier try see that this one has begun."""
     if not TRIGGERS_HAVE_ON_KILL:

@@ -513,6 +513,7 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             if state.status == "InProgress" and is_streaming(job.description):
                 return self._takes_objects(context, job)
             if state.has_ended:
+                self._count(context, state)
                 following = self._after(context, job, state)
                 if following is None:
                     return self._finish(context, job)
@@ -527,6 +528,16 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
             if "stalled" in event:
                 self._stalled(job, state, event["stalled"])
             event = None
+
+    @staticmethod
+    def _count(context: Context, state: JobState) -> None:
+        """Add a job that has ended to Airflow's metrics."""
+        from labeling_provider import compat
+
+        tags = {"dag_id": context["ti"].dag_id, "task_id": context["ti"].task_id, "status": state.status}
+        compat.count("labeling.objects.labeled", state.labeled, tags)
+        compat.count("labeling.objects.failed", state.failed, tags)
+        compat.timing("labeling.job.duration", timedelta(seconds=max(state.modified - state.created, 0)), tags)
 
     def _takes_objects(self, context: Context, job: OwnJob) -> dict[str, Any]:
         """The result of a streaming job: it runs, and goes on."""

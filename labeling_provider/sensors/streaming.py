@@ -105,6 +105,7 @@ class StreamingJobSensor(JobSensor):
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """Look once."""
+        from labeling_provider import compat
         from labeling_provider.streaming.goal import look
 
         sight = look(self.hook, self.job_name, self._backlog)
@@ -115,6 +116,7 @@ class StreamingJobSensor(JobSensor):
         reached = self._goal.reached(sight, time.time())
         known = {**sight.state.counters(), "backlog": sight.waiting}
         context["ti"].xcom_push(key=PROGRESS_KEY, value={**known, **self._goal.memory})
+        compat.gauge("labeling.objects.backlog", sight.waiting, {"job_name": self.job_name})
         if not reached and not sight.state.has_ended:
             return False
         return PokeReturnValue(True, xcom_value=self._result(known, reached))

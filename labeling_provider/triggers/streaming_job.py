@@ -95,6 +95,7 @@ class StreamingJobTrigger(SerializedTrigger, BaseTrigger):
                 known = {**sight.state.counters(), "backlog": sight.waiting}
                 if known != shown:
                     shown = known
+                    compat.gauge("labeling.objects.backlog", sight.waiting, {"job_name": self.job_name})
                     self.log.info("%s %s, %s labeled, %s wait", *(known[key] for key in _TOLD))
                     if self.task_instance is not None:
                         compat.push_xcom_soon(self.task_instance, PROGRESS_KEY, {**known, **goal.memory})

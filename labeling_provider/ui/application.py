@@ -318,7 +318,7 @@ def _chart(found: Labels, job: Job) -> dict[str, Any] | None:
     """A line through the number of labels over time, in a box of 600 by 160."""
     if len(found.points) < 2:
         return None
-    hours, most = max(found.points[-1][0], 1 / 60), max(job.count("total"), found.points[-1][1], 1)
+    hours, most = max(found.points[-1][0], 1 / 3600), max(job.count("total"), found.points[-1][1], 1)
     steps = " ".join(f"{600 * x / hours:.1f},{160 - 160 * y / most:.1f}" for x, y in found.points)
     return {"points": f"0,160 {steps}", "span": duration(hours * 3600), "most": most, "last": found.points[-1][1]}
 
@@ -367,6 +367,7 @@ def _environment() -> Environment:
         duration=duration,
         shares=_shares,
         team=_team,
+        short_team=lambda job: _team(job).rpartition("/")[2],
         said=lambda label: Markup(said(label)),  # noqa: S704 - said() escapes
         task_page=_task_page,
         run_page=_run_page,

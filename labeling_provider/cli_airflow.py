@@ -1,0 +1,144 @@
+"""``airflow labeling …``: the labeling jobs of a connection, manifests and costs, without a DAG."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+
+def get_labeling_commands() -> list[Any]:
+    """The commands, for Airflow's command line."""
+    from airflow.cli import cli_config
+    from airflow.cli.cli_config import ActionCommand, GroupCommand, lazy_load_command
+
+    argument: Any = cli_config.Arg
+    connection = argument(("--aws-conn-id",), help="Airflow connection", default="aws_default")
+    region = argument(("--region",), help="region, if it is not the connection's")
+    here = f"{__name__}."
+    commands = (
+        ActionCommand(
+            name="list",
+            help="List labeling jobs, the newest first",
+            func=lazy_load_command(f"{here}list_jobs"),
+            args=(
+                argument(("--status",), help="only jobs of this status, such as InProgress"),
+                argument(("--name",), help="only jobs whose name has this in it"),
+                argument(("--limit",), help="how many at most", type=int, default=50),
+                connection,
+                region,
+            ),
+        ),
+        ActionCommand(
+            name="describe",
+            help="Show everything about a labeling job, as JSON",
+            func=lazy_load_command(f"{here}describe_job"),
+            args=(Arg(("job_name",), help="name of the job"), connection, region),
+        ),
+        ActionCommand(
+            name="validate-manifest",
+            help="Look at every line of a manifest; fails if one is wrong",
+            func=lazy_load_command(f"{here}validate_manifest"),
+            args=(
+                argument(("manifest",), help="path or s3:// URI"),
+                argument(("--label-attribute",), help="count this label, and look at its metadata"),
+                connection,
+                region,
+            ),
+        ),
+        ActionCommand(
+            name="estimate-cost",
+            help="Estimate what a labeling job would cost on Amazon, USD",
+            func=lazy_load_command(f"{here}estimate_job_cost"),
+            args=(
+                argument(("objects",), help="how many objects there are to label", type=int),
+                argument(("--workers",), help="workers for each object", type=int, default=1),
+                argument(("--price",), help="USD for each worker and object; 0 for your own people", default="0"),
+                argument(("--automated",), help="with automated labeling", action="store_true"),
+            ),
+        ),
+    )
+    return [GroupCommand(name="labeling", help="SageMaker Ground Truth labeling jobs", subcommands=commands)]
+
+
+def list_jobs(args: Namespace) -> None:
+    """Print a line for each job: status, counters, name."""
+    request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending"}
+    if args.status:
+        request["StatusEquals"] = args.status
+    if args.name:
+        request["NameContains"] = args.name
+    left, token = args.limit, None
+    while left > 0:
+        answer = _answered(args, "list_labeling_jobs", **request, MaxResults=min(left, 100), **_next(token))
+        for one in answer["LabelingJobSummaryList"]:
+            counters = one.get("LabelCounters", {})
+            total = sum(counters.get(key, 0) for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
+            created = one["CreationTime"].isoformat(timespec="seconds")
+            progress = f"{counters.get('TotalLabeled', 0):,}/{total:,}"
+            print(f"{one['LabelingJobStatus']:12} {progress:>15} {created} {one['LabelingJobName']}")
+        left, token = left - len(answer["LabelingJobSummaryList"]), answer.get("NextToken")
+        if not token:
+            return
+
+
+def describe_job(args: Namespace) -> None:
+    """Print the answer of DescribeLabelingJob."""
+    found = _answered(args, "describe_labeling_job", LabelingJobName=args.job_name)
+    found.pop("ResponseMetadata", None)
+    print(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+
+
+def validate_manifest(args: Namespace) -> None:
+    """Print what a manifest holds, and what is wrong with it."""
+    from labeling_provider.errors import LabelingError
+    from labeling_provider.manifest import Manifests
+
+    store = _hook(args) if args.manifest.startswith("s3://") else None
+    try:
+        report = Manifests(store).check(args.manifest, label_attribute=args.label_attribute)
+    except LabelingError as error:
+        raise SystemExit(str(error)) from None
+    print(
+        f"{report.lines:,} lines, {report.labeled:,} labeled, {report.failed:,} failed, {report.unlabeled:,} to label"
+    )
+    for name, count in report.classes.items():
+        print(f"  {count:,} {name}")
+    for problem in report.problems:
+        print(problem, file=sys.stderr)
+    if report.problems:
+        more = f" and {report.more_problems:,} more" if report.more_problems else ""
+        raise SystemExit(f"{len(report.problems):,} lines{more} are wrong")
+
+
+def estimate_job_cost(args: Namespace) -> None:
+    """Print an estimate and how it came about."""
+    from labeling_provider.request import estimate_cost
+
+    try:
+        print(estimate_cost(args.objects, args.workers, args.price, automated=args.automated))
+    except ArithmeticError:
+        raise SystemExit(f"--price {args.price!r} is no amount") from None
+
+
+def _hook(args: Namespace) -> Any:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+    return LabelingHook(aws_conn_id=args.aws_conn_id, region_name=args.region)
+
+
+def _answered(args: Namespace, operation: str, **request: Any) -> dict[str, Any]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        answer: dict[str, Any] = getattr(_hook(args).sagemaker, operation)(**request)
+    except (BotoCoreError, ClientError) as error:
+        raise SystemExit(str(error)) from None
+    return answer
+
+
+def _next(token: str | None) -> dict[str, str]:
+    return {"NextToken": token} if token else {}

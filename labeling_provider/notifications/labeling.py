@@ -1,0 +1,96 @@
+"""Tells people what has become of a labeling job: counters, links, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseNotifier
+
+from labeling_provider.connected import JOB_KEY, PROGRESS_KEY
+from labeling_provider.links import JOB_LINKS, QUALITY_LINK
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_LONGEST_REASON = 2_000
+
+
+class LabelingNotifier(BaseNotifier):
+    """For ``on_success_callback`` and ``on_failure_callback`` of a labeling task; a job that stalls fails its task.
+
+    Give ``send``, or ``topic_arn``. Any notifier of another provider can send the text:
+    ``send=lambda subject, text, context: SlackNotifier(text=text)(context)``.
+
+    :param send: called with a subject, a text of some lines, and Airflow's context.
+    :param topic_arn: an SNS topic to send it to (templated).
+    :param aws_conn_id: the Airflow connection, for the topic (templated).
+    :param region_name: the region, if it is not the connection's (templated).
+    """
+
+    template_fields = ("topic_arn", "aws_conn_id", "region_name")
+
+    def __init__(
+        self,
+        *,
+        send: Callable[[str, str, Context], Any] | None = None,
+        topic_arn: str | None = None,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+    ) -> None:
+        super().__init__()
+        if (send is None) == (topic_arn is None):
+            raise ValueError("give send or topic_arn")
+        self.send = send
+        self.topic_arn = topic_arn
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+
+    def notify(self, context: Context) -> None:
+        """Send it."""
+        subject, text = told(context)
+        if self.send is not None:
+            self.send(subject, text, context)
+            return
+        from labeling_provider.hooks.labeling import LabelingHook
+
+        hook = LabelingHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
+        # SNS takes subjects of ASCII without line breaks, of at most 100 characters.
+        plain = " ".join(subject.encode("ascii", "replace").decode().split())[:100]
+        hook.client("sns").publish(TopicArn=self.topic_arn, Subject=plain, Message=text)
+
+
+def told(context: Context) -> tuple[str, str]:
+    """A subject and a text about the labeling job of a task."""
+    task_instance: Any = context.get("ti") or context.get("task_instance")
+    job, progress = _pulled(task_instance, JOB_KEY), _pulled(task_instance, PROGRESS_KEY)
+    exception: Any = context.get("exception")
+    where = f"{task_instance.dag_id}.{task_instance.task_id}"
+    name = job.get("job_name") or progress.get("job_name") or "no labeling job"
+    state = "has failed" if exception else str(progress.get("status") or "has ended")
+    lines = [f"Labeling job {name} of {where}, run {task_instance.run_id}"]
+    if progress:
+        lines.append(
+            f"{progress.get('labeled', 0):,} of {progress.get('total', 0):,} labeled "
+            f"({progress.get('human_labeled', 0):,} by people, {progress.get('machine_labeled', 0):,} by machine), "
+            f"{progress.get('failed', 0):,} failed, {progress.get('unlabeled', 0):,} unlabeled"
+        )
+    if exception:
+        lines.append(f"{type(exception).__name__}: {exception}"[:_LONGEST_REASON])
+    for link in (*JOB_LINKS, QUALITY_LINK):
+        address = _pulled_value(task_instance, link.xcom_key)
+        if isinstance(address, str) and address:
+            lines.append(f"{link.name}: {address}")
+    return f"Labeling {name}: {state}", "\n".join(lines)
+
+
+def _pulled(task_instance: Any, key: str) -> Mapping[str, Any]:
+    found = _pulled_value(task_instance, key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _pulled_value(task_instance: Any, key: str) -> Any:
+    try:
+        return task_instance.xcom_pull(task_ids=task_instance.task_id, key=key)
+    except Exception:  # noqa: BLE001 - a callback tells what it can
+        return None

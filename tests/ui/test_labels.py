@@ -1,0 +1,115 @@
+"""What a page reads out of a manifest, and the addresses of its pictures; tests/e2e shows the pages."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling_provider.manifest import Files
+from labeling_provider.ui.labels import PAGE, Labels, Wanted, read_labels, without_labels
+from labeling_provider.ui.signed import is_signed, sign
+from tests.memory import MemoryStore
+
+TASK = ("dag", "run", "task", -1)
+
+
+def classed(number: int, name: str, confidence: float, **more: Any) -> dict[str, Any]:
+    date = f"2026-01-01T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}.000000"
+    about = {"class-name": name, "confidence": confidence, "creation-date": date, **more}
+    return {
+        "source": str(number),
+        "x": "ab".index(name),
+        "x-metadata": {"type": "groundtruth/text-classification", **about},
+    }
+
+
+def failed(reason: str) -> dict[str, Any]:
+    return {"source": "f", "x-metadata": {"failure-reason": reason}}
+
+
+def read(lines: list[Any], **wanted: Any) -> Labels:
+    store = MemoryStore()
+    body = b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines)
+    store.objects["s3://b/m"] = body
+    return read_labels(Files(store), "s3://b/m", "x", Wanted(**wanted))
+
+
+def numbers(found: Labels) -> list[int]:
+    return [one.number for one in found.shown]
+
+
+LINES = [
+    classed(0, "a", 0.9),
+    classed(60, "b", 0.5, **{"human-annotated": "no"}),
+    failed("declined"),
+    {"source": "waits"},
+    classed(7200, "a", 0.7),
+    failed("declined"),
+]
+
+
+def test_the_least_sure_objects_come_first() -> None:
+    found = read(LINES)
+    assert (numbers(found), found.matching) == ([2, 5, 1], 3)
+    assert found.classes == {"a": 2, "b": 1}
+    assert found.reasons == {"declined": (2, 3)}
+    assert found.points == [(0, 1), (1 / 60, 2), (2, 3)]
+    assert [one.by_people for one in found.shown] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        ({"class_name": "a"}, [5, 1]),
+        ({"by": "machine"}, [2]),
+        ({"by": "people"}, [5, 1]),
+        ({"below": 0.7}, [2]),
+        ({"state": "failed"}, [3, 6]),
+        ({"class_name": "c"}, []),
+    ],
+)
+def test_objects_are_chosen(wanted: dict[str, Any], shown: list[int]) -> None:
+    assert numbers(read(LINES, **wanted)) == shown
+
+
+def test_pages_follow_each_other() -> None:
+    lines = [classed(number, "a", number / 1000) for number in range(60)]
+    pages = [numbers(read(lines, page=page)) for page in (1, 2, 3, 4)]
+    assert [len(page) for page in pages] == [PAGE, PAGE, 60 - 2 * PAGE, 0]
+    assert [number for page in pages for number in page] == list(range(1, 61))
+
+
+def test_what_can_not_be_read_is_counted_or_told() -> None:
+    odd = {"source": "1", "x": [], "x-metadata": {"type": "groundtruth/object-detection"}}
+    found = read([b"{\n", odd, classed(0, "a", 0.5, **{"creation-date": "yesterday"})])
+    assert (found.unreadable, found.matching, found.points) == (1, 2, [])
+    assert "x" in next(one for one in found.shown if one.number == 2).problem
+
+
+def test_chosen_lines_lose_their_label() -> None:
+    store = MemoryStore()
+    store.objects["s3://b/m"] = b"".join(json.dumps(line).encode() + b"\n" for line in LINES)
+    assert without_labels(Files(store), "s3://b/m", "x", {2, 3, 99}, "s3://b/to") == 2
+    assert [json.loads(line) for line in store.objects["s3://b/to"].splitlines()] == [{"source": "60"}, {"source": "f"}]
+
+
+@given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
+def test_a_signature_is_good_for_one_address_and_for_some_time(uri: str, other: str, dag: str) -> None:
+    secret = b"secret"
+    expires, signature = sign(secret, TASK, uri)
+    assert is_signed(secret, TASK, uri, expires, signature)
+    assert is_signed(secret, TASK, other, expires, signature) == (other == uri)
+    assert is_signed(secret, (dag, *TASK[1:]), uri, expires, signature) == (dag == "dag")
+    assert not is_signed(secret, TASK, uri, expires + 1, signature)
+    assert not is_signed(b"other", TASK, uri, expires, signature)
+    assert not is_signed(secret, TASK, uri, *sign(secret, TASK, uri, now=1))
+
+
+def test_parts_of_an_address_can_not_be_moved_into_each_other() -> None:
+    expires, signature = sign(b"s", ("a", "b"), "c")
+    assert not is_signed(b"s", ("a", "bc"), "", expires, signature)
+    assert not is_signed(b"s", ("ab", ""), "c", expires, signature)

@@ -36,7 +36,7 @@ def get_labeling_commands() -> list[Any]:
             name="describe",
             help="Show everything about a labeling job, as JSON",
             func=lazy_load_command(f"{here}describe_job"),
-            args=(Arg(("job_name",), help="name of the job"), connection, region),
+            args=(argument(("job_name",), help="name of the job"), connection, region),
         ),
         ActionCommand(
             name="validate-manifest",

@@ -21,6 +21,7 @@ from labeling_provider.errors import (
     LabelingTimeoutError,
 )
 from labeling_provider.jobs import RUNNING, JobState, is_streaming, queue_name, service_time, stall_report
+from labeling_provider.lineage import Lineage
 from labeling_provider.links import push_job_links
 from labeling_provider.ownership import Owner, OwnJob, OwnJobs, changes, request_mark
 from labeling_provider.waiting import Vigil
@@ -41,7 +42,7 @@ _CHOICES: Final = {
 }
 
 
-class CreateLabelingJobOperator(LabelingTask, BaseOperator):
+class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
     """Create a labeling job, wait for it, and hand on where the labels are.
 
     Everything that CreateLabelingJob accepts can be set: by name here, or in ``config``, a raw request that the named
@@ -652,7 +653,10 @@ class CreateLabelingJobOperator(LabelingTask, BaseOperator):
         return result
 
     def _announce(self, context: Context, result: dict[str, Any]) -> None:
-        """Put the result into the asset events of this task's outlets."""
+        """Put the result into the asset events of this task's outlets, and into its lineage."""
+        self.lineage_inputs = [uri for uri in (self.manifest_uri,) if uri]
+        self.lineage_outputs = [uri for uri in (result["output_manifest_uri"],) if uri]
+        self.lineage_job = result
         events = context["outlet_events"]
         for outlet in self.outlets:
             if isinstance(outlet, Asset):

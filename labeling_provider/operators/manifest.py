@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import LabelingError
+from labeling_provider.lineage import Lineage
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
@@ -26,7 +27,7 @@ _MANIFEST_ENDINGS: Final = (".manifest", ".manifest.gz")
 _ON_PROBLEMS: Final = ("fail", "warn")
 
 
-class ManifestTask(LabelingTask, BaseOperator):
+class ManifestTask(Lineage, LabelingTask, BaseOperator):
     """What all tasks on manifests share.
 
     :param aws_conn_id: the Airflow connection (templated).
@@ -171,6 +172,10 @@ class BuildManifestOperator(ManifestTask):
             message = f"there is nothing to label: {found:,} objects were found, and {seen:,} are known"
             raise AirflowSkipException(message) if self.skip_if_empty else LabelingError(message)
         self.log.info("%s objects in %s manifests; %s were found, %s are known", objects, len(written), found, seen)
+        self.lineage_inputs, self.lineage_outputs = (
+            [one for one in (self.prefix_uri, self.table_uri) if one],
+            [*written],
+        )
         result = {
             "manifest_uri": self.manifest_uri,
             "objects": objects,
@@ -262,6 +267,7 @@ class ValidateManifestOperator(ManifestTask):
         (uri,) = manifest_uris_of([self.manifest_uri])
         if self.labeling_type and self.labeling_type not in TASK_TYPES:
             raise LabelingError(f"{self.labeling_type!r} is no task type; choose one of {', '.join(TASK_TYPES)}.")
+        self.lineage_inputs = [uri]
         kind = TASK_TYPES.get(self.labeling_type or "")
         sample = Sample(uri)
         report = check_manifest(
@@ -319,6 +325,7 @@ class MergeManifestsOperator(ManifestTask):
         """Merge them."""
         given = [self.manifest_uris] if isinstance(self.manifest_uris, str | Mapping) else self.manifest_uris
         uris = list(self.manifests_at(manifest_uris_of([one for one in given if one is not None])))
+        self.lineage_inputs, self.lineage_outputs = uris, [self.merged_uri]
         counts = self.manifests.merge(uris, self.merged_uri, self.prefer_job)
         self.log.info("%s lines of %s manifests: %s objects", counts["lines"], len(uris), counts["objects"])
         return {"manifest_uri": self.merged_uri, **counts}
@@ -377,6 +384,7 @@ class SplitManifestOperator(ManifestTask):
         places = {name: join_s3_uri(self.output_uri, f"{name}.manifest") for name in split.names}
         keep = None if self.min_confidence is None else Filter(min_confidence=self.min_confidence)
         (source,) = manifest_uris_of([self.manifest_uri])
+        self.lineage_inputs, self.lineage_outputs = [source], list(places.values())
         parts, left_out = self.manifests.split(source, split, places, self.label_attribute_name, keep)
         for name, part in parts.items():
             self.log.info("%s: %s objects %s", name, part.objects, part.classes or "")
@@ -443,8 +451,10 @@ class ExportLabelsOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export them."""
+        sets = _sets(self.manifest_uri)
+        self.lineage_inputs, self.lineage_outputs = list(sets.values()), [self.output_uri]
         found = self.manifests.export(
-            _sets(self.manifest_uri),
+            sets,
             label_attribute_of(self.label_attribute_name, self.manifest_uri),
             self.format,
             self.output_uri,

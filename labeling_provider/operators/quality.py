@@ -159,6 +159,8 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         shortfalls = list(self._shortfalls(quality))
         page = report_html(quality, files, title=manifest, label_attribute=attribute, shortfalls=shortfalls)
         files.write_all(report_uri, [page])
+        self.lineage_inputs = [one for one in (manifest, self.golden_uri) if one]
+        self.lineage_outputs = [report_uri, *([relabel_uri] if quality.relabel else [])]
         context["ti"].xcom_push(key=QUALITY_LINK.xcom_key, value=report_url(self.hook, report_uri))
         # Labels that are let through though they are poor can get better in a second round.
         stays_poor = shortfalls and not (quality.relabel and self.on_poor_labels == "warn")

@@ -1,37 +1,95 @@
-"""``make screenshot``: run the digits DAG and take the README's picture of it."""
+"""``make screenshot``: run some DAGs and take the pictures of the README and the docs."""
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from dev.browser import browser_page
-from dev.demo import DAG_ID, follow, start
-from dev.stack import ROOT
+from dev.demo import DAG_ID, TRUTH, WORKFORCE
+from dev.stack import ROOT, Airflow, Service, wait_until
 
-PICTURE = ROOT / "docs" / "images" / "dag.png"
+PICTURES = ROOT / "docs" / "images"
 
 
 def main() -> int:
-    """Take the picture.
+    """Take the pictures.
 
     :return: the exit status.
     """
     with tempfile.TemporaryDirectory() as name:
-        service, airflow = start(Path(name))
+        folder = Path(name)
+        dags = folder / "dags"
+        shutil.copytree(ROOT / "dags", dags)
+        shutil.copy(ROOT / "tests/e2e/dags/gallery.py", dags)
+        workforce = folder / "workforce.json"
+        workforce.write_text(json.dumps(WORKFORCE))
+        service = Service(folder, "--workforce", str(workforce), *TRUTH)
+        service.client("s3").create_bucket(Bucket="lab")
+        airflow = Airflow(folder, dags, service.connection())
         try:
             airflow.wait_healthy()
-            run_id = airflow.trigger(DAG_ID)
-            follow(airflow, service, run_id)
+            gallery = _ended(airflow, "gallery")
+            run = airflow.trigger(DAG_ID)
             with browser_page(1280, 720) as page:
-                page.goto(f"{airflow.url}/dags/{DAG_ID}/runs/{run_id}/tasks/label")
+                _jobs(airflow, page, run)
+                _ended_run(airflow, DAG_ID, run)
+                page.goto(f"{airflow.url}/dags/{DAG_ID}/runs/{run}/tasks/label")
                 page.get_by_text("Created labeling job").wait_for(timeout=60_000)
-                page.screenshot(path=PICTURE)
+                page.screenshot(path=PICTURES / "dag.png")
+                _tab(airflow, page, gallery, "boxes", "job.png")
+                _tab(airflow, page, gallery, "names", "texts.png")
+            with browser_page(400, 800, color_scheme="dark") as page:
+                _tab(airflow, page, gallery, "boxes", "phone.png", in_airflow=False)
         finally:
             airflow.stop()
             service.stop()
     return 0
+
+
+def _ended(airflow: Airflow, dag_id: str) -> str:
+    return _ended_run(airflow, dag_id, airflow.trigger(dag_id, 120))
+
+
+def _ended_run(airflow: Airflow, dag_id: str, run: str) -> str:
+    wait_until(lambda: airflow.run_state(dag_id, run) == "success", 180, f"{dag_id} succeeds")
+    return run
+
+
+def _jobs(airflow: Airflow, page: Any, run: str) -> None:
+    """All jobs, while one is in the middle."""
+
+    def half_done() -> bool:
+        progress = airflow.xcom(DAG_ID, run, "label", "labeling_progress") or {}
+        return bool(progress.get("labeled", 0) > 500)
+
+    wait_until(half_done, 120, "some digits are labeled", 0.2)
+    page.goto(f"{airflow.url}/plugin/labeling")
+    frame = page.frame_locator("iframe[title=Labeling]")
+    frame.get_by_role("row").filter(has_text="InProgress").wait_for(timeout=60_000)
+    page.screenshot(path=PICTURES / "jobs.png")
+
+
+def _tab(airflow: Airflow, page: Any, run: str, task: str, name: str, *, in_airflow: bool = True) -> None:
+    """The tab of a task, scrolled to its objects."""
+    if in_airflow:
+        page.goto(f"{airflow.url}/dags/gallery/runs/{quote(run)}/tasks/{task}/plugin/labeling-task-instance")
+        frame = page.frame_locator("iframe[title=Labeling]")
+    else:
+        page.goto(airflow.url)
+        page.goto(f"{airflow.url}/labeling/job?dag_id=gallery&run_id={quote(run)}&task_id={task}")
+        frame = page
+    with page.expect_response(lambda answer: "/job/workers" in answer.url, timeout=60_000):
+        pass
+    frame.locator("#labels figure").first.wait_for(timeout=60_000)
+    page.wait_for_load_state("networkidle")
+    frame.locator("#labels h2").last.evaluate("heading => { heading.scrollIntoView(); scrollBy(0, -16); }")
+    page.screenshot(path=PICTURES / name)
 
 
 if __name__ == "__main__":

@@ -143,6 +143,32 @@ def test_chosen_objects_go_to_a_manifest(stack: Stack, digits: str) -> None:
     assert numbers == sorted(chosen)
 
 
+def test_boxes_are_drawn_and_names_are_marked(stack: Stack) -> None:
+    run = finished(stack, "gallery")
+    with watched() as page:
+        frame = tab(stack, page, "gallery", run, "boxes")
+        frame.locator("#labels figure svg rect").first.wait_for(timeout=60_000)
+        assert frame.locator("#labels figure").count() == 12
+        titles = frame.locator("#labels figure svg rect title").all_text_contents()
+        assert set(titles) == {"flower", "building"}
+        frame = tab(stack, page, "gallery", run, "names")
+        frame.locator("#labels figure mark").first.wait_for(timeout=60_000)
+        assert {"Aurora", "Tromsø"} <= set(frame.locator("#labels figure mark").all_inner_texts())
+        page.goto(f"{stack.airflow.url}/dags/gallery/runs/{quote(run)}/plugin/labeling-dag-run")
+        frame = page.frame_locator("iframe[title=Labeling]")
+        frame.get_by_role("row").filter(has_text="boxes").wait_for(timeout=60_000)
+        assert frame.locator("tbody tr").count() == 2
+
+
+def test_a_streaming_job_shows_what_waits(stack: Stack) -> None:
+    run = finished(stack, "gallery_stream")
+    name = stack.airflow.xcom("gallery_stream", run, "label")["job_name"]
+    with watched() as page:
+        frame = tab(stack, page, "gallery_stream", run)
+        frame.locator("#stream .facts").get_by_text("wait in the queue").wait_for(timeout=60_000)
+    stack.lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+
+
 def test_hostile_labels_texts_and_xcoms_are_shown_and_not_run(stack: Stack) -> None:
     run = finished(stack, "hostile")
     name = stack.airflow.xcom("hostile", run, "label")["job_name"]

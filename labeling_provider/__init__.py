@@ -67,5 +67,6 @@ def get_provider_info() -> dict[str, Any]:
             f"{links}.LabelingOutputLink",
             f"{links}.LabelingLogsLink",
             f"{links}.QualityReportLink",
+            f"{links}.WorkersPageLink",
         ],
     }

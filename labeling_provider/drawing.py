@@ -10,11 +10,14 @@ from html import escape
 from io import BytesIO
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import BoxesLabel, ClassesLabel, EntitiesLabel, Files, Label, MaskLabel
 
 _MOST_TEXT: Final = 600
 _MOST_PARTS: Final = 100
+_MOST_POINTS: Final = 1_000
 _MOST_SOURCE_BYTES: Final = 40 << 20
 _MOST_PICTURE_BYTES: Final = 200 << 10
 _MOST_PIXELS: Final = 50_000_000
@@ -86,6 +89,10 @@ def drawn_picture(address: str, label: Label | None, mask: str | None = None) ->
     :param mask: where it gets the mask.
     """
     href = escape(address)
+    if (polygons := _polygons(label)) is not None:
+        width, height, shapes = polygons
+        picture = f'<image href="{href}" width="{width}" height="{height}"/>'
+        return f'<svg viewBox="0 0 {width} {height}">{picture}{"".join(shapes)}</svg>'
     if not isinstance(label, BoxesLabel) or min(label.size.width, label.size.height) <= 0:
         over = f'<image class="mask" href="{escape(mask)}" width="100" height="75"/>' if mask else ""
         return f'<svg viewBox="0 0 100 75"><image href="{href}" width="100" height="75"/>{over}</svg>'
@@ -97,14 +104,54 @@ def drawn_picture(address: str, label: Label | None, mask: str | None = None) ->
     )
 
 
+class _Point(msgspec.Struct):
+    x: float
+    y: float
+
+
+class _Polygon(msgspec.Struct):
+    vertices: list[_Point]
+    label: str = ""
+
+
+class _Size(msgspec.Struct):
+    width: int
+    height: int
+
+
+class _Polygons(msgspec.Struct, rename="camel"):
+    """What ``crowd-polygon`` submits (developer guide, "Crowd HTML elements reference")."""
+
+    polygons: list[_Polygon]
+    input_image_properties: _Size
+
+
+def _polygons(label: Label | None) -> tuple[int, int, list[str]] | None:
+    """Size of the picture and the polygons of a custom label that holds what its workers drew; None if it does not."""
+    try:
+        found = msgspec.convert(label.value if label else None, _Polygons)
+    except msgspec.ValidationError:
+        return None
+    size, names = found.input_image_properties, list(dict.fromkeys(one.label for one in found.polygons))
+    if min(size.width, size.height) <= 0:
+        return None
+    shapes = []
+    for one in found.polygons[:_MOST_PARTS]:
+        points = " ".join(f"{point.x},{point.y}" for point in one.vertices[:_MOST_POINTS])
+        shapes.append(_shape(f'polygon points="{points}"', _COLORS[names.index(one.label) % len(_COLORS)], one.label))
+    return size.width, size.height, shapes
+
+
+def _shape(element: str, color: str, name: str) -> str:
+    look = f'fill="none" stroke="{color}" stroke-width="2" vector-effect="non-scaling-stroke"'
+    return f"<{element} {look}><title>{escape(name)}</title></{element.split()[0]}>"
+
+
 def _outlines(label: BoxesLabel, colors: dict[int, str]) -> Iterator[str]:
     for box in label.boxes[:_MOST_PARTS]:
-        name = escape(label.class_names.get(box.class_id, str(box.class_id)))
-        yield (
-            f'<rect x="{box.left}" y="{box.top}" width="{max(box.width, 0)}" height="{max(box.height, 0)}" fill="none" '
-            f'stroke="{colors.get(box.class_id, _COLORS[0])}" stroke-width="2" vector-effect="non-scaling-stroke">'
-            f"<title>{name}</title></rect>"
-        )
+        name = label.class_names.get(box.class_id, str(box.class_id))
+        place = f'x="{box.left}" y="{box.top}" width="{max(box.width, 0)}" height="{max(box.height, 0)}"'
+        yield _shape(f"rect {place}", colors.get(box.class_id, _COLORS[0]), name)
 
 
 def _small(body: bytes) -> bytes:

@@ -91,6 +91,15 @@ class QualityReportLink(_Link):
     name = "Quality report"
 
 
+class WorkersPageLink(_Link):
+    """Where the people of a private workteam sign in and work."""
+
+    name = "Workers' page"
+
+
+WORKERS_LINK: Final = WorkersPageLink()
+"""The link to the page of the workers."""
+
 QUALITY_LINK: Final = QualityReportLink()
 """The link of the quality gate."""
 
@@ -137,6 +146,25 @@ def job_url(hook: Any, job_name: str, output_path: str, link: _JobLink = JOB_LIN
         job_name=job_name,
         output=f"{output_path.rstrip('/')}/{job_name}",
     )
+
+
+def push_workers_link(context: Context, hook: Any, workteam_arn: str) -> None:
+    """Make the link to the workers' page work, where there is one: private workteams have one on Amazon.
+
+    Source: API reference, Workteam.SubDomain.
+
+    :param hook: a :class:`labeling_provider.hooks.labeling.LabelingHook`.
+    """
+    kind, _, name = workteam_arn.rpartition("workteam/")[2].partition("/")
+    if kind != "private-crowd":
+        return
+    try:
+        domain = hook.sagemaker.describe_workteam(WorkteamName=name)["Workteam"].get("SubDomain")
+    except Exception as error:  # noqa: BLE001 - a link is no reason to fail
+        hook.log.info("The page of the workers is not known: %s", error)
+        return
+    if domain:
+        context["ti"].xcom_push(key=WORKERS_LINK.xcom_key, value=f"https://{domain}")
 
 
 def push_job_links(context: Context, hook: Any, job_name: str, output_path: str) -> None:

@@ -22,7 +22,7 @@ from labeling_provider.errors import (
 )
 from labeling_provider.jobs import RUNNING, JobState, is_streaming, queue_name, service_time, stall_report
 from labeling_provider.lineage import Lineage
-from labeling_provider.links import push_job_links
+from labeling_provider.links import JOB_LINKS, WORKERS_LINK, push_job_links, push_workers_link
 from labeling_provider.ownership import Owner, OwnJob, OwnJobs, changes, request_mark
 from labeling_provider.waiting import Vigil
 
@@ -122,6 +122,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
     :raises LabelingJobStalledError: if nothing has moved for ``stall_timeout``.
     """
 
+    operator_extra_links = (*JOB_LINKS, WORKERS_LINK)
     _spec_fields = (
         "config",
         "manifest_uri",
@@ -507,6 +508,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
             state = JobState.of(job.description)
             if shown != job.name:
                 push_job_links(context, self.hook, job.name, job.description["OutputConfig"]["S3OutputPath"])
+                push_workers_link(context, self.hook, job.description["HumanTaskConfig"]["WorkteamArn"])
                 context["ti"].xcom_push(key=JOB_KEY, value=self._facts(job))
                 self._running_job, shown = (job.name, context["ti"]), job.name
             if not self.wait_for_completion:

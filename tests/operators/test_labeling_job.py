@@ -113,6 +113,11 @@ def test_it_labels_and_hands_on_where_the_labels_are(connected: Lab) -> None:
     page = f"{connected.service.endpoint_url}/_labeling/jobs/{result['job_name']}"
     ti.pushed.pop("labeling_try", None)
     assert ti.pushed.pop("labeling_progress").items() >= {"status": "Completed", "total": 6, "labeled": 6}.items()
+    facts = ti.pushed.pop("labeling_job")
+    assert (facts["job_name"], facts["workers_per_object"], facts["streaming"]) == (result["job_name"], 3, False)
+    assert (facts["aws_conn_id"], facts["region_name"]) == ("aws_default", "us-east-1")
+    assert facts["output_uri"] == f"s3://lab/out/{result['job_name']}"
+    json.dumps(facts)
     assert ti.pushed == {
         "_link_LabelingJobLink": page,
         "_link_LabelingOutputLink": f"{page}/output",
@@ -467,3 +472,29 @@ def test_stopping_a_job_that_does_not_exist_is_an_error_unless_told_otherwise(co
 def test_a_choice_that_does_not_exist_is_refused_when_the_dag_is_parsed(argument: str) -> None:
     with pytest.raises(ValueError, match=f"{argument} must be .* or .*, not 'ignore'"):
         CreateLabelingJobOperator(task_id="label", **{argument: "ignore"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "link"),
+    [
+        (
+            {"Workteam": {"SubDomain": "abc.labeling.us-east-1.sagemaker.aws"}},
+            "https://abc.labeling.us-east-1.sagemaker.aws",
+        ),
+        ({"Workteam": {}}, None),
+        (ConnectionError("no"), None),
+    ],
+)
+def test_the_workers_page_is_linked_where_there_is_one(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, answer: Any, link: str | None
+) -> None:
+    task, around = operator(connected), context(**run_id())
+
+    def describe(**_: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(task.hook.sagemaker, "describe_workteam", describe)
+    task.execute(around)
+    assert around["ti"].pushed.get("_link_WorkersPageLink") == link

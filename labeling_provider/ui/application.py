@@ -133,9 +133,10 @@ class _Views:
             count=len(chosen),
             page=page,
             pages=max(-(-len(chosen) // PAGE_ROWS), 1),
-            statuses=sorted({job.status for job in everything if job.status}),
-            dags=sorted({job.task.dag_id for job in everything}),
-            teams=sorted({_team(job) for job in everything if _team(job)}),
+            # What is asked for stays asked for, though nothing is like it yet.
+            statuses=sorted({job.status for job in everything} | {status} - {""}),
+            dags=sorted({job.task.dag_id for job in everything} | {dag_id} - {""}),
+            teams=sorted({_team(job) for job in everything} | {workteam} - {""}),
             query={
                 "dag_id": dag_id,
                 "run_id": run_id,
@@ -271,7 +272,8 @@ class _Views:
         uri, text = one.line.get("source-ref"), one.line.get("source")
         if isinstance(text, str):
             return Markup(f"<p>{marked_text(text, one.label)}</p>")  # noqa: S704
-        if not isinstance(uri, str) or not uri.startswith("s3://"):
+        is_text = one.label is not None and "/text-" in str((one.label.metadata or {}).get("type"))
+        if is_text or not isinstance(uri, str) or not uri.startswith("s3://"):
             return Markup("")
         mask = self._address(task, one.label.uri) if type(one.label) is MaskLabel else None
         return Markup(drawn_picture(self._address(task, uri), one.label, mask))  # noqa: S704

@@ -9,11 +9,12 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from dev.demo import TRUTH, WORKFORCE
-from dev.stack import ROOT, Airflow, Service
+from dev.stack import ROOT, Airflow, Service, wait_until
 from tests.conftest import Lab, texts
 
 
@@ -23,6 +24,16 @@ class Stack:
     def __init__(self, lab: Lab, airflow: Airflow) -> None:
         self.lab, self.airflow = lab, airflow
         self.further: list[subprocess.Popen[bytes]] = []
+
+    def finished(self, dag: str, seconds: float = 180) -> str:
+        """A new run of a DAG, when it has succeeded."""
+        run = self.airflow.trigger(dag, 120)
+        wait_until(lambda: self.airflow.run_state(dag, run) == "success", seconds, f"{dag} succeeds")
+        return run
+
+    def wait_for_xcom(self, dag: str, run: str, task: str, key: str) -> Any:
+        """A value that a task pushes."""
+        return wait_until(lambda: self.airflow.xcom(dag, run, task, key), 90, f"{task} pushes {key}")
 
 
 @pytest.fixture(scope="session")

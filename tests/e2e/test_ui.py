@@ -7,24 +7,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import quote, urlencode
-from urllib.request import Request, urlopen
+from urllib.parse import quote
 
 import pytest
 
 from dev.browser import browser_page
-from dev.stack import GuardedApi, wait_until
+from dev.stack import wait_until
 from tests.e2e.conftest import Stack
 from tests.e2e.dags.hostile import EVIL
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
-
-
-def finished(stack: Stack, dag: str, seconds: float = 180) -> str:
-    run = stack.airflow.trigger(dag, 120)
-    wait_until(lambda: stack.airflow.run_state(dag, run) == "success", seconds, f"{dag} succeeds")
-    return run
 
 
 def shot(page: Any, name: str) -> None:
@@ -56,7 +48,7 @@ def fits(frame: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def digits(stack: Stack) -> str:
-    return finished(stack, "label_digits")
+    return stack.finished("label_digits")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
@@ -97,8 +89,22 @@ def test_jobs_are_found_by_filters_and_pages_with_the_keyboard(stack: Stack, dig
         frame.get_by_role("row").filter(has_text=digits).get_by_role("link").first.focus()
         page.keyboard.press("Enter")
         frame.get_by_role("heading", level=1).filter(has_text="label-digits").wait_for()
+        frame.get_by_role("button", name="Copy the URI of the labels").click()
+        frame.get_by_role("status").filter(has_text="/manifests/output/output.manifest").wait_for()
         frame.get_by_role("link", name="Task label_digits / label").click()
         page.wait_for_url(f"**/dags/label_digits/runs/{quote(digits, safe='')}/tasks/label")
+
+
+def test_a_dag_without_jobs_shows_none_and_goes_on_showing_none(stack: Stack, digits: str) -> None:
+    with watched() as page:
+        page.goto(f"{stack.airflow.url}/dags/only_new/plugin/labeling-dag")
+        frame = page.frame_locator("iframe[title=Labeling]")
+        frame.get_by_text("No labeling job is as you ask").wait_for(timeout=60_000)
+        with page.expect_response(lambda answer: "part=true" in answer.url, timeout=30_000):
+            pass
+        assert frame.get_by_text("No labeling job is as you ask").is_visible()
+        frame.locator("select[name=dag_id]").select_option("label_digits")
+        frame.get_by_role("row").filter(has_text=digits).wait_for()
 
 
 def test_a_running_job_is_followed_and_stopped_after_a_question(stack: Stack) -> None:
@@ -144,7 +150,7 @@ def test_chosen_objects_go_to_a_manifest(stack: Stack, digits: str) -> None:
 
 
 def test_boxes_are_drawn_and_names_are_marked(stack: Stack) -> None:
-    run = finished(stack, "gallery")
+    run = stack.finished("gallery")
     with watched() as page:
         frame = tab(stack, page, "gallery", run, "boxes")
         frame.locator("#labels figure svg rect").first.wait_for(timeout=60_000)
@@ -161,7 +167,7 @@ def test_boxes_are_drawn_and_names_are_marked(stack: Stack) -> None:
 
 
 def test_a_streaming_job_shows_what_waits(stack: Stack) -> None:
-    run = finished(stack, "gallery_stream")
+    run = stack.finished("gallery_stream")
     name = stack.airflow.xcom("gallery_stream", run, "label")["job_name"]
     with watched() as page:
         frame = tab(stack, page, "gallery_stream", run)
@@ -170,7 +176,7 @@ def test_a_streaming_job_shows_what_waits(stack: Stack) -> None:
 
 
 def test_hostile_labels_texts_and_xcoms_are_shown_and_not_run(stack: Stack) -> None:
-    run = finished(stack, "hostile")
+    run = stack.finished("hostile")
     name = stack.airflow.xcom("hostile", run, "label")["job_name"]
     manifest = f"lab/hostile/{name}/manifests/output/output.manifest"
     failed = {"source-ref": f"s3://lab/{EVIL}", "label-metadata": {"failure-reason": EVIL}}
@@ -188,98 +194,9 @@ def test_hostile_labels_texts_and_xcoms_are_shown_and_not_run(stack: Stack) -> N
         lying = tab(stack, page, "hostile", run, "lie")
         lying.locator("#labels .trouble").wait_for(timeout=60_000)
         assert "49" not in lying.locator("h1").inner_text()
+        borrowing = tab(stack, page, "hostile", run, "borrow")
+        borrowing.locator("#labels .trouble").filter(has_text="was not made by this task").wait_for(timeout=60_000)
+        assert borrowing.locator("#labels figure").count() == 0
         page.goto(f"{stack.airflow.url}/plugin/labeling")
         page.frame_locator("iframe[title=Labeling]").get_by_role("row").filter(has_text="lie").first.wait_for()
         assert page.evaluate("window.owned") is None
-
-
-@pytest.fixture(scope="module")
-def guarded(stack: Stack) -> Iterator[GuardedApi]:
-    api = GuardedApi(stack.airflow, {"viewer": "viewer", "editor": "user"})
-    yield api
-    api.stop()
-
-
-def ask(
-    api: GuardedApi, method: str, path: str, token: str | None, body: Any = None, **headers: str
-) -> tuple[int, str]:
-    request = Request(
-        f"{api.url}/labeling{path}",
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={
-            "Content-Type": "application/json",
-            **({"Authorization": f"Bearer {token}"} if token else {}),
-            **headers,
-        },
-    )
-    try:
-        with urlopen(request, timeout=60) as answer:
-            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-            return answer.status, answer.read().decode(errors="replace")
-    except HTTPError as error:
-        return error.code, error.read().decode(errors="replace")
-
-
-def test_every_route_asks_who_it_is_and_what_they_may(stack: Stack, guarded: GuardedApi, digits: str) -> None:
-    from labeling_provider.ui.application import make_application
-
-    task = urlencode({"dag_id": "label_digits", "run_id": digits, "task_id": "label", "map_index": "-1"})
-    viewer, editor = guarded.token("viewer"), guarded.token("editor")
-    labels = ask(guarded, "GET", f"/job/labels?{task}", viewer)[1]
-    picture = labels.split('href="picture?', 1)[1].split('"', 1)[0].replace("&amp;", "&")
-    reads = {
-        "/": "/",
-        "/job": f"/job?{task}",
-        "/job/progress": f"/job/progress?{task}",
-        "/job/labels": f"/job/labels?{task}",
-        "/job/workers": f"/job/workers?{task}",
-        "/job/stream": f"/job/stream?{task}",
-        "/picture": f"/picture?{picture}",
-        "/static/{name}": "/static/labeling.js",
-    }
-    changes = {"/job/stop": f"/job/stop?{task}", "/job/relabel": f"/job/relabel?{task}"}
-    declared = {route.path for route in make_application().routes}
-    assert declared == reads.keys() | changes.keys()
-    mine = {"X-Labeling": "1"}
-    for path in reads.values():
-        assert ask(guarded, "GET", path, None)[0] == 401, path
-        assert ask(guarded, "GET", path, "forged")[0] == 403, path
-        assert ask(guarded, "GET", path, viewer)[0] == 200, path
-    for path in changes.values():
-        assert ask(guarded, "POST", path, None, {"lines": [1]}, **mine)[0] == 401, path
-        assert ask(guarded, "POST", path, viewer, {"lines": [1]}, **mine)[0] == 403, path
-        assert ask(guarded, "POST", path, editor, {"lines": [1]})[0] == 403, path
-        assert ask(guarded, "POST", path, editor, {"lines": [1]}, **mine)[0] == 200, path
-    assert "Relabel" not in labels
-    assert "Relabel" in ask(guarded, "GET", f"/job/labels?{task}", editor)[1]
-
-
-def test_only_signed_pictures_of_the_job_are_given_out(stack: Stack, guarded: GuardedApi, digits: str) -> None:
-    task = {"dag_id": "label_digits", "run_id": digits, "task_id": "label", "map_index": "-1"}
-    viewer = guarded.token("viewer")
-    labels = ask(guarded, "GET", f"/job/labels?{urlencode(task)}", viewer)[1]
-    good = labels.split('href="picture?', 1)[1].split('"', 1)[0].replace("&amp;", "&")
-    assert ask(guarded, "GET", f"/picture?{good}", viewer)[0] == 200
-    expires, signature = good.split("expires=")[1].split("&signature=")
-    for uri in ("s3://labeling-demo/digits/truth.jsonl", "http://169.254.169.254/latest", "file:///etc/passwd"):
-        bad = urlencode({**task, "uri": uri, "expires": expires, "signature": signature})
-        assert ask(guarded, "GET", f"/picture?{bad}", viewer)[0] == 403
-    later = good.replace(f"expires={expires}", f"expires={int(expires) + 1}")
-    assert ask(guarded, "GET", f"/picture?{later}", viewer)[0] == 403
-
-
-def test_trouble_is_shown_and_takes_no_page_down(stack: Stack, guarded: GuardedApi, digits: str) -> None:
-    viewer = guarded.token("viewer")
-    nobody = urlencode({"dag_id": "label_digits", "run_id": digits, "task_id": "train"})
-    status, body = ask(guarded, "GET", f"/job?{nobody}", viewer)
-    assert status == 200
-    assert "has made no labeling job" in body
-    assert ask(guarded, "GET", f"/job/labels?{nobody}", viewer)[0] == 404
-    run = finished(stack, "quick")
-    name = stack.airflow.xcom("quick", run, "label")["job_name"]
-    stack.lab.s3.delete_object(Bucket="lab", Key=f"people/{name}/manifests/output/output.manifest")
-    quick = urlencode({"dag_id": "quick", "run_id": run, "task_id": "label"})
-    status, body = ask(guarded, "GET", f"/job/labels?{quick}", viewer)
-    assert (status, 'class="trouble"' in body) == (200, True)
-    assert ask(guarded, "GET", f"/job?{quick}", viewer)[0] == 200

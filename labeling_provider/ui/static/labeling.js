@@ -35,10 +35,13 @@
     if (form) {
       for (const [name, value] of new FormData(form)) address.searchParams.set(name, value);
     }
+    // An answer that was overtaken by a later question is not shown.
+    const turn = (part.turn = (part.turn || 0) + 1);
     if (part.dataset.page) address.searchParams.set("page", part.dataset.page);
     try {
       const answer = await fetch(address, { headers: { "X-Labeling": "1" } });
       const body = await answer.text();
+      if (turn !== part.turn) return;
       const isPage = (answer.headers.get("Content-Type") || "").startsWith("text/html");
       if (isPage && answer.ok) {
         const focused = part.contains(document.activeElement) ? document.activeElement.name : null;

@@ -26,7 +26,7 @@ with DAG("hostile", schedule=None):
         LabelingHook().write_text("s3://lab/in/hostile.manifest", "".join(json.dumps(one) + "\n" for one in texts))
         return "s3://lab/in/hostile.manifest"
 
-    CreateLabelingJobOperator(
+    label = CreateLabelingJobOperator(
         task_id="label",
         task_type="text-classification",
         manifest_uri=write(),
@@ -58,4 +58,11 @@ with DAG("hostile", schedule=None):
         )
         ti.xcom_push(key="labeling_progress", value={"job_name": EVIL, "total": "many", "failed": None, "status": EVIL})
 
+    @task
+    def borrow(others: dict[str, Any], ti: Any = None) -> None:
+        """Tell of another task's job as if it were this one's."""
+        facts = {"job_name": others["job_name"], "status": "Completed", "aws_conn_id": "aws_default"}
+        ti.xcom_push(key="labeling_job", value={**facts, "output_uri": "s3://lab/in", "label_attribute_name": "label"})
+
     lie()
+    borrow(label.output)

@@ -97,7 +97,7 @@ def test_jobs_are_found_by_filters_and_pages_with_the_keyboard(stack: Stack, dig
 
 def test_a_dag_without_jobs_shows_none_and_goes_on_showing_none(stack: Stack, digits: str) -> None:
     with watched() as page:
-        page.goto(f"{stack.airflow.url}/dags/only_new/plugin/labeling-dag")
+        page.goto(f"{stack.airflow.url}/dags/streaming_labels_camera/plugin/labeling-dag")
         frame = page.frame_locator("iframe[title=Labeling]")
         frame.get_by_text("No labeling job is as you ask").wait_for(timeout=60_000)
         with page.expect_response(lambda answer: "part=true" in answer.url, timeout=30_000):

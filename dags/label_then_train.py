@@ -27,6 +27,7 @@ with DAG(
     dag_id="label_then_train",
     schedule=CronTriggerTimetable("@weekly", timezone="UTC", run_immediately=timedelta(0)),
     max_active_runs=1,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
     tags=["labeling"],
     doc_md=__doc__,
     params={

@@ -26,6 +26,7 @@ with DAG(
     schedule=CronTriggerTimetable("@weekly", timezone="UTC", run_immediately=timedelta(0)),
     # Each run labels what the one before has left.
     max_active_runs=1,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
     tags=["labeling"],
     doc_md=__doc__,
     params={

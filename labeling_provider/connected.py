@@ -32,6 +32,15 @@ PUSHED_KEY: Final = "labeling_pushed"
 """XCom key of the live counts of what a task has pushed."""
 
 
+def check_choice(argument: str, value: str, allowed: Collection[str]) -> None:
+    """Refuse a value that an argument can't have.
+
+    :raises ValueError: naming those that it can.
+    """
+    if value not in allowed:
+        raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
+
+
 class LabelingTask(Task):
     """Mixed into operators and sensors that take the amazon provider's connection arguments."""
 

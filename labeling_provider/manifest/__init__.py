@@ -27,7 +27,7 @@ from labeling_provider.manifest.labels import (
 from labeling_provider.manifest.manifests import Manifests
 from labeling_provider.manifest.merge import Merge
 from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, split_lines, written
-from labeling_provider.manifest.rounds import merge_rounds, missing_lines
+from labeling_provider.manifest.rounds import merge_rounds, missing_lines, without_label
 from labeling_provider.manifest.scan import (
     LabeledLine,
     LabelMetadata,
@@ -83,5 +83,6 @@ __all__ = [
     "scan",
     "scan_labels",
     "split_lines",
+    "without_label",
     "written",
 ]

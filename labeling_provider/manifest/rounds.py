@@ -28,6 +28,17 @@ def missing_lines(lines: Iterable[bytes], label_attribute: str, where: str = "ma
             yield written(data)
 
 
+def without_label(raw: bytes, label_attribute: str) -> bytes:
+    """A line as the input of a further job: without its label, or the reason why it has none.
+
+    :raises ValueError: in words for a person, if it can't be read.
+    """
+    data = parse_line(raw)
+    for key in (label_attribute, f"{label_attribute}-metadata"):
+        data.pop(key, None)
+    return written(data)
+
+
 def merge_rounds(rounds: list[Iterable[bytes]], label_attribute: str, where: str = "manifest") -> Iterator[bytes]:
     """One manifest out of a job's output and those of the jobs that followed up on what it had left over.
 

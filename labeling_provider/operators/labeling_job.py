@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from airflow.sdk import Asset, AssetAlias, BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from labeling_provider.connected import JOB_KEY, PROGRESS_KEY, LabelingTask
+from labeling_provider.connected import JOB_KEY, PROGRESS_KEY, LabelingTask, check_choice
 from labeling_provider.errors import (
     JobNameTakenError,
     LabelingError,
@@ -288,8 +288,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
         self._left_by_earlier_try: str | None = None
         self._ended_by_user = False
         for argument, allowed in _CHOICES.items():
-            if (value := getattr(self, argument)) not in allowed:
-                raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
+            check_choice(argument, getattr(self, argument), allowed)
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Find the job that an earlier try has made, or check and create it; then follow it to its end."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from labeling_provider.connected import LabelingTask
+from labeling_provider.connected import LabelingTask, check_choice
 from labeling_provider.errors import LabelingError
 from labeling_provider.lineage import Lineage
 
@@ -134,8 +134,7 @@ class BuildManifestOperator(ManifestTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if choose not in _CHOICES:
-            raise ValueError(f"choose must be {' or '.join(map(repr, _CHOICES))}, not {choose!r}")
+        check_choice("choose", choose, _CHOICES)
         if sum(one is not None for one in (prefix_uri, objects, table_uri, text_uris)) != 1:
             raise ValueError("give one of prefix_uri, objects, table_uri and text_uris")
         if (table_uri is None) != (column is None):
@@ -248,8 +247,7 @@ class ValidateManifestOperator(ManifestTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if on_problems not in _ON_PROBLEMS:
-            raise ValueError(f"on_problems must be {' or '.join(map(repr, _ON_PROBLEMS))}, not {on_problems!r}")
+        check_choice("on_problems", on_problems, _ON_PROBLEMS)
         self.manifest_uri = manifest_uri
         # BaseOperator.task_type is the name of the operator class.
         self.labeling_type = task_type
@@ -439,8 +437,7 @@ class ExportLabelsOperator(ManifestTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if on_problems not in _ON_PROBLEMS:
-            raise ValueError(f"on_problems must be {' or '.join(map(repr, _ON_PROBLEMS))}, not {on_problems!r}")
+        check_choice("on_problems", on_problems, _ON_PROBLEMS)
         self.manifest_uri = manifest_uri
         self.output_uri = output_uri
         self.format = format

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow.sdk.bases.branch import BranchMixIn
 from airflow.sdk.bases.xcom import BaseXCom
 
+from labeling_provider.connected import check_choice
 from labeling_provider.errors import LabelingError, PoorLabelsError
 from labeling_provider.links import QUALITY_LINK, report_url
 from labeling_provider.operators.manifest import ManifestTask, label_attribute_of, manifest_uris_of
@@ -115,8 +116,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if on_poor_labels not in _ON_POOR:
-            raise ValueError(f"on_poor_labels must be {' or '.join(map(repr, _ON_POOR))}, not {on_poor_labels!r}")
+        check_choice("on_poor_labels", on_poor_labels, _ON_POOR)
         if unknown := set(branches or ()) - {GOOD, POOR, RELABEL}:
             raise ValueError(f"branches are for 'good', 'poor' and 'relabel', not {sorted(unknown)}")
         if min_golden_accuracy is not None and golden_uri is None:

@@ -21,7 +21,7 @@ from labeling_provider.manifest import (
     parse_line,
     read_label,
     scan_labels,
-    written,
+    without_label,
 )
 from labeling_provider.quality.agreement import Agreement
 from labeling_provider.quality.answers import Answer, AnswerFile, read_answers
@@ -232,7 +232,7 @@ class Measure:
                 if not line.is_labeled or (confidence is not None and confidence < relabel_below):
                     if again is None:
                         again = stack.enter_context(self._files.writer(relabel_to))
-                    again.write(self._without_label(raw))
+                    again.write(without_label(raw, self._attribute))
                     quality.relabel += 1
         quality.mean_confidence = total / rated if rated else None
         quality.golden_accuracy = near / quality.golden if quality.golden else None
@@ -268,12 +268,6 @@ class Measure:
         # Reasons come from outside: so many different ones are told, and all are counted as failed.
         if reason in self.quality.reasons or len(self.quality.reasons) < MOST_REASONS:
             self.quality.reasons[reason] += 1
-
-    def _without_label(self, raw: bytes) -> bytes:
-        data = parse_line(raw)
-        for key in (self._attribute, f"{self._attribute}-metadata"):
-            data.pop(key, None)
-        return written(data)
 
     def answers(self, jobs: Iterable[Job]) -> None:
         """Measure what the workers of some jobs answered.

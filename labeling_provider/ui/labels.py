@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from labeling_provider.manifest import Files, LabelError, parse_line, read_label, scan_labels, written
+from labeling_provider.errors import LabelingError
+from labeling_provider.manifest import (
+    Files,
+    LabelError,
+    LineProblem,
+    ManifestError,
+    parse_line,
+    read_label,
+    scan_labels,
+    without_label,
+)
 
 PAGE: Final = 24
 _MOST_POINTS: Final = 120
@@ -157,17 +167,19 @@ def without_labels(files: Files, manifest: str, attribute: str, numbers: set[int
 
     :param numbers: the lines, from 1.
     :return: how many were written.
-    :raises LabelingError: if the manifest can't be read, or nothing is left.
+    :raises LabelingError: if the manifest or one of the lines can't be read, or none of them is there.
     """
     count = 0
     with files.writer(to) as sink:
         for number, raw in enumerate(files.lines(manifest), 1):
             if number in numbers:
-                data = parse_line(raw)
-                for key in (attribute, f"{attribute}-metadata"):
-                    data.pop(key, None)
-                sink.write(written(data))
+                try:
+                    sink.write(without_label(raw, attribute))
+                except ValueError as error:
+                    raise ManifestError(manifest, [LineProblem(number, 0, str(error))]) from None
                 count += 1
                 if count == len(numbers):
                     break
+        if not count:
+            raise LabelingError(f"{manifest} has none of the chosen lines.")
     return count

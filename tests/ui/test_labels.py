@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files
 from labeling_provider.ui.labels import PAGE, Labels, Wanted, read_labels, without_labels
 from labeling_provider.ui.signed import is_signed, sign
@@ -95,6 +96,15 @@ def test_chosen_lines_lose_their_label() -> None:
     store.objects["s3://b/m"] = b"".join(json.dumps(line).encode() + b"\n" for line in LINES)
     assert without_labels(Files(store), "s3://b/m", "x", {2, 3, 99}, "s3://b/to") == 2
     assert [json.loads(line) for line in store.objects["s3://b/to"].splitlines()] == [{"source": "60"}, {"source": "f"}]
+
+
+@pytest.mark.parametrize(("numbers", "words"), [({2}, "line 2: not JSON"), ({9}, "has none of the chosen lines")])
+def test_lines_that_can_not_be_chosen_are_told_and_nothing_is_written(numbers: set[int], words: str) -> None:
+    store = MemoryStore()
+    store.objects["s3://b/m"] = b'{"source": "a"}\n{\n'
+    with pytest.raises(LabelingError, match=words):
+        without_labels(Files(store), "s3://b/m", "x", numbers, "s3://b/to")
+    assert "s3://b/to" not in store.objects
 
 
 @given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))

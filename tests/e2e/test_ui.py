@@ -87,6 +87,10 @@ def test_jobs_are_found_by_filters_and_pages_with_the_keyboard(stack: Stack, dig
         frame.get_by_role("searchbox").fill("digits")
         frame.get_by_role("row").filter(has_text=digits).wait_for()
         frame.get_by_role("row").filter(has_text=digits).get_by_role("link").first.focus()
+        with page.expect_response(lambda answer: "part=true" in answer.url, timeout=30_000) as answer:
+            pass
+        answer.value.finished()
+        wait_until(lambda: frame.locator("a:focus").count() == 1, 10, "the link has the focus again", 0.1)
         page.keyboard.press("Enter")
         frame.get_by_role("heading", level=1).filter(has_text="label-digits").wait_for()
         frame.get_by_role("button", name="Copy the URI of the labels").click()

@@ -44,9 +44,11 @@
       if (turn !== part.turn) return;
       const isPage = (answer.headers.get("Content-Type") || "").startsWith("text/html");
       if (isPage && answer.ok) {
-        const focused = part.contains(document.activeElement) ? document.activeElement.name : null;
+        const focused = part.contains(document.activeElement) ? document.activeElement : null;
         part.innerHTML = body;
-        if (focused) part.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
+        // Who goes by the keyboard stays where they were.
+        const same = (one) => ["name", "href", "data-page"].some((key) => one.hasAttribute(key) && one.getAttribute(key) === focused.getAttribute(key));
+        if (focused) [...part.querySelectorAll("a, button, input, select")].find(same)?.focus();
       } else {
         const told = document.createElement("p");
         told.className = "trouble";

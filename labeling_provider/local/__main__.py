@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.request.facts import Quota
 
 ACCOUNT: Final = "123456789012"
 ROLE: Final = "labeling-local"
@@ -72,6 +73,13 @@ def parser() -> argparse.ArgumentParser:
         default=1.0,
         help="how many times faster than real time tasks, time limits and lifetimes pass (default %(default)s)",
     )
+    options.add_argument(
+        "--minimum-automated",
+        type=int,
+        metavar="OBJECTS",
+        default=Quota.AUTOMATED_MINIMUM_OBJECTS,
+        help="jobs with automated labeling fail below this many objects (default %(default)s, as on Amazon)",
+    )
     options.add_argument("--log-level", default="WARNING", help="log level, on standard error (default %(default)s)")
     return options
 
@@ -122,6 +130,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.local.api import LabelingApi
     from labeling_provider.local.engine import Engine
     from labeling_provider.local.http import listen
+    from labeling_provider.local.learning.loop import ActiveLearning
     from labeling_provider.local.messaging import Messaging
     from labeling_provider.local.pages import Pages
     from labeling_provider.local.server import LocalService, is_loopback, load_moto
@@ -151,9 +160,12 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     truth = Truth(chosen.truth, storage)
     messaging = Messaging(store, ACCOUNT, chosen.region)
     announce = event_bridge(ACCOUNT, chosen.region)
-    engine = Engine(store, storage, workforce, truth, messaging, announce, chosen.speed)
+    learning = ActiveLearning(store, storage, workforce, chosen.minimum_automated)
+    engine = Engine(store, storage, workforce, truth, messaging, announce, learning, chosen.speed)
     role_arn, role_exists = _role()
-    api = LabelingApi(store, engine, workforce, region=chosen.region, account=ACCOUNT, role_exists=role_exists)
+    api = LabelingApi(
+        store, engine, workforce, learning, region=chosen.region, account=ACCOUNT, role_exists=role_exists
+    )
     service = LocalService(
         api,
         Pages(store, storage),

@@ -22,6 +22,8 @@ from labeling_provider.local import layout
 from labeling_provider.local.engine import ACTIVE, Engine
 from labeling_provider.local.errors import ApiError, constraint_error, not_found, validation_error
 from labeling_provider.local.kinds import KINDS
+from labeling_provider.local.learning.loop import ActiveLearning, final_model_arn
+from labeling_provider.local.records import labeled_by_machine
 from labeling_provider.local.store import Store, events, jobs, now, tags, tasks, workteams
 from labeling_provider.local.workforce import PEOPLE, Workforce
 from labeling_provider.request import model
@@ -54,12 +56,14 @@ class LabelingApi:
         store: Store,
         engine: Engine,
         workforce: Workforce,
+        learning: ActiveLearning,
         *,
         region: str,
         account: str,
         role_exists: Callable[[str], bool],
     ) -> None:
         self._store, self._engine, self._workforce = store, engine, workforce
+        self._learning = learning
         self._region, self._account, self._role_exists = region, account, role_exists
         self.operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "CreateLabelingJob": self.create_labeling_job,
@@ -75,6 +79,7 @@ class LabelingApi:
             "AddTags": self.add_tags,
             "ListTags": self.list_tags,
             "DeleteTags": self.delete_tags,
+            "DescribeModel": self.describe_model,
         }
         self._create_ready_workteams()
 
@@ -134,10 +139,7 @@ class LabelingApi:
         human = request["HumanTaskConfig"]
         if task_type.name not in KINDS:
             raise validation_error(f"The local service does not run {task_type.name} yet. It runs {', '.join(KINDS)}.")
-        if request.get("LabelingJobAlgorithmsConfig"):
-            raise validation_error(
-                "The local service does not run automated data labeling yet: leave LabelingJobAlgorithmsConfig out."
-            )
+        self._learning.check_request(request)
         self._team_row(human["WorkteamArn"])
         consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")
         for arn in (human.get("PreHumanTaskLambdaArn"), consolidation):
@@ -164,8 +166,12 @@ class LabelingApi:
         created["OutputConfig"].setdefault("KmsKeyId", "")
         with self._store.read() as connection:
             own_tags = self._tags_of(connection, row.arn)
+            summary = _summary(row, labeled_by_machine(connection, [row.id]))
+            model_arn = final_model_arn(connection, row.id)
+        if model_arn:
+            summary["LabelingJobOutput"]["FinalActiveLearningModelArn"] = model_arn
         return {
-            **_summary(row),
+            **summary,
             **{key: created[key] for key in _ECHOED if key in created},
             "JobReferenceCode": row.reference_code,
             "Tags": own_tags,
@@ -182,7 +188,9 @@ class LabelingApi:
         columns = {"Name": jobs.c.name_key, "CreationTime": jobs.c.created, "Status": jobs.c.status}
         column = columns[request.get("SortBy", "CreationTime")]
         rows, token = self._page(query, request, column, jobs.c.id)
-        return {"LabelingJobSummaryList": [_list_entry(row) for row in rows], **token}
+        with self._store.read() as connection:
+            by_machine = labeled_by_machine(connection, [row.id for row in rows])
+        return {"LabelingJobSummaryList": [_list_entry(row, by_machine) for row in rows], **token}
 
     def list_labeling_jobs_for_workteam(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListLabelingJobsForWorkteam."""
@@ -238,6 +246,10 @@ class LabelingApi:
                 connection.execute(sa.insert(events).values(job_id=row.id, at=now(), message="Stopping"))
         self._engine.wake(row.id)
         return {}
+
+    def describe_model(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeModel, for the models of automated labeling."""
+        return self._learning.describe_model(request["ModelName"])
 
     # Workteams
 
@@ -448,8 +460,12 @@ def _between(query: sa.Select[Any], request: dict[str, Any], column: sa.Column[A
     return query
 
 
-def _summary(row: sa.Row[Any]) -> dict[str, Any]:
-    """What Describe and List have in common."""
+def _summary(row: sa.Row[Any], by_machine: dict[int, int]) -> dict[str, Any]:
+    """What Describe and List have in common.
+
+    :param by_machine: how many labels models have made, by job.
+    """
+    machine = by_machine.get(row.id, 0)
     request = json.loads(row.request)
     output = join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name)
     summary = {
@@ -459,11 +475,11 @@ def _summary(row: sa.Row[Any]) -> dict[str, Any]:
         "CreationTime": row.created,
         "LastModifiedTime": row.modified,
         "LabelCounters": {
-            "TotalLabeled": row.labeled,
+            "TotalLabeled": row.labeled + machine,
             "HumanLabeled": row.labeled,
-            "MachineLabeled": 0,
+            "MachineLabeled": machine,
             "FailedNonRetryableError": row.failed,
-            "Unlabeled": max(row.lines - row.given - row.labeled - row.failed, 0),
+            "Unlabeled": max(row.lines - row.given - row.labeled - machine - row.failed, 0),
         },
     }
     if row.failure_reason:
@@ -473,11 +489,11 @@ def _summary(row: sa.Row[Any]) -> dict[str, Any]:
     return summary
 
 
-def _list_entry(row: sa.Row[Any]) -> dict[str, Any]:
+def _list_entry(row: sa.Row[Any], by_machine: dict[int, int]) -> dict[str, Any]:
     """A LabelingJobSummary."""
     request = json.loads(row.request)
     human = request["HumanTaskConfig"]
-    entry = {**_summary(row), "WorkteamArn": row.workteam_arn, "InputConfig": request["InputConfig"]}
+    entry = {**_summary(row, by_machine), "WorkteamArn": row.workteam_arn, "InputConfig": request["InputConfig"]}
     if "PreHumanTaskLambdaArn" in human:
         entry["PreHumanTaskLambdaArn"] = human["PreHumanTaskLambdaArn"]
     consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")

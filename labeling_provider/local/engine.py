@@ -24,9 +24,10 @@ from labeling_provider.local import layout
 from labeling_provider.local.announcements import Announce
 from labeling_provider.local.errors import JobFailure
 from labeling_provider.local.kinds import KINDS, JobFacts, as_json
+from labeling_provider.local.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
 from labeling_provider.local.messaging import Messaging
 from labeling_provider.local.pool import WorkerPool
-from labeling_provider.local.records import Run, Task, fail_objects, mark_answered, note, update_job
+from labeling_provider.local.records import Run, Task, fail_objects, labeled_by_machine, mark_answered, note, update_job
 from labeling_provider.local.results import Results
 from labeling_provider.local.scheduler import Scheduler
 from labeling_provider.local.storage import MissingObject, Storage
@@ -43,7 +44,6 @@ from labeling_provider.request.templates import label_names, parse_category_docu
 log = logging.getLogger(__name__)
 
 ACTIVE: Final = ("Initializing", "InProgress", "Stopping")
-_PROBE_OBJECTS: Final = 10
 _REFRESH_SECONDS: Final = 10.0
 _SHORTEST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 60.0
@@ -53,6 +53,7 @@ class Engine:
     """Runs every active job until it ends.
 
     :param announce: is told of each job that has ended.
+    :param learning: decides who labels what in jobs with automated labeling.
     :param speed: how many times faster than real time tasks, limits and lifetimes pass.
     """
 
@@ -64,6 +65,7 @@ class Engine:
         truth: Truth,
         messaging: Messaging,
         announce: Announce,
+        learning: ActiveLearning,
         speed: float = 1.0,
     ) -> None:
         self._store, self._storage, self._announce = store, storage, announce
@@ -71,6 +73,7 @@ class Engine:
         self._pool = WorkerPool(workforce.seed, truth, speed)
         self._results = Results(store, storage, workforce, speed)
         self._stream = Stream(store, messaging, speed)
+        self._learning = learning
         self._by_queue: dict[str, int] = {}
         messaging.changed = self._queue_changed
         self._runs: dict[int, Run] = {}
@@ -154,6 +157,7 @@ class Engine:
         if streaming:
             self._stream.open(row, request, lines)
         given = sum(one["state"] == "given" for one in rows)
+        self._learning.check_size(request, len(rows) - given)
         with self._store.write() as connection:
             status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == row.id)).scalar_one()
             if status != "Initializing":
@@ -161,6 +165,7 @@ class Engine:
             connection.execute(sa.delete(objects).where(objects.c.job_id == row.id))
             if rows:
                 connection.execute(sa.insert(objects), rows)
+            self._learning.open(connection, row.id, request, rows)
             update_job(connection, row.id, status="InProgress", lines=len(rows), given=given)
             what = "waiting for messages" if streaming else f"{len(rows)} objects, {given} of them labeled already"
             note(connection, row.id, f"InProgress: {what}")
@@ -252,8 +257,7 @@ class Engine:
             return min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE)
         self._write_intermediate(run, row.iteration)
         if not self._send_next_set(run):
-            stopped = self._budget(run) is not None and self._count(run.id, "waiting") > 0
-            self._finish(run.id, "Stopped" if stopped else "Completed")
+            self._finish(run.id, "Stopped" if self._count(run.id, "waiting") else "Completed")
         return 0.0
 
     def _refresh_output(self, run: Run, iteration: int, now: float) -> None:
@@ -364,18 +368,18 @@ class Engine:
 
     # Sending
 
-    def _budget(self, run: Run) -> int | None:
-        """How many objects people may label in all; None without a stopping condition."""
+    def _room(self, run: Run, row: sa.Row[Any]) -> Room:
+        """What the stopping conditions of a job still allow."""
         conditions = run.job.request.get("StoppingConditions") or {}
-        limits = []
+        people = everyone = None
         if "MaxHumanLabeledObjectCount" in conditions:
-            limits.append(int(conditions["MaxHumanLabeledObjectCount"]))
+            people = max(int(conditions["MaxHumanLabeledObjectCount"]) - row.labeled, 0)
         if "MaxPercentageOfInputDatasetLabeled" in conditions:
             with self._store.read() as connection:
-                row = connection.execute(sa.select(jobs).where(jobs.c.id == run.id)).one()
+                by_machine = labeled_by_machine(connection, [run.id]).get(run.id, 0)
             share = conditions["MaxPercentageOfInputDatasetLabeled"] / 100
-            limits.append(max(math.ceil(share * row.lines) - row.given, 0))
-        return min(limits) if limits else None
+            everyone = max(math.ceil(share * row.lines) - row.given - row.labeled - by_machine, 0)
+        return Room(people, everyone)
 
     def _count(self, job_id: int, state: str) -> int:
         query = sa.select(sa.func.count()).where(objects.c.job_id == job_id, objects.c.state == state)
@@ -383,26 +387,32 @@ class Engine:
             return int(connection.execute(query).scalar_one())
 
     def _send_next_set(self, run: Run) -> bool:
-        """Put the next set of objects into the workers' hands: first a few at random, then the rest in order.
+        """Put the next set of objects into the workers' hands.
 
-        :return: False if there is nothing left to send.
+        :return: False if there is nothing left to send, or nothing more may be sent.
         """
-        budget = self._budget(run)
-        waiting = self._waiting(run)
         with self._store.read() as connection:
             row = connection.execute(sa.select(jobs).where(jobs.c.id == run.id)).one()
-            if row.iteration == 0:
-                chosen = connection.execute(waiting).all()
-                probe = Random(f"{self._workforce.seed}|{row.name}")  # noqa: S311 - a simulation
-                chosen = probe.sample(chosen, min(_PROBE_OBJECTS, run.set_size, len(chosen)))
-            else:
-                chosen = list(connection.execute(waiting.order_by(objects.c.object_id).limit(run.set_size)))
-        if budget is not None:
-            chosen = chosen[: max(budget - row.labeled, 0)]
+        room, role = self._room(run, row), None
+        if "LabelingJobAlgorithmsConfig" in run.job.request:
+            chosen, role = self._learning.next_set(run, row, room)
+        else:
+            chosen = self._next_in_order(run, row)
+            chosen = chosen[: room.for_people(len(chosen))]
         if not chosen:
             return False
-        self._send(run, chosen, row.iteration + 1)
+        self._send(run, chosen, row.iteration + 1, role)
         return True
+
+    def _next_in_order(self, run: Run, row: sa.Row[Any]) -> list[Any]:
+        """First a few at random, then the rest in order."""
+        waiting = self._waiting(run)
+        with self._store.read() as connection:
+            if row.iteration:
+                return list(connection.execute(waiting.order_by(objects.c.object_id).limit(run.set_size)))
+            chosen = connection.execute(waiting).all()
+        probe = Random(f"{self._workforce.seed}|{row.name}")  # noqa: S311 - a simulation
+        return probe.sample(chosen, min(PROBE_OBJECTS, run.set_size, len(chosen)))
 
     @staticmethod
     def _waiting(run: Run) -> sa.Select[tuple[int, str]]:
@@ -411,8 +421,11 @@ class Engine:
             objects.c.job_id == run.id, objects.c.state == "waiting"
         )
 
-    def _send(self, run: Run, chosen: Sequence[Any], iteration: int) -> None:
-        """Put objects into the workers' hands."""
+    def _send(self, run: Run, chosen: Sequence[Any], iteration: int, role: str | None = None) -> None:
+        """Put objects into the workers' hands.
+
+        :param role: what automated labeling wants their labels for.
+        """
         refused = self._not_for_people(run, chosen)
         now = time.time()
         expires = now + run.lifetime / self._speed
@@ -424,6 +437,8 @@ class Engine:
                 .values(state="out", iteration=iteration),
                 [{"object": one.object_id} for one in chosen],
             )
+            if role:
+                self._learning.assign(connection, run, [one.object_id for one in chosen], role)
             if sent:
                 connection.execute(
                     sa.insert(tasks),

@@ -355,11 +355,18 @@ class BoundingBoxes(Kind):
             except ValueError:
                 continue
             if drawn:
-                labels[answered.object_id] = self._label(consolidate_boxes(drawn), size)
+                kept = consolidate_boxes(drawn)
+                sure = [0.0 if self.alone else _confidence(confidence) for _, confidence in kept]
+                labels[answered.object_id] = self.label([box for box, _ in kept], sure, size)
         return labels
 
-    def _label(self, kept: list[tuple[dict[str, Any], float]], size: tuple[int, int, int]) -> Label:
-        used = sorted({self._positions[box["label"]] for box, _ in kept})
+    def label(self, boxes: Sequence[dict[str, Any]], confidences: Sequence[float], size: tuple[int, int, int]) -> Label:
+        """The label of boxes.
+
+        :param confidences: 0 to 1, one for each box.
+        :param size: the image's width, height and number of channels.
+        """
+        used = sorted({self._positions[box["label"]] for box in boxes})
         value = {
             "image_size": [dict(zip(("width", "height", "depth"), size, strict=True))],
             "annotations": [
@@ -367,11 +374,11 @@ class BoundingBoxes(Kind):
                     "class_id": self._positions[box["label"]],
                     **{side: round(box[side], 2) for side in ("left", "top", "width", "height")},
                 }
-                for box, _ in kept
+                for box in boxes
             ],
         }
         metadata = {
-            "objects": [{"confidence": 0.0 if self.alone else _confidence(sure)} for _, sure in kept],
+            "objects": [{"confidence": confidence} for confidence in confidences],
             "class-map": {str(one): self.job.labels[one] for one in used},
         }
         return Label(value, metadata)
@@ -505,13 +512,8 @@ class SegmentationMasks(Kind):
         return mask
 
     def consolidate(self, batch: Sequence[Answered], stamp: str) -> dict[int, Label]:
-        import numpy as np
-        from PIL import Image
-
         from labeling_provider.local.consolidation.masks import consolidate_masks
 
-        colors = self._colors()
-        palette = [255, 255, 255, *(value for color in colors.values() for value in _rgb(color))]
         labels = {}
         for answered in batch:
             masks = [mask for _, content in answered.answers if (mask := self._mask(content)) is not None]
@@ -519,34 +521,37 @@ class SegmentationMasks(Kind):
             if not masks:
                 continue
             mask, support = consolidate_masks(masks, len(self.job.labels) + 1)
-            image = Image.fromarray(mask, mode="L").convert("P")
-            image.putdata(mask.ravel().tolist())
-            image.putpalette(palette)
-            picture = BytesIO()
-            image.save(picture, "PNG")
-            confidence = 0.0 if self.alone else _confidence(support)
-            names = {0: ("BACKGROUND", "#ffffff")}
-            names.update({number + 1: one for number, one in enumerate(colors.items())})
-            uri = join_s3_uri(
-                self.job.output,
-                "annotations/consolidated-annotation/output",
-                f"{answered.object_id}_{stamp}.png",
-            )
-            labels[answered.object_id] = Label(
-                uri,
-                {
-                    "internal-color-map": {
-                        str(number): {
-                            "class-name": names[number][0],
-                            "hex-color": names[number][1],
-                            "confidence": confidence,
-                        }
-                        for number in sorted({0, *np.unique(mask).tolist()})
-                    }
-                },
-                {uri: (picture.getvalue(), "image/png")},
-            )
+            folder = join_s3_uri(self.job.output, "annotations/consolidated-annotation/output")
+            uri = join_s3_uri(folder, f"{answered.object_id}_{stamp}.png")
+            labels[answered.object_id] = self.label(mask, 0.0 if self.alone else _confidence(support), uri)
         return labels
+
+    def label(self, mask: Any, confidence: float, uri: str) -> Label:
+        """The label of a mask.
+
+        :param mask: array of height × width: 0 background, n the n-th label.
+        :param uri: where the picture of it goes.
+        """
+        import numpy as np
+        from PIL import Image
+
+        colors = self._colors()
+        image = Image.fromarray(mask, mode="L").convert("P")
+        image.putdata(mask.ravel().tolist())
+        image.putpalette([255, 255, 255, *(value for color in colors.values() for value in _rgb(color))])
+        picture = BytesIO()
+        image.save(picture, "PNG")
+        names = {0: ("BACKGROUND", "#ffffff")}
+        names.update({number + 1: one for number, one in enumerate(colors.items())})
+        color_map = {
+            str(number): {
+                "class-name": names[number][0],
+                "hex-color": names[number][1],
+                "confidence": confidence,
+            }
+            for number in sorted({0, *np.unique(mask).tolist()})
+        }
+        return Label(uri, {"internal-color-map": color_map}, {uri: (picture.getvalue(), "image/png")})
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

@@ -53,13 +53,23 @@ def intermediate_uri(output: str, iteration: int) -> str:
     return join_s3_uri(output, f"annotations/intermediate/{iteration}/annotations.json")
 
 
-def label_metadata(metadata: dict[str, Any], metadata_type: str, job_name: str, at: float) -> dict[str, Any]:
-    """A label's metadata: what is special to it, then what every label by people has."""
+def learning_uri(output: str, folder: str, iteration: int, *path: str) -> str:
+    """A file of automated labeling.
+
+    :param folder: ``training``, ``inference`` or ``activelearning``.
+    """
+    return join_s3_uri(output, folder, str(iteration), *path)
+
+
+def label_metadata(
+    metadata: dict[str, Any], metadata_type: str, job_name: str, at: float, *, by_people: bool = True
+) -> dict[str, Any]:
+    """A label's metadata: what is special to it, then what every label has."""
     return {
         **metadata,
         "type": metadata_type,
         "job-name": f"labeling-job/{job_name}",
-        "human-annotated": "yes",
+        "human-annotated": "yes" if by_people else "no",
         "creation-date": creation_date(at),
     }
 

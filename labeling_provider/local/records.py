@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.local import layout
 from labeling_provider.local.kinds import Kind, as_json
-from labeling_provider.local.store import events, jobs, now, objects
+from labeling_provider.local.learning.learner import Learner
+from labeling_provider.local.store import events, jobs, now, objects, trainings
 from labeling_provider.local.workforce import SimulatedWorker
 from labeling_provider.request.facts import Quota, workforce_kind
 
@@ -29,6 +30,9 @@ class Run:
         self.human: dict[str, Any] = self.job.request["HumanTaskConfig"]
         self.refreshed = 0.0
         self.changed = False
+        self.learner: Learner | None = None
+        self.former_model: str | None = None
+        """Model of the job that this one goes on from; empty if there is none, None if nobody has looked yet."""
 
     @property
     def lifetime(self) -> float:
@@ -70,6 +74,16 @@ def update_job(connection: Connection, job_id: int, **values: Any) -> None:
 
 def note(connection: Connection, job_id: int, message: str) -> None:
     connection.execute(sa.insert(events).values(job_id=job_id, at=time.time(), message=message[:2000]))
+
+
+def labeled_by_machine(connection: Connection, job_ids: Iterable[int]) -> dict[int, int]:
+    """How many labels automated labeling has made, by job; jobs without are left out."""
+    query = (
+        sa.select(trainings.c.job_id, sa.func.sum(trainings.c.labeled))
+        .where(trainings.c.job_id.in_(list(job_ids)))
+        .group_by(trainings.c.job_id)
+    )
+    return dict(connection.execute(query).tuples().all())
 
 
 def decide(connection: Connection, run: Run, state: str, contents: dict[int, dict[str, Any]]) -> None:

@@ -82,6 +82,44 @@ arrivals: Final = sa.Table(
     sa.UniqueConstraint("job_id", "digest"),
     sa.Index("arrivals_by_published", "job_id", "published", "object_id"),
 )
+learning: Final = sa.Table(
+    # What automated labeling knows of the objects of its jobs.
+    "learning",
+    _metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True),
+    sa.Column("object_id", sa.Integer, primary_key=True),
+    # What it went to people for: train or validate; none if it did not.
+    sa.Column("role", sa.String(8)),
+    # How sure the last model was.
+    sa.Column("score", sa.Float),
+    # A validation object stands for those without a label until one like it gets its label: in this iteration,
+    sa.Column("left", sa.Integer),
+    # and if it is by machine, with this agreement with people.
+    sa.Column("agreement", sa.Float),
+    sa.Index("learning_by_role", "job_id", "role"),
+)
+trainings: Final = sa.Table(
+    # The trainings of automated labeling and what came of them.
+    "trainings",
+    _metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True),
+    sa.Column("iteration", sa.Integer, primary_key=True),
+    sa.Column("examples", sa.Integer, nullable=False),
+    sa.Column("agreement", sa.Float),
+    sa.Column("threshold", sa.Float),
+    sa.Column("labeled", sa.Integer, nullable=False),
+    sa.Column("model_arn", sa.String(256)),
+)
+models: Final = sa.Table(
+    "models",
+    _metadata,
+    sa.Column("name_key", sa.String(63), primary_key=True),
+    sa.Column("arn", sa.String(256), nullable=False, unique=True),
+    sa.Column("algorithm", sa.String(63), nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    # The answer of DescribeModel.
+    sa.Column("description", sa.Text, nullable=False),
+)
 events: Final = sa.Table(
     "events",
     _metadata,

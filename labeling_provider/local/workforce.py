@@ -4,7 +4,8 @@ The workforce file is JSON::
 
     {"seed": 7,
      "workteams": {"private-simulated": {"workers": 10, "accuracy": 0.95, "seconds_per_task": 0, "declined": 0}},
-     "functions": {"arn:aws:lambda:us-east-1:123456789012:function:PreRecipe": "my_package.my_module:handler"}}
+     "functions": {"arn:aws:lambda:us-east-1:123456789012:function:PreRecipe": "my_package.my_module:handler"},
+     "models": {"image-classification": "my_package.my_module:MyModel"}}
 
 A workteam that the service does not know yet is made, with simulated workers, as a private one.
 """
@@ -21,6 +22,7 @@ from random import Random
 from typing import Any
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.local.learning.models import BUILT_IN, import_model
 from labeling_provider.request.facts import public_workteam_arn
 
 Function = Callable[[dict[str, Any], None], Any]
@@ -63,12 +65,14 @@ class Workforce:
     :param names: workteam name to ARN, for all workteams that are ready at start.
     :param teams: simulated workers by workteam ARN; no entry: the work waits for people.
     :param functions: Python callables by Lambda function ARN.
+    :param models: import paths of the models of automated labeling, by algorithm.
     """
 
     seed: int
     names: dict[str, str]
     teams: dict[str, tuple[SimulatedWorker, ...]]
     functions: dict[str, Function] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=lambda: dict(BUILT_IN))
 
 
 _DEFAULTS: dict[str, Any] = {"workers": 10, "accuracy": 0.95, "seconds_per_task": 0.0, "declined": 0.0}
@@ -91,9 +95,9 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
         except (OSError, ValueError) as error:
             raise WorkforceFileError(f"{where}: cannot be read as JSON: {error}") from None
     settings = _mapping(settings, where, "the file")
-    unknown = settings.keys() - {"seed", "workteams", "functions"}
+    unknown = settings.keys() - {"seed", "workteams", "functions", "models"}
     if unknown:
-        raise WorkforceFileError(f"{where}: unknown key {min(unknown)!r}; use seed, workteams, functions")
+        raise WorkforceFileError(f"{where}: unknown key {min(unknown)!r}; use seed, workteams, functions, models")
     chosen = _mapping(settings.get("workteams", {}), where, "workteams")
     if PEOPLE in chosen:
         raise WorkforceFileError(f"{where}: workteams.{PEOPLE} is for people; simulate another workteam")
@@ -106,10 +110,18 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
         arn: _callable(target, f"{where}: functions.{arn}")
         for arn, target in _mapping(settings.get("functions", {}), where, "functions").items()
     }
+    models = _mapping(settings.get("models", {}), where, "models")
+    for algorithm, path in models.items():
+        if algorithm not in BUILT_IN:
+            raise WorkforceFileError(f"{where}: models.{algorithm} is no algorithm; use {', '.join(BUILT_IN)}")
+        try:
+            import_model(str(path))
+        except ValueError as error:
+            raise WorkforceFileError(f"{where}: models.{algorithm}: {error}") from None
     chosen_seed = settings.get("seed", seed)
     if type(chosen_seed) is not int:
         raise WorkforceFileError(f"{where}: seed must be a whole number")
-    return Workforce(chosen_seed, names, teams, functions)
+    return Workforce(chosen_seed, names, teams, functions, {**BUILT_IN, **models})
 
 
 def _mapping(value: Any, where: str, key: str) -> Mapping[str, Any]:

@@ -1,0 +1,530 @@
+"""Automated labeling in a job: who gets which objects next, people or the model.
+
+First objects at random go to people, to learn from and to measure on. Then, again and again, a model is trained, labels
+what it is sure enough of, and people get what it is least sure of. As everywhere in the service all that counts is in
+the database: a training can be killed and done again, it comes to the same.
+
+Source: developer guide, "Automate data labeling", and the order of iterations in the output of real jobs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.local import layout
+from labeling_provider.local.errors import ApiError, JobFailure, validation_error
+from labeling_provider.local.kinds import as_json
+from labeling_provider.local.learning.answers import ANSWERS
+from labeling_provider.local.learning.learner import DataObject, Learner, Material, Outcome
+from labeling_provider.local.learning.models import Model, import_model, pack, unpack
+from labeling_provider.local.learning.threshold import Judged
+from labeling_provider.local.records import Run, note, update_job
+from labeling_provider.local.storage import MissingObject, Storage
+from labeling_provider.local.store import Store, jobs, learning, models, now, objects, trainings
+from labeling_provider.local.workforce import Workforce
+from labeling_provider.request.facts import Quota
+
+PROBE_OBJECTS: Final = 10
+"""How many objects, at random, the workers of every job get first."""
+_MOST_FAILED: Final = 0.1
+_MOST_PATIENCE: Final = 3
+_FRUITLESS: Final = 3
+_WORTH_WHILE: Final = 0.01
+_FILES_AT_ONCE: Final = 50
+_CONFIG: Final = "LabelingJobAlgorithmsConfig"
+
+
+class Room(NamedTuple):
+    """How many labels the stopping conditions still allow; None without such a condition.
+
+    :param people: by people.
+    :param all: in all.
+    """
+
+    people: int | None
+    all: int | None
+
+    def for_people(self, count: int) -> int:
+        """How many of so many objects may go to people."""
+        return max(min([count, *(one for one in self if one is not None)]), 0)
+
+
+class ActiveLearning:
+    """Decides for all jobs with automated labeling.
+
+    :param minimum: a job with fewer objects fails, as on Amazon.
+    """
+
+    def __init__(self, store: Store, storage: Storage, workforce: Workforce, minimum: int) -> None:
+        self._store, self._storage, self._workforce, self._minimum = store, storage, workforce, minimum
+
+    # Before a job runs
+
+    def check_request(self, request: dict[str, Any]) -> None:
+        """Refuse a job that would start from a model that does not fit.
+
+        :raises ApiError: if it does.
+        """
+        config = request.get(_CONFIG, {})
+        arn = config.get("InitialActiveLearningModelArn")
+        if arn is None:
+            return
+        with self._store.read() as connection:
+            row = connection.execute(sa.select(models).where(models.c.arn == arn)).one_or_none()
+        if row is None:
+            raise validation_error(f"Could not find model {arn}.")
+        algorithm = _algorithm(request)
+        if row.algorithm != algorithm:
+            raise validation_error(f"The model {arn} is for {row.algorithm}, not for {algorithm}.")
+
+    def check_size(self, request: dict[str, Any], count: int) -> None:
+        """Fail a job that is too small for automated labeling."""
+        if _CONFIG in request and count < self._minimum:
+            raise JobFailure(
+                f"ClientError: automated data labeling needs at least {self._minimum:,} objects without a label, "
+                f"{count:,} were given"
+            )
+
+    def open(
+        self, connection: Connection, job_id: int, request: dict[str, Any], rows: Iterable[dict[str, Any]]
+    ) -> None:
+        """Take a job's objects in."""
+        connection.execute(sa.delete(learning).where(learning.c.job_id == job_id))
+        entries = [{"job_id": job_id, "object_id": row["object_id"]} for row in rows if row["state"] == "waiting"]
+        if _CONFIG in request and entries:
+            connection.execute(sa.insert(learning), entries)
+
+    def describe_model(self, name: str) -> dict[str, Any]:
+        """The answer of DescribeModel.
+
+        :raises ApiError: if there is none of that name.
+        """
+        with self._store.read() as connection:
+            row = connection.execute(sa.select(models).where(models.c.name_key == name.lower())).one_or_none()
+        if row is None:
+            raise ApiError("ValidationException", f'Could not find model "{name}".')
+        description: dict[str, Any] = json.loads(row.description)
+        return description
+
+    # Who gets what
+
+    def next_set(self, run: Run, row: sa.Row[Any], room: Room) -> tuple[list[sa.Row[Any]], str | None]:
+        """The objects that people get next, and what for; none if the job is done or may not go on.
+
+        :param row: the job's.
+        :raises JobFailure: if too many objects of the first sample have failed.
+        """
+        plan = self._plan(run, row)
+        if plan is None:
+            self._learn_if_due(run, row, room)
+            chosen, role = self._least_certain(run, run.set_size), "train"
+        else:
+            count, role = plan
+            chosen = self._at_random(run, row, count)
+        return chosen[: room.for_people(len(chosen))], role
+
+    @staticmethod
+    def assign(connection: Connection, run: Run, object_ids: Sequence[int], role: str) -> None:
+        """Remember what objects go to people for."""
+        _update(connection, learning, run.id, [(one, {"role": role}) for one in object_ids])
+
+    def _plan(self, run: Run, row: sa.Row[Any]) -> tuple[int, str] | None:
+        """How many objects at random come next, and what for; None if it is time to learn."""
+        query = (
+            sa.select(learning.c.role, objects.c.state, sa.func.count())
+            .join(objects, (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id))
+            .where(learning.c.job_id == run.id, learning.c.role.is_not(None))
+            .group_by(learning.c.role, objects.c.state)
+        )
+        with self._store.read() as connection:
+            counts = {(role, state): count for role, state, count in connection.execute(query)}
+        sent = {
+            which: sum(count for (role, _), count in counts.items() if role == which) for which in ("train", "validate")
+        }
+        total = row.lines - row.given
+        sample = min(run.set_size, total)
+        failed = sum(count for (_, state), count in counts.items() if state == "failed")
+        if not sent["validate"] and failed > _MOST_FAILED * sample:
+            raise JobFailure(
+                f"ClientError: {failed:,} of the first {sample:,} objects could not be labeled by people, more than "
+                f"{_MOST_FAILED:.0%}: automated data labeling can't learn from them. The output tells the reasons."
+            )
+        probe = min(PROBE_OBJECTS, sample)
+        # A model that is there already has no need of a sample to begin with.
+        wanted = {"train": probe if self._initial_arn(run) else sample, "validate": _validation_size(total)}
+        if sent["train"] < probe:
+            return probe - sent["train"], "train"
+        for role in ("train", "validate"):
+            if sent[role] < wanted[role]:
+                return min(wanted[role] - sent[role], run.set_size), role
+        return None
+
+    def _at_random(self, run: Run, row: sa.Row[Any], count: int) -> list[sa.Row[Any]]:
+        query = _waiting(run).order_by(objects.c.object_id)
+        with self._store.read() as connection:
+            waiting = list(connection.execute(query))
+        chance = Random(f"{self._workforce.seed}|{row.name}|{row.iteration}")  # noqa: S311 - a simulation
+        return chance.sample(waiting, min(count, len(waiting)))
+
+    def _least_certain(self, run: Run, count: int) -> list[sa.Row[Any]]:
+        query = (
+            _waiting(run)
+            .join(learning, (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id))
+            .order_by(learning.c.score.is_not(None), learning.c.score, objects.c.object_id)
+            .limit(count)
+        )
+        with self._store.read() as connection:
+            return list(connection.execute(query))
+
+    # Learning
+
+    def _learn_if_due(self, run: Run, row: sa.Row[Any], room: Room) -> None:
+        """Train and label by machine, once after each set that people have finished, as long as it leads anywhere."""
+        with self._store.read() as connection:
+            done = connection.execute(
+                sa.select(trainings).where(trainings.c.job_id == run.id).order_by(trainings.c.iteration)
+            ).all()
+        iteration = row.iteration + 1
+        if (done and done[-1].iteration == iteration) or _leads_nowhere(done) or not self._count_waiting(run):
+            return
+        if room.all is not None and room.all <= 0:
+            return
+        learner = self._learner(run)
+        material = self._material(run, learner)
+        outcome = learner.train(material, patient=len(done) < _MOST_PATIENCE)
+        model_arn = self._write_round(run, iteration, material.examples, outcome)
+        contents = self._label(run, learner, iteration, outcome, material.unlabeled, room)
+        self._record(run, iteration, len(material.examples), outcome, contents, model_arn, room)
+
+    def _count_waiting(self, run: Run) -> int:
+        query = sa.select(sa.func.count()).where(objects.c.job_id == run.id, objects.c.state == "waiting")
+        with self._store.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def _learner(self, run: Run) -> Learner:
+        """The learner of a job in this process."""
+        if run.learner is None:
+            path = self._workforce.models[run.job.task_type.algorithm or ""]
+            model_class, labels, seed = import_model(path), run.job.labels, self._workforce.seed % 2**32
+            initial = self._initial_model(run)
+
+            def new_model() -> Model:
+                model = model_class(labels, seed)
+                if initial is not None:
+                    arn, archive = initial
+                    try:
+                        unpack(archive, model)
+                    except ValueError as error:
+                        raise JobFailure(f"ClientError: the initial model {arn} can't be used: {error}") from None
+                return model
+
+            run.learner = Learner(new_model, ANSWERS[run.job.task_type.algorithm or ""](run.kind), self._fetch)
+        return run.learner
+
+    def _fetch(self, line: dict[str, Any]) -> bytes | str:
+        if "source" in line:
+            return str(line["source"])
+        try:
+            return self._storage.read(line["source-ref"])
+        except MissingObject as missing:
+            raise ValueError(f"there is no object at {missing}") from None
+
+    def _initial_arn(self, run: Run) -> str | None:
+        """The model to start from: the one that was asked for, or that of the job which has labeled the others.
+
+        Source: "Chain labeling jobs": a chained job with the same label attribute goes on with the former's model.
+        """
+        arn: str | None = run.job.request[_CONFIG].get("InitialActiveLearningModelArn")
+        if arn is None and run.former_model is None:
+            run.former_model = self._former_arn(run) or ""
+        return arn or run.former_model or None
+
+    def _former_arn(self, run: Run) -> str | None:
+        given = sa.select(objects.c.line).where(objects.c.job_id == run.id, objects.c.state == "given").limit(1)
+        with self._store.read() as connection:
+            line = connection.execute(given).scalar_one_or_none()
+            metadata = json.loads(line).get(f"{run.job.attribute}-metadata") if line else None
+            name = str(metadata.get("job-name", "")) if isinstance(metadata, dict) else ""
+            latest = (
+                sa.select(trainings.c.model_arn)
+                .join(jobs, jobs.c.id == trainings.c.job_id)
+                .join(models, models.c.arn == trainings.c.model_arn)
+                .where(jobs.c.name_key == name.removeprefix("labeling-job/").lower())
+                .where(models.c.algorithm == run.job.task_type.algorithm)
+                .order_by(trainings.c.iteration.desc())
+                .limit(1)
+            )
+            return connection.execute(latest).scalar_one_or_none()
+
+    def _initial_model(self, run: Run) -> tuple[str, bytes] | None:
+        arn = self._initial_arn(run)
+        if arn is None:
+            return None
+        uri = self.describe_model(arn.rpartition("/")[2])["PrimaryContainer"]["ModelDataUrl"]
+        try:
+            return arn, self._storage.read(uri)
+        except MissingObject:
+            raise JobFailure(f"ClientError: the initial model's data {uri} does not exist or is not readable") from None
+
+    def _material(self, run: Run, learner: Learner) -> Material:
+        """What the job has come to so far."""
+        query = (
+            sa.select(objects.c.object_id, objects.c.state, objects.c.line, objects.c.result, learning)
+            .join(learning, (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id))
+            .where(objects.c.job_id == run.id, objects.c.state.in_(("labeled", "waiting")))
+            .order_by(objects.c.object_id)
+        )
+        found = Material()
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        for row in rows:
+            line = json.loads(row.line)
+            if row.state == "waiting":
+                found.unlabeled.append(DataObject(row.object_id, line))
+                continue
+            result = json.loads(row.result)
+            answer = learner.answers.of_people(result[run.job.attribute])
+            if answer is None:
+                continue
+            if row.role == "train":
+                found.examples.append(DataObject(row.object_id, {**line, **result}, answer))
+                continue
+            group = learner.answers.group(answer)
+            found.group_sizes[group] += 1
+            if row.left is None:
+                found.validation.append(DataObject(row.object_id, line, answer))
+            elif row.agreement is not None:
+                found.taken.append(Judged(row.score, row.agreement, group))
+        return found
+
+    def _label(
+        self,
+        run: Run,
+        learner: Learner,
+        iteration: int,
+        outcome: Outcome,
+        unlabeled: Sequence[DataObject],
+        room: Room,
+    ) -> dict[int, dict[str, Any]]:
+        """The lines' new keys for the objects that the model labels, the surest first; their files are written."""
+        if outcome.threshold is None or outcome.model is None:
+            return {}
+        sure = [one for one in unlabeled if outcome.scores.get(one.object_id, -math.inf) >= outcome.threshold]
+        sure.sort(key=lambda one: (-outcome.scores[one.object_id], one.object_id))
+        confidence, job, at = outcome.confidence(), run.job, time.time()
+        contents: dict[int, dict[str, Any]] = {}
+        files: dict[str, tuple[bytes, str]] = {}
+        for one, said in learner.predictions(outcome.model, sure[: room.all]):
+            try:
+                label = learner.answers.label(
+                    said.answer, confidence(said.score), one.line, f"{one.object_id}_auto-{iteration}"
+                )
+            except ValueError:
+                continue
+            metadata = layout.label_metadata(label.metadata, job.task_type.metadata_type, job.name, at, by_people=False)
+            contents[one.object_id] = {job.attribute: label.value, f"{job.attribute}-metadata": metadata}
+            files.update(label.files)
+            if len(files) >= _FILES_AT_ONCE:
+                self._storage.write(files)
+                files = {}
+        lines = [f"{one} {as_json(content)}" for one, content in sorted(contents.items())]
+        uri = layout.learning_uri(
+            job.output, "activelearning", iteration, "auto-labels/output/auto_annotator_output.txt"
+        )
+        self._storage.write({**files, uri: _as_file(lines, "text/plain")})
+        return contents
+
+    def _write_round(self, run: Run, iteration: int, examples: Sequence[DataObject], outcome: Outcome) -> str | None:
+        """Write what went into a training and what came out; the model's ARN."""
+        job, output = run.job, run.job.output
+        asked = [as_json({"datasetObjectId": str(one.object_id), **one.line}) for one in examples]
+        judged = [
+            as_json({"datasetObjectId": str(one), "score": said.score, "agreement": said.agreement})
+            for one, said in outcome.judged.items()
+        ]
+        scored = [as_json({"datasetObjectId": str(one), "score": score}) for one, score in outcome.scores.items()]
+        files = {
+            ("training", "input/train.manifest"): asked,
+            ("activelearning", "validation/input/validation.manifest"): [
+                as_json({"datasetObjectId": str(one)}) for one in outcome.judged
+            ],
+            ("activelearning", "validation/output/validation.manifest.out"): judged,
+            ("activelearning", "auto-labels/input/unlabeled.manifest"): [
+                as_json({"datasetObjectId": str(one)}) for one in outcome.scores
+            ],
+            ("inference", "input/unlabeled.manifest"): [
+                as_json({"datasetObjectId": str(one)}) for one in outcome.scores
+            ],
+            ("inference", "output/unlabeled.manifest.out"): scored,
+        }
+        written = {
+            layout.learning_uri(output, folder, iteration, path): _as_file(lines, "application/x-sagemaker-manifest")
+            for (folder, path), lines in files.items()
+        }
+        arn = None
+        if outcome.model is not None:
+            name = _model_name(job.name, iteration)
+            arn = job.arn.replace(f"labeling-job/{job.name}", f"model/{name}")
+            uri = layout.learning_uri(output, "training", iteration, name, "output/model.tar.gz")
+            written[uri] = pack(outcome.model, job.task_type.algorithm or ""), "application/gzip"
+        self._storage.write(written)
+        return arn
+
+    def _record(
+        self,
+        run: Run,
+        iteration: int,
+        examples: int,
+        outcome: Outcome,
+        contents: dict[int, dict[str, Any]],
+        model_arn: str | None,
+        room: Room,
+    ) -> None:
+        """Make a training and its labels count, all at once."""
+        scores = {one: score for one, score in outcome.scores.items() if one not in contents}
+        people = sorted(scores.values())[: room.for_people(run.set_size)]
+        with self._store.write() as connection:
+            status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == run.id)).scalar_one()
+            if status != "InProgress":
+                return
+            connection.execute(
+                sa.insert(trainings).values(
+                    job_id=run.id,
+                    iteration=iteration,
+                    examples=examples,
+                    agreement=outcome.agreement,
+                    threshold=outcome.threshold,
+                    labeled=len(contents),
+                    model_arn=model_arn,
+                )
+            )
+            if model_arn:
+                self._store.upsert(connection, models, [self._model_row(run, iteration, model_arn)])
+            _update(
+                connection,
+                objects,
+                run.id,
+                [(one, {"result": as_json(content)}) for one, content in contents.items()],
+                state="machine",
+            )
+            _update(connection, learning, run.id, [(one, {"score": score}) for one, score in scores.items()])
+            _update(connection, learning, run.id, _leaving(outcome, people), left=iteration)
+            update_job(connection, run.id)
+            note(connection, run.id, _told(iteration, examples, outcome, len(contents)))
+        run.changed = True
+
+    def _model_row(self, run: Run, iteration: int, arn: str) -> dict[str, Any]:
+        job, at = run.job, now()
+        name = _model_name(job.name, iteration)
+        algorithm = job.task_type.algorithm or ""
+        vpc = job.request[_CONFIG].get("LabelingJobResourceConfig", {}).get("VpcConfig")
+        description = {
+            "ModelName": name,
+            "ModelArn": arn,
+            "CreationTime": at,
+            "ExecutionRoleArn": job.request["RoleArn"],
+            "PrimaryContainer": {
+                "Image": f"{arn.split(':')[4]}.dkr.ecr.{arn.split(':')[3]}.amazonaws.com/{algorithm}:local",
+                "Mode": "SingleModel",
+                "ModelDataUrl": layout.learning_uri(job.output, "training", iteration, name, "output/model.tar.gz"),
+                "Environment": {"LABELING_MODEL": self._workforce.models[algorithm]},
+            },
+            "EnableNetworkIsolation": False,
+            **({"VpcConfig": vpc} if vpc else {}),
+        }
+        return {
+            "name_key": name.lower(),
+            "arn": arn,
+            "algorithm": algorithm,
+            "created": at,
+            "description": json.dumps(description),
+        }
+
+
+def final_model_arn(connection: Connection, job_id: int) -> str | None:
+    """The model of a job's last training."""
+    query = (
+        sa.select(trainings.c.model_arn)
+        .where(trainings.c.job_id == job_id, trainings.c.model_arn.is_not(None))
+        .order_by(trainings.c.iteration.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _algorithm(request: dict[str, Any]) -> str:
+    return str(request[_CONFIG]["LabelingJobAlgorithmSpecificationArn"]).rpartition("/")[2]
+
+
+def _validation_size(total: int) -> int:
+    """Objects to measure on: a fifth of the dataset, a tenth of a large one."""
+    return math.ceil(total * (0.2 if total < Quota.AUTOMATED_ADVISED_OBJECTS else 0.1))
+
+
+def _model_name(job_name: str, iteration: int) -> str:
+    digest = hashlib.sha256(job_name.lower().encode()).hexdigest()[:8]
+    return f"{job_name[:40].rstrip('-')}-{digest}-{iteration}"
+
+
+def _leads_nowhere(done: Sequence[sa.Row[Any]]) -> bool:
+    """Whether the last trainings have brought no label, and people's labels have not made the model better either."""
+    recent = done[-_FRUITLESS - 1 :]
+    if len(recent) <= _FRUITLESS or any(one.labeled for one in recent):
+        return False
+    first, *later = (one.agreement or 0.0 for one in recent)
+    return max(later) < first + _WORTH_WHILE
+
+
+def _leaving(outcome: Outcome, people: Sequence[float]) -> list[tuple[int, dict[str, Any]]]:
+    """Validation objects that stand for no unlabeled one any more: such have a label by machine, or go to people.
+
+    :param people: scores of the objects that people get next, in order.
+    """
+    found: list[tuple[int, dict[str, Any]]] = []
+    for object_id, said in outcome.judged.items():
+        if outcome.threshold is not None and said.score >= outcome.threshold:
+            found.append((object_id, {"score": said.score, "agreement": said.agreement}))
+        elif people and said.score < people[-1]:
+            found.append((object_id, {"score": said.score, "agreement": None}))
+    return found
+
+
+def _waiting(run: Run) -> sa.Select[Any]:
+    return sa.select(objects.c.object_id, objects.c.line).where(
+        objects.c.job_id == run.id, objects.c.state == "waiting"
+    )
+
+
+def _update(
+    connection: Connection, table: sa.Table, job_id: int, rows: Sequence[tuple[int, dict[str, Any]]], **same: Any
+) -> None:
+    """Set columns of objects, one by one, and some to the same for all."""
+    if not rows:
+        return
+    columns: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in rows[0][1]}
+    connection.execute(
+        sa.update(table)
+        .where(table.c.job_id == job_id, table.c.object_id == sa.bindparam("object"))
+        .values({**columns, **same}),
+        [{"object": one, **{f"new_{name}": value for name, value in values.items()}} for one, values in rows],
+    )
+
+
+def _told(iteration: int, examples: int, outcome: Outcome, labeled: int) -> str:
+    agreement = (
+        "nothing to measure on" if outcome.agreement is None else f"{outcome.agreement:.1%} agreement with people"
+    )
+    return f"Iteration {iteration}: trained on {examples:,} objects, {agreement}; {labeled:,} labeled by machine"
+
+
+def _as_file(lines: Sequence[str], content_type: str) -> tuple[bytes, str]:
+    return "".join(line + "\n" for line in lines).encode(), content_type

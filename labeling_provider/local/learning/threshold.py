@@ -1,0 +1,110 @@
+"""How sure must a model be to label alone? Found on objects that people have labeled as well and it has not learned.
+
+A label by machine is worth its agreement with people's, 0 to 1: for a class that is 0 or 1, for boxes and masks how
+far they overlap. What Ground Truth promises (developer guide, "Automate data labeling") is the mean of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+RISK: Final = 0.05
+"""How likely a lower agreement than promised may look like a sufficient one, at most."""
+_FEWEST_WRONG: Final = 2
+_BLOCK: Final = 30
+
+
+class Judged(NamedTuple):
+    """What a model has said about an object that people have labeled.
+
+    :param score: how sure the model is, on its own scale.
+    :param agreement: with people's label, 0 to 1.
+    :param group: people's class, where an object has one.
+    """
+
+    score: float
+    agreement: float
+    group: Any = None
+
+
+def suffices(count: int, mean: float, promised: float) -> bool:
+    """Whether the mean agreement of ``count`` objects shows that all of their kind keep the promise.
+
+    Were it lower in truth, a mean as high as this would come about with a probability of :data:`RISK` at most (the
+    bound of Chernoff and Hoeffding on a mean of values from 0 to 1, which is sharp when few disagree).
+    """
+    if not count or mean <= promised:
+        return False
+    divergence = mean * math.log(mean / promised)
+    if mean < 1:
+        divergence += (1 - mean) * math.log((1 - mean) / (1 - promised))
+    return count * divergence >= math.log(1 / RISK)
+
+
+def choose_threshold(
+    judged: Sequence[Judged], taken: Sequence[Judged], group_sizes: dict[Any, int], promised: float
+) -> float | None:
+    """The lowest score from which on labels by machine, together with earlier ones, keep the promise.
+
+    No class pays for the others: the part of a class's objects that would be labeled wrongly stays within what is
+    promised, too, as far as so few objects can tell.
+
+    :param judged: the objects that stand for those that still have no label.
+    :param taken: those that would have been labeled by an earlier model of the job.
+    :param group_sizes: how many objects of each class people have found in all.
+    :param promised: the mean agreement that is needed, 0 to 1.
+    :return: None if no score will do.
+    """
+    wrong: dict[Any, float] = defaultdict(float)
+    for one in taken:
+        wrong[one.group] += 1 - one.agreement
+    count, total, chosen = len(taken), sum(one.agreement for one in taken), None
+    ordered = sorted(judged, key=lambda one: -one.score)
+    for position, one in enumerate(ordered):
+        count, total = count + 1, total + one.agreement
+        wrong[one.group] += 1 - one.agreement
+        if _costs_a_class_too_much(wrong, group_sizes, promised):
+            break
+        followed_by_equal = position + 1 < len(ordered) and ordered[position + 1].score == one.score
+        if not followed_by_equal and suffices(count, total / count, promised):
+            chosen = one.score
+    return chosen
+
+
+def _costs_a_class_too_much(wrong: dict[Any, float], sizes: dict[Any, int], promised: float) -> bool:
+    return any(
+        wrong[group] >= _FEWEST_WRONG and wrong[group] > (1 - promised) * size
+        for group, size in sizes.items()
+        if group is not None
+    )
+
+
+class Calibration:
+    """From a model's score to the agreement with people that it stands for.
+
+    Neighbours in score are taken together, so that a single object does not make a certainty.
+
+    :param judged: objects that people have labeled as well.
+    """
+
+    def __init__(self, judged: Sequence[Judged]) -> None:
+        ordered = sorted(judged, key=lambda one: one.score)
+        blocks = [ordered[start : start + _BLOCK] for start in range(0, len(ordered), _BLOCK)]
+        if len(blocks) > 1 and len(blocks[-1]) < _BLOCK // 2:
+            last = blocks.pop()
+            blocks[-1] = blocks[-1] + last
+        self._scores = [sum(one.score for one in block) / len(block) for block in blocks]
+        means = [(sum(one.agreement for one in block) + 0.5) / (len(block) + 1) for block in blocks]
+        self._means = list(accumulate(means, max))
+
+    def confidence(self, score: float) -> float:
+        """Expected agreement of an object, 0 to 1; 0 if nothing is known."""
+        if not self._scores:
+            return 0.0
+        return float(np.interp(score, self._scores, self._means))

@@ -191,6 +191,13 @@ class _Publisher:
             await asyncio.sleep(self._PAUSES * (time.monotonic() - began))
 
 
+def latest_of_this_task(context: Context, key: str) -> Any:
+    """The last XCom of this task under a key, of this run of the DAG or an earlier one; None if there is none."""
+    ti = context["ti"]
+    index = -1 if ti.map_index is None else ti.map_index
+    return ti.xcom_pull(task_ids=ti.task_id, key=key, include_prior_dates=True, map_indexes=index)
+
+
 def remembered(context: Context, key: str) -> Any:
     """What an earlier try of this task has stored under a key; None before Airflow 3.3 or if there is nothing."""
     store: Any = context.get("task_state_store")

@@ -28,6 +28,8 @@ JOB_KEY: Final = "labeling_job"
 """XCom key of the job that a task has made, as soon as it exists."""
 PROGRESS_KEY: Final = "labeling_progress"
 """XCom key of the live counters of the job that a task waits for."""
+MODEL_KEY: Final = "labeling_model"
+"""XCom key of the ARN of the last model of a job with automated labeling."""
 PUSHED_KEY: Final = "labeling_pushed"
 """XCom key of the live counts of what a task has pushed."""
 

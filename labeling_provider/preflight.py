@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,7 @@ from labeling_provider.inspection import Inspection, Sample
 from labeling_provider.jobs import is_streaming
 from labeling_provider.manifest import ManifestReport, check_manifest
 from labeling_provider.request import CostEstimate, LabelingJobDraft, Surroundings, check_request, estimate_request
-from labeling_provider.request.facts import join_s3_uri, workforce_kind
+from labeling_provider.request.facts import Quota, join_s3_uri, workforce_kind
 from labeling_provider.request.templates import parse_category_document
 
 if TYPE_CHECKING:
@@ -50,6 +51,9 @@ def check_draft(
     categories = draft.categories or _categories(hook, request, problems)
     objects = report.unlabeled if report else None
     around = Surroundings(hook.conn_region_name, categories, objects)
+    if not _is_amazon(hook):
+        # Another service has a minimum of its own, and says so itself.
+        around = replace(around, automated_minimum=0)
     problems = [*check_request(request, around), *problems, *further_problems]
     if preflight != "off":
         inspection = Inspection(hook, draft.task_type, fix_cors=fix_cors)
@@ -58,6 +62,13 @@ def check_draft(
     if problems:
         raise InvalidRequestError(problems)
     cost = estimate_request(request, objects or 0)
+    if "LabelingJobAlgorithmsConfig" in request and objects is not None and objects < Quota.AUTOMATED_ADVISED_OBJECTS:
+        hook.log.warning(
+            "%s objects are few for automated labeling: Amazon takes %s or more and advises %s",
+            f"{objects:,}",
+            f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}",
+            f"{Quota.AUTOMATED_ADVISED_OBJECTS:,}",
+        )
     hook.log.info("Estimated cost on Amazon: %s", cost)
     if max_cost_usd is not None and cost.total_usd + Decimal(str(spent_usd)) > Decimal(str(max_cost_usd)):
         spent = f" after ${spent_usd:,.2f} for earlier jobs" if spent_usd else ""

@@ -66,10 +66,10 @@ def _code(error: Exception) -> tuple[str, str]:
 
 
 def is_missing(error: Exception) -> bool:
-    """Whether the answer is that there is no such labeling job."""
+    """Whether the answer is that there is no such labeling job, or model."""
     code, message = _code(error)
     return code in {"ResourceNotFound", "ResourceNotFoundException"} or (
-        code == "ValidationException" and "not exist" in message
+        code == "ValidationException" and ("not exist" in message or message.startswith("Could not find"))
     )
 
 

@@ -19,9 +19,15 @@ class FakeTaskInstance:
     map_index: int = -1
     try_number: int = 1
     pushed: dict[str, Any] = field(default_factory=dict)
+    earlier: dict[str, Any] = field(default_factory=dict)
+    """XComs of this task in an earlier run."""
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
+
+    def xcom_pull(self, *, task_ids: str, key: str, include_prior_dates: bool, map_indexes: int) -> Any:
+        assert (task_ids, include_prior_dates, map_indexes) == (self.task_id, True, self.map_index)
+        return self.pushed.get(key, self.earlier.get(key))
 
 
 def tell_task_state(monkeypatch: pytest.MonkeyPatch, task_instance: Any, state: Any) -> None:

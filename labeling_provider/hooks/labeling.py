@@ -23,7 +23,7 @@ from labeling_provider.jobs import JobState
 from labeling_provider.manifest import split_lines
 from labeling_provider.ownership import KILLED_TRY_TAG
 from labeling_provider.request.facts import split_s3_uri
-from labeling_provider.waiting import Patience, is_missing, is_name_taken, is_transient, persist
+from labeling_provider.waiting import Patience, is_missing, is_name_taken, is_refused, is_transient, persist
 
 T = TypeVar("T")
 
@@ -101,6 +101,22 @@ class LabelingHook(AwsBaseHook):
                 return None
             raise LabelingError(f"{what}: {error}") from error
         return description
+
+    def has_model(self, arn: str) -> bool:
+        """Whether a model is there; taken for granted if this connection may not ask (``sagemaker:DescribeModel``).
+
+        :raises LabelingError: if the service does not say.
+        """
+        what = f"Looking for model {arn}"
+        try:
+            self._persist(lambda: self.sagemaker.describe_model(ModelName=arn.rpartition("/")[2]), what)
+        except (BotoCoreError, ClientError) as error:
+            if is_missing(error):
+                return False
+            if is_refused(error):
+                return True
+            raise LabelingError(f"{what}: {error}") from error
+        return True
 
     def create_job(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Create a labeling job, or find the one of this name that exists: an answer may have been lost on its way.

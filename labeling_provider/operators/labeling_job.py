@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from airflow.sdk import Asset, AssetAlias, BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from labeling_provider.connected import JOB_KEY, PROGRESS_KEY, LabelingTask, check_choice
+from labeling_provider.connected import JOB_KEY, MODEL_KEY, PROGRESS_KEY, LabelingTask, check_choice
 from labeling_provider.errors import (
     JobNameTakenError,
     LabelingError,
@@ -429,6 +429,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
         if before is not None:
             rounds = Rounds.leading_to(self.hook, before, jobs)
             draft, spent = rounds.follow_up(draft), rounds.cost_usd
+        self._continue_from_previous_run(context, draft.request)
         problems = stream_problems(
             draft,
             create_topics=self.create_topics,
@@ -462,6 +463,23 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
             self.hook.stop_job(job.name, killed_try=context["ti"].try_number)
             raise LabelingError(f"The task was ended while labeling job {job.name} was created; the job was stopped.")
         return job
+
+    def _continue_from_previous_run(self, context: Context, request: dict[str, Any]) -> None:
+        """Let automated labeling start from the last model of this task, if that is asked for and it is still there."""
+        from labeling_provider import compat
+
+        wanted = getattr(self.automated_labeling, "continue_from_previous_run", False)
+        config = request.get("LabelingJobAlgorithmsConfig")
+        if not wanted or config is None or "InitialActiveLearningModelArn" in config:
+            return
+        arn = compat.latest_of_this_task(context, MODEL_KEY)
+        if not arn:
+            self.log.info("There is no model of an earlier run: automated labeling starts anew")
+        elif self.hook.has_model(arn):
+            self.log.info("Automated labeling goes on from %s", arn)
+            config["InitialActiveLearningModelArn"] = arn
+        else:
+            self.log.warning("The model of an earlier run, %s, is gone: automated labeling starts anew", arn)
 
     def _make_resources(self, request: Mapping[str, Any]) -> None:
         """Make the topics of a streaming job and what belongs to them."""
@@ -645,6 +663,8 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
 
         rounds = Rounds.leading_to(self.hook, last, self._own_jobs(context).all() if last.follows else [])
         result = rounds.result()
+        if result["final_model_arn"]:
+            context["ti"].xcom_push(key=MODEL_KEY, value=result["final_model_arn"])
         if rounds.state.missing:
             message = rounds.missing_labels()
             if self.on_missing_labels == "fail":

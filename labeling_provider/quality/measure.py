@@ -58,22 +58,56 @@ class Sample(NamedTuple):
 
 
 @dataclass
+class Share:
+    """The labels by people, or those by machine. How sure the two say to be is not comparable: one is how far workers
+    agree, the other what a model expects of itself.
+
+    :param labels: how many.
+    :param rated: how many have a confidence.
+    :param confidence: the sum of it; of a label with several parts the least one counts.
+    :param histogram: labels by confidence, in 20 bins from 0 to 1.
+    :param golden: how many golden objects are among them that can be compared.
+    :param near: the sum of how near these are to the golden labels, 0 to 1 each.
+    """
+
+    labels: int = 0
+    rated: int = 0
+    confidence: float = 0.0
+    histogram: list[int] = field(default_factory=lambda: [0] * BINS)
+    golden: int = 0
+    near: float = 0.0
+
+    def rate(self, confidence: float) -> None:
+        """Take in a label's confidence."""
+        self.rated += 1
+        self.confidence += confidence
+        self.histogram[min(max(int(confidence * BINS), 0), BINS - 1)] += 1
+
+    @property
+    def mean_confidence(self) -> float | None:
+        """None if no label has a confidence."""
+        return self.confidence / self.rated if self.rated else None
+
+    @property
+    def golden_accuracy(self) -> float | None:
+        """Mean of how near the golden objects' labels are to the golden ones, 0 to 1; None if there are none."""
+        return self.near / self.golden if self.golden else None
+
+
+@dataclass
 class Quality:
     """What was measured.
 
     :param objects: lines of the manifest.
     :param labeled: how many have the label.
     :param failed: on how many a job has tried and has not got one.
-    :param by_machine: labels that a model has made.
+    :param people: the labels by people.
+    :param machine: the labels by machine.
     :param classes: how many objects have each class.
-    :param histogram: labels by confidence, in 20 bins from 0 to 1; of a label with several parts the least one counts.
-    :param mean_confidence: None if no label has a confidence.
     :param agreement: Krippendorff's alpha of the workers' answers; None if no object has two that can be compared.
     :param answers: how many answers were looked at.
     :param answered: how many objects have answers, of which a part may have been looked at.
     :param workers: the workers, the one with the most answers first.
-    :param golden: how many golden objects have a label here that can be compared.
-    :param golden_accuracy: mean of how near these are to the golden labels, 0 to 1; None if there are none.
     :param reasons: failure reasons and how often each was given, the most frequent ones.
     :param unreadable: labels and answers that are not of the shape that they should have.
     :param problems: what the first of those are.
@@ -84,21 +118,33 @@ class Quality:
     objects: int = 0
     labeled: int = 0
     failed: int = 0
-    by_machine: int = 0
+    people: Share = field(default_factory=Share)
+    machine: Share = field(default_factory=Share)
     classes: Counter[str] = field(default_factory=Counter)
-    histogram: list[int] = field(default_factory=lambda: [0] * BINS)
-    mean_confidence: float | None = None
     agreement: float | None = None
     answers: int = 0
     answered: int = 0
     workers: list[Worker] = field(default_factory=list)
-    golden: int = 0
-    golden_accuracy: float | None = None
     reasons: Counter[str] = field(default_factory=Counter)
     unreadable: int = 0
     problems: list[str] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     relabel: int = 0
+
+    @property
+    def mean_confidence(self) -> float | None:
+        """Of the labels by people; None if none has a confidence."""
+        return self.people.mean_confidence
+
+    @property
+    def golden(self) -> int:
+        """How many golden objects have a label here that can be compared."""
+        return self.people.golden + self.machine.golden
+
+    @property
+    def golden_accuracy(self) -> float | None:
+        """Mean of how near these are to the golden labels, 0 to 1; None if there are none."""
+        return (self.people.near + self.machine.near) / self.golden if self.golden else None
 
     @property
     def unlabeled(self) -> int:
@@ -207,8 +253,6 @@ class Measure:
         :raises ManifestError: if lines are wrong.
         """
         quality, lines = self.quality, scan_labels(self._files.lines(manifest), self._attribute, manifest)
-        rated = total = 0.0
-        near = 0.0
         least: list[tuple[float, int, bytes]] = []
         with ExitStack() as stack:
             again = None
@@ -216,14 +260,12 @@ class Measure:
                 quality.objects += 1
                 confidence = line.confidence
                 if confidence is not None:
-                    rated += 1
-                    total += confidence
-                    quality.histogram[min(max(int(confidence * BINS), 0), BINS - 1)] += 1
+                    (quality.people if line.by_people else quality.machine).rate(confidence)
                     heapq.heappush(least, (-confidence, -lines.number, raw))
                     if len(least) > self._samples:
                         heapq.heappop(least)
                 if line.is_labeled:
-                    near += self._label(raw, line, f"{manifest}, line {lines.number}")
+                    self._label(raw, line, f"{manifest}, line {lines.number}")
                 elif line.has_failed:
                     quality.failed += 1
                     self._failure(line)
@@ -234,26 +276,22 @@ class Measure:
                         again = stack.enter_context(self._files.writer(relabel_to))
                     again.write(without_label(raw, self._attribute))
                     quality.relabel += 1
-        quality.mean_confidence = total / rated if rated else None
-        quality.golden_accuracy = near / quality.golden if quality.golden else None
         quality.samples = [
             Sample(parse_line(raw), -confidence) for confidence, _, raw in sorted(least, key=lambda one: one[:2])[::-1]
         ]
 
-    def _label(self, raw: bytes, line: LabeledLine, where: str) -> float:
-        """Count a label; how near it is to the golden one."""
+    def _label(self, raw: bytes, line: LabeledLine, where: str) -> None:
+        """Count a label, and how near it is to the golden one."""
         quality = self.quality
+        share = quality.people if line.by_people else quality.machine
         quality.labeled += 1
-        quality.by_machine += not line.by_people
+        share.labels += 1
         quality.classes.update(line.classes)
         golden = self._golden.get(line.digest()) if self._golden else None
-        if golden is None:
-            return 0
-        judgement = self._judgement(raw, self._attribute, where)
-        if judgement is None:
-            return 0
-        quality.golden += 1
-        return 1 - judgement.distance(golden)
+        judgement = self._judgement(raw, self._attribute, where) if golden is not None else None
+        if golden is not None and judgement is not None:
+            share.golden += 1
+            share.near += 1 - judgement.distance(golden)
 
     def _judgement(self, raw: bytes, attribute: str, where: str) -> Judgement | None:
         try:

@@ -86,11 +86,11 @@ def _verdict(shortfalls: Sequence[str]) -> str:
 
 
 def _facts(quality: Quality) -> str:
-    people = quality.labeled - quality.by_machine
+    machine = quality.machine
     facts = {
         "objects": f"{quality.objects:,}",
-        "labeled by people": f"{people:,}",
-        "labeled by machine": f"{quality.by_machine:,}",
+        "labeled by people": f"{quality.people.labels:,}",
+        "labeled by machine": f"{machine.labels:,}",
         "failed": f"{quality.failed:,}",
         "unlabeled": f"{quality.unlabeled:,}",
         "mean confidence": _share(quality.mean_confidence),
@@ -99,6 +99,10 @@ def _facts(quality: Quality) -> str:
     }
     if quality.golden:
         facts[f"right, of {quality.golden:,} golden objects"] = _share(quality.golden_accuracy)
+    if machine.labels:
+        facts["mean confidence by machine"] = _share(machine.mean_confidence)
+    if machine.golden:
+        facts[f"right by machine, of {machine.golden:,} golden objects"] = _share(machine.golden_accuracy)
     cells = "".join(f"<div><b>{value}</b>{escape(name)}</div>" for name, value in facts.items())
     return f'<div class="facts">{cells}</div>'
 
@@ -127,17 +131,22 @@ def _bar(share: float) -> str:
 
 
 def _histogram(quality: Quality) -> str:
-    most = max(quality.histogram)
+    drawn = [_columns("by people", quality.people.histogram), _columns("by machine", quality.machine.histogram)]
+    return f"<h2>Confidence</h2>{''.join(drawn)}" if any(drawn) else ""
+
+
+def _columns(whose: str, histogram: Sequence[int]) -> str:
+    most = max(histogram)
     if not most:
         return ""
     columns = "".join(
         f'<span style="height:{100 * count / most:.1f}%" '
         f'title="{number / BINS:.2f}–{(number + 1) / BINS:.2f}: {count:,}"></span>'
-        for number, count in enumerate(quality.histogram)
+        for number, count in enumerate(histogram)
     )
     return (
-        f'<h2>Confidence</h2><div class="histogram" role="img" aria-label="Labels by confidence">{columns}</div>'
-        f'<div class="scale"><span>0</span><span>at most {most:,} labels in a bin</span><span>1</span></div>'
+        f'<div class="histogram" role="img" aria-label="Labels {whose} by confidence">{columns}</div>'
+        f'<div class="scale"><span>0</span><span>at most {most:,} labels {whose} in a bin</span><span>1</span></div>'
     )
 
 

@@ -19,11 +19,13 @@ class CostEstimate:
     """An upper estimate in USD.
 
     :param total_usd: the sum.
+    :param people_usd: the part of it that goes to workers: only for what people label.
     :param arithmetic: how it came about, one line.
     :param left_out: costs that are not in it, in words; empty if none.
     """
 
     total_usd: Decimal
+    people_usd: Decimal
     arithmetic: str
     left_out: str
 
@@ -56,13 +58,14 @@ def estimate_cost(
     people = by_people * workers_per_object * price
     arithmetic = f"{labeled:,} objects × ${facts.PRICE_PER_OBJECT_USD} = ${service:,.2f}"
     if price:
-        arithmetic += f" + {by_people:,} objects × {workers_per_object} workers × ${price} = ${people:,.2f}"
+        most = "at most " if automated else ""
+        arithmetic += f" + {most}{by_people:,} objects × {workers_per_object} workers × ${price} = ${people:,.2f}"
         arithmetic += f"; together ${service + people:,.2f}"
     left_out = [
         *(["the vendor's price"] if vendor else []),
         *(["training and inference time of automated labeling"] if automated else []),
     ]
-    return CostEstimate(service + people, arithmetic, ", ".join(left_out))
+    return CostEstimate(service + people, people, arithmetic, ", ".join(left_out))
 
 
 def estimate_request(request: dict[str, Any], objects: int) -> CostEstimate:

@@ -27,11 +27,13 @@ class Surroundings:
     :param region: the region that the request is sent to.
     :param categories: the parsed label category file.
     :param objects: how many objects of the manifest need a label.
+    :param automated_minimum: how many of them automated labeling takes at least.
     """
 
     region: str | None = None
     categories: dict[str, Any] | None = None
     objects: int | None = None
+    automated_minimum: int = Quota.AUTOMATED_MINIMUM_OBJECTS
 
 
 @dataclass(frozen=True)
@@ -359,11 +361,11 @@ def _check_automated(known: _Facts) -> Iterator[Problem]:
             f"Use {facts.algorithm_arn(algorithm, known.around.region or 'us-east-1')}.",
         )
     objects = known.around.objects
-    if objects is not None and objects < Quota.AUTOMATED_MINIMUM_OBJECTS:
+    if objects is not None and objects < known.around.automated_minimum:
         yield Problem(
             where,
             f"{objects:,} objects are too few for automated labeling.",
-            f"It needs {Quota.AUTOMATED_MINIMUM_OBJECTS:,}; {Quota.AUTOMATED_ADVISED_OBJECTS:,} are advised.",
+            f"It needs {known.around.automated_minimum:,}; {Quota.AUTOMATED_ADVISED_OBJECTS:,} are advised.",
         )
 
 

@@ -86,7 +86,10 @@ Workforce = PrivateWorkteam | VendorWorkteam | MechanicalTurk
 class AutomatedLabeling(NamedTuple):
     """Let a model label what it is sure of.
 
-    :param initial_model_arn: FinalActiveLearningModelArn of an earlier job, to start from its model.
+    :param initial_model_arn: FinalActiveLearningModelArn of an earlier job, to start from its model. Empty or
+        ``None``, also as a text that a template has come to: start anew.
+    :param continue_from_previous_run: start from the last model that this task has come to in an earlier run of its
+        DAG; anew in the first run, or if that model is gone.
     :param volume_kms_key: key for the disks of the training instances.
     :param subnets: subnets for the training and inference instances, with ``security_group_ids``.
     :param security_group_ids: security groups for the same.
@@ -96,11 +99,12 @@ class AutomatedLabeling(NamedTuple):
     volume_kms_key: str | None = None
     subnets: list[str] | None = None
     security_group_ids: list[str] | None = None
+    continue_from_previous_run: bool = False
 
     def algorithms_config(self, algorithm_arn: str) -> dict[str, Any]:
         """LabelingJobAlgorithmsConfig for one algorithm."""
         config: dict[str, Any] = {"LabelingJobAlgorithmSpecificationArn": algorithm_arn}
-        if self.initial_model_arn:
+        if self.initial_model_arn not in {None, "", "None"}:
             config["InitialActiveLearningModelArn"] = self.initial_model_arn
         resources: dict[str, Any] = {}
         if self.volume_kms_key:

@@ -92,10 +92,10 @@ def test_the_models_constraints_are_checked_in_amazons_words(lab: Lab) -> None:
             lambda r: r.update(
                 LabelingJobAlgorithmsConfig={
                     "LabelingJobAlgorithmSpecificationArn": "arn:aws:sagemaker:us-east-1:027400017018:"
-                    "labeling-job-algorithm-specification/text-classification"
+                    "labeling-job-algorithm-specification/image-classification"
                 }
             ),
-            "does not run automated",
+            "not the algorithm of text-classification",
         ),
     ],
     ids=["attribute", "workteam", "region", "role", "automated"],

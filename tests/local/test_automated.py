@@ -99,7 +99,7 @@ def test_a_model_labels_most_of_the_digits_and_is_right(auto: Lab, digit_lines: 
 
 
 def test_iterations_are_laid_out_as_amazon_does(auto: Lab, digit_lines: list[Any]) -> None:
-    description, output = run_digits(auto, digit_lines[:400], "laid-out", max_concurrent_objects=40)
+    _description, output = run_digits(auto, digit_lines[:400], "laid-out", max_concurrent_objects=40)
     responses = auto.keys("out/laid-out/annotations/worker-response/")
     sets = Counter(int(key.split("/")[4].removeprefix("iteration-")) for key in responses)
     assert [sets[one] for one in (1, 2, 3, 4)] == [10, 30, 40, 40], "a probe, the rest of the first sample, validation"
@@ -215,9 +215,7 @@ def test_a_class_that_the_first_sample_lacks_is_not_given_to_others(auto: Lab, d
 
 @pytest.mark.parametrize(("task", "promised"), [("bounding-box", 0.6), ("semantic-segmentation", 0.7)])
 def test_boxes_and_masks_are_labeled_where_something_can_be_seen(auto: Lab, task: str, promised: float) -> None:
-    from labeling_provider.quality.judgement import read_label
-
-    scenes = [scene(number) for number in range(160)]
+    scenes = [scene(number) for number in range(200)]
     truths = truths_of(auto, task, scenes)
     lines = put_pictures(auto, f"scenes-{task}", [one.picture for one in scenes], truths)
     attribute = "label-ref" if task == "semantic-segmentation" else "label"
@@ -227,7 +225,6 @@ def test_boxes_and_masks_are_labeled_where_something_can_be_seen(auto: Lab, task
     overlaps = [overlap(auto, task, line, attribute) for line in machine]
     assert sum(overlaps) / len(overlaps) >= promised
     assert description["LabelCounters"]["MachineLabeled"] == len(machine)
-    assert read_label(machine[0], attribute) is not None or task == "semantic-segmentation"
     if task == "bounding-box":
         metadata = machine[0]["label-metadata"]
         assert len(metadata["objects"]) == len(machine[0]["label"]["annotations"])
@@ -296,21 +293,21 @@ def test_a_first_sample_that_people_cannot_label_fails_the_job(auto: Lab) -> Non
     ("conditions", "people", "everyone"),
     [
         ({"max_human_labeled_objects": 30}, 30, 30),
-        ({"max_human_labeled_objects": 120}, 120, None),
-        ({"max_percentage_labeled": 50}, None, 200),
-        ({"max_percentage_labeled": 10}, 40, 40),
+        ({"max_human_labeled_objects": 280}, 280, None),
+        ({"max_percentage_labeled": 60}, None, 480),
+        ({"max_percentage_labeled": 5}, 40, 40),
     ],
 )
 def test_stopping_conditions_hold_for_people_and_machine(
     auto: Lab, digit_lines: list[Any], conditions: dict[str, int], people: int | None, everyone: int | None
 ) -> None:
-    name = "stops-{}-{}".format(*[*conditions.items()][0]).replace("_", "-")
-    description, output = run_digits(auto, digit_lines[:400], name, max_concurrent_objects=40, **conditions)
+    name = "stops-{}-{}".format(*next(iter(conditions.items()))).replace("_", "-")
+    description, output = run_digits(auto, digit_lines[:800], name, max_concurrent_objects=60, **conditions)
     counters = description["LabelCounters"]
     assert description["LabelingJobStatus"] == "Stopped"
     assert people is None or counters["HumanLabeled"] == people
     assert everyone is None or counters["TotalLabeled"] == everyone
-    if people == 120 or everyone == 200:
+    if people == 280 or everyone == 480:
         assert counters["MachineLabeled"] > 0
     assert sum("label" in line for line in output) == counters["TotalLabeled"]
 
@@ -324,11 +321,13 @@ def test_pictures_that_cannot_be_read_go_to_people(auto: Lab, digit_lines: list[
 
 
 def test_the_same_seed_gives_the_same_labels(tmp_path: Path, auto: Lab) -> None:
-    lines = [{"source": text, "truth": name} for text, name in messages(300, 5)]
+    lines = [{"source": text, "truth": name} for text, name in messages(800, 5)]
     same = start(tmp_path / "same", "--minimum-automated", "0")
     other = start(tmp_path / "other", "--minimum-automated", "0", seed=8)
     try:
-        outputs = [run(lab, lines, "seeded", labels=CLASSES)[1] for lab in (auto, same, other)]
+        outputs = [
+            run(lab, lines, "seeded", labels=CLASSES, max_concurrent_objects=150)[1] for lab in (auto, same, other)
+        ]
     finally:
         same.service.stop()
         other.service.stop()

@@ -61,11 +61,15 @@ def test_labels_are_counted(bucket: MemoryStore) -> None:
     measure = Measure(Files(bucket), "bird", ["a", "b", "c"])
     measure.labels(put(bucket, "m", lines))
     found = measure.quality
-    assert (found.objects, found.labeled, found.failed, found.unlabeled, found.by_machine) == (5, 3, 1, 1, 1)
+    assert (found.objects, found.labeled, found.failed, found.unlabeled, found.machine.labels) == (5, 3, 1, 1, 1)
     assert found.classes == {"a": 2, "b": 1, "c": 0}
     assert (found.labeled_share, found.class_share) == (0.6, 0)
-    assert found.mean_confidence == pytest.approx(0.65)
-    assert (found.histogram[0], found.histogram[19], sum(found.histogram)) == (1, 2, 3)
+    assert found.people.labels == 2
+    assert found.mean_confidence == pytest.approx(0.5), "a model's confidence is something else"
+    assert found.machine.mean_confidence == pytest.approx(0.95)
+    people, machine = found.people.histogram, found.machine.histogram
+    assert (people[0], people[19], sum(people)) == (1, 1, 2)
+    assert (machine[19], sum(machine)) == (1, 1)
     assert found.reasons == {"No <b>answer</b>": 1}
     assert [one.line["source"] for one in found.samples] == ["3", "1", "2"]
 

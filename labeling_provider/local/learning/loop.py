@@ -125,7 +125,7 @@ class ActiveLearning:
         """
         plan = self._plan(run, row)
         if plan is None:
-            self._learn_if_due(run, row, room)
+            room = self._learn_if_due(run, row, room)
             chosen, role = self._least_certain(run, run.set_size), "train"
         else:
             count, role = plan
@@ -187,23 +187,27 @@ class ActiveLearning:
 
     # Learning
 
-    def _learn_if_due(self, run: Run, row: sa.Row[Any], room: Room) -> None:
-        """Train and label by machine, once after each set that people have finished, as long as it leads anywhere."""
+    def _learn_if_due(self, run: Run, row: sa.Row[Any], room: Room) -> Room:
+        """Train and label by machine, once after each set that people have finished, as long as it leads anywhere.
+
+        :return: the room that is left.
+        """
         with self._store.read() as connection:
             done = connection.execute(
                 sa.select(trainings).where(trainings.c.job_id == run.id).order_by(trainings.c.iteration)
             ).all()
         iteration = row.iteration + 1
-        if (done and done[-1].iteration == iteration) or _leads_nowhere(done) or not self._count_waiting(run):
-            return
-        if room.all is not None and room.all <= 0:
-            return
+        over = room.all is not None and room.all <= 0
+        if over or (done and done[-1].iteration == iteration) or _leads_nowhere(done) or not self._count_waiting(run):
+            return room
         learner = self._learner(run)
         material = self._material(run, learner)
         outcome = learner.train(material, patient=len(done) < _MOST_PATIENCE)
         model_arn = self._write_round(run, iteration, material.examples, outcome)
         contents = self._label(run, learner, iteration, outcome, material.unlabeled, room)
+        room = Room(room.people, None if room.all is None else room.all - len(contents))
         self._record(run, iteration, len(material.examples), outcome, contents, model_arn, room)
+        return room
 
     def _count_waiting(self, run: Run) -> int:
         query = sa.select(sa.func.count()).where(objects.c.job_id == run.id, objects.c.state == "waiting")

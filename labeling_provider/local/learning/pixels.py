@@ -14,19 +14,20 @@ from labeling_provider.local.learning.models import Model, Prediction, load_arra
 
 Array = npt.NDArray[Any]
 
-_LONGEST_SIDE: Final = 96
+_LONGEST_SIDE: Final = 128
 _PIXELS_PER_PICTURE: Final = 300
 _MOST_PIXELS: Final = 60_000
 _SMOOTHINGS: Final = (1.0, 3.0, 7.0)
 _SMALLEST_PART: Final = 0.002
 _FEATURES: Final = 18
 _FEWEST_IN_BOX: Final = 0.2
+_MOST_BACKGROUND: Final = 0.2
 
 
 class Picture(NamedTuple):
     """A picture as the models see it.
 
-    :param pixels: RGB, height × width × 3, at most 96 pixels long.
+    :param pixels: RGB, height × width × 3, at most 128 pixels long.
     :param width: of the original, pixels.
     :param height: of the original, pixels.
     """
@@ -146,7 +147,8 @@ class BoxDetector(_PixelModel):
         from scipy.ndimage import find_objects, label
 
         likely = self._likelihoods(picture)
-        names = likely.argmax(axis=-1)
+        # The examples hold more of the things than pictures do, so a pixel has to be quite unlike background.
+        names = np.where(likely[..., 0] < _MOST_BACKGROUND, 1 + likely[..., 1:].argmax(axis=-1), 0)
         height, width = names.shape
         across, down = picture.width / width, picture.height / height
         boxes, scores = [], []

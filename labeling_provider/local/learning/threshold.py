@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -33,14 +32,25 @@ class Judged(NamedTuple):
     group: Any = None
 
 
-def suffices(count: int, mean: float, promised: float) -> bool:
-    """Whether the mean agreement of ``count`` objects shows that all of their kind keep the promise.
+def suffices(agreements: Sequence[float], promised: float) -> bool:
+    """Whether these objects show that all of their kind keep the promise in the mean."""
+    whole = all(one in {0, 1} for one in agreements)
+    return _suffices(len(agreements), sum(agreements), promised, whole)
 
-    Were it lower in truth, a mean as high as this would come about with a probability of :data:`RISK` at most (the
-    bound of Chernoff and Hoeffding on a mean of values from 0 to 1, which is sharp when few disagree).
+
+def _suffices(count: int, total: float, promised: float, whole: bool) -> bool:
+    """Whether so high a sum would come about with a probability of :data:`RISK` at most, were the mean not kept.
+
+    :param whole: whether all agreements are 0 or 1: then the probability is known, else there is a bound on it
+        (Chernoff's and Hoeffding's for values from 0 to 1).
     """
-    if not count or mean <= promised:
+    mean = total / count if count else 0.0
+    if mean <= promised:
         return False
+    if whole:
+        from scipy.special import bdtrc
+
+        return float(bdtrc(round(total) - 1, count, promised)) <= RISK
     divergence = mean * math.log(mean / promised)
     if mean < 1:
         divergence += (1 - mean) * math.log((1 - mean) / (1 - promised))
@@ -65,6 +75,7 @@ def choose_threshold(
     for one in taken:
         wrong[one.group] += 1 - one.agreement
     count, total, chosen = len(taken), sum(one.agreement for one in taken), None
+    whole = all(one.agreement in {0, 1} for one in (*judged, *taken))
     ordered = sorted(judged, key=lambda one: -one.score)
     for position, one in enumerate(ordered):
         count, total = count + 1, total + one.agreement
@@ -72,7 +83,7 @@ def choose_threshold(
         if _costs_a_class_too_much(wrong, group_sizes, promised):
             break
         followed_by_equal = position + 1 < len(ordered) and ordered[position + 1].score == one.score
-        if not followed_by_equal and suffices(count, total / count, promised):
+        if not followed_by_equal and _suffices(count, total, promised, whole):
             chosen = one.score
     return chosen
 
@@ -94,14 +105,14 @@ class Calibration:
     """
 
     def __init__(self, judged: Sequence[Judged]) -> None:
+        from sklearn.isotonic import isotonic_regression
+
         ordered = sorted(judged, key=lambda one: one.score)
         blocks = [ordered[start : start + _BLOCK] for start in range(0, len(ordered), _BLOCK)]
-        if len(blocks) > 1 and len(blocks[-1]) < _BLOCK // 2:
-            last = blocks.pop()
-            blocks[-1] = blocks[-1] + last
         self._scores = [sum(one.score for one in block) / len(block) for block in blocks]
         means = [(sum(one.agreement for one in block) + 0.5) / (len(block) + 1) for block in blocks]
-        self._means = list(accumulate(means, max))
+        weights = [float(len(block)) for block in blocks]
+        self._means = isotonic_regression(means, sample_weight=weights) if blocks else []
 
     def confidence(self, score: float) -> float:
         """Expected agreement of an object, 0 to 1; 0 if nothing is known."""

@@ -123,7 +123,7 @@ def test_what_is_no_picture_is_refused(algorithm: str, data: bytes) -> None:
 
 @pytest.mark.parametrize("algorithm", [TEXT, IMAGE])
 def test_one_class_alone_can_be_learned(algorithm: str) -> None:
-    labels, data, answers = examples(algorithm, 10)
+    labels, data, _answers = examples(algorithm, 10)
     model = new(algorithm, labels)
     inputs = [model.read(one) for one in data]
     model.train(inputs, [2] * len(inputs))

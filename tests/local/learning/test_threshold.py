@@ -12,19 +12,20 @@ from labeling_provider.local.learning.threshold import RISK, Calibration, Judged
 
 
 @pytest.mark.parametrize(
-    ("count", "wrong", "enough"), [(58, 0, False), (59, 0, True), (130, 1, True), (80, 1, False), (300, 15, False)]
+    ("count", "wrong", "enough"), [(58, 0, False), (59, 0, True), (92, 1, False), (93, 1, True), (300, 15, False)]
 )
 def test_few_objects_have_to_agree_better(count: int, wrong: int, enough: bool) -> None:
-    assert suffices(count, 1 - wrong / count, 0.95) is enough
+    assert suffices([0.0] * wrong + [1.0] * (count - wrong), 0.95) is enough
 
 
 def test_a_model_that_keeps_no_promise_is_rarely_believed() -> None:
     chance = Random(1)
     believed = 0
     for _ in range(2_000):
-        right = sum(chance.random() < 0.95 for _ in range(200))
-        believed += suffices(200, right / 200, 0.95)
+        believed += suffices([float(chance.random() < 0.95) for _ in range(200)], 0.95)
     assert believed / 2_000 <= RISK
+    believed = sum(suffices([chance.betavariate(3, 2) for _ in range(60)], 0.6) for _ in range(2_000))
+    assert believed / 2_000 <= RISK, "a mean overlap of 0.6 is not more than 0.6"
 
 
 @given(
@@ -46,7 +47,7 @@ def test_what_is_above_the_threshold_keeps_the_promise(
     above = [one for one in judged_objects if one.score >= threshold]
     assert above
     labeled = [*above, *taken_objects]
-    assert suffices(len(labeled), sum(one.agreement for one in labeled) / len(labeled), promised)
+    assert suffices([one.agreement for one in labeled], promised)
     for group, size in sizes.items():
         wrong = sum(1 - one.agreement for one in labeled if one.group == group)
         assert wrong < 2 or wrong <= (1 - promised) * size + 1e-9
@@ -56,17 +57,15 @@ def test_the_threshold_is_as_low_as_it_may_be() -> None:
     judged = [Judged(score, 1.0 if score > 100 else 0.0) for score in range(300)]
     found = choose_threshold(judged, [], {}, 0.95)
     assert found is not None
-    assert 93 <= found < 101, "the seven or so errors that are allowed are used"
+    assert 91 <= found < 101, "the errors that are allowed are used"
 
 
 def test_no_class_pays_for_the_others() -> None:
     judged = [Judged(1_000 - number, 1.0, "common") for number in range(400)]
     judged += [Judged(500.5 - number / 100, float(number >= 3), "rare") for number in range(20)]
     sizes = {"common": 400, "rare": 20}
-    threshold = choose_threshold(judged, [], sizes, 0.95)
-    assert threshold is not None
-    assert threshold > 500, "three of the twenty would be wrong"
-    assert choose_threshold(judged, [], {}, 0.95) == 600
+    assert choose_threshold(judged, [], sizes, 0.95) == 500.5, "one of the twenty may be wrong, not three"
+    assert choose_threshold(judged, [], {}, 0.95) == min(one.score for one in judged)
 
 
 def test_equal_scores_stay_together() -> None:

@@ -131,6 +131,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.local.engine import Engine
     from labeling_provider.local.http import listen
     from labeling_provider.local.learning.loop import ActiveLearning
+    from labeling_provider.local.learning.registry import ModelRegistry
     from labeling_provider.local.messaging import Messaging
     from labeling_provider.local.pages import Pages
     from labeling_provider.local.server import LocalService, is_loopback, load_moto
@@ -160,12 +161,11 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     truth = Truth(chosen.truth, storage)
     messaging = Messaging(store, ACCOUNT, chosen.region)
     announce = event_bridge(ACCOUNT, chosen.region)
-    learning = ActiveLearning(store, storage, workforce, chosen.minimum_automated)
+    models = ModelRegistry(store, storage, workforce)
+    learning = ActiveLearning(store, storage, workforce, models, chosen.minimum_automated)
     engine = Engine(store, storage, workforce, truth, messaging, announce, learning, chosen.speed)
     role_arn, role_exists = _role()
-    api = LabelingApi(
-        store, engine, workforce, learning, region=chosen.region, account=ACCOUNT, role_exists=role_exists
-    )
+    api = LabelingApi(store, engine, workforce, models, region=chosen.region, account=ACCOUNT, role_exists=role_exists)
     service = LocalService(
         api,
         Pages(store, storage),

@@ -22,7 +22,7 @@ from labeling_provider.local import layout
 from labeling_provider.local.engine import ACTIVE, Engine
 from labeling_provider.local.errors import ApiError, constraint_error, not_found, validation_error
 from labeling_provider.local.kinds import KINDS
-from labeling_provider.local.learning.loop import ActiveLearning, final_model_arn
+from labeling_provider.local.learning.registry import ModelRegistry, final_model_arn
 from labeling_provider.local.records import labeled_by_machine
 from labeling_provider.local.store import Store, events, jobs, now, tags, tasks, workteams
 from labeling_provider.local.workforce import PEOPLE, Workforce
@@ -56,14 +56,14 @@ class LabelingApi:
         store: Store,
         engine: Engine,
         workforce: Workforce,
-        learning: ActiveLearning,
+        models: ModelRegistry,
         *,
         region: str,
         account: str,
         role_exists: Callable[[str], bool],
     ) -> None:
         self._store, self._engine, self._workforce = store, engine, workforce
-        self._learning = learning
+        self._models = models
         self._region, self._account, self._role_exists = region, account, role_exists
         self.operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "CreateLabelingJob": self.create_labeling_job,
@@ -139,7 +139,7 @@ class LabelingApi:
         human = request["HumanTaskConfig"]
         if task_type.name not in KINDS:
             raise validation_error(f"The local service does not run {task_type.name} yet. It runs {', '.join(KINDS)}.")
-        self._learning.check_request(request)
+        self._models.check_request(request)
         self._team_row(human["WorkteamArn"])
         consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")
         for arn in (human.get("PreHumanTaskLambdaArn"), consolidation):
@@ -249,7 +249,7 @@ class LabelingApi:
 
     def describe_model(self, request: dict[str, Any]) -> dict[str, Any]:
         """DescribeModel, for the models of automated labeling."""
-        return self._learning.describe_model(request["ModelName"])
+        return self._models.describe(request["ModelName"])
 
     # Workteams
 

@@ -83,7 +83,7 @@ def labeled_by_machine(connection: Connection, job_ids: Iterable[int]) -> dict[i
         .where(trainings.c.job_id.in_(list(job_ids)))
         .group_by(trainings.c.job_id)
     )
-    return dict(connection.execute(query).tuples().all())
+    return {job_id: int(labeled) for job_id, labeled in connection.execute(query)}
 
 
 def decide(connection: Connection, run: Run, state: str, contents: dict[int, dict[str, Any]]) -> None:

@@ -9,7 +9,6 @@ Source: developer guide, "Automate data labeling", and the order of iterations i
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import time
@@ -21,15 +20,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.local import layout
-from labeling_provider.local.errors import ApiError, JobFailure, validation_error
+from labeling_provider.local.errors import JobFailure
 from labeling_provider.local.kinds import as_json
 from labeling_provider.local.learning.answers import ANSWERS
 from labeling_provider.local.learning.learner import DataObject, Learner, Material, Outcome
-from labeling_provider.local.learning.models import Model, import_model, pack, unpack
+from labeling_provider.local.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.local.learning.threshold import Judged
 from labeling_provider.local.records import Run, note, update_job
 from labeling_provider.local.storage import MissingObject, Storage
-from labeling_provider.local.store import Store, jobs, learning, models, now, objects, trainings
+from labeling_provider.local.store import Store, jobs, learning, objects, trainings
 from labeling_provider.local.workforce import Workforce
 from labeling_provider.request.facts import Quota
 
@@ -40,7 +39,6 @@ _MOST_PATIENCE: Final = 3
 _FRUITLESS: Final = 3
 _WORTH_WHILE: Final = 0.01
 _FILES_AT_ONCE: Final = 50
-_CONFIG: Final = "LabelingJobAlgorithmsConfig"
 
 
 class Room(NamedTuple):
@@ -64,31 +62,17 @@ class ActiveLearning:
     :param minimum: a job with fewer objects fails, as on Amazon.
     """
 
-    def __init__(self, store: Store, storage: Storage, workforce: Workforce, minimum: int) -> None:
-        self._store, self._storage, self._workforce, self._minimum = store, storage, workforce, minimum
+    def __init__(
+        self, store: Store, storage: Storage, workforce: Workforce, registry: ModelRegistry, minimum: int
+    ) -> None:
+        self._store, self._storage, self._registry = store, storage, registry
+        self._seed, self._minimum = workforce.seed, minimum
 
     # Before a job runs
 
-    def check_request(self, request: dict[str, Any]) -> None:
-        """Refuse a job that would start from a model that does not fit.
-
-        :raises ApiError: if it does.
-        """
-        config = request.get(_CONFIG, {})
-        arn = config.get("InitialActiveLearningModelArn")
-        if arn is None:
-            return
-        with self._store.read() as connection:
-            row = connection.execute(sa.select(models).where(models.c.arn == arn)).one_or_none()
-        if row is None:
-            raise validation_error(f"Could not find model {arn}.")
-        algorithm = _algorithm(request)
-        if row.algorithm != algorithm:
-            raise validation_error(f"The model {arn} is for {row.algorithm}, not for {algorithm}.")
-
     def check_size(self, request: dict[str, Any], count: int) -> None:
         """Fail a job that is too small for automated labeling."""
-        if _CONFIG in request and count < self._minimum:
+        if CONFIG in request and count < self._minimum:
             raise JobFailure(
                 f"ClientError: automated data labeling needs at least {self._minimum:,} objects without a label, "
                 f"{count:,} were given"
@@ -100,20 +84,8 @@ class ActiveLearning:
         """Take a job's objects in."""
         connection.execute(sa.delete(learning).where(learning.c.job_id == job_id))
         entries = [{"job_id": job_id, "object_id": row["object_id"]} for row in rows if row["state"] == "waiting"]
-        if _CONFIG in request and entries:
+        if CONFIG in request and entries:
             connection.execute(sa.insert(learning), entries)
-
-    def describe_model(self, name: str) -> dict[str, Any]:
-        """The answer of DescribeModel.
-
-        :raises ApiError: if there is none of that name.
-        """
-        with self._store.read() as connection:
-            row = connection.execute(sa.select(models).where(models.c.name_key == name.lower())).one_or_none()
-        if row is None:
-            raise ApiError("ValidationException", f'Could not find model "{name}".')
-        description: dict[str, Any] = json.loads(row.description)
-        return description
 
     # Who gets what
 
@@ -160,7 +132,7 @@ class ActiveLearning:
             )
         probe = min(PROBE_OBJECTS, sample)
         # A model that is there already has no need of a sample to begin with.
-        wanted = {"train": probe if self._initial_arn(run) else sample, "validate": _validation_size(total)}
+        wanted = {"train": probe if self._registry.initial_arn(run) else sample, "validate": _validation_size(total)}
         if sent["train"] < probe:
             return probe - sent["train"], "train"
         for role in ("train", "validate"):
@@ -172,7 +144,7 @@ class ActiveLearning:
         query = _waiting(run).order_by(objects.c.object_id)
         with self._store.read() as connection:
             waiting = list(connection.execute(query))
-        chance = Random(f"{self._workforce.seed}|{row.name}|{row.iteration}")  # noqa: S311 - a simulation
+        chance = Random(f"{self._seed}|{row.name}|{row.iteration}")  # noqa: S311 - a simulation
         return chance.sample(waiting, min(count, len(waiting)))
 
     def _least_certain(self, run: Run, count: int) -> list[sa.Row[Any]]:
@@ -217,21 +189,8 @@ class ActiveLearning:
     def _learner(self, run: Run) -> Learner:
         """The learner of a job in this process."""
         if run.learner is None:
-            path = self._workforce.models[run.job.task_type.algorithm or ""]
-            model_class, labels, seed = import_model(path), run.job.labels, self._workforce.seed % 2**32
-            initial = self._initial_model(run)
-
-            def new_model() -> Model:
-                model = model_class(labels, seed)
-                if initial is not None:
-                    arn, archive = initial
-                    try:
-                        unpack(archive, model)
-                    except ValueError as error:
-                        raise JobFailure(f"ClientError: the initial model {arn} can't be used: {error}") from None
-                return model
-
-            run.learner = Learner(new_model, ANSWERS[run.job.task_type.algorithm or ""](run.kind), self._fetch)
+            answers = ANSWERS[run.job.task_type.algorithm or ""](run.kind)
+            run.learner = Learner(lambda: self._registry.new_model(run), answers, self._fetch)
         return run.learner
 
     def _fetch(self, line: dict[str, Any]) -> bytes | str:
@@ -241,43 +200,6 @@ class ActiveLearning:
             return self._storage.read(line["source-ref"])
         except MissingObject as missing:
             raise ValueError(f"there is no object at {missing}") from None
-
-    def _initial_arn(self, run: Run) -> str | None:
-        """The model to start from: the one that was asked for, or that of the job which has labeled the others.
-
-        Source: "Chain labeling jobs": a chained job with the same label attribute goes on with the former's model.
-        """
-        arn: str | None = run.job.request[_CONFIG].get("InitialActiveLearningModelArn")
-        if arn is None and run.former_model is None:
-            run.former_model = self._former_arn(run) or ""
-        return arn or run.former_model or None
-
-    def _former_arn(self, run: Run) -> str | None:
-        given = sa.select(objects.c.line).where(objects.c.job_id == run.id, objects.c.state == "given").limit(1)
-        with self._store.read() as connection:
-            line = connection.execute(given).scalar_one_or_none()
-            metadata = json.loads(line).get(f"{run.job.attribute}-metadata") if line else None
-            name = str(metadata.get("job-name", "")) if isinstance(metadata, dict) else ""
-            latest = (
-                sa.select(trainings.c.model_arn)
-                .join(jobs, jobs.c.id == trainings.c.job_id)
-                .join(models, models.c.arn == trainings.c.model_arn)
-                .where(jobs.c.name_key == name.removeprefix("labeling-job/").lower())
-                .where(models.c.algorithm == run.job.task_type.algorithm)
-                .order_by(trainings.c.iteration.desc())
-                .limit(1)
-            )
-            return connection.execute(latest).scalar_one_or_none()
-
-    def _initial_model(self, run: Run) -> tuple[str, bytes] | None:
-        arn = self._initial_arn(run)
-        if arn is None:
-            return None
-        uri = self.describe_model(arn.rpartition("/")[2])["PrimaryContainer"]["ModelDataUrl"]
-        try:
-            return arn, self._storage.read(uri)
-        except MissingObject:
-            raise JobFailure(f"ClientError: the initial model's data {uri} does not exist or is not readable") from None
 
     def _material(self, run: Run, learner: Learner) -> Material:
         """What the job has come to so far."""
@@ -374,14 +296,8 @@ class ActiveLearning:
             layout.learning_uri(output, folder, iteration, path): _as_file(lines, "application/x-sagemaker-manifest")
             for (folder, path), lines in files.items()
         }
-        arn = None
-        if outcome.model is not None:
-            name = _model_name(job.name, iteration)
-            arn = job.arn.replace(f"labeling-job/{job.name}", f"model/{name}")
-            uri = layout.learning_uri(output, "training", iteration, name, "output/model.tar.gz")
-            written[uri] = pack(outcome.model, job.task_type.algorithm or ""), "application/gzip"
         self._storage.write(written)
-        return arn
+        return None if outcome.model is None else self._registry.save(job, iteration, outcome.model)
 
     def _record(
         self,
@@ -412,7 +328,7 @@ class ActiveLearning:
                 )
             )
             if model_arn:
-                self._store.upsert(connection, models, [self._model_row(run, iteration, model_arn)])
+                self._registry.register(connection, run.job, iteration, model_arn)
             _update(
                 connection,
                 objects,
@@ -426,57 +342,10 @@ class ActiveLearning:
             note(connection, run.id, _told(iteration, examples, outcome, len(contents)))
         run.changed = True
 
-    def _model_row(self, run: Run, iteration: int, arn: str) -> dict[str, Any]:
-        job, at = run.job, now()
-        name = _model_name(job.name, iteration)
-        algorithm = job.task_type.algorithm or ""
-        vpc = job.request[_CONFIG].get("LabelingJobResourceConfig", {}).get("VpcConfig")
-        description = {
-            "ModelName": name,
-            "ModelArn": arn,
-            "CreationTime": at,
-            "ExecutionRoleArn": job.request["RoleArn"],
-            "PrimaryContainer": {
-                "Image": f"{arn.split(':')[4]}.dkr.ecr.{arn.split(':')[3]}.amazonaws.com/{algorithm}:local",
-                "Mode": "SingleModel",
-                "ModelDataUrl": layout.learning_uri(job.output, "training", iteration, name, "output/model.tar.gz"),
-                "Environment": {"LABELING_MODEL": self._workforce.models[algorithm]},
-            },
-            "EnableNetworkIsolation": False,
-            **({"VpcConfig": vpc} if vpc else {}),
-        }
-        return {
-            "name_key": name.lower(),
-            "arn": arn,
-            "algorithm": algorithm,
-            "created": at,
-            "description": json.dumps(description),
-        }
-
-
-def final_model_arn(connection: Connection, job_id: int) -> str | None:
-    """The model of a job's last training."""
-    query = (
-        sa.select(trainings.c.model_arn)
-        .where(trainings.c.job_id == job_id, trainings.c.model_arn.is_not(None))
-        .order_by(trainings.c.iteration.desc())
-        .limit(1)
-    )
-    return connection.execute(query).scalar_one_or_none()
-
-
-def _algorithm(request: dict[str, Any]) -> str:
-    return str(request[_CONFIG]["LabelingJobAlgorithmSpecificationArn"]).rpartition("/")[2]
-
 
 def _validation_size(total: int) -> int:
     """Objects to measure on: a fifth of the dataset, a tenth of a large one."""
     return math.ceil(total * (0.2 if total < Quota.AUTOMATED_ADVISED_OBJECTS else 0.1))
-
-
-def _model_name(job_name: str, iteration: int) -> str:
-    digest = hashlib.sha256(job_name.lower().encode()).hexdigest()[:8]
-    return f"{job_name[:40].rstrip('-')}-{digest}-{iteration}"
 
 
 def _leads_nowhere(done: Sequence[sa.Row[Any]]) -> bool:

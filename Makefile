@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup environments demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-push bench-manifest bench-ui bench-import clean
+.PHONY: setup environments demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import clean
 
 setup: $(VENV)/.ready $(VENV)/.browser
 
@@ -81,6 +81,9 @@ bench-manifest: $(VENV)/.ready
 
 bench-ui: $(VENV)/.ready $(VENV)/.browser
 	$(BIN)/python -m benchmarks.ui
+
+bench-automated: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.automated
 
 bench-import: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.import_time

@@ -17,7 +17,7 @@ from dev.stack import ROOT, Airflow, Service, StackError
 from labeling_provider.request import derive_job_name
 
 DAG_ID = "label_digits"
-WORKFORCE = {"workteams": {"private-simulated": {"workers": 10, "accuracy": 0.9, "seconds_per_task": 0.02}}}
+WORKFORCE = {"workteams": {"private-simulated": {"workers": 10, "accuracy": 0.95, "seconds_per_task": 0.02}}}
 TRUTH = [f"--truth=s3://labeling-demo/{folder}/truth.jsonl" for folder in ("digits", "live", "weekly", "messages")]
 RUN_SECONDS = 180
 
@@ -26,7 +26,7 @@ def start(folder: Path) -> tuple[Service, Airflow]:
     """Start the service and Airflow, connected."""
     workforce = folder / "workforce.json"
     workforce.write_text(json.dumps(WORKFORCE))
-    service = Service(folder, "--workforce", str(workforce), *TRUTH)
+    service = Service(folder, "--workforce", str(workforce), "--minimum-automated", "0", *TRUTH)
     return service, Airflow(folder, ROOT / "dags", service.connection())
 
 
@@ -47,6 +47,8 @@ def follow(airflow: Airflow, service: Service, run_id: str) -> str:
             total = sum(counters[key] for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
             tenths = 10 * counters["TotalLabeled"] // max(total, 1)
             progress = f"  |  {counters['TotalLabeled']:,} of {total:,} labeled"
+            if counters["MachineLabeled"]:
+                progress += f", {counters['MachineLabeled']:,} by machine"
         if (line, tenths) != shown:
             print(f"  {line}{progress}", flush=True)
             shown = (line, tenths)
@@ -62,7 +64,12 @@ def show_result(airflow: Airflow, service: Service, run_id: str, seconds: float)
     result: dict[str, Any] = airflow.xcom(DAG_ID, run_id, "report")
     print(
         f"\n  objects labeled   {result['objects']:,}"
-        f"\n  label accuracy    {result['label_accuracy']:.2%}  (three workers, each right in 90 %)"
+        f"\n  by people         {result['by_people']:,}  (three workers each, right in 95 %: "
+        f"{result['answers']:,} answers)"
+        f"\n  by machine        {result['by_machine']:,}  ({result['machine_accuracy'] or 0:.2%} of them right)"
+        f"\n  saved             {result['answers_saved']:,} answers of workers, USD {result['usd_saved']:,.2f} at "
+        f"Mechanical Turk's lowest price"
+        f"\n  label accuracy    {result['label_accuracy']:.2%}"
         f"\n  model accuracy    {result['model_accuracy']:.2%}  (trained on {result['trained_on']:,} labels, "
         f"tested on {result['tested_on']:,} other digits)"
         f"\n  seconds           {seconds:.0f}"

@@ -37,17 +37,25 @@ def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack)
     assert ended == "success", stack.airflow.task_log("label_digits", run, "label")
     labeled = stack.airflow.xcom("label_digits", run, "label")
     assert labeled["job_name"] == derive_job_name("label_digits", "label", run)
-    assert labeled["counters"]["human_labeled"] == 1797
+    counters = labeled["counters"]
+    assert counters["human_labeled"] + counters["machine_labeled"] == counters["total_labeled"] == 1797
+    assert counters["machine_labeled"] > 900
     report = stack.airflow.xcom("label_digits", run, "report")
     assert report["objects"] == 1797
     assert report["label_accuracy"] > 0.95
     assert report["model_accuracy"] > 0.95
     log = stack.airflow.task_log("label_digits", run, "label")
     assert "Created labeling job" in log
-    assert "1,797 of 1,797 labeled (1,797 by people)" in log
+    by = f"{counters['human_labeled']:,} by people, {counters['machine_labeled']:,} by machine"
+    assert f"1,797 of 1,797 labeled ({by})" in log
     events = stack.airflow.get("/api/v2/assets/events?source_dag_id=label_digits")["asset_events"]
     (event,) = [one for one in events if one["source_run_id"] == run]
-    assert event["extra"]["counters"]["total_labeled"] == 1797
+    assert event["extra"]["counters"] == counters
+    assert event["extra"]["final_model_arn"] == labeled["final_model_arn"]
+    assert stack.airflow.xcom("label_digits", run, "label", "labeling_model") == labeled["final_model_arn"]
+    assert report["machine_accuracy"] >= 0.95
+    assert report["answers_saved"] == 3 * counters["machine_labeled"]
+    assert report["usd_saved"] == round(0.012 * report["answers_saved"], 2)
     links = stack.airflow.get(f"/api/v2/dags/label_digits/dagRuns/{run.replace('+', '%2B')}/taskInstances/label/links")
     page = f"{stack.lab.service.endpoint_url}/_labeling/jobs/{labeled['job_name']}"
     assert links["extra_links"] == {
@@ -57,6 +65,23 @@ def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack)
         # The local service has no page for workers.
         "Workers' page": None,
     }
+
+
+def test_the_next_run_goes_on_from_the_model_of_the_one_before(stack: Stack) -> None:
+    first = stack.finished("label_digits")
+    model = stack.airflow.xcom("label_digits", first, "label")["final_model_arn"]
+    run = stack.airflow.trigger("label_digits", 120)
+    wait_until(
+        lambda: stack.airflow.run_state("label_digits", run) in {"success", "failed"}, 180, "the second run has ended"
+    )
+    log = stack.airflow.task_log("label_digits", run, "label")
+    labeled = stack.airflow.xcom("label_digits", run, "label")
+    asked = stack.lab.describe(labeled["job_name"])["LabelingJobAlgorithmsConfig"]
+    assert asked["InitialActiveLearningModelArn"] == model, log
+    assert f"Automated labeling goes on from {model}" in log
+    assert labeled["final_model_arn"] != model
+    before = stack.airflow.xcom("label_digits", first, "label")["counters"]
+    assert labeled["counters"]["human_labeled"] < before["human_labeled"]
 
 
 def test_only_what_is_new_is_labeled_by_a_job_per_shard(stack: Stack) -> None:

@@ -25,7 +25,7 @@ from labeling_provider.local.learning.models import BUILT_IN, import_model
 from labeling_provider.request import AutomatedLabeling, LabelingJobSpec, PrivateWorkteam
 
 SEEDS = range(10)
-SET_SIZE = 50
+SET_SIZE = 25
 LABELS = [str(digit) for digit in range(10)]
 ALGORITHM = "image-classification"
 PICTURES = digits()
@@ -100,9 +100,9 @@ def at_random(people: list[int], seed: int) -> tuple[int, float]:
             sure = [one for one in material.unlabeled if outcome.scores[one.object_id] >= threshold]
             labels.update({one.object_id: said.answer for one, said in learner.predictions(outcome.model, sure)})
             material.taken += [one for one in outcome.judged.values() if one.score >= threshold]
-            material.validation = [
-                one for one in material.validation if outcome.judged[one.object_id].score < threshold
-            ]
+            done = [one for one in material.validation if outcome.judged[one.object_id].score >= threshold]
+            material.examples = [*material.examples, *done]
+            material.validation = [one for one in material.validation if one not in done]
             material.unlabeled = [one for one in material.unlabeled if one.object_id not in labels]
         asked = material.unlabeled[:SET_SIZE]
         by_people += len(asked)
@@ -136,8 +136,8 @@ def main() -> None:
         random_people.append(randomly)
         print(
             f"seed {seed}: {shares[-1]:.1%} by machine, {accuracies[-1]:.2%} of them right, all labels "
-            f"{share_right(output):.2%}; people label {by_people[-1]:,}; at random {randomly:,} ({random_accuracy:.2%}); "
-            f"people alone {len(everything):,} ({share_right(everything):.2%})",
+            f"{share_right(output):.2%}; people label {by_people[-1]:,}; at random {randomly:,} "
+            f"({random_accuracy:.2%}); people alone {len(everything):,} ({share_right(everything):.2%})",
             flush=True,
         )
     ratios = [ours / other for ours, other in zip(by_people, random_people, strict=True)]

@@ -91,7 +91,7 @@ with DAG(
         instructions="Choose the digit that you see. If you can't tell, choose the most likely one.",
         workers_per_object=WORKERS,
         # A small set at a time: the model learns soon, and people get only what it can't tell.
-        max_concurrent_objects=50,
+        max_concurrent_objects=25,
         automated_labeling=AutomatedLabeling(continue_from_previous_run=True),
         label_attribute_name="digit",
         fix_cors=True,

@@ -221,8 +221,10 @@ class ActiveLearning:
             answer = learner.answers.of_people(result[run.job.attribute])
             if answer is None:
                 continue
-            if row.role == "train":
+            if row.role == "train" or row.left is not None:
+                # What no longer stands for unlabeled objects may be learned from, too.
                 found.examples.append(DataObject(row.object_id, {**line, **result}, answer))
+            if row.role == "train":
                 continue
             group = learner.answers.group(answer)
             found.group_sizes[group] += 1

@@ -9,14 +9,13 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import accumulate, groupby
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-RISK: Final = 0.05
+RISK: Final = 0.02
 """How likely a lower agreement than promised may look like a sufficient one, at most."""
-_FEWEST_WRONG: Final = 2
-_BLOCK: Final = 30
 
 
 class Judged(NamedTuple):
@@ -89,17 +88,18 @@ def choose_threshold(
 
 
 def _costs_a_class_too_much(wrong: dict[Any, float], sizes: dict[Any, int], promised: float) -> bool:
+    """Whether more of a class's objects would be wrong than the promise allows, beyond what chance explains."""
+    from scipy.special import bdtrc
+
     return any(
-        wrong[group] >= _FEWEST_WRONG and wrong[group] > (1 - promised) * size
+        wrong[group] > (1 - promised) * size and float(bdtrc(wrong[group] - 1, size, 1 - promised)) < RISK
         for group, size in sizes.items()
         if group is not None
     )
 
 
 class Calibration:
-    """From a model's score to the agreement with people that it stands for.
-
-    Neighbours in score are taken together, so that a single object does not make a certainty.
+    """From a model's score to the agreement with people that it stands for, rising with it.
 
     :param judged: objects that people have labeled as well.
     """
@@ -108,11 +108,15 @@ class Calibration:
         from sklearn.isotonic import isotonic_regression
 
         ordered = sorted(judged, key=lambda one: one.score)
-        blocks = [ordered[start : start + _BLOCK] for start in range(0, len(ordered), _BLOCK)]
-        self._scores = [sum(one.score for one in block) / len(block) for block in blocks]
-        means = [(sum(one.agreement for one in block) + 0.5) / (len(block) + 1) for block in blocks]
-        weights = [float(len(block)) for block in blocks]
-        self._means = isotonic_regression(means, sample_weight=weights) if blocks else []
+        rising = isotonic_regression([one.agreement for one in ordered]) if ordered else []
+        self._scores: list[float] = []
+        means: list[float] = []
+        for _, pairs in groupby(zip(rising, ordered, strict=True), key=lambda pair: pair[0]):
+            pool = [one for _, one in pairs]
+            self._scores.append(sum(one.score for one in pool) / len(pool))
+            # A few that agree are no certainty yet.
+            means.append((sum(one.agreement for one in pool) + 0.5) / (len(pool) + 1))
+        self._means = list(accumulate(means, max))
 
     def confidence(self, score: float) -> float:
         """Expected agreement of an object, 0 to 1; 0 if nothing is known."""

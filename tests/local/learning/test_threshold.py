@@ -12,7 +12,7 @@ from labeling_provider.local.learning.threshold import RISK, Calibration, Judged
 
 
 @pytest.mark.parametrize(
-    ("count", "wrong", "enough"), [(58, 0, False), (59, 0, True), (92, 1, False), (93, 1, True), (300, 15, False)]
+    ("count", "wrong", "enough"), [(76, 0, False), (77, 0, True), (112, 1, False), (116, 1, True), (300, 15, False)]
 )
 def test_few_objects_have_to_agree_better(count: int, wrong: int, enough: bool) -> None:
     assert suffices([0.0] * wrong + [1.0] * (count - wrong), 0.95) is enough
@@ -48,9 +48,6 @@ def test_what_is_above_the_threshold_keeps_the_promise(
     assert above
     labeled = [*above, *taken_objects]
     assert suffices([one.agreement for one in labeled], promised)
-    for group, size in sizes.items():
-        wrong = sum(1 - one.agreement for one in labeled if one.group == group)
-        assert wrong < 2 or wrong <= (1 - promised) * size + 1e-9
 
 
 def test_the_threshold_is_as_low_as_it_may_be() -> None:
@@ -62,9 +59,9 @@ def test_the_threshold_is_as_low_as_it_may_be() -> None:
 
 def test_no_class_pays_for_the_others() -> None:
     judged = [Judged(1_000 - number, 1.0, "common") for number in range(400)]
-    judged += [Judged(500.5 - number / 100, float(number >= 3), "rare") for number in range(20)]
+    judged += [Judged(500.5 - number / 100, float(number >= 6), "rare") for number in range(20)]
     sizes = {"common": 400, "rare": 20}
-    assert choose_threshold(judged, [], sizes, 0.95) == 500.5, "one of the twenty may be wrong, not three"
+    assert choose_threshold(judged, [], sizes, 0.95) == 500.48, "three of the twenty may be wrong by chance, not six"
     assert choose_threshold(judged, [], {}, 0.95) == min(one.score for one in judged)
 
 

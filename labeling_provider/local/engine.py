@@ -140,7 +140,7 @@ class Engine:
         task_type = task_type_of_request(request)
         categories = self._categories(request)
         if categories:
-            problems = category_problems(categories, task_type)
+            problems = category_problems(categories, task_type, automated="LabelingJobAlgorithmsConfig" in request)
             if problems:
                 raise JobFailure(f"ClientError: {problems[0]}")
         template = request["HumanTaskConfig"]["UiConfig"].get("UiTemplateS3Uri")

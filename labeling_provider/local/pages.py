@@ -6,7 +6,7 @@ This is where the operators' extra links point to when the connection's endpoint
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any, Final
@@ -17,13 +17,15 @@ import sqlalchemy as sa
 from labeling_provider.jobs import is_streaming, queue_name
 from labeling_provider.local import layout
 from labeling_provider.local.engine import ACTIVE
+from labeling_provider.local.records import labeled_by_machine
 from labeling_provider.local.storage import MissingObject, Storage
-from labeling_provider.local.store import Store, events, jobs, messages
+from labeling_provider.local.store import Store, events, jobs, messages, trainings
 from labeling_provider.request.facts import join_s3_uri
 
 PAGES_PATH: Final = "/_labeling"
 _MOST_JOBS: Final = 200
 _MOST_LINES: Final = 200
+_MOST_TRAININGS: Final = 100
 _LONGEST_LINE: Final = 2_000
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _REPORT_POLICY: Final = f"{_POLICY}; img-src data:; sandbox"
@@ -31,12 +33,14 @@ _STYLE: Final = """
 :root { color-scheme: light dark; --line: #8884; --soft: #8881; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
 h1 { font-size: 1.3rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.1rem; margin-top: 2rem; }
 nav a { margin-right: 1rem; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 pre { background: var(--soft); padding: .8rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
 .bar { display: flex; height: 1rem; border-radius: .5rem; overflow: hidden; background: var(--soft); }
-.labeled { background: #2e8540; } .failed { background: #c0392b; } .given { background: #7aa6da; }
+.labeled { background: #2e8540; } .machine { background: #0ea5e9; }
+.failed { background: #c0392b; } .given { background: #7aa6da; }
 """
 
 
@@ -88,11 +92,13 @@ class Pages:
     def _list(self) -> str:
         with self._store.read() as connection:
             rows = connection.execute(sa.select(jobs).order_by(jobs.c.id.desc()).limit(_MOST_JOBS)).all()
+            by_machine = labeled_by_machine(connection, [row.id for row in rows])
         if not rows:
             return "<p>No labeling job has been created yet.</p>"
         cells = "".join(
             f'<tr><td><a href="{_address(row)}">{escape(row.name)}</a></td><td>{escape(row.status)}</td>'
-            f"<td>{row.labeled + row.given:,} / {row.lines:,}</td><td>{_time(row.created)}</td></tr>"
+            f"<td>{row.labeled + by_machine.get(row.id, 0) + row.given:,} / {row.lines:,}</td>"
+            f"<td>{_time(row.created)}</td></tr>"
             for row in rows
         )
         return f"<table><tr><th>Job</th><th>Status</th><th>Labeled</th><th>Created</th></tr>{cells}</table>"
@@ -100,11 +106,17 @@ class Pages:
     def _overview(self, row: sa.Row[Any]) -> str:
         request = json.loads(row.request)
         human, source = request["HumanTaskConfig"], request["InputConfig"]["DataSource"]
-        left = max(row.lines - row.given - row.labeled - row.failed, 0)
+        with self._store.read() as connection:
+            machine = labeled_by_machine(connection, [row.id]).get(row.id, 0)
+            learned = connection.execute(
+                sa.select(trainings).where(trainings.c.job_id == row.id).order_by(trainings.c.iteration.desc())
+            ).all()
+        left = max(row.lines - row.given - row.labeled - machine - row.failed, 0)
         facts = {
             "Status": row.status,
             "Reason": row.failure_reason or "",
             "Labeled by people": f"{row.labeled:,}",
+            "Labeled by machine": f"{machine:,}" if learned else "",
             "Labeled before": f"{row.given:,}",
             "Failed": f"{row.failed:,}",
             "Unlabeled": f"{left:,}",
@@ -122,7 +134,7 @@ class Pages:
         cells = "".join(
             f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items() if value
         )
-        return f"{_bar(row)}<table>{cells}</table>"
+        return f"{_bar(row, machine)}<table>{cells}</table>{_trainings(learned)}"
 
     def _waiting(self, row: sa.Row[Any]) -> int:
         """Messages in a streaming job's queue."""
@@ -160,13 +172,36 @@ def _navigation(row: sa.Row[Any]) -> str:
     )
 
 
-def _bar(row: sa.Row[Any]) -> str:
+def _trainings(rows: Sequence[sa.Row[Any]]) -> str:
+    """What automated labeling has learned and done, the latest first."""
+    if not rows:
+        return ""
+    cells = "".join(
+        f"<tr><td>{one.iteration}</td><td>{one.examples:,}</td>"
+        f"<td>{'–' if one.agreement is None else f'{one.agreement:.1%}'}</td>"
+        f"<td>{'–' if one.threshold is None else f'{one.threshold:.2f}'}</td><td>{one.labeled:,}</td>"
+        f"<td>{escape((one.model_arn or '').rpartition('/')[2])}</td></tr>"
+        for one in rows[:_MOST_TRAININGS]
+    )
+    return (
+        "<h2>Automated labeling</h2><table><tr><th>Iteration</th><th>Learned from</th>"
+        "<th>Agreement with people</th><th>Labels from score</th><th>Labeled</th><th>Model</th></tr>"
+        f"{cells}</table>"
+    )
+
+
+def _bar(row: sa.Row[Any], machine: int) -> str:
     total = max(row.lines, 1)
     parts = "".join(
         f'<span class="{name}" style="width:{100 * count / total:.2f}%"></span>'
-        for name, count in (("given", row.given), ("labeled", row.labeled), ("failed", row.failed))
+        for name, count in (
+            ("given", row.given),
+            ("labeled", row.labeled),
+            ("machine", machine),
+            ("failed", row.failed),
+        )
     )
-    done = row.given + row.labeled + row.failed
+    done = row.given + row.labeled + machine + row.failed
     return f'<div class="bar" role="progressbar" aria-valuenow="{done}" aria-valuemax="{total}">{parts}</div>'
 
 

@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from botocore.exceptions import ClientError
@@ -453,3 +454,21 @@ def test_other_jobs_go_on_while_a_model_is_trained(auto: Lab) -> None:
     assert time.monotonic() - began < 60
     for name in busy:
         assert auto.wait(name, seconds=120)["LabelingJobStatus"] == "Completed"
+
+
+def test_the_page_of_a_job_tells_what_the_model_did(auto: Lab) -> None:
+    words = ["cat", "dog", "bird"]
+    lines = [{"source": f"a {words[n % 3]}, number {n}", "truth": words[n % 3]} for n in range(600)]
+    description, _ = run(auto, lines, "on-page", max_concurrent_objects=100)
+    machine = description["LabelCounters"]["MachineLabeled"]
+    assert machine > 0
+    page = f"{auto.service.ready['pages_url']}/jobs/on-page"
+    with urlopen(page) as answer:
+        shown = answer.read().decode()
+    assert f"<th>Labeled by machine</th><td>{machine:,}</td>" in shown
+    assert 'aria-valuenow="600" aria-valuemax="600"' in shown
+    assert description["LabelingJobOutput"]["FinalActiveLearningModelArn"].rpartition("/")[2] in shown
+    with urlopen(f"{page}/log") as answer:
+        assert f"{machine:,} labeled by machine" in answer.read().decode()
+    with urlopen(auto.service.ready["pages_url"]) as answer:
+        assert "600 / 600" in answer.read().decode()

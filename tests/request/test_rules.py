@@ -156,6 +156,7 @@ def test_automated_labeling_needs_enough_objects() -> None:
 
     assert found(change=change, objects=1250) == {}
     assert "1,250" in found(change=change, objects=1249)["LabelingJobAlgorithmsConfig"]
+    assert found(change=change, objects=20, automated_minimum=20) == {}
 
 
 @pytest.mark.parametrize(

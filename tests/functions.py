@@ -1,15 +1,12 @@
-"""Functions of custom tasks, as a user would write them for Lambda, and a model."""
+"""Functions of custom tasks, as a user would write them for Lambda."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import boto3
-
-from labeling_provider.local.learning.models import Model, Prediction
 
 
 def pre(event: dict[str, Any], context: None) -> dict[str, Any]:
@@ -34,22 +31,3 @@ def consolidate(event: dict[str, Any], context: None) -> list[dict[str, Any]]:
 
 def broken(event: dict[str, Any], context: None) -> None:
     raise KeyError("no such grade")
-
-
-class FirstWordModel(Model):
-    """A model of a user's own: texts that begin with the same word are of the same class."""
-
-    def read(self, data: bytes | str) -> str:
-        return str(data).split()[0]
-
-    def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
-        self._known = dict(zip(inputs, answers, strict=True))
-
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
-        return [Prediction(self._known.get(one, 0), float(one in self._known)) for one in inputs]
-
-    def save(self) -> bytes:
-        return json.dumps(self._known).encode()
-
-    def load(self, saved: bytes, labels: Sequence[str]) -> None:
-        self._known = json.loads(saved)

@@ -11,18 +11,14 @@ from pathlib import Path
 import pytest
 
 from dev.stack import BIN, ROOT
+from labeling_provider.local.learning.models import BUILT_IN
 from labeling_provider.local.workforce import load_workforce
 from labeling_provider.request import TASK_TYPES
 from tests.airflow_context import context
 from tests.conftest import Lab
+from tests.snippets import blocks
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-
-def blocks(path: Path, language: str) -> list[str]:
-    """The fenced blocks of a language; an empty language means none."""
-    fences = re.findall(r"^```(\w*)\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
-    return [text for name, text in fences if name == language]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +58,7 @@ def test_the_workforce_file_of_the_docs_is_taken(tmp_path: Path) -> None:
     (text,) = blocks(ROOT / "docs" / "local-service.md", "json")
     document = json.loads(text)
     document["functions"] = dict.fromkeys(document["functions"], "tests.functions:pre")
+    document["models"] = dict.fromkeys(document["models"], BUILT_IN["text-classification"])
     path = tmp_path / "workforce.json"
     path.write_text(json.dumps(document))
     workforce = load_workforce(path, seed=0, region="us-east-1", account="123456789012")

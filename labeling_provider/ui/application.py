@@ -317,12 +317,23 @@ def _query(task: TaskKey) -> str:
 
 
 def _chart(found: Labels, job: Job) -> dict[str, Any] | None:
-    """A line through the number of labels over time, in a box of 600 by 160."""
+    """Lines through the number of labels over time, in all and by machine, in a box of 600 by 160."""
     if len(found.points) < 2:
         return None
-    hours, most = max(found.points[-1][0], 1 / 3600), max(job.count("total"), found.points[-1][1], 1)
-    steps = " ".join(f"{600 * x / hours:.1f},{160 - 160 * y / most:.1f}" for x, y in found.points)
-    return {"points": f"0,160 {steps}", "span": duration(hours * 3600), "most": most, "last": found.points[-1][1]}
+    span, last, machine = found.points[-1]
+    hours, most = max(span, 1 / 3600), max(job.count("total"), last, 1)
+
+    def line(counts: Iterable[tuple[float, int]]) -> str:
+        return "0,160 " + " ".join(f"{600 * x / hours:.1f},{160 - 160 * y / most:.1f}" for x, y in counts)
+
+    return {
+        "points": line((x, total) for x, total, _ in found.points),
+        "machine_points": line((x, by_machine) for x, _, by_machine in found.points) if machine else "",
+        "span": duration(hours * 3600),
+        "most": most,
+        "last": last,
+        "machine": machine,
+    }
 
 
 def _airflow(path: str) -> str:

@@ -67,7 +67,7 @@ class Shown:
 class Labels:
     """What the manifest tells.
 
-    :param points: hours since the first label and how many there were by then.
+    :param points: hours since the first label, and how many there were by then in all and by machine.
     :param classes: how many objects have each class.
     :param reasons: how many objects failed for a reason, and the first line.
     :param matching: how many objects are as was asked for.
@@ -75,7 +75,7 @@ class Labels:
     :param unreadable: how many lines can't be read.
     """
 
-    points: list[tuple[float, int]] = field(default_factory=list)
+    points: list[tuple[float, int, int]] = field(default_factory=list)
     classes: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
     matching: int = 0
@@ -88,7 +88,7 @@ def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> 
 
     :raises LabelingError: if it can't be read.
     """
-    found, dates = Labels(), Counter[int]()
+    found, dates, by_machine = Labels(), Counter[int](), Counter[int]()
     first = (max(wanted.page, 1) - 1) * PAGE
     kept: list[tuple[tuple[float, int], bytes, Any]] = []
     scanned = scan_labels(files.lines(manifest), attribute, manifest, tolerant=True)
@@ -96,7 +96,9 @@ def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> 
         if line.is_labeled:
             found.classes.update(line.classes)
             if line.metadata is not None and line.metadata.creation_date:
-                dates[_second(line.metadata.creation_date)] += 1
+                second = _second(line.metadata.creation_date)
+                dates[second] += 1
+                by_machine[second] += not line.by_people
         elif line.has_failed and line.metadata is not None:
             reason = str(line.metadata.failure_reason)[:_LONGEST_REASON]
             if reason in found.reasons or len(found.reasons) < _MOST_REASONS:
@@ -110,7 +112,7 @@ def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> 
             if len(kept) > first + PAGE:
                 heapq.heappop(kept)
     found.unreadable = scanned.bad
-    found.points = _burn_up(dates)
+    found.points = _burn_up(dates, by_machine)
     page = sorted(kept, key=lambda one: one[0], reverse=True)[first:]
     found.shown = [_shown(-rank[1], raw, line, attribute) for rank, raw, line in page]
     found.classes = Counter(dict(found.classes.most_common(_MOST_CLASSES)))
@@ -150,14 +152,14 @@ def _second(date: str) -> int:
         return 0
 
 
-def _burn_up(dates: Counter[int]) -> list[tuple[float, int]]:
+def _burn_up(dates: Counter[int], by_machine: Counter[int]) -> list[tuple[float, int, int]]:
     dates.pop(0, None)
     if not dates:
         return []
-    start, total, points = min(dates), 0, []
+    start, total, machine, points = min(dates), 0, 0, []
     for second in sorted(dates):
-        total += dates[second]
-        points.append(((second - start) / 3600, total))
+        total, machine = total + dates[second], machine + by_machine[second]
+        points.append(((second - start) / 3600, total, machine))
     step = max(len(points) // _MOST_POINTS, 1)
     return [*points[:-1:step], points[-1]]
 

@@ -19,19 +19,21 @@ from botocore.exceptions import ClientError
 
 from dev.messages import CLASSES, messages
 from dev.pictures import SCENE_LABELS, digits, scene
-from dev.stack import Service, wait_until
+from dev.stack import ROOT, Service, wait_until
 from labeling_provider.request import AutomatedLabeling
 from tests.conftest import Lab, texts
+from tests.snippets import blocks
 
 DIGITS = [str(digit) for digit in range(10)]
 WORKERS = {"workers": 3, "accuracy": 0.95}
 
 
 def start(folder: Path, *options: str, seed: int = 7, **more: Any) -> Lab:
+    """A service with three workers; it can import what is in its folder."""
     folder.mkdir(parents=True, exist_ok=True)
     workforce = folder / "workforce.json"
     workforce.write_text(json.dumps({"seed": seed, "workteams": {"private-simulated": WORKERS}, **more}))
-    env = {"PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    env = {"PYTHONPATH": str(folder)}
     return Lab(Service(folder, "--workforce", str(workforce), *options, env=env))
 
 
@@ -388,14 +390,16 @@ def test_a_job_can_be_stopped_while_it_learns(auto: Lab) -> None:
 
 
 def test_a_model_of_ones_own_is_used(tmp_path: Path) -> None:
-    models = {"text-classification": "tests.functions:FirstWordModel"}
+    (code,) = [one for one in blocks(ROOT / "docs" / "automated-labeling.md", "python") if "(Model)" in one]
+    (tmp_path / "my_models.py").write_text(code)
+    models = {"text-classification": "my_models:FirstWord"}
     lab = start(tmp_path, "--minimum-automated", "0", models=models)
     try:
         lines = [{"source": f"{word} number {n}", "truth": word} for n in range(200) for word in ("cat", "dog", "bird")]
         description, output = run(lab, lines, "own", max_concurrent_objects=30)
         arn = description["LabelingJobOutput"]["FinalActiveLearningModelArn"]
         model = lab.sagemaker.describe_model(ModelName=arn.rpartition("/")[2])
-        assert model["PrimaryContainer"]["Environment"] == {"LABELING_MODEL": "tests.functions:FirstWordModel"}
+        assert model["PrimaryContainer"]["Environment"] == {"LABELING_MODEL": "my_models:FirstWord"}
         assert len(by_machine(output)) > 300
         assert right(by_machine(output)) >= 0.95
         later, _ = run(lab, lines, "own-later", automated_labeling=AutomatedLabeling(initial_model_arn=arn))
@@ -407,7 +411,7 @@ def test_a_model_of_ones_own_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("models", "words"),
     [
-        ({"named-entities": "tests.functions:FirstWordModel"}, "no algorithm"),
+        ({"named-entities": "my_models:FirstWord"}, "no algorithm"),
         ({"text-classification": "tests.functions:pre"}, "no labeling_provider"),
         ({"text-classification": "nowhere:Model"}, "imported"),
         ([], "JSON object"),

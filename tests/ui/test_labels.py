@@ -58,7 +58,7 @@ def test_the_least_sure_objects_come_first() -> None:
     assert (numbers(found), found.matching) == ([2, 5, 1], 3)
     assert found.classes == {"a": 2, "b": 1}
     assert found.reasons == {"declined": (2, 3)}
-    assert found.points == [(0, 1), (1 / 60, 2), (2, 3)]
+    assert found.points == [(0, 1, 0), (1 / 60, 2, 1), (2, 3, 1)]
     assert [one.by_people for one in found.shown] == [False, True, True]
 
 

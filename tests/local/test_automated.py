@@ -426,6 +426,29 @@ def test_a_model_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path, mod
         load_workforce(file, seed=0, region="us-east-1", account="123456789012")
 
 
+@pytest.mark.parametrize(
+    ("method", "body", "words"),
+    [
+        ("train", "raise RuntimeError('no <b>luck</b>')", "Broken.train failed with RuntimeError: no <b>luck</b>"),
+        ("predict", "return []", "has not given each object a finite score"),
+        ("predict", "return [Prediction(0, float('nan'))] * len(args[1])", "finite score"),
+        ("predict", "return [Prediction(99, 1.0)] * len(args[1])", "99 is no class position"),
+    ],
+)
+def test_a_model_that_fails_fails_its_job_with_the_reason(tmp_path: Path, method: str, body: str, words: str) -> None:
+    (code,) = [one for one in blocks(ROOT / "docs" / "automated-labeling.md", "python") if "(Model)" in one]
+    broken = f"class Broken(FirstWord):\n    def {method}(*args):\n        {body}\n"
+    (tmp_path / "broken.py").write_text(f"{code}\n\n{broken}")
+    lab = start(tmp_path, "--minimum-automated", "0", models={"text-classification": "broken:Broken"})
+    try:
+        description, _ = run(lab, texts(60), "broken")
+        assert description["LabelingJobStatus"] == "Failed"
+        assert words in description["FailureReason"]
+        assert lab.run(texts(3))[0]["LabelingJobStatus"] == "Completed", "the service goes on"
+    finally:
+        lab.service.stop()
+
+
 def test_an_initial_model_has_to_fit(auto: Lab, digit_lines: list[Any]) -> None:
     first, _ = run_digits(auto, digit_lines[:300], "fitting")
     arn = first["LabelingJobOutput"]["FinalActiveLearningModelArn"]

@@ -60,7 +60,12 @@ class _Classes(Answers):
         return value if type(value) is int and 0 <= value < len(self.kind.job.labels) else None
 
     def agreement(self, machine: Any, people: Any) -> float:
-        return float(machine == people)
+        return float(self._checked(machine) == people)
+
+    def _checked(self, machine: Any) -> int:
+        if type(machine) is not int or not 0 <= machine < len(self.kind.job.labels):
+            raise TypeError(f"{machine!r} is no class position")
+        return machine
 
     def label(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
         return Label(answer, {"class-name": self.kind.job.labels[answer], "confidence": round(confidence, 2)})

@@ -5,15 +5,19 @@ Nothing here touches the database; the same arguments give the same outcome.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
+from labeling_provider.local.kinds import Label
 from labeling_provider.local.learning.answers import Answers
-from labeling_provider.local.learning.models import Model, Prediction
+from labeling_provider.local.learning.models import Model, ModelFailure, Prediction
 from labeling_provider.local.learning.threshold import Calibration, Judged, choose_threshold
+
+T = TypeVar("T")
 
 _MOST_KEPT: Final = 20_000
 _BATCH: Final = 100
@@ -92,7 +96,8 @@ class Learner:
         if one.object_id in self._kept:
             return self._kept[one.object_id]
         try:
-            found = self._reader.read(self._fetch(one.line))
+            data = self._fetch(one.line)
+            found = _asked(self._reader.read, data)
         except ValueError:
             found = None
         if len(self._kept) < _MOST_KEPT:
@@ -105,8 +110,18 @@ class Learner:
             pairs = [(one, self._input(one)) for one in objects[start : start + _BATCH]]
             readable = [(one, read) for one, read in pairs if read is not None]
             if readable:
-                found = model.predict([read for _, read in readable])
+                found = _asked(model.predict, [read for _, read in readable])
+                if len(found) != len(readable) or not all(math.isfinite(said.score) for said in found):
+                    raise ModelFailure(f"{type(model).__name__}.predict has not given each object a finite score")
                 yield from zip((one for one, _ in readable), found, strict=True)
+
+    def label(self, one: DataObject, said: Prediction, confidence: float, file: str) -> Label:
+        """The label for what a model has said.
+
+        :param file: name of a file beside the label, without an ending, if it needs one.
+        :raises ValueError: if the object is gone.
+        """
+        return _asked(self.answers.label, said.answer, confidence, one.line, file)
 
     def train(self, material: Material, *, patient: bool = True) -> Outcome:
         """Train a model and find out what it may label.
@@ -117,13 +132,14 @@ class Learner:
         if not pairs:
             return Outcome(None, None, None, {}, {})
         model = self._new_model()
-        model.train([read for read, _ in pairs], [answer for _, answer in pairs])
+        _asked(model.train, [read for read, _ in pairs], [answer for _, answer in pairs])
         judged, named = {}, set()
         for one, said in self.predictions(model, material.validation):
             group = self.answers.group(one.answer)
-            judged[one.object_id] = Judged(said.score, self.answers.agreement(said.answer, one.answer), group)
+            agreement = _asked(self.answers.agreement, said.answer, one.answer)
+            judged[one.object_id] = Judged(float(said.score), agreement, group)
             named.add(self.answers.group(said.answer))
-        scores = {one.object_id: said.score for one, said in self.predictions(model, material.unlabeled)}
+        scores = {one.object_id: float(said.score) for one, said in self.predictions(model, material.unlabeled)}
         seen = list(judged.values())
         threshold = choose_threshold(seen, material.taken, material.group_sizes, self.answers.promised)
         shown = {group for group, size in Counter(one.group for one in seen).items() if size >= _FEWEST_OF_A_CLASS}
@@ -131,3 +147,16 @@ class Learner:
             # It has not met a class yet that there is: it would give those objects to others.
             threshold = None
         return Outcome(model, fmean(one.agreement for one in seen) if seen else None, threshold, scores, judged)
+
+
+def _asked(call: Callable[..., T], *arguments: Any) -> T:
+    """Call a model, or something that works on its answers; a ValueError is about the object.
+
+    :raises ModelFailure: for any other exception: models may be the user's own.
+    """
+    try:
+        return call(*arguments)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ModelFailure(f"{call.__qualname__} failed with {type(error).__name__}: {error}") from error

@@ -10,6 +10,7 @@ Source: developer guide, "Automate data labeling", and the order of iterations i
 from __future__ import annotations
 
 import json
+import logging
 import math
 import time
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,7 @@ from labeling_provider.local.errors import JobFailure
 from labeling_provider.local.kinds import as_json
 from labeling_provider.local.learning.answers import ANSWERS
 from labeling_provider.local.learning.learner import DataObject, Learner, Material, Outcome
+from labeling_provider.local.learning.models import ModelFailure
 from labeling_provider.local.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.local.learning.threshold import Judged
 from labeling_provider.local.records import Run, note, update_job
@@ -31,6 +33,8 @@ from labeling_provider.local.storage import MissingObject, Storage
 from labeling_provider.local.store import Store, jobs, learning, objects, trainings
 from labeling_provider.local.workforce import Workforce
 from labeling_provider.request.facts import Quota
+
+log = logging.getLogger(__name__)
 
 PROBE_OBJECTS: Final = 10
 """How many objects, at random, the workers of every job get first."""
@@ -172,11 +176,15 @@ class ActiveLearning:
         over = room.all is not None and room.all <= 0
         if over or (done and done[-1].iteration == iteration) or _leads_nowhere(done) or not self._count_waiting(run):
             return room
-        learner = self._learner(run)
-        material = self._material(run, learner)
-        outcome = learner.train(material, patient=len(done) < _MOST_PATIENCE)
-        model_arn = self._write_round(run, iteration, material.examples, outcome)
-        contents = self._label(run, learner, iteration, outcome, material.unlabeled, room)
+        try:
+            learner = self._learner(run)
+            material = self._material(run, learner)
+            outcome = learner.train(material, patient=len(done) < _MOST_PATIENCE)
+            model_arn = self._write_round(run, iteration, material.examples, outcome)
+            contents = self._label(run, learner, iteration, outcome, material.unlabeled, room)
+        except ModelFailure as failure:
+            log.exception("job %s: its model failed", run.job.name)
+            raise JobFailure(f"ClientError: the model of automated labeling: {failure}"[:1000]) from failure
         room = Room(room.people, None if room.all is None else room.all - len(contents))
         self._record(run, iteration, len(material.examples), outcome, contents, model_arn, room)
         return room
@@ -253,9 +261,7 @@ class ActiveLearning:
         files: dict[str, tuple[bytes, str]] = {}
         for one, said in learner.predictions(outcome.model, sure[: room.all]):
             try:
-                label = learner.answers.label(
-                    said.answer, confidence(said.score), one.line, f"{one.object_id}_auto-{iteration}"
-                )
+                label = learner.label(one, said, confidence(said.score), f"{one.object_id}_auto-{iteration}")
             except ValueError:
                 continue
             metadata = layout.label_metadata(label.metadata, job.task_type.metadata_type, job.name, at, by_people=False)

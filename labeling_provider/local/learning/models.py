@@ -41,6 +41,10 @@ class Prediction(NamedTuple):
     score: float
 
 
+class ModelFailure(Exception):
+    """A model that raises or gives answers that are none; the text says what it did."""
+
+
 class Model(ABC):
     """A model of one labeling job; each training makes a new one.
 

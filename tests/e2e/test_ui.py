@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -73,7 +74,8 @@ def test_jobs_are_listed_and_lead_to_their_pictures(stack: Stack, digits: str, w
             lambda: frame.locator("#labels figure").first.inner_text().find(" 3") > 0, 30, "only threes are shown"
         )
         frame.locator("#workers table").wait_for(timeout=60_000)
-        assert frame.locator("svg.chart polyline").count() == 1
+        assert frame.locator("svg.chart polyline").count() == 2, "all labels, and those by machine"
+        assert re.search(r"1,797 labels, [\d,]+ by machine, of 1,797 objects", frame.locator("p.scale").inner_text())
         shot(page, f"job-{width}")
         assert fits(frame)
 

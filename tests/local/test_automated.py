@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 import time
 from collections import Counter
@@ -33,7 +34,7 @@ def start(folder: Path, *options: str, seed: int = 7, **more: Any) -> Lab:
     folder.mkdir(parents=True, exist_ok=True)
     workforce = folder / "workforce.json"
     workforce.write_text(json.dumps({"seed": seed, "workteams": {"private-simulated": WORKERS}, **more}))
-    env = {"PYTHONPATH": str(folder)}
+    env = {"PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"}
     return Lab(Service(folder, "--workforce", str(workforce), *options, env=env))
 
 

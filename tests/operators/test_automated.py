@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from dev.stack import Service
+from dev.stack import ROOT, Service
 from labeling_provider.errors import LabelingJobFailedError
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.operators.quality import LabelQualityOperator
@@ -25,7 +25,8 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("small")
     workforce = folder / "workforce.json"
     workforce.write_text(json.dumps({"workteams": {"private-simulated": {"workers": 3, "accuracy": 1}}}))
-    lab = Lab(Service(folder, "--workforce", str(workforce), "--minimum-automated", "0"))
+    env = {"PYTHONPATH": str(ROOT)}
+    lab = Lab(Service(folder, "--workforce", str(workforce), "--minimum-automated", "0", env=env))
     yield lab
     lab.service.stop()
 

@@ -18,6 +18,12 @@ def test_few_objects_have_to_agree_better(count: int, wrong: int, enough: bool) 
     assert suffices([0.0] * wrong + [1.0] * (count - wrong), 0.95) is enough
 
 
+def test_much_worse_is_no_better() -> None:
+    assert not suffices([0.1] * 500, 0.6)
+    assert not suffices([0.6] * 500, 0.6)
+    assert not suffices([], 0.6)
+
+
 def test_a_model_that_keeps_no_promise_is_rarely_believed() -> None:
     chance = Random(1)
     believed = 0

@@ -110,6 +110,14 @@ def test_iterations_are_laid_out_as_amazon_does(auto: Lab, digit_lines: list[Any
     keys = auto.keys("out/laid-out/")
     trainings = sorted({int(key.split("/")[3]) for key in keys if key.split("/")[2] == "training"})
     assert trainings[0] == 6, "after 40 objects to learn from and 120 to measure on"
+    measured = [lines_of(auto, f"activelearning/{one}/validation/input/validation.manifest") for one in trainings]
+    learned = [lines_of(auto, f"training/{one}/input/train.manifest") for one in trainings]
+    assert measured[0] == 120
+    assert learned[0] == 40
+    # What stands for no unlabeled object any more is learned from, beside the set that people had in between.
+    for number in range(1, len(trainings)):
+        assert measured[number] < measured[number - 1]
+        assert learned[number] - learned[number - 1] == 40 + measured[number - 1] - measured[number]
     told = {}
     for iteration in trainings:
         for path in (
@@ -130,8 +138,12 @@ def test_iterations_are_laid_out_as_amazon_does(auto: Lab, digit_lines: list[Any
     assert told.keys() == expected.keys()
     assert all(told[n] == {key: line[key] for key in ("label", "label-metadata")} for n, line in expected.items())
     examples = auto.get(f"s3://lab/out/laid-out/training/{trainings[0]}/input/train.manifest").decode().splitlines()
-    assert len(examples) == 40
     assert all("label" in json.loads(line) for line in examples)
+
+
+def lines_of(lab: Lab, path: str) -> int:
+    """How many lines a file of the job ``laid-out`` has."""
+    return len(lab.get(f"s3://lab/out/laid-out/{path}").splitlines())
 
 
 def test_the_model_is_described_and_can_be_read(auto: Lab, digit_lines: list[Any]) -> None:
@@ -328,15 +340,17 @@ def test_the_same_seed_gives_the_same_labels(tmp_path: Path, auto: Lab) -> None:
     lines = [{"source": text, "truth": name} for text, name in messages(800, 5)]
     same = start(tmp_path / "same", "--minimum-automated", "0")
     other = start(tmp_path / "other", "--minimum-automated", "0", seed=8)
+    folder = "out/seeded/annotations/worker-response/iteration-1/"
     try:
-        outputs = [
-            run(lab, lines, "seeded", labels=CLASSES, max_concurrent_objects=150)[1] for lab in (auto, same, other)
-        ]
+        labs = (auto, same, other)
+        outputs = [run(lab, lines, "seeded", labels=CLASSES, max_concurrent_objects=150)[1] for lab in labs]
+        probes = [{key.split("/")[5] for key in lab.keys(folder)} for lab in labs]
     finally:
         same.service.stop()
         other.service.stop()
     assert without_dates(outputs[0]) == without_dates(outputs[1]) != without_dates(outputs[2])
     assert by_machine(outputs[0])
+    assert probes[0] == probes[1] != probes[2], "other objects come first"
 
 
 def without_dates(output: Sequence[dict[str, Any]]) -> list[Any]:

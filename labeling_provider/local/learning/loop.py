@@ -30,7 +30,7 @@ from labeling_provider.local.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.local.learning.threshold import Judged
 from labeling_provider.local.records import Run, note, update_job
 from labeling_provider.local.storage import MissingObject, Storage
-from labeling_provider.local.store import Store, jobs, learning, objects, trainings
+from labeling_provider.local.store import Store, learning, objects, trainings
 from labeling_provider.local.workforce import Workforce
 from labeling_provider.request.facts import Quota
 
@@ -321,9 +321,6 @@ class ActiveLearning:
         scores = {one: score for one, score in outcome.scores.items() if one not in contents}
         people = sorted(scores.values())[: room.for_people(run.set_size)]
         with self._store.write() as connection:
-            status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == run.id)).scalar_one()
-            if status != "InProgress":
-                return
             connection.execute(
                 sa.insert(trainings).values(
                     job_id=run.id,

@@ -84,6 +84,11 @@ def test_the_next_run_starts_from_the_last_model_of_this_task(auto: Lab, capsys:
     again = task(auto, settings).execute(context(**{**later, "try_number": 2}))
     assert again is not None
     assert again["job_name"] == after["job_name"], "a retry finds the job, although it asked for no model by name"
+    named = AutomatedLabeling(initial_model_arn=before["final_model_arn"], continue_from_previous_run=True)
+    other = {**run_id(), "earlier": {"labeling_model": after["final_model_arn"]}}
+    asked = task(auto, named, wait_for_completion=False).execute(context(**other))
+    assert asked is not None
+    assert initial_model(auto, asked) == before["final_model_arn"], "a model that is named wins"
     gone = {"labeling_model": before["final_model_arn"] + "0"}
     capsys.readouterr()
     anew = task(auto, settings, wait_for_completion=False).execute(context(**run_id(), earlier=gone))

@@ -58,8 +58,7 @@ class _Classifier(Model):
             rows, classes = rows[chosen], classes[chosen]
         self._rows, self._classes = rows, classes
         self._known = np.unique(classes)
-        if len(self._known) > 1:
-            self._fit(rows, np.where(classes[:, None] == self._known[None], 1.0, -1.0))
+        self._fit(rows, np.where(classes[:, None] == self._known[None], 1.0, -1.0))
 
     def _start_from(self, rows: Any, classes: Floats, labels: Sequence[str]) -> None:
         positions = translated(classes, labels, self.labels)
@@ -75,8 +74,7 @@ class _Classifier(Model):
                 continue
             decided = self._decide(self._stack(batch))
             ordered = np.sort(decided, axis=1)
-            # Unlike every class is as unsure as like two of them.
-            scores = ordered[:, -1] - np.maximum(ordered[:, -2], -1.0)
+            scores = ordered[:, -1] - ordered[:, -2]
             chosen = self._known[decided.argmax(axis=1)]
             found += [Prediction(int(one), float(score)) for one, score in zip(chosen, scores, strict=True)]
         return found

@@ -122,6 +122,17 @@ def test_what_is_no_picture_is_refused(algorithm: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("algorithm", [TEXT, IMAGE])
+def test_a_model_keeps_no_more_examples_than_it_can_bear(algorithm: str) -> None:
+    labels, data, answers = examples(algorithm, 60)
+    model = new(algorithm, labels)
+    model.most_examples = 20  # type: ignore[attr-defined]
+    model.train([model.read(one) for one in data], answers)
+    (kept,) = load_arrays(model.save(), "classes")
+    assert len(kept) == 20
+    assert len(set(kept)) > 3, "they are chosen from all"
+
+
+@pytest.mark.parametrize("algorithm", [TEXT, IMAGE])
 def test_one_class_alone_can_be_learned(algorithm: str) -> None:
     labels, data, _answers = examples(algorithm, 10)
     model = new(algorithm, labels)

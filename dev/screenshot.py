@@ -42,6 +42,7 @@ def main() -> int:
                 page.goto(f"{airflow.url}/dags/{DAG_ID}/runs/{run}/tasks/label")
                 page.get_by_text("Created labeling job").wait_for(timeout=60_000)
                 page.screenshot(path=PICTURES / "dag.png")
+                _automated(airflow, page, run)
                 _tab(airflow, page, gallery, "boxes", "job.png")
                 _tab(airflow, page, gallery, "names", "texts.png")
             with browser_page(400, 800, color_scheme="dark") as page:
@@ -66,13 +67,23 @@ def _jobs(airflow: Airflow, page: Any, run: str) -> None:
 
     def half_done() -> bool:
         progress = airflow.xcom(DAG_ID, run, "label", "labeling_progress") or {}
-        return bool(progress.get("labeled", 0) > 500)
+        return bool(progress.get("labeled", 0) > 150)
 
-    wait_until(half_done, 120, "some digits are labeled", 0.2)
+    wait_until(half_done, 120, "some digits are labeled", 0.1)
     page.goto(f"{airflow.url}/plugin/labeling")
     frame = page.frame_locator("iframe[title=Labeling]")
     frame.get_by_role("row").filter(has_text="InProgress").wait_for(timeout=60_000)
     page.screenshot(path=PICTURES / "jobs.png")
+
+
+def _automated(airflow: Airflow, page: Any, run: str) -> None:
+    """A job in which people and a model have labeled."""
+    page.goto(f"{airflow.url}/dags/{DAG_ID}/runs/{quote(run)}/tasks/label/plugin/labeling-task-instance")
+    frame = page.frame_locator("iframe[title=Labeling]")
+    frame.locator("svg.chart polyline").last.wait_for(timeout=60_000)
+    page.set_viewport_size({"width": 1280, "height": 960})
+    page.screenshot(path=PICTURES / "automated.png")
+    page.set_viewport_size({"width": 1280, "height": 720})
 
 
 def _tab(airflow: Airflow, page: Any, run: str, task: str, name: str, *, in_airflow: bool = True) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from labeling_provider.connected import JOB_KEY, PROGRESS_KEY
 from labeling_provider.jobs import ENDED, JobState
+from labeling_provider.request.facts import PRICE_PER_OBJECT_USD
 
 _FRESH_SECONDS: Final = 1.0
 _WHOLE_SECONDS: Final = 60.0
@@ -100,10 +101,11 @@ class Job:
 
     @property
     def cost(self) -> float:
-        """The estimated cost of what is labeled by now, USD."""
-        total = self.count("total")
-        done = self.count("human_labeled") + self.count("machine_labeled")
-        return self.estimated_cost * done / total if total else 0
+        """The estimated cost of what is labeled by now, USD: what a model labels costs no worker."""
+        total, by_people = self.count("total"), self.count("human_labeled")
+        service = min(self.estimated_cost, float(PRICE_PER_OBJECT_USD) * total)
+        labeled = service * (by_people + self.count("machine_labeled"))
+        return (labeled + (self.estimated_cost - service) * by_people) / total if total else 0
 
     @property
     def estimated_cost(self) -> float:

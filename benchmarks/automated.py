@@ -2,8 +2,8 @@
 
 Three workers, each right in 95 %, and ten seeds. Ours is a job with automated labeling in the local service. Beside it,
 with the same workers' labels, the same model and the same threshold: a loop that sends people objects at random, not
-those that the model is least sure of (the median of five tries); and a job in which people label everything. The last
-line is JSON.
+those that the model is least sure of (the median of five tries); and a job in which people label everything. A further
+job labels 5,200 messages of a grammar (``dev/messages.py``). The last line is JSON.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+from dev.messages import CLASSES, messages
 from dev.pictures import digits
 from dev.stack import Service, wait_until
 from labeling_provider.local.learning.answers import ANSWERS
@@ -28,13 +29,15 @@ from labeling_provider.request import AutomatedLabeling, LabelingJobSpec, Privat
 SEEDS = range(10)
 SET_SIZE = 25
 SHUFFLES = 5
+MESSAGES = 5_200
+TEXT_SET_SIZE = 200
 LABELS = [str(digit) for digit in range(10)]
 ALGORITHM = "image-classification"
 PICTURES = digits()
 
 
 class Bench:
-    """A service with the digits in it."""
+    """A service with the digits and the messages in it."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         workforce = folder / "workforce.json"
@@ -43,27 +46,34 @@ class Bench:
         self.s3, self.sagemaker = self.service.client("s3"), self.service.client("sagemaker")
         self.s3.create_bucket(Bucket="bench")
         with ThreadPoolExecutor(8) as pool:
-            lines = list(pool.map(self._put, range(len(PICTURES))))
-        self.s3.put_object(Bucket="bench", Key="in.manifest", Body="".join(lines).encode())
+            self._put(ALGORITHM, list(pool.map(self._picture, range(len(PICTURES)))))
+        texts = [{"source": text, "truth": name} for text, name in messages(MESSAGES, seed)]
+        self._put("text-classification", texts)
 
-    def _put(self, number: int) -> str:
+    def _picture(self, number: int) -> dict[str, str]:
         picture, digit = PICTURES[number]
         self.s3.put_object(Bucket="bench", Key=f"{number}.png", Body=picture)
-        return json.dumps({"source-ref": f"s3://bench/{number}.png", "truth": digit}) + "\n"
+        return {"source-ref": f"s3://bench/{number}.png", "truth": digit}
 
-    def job(self, name: str, automated: AutomatedLabeling | None) -> list[dict[str, Any]]:
+    def _put(self, task_type: str, lines: list[dict[str, str]]) -> None:
+        body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        self.s3.put_object(Bucket="bench", Key=f"{task_type}.manifest", Body=body)
+
+    def job(
+        self, name: str, task_type: str, labels: list[str], set_size: int, automated: AutomatedLabeling | None
+    ) -> list[dict[str, Any]]:
         """The output of a labeling job."""
         draft = LabelingJobSpec(
-            task_type=ALGORITHM,
-            manifest_uri="s3://bench/in.manifest",
+            task_type=task_type,
+            manifest_uri=f"s3://bench/{task_type}.manifest",
             output_uri="s3://bench/out",
-            labels=LABELS,
+            labels=labels,
             workforce=PrivateWorkteam(self.service.ready["workteams"]["private-simulated"]),
             role_arn=self.service.ready["role_arn"],
-            title="Which digit is it?",
+            title="What is it?",
             instructions="Choose one.",
             workers_per_object=3,
-            max_concurrent_objects=SET_SIZE,
+            max_concurrent_objects=set_size,
             automated_labeling=automated,
         ).draft(name, "us-east-1")
         for uri, text in draft.files.items():
@@ -117,20 +127,28 @@ def at_random(people: list[int], seed: int) -> tuple[int, float]:
 
 def share_right(output: list[dict[str, Any]]) -> float:
     """The share of labels that are true."""
-    return sum(str(line["label"]) == line["truth"] for line in output) / len(output)
+    return sum(line["label-metadata"]["class-name"] == line["truth"] for line in output) / len(output)
+
+
+def by_machine(output: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The objects that a model has labeled."""
+    return [line for line in output if line["label-metadata"]["human-annotated"] == "no"]
 
 
 def main() -> None:
-    """Measure, and print a line for each seed."""
+    """Measure, and print lines for each seed."""
     shares, accuracies, by_people, random_people = [], [], [], []
+    text_shares, text_accuracies = [], []
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(Path(folder), seed)
             try:
-                output, everything = bench.job("automated", AutomatedLabeling()), bench.job("people", None)
+                output = bench.job("automated", ALGORITHM, LABELS, SET_SIZE, AutomatedLabeling())
+                everything = bench.job("people", ALGORITHM, LABELS, 1000, None)
+                texts = bench.job("texts", "text-classification", CLASSES, TEXT_SET_SIZE, AutomatedLabeling())
             finally:
                 bench.service.stop()
-        machine = [line for line in output if line["label-metadata"]["human-annotated"] == "no"]
+        machine = by_machine(output)
         people = [line["label"] for line in everything]
         tries = [at_random(people, SHUFFLES * seed + number) for number in range(SHUFFLES)]
         randomly, random_accuracy = (statistics.median(one) for one in zip(*tries, strict=True))
@@ -138,10 +156,14 @@ def main() -> None:
         accuracies.append(share_right(machine))
         by_people.append(len(output) - len(machine))
         random_people.append(randomly)
+        text_machine = by_machine(texts)
+        text_shares.append(len(text_machine) / len(texts))
+        text_accuracies.append(share_right(text_machine) if text_machine else 1.0)
         print(
             f"seed {seed}: {shares[-1]:.1%} by machine, {accuracies[-1]:.2%} of them right, all labels "
             f"{share_right(output):.2%}; people label {by_people[-1]:,}; at random {randomly:,} "
-            f"({random_accuracy:.2%}); people alone {len(everything):,} ({share_right(everything):.2%})",
+            f"({random_accuracy:.2%}); people alone {len(everything):,} ({share_right(everything):.2%})\n"
+            f"  {len(texts):,} messages: {text_shares[-1]:.1%} by machine, {text_accuracies[-1]:.2%} of them right",
             flush=True,
         )
     ratios = [ours / other for ours, other in zip(by_people, random_people, strict=True)]
@@ -156,6 +178,11 @@ def main() -> None:
                 "human_labels": statistics.median(by_people),
                 "human_labels_vs_random": round(statistics.median(ratios), 4),
                 "human_labels_vs_all_human": round(statistics.median(by_people) / len(PICTURES), 4),
+                "messages": MESSAGES,
+                "message_machine_share": round(statistics.median(text_shares), 4),
+                "worst_message_machine_share": round(min(text_shares), 4),
+                "message_machine_accuracy": round(statistics.median(text_accuracies), 4),
+                "worst_message_machine_accuracy": round(min(text_accuracies), 4),
             }
         )
     )

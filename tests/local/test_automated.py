@@ -193,6 +193,11 @@ def test_messages_of_a_grammar_are_labeled_right(auto: Lab) -> None:
         assert description["LabelCounters"]["TotalLabeled"] == 5200
         assert len(machine) >= 0.5 * len(output)
         assert right(machine) >= 0.95
+        measured = min(
+            (key for key in auto.keys(f"out/{name}/activelearning/") if key.endswith("validation.manifest")),
+            key=lambda key: int(key.split("/")[3]),
+        )
+        assert len(auto.get(f"s3://lab/{measured}").splitlines()) == 520, "a tenth of a large dataset"
 
 
 @pytest.mark.parametrize("task", ["text", "image"])

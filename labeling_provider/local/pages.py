@@ -185,7 +185,7 @@ def _trainings(rows: Sequence[sa.Row[Any]]) -> str:
     )
     return (
         "<h2>Automated labeling</h2><table><tr><th>Iteration</th><th>Learned from</th>"
-        "<th>Agreement with people</th><th>Labels from score</th><th>Labeled</th><th>Model</th></tr>"
+        "<th>Agreement on what was left</th><th>Labels from score</th><th>Labeled</th><th>Model</th></tr>"
         f"{cells}</table>"
     )
 

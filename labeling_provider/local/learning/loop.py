@@ -399,7 +399,9 @@ def _update(
 
 def _told(iteration: int, examples: int, outcome: Outcome, labeled: int) -> str:
     agreement = (
-        "nothing to measure on" if outcome.agreement is None else f"{outcome.agreement:.1%} agreement with people"
+        "nothing to measure on"
+        if outcome.agreement is None
+        else f"{outcome.agreement:.1%} agreement with people on what was left"
     )
     return f"Iteration {iteration}: trained on {examples:,} objects, {agreement}; {labeled:,} labeled by machine"
 

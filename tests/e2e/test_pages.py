@@ -53,7 +53,11 @@ def test_the_link_of_the_quality_gate_leads_to_its_report(connected: Lab, width:
         box = {"label": evil, "left": 20.0 * number, "top": 30.0, "width": 90.0, "height": 80.0}
         lines.append({"source-ref": uri, "truth": [box]})
     team = PrivateWorkteam(connected.team("careless"))
-    job = connected.wait(connected.create(lines, task_type="bounding-box", labels=[evil, "b"], workforce=team))
+    # Its name decides how careless the workers are with it: a picture may keep no box, and is no sample then.
+    name = connected.create(lines, f"gate-{width}", task_type="bounding-box", labels=[evil, "b"], workforce=team)
+    job = connected.wait(name)
+    drawn = sum(bool(line["label"]["annotations"]) for line in connected.output(job) if "label" in line)
+    assert drawn >= 5
     around = context(task_id="quality")
     result = LabelQualityOperator(
         task_id="quality",
@@ -69,8 +73,8 @@ def test_the_link_of_the_quality_gate_leads_to_its_report(connected: Lab, width:
         assert page.title() == "Label quality"
         assert page.locator("h1").inner_text() == f"Quality of {result['manifest_uri']}"
         assert "Krippendorff" in page.locator(".verdict").inner_text()
-        assert page.locator("figure svg image").count() == 8
-        assert page.locator("figure svg rect").count() >= 8
+        assert page.locator("figure svg image").count() == drawn
+        assert page.locator("figure svg rect").count() >= drawn
         assert page.get_by_role("cell", name=evil).is_visible()
         assert page.get_by_role("cell", name="private.us-east-1").first.is_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

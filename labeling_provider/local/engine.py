@@ -27,7 +27,16 @@ from labeling_provider.local.kinds import KINDS, JobFacts, as_json
 from labeling_provider.local.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
 from labeling_provider.local.messaging import Messaging
 from labeling_provider.local.pool import WorkerPool
-from labeling_provider.local.records import Run, Task, fail_objects, labeled_by_machine, mark_answered, note, update_job
+from labeling_provider.local.records import (
+    Run,
+    Task,
+    fail_objects,
+    labeled_by_machine,
+    mark_answered,
+    note,
+    update_job,
+    waiting_objects,
+)
 from labeling_provider.local.results import Results
 from labeling_provider.local.scheduler import Scheduler
 from labeling_provider.local.storage import MissingObject, Storage
@@ -277,7 +286,7 @@ class Engine:
         taken = self._stream.take(run, room - self._count(run.id, "waiting"), now)
         with self._store.read() as connection:
             row = connection.execute(sa.select(jobs).where(jobs.c.id == run.id)).one()
-            waiting = self._waiting(run).order_by(objects.c.object_id).limit(max(room, 0))
+            waiting = waiting_objects(run.id).order_by(objects.c.object_id).limit(max(room, 0))
             chosen = connection.execute(waiting).all()
         if chosen:
             self._send(run, chosen, iteration=1)
@@ -406,20 +415,13 @@ class Engine:
 
     def _next_in_order(self, run: Run, row: sa.Row[Any]) -> list[Any]:
         """First a few at random, then the rest in order."""
-        waiting = self._waiting(run)
+        waiting = waiting_objects(run.id)
         with self._store.read() as connection:
             if row.iteration:
                 return list(connection.execute(waiting.order_by(objects.c.object_id).limit(run.set_size)))
             chosen = connection.execute(waiting).all()
         probe = Random(f"{self._workforce.seed}|{row.name}")  # noqa: S311 - a simulation
         return probe.sample(chosen, min(PROBE_OBJECTS, run.set_size, len(chosen)))
-
-    @staticmethod
-    def _waiting(run: Run) -> sa.Select[tuple[int, str]]:
-        """The objects of a job that nobody has seen yet."""
-        return sa.select(objects.c.object_id, objects.c.line).where(
-            objects.c.job_id == run.id, objects.c.state == "waiting"
-        )
 
     def _send(self, run: Run, chosen: Sequence[Any], iteration: int, role: str | None = None) -> None:
         """Put objects into the workers' hands.

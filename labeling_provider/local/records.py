@@ -76,6 +76,13 @@ def note(connection: Connection, job_id: int, message: str) -> None:
     connection.execute(sa.insert(events).values(job_id=job_id, at=time.time(), message=message[:2000]))
 
 
+def waiting_objects(job_id: int) -> sa.Select[tuple[int, str]]:
+    """The objects of a job that nobody has seen yet: id and manifest line."""
+    return sa.select(objects.c.object_id, objects.c.line).where(
+        objects.c.job_id == job_id, objects.c.state == "waiting"
+    )
+
+
 def labeled_by_machine(connection: Connection, job_ids: Iterable[int]) -> dict[int, int]:
     """How many labels automated labeling has made, by job; jobs without are left out."""
     query = (

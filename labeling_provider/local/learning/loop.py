@@ -28,7 +28,7 @@ from labeling_provider.local.learning.learner import DataObject, Learner, Materi
 from labeling_provider.local.learning.models import ModelFailure
 from labeling_provider.local.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.local.learning.threshold import Judged
-from labeling_provider.local.records import Run, note, update_job
+from labeling_provider.local.records import Run, note, update_job, waiting_objects
 from labeling_provider.local.storage import MissingObject, Storage
 from labeling_provider.local.store import Store, learning, objects, trainings
 from labeling_provider.local.workforce import Workforce
@@ -145,7 +145,7 @@ class ActiveLearning:
         return None
 
     def _at_random(self, run: Run, row: sa.Row[Any], count: int) -> list[sa.Row[Any]]:
-        query = _waiting(run).order_by(objects.c.object_id)
+        query = waiting_objects(run.id).order_by(objects.c.object_id)
         with self._store.read() as connection:
             waiting = list(connection.execute(query))
         chance = Random(f"{self._seed}|{row.name}|{row.iteration}")  # noqa: S311 - a simulation
@@ -153,7 +153,7 @@ class ActiveLearning:
 
     def _least_certain(self, run: Run, count: int) -> list[sa.Row[Any]]:
         query = (
-            _waiting(run)
+            waiting_objects(run.id)
             .join(learning, (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id))
             .order_by(learning.c.score.is_not(None), learning.c.score, objects.c.object_id)
             .limit(count)
@@ -174,7 +174,12 @@ class ActiveLearning:
             ).all()
         iteration = row.iteration + 1
         over = room.all is not None and room.all <= 0
-        if over or (done and done[-1].iteration == iteration) or _leads_nowhere(done) or not self._count_waiting(run):
+        if (
+            over
+            or (done and done[-1].iteration == iteration)
+            or _leads_nowhere(done)
+            or not self._least_certain(run, 1)
+        ):
             return room
         try:
             learner = self._learner(run)
@@ -188,11 +193,6 @@ class ActiveLearning:
         room = Room(room.people, None if room.all is None else room.all - len(contents))
         self._record(run, iteration, len(material.examples), outcome, contents, model_arn, room)
         return room
-
-    def _count_waiting(self, run: Run) -> int:
-        query = sa.select(sa.func.count()).where(objects.c.job_id == run.id, objects.c.state == "waiting")
-        with self._store.read() as connection:
-            return int(connection.execute(query).scalar_one())
 
     def _learner(self, run: Run) -> Learner:
         """The learner of a job in this process."""
@@ -374,12 +374,6 @@ def _leaving(outcome: Outcome, people: Sequence[float]) -> list[tuple[int, dict[
         elif people and said.score < people[-1]:
             found.append((object_id, {"score": said.score, "agreement": None}))
     return found
-
-
-def _waiting(run: Run) -> sa.Select[Any]:
-    return sa.select(objects.c.object_id, objects.c.line).where(
-        objects.c.job_id == run.id, objects.c.state == "waiting"
-    )
 
 
 def _update(

@@ -6,12 +6,15 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -146,6 +149,16 @@ class Service:
         self.group.stop()
 
 
+def _patient_database(path: Path) -> str:
+    """Address of a SQLite database whose readers don't block its writers, and whose writers wait for each other.
+
+    :param path: the absolute path of its file, which is made if there is none.
+    """
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=WAL")
+    return f"sqlite:///{path}?timeout=30"
+
+
 class RestApi:
     """Airflow's REST API, and the environment of its processes.
 
@@ -159,11 +172,13 @@ class RestApi:
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         home = folder / "airflow"
+        home.mkdir(parents=True, exist_ok=True)
         self.env = {
             **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")},
             "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "AIRFLOW_HOME": str(home),
             "AIRFLOW_CONN_AWS_DEFAULT": connection,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _patient_database(home / "airflow.db"),
             "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",
@@ -226,8 +241,8 @@ class RestApi:
                 with urllib.request.urlopen(request, timeout=30) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
-                # Airflow answers so when its SQLite stays locked by another process; asking again must do no harm.
-                if error.code != 500 or method == "POST" or time.monotonic() > deadline:
+                # Airflow answers so when its database stays locked by another process, and has then changed nothing.
+                if error.code != 500 or time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
 
@@ -236,17 +251,21 @@ class RestApi:
 
         :param params: its parameters.
         """
+        run_id = f"manual__{uuid.uuid4()}"
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": params}
 
-        def started() -> str | None:
+        def started() -> bool:
             try:
-                run = self.post(f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": params})
+                self.post(f"/api/v2/dags/{dag_id}/dagRuns", body)
             except urllib.error.HTTPError as error:
-                if error.code == 404:
-                    return None
-                raise StackError(f"{dag_id} can't be triggered: {error.read().decode()}") from None
-            return str(run["dag_run_id"])
+                # 409: an answer was lost, the run was not.
+                if error.code not in (404, 409):
+                    raise StackError(f"{dag_id} can't be triggered: {error.read().decode()}") from None
+                return error.code == 409
+            return True
 
-        return str(wait_until(started, seconds, f"the DAG {dag_id} is known", 0.5))
+        wait_until(started, seconds, f"the DAG {dag_id} is known", 0.5)
+        return run_id
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         """State of a DAG run."""

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from labeling_provider.errors import Problem
 from labeling_provider.manifest import parse_line
-from labeling_provider.request.facts import split_s3_uri, workforce_kind
+from labeling_provider.request.facts import Quota, split_s3_uri, workforce_kind
 from labeling_provider.request.task_types import TaskType
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 MOST_LOOKED_AT: Final = 1000
 _HEADS_AT_ONCE: Final = 10
 _MOST_TOLD: Final = 10
-_IMAGE_BYTES: Final = 40_000_000
+_BEGINNING_BYTES: Final = 65_536
+_JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _UNTYPED: Final = ("binary/octet-stream", "application/octet-stream", "")
 _SAGEMAKER: Final = "sagemaker.amazonaws.com"
 
@@ -37,6 +38,7 @@ class _Media(NamedTuple):
 
     :param endings: of the keys; any if there are none.
     :param most_bytes: of one file; None for no limit.
+    :param most_pixels: of one picture; None if it is none.
     :param types: how content types begin.
     :param cors: methods that the bucket's CORS rule must allow; None if it needs no rule.
     :param writes: whether workers' browsers use the output bucket too.
@@ -44,6 +46,7 @@ class _Media(NamedTuple):
 
     endings: tuple[str, ...] = ()
     most_bytes: int | None = None
+    most_pixels: int | None = None
     types: tuple[str, ...] = ()
     cors: frozenset[str] | None = None
     writes: bool = False
@@ -52,8 +55,8 @@ class _Media(NamedTuple):
 _READ: Final = frozenset({"GET"})
 _READ_WRITE: Final = frozenset({"GET", "HEAD", "PUT"})
 _MEDIA: Final[Mapping[str, _Media]] = {
-    "image": _Media((".jpg", ".jpeg", ".png"), _IMAGE_BYTES, ("image/",), _READ),
-    "video": _Media((".mp4", ".ogg", ".webm"), None, ("video/", "application/ogg"), _READ),
+    "image": _Media((".jpg", ".jpeg", ".png"), Quota.IMAGE_BYTES, Quota.IMAGE_PIXELS, ("image/",), _READ),
+    "video": _Media((".mp4", ".ogg", ".webm"), types=("video/", "application/ogg"), cors=_READ),
     "frames": _Media(cors=_READ_WRITE, writes=True),
     "points": _Media(cors=_READ_WRITE, writes=True),
 }
@@ -95,13 +98,18 @@ class Inspection:
 
     :param task_type: the kind of work, which decides what files and buckets must be like.
     :param fix_cors: add the missing CORS rule to a bucket that has none, beside the rules that are there.
+    :param automated: whether a model labels, too: that takes smaller pictures only.
     :ivar problems: what is wrong.
     :ivar unseen: what this connection may not look at, for the log.
     """
 
-    def __init__(self, hook: LabelingHook, task_type: TaskType | None, *, fix_cors: bool = False) -> None:
+    def __init__(
+        self, hook: LabelingHook, task_type: TaskType | None, *, fix_cors: bool = False, automated: bool = False
+    ) -> None:
         self._hook, self._fix_cors = hook, fix_cors
         self._media = _MEDIA.get(task_type.media, _Media()) if task_type else _Media()
+        if task_type and automated and self._media.most_pixels is not None:
+            self._media = self._media._replace(most_pixels=task_type.maximum_pixels_automated)
         self.problems: list[Problem] = []
         self.unseen: list[str] = []
 
@@ -149,20 +157,34 @@ class Inspection:
         number, uri = reference
         bucket, key = split_s3_uri(uri)
         try:
-            head = self._hook.s3.head_object(Bucket=bucket, Key=key)
+            kind, size, beginning = self._file(bucket, key)
         except (BotoCoreError, ClientError) as error:
             if _code(error) in {"404", "NoSuchKey", "NoSuchBucket"}:
                 return number, f"{uri} does not exist"
+            if _code(error) == "InvalidRange":
+                return number, f"{uri} is empty"
             self._not_seen(f"the objects of {bucket}", error)
             return None
-        kind, media = head.get("ContentType", ""), self._media
+        media = self._media
         if media.endings and not key.lower().endswith(media.endings):
             return number, f"{uri} is none of {', '.join(media.endings)}"
         if media.types and kind not in _UNTYPED and not kind.startswith(media.types):
             return number, f"{uri} has the content type {kind[:80]!r}"
-        if media.most_bytes is not None and head["ContentLength"] > media.most_bytes:
-            return number, f"{uri} has {head['ContentLength']:,} bytes, at most {media.most_bytes:,} are allowed"
+        if media.most_bytes is not None and size > media.most_bytes:
+            return number, f"{uri} has {size:,} bytes, at most {media.most_bytes:,} are allowed"
+        width, height = picture_size(beginning) or (0, 0)
+        if media.most_pixels is not None and width * height > media.most_pixels:
+            return number, f"{uri} has {width:,} × {height:,} pixels, at most {media.most_pixels:,} in all are allowed"
         return None
+
+    def _file(self, bucket: str, key: str) -> tuple[str, int, bytes]:
+        """Content type, size in bytes, and how a file begins if that tells more."""
+        if self._media.most_pixels is None:
+            head = self._hook.s3.head_object(Bucket=bucket, Key=key)
+            return head.get("ContentType", ""), head["ContentLength"], b""
+        answer = self._hook.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_BEGINNING_BYTES - 1}")
+        size = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
+        return answer.get("ContentType", ""), int(size), answer["Body"].read(_BEGINNING_BYTES)
 
     def buckets(self, data: set[str], output: set[str], others: set[str]) -> None:
         """Whether buckets are there, in the job's region, and let workers' browsers in.
@@ -289,6 +311,29 @@ class Inspection:
         told = f"{what} ({_code(error)})"
         if told not in self.unseen:
             self.unseen.append(told)
+
+
+def picture_size(beginning: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG or PNG in pixels, as its file says at the beginning; None if it does not.
+
+    :param beginning: the first bytes of the file.
+
+    Sources: ITU-T T.81, annex B; PNG specification, "IHDR".
+    """
+    if beginning[:8] == b"\x89PNG\r\n\x1a\n" and beginning[12:16] == b"IHDR" and len(beginning) >= 24:
+        return int.from_bytes(beginning[16:20]), int.from_bytes(beginning[20:24])
+    if beginning[:2] != b"\xff\xd8":
+        return None
+    at = 2
+    while at + 9 <= len(beginning) and beginning[at] == 0xFF:
+        marker = beginning[at + 1]
+        if marker == 0xFF:
+            at += 1
+        elif marker in _JPEG_FRAMES:
+            return int.from_bytes(beginning[at + 7 : at + 9]), int.from_bytes(beginning[at + 5 : at + 7])
+        else:
+            at += 2 + int.from_bytes(beginning[at + 2 : at + 4])
+    return None
 
 
 def _code(error: Exception) -> str:

@@ -46,6 +46,7 @@ def check_draft(
     """
     problems: list[Problem] = []
     request = draft.request
+    automated = "LabelingJobAlgorithmsConfig" in request
     sample = Sample(str(request.get("InputConfig")))
     report = _manifest_report(hook, draft, problems, sample)
     categories = draft.categories or _categories(hook, request, problems)
@@ -56,13 +57,13 @@ def check_draft(
         around = replace(around, automated_minimum=0)
     problems = [*check_request(request, around), *problems, *further_problems]
     if preflight != "off":
-        inspection = Inspection(hook, draft.task_type, fix_cors=fix_cors)
+        inspection = Inspection(hook, draft.task_type, fix_cors=fix_cors, automated=automated)
         inspection.of_job(draft, sample, further_data)
         problems.extend(_told(hook, inspection, preflight))
     if problems:
         raise InvalidRequestError(problems)
     cost = estimate_request(request, objects or 0)
-    if "LabelingJobAlgorithmsConfig" in request and objects is not None and objects < Quota.AUTOMATED_ADVISED_OBJECTS:
+    if automated and objects is not None and objects < Quota.AUTOMATED_ADVISED_OBJECTS:
         hook.log.warning(
             "%s objects are few for automated labeling: Amazon takes %s or more and advises %s",
             f"{objects:,}",

@@ -52,12 +52,16 @@ DAY: Final = 24 * HOUR
 
 
 class Quota:
-    """Limits of one labeling job; times in seconds, sizes in characters."""
+    """Limits of one labeling job; times in seconds, texts in characters, files in bytes, pictures in pixels."""
 
     MANIFEST_LINE = 100_000
     MANIFEST_ATTRIBUTE = 20_000
     OBJECTS = 100_000
     SEGMENTATION_OBJECTS = 20_000
+    IMAGE_BYTES = 40_000_000
+    IMAGE_PIXELS = 100_000_000
+    AUTOMATED_IMAGE_PIXELS = 3_840 * 2_160
+    AUTOMATED_MASK_PIXELS = 1_920 * 1_080
     AUTOMATED_MINIMUM_OBJECTS = 1_250
     AUTOMATED_ADVISED_OBJECTS = 5_000
     LABEL = 256

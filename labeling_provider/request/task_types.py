@@ -30,6 +30,7 @@ class TaskType:
     :param minimum_labels: fewest labels of the category file.
     :param maximum_labels: most labels through the API; None for no limit.
     :param maximum_labels_automated: most labels with automated labeling, if stricter.
+    :param maximum_pixels_automated: largest picture with automated labeling, pixels.
     :param label_characters: longest label.
     :param maximum_objects: most objects of one job.
     :param prices_usd: what Mechanical Turk may be paid per worker and task; empty if it can't do the task.
@@ -50,6 +51,7 @@ class TaskType:
     minimum_labels: int = 1
     maximum_labels: int | None = None
     maximum_labels_automated: int | None = None
+    maximum_pixels_automated: int = Quota.AUTOMATED_IMAGE_PIXELS
     label_characters: int = Quota.LABEL
     maximum_objects: int = Quota.OBJECTS
     prices_usd: tuple[Decimal, ...] = facts.CLASSIFICATION_PRICES_USD
@@ -135,6 +137,7 @@ _ROWS: Final = (
         ref=True,
         algorithm="semantic-segmentation",
         maximum_labels_automated=20,
+        maximum_pixels_automated=Quota.AUTOMATED_MASK_PIXELS,
         maximum_objects=Quota.SEGMENTATION_OBJECTS,
         prices_usd=facts.SEGMENTATION_PRICES_USD,
     ),

@@ -129,6 +129,44 @@ def test_objects_that_are_not_as_they_must_be_are_named_all_at_once(connected: L
     assert any("labels" in one.lower() for one in found)
 
 
+def picture(width: int, height: int, kind: str = "PNG") -> bytes:
+    """A file that says it is so large, and the little that it takes to say so."""
+    if kind == "JPEG":
+        frame = b"\xff\xc0\0\x11\x08" + height.to_bytes(2) + width.to_bytes(2) + b"\x03"
+        return b"\xff\xd8\xff\xe1\x40\0" + b"x" * 0x3FFE + frame + bytes(100)
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width.to_bytes(4) + height.to_bytes(4) + bytes(100)
+
+
+@pytest.mark.parametrize(
+    ("task", "automated", "most"),
+    [
+        ("image-classification", False, (10_000, 10_000)),
+        ("image-classification", True, (3_840, 2_160)),
+        ("bounding-box", True, (2_160, 3_840)),
+        ("semantic-segmentation", True, (1_920, 1_080)),
+    ],
+)
+def test_pictures_that_are_too_large_for_the_job_are_named(
+    connected: Lab, task: str, automated: bool, most: tuple[int, int]
+) -> None:
+    yard = Yard(connected, 0)
+    (width, height), allowed = most, f"at most {most[0] * most[1]:,} in all are allowed"
+    yard.uris = [
+        yard.put("fits.png", picture(*most)),
+        yard.put("wide.png", picture(width + 1, height)),
+        yard.put("high.jpg", picture(width, height + 1, "JPEG")),
+        yard.put("fits.jpg", picture(*most, "JPEG")),
+        yard.put("unknown.jpg", b"\xff\xd8 and what not"),
+        yard.put("empty.png", b""),
+    ]
+    ref = "label-ref" if task == "semantic-segmentation" else "label"
+    found = complaints(pictures(yard, task_type=task, automated_labeling=automated, label_attribute_name=ref))
+    assert len(found) == 3
+    assert f"line 2: s3://{yard.bucket}/wide.png has {width + 1:,} × {height:,} pixels, {allowed}" in found[0]
+    assert f"line 3: s3://{yard.bucket}/high.jpg has {width:,} × {height + 1:,} pixels, {allowed}" in found[1]
+    assert f"line 6: s3://{yard.bucket}/empty.png is empty" in found[2]
+
+
 def test_many_wrong_objects_are_counted(connected: Lab) -> None:
     yard = Yard(connected, 1)
     yard.uris += [f"s3://{yard.bucket}/gone-{number}.png" for number in range(25)]

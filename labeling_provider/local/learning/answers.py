@@ -31,14 +31,21 @@ class Answers(ABC):
 
     @abstractmethod
     def of_people(self, value: Any) -> Any | None:
-        """The answer in a label that people have made, in the form of a model's; None if it can't be used.
+        """The answer in a label that people have made, as it is kept; None if it can't be used.
 
         :param value: what is under the label attribute.
         """
 
+    def opened(self, kept: Sequence[Any]) -> Sequence[Any]:
+        """People's answers in the form of a model's."""
+        return kept
+
     @abstractmethod
     def agreement(self, machine: Any, people: Any) -> float:
-        """How well two answers agree, 0 to 1."""
+        """How well two answers agree, 0 to 1.
+
+        :param people: as it is kept.
+        """
 
     @abstractmethod
     def label(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
@@ -105,23 +112,30 @@ class _Boxes(Answers):
 
 
 class _Masks(Answers):
+    """Kept as PNG: the masks of a large job, opened all at once, would fill the memory."""
+
     promised = 0.7
     kind: SegmentationMasks
 
     def of_people(self, value: Any) -> Any | None:
-        import numpy as np
         from PIL import Image
 
         try:
-            with Image.open(BytesIO(self.kind.job.storage.read(value))) as picture:
-                return np.asarray(picture)
-        except (MissingObject, OSError, ValueError):
+            kept = self.kind.job.storage.read(value)
+            with Image.open(BytesIO(kept)) as picture:
+                picture.verify()
+        except (MissingObject, OSError, SyntaxError, ValueError):
             return None
+        return kept
+
+    def opened(self, kept: Sequence[Any]) -> Sequence[Any]:
+        return _OpenedMasks(kept)
 
     def agreement(self, machine: Any, people: Any) -> float:
         """Mean overlap over the classes that either has, background left out."""
         import numpy as np
 
+        (people,) = self.opened([people])
         if machine.shape != people.shape:
             return 0.0
         names = sorted({*np.unique(machine), *np.unique(people)} - {0})
@@ -135,6 +149,28 @@ class _Masks(Answers):
     def label(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
         folder = join_s3_uri(self.kind.job.output, "annotations/consolidated-annotation/output")
         return self.kind.label(answer, round(confidence, 2), join_s3_uri(folder, f"{file}.png"))
+
+
+class _OpenedMasks(Sequence[Any]):
+    """Masks that are opened one by one, when they are looked at.
+
+    :param kept: PNG files.
+    """
+
+    def __init__(self, kept: Sequence[bytes]) -> None:
+        self._kept = kept
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return _OpenedMasks(self._kept[place])
+        import numpy as np
+        from PIL import Image
+
+        with Image.open(BytesIO(self._kept[place])) as picture:
+            return np.asarray(picture)
 
 
 def _mean(values: Sequence[float]) -> float:

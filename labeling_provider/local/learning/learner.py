@@ -19,7 +19,6 @@ from labeling_provider.local.learning.threshold import Calibration, Judged, choo
 
 T = TypeVar("T")
 
-_MOST_KEPT: Final = 20_000
 _BATCH: Final = 100
 _FEWEST_OF_A_CLASS: Final = 2
 
@@ -27,7 +26,7 @@ _FEWEST_OF_A_CLASS: Final = 2
 class DataObject(NamedTuple):
     """A data object.
 
-    :param answer: what people have said about it, in the form of a model's answer; None if it has no label.
+    :param answer: what people have said about it, as :class:`Answers` keeps it; None if it has no label.
     """
 
     object_id: int
@@ -100,7 +99,7 @@ class Learner:
             found = _asked(self._reader.read, data)
         except ValueError:
             found = None
-        if len(self._kept) < _MOST_KEPT:
+        if len(self._kept) < self._reader.most_kept:
             self._kept[one.object_id] = found
         return found
 
@@ -132,7 +131,7 @@ class Learner:
         if not pairs:
             return Outcome(None, None, None, {}, {})
         model = self._new_model()
-        _asked(model.train, [read for read, _ in pairs], [answer for _, answer in pairs])
+        _asked(model.train, [read for read, _ in pairs], self.answers.opened([answer for _, answer in pairs]))
         judged, named = {}, set()
         for one, said in self.predictions(model, material.validation):
             group = self.answers.group(one.answer)

@@ -56,6 +56,8 @@ class Model(ABC):
 
     version: ClassVar[int] = 1
     """Raise it when a saved model can't be loaded any more."""
+    most_kept: ClassVar[int] = 20_000
+    """So many objects stay in memory as :meth:`read` gives them; the others are read anew each time."""
 
     def __init__(self, labels: Sequence[str], seed: int) -> None:
         self.labels, self.seed = list(labels), seed

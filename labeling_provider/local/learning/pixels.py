@@ -40,6 +40,8 @@ class Picture(NamedTuple):
 class _PixelModel(Model):
     """Tells the class of a pixel (0 background, n the n-th label) from colours and structure around it."""
 
+    most_kept = 5_000
+
     def __init__(self, labels: Sequence[str], seed: int) -> None:
         super().__init__(labels, seed)
         self._rows = np.zeros((0, _FEATURES), dtype=np.float32)

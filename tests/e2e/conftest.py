@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -25,11 +26,30 @@ class Stack:
         self.lab, self.airflow = lab, airflow
         self.further: list[subprocess.Popen[bytes]] = []
 
-    def finished(self, dag: str, seconds: float = 180) -> str:
+    def finished(self, dag: str, run_id: str | None = None, **params: Any) -> str:
         """A new run of a DAG, when it has succeeded."""
-        run = self.airflow.trigger(dag, 120)
-        wait_until(lambda: self.airflow.run_state(dag, run) == "success", seconds, f"{dag} succeeds")
+        run = self.airflow.trigger(dag, 120, run_id, **params)
+        self.succeeds(dag, run)
         return run
+
+    def succeeds(self, dag: str, run: str) -> None:
+        """Wait for a run to end; if it fails, its tasks' logs tell why."""
+        if self.end_of(dag, run) != "success":
+            failed = [task for task, state in self.states(dag, run).items() if state == "failed"]
+            logs = [f"{task}: {self.airflow.task_log(dag, run, task)[-3000:]}" for task in failed]
+            pytest.fail("\n".join([f"{dag} has failed", *logs]))
+
+    def end_of(self, dag: str, run: str) -> str:
+        """How a run ends."""
+        ends = {"success", "failed"}
+        return str(
+            wait_until(lambda: (state := self.airflow.run_state(dag, run)) in ends and state, 240, f"{dag} ends")
+        )
+
+    def states(self, dag: str, run: str) -> dict[str, Any]:
+        """The states of a run's tasks."""
+        found = self.airflow.get(f"/api/v2/dags/{dag}/dagRuns/{quote(run)}/taskInstances")["task_instances"]
+        return {one["task_id"]: one["state"] for one in found}
 
     def wait_for_xcom(self, dag: str, run: str, task: str, key: str) -> Any:
         """A value that a task pushes."""
@@ -62,3 +82,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         if airflow is not None:
             airflow.stop()
         service.stop()
+
+
+@pytest.fixture(scope="session")
+def digits(stack: Stack) -> str:
+    """A run of ``label_digits`` that the tests of pages look at."""
+    return stack.finished("label_digits")

@@ -14,45 +14,20 @@ from tests.e2e.conftest import Stack
 pytestmark = pytest.mark.e2e
 
 
-def run_of(stack: Stack, dag: str, seconds: float = 240) -> str:
-    """A new run of a DAG, when it has succeeded."""
-    run = stack.airflow.trigger(dag, 120)
-    assert end_of(stack, dag, run, seconds) == "success", failures(stack, dag, run)
-    return run
-
-
-def failures(stack: Stack, dag: str, run: str) -> str:
-    """The ends of the logs of the tasks that have failed."""
-    failed = [task for task, state in states(stack, dag, run).items() if state == "failed"]
-    return "\n".join(f"{task}: {stack.airflow.task_log(dag, run, task)[-3000:]}" for task in failed)
-
-
-def end_of(stack: Stack, dag: str, run: str, seconds: float = 240) -> str:
-    state = wait_until(
-        lambda: (state := stack.airflow.run_state(dag, run)) in {"success", "failed"} and state, seconds, f"{dag} ends"
-    )
-    return str(state)
-
-
-def states(stack: Stack, dag: str, run: str) -> dict[str, Any]:
-    path = f"/api/v2/dags/{dag}/dagRuns/{run.replace('+', '%2B')}/taskInstances"
-    return {one["task_id"]: one["state"] for one in stack.airflow.get(path)["task_instances"]}
-
-
 def rows(stack: Stack, uri: str) -> list[dict[str, str]]:
     return list(csv.DictReader(stack.lab.get(uri).decode().splitlines()))
 
 
 def test_each_week_only_new_pictures_are_labeled_and_all_labels_are_handed_on(stack: Stack) -> None:
-    first = run_of(stack, "weekly_labeling")
-    second = run_of(stack, "weekly_labeling")
+    first = stack.finished("weekly_labeling")
+    second = stack.finished("weekly_labeling")
     for number, run in enumerate((first, second), 1):
         built = stack.airflow.xcom("weekly_labeling", run, "digits.build")
         assert (built["objects"], built["known"]) == (150, 150 * (number - 1))
         exported = stack.airflow.xcom("weekly_labeling", run, "digits.export")
         assert sum(exported["objects"].values()) + exported["unlabeled"] + exported["failed"] == 150 * number
         assert exported["left_out"] == 0
-        done = states(stack, "weekly_labeling", run)
+        done = stack.states("weekly_labeling", run)
         assert done["digits.approve_cost"] == "success"
         assert {one for one, state in done.items() if state != "success"} <= {"digits.relabel"}
     train = {row["object"] for row in rows(stack, f"{exported['output_uri']}/train.csv")}
@@ -64,27 +39,27 @@ def test_each_week_only_new_pictures_are_labeled_and_all_labels_are_handed_on(st
 
 
 def test_texts_are_labeled_and_a_model_learns_from_them(stack: Stack) -> None:
-    run = run_of(stack, "label_then_train")
+    run = stack.finished("label_then_train")
     trained = stack.airflow.xcom("label_then_train", run, "train_here")
     assert trained["trained_on"] + trained["tested_on"] == 400
     assert trained["accuracy"] > 0.9
     quality = stack.airflow.xcom("label_then_train", run, "messages.quality")
-    done = states(stack, "label_then_train", run)
+    done = stack.states("label_then_train", run)
     assert done["messages.relabel"] == ("success" if quality["relabel_objects"] else "skipped")
     # Only Amazon trains on Amazon.
     assert (done["amazon_trains"], done["train_on_amazon"]) == ("success", "skipped")
     channels = stack.airflow.xcom("label_then_train", run, "channels")["channels"]
     assert [one["ChannelName"] for one in channels] == ["train", "validation"]
     again = stack.airflow.trigger("label_then_train", 120)
-    assert end_of(stack, "label_then_train", again) == "success"
-    assert states(stack, "label_then_train", again)["messages.build"] == "skipped"
-    assert states(stack, "label_then_train", again)["train_here"] == "skipped"
+    stack.succeeds("label_then_train", again)
+    assert stack.states("label_then_train", again)["messages.build"] == "skipped"
+    assert stack.states("label_then_train", again)["train_here"] == "skipped"
 
 
 def asked(stack: Stack, run: str) -> dict[str, Any]:
     """What people are asked, as soon as the task waits for them."""
     wait_until(
-        lambda: states(stack, "approve", run)["reviews.approve_cost"] in {"awaiting_input", "deferred"},
+        lambda: stack.states("approve", run)["reviews.approve_cost"] in {"awaiting_input", "deferred"},
         120,
         "the task waits for people",
     )
@@ -113,9 +88,9 @@ def test_an_approved_dataset_is_labeled_in_two_rounds(stack: Stack) -> None:
     run = stack.airflow.trigger("approve", 120)
     told = asked(stack, run)
     assert "**12** objects would cost **$0.96**" in told["body"]
-    assert states(stack, "approve", run)["reviews.label"] is None
+    assert stack.states("approve", run)["reviews.label"] is None
     answer(stack, run, "Approve")
-    assert end_of(stack, "approve", run) == "success", failures(stack, "approve", run)
+    stack.succeeds("approve", run)
     # One worker gives no confidence, so all is poor, let through, and labeled again by three.
     quality = stack.airflow.xcom("approve", run, "reviews.quality")
     assert (quality["verdict"], quality["relabel_objects"]) == ("relabel", 12)
@@ -131,8 +106,8 @@ def test_a_rejected_dataset_is_not_labeled(stack: Stack) -> None:
     run = stack.airflow.trigger("approve", 120)
     asked(stack, run)
     answer(stack, run, "Reject")
-    assert end_of(stack, "approve", run) == "success", failures(stack, "approve", run)
-    done = states(stack, "approve", run)
+    stack.succeeds("approve", run)
+    done = stack.states("approve", run)
     assert done["reviews.approve_cost"] == "success"
     assert {done[f"reviews.{name}"] for name in ("label", "quality", "relabel", "merge", "split", "export")} == {
         "skipped"

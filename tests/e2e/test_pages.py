@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from dev.browser import browser_page
-from dev.stack import wait_until
 from labeling_provider.operators.quality import LabelQualityOperator
 from labeling_provider.request import PrivateWorkteam, derive_job_name
 from tests.airflow_context import context
@@ -22,8 +21,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
 
 def test_the_links_of_the_task_lead_from_airflow_to_the_job(stack: Stack) -> None:
-    run = stack.airflow.trigger("sense_and_tear_down", 120)
-    wait_until(lambda: stack.airflow.run_state("sense_and_tear_down", run) == "success", 120, "the run succeeds")
+    run = stack.finished("sense_and_tear_down")
     name = derive_job_name("sense_and_tear_down", "label", run)
     with browser_page() as page:
         page.goto(f"{stack.airflow.url}/dags/sense_and_tear_down/runs/{run}/tasks/label/details")

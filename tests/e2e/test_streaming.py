@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
@@ -13,30 +12,21 @@ from tests.e2e.conftest import Stack
 pytestmark = pytest.mark.e2e
 
 
-def run_to_success(stack: Stack, dag: str, **params: Any) -> str:
-    run = stack.airflow.trigger(dag, 120, **params)
-    ended = wait_until(
-        lambda: (state := stack.airflow.run_state(dag, run)) in {"success", "failed"} and state, 120, f"{dag} ends"
-    )
-    assert ended == "success", dag
-    return run
-
-
 def successful_runs(stack: Stack, dag: str) -> list[str]:
     runs = stack.airflow.get(f"/api/v2/dags/{dag}/dagRuns?order_by=run_after")["dag_runs"]
     return [one["dag_run_id"] for one in runs if one["state"] == "success"]
 
 
 def test_pictures_are_labeled_as_they_come_and_labels_are_trained_on(stack: Stack) -> None:
-    run = run_to_success(stack, "streaming_labels_start")
+    run = stack.finished("streaming_labels_start")
     started = stack.airflow.xcom("streaming_labels_start", run, "start")
     name = started["job_name"]
-    run_to_success(stack, "streaming_labels_camera", count=150)
+    stack.finished("streaming_labels_camera", count=150)
     wait_until(
         lambda: stack.lab.describe(name)["LabelCounters"]["TotalLabeled"] == 150, 120, "the first pictures are labeled"
     )
     assert stack.lab.describe(name)["LabelingJobStatus"] == "InProgress"
-    run_to_success(stack, "streaming_labels_camera", first=150, count=50)
+    stack.finished("streaming_labels_camera", first=150, count=50)
     wait_until(lambda: successful_runs(stack, "streaming_labels_train"), 120, "a model is trained")
     trained = successful_runs(stack, "streaming_labels_train")[0]
     result = stack.airflow.xcom("streaming_labels_train", trained, "train")
@@ -55,7 +45,7 @@ def test_pictures_are_labeled_as_they_come_and_labels_are_trained_on(stack: Stac
         return sum(map(int, answer["Attributes"].values()))
 
     wait_until(lambda: in_queue() == 0, 60, "the messages of stored events are deleted")
-    run = run_to_success(stack, "streaming_labels_stop", job_name=name)
+    run = stack.finished("streaming_labels_stop", job_name=name)
     assert stack.airflow.xcom("streaming_labels_stop", run, "stop") == {
         "job_name": name,
         "status": "Stopped",
@@ -74,7 +64,7 @@ def test_a_chain_of_jobs_labels_each_text_twice(stack: Stack) -> None:
     truth = "".join(json.dumps({"source": text, "truth": "praise"}) + "\n" for text in texts)
     for key, body in (("chain/new/texts.txt", "\n".join(texts)), ("digits/truth.jsonl", truth)):
         stack.lab.s3.put_object(Bucket="labeling-demo", Key=key, Body=body.encode())
-    run = run_to_success(stack, "chained_labels")
+    run = stack.finished("chained_labels")
     uri = stack.airflow.xcom("chained_labels", run, "labels")
     lines = [json.loads(line) for line in stack.lab.get(uri).splitlines()]
     assert sorted(line["source"] for line in lines) == sorted(texts)

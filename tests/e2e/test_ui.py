@@ -47,11 +47,6 @@ def fits(frame: Any) -> bool:
     return bool(body.evaluate("body => body.ownerDocument.documentElement.scrollWidth <= body.clientWidth + 1"))
 
 
-@pytest.fixture(scope="module")
-def digits(stack: Stack) -> str:
-    return stack.finished("label_digits")
-
-
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
 def test_jobs_are_listed_and_lead_to_their_pictures(stack: Stack, digits: str, width: int, scheme: str) -> None:
     with watched(width, color_scheme=scheme) as page:

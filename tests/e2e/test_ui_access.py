@@ -21,11 +21,6 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def digits(stack: Stack) -> str:
-    return stack.finished("label_digits")
-
-
-@pytest.fixture(scope="module")
 def guarded(stack: Stack) -> Iterator[GuardedApi]:
     api = GuardedApi(stack.airflow, {"viewer": "viewer", "editor": "user"})
     yield api

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from labeling_provider.request import LabelingJobDraft
 
 MOST_LOOKED_AT: Final = 1000
-_HEADS_AT_ONCE: Final = 10
+_LOOKS_AT_ONCE: Final = 10
 _MOST_TOLD: Final = 10
 _BEGINNING_BYTES: Final = 65_536
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -145,7 +145,7 @@ class Inspection:
 
         :param references: line numbers and S3 URIs.
         """
-        with ThreadPoolExecutor(_HEADS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
             wrong = [one for one in pool.map(self._wrong_with, references) if one]
         for where, message in wrong[:_MOST_TOLD]:
             self._wrong("manifest_uri", f"{manifest} line {where}: {message}.", "Correct the manifest or the object.")

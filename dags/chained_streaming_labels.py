@@ -9,6 +9,7 @@ shows the first job's boxes.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Param, task
@@ -23,6 +24,7 @@ FOLDER = "s3://{{ params.bucket }}/chain"
 with DAG(
     "chained_labels",
     schedule=None,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
     tags=["labeling"],
     doc_md=__doc__,
     params={

@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Asset, AssetWatcher, Param, task
@@ -28,6 +29,7 @@ INPUT_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:groundtruth-live-in"
 OUTPUT_TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:groundtruth-live-out"
 FOLDER = f"s3://{BUCKET}/live"
 LABELS_QUEUE = "groundtruth-live-labels"
+RETRIES = {"retries": 1, "retry_delay": timedelta(seconds=10)}
 
 pushed_pictures = Asset(
     "pushed_pictures",
@@ -60,7 +62,7 @@ def s3_client() -> Any:
     return LabelingHook().s3
 
 
-with DAG("streaming_labels_start", schedule=None, tags=["labeling"], doc_md=__doc__):
+with DAG("streaming_labels_start", schedule=None, default_args=RETRIES, tags=["labeling"], doc_md=__doc__):
 
     @task
     def make_bucket() -> None:
@@ -143,6 +145,7 @@ with DAG("streaming_labels_train", schedule=[live_labels], max_active_runs=1, ta
 with DAG(
     "streaming_labels_stop",
     schedule=None,
+    default_args=RETRIES,
     tags=["labeling"],
     params={"job_name": Param("", type="string", description="the job that streaming_labels_start has made")},
 ):

@@ -51,7 +51,13 @@ with DAG("sense_and_tear_down", schedule=None):
     made = create("label", wait_for_completion=False)
     job_name = "{{ ti.xcom_pull('label')['job_name'] }}"
     sense = LabelingJobSensor(
-        task_id="sense", job_name=job_name, target_statuses=["InProgress"], poke_interval=1, deferrable=True
+        task_id="sense",
+        job_name=job_name,
+        target_statuses=["InProgress"],
+        poke_interval=1,
+        deferrable=True,
+        retries=2,
+        retry_delay=timedelta(seconds=1),
     )
     stop = StopLabelingJobOperator(task_id="stop", job_name=job_name, poll_interval=1)
     made >> sense >> stop.as_teardown(setups=made)

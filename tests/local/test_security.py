@@ -126,10 +126,6 @@ def test_pages_of_other_sites_can_change_nothing(lab: Lab) -> None:
     assert get(lab.service.endpoint_url + "/_labeling", Host="evil.example:80")[0] == 403
 
 
-def test_motos_own_controls_are_not_served(lab: Lab) -> None:
-    assert get(lab.service.endpoint_url + "/moto-api/data.json")[0] == 403
-
-
 def test_another_region_is_refused_as_amazon_does(lab: Lab) -> None:
     with pytest.raises(ClientError) as caught:
         lab.service.client("sagemaker", region_name="eu-west-1").list_labeling_jobs()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from io import BytesIO
 from typing import IO, Any, Final
 from urllib.parse import unquote_to_bytes
+from xml.parsers.expat import ExpatError
 
 from labeling_provider.local.errors import ApiError
 from labeling_provider.service.cloud.offered import Service
 
+log = logging.getLogger(__name__)
+
 _USER_METADATA: Final = "x-amz-meta-"
+# What moto's code ends in where a request is not formed as it expects.
+_TRIPPED: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, ExpatError)
 # What the connection and the encoding of the body were; moto gets the plain body.
 _LEFT_OUT: Final = frozenset(
     {"authorization", "connection", "content-length", "expect", "host", "transfer-encoding", "x-amz-trailer"}
@@ -70,6 +75,8 @@ class Moto:
         with self._making:
             application = self._applications.get(service) or self._make(str(service))
             self._applications[service] = application
+        from botocore.model import OperationNotFoundError
+
         seen: list[tuple[str, list[tuple[str, str]]]] = []
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
@@ -78,9 +85,12 @@ class Moto:
         try:
             parts: Iterable[bytes] = application(_environ(call), start)
             body = b"".join(parts)
-        except NotImplementedError as error:
-            message = str(error).rstrip(".") or "This operation is not offered"
-            raise ApiError("InvalidAction", f"{message}.", HTTPStatus.BAD_REQUEST) from None
+        except (NotImplementedError, OperationNotFoundError) as error:
+            raise ApiError("InvalidAction", f"This operation is not offered: {str(error)[:200]}") from None
+        except _TRIPPED as error:
+            log.warning("%s: moto can't read a request: %s %s: %r", service, call.method, call.path[:200], error)
+            log.debug("where it happened", exc_info=True)
+            raise ApiError("InvalidRequest", "The request is not one that this service can read.") from None
         status, headers = seen[-1]
         return Answer(int(status[:3]), headers, body)
 

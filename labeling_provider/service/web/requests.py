@@ -104,7 +104,7 @@ class RequestHead:
         if given is None:
             return None
         name, _, operation = given.partition(".")
-        if name not in SERVICE_OF_TARGET:
+        if name not in SERVICE_OF_TARGET or not operation:
             code = "UnknownOperationException"
             raise ApiError(code, f"This endpoint offers no operation {given[:100]!r}.", HTTPStatus.NOT_FOUND)
         return SERVICE_OF_TARGET[name], operation

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Lab
+from tests.service.web.wire import ask
 
 
 def call(lab: Lab, operation: str, body: Any) -> tuple[int, dict[str, Any]]:
     """Send an operation of SageMaker with a body that no client would let through."""
-    parts = urlsplit(lab.service.endpoint_url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
-    try:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        connection.request("POST", "/", content, headers)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read())
-    finally:
-        connection.close()
+    status, answer, _ = ask(lab.service, "POST", "/", headers, content)
+    return status, json.loads(answer)
 
 
 def token(value: Any) -> str:
@@ -140,6 +133,47 @@ OPERATIONS = st.sampled_from(
 @given(OPERATIONS, st.dictionaries(MEMBERS | st.text(max_size=8), JSON, max_size=4))
 def test_no_request_is_answered_by_a_failure_of_ours(lab: Lab, operation: str, body: dict[str, Any]) -> None:
     assert call(lab, operation, body)[0] < 500
+
+
+SUBRESOURCES = st.sampled_from(
+    [
+        *("acl", "policy", "cors", "lifecycle", "tagging", "versioning", "notification", "encryption", "uploads", ""),
+        *("uploadId=x", "partNumber=1&uploadId=x", "list-type=2&max-keys=x", "list-type=2&continuation-token=%ff"),
+        *("max-keys=-1", "versions&key-marker=a", "versionId=x", "delete", "restore", "select", "retention", "torrent"),
+    ]
+)
+BODIES = st.sampled_from(
+    [b"", b"<", b"<a/>", b"{}", b"\xff\xfe", b"x" * 3000, b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"]
+)
+ODD_HEADERS = st.dictionaries(
+    st.sampled_from(
+        ["Range", "If-Match", "x-amz-copy-source", "x-amz-acl", "x-amz-tagging", "Content-MD5", "Authorization"]
+    ),
+    st.sampled_from(["x", "bytes=5-1", "/nowhere/x", "===&", "AWS x:y", "AWS4-HMAC-SHA256 x"]),
+    max_size=2,
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD"]),
+    st.sampled_from(["/odd-bucket", "/odd-bucket/key", "/no-such-bucket/key", "/"]),
+    SUBRESOURCES,
+    ODD_HEADERS,
+    BODIES,
+)
+def test_no_request_to_s3_is_answered_by_a_failure_of_ours(
+    lab: Lab, method: str, path: str, sub: str, headers: dict[str, str], body: bytes
+) -> None:
+    assert ask(lab.service, method, f"{path}?{sub}", headers, body)[0] < 500
+
+
+@pytest.mark.parametrize("target", ["AmazonSQS.Nothing", "AWSEvents.Nothing", "AmazonSQS.", "AmazonSQS", "A.Nothing"])
+def test_an_operation_that_nobody_has_is_told(lab: Lab, target: str) -> None:
+    headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.0"}
+    status, answer, _ = ask(lab.service, "POST", "/", headers, b"{}")
+    assert status in {400, 404}
+    assert json.loads(answer)["__type"] in {"InvalidAction", "UnknownOperationException"}
 
 
 def test_what_is_not_offered_is_refused_without_a_traceback(lab: Lab) -> None:

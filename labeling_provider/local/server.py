@@ -10,17 +10,19 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 from xml.sax.saxutils import escape
 
 from labeling_provider.local.api import LabelingApi, unsupported
 from labeling_provider.local.errors import ApiError
 from labeling_provider.local.messaging import Messaging
+from labeling_provider.local.opening import DatabaseError
 from labeling_provider.local.pages import PAGES_PATH, Pages
 from labeling_provider.local.signatures import Credentials, SignedRequest, check_signature, credential_scope
 from labeling_provider.local.storage import EmbeddedStorage
@@ -112,6 +114,10 @@ class LocalService:
             return self._other(request, environ, start_response)
         except ApiError as error:
             return _answer_error(request, start_response, error)
+        except DatabaseError as error:
+            log.error("%s %s: %s", request.method, request.path, error)
+            unavailable = ApiError("ServiceUnavailable", "The service's database does not take it. Try again.", 503)
+            return _answer_error(request, start_response, unavailable)
 
     def _admit(self, request: _Request, environ: Environ, is_page: bool) -> None:
         """Keep out what must not come in: foreign web pages always, unsigned requests where keys are set.
@@ -166,62 +172,16 @@ class LocalService:
         if is_s3 and self._storage is None:
             message = f"S3 is at {self._s3_endpoint}: give that endpoint to S3 clients."
             return _answer_error(request, start_response, ApiError("InvalidRequest", message))
-        if not is_s3 and _service(request) in {"sns", "sqs"}:
-            action = _action(request, _read_body(environ, _LARGEST_MESSAGING_BODY))
-            parts = list(self._moto(environ, start_response))
-            self._messaging.after_request(action)
-            return parts
-        if not is_s3 or self._storage is None or request.method not in {"PUT", "POST", "DELETE"}:
-            return self._moto(environ, start_response)
-        is_setting = "/" not in request.path.strip("/") and bool(request.query)
-        body = _read_body(environ, _LARGEST_API_BODY) if is_setting else b""
-        seen: list[str] = []
-
-        def remember(status: str, *arguments: Any) -> Any:
-            seen.append(status)
-            return start_response(status, *arguments)
-
-        parts = list(self._moto(environ, remember))
-        if seen and seen[-1].startswith("2"):
-            kept = {
-                name: value
-                for name, value in request.headers.items()
-                if name in {"content-type", "content-md5"} or name.startswith("x-amz-sdk-checksum")
-            }
-            self._storage.after_request(request.method, request.path, request.query, kept, body)
+        if not is_s3:
+            _read_body(environ, _LARGEST_MESSAGING_BODY)
+        answers: list[Any] = []
+        with ExitStack() as recorded:
+            recorded.enter_context(self._messaging.recording())
+            if self._storage is not None and request.method not in {"GET", "HEAD"}:
+                recorded.enter_context(self._storage.recording())
+            parts = list(self._moto(environ, lambda *answer: answers.append(answer)))
+        start_response(*answers[-1])
         return parts
-
-    def send_again(self, settings: Iterable[tuple[str, str, dict[str, str], bytes]]) -> None:
-        """Give moto the settings of restored buckets; what it refuses now is logged and left out."""
-        for path, query, headers, body in settings:
-            environ: Environ = {
-                "REQUEST_METHOD": "PUT",
-                "PATH_INFO": path,
-                "QUERY_STRING": query,
-                "RAW_URI": f"{path}?{query}",
-                "SERVER_NAME": "127.0.0.1",
-                "SERVER_PORT": "80",
-                "HTTP_HOST": "127.0.0.1",
-                "SERVER_PROTOCOL": "HTTP/1.1",
-                "CONTENT_LENGTH": str(len(body)),
-                "CONTENT_TYPE": headers.get("content-type", "application/xml"),
-                "wsgi.input": BytesIO(body),
-                "wsgi.url_scheme": "http",
-                "wsgi.version": (1, 0),
-                "wsgi.errors": BytesIO(),
-                "wsgi.multithread": True,
-                "wsgi.multiprocess": False,
-                "wsgi.run_once": False,
-            }
-            status = self._status(environ)
-            if not status.startswith("2"):
-                log.warning("the setting %s?%s could not be restored: %s", path, query, status)
-
-    def _status(self, environ: Environ) -> str:
-        """The status line with which moto answers a request."""
-        seen: list[str] = []
-        list(self._moto(environ, lambda status, *_: seen.append(status)))
-        return seen[-1] if seen else ""
 
 
 def load_moto() -> WsgiApp:
@@ -251,13 +211,6 @@ def _service(request: _Request) -> str | None:
     """The service that a request is signed for."""
     scope = credential_scope(request.headers.get("authorization", ""), request.query)
     return scope[1] if scope else None
-
-
-def _action(request: _Request, body: bytes) -> str:
-    """The operation of a request to SNS or SQS, in either of their protocols."""
-    target = request.headers.get("x-amz-target", "").rpartition(".")[2]
-    form = parse_qs(body.decode(errors="replace")) if not target and body.startswith(b"Action=") else {}
-    return target or next(iter(form.get("Action", parse_qs(request.query).get("Action", [""]))))
 
 
 def _is_s3(request: _Request) -> bool:

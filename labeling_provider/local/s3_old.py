@@ -75,8 +75,8 @@ def take_over(store: Store, record: S3Record, region: str) -> None:
 def _guarded(what: str, do: Any, *arguments: Any) -> None:
     try:
         do(*arguments)
-    except Exception:
-        log.exception("%s could not be restored", what)
+    except Exception as error:  # noqa: BLE001 -- one thing that can't be had stops nothing else
+        log.warning("%s could not be restored: %s: %s", what, type(error).__name__, error)
 
 
 def _take_object(backend: Any, row: sa.Row[Any]) -> None:

@@ -25,6 +25,13 @@ from labeling_provider.local.store import Store, s3_buckets, s3_objects
 log = logging.getLogger(__name__)
 
 MAX_KEY_BYTES: Final = 1024
+_HERE: Final = (
+    (s3_objects.c.bucket == sa.bindparam("in_bucket"))
+    & (s3_objects.c.key == sa.bindparam("of_key"))
+    & (s3_objects.c.version == sa.bindparam("of_version"))
+)
+_VERSION_GONE: Final = sa.delete(s3_objects).where(_HERE)
+_VERSION_CHANGED: Final = sa.update(s3_objects).where(_HERE).values(state=sa.bindparam("new_state"))
 
 
 class _Bucket(NamedTuple):
@@ -171,8 +178,7 @@ class S3Record:
         with self._store.write() as connection:
             for name in buckets:
                 self._keep_bucket(connection, name)
-            for bucket, key, before, now in differing:
-                self._keep_key(connection, bucket, key, before, now)
+            self._keep_versions(connection, differing)
 
     def _bucket_differs(self, name: str, before: _Bucket) -> bool:
         bucket = self.backend.buckets.get(name)
@@ -191,20 +197,23 @@ class S3Record:
         if not connection.execute(sa.update(s3_buckets).where(same).values(state=state)).rowcount:
             connection.execute(sa.insert(s3_buckets).values(name=name, state=state))
 
-    def _keep_key(self, connection: Connection, bucket: str, key: str, before: _Versions, now: _Versions) -> None:
-        same = (s3_objects.c.bucket == bucket) & (s3_objects.c.key == key)
-        kept = {id(one): state for one, state in zip(before.versions, before.states, strict=True)}
-        for one in before.versions:
-            if not any(one is other for other in now.versions):
-                connection.execute(sa.delete(s3_objects).where(same, s3_objects.c.version == one.version_id))
-        for one, state in zip(now.versions, now.states, strict=True):
-            if id(one) not in kept:
-                body = b"" if s3_state.is_marker(one) else one.value
-                row = {"bucket": bucket, "key": key, "version": one.version_id, "state": state, "body": body}
-                connection.execute(sa.insert(s3_objects), [row])
-            elif kept[id(one)] != state:
-                this = sa.update(s3_objects).where(same, s3_objects.c.version == one.version_id)
-                connection.execute(this.values(state=state))
+    def _keep_versions(self, connection: Connection, differing: list[tuple[str, str, _Versions, _Versions]]) -> None:
+        gone, new, changed = [], [], []
+        for bucket, key, before, now in differing:
+            states = {id(one): state for one, state in zip(before.versions, before.states, strict=True)}
+            present = {id(one) for one in now.versions}
+            gone += [_place(bucket, key, one) for one in before.versions if id(one) not in present]
+            for one, state in zip(now.versions, now.states, strict=True):
+                if id(one) not in states:
+                    body = b"" if s3_state.is_marker(one) else one.value
+                    row = {"bucket": bucket, "key": key, "version": one.version_id, "state": state, "body": body}
+                    new.append(row)
+                elif states[id(one)] != state:
+                    changed.append({**_place(bucket, key, one), "new_state": state})
+        # What goes makes room: the new version may have the id of the old one.
+        for statement, rows in ((_VERSION_GONE, gone), (sa.insert(s3_objects), new), (_VERSION_CHANGED, changed)):
+            if rows:
+                connection.execute(statement, rows)
 
     def _undo(self, changes: _Changes) -> None:
         """Give moto back what it had."""
@@ -257,6 +266,10 @@ def _logged(what: str) -> Iterator[None]:
         yield
     except Exception:
         log.exception("%s could not be restored", what)
+
+
+def _place(bucket: str, key: str, version: Any) -> dict[str, str]:
+    return {"in_bucket": bucket, "of_key": key, "of_version": version.version_id}
 
 
 def _same(one: _Versions, other: _Versions) -> bool:

@@ -132,7 +132,7 @@ def is_marker_state(state: str) -> bool:
 
 
 def _described(thing: Any, fields: tuple[str, ...], tagger: Any) -> str:
-    state = {name: _plain(getattr(thing, name)) for name in fields if getattr(thing, name, None) is not None}
+    state = {name: _plain(value) for name in fields if (value := getattr(thing, name, None)) is not None}
     return json.dumps({**state, "tags": tagger.tags.get(thing.arn)})
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -267,6 +268,52 @@ def test_s3_answers_as_before_after_any_calls(shared: Inside, calls: list[tuple[
         first.call("delete_object", {"Bucket": "dogs", "Key": "a"})
         do(shared, calls)
         same_after_a_kill(shared)
+
+
+def test_a_database_of_version_0_1_0_is_taken_over(inside: Inside, caplog: pytest.LogCaptureFixture) -> None:
+    arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}"
+    inside.stop()
+    with closing(sqlite3.connect(inside.url.removeprefix("sqlite:///"))) as database:
+        database.executescript(
+            """
+            DROP TABLE s3_buckets; DROP TABLE s3_objects; DROP TABLE database_information;
+            CREATE TABLE buckets (name PRIMARY KEY, region);
+            CREATE TABLE bucket_settings (bucket, name, query, headers, body, PRIMARY KEY (bucket, name));
+            CREATE TABLE bucket_objects (bucket, key, modified, etag, storage_class, metadata, body);
+            """
+        )
+        database.execute("INSERT INTO buckets VALUES ('cats', 'eu-west-1')")
+        versioned = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+        for name, query, body in (("versioning", "versioning=", versioned), ("acl", "acl=", b"")):
+            database.execute("INSERT INTO bucket_settings VALUES ('cats', ?, ?, '{}', ?)", (name, query, body))
+        # The second of these buckets was made by its host name.
+        for bucket in ("cats", "dogs"):
+            row = (bucket, "ä b", 1700000000.25, "e1", "STANDARD", json.dumps({"content-type": "a/b"}), b"body")
+            database.execute("INSERT INTO bucket_objects VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        for name, target in (("itself", "itself"), ("widow", "gone")):
+            redrive = json.dumps({"deadLetterTargetArn": f"{arn}:{target}", "maxReceiveCount": 2})
+            kept = json.dumps({"VisibilityTimeout": 7, "RedrivePolicy": redrive})
+            database.execute("INSERT INTO queues VALUES (?, ?, ?, '{}')", (f"{arn}:{name}", name, kept))
+        fields = json.dumps({"display_name": "Old", "fifo_topic": "true"})
+        database.execute(
+            "INSERT INTO topics VALUES (?, ?, ?)", (f"arn:aws:sns:us-east-1:{ACCOUNT}:a.fifo", "a.fifo", fields)
+        )
+        database.commit()
+    Path(f"{inside.url.removeprefix('sqlite:///')}.lock").unlink()
+    inside.start()
+    assert [one.message.partition(":")[0] for one in caplog.records if one.levelname == "WARNING"] == [
+        "the setting acl of the bucket cats could not be restored"
+    ]
+    seen = same_after_a_kill(inside)
+    assert [one["Name"] for one in seen["s3"]["listed"]["Buckets"]] == ["cats", "dogs"]
+    assert seen["s3"]["cats"]["get_bucket_versioning"]["Status"] == "Enabled"
+    assert seen["s3"]["cats"]["get_bucket_location"]["LocationConstraint"] == "eu-west-1"
+    found = seen["s3"]["dogs"]["get_object ä b None"]
+    assert (found["Body"], found["ContentType"], found["ETag"]) == (b"body".hex(), "a/b", '"e1"')
+    assert found["headers"]["last-modified"] == "Tue, 14 Nov 2023 22:13:20 GMT"
+    assert [url.rpartition("/")[2] for url in seen["queues"]] == ["itself", "widow"]
+    assert seen[seen["queues"][0]][0]["Attributes"]["VisibilityTimeout"] == "7"
+    assert [one.rpartition(":")[2] for one in seen["topics"]] == ["a.fifo"]
 
 
 # SNS and SQS

@@ -216,8 +216,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
         credentials=credentials,
     )
     if embedded:
-        service.send_again(embedded.restore())
-    # After the buckets' settings, so that their test events reach no queue a second time.
+        embedded.restore()
     messaging.restore()
     try:
         listening = listen(chosen.host, chosen.port)

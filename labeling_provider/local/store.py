@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
+
+from labeling_provider.local.opening import DatabaseError, OpenDatabase, told
 
 _metadata: Final = sa.MetaData()
 
@@ -147,31 +149,26 @@ tags: Final = sa.Table(
     sa.Column("key", sa.String(128), primary_key=True),
     sa.Column("value", sa.String(256), nullable=False),
 )
-buckets: Final = sa.Table(
-    "buckets",
+s3_buckets: Final = sa.Table(
+    "s3_buckets",
     _metadata,
-    sa.Column("name", sa.String(255), primary_key=True),
-    sa.Column("region", sa.String(32), nullable=False),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", sa.String(63), nullable=False, unique=True),
+    # Its settings, as JSON.
+    sa.Column("state", sa.Text, nullable=False),
 )
-bucket_settings: Final = sa.Table(
-    "bucket_settings",
+s3_objects: Final = sa.Table(
+    # Every version of every object, oldest first, and the markers of deletions among them.
+    "s3_objects",
     _metadata,
-    sa.Column("bucket", sa.String(255), primary_key=True),
-    sa.Column("name", sa.String(64), primary_key=True),
-    sa.Column("query", sa.Text, nullable=False),
-    sa.Column("headers", sa.Text, nullable=False),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("bucket", sa.String(63), nullable=False),
+    sa.Column("key", sa.String(1024), nullable=False),
+    sa.Column("version", sa.String(64), nullable=False),
+    # What belongs to it besides its bytes, as JSON.
+    sa.Column("state", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
-)
-bucket_objects: Final = sa.Table(
-    "bucket_objects",
-    _metadata,
-    sa.Column("bucket", sa.String(255), primary_key=True),
-    sa.Column("key", sa.String(1024), primary_key=True),
-    sa.Column("modified", sa.Float, nullable=False),
-    sa.Column("etag", sa.String(80), nullable=False),
-    sa.Column("storage_class", sa.String(32)),
-    sa.Column("metadata", sa.Text, nullable=False),
-    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("bucket", "key", "version"),
 )
 topics: Final = sa.Table(
     "topics",
@@ -209,36 +206,71 @@ messages: Final = sa.Table(
 )
 
 
+information: Final = sa.Table(
+    # What the database is: the version of its tables, under "schema".
+    "database_information",
+    _metadata,
+    sa.Column("name", sa.String(32), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+
 def now() -> float:
     """Epoch seconds as Amazon gives them out: to the millisecond."""
     return round(time.time(), 3)
 
 
 class Store:
-    """The database.
+    """The database, for this process alone.
 
     :param url: SQLAlchemy database URL.
+    :raises DatabaseInUse: if another service has it.
+    :raises DatabaseError: if it can't be reached, is not one of ours, or is damaged.
     """
 
     def __init__(self, url: str) -> None:
-        self._engine: Engine = sa.create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+        self._open = OpenDatabase(url, _metadata)
         # SQLite takes one writer at a time; waiting here is fair and never times out.
         self._writing = threading.RLock()
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _prepare_sqlite)
-        _metadata.create_all(self._engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for reading."""
-        with self._engine.connect() as connection:
+        """A connection for reading.
+
+        :raises DatabaseError: if the database doesn't answer.
+        """
+        with self._told(), self._open.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction: committed at the end of the block, rolled back if it raises."""
-        with self._writing, self._engine.begin() as connection:
+        """A transaction: committed at the end of the block, rolled back if it raises.
+
+        :raises DatabaseError: if the database can't be written, because its disk is full for one.
+        """
+        with self._told(), self._writing, self._open.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other thread write before the end of the block."""
+        with self._writing:
+            yield
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Give a database that fails one kind of exception; a row that breaks a rule keeps its own."""
+        try:
+            yield
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError) as error:
+            raise self._failed(error) from error
+        except sa.exc.DatabaseError as error:
+            if type(error) is not sa.exc.DatabaseError:
+                raise
+            raise self._failed(error) from error
+
+    def _failed(self, error: BaseException) -> DatabaseError:
+        return DatabaseError(f"the database {self._open.name} fails: {told(error, self._open.url)}")
 
     def upsert(self, connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         """Insert rows, replacing those of the same primary key."""
@@ -250,12 +282,5 @@ class Store:
         connection.execute(sa.insert(table), rows)
 
     def close(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "cache_size=-32768"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        """Close every connection and let another service in."""
+        self._open.close()

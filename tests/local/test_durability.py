@@ -8,8 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import requests
+from botocore.config import Config
 
 from dev.stack import Service, StackError
 from labeling_provider.request import PrivateWorkteam
@@ -81,6 +85,90 @@ def test_buckets_objects_and_settings_survive_a_kill(own: Lab) -> None:
     assert len(own.get("s3://lab/large.bin")) == 6_000_000
     assert own.s3.get_bucket_cors(Bucket="lab")["CORSRules"] == [rule]
     assert [one["Name"] for one in own.s3.list_buckets()["Buckets"]] == ["lab"]
+
+
+def test_what_was_acknowledged_in_any_spelling_survives_a_kill(own: Lab) -> None:
+    by_host = own.service.client("s3", config=Config(s3={"addressing_style": "virtual"}))
+    # Names under localhost are not resolved everywhere.
+    by_host.meta.events.register("before-send", lambda request, **_: _sent_to(own.service.endpoint_url, request))
+    by_host.create_bucket(Bucket="by-host")
+    own.s3.put_object(Bucket="by-host", Key="by-path", Body=b"1")
+    by_host.put_object(Bucket="by-host", Key="by-host", Body=b"2")
+    by_host.put_object(Bucket="lab", Key="gone", Body=b"3")
+    by_host.delete_object(Bucket="lab", Key="gone")
+    own.put("form", "old")
+    own.s3.put_bucket_acl(Bucket="lab", ACL="public-read")
+    form = own.s3.generate_presigned_post("lab", "form")
+    answer = requests.post(f"{own.service.endpoint_url}/lab", data=form["fields"], files={"file": b"new"}, timeout=10)
+    assert answer.status_code == 204, answer.text
+    own.s3.put_bucket_versioning(Bucket="lab", VersioningConfiguration={"Status": "Enabled"})
+    first = own.s3.put_object(Bucket="lab", Key="versions", Body=b"first")["VersionId"]
+    second = own.s3.put_object(Bucket="lab", Key="versions", Body=b"second")["VersionId"]
+    own.s3.delete_objects(Bucket="lab", Delete={"Objects": [{"Key": "versions", "VersionId": second}]})
+    own.s3.put_object(Bucket="lab", Key="marked", Body=b"seen")
+    own.s3.delete_objects(Bucket="lab", Delete={"Objects": [{"Key": "marked"}]})
+    own.service.kill()
+    own.service.start()
+    own.connect()
+    assert {own.get(f"s3://by-host/{key}") for key in ("by-path", "by-host")} == {b"1", b"2"}
+    assert sorted(own.keys("")) == ["form", "versions"]
+    assert own.get("s3://lab/form") == b"new"
+    assert len(own.s3.get_bucket_acl(Bucket="lab")["Grants"]) == 2
+    assert own.get("s3://lab/versions") == b"first"
+    listed = own.s3.list_object_versions(Bucket="lab", Prefix="versions")["Versions"]
+    assert [one["VersionId"] for one in listed] == [first]
+    listed = own.s3.list_object_versions(Bucket="lab", Prefix="marked")
+    assert (len(listed["Versions"]), len(listed["DeleteMarkers"])) == (1, 1)
+
+
+def _sent_to(endpoint_url: str, request: Any) -> None:
+    request.headers["Host"] = urlsplit(request.url).netloc
+    request.url = endpoint_url + request.url.partition(urlsplit(request.url).netloc)[2]
+
+
+def test_queues_and_topics_of_every_kind_survive_a_kill(own: Lab) -> None:
+    sqs, sns = own.service.client("sqs"), own.service.client("sns")
+    arn = "arn:aws:sqs:us-east-1:123456789012"
+    urls = {
+        name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("widow", "gone", "itself", "again", "empty")
+    }
+    for name, dead in (("widow", "gone"), ("itself", "itself")):
+        policy = json.dumps({"deadLetterTargetArn": f"{arn}:{dead}", "maxReceiveCount": 1})
+        sqs.set_queue_attributes(QueueUrl=urls[name], Attributes={"RedrivePolicy": policy, "VisibilityTimeout": "0"})
+        sqs.send_message(QueueUrl=urls[name], MessageBody=name)
+    sqs.delete_queue(QueueUrl=urls["gone"])
+    for _ in range(3):
+        # Where the dead-letter queue is gone, the message stays.
+        sqs.receive_message(QueueUrl=urls["widow"])
+    sqs.send_message(QueueUrl=urls["again"], MessageBody="of the first queue of this name")
+    sqs.delete_queue(QueueUrl=urls["again"])
+    sqs.create_queue(QueueName="again")
+    sqs.send_message(QueueUrl=urls["empty"], MessageBody="purged")
+    sqs.purge_queue(QueueUrl=urls["empty"])
+    lined = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    urls["lined.fifo"] = sqs.create_queue(QueueName="lined.fifo", Attributes=lined)["QueueUrl"]
+    attributes = {"FifoTopic": "true", "ContentBasedDeduplication": "true"}
+    topic = sns.create_topic(Name="lined.fifo", Attributes=attributes)["TopicArn"]
+    raw = {"RawMessageDelivery": "true"}
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"{arn}:lined.fifo", Attributes=raw)
+    sns.publish(TopicArn=topic, Message="in line", MessageGroupId="g")
+    own.service.kill()
+    own.service.start()
+    sqs, sns = own.service.client("sqs"), own.service.client("sns")
+
+    def bodies(name: str) -> list[str]:
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        return [one["Body"] for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])]
+
+    assert {name: bodies(name) for name in ("widow", "itself", "again", "empty", "lined.fifo")} == {
+        "widow": ["widow"],
+        "itself": ["itself"],
+        "again": [],
+        "empty": [],
+        "lined.fifo": ["in line"],
+    }
+    sns.publish(TopicArn=topic, Message="after", MessageGroupId="h")
+    assert bodies("lined.fifo") == ["after"]
 
 
 def test_tags_and_workteams_survive_a_kill(own: Lab) -> None:

@@ -7,7 +7,8 @@ import hmac
 import json
 import logging
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
@@ -22,9 +23,10 @@ from starlette.types import Receive, Scope, Send
 from labeling_provider.local.api import LabelingApi, unsupported
 from labeling_provider.local.errors import ApiError
 from labeling_provider.local.messaging import Messaging
+from labeling_provider.local.opening import DatabaseError
 from labeling_provider.local.pages import Pages
 from labeling_provider.local.storage import EmbeddedStorage
-from labeling_provider.service.cloud.moto import Answer, Call, Moto, internal_call
+from labeling_provider.service.cloud.moto import Answer, Call, Moto
 from labeling_provider.service.cloud.offered import Service
 from labeling_provider.service.web.bodies import Body, ClientGone, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.origins import check_page, is_local_name
@@ -90,6 +92,10 @@ class Application:
             return
         except ApiError as error:
             response = _refusal(request, error)
+        except DatabaseError as error:
+            log.error("%s %s: %s", scope["method"], scope["raw_path"][:200], error)
+            message = "The service's database does not take it. Try again."
+            response = _refusal(request, ApiError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE))
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])
             response = _refusal(request, ApiError("InternalFailure", "See the log of the local service.", 500))
@@ -119,12 +125,8 @@ class Application:
         if service == Service.SAGEMAKER:
             return await self._run(lambda: self._labeling(operation, signature, body))
         call = _call(service, request, signature, body)
-        if service == Service.S3:
-            answer = await self._run(lambda: self._s3(request, call))
-        else:
-            limiter = self._waiting if operation == "ReceiveMessage" else None
-            answer = await self._run(lambda: self._around(service, operation, call), limiter)
-        return _response(request, answer)
+        limiter = self._waiting if operation == "ReceiveMessage" else None
+        return _response(request, await self._run(lambda: self._around(service, call), limiter))
 
     def _admit(self, request: RequestHead) -> Signature | None:
         """Keep out what must not come in; the signature, unless that is of keys that can't be checked.
@@ -204,38 +206,13 @@ class Application:
         answer = self._api.call(operation, _read_json(body.bytes()))
         return _amazon_response(HTTPStatus.OK, json.dumps(answer).encode(), _JSON)
 
-    def _around(self, service: Service, operation: str, call: Call) -> Answer:
-        """Answer an operation of a service around labeling."""
-        answer = self._moto.serve(service, call)
-        if service in {Service.SNS, Service.SQS}:
-            self._messaging.after_request(operation)
-        return answer
-
-    def _s3(self, request: RequestHead, call: Call) -> Answer:
-        """Answer an operation of the embedded S3."""
-        answer = self._moto.serve(Service.S3, call)
-        if self._storage and call.method in {"PUT", "POST", "DELETE"} and answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            kept = {
-                name: value
-                for name, value in call.headers.items()
-                if name in {"content-type", "content-md5"} or name.startswith("x-amz-sdk-checksum")
-            }
-            body = b""
-            if not request.bucket_and_key[1] and request.query:
-                call.body.seek(0)
-                body = call.body.read()
-            self._storage.after_request(call.method, call.path, call.query, kept, body)
-        return answer
-
-    def send_again(self, settings: Iterable[tuple[str, str, dict[str, str], bytes]]) -> None:
-        """Give moto the settings of restored buckets; what it refuses now is logged and left out."""
-        for path, query, headers, body in settings:
-            try:
-                status = self._moto.serve(Service.S3, internal_call("PUT", path, query, headers, body)).status
-            except ApiError as error:
-                status = error.status
-            if status >= HTTPStatus.MULTIPLE_CHOICES:
-                log.warning("the setting %s?%s could not be restored: %s", path, query, status)
+    def _around(self, service: Service, call: Call) -> Answer:
+        """Answer an operation of a service around labeling; what it has changed is kept before anybody hears of it."""
+        with ExitStack() as recorded:
+            recorded.enter_context(self._messaging.recording())
+            if self._storage and call.method not in {"GET", "HEAD"}:
+                recorded.enter_context(self._storage.recording())
+            return self._moto.serve(service, call)
 
 
 def _named_service(request: RequestHead, signature: Signature | None) -> Service | None:

@@ -1,0 +1,209 @@
+"""moto's buckets and object versions as JSON, and back: what of them is kept in the database besides the bytes."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from functools import lru_cache
+from inspect import Parameter, signature
+from types import SimpleNamespace
+from typing import Any, Final
+
+log = logging.getLogger(__name__)
+
+BUCKET_FIELDS: Final = (
+    "region_name",
+    "bucket_namespace",
+    "creation_date",
+    "versioning_status",
+    "object_lock_enabled",
+    "default_lock_mode",
+    "default_lock_days",
+    "default_lock_years",
+    "acl",
+    "ownership_rule",
+    "public_access_block",
+    "policy",
+    "encryption",
+    "cors",
+    "rules",
+    "website_configuration",
+    "logging",
+    "notification_configuration",
+    "accelerate_configuration",
+    "payer",
+    "inventory_configs",
+    "replication",
+)
+VERSION_FIELDS: Final = (
+    "last_modified",
+    "_etag",
+    "_metadata",
+    "_storage_class",
+    "_is_versioned",
+    "acl",
+    "website_redirect_location",
+    "checksum_algorithm",
+    "checksum_value",
+    "checksum_type",
+    "checksum_parts",
+    "encryption",
+    "kms_key_id",
+    "bucket_key_enabled",
+    "lock_mode",
+    "lock_legal_status",
+    "lock_until",
+    "_expiry",
+    "_status",
+)
+# The classes of moto.s3.models that settings consist of.
+_PARTS: Final = frozenset(
+    {
+        "CorsRule",
+        "FakeAcl",
+        "FakeBucketInventoryConfiguration",
+        "FakeGrant",
+        "FakeGrantee",
+        "LifeCycleNoncurrentVersionTransition",
+        "LifecycleAndFilter",
+        "LifecycleFilter",
+        "LifecycleRule",
+        "LifecycleTransition",
+        "Notification",
+        "NotificationConfiguration",
+        "PublicAccessBlock",
+    }
+)
+# Under this key stands what a JSON object is when it is not just an object.
+_KIND: Final = "$"
+
+
+def describe_bucket(bucket: Any, tagger: Any) -> str:
+    """A bucket's settings and tags."""
+    return _described(bucket, BUCKET_FIELDS, tagger)
+
+
+def describe_version(version: Any, tagger: Any) -> str:
+    """What belongs to a version of an object, or to a marker of a deletion, besides its bytes."""
+    if is_marker(version):
+        # A marker that follows a marker is answered otherwise when it is deleted.
+        return json.dumps({"last_modified": _plain(version.last_modified), "again": is_marker(version.key)})
+    _ = version.etag  # moto computes it when it is asked for
+    return _described(version, VERSION_FIELDS, tagger)
+
+
+def apply_bucket(bucket: Any, state: str, tagger: Any) -> None:
+    """Give a bucket the settings that were described; what can't be given is logged and left out."""
+    _apply(bucket, BUCKET_FIELDS, state, tagger)
+
+
+def apply_version(version: Any, state: str, tagger: Any) -> None:
+    """Give a version what was described; what can't be given is logged and left out."""
+    if is_marker(version):
+        version.last_modified = _live(json.loads(state)["last_modified"])
+    else:
+        _apply(version, VERSION_FIELDS, state, tagger)
+
+
+def make_marker(name: str, version_id: str, state: str) -> Any:
+    """A marker of a deletion as it was described."""
+    from moto.s3.models import FakeDeleteMarker
+
+    before: Any = SimpleNamespace(name=name)
+    marker = FakeDeleteMarker(FakeDeleteMarker(before) if json.loads(state)["again"] else before)
+    marker._version_id = version_id
+    apply_version(marker, state, None)
+    return marker
+
+
+def is_marker(version: Any) -> bool:
+    """Whether a version says that the object was deleted."""
+    from moto.s3.models import FakeDeleteMarker
+
+    return isinstance(version, FakeDeleteMarker)
+
+
+def is_marker_state(state: str) -> bool:
+    """Whether it is a marker that was described."""
+    return "again" in json.loads(state)
+
+
+def _described(thing: Any, fields: tuple[str, ...], tagger: Any) -> str:
+    state = {name: _plain(value) for name in fields if (value := getattr(thing, name, None)) is not None}
+    return json.dumps({**state, "tags": tagger.tags.get(thing.arn)})
+
+
+def _apply(thing: Any, fields: tuple[str, ...], text: str, tagger: Any) -> None:
+    state = json.loads(text)
+    for name in fields:
+        if name not in state and not hasattr(thing, name):
+            continue
+        try:
+            setattr(thing, name, _live(state.get(name)))
+        except Exception:
+            log.exception("%s: %s could not be restored", thing.arn, name.strip("_"))
+    tagger.tags.pop(thing.arn, None)
+    if state["tags"] is not None:
+        tagger.tags[thing.arn] = state["tags"]
+
+
+def _plain(value: Any) -> Any:
+    """A value of moto's as JSON."""
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, bytes):
+        return {_KIND: "bytes", "base64": base64.b64encode(value).decode()}
+    if isinstance(value, datetime):
+        return {_KIND: "time", "iso": value.isoformat()}
+    if isinstance(value, Mapping):
+        # Lists of pairs: the keys come from outside and could be ours.
+        return {_KIND: type(value).__name__, "items": [[key, _plain(one)] for key, one in value.items()]}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    kind = type(value).__name__
+    if kind not in _PARTS:
+        raise TypeError(f"moto's {kind} can't be kept")
+    return {_KIND: kind, "fields": {name: _plain(one) for name, one in vars(value).items()}}
+
+
+def _live(value: Any) -> Any:
+    """What :func:`_plain` has described."""
+    if isinstance(value, list):
+        return [_live(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value[_KIND]
+    if kind == "bytes":
+        return base64.b64decode(value["base64"])
+    if kind == "time":
+        return datetime.fromisoformat(value["iso"])
+    if "items" in value:
+        return _mapping(kind)((key, _live(one)) for key, one in value["items"])
+    if kind not in _PARTS:
+        raise ValueError(f"{kind!r} is not a part of a bucket's settings")
+    return _part(kind, {name: _live(one) for name, one in value["fields"].items()})
+
+
+def _mapping(kind: str) -> Any:
+    from moto.s3.utils import CaseInsensitiveDict
+    from moto.utilities.utils import LowercaseDict
+
+    return {"LowercaseDict": LowercaseDict, "CaseInsensitiveDict": CaseInsensitiveDict}.get(kind, dict)
+
+
+def _part(kind: str, fields: dict[str, Any]) -> Any:
+    """An object of moto's; a field that a newer moto has added gets what moto gives it by itself."""
+    from moto.s3 import models
+
+    cls = getattr(models, kind)
+    made = cls(**{name: fields[name] for name in _required(cls)})
+    vars(made).update(fields)
+    return made
+
+
+@lru_cache
+def _required(cls: Any) -> tuple[str, ...]:
+    return tuple(name for name, one in signature(cls).parameters.items() if one.default is Parameter.empty)

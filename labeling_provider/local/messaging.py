@@ -17,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labeling_provider.local.deliveries import deliver_in_background
 from labeling_provider.local.store import Store, messages, queues, subscriptions, topics
 
 _FOURTEEN_DAYS: Final = 1_209_600
@@ -74,6 +75,7 @@ class Messaging:
         # moto makes its queues by this name.
         sqs_models.Queue = _durable_queue(sqs_models.Queue, self)
         self._message = sqs_models.Message
+        deliver_in_background()
         self._here = f":sqs:{region}:{account}:"
         self._sqs: Any = sqs_models.sqs_backends[account][region]
         self._sns: Any = sns_backends[account][region]

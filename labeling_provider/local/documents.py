@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 MAX_NESTING: Final = 100
@@ -62,17 +63,25 @@ def trouble_with(text: str, value: Any) -> str | None:
     # Most lines are cleared without a look inside.
     if "\\u" not in text and text.count("[") + text.count("{") <= MAX_NESTING:
         return None
+    if is_deep(value):
+        return TOO_DEEP
+    return None if all(is_unicode(one) for one, _ in _parts(value) if isinstance(one, str)) else NOT_UNICODE
+
+
+def is_deep(value: Any) -> bool:
+    """Whether a JSON value has more than :data:`MAX_NESTING` levels."""
+    return any(depth > MAX_NESTING for one, depth in _parts(value) if isinstance(one, list | dict))
+
+
+def _parts(value: Any) -> Iterator[tuple[Any, int]]:
+    """A JSON value, its keys and all that is in it, each with its level from 1; no depth is too much."""
     left = [(value, 1)]
     while left:
         one, depth = left.pop()
-        if isinstance(one, str) and not is_unicode(one):
-            return NOT_UNICODE
+        yield one, depth
         if isinstance(one, list | dict):
-            if depth > MAX_NESTING:
-                return TOO_DEEP
             inside = [*one, *one.values()] if isinstance(one, dict) else one
             left += [(part, depth + 1) for part in inside]
-    return None
 
 
 def is_unicode(text: str) -> bool:

@@ -23,8 +23,10 @@ from sqlalchemy.engine import Connection
 from labeling_provider.jobs import is_streaming, queue_name
 from labeling_provider.local import layout
 from labeling_provider.local.announcements import Announce
-from labeling_provider.local.documents import TOO_DEEP, as_json, is_unicode, plain, trouble_with, with_result
+from labeling_provider.local.documents import as_json, is_unicode, plain, with_result
 from labeling_provider.local.errors import JobFailure
+from labeling_provider.local.functions import Functions
+from labeling_provider.local.intake import first_state
 from labeling_provider.local.kinds import KINDS, JobFacts
 from labeling_provider.local.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
 from labeling_provider.local.messaging import Messaging
@@ -84,7 +86,8 @@ class Engine:
         self._store, self._storage, self._announce = store, storage, announce
         self._workforce, self._truth, self._speed = workforce, truth, speed
         self._pool = WorkerPool(workforce.seed, truth, speed)
-        self._results = Results(store, storage, workforce, speed)
+        self._functions = Functions(workforce.functions)
+        self._results = Results(store, storage, self._functions, speed)
         self._stream = Stream(store, messaging, speed)
         self._learning = learning
         self._by_queue: dict[str, int] = {}
@@ -104,6 +107,7 @@ class Engine:
 
     def stop(self) -> None:
         """End after the steps that are under way; the jobs go on at the next start."""
+        self._functions.close()
         self._scheduler.stop()
 
     def wake(self, job_id: int) -> None:
@@ -166,8 +170,10 @@ class Engine:
         source = request["InputConfig"]["DataSource"].get("S3DataSource")
         lines = self._manifest_lines(source["ManifestS3Uri"], task_type) if source else []
         streaming = is_streaming(request)
-        made = [self._object_row(row, request, number, line) for number, line in enumerate(() if streaming else lines)]
-        rows, reasons = [one for one, _ in made], [reason for _, reason in made if reason]
+        kind = task_type.metadata_type
+        made = [first_state(line, request["LabelAttributeName"], kind, row.name) for line in lines if not streaming]
+        rows = [{"job_id": row.id, "object_id": number, **one} for number, (one, _) in enumerate(made)]
+        reasons = [reason for _, reason in made if reason]
         self._write_manifest(row.id, request, rows)
         if streaming:
             self._stream.open(row, request, lines)
@@ -186,26 +192,6 @@ class Engine:
             what = "waiting for messages" if streaming else f"{len(rows)} objects, {given} of them labeled already"
             note(connection, row.id, f"InProgress: {what}")
             note_failures(connection, row.id, reasons)
-
-    @staticmethod
-    def _object_row(
-        row: sa.Row[Any], request: dict[str, Any], number: int, line: str
-    ) -> tuple[dict[str, Any], str | None]:
-        """The database row of a manifest line; what its object fails for at once, if it can't be worked on."""
-        one = {"job_id": row.id, "object_id": number, "state": "waiting", "line": line, "result": None}
-        attribute = request["LabelAttributeName"]
-        try:
-            content = json.loads(line)
-            trouble = trouble_with(line, content)
-        except RecursionError:
-            content, trouble = {}, TOO_DEEP
-        if attribute in content:
-            return {**one, "state": "given"}, None
-        if trouble is None:
-            return one, None
-        kind = task_type_of_request(request).metadata_type
-        failure = layout.failure(trouble, attribute, kind, row.name, time.time())
-        return {**one, "state": "failed", "result": as_json(failure)}, trouble
 
     def _manifest_lines(self, uri: str, task_type: TaskType) -> list[str]:
         """The lines of a job's input manifest.
@@ -261,7 +247,7 @@ class Engine:
                 output=join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name),
                 request=request,
                 storage=self._storage,
-                consolidation_function=consolidation if consolidation in self._workforce.functions else "",
+                consolidation_function=consolidation if consolidation in self._functions else "",
             )
         )
         with self._store.read() as connection:
@@ -461,6 +447,8 @@ class Engine:
         :param role: what automated labeling wants their labels for.
         """
         refused = self._not_for_people(run, chosen)
+        if refused is None:
+            return
         now = time.time()
         expires = now + run.lifetime / self._speed
         sent = sorted(one.object_id for one in chosen if one.object_id not in refused)
@@ -487,19 +475,26 @@ class Engine:
             if not run.streams:
                 note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
 
-    def _not_for_people(self, run: Run, chosen: Sequence[Any]) -> dict[int, str]:
-        """Ask the caller's pre-annotation function; objects that it keeps from people, with the reason."""
-        arn = run.human.get("PreHumanTaskLambdaArn")
-        if arn not in self._workforce.functions:
+    def _not_for_people(self, run: Run, chosen: Sequence[Any]) -> dict[int, str] | None:
+        """Ask the caller's pre-annotation function.
+
+        :return: objects that it keeps from people, with the reason; None if the job is to stop meanwhile.
+        """
+        arn = run.human.get("PreHumanTaskLambdaArn", "")
+        if arn not in self._functions:
             return {}
         refused = {}
         for row in chosen:
+            with self._store.read() as connection:
+                status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == run.id)).scalar_one()
+            if status != "InProgress":
+                return None
             event = {
                 "version": "2018-10-16",
                 "labelingJobArn": run.job.arn,
                 "dataObject": json.loads(row.line),
             }
-            answer = self._results.call(arn, event)
+            answer = self._functions.call(arn, event)
             if not isinstance(answer, dict) or not isinstance(answer.get("taskInput"), dict):
                 raise JobFailure(f'ClientError: The function {arn} must return {{"taskInput": {{…}}}}')
             needed = answer.get("isHumanAnnotationRequired", answer.get("humanAnnotationRequired", True))

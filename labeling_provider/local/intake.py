@@ -1,4 +1,5 @@
-"""What a message in a streaming job's queue says: which data objects it brings, and under which deduplication id.
+"""What comes into a job: what a manifest line is worth, and what a message in a streaming job's queue says, that is
+which data objects it brings, and under which deduplication id.
 
 Source: developer guide, "Ground Truth streaming labeling jobs", section "Duplicate message handling".
 """
@@ -8,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
+from labeling_provider.local import layout
 from labeling_provider.local.documents import TOO_DEEP, as_json, plain, trouble_with
 from labeling_provider.local.messaging import Waiting
 from labeling_provider.manifest.reader import parse_line
@@ -69,6 +72,24 @@ def arrivals_of(message: Waiting, attribute: str, data_key: str) -> list[Arrival
         reason = f"The message {text[:_SHOWN]!r} is no data object: {str(error).rstrip('.')}."
         return [Arrival(as_json(own_id), _digest(message_id), plain(reason, _MAX_REASON))]
     return [Arrival(written, _digest(dedup_id))]
+
+
+def first_state(line: str, attribute: str, metadata_type: str, job_name: str) -> tuple[dict[str, Any], str | None]:
+    """How the object of a manifest line starts in the database, and why it has failed at once, if it can't be used.
+
+    :param attribute: the job's label attribute name; a line that has it is left as it is.
+    """
+    try:
+        content = json.loads(line)
+        trouble = trouble_with(line, content)
+    except RecursionError:
+        content, trouble = {}, TOO_DEEP
+    if attribute in content:
+        return {"line": line, "state": "given", "result": None}, None
+    if trouble is None:
+        return {"line": line, "state": "waiting", "result": None}, None
+    result = layout.failure(trouble, attribute, metadata_type, job_name, time.time())
+    return {"line": line, "state": "failed", "result": as_json(result)}, trouble
 
 
 def line_arrival(number: int, line: str) -> Arrival:

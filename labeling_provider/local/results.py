@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,15 +14,13 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.local import layout
 from labeling_provider.local.documents import as_json, trouble_with
-from labeling_provider.local.errors import JobFailure, ObjectFailure
+from labeling_provider.local.errors import ObjectFailure
+from labeling_provider.local.functions import Functions
 from labeling_provider.local.kinds import Answer, Answered
 from labeling_provider.local.records import Run, decide, fail_objects
 from labeling_provider.local.storage import Storage
 from labeling_provider.local.store import Store, objects, tasks
-from labeling_provider.local.workforce import Workforce
 from labeling_provider.request.facts import join_s3_uri
-
-log = logging.getLogger(__name__)
 
 _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
 """The new keys of objects that have got a label, and why others have failed, by object id."""
@@ -32,11 +29,12 @@ _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
 class Results:
     """Turns the answers about objects into labels.
 
+    :param functions: the callers' own.
     :param speed: how many times faster than real time the workers work.
     """
 
-    def __init__(self, store: Store, storage: Storage, workforce: Workforce, speed: float) -> None:
-        self._store, self._storage, self._workforce, self._speed = store, storage, workforce, speed
+    def __init__(self, store: Store, storage: Storage, functions: Functions, speed: float) -> None:
+        self._store, self._storage, self._functions, self._speed = store, storage, functions, speed
 
     def answers(self, connection: Connection, job_id: int, rows: Sequence[Any]) -> list[Answered]:
         """The objects of some rows with the answers they got, in the order of the rows."""
@@ -191,21 +189,7 @@ class Results:
             "outputConfig": join_s3_uri(job.output, "annotations"),
             "maxHumanWorkersPerDataObject": job.workers_per_object,
         }
-        return self.call(job.consolidation_function, event)
-
-    def call(self, arn: str, event: dict[str, Any]) -> Any:
-        """Call the Python callable of a function.
-
-        :raises JobFailure: naming the function, if it raises: Amazon fails the job then, too.
-        """
-        try:
-            return json.loads(json.dumps(self._workforce.functions[arn](event, None), allow_nan=False))
-        except (Exception, SystemExit) as error:
-            log.exception("the function %s failed", arn)
-            raise JobFailure(
-                f"ClientError: The function {arn} failed with {type(error).__name__}: {error}. "
-                "LambdaErrorCode: Unhandled. Correct the function and run the job again."[:1000]
-            ) from error
+        return self._functions.call(job.consolidation_function, event)
 
 
 def _by_object(answer: Any) -> dict[str, Any] | None:

@@ -59,11 +59,11 @@ class InProcess:
     """A running engine.
 
     :param folder: for its database.
-    :param functions: import paths of functions, by the end of their ARN.
+    :param functions: functions as the workforce file names them, by the end of their ARN.
     :param truth: truth files.
     """
 
-    def __init__(self, folder: Path, functions: dict[str, str] | None = None, truth: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, functions: dict[str, Any] | None = None, truth: Sequence[str] = ()) -> None:
         path = folder / "workforce.json"
         targets = {FUNCTION + name: target for name, target in (functions or {}).items()}
         teams = {"private-simulated": {"workers": 3, "accuracy": 1}}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 from collections.abc import Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,23 +15,20 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.bad_functions import ANSWER
 from tests.conftest import Lab, texts
 from tests.local.in_process import FUNCTION, InProcess
 
 SETTINGS = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 ANY_TEXT = st.text(st.characters(codec=None), max_size=12)
 LONE = "\ud800"
-answer: Any = None
-
-
-def answers(event: dict[str, Any], context: None) -> Any:
-    """A consolidation function that gives back what a test wants."""
-    return answer
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
-    one = InProcess(tmp_path_factory.mktemp("engine"), {"any": "tests.local.test_hostile_content:answers"})
+    folder = tmp_path_factory.mktemp("engine")
+    os.environ[ANSWER] = str(folder / "answer.pickle")
+    one = InProcess(folder, {"any": "tests.bad_functions:answers"})
     yield one
     one.close()
 
@@ -156,8 +156,7 @@ def test_a_job_over_any_file_ends(engine: InProcess, manifest: bytes) -> None:
 @example({1, 2})
 @example(10**5000)
 def test_a_job_whose_function_answers_anything_ends(engine: InProcess, drawn: Any) -> None:
-    global answer
-    answer = drawn
+    Path(os.environ[ANSWER]).write_bytes(pickle.dumps(drawn))
     engine.storage.objects["s3://lab/template.liquid"] = b"<crowd-form>"
     line = {"source": "a", "truth": {"form": 1}}
     description, (written,) = engine.run(

@@ -61,13 +61,18 @@ class ObjectFailure(Exception):
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether what has gone wrong may be right again by itself, such as a locked database or a storage that is away."""
+    """Whether what has gone wrong may be right again by itself, such as a locked database or a storage that is away.
+
+    What an error was raised from counts as well.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
     from sqlalchemy import exc
 
-    return isinstance(
-        error, exc.OperationalError | exc.InterfaceError | exc.TimeoutError | BotoCoreError | ClientError | OSError
-    )
+    passing = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, BotoCoreError, ClientError, OSError)
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, passing):
+        cause = cause.__cause__
+    return cause is not None
 
 
 def for_object(work: Callable[..., T], *arguments: Any) -> T:

@@ -508,14 +508,14 @@ class SegmentationMasks(Kind):
             picture = base64.b64decode(form["labeledImage"]["pngImageData"], validate=True)  # type: ignore[index]
             mappings = form["labelMappings"].items()  # type: ignore[index]
             with opened_picture(picture, "the mask") as image:
-                pixels = np.asarray(image.convert("RGB"), dtype=np.uint32)
-            packed = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
-            mask = np.zeros(packed.shape, dtype=np.uint8)
+                pixels = np.asarray(image.convert("RGB"))
+            mask = np.zeros(pixels.shape[:2], dtype=np.uint8)
             for label, mapping in mappings:
                 position = self.class_id(label)
                 if position is not None:
-                    mask[packed == int(mapping["color"].lstrip("#"), 16)] = position + 1
-        except (TypeError, KeyError, ValueError, AttributeError):
+                    color = np.array(_rgb(mapping["color"]), dtype=np.uint8)
+                    mask[(pixels == color).all(axis=-1)] = position + 1
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
             return None
         return mask
 

@@ -35,6 +35,7 @@ class Run:
         self.human: dict[str, Any] = self.job.request["HumanTaskConfig"]
         self.refreshed = 0.0
         self.changed = False
+        self.output_is_gone = False
         self.troubles: dict[int, str] = {}
         """Why workers could not answer, by object id."""
         self.learner: Learner | None = None

@@ -144,10 +144,13 @@ class Stream:
         )
         with self._store.read() as connection:
             rows = connection.execute(query).all()
-        for row in rows:
-            self._messaging.publish(topic, with_result(row.line, row.result))
+        told = [self._messaging.publish(topic, with_result(row.line, row.result)) for row in rows]
         if rows:
             with self._store.write() as connection:
+                if not all(told) and not run.output_is_gone:
+                    run.output_is_gone = True
+                    gone = f"The output topic {topic} does not exist any more: labels are in the output manifest only"
+                    note(connection, run.id, gone)
                 connection.execute(
                     sa.update(arrivals)
                     .where(arrivals.c.job_id == run.id, arrivals.c.object_id == sa.bindparam("object"))

@@ -162,3 +162,15 @@ def test_a_mask_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch, votes: int
     in_parts, same = consolidate_masks(answers, 3)
     assert np.array_equal(in_parts, whole)
     assert support == pytest.approx(same)
+
+
+def test_as_many_boxes_and_spans_as_a_line_can_name_are_matched() -> None:
+    boxes = [
+        {"label": "a", "left": 20 * (number % 40), "top": 20 * (number // 40), "width": 10, "height": 10}
+        for number in range(1_600)
+    ]
+    kept = consolidate_boxes([boxes, boxes[::-1], boxes])
+    assert sorted((box["top"], box["left"]) for box, _ in kept) == [(box["top"], box["left"]) for box in boxes]
+    assert {confidence for _, confidence in kept} == {1.0}
+    spans = [{"label": "a", "startOffset": 10 * number, "endOffset": 10 * number + 5} for number in range(1_600)]
+    assert consolidate_spans([spans, spans[::-1], spans]) == [(span, 1.0) for span in spans]

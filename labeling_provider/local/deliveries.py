@@ -19,12 +19,14 @@ from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from labeling_provider.local.documents import as_json
 from labeling_provider.local.errors import may_pass
 
 log = logging.getLogger(__name__)
 
 MAX_ENDPOINTS: Final = 50
 MAX_WAITING: Final = 1_000
+MAX_BYTES: Final = 64 << 20
 _CONNECT_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 15.0
 _PAUSES: Final = (1.0, 5.0, 20.0)
@@ -33,7 +35,8 @@ _PAUSES: Final = (1.0, 5.0, 20.0)
 class _Delivery(NamedTuple):
     method: str
     url: str
-    arguments: dict[str, Any]
+    headers: dict[str, str]
+    body: bytes
 
 
 class Deliveries:
@@ -45,29 +48,39 @@ class Deliveries:
     def __init__(self, pauses: tuple[float, ...] = _PAUSES) -> None:
         self._pauses = pauses
         self._waiting: dict[str, deque[_Delivery]] = {}
+        self._bytes = 0
         self._changing = threading.Lock()
 
-    def post(self, url: str, **arguments: Any) -> None:
-        """Send a POST request, at some time."""
-        self.request("POST", url, **arguments)
+    def post(self, url: str, json: Any = None, headers: dict[str, str] | None = None) -> None:
+        """Send a POST request, at some time.
 
-    def request(self, method: str, url: str, **arguments: Any) -> None:
+        :param json: its body.
+        """
+        self.request("POST", url, headers or {}, json)
+
+    def request(self, method: str, url: str, headers: dict[str, str], json: Any = None) -> None:
         """Send a request, at some time.
 
-        :param arguments: as :func:`requests.request` takes them.
+        :param json: its body; None for none.
         """
+        delivery = _Delivery(method, url, headers, b"" if json is None else as_json(json).encode())
         with self._changing:
             queue = self._waiting.get(url)
+            full = None
             if queue is None and len(self._waiting) >= MAX_ENDPOINTS:
-                log.warning("a message to %s was dropped: %d endpoints are being served", _shown(url), MAX_ENDPOINTS)
-                return
-            if queue is not None and len(queue) >= MAX_WAITING:
-                log.warning("a message to %s was dropped: %d wait for it already", _shown(url), MAX_WAITING)
+                full = f"{MAX_ENDPOINTS} endpoints are being served"
+            elif queue is not None and len(queue) >= MAX_WAITING:
+                full = f"{MAX_WAITING} wait for it already"
+            elif self._bytes + len(delivery.body) > MAX_BYTES:
+                full = f"{self._bytes:,} bytes of messages wait already"
+            if full:
+                log.warning("a message to %s was dropped: %s", _shown(url), full)
                 return
             if queue is None:
                 queue = self._waiting[url] = deque()
                 threading.Thread(target=self._serve, args=(url, queue), name="labeling-delivery", daemon=True).start()
-            queue.append(_Delivery(method, url, arguments))
+            queue.append(delivery)
+            self._bytes += len(delivery.body)
 
     def _serve(self, url: str, queue: deque[_Delivery]) -> None:
         """Send what waits for an endpoint, until nothing does."""
@@ -77,6 +90,7 @@ class Deliveries:
                     del self._waiting[url]
                     return
                 delivery = queue.popleft()
+                self._bytes -= len(delivery.body)
             self._deliver(delivery)
 
     def _deliver(self, delivery: _Delivery) -> None:
@@ -98,7 +112,8 @@ def _sent(delivery: _Delivery) -> tuple[str | None, bool]:
         with requests.request(
             delivery.method,
             delivery.url,
-            **delivery.arguments,
+            headers=delivery.headers,
+            data=delivery.body,
             timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
             allow_redirects=False,
             # What the subscriber has to say is of no interest, and may have no end.

@@ -129,4 +129,7 @@ def test_what_is_given_up_and_what_finds_no_room_is_told(
         for _ in range(6):
             sender.post(url, json={}, headers={})
         assert "2 wait for it already" in caplog.text
+        monkeypatch.setattr(deliveries, "MAX_BYTES", 10)
+        sender.post(other, json={"text": "too much"})
+        assert "bytes of messages wait already" in caplog.text
         wait_until(lambda: "ReadTimeout" in caplog.text, 30, "what is given up is told", 0.02)

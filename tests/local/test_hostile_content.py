@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from labeling_provider.local.truth import TruthFileError
 from tests.bad_functions import ANSWER
 from tests.conftest import Lab, texts
 from tests.local.in_process import FUNCTION, InProcess
@@ -187,3 +188,38 @@ def test_labels_that_are_no_unicode_fail_the_job(lab: Lab) -> None:
     description, _ = lab.run(texts(1), labels=None, category_uri=categories)
     assert "not valid Unicode" in description["FailureReason"]
     assert "half.json" in description["FailureReason"]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        b'{"source": "a", "truth": {"form": NaN}}',
+        b'{"source": "a", "truth": {"form": 1e999}}',
+        b'{"source": "a", "truth": {"form": "\\ud800"}}',
+        b'{"source": "a", "truth": ' + b'{"form":' * 400 + b"1" + b"}" * 400 + b"}",
+        b'{"source": "a", "truth": ' + b"[" * 5_000 + b"]" * 5_000 + b"}",
+        b'{"source": ["a"], "truth": 1}',
+        b'{"source": "a"}',
+        b'["a"]',
+        b"null",
+        b"\xff",
+        b'{"source": "a", "truth": ' + b"1" * 5_000 + b"}",
+    ],
+    ids=range(11),
+)
+def test_a_job_whose_truth_is_anything_ends(tmp_path: Path, entry: bytes) -> None:
+    one = InProcess(tmp_path, truth=["s3://lab/truth.jsonl"])
+    one.storage.objects.update({"s3://lab/template.liquid": b"<crowd-form>", "s3://lab/truth.jsonl": entry})
+    try:
+        description, output = one.run(b'{"source": "a"}\n', **job("custom"))
+    finally:
+        one.close()
+    if description["LabelingJobStatus"] == "Failed":
+        assert "s3://lab/truth.jsonl line 1" in description["FailureReason"]
+    else:
+        assert output[0].get("label") == {} or output[0]["label-metadata"]["failure-reason"]
+
+
+def test_a_truth_file_that_can_be_nowhere_is_told_at_the_start(tmp_path: Path) -> None:
+    with pytest.raises(TruthFileError, match="s3:///nowhere"):
+        InProcess(tmp_path, truth=["s3:///nowhere"])

@@ -152,11 +152,13 @@ class _Views:
             return (
                 (not status or job.status == status)
                 and (not workteam or job.workteam == workteam)
-                and (not text or text.lower() in f"{job.name} {' '.join(map(str, job.task))}".lower())
+                and (not text or any(text.lower() in str(part).lower() for part in (job.name, *job.task[:3])))
             )
 
         filters = status or workteam or text
-        found = find_jobs(chosen, PAGE_ROWS, run_id=run_id, after=after, matches=matches if filters else None)
+        found = find_jobs(
+            chosen, PAGE_ROWS, run_id=run_id, after=after, matches=matches if filters else None, word=text or workteam
+        )
         for job in found.jobs:
             self._services.show(job)
         self._services.refresh(found.jobs)

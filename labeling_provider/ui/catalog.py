@@ -8,7 +8,7 @@ newest on until the page is full, or so many were looked at that the reader shal
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
 
@@ -26,12 +26,12 @@ MAX_SORTED_JOBS: Final = 20_000
 """So many jobs in all are still sorted as a whole."""
 MAX_LOOKED_AT: Final = 5_000
 """So many jobs at most are looked at for one page that filters."""
-MAX_RUNS: Final = 10_000
+MAX_RUNS: Final = 20_000
 """So many DAG runs at most are gone through for one page."""
-MAX_CHARACTERS: Final = 20_000
+MAX_CHARACTERS: Final = 5_000
 """So long may an XCom be."""
-_RUNS_AT_ONCE: Final = (50, 1_000)
-_ROWS_AT_ONCE: Final = 500
+_RUNS_AT_ONCE: Final = (100, 1_000)
+_ROWS_AT_ONCE: Final = (100, 2_000)
 
 T = TypeVar("T")
 _Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
@@ -213,6 +213,7 @@ def find_jobs(
     run_id: str = "",
     after: Place | None = None,
     matches: Callable[[Job], bool] | None = None,
+    word: str = "",
 ) -> Page:
     """A page of jobs.
 
@@ -221,11 +222,12 @@ def find_jobs(
     :param run_id: of this run; of all if it is empty.
     :param after: what a page before has told.
     :param matches: which to take; all if it is None.
+    :param word: what the ids of the task, or what it has told, hold in all that match; the database looks for it.
     """
     from airflow.utils.session import create_session
 
     found: list[tuple[Place, Job]] = []
-    looked = gone_through = 0
+    looked = runs = 0
 
     def page(end: Place | None) -> Page:
         return Page([job for _, job in found], end, total)
@@ -233,8 +235,9 @@ def find_jobs(
     with create_session() as session:
         few = _are_few(session)
         total = _counted(session, dag_ids) if few and not run_id and matches is None else None
-        for runs in _runs(session, dag_ids, run_id, after, few=few):
-            for place, job in _jobs_of(session, runs, after):
+        everything: Iterable[_Stretch | None] = (None,)
+        for stretch in everything if few and not run_id else _stretches(session, dag_ids, run_id, after):
+            for place, job in _jobs_in(session, dag_ids, run_id, stretch, after, word):
                 looked += 1
                 if matches is None or matches(job):
                     if len(found) == size:
@@ -242,18 +245,26 @@ def find_jobs(
                     found.append((place, job))
                 if looked == MAX_LOOKED_AT:
                     return page(place)
-            gone_through += len(runs)
-            if gone_through >= MAX_RUNS:
-                return page(Place(runs[-1] - 1, "", -2))
+            runs += stretch.runs if stretch else 0
+            if stretch and runs >= MAX_RUNS:
+                return page(Place(stretch.first - 1, "", -2))
     return page(None)
+
+
+class _Stretch(NamedTuple):
+    """DAG runs from one id to another, and how many of them are the wanted DAGs'."""
+
+    first: int
+    last: int
+    runs: int
 
 
 def _are_few(session: Session) -> bool:
     """Whether all jobs can be sorted; the index of keys alone tells."""
     from airflow.models.xcom import XComModel
-    from sqlalchemy import func, select
+    from sqlalchemy import func, literal, select
 
-    some = select(XComModel.dag_run_id).where(XComModel.key == JOB_KEY).limit(MAX_SORTED_JOBS + 1)
+    some = select(literal(1)).where(XComModel.key == JOB_KEY).limit(MAX_SORTED_JOBS + 1)
     return int(session.scalar(select(func.count()).select_from(some.subquery())) or 0) <= MAX_SORTED_JOBS
 
 
@@ -265,46 +276,29 @@ def _counted(session: Session, dag_ids: Collection[str]) -> int:
     return int(session.scalar(query) or 0)
 
 
-def _runs(
-    session: Session, dag_ids: Collection[str], run_id: str, after: Place | None, *, few: bool
-) -> Iterator[Sequence[int]]:
-    """Ids of DAG runs that may have jobs, the newest first, more and more at once.
-
-    :param few: whether those that have jobs can be sorted; else all are gone through.
-    """
+def _stretches(session: Session, dag_ids: Collection[str], run_id: str, after: Place | None) -> Iterator[_Stretch]:
+    """All runs of some DAGs, the newest first, more and more at once."""
     from airflow.models.dagrun import DagRun
-    from airflow.models.xcom import XComModel
     from sqlalchemy import select
 
-    start = after.run if after else None
-    at_once, most = _RUNS_AT_ONCE
-    if few and not run_id:
-        column = XComModel.dag_run_id
-        having = select(column).distinct().where(XComModel.key == JOB_KEY, XComModel.dag_id.in_(dag_ids))
-        if start is not None:
-            having = having.where(column <= start)
-        runs = session.scalars(having.order_by(column.desc())).all()
-        for first in range(0, len(runs), most):
-            yield runs[first : first + most]
-        return
-    while True:
-        query = select(DagRun.id).where(DagRun.dag_id.in_(dag_ids)).order_by(DagRun.id.desc()).limit(at_once)
-        if run_id:
-            query = query.where(DagRun.run_id == run_id)
-        if start is not None:
-            query = query.where(DagRun.id <= start)
-        runs = session.scalars(query).all()
-        if runs:
-            yield runs
-        if len(runs) < at_once:
-            return
-        start, at_once = runs[-1] - 1, min(4 * at_once, most)
+    last, (count, most) = after.run if after else 2**31 - 1, _RUNS_AT_ONCE
+    while not run_id:
+        query = select(DagRun.id).where(DagRun.dag_id.in_(dag_ids), DagRun.id <= last).order_by(DagRun.id.desc())
+        first = session.scalar(query.offset(count - 1).limit(1))
+        if first is None:
+            break
+        yield _Stretch(first, last, count)
+        last, count = first - 1, min(4 * count, most)
+    yield _Stretch(0, last, 0)
 
 
-def _jobs_of(session: Session, runs: Sequence[int], after: Place | None) -> Iterator[tuple[Place, Job]]:
-    """The jobs of some runs, in the order of a page."""
+def _jobs_in(
+    session: Session, dag_ids: Collection[str], run_id: str, stretch: _Stretch | None, after: Place | None, word: str
+) -> Iterator[tuple[Place, Job]]:
+    """The jobs of a stretch, or of all runs, in the order of a page."""
+    from airflow.models.dagrun import DagRun
     from airflow.models.xcom import XComModel
-    from sqlalchemy import and_, select
+    from sqlalchemy import Text, and_, cast, or_, select
     from sqlalchemy.orm import aliased
 
     told = aliased(XComModel)
@@ -325,19 +319,31 @@ def _jobs_of(session: Session, runs: Sequence[int], after: Place | None) -> Iter
             _start_of(told.value).label("counters"),
         )
         .outerjoin(told, same)
-        # As an expression, so that SQLite goes by the runs and not through all that have this key.
-        .where(XComModel.dag_run_id.in_(runs), XComModel.key.concat("") == JOB_KEY)
+        .where(XComModel.dag_id.in_(dag_ids))
         .order_by(XComModel.dag_run_id.desc(), XComModel.task_id, XComModel.map_index)
-        .limit(_ROWS_AT_ONCE)
     )
+    if stretch is None:
+        query = query.where(XComModel.key == JOB_KEY)
+    else:
+        runs = select(DagRun.id).where(DagRun.dag_id.in_(dag_ids), DagRun.id.between(stretch.first, stretch.last))
+        if run_id:
+            runs = runs.where(DagRun.run_id == run_id)
+        # As an expression, so that SQLite goes by the runs and not through all that have this key.
+        query = query.where(XComModel.dag_run_id.in_(runs), XComModel.key.concat("") == JOB_KEY)
+    # Other letters stand escaped in JSON, and databases differ in what they take for their small ones.
+    if word.isascii() and word.replace("-", "").isalnum():
+        ids = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, cast(XComModel.value, Text))
+        query = query.where(or_(*(text.icontains(word) for text in ids)))
+    count, most = _ROWS_AT_ONCE
     while True:
-        rows = session.execute(query if after is None else query.where(_is_after(after))).all()
+        rows = session.execute((query if after is None else query.where(_is_after(after))).limit(count)).all()
         for row in rows:
             after = Place(row.dag_run_id, row.task_id, row.map_index)
             task = TaskKey(row.dag_id, row.run_id, row.task_id, row.map_index)
             yield after, read_job(task, row.facts, row.counters)
-        if len(rows) < _ROWS_AT_ONCE:
+        if len(rows) < count:
             return
+        count = most
 
 
 def _is_after(place: Place) -> ColumnElement[bool]:

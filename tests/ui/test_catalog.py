@@ -77,7 +77,7 @@ def pages_of(size: int, **options: Any) -> Iterator[list[Job]]:
 def test_pages_follow_each_other_however_jobs_are_found(
     many: list[str], monkeypatch: pytest.MonkeyPatch, size: int, limits: dict[str, int]
 ) -> None:
-    for name, value in {"_ROWS_AT_ONCE": 2, "_RUNS_AT_ONCE": (2, 5), **limits}.items():
+    for name, value in {"_ROWS_AT_ONCE": (1, 2), "_RUNS_AT_ONCE": (2, 5), **limits}.items():
         monkeypatch.setattr(catalog, name, value)
     pages = list(pages_of(size))
     assert [job.name for page in pages for job in page] == many

@@ -146,7 +146,10 @@
     typing = setTimeout(() => load(part), event.type === "input" ? 300 : 0);
   }
   document.addEventListener("change", filtered);
-  document.addEventListener("input", (event) => event.target.type === "search" && filtered(event));
+  // What is chosen from a list of suggestions is as good as what is typed to its end.
+  document.addEventListener("input", (event) => {
+    if (event.target.type === "search" || event.inputType === "insertReplacementText") filtered(event);
+  });
   document.addEventListener("submit", (event) => {
     if (event.target.matches("form[data-target]")) {
       event.preventDefault();

@@ -30,8 +30,15 @@ V = TypeVar("V")
 log = logging.getLogger(__name__)
 
 
-class NotOursError(LabelingError):
-    """A job that this task has not made."""
+class JobError(LabelingError):
+    """The trouble of one job alone; the service answers.
+
+    :param is_ours: whether the task has made it; None if nobody can say.
+    """
+
+    def __init__(self, message: str, is_ours: bool | None) -> None:
+        super().__init__(message)
+        self.is_ours = is_ours
 
 
 class Confirmed(NamedTuple):
@@ -194,10 +201,13 @@ class Services:
         if description is None:
             description = hook.find_job(job.name)
             if description is None:
-                raise LabelingError(f"The labeling job {job.name} is gone.")
+                raise JobError(f"The labeling job {job.name} is gone.", None)
             if tags_of(description).get(OWNER_TAG) != Owner.of(job.task).mark:
-                raise NotOursError(f"The labeling job {job.name} was not made by this task.")
-            state = JobState.of(description)
+                raise JobError(f"The labeling job {job.name} was not made by this task.", False)
+            try:
+                state = JobState.of(description)
+            except LabelingError as error:
+                raise JobError(str(error), True) from None
             # Of a description all else can be large.
             known = ("OutputConfig", "InputConfig", "LabelAttributeName")
             self._owned.put(_key(job), {key: description[key] for key in known})
@@ -206,7 +216,7 @@ class Services:
         manifest = source["ManifestS3Uri"] if source else None
         for uri in filter(None, (output, manifest)):
             if not is_plain_s3(uri):
-                raise LabelingError(f"The labeling job {job.name} has its data at {uri!r}, which is not in S3.")
+                raise JobError(f"The labeling job {job.name} has its data at {uri!r}, which is not in S3.", True)
         return Confirmed(hook, job.name, output, description["LabelAttributeName"], manifest), state
 
     def _sweep(self, connection: Connection, jobs: list[Job]) -> None:
@@ -217,8 +227,8 @@ class Services:
             for job in jobs:
                 try:
                     _, state = self._ask_whose(job)
-                except NotOursError as error:
-                    self._seen.put(_key(job), _Seen(False, None, str(error)))
+                except JobError as error:
+                    self._seen.put(_key(job), _Seen(error.is_ours, None, str(error)))
                     continue
                 if state is not None:
                     self._seen.put(_key(job), _Seen(True, state))

@@ -169,6 +169,20 @@ def test_only_new_objects_are_kept(manifests: Manifests, tmp_path: Path) -> None
     assert load(tmp_path / "new") == [image(1), image(2)]
 
 
+def test_a_picture_without_a_stork_passes_no_filter_for_storks(manifests: Manifests, tmp_path: Path) -> None:
+    every = {"0": "heron", "1": "stork"}
+    lines = [
+        image(0, bird=BOXES, **{"bird-metadata": {"class-map": every, "objects": []}}),
+        image(1, bird=[1], **{"bird-metadata": {"class-map": every, "confidence-map": {"0": 0.1, "1": 0.9}}}),
+        image(2, bird={**BOXES, "annotations": []}, **{"bird-metadata": {"class-map": every, "objects": []}}),
+    ]
+    source = store(tmp_path / "in", lines)
+    assert manifests.filter(source, "bird", Filter(classes=frozenset({"stork"})), tmp_path / "out")["kept"] == 1
+    assert load(tmp_path / "out") == [lines[1]]
+    division = manifests.split(source, Split({"all": 1}), {"all": tmp_path / "all"}, "bird")
+    assert division.sets["all"].classes == {"heron": 1, "stork": 1}
+
+
 PAGES = [{"source-ref": "s3://docs/1.pdf", **more} for more in ({}, {"page": 1}, {"page": 2}, {"crop": [0, 0, 9, 9]})]
 OTHERWISE_WRITTEN = [
     b'{"page": 1.0, "source-ref": "s3://docs/1.pdf"}\n',

@@ -147,6 +147,19 @@ def test_labels_are_compared_with_golden_ones(bucket: MemoryStore) -> None:
         measure.know_golden(golden, "other")
 
 
+def test_labels_of_several_classes_are_compared_by_what_was_chosen(bucket: MemoryStore) -> None:
+    def several(number: int, *chosen: int) -> dict[str, Any]:
+        about = {"type": "groundtruth/text-classification-multilabel", "class-map": {"0": "a", "1": "b", "2": "c"}}
+        return {"source": str(number), "bird": list(chosen), "bird-metadata": about}
+
+    measure = Measure(Files(bucket), "bird", ["a", "b", "c"])
+    measure.know_golden(put(bucket, "g", [several(0, 0), several(1, 0, 1)]), "bird")
+    measure.labels(put(bucket, "m", [several(0, 1), several(1, 1, 0)]))
+    assert (measure.quality.golden, measure.quality.golden_accuracy) == (2, 0.5)
+    assert measure.quality.classes == {"a": 1, "b": 2, "c": 0}
+    assert measure.quality.class_share == 0
+
+
 def test_pages_of_a_document_are_compared_with_their_own_golden_labels(bucket: MemoryStore) -> None:
     pages = [{**classed("doc", name), "page": page} for page, name in enumerate("abca")]
     measure = Measure(Files(bucket), "bird")

@@ -14,7 +14,7 @@ from itertools import chain
 from math import isinf
 from typing import Any, Final, NamedTuple
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import LabelingError, printable
 
 LINE_LIMIT: Final = 100_000
 MAX_DEPTH: Final = 100
@@ -36,7 +36,8 @@ class LineProblem(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.message}" if self.line else self.message
+        message = printable(self.message)
+        return f"line {self.line}: {message}" if self.line else message
 
 
 class ManifestError(LabelingError):

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 from io import BytesIO
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.manifest import BoxesLabel, ClassesLabel, EntitiesLabel, Files, Label, MaskLabel
+from labeling_provider.manifest import BoxesLabel, EntitiesLabel, Files, Label
 
 _MOST_TEXT: Final = 600
 _MOST_PARTS: Final = 100
@@ -53,17 +53,7 @@ def small_picture(files: Files, uri: str) -> Picture | None:
 
 def said(label: Label | None) -> str:
     """The classes of a label, as HTML."""
-    names: list[Any]
-    if label is None:
-        return ""
-    if isinstance(label, ClassesLabel | BoxesLabel):
-        names = list(label.class_names.values())
-    elif isinstance(label, EntitiesLabel):
-        names = list(dict.fromkeys(one.label for one in label.entities))
-    elif isinstance(label, MaskLabel):
-        names = [one.class_name for one in label.colors.values()]
-    else:
-        names = [label.about.class_name or ""]
+    names = label.classes if label is not None else ()
     return ", ".join(f"<bdi>{escape(name[:100])}</bdi>" for name in names[:_MOST_PARTS])
 
 

@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, conf
 
 from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
+from labeling_provider.groundtruth.objects import ObjectKeys
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,6 +37,8 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
     :param prefix_uri: ``s3://bucket/prefix`` to list (templated).
     :param queue_url: an SQS queue that S3 or EventBridge tells of new objects (templated).
     :param manifest_uri: a manifest whose lines are pushed (templated).
+    :param object_keys: keys that tell its objects apart, such as ``["source-ref", "page"]``; None for all that a line
+        says besides its labels.
     :param suffixes: how the keys of wanted objects end; any if there are none.
     :param text: whether each line of an object is a text to label, rather than the object itself.
     :param relabel_changed: whether an object that was written again is labeled again.
@@ -75,6 +78,7 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
         prefix_uri: str | None = None,
         queue_url: str | None = None,
         manifest_uri: str | None = None,
+        object_keys: Sequence[str] | None = None,
         suffixes: Sequence[str] = (),
         text: bool = False,
         relabel_changed: bool = False,
@@ -98,6 +102,9 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
         self.prefix_uri = prefix_uri
         self.queue_url = queue_url
         self.manifest_uri = manifest_uri
+        # Wrong ones are told when the DAG is parsed.
+        ObjectKeys(object_keys)
+        self.object_keys = object_keys
         self.suffixes = suffixes
         self.text = text
         self.relabel_changed = relabel_changed
@@ -140,6 +147,7 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
             prefix_uri=self.prefix_uri,
             queue_url=self.queue_url,
             manifest_uri=self.manifest_uri,
+            object_keys=self.object_keys,
             suffixes=self.suffixes,
             text=self.text,
             relabel_changed=self.relabel_changed,

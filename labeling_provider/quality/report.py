@@ -99,6 +99,8 @@ def _facts(quality: Quality) -> str:
     }
     if quality.golden:
         facts[f"right, of {quality.golden:,} golden objects"] = _share(quality.golden_accuracy)
+    if quality.golden_apart:
+        facts["of a golden object's source, with other keys"] = f"{quality.golden_apart:,}"
     if machine.labels:
         facts["mean confidence by machine"] = _share(machine.mean_confidence)
     if machine.golden:

@@ -19,12 +19,12 @@ from typing import Any, NamedTuple
 
 from labeling_provider.local.errors import JobFailure
 from labeling_provider.local.storage import MissingObject, Storage
+from labeling_provider.pictures import PictureError, open_picture, picture_header
 from labeling_provider.request.facts import join_s3_uri
 from labeling_provider.request.task_types import TaskType
 
 # Enough answers to know the workers by; older ones are left out of the models.
 _MOST_VOTES = 200_000
-_PIXEL_LIMIT = 100_000_000
 _COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22")
 
 
@@ -270,19 +270,16 @@ def _probability_of_yes(decided: tuple[int, float]) -> float:
 
 
 def image_size(storage: Storage, uri: str) -> tuple[int, int, int]:
-    """Width and height in pixels and number of channels of an image.
+    """Width and height of the stored pixels and number of channels of an image.
 
     :raises ValueError: if it is missing or no image.
     """
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(BytesIO(storage.read(uri))) as image:
-            return image.width, image.height, len(image.getbands())
+        return picture_header(storage.read(uri))
     except MissingObject:
         raise ValueError(f"there is no object at {uri}") from None
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{uri} is not an image that can be read ({error})") from None
+    except PictureError as error:
+        raise ValueError(f"{uri}: {error}") from None
 
 
 def _is_number(value: Any) -> bool:
@@ -465,11 +462,8 @@ class SegmentationMasks(Kind):
         if not isinstance(truth, str):
             return None
         try:
-            with Image.open(BytesIO(self.job.storage.read(truth))) as image:
-                if image.mode not in {"P", "L", "1"} or image.width * image.height > _PIXEL_LIMIT:
-                    return None
-                mask = np.asarray(image, dtype=np.uint8)
-        except (MissingObject, ValueError, OSError):
+            mask = mask_of(self.job.storage.read(truth))
+        except (MissingObject, ValueError):
             return None
         if int(mask.max(initial=0)) > len(self.job.labels):
             return None
@@ -491,23 +485,19 @@ class SegmentationMasks(Kind):
     def _mask(self, content: dict[str, Any]) -> Any | None:
         """Class numbers of a worker's picture: each pixel takes the class of its colour, else background."""
         import numpy as np
-        from PIL import Image
 
         form = content.get(self.key)
         try:
             picture = base64.b64decode(form["labeledImage"]["pngImageData"], validate=True)  # type: ignore[index]
             mappings = form["labelMappings"].items()  # type: ignore[index]
-            with Image.open(BytesIO(picture)) as image:
-                if image.width * image.height > _PIXEL_LIMIT:
-                    return None
-                pixels = np.asarray(image.convert("RGB"), dtype=np.uint32)
+            pixels = np.asarray(open_picture(picture, "RGB"), dtype=np.uint32)
             packed = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
             mask = np.zeros(packed.shape, dtype=np.uint8)
             for label, mapping in mappings:
                 position = self.class_id(label)
                 if position is not None:
                     mask[packed == int(mapping["color"].lstrip("#"), 16)] = position + 1
-        except (TypeError, KeyError, ValueError, OSError, AttributeError):
+        except (TypeError, KeyError, ValueError, AttributeError):
             return None
         return mask
 
@@ -552,6 +542,19 @@ class SegmentationMasks(Kind):
             for number in sorted({0, *np.unique(mask).tolist()})
         }
         return Label(uri, {"internal-color-map": color_map}, {uri: (picture.getvalue(), "image/png")})
+
+
+def mask_of(body: bytes) -> Any:
+    """A mask as an array of height × width: 0 background, n the n-th label.
+
+    :raises PictureError: if it is no picture, or one of other colours than a palette's or grays.
+    """
+    import numpy as np
+
+    image = open_picture(body)
+    if image.mode not in {"P", "L", "1"}:
+        raise PictureError("a mask is a PNG with a palette or in grays")
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

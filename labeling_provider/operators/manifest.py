@@ -282,8 +282,8 @@ class ValidateManifestOperator(ManifestTask):
         problems.extend(inspection.problems)
         if inspection.unseen:
             self.log.info("This connection can't look at %s", ", ".join(inspection.unseen))
-        for problem in problems:
-            self.log.warning("%s", problem)
+        for told in (*inspection.remarks, *problems):
+            self.log.warning("%s", told)
         if problems and self.on_problems == "fail":
             raise InvalidManifestError(uri, problems)
         return {

@@ -26,7 +26,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
-from labeling_provider.drawing import drawn_picture, marked_text, said, small_picture
+from labeling_provider.drawing import drawn_picture, marked_text, said, size_of, small_picture
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import duration, queue_name
 from labeling_provider.manifest import Files, MaskLabel
@@ -218,12 +218,17 @@ class _Views:
         uri: Annotated[str, Query(max_length=2_000)],
         expires: int,
         signature: Annotated[str, Query(max_length=100)],
+        width: int = 0,
+        height: int = 0,
     ) -> Response:
-        """A picture of the job's own, small; its address must be one that a page of ours has given out."""
+        """A picture of the job's own, small; its address must be one that a page of ours has given out.
+
+        ``width`` and ``height`` are what the label says: they decide which way up it is.
+        """
         if not is_signed(self._secret, task, uri, expires, signature):
             raise HTTPException(403, "This address is not one of ours, or no longer good")
         _, mine = self._confirmed(task)
-        found = small_picture(Files(mine.hook), uri)
+        found = small_picture(Files(mine.hook), uri, (width, height))
         if found is None:
             raise HTTPException(404, "There is no picture that can be shown")
         return Response(found.body, media_type=f"image/{found.kind}", headers={"Cache-Control": "private, max-age=900"})
@@ -276,11 +281,14 @@ class _Views:
         if is_text or not isinstance(uri, str) or not uri.startswith("s3://"):
             return Markup("")
         mask = self._address(task, one.label.uri) if type(one.label) is MaskLabel else None
-        return Markup(drawn_picture(self._address(task, uri), one.label, mask))  # noqa: S704
+        return Markup(drawn_picture(self._address(task, uri, size_of(one.label)), one.label, mask))  # noqa: S704
 
-    def _address(self, task: TaskKey, uri: str) -> str:
+    def _address(self, task: TaskKey, uri: str, size: tuple[int, int] | None = None) -> str:
         expires, signature = sign(self._secret, task, uri)
-        return f"picture?{_query(task)}&{urlencode({'uri': uri, 'expires': expires, 'signature': signature})}"
+        told = {"uri": uri, "expires": expires, "signature": signature}
+        if size is not None:
+            told |= {"width": size[0], "height": size[1]}
+        return f"picture?{_query(task)}&{urlencode(told)}"
 
 
 def _may_edit(user: Any, dag_id: str) -> bool:

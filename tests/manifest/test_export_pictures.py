@@ -72,14 +72,15 @@ def test_hugging_face_reads_sets_with_whole_and_with_broken_numbers(export: Expo
 
 
 def test_sets_that_hugging_face_can_not_read_together_are_told(export: Exporting) -> None:
-    from labeling_provider.errors import LabelingError
-
     for name in ("1.png", "2.png"):
         export.picture(name)
     sets = {"train": [boxed("1.png", (0, 1, 1, 5, 5))], "test": [boxed("2.png")]}
-    with pytest.raises(LabelingError, match="No picture of the set 'test' has a box"):
-        export("huggingface", sets=sets)
-    assert export("coco", sets=sets).objects == {"train": 1, "test": 1}
+    found = export("huggingface", sets=sets)
+    assert (found.objects, found.notes) == ({"train": 1, "test": 1}, {"sets_without_boxes": 1})
+    with pytest.raises(ValueError, match="different features"):
+        load(export.folder)
+    assert export("huggingface", sets={"train": [boxed("1.png")], "test": [boxed("2.png")]}).notes == {}
+    assert load(export.folder)["test"].num_rows == 1
 
 
 def stored_turned(kind: str, orientation: int = 6, padding: int = 0, size: tuple[int, int] = (200, 100)) -> bytes:

@@ -48,7 +48,8 @@ class Exported:
         ``boxes_left_out`` beyond it; ``pictures_kept_unturned`` whose EXIF orientation was taken out, as their label
         is of the stored pixels, ``pictures_turned`` whose label is of the turned ones, ``pictures_of_another_size``
         than their label says; ``spans_trimmed`` of blanks, ``spans_left_out`` that are only blanks, ``words_divided``
-        where a span ends within; ``formulas_quoted`` in CSV.
+        where a span ends within; ``formulas_quoted`` in CSV; ``sets_without_boxes``, which ``datasets`` can't load
+        together with others.
     :param problems: the first reasons for lines that were left out, by manifest.
     :param training: what a training needs to know besides the files: SageMaker's channels and hyperparameters.
     """

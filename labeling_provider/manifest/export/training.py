@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
-from labeling_provider.errors import LabelingError
 from labeling_provider.manifest.export.base import Example, Format, as_json
 from labeling_provider.manifest.export.boxes import box_classes, shown
 from labeling_provider.manifest.export.tables import named_classes
@@ -121,10 +120,7 @@ class HuggingFace(Format[_Row]):
         self.notes.update(content.notes)
 
     def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
-        """Write ``README.md``.
-
-        :raises LabelingError: if some sets have boxes and others have none, which ``datasets`` can't load together.
-        """
+        """Write ``README.md``, and note the sets without a box that ``datasets`` can't load together with others."""
         import yaml
 
         if self._kind is None:
@@ -132,11 +128,8 @@ class HuggingFace(Format[_Row]):
         base, is_text = self._kind
         sets = [name for name, count in objects.items() if count]
         empty = [name for name in sets if not self._boxes[name]]
-        if base is BoxesLabel and 0 < len(empty) < len(sets):
-            raise LabelingError(
-                f"No picture of the set {empty[0]!r} has a box, and others have: datasets can't load them together. "
-                "Divide the objects otherwise, or export them as coco."
-            )
+        if base is BoxesLabel and len(empty) < len(sets):
+            self.notes["sets_without_boxes"] += len(empty)
         files = [{"split": name, "path": f"{name}.jsonl" if is_text else f"{name}/**"} for name in sets]
         names = {"class_label": {"names": {str(number): name for number, name in enumerate(self.classes.names)}}}
         features: list[dict[str, Any]]

@@ -17,7 +17,9 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 from io import BytesIO
+from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
@@ -31,6 +33,9 @@ MAX_PIXELS: Final = Quota.IMAGE_PIXELS
 BEGINNING_BYTES: Final = 1 << 16
 """So much of a file says how large its picture is, and for all but WebP which way up."""
 _MAX_SCANS: Final = 100
+_LARGE_PIXELS: Final = 10_000_000
+# A large picture takes hundreds of megabytes, and a page or a report opens many at a time.
+_LARGE: Final = BoundedSemaphore(2)
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 _SIGNATURES: Final = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
 _JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -181,12 +186,13 @@ def open_picture(
     if body.count(b"\xff\xda") > _MAX_SCANS and kind_of(body) == "jpeg":
         raise PictureError("it is no picture that can be read (it has too many scans)")
     try:
-        if longest_side is not None:
-            image.thumbnail((longest_side, longest_side))
-        image.load()
-        if turn != 1:
-            image = image.transpose(_transpositions()[turn])
-        return image if mode is None or image.mode == mode else image.convert(mode)
+        with _LARGE if image.width * image.height > _LARGE_PIXELS else nullcontext():
+            if longest_side is not None:
+                image.thumbnail((longest_side, longest_side))
+            image.load()
+            if turn != 1:
+                image = image.transpose(_transpositions()[turn])
+            return image if mode is None or image.mode == mode else image.convert(mode)
     except Exception as error:  # noqa: BLE001 - decoders raise whatever they like
         raise PictureError(f"it is no picture that can be read ({_told(error)})") from None
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 import random
 import struct
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -190,6 +193,22 @@ def test_a_jpeg_of_very_many_scans_is_refused() -> None:
     scan = body.rindex(b"\xff\xda")
     with pytest.raises(PictureError, match="scans"):
         open_picture(body[:scan] + body[scan:-2] * 200 + body[-2:])
+
+
+def test_few_large_pictures_are_decoded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import ImageFile
+
+    three = threading.Barrier(3)
+
+    def load(self: Any) -> None:
+        # Broken once for all when the time is over without three of them.
+        with suppress(threading.BrokenBarrierError):
+            three.wait(0.5)
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(open_picture, [png(5_000, 5_000)] * 6))
+    assert three.broken
 
 
 @cache

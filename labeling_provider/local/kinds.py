@@ -18,8 +18,9 @@ from typing import Any, NamedTuple
 
 from labeling_provider.local.errors import ObjectFailure, for_object
 from labeling_provider.local.layout import data_object
-from labeling_provider.local.pictures import image_size, opened_picture, stored
+from labeling_provider.local.pictures import image_size, mask_of, stored
 from labeling_provider.local.storage import Storage
+from labeling_provider.pictures import open_picture
 from labeling_provider.request.facts import join_s3_uri
 from labeling_provider.request.task_types import TaskType
 
@@ -476,12 +477,9 @@ class SegmentationMasks(Kind):
         if not isinstance(truth, str):
             return None
         try:
-            with opened_picture(stored(self.job.storage, truth), truth) as image:
-                if image.mode not in {"P", "L", "1"}:
-                    return None
-                mask = np.asarray(image, dtype=np.uint8)
+            mask = mask_of(stored(self.job.storage, truth))
         except ValueError as error:
-            raise ObjectFailure(str(error)) from None
+            raise ObjectFailure(f"{truth}: {error}") from None
         if int(mask.max(initial=0)) > len(self.job.labels):
             return None
         if not right:
@@ -507,8 +505,7 @@ class SegmentationMasks(Kind):
         try:
             picture = base64.b64decode(form["labeledImage"]["pngImageData"], validate=True)  # type: ignore[index]
             mappings = form["labelMappings"].items()  # type: ignore[index]
-            with opened_picture(picture, "the mask") as image:
-                pixels = np.asarray(image.convert("RGB"))
+            pixels = np.asarray(open_picture(picture, "RGB"))
             mask = np.zeros(pixels.shape[:2], dtype=np.uint8)
             for label, mapping in mappings:
                 position = self.class_id(label)

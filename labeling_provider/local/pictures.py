@@ -1,43 +1,35 @@
-"""Pictures as the labeling jobs look at them: anybody's, so none is trusted."""
+"""Pictures in the service's storage."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
-from typing import Any, Final
+from typing import Any
 
 from labeling_provider.local.storage import MissingObject, Storage
-
-MAX_PIXELS: Final = 100_000_000
-_FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP")
-
-
-@contextmanager
-def opened_picture(body: bytes, what: str) -> Iterator[Any]:
-    """A Pillow image, open while it is used.
-
-    :param what: what to call it.
-    :raises ValueError: if it is none that can be read, also while it is used.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(BytesIO(body), formats=_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width:,} × {image.height:,} pixels, at most {MAX_PIXELS:,} in all are taken")
-            yield image
-    except Exception as error:  # noqa: BLE001 - a crooked picture can raise anything
-        raise ValueError(f"{what} is not a picture that can be read: {error}") from None
+from labeling_provider.pictures import PictureError, open_picture, picture_header
 
 
 def image_size(storage: Storage, uri: str) -> tuple[int, int, int]:
-    """Width and height in pixels and number of channels of an image.
+    """Width and height of the stored pixels and number of channels of an image.
 
     :raises ValueError: if it is missing or no image.
     """
-    with opened_picture(stored(storage, uri), uri) as image:
-        return image.width, image.height, len(image.getbands())
+    try:
+        return picture_header(stored(storage, uri))
+    except PictureError as error:
+        raise ValueError(f"{uri}: {error}") from None
+
+
+def mask_of(body: bytes) -> Any:
+    """A mask as an array of height × width: 0 background, n the n-th label.
+
+    :raises PictureError: if it is no picture, or one of other colours than a palette's or grays.
+    """
+    import numpy as np
+
+    image = open_picture(body)
+    if image.mode not in {"P", "L", "1"}:
+        raise PictureError("a mask is a PNG with a palette or in grays")
+    return np.asarray(image, dtype=np.uint8)
 
 
 def stored(storage: Storage, uri: str) -> bytes:

@@ -274,6 +274,7 @@ class Manifests:
         *,
         classes: Sequence[str] | None = None,
         copy_pictures: bool = False,
+        keep_formulas: bool = False,
     ) -> Exported:
         """Write labels in a format that trainings read. What can't be exported is left out, counted and told.
 
@@ -282,10 +283,20 @@ class Manifests:
         :param to: the folder.
         :param classes: names of all classes in the order of their numbers; None for the numbers of the labeling jobs.
         :param copy_pictures: copy the pictures into the folder too, for the formats that have a place for them.
+        :param keep_formulas: for ``csv``, leave texts as they are that a spreadsheet would reckon as formulas; by
+            default an apostrophe is put before them.
         :raises LabelingError: if a manifest can't be read, or a file can't be written.
-        :raises ValueError: if there is no such format, or the name of a set can't be that of a file.
+        :raises ValueError: if there is no such format, an option is of another format, or the format's readers don't
+            take the name of a set.
         """
-        export = Export(self.files, os.fspath(to), format_name, classes=classes, copy_pictures=copy_pictures)
+        export = Export(
+            self.files,
+            os.fspath(to),
+            format_name,
+            classes=classes,
+            copy_pictures=copy_pictures,
+            keep_formulas=keep_formulas,
+        )
         return export.run({name: os.fspath(place) for name, place in sets.items()}, label_attribute)
 
     def _lines(self, where: Place) -> Scan[Line]:

@@ -291,8 +291,8 @@ class ValidateManifestOperator(ManifestTask):
         problems.extend(inspection.problems)
         if inspection.unseen:
             self.log.info("This connection can't look at %s", ", ".join(inspection.unseen))
-        for problem in problems:
-            self.log.warning("%s", problem)
+        for told in (*inspection.remarks, *problems):
+            self.log.warning("%s", told)
         if problems and self.on_problems == "fail":
             raise InvalidManifestError(uri, problems)
         return {
@@ -448,6 +448,8 @@ class ExportLabelsOperator(ManifestTask):
     :param classes: names of all classes in the order of their numbers; by default the numbers of the labeling jobs
         (templated).
     :param copy_pictures: copy the pictures into the folder too; ``huggingface`` always does.
+    :param keep_formulas: for ``csv``, leave texts as they are that a spreadsheet would reckon as formulas; by default
+        an apostrophe is put before them.
     :param on_problems: ``fail`` or ``warn`` when lines were left out; either way the export is written.
     :raises LabelingError: if lines were left out and that is an error, or something can't be read or written.
     """
@@ -470,6 +472,7 @@ class ExportLabelsOperator(ManifestTask):
         label_attribute_name: str | None = None,
         classes: Sequence[str] | None = None,
         copy_pictures: bool = False,
+        keep_formulas: bool = False,
         on_problems: str = "fail",
         **kwargs: Any,
     ) -> None:
@@ -481,6 +484,7 @@ class ExportLabelsOperator(ManifestTask):
         self.label_attribute_name = label_attribute_name
         self.classes = classes
         self.copy_pictures = copy_pictures
+        self.keep_formulas = keep_formulas
         self.on_problems = on_problems
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -494,6 +498,7 @@ class ExportLabelsOperator(ManifestTask):
             self.output_uri,
             classes=self.classes,
             copy_pictures=self.copy_pictures,
+            keep_formulas=self.keep_formulas,
         )
         self.log.info("%s, %s unlabeled, %s failed", found.objects, found.unlabeled, found.failed)
         for note, count in found.notes.items():

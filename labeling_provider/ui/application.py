@@ -28,7 +28,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from pydantic import BeforeValidator, Field
 
-from labeling_provider.drawing import drawn_picture, marked_text, said, small_picture
+from labeling_provider.drawing import drawn_picture, marked_text, said, size_of, small_picture
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import duration, queue_name
 from labeling_provider.manifest import Files, MaskLabel
@@ -258,12 +258,17 @@ class _Views:
         uri: Annotated[str, Query(max_length=2_000)],
         expires: Annotated[int, Query(ge=0, le=2**53)],
         signature: Annotated[str, Query(max_length=100)],
+        width: Annotated[int, Query(ge=0, le=2**31)] = 0,
+        height: Annotated[int, Query(ge=0, le=2**31)] = 0,
     ) -> Response:
-        """A picture of the job's own, small; its address must be one that a page of ours has given out."""
+        """A picture of the job's own, small; its address must be one that a page of ours has given out.
+
+        ``width`` and ``height`` are what the label says: they decide which way up it is.
+        """
         if not is_plain_s3(uri) or not is_signed(self._secret, task, uri, expires, signature):
             raise HTTPException(403, "This address is not one of ours, or no longer good")
         _, mine = self._confirmed(task)
-        found = small_picture(Files(mine.hook), uri)
+        found = small_picture(Files(mine.hook), uri, (width, height))
         if found is None:
             raise HTTPException(404, "There is no picture that can be shown")
         return Response(found.body, media_type=f"image/{found.kind}", headers={"Cache-Control": "private, max-age=900"})
@@ -329,11 +334,14 @@ class _Views:
                 mask = self._address(task, label.uri)
             else:
                 one.problem = f"{one.problem} Its mask is not part of the job's output.".strip()
-        return _drawn(one, lambda: drawn_picture(self._address(task, uri), label, mask))
+        return _drawn(one, lambda: drawn_picture(self._address(task, uri, size_of(label)), label, mask))
 
-    def _address(self, task: TaskKey, uri: str) -> str:
+    def _address(self, task: TaskKey, uri: str, size: tuple[int, int] | None = None) -> str:
         expires, signature = sign(self._secret, task, uri)
-        return f"picture?{_query(task)}&{urlencode({'uri': uri, 'expires': expires, 'signature': signature})}"
+        told = {"uri": uri, "expires": expires, "signature": signature}
+        if size is not None:
+            told |= {"width": size[0], "height": size[1]}
+        return f"picture?{_query(task)}&{urlencode(told)}"
 
 
 def _refused(request: Request) -> Response | None:

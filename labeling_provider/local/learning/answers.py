@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from labeling_provider.local.consolidation.boxes import overlap
 from labeling_provider.local.kinds import BoundingBoxes, Kind, Label, SegmentationMasks
-from labeling_provider.local.pictures import image_size, opened_picture, stored
+from labeling_provider.local.pictures import image_size, mask_of, stored
 from labeling_provider.request.facts import join_s3_uri
 
 
@@ -119,8 +119,7 @@ class _Masks(Answers):
     def of_people(self, value: Any) -> Any | None:
         try:
             kept = stored(self.kind.job.storage, value)
-            with opened_picture(kept, value) as picture:
-                picture.verify()
+            mask_of(kept)
         except ValueError:
             return None
         return kept
@@ -163,10 +162,7 @@ class _OpenedMasks(Sequence[Any]):
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
             return _OpenedMasks(self._kept[place])
-        import numpy as np
-
-        with opened_picture(self._kept[place], "a mask") as picture:
-            return np.asarray(picture)
+        return mask_of(self._kept[place])
 
 
 def _mean(values: Sequence[float]) -> float:

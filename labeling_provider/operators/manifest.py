@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from labeling_provider.connected import LabelingTask, check_choice
 from labeling_provider.errors import LabelingError
 from labeling_provider.lineage import Lineage
+from labeling_provider.operators import arguments
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
@@ -37,7 +38,6 @@ class ManifestTask(Lineage, LabelingTask, BaseOperator):
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = ()
-    _connection_fields: Sequence[str] = ("aws_conn_id", "region_name")
 
     def __init__(
         self,
@@ -102,17 +102,18 @@ class BuildManifestOperator(ManifestTask):
     :raises LabelingError: if the source can't be read, or nothing is left and that is an error.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "prefix_uri",
-        "objects",
-        "table_uri",
-        "column",
-        "text_uris",
-        "exclude_labeled_in",
-        "label_attribute_name",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.name),
+        "prefix_uri": arguments.name,
+        "objects": arguments.objects,
+        "table_uri": arguments.name,
+        "column": arguments.name,
+        "text_uris": arguments.one_or_list(arguments.name),
+        "exclude_labeled_in": arguments.sources,
+        "label_attribute_name": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -135,10 +136,6 @@ class BuildManifestOperator(ManifestTask):
     ) -> None:
         super().__init__(**kwargs)
         check_choice("choose", choose, _CHOICES)
-        if sum(one is not None for one in (prefix_uri, objects, table_uri, text_uris)) != 1:
-            raise ValueError("give one of prefix_uri, objects, table_uri and text_uris")
-        if (table_uri is None) != (column is None):
-            raise ValueError("table_uri and column go together")
         for name, value in (("max_objects", max_objects), ("shard_size", shard_size)):
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
@@ -156,9 +153,19 @@ class BuildManifestOperator(ManifestTask):
         self.choose = choose
         self.shard_size = shard_size
         self.skip_if_empty = skip_if_empty
+        self._check_source()
+
+    def _check_source(self) -> None:
+        """Also after templates are rendered: one that comes to nothing leaves its argument out."""
+        if sum(one is not None for one in (self.prefix_uri, self.objects, self.table_uri, self.text_uris)) != 1:
+            raise ValueError("give one of prefix_uri, objects, table_uri and text_uris")
+        if (self.table_uri is None) != (self.column is None):
+            raise ValueError("table_uri and column go together")
 
     def execute(self, context: Context) -> dict[str, Any] | list[str]:
         """Build it."""
+        self.read_arguments()
+        self._check_source()
         from labeling_provider.manifest.building import Building
 
         with closing(self.manifests.known(self._earlier(), self.label_attribute_name)) as known:
@@ -234,7 +241,12 @@ class ValidateManifestOperator(ManifestTask):
     :raises LabelingError: if the manifest can't be read.
     """
 
-    template_fields: Sequence[str] = ("manifest_uri", "label_attribute_name", *ManifestTask._connection_fields)
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "label_attribute_name": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -257,6 +269,7 @@ class ValidateManifestOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look at it."""
+        self.read_arguments()
         from labeling_provider.errors import InvalidManifestError, Problem
         from labeling_provider.inspection import Inspection, Sample
         from labeling_provider.manifest import check_manifest
@@ -311,7 +324,13 @@ class MergeManifestsOperator(ManifestTask):
     :raises ManifestError: if lines are wrong, or a class number means two classes.
     """
 
-    template_fields: Sequence[str] = ("manifest_uris", "merged_uri", "prefer_job", *ManifestTask._connection_fields)
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uris": arguments.required(arguments.sources),
+        "merged_uri": arguments.required(arguments.name),
+        "prefer_job": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(self, *, manifest_uris: Any, merged_uri: str, prefer_job: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -321,6 +340,7 @@ class MergeManifestsOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Merge them."""
+        self.read_arguments()
         given = [self.manifest_uris] if isinstance(self.manifest_uris, str | Mapping) else self.manifest_uris
         uris = list(self.manifests_at(manifest_uris_of([one for one in given if one is not None])))
         self.lineage_inputs, self.lineage_outputs = uris, [self.merged_uri]
@@ -343,14 +363,15 @@ class SplitManifestOperator(ManifestTask):
     :raises ManifestError: if lines are wrong.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "output_uri",
-        "fractions",
-        "seed",
-        "label_attribute_name",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "output_uri": arguments.required(arguments.name),
+        "fractions": arguments.required(arguments.mapping_of(arguments.required(arguments.number))),
+        "seed": arguments.required(arguments.text),
+        "label_attribute_name": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -375,6 +396,7 @@ class SplitManifestOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Divide it."""
+        self.read_arguments()
         from labeling_provider.manifest import Filter, Split
         from labeling_provider.request.facts import join_s3_uri
 
@@ -415,14 +437,15 @@ class ExportLabelsOperator(ManifestTask):
     :raises LabelingError: if lines were left out and that is an error, or something can't be read or written.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "output_uri",
-        "format",
-        "label_attribute_name",
-        "classes",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "output_uri": arguments.required(arguments.name),
+        "format": arguments.required(arguments.name),
+        "label_attribute_name": arguments.name,
+        "classes": arguments.texts,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -448,6 +471,7 @@ class ExportLabelsOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export them."""
+        self.read_arguments()
         sets = _sets(self.manifest_uri)
         self.lineage_inputs, self.lineage_outputs = list(sets.values()), [self.output_uri]
         found = self.manifests.export(

@@ -64,6 +64,20 @@ class InvalidManifestError(LabelingError):
         return type(self), (self.where, self.problems)
 
 
+class InvalidArgumentsError(LabelingError):
+    """Arguments of a task that can't be read as what they are meant to be. Nothing was done.
+
+    :param problems: every argument that is wrong.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"The task was not begun, {_told(self.problems)}")
+
+    def __reduce__(self) -> tuple[type[InvalidArgumentsError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
 def _told(problems: Sequence[Problem]) -> str:
     count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
     lines = "\n".join(f"  - {problem}" for problem in problems)

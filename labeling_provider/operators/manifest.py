@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
@@ -14,6 +14,7 @@ from labeling_provider.connected import LabelingTask, check_choice
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.lineage import Lineage
+from labeling_provider.operators import arguments
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
@@ -38,7 +39,6 @@ class ManifestTask(Lineage, LabelingTask, BaseOperator):
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = ()
-    _connection_fields: Sequence[str] = ("aws_conn_id", "region_name")
 
     def __init__(
         self,
@@ -106,17 +106,18 @@ class BuildManifestOperator(ManifestTask):
     :raises LabelingError: if the source can't be read, or nothing is left and that is an error.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "prefix_uri",
-        "objects",
-        "table_uri",
-        "column",
-        "text_uris",
-        "exclude_labeled_in",
-        "label_attribute_name",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.name),
+        "prefix_uri": arguments.name,
+        "objects": arguments.objects,
+        "table_uri": arguments.name,
+        "column": arguments.name,
+        "text_uris": arguments.one_or_list(arguments.name),
+        "exclude_labeled_in": arguments.sources,
+        "label_attribute_name": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -140,10 +141,6 @@ class BuildManifestOperator(ManifestTask):
     ) -> None:
         super().__init__(**kwargs)
         check_choice("choose", choose, _CHOICES)
-        if sum(one is not None for one in (prefix_uri, objects, table_uri, text_uris)) != 1:
-            raise ValueError("give one of prefix_uri, objects, table_uri and text_uris")
-        if (table_uri is None) != (column is None):
-            raise ValueError("table_uri and column go together")
         # Wrong ones are told when the DAG is parsed.
         ObjectKeys(object_keys)
         for name, value in (("max_objects", max_objects), ("shard_size", shard_size)):
@@ -164,9 +161,19 @@ class BuildManifestOperator(ManifestTask):
         self.choose = choose
         self.shard_size = shard_size
         self.skip_if_empty = skip_if_empty
+        self._check_source()
+
+    def _check_source(self) -> None:
+        """Also after templates are rendered: one that comes to nothing leaves its argument out."""
+        if sum(one is not None for one in (self.prefix_uri, self.objects, self.table_uri, self.text_uris)) != 1:
+            raise ValueError("give one of prefix_uri, objects, table_uri and text_uris")
+        if (self.table_uri is None) != (self.column is None):
+            raise ValueError("table_uri and column go together")
 
     def execute(self, context: Context) -> dict[str, Any] | list[str]:
         """Build it."""
+        self.read_arguments()
+        self._check_source()
         from labeling_provider.manifest.building import Building
 
         labels = [self.label_attribute_name] if self.label_attribute_name else []
@@ -243,7 +250,12 @@ class ValidateManifestOperator(ManifestTask):
     :raises LabelingError: if the manifest can't be read.
     """
 
-    template_fields: Sequence[str] = ("manifest_uri", "label_attribute_name", *ManifestTask._connection_fields)
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "label_attribute_name": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -266,6 +278,7 @@ class ValidateManifestOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look at it."""
+        self.read_arguments()
         from labeling_provider.errors import InvalidManifestError, Problem
         from labeling_provider.inspection import Inspection, Sample
         from labeling_provider.manifest import check_manifest
@@ -325,7 +338,13 @@ class MergeManifestsOperator(ManifestTask):
     :raises ManifestError: if lines are wrong, or a class number means two classes.
     """
 
-    template_fields: Sequence[str] = ("manifest_uris", "merged_uri", "prefer_job", *ManifestTask._connection_fields)
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uris": arguments.required(arguments.sources),
+        "merged_uri": arguments.required(arguments.name),
+        "prefer_job": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -346,6 +365,7 @@ class MergeManifestsOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Merge them."""
+        self.read_arguments()
         given = [self.manifest_uris] if isinstance(self.manifest_uris, str | Mapping) else self.manifest_uris
         uris = list(self.manifests_at(manifest_uris_of([one for one in given if one is not None])))
         self.lineage_inputs, self.lineage_outputs = uris, [self.merged_uri]
@@ -376,14 +396,15 @@ class SplitManifestOperator(ManifestTask):
     :raises ManifestError: if lines are wrong.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "output_uri",
-        "fractions",
-        "seed",
-        "label_attribute_name",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "output_uri": arguments.required(arguments.name),
+        "fractions": arguments.required(arguments.mapping_of(arguments.required(arguments.number))),
+        "seed": arguments.required(arguments.text),
+        "label_attribute_name": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -412,6 +433,7 @@ class SplitManifestOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Divide it."""
+        self.read_arguments()
         from labeling_provider.manifest import Filter, Split
         from labeling_provider.request.facts import join_s3_uri
 
@@ -454,14 +476,15 @@ class ExportLabelsOperator(ManifestTask):
     :raises LabelingError: if lines were left out and that is an error, or something can't be read or written.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "output_uri",
-        "format",
-        "label_attribute_name",
-        "classes",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "output_uri": arguments.required(arguments.name),
+        "format": arguments.required(arguments.name),
+        "label_attribute_name": arguments.name,
+        "classes": arguments.texts,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -489,6 +512,7 @@ class ExportLabelsOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export them."""
+        self.read_arguments()
         sets = _sets(self.manifest_uri)
         self.lineage_inputs, self.lineage_outputs = list(sets.values()), [self.output_uri]
         found = self.manifests.export(

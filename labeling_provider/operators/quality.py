@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.bases.branch import BranchMixIn
 from airflow.sdk.bases.xcom import BaseXCom
@@ -13,6 +13,7 @@ from labeling_provider.connected import check_choice
 from labeling_provider.errors import LabelingError, PoorLabelsError
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.links import QUALITY_LINK, report_url
+from labeling_provider.operators import arguments
 from labeling_provider.operators.manifest import ManifestTask, label_attribute_of, manifest_uris_of
 
 if TYPE_CHECKING:
@@ -81,18 +82,19 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     :raises LabelingError: if something can't be read or written.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "label_attribute_name",
-        "labeling_jobs",
-        "classes",
-        "golden_uri",
-        "golden_attribute_name",
-        "report_uri",
-        "relabel_uri",
-        "branches",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "label_attribute_name": arguments.name,
+        "labeling_jobs": arguments.sources,
+        "classes": arguments.texts,
+        "golden_uri": arguments.name,
+        "golden_attribute_name": arguments.name,
+        "report_uri": arguments.name,
+        "relabel_uri": arguments.name,
+        "branches": arguments.mapping_of(arguments.one_or_list(arguments.required(arguments.name))),
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
     operator_extra_links = (QUALITY_LINK,)
     inherits_from_skipmixin = True
 
@@ -154,6 +156,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         """Measure, report, and decide."""
         from labeling_provider.quality import Measure, report_html
 
+        self.read_arguments()
         files = self.manifests.files
         (manifest,) = manifest_uris_of([self.manifest_uri])
         attribute = label_attribute_of(self.label_attribute_name, self.manifest_uri)

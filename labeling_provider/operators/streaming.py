@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, conf
 
 from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.groundtruth.objects import ObjectKeys
+from labeling_provider.operators import arguments
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -58,16 +59,16 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
     :raises LabelingError: if the source can't be read or the topic not be published to.
     """
 
-    template_fields: Sequence[str] = (
-        "input_topic_arn",
-        "job_name",
-        "prefix_uri",
-        "queue_url",
-        "manifest_uri",
-        "position_uri",
-        "aws_conn_id",
-        "region_name",
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "input_topic_arn": arguments.required(arguments.name),
+        "job_name": arguments.name,
+        "prefix_uri": arguments.name,
+        "queue_url": arguments.name,
+        "manifest_uri": arguments.name,
+        "position_uri": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
     operator_extra_links = ()
 
     def __init__(
@@ -123,6 +124,7 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Push, in this process or deferred."""
+        self.read_arguments()
         trigger = self._trigger()
         if self.deferrable:
             self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
@@ -130,6 +132,7 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after the trigger has fired."""
+        self.read_arguments()
         if "error" in event:
             raise LabelingError(event["error"])
         if event["reason"] not in _ENDS:

@@ -81,8 +81,9 @@ class LabelsQueue:
             return None
         if len(self._held) < self._batch_size and time.monotonic() - self._since < self._max_wait:
             return None
-        batch, self._held = self._held, []
-        return Batch(self._stored(batch), [one.receipt for one in batch])
+        batch = Batch(self._stored(self._held), [one.receipt for one in self._held])
+        self._held = []
+        return batch
 
     def _found(self) -> ReadQueue | None:
         """The queue of this name; None if it has not been made yet."""

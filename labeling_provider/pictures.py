@@ -109,7 +109,8 @@ class _Part(NamedTuple):
 
 def kind_of(body: bytes) -> str | None:
     """png, jpeg, gif or webp by how a file begins; None for anything else."""
-    return next((kind for start, kind in _SIGNATURES if body.startswith(start)), None)
+    kind = next((kind for start, kind in _SIGNATURES if body.startswith(start)), None)
+    return None if kind == "webp" and body[8:12] != b"WEBP" else kind
 
 
 def facts_of(beginning: bytes) -> Facts | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import sys
 import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -325,6 +326,21 @@ def test_small_and_large_pictures_are_shown_the_same_way_up_as_their_label(
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(found.body)))
     assert (image.width > image.height) == (shown[0] > shown[1])
     assert is_red(image, (0.1, 0.1)) == (shown == (60, 40))
+
+
+def test_without_pillow_pictures_are_shown_as_they_are_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = picture("JPEG", (60, 40), 6)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    store = MemoryStore()
+    store.objects.update({"s3://b/1.jpg": body, "s3://b/2.jpg": b"RIFF\0\0\0\0WAVEfmt ", "s3://b/3.jpg": EPS})
+    shown = [small_picture(Files(store), f"s3://b/{number}.jpg") for number in (1, 2, 3)]
+    assert [one and one.kind for one in shown] == ["jpeg", None, None]
+    assert shown[0] is not None
+    facts = facts_of(shown[0].body)
+    assert facts is not None
+    assert facts.orientation == 1
+    with pytest.raises(PictureError, match=r"install airflow-provider-labeling\[local\]"):
+        as_turned(body)
 
 
 def test_the_service_labels_the_stored_pixels() -> None:

@@ -135,12 +135,40 @@ def test_channels_of_masks_have_the_number_of_classes(export: Exporting) -> None
 
 @pytest.mark.parametrize(
     ("format_name", "name"),
-    [("huggingface", "a-b"), ("huggingface", "all"), ("huggingface", "readme.md"), ("sagemaker-pipe", "früh")],
+    [
+        ("huggingface", "a-b"),
+        ("huggingface", "all"),
+        ("huggingface", "readme.md"),
+        ("sagemaker-pipe", "früh"),
+        ("yolo", "names"),
+        ("yolo", "download"),
+    ],
 )
 def test_names_of_sets_that_readers_refuse_are_refused(export: Exporting, format_name: str, name: str) -> None:
     with pytest.raises(ValueError, match=f"the set '{name}' can't be a set of {format_name}; use"):
         export(format_name, sets={name: [classed("a", 0, "heron")]})
     assert export.names == []
+
+
+@pytest.mark.parametrize("format_name", ["coco", "yolo", "pascal-voc"])
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [
+        ((10**400, 10**400), {"left": 0.5, "width": 10**399}),
+        ((200, 100), {"left": 0.5, "width": 10**399}),
+        ((200, 100), {"left": 1e308, "width": 1e308}),
+        ((200, -(10**400)), {}),
+    ],
+)
+def test_numbers_beyond_all_pictures_are_told(export: Exporting, format_name: str, size: Any, box: Any) -> None:
+    line = boxed("a.jpg", (0, *BOX))
+    line["bird"]["image_size"] = [{"width": size[0], "height": size[1], "depth": 3}]
+    line["bird"]["annotations"][0].update(box)
+    found = export(format_name, boxed("b.jpg", (0, *BOX)), line)
+    assert (found.objects, found.left_out) == ({"train": 1}, 1)
+    ((number, message),) = reasons(found)
+    assert number == 2
+    assert len(message) < 200
 
 
 def test_sets_whose_files_would_replace_each_other_are_refused(export: Exporting) -> None:
@@ -165,7 +193,7 @@ HARMLESS = ["-5", "+3.25", "-1e-5", "heron", "'tis", "", "1=1", "it's"]
 
 def read_back(cell: str) -> str:
     """As docs/manifests.md says."""
-    return re.sub(r"^'(?=[\s']*[=+\-@＝＋－＠]|[\t\r\n])", "", cell)
+    return re.sub(r"^'(?=[\s']*[=+\-@＝＋－＠]|'*[\t\r\n])", "", cell)
 
 
 def cells(export: Exporting) -> list[str]:

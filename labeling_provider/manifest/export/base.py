@@ -26,7 +26,7 @@ MOST_CLASSES: Final = 10_000
 _AT_ONCE: Final = 10
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
 _LONGEST_NAME: Final = 150
-_FORMULA: Final = re.compile(r"[\s']*[=+\-@＝＋－＠]|[\t\r\n]")
+_FORMULA: Final = re.compile(r"[\s']*[=+\-@＝＋－＠]|'*[\t\r\n]")
 _PARTING: Final = frozenset(";|\t\r\v\f\x85\u2028\u2029")
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 Content = TypeVar("Content")

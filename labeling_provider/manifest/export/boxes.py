@@ -18,6 +18,8 @@ from labeling_provider.manifest.export.base import Example, Format, as_json, csv
 from labeling_provider.manifest.files import Sink
 from labeling_provider.manifest.labels import BoxesLabel, ImageSize, LabelError
 
+MAX_SIDE: Final = 1_000_000_000
+"""Longest side of a picture or box, pixels."""
 _CHUNK: Final = 1 << 16
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -83,13 +85,15 @@ def shown(label: BoxesLabel, numbers: Mapping[int, int]) -> Shown:
     """The part of a label that its picture shows.
 
     :param numbers: the export's number for each of the label's classes.
-    :raises LabelError: if the picture has no size.
+    :raises LabelError: if the picture has no size, or a number is beyond all pictures.
     """
     size = label.size
-    if size.width <= 0 or size.height <= 0:
-        raise LabelError(f"{label.attribute}.image_size: a picture of {size.width} x {size.height} pixels has no boxes")
+    if not (0 < size.width <= MAX_SIDE and 0 < size.height <= MAX_SIDE):
+        raise LabelError(f"{label.attribute}.image_size: a picture has 1 to {MAX_SIDE:,} pixels a side")
     boxes, notes = [], Counter[str]()
     for position, box in enumerate(label.boxes):
+        if any(abs(one) > MAX_SIDE for one in (box.left, box.top, box.width, box.height)):
+            raise LabelError(f"{label.attribute}.annotations[{position}]: a box has at most {MAX_SIDE:,} pixels a side")
         left, top = max(box.left, 0), max(box.top, 0)
         width = min(box.left + box.width, size.width) - left
         height = min(box.top + box.height, size.height) - top
@@ -169,6 +173,9 @@ class Yolo(BoxesFormat):
     Format: docs.ultralytics.com, "Object detection datasets".
     """
 
+    # What else data.yaml says is no set.
+    set_name = re.compile(r"(?!(?:channels|download|flip_idx|kpt_shape|names|nc|path)\Z)\w[\w.-]{0,99}", re.IGNORECASE)
+    set_name_told = "letters, digits, '_', '-' and '.', but no key that data.yaml has anyway, such as 'names'"
     endings = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
     def begin(self, set_name: str, stack: ExitStack) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from dev.stack import wait_until
 from labeling_provider.ownership import Owner
@@ -166,6 +166,30 @@ def test_only_pictures_of_the_job_itself_are_signed(lab: Lab, jobs: Jobs, pages:
     for address in addresses:
         answer = pages.client.get(address)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+
+
+def test_pictures_that_are_stored_turned_are_shown_as_their_labels_have_them(
+    lab: Lab, jobs: Jobs, pages: Pages
+) -> None:
+    exif, lines = Image.Exif(), []
+    exif[0x0112] = 6
+    for width in (60, 1_200):
+        body = BytesIO()
+        Image.new("RGB", (width, width * 2 // 3)).save(body, "JPEG", exif=exif.tobytes())
+        box = {"label": "cat", "left": 1, "top": 1, "width": 20, "height": 10}
+        lines.append({"source-ref": lab.put(f"pictures/turned-{width}.jpg", body.getvalue()), "truth": [box]})
+    task = jobs.add(None)
+    name = job_of(lab, task, lines, task_type="bounding-box")
+    jobs.add(facts_of(name), run=task["run_id"])
+    labels = [line["label"]["image_size"][0] for line in lab.output(lab.describe(name))]
+    assert [(one["width"], one["height"]) for one in labels] == [(60, 40), (1_200, 800)]
+    page = pages.shows("/job/labels", **task)
+    addresses = [unescape(one) for one in re.findall(r'href="(picture\?[^"]*)"', page)]
+    assert len(addresses) == 2
+    for address in addresses:
+        # As a browser shows it.
+        shown = ImageOps.exif_transpose(Image.open(BytesIO(pages.client.get(address).content)))
+        assert shown.width * 2 == shown.height * 3
 
 
 def test_pictures_are_shown_though_the_input_manifest_is_gone(lab: Lab, jobs: Jobs, pages: Pages) -> None:

@@ -50,7 +50,8 @@ class Results:
         answers: dict[int, list[Answer]] = defaultdict(list)
         for row in connection.execute(query):
             if row.object_id in wanted:
-                answers[row.object_id].append(Answer(row.worker_id, json.loads(row.answer)))
+                content = json.loads(row.answer)
+                answers[row.object_id].append(Answer(row.worker_id, content if isinstance(content, dict) else {}))
         return [Answered(row.object_id, json.loads(row.line), answers[row.object_id]) for row in rows]
 
     def consolidate(self, run: Run) -> None:

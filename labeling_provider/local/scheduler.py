@@ -54,7 +54,7 @@ class Scheduler:
         self._step, self._give_up = step, give_up
         self._changed = threading.Condition()
         self._due: dict[int, float] = {}
-        self._stepping: set[int] = set()
+        self._stepping: dict[int, float] = {}
         self._troubles: dict[int, _Trouble] = defaultdict(_Trouble)
         self._stopping = False
         self._threads: set[threading.Thread] = set()
@@ -91,7 +91,7 @@ class Scheduler:
         while (job_id := self._next(helper)) is not None:
             delay = self._guarded(job_id)
             with self._changed:
-                self._stepping.discard(job_id)
+                self._stepping.pop(job_id, None)
                 self._changed.notify_all()
             if delay is not None:
                 self.wake(job_id, delay)
@@ -114,7 +114,7 @@ class Scheduler:
                 left = at - time.monotonic()
                 if left <= 0:
                     del self._due[job_id]
-                    self._stepping.add(job_id)
+                    self._stepping[job_id] = time.monotonic()
                     return job_id
                 if helper:
                     return None
@@ -122,11 +122,12 @@ class Scheduler:
         return None
 
     def _send_for_help(self) -> None:
-        """Add a thread whenever a job is overdue and all threads are held up."""
+        """Add a thread whenever a job is due and all threads are held up, each by one step that takes long."""
         with self._changed:
             while not self._stopping:
-                overdue = time.monotonic() - self._first_due()[0] > _LATE_SECONDS
-                if overdue and len(self._stepping) >= len(self._threads) and len(self._threads) < _MAX_THREADS:
+                late = time.monotonic() - _LATE_SECONDS
+                held_up = sum(since < late for since in self._stepping.values()) >= len(self._threads)
+                if held_up and self._first_due()[0] < late and len(self._threads) < _MAX_THREADS:
                     self._add_thread(helper=True)
                 self._changed.wait(_LATE_SECONDS / 2)
 

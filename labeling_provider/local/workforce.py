@@ -91,7 +91,7 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
     if path is not None:
         try:
             settings = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise WorkforceFileError(f"{where}: cannot be read as JSON: {error}") from None
     settings = _mapping(settings, where, "the file")
     unknown = settings.keys() - {"seed", "workteams", "functions", "models"}
@@ -188,7 +188,7 @@ def _check_callable(target: Any, where: str) -> None:
         raise WorkforceFileError(f"{where} must be 'module:callable', not {target!r}")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # noqa: BLE001 - a user's module may raise anything
         raise WorkforceFileError(f"{where}: {target!r} cannot be imported: {error}") from None
     if not callable(found):
         raise WorkforceFileError(f"{where}: {target!r} is not callable")

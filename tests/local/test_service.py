@@ -208,6 +208,12 @@ def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
         ('{"functions": {"arn": "os.path"}}', "functions.arn must be 'module:callable'"),
         ('{"functions": {"arn": "no.such:thing"}}', "cannot be imported"),
         ('{"functions": {"arn": "os:sep"}}', "is not callable"),
+        ('{"functions": {"arn": "tests.raises_at_import:pre"}}', "cannot be imported: not today"),
+        ('{"functions": {"arn": {"path": "os:getcwd"}}}', "functions.arn.path is unknown"),
+        ('{"functions": {"arn": {"handler": "os:getcwd", "timeout_seconds": 0}}}', "timeout_seconds must be"),
+        ('{"functions": {"arn": {"handler": "os:getcwd", "timeout_seconds": NaN}}}', "timeout_seconds must be"),
+        ('{"models": {"text-classification": "tests.raises_at_import:Model"}}', "cannot be imported: not today"),
+        ("[" * 50_000, "cannot be read as JSON"),
     ],
 )
 def test_a_workforce_file_is_checked_key_by_key(tmp_path: Path, content: str, words: str) -> None:

@@ -98,7 +98,7 @@ def import_model(path: str) -> type[Model]:
     module, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - a user's module may raise anything
         raise ValueError(f"{path!r} cannot be imported: {error}") from None
     if not (isinstance(found, type) and issubclass(found, Model)):
         raise ValueError(f"{path!r} is no labeling_provider.local.learning.models.Model")

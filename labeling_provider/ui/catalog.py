@@ -331,9 +331,9 @@ def _jobs_in(
         # As an expression, so that SQLite goes by the runs and not through all that have this key.
         query = query.where(XComModel.dag_run_id.in_(runs), XComModel.key.concat("") == JOB_KEY)
     # Other letters stand escaped in JSON, and databases differ in what they take for their small ones.
-    if word.isascii() and word.replace("-", "").isalnum():
-        ids = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, cast(XComModel.value, Text))
-        query = query.where(or_(*(text.icontains(word) for text in ids)))
+    if word and word.isascii() and word.isprintable() and not {'"', "\\"} & set(word):
+        texts = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, cast(XComModel.value, Text))
+        query = query.where(or_(*(text.icontains(word, autoescape=True) for text in texts)))
     count, most = _ROWS_AT_ONCE
     while True:
         rows = session.execute((query if after is None else query.where(_is_after(after))).limit(count)).all()

@@ -41,7 +41,7 @@ from labeling_provider.ui.signed import is_signed, sign
 PAGE_ROWS: Final = 50
 MAX_BODY_BYTES: Final = 64 << 10
 MAX_SELECTED: Final = 1_000
-_NEWEST: Final = 500
+_NEWEST: Final = 200
 _ANSWERS: Final = 300
 _FIRST_LOOK_SECONDS: Final = 2.0
 _INTEGER: Final = 2**31 - 1
@@ -183,9 +183,10 @@ class _Views:
 
     def job(self, task: TaskDep, user: GetUserDep) -> str:
         """The page of one job; its parts come on their own."""
-        return _render(
-            "job.html", job=find_job(task), task=task, query=_query(task), may_edit=_may_edit(user, task.dag_id)
-        )
+        job = find_job(task)
+        if job is not None:
+            self._services.show(job)
+        return _render("job.html", job=job, task=task, query=_query(task), may_edit=_may_edit(user, task.dag_id))
 
     def progress(self, task: TaskDep) -> str:
         """Status and counters."""

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 MAX_SORTED_JOBS: Final = 20_000
 """So many jobs in all are still sorted as a whole."""
-MAX_LOOKED_AT: Final = 5_000
+MAX_LOOKED_AT: Final = 2_000
 """So many jobs at most are looked at for one page that filters."""
-MAX_RUNS: Final = 20_000
+MAX_RUNS: Final = 10_000
 """So many DAG runs at most are gone through for one page."""
 MAX_CHARACTERS: Final = 5_000
 """So long may an XCom be."""
@@ -328,12 +328,15 @@ def _jobs_in(
         runs = select(DagRun.id).where(DagRun.dag_id.in_(dag_ids), DagRun.id.between(stretch.first, stretch.last))
         if run_id:
             runs = runs.where(DagRun.run_id == run_id)
-        # As an expression, so that SQLite goes by the runs and not through all that have this key.
-        query = query.where(XComModel.dag_run_id.in_(runs), XComModel.key.concat("") == JOB_KEY)
+        # The range is for PostgreSQL, which reckons with it. The key is an expression, so that SQLite goes by the runs
+        # and not through all that have this key.
+        column = XComModel.dag_run_id
+        query = query.where(column.in_(runs), column.between(stretch.first, stretch.last))
+        query = query.where(XComModel.key.concat("") == JOB_KEY)
     # Other letters stand escaped in JSON, and databases differ in what they take for their small ones.
-    if word.isascii() and word.replace("-", "").isalnum():
-        ids = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, cast(XComModel.value, Text))
-        query = query.where(or_(*(text.icontains(word) for text in ids)))
+    if word and word.isascii() and word.isprintable() and not {'"', "\\"} & set(word):
+        texts = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, cast(XComModel.value, Text))
+        query = query.where(or_(*(text.icontains(word, autoescape=True) for text in texts)))
     count, most = _ROWS_AT_ONCE
     while True:
         rows = session.execute((query if after is None else query.where(_is_after(after))).limit(count)).all()

@@ -90,7 +90,7 @@ def test_whatever_xcoms_hold_all_jobs_are_shown(jobs: Jobs, pages: Pages, odd: l
     [
         ({"job_name": "x"}, None, "labeling_job of this task can&#39;t be read: Object missing required field"),
         ("{", None, "labeling_job of this task can&#39;t be read: Input data was truncated"),
-        (" " * 30_000, None, "more than 20,000 characters"),
+        (" " * 30_000, None, "more than 5,000 characters"),
         (FACTS, {"total": "many"}, "labeling_progress of this task can&#39;t be read: Expected `int`, got `str`"),
     ],
 )
@@ -212,6 +212,10 @@ def test_jobs_are_filtered(jobs: Jobs, pages: Pages) -> None:
     assert found(run_id=mapped["run_id"]) == {"mapped"}
     assert found(text="FAIL") == {"fails"}
     assert found(text="texts") == {"mapped"}
+    assert found(text="Manual__") == {"done", "fails", "mapped"}
+    assert found(text="a_l") == set()
+    assert found(text="\u00dc") == found(text='"') == set()
+    assert found(text="e", workteam="private-crowd/birders") == {"done", "fails"}
     assert found(text="nothing") == set()
     assert pages.get("/", status="Nothing")[0] == 422
 

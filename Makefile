@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup environments demo up test test-newest test-lowest lint screenshot torture bench-local bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import clean
+.PHONY: setup environments demo up test test-newest test-lowest lint screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import clean
 
 setup: $(VENV)/.ready $(VENV)/.browser
 
@@ -45,12 +45,12 @@ test: environments
 	$(MAKE) --jobs 2 --output-sync=line test-newest test-lowest
 
 test-newest: setup
-	$(BIN)/python -m pytest tests --ignore=tests/local
+	$(BIN)/python -m pytest tests --ignore=tests/local --ignore=tests/service
 
 # The oldest Airflow and amazon provider that are supported: everything that touches them; and the local service, which
 # touches neither.
 test-lowest: $(LOWEST)/.ready
-	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/local tests/hooks tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
+	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/local tests/service tests/hooks tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -67,6 +67,9 @@ screenshot: setup
 
 bench-local: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.local
+
+bench-connections: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.connections
 
 bench-waiting: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.waiting

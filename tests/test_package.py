@@ -106,11 +106,13 @@ def test_the_local_service_and_the_airflow_side_know_nothing_of_each_other() -> 
     for path in PACKAGE.rglob("*.py"):
         part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
         used = imports(path)
-        if part == "local":
+        if part in {"local", "service"}:
             bad = [name for name in used if name.startswith(tuple(f"labeling_provider.{one}" for one in airflow_side))]
             assert not bad, path
             assert not any(name.split(".")[0] == "airflow" for name in used), path
         elif part in airflow_side:
-            assert not any(name.startswith("labeling_provider.local") for name in used), path
+            assert not any(
+                name.startswith(("labeling_provider.local", "labeling_provider.service")) for name in used
+            ), path
         elif part in {"request", "manifest", "quality", "drawing"}:
             assert not any(name.split(".")[0] == "airflow" for name in used), path

@@ -6,20 +6,25 @@ import argparse
 import fcntl
 import json
 import logging
+import math
 import os
+import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.request.facts import Quota
 
 ACCOUNT: Final = "123456789012"
 ROLE: Final = "labeling-local"
+CLOSING_SECONDS: Final = 4
 
 
 class StartError(LabelingError):
@@ -80,7 +85,13 @@ def parser() -> argparse.ArgumentParser:
         default=Quota.AUTOMATED_MINIMUM_OBJECTS,
         help="jobs with automated labeling fail below this many objects (default %(default)s, as on Amazon)",
     )
-    options.add_argument("--log-level", default="WARNING", help="log level, on standard error (default %(default)s)")
+    options.add_argument(
+        "--log-level",
+        default="WARNING",
+        type=str.upper,
+        choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+        help="log level, on standard error (default %(default)s)",
+    )
     return options
 
 
@@ -90,9 +101,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: the exit status.
     """
     chosen = parser().parse_args(arguments)
-    logging.basicConfig(level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
+        _check(chosen)
         with _folder(chosen.data_dir) as folder:
             serve(chosen, folder)
     except LabelingError as error:
@@ -101,6 +113,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         pass
     return 0
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    """Look at the options that can be judged by themselves.
+
+    :raises StartError: if one can't be followed.
+    """
+    from labeling_provider.request.facts import LAMBDA_ACCOUNTS
+    from labeling_provider.service.web.origins import is_loopback
+    from labeling_provider.service.web.signatures import Credentials
+
+    if not is_loopback(chosen.host) and Credentials.from_environment() is None:
+        raise StartError(
+            f"--host {chosen.host} can be reached from other machines: set LABELING_LOCAL_ACCESS_KEY_ID and "
+            "LABELING_LOCAL_SECRET_ACCESS_KEY first, or listen on 127.0.0.1"
+        )
+    if chosen.region not in LAMBDA_ACCOUNTS:
+        raise StartError(f"--region {chosen.region} has no Ground Truth; use one of {', '.join(LAMBDA_ACCOUNTS)}")
+    if not 0 <= chosen.port <= 65_535:
+        raise StartError(f"--port {chosen.port} is no port; use 1 to 65535, or 0 for a free one")
+    if not (chosen.speed > 0 and math.isfinite(chosen.speed)):
+        raise StartError(f"--speed {chosen.speed} must be a number greater than 0")
+    if chosen.minimum_automated < 1:
+        raise StartError(f"--minimum-automated {chosen.minimum_automated} must be at least 1")
+    if chosen.s3_endpoint is not None and not _is_address(chosen.s3_endpoint):
+        raise StartError(f"--s3-endpoint {chosen.s3_endpoint!r} is no address such as https://s3.example.com")
+
+
+def _is_address(url: str) -> bool:
+    """Whether this is the address of an HTTP service."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 @contextmanager
@@ -129,31 +176,23 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.local.announcements import event_bridge
     from labeling_provider.local.api import LabelingApi
     from labeling_provider.local.engine import Engine
-    from labeling_provider.local.http import listen
     from labeling_provider.local.learning.loop import ActiveLearning
     from labeling_provider.local.learning.registry import ModelRegistry
     from labeling_provider.local.messaging import Messaging
     from labeling_provider.local.pages import Pages
-    from labeling_provider.local.server import LocalService, is_loopback, load_moto
-    from labeling_provider.local.signatures import Credentials
     from labeling_provider.local.storage import EmbeddedStorage, EndpointStorage, Storage
     from labeling_provider.local.store import Store
     from labeling_provider.local.truth import Truth
     from labeling_provider.local.workforce import load_workforce
-    from labeling_provider.request.facts import LAMBDA_ACCOUNTS
     from labeling_provider.request.model import service_model
+    from labeling_provider.service.cloud.moto import Moto
+    from labeling_provider.service.web.application import Application
+    from labeling_provider.service.web.listener import listen
+    from labeling_provider.service.web.listener import serve as answer
+    from labeling_provider.service.web.signatures import Credentials
 
     credentials = Credentials.from_environment()
-    if not is_loopback(chosen.host) and credentials is None:
-        raise StartError(
-            f"--host {chosen.host} can be reached from other machines: set LABELING_LOCAL_ACCESS_KEY_ID and "
-            "LABELING_LOCAL_SECRET_ACCESS_KEY first, or listen on 127.0.0.1"
-        )
-    if chosen.region not in LAMBDA_ACCOUNTS:
-        raise StartError(f"--region {chosen.region} has no Ground Truth; use one of {', '.join(LAMBDA_ACCOUNTS)}")
-    if not chosen.speed > 0:
-        raise StartError("--speed must be greater than 0")
-    moto = load_moto()
+    moto = Moto()
     workforce = load_workforce(chosen.workforce, seed=chosen.seed, region=chosen.region, account=ACCOUNT)
     store = Store(chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}")
     embedded = None if chosen.s3_endpoint else EmbeddedStorage(store, ACCOUNT, chosen.region)
@@ -166,7 +205,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     engine = Engine(store, storage, workforce, truth, messaging, announce, learning, chosen.speed)
     role_arn, role_exists = _role()
     api = LabelingApi(store, engine, workforce, models, region=chosen.region, account=ACCOUNT, role_exists=role_exists)
-    service = LocalService(
+    service = Application(
         api,
         Pages(store, storage),
         moto,
@@ -180,11 +219,11 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
         embedded.restore()
     messaging.restore()
     try:
-        server = listen(service, chosen.host, chosen.port)
+        listening = listen(chosen.host, chosen.port)
     except (OSError, OverflowError) as error:
         raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error}") from None
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-    endpoint = f"http://{host}:{server.bind_addr[1]}"
+    endpoint = f"http://{host}:{listening.getsockname()[1]}"
     service_model()
     _point_functions_here(endpoint, chosen.region, credentials)
     engine.start()
@@ -198,11 +237,26 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     }
     print(json.dumps(ready), flush=True)
     try:
-        server.serve()
+        answer(service, listening, lambda: _end_for_certain(None if chosen.data_dir else folder))
     finally:
-        server.stop()
         engine.stop()
         store.close()
+
+
+def _end_for_certain(temporary: Path | None) -> None:
+    """End the process in a few seconds, whatever holds it up: all that was acknowledged is in the database.
+
+    :param temporary: a folder to remove then.
+    """
+
+    def end() -> None:
+        if temporary:
+            shutil.rmtree(temporary, ignore_errors=True)
+        os._exit(0)
+
+    timer = threading.Timer(CLOSING_SECONDS, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _role() -> tuple[str, Any]:

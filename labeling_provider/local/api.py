@@ -32,6 +32,7 @@ from labeling_provider.request.rules import Surroundings, check_request, task_ty
 
 _PAGE: Final = 10
 _MOST_TAGS: Final = 50
+_LARGEST_INTEGER: Final = 1 << 63
 _MOST_WORKTEAMS: Final = 25
 _ECHOED: Final = (
     "LabelAttributeName",
@@ -427,7 +428,7 @@ class LabelingApi:
         """
         down = request.get("SortOrder") == "Descending"
         if "NextToken" in request:
-            value, tie = _read_token(request["NextToken"])
+            value, tie = _read_token(request["NextToken"], column, unique)
             here, last = sa.tuple_(column, unique), sa.tuple_(sa.literal(value), sa.literal(tie))
             query = query.where(here < last if down else here > last)
         size = request.get("MaxResults", _PAGE)
@@ -441,14 +442,24 @@ class LabelingApi:
         return rows[:size], {"NextToken": base64.urlsafe_b64encode(token.encode()).decode()}
 
 
-def _read_token(token: str) -> tuple[Any, Any]:
+def _read_token(token: str, *columns: sa.Column[Any]) -> list[Any]:
+    """The last row's values of the columns."""
     try:
-        value, tie = json.loads(base64.urlsafe_b64decode(token.encode()))
-        if not isinstance(value, str | int | float) or not isinstance(tie, str | int):
+        values = json.loads(base64.urlsafe_b64decode(token.encode()))
+        if not isinstance(values, list) or not all(_fits(*pair) for pair in zip(values, columns, strict=True)):
             raise ValueError(token)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         raise validation_error("NextToken is not one that this operation has given out.") from None
-    return value, tie
+    return values
+
+
+def _fits(value: Any, column: sa.Column[Any]) -> bool:
+    """Whether a database can compare a value with a column."""
+    if not isinstance(value, column.type.python_type) or isinstance(value, bool):
+        return False
+    if isinstance(value, str):
+        return bool(value.encode())
+    return bool(-_LARGEST_INTEGER < value < _LARGEST_INTEGER)
 
 
 def _between(query: sa.Select[Any], request: dict[str, Any], column: sa.Column[Any], name: str) -> sa.Select[Any]:

@@ -6,7 +6,7 @@ This is where the operators' extra links point to when the connection's endpoint
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any, Final
@@ -50,9 +50,13 @@ class Pages:
     def __init__(self, store: Store, storage: Storage) -> None:
         self._store, self._storage = store, storage
 
-    def __call__(self, method: str, path: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and text of a page.
+
+        :param path: percent-encoded.
+        """
         status, title, body, refresh = 404, "Not found", "<p>There is no such page.</p>", False
-        parts = [unquote(part) for part in path.removeprefix(PAGES_PATH).split("/") if part]
+        parts = [part for part in unquote(path).removeprefix(PAGES_PATH).split("/") if part]
         if method not in {"GET", "HEAD"}:
             status, title, body = 405, "Not allowed", "<p>These pages can only be read.</p>"
         elif not parts:
@@ -65,16 +69,15 @@ class Pages:
         policy, page = _POLICY, _page(title, body, refresh).encode()
         if status == 404 and (report := self._report(parts)) is not None:
             status, policy, page = 200, _REPORT_POLICY, report
-        headers = [
-            ("Content-Type", "text/html; charset=utf-8"),
-            ("Content-Length", str(len(page))),
-            ("Content-Security-Policy", policy),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-            ("Cache-Control", "no-store"),
-        ]
-        start_response({200: "200 OK", 404: "404 Not Found", 405: "405 Method Not Allowed"}[status], headers)
-        return [page]
+        headers = {
+            "content-type": "text/html; charset=utf-8",
+            "content-security-policy": policy,
+            "x-content-type-options": "nosniff",
+            "x-frame-options": "DENY",
+            "referrer-policy": "no-referrer",
+            "cache-control": "no-store",
+        }
+        return status, headers, page
 
     def _report(self, parts: list[str]) -> bytes | None:
         """A report in S3, which may be anybody's: the browser gets it in a sandbox."""

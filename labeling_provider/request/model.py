@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -62,13 +63,17 @@ _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
     "structure": dict,
     "map": dict,
     "list": (list, tuple),
+    "timestamp": (int, float, datetime),
 }
+_SIZES = {"integer": 1 << 31, "long": 1 << 63}
+_LARGEST_TIME = 253_402_300_800
+"""Epoch seconds at the end of the year 9999."""
 
 
 def _walk(shape: Any, value: Any, path: str, field: str) -> Iterator[Violation]:
     wanted = _PYTHON_TYPES.get(shape.type_name)
     mismatch = wanted is not None and not isinstance(value, wanted)
-    if mismatch or (isinstance(value, bool) and shape.type_name in {"integer", "long"}):
+    if mismatch or not _is_sound(shape.type_name, value):
         yield Violation(path, field, _quote(value), f"Member must be of type {shape.type_name}")
         return
     if shape.type_name == "structure":
@@ -81,6 +86,16 @@ def _walk(shape: Any, value: Any, path: str, field: str) -> Iterator[Violation]:
         yield from _walk_string(shape, value, path, field)
     elif shape.type_name in {"integer", "long"}:
         yield from _in_range(shape, value, path, field, value, "value")
+
+
+def _is_sound(type_name: str, value: Any) -> bool:
+    """Whether a number is one that Amazon's types can hold."""
+    if isinstance(value, bool):
+        return type_name not in {"integer", "long", "timestamp"}
+    if type_name == "timestamp" and isinstance(value, int | float):
+        return abs(value) < _LARGEST_TIME
+    size = _SIZES.get(type_name)
+    return size is None or -size <= value < size
 
 
 def _walk_structure(shape: Any, value: dict[str, Any], path: str, field: str) -> Iterator[Violation]:
@@ -103,7 +118,11 @@ def _walk_structure(shape: Any, value: dict[str, Any], path: str, field: str) ->
 
 
 def _walk_string(shape: Any, value: str, path: str, field: str) -> Iterator[Violation]:
-    yield from _in_range(shape, len(value), path, field, value, "length")
+    too_long = list(_in_range(shape, len(value), path, field, value, "length"))
+    yield from too_long
+    if too_long:
+        # Some of the patterns take very long for a very long text.
+        return
     pattern = shape.metadata.get("pattern")
     if pattern and not _compiled(pattern).fullmatch(value):
         yield Violation(path, field, _quote(value), f"Member must satisfy regular expression pattern: {pattern}")

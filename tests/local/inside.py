@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import urlsplit
+
+from anyio import sleep_forever
+from anyio.from_thread import start_blocking_portal
 
 from labeling_provider.local.messaging import Messaging
-from labeling_provider.local.server import LocalService, load_moto
 from labeling_provider.local.storage import EmbeddedStorage
 from labeling_provider.local.store import Store
+from labeling_provider.service.cloud.moto import Moto
+from labeling_provider.service.web.application import Application
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 _LAST = ("x-amz-request-id", "x-amz-id-2", "date", "x-amzn-requestid")
@@ -27,7 +32,9 @@ class Inside:
 
     def __init__(self, folder: Path) -> None:
         self.url = f"sqlite:///{folder / 'labeling.sqlite'}"
-        self.moto = load_moto()
+        self._exits = ExitStack()
+        self.moto = Moto()
+        self.portal = self._exits.enter_context(start_blocking_portal())
         self._originals = _moto_originals()
         self.store: Store | None = None
         self.start()
@@ -38,7 +45,7 @@ class Inside:
         self.store = Store(self.url)
         self.storage = EmbeddedStorage(self.store, ACCOUNT, REGION)
         self.messaging = Messaging(self.store, ACCOUNT, REGION)
-        self.service = LocalService(
+        self.application = Application(
             None,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
             self.moto,
@@ -50,6 +57,11 @@ class Inside:
         )
         self.storage.restore()
         self.messaging.restore()
+
+    def end(self) -> None:
+        """Be no more."""
+        self.stop()
+        self._exits.close()
 
     def stop(self) -> None:
         """Forget everything."""
@@ -65,37 +77,30 @@ class Inside:
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body that a request is answered with."""
         parts, given = urlsplit(url), {name.lower(): value for name, value in (headers or {}).items()}
-        raw = parts.path + (f"?{parts.query}" if parts.query else "")
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": _unquoted(parts.path),
-            "QUERY_STRING": parts.query,
-            "REQUEST_URI": raw,
-            "SERVER_NAME": parts.hostname,
-            "SERVER_PORT": str(parts.port or 80),
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "CONTENT_LENGTH": str(len(body)),
-            "wsgi.input": BytesIO(body),
-            "wsgi.url_scheme": parts.scheme,
-            "wsgi.version": (1, 0),
-            "wsgi.errors": BytesIO(),
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            **{f"HTTP_{name.upper().replace('-', '_')}": value for name, value in given.items()},
+        given |= {"host": given.get("host", parts.netloc), "content-length": str(len(body))}
+        scope = {
+            "type": "http",
+            "method": method,
+            "raw_path": parts.path.encode(),
+            "query_string": parts.query.encode(),
+            "headers": [(name.encode(), value.encode("latin-1")) for name, value in given.items()],
         }
-        environ.setdefault("HTTP_HOST", parts.netloc)
-        if "content-type" in given:
-            environ["CONTENT_TYPE"] = given["content-type"]
-        seen: list[Any] = []
-        try:
-            answer = b"".join(self.service(environ, lambda status, sent, *_: seen.append((status, sent))))
-        except Exception as error:  # noqa: BLE001 -- what moto can't do is an answer as well
-            answer = f"<Error><Code>{type(error).__name__}</Code><Message>moto failed</Message></Error>".encode()
-            seen.append(("500 Internal Server Error", []))
-        status, sent = seen[-1]
-        return int(status.split()[0]), {name.lower(): value for name, value in sent}, answer
+        sent: list[Any] = []
+        asked: list[bool] = []
+
+        async def receive() -> dict[str, Any]:
+            if asked:
+                # The client waits for the answer.
+                await sleep_forever()
+            asked.append(True)
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        self.portal.call(self.application, scope, receive, send)
+        answered = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
+        return sent[0]["status"], answered, b"".join(one.get("body", b"") for one in sent[1:])
 
     @cache  # noqa: B019 -- a client takes long to make, and there are few
     def client(self, name: str, addressing_style: str = "auto") -> Any:
@@ -129,10 +134,6 @@ class Inside:
 class _Raw(BytesIO):
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self.read()
-
-
-def _unquoted(path: str) -> str:
-    return unquote_to_bytes(path).decode("latin-1")
 
 
 def _moto_originals() -> list[tuple[Any, str, Any]]:

@@ -1,0 +1,144 @@
+"""moto's S3, SNS, SQS, IAM, STS and EventBridge in this process: one application each, reached by its name."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import IO, Any, Final
+from urllib.parse import unquote_to_bytes
+from xml.parsers.expat import ExpatError
+
+from labeling_provider.local.errors import ApiError
+from labeling_provider.service.cloud.offered import Service
+
+log = logging.getLogger(__name__)
+
+_USER_METADATA: Final = "x-amz-meta-"
+# What moto's code ends in where a request is not formed as it expects.
+_TRIPPED: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, ExpatError)
+# What the connection and the encoding of the body were; moto gets the plain body.
+_LEFT_OUT: Final = frozenset(
+    {"authorization", "connection", "content-length", "expect", "host", "transfer-encoding", "x-amz-trailer"}
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to one of the services.
+
+    :param path: percent-encoded.
+    :param headers: values by lower-case name.
+    :param scope: access key, day, region and service that it was signed with, parted by slashes; None if it was not.
+    :param body: its bytes, at the beginning.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    host: str
+    scope: str | None
+    body: IO[bytes]
+    length: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a service answers."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+class Moto:
+    """The applications, by service."""
+
+    def __init__(self) -> None:
+        # "Everything from everywhere" is not for a service that holds a customer's data.
+        os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+        from moto.moto_server.werkzeug_app import create_backend_app
+
+        self._making = threading.Lock()
+        self._make: Any = create_backend_app
+        self._applications: dict[Service, Any] = {}
+
+    def serve(self, service: Service, call: Call) -> Answer:
+        """Answer one request.
+
+        :raises ApiError: if moto does not do what is asked for.
+        """
+        with self._making:
+            application = self._applications.get(service) or self._make(str(service))
+            self._applications[service] = application
+        from botocore.model import OperationNotFoundError
+
+        seen: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+            seen.append((status, headers))
+
+        try:
+            parts: Iterable[bytes] = application(_environ(call), start)
+            body = b"".join(parts)
+        except (NotImplementedError, OperationNotFoundError) as error:
+            raise ApiError("InvalidAction", f"This operation is not offered: {str(error)[:200]}") from None
+        except _TRIPPED as error:
+            log.warning("%s: moto can't read a request: %s %s: %r", service, call.method, call.path[:200], error)
+            log.debug("where it happened", exc_info=True)
+            raise ApiError("InvalidRequest", "The request is not one that this service can read.") from None
+        status, headers = seen[-1]
+        return Answer(int(status[:3]), headers, body)
+
+
+def internal_call(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Call:
+    """A request that the service makes itself."""
+    return Call(method, path, query, headers, "127.0.0.1", None, BytesIO(body), len(body))
+
+
+def _environ(call: Call) -> dict[str, Any]:
+    """What WSGI makes of a request."""
+    headers = {name: value for name, value in call.headers.items() if name not in _LEFT_OUT}
+    if headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
+        del headers["x-amz-content-sha256"]
+        headers.pop("x-amz-decoded-content-length", None)
+        encodings = [one for one in headers.get("content-encoding", "").split(",") if one.strip() != "aws-chunked"]
+        headers["content-encoding"] = ",".join(encodings).strip()
+    if not headers.get("content-encoding"):
+        headers.pop("content-encoding", None)
+    if call.scope:
+        headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={call.scope}, SignedHeaders=host, Signature=0"
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    if "HTTP_CONTENT_TYPE" in environ:
+        environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE")
+    host, _, port = call.host.rpartition(":") if call.host.rpartition(":")[2].isdigit() else (call.host, "", "80")
+    return {
+        **environ,
+        "REQUEST_METHOD": call.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(call.path).decode("latin-1"),
+        "QUERY_STRING": call.query,
+        "RAW_URI": call.path + (f"?{call.query}" if call.query else ""),
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": call.host,
+        "CONTENT_LENGTH": str(call.length),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": call.body,
+        "wsgi.errors": BytesIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        # WSGI takes "_" and "-" for the same; in the names of user metadata they are not.
+        "moto.preserved_header_names": {
+            f"HTTP_{name.upper().replace('-', '_')}": name
+            for name in headers
+            if name.startswith(_USER_METADATA) and "_" in name
+        },
+    }

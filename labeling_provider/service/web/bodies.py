@@ -1,0 +1,178 @@
+"""Reads the body of a request: never more than is allowed, never for longer than is fair, large ones on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Final
+
+from labeling_provider.local.errors import ApiError
+from labeling_provider.service.web.requests import RequestHead
+from labeling_provider.service.web.signatures import ChunkSignatures
+
+MAX_IN_MEMORY: Final = 262_144
+MAX_PAUSE_SECONDS: Final = 20
+MIN_BYTES_PER_SECOND: Final = 1_024
+_MAX_CHUNK_LINE: Final = 1_024
+_MAX_TRAILER_LINES: Final = 20
+_PIECE: Final = 1 << 20
+
+Receive = Callable[[], Awaitable[Any]]
+
+
+class ClientGone(Exception):
+    """The client has closed the connection before its request was complete."""
+
+
+@dataclass
+class Body:
+    """A body that has been read.
+
+    :param file: its bytes, at the beginning.
+    :param length: how many.
+    :param sha256: their hash in hexadecimal.
+    """
+
+    file: IO[bytes]
+    length: int
+    sha256: str
+
+    def bytes(self) -> bytes:
+        """All of it; for bodies with a small limit."""
+        self.file.seek(0)
+        return self.file.read()
+
+
+def _spool() -> IO[bytes]:
+    return SpooledTemporaryFile(max_size=MAX_IN_MEMORY)
+
+
+async def read_body(request: RequestHead, receive: Receive, limit: int) -> Body:
+    """Read the body of a request.
+
+    :param limit: how many bytes it may have.
+    :raises ApiError: if it has more, or comes too slowly.
+    :raises ClientGone: if it ends early.
+    """
+    declared = request.headers.get("content-length", "0")
+    if not declared.isascii() or not declared.isdigit() or len(declared) > 15:
+        raise ApiError("InvalidRequest", "Content-Length is not a number of bytes.")
+    if int(declared) > limit:
+        raise _too_large(limit)
+    file, length, digest = _spool(), 0, hashlib.sha256()
+    clock = asyncio.get_running_loop()
+    began = clock.time()
+    while True:
+        try:
+            async with asyncio.timeout(MAX_PAUSE_SECONDS):
+                message = await receive()
+        except TimeoutError:
+            raise _too_slow() from None
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        piece = message.get("body", b"")
+        length += len(piece)
+        if length > limit:
+            raise _too_large(limit)
+        digest.update(piece)
+        file.write(piece)
+        if not message.get("more_body"):
+            file.seek(0)
+            return Body(file, length, digest.hexdigest())
+        if clock.time() - began > MAX_PAUSE_SECONDS + length / MIN_BYTES_PER_SECOND:
+            raise _too_slow()
+
+
+def max_encoded(limit: int) -> int:
+    """How many bytes a body of at most ``limit`` may have when it comes in signed chunks."""
+    # Chunks of 8 KiB at least, but for the last; each with a line of about 90 characters.
+    return limit + limit // 64 + 65_536
+
+
+def decode_chunks(body: Body, declared: str | None, limit: int, signatures: ChunkSignatures | None) -> Body:
+    """Take a body of the encoding ``aws-chunked`` apart.
+
+    :param declared: what ``x-amz-decoded-content-length`` says.
+    :param signatures: checks each chunk; None if the chunks are not signed.
+    :raises ApiError: if the body is not what it should be.
+    """
+    if declared is None or not declared.isascii() or not declared.isdigit() or len(declared) > 15:
+        message = "x-amz-decoded-content-length must be a number of bytes."
+        raise ApiError("MissingContentLength", message, HTTPStatus.LENGTH_REQUIRED)
+    if int(declared) > limit:
+        raise _too_large(limit)
+    file, length, whole = _spool(), 0, hashlib.sha256()
+    while True:
+        size, signature = _chunk_line(body.file)
+        chunk, left = hashlib.sha256(), size
+        while left:
+            piece = body.file.read(min(left, _PIECE))
+            if not piece:
+                raise _malformed("a chunk is shorter than it says")
+            left -= len(piece)
+            chunk.update(piece)
+            whole.update(piece)
+            file.write(piece)
+        length += size
+        if length > int(declared):
+            raise _malformed("there is more than x-amz-decoded-content-length says")
+        if signatures:
+            signatures.check_chunk(signature, chunk.hexdigest())
+        if not size:
+            break
+        if body.file.read(2) != b"\r\n":
+            raise _malformed("a chunk does not end where it should")
+    _read_trailer(body.file, signatures)
+    if length != int(declared):
+        raise _malformed("there is less than x-amz-decoded-content-length says")
+    file.seek(0)
+    return Body(file, length, whole.hexdigest())
+
+
+def _chunk_line(file: IO[bytes]) -> tuple[int, str]:
+    """Size and signature of the next chunk."""
+    line = file.readline(_MAX_CHUNK_LINE)
+    size, _, extension = line.removesuffix(b"\r\n").partition(b";")
+    if not line.endswith(b"\r\n") or not 1 <= len(size) <= 12 or size.strip(b"0123456789abcdefABCDEF"):
+        raise _malformed("a chunk's size is not a hexadecimal number")
+    return int(size, 16), extension.removeprefix(b"chunk-signature=").decode("latin-1")
+
+
+def _read_trailer(file: IO[bytes], signatures: ChunkSignatures | None) -> None:
+    """Read what follows the last chunk: the body's checksum, and its signature."""
+    covered = b""
+    for _ in range(_MAX_TRAILER_LINES):
+        line = file.readline(_MAX_CHUNK_LINE)
+        text = line.rstrip(b"\r\n")
+        if not text:
+            if not file.read(1) or not line:
+                break
+            raise _malformed("something follows its end")
+        name, _, value = text.partition(b":")
+        if name.strip().lower() == b"x-amz-trailer-signature":
+            if signatures:
+                signatures.check_trailer(value.strip().decode("latin-1"), covered)
+            covered = b""
+        else:
+            covered += text + b"\n"
+    else:
+        raise _malformed(f"more than {_MAX_TRAILER_LINES} lines follow the last chunk")
+    if covered and signatures:
+        raise _malformed("what follows the last chunk is not signed")
+
+
+def _malformed(what: str) -> ApiError:
+    return ApiError("InvalidRequest", f"The body is not aws-chunked: {what}.")
+
+
+def _too_large(limit: int) -> ApiError:
+    message = f"The body is larger than {limit:,} bytes."
+    return ApiError("EntityTooLarge", message, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+
+
+def _too_slow() -> ApiError:
+    return ApiError("RequestTimeout", "The body came too slowly.", HTTPStatus.REQUEST_TIMEOUT)

@@ -1,0 +1,145 @@
+"""The HTTP server: many clients, some of them slow, some of them not meaning well.
+
+A connection costs a few kilobytes and no thread, and none may stay without getting on: the head of a request has a
+limit of bytes and of time, a body must come and an answer be taken at a pace.
+Source: uvicorn's and h11's documentation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import socket
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+MAX_HEAD_BYTES: Final = 32_768
+MAX_HEAD_SECONDS: Final = 20
+MAX_CONNECTIONS: Final = 8_000
+MAX_STALLED_SECONDS: Final = 60
+_BACKLOG: Final = 2_048
+_KEEP_ALIVE_SECONDS: Final = 30
+_CLOSING_SECONDS: Final = 2
+# What the process itself keeps open: databases, logs, its own requests.
+_OTHER_FILES: Final = 200
+
+
+class BoundedProtocol(H11Protocol):
+    """A connection that ends if its client does not get on."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._clock: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_clock()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is h11.IDLE:
+            self._expect_head()
+        elif self.cycle is None or not self.cycle.response_complete:
+            self._stop_clock()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            # The answer came before the body was read: its rest is thrown away, but not for ever.
+            self._expect_head()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(MAX_STALLED_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _expect_head(self) -> None:
+        """Start the clock for the next head, unless it runs."""
+        if self._clock is None:
+            self._clock = self.loop.call_later(MAX_HEAD_SECONDS, self._end)
+
+    def _stop_clock(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _end(self) -> None:
+        self._clock = None
+        self.transport.abort()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; connections wait until the server runs.
+
+    :param port: 0 for a free one.
+    :raises OSError: if the address can't be had.
+    :raises OverflowError: if the port is no port.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
+
+
+class _Server(uvicorn.Server):
+    """A server that tells at once that the process is to end."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            self._ending()
+        super().handle_exit(sig, frame)
+
+
+def serve(application: Any, listening: socket.socket, ending: Callable[[], None]) -> None:
+    """Answer requests until the process is told to end by SIGTERM or SIGINT.
+
+    :param ending: is called when it is, before open connections are closed.
+    """
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        application,
+        loop="asyncio",
+        http=BoundedProtocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=_BACKLOG,
+        limit_concurrency=_allow_connections(),
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_CLOSING_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+    )
+    _Server(config, ending).run(sockets=[listening])
+
+
+def _allow_connections() -> int:
+    """Raise the process's limit of open files as far as it may; how many of them can be connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(min(MAX_CONNECTIONS, soft - _OTHER_FILES), 16)

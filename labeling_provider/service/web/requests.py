@@ -1,0 +1,167 @@
+"""The head of a request, read once: whatever is decided later looks at this, however the request was spelled."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from labeling_provider.local.errors import ApiError
+from labeling_provider.service.cloud.offered import SERVICE_OF_TARGET, SERVICE_OF_VERSION, Service
+
+MAX_HEADERS: Final = 100
+MAX_PARAMETERS: Final = 200
+PAGES_PATH: Final = "/_labeling"
+FORM: Final = "application/x-www-form-urlencoded"
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
+_HEADER_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]+")
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
+_USER_METADATA: Final = "x-amz-meta-"
+# Two values of one of these would be understood in two ways.
+_ONCE: Final = ("x-amz-", "sec-fetch-", "content-", "authorization", "host", "origin", "referer", "transfer-encoding")
+
+
+@dataclass(frozen=True)
+class RequestHead:
+    """Method, address and headers of a request.
+
+    :param path: percent-encoded, as it was sent; of the form ``/…``.
+    :param query: percent-encoded, as it was sent.
+    :param headers: values by lower-case name.
+    :param host: the Host header.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    host: str
+    parameters: tuple[tuple[str, str], ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, scope: Mapping[str, Any]) -> RequestHead:
+        """Read an ASGI scope.
+
+        :raises ApiError: if it isn't a request that could be meant in one way only.
+        """
+        method = scope["method"]
+        if method not in _METHODS:
+            raise ApiError("MethodNotAllowed", f"{method[:20]} is not served.", HTTPStatus.METHOD_NOT_ALLOWED)
+        headers = _headers(scope["headers"])
+        host = headers.get("host", "")
+        if not _HOST.fullmatch(host):
+            raise _bad("The Host header is not a name with a port.")
+        path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
+        if path.startswith(("http://", "https://")):
+            scheme, _, rest = path.partition("://")
+            named, slash, path = rest.partition("/")
+            if named != host:
+                raise _bad(f"The address names another host than the Host header: {scheme}://{named[:100]}.")
+            path = slash + path or "/"
+        if not path.startswith("/"):
+            raise _bad("The address must be a path.")
+        if "transfer-encoding" in headers and "content-length" in headers:
+            raise _bad("Content-Length and Transfer-Encoding exclude each other.")
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
+        except ValueError:
+            raise _bad(f"The query has more than {MAX_PARAMETERS} parameters.") from None
+        return cls(method, path, query, headers, host, tuple(pairs))
+
+    def parameter(self, name: str) -> str | None:
+        """The one value of a query parameter; None if it is not there.
+
+        :raises ApiError: if there are several.
+        """
+        found = [value for one, value in self.parameters if one == name]
+        if len(found) > 1:
+            raise _bad(f"The query has {name} {len(found)} times.")
+        return found[0] if found else None
+
+    @property
+    def host_name(self) -> str:
+        """The Host header's name, without the port, in lower case."""
+        return (urlsplit(f"//{self.host}").hostname or "").rstrip(".")
+
+    @property
+    def is_page(self) -> bool:
+        """Whether one of the pages for browsers is asked for."""
+        path = unquote(self.path)
+        return path == PAGES_PATH or path.startswith(f"{PAGES_PATH}/")
+
+    @cached_property
+    def target(self) -> tuple[Service, str] | None:
+        """Service and operation that ``X-Amz-Target`` names; None without that header.
+
+        :raises ApiError: if that service is not offered.
+        """
+        given = self.headers.get("x-amz-target")
+        if given is None:
+            return None
+        name, _, operation = given.partition(".")
+        if name not in SERVICE_OF_TARGET or not operation:
+            code = "UnknownOperationException"
+            raise ApiError(code, f"This endpoint offers no operation {given[:100]!r}.", HTTPStatus.NOT_FOUND)
+        return SERVICE_OF_TARGET[name], operation
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is the form of a request in the query protocol."""
+        return self.method == "POST" and self.headers.get("content-type", "").partition(";")[0].strip() == FORM
+
+    @cached_property
+    def bucket_and_key(self) -> tuple[str, str]:
+        """What a request to S3 is about, decoded; the bucket may be in the Host header, ``bucket.localhost``."""
+        bucket, _, key = self.s3_path.removeprefix("/").partition("/")
+        return unquote(bucket), unquote(key)
+
+    @property
+    def s3_path(self) -> str:
+        """The path with the bucket in it, percent-encoded."""
+        if not self.host_name.endswith(".localhost"):
+            return self.path
+        bucket = self.host_name.removesuffix(".localhost").removesuffix(".s3")
+        return self.path if bucket == "s3" else f"/{bucket}{self.path}"
+
+    @property
+    def reads_an_object(self) -> bool:
+        """Whether this reads an object of S3, or asks whether a page may."""
+        return self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1]) and self.target is None
+
+
+def service_of_form(fields: Iterable[tuple[str, str]]) -> tuple[Service | None, str]:
+    """Service and operation of a request in the query protocol.
+
+    :param fields: name and value of each field.
+    :return: None for the service if its version is nobody's here.
+    """
+    found = dict(fields)
+    return SERVICE_OF_VERSION.get(found.get("Version", "")), found.get("Action", "")
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for number, (name_bytes, value_bytes) in enumerate(raw, 1):
+        if number > MAX_HEADERS:
+            code = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            raise ApiError("RequestHeaderSectionTooLarge", f"More than {MAX_HEADERS} headers.", code)
+        name, value = name_bytes.decode("latin-1").lower(), value_bytes.decode("latin-1")
+        # Behind a gateway "_" and "-" are the same, so one could stand in for the other.
+        if not _HEADER_NAME.fullmatch(name) and not name.startswith(_USER_METADATA):
+            raise _bad(f"The header name {name[:100]!r} is not served.")
+        if name not in found:
+            found[name] = value
+        elif name.startswith(_ONCE):
+            raise _bad(f"The header {name[:100]} is there twice.")
+        else:
+            found[name] += f", {value}"
+    return found
+
+
+def _bad(message: str) -> ApiError:
+    return ApiError("InvalidRequest", message)

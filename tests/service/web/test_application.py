@@ -1,0 +1,200 @@
+"""What the endpoint answers where a request is odd: always something that the caller can act on."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import Lab
+from tests.service.web.wire import ask
+
+
+def call(lab: Lab, operation: str, body: Any) -> tuple[int, dict[str, Any]]:
+    """Send an operation of SageMaker with a body that no client would let through."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"X-Amz-Target": f"SageMaker.{operation}", "Content-Type": "application/x-amz-json-1.1"}
+    status, answer, _ = ask(lab.service, "POST", "/", headers, content)
+    return status, json.loads(answer)
+
+
+def token(value: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
+
+
+@pytest.mark.parametrize("nothing", ["MaxResults", "NextToken", "NameContains", "CreationTimeAfter", "SortBy"])
+def test_a_member_that_is_null_is_not_there(lab: Lab, nothing: str) -> None:
+    assert call(lab, "ListLabelingJobs", {nothing: None})[0] == 200
+
+
+def test_nulls_deep_in_a_request_are_not_there(lab: Lab) -> None:
+    request = lab.request([{"source": "a", "truth": "cat"}])
+    request["HumanTaskConfig"]["TaskKeywords"] = None
+    request["OutputConfig"]["KmsKeyId"] = None
+    assert call(lab, "CreateLabelingJob", request)[0] == 200
+    assert lab.wait(request["LabelingJobName"])["LabelingJobStatus"] == "Completed"
+
+
+@pytest.mark.parametrize(
+    "time", ["yesterday", "", [], {}, True, 1e300, -1e300, 10**400, "2024-01-01T00:00:00Z", "1" * 5000]
+)
+@pytest.mark.parametrize("name", ["CreationTimeAfter", "LastModifiedTimeBefore"])
+def test_an_odd_time_is_the_callers_fault(lab: Lab, name: str, time: Any) -> None:
+    status, answer = call(lab, "ListLabelingJobs", {name: time})
+    assert status == 400
+    assert answer["__type"] in {"ValidationException", "SerializationException"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "nonsense",
+        "=",
+        "é",
+        token([]),
+        token([1]),
+        token([1, 2, 3]),
+        token({"a": 1}),
+        token([None, None]),
+        token(["a", "b"]),
+        token([1.5, "a"]),
+        token([True, True]),
+        token([1e308, 1 << 70]),
+        token("\ud800"),
+        base64.urlsafe_b64encode(b"[1e999, 1]").decode(),
+        base64.urlsafe_b64encode(b"[" * 6000).decode(),
+        base64.urlsafe_b64encode(b"[" + b"9" * 5000 + b", 1]").decode(),
+    ],
+)
+@pytest.mark.parametrize("order", ["CreationTime", "Name"])
+def test_an_odd_token_is_the_callers_fault(lab: Lab, order: str, odd: str) -> None:
+    status, answer = call(lab, "ListLabelingJobs", {"NextToken": odd, "SortBy": order})
+    assert (status, answer["__type"]) == (400, "ValidationException")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"1",
+        b"{",
+        b"\xff",
+        b'{"NameContains": "\\ud800"}',
+        b'{"MaxResults": NaN}',
+        b'{"MaxResults": Infinity}',
+        b'{"MaxResults": 1e999}',
+        b'{"MaxResults": ' + b"9" * 5000 + b"}",
+        b'{"a": ' * 5000 + b"1" + b"}" * 5000,
+    ],
+)
+def test_a_body_that_is_no_json_object_is_the_callers_fault(lab: Lab, body: bytes) -> None:
+    assert call(lab, "ListLabelingJobs", body)[0] == (400 if body else 200)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+MEMBERS = st.sampled_from(
+    [
+        "LabelingJobName",
+        "NextToken",
+        "MaxResults",
+        "SortBy",
+        "WorkteamArn",
+        "ResourceArn",
+        "TagKeys",
+        "Tags",
+        "Description",
+    ]
+)
+OPERATIONS = st.sampled_from(
+    [
+        *(
+            "DescribeLabelingJob",
+            "ListLabelingJobs",
+            "ListLabelingJobsForWorkteam",
+            "StopLabelingJob",
+            "CreateWorkteam",
+        ),
+        *("ListWorkteams", "UpdateWorkteam", "AddTags", "ListTags", "DeleteTags", "DescribeModel", "CreateLabelingJob"),
+    ]
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(OPERATIONS, st.dictionaries(MEMBERS | st.text(max_size=8), JSON, max_size=4))
+def test_no_request_is_answered_by_a_failure_of_ours(lab: Lab, operation: str, body: dict[str, Any]) -> None:
+    assert call(lab, operation, body)[0] < 500
+
+
+SUBRESOURCES = st.sampled_from(
+    [
+        *("acl", "policy", "cors", "lifecycle", "tagging", "versioning", "notification", "encryption", "uploads", ""),
+        *("uploadId=x", "partNumber=1&uploadId=x", "list-type=2&max-keys=x", "list-type=2&continuation-token=%ff"),
+        *("max-keys=-1", "versions&key-marker=a", "versionId=x", "delete", "restore", "select", "retention", "torrent"),
+    ]
+)
+BODIES = st.sampled_from(
+    [b"", b"<", b"<a/>", b"{}", b"\xff\xfe", b"x" * 3000, b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"]
+)
+ODD_HEADERS = st.dictionaries(
+    st.sampled_from(
+        ["Range", "If-Match", "x-amz-copy-source", "x-amz-acl", "x-amz-tagging", "Content-MD5", "Authorization"]
+    ),
+    st.sampled_from(["x", "bytes=5-1", "/nowhere/x", "===&", "AWS x:y", "AWS4-HMAC-SHA256 x"]),
+    max_size=2,
+)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(["GET", "PUT", "POST", "DELETE", "HEAD"]),
+    st.sampled_from(["/odd-bucket", "/odd-bucket/key", "/no-such-bucket/key", "/"]),
+    SUBRESOURCES,
+    ODD_HEADERS,
+    BODIES,
+)
+def test_no_request_to_s3_is_answered_by_a_failure_of_ours(
+    lab: Lab, method: str, path: str, sub: str, headers: dict[str, str], body: bytes
+) -> None:
+    assert ask(lab.service, method, f"{path}?{sub}", headers, body)[0] < 500
+
+
+@pytest.mark.parametrize("target", ["AmazonSQS.Nothing", "AWSEvents.Nothing", "AmazonSQS.", "AmazonSQS", "A.Nothing"])
+def test_an_operation_that_nobody_has_is_told(lab: Lab, target: str) -> None:
+    headers = {"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.0"}
+    status, answer, _ = ask(lab.service, "POST", "/", headers, b"{}")
+    assert status in {400, 404}
+    assert json.loads(answer)["__type"] in {"InvalidAction", "UnknownOperationException"}
+
+
+def test_what_is_not_offered_is_refused_without_a_traceback(lab: Lab) -> None:
+    iam = lab.service.client("iam")
+    before = lab.service.group.log.stat().st_size
+    with pytest.raises(iam.exceptions.ClientError) as caught:
+        iam.simulate_principal_policy(PolicySourceArn=lab.role, ActionNames=["s3:GetObject"])
+    assert caught.value.response["Error"]["Code"] == "InvalidAction"
+    assert b"Traceback" not in lab.service.group.log.read_bytes()[before:]
+
+
+def test_names_of_user_metadata_keep_their_spelling(lab: Lab) -> None:
+    lab.s3.put_object(Bucket=lab.bucket, Key="named", Body=b"x", Metadata={"my_key": "a", "my-key2": "b"})
+    assert lab.s3.head_object(Bucket=lab.bucket, Key="named")["Metadata"] == {"my_key": "a", "my-key2": "b"}
+
+
+def test_a_bucket_in_the_host_is_the_bucket_in_the_path(lab: Lab) -> None:
+    by_host = lab.service.client("s3", endpoint_url=lab.service.endpoint_url.replace("127.0.0.1", "localhost"))
+    by_host.create_bucket(Bucket="hosted")
+    by_host.put_object(Bucket="hosted", Key="a/b c", Body=b"x")
+    assert lab.s3.get_object(Bucket="hosted", Key="a/b c")["Body"].read() == b"x"
+    lab.s3.put_object(Bucket="hosted", Key="other", Body=b"y")
+    assert by_host.get_object(Bucket="hosted", Key="other")["Body"].read() == b"y"
+    assert {one["Key"] for one in by_host.list_objects_v2(Bucket="hosted")["Contents"]} == {"a/b c", "other"}

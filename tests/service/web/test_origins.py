@@ -1,0 +1,183 @@
+"""What pages of other sites may do with a service on this machine that asks nobody to sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from labeling_provider.local.errors import ApiError
+from labeling_provider.service.web.origins import check_page
+from labeling_provider.service.web.requests import RequestHead
+from tests.conftest import Lab
+from tests.service.web.wire import ask
+
+EVIL = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
+"""What a browser adds to a request by a script of another site."""
+EVIL_GET = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+"""What it adds where another site embeds something."""
+OWN = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+AIRFLOW = {"Origin": "http://localhost:8080", "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "cors"}
+RULE = {"AllowedOrigins": ["*"], "AllowedMethods": ["GET"], "AllowedHeaders": [], "ExposeHeaders": []}
+
+
+def presigned(lab: Lab, key: str, secret: str = "local", name: str = "local") -> str:
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=lab.service.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=name,
+        aws_secret_access_key=secret,
+        config=Config(signature_version="s3v4"),
+    )
+    return str(s3.generate_presigned_url("get_object", Params={"Bucket": lab.bucket, "Key": key}))
+
+
+@pytest.fixture
+def picture(lab: Lab) -> Iterator[str]:
+    """The key of an object in a bucket with the rule that preflight adds for the workers' browsers."""
+    lab.put("pictures/guessable.png", b"picture")
+    lab.s3.put_bucket_cors(Bucket=lab.bucket, CORSConfiguration={"CORSRules": [RULE]})
+    yield "pictures/guessable.png"
+    lab.s3.delete_bucket_cors(Bucket=lab.bucket)
+
+
+@pytest.mark.parametrize(
+    "spelling", ["/moto-api/{}", "/%6doto-api/{}", "/moto%2dapi/{}", "//moto-api/{}", "/x/../moto-api/{}"]
+)
+@pytest.mark.parametrize("control", ["data.json", "reset", "recorder/start-recording", "seed?a=1", "config"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_motos_controls_are_nowhere(lab: Lab, spelling: str, control: str, method: str) -> None:
+    lab.put("kept", b"kept")
+    status, answer, _ = ask(lab.service, method, spelling.format(control))
+    assert status in {403, 404, 405}, answer
+    assert lab.get(f"s3://{lab.bucket}/kept") == b"kept"
+
+
+@pytest.mark.parametrize("path", ["/latest/meta-data/iam/security-credentials/", "/latest/api/token", "/favicon.ico"])
+def test_nothing_but_the_services_is_served(lab: Lab, path: str) -> None:
+    assert ask(lab.service, "GET", path)[0] in {403, 404}
+
+
+@pytest.mark.parametrize(
+    "service", ["dynamodb", "ec2", "lambda", "cognito-idp", "secretsmanager", "s3control", "budgets", "execute-api"]
+)
+def test_services_that_are_not_offered_are_refused(lab: Lab, service: str) -> None:
+    scope = f"local/20240101/us-east-1/{service}/aws4_request"
+    authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
+    status, answer, _ = ask(lab.service, "POST", "/", {"Authorization": authorization.replace("=local/", "=other/")})
+    assert status == 403
+    assert b"InvalidSignatureException" in answer
+
+
+@pytest.mark.parametrize("headers", [EVIL, EVIL_GET, {"Origin": "null"}, {"Sec-Fetch-Site": "same-site"}])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/lab",
+        "/lab/pictures/guessable.png",
+        "/lab?list-type=2",
+        "/?Action=ListTopics&Version=2010-03-31",
+        "/?Action=CreateRole&RoleName=evil&AssumeRolePolicyDocument=%7B%7D&Version=2010-05-08",
+        "/_labeling",
+        "/_labeling/jobs/any/output",
+        "/%5flabeling",
+    ],
+)
+def test_other_sites_reach_nothing_by_themselves(
+    lab: Lab, picture: str, path: str, method: str, headers: dict[str, str]
+) -> None:
+    assert ask(lab.service, method, path, headers)[0] == 403
+    assert lab.get(f"s3://{lab.bucket}/{picture}") == b"picture"
+
+
+@pytest.mark.parametrize("headers", [EVIL, EVIL_GET, AIRFLOW, OWN, {}])
+@pytest.mark.parametrize("query", ["X-Amz-Signature=guess", f"X-Amz-Signature={'0' * 64}", "Signature=guess&Expires=1"])
+def test_a_signature_that_nobody_made_opens_nothing(
+    lab: Lab, picture: str, query: str, headers: dict[str, str]
+) -> None:
+    status, answer, _ = ask(lab.service, "GET", f"/{lab.bucket}/{picture}?{query}", headers)
+    if query.startswith("Signature") and (headers == OWN or not headers):
+        # The old signature is not looked at: programs on this machine need none.
+        return
+    assert status in {400, 403}
+    assert answer != b"picture"
+
+
+@pytest.mark.parametrize(("secret", "name"), [("wrong", "local"), ("local", "AKIDOTHER")])
+def test_a_presigned_url_must_be_right_on_loopback_too(lab: Lab, picture: str, secret: str, name: str) -> None:
+    assert ask(lab.service, "GET", presigned(lab, picture, secret, name))[0] == 403
+
+
+def test_a_right_one_shows_the_picture_everywhere_and_lets_this_machines_pages_read_it(lab: Lab, picture: str) -> None:
+    url = presigned(lab, picture)
+    for headers in ({}, OWN, EVIL_GET, AIRFLOW):
+        status, answer, _ = ask(lab.service, "GET", url, headers)
+        assert (status, answer) == (200, b"picture"), headers
+    # Anybody can sign with keys that stand in the documentation.
+    assert ask(lab.service, "GET", url, EVIL)[0] == 403
+    assert ask(lab.service, "GET", url, {**EVIL, "Origin": "http://localhost.evil.example"})[0] == 403
+    assert ask(lab.service, "GET", url, {**EVIL, "Origin": "null"})[0] == 403
+
+
+def test_other_keys_count_as_none_for_programs_of_this_machine(lab: Lab) -> None:
+    other = lab.service.client("s3", aws_access_key_id="AKIAANYBODY", aws_secret_access_key="any")
+    assert other.list_buckets()["Buckets"]
+    wrong = lab.service.client("s3", aws_access_key_id="local", aws_secret_access_key="wrong")
+    with pytest.raises(wrong.exceptions.ClientError, match="SignatureDoesNotMatch"):
+        wrong.list_buckets()
+
+
+def test_a_page_may_be_led_to_but_not_embedded(lab: Lab) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    status, _, headers = ask(lab.service, "GET", "/_labeling", link)
+    assert status == 200
+    assert headers["X-Frame-Options"] == "DENY"
+    assert ask(lab.service, "GET", "/_labeling", {**link, "Sec-Fetch-Dest": "iframe"})[0] == 403
+    assert ask(lab.service, "POST", "/_labeling", link)[0] == 403
+
+
+def test_an_object_does_not_act_as_a_page_of_the_service(lab: Lab) -> None:
+    lab.s3.put_object(Bucket=lab.bucket, Key="evil.html", Body=b"<script>1</script>", ContentType="text/html")
+    _, _, headers = ask(
+        lab.service, "GET", presigned(lab, "evil.html"), {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}
+    )
+    assert headers["Content-Security-Policy"] == "sandbox"
+
+
+def test_a_browser_may_ask_for_the_rule_of_a_bucket(lab: Lab, picture: str) -> None:
+    asks = {**EVIL, "Access-Control-Request-Method": "GET"}
+    status, _, headers = ask(lab.service, "OPTIONS", presigned(lab, picture), asks)
+    assert status == 200
+    assert "GET" in headers["Access-Control-Allow-Methods"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.1"])
+def test_a_name_that_is_not_this_machines_is_refused(lab: Lab, host: str) -> None:
+    assert ask(lab.service, "GET", "/_labeling", {"Host": host})[0] == 403
+
+
+@pytest.mark.parametrize("host", ["", "[", "[::1", "a b", "a/b", "a@b", "a:b", "a:123456", "é", "[::1]x", "a" * 300])
+@pytest.mark.parametrize("target", [{}, {"X-Amz-Target": "SageMaker.ListLabelingJobs"}])
+def test_an_odd_host_is_the_callers_fault(lab: Lab, host: str, target: dict[str, str]) -> None:
+    assert ask(lab.service, "POST", "/", {"Host": host.encode().decode("latin-1"), **target}, b"{}")[0] in {400, 403}
+
+
+@pytest.mark.parametrize(
+    "origin", ["[", "http://[", "http://[::1", "//", "http://a:b", "é", "x" * 5000, "http://[v1.]/"]
+)
+def test_an_odd_origin_is_the_callers_fault(lab: Lab, origin: str) -> None:
+    assert ask(lab.service, "PUT", "/lab/x", {"Origin": origin.encode().decode("latin-1")})[0] == 403
+
+
+def test_only_who_was_told_the_keys_lets_another_site_read() -> None:
+    """Where keys were chosen, a page of any site may use the URL that it was given."""
+    head = [(name.lower().encode(), value.encode()) for name, value in {"Host": "gt.example", **EVIL}.items()]
+    scope = {"method": "GET", "raw_path": b"/lab/a.png", "query_string": b"", "headers": head}
+    check_page(RequestHead.of(scope), presigned=True, secret=True)
+    with pytest.raises(ApiError, match="other sites"):
+        check_page(RequestHead.of(scope), presigned=False, secret=True)

@@ -1,0 +1,27 @@
+"""Sends requests as they are, also such as no client would send."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from dev.stack import Service
+
+
+def ask(
+    service: Service, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b""
+) -> tuple[int, bytes, Any]:
+    """Status, body and headers of an answer.
+
+    :param path: with the query; the service's own address may stand before it.
+    """
+    parts = urlsplit(service.endpoint_url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    try:
+        connection.request(method, path.removeprefix(service.endpoint_url), body, dict(headers or {}))
+        answer = connection.getresponse()
+        return answer.status, answer.read(), answer.headers
+    finally:
+        connection.close()

@@ -82,7 +82,9 @@ bench-manifest: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pandas polars
 	$(BIN)/python -m benchmarks.manifest
 
+# PostgreSQL's drivers are nothing that the tests or the package need.
 bench-ui: $(VENV)/.ready $(VENV)/.browser
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt psycopg2-binary asyncpg
 	$(BIN)/python -m benchmarks.ui
 
 bench-automated: $(VENV)/.ready

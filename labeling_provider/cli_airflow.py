@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
+
+from labeling_provider.errors import printable
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -79,7 +81,7 @@ def list_jobs(args: Namespace) -> None:
             total = sum(counters.get(key, 0) for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
             created = one["CreationTime"].isoformat(timespec="seconds")
             progress = f"{counters.get('TotalLabeled', 0):,}/{total:,}"
-            print(f"{one['LabelingJobStatus']:12} {progress:>15} {created} {one['LabelingJobName']}")
+            _say(f"{one['LabelingJobStatus']:12} {progress:>15} {created} {one['LabelingJobName']}")
         left, token = left - len(answer["LabelingJobSummaryList"]), answer.get("NextToken")
         if not token:
             return
@@ -89,7 +91,7 @@ def describe_job(args: Namespace) -> None:
     """Print the answer of DescribeLabelingJob."""
     found = _answered(args, "describe_labeling_job", LabelingJobName=args.job_name)
     found.pop("ResponseMetadata", None)
-    print(json.dumps(found, indent=2, default=str, ensure_ascii=False))
+    _say(json.dumps(found, indent=2, default=str, ensure_ascii=False), keep="\n")
 
 
 def validate_manifest(args: Namespace) -> None:
@@ -102,13 +104,11 @@ def validate_manifest(args: Namespace) -> None:
         report = Manifests(store).check(args.manifest, label_attribute=args.label_attribute)
     except LabelingError as error:
         raise SystemExit(str(error)) from None
-    print(
-        f"{report.lines:,} lines, {report.labeled:,} labeled, {report.failed:,} failed, {report.unlabeled:,} to label"
-    )
+    _say(f"{report.lines:,} lines, {report.labeled:,} labeled, {report.failed:,} failed, {report.unlabeled:,} to label")
     for name, count in report.classes.items():
-        print(f"  {count:,} {name}")
+        _say(f"  {count:,} {name}")
     for problem in report.problems:
-        print(problem, file=sys.stderr)
+        _say(str(problem), file=sys.stderr)
     if report.problems:
         more = f" and {report.more_problems:,} more" if report.more_problems else ""
         raise SystemExit(f"{len(report.problems):,} lines{more} are wrong")
@@ -119,9 +119,19 @@ def estimate_job_cost(args: Namespace) -> None:
     from labeling_provider.request import estimate_cost
 
     try:
-        print(estimate_cost(args.objects, args.workers, args.price, automated=args.automated))
+        _say(str(estimate_cost(args.objects, args.workers, args.price, automated=args.automated)))
     except ArithmeticError:
         raise SystemExit(f"--price {args.price!r} is no amount") from None
+
+
+def _say(text: str, keep: str = "", file: TextIO | None = None) -> None:
+    """Print something that may hold what came from outside, fit for a terminal of any encoding.
+
+    :param keep: characters that are not escaped.
+    """
+    out = file or sys.stdout
+    encoding = getattr(out, "encoding", None) or "utf-8"
+    print(printable(text, keep).encode(encoding, "backslashreplace").decode(encoding), file=out)
 
 
 def _hook(args: Namespace) -> Any:
@@ -136,7 +146,7 @@ def _answered(args: Namespace, operation: str, **request: Any) -> dict[str, Any]
     try:
         answer: dict[str, Any] = getattr(_hook(args).sagemaker, operation)(**request)
     except (BotoCoreError, ClientError) as error:
-        raise SystemExit(str(error)) from None
+        raise SystemExit(printable(str(error), keep="\n")) from None
     return answer
 
 

@@ -123,6 +123,20 @@ def _asked_task_state(task_instance: Any) -> str | None:
     return None if state is None else str(state)
 
 
+def map_indexes(task_instance: Any, task_id: str) -> list[int]:
+    """The instances that a task of the same DAG run has, by map index; -1 for the one of a task that is not mapped.
+
+    :param task_instance: the running task instance.
+    """
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    states = RuntimeTaskInstance.get_task_states(
+        dag_id=task_instance.dag_id, task_ids=[task_id], run_ids=[task_instance.run_id]
+    )
+    found = states.get(task_instance.run_id, {})
+    return sorted(-1 if name == task_id else int(name.removeprefix(f"{task_id}_")) for name in found)
+
+
 def was_ended_by_user(task_instance: Any) -> bool:
     """Whether a task that is told to end was ended by a user, rather than because its worker goes away or was given up.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import InvalidArgumentsError, InvalidRequestError, LabelingError
 from labeling_provider.jobs import JobState, Progress
 from labeling_provider.links import JOB_LINKS
 from labeling_provider.waiting import Patience, Vigil
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from labeling_provider.events import JobEvents
     from labeling_provider.hooks.labeling import LabelingHook
+    from labeling_provider.operators.arguments import Kind
 
     Task = BaseOperator
 else:
@@ -26,6 +27,8 @@ else:
 
 JOB_KEY: Final = "labeling_job"
 """XCom key of the job that a task has made, as soon as it exists."""
+NAME_KEY: Final = "labeling_job_name"
+"""XCom key of the name of the first job of a task, before there is one."""
 PROGRESS_KEY: Final = "labeling_progress"
 """XCom key of the live counters of the job that a task waits for."""
 MODEL_KEY: Final = "labeling_model"
@@ -48,6 +51,9 @@ class LabelingTask(Task):
 
     operator_extra_links: Collection[BaseOperatorLink] = JOB_LINKS
     ui_color: str = "#ffe8c4"
+    argument_kinds: ClassVar[Mapping[str, Kind]]
+    """What each templated argument is to be read as."""
+    arguments_error: ClassVar[type[InvalidArgumentsError | InvalidRequestError]] = InvalidArgumentsError
 
     aws_conn_id: str | None
     region_name: str | None
@@ -69,6 +75,16 @@ class LabelingTask(Task):
             config=self.botocore_config,
             outage=self.outage,
         )
+
+    def read_arguments(self) -> None:
+        """Read each templated argument as its kind, in place.
+
+        :raises InvalidArgumentsError: or what :attr:`arguments_error` says, with all that can't be read.
+        """
+        from labeling_provider.operators.arguments import problems_of
+
+        if problems := problems_of(self, self.argument_kinds):
+            raise self.arguments_error(problems)
 
     def defer_to_trigger(
         self,

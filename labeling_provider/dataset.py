@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,6 +49,7 @@ def label_dataset(
     source: Mapping[str, Any],
     job: Mapping[str, Any],
     only_new: bool = True,
+    object_keys: Sequence[str] | None = None,
     ask_above_usd: float | None = None,
     approval: Mapping[str, Any] | None = None,
     quality: Mapping[str, Any] | None = None,
@@ -71,6 +72,8 @@ def label_dataset(
     :param job: arguments of ``CreateLabelingJobOperator``; ``task_type`` is needed.
     :param only_new: leave out what an earlier run has labeled, and merge the labels of all runs; False labels
         everything at each run, and hands on the labels of the run alone.
+    :param object_keys: keys that tell objects apart, such as ``["source-ref", "page"]``; None for all that a line says
+        besides its labels.
     :param ask_above_usd: have people approve a labeling job that would cost more than this, USD; None never asks.
     :param approval: further arguments of ``ApproveCostOperator``, such as ``assigned_users`` or ``response_timeout``.
     :param quality: arguments of ``LabelQualityOperator``, such as its thresholds.
@@ -103,6 +106,7 @@ def label_dataset(
                 "task_id": "build",
                 "manifest_uri": f"{place}/manifests/{_RUN}.manifest",
                 "max_objects": _most_objects(job["task_type"]),
+                "object_keys": object_keys,
                 **shared,
                 **known,
                 **source,
@@ -142,6 +146,7 @@ def label_dataset(
                 "manifest_uri": label.output,
                 "relabel_below": relabel_below,
                 "branches": branches if relabel_below is not None else None,
+                "object_keys": object_keys,
                 **shared,
                 **(quality or {}),
             }
@@ -156,6 +161,7 @@ def label_dataset(
             task_id="merge",
             manifest_uris=labels if only_new else outputs,
             merged_uri=f"{place}/merged/{_RUN}.manifest",
+            object_keys=object_keys,
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             **shared,
         )

@@ -8,21 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 from io import BytesIO
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.manifest import BoxesLabel, ClassesLabel, EntitiesLabel, Files, Label, MaskLabel
+from labeling_provider.manifest import BoxesLabel, EntitiesLabel, Files, Label
+from labeling_provider.pictures import (
+    MAX_BYTES,
+    MissingPillowError,
+    PictureError,
+    as_stored,
+    facts_of,
+    kind_of,
+    open_picture,
+    picture_header,
+)
 
 _MOST_TEXT: Final = 600
 _MOST_PARTS: Final = 100
 _MOST_POINTS: Final = 1_000
-_MOST_SOURCE_BYTES: Final = 40 << 20
 _MOST_PICTURE_BYTES: Final = 200 << 10
 _MOST_PIXELS: Final = 50_000_000
 _SIDE: Final = 480
-_KINDS: Final = ((b"\x89PNG\r\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
 _COLORS: Final = ("#0b62c4", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f")
 
 
@@ -36,34 +44,34 @@ class Picture(NamedTuple):
     body: bytes
 
 
-def small_picture(files: Files, uri: str) -> Picture | None:
-    """A picture; None if it can't be read, is none, or is too large to be made small."""
+def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -> Picture | None:
+    """A picture; None if it can't be read, is none, or is too large to be made small.
+
+    :param size: width and height of the picture that the label is about, pixels; which way up it is shown.
+    """
     body = bytearray()
     try:
         for chunk in files.chunks(uri):
             body += chunk
-            if len(body) > _MOST_SOURCE_BYTES:
+            if len(body) > MAX_BYTES:
                 return None
     except (LabelingError, ValueError):
         return None
-    small = _small(bytes(body))
-    kind = next((kind for start, kind in _KINDS if small.startswith(start)), None)
-    return Picture(kind, small) if kind is not None and len(small) <= _MOST_PICTURE_BYTES else None
+    small = _small(bytes(body), size)
+    return Picture(*small) if small is not None and len(small[1]) <= _MOST_PICTURE_BYTES else None
+
+
+def size_of(label: Label | None) -> tuple[int, int] | None:
+    """Width and height that a label says of its picture, pixels; None if it says none."""
+    if isinstance(label, BoxesLabel):
+        return label.size.width, label.size.height
+    polygons = _polygons(label)
+    return polygons[:2] if polygons is not None else None
 
 
 def said(label: Label | None) -> str:
     """The classes of a label, as HTML."""
-    names: list[Any]
-    if label is None:
-        return ""
-    if isinstance(label, ClassesLabel | BoxesLabel):
-        names = list(label.class_names.values())
-    elif isinstance(label, EntitiesLabel):
-        names = list(dict.fromkeys(one.label for one in label.entities))
-    elif isinstance(label, MaskLabel):
-        names = [one.class_name for one in label.colors.values()]
-    else:
-        names = [label.about.class_name or ""]
+    names = label.classes if label is not None else ()
     return ", ".join(f"<bdi>{escape(name[:100])}</bdi>" for name in names[:_MOST_PARTS])
 
 
@@ -154,21 +162,21 @@ def _outlines(label: BoxesLabel, colors: dict[int, str]) -> Iterator[str]:
         yield _shape(f"rect {place}", colors.get(box.class_id, _COLORS[0]), name)
 
 
-def _small(body: bytes) -> bytes:
-    """A picture made smaller, where Pillow is there to do it."""
+def _small(body: bytes, size: tuple[int, int] | None) -> tuple[str, bytes] | None:
+    """Kind and file of a picture made smaller, where Pillow is there to do it."""
+    facts = facts_of(body)
+    is_turned = facts is not None and facts.is_of_turned(size)
+    kind = kind_of(body)
     try:
-        from PIL import Image
-    except ImportError:
-        return body
-    try:
-        with Image.open(BytesIO(body)) as image:
-            if image.width * image.height > _MOST_PIXELS:
-                return b""
-            if len(body) <= _MOST_PICTURE_BYTES and max(image.size) <= _SIDE:
-                return body
-            image.thumbnail((_SIDE, _SIDE))
-            smaller = BytesIO()
-            image.convert("RGB").save(smaller, "JPEG", quality=80)
-            return smaller.getvalue()
-    except (OSError, ValueError, Image.DecompressionBombError):
-        return b""
+        width, height, _ = picture_header(body)
+        if kind is not None and len(body) <= _MOST_PICTURE_BYTES and max(width, height) <= _SIDE:
+            return kind, body if is_turned else as_stored(body)
+        turn = facts.orientation if facts is not None and is_turned else 1
+        image = open_picture(body, "RGB", max_pixels=_MOST_PIXELS, longest_side=_SIDE, turn=turn)
+        smaller = BytesIO()
+        image.save(smaller, "JPEG", quality=80)
+    except MissingPillowError:
+        return (kind, body if is_turned else as_stored(body)) if kind is not None else None
+    except PictureError:
+        return None
+    return "jpeg", smaller.getvalue()

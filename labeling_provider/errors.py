@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
 
+def printable(text: str, keep: str = "") -> str:
+    """A text from outside, for people: what a terminal would obey, hide or turn around is escaped, as JSON does it.
+
+    :param keep: characters that are not escaped, such as line breaks where the text has several lines.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in keep else json.dumps(one)[1:-1] for one in text)
+
+
 class LabelingError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base of every error that this package raises on purpose. Its text is fit for a terminal, whatever it quotes."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), keep="\n")
 
 
 class Problem(NamedTuple):
@@ -48,6 +62,20 @@ class InvalidManifestError(LabelingError):
 
     def __reduce__(self) -> tuple[type[InvalidManifestError], tuple[str, tuple[Problem, ...]]]:
         return type(self), (self.where, self.problems)
+
+
+class InvalidArgumentsError(LabelingError):
+    """Arguments of a task that can't be read as what they are meant to be. Nothing was done.
+
+    :param problems: every argument that is wrong.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"The task was not begun, {_told(self.problems)}")
+
+    def __reduce__(self) -> tuple[type[InvalidArgumentsError], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
 
 
 def _told(problems: Sequence[Problem]) -> str:

@@ -17,6 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from labeling_provider.errors import Problem
 from labeling_provider.manifest import parse_line
+from labeling_provider.pictures import BEGINNING_BYTES, facts_of
 from labeling_provider.request.facts import Quota, split_s3_uri, workforce_kind
 from labeling_provider.request.task_types import TaskType
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 MOST_LOOKED_AT: Final = 1000
 _LOOKS_AT_ONCE: Final = 10
 _MOST_TOLD: Final = 10
-_BEGINNING_BYTES: Final = 65_536
-_JPEG_FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _UNTYPED: Final = ("binary/octet-stream", "application/octet-stream", "")
 _SAGEMAKER: Final = "sagemaker.amazonaws.com"
 
@@ -100,6 +99,7 @@ class Inspection:
     :param fix_cors: add the missing CORS rule to a bucket that has none, beside the rules that are there.
     :param automated: whether a model labels, too: that takes smaller pictures only.
     :ivar problems: what is wrong.
+    :ivar remarks: what is not wrong, and should be known before anything is labeled.
     :ivar unseen: what this connection may not look at, for the log.
     """
 
@@ -111,6 +111,8 @@ class Inspection:
         if task_type and automated and self._media.most_pixels is not None:
             self._media = self._media._replace(most_pixels=task_type.maximum_pixels_automated)
         self.problems: list[Problem] = []
+        self.remarks: list[str] = []
+        self._turned: list[int] = []
         self.unseen: list[str] = []
 
     def of_job(self, draft: LabelingJobDraft, sample: Sample, further_data: str | None = None) -> None:
@@ -147,6 +149,12 @@ class Inspection:
         """
         with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
             wrong = [one for one in pool.map(self._wrong_with, references) if one]
+        if self._turned:
+            self.remarks.append(
+                f"{manifest}: {len(self._turned)} of the {len(references)} pictures looked at are stored turned, the "
+                f"first in line {min(self._turned)}. Workers see the stored pixels, and most programs turn them as the "
+                "EXIF orientation says: store them upright before they are labeled (Pillow: ImageOps.exif_transpose)."
+            )
         for where, message in wrong[:_MOST_TOLD]:
             self._wrong("manifest_uri", f"{manifest} line {where}: {message}.", "Correct the manifest or the object.")
         if len(wrong) > _MOST_TOLD:
@@ -172,8 +180,12 @@ class Inspection:
             return number, f"{uri} has the content type {kind[:80]!r}"
         if media.most_bytes is not None and size > media.most_bytes:
             return number, f"{uri} has {size:,} bytes, at most {media.most_bytes:,} are allowed"
-        width, height = picture_size(beginning) or (0, 0)
-        if media.most_pixels is not None and width * height > media.most_pixels:
+        facts = facts_of(beginning)
+        if facts is None or media.most_pixels is None:
+            return None
+        if facts.orientation != 1:
+            self._turned.append(number)
+        if (width := facts.width) * (height := facts.height) > media.most_pixels:
             return number, f"{uri} has {width:,} × {height:,} pixels, at most {media.most_pixels:,} in all are allowed"
         return None
 
@@ -182,9 +194,9 @@ class Inspection:
         if self._media.most_pixels is None:
             head = self._hook.s3.head_object(Bucket=bucket, Key=key)
             return head.get("ContentType", ""), head["ContentLength"], b""
-        answer = self._hook.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{_BEGINNING_BYTES - 1}")
+        answer = self._hook.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{BEGINNING_BYTES - 1}")
         size = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
-        return answer.get("ContentType", ""), int(size), answer["Body"].read(_BEGINNING_BYTES)
+        return answer.get("ContentType", ""), int(size), answer["Body"].read(BEGINNING_BYTES)
 
     def buckets(self, data: set[str], output: set[str], others: set[str]) -> None:
         """Whether buckets are there, in the job's region, and let workers' browsers in.
@@ -311,29 +323,6 @@ class Inspection:
         told = f"{what} ({_code(error)})"
         if told not in self.unseen:
             self.unseen.append(told)
-
-
-def picture_size(beginning: bytes) -> tuple[int, int] | None:
-    """Width and height of a JPEG or PNG in pixels, as its file says at the beginning; None if it does not.
-
-    :param beginning: the first bytes of the file.
-
-    Sources: ITU-T T.81, annex B; PNG specification, "IHDR".
-    """
-    if beginning[:8] == b"\x89PNG\r\n\x1a\n" and beginning[12:16] == b"IHDR" and len(beginning) >= 24:
-        return int.from_bytes(beginning[16:20]), int.from_bytes(beginning[20:24])
-    if beginning[:2] != b"\xff\xd8":
-        return None
-    at = 2
-    while at + 9 <= len(beginning) and beginning[at] == 0xFF:
-        marker = beginning[at + 1]
-        if marker == 0xFF:
-            at += 1
-        elif marker in _JPEG_FRAMES:
-            return int.from_bytes(beginning[at + 7 : at + 9]), int.from_bytes(beginning[at + 5 : at + 7])
-        else:
-            at += 2 + int.from_bytes(beginning[at + 2 : at + 4])
-    return None
 
 
 def _code(error: Exception) -> str:

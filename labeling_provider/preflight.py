@@ -130,6 +130,8 @@ def _told(hook: LabelingHook, inspection: Inspection, preflight: str) -> list[Pr
     """The problems around a job that are to fail it; else they go into the log."""
     if inspection.unseen:
         hook.log.info("This connection can't look at %s", ", ".join(inspection.unseen))
+    for remark in inspection.remarks:
+        hook.log.warning("%s", remark)
     if preflight == "fail":
         return inspection.problems
     for problem in inspection.problems:

@@ -27,28 +27,71 @@ _TRANSIENT_CODES: Final = frozenset(
         "InternalServerError",
         "ServiceUnavailable",
         "ServiceUnavailableException",
-        "ExpiredToken",
-        "ExpiredTokenException",
         "RequestTimeTooSkewed",
-        "RequestExpired",
     }
 )
+# Common errors of AWS, and what S3 and STS call the same. That somebody may not do something is none of them.
+_CREDENTIALS_CODES: Final = frozenset(
+    {
+        "AuthFailure",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "IDPCommunicationError",
+        "IncompleteSignature",
+        "IncompleteSignatureException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidIdentityToken",
+        "InvalidSignatureException",
+        "InvalidToken",
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+    }
+)
+_CREDENTIALS_ERRORS: Final = (
+    "ConfigNotFound",
+    "CredentialRetrievalError",
+    "LoginError",
+    "MetadataRetrievalError",
+    "NoAuthTokenError",
+    "NoCredentialsError",
+    "NoRegionError",
+    "PartialCredentialsError",
+    "ProfileNotFound",
+    "SSOError",
+    "TokenRetrievalError",
+)
 _REFUSED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-_SKEWED_SIGNATURE: Final = ("signature expired", "signature not yet current")
 _LONGEST_PAUSE: Final = 120.0
 
 
+def is_credentials_trouble(error: Exception) -> bool:
+    """Whether credentials are missing, late, expired, replaced, or signed for by a wrong clock.
+
+    A region that is missing counts as well: an Airflow connection that can't be read just now leaves nothing at all.
+    """
+    from botocore import exceptions
+
+    # Older versions of botocore lack some of them.
+    known = tuple(getattr(exceptions, name) for name in _CREDENTIALS_ERRORS if hasattr(exceptions, name))
+    return isinstance(error, known) or _code(error)[0] in _CREDENTIALS_CODES
+
+
 def is_transient(error: Exception) -> bool:
-    """Whether asking again may help: throttling, a server error, a wrong clock, half an answer, or none at all."""
+    """Whether asking again may help: throttling, a server error, half an answer or none, or credentials that fail."""
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
     from botocore.exceptions import ConnectionError as BotoConnectionError
     from botocore.parsers import ResponseParserError
 
+    if is_credentials_trouble(error):
+        return True
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        code, message = _code(error)
-        skewed = code == "InvalidSignatureException" and message.lower().startswith(_SKEWED_SIGNATURE)
-        return code in _TRANSIENT_CODES or status >= 500 or skewed
+        return _code(error)[0] in _TRANSIENT_CODES or status >= 500
     if isinstance(error, BotoConnectionError | HTTPClientError | IncompleteReadError | ResponseParserError):
         return True
     return isinstance(error, OSError) and not isinstance(error, BotoCoreError)

@@ -25,9 +25,14 @@ class FakeTaskInstance:
     def xcom_push(self, key: str, value: Any) -> None:
         self.pushed[key] = value
 
-    def xcom_pull(self, *, task_ids: str, key: str, include_prior_dates: bool, map_indexes: int) -> Any:
-        assert (task_ids, include_prior_dates, map_indexes) == (self.task_id, True, self.map_index)
-        return self.pushed.get(key, self.earlier.get(key))
+    others: dict[tuple[str, int, str], Any] = field(default_factory=dict)
+    """XComs of other tasks of this run, by task, map index and key."""
+
+    def xcom_pull(self, *, task_ids: str, key: str, map_indexes: int, include_prior_dates: bool = False) -> Any:
+        if task_ids != self.task_id:
+            return self.others.get((task_ids, map_indexes, key))
+        assert map_indexes == self.map_index
+        return self.pushed.get(key, self.earlier.get(key) if include_prior_dates else None)
 
 
 def tell_task_state(monkeypatch: pytest.MonkeyPatch, task_instance: Any, state: Any) -> None:
@@ -40,6 +45,18 @@ def tell_task_state(monkeypatch: pytest.MonkeyPatch, task_instance: Any, state: 
             if isinstance(state, Exception):
                 raise state
             return TaskStatesResult(task_states={task_instance.run_id: {task_instance.task_id: state}})
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(), raising=False)
+
+
+def tell_task_states(monkeypatch: pytest.MonkeyPatch, run_id: str, states: dict[str, Any]) -> None:
+    """Let Airflow's supervisor know the task instances of a run, by ``TASK`` or ``TASK_MAPINDEX``."""
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import TaskStatesResult
+
+    class Supervisor:
+        def send(self, message: object) -> TaskStatesResult:
+            return TaskStatesResult(task_states={run_id: states} if states else {})
 
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Supervisor(), raising=False)
 

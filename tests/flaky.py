@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import threading
 import time
@@ -28,6 +29,7 @@ class Proxy:
     :ivar trouble: each entry spoils one DescribeLabelingJob or ListLabelingJobs.
     :ivar object_trouble: each entry spoils one request to S3.
     :ivar share: how many of all requests are spoilt at random, 0 to 1.
+    :ivar keys: access key ids that are known; None for all.
     :ivar refused: operations that are answered with AccessDeniedException.
     :ivar shift: seconds by which the service's clock seems to be ahead.
     :ivar operations: how many requests of each SageMaker operation there were.
@@ -38,6 +40,7 @@ class Proxy:
         self.trouble: list[str] = []
         self.object_trouble: list[str] = []
         self.share = 0.0
+        self.keys: set[str] | None = None
         self.refused: set[str] = set()
         self.shift = 0.0
         self.operations: Counter[str] = Counter()
@@ -55,6 +58,10 @@ class Proxy:
                 operation = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
                 if operation:
                     outer.operations[operation] += 1
+                key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+                if outer.keys is not None and key not in outer.keys:
+                    outer.spoilt["key"] += 1
+                    return self.refuse_key()
                 if operation in outer.refused:
                     return self.refuse(400, "AccessDeniedException")
                 fault = outer.fault(operation)
@@ -93,6 +100,13 @@ class Proxy:
                     status = 503
                     content = b"<Error><Code>SlowDown</Code><Message>slow down</Message></Error>"
                 self.reply(status, content, {})
+
+            def refuse_key(self) -> None:
+                message = "The security token included in the request is invalid."
+                if self.headers.get("X-Amz-Target"):
+                    return self.refuse(400, "UnrecognizedClientException", message)
+                content = f"<Error><Code>InvalidAccessKeyId</Code><Message>{message}</Message></Error>".encode()
+                return self.reply(403, content, {})
 
             def reply(self, status: int, content: bytes, headers: dict[str, str], half: bool = False) -> None:
                 self.send_response_only(status)
@@ -157,8 +171,46 @@ def proxy(lab: Lab, seed: int = 0) -> Iterator[Proxy]:
     thread.join()
 
 
-def connection(url: str) -> str:
-    """An Airflow connection to a URL, without botocore's own retries and with little patience for a slow answer."""
+def connection(url: str, key: str | None = "local") -> str:
+    """An Airflow connection to a URL, without botocore's own retries and with little patience for a slow answer.
+
+    :param key: the access key id; None to leave the credentials to botocore's own search.
+    """
     config = {"retries": {"max_attempts": 0}, "read_timeout": SLOW / 2}
     extra = {"endpoint_url": url, "region_name": "us-east-1", "config_kwargs": config}
-    return json.dumps({"conn_type": "aws", "login": "local", "password": "local", "extra": extra})
+    credentials = {} if key is None else {"login": key, "password": "local"}
+    return json.dumps({"conn_type": "aws", **credentials, "extra": extra})
+
+
+@contextmanager
+def credentials_endpoint() -> Iterator[list[int]]:
+    """What gives a container its credentials, by ``AWS_CONTAINER_CREDENTIALS_FULL_URI``.
+
+    The list is for the statuses of its next answers; they are 200 once it is empty.
+    """
+    statuses: list[int] = []
+    content = {"AccessKeyId": "local", "SecretAccessKey": "local", "Token": "t", "Expiration": "2100-01-01T00:00:00Z"}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response_only(statuses.pop(0) if statuses else 200)
+            self.end_headers()
+            self.wfile.write(json.dumps(content).encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    before = os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+    os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://127.0.0.1:{server.server_port}/"
+    try:
+        yield statuses
+    finally:
+        os.environ.pop("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+        if before is not None:
+            os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = before
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -77,9 +77,12 @@ def test_arguments_reach_their_tasks() -> None:
         split_seed="x",
         export_format="jsonl",
         export={"on_problems": "warn"},
+        object_keys=["source-ref", "page"],
     )
     assert {task.aws_conn_id for task in tasks.values()} == {"other"}
     assert tasks["build"].max_objects == 7
+    for name in ("build", "quality", "merge"):
+        assert tasks[name].object_keys == ["source-ref", "page"]
     assert tasks["build"].exclude_labeled_in == ()
     assert tasks["check"].fix_cors
     assert tasks["approve_cost"].fail_on_reject

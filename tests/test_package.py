@@ -111,8 +111,27 @@ def test_the_local_service_and_the_airflow_side_know_nothing_of_each_other() -> 
             assert not bad, path
             assert not any(name.split(".")[0] == "airflow" for name in used), path
         elif part in airflow_side:
-            assert not any(
-                name.startswith(("labeling_provider.local", "labeling_provider.service")) for name in used
-            ), path
-        elif part in {"request", "manifest", "quality", "drawing"}:
+            service = ("labeling_provider.local", "labeling_provider.service")
+            assert not any(name.startswith(service) for name in used), path
+        elif part in {"request", "manifest", "quality", "drawing", "pictures"}:
             assert not any(name.split(".")[0] == "airflow" for name in used), path
+
+
+def test_pictures_are_opened_in_one_place() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        opens = {
+            node.lineno
+            for node in ast.walk(ast.parse(path.read_text()))
+            if (isinstance(node, ast.Attribute) and node.attr in {"open", "verify"} and _names_pillow(node.value))
+            or (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("PIL") and _takes_open(node))
+            or (isinstance(node, ast.Import) and any(one.name.split(".")[0] == "PIL" for one in node.names))
+        }
+        assert not opens or path.name == "pictures.py", f"{path}: {opens}"
+
+
+def _names_pillow(node: ast.expr) -> bool:
+    return ast.unparse(node).split(".")[-1] in {"Image", "ImageFile", "PIL"}
+
+
+def _takes_open(node: ast.ImportFrom) -> bool:
+    return any(one.asname or one.name not in {"Image"} for one in node.names)

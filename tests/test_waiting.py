@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from botocore import exceptions
 
 from labeling_provider.jobs import JobState
-from labeling_provider.waiting import Vigil
+from labeling_provider.waiting import Vigil, is_credentials_trouble, is_transient
 
 STATE = JobState("job", "arn", "InProgress", 3, 3, 0, 1, 6, "", 0.0, None)
 
@@ -52,3 +53,36 @@ def test_a_deadline_counts_even_if_nothing_was_ever_seen() -> None:
 def test_without_limits_it_waits_for_ever() -> None:
     assert Vigil().seconds_left(0) is None
     assert Vigil().verdict(STATE, 1e12) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        exceptions.NoCredentialsError(),
+        exceptions.PartialCredentialsError(provider="env", cred_var="key"),
+        exceptions.CredentialRetrievalError(provider="iam-role", error_msg="timed out"),
+        exceptions.TokenRetrievalError(provider="sso", error_msg="expired"),
+        exceptions.UnauthorizedSSOTokenError(),
+        exceptions.MetadataRetrievalError(error_msg="timed out"),
+        exceptions.ProfileNotFound(profile="mounted later"),
+        exceptions.NoRegionError(),
+        *(
+            exceptions.ClientError({"Error": {"Code": code, "Message": "no"}}, "ListLabelingJobs")
+            for code in (
+                *("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId"),
+                *("InvalidSignatureException", "SignatureDoesNotMatch", "RequestExpired", "InvalidAccessKeyId"),
+            )
+        ),
+    ],
+    ids=repr,
+)
+def test_credentials_that_fail_are_an_outage(error: Exception) -> None:
+    assert is_credentials_trouble(error)
+    assert is_transient(error)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "ValidationException", "ResourceNotFound"])
+def test_what_asking_again_does_not_help_is_none(code: str) -> None:
+    error = exceptions.ClientError({"Error": {"Code": code, "Message": "no"}}, "ListLabelingJobs")
+    assert not is_credentials_trouble(error)
+    assert not is_transient(error)

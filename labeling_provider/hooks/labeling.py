@@ -14,10 +14,12 @@ from mimetypes import guess_type
 from typing import Any, Final, TypeVar
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+from airflow.providers.amazon.aws.utils.connection_wrapper import AwsConnectionWrapper
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 from botocore.utils import parse_timestamp
 
+from labeling_provider.client.renewal import Renewal, RenewedClient
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import JobState
 from labeling_provider.manifest import split_lines
@@ -30,6 +32,7 @@ T = TypeVar("T")
 _CHUNK: Final = 1 << 16
 _PART: Final = 8 << 20
 _PAUSE: Final = 0.5
+_OF_CONNECTION: Final = ("conn_config", "conn", "_client", "conn_client_meta", "conn_region_name", "conn_partition")
 
 
 class LabelingHook(AwsBaseHook):
@@ -42,27 +45,72 @@ class LabelingHook(AwsBaseHook):
     :param verify: whether to check TLS certificates, or the path of a CA bundle.
     :param config: botocore configuration.
     :param outage: seconds without any answer after which to give up, on top of botocore's own retries.
+    :param ask: calls what asks Airflow for the connection, and returns what that returns.
     """
 
-    def __init__(self, *args: Any, outage: float = 900, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        outage: float = 900,
+        ask: Callable[[Callable[[], AwsConnectionWrapper]], AwsConnectionWrapper] = lambda question: question(),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **{**kwargs, "client_type": "sagemaker"})
         self.outage = outage
+        self._ask = ask
+        self._renewal = Renewal(self._forget)
+        self._was_found = False
+
+    @cached_property
+    def conn_config(self) -> AwsConnectionWrapper:
+        """The Airflow connection.
+
+        :raises OSError: if it was there before and can't be read now.
+        """
+        found = self._ask(lambda: super(LabelingHook, self).conn_config)
+        # Airflow tells a connection that is not defined and one that can't be read just now in the same way.
+        if self._was_found and not found:
+            self._forget()
+            raise OSError(f"the Airflow connection {self.aws_conn_id} can't be read now")
+        self._was_found = bool(found)
+        return found
+
+    def _forget(self) -> None:
+        for name in _OF_CONNECTION:
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def conn(self) -> Any:
+        """The boto3 SageMaker client that is in use at this moment."""
+        return self.sagemaker.now
 
     @cached_property
     def sagemaker(self) -> Any:
         """The boto3 SageMaker client."""
-        return _wary(self.conn)
+        return RenewedClient(self._renewal, lambda: _wary(self.get_client_type(region_name=self.region_name)))
 
     @cached_property
     def s3(self) -> Any:
         """A boto3 S3 client of the same connection."""
         return self.client("s3")
 
-    def client(self, service: str, **settings: Any) -> Any:
+    def client(self, service: str, prepare: Callable[[Any], None] = lambda client: None, **settings: Any) -> Any:
         """A boto3 client of another service by the same connection, such as ``sqs``.
 
+        It is made anew when credentials have failed.
+
+        :param prepare: called with the client whenever it was made.
         :param settings: botocore configuration on top of the connection's.
         """
+
+        def make() -> Any:
+            client = self._new_client(service, settings)
+            prepare(client)
+            return client
+
+        return RenewedClient(self._renewal, make)
+
+    def _new_client(self, service: str, settings: dict[str, Any]) -> Any:
         config = (self.config or Config()).merge(Config(**settings)) if settings else self.config
         session = self.get_session(region_name=self.region_name)
         parsers = session._session.get_component("response_parser_factory")

@@ -11,8 +11,9 @@ import json
 import logging
 import math
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from io import BytesIO
 from random import Random
 from typing import Any, Final
 
@@ -22,8 +23,11 @@ from sqlalchemy.engine import Connection
 from labeling_provider.jobs import is_streaming, queue_name
 from labeling_provider.local import layout
 from labeling_provider.local.announcements import Announce
+from labeling_provider.local.documents import as_json, is_unicode, plain, with_result
 from labeling_provider.local.errors import JobFailure
-from labeling_provider.local.kinds import KINDS, JobFacts, as_json
+from labeling_provider.local.functions import Functions
+from labeling_provider.local.intake import first_state
+from labeling_provider.local.kinds import KINDS, JobFacts
 from labeling_provider.local.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
 from labeling_provider.local.messaging import Messaging
 from labeling_provider.local.pool import WorkerPool
@@ -34,6 +38,7 @@ from labeling_provider.local.records import (
     labeled_by_machine,
     mark_answered,
     note,
+    note_failures,
     update_job,
     waiting_objects,
 )
@@ -56,6 +61,7 @@ ACTIVE: Final = ("Initializing", "InProgress", "Stopping")
 _REFRESH_SECONDS: Final = 10.0
 _SHORTEST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 60.0
+_LONGEST_REASON: Final = 500
 
 
 class Engine:
@@ -80,15 +86,14 @@ class Engine:
         self._store, self._storage, self._announce = store, storage, announce
         self._workforce, self._truth, self._speed = workforce, truth, speed
         self._pool = WorkerPool(workforce.seed, truth, speed)
-        self._results = Results(store, storage, workforce, speed)
+        self._functions = Functions(workforce.functions)
+        self._results = Results(store, storage, self._functions, speed)
         self._stream = Stream(store, messaging, speed)
         self._learning = learning
         self._by_queue: dict[str, int] = {}
         messaging.changed = self._queue_changed
         self._runs: dict[int, Run] = {}
-        self._scheduler = Scheduler(
-            self._step, lambda job_id: self._finish(job_id, "Failed", "InternalServerError: see the service's log")
-        )
+        self._scheduler = Scheduler(self._step, self._give_up)
 
     def start(self) -> None:
         """Go on with every job that has not ended."""
@@ -102,6 +107,7 @@ class Engine:
 
     def stop(self) -> None:
         """End after the steps that are under way; the jobs go on at the next start."""
+        self._functions.close()
         self._scheduler.stop()
 
     def wake(self, job_id: int) -> None:
@@ -122,10 +128,16 @@ class Engine:
         except JobFailure as failure:
             self._finish(job_id, "Failed", str(failure))
             return None
-        except Exception:
+        except BaseException:
             # What it has learned may be half done: read it anew.
             self._runs.pop(job_id, None)
             raise
+
+    def _give_up(self, job_id: int, error: BaseException) -> None:
+        """End a job whose steps keep failing."""
+        told = (str(error).splitlines() or [""])[0]
+        reason = f"InternalServerError: {type(error).__name__}: {told[:_LONGEST_REASON]}. The service's log tells more."
+        self._finish(job_id, "Failed", reason)
 
     def _go_on(self, job_id: int) -> float | None:
         with self._store.read() as connection:
@@ -157,16 +169,16 @@ class Engine:
             self._read(template, "the worker template")
         source = request["InputConfig"]["DataSource"].get("S3DataSource")
         lines = self._manifest_lines(source["ManifestS3Uri"], task_type) if source else []
-        attribute, streaming = request["LabelAttributeName"], is_streaming(request)
-        rows = []
-        for number, line in enumerate(() if streaming else lines):
-            state = "given" if attribute in json.loads(line) else "waiting"
-            rows.append({"job_id": row.id, "object_id": number, "state": state, "line": line})
+        streaming = is_streaming(request)
+        kind = task_type.metadata_type
+        made = [first_state(line, request["LabelAttributeName"], kind, row.name) for line in lines if not streaming]
+        rows = [{"job_id": row.id, "object_id": number, **one} for number, (one, _) in enumerate(made)]
+        reasons = [reason for _, reason in made if reason]
         self._write_manifest(row.id, request, rows)
         if streaming:
             self._stream.open(row, request, lines)
-        given = sum(one["state"] == "given" for one in rows)
-        self._learning.check_size(request, len(rows) - given)
+        states = Counter(one["state"] for one in rows)
+        self._learning.check_size(request, states["waiting"])
         with self._store.write() as connection:
             status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == row.id)).scalar_one()
             if status != "Initializing":
@@ -175,16 +187,18 @@ class Engine:
             if rows:
                 connection.execute(sa.insert(objects), rows)
             self._learning.open(connection, row.id, request, rows)
-            update_job(connection, row.id, status="InProgress", lines=len(rows), given=given)
+            given, failed = states["given"], states["failed"]
+            update_job(connection, row.id, status="InProgress", lines=len(rows), given=given, failed=failed)
             what = "waiting for messages" if streaming else f"{len(rows)} objects, {given} of them labeled already"
             note(connection, row.id, f"InProgress: {what}")
+            note_failures(connection, row.id, reasons)
 
     def _manifest_lines(self, uri: str, task_type: TaskType) -> list[str]:
         """The lines of a job's input manifest.
 
         :raises JobFailure: if one of them can't be used.
         """
-        raw = self._read(uri, "the input manifest").splitlines(keepends=True)
+        raw = list(BytesIO(self._read(uri, "the input manifest")))
         try:
             count = sum(1 for _ in read_manifest(raw, uri, task_type.data_key))
         except ManifestError as error:
@@ -206,9 +220,13 @@ class Engine:
         if not uri:
             return {}
         try:
-            return parse_category_document(self._read(uri, "the label category file"))
-        except ValueError as error:
+            document = parse_category_document(self._read(uri, "the label category file"))
+            if not all(map(is_unicode, label_names(document))):
+                raise ValueError("a label is not valid Unicode: it holds half a surrogate pair")
+            as_json(document["labels"])
+        except (ValueError, RecursionError) as error:
             raise JobFailure(f"ClientError: {uri}: {error}") from None
+        return document
 
     def _resume(self, row: sa.Row[Any]) -> Run:
         """Bring a job into this process: what it is, and what its kind can learn from earlier answers."""
@@ -216,7 +234,7 @@ class Engine:
         task_type = task_type_of_request(request)
         categories = self._categories(request)
         human = request["HumanTaskConfig"]
-        consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn")
+        consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn", "")
         kind = KINDS[task_type.name](
             JobFacts(
                 name=row.name,
@@ -229,7 +247,7 @@ class Engine:
                 output=join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name),
                 request=request,
                 storage=self._storage,
-                consolidation_function=self._workforce.functions.get(consolidation or ""),
+                consolidation_function=consolidation if consolidation in self._functions else "",
             )
         )
         with self._store.read() as connection:
@@ -252,11 +270,16 @@ class Engine:
         if not run.streams and now > row.created + Quota.JOB_SECONDS / self._speed:
             raise JobFailure("ClientError: the job has expired: it was not finished within 30 days")
         self._refresh_truth()
-        with self._store.write() as connection:
-            status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == run.id)).scalar_one()
-            if status != "InProgress":
-                return 0.0
-            pause = self._advance(connection, run, now)
+        by_object = self._tasks(run)
+        if by_object:
+            # Workers read pictures: nobody else may have to wait for that.
+            self._pool.work(run, by_object, self._lines_to_answer(run), now)
+            with self._store.write() as connection:
+                status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == run.id)).scalar_one()
+                if status != "InProgress":
+                    return 0.0
+                self._save(connection, run, by_object, now)
+        pause = self._pool.pause(run, by_object, now) if by_object else None
         self._results.consolidate(run)
         if run.streams:
             return self._keep_streaming(run, now, pause)
@@ -306,38 +329,32 @@ class Engine:
         except TruthFileError as error:
             raise JobFailure(f"ClientError: {error}") from None
 
-    def _advance(self, connection: Connection, run: Run, now: float) -> float | None:
-        """Let the workers of a job do what they have had time for.
-
-        :return: seconds until something can happen; None if no object is with the workers.
-        """
+    def _tasks(self, run: Run) -> dict[int, list[Task]]:
+        """The tasks of the objects that are with the workers; only the job's own step changes them."""
         query = (
             sa.select(tasks)
             .join(objects, (objects.c.job_id == tasks.c.job_id) & (objects.c.object_id == tasks.c.object_id))
             .where(tasks.c.job_id == run.id, objects.c.state == "out")
             .order_by(tasks.c.id)
         )
-        by_object: dict[int, list[Task]] = defaultdict(list)
-        for row in connection.execute(query):
-            task = Task(row.id, row.object_id, row.state, row.tries, row.worker_id, row.expires, row.accepted, row.due)
-            by_object[row.object_id].append(task)
-        if not by_object:
-            return None
-        lines = self._lines_to_answer(connection, run, by_object)
-        self._pool.work(run, by_object, lines, now)
-        self._save(connection, run, by_object, now)
-        return self._pool.pause(run, by_object, now)
+        found: dict[int, list[Task]] = defaultdict(list)
+        with self._store.read() as connection:
+            for row in connection.execute(query):
+                task = Task(
+                    row.id, row.object_id, row.state, row.tries, row.worker_id, row.expires, row.accepted, row.due
+                )
+                found[row.object_id].append(task)
+        return found
 
-    def _lines_to_answer(
-        self, connection: Connection, run: Run, by_object: dict[int, list[Task]]
-    ) -> dict[int, dict[str, Any]]:
+    def _lines_to_answer(self, run: Run) -> dict[int, dict[str, Any]]:
         """The manifest lines of the objects with the workers; nobody reads them where people work."""
         if not run.team:
             return {}
         query = sa.select(objects.c.object_id, objects.c.line).where(
             objects.c.job_id == run.id, objects.c.state == "out"
         )
-        return {row.object_id: json.loads(row.line) for row in connection.execute(query)}
+        with self._store.read() as connection:
+            return {row.object_id: json.loads(row.line) for row in connection.execute(query)}
 
     def _save(self, connection: Connection, run: Run, by_object: dict[int, list[Task]], now: float) -> None:
         """Write the tasks back, and mark the objects that nobody works on any more."""
@@ -366,14 +383,15 @@ class Engine:
         ]
         answered = [one for one in over if any(task.state == "submitted" for task in by_object[one])]
         mark_answered(connection, run, answered, now)
-        reasons = {one: self._reason(by_object[one]) for one in over if one not in set(answered)}
+        reasons = {one: self._reason(run, by_object[one]) for one in over if one not in set(answered)}
         fail_objects(connection, run, reasons, now)
 
     @staticmethod
-    def _reason(own: list[Task]) -> str:
+    def _reason(run: Run, own: list[Task]) -> str:
         if any(task.state == "expired" and task.expires <= time.time() for task in own):
             return "The task expired: no worker has answered within TaskAvailabilityLifetimeInSeconds."
-        return "The task was declined by as many workers as were asked for."
+        trouble = run.troubles.pop(own[0].object_id, "")
+        return f"The task was declined by as many workers as were asked for{trouble and ': '}{trouble.rstrip('.')}."
 
     # Sending
 
@@ -429,6 +447,8 @@ class Engine:
         :param role: what automated labeling wants their labels for.
         """
         refused = self._not_for_people(run, chosen)
+        if refused is None:
+            return
         now = time.time()
         expires = now + run.lifetime / self._speed
         sent = sorted(one.object_id for one in chosen if one.object_id not in refused)
@@ -455,19 +475,26 @@ class Engine:
             if not run.streams:
                 note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
 
-    def _not_for_people(self, run: Run, chosen: Sequence[Any]) -> dict[int, str]:
-        """Ask the caller's pre-annotation function; objects that it keeps from people, with the reason."""
-        arn = run.human.get("PreHumanTaskLambdaArn")
-        if arn not in self._workforce.functions:
+    def _not_for_people(self, run: Run, chosen: Sequence[Any]) -> dict[int, str] | None:
+        """Ask the caller's pre-annotation function.
+
+        :return: objects that it keeps from people, with the reason; None if the job is to stop meanwhile.
+        """
+        arn = run.human.get("PreHumanTaskLambdaArn", "")
+        if arn not in self._functions:
             return {}
         refused = {}
         for row in chosen:
+            with self._store.read() as connection:
+                status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == run.id)).scalar_one()
+            if status != "InProgress":
+                return None
             event = {
                 "version": "2018-10-16",
                 "labelingJobArn": run.job.arn,
                 "dataObject": json.loads(row.line),
             }
-            answer = self._results.call(arn, event)
+            answer = self._functions.call(arn, event)
             if not isinstance(answer, dict) or not isinstance(answer.get("taskInput"), dict):
                 raise JobFailure(f'ClientError: The function {arn} must return {{"taskInput": {{…}}}}')
             needed = answer.get("isHumanAnnotationRequired", answer.get("humanAnnotationRequired", True))
@@ -483,45 +510,59 @@ class Engine:
             row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).one()
         if row.status not in ACTIVE:
             return
-        run = self._runs.pop(job_id, None)
-        request = json.loads(row.request)
-        if run is not None and status != "Failed":
-            self._results.consolidate(run)
-            while run.streams and self._stream.publish(run):
-                pass
-        if is_streaming(request):
-            self._by_queue.pop(queue_name(row.name), None)
-            self._stream.close(row.name)
-        if row.lines:
+        parts = [self._leave_stream, self._write_last_manifest]
+        if status != "Failed":
+            parts.insert(0, self._label_what_is_answered)
+        for part in parts:
             try:
-                self._write_manifest(job_id, request)
-            except JobFailure:
-                # A job that has failed ends, even if its bucket is gone.
+                part(row)
+            except Exception:
+                # A job that has failed ends, whatever else does not work.
                 if status != "Failed":
                     raise
+                log.exception("job %s has failed, and its end is not complete", row.name)
+        self._runs.pop(job_id, None)
         with self._store.write() as connection:
             connection.execute(
                 sa.update(tasks)
                 .where(tasks.c.job_id == job_id, tasks.c.state.in_(("open", "accepted")))
                 .values(state="expired")
             )
-            update_job(connection, job_id, status=status, failure_reason=reason and reason[:1024])
+            update_job(connection, job_id, status=status, failure_reason=reason and plain(reason, 1024))
             note(connection, job_id, f"{status}: {reason}" if reason else status)
         log.info("job %s: %s %s", row.name, status, reason or "")
         self._announce(row.arn, status)
+
+    def _label_what_is_answered(self, row: sa.Row[Any]) -> None:
+        if not row.lines:
+            return
+        streams = is_streaming(json.loads(row.request))
+        if streams or self._count(row.id, "answered"):
+            run = self._runs.get(row.id) or self._resume(row)
+            self._results.consolidate(run)
+            while streams and self._stream.publish(run):
+                pass
+
+    def _leave_stream(self, row: sa.Row[Any]) -> None:
+        if is_streaming(json.loads(row.request)):
+            self._by_queue.pop(queue_name(row.name), None)
+            self._stream.close(row.name)
+
+    def _write_last_manifest(self, row: sa.Row[Any]) -> None:
+        if row.lines:
+            self._write_manifest(row.id, json.loads(row.request))
 
     def _write_manifest(
         self, job_id: int, request: dict[str, Any], rows: Sequence[dict[str, Any]] | None = None
     ) -> None:
         """Write the output manifest: one line per input line, with the label where there is one."""
         output = join_s3_uri(request["OutputConfig"]["S3OutputPath"], request["LabelingJobName"])
-        lines: list[str] = [row["line"] for row in rows or ()]
+        lines = [with_result(row["line"], row["result"]) for row in rows or ()]
         if rows is None:
             query = sa.select(objects.c.line, objects.c.result).where(objects.c.job_id == job_id)
             with self._store.read() as connection:
-                for row in connection.execute(query.order_by(objects.c.object_id)):
-                    merged = {**json.loads(row.line), **json.loads(row.result)} if row.result else None
-                    lines.append(as_json(merged) if merged else row.line)
+                found = connection.execute(query.order_by(objects.c.object_id))
+                lines = [with_result(row.line, row.result) for row in found]
         body = "".join(line + "\n" for line in lines).encode()
         try:
             self._storage.write({layout.output_manifest_uri(output): (body, "application/x-sagemaker-manifest")})

@@ -1,11 +1,20 @@
-"""Errors that the service answers with, in Amazon's codes and shapes."""
+"""Errors that the service answers with, in Amazon's codes and shapes, and those that end a job or one object of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from typing import Any, Final, TypeVar
 
+from labeling_provider.local.documents import plain
 from labeling_provider.request.model import Violation
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_SHOWN: Final = 300
 
 
 class ApiError(Exception):
@@ -45,3 +54,38 @@ def not_found(message: str) -> ApiError:
 
 class JobFailure(Exception):
     """The job cannot go on; its text becomes the job's FailureReason."""
+
+
+class ObjectFailure(Exception):
+    """One data object cannot be labeled; its text becomes the failure-reason in the object's output line."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether what has gone wrong may be right again by itself, such as a locked database or a storage that is away.
+
+    What an error was raised from counts as well.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+    from sqlalchemy import exc
+
+    passing = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, BotoCoreError, ClientError, OSError)
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, passing):
+        cause = cause.__cause__
+    return cause is not None
+
+
+def for_object(work: Callable[..., T], *arguments: Any) -> T:
+    """Do something with one data object, so that what is wrong with it stops nothing else.
+
+    :raises ObjectFailure: for whatever the object's own content has led to.
+    """
+    try:
+        return work(*arguments)
+    except (ObjectFailure, JobFailure):
+        raise
+    except Exception as error:
+        if may_pass(error):
+            raise
+        log.exception("a data object cannot be worked on")
+        raise ObjectFailure(f"{type(error).__name__}: {plain(str(error), _SHOWN)}") from error

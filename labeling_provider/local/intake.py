@@ -1,4 +1,5 @@
-"""What a message in a streaming job's queue says: which data objects it brings, and under which deduplication id.
+"""What comes into a job: what a manifest line is worth, and what a message in a streaming job's queue says, that is
+which data objects it brings, and under which deduplication id.
 
 Source: developer guide, "Ground Truth streaming labeling jobs", section "Duplicate message handling".
 """
@@ -8,18 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import time
 from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
-from labeling_provider.local.kinds import as_json
+from labeling_provider.local import layout
+from labeling_provider.local.documents import TOO_DEEP, as_json, plain, trouble_with
 from labeling_provider.local.messaging import Waiting
 from labeling_provider.manifest.reader import parse_line
+from labeling_provider.request.facts import split_s3_uri
 
 ID_KEY: Final = "dataset-objectid-attribute-name"
 _KEY_PATTERN: Final = re.compile(r"[$a-zA-Z0-9](-*[a-zA-Z0-9])*")
 _LONGEST_KEY: Final = 140
 _LONGEST_ID: Final = 1024
 _SHOWN: Final = 80
+_MAX_REASON: Final = 1000
 
 
 class Arrival(NamedTuple):
@@ -47,6 +52,9 @@ def arrivals_of(message: Waiting, attribute: str, data_key: str) -> list[Arrival
         content = json.loads(text)
     except (ValueError, RecursionError):
         content = None
+    trouble = trouble_with(text, content)
+    if trouble:
+        content = None
     if isinstance(content, dict) and content.get("Event") == "s3:TestEvent":
         return []
     if isinstance(content, dict) and isinstance(content.get("Records"), list):
@@ -54,14 +62,34 @@ def arrivals_of(message: Waiting, attribute: str, data_key: str) -> list[Arrival
         return [_stored_object(one, generated, data_key) for one in records if _is_creation(one)]
     own_id = {ID_KEY: generated, generated: message_id}
     try:
+        if trouble:
+            raise ValueError(trouble)
         line = parse_line(text.encode(), data_key)
         identified = line if ID_KEY in line else {**line, **own_id}
         dedup_id = _given_id(identified)
         written = as_json(identified)
-        written.encode()
     except ValueError as error:
-        return [Arrival(as_json(own_id), _digest(message_id), f"The message {text[:_SHOWN]!r} is {_told(error)}")]
+        reason = f"The message {text[:_SHOWN]!r} is no data object: {str(error).rstrip('.')}."
+        return [Arrival(as_json(own_id), _digest(message_id), plain(reason, _MAX_REASON))]
     return [Arrival(written, _digest(dedup_id))]
+
+
+def first_state(line: str, attribute: str, metadata_type: str, job_name: str) -> tuple[dict[str, Any], str | None]:
+    """How the object of a manifest line starts in the database, and why it has failed at once, if it can't be used.
+
+    :param attribute: the job's label attribute name; a line that has it is left as it is.
+    """
+    try:
+        content = json.loads(line)
+        trouble = trouble_with(line, content)
+    except RecursionError:
+        content, trouble = {}, TOO_DEEP
+    if attribute in content:
+        return {"line": line, "state": "given", "result": None}, None
+    if trouble is None:
+        return {"line": line, "state": "waiting", "result": None}, None
+    result = layout.failure(trouble, attribute, metadata_type, job_name, time.time())
+    return {"line": line, "state": "failed", "result": as_json(result)}, trouble
 
 
 def line_arrival(number: int, line: str) -> Arrival:
@@ -69,13 +97,14 @@ def line_arrival(number: int, line: str) -> Arrival:
 
     :param number: the line's number; its id, if the line names none.
     """
-    content = json.loads(line)
-    dedup_id = content.get(content.get(ID_KEY))
-    return Arrival(line, _digest(dedup_id if isinstance(dedup_id, str) else f"line {number} of the manifest"))
-
-
-def _told(error: ValueError) -> str:
-    return "not valid Unicode." if isinstance(error, UnicodeError) else f"no data object: {error}."
+    try:
+        content = json.loads(line)
+    except RecursionError:
+        content = {}
+    key = content.get(ID_KEY)
+    dedup_id = content.get(key) if isinstance(key, str) else None
+    digest = _digest(dedup_id if isinstance(dedup_id, str) else f"line {number} of the manifest")
+    return Arrival(line, digest, trouble_with(line, content) if content else TOO_DEEP)
 
 
 def _unwrapped(message: Waiting) -> tuple[str, str]:
@@ -113,8 +142,9 @@ def _stored_object(record: dict[str, Any], generated: str, data_key: str) -> Arr
         bucket, stored = record["s3"]["bucket"]["name"], record["s3"]["object"]
         uri = f"s3://{bucket}/{unquote_plus(stored['key'], errors='strict')}"
         sequencer = str(stored.get("sequencer", ""))
+        split_s3_uri(uri)
         (uri + sequencer).encode()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         text = json.dumps(record)
         reason = f"The notification {text[:_SHOWN]!r} names no object."
         return Arrival(as_json({ID_KEY: generated, generated: _digest(text)}), _digest(text), reason)

@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import base64
 import copy
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from random import Random
 from typing import Any, NamedTuple
 
-from labeling_provider.local.errors import JobFailure
-from labeling_provider.local.storage import MissingObject, Storage
+from labeling_provider.local.errors import ObjectFailure, for_object
+from labeling_provider.local.layout import data_object
+from labeling_provider.local.pictures import image_size, mask_of, stored
+from labeling_provider.local.storage import Storage
+from labeling_provider.pictures import open_picture
 from labeling_provider.request.facts import join_s3_uri
 from labeling_provider.request.task_types import TaskType
 
 # Enough answers to know the workers by; older ones are left out of the models.
 _MOST_VOTES = 200_000
-_PIXEL_LIMIT = 100_000_000
 _COLORS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22")
 
 
@@ -57,6 +58,17 @@ class Label:
     files: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
 
+class Consolidated(NamedTuple):
+    """What has become of some objects, by object id.
+
+    :param labels: of those that have got one.
+    :param failed: why others can't get any.
+    """
+
+    labels: dict[int, Label]
+    failed: dict[int, str]
+
+
 @dataclass(frozen=True)
 class JobFacts:
     """What a kind needs to know of its job.
@@ -66,7 +78,7 @@ class JobFacts:
     :param workers_per_object: how many answers were asked for.
     :param output: ``<S3OutputPath>/<job name>``.
     :param request: the CreateLabelingJob request.
-    :param consolidation_function: the caller's own, for custom tasks.
+    :param consolidation_function: ARN of the caller's own, for custom tasks; empty without one.
     """
 
     name: str
@@ -79,7 +91,7 @@ class JobFacts:
     output: str
     request: dict[str, Any]
     storage: Storage
-    consolidation_function: Callable[[dict[str, Any], None], Any] | None = None
+    consolidation_function: str = ""
 
 
 class Kind(ABC):
@@ -105,14 +117,35 @@ class Kind(ABC):
         """What a simulated worker sends; None if the truth makes no sense here, so the worker declines.
 
         :param right: False for a plausible mistake.
+        :raises ObjectFailure: if no worker can answer, with the reason.
         """
 
-    @abstractmethod
-    def consolidate(self, batch: Sequence[Answered], stamp: str) -> dict[int, Label]:
-        """Labels by object id. An object that is left out fails.
+    def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
+        """Labels out of answers. An object that is left out had no answer that could be used.
 
         :param stamp: the time of consolidation, as in file names.
         """
+        found = Consolidated({}, {})
+        for answered in batch:
+            try:
+                label = for_object(self._label_of, answered, stamp)
+            except ObjectFailure as failure:
+                found.failed[answered.object_id] = str(failure)
+            else:
+                if label is not None:
+                    found.labels[answered.object_id] = label
+        return found
+
+    def _label_of(self, answered: Answered, stamp: str) -> Label | None:
+        """The label of one object, for kinds that need no other for it; None if no answer can be used.
+
+        :raises ObjectFailure: if it can't get any, with the reason.
+        """
+        raise NotImplementedError
+
+    def source(self, line: dict[str, Any]) -> str:
+        """What a manifest line says under its data key: a text, or where the data is."""
+        return data_object(line, self.job.task_type.data_key)[1]
 
     def learn(self, earlier: Sequence[Answered]) -> None:  # noqa: B027 - only some kinds learn
         """Take in answers that were consolidated before this process started."""
@@ -186,14 +219,14 @@ class SingleChoice(Kind):
             if votes:
                 self._book.add(votes)
 
-    def consolidate(self, batch: Sequence[Answered], stamp: str) -> dict[int, Label]:
+    def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
         usable = [(one.object_id, votes) for one in batch if (votes := self._votes(one))]
         if not usable:
-            return {}
+            return Consolidated({}, {})
         for _, votes in usable:
             self._book.add(votes)
         decided = self._book.decide(len(usable), max(len(self.job.labels), 2))
-        return {
+        labels = {
             object_id: Label(
                 choice,
                 {
@@ -203,6 +236,7 @@ class SingleChoice(Kind):
             )
             for (object_id, _), (choice, sure) in zip(usable, decided, strict=True)
         }
+        return Consolidated(labels, {})
 
 
 class MultipleChoice(Kind):
@@ -239,10 +273,10 @@ class MultipleChoice(Kind):
             if choices:
                 self._note(choices)
 
-    def consolidate(self, batch: Sequence[Answered], stamp: str) -> dict[int, Label]:
+    def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
         usable = [(one.object_id, choices) for one in batch if (choices := self._choices(one))]
         if not usable:
-            return {}
+            return Consolidated({}, {})
         for _, choices in usable:
             self._note(choices)
         size = len(self.job.labels)
@@ -261,28 +295,12 @@ class MultipleChoice(Kind):
                     },
                 },
             )
-        return labels
+        return Consolidated(labels, {})
 
 
 def _probability_of_yes(decided: tuple[int, float]) -> float:
     choice, sure = decided
     return sure if choice else 1 - sure
-
-
-def image_size(storage: Storage, uri: str) -> tuple[int, int, int]:
-    """Width and height in pixels and number of channels of an image.
-
-    :raises ValueError: if it is missing or no image.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(BytesIO(storage.read(uri))) as image:
-            return image.width, image.height, len(image.getbands())
-    except MissingObject:
-        raise ValueError(f"there is no object at {uri}") from None
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{uri} is not an image that can be read ({error})") from None
 
 
 def _is_number(value: Any) -> bool:
@@ -307,10 +325,7 @@ class BoundingBoxes(Kind):
         boxes = self._boxes(truth)
         if boxes is None:
             return None
-        try:
-            width, height, _ = image_size(self.job.storage, line.get("source-ref", ""))
-        except ValueError:
-            return None
+        width, height, _ = self._size(line)
         # Nobody draws to the pixel: a right box is off by up to 2 % of its side.
         drawn = [
             {side: value if side == "label" else round(value, 1) for side, value in box.items()}
@@ -339,26 +354,26 @@ class BoundingBoxes(Kind):
             "top": min(max(top, 0), max(height - box["height"], 0)),
         }
 
-    def consolidate(self, batch: Sequence[Answered], stamp: str) -> dict[int, Label]:
+    def _size(self, line: dict[str, Any]) -> tuple[int, int, int]:
+        try:
+            return image_size(self.job.storage, self.source(line))
+        except ValueError as error:
+            raise ObjectFailure(str(error)) from None
+
+    def _label_of(self, answered: Answered, stamp: str) -> Label | None:
         from labeling_provider.local.consolidation.boxes import consolidate_boxes
 
-        labels = {}
-        for answered in batch:
-            drawn, size = [], None
-            for _, content in answered.answers:
-                form = content.get(self.key)
-                boxes = self._boxes(form.get("boundingBoxes")) if isinstance(form, dict) else None
-                if boxes is not None:
-                    drawn.append(boxes)
-            try:
-                size = image_size(self.job.storage, answered.line.get("source-ref", ""))
-            except ValueError:
-                continue
-            if drawn:
-                kept = consolidate_boxes(drawn)
-                sure = [0.0 if self.alone else _confidence(confidence) for _, confidence in kept]
-                labels[answered.object_id] = self.label([box for box, _ in kept], sure, size)
-        return labels
+        drawn = []
+        for _, content in answered.answers:
+            form = content.get(self.key)
+            boxes = self._boxes(form.get("boundingBoxes")) if isinstance(form, dict) else None
+            if boxes is not None:
+                drawn.append(boxes)
+        if not drawn:
+            return None
+        kept = consolidate_boxes(drawn)
+        sure = [0.0 if self.alone else _confidence(confidence) for _, confidence in kept]
+        return self.label([box for box, _ in kept], sure, self._size(answered.line))
 
     def label(self, boxes: Sequence[dict[str, Any]], confidences: Sequence[float], size: tuple[int, int, int]) -> Label:
         """The label of boxes.
@@ -402,7 +417,7 @@ class TextSpans(Kind):
         return spans
 
     def answer(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> dict[str, Any] | None:
-        length = len(line.get("source", ""))
+        length = len(self.source(line))
         spans = self._spans(truth, length)
         if spans is None:
             return None
@@ -420,31 +435,28 @@ class TextSpans(Kind):
             spans.append({"label": rng.choice(self.job.labels), "startOffset": start, "endOffset": end})
         return {self.key: {"entities": spans}}
 
-    def consolidate(self, batch: Sequence[Answered], stamp: str) -> dict[int, Label]:
+    def _label_of(self, answered: Answered, stamp: str) -> Label | None:
         from labeling_provider.local.consolidation.spans import consolidate_spans
 
-        labels = {}
-        for answered in batch:
-            length = len(answered.line.get("source", ""))
-            marked = []
-            for _, content in answered.answers:
-                form = content.get(self.key)
-                spans = self._spans(form.get("entities"), length) if isinstance(form, dict) else None
-                if spans is not None:
-                    marked.append(spans)
-            if not marked:
-                continue
-            kept = consolidate_spans(marked)
-            labels[answered.object_id] = Label(
-                {
-                    "annotations": {
-                        "labels": self.job.categories["labels"],
-                        "entities": [span for span, _ in kept],
-                    }
-                },
-                {"entities": [{"confidence": 0.0 if self.alone else _confidence(sure)} for _, sure in kept]},
-            )
-        return labels
+        length = len(self.source(answered.line))
+        marked = []
+        for _, content in answered.answers:
+            form = content.get(self.key)
+            spans = self._spans(form.get("entities"), length) if isinstance(form, dict) else None
+            if spans is not None:
+                marked.append(spans)
+        if not marked:
+            return None
+        kept = consolidate_spans(marked)
+        return Label(
+            {
+                "annotations": {
+                    "labels": self.job.categories["labels"],
+                    "entities": [span for span, _ in kept],
+                }
+            },
+            {"entities": [{"confidence": 0.0 if self.alone else _confidence(sure)} for _, sure in kept]},
+        )
 
 
 class SegmentationMasks(Kind):
@@ -465,12 +477,9 @@ class SegmentationMasks(Kind):
         if not isinstance(truth, str):
             return None
         try:
-            with Image.open(BytesIO(self.job.storage.read(truth))) as image:
-                if image.mode not in {"P", "L", "1"} or image.width * image.height > _PIXEL_LIMIT:
-                    return None
-                mask = np.asarray(image, dtype=np.uint8)
-        except (MissingObject, ValueError, OSError):
-            return None
+            mask = mask_of(stored(self.job.storage, truth))
+        except ValueError as error:
+            raise ObjectFailure(f"{truth}: {error}") from None
         if int(mask.max(initial=0)) > len(self.job.labels):
             return None
         if not right:
@@ -491,40 +500,33 @@ class SegmentationMasks(Kind):
     def _mask(self, content: dict[str, Any]) -> Any | None:
         """Class numbers of a worker's picture: each pixel takes the class of its colour, else background."""
         import numpy as np
-        from PIL import Image
 
         form = content.get(self.key)
         try:
             picture = base64.b64decode(form["labeledImage"]["pngImageData"], validate=True)  # type: ignore[index]
             mappings = form["labelMappings"].items()  # type: ignore[index]
-            with Image.open(BytesIO(picture)) as image:
-                if image.width * image.height > _PIXEL_LIMIT:
-                    return None
-                pixels = np.asarray(image.convert("RGB"), dtype=np.uint32)
-            packed = (pixels[..., 0] << 16) | (pixels[..., 1] << 8) | pixels[..., 2]
-            mask = np.zeros(packed.shape, dtype=np.uint8)
+            pixels = np.asarray(open_picture(picture, "RGB"))
+            mask = np.zeros(pixels.shape[:2], dtype=np.uint8)
             for label, mapping in mappings:
                 position = self.class_id(label)
                 if position is not None:
-                    mask[packed == int(mapping["color"].lstrip("#"), 16)] = position + 1
-        except (TypeError, KeyError, ValueError, OSError, AttributeError):
+                    color = np.array(_rgb(mapping["color"]), dtype=np.uint8)
+                    mask[(pixels == color).all(axis=-1)] = position + 1
+        except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
             return None
         return mask
 
-    def consolidate(self, batch: Sequence[Answered], stamp: str) -> dict[int, Label]:
+    def _label_of(self, answered: Answered, stamp: str) -> Label | None:
         from labeling_provider.local.consolidation.masks import consolidate_masks
 
-        labels = {}
-        for answered in batch:
-            masks = [mask for _, content in answered.answers if (mask := self._mask(content)) is not None]
-            masks = [mask for mask in masks if mask.shape == masks[0].shape]
-            if not masks:
-                continue
-            mask, support = consolidate_masks(masks, len(self.job.labels) + 1)
-            folder = join_s3_uri(self.job.output, "annotations/consolidated-annotation/output")
-            uri = join_s3_uri(folder, f"{answered.object_id}_{stamp}.png")
-            labels[answered.object_id] = self.label(mask, 0.0 if self.alone else _confidence(support), uri)
-        return labels
+        masks = [mask for _, content in answered.answers if (mask := self._mask(content)) is not None]
+        masks = [mask for mask in masks if mask.shape == masks[0].shape]
+        if not masks:
+            return None
+        mask, support = consolidate_masks(masks, len(self.job.labels) + 1)
+        folder = join_s3_uri(self.job.output, "annotations/consolidated-annotation/output")
+        uri = join_s3_uri(folder, f"{answered.object_id}_{stamp}.png")
+        return self.label(mask, 0.0 if self.alone else _confidence(support), uri)
 
     def label(self, mask: Any, confidence: float, uri: str) -> Label:
         """The label of a mask.
@@ -536,8 +538,7 @@ class SegmentationMasks(Kind):
         from PIL import Image
 
         colors = self._colors()
-        image = Image.fromarray(mask, mode="L").convert("P")
-        image.putdata(mask.ravel().tolist())
+        image = Image.fromarray(np.asarray(mask, dtype=np.uint8))
         image.putpalette([255, 255, 255, *(value for color in colors.values() for value in _rgb(color))])
         picture = BytesIO()
         image.save(picture, "PNG")
@@ -577,9 +578,6 @@ class Custom(Kind):
         # The form's meaning is the caller's; a plausible mistake is what fits another object.
         return copy.deepcopy(truth if right or not others else rng.choice(others))
 
-    def consolidate(self, batch: Sequence[Answered], stamp: str) -> dict[int, Label]:
-        raise JobFailure("ClientError: a custom task is consolidated by its function")
-
 
 KINDS: dict[str, type[Kind]] = {
     "image-classification": SingleChoice,
@@ -593,8 +591,3 @@ KINDS: dict[str, type[Kind]] = {
     "custom": Custom,
 }
 """The task types that the service runs."""
-
-
-def as_json(value: Any) -> str:
-    """JSON as the service writes it: UTF-8 text kept as it is."""
-    return json.dumps(value, ensure_ascii=False)

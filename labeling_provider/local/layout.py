@@ -64,14 +64,33 @@ def learning_uri(output: str, folder: str, iteration: int, *path: str) -> str:
 def label_metadata(
     metadata: dict[str, Any], metadata_type: str, job_name: str, at: float, *, by_people: bool = True
 ) -> dict[str, Any]:
-    """A label's metadata: what is special to it, then what every label has."""
+    """A label's metadata: what is special to it, then what every label has; Amazon writes job names in lower case."""
     return {
         **metadata,
         "type": metadata_type,
-        "job-name": f"labeling-job/{job_name}",
+        "job-name": f"labeling-job/{job_name.lower()}",
         "human-annotated": "yes" if by_people else "no",
         "creation-date": creation_date(at),
     }
+
+
+def failure(reason: str, attribute: str, metadata_type: str, job_name: str, at: float) -> dict[str, Any]:
+    """The new keys of an object that was given up: no label, and the reason in its metadata."""
+    return {f"{attribute}-metadata": label_metadata({"failure-reason": reason}, metadata_type, job_name, at)}
+
+
+def data_object(line: dict[str, Any], data_key: str = "") -> tuple[str, str]:
+    """The key that holds a manifest line's data object, and what it says there.
+
+    :param data_key: ``source`` or ``source-ref``, by the task type; empty for either.
+    """
+    keys = (data_key,) if data_key else ("source-ref", "source")
+    return next(((key, line[key]) for key in keys if isinstance(line.get(key), str)), ("source", ""))
+
+
+def _payload_object(line: dict[str, Any]) -> dict[str, str]:
+    key, value = data_object(line)
+    return {"s3Uri": value} if key == "source-ref" else {"content": value}
 
 
 def consolidation_request(
@@ -84,7 +103,7 @@ def consolidation_request(
     return [
         {
             "datasetObjectId": str(object_id),
-            "dataObject": {"s3Uri": line["source-ref"]} if "source-ref" in line else {"content": line["source"]},
+            "dataObject": _payload_object(line),
             "annotations": [
                 {"workerId": worker, "annotationData": {"content": json.dumps(content, ensure_ascii=False)}}
                 for worker, content in answers

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy.engine import Connection
 
+from labeling_provider.local.deliveries import deliver_in_background
 from labeling_provider.local.messaging_record import MessagingRecord
 from labeling_provider.local.store import Store
 
@@ -38,6 +39,7 @@ class Messaging:
         self._sns: Any = self._record.sns
         self._sqs: Any = self._record.sqs
         self._account = account
+        deliver_in_background()
 
     @property
     def changed(self) -> Callable[[str], None]:

@@ -7,7 +7,9 @@ import threading
 from random import Random
 from typing import Any
 
-from labeling_provider.local.kinds import as_json
+from labeling_provider.local.documents import as_json
+from labeling_provider.local.errors import ObjectFailure, for_object
+from labeling_provider.local.kinds import Kind
 from labeling_provider.local.records import Run, Task
 from labeling_provider.local.truth import Truth
 from labeling_provider.local.workforce import SimulatedWorker
@@ -63,16 +65,18 @@ class WorkerPool:
         chance = worker.chance(self._seed, run.job.name, task.object_id, task.tries)
         return worker.seconds_per_task * chance.uniform(0.5, 1.5), chance
 
-    def _outcome(
-        self, run: Run, worker: SimulatedWorker, task: Task, line: dict[str, Any]
-    ) -> tuple[float, dict[str, Any] | None]:
-        """How long a worker takes for a task, and the answer; None if it declines."""
+    def _outcome(self, run: Run, worker: SimulatedWorker, task: Task, line: dict[str, Any]) -> tuple[float, str | None]:
+        """How long a worker takes for a task, and the answer as JSON; None if it declines."""
         seconds, chance = self._chance(run, worker, task)
         declined, right = chance.random() < worker.declined, chance.random() < worker.accuracy
         truth = self._truth.of(line)
         if declined or truth is None:
             return seconds, None
-        return seconds, run.kind.answer(line, truth, right, chance)
+        try:
+            return seconds, for_object(_answer, run.kind, line, truth, right, chance)
+        except ObjectFailure as failure:
+            run.troubles[task.object_id] = str(failure)
+            return seconds, None
 
     def _return_or_submit(
         self, run: Run, task: Task, own: list[Task], lines: dict[int, dict[str, Any]], now: float
@@ -98,11 +102,11 @@ class WorkerPool:
         task.tries += 1
 
     @staticmethod
-    def _submit(run: Run, task: Task, own: list[Task], answer: dict[str, Any] | None) -> None:
+    def _submit(run: Run, task: Task, own: list[Task], answer: str | None) -> None:
         """Record an answer, or that the worker declined and somebody else has to be asked."""
         task.changed = True
         if answer is not None:
-            task.state, task.answer = "submitted", as_json(answer)
+            task.state, task.answer = "submitted", answer
             return
         task.state = "declined"
         if sum(one.state == "declined" for one in own) < run.job.workers_per_object:
@@ -155,3 +159,8 @@ class WorkerPool:
         if worker.seconds_per_task:
             self._busy[worker.worker_id] = task.due
         return task.due
+
+
+def _answer(kind: Kind, line: dict[str, Any], truth: Any, right: bool, chance: Random) -> str | None:
+    answer = kind.answer(line, truth, right, chance)
+    return None if answer is None else as_json(answer)

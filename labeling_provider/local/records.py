@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.local import layout
-from labeling_provider.local.kinds import Kind, as_json
+from labeling_provider.local.documents import as_json, plain
+from labeling_provider.local.kinds import Kind
 from labeling_provider.local.learning.learner import Learner
 from labeling_provider.local.store import events, jobs, now, objects, trainings
 from labeling_provider.local.workforce import SimulatedWorker
 from labeling_provider.request.facts import Quota, workforce_kind
+
+_MAX_CHARACTERS: Final = 2000
+_MAX_REASONS: Final = 20
 
 
 class Run:
@@ -30,6 +35,9 @@ class Run:
         self.human: dict[str, Any] = self.job.request["HumanTaskConfig"]
         self.refreshed = 0.0
         self.changed = False
+        self.output_is_gone = False
+        self.troubles: dict[int, str] = {}
+        """Why workers could not answer, by object id."""
         self.learner: Learner | None = None
         self.former_model: str | None = None
         """Model of the job that this one goes on from; empty if there is none, None if nobody has looked yet."""
@@ -73,7 +81,7 @@ def update_job(connection: Connection, job_id: int, **values: Any) -> None:
 
 
 def note(connection: Connection, job_id: int, message: str) -> None:
-    connection.execute(sa.insert(events).values(job_id=job_id, at=time.time(), message=message[:2000]))
+    connection.execute(sa.insert(events).values(job_id=job_id, at=time.time(), message=plain(message, _MAX_CHARACTERS)))
 
 
 def waiting_objects(job_id: int) -> sa.Select[tuple[int, str]]:
@@ -112,18 +120,22 @@ def fail_objects(connection: Connection, run: Run, reasons: dict[int, str], at: 
         return
     job = run.job
     results = {
-        object_id: layout.label_metadata({"failure-reason": reason}, job.task_type.metadata_type, job.name, at)
+        object_id: layout.failure(
+            plain(reason, _MAX_CHARACTERS), job.attribute, job.task_type.metadata_type, job.name, at
+        )
         for object_id, reason in reasons.items()
     }
-    decide(
-        connection,
-        run,
-        "failed",
-        {one: {f"{job.attribute}-metadata": metadata} for one, metadata in results.items()},
-    )
-    for reason in sorted(set(reasons.values())):
-        count = sum(one == reason for one in reasons.values())
-        note(connection, run.id, f"{count} objects failed: {reason}")
+    decide(connection, run, "failed", results)
+    note_failures(connection, run.id, reasons.values())
+
+
+def note_failures(connection: Connection, job_id: int, reasons: Iterable[str]) -> None:
+    """Tell why objects have failed, the most frequent reasons first."""
+    counts = Counter(reasons)
+    for reason, count in counts.most_common(_MAX_REASONS):
+        note(connection, job_id, f"{count} object{'s' * (count > 1)} failed: {reason}")
+    if len(counts) > _MAX_REASONS:
+        note(connection, job_id, f"{len(counts) - _MAX_REASONS} more reasons are in the output manifest")
 
 
 def mark_answered(connection: Connection, run: Run, answered: list[int], at: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -14,25 +13,28 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.local import layout
-from labeling_provider.local.errors import JobFailure
-from labeling_provider.local.kinds import Answer, Answered, as_json
+from labeling_provider.local.documents import as_json, trouble_with
+from labeling_provider.local.errors import ObjectFailure
+from labeling_provider.local.functions import Functions
+from labeling_provider.local.kinds import Answer, Answered
 from labeling_provider.local.records import Run, decide, fail_objects
 from labeling_provider.local.storage import Storage
 from labeling_provider.local.store import Store, objects, tasks
-from labeling_provider.local.workforce import Workforce
 from labeling_provider.request.facts import join_s3_uri
 
-log = logging.getLogger(__name__)
+_Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
+"""The new keys of objects that have got a label, and why others have failed, by object id."""
 
 
 class Results:
     """Turns the answers about objects into labels.
 
+    :param functions: the callers' own.
     :param speed: how many times faster than real time the workers work.
     """
 
-    def __init__(self, store: Store, storage: Storage, workforce: Workforce, speed: float) -> None:
-        self._store, self._storage, self._workforce, self._speed = store, storage, workforce, speed
+    def __init__(self, store: Store, storage: Storage, functions: Functions, speed: float) -> None:
+        self._store, self._storage, self._functions, self._speed = store, storage, functions, speed
 
     def answers(self, connection: Connection, job_id: int, rows: Sequence[Any]) -> list[Answered]:
         """The objects of some rows with the answers they got, in the order of the rows."""
@@ -64,12 +66,12 @@ class Results:
             batch = self.answers(connection, run.id, rows)
             self._storage.write(self._worker_responses(connection, run, rows))
         if run.kind.consolidates_itself:
-            contents = self._builtin_contents(run, rows, batch)
+            contents, failed = self._builtin_contents(run, rows, batch)
         else:
-            contents = self._function_contents(run, rows, batch)
-        failed = {
-            row.object_id: "No answer of its workers could be used." for row in rows if row.object_id not in contents
-        }
+            contents, failed = self._function_contents(run, rows, batch)
+        for row in rows:
+            if row.object_id not in contents:
+                failed.setdefault(row.object_id, "No answer of its workers could be used.")
         with self._store.write() as connection:
             if contents:
                 decide(connection, run, "labeled", contents)
@@ -113,7 +115,7 @@ class Results:
             for row in rows
         }
 
-    def _builtin_contents(self, run: Run, rows: Sequence[Any], batch: Sequence[Answered]) -> dict[int, dict[str, Any]]:
+    def _builtin_contents(self, run: Run, rows: Sequence[Any], batch: Sequence[Answered]) -> _Contents:
         """Labels by our own consolidation, and the files that Amazon writes on the way."""
         job = run.job
         when = {row.object_id: row.answered for row in rows}
@@ -125,9 +127,9 @@ class Results:
                     label.metadata, job.task_type.metadata_type, job.name, when[object_id]
                 ),
             }
-            for object_id, label in found.items()
+            for object_id, label in found.labels.items()
         }
-        files = {uri: content for label in found.values() for uri, content in label.files.items()}
+        files = {uri: content for label in found.labels.values() for uri, content in label.files.items()}
         for members in self._groups(rows, batch):
             row, group = members
             request = layout.consolidation_request(group)
@@ -138,7 +140,7 @@ class Results:
                 uri = layout.consolidation_uri(job.output, which, row.iteration, row.stamp)
                 files[uri] = (as_json(document).encode(), "application/json")
         self._storage.write(files)
-        return contents
+        return contents, found.failed
 
     @staticmethod
     def _groups(rows: Sequence[Any], batch: Sequence[Answered]) -> list[tuple[sa.Row[Any], list[Answered]]]:
@@ -147,59 +149,72 @@ class Results:
         groups = (list(group) for _, group in groupby(pairs, key=lambda pair: pair[0].stamp))
         return [(group[0][0], [answered for _, answered in group]) for group in groups]
 
-    def _function_contents(self, run: Run, rows: Sequence[Any], batch: Sequence[Answered]) -> dict[int, dict[str, Any]]:
+    def _function_contents(self, run: Run, rows: Sequence[Any], batch: Sequence[Answered]) -> _Contents:
         """Labels by the caller's consolidation function; without one, where the answers are."""
         job = run.job
-        if job.consolidation_function is None:
-            contents = {}
+        contents: dict[int, dict[str, Any]] = {}
+        if not job.consolidation_function:
             for row in rows:
                 uri = layout.worker_response_uri(job.output, row.iteration, row.object_id, int(row.answered))
                 metadata = layout.label_metadata(
                     {"worker-response-ref": uri}, job.task_type.metadata_type, job.name, row.answered
                 )
                 contents[row.object_id] = {job.attribute: {}, f"{job.attribute}-metadata": metadata}
-            return contents
-        contents = {}
+            return contents, {}
+        failed: dict[int, str] = {}
         for row, group in self._groups(rows, batch):
             payload = layout.consolidation_uri(job.output, "request", row.iteration, row.stamp)
             document = as_json(layout.consolidation_request(group)).encode()
             self._storage.write({payload: (document, "application/json")})
             answer = self._call_consolidation(run, payload)
-            wanted = {str(one.object_id): one.object_id for one in group}
-            for entry in answer if isinstance(answer, list) else ():
-                object_id = wanted.get(str(entry.get("datasetObjectId"))) if isinstance(entry, dict) else None
-                content = entry.get("consolidatedAnnotation", {}).get("content") if object_id is not None else None
-                if object_id is not None and isinstance(content, dict):
-                    contents[object_id] = content
             uri = layout.consolidation_uri(job.output, "response", row.iteration, row.stamp)
             self._storage.write({uri: (as_json(answer).encode(), "application/json")})
-        return contents
+            given = _by_object(answer)
+            for one in group:
+                try:
+                    contents[one.object_id] = _content(given, one.object_id)
+                except ObjectFailure as failure:
+                    failed[one.object_id] = f"The function {job.consolidation_function} {failure}"
+        return contents, failed
 
     def _call_consolidation(self, run: Run, payload: str) -> Any:
-        job, request = run.job, run.job.request
-        arn = request["HumanTaskConfig"]["AnnotationConsolidationConfig"]["AnnotationConsolidationLambdaArn"]
+        job = run.job
         event = {
             "version": "2018-10-16",
             "labelingJobArn": job.arn,
             "labelCategories": job.labels,
             "labelAttributeName": job.attribute,
-            "roleArn": request["RoleArn"],
+            "roleArn": job.request["RoleArn"],
             "payload": {"s3Uri": payload},
             "outputConfig": join_s3_uri(job.output, "annotations"),
             "maxHumanWorkersPerDataObject": job.workers_per_object,
         }
-        return self.call(arn, event)
+        return self._functions.call(job.consolidation_function, event)
 
-    def call(self, arn: str, event: dict[str, Any]) -> Any:
-        """Call the Python callable of a function.
 
-        :raises JobFailure: naming the function, if it raises: Amazon fails the job then, too.
-        """
-        try:
-            return json.loads(json.dumps(self._workforce.functions[arn](event, None)))
-        except Exception as error:
-            log.exception("the function %s failed", arn)
-            raise JobFailure(
-                f"ClientError: The function {arn} failed with {type(error).__name__}: {error}. "
-                "LambdaErrorCode: Unhandled. Correct the function and run the job again."[:1000]
-            ) from error
+def _by_object(answer: Any) -> dict[str, Any] | None:
+    """The entries of a consolidation function's answer by what they say their object is; None if it is no list."""
+    if not isinstance(answer, list):
+        return None
+    entries = [one for one in answer if isinstance(one, dict)]
+    return {str(one["datasetObjectId"]): one for one in entries if isinstance(one.get("datasetObjectId"), str | int)}
+
+
+def _content(given: dict[str, Any] | None, object_id: int) -> dict[str, Any]:
+    """The new keys of an object's output line, as a consolidation function has answered.
+
+    :raises ObjectFailure: if it has not.
+    """
+    if given is None:
+        raise ObjectFailure("has returned no list of consolidated annotations.")
+    entry = given.get(str(object_id))
+    if entry is None:
+        raise ObjectFailure("has left the object out.")
+    consolidated = entry.get("consolidatedAnnotation")
+    content = consolidated.get("content") if isinstance(consolidated, dict) else None
+    if not isinstance(content, dict):
+        raise ObjectFailure('has returned no {"consolidatedAnnotation": {"content": {…}}} for the object.')
+    trouble = trouble_with(as_json(content), content)
+    if trouble:
+        raise ObjectFailure(f"has returned an annotation that can't be used. {trouble}")
+    return content

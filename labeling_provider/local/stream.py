@@ -16,11 +16,11 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.jobs import queue_name
 from labeling_provider.local import layout
+from labeling_provider.local.documents import as_json, with_result
 from labeling_provider.local.errors import JobFailure
 from labeling_provider.local.intake import Arrival, arrivals_of, line_arrival
-from labeling_provider.local.kinds import as_json
 from labeling_provider.local.messaging import Messaging, Waiting
-from labeling_provider.local.records import Run, note, update_job
+from labeling_provider.local.records import Run, note, note_failures, update_job
 from labeling_provider.local.store import Store, arrivals, jobs, objects
 
 IDLE_SECONDS: Final = 10 * 24 * 3600
@@ -112,8 +112,7 @@ class Stream:
         update_job(
             connection, run.id, lines=lines + len(new), given=jobs.c.given + given, failed=jobs.c.failed + failed
         )
-        for reason in sorted({one.reason for _, one in new if one.reason}):
-            note(connection, run.id, f"An object failed: {reason}")
+        note_failures(connection, run.id, [one.reason for _, one in new if one.reason])
 
     @staticmethod
     def _arrivals(run: Run, message: Waiting) -> list[Arrival]:
@@ -127,9 +126,8 @@ class Stream:
         row = {"job_id": run.id, "object_id": number, "line": one.line, "state": "waiting", "result": None}
         job = run.job
         if one.reason is not None:
-            kind = job.task_type.metadata_type
-            metadata = layout.label_metadata({"failure-reason": one.reason}, kind, job.name, now)
-            return {**row, "state": "failed", "result": as_json({f"{job.attribute}-metadata": metadata})}
+            given_up = layout.failure(one.reason, job.attribute, job.task_type.metadata_type, job.name, now)
+            return {**row, "state": "failed", "result": as_json(given_up)}
         return {**row, "state": "given"} if job.attribute in json.loads(one.line) else row
 
     def publish(self, run: Run) -> bool:
@@ -146,10 +144,13 @@ class Stream:
         )
         with self._store.read() as connection:
             rows = connection.execute(query).all()
-        for row in rows:
-            self._messaging.publish(topic, as_json({**json.loads(row.line), **json.loads(row.result)}))
+        told = [self._messaging.publish(topic, with_result(row.line, row.result)) for row in rows]
         if rows:
             with self._store.write() as connection:
+                if not all(told) and not run.output_is_gone:
+                    run.output_is_gone = True
+                    gone = f"The output topic {topic} does not exist any more: labels are in the output manifest only"
+                    note(connection, run.id, gone)
                 connection.execute(
                     sa.update(arrivals)
                     .where(arrivals.c.job_id == run.id, arrivals.c.object_id == sa.bindparam("object"))

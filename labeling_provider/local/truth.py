@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.local.storage import Storage
+from labeling_provider.local.documents import strict_json
+from labeling_provider.local.storage import MissingObject, Storage
+from labeling_provider.request.facts import split_s3_uri
 
 
 class TruthFileError(LabelingError):
@@ -48,8 +50,8 @@ class Truth:
         """The truth about a manifest line; None if it is not known."""
         if "truth" in line:
             return line["truth"]
-        key = line.get("source-ref") or line.get("source") or ""
-        found = next((one.known[key] for one in self._files if key in one.known), None)
+        keys = [key for name in ("source-ref", "source") if isinstance(key := line.get(name), str)]
+        found = next((one.known[key] for key in keys for one in self._files if key in one.known), None)
         return None if found is None else json.loads(found)
 
 
@@ -61,7 +63,12 @@ class _File:
         self._uri = source if source.startswith("s3://") else None
         self._version: str | None = None
         self.known: dict[str, str] = {}
-        if not self._uri:
+        if self._uri:
+            try:
+                split_s3_uri(self._uri)
+            except ValueError as error:
+                raise TruthFileError(f"the truth file {error}") from None
+        else:
             try:
                 with Path(source).open("rb") as lines:
                     self.known = _read(lines, source)
@@ -72,7 +79,12 @@ class _File:
         if self._uri:
             version = self._storage.version(self._uri)
             if version is not None and version != self._version:
-                self.known = _read(self._storage.lines(self._uri), self._uri)
+                try:
+                    lines = self._storage.lines(self._uri)
+                except MissingObject:
+                    # Taken away meanwhile: as if it had not been written yet.
+                    return
+                self.known = _read(lines, self._uri)
                 self._version = version
 
 
@@ -80,10 +92,10 @@ def _read(lines: Iterable[bytes], where: str) -> dict[str, str]:
     known = {}
     for number, raw in enumerate(lines, 1):
         try:
-            entry = json.loads(raw)
+            entry = strict_json(raw)
             key = entry.get("source-ref") or entry["source"]
             known[str(key)] = json.dumps(entry["truth"])
-        except (ValueError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise TruthFileError(
                 f'{where} line {number}: {error!r}; write {{"source" or "source-ref": …, "truth": …}}'
             ) from None

@@ -15,17 +15,16 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.local.functions import MAX_SECONDS, Function
 from labeling_provider.local.learning.models import BUILT_IN, import_model
 from labeling_provider.request.facts import public_workteam_arn
-
-Function = Callable[[dict[str, Any], None], Any]
 
 
 class WorkforceFileError(LabelingError):
@@ -64,7 +63,7 @@ class Workforce:
 
     :param names: workteam name to ARN, for all workteams that are ready at start.
     :param teams: simulated workers by workteam ARN; no entry: the work waits for people.
-    :param functions: Python callables by Lambda function ARN.
+    :param functions: functions of custom tasks by Lambda function ARN.
     :param models: import paths of the models of automated labeling, by algorithm.
     """
 
@@ -107,8 +106,8 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
         given = _mapping(chosen.get(name, {}), where, f"workteams.{name}")
         teams[names[name]] = _workers(name, given, f"{where}: workteams.{name}", region)
     functions = {
-        arn: _callable(target, f"{where}: functions.{arn}")
-        for arn, target in _mapping(settings.get("functions", {}), where, "functions").items()
+        arn: _function(given, f"{where}: functions.{arn}")
+        for arn, given in _mapping(settings.get("functions", {}), where, "functions").items()
     }
     models = _mapping(settings.get("models", {}), where, "models")
     for algorithm, path in models.items():
@@ -170,14 +169,26 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _callable(target: Any, where: str) -> Function:
+def _function(given: Any, where: str) -> Function:
+    """A function, named by its path alone or together with how long it may take."""
+    settings = given if isinstance(given, dict) else {"handler": given}
+    unknown = settings.keys() - {"handler", "timeout_seconds"}
+    if unknown:
+        raise WorkforceFileError(f"{where}.{min(unknown)} is unknown; use handler, timeout_seconds")
+    target, seconds = settings.get("handler"), settings.get("timeout_seconds", MAX_SECONDS)
+    if not _is_number(seconds) or not 0 < seconds <= MAX_SECONDS:
+        raise WorkforceFileError(f"{where}.timeout_seconds must be a number above 0, at most {MAX_SECONDS}")
+    _check_callable(target, where)
+    return Function(str(target), float(seconds))
+
+
+def _check_callable(target: Any, where: str) -> None:
     module, colon, name = str(target).partition(":")
     if not colon:
         raise WorkforceFileError(f"{where} must be 'module:callable', not {target!r}")
     try:
-        found: Function = getattr(importlib.import_module(module), name)
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise WorkforceFileError(f"{where}: {target!r} cannot be imported: {error}") from None
     if not callable(found):
         raise WorkforceFileError(f"{where}: {target!r} is not callable")
-    return found

@@ -24,7 +24,7 @@ from labeling_provider.manifest.labels import (
     VerdictLabel,
     read_label,
 )
-from labeling_provider.manifest.manifests import Manifests
+from labeling_provider.manifest.manifests import Manifests, Merged
 from labeling_provider.manifest.merge import Merge
 from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, split_lines, written
 from labeling_provider.manifest.rounds import merge_rounds, missing_lines, without_label
@@ -67,6 +67,7 @@ __all__ = [
     "MaskColor",
     "MaskLabel",
     "Merge",
+    "Merged",
     "PointMaskLabel",
     "Scan",
     "SequenceLabel",

@@ -11,9 +11,9 @@ from tempfile import TemporaryFile
 from typing import Any, Final, Literal, NamedTuple
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.manifest.files import Files
 from labeling_provider.manifest.reader import CutLine, LineProblem, ManifestError, parse_line, written
-from labeling_provider.manifest.scan import Line
 from labeling_provider.manifest.select import Known
 
 _ROWS: Final = 10_000
@@ -116,12 +116,13 @@ class Building:
 
     :param known: objects that are left out; those that are chosen from are added.
     :param data_key: ``source`` or ``source-ref`` if every object must have that one; empty for either.
+    :param objects: what tells objects apart; the same as of the known ones.
     :ivar counts: how many objects were ``found``, how many of them were ``known`` or found before, and how many lines
         or rows were ``empty``.
     """
 
-    def __init__(self, known: Known, data_key: str = "") -> None:
-        self._known, self._data_key = known, data_key
+    def __init__(self, known: Known, data_key: str = "", objects: ObjectKeys | None = None) -> None:
+        self._known, self._data_key, self._object_keys = known, data_key, objects or ObjectKeys()
         self.counts: Counter[str] = Counter(found=0, known=0, empty=0)
 
     def lines(
@@ -155,11 +156,11 @@ class Building:
             self.counts["found"] += 1
             try:
                 line = written(one.data)
-                parse_line(line, self._data_key)
-            except (ValueError, TypeError) as error:
+                data = parse_line(line, self._data_key)
+                digest = self._object_keys.digest(data)
+            except (ValueError, TypeError, RecursionError) as error:
                 raise ManifestError(one.where, [LineProblem(0, 0, str(error))]) from None
-            seen = Line(one.data.get("source"), one.data.get("source-ref"))
-            if self._known.add(seen.digest()):
-                yield seen.digest(_CHOICE), number, line
+            if self._known.add(digest):
+                yield self._object_keys.digest(data, _CHOICE), number, line
             else:
                 self.counts["known"] += 1

@@ -144,6 +144,11 @@ class Label:
         return self._read(self.metadata or {}, LabelMetadata, "-metadata")
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes that the label has, each once; see :meth:`LabelMetadata.classes_of`."""
+        return self.about.classes_of(self.value)
+
+    @property
     def keys(self) -> dict[str, Any]:
         """The keys of the manifest line, as they were read."""
         beside = {} if self.metadata is None else {f"{self.attribute}-metadata": self.metadata}
@@ -249,7 +254,7 @@ class BoxesLabel(Label):
 
     @cached_property
     def class_names(self) -> dict[int, str]:
-        """Names of the classes that this image has."""
+        """Names of the classes by number; also of such that no box has, where somebody else has written the label."""
         return self._numbered("class-map", str)
 
     @cached_property

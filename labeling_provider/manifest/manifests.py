@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain, islice
 from typing import Final, NamedTuple, TypeVar
 
+from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.manifest.export import Export, Exported
 from labeling_provider.manifest.files import Files, Store
 from labeling_provider.manifest.merge import Merge
@@ -51,6 +52,18 @@ class Division(NamedTuple):
 
     sets: dict[str, Part]
     left_out: int
+
+
+class Merged(Counter[str]):
+    """What merging has come to.
+
+    How many ``lines`` came in, how many were ``repeated``, and how many ``objects`` went out; with a job that wins, how
+    many lines are ``preferred``: have a label of it; and ``undated``: how many labels have a date that can't be read.
+
+    :ivar problems: where the first of those are.
+    """
+
+    problems: tuple[str, ...] = ()
 
 
 class Manifests:
@@ -134,50 +147,74 @@ class Manifests:
         to: Place,
         label_attribute: str | None = None,
         most: int | None = None,
+        object_keys: Sequence[str] | None = None,
     ) -> Counter[str]:
         """Keep the objects that are in none of some other manifests.
 
         :param known: those manifests.
         :param label_attribute: only objects that have this label there count as known.
         :param most: keep so many at most, the first ones.
+        :param object_keys: what tells objects apart, such as ``("source-ref", "page")``; None for all input keys.
         :return: how many lines were ``kept`` and how many ``left``.
         :raises ManifestError: if lines are wrong.
         """
-        with closing(self.known(known, label_attribute)) as objects:
+        keys = _keys(object_keys, label_attribute)
+        with closing(self.known(known, label_attribute, object_keys)) as objects:
             kept = 0
 
             def is_new(line: Line) -> bool:
                 nonlocal kept
-                new = (most is None or kept < most) and line.digest() not in objects
+                new = keys.digest(line.data) not in objects and (most is None or kept < most)
                 kept += new
                 return new
 
             return _kept(self._sort(self._lines(where), is_new, {True: to}))
 
-    def known(self, manifests: Iterable[Place], label_attribute: str | None = None) -> Known:
+    def known(
+        self,
+        manifests: Iterable[Place],
+        label_attribute: str | None = None,
+        object_keys: Sequence[str] | None = None,
+    ) -> Known:
         """The objects of some manifests; to be closed in the end.
 
         :param label_attribute: only objects that have this label.
+        :param object_keys: what tells objects apart; None for all input keys.
         :raises ManifestError: if lines are wrong.
         """
+        keys = _keys(object_keys, label_attribute)
         with ExitStack() as stack:
             objects = stack.enter_context(closing(Known()))
             for place in manifests:
-                for line in self._objects(place, label_attribute):
-                    objects.add(line.digest())
+                lines = self._lines(place)
+                for _, line in lines:
+                    if label_attribute is None or label_attribute in line.data:
+                        try:
+                            objects.add(keys.digest(line.data))
+                        except ValueError as error:
+                            lines.refuse(str(error))
             stack.pop_all()
             return objects
 
-    def deduplicate(self, where: Place, to: Place) -> Counter[str]:
+    def deduplicate(
+        self,
+        where: Place,
+        to: Place,
+        label_attribute: str | None = None,
+        object_keys: Sequence[str] | None = None,
+    ) -> Counter[str]:
         """Keep the first line of each object.
 
+        :param label_attribute: a label that lines may have without metadata, so that it is not taken for an input key.
+        :param object_keys: what tells objects apart, such as ``("source-ref", "page")``; None for all input keys.
         :return: how many lines were ``kept`` and how many ``left``.
         :raises ManifestError: if lines are wrong.
         """
+        keys = _keys(object_keys, label_attribute)
         with closing(Known()) as objects:
 
             def is_first(line: Line) -> bool:
-                return objects.add(line.digest())
+                return objects.add(keys.digest(line.data))
 
             return _kept(self._sort(self._lines(where), is_first, {True: to}))
 
@@ -203,18 +240,30 @@ class Manifests:
             counts[os.fspath(place)] = written
         return counts
 
-    def merge(self, manifests: Iterable[Place], to: Place, job: str | None = None) -> Counter[str]:
+    def merge(
+        self,
+        manifests: Iterable[Place],
+        to: Place,
+        job: str | None = None,
+        object_keys: Sequence[str] | None = None,
+    ) -> Merged:
         """Put manifests together by object; see :class:`~labeling_provider.manifest.merge.Merge`.
 
-        :param job: name of the labeling job whose labels win over newer ones.
-        :return: how many ``lines`` came in, how many were ``repeated``, and how many ``objects`` went out.
+        :param job: name of the labeling job whose labels win over newer ones, with or without ``labeling-job/``.
+        :param object_keys: what tells objects apart, such as ``("source-ref", "page")``; None for all input keys.
         :raises ManifestError: if lines are wrong, or a class number has two meanings.
         """
-        with closing(Merge(job)) as merge:
+        with closing(Merge(job, object_keys)) as merge:
             for place in manifests:
                 merge.add(self.files.lines(place), os.fspath(place))
             self.files.write_all(to, merge)
-            return Counter(lines=merge.lines, repeated=merge.repeated, objects=merge.lines - merge.repeated)
+            counts = Merged(lines=merge.lines, repeated=merge.repeated, objects=merge.lines - merge.repeated)
+            if job:
+                counts["preferred"] = merge.preferred
+            if merge.undated:
+                counts["undated"] = merge.undated
+            counts.problems = tuple(merge.problems)
+            return counts
 
     def export(
         self,
@@ -225,6 +274,7 @@ class Manifests:
         *,
         classes: Sequence[str] | None = None,
         copy_pictures: bool = False,
+        keep_formulas: bool = False,
     ) -> Exported:
         """Write labels in a format that trainings read. What can't be exported is left out, counted and told.
 
@@ -233,10 +283,20 @@ class Manifests:
         :param to: the folder.
         :param classes: names of all classes in the order of their numbers; None for the numbers of the labeling jobs.
         :param copy_pictures: copy the pictures into the folder too, for the formats that have a place for them.
+        :param keep_formulas: for ``csv``, leave texts as they are that a spreadsheet would reckon as formulas; by
+            default an apostrophe is put before them.
         :raises LabelingError: if a manifest can't be read, or a file can't be written.
-        :raises ValueError: if there is no such format, or the name of a set can't be that of a file.
+        :raises ValueError: if there is no such format, an option is of another format, or the format's readers don't
+            take the name of a set.
         """
-        export = Export(self.files, os.fspath(to), format_name, classes=classes, copy_pictures=copy_pictures)
+        export = Export(
+            self.files,
+            os.fspath(to),
+            format_name,
+            classes=classes,
+            copy_pictures=copy_pictures,
+            keep_formulas=keep_formulas,
+        )
         return export.run({name: os.fspath(place) for name, place in sets.items()}, label_attribute)
 
     def _lines(self, where: Place) -> Scan[Line]:
@@ -244,16 +304,6 @@ class Manifests:
 
     def _labels(self, where: Place, label_attribute: str) -> Scan[LabeledLine]:
         return scan_labels(self.files.lines(where), label_attribute, os.fspath(where))
-
-    def _objects(self, where: Place, label_attribute: str | None) -> Iterator[Line]:
-        """Objects of a manifest, all or only those with a label."""
-        if label_attribute is None:
-            for _, line in self._lines(where):
-                yield line
-        else:
-            for _, labeled in scan_labels(self.files.lines(where), label_attribute, os.fspath(where), metadata=False):
-                if labeled.is_labeled:
-                    yield labeled
 
     def _sort(self, lines: Scan[AnyLine], rule: Callable[[AnyLine], Key], to: Mapping[Key, Place]) -> dict[Key, int]:
         """Write each line where a rule says; a part without a place is only counted."""
@@ -263,7 +313,11 @@ class Manifests:
         with ExitStack() as stack:
             writes = {part: stack.enter_context(self.files.writer(place)).write for part, place in to.items()}
             for raw, line in lines:
-                part = rule(line)
+                try:
+                    part = rule(line)
+                except ValueError as error:
+                    lines.refuse(str(error))
+                    continue
                 counts[part] = counts.get(part, 0) + 1
                 if part in writes:
                     writes[part](raw)
@@ -272,3 +326,7 @@ class Manifests:
 
 def _kept(counts: Mapping[bool, int]) -> Counter[str]:
     return Counter({KEPT: counts.get(True, 0), LEFT: counts.get(False, 0)})
+
+
+def _keys(object_keys: Sequence[str] | None, label_attribute: str | None) -> ObjectKeys:
+    return ObjectKeys(object_keys, () if label_attribute is None else (label_attribute,))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from labeling_provider.groundtruth.dates import nanoseconds
+from labeling_provider.groundtruth.objects import METADATA, ObjectKeys, is_job_metadata
 from labeling_provider.manifest.reader import parse_line, written
-from labeling_provider.manifest.scan import Scan, scan
+from labeling_provider.manifest.scan import MOST_PROBLEMS, Line, Scan, scan
 
-_METADATA: Final = "-metadata"
 _FAILURE: Final = "failure-reason"
 
 
@@ -27,19 +28,28 @@ class Merge:
     Where two lines have the same label attribute, the labeling job named by ``job`` wins, then the newest
     ``creation-date``, then the later line; any label wins over none. Other keys are the later line's.
 
-    :param job: name of the labeling job whose labels win over newer ones.
+    :param job: name of the labeling job whose labels win over newer ones; capitals and small letters are the same.
+    :param object_keys: what tells objects apart; None for all input keys.
     :ivar lines: how many lines have come in.
     :ivar repeated: how many of them were about an object that was there already.
+    :ivar preferred: how many lines have a label of the labeling job that wins.
+    :ivar undated: how many labels have a date that can't be read, which loses to one that can.
+    :ivar problems: where the first of those are.
     """
 
-    def __init__(self, job: str | None = None) -> None:
-        self._job = job
+    def __init__(self, job: str | None = None, object_keys: Sequence[str] | None = None) -> None:
+        self._job = _job_name(job) if job else None
+        self._keys, self._objects = object_keys, ObjectKeys(object_keys)
         self._classes: dict[tuple[str, str], _ClassName] = {}
+        self._told: set[tuple[str, str, str]] = set()
+        self._labels: set[str] = set()
+        self._inputs: set[str] = set()
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA cache_size=-49152")
-        self._database.execute("CREATE TABLE lines (number INTEGER PRIMARY KEY, digest BLOB UNIQUE, body BLOB)")
+        self._begin("lines")
         self._database.execute("BEGIN")
-        self.lines = self.repeated = 0
+        self.lines = self.repeated = self.preferred = self.undated = 0
+        self.problems: list[str] = []
 
     def add(self, lines: Iterable[bytes], where: str) -> None:
         """Take a manifest in.
@@ -52,63 +62,107 @@ class Merge:
         for raw, line in scanned:
             self.lines += 1
             try:
-                data = parse_line(raw)
+                found = self._objects.of(line.data)
+                digest = self._objects.digest(line.data)
             except ValueError as error:
                 scanned.refuse(str(error))
                 continue
-            self._check_classes(data, scanned)
-            found = self._database.execute(
-                "SELECT number, body FROM lines WHERE digest = ?", (line.digest(),)
-            ).fetchone()
-            if found is None:
-                self._database.execute("INSERT INTO lines (digest, body) VALUES (?, ?)", (line.digest(), raw))
-                continue
-            self.repeated += 1
-            number, before = found
-            body = written(self._merged(parse_line(before), data))
-            self._database.execute("UPDATE lines SET body = ? WHERE number = ?", (body, number))
+            self._inputs.update(found)
+            self._look(line, scanned)
+            self._put("lines", digest, raw, line.data)
 
     def __iter__(self) -> Iterator[bytes]:
         """Every object's line, in the order in which the objects first came."""
-        for (body,) in self._database.execute("SELECT body FROM lines ORDER BY number"):
+        table = "lines"
+        if self._keys is None and (late := self._labels & self._inputs):
+            # A label that somebody else has made may have no metadata, and looks like an input key until a job's comes.
+            table, objects = "objects", ObjectKeys(labels=late)
+            self._begin(table)
+            for (body,) in self._database.execute("SELECT body FROM lines ORDER BY number"):
+                data = parse_line(body)
+                self._put(table, objects.digest(data), body, data)
+        for (body,) in self._database.execute(f"SELECT body FROM {table} ORDER BY number"):  # noqa: S608 - our own name
             yield body
 
     def close(self) -> None:
         """Forget all."""
         self._database.close()
 
-    def _merged(self, before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-        attributes = {key.removesuffix(_METADATA) for key in (*before, *after) if key.endswith(_METADATA)}
+    def _begin(self, table: str) -> None:
+        self._database.execute(f"CREATE TABLE {table} (number INTEGER PRIMARY KEY, digest BLOB UNIQUE, body BLOB)")
+
+    def _put(self, table: str, digest: bytes, raw: bytes, data: Mapping[str, Any]) -> None:
+        """Store an object's line, put together with the one that is there."""
+        found = self._database.execute(f"SELECT number, body FROM {table} WHERE digest = ?", (digest,)).fetchone()  # noqa: S608
+        if found is None:
+            self._database.execute(f"INSERT INTO {table} (digest, body) VALUES (?, ?)", (digest, raw))  # noqa: S608
+            return
+        self.repeated += 1
+        number, before = found
+        body = written(self._merged(parse_line(before), data))
+        self._database.execute(f"UPDATE {table} SET body = ? WHERE number = ?", (body, number))  # noqa: S608
+
+    def _merged(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+        attributes = {key.removesuffix(METADATA) for key in (*before, *after) if key.endswith(METADATA)}
         merged = {**before, **after}
         for attribute in attributes:
-            pair = (attribute, f"{attribute}{_METADATA}")
+            pair = (attribute, f"{attribute}{METADATA}")
             winner = before if self._rank(before, attribute) > self._rank(after, attribute) else after
             for key in pair:
                 merged.pop(key, None)
             merged.update({key: winner[key] for key in pair if key in winner})
         return merged
 
-    def _rank(self, data: dict[str, Any], attribute: str) -> tuple[bool, bool, bool, str]:
+    def _rank(self, data: Mapping[str, Any], attribute: str) -> tuple[bool, bool, bool, int]:
         """How strong a line's label is."""
-        metadata = data.get(f"{attribute}{_METADATA}")
+        metadata = data.get(f"{attribute}{METADATA}")
         known = metadata if isinstance(metadata, dict) else {}
-        job = str(known.get("job-name", "")).removeprefix("labeling-job/")
         labeled = attribute in data
-        return labeled, labeled and job == self._job, _FAILURE in known, str(known.get("creation-date", ""))
+        return labeled, labeled and self._is_preferred(known), _FAILURE in known, _date(known) or 0
 
-    def _check_classes(self, data: dict[str, Any], scanned: Scan[Any]) -> None:
-        for key, metadata in data.items():
-            if not key.endswith(_METADATA) or not isinstance(metadata, dict):
+    def _is_preferred(self, known: Mapping[str, Any]) -> bool:
+        return self._job is not None and _job_name(str(known.get("job-name", ""))) == self._job
+
+    def _look(self, line: Line, scanned: Scan[Any]) -> None:
+        """Look at the labels of a line: of which job they are, whether their dates can be read, and their classes."""
+        preferred = False
+        for key, metadata in line.data.items():
+            if not key.endswith(METADATA) or not isinstance(metadata, dict):
                 continue
-            attribute = key.removesuffix(_METADATA)
-            for number, name in _classes(data.get(attribute), metadata):
+            attribute = key.removesuffix(METADATA)
+            if is_job_metadata(metadata):
+                self._labels.add(attribute)
+            preferred = preferred or (attribute in line.data and self._is_preferred(metadata))
+            if metadata.get("creation-date") is not None and _date(metadata) is None:
+                self.undated += 1
+                if len(self.problems) < MOST_PROBLEMS:
+                    date = str(metadata["creation-date"])[:80]
+                    where = f"{scanned.where}: line {scanned.number}, byte {scanned.offset}: {key}"
+                    self.problems.append(
+                        f"{where}: creation-date {date!r} is no ISO 8601 date; it counts as the oldest"
+                    )
+            for number, name in _classes(line.data.get(attribute), metadata):
                 here = _ClassName(name, scanned.where, scanned.number)
                 known = self._classes.setdefault((attribute, number), here)
-                if known.name != name:
+                if known.name != name and (attribute, number, name) not in self._told:
+                    self._told.add((attribute, number, name))
                     scanned.refuse(
                         f"class {number} of {attribute!r} is {name!r} here and {known.name!r} in {known.where}, line "
                         f"{known.line}; label with the same category file, or merge under different label attributes"
                     )
+                    break
+        self.preferred += preferred
+
+
+def _job_name(text: str) -> str:
+    """A labeling job's name as it is compared: without what stands before it, and capitals are no difference."""
+    return text.rpartition("/")[2].casefold()
+
+
+def _date(metadata: Mapping[str, Any]) -> int | None:
+    """When a label was made; None if that is not told, or in no way that can be read."""
+    date = metadata.get("creation-date")
+    return nanoseconds(date) if isinstance(date, str) else None
 
 
 def _classes(value: Any, metadata: dict[str, Any]) -> Iterator[tuple[str, str]]:

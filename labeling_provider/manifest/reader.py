@@ -7,15 +7,19 @@ with ``source`` (the data itself) or ``source-ref`` (an S3 URI), at most 100,000
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from itertools import chain
 from math import isinf
 from typing import Any, Final, NamedTuple
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import LabelingError, printable
 
 LINE_LIMIT: Final = 100_000
+MAX_DEPTH: Final = 100
+"""Most objects and lists within each other: what works on a line may recurse so far, wherever it is called from."""
+_HALF_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 _BYTES_LIMIT: Final = 4 * LINE_LIMIT + len("\r\n")
 
 
@@ -32,7 +36,8 @@ class LineProblem(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: {self.message}" if self.line else self.message
+        message = printable(self.message)
+        return f"line {self.line}: {message}" if self.line else message
 
 
 class ManifestError(LabelingError):
@@ -50,11 +55,12 @@ class ManifestError(LabelingError):
         return type(self), (self.where, self.problems)
 
 
-def parse_line(raw: bytes, data_key: str = "") -> dict[str, Any]:
+def parse_line(raw: bytes, data_key: str = "", *, half_surrogates: bool = False) -> dict[str, Any]:
     """Read one line of a manifest.
 
     :param raw: the line, with or without its line break.
     :param data_key: ``source`` or ``source-ref`` if the line must have that one; empty for either.
+    :param half_surrogates: let texts pass that have half a surrogate pair, for who fails such an object alone.
     :raises ValueError: in words for a person.
     """
     if len(raw) > _BYTES_LIMIT:
@@ -66,11 +72,17 @@ def parse_line(raw: bytes, data_key: str = "") -> dict[str, Any]:
     if len(text.rstrip("\r\n")) > LINE_LIMIT:
         raise ValueError(f"{len(text):,} characters, at most {LINE_LIMIT:,} are allowed; shorten it")
     try:
-        data = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
+        data = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
+    except RecursionError:
+        raise ValueError(_too_deep()) from None
+    except ValueError as error:
         raise ValueError(f"not JSON ({error}); write one JSON object per line") from None
     if not isinstance(data, dict):
         raise ValueError("not a JSON object; write one JSON object per line")
+    if is_too_deep(raw, data):
+        raise ValueError(_too_deep())
+    if not half_surrogates and "\\u" in text and (half := _half_surrogate(data)) is not None:
+        raise ValueError(f"\\u{ord(half):04x} is half a character (half a surrogate pair); write whole ones")
     keys = (data_key,) if data_key else ("source", "source-ref")
     if not any(isinstance(data.get(key), str) for key in keys):
         wanted = f'"{data_key}"' if data_key else '"source" or "source-ref"'
@@ -82,6 +94,32 @@ def parse_line(raw: bytes, data_key: str = "") -> dict[str, Any]:
     return data
 
 
+def is_too_deep(raw: bytes, data: Any) -> bool:
+    """Whether a line has more objects and lists within each other than :data:`MAX_DEPTH`.
+
+    :param data: what it says.
+    """
+    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+        return False
+    level, depth = [data], 0
+    while level:
+        depth += 1
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [one for several in inner for one in several if isinstance(one, dict | list)]
+    return depth > MAX_DEPTH
+
+
+def _too_deep() -> str:
+    return f"not JSON of a sane depth: more than {MAX_DEPTH} objects and lists are within each other; write it flatter"
+
+
+def _half_surrogate(value: Any) -> str | None:
+    """The first half surrogate pair of a JSON value."""
+    # Keys and texts show in it as they are.
+    found = _HALF_SURROGATE.search(json.dumps(value, ensure_ascii=False))
+    return found[0] if found else None
+
+
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number in JSON")
 
@@ -91,6 +129,13 @@ def _finite(text: str) -> float:
     if isinf(number):
         raise ValueError(f"{text[:40]} is too large a number")
     return number
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text[:40]}… is too large a number, of {len(text):,} digits") from None
 
 
 class CutLine(bytes):
@@ -150,5 +195,5 @@ def written(data: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(data, ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError:
-        # Half a surrogate pair is fine in JSON's escapes and nowhere else.
+        # Half a surrogate pair is fine in JSON's escapes and nowhere else; who reads the line tells of it.
         return json.dumps(data).encode() + b"\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, size_of, written
 
 
@@ -48,6 +49,7 @@ def merge_rounds(rounds: list[Iterable[bytes]], label_attribute: str, where: str
     :raises ManifestError: if a line can't be read or the rounds do not belong together.
     """
     first, *later = rounds
+    objects = ObjectKeys(labels=(label_attribute,))
     follow_ups = _parsed(merge_rounds(later, label_attribute, f"follow-up of {where}"), where) if later else None
     number = 0
     for number, (data, raw) in enumerate(_parsed(first, where), 1):
@@ -55,7 +57,7 @@ def merge_rounds(rounds: list[Iterable[bytes]], label_attribute: str, where: str
             yield raw
             continue
         follow_up, better = next(follow_ups, (None, b""))
-        if follow_up is None or _object(follow_up) != _object(data):
+        if follow_up is None or objects.digest(follow_up) != objects.digest(data):
             problem = LineProblem(number, 0, "has no label, and the follow-up job has another object in its place")
             raise ManifestError(where, [problem])
         yield better
@@ -68,12 +70,8 @@ def _parsed(lines: Iterable[bytes], where: str) -> Iterator[tuple[dict[str, Any]
     offset = 0
     for number, raw in enumerate(lines, 1):
         try:
-            data = parse_line(raw)
+            data = parse_line(raw, half_surrogates=True)
         except ValueError as error:
             raise ManifestError(where, [LineProblem(number, offset, str(error))]) from None
         offset += size_of(raw)
         yield data, raw if raw.endswith(b"\n") else raw + b"\n"
-
-
-def _object(data: dict[str, Any]) -> tuple[Any, Any]:
-    return data.get("source"), data.get("source-ref")

@@ -1,47 +1,64 @@
 """One pass over a manifest: good lines are handed out, everything wrong with the others is collected.
 
-A line is decoded only as far as somebody asks: where it is, and one label with its metadata. Everything else is checked
-to be JSON and passes through as the bytes that it was.
+A line passes through as the bytes that it was, whatever was read of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from hashlib import blake2b
-from typing import Any, ClassVar, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from labeling_provider.manifest.reader import LINE_LIMIT, LineProblem, ManifestError, parse_line, size_of
+from labeling_provider.groundtruth.objects import METADATA, source_digest
+from labeling_provider.manifest.reader import LINE_LIMIT, LineProblem, ManifestError, is_too_deep, parse_line, size_of
 
 MOST_PROBLEMS: Final = 20
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _SCHEMES: Final = ("s3://", "https://")
-_ABSENT: Final = msgspec.Raw()
+BACKGROUND: Final = "BACKGROUND"
+"""What Ground Truth calls the pixels of a mask that are of no class."""
+_FRAMES: Final = ("tracking-annotations", "detection-annotations")
+_SHAPES: Final = ("annotations", "polylines", "polygons", "keypoints", "boundingBoxes", "entities", "instances")
+_PARTS: Final = frozenset({*_FRAMES, *_SHAPES})
 _LINE_BREAK: Final = ord("\n")
 
 
-class Line(msgspec.Struct, gc=False):
-    """What every line of a manifest has.
+class Line:
+    """A line of a manifest.
 
-    :ivar source: the data object itself, such as a text.
-    :ivar source_ref: its S3 URI.
+    :ivar data: what it says.
     """
 
-    source: str | None = None
-    source_ref: str | None = msgspec.field(name="source-ref", default=None)
+    __slots__ = ("data",)
 
-    def digest(self, salt: bytes = b"") -> bytes:
-        """The data object's identity, 16 bytes: the same for the same object in any manifest.
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self.data = data
+
+    @property
+    def source(self) -> str | None:
+        """The data object itself, such as a text."""
+        return self._text("source")
+
+    @property
+    def source_ref(self) -> str | None:
+        """The data object's S3 URI."""
+        return self._text("source-ref")
+
+    def source_digest(self, salt: bytes = b"") -> bytes:
+        """The identity of the source alone, 16 bytes; objects such as the pages of one document have the same.
 
         :param salt: at most 16 bytes; another one makes another identity.
         """
-        if (ref := self.source_ref) is not None:
-            return blake2b(ref.encode(), digest_size=16, salt=salt).digest()
-        return blake2b((self.source or "").encode(), digest_size=16, salt=salt, person=b"text").digest()
+        if (reference := self.source_ref) is not None:
+            return source_digest("source-ref", reference, salt)
+        return source_digest("source", self.source or "", salt)
+
+    def _text(self, key: str) -> str | None:
+        value = self.data.get(key)
+        return value if isinstance(value, str) else None
 
 
 class Rated(msgspec.Struct, gc=False):
@@ -65,17 +82,27 @@ class LabelMetadata(msgspec.Struct, gc=False):
     objects: list[Rated] | None = None
     entities: list[Rated] | None = None
     internal_color_map: dict[str, Rated] | None = msgspec.field(name="internal-color-map", default=None)
+    color_map: dict[str, Rated] | None = msgspec.field(name="color-map", default=None)
+    # Amazon's pages write this map with an underscore for cuboids alone.
+    cuboid_class_map: dict[str, str] | None = msgspec.field(name="class_map", default=None)
 
     @property
-    def lowest_confidence(self) -> float | None:
+    def class_names(self) -> Mapping[str, str]:
+        """Names by number: of the classes that the label has, or of all that it could have had."""
+        return self.class_map or self.cuboid_class_map or {}
+
+    def lowest_confidence_of(self, label: Any) -> float | None:
         """The confidence of the part that is least sure, 0 to 1; None if there is none.
 
         A classification has one; boxes and entities have one each, several classes one per class.
+
+        :param label: the label's value.
         """
         if self.confidence is not None:
             return self.confidence
         if self.confidence_map:
-            return min(self.confidence_map.values())
+            chosen = {str(one) for one in label} if isinstance(label, list) else self.confidence_map.keys()
+            return min((sure for number, sure in self.confidence_map.items() if number in chosen), default=None)
         found: list[float] = []
         for one in self.objects or self.entities or (self.internal_color_map or {}).values():
             rating = one.confidence
@@ -85,17 +112,84 @@ class LabelMetadata(msgspec.Struct, gc=False):
                 found.extend(rating)
         return min(found, default=None)
 
+    def classes_of(self, label: Any) -> tuple[str, ...]:
+        """Names of the classes that a label has, each once: those of its annotations, not all that it could have had.
 
-class LabeledLine(Line, gc=False):
-    """A line with one label attribute, which it may have or not."""
+        Of a mask they are those of its colours, without the background; of a file of annotations, such as a video's,
+        those of the class map: neither file is read. A number without a name stands for itself.
 
-    label: ClassVar[msgspec.Raw] = _ABSENT
-    metadata: ClassVar[LabelMetadata | None] = None
+        :param label: the label's value.
+        """
+        if self.class_name is not None:
+            return (self.class_name,)
+        colors = self.internal_color_map or self.color_map
+        if colors is not None:
+            names = [one.class_name for one in colors.values()]
+            return tuple(dict.fromkeys(name for name in names if name and name != BACKGROUND))
+        if isinstance(label, str) and not label.isdecimal():
+            return tuple(dict.fromkeys(self.class_names.values()))
+        return tuple(dict.fromkeys(_classes_in(label, self.class_names)))
 
-    @property
-    def is_labeled(self) -> bool:
-        """Whether the object has the label."""
-        return self.label is not _ABSENT
+
+_NOTHING_KNOWN: Final = LabelMetadata()
+
+
+def _classes_in(label: Any, names: Mapping[str, str]) -> Iterator[str]:
+    """Names of the classes of a label's annotations; a class may come several times."""
+    if isinstance(label, dict):
+        for key, value in label.items():
+            if isinstance(value, dict):
+                # Spans, labels of several sensors, and what a worker's form holds.
+                yield from _classes_in(value, names)
+            elif key in _PARTS and isinstance(value, list):
+                for one in value:
+                    yield from _classes_of_part(one, names)
+    elif names:
+        for number in label if isinstance(label, list) else [label]:
+            if _is_number(number):
+                yield names.get(str(number), str(number))
+
+
+def _classes_of_part(part: Any, names: Mapping[str, str]) -> Iterator[str]:
+    """The class of an annotation, or those of a frame."""
+    if not isinstance(part, dict):
+        return
+    number = part.get("class_id", part.get("class-id"))
+    if _is_number(number):
+        yield names.get(str(number), str(number))
+    elif isinstance(name := part.get("label"), str):
+        yield name
+    else:
+        yield from _classes_in(part, names)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether something may be the number of a class, which Amazon writes as a text here and there."""
+    return isinstance(value, int | str) and not isinstance(value, bool)
+
+
+class LabeledLine(Line):
+    """A line with one label attribute, which it may have or not.
+
+    :param attribute: the label attribute.
+    :param about: whether to look at what is known of the label too.
+    :ivar label: the label's value; None if it has none.
+    :ivar metadata: what is known of it.
+    :raises ValueError: in words for a person, if what is known of the label is not as Ground Truth writes it.
+    """
+
+    __slots__ = ("is_labeled", "label", "metadata")
+
+    def __init__(self, data: Mapping[str, Any], attribute: str, about: bool = True) -> None:
+        self.data = data
+        self.label = data.get(attribute)
+        self.is_labeled = self.label is not None or attribute in data
+        self.metadata: LabelMetadata | None = None
+        if about and (value := data.get(key := f"{attribute}{METADATA}")) is not None:
+            try:
+                self.metadata = msgspec.convert(value, LabelMetadata)
+            except msgspec.ValidationError as error:
+                raise ValueError(f"{key}: {error}; Ground Truth writes it otherwise") from None
 
     @property
     def has_failed(self) -> bool:
@@ -109,43 +203,14 @@ class LabeledLine(Line, gc=False):
 
     @property
     def confidence(self) -> float | None:
-        """The label's confidence, 0 to 1; None if it has none."""
+        """The label's confidence, 0 to 1, of the part that is least sure; None if it has none."""
         known = self.metadata
-        return known.lowest_confidence if known is not None and self.label is not _ABSENT else None
+        return known.lowest_confidence_of(self.label) if known is not None and self.is_labeled else None
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes that the label has, each once."""
-        if not self.is_labeled:
-            return ()
-        known = self.metadata
-        if known is not None and known.class_name is not None:
-            return (known.class_name,)
-        if known is not None and known.class_map is not None:
-            return tuple(dict.fromkeys(known.class_map.values()))
-        if known is not None and known.internal_color_map is not None:
-            return tuple(dict.fromkeys(one.class_name for one in known.internal_color_map.values() if one.class_name))
-        value = msgspec.json.decode(self.label)
-        return tuple(dict.fromkeys(_entity_labels(value)))
-
-
-def _entity_labels(value: Any) -> Iterator[str]:
-    annotations = value.get("annotations") if isinstance(value, dict) else None
-    entities = annotations.get("entities") if isinstance(annotations, dict) else None
-    for one in entities if isinstance(entities, list) else ():
-        if isinstance(one, dict) and isinstance(one.get("label"), str):
-            yield one["label"]
-
-
-@cache
-def _line_type(attribute: str, metadata: bool) -> type[LabeledLine]:
-    """The lines of a manifest as seen by somebody who asks for one label attribute, and maybe its metadata."""
-    if attribute in {"source", "source-ref"}:
-        raise ValueError(f"{attribute!r} names the data object and can't be a label attribute.")
-    fields: list[tuple[str, Any, Any]] = [("label", msgspec.Raw, msgspec.field(name=attribute, default=_ABSENT))]
-    if metadata:
-        fields.append(("metadata", LabelMetadata | None, msgspec.field(name=f"{attribute}-metadata", default=None)))
-    return cast("type[LabeledLine]", msgspec.defstruct("LabeledLine", fields, bases=(LabeledLine,), gc=False))
+        """Names of the classes that the label has, each once; see :meth:`LabelMetadata.classes_of`."""
+        return (self.metadata or _NOTHING_KNOWN).classes_of(self.label) if self.is_labeled else ()
 
 
 AnyLine = TypeVar("AnyLine", bound=Line)
@@ -157,7 +222,7 @@ class Scan(Generic[AnyLine]):
     At the end :class:`ManifestError` is raised with everything that was wrong, unless ``tolerant``.
 
     :param lines: the raw lines, such as an open binary file.
-    :param line_type: what to decode of a line.
+    :param line_of: makes of what a line says what is handed out; a ``ValueError`` of it says what is wrong.
     :param where: the manifest's name, for the error.
     :param data_key: ``source`` or ``source-ref`` if every line must have that one; empty for either.
     :param tolerant: leave bad lines out and only report them.
@@ -170,62 +235,55 @@ class Scan(Generic[AnyLine]):
     def __init__(
         self,
         lines: Iterable[bytes],
-        line_type: type[AnyLine],
+        line_of: Callable[[dict[str, Any]], AnyLine],
         where: str = "manifest",
         *,
         data_key: str = "",
         tolerant: bool = False,
     ) -> None:
-        self._lines, self._type, self.where, self._data_key = lines, line_type, where, data_key
+        self._lines, self._line_of, self.where, self._data_key = lines, line_of, where, data_key
         self._tolerant = tolerant
         self.number = self.bad = 0
         self.problems: list[LineProblem] = []
         self.offset = 0
 
     def __iter__(self) -> Iterator[tuple[bytes, AnyLine]]:
-        decode = msgspec.json.Decoder(self._type).decode
-        text_only, ref_only = self._data_key == "source", self._data_key == "source-ref"
+        # Everything in a line is read, so that no later step stumbles over what an earlier one has let pass.
+        decode = msgspec.json.Decoder().decode
+        line_of, text_only, ref_only = self._line_of, self._data_key == "source", self._data_key == "source-ref"
         offset = 0
         for number, raw in enumerate(self._lines, 1):
             self.number, self.offset = number, offset
             size = len(raw)
             offset += size
             try:
-                line = decode(raw)
-                ref = line.source_ref
-                if ref is None or text_only:
-                    good = line.source is not None and not ref_only
+                data = decode(raw)
+                ref = data.get("source-ref")
+                if ref.__class__ is not str or text_only:
+                    good = data["source"].__class__ is str and not ref_only
                 else:
                     good = ref.startswith(_SCHEMES)
-                if size > LINE_LIMIT:
-                    good = False
-                elif not raw.isascii():
-                    raw.decode()
-            except (ValueError, RecursionError):
-                good = False
-            if not good:
-                offset += size_of(raw) - size
-                try:
-                    line = self._read_slowly(raw)
-                except (ValueError, RecursionError) as error:
-                    self._note(str(error))
-                    continue
+                if size > LINE_LIMIT or not good or is_too_deep(raw, data):
+                    data = None
+            except (ValueError, RecursionError, AttributeError, KeyError):
+                data = None
+            try:
+                if data is None:
+                    offset += size_of(raw) - size
+                    data = self._read_slowly(raw)
+                line = line_of(data)
+            except ValueError as error:
+                self._note(str(error))
+                continue
             yield (raw if raw[-1] == _LINE_BREAK else raw + b"\n"), line
         if self.bad and not self._tolerant:
             raise self.error()
 
-    def _read_slowly(self, raw: bytes) -> AnyLine:
-        """Read a line that the fast way has refused: it says what is wrong, and takes half surrogates."""
+    def _read_slowly(self, raw: bytes) -> dict[str, Any]:
+        """Read a line that the fast way has refused: it says what is wrong."""
         if self.number == 1 and raw.startswith(_BYTE_ORDER_MARK):
             raise ValueError("starts with a byte order mark; save the manifest without it")
-        data = parse_line(raw, self._data_key)
-        for key in ("source", "source-ref"):
-            if not isinstance(data.get(key), str):
-                data.pop(key, None)
-        try:
-            return msgspec.json.decode(msgspec.json.encode(_without_surrogates(data)), type=self._type)
-        except msgspec.ValidationError as error:
-            raise ValueError(f"{error}; Ground Truth writes it otherwise") from None
+        return parse_line(raw, self._data_key)
 
     def _note(self, message: str) -> None:
         self.bad += 1
@@ -233,28 +291,14 @@ class Scan(Generic[AnyLine]):
             self.problems.append(LineProblem(self.number, self.offset, message))
 
     def refuse(self, message: str) -> None:
-        """Count the line that was handed out last as a bad one.
-
-        :raises ManifestError: at once unless ``tolerant``.
-        """
+        """Count the line that was handed out last as a bad one, which is told at the end with all others."""
         self._note(message)
-        if not self._tolerant:
-            raise self.error()
 
     def error(self) -> ManifestError:
         """Everything that is wrong."""
         more = self.bad - len(self.problems)
         rest = [LineProblem(0, 0, f"{more:,} further lines are wrong")] if more else []
         return ManifestError(self.where, [*self.problems, *rest])
-
-
-def _without_surrogates(value: Any) -> Any:
-    """The value with half surrogate pairs made printable: JSON may escape them, and nothing else can hold them."""
-    if isinstance(value, str):
-        return value.encode(errors="backslashreplace").decode()
-    if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(one) for key, one in value.items()}
-    return [_without_surrogates(one) for one in value] if isinstance(value, list) else value
 
 
 def scan(lines: Iterable[bytes], where: str = "manifest", **options: Any) -> Scan[Line]:
@@ -271,7 +315,9 @@ def scan_labels(
         wrong.
     :raises ValueError: if it can't be a label attribute.
     """
-    return Scan(lines, _line_type(label_attribute, metadata), where, **options)
+    if label_attribute in {"source", "source-ref"}:
+        raise ValueError(f"{label_attribute!r} names the data object and can't be a label attribute.")
+    return Scan(lines, lambda data: LabeledLine(data, label_attribute, metadata), where, **options)
 
 
 @dataclass(frozen=True)
@@ -338,7 +384,7 @@ def check_manifest(
 
 
 def read_manifest(lines: Iterable[bytes], where: str = "manifest", data_key: str = "") -> Iterator[dict[str, Any]]:
-    """Every data object of a manifest, in order.
+    """Every data object of a manifest, in order; what has half a surrogate pair in a text is one too.
 
     :param lines: the raw lines, such as an open binary file.
     :param where: the manifest's name, for the error.
@@ -350,7 +396,7 @@ def read_manifest(lines: Iterable[bytes], where: str = "manifest", data_key: str
         try:
             if number == 1 and raw.startswith(_BYTE_ORDER_MARK):
                 raise ValueError("starts with a byte order mark; save the manifest without it")
-            yield parse_line(raw, data_key)
+            yield parse_line(raw, data_key, half_surrogates=True)
         except ValueError as error:
             raise ManifestError(where, [LineProblem(number, offset, str(error))]) from None
         offset += size_of(raw)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
 from math import inf
 from typing import Final, Literal
 
+from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.manifest.scan import LabeledLine, Line
 
 _WHOLE: Final = 1 << 64
@@ -58,7 +59,7 @@ def _within(least: float | None, below: float | None) -> Callable[[LabeledLine],
             return False
         confidence = known.confidence
         if confidence is None:
-            confidence = known.lowest_confidence
+            confidence = line.confidence
         return confidence is not None and low <= confidence < high
 
     return rule
@@ -72,29 +73,41 @@ def state_of(line: LabeledLine) -> Literal["labeled", "failed", "unlabeled"]:
 
 
 class Split:
-    """Divides objects into sets, such as train, validation and test, by a hash of the object alone.
+    """Divides objects into sets, such as train, validation and test, by a hash of their source alone.
 
     So an object stays in its set for ever: whatever is added or removed, however the manifest is ordered, whoever
-    labels it anew. Each class is divided in the same proportion, as nearly as chance has it.
+    labels it anew. What has one source, such as the pages of a document or the crops of a picture, stays together, or
+    what a model was trained on would leak into its test. Each class is divided in the same proportion, as nearly as
+    chance has it.
 
     :param fractions: the sets and their shares; they must add up to 1.
     :param seed: another one divides otherwise.
-    :raises ValueError: if the shares are none.
+    :param object_keys: divide by a hash of these keys instead, such as ``("source-ref", "page")``.
+    :raises ValueError: if the shares are none, or the keys.
     """
 
-    def __init__(self, fractions: Mapping[str, float], seed: str = "") -> None:
+    def __init__(
+        self, fractions: Mapping[str, float], seed: str = "", object_keys: Sequence[str] | None = None
+    ) -> None:
         if any(not 0 < share <= 1 for share in fractions.values()) or abs(sum(fractions.values()) - 1) > 1e-9:
             raise ValueError(f"fractions must be between 0 and 1 and add up to 1, not {dict(fractions)}")
         if "" in fractions:
             raise ValueError("a set needs a name")
         self.names = tuple(fractions)
+        self._objects = None if object_keys is None else ObjectKeys(object_keys)
         self._salt = blake2b(seed.encode(), digest_size=16).digest()
         shares = list(accumulate(fractions.values()))[:-1]
         self._bounds = [min(round(share * _WHOLE), _WHOLE - 1).to_bytes(8) for share in shares]
 
     def __call__(self, line: Line) -> str:
+        """The name of a line's set.
+
+        :raises ValueError: in words for a person, if the line has none of the keys.
+        """
+        objects, salt = self._objects, self._salt
+        digest = line.source_digest(salt) if objects is None else objects.digest(line.data, salt)
         # Digests are longer than the bounds, so that one that begins with a bound is past it.
-        return self.names[bisect_right(self._bounds, line.digest(self._salt))]
+        return self.names[bisect_right(self._bounds, digest)]
 
 
 class Known:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
 from labeling_provider.connected import LabelingTask
-from labeling_provider.errors import LabelingError
+from labeling_provider.operators import arguments
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -31,17 +31,17 @@ class ApproveCostOperator(LabelingTask, ApprovalOperator):
     :param region_name: the region, if it is not the connection's (templated).
     :param verify: whether to check TLS certificates, or the path of a CA bundle.
     :param botocore_config: botocore configuration.
-    :raises LabelingError: if the arguments make no labeling job.
+    :raises InvalidArgumentsError: if arguments can't be read as what they are.
+    :raises InvalidRequestError: if they make no labeling job.
     """
 
-    template_fields: Sequence[str] = (
-        *ApprovalOperator.template_fields,
-        "objects",
-        "job",
-        "ask_above_usd",
-        "aws_conn_id",
-        "region_name",
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "objects": arguments.required(arguments.whole),
+        "job": arguments.job,
+        "ask_above_usd": arguments.required(arguments.number),
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = (*ApprovalOperator.template_fields, *argument_kinds)
     operator_extra_links = ()
 
     def __init__(
@@ -70,12 +70,10 @@ class ApproveCostOperator(LabelingTask, ApprovalOperator):
         """Estimate, and ask if it is too much."""
         from labeling_provider.request import LabelingJobSpec, estimate_request
 
+        self.read_arguments()
         names = {field.name for field in dataclasses.fields(LabelingJobSpec)}
         spec = LabelingJobSpec(**{name: value for name, value in self.job.items() if name in names})
-        try:
-            objects, limit = int(self.objects), float(self.ask_above_usd)
-        except (TypeError, ValueError) as error:
-            raise LabelingError(f"objects and ask_above_usd must be numbers: {error}") from None
+        objects, limit = int(self.objects), float(self.ask_above_usd)
         cost = estimate_request(spec.draft("estimate", self.hook.conn_region_name).request, objects)
         self.log.info("Estimated cost on Amazon: %s", cost)
         if cost.total_usd <= limit:

@@ -1,4 +1,4 @@
-"""Create a labeling job and wait for its labels; stop one."""
+"""Create a labeling job and wait for its labels."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from airflow.sdk import Asset, AssetAlias, BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from labeling_provider.connected import JOB_KEY, MODEL_KEY, PROGRESS_KEY, LabelingTask, check_choice
+from labeling_provider.connected import JOB_KEY, MODEL_KEY, NAME_KEY, PROGRESS_KEY, LabelingTask, check_choice
 from labeling_provider.errors import (
+    InvalidRequestError,
     JobNameTakenError,
     LabelingError,
     LabelingJobFailedError,
@@ -23,6 +24,8 @@ from labeling_provider.errors import (
 from labeling_provider.jobs import RUNNING, JobState, is_streaming, queue_name, service_time, stall_report
 from labeling_provider.lineage import Lineage
 from labeling_provider.links import JOB_LINKS, WORKERS_LINK, push_job_links, push_workers_link
+from labeling_provider.operators import arguments
+from labeling_provider.operators.stopping import StopLabelingJobOperator as StopLabelingJobOperator
 from labeling_provider.ownership import Owner, OwnJob, OwnJobs, changes, request_mark
 from labeling_provider.waiting import Vigil
 
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from labeling_provider.request import AutomatedLabeling, LabelingJobDraft, Workforce
-    from labeling_provider.triggers.streaming_job import StreamingJobTrigger
 
 _FIRST_NAME: Final = "labeling_job"
 _KILL_SECONDS: Final = 4.0
@@ -123,48 +125,21 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
     """
 
     operator_extra_links = (*JOB_LINKS, WORKERS_LINK)
-    _spec_fields = (
-        "config",
-        "manifest_uri",
-        "input_topic_arn",
-        "output_uri",
-        "output_topic_arn",
-        "output_kms_key",
-        "label_attribute_name",
-        "labels",
-        "category_uri",
-        "audited_attribute",
-        "workforce",
-        "role_arn",
-        "title",
-        "description",
-        "instructions",
-        "keywords",
-        "ui_template_uri",
-        "pre_annotation_function",
-        "consolidation_function",
-        "workers_per_object",
-        "time_limit",
-        "availability",
-        "max_concurrent_objects",
-        "max_human_labeled_objects",
-        "max_percentage_labeled",
-        "automated_labeling",
-        "content_classifiers",
-        "tags",
-    )
-    template_fields: Sequence[str] = (
-        *_spec_fields,
-        "labeling_type",
-        "job_name",
-        "notify_from",
-        "notify_suffix",
-        "labels_queue",
-        "max_cost_usd",
-        "events_queue_url",
-        "aws_conn_id",
-        "region_name",
-    )
+    _spec_fields = tuple(field for field in arguments.JOB if field != "task_type")
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        # BaseOperator.task_type is the name of the operator class.
+        "labeling_type": arguments.JOB["task_type"],
+        **{field: kind for field, kind in arguments.JOB.items() if field != "task_type"},
+        "job_name": arguments.name,
+        "notify_from": arguments.name,
+        "notify_suffix": arguments.required(arguments.text),
+        "labels_queue": arguments.name,
+        "max_cost_usd": arguments.number,
+        "events_queue_url": arguments.name,
+        **arguments.CONNECTION,
+    }
+    arguments_error = InvalidRequestError
+    template_fields: Sequence[str] = tuple(argument_kinds)
     template_fields_renderers = {"config": "json", "tags": "json"}  # noqa: RUF012 - Airflow reads it as it is
 
     def __init__(
@@ -230,7 +205,6 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
             # An Asset with an S3 URI makes Airflow load the amazon provider's S3 hook while it parses the DAG file.
             kwargs["outlets"] = [AssetAlias(str(output_uri))]
         super().__init__(**kwargs)
-        # BaseOperator.task_type is the name of the operator class.
         self.labeling_type = task_type
         self.manifest_uri = manifest_uri
         self.output_uri = output_uri
@@ -295,7 +269,10 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
         from labeling_provider import compat
 
         started = time.time()
+        self.read_arguments()
         compat.mark_try(context["ti"])
+        # Whatever becomes of this try, a teardown finds its jobs by it.
+        context["ti"].xcom_push(key=NAME_KEY, value=self._own_jobs(context).free_name)
         job = self._adopt(context) or self._create(context)
         return self._follow(context, job, started)
 
@@ -303,6 +280,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
         self, context: Context, event: dict[str, Any], started: float | None = None
     ) -> dict[str, Any] | None:
         """Go on after the trigger has fired."""
+        self.read_arguments()
         if "error" in event:
             raise LabelingError(event["error"])
         job = OwnJob(self._describe(event["job_name"]))
@@ -691,138 +669,6 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
 
 class _StoppedOutsideError(LabelingJobFailedError, AirflowFailException):
     """Somebody has stopped the job: a retry that makes another would not be what they want."""
-
-
-class StopLabelingJobOperator(LabelingTask, BaseOperator):
-    """Stop a labeling job; quiet if it has already ended, so that it can be a teardown.
-
-    Returns ``{"job_name": …, "status": …}``, and for a streaming job ``left_in_queue``, how many objects nobody has
-    taken.
-
-    :param job_name: the labeling job (templated).
-    :param drain: for a streaming job, first wait until nothing is left to label.
-    :param drain_quiet: seconds for which nothing may wait or move before the job counts as empty; Amazon's counters
-        follow by one or two minutes.
-    :param drain_timeout: longest time to wait for that; then the job is stopped as it is. None for no limit.
-    :param delete_queue: whether to delete the queue that a streaming job leaves behind, if it is empty.
-    :param wait_for_completion: wait until it is Stopped.
-    :param deferrable: whether to wait for an empty job without a worker.
-    :param poll_interval: seconds between two looks.
-    :param missing_ok: whether it is fine that there is no such job.
-    :param aws_conn_id: the Airflow connection (templated).
-    :param region_name: the region, if it is not the connection's (templated).
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
-    :raises LabelingError: if there is no such job and that is not fine.
-    """
-
-    template_fields: Sequence[str] = ("job_name", "aws_conn_id", "region_name")
-
-    def __init__(
-        self,
-        *,
-        job_name: str,
-        drain: bool = False,
-        drain_quiet: float = 180,
-        drain_timeout: timedelta | None = None,
-        delete_queue: bool = False,
-        wait_for_completion: bool = True,
-        poll_interval: float = 10,
-        missing_ok: bool = False,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.job_name = job_name
-        self.drain = drain
-        self.drain_quiet = drain_quiet
-        self.drain_timeout = drain_timeout
-        self.delete_queue = delete_queue
-        self.wait_for_completion = wait_for_completion
-        self.poll_interval = poll_interval
-        self.missing_ok = missing_ok
-        self.deferrable = deferrable
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Stop it, once it is empty if that is asked for."""
-        description = self.hook.find_job(self.job_name)
-        if description is None:
-            if not self.missing_ok:
-                raise LabelingError(f"There is no labeling job named {self.job_name} in {self.hook.conn_region_name}.")
-            self.log.info("There is no labeling job %s: nothing to stop", self.job_name)
-            return {"job_name": self.job_name, "status": None}
-        push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
-        if self.drain and is_streaming(description) and description["LabelingJobStatus"] == "InProgress":
-            trigger = self._until_empty()
-            if self.deferrable:
-                self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
-            return self.execute_complete(context, self.run_here(trigger))
-        return self._stop(description)
-
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on after the trigger has fired."""
-        if "error" in event:
-            raise LabelingError(event["error"])
-        if event.get("timeout"):
-            seen = event["sight"]
-            self.log.warning(
-                "Time is up: %s is stopped with %s objects in its queue and %s with the workers",
-                *(self.job_name, seen["backlog"], seen["unlabeled"]),
-            )
-        return self._stop(self._describe())
-
-    def _until_empty(self) -> StreamingJobTrigger:
-        from labeling_provider.triggers.streaming_job import StreamingJobTrigger
-
-        return StreamingJobTrigger(
-            self.job_name,
-            goal={"idle_for": self.drain_quiet},
-            poll_interval=self.poll_interval,
-            deadline=None if self.drain_timeout is None else time.time() + self.drain_timeout.total_seconds(),
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            botocore_config=self.botocore_config,
-        )
-
-    def _stop(self, description: Mapping[str, Any]) -> dict[str, Any]:
-        if self.hook.stop_job(self.job_name):
-            self.log.info("Stopping labeling job %s", self.job_name)
-            state = JobState.of(self._describe())
-            if self.wait_for_completion:
-                self.wait_in_process(state, Vigil(), lambda seen: None)
-        else:
-            self.log.info("Labeling job %s has ended already", self.job_name)
-        state = JobState.of(self._describe())
-        result = {"job_name": self.job_name, "status": state.status}
-        return {**result, **self._leftover(state)} if is_streaming(description) else result
-
-    def _leftover(self, state: JobState) -> dict[str, Any]:
-        """What a streaming job has left in its queue, which is deleted if that is asked for and nothing is in it."""
-        from labeling_provider.streaming.pusher import Backlog
-
-        backlog = Backlog(self.hook, self.job_name)
-        left = backlog.depth_if_any()
-        if left:
-            self.log.warning("%s objects are left in the queue %s", left, queue_name(self.job_name))
-        elif left == 0 and self.delete_queue and state.has_ended:
-            backlog.delete_queue()
-            self.log.info("Deleted the empty queue %s", queue_name(self.job_name))
-        return {"left_in_queue": left}
-
-    def _describe(self) -> dict[str, Any]:
-        description = self.hook.find_job(self.job_name)
-        if description is None:
-            raise LabelingError(f"Labeling job {self.job_name} is gone.")
-        return description
 
 
 def _is_plain_s3_uri(uri: Any) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from labeling_provider.connected import LabelingTask, check_choice
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.lineage import Lineage
+from labeling_provider.operators import arguments
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
@@ -37,7 +39,6 @@ class ManifestTask(Lineage, LabelingTask, BaseOperator):
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = ()
-    _connection_fields: Sequence[str] = ("aws_conn_id", "region_name")
 
     def __init__(
         self,
@@ -76,7 +77,8 @@ class BuildManifestOperator(ManifestTask):
     """Write a manifest of data objects, and only of those that no earlier manifest has labeled.
 
     Give one source: ``prefix_uri``, ``objects``, ``table_uri`` with ``column``, or ``text_uris``. An object that comes
-    twice is in the manifest once. If nothing is left, the task is skipped, and what follows with it.
+    twice is in the manifest once; lines of one source that differ in another key, such as a page, are several objects.
+    If nothing is left, the task is skipped, and what follows with it.
 
     Returns ``manifest_uri``, ``objects`` (how many it has), ``found`` (how many were found), ``known`` (how many of
     these are labeled or came twice), ``left_out`` (how many were not chosen) and ``empty`` (how many lines or rows hold
@@ -94,6 +96,8 @@ class BuildManifestOperator(ManifestTask):
     :param exclude_labeled_in: earlier output manifests, which must be there, or prefixes that end with ``/`` and may
         hold any number of them, such as the ``output_uri`` of the labeling jobs (templated).
     :param label_attribute_name: the label that counts there; without it, every object in them does (templated).
+    :param object_keys: keys that tell objects apart, such as ``["source-ref", "page"]``; None for all that a line says
+        besides its labels.
     :param max_objects: how many objects at most; None for all.
     :param choose: which of them: the ``first`` in their order, or ``random`` ones, which are always the same.
     :param shard_size: most objects of one manifest; None for one manifest.
@@ -102,17 +106,18 @@ class BuildManifestOperator(ManifestTask):
     :raises LabelingError: if the source can't be read, or nothing is left and that is an error.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "prefix_uri",
-        "objects",
-        "table_uri",
-        "column",
-        "text_uris",
-        "exclude_labeled_in",
-        "label_attribute_name",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.name),
+        "prefix_uri": arguments.name,
+        "objects": arguments.objects,
+        "table_uri": arguments.name,
+        "column": arguments.name,
+        "text_uris": arguments.one_or_list(arguments.name),
+        "exclude_labeled_in": arguments.sources,
+        "label_attribute_name": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -127,6 +132,7 @@ class BuildManifestOperator(ManifestTask):
         data_key: str = "",
         exclude_labeled_in: Sequence[Any] | str = (),
         label_attribute_name: str | None = None,
+        object_keys: Sequence[str] | None = None,
         max_objects: int | None = None,
         choose: str = "first",
         shard_size: int | None = None,
@@ -135,10 +141,8 @@ class BuildManifestOperator(ManifestTask):
     ) -> None:
         super().__init__(**kwargs)
         check_choice("choose", choose, _CHOICES)
-        if sum(one is not None for one in (prefix_uri, objects, table_uri, text_uris)) != 1:
-            raise ValueError("give one of prefix_uri, objects, table_uri and text_uris")
-        if (table_uri is None) != (column is None):
-            raise ValueError("table_uri and column go together")
+        # Wrong ones are told when the DAG is parsed.
+        ObjectKeys(object_keys)
         for name, value in (("max_objects", max_objects), ("shard_size", shard_size)):
             if value is not None and value < 1:
                 raise ValueError(f"{name} must be at least 1, not {value}")
@@ -152,17 +156,29 @@ class BuildManifestOperator(ManifestTask):
         self.data_key = data_key
         self.exclude_labeled_in = exclude_labeled_in
         self.label_attribute_name = label_attribute_name
+        self.object_keys = object_keys
         self.max_objects = max_objects
         self.choose = choose
         self.shard_size = shard_size
         self.skip_if_empty = skip_if_empty
+        self._check_source()
+
+    def _check_source(self) -> None:
+        """Also after templates are rendered: one that comes to nothing leaves its argument out."""
+        if sum(one is not None for one in (self.prefix_uri, self.objects, self.table_uri, self.text_uris)) != 1:
+            raise ValueError("give one of prefix_uri, objects, table_uri and text_uris")
+        if (self.table_uri is None) != (self.column is None):
+            raise ValueError("table_uri and column go together")
 
     def execute(self, context: Context) -> dict[str, Any] | list[str]:
         """Build it."""
+        self.read_arguments()
+        self._check_source()
         from labeling_provider.manifest.building import Building
 
-        with closing(self.manifests.known(self._earlier(), self.label_attribute_name)) as known:
-            building = Building(known, self.data_key)
+        labels = [self.label_attribute_name] if self.label_attribute_name else []
+        with closing(self.manifests.known(self._earlier(), self.label_attribute_name, self.object_keys)) as known:
+            building = Building(known, self.data_key, ObjectKeys(self.object_keys, labels))
             lines = building.lines(self._objects(), self.max_objects, self.choose)  # type: ignore[arg-type]
             most = self.shard_size or self.max_objects or 1 << 62
             written = self.manifests.write_shards(lines, most, self._place)
@@ -234,7 +250,12 @@ class ValidateManifestOperator(ManifestTask):
     :raises LabelingError: if the manifest can't be read.
     """
 
-    template_fields: Sequence[str] = ("manifest_uri", "label_attribute_name", *ManifestTask._connection_fields)
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "label_attribute_name": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -257,6 +278,7 @@ class ValidateManifestOperator(ManifestTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Look at it."""
+        self.read_arguments()
         from labeling_provider.errors import InvalidManifestError, Problem
         from labeling_provider.inspection import Inspection, Sample
         from labeling_provider.manifest import check_manifest
@@ -282,8 +304,8 @@ class ValidateManifestOperator(ManifestTask):
         problems.extend(inspection.problems)
         if inspection.unseen:
             self.log.info("This connection can't look at %s", ", ".join(inspection.unseen))
-        for problem in problems:
-            self.log.warning("%s", problem)
+        for told in (*inspection.remarks, *problems):
+            self.log.warning("%s", told)
         if problems and self.on_problems == "fail":
             raise InvalidManifestError(uri, problems)
         return {
@@ -301,36 +323,66 @@ class MergeManifestsOperator(ManifestTask):
     """Put manifests together: each object once, with the newest of each of its labels.
 
     Returns ``{"manifest_uri": …, "lines": …, "repeated": …, "objects": …}``: how many lines came in, how many of them
-    were about an object that was there already, and how many objects went out.
+    were about an object that was there already, and how many objects went out; with ``prefer_job`` also ``preferred``:
+    how many lines have a label of that job; and ``undated`` if labels have a date that can't be read. Lines of one
+    source that differ in another key, such as a page, are several objects.
 
     :param manifest_uris: the manifests, or prefixes that end with ``/`` and may hold any number of them, or results of
         tasks that made them, such as a mapped ``CreateLabelingJobOperator``; that of a task that was skipped is none
         (templated).
     :param merged_uri: where to write the one manifest (templated).
-    :param prefer_job: name of the labeling job whose labels win over newer ones (templated).
+    :param prefer_job: name of the labeling job whose labels win over newer ones (templated). If no line has a label of
+        it, that is logged as a warning.
+    :param object_keys: keys that tell objects apart, such as ``["source-ref", "page"]``; None for all that a line says
+        besides its labels.
     :raises ManifestError: if lines are wrong, or a class number means two classes.
     """
 
-    template_fields: Sequence[str] = ("manifest_uris", "merged_uri", "prefer_job", *ManifestTask._connection_fields)
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uris": arguments.required(arguments.sources),
+        "merged_uri": arguments.required(arguments.name),
+        "prefer_job": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
-    def __init__(self, *, manifest_uris: Any, merged_uri: str, prefer_job: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        manifest_uris: Any,
+        merged_uri: str,
+        prefer_job: str | None = None,
+        object_keys: Sequence[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
+        # Wrong ones are told when the DAG is parsed.
+        ObjectKeys(object_keys)
         self.manifest_uris = manifest_uris
         self.merged_uri = merged_uri
         self.prefer_job = prefer_job
+        self.object_keys = object_keys
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Merge them."""
+        self.read_arguments()
         given = [self.manifest_uris] if isinstance(self.manifest_uris, str | Mapping) else self.manifest_uris
         uris = list(self.manifests_at(manifest_uris_of([one for one in given if one is not None])))
         self.lineage_inputs, self.lineage_outputs = uris, [self.merged_uri]
-        counts = self.manifests.merge(uris, self.merged_uri, self.prefer_job)
+        counts = self.manifests.merge(uris, self.merged_uri, self.prefer_job, self.object_keys)
         self.log.info("%s lines of %s manifests: %s objects", counts["lines"], len(uris), counts["objects"])
+        if self.prefer_job and not counts["preferred"]:
+            self.log.warning("No line has a label of the labeling job that is preferred, %r", self.prefer_job)
+        for problem in counts.problems:
+            self.log.warning("%s", problem)
         return {"manifest_uri": self.merged_uri, **counts}
 
 
 class SplitManifestOperator(ManifestTask):
     """Divide a manifest into sets, such as train, validation and test; an object never moves from one to another.
+
+    What has one source, such as the pages of a document or the crops of a picture, stays together, or what a model was
+    trained on would leak into its test.
 
     Returns ``{"manifest_uris": {SET: …}, "objects": {SET: …}, "classes": {SET: {CLASS: …}}, "left_out": …}``.
 
@@ -340,17 +392,19 @@ class SplitManifestOperator(ManifestTask):
     :param seed: another one divides otherwise (templated).
     :param label_attribute_name: count the classes of this label (templated).
     :param min_confidence: leave objects out whose label is less sure, or missing; 0 to 1.
+    :param object_keys: divide by these keys instead of the source, such as ``["source-ref", "page"]``.
     :raises ManifestError: if lines are wrong.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "output_uri",
-        "fractions",
-        "seed",
-        "label_attribute_name",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "output_uri": arguments.required(arguments.name),
+        "fractions": arguments.required(arguments.mapping_of(arguments.required(arguments.number))),
+        "seed": arguments.required(arguments.text),
+        "label_attribute_name": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -361,9 +415,12 @@ class SplitManifestOperator(ManifestTask):
         seed: str = "",
         label_attribute_name: str | None = None,
         min_confidence: float | None = None,
+        object_keys: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        # Wrong ones are told when the DAG is parsed.
+        ObjectKeys(object_keys)
         if min_confidence is not None and label_attribute_name is None:
             raise ValueError("min_confidence needs label_attribute_name")
         self.manifest_uri = manifest_uri
@@ -372,13 +429,15 @@ class SplitManifestOperator(ManifestTask):
         self.seed = seed
         self.label_attribute_name = label_attribute_name
         self.min_confidence = min_confidence
+        self.object_keys = object_keys
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Divide it."""
+        self.read_arguments()
         from labeling_provider.manifest import Filter, Split
         from labeling_provider.request.facts import join_s3_uri
 
-        split = Split({name: float(share) for name, share in self.fractions.items()}, self.seed)
+        split = Split({name: float(share) for name, share in self.fractions.items()}, self.seed, self.object_keys)
         places = {name: join_s3_uri(self.output_uri, f"{name}.manifest") for name in split.names}
         keep = None if self.min_confidence is None else Filter(min_confidence=self.min_confidence)
         (source,) = manifest_uris_of([self.manifest_uri])
@@ -411,18 +470,21 @@ class ExportLabelsOperator(ManifestTask):
     :param classes: names of all classes in the order of their numbers; by default the numbers of the labeling jobs
         (templated).
     :param copy_pictures: copy the pictures into the folder too; ``huggingface`` always does.
+    :param keep_formulas: for ``csv``, leave texts as they are that a spreadsheet would reckon as formulas; by default
+        an apostrophe is put before them.
     :param on_problems: ``fail`` or ``warn`` when lines were left out; either way the export is written.
     :raises LabelingError: if lines were left out and that is an error, or something can't be read or written.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "output_uri",
-        "format",
-        "label_attribute_name",
-        "classes",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "output_uri": arguments.required(arguments.name),
+        "format": arguments.required(arguments.name),
+        "label_attribute_name": arguments.name,
+        "classes": arguments.texts,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -433,6 +495,7 @@ class ExportLabelsOperator(ManifestTask):
         label_attribute_name: str | None = None,
         classes: Sequence[str] | None = None,
         copy_pictures: bool = False,
+        keep_formulas: bool = False,
         on_problems: str = "fail",
         **kwargs: Any,
     ) -> None:
@@ -444,10 +507,12 @@ class ExportLabelsOperator(ManifestTask):
         self.label_attribute_name = label_attribute_name
         self.classes = classes
         self.copy_pictures = copy_pictures
+        self.keep_formulas = keep_formulas
         self.on_problems = on_problems
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Export them."""
+        self.read_arguments()
         sets = _sets(self.manifest_uri)
         self.lineage_inputs, self.lineage_outputs = list(sets.values()), [self.output_uri]
         found = self.manifests.export(
@@ -457,6 +522,7 @@ class ExportLabelsOperator(ManifestTask):
             self.output_uri,
             classes=self.classes,
             copy_pictures=self.copy_pictures,
+            keep_formulas=self.keep_formulas,
         )
         self.log.info("%s, %s unlabeled, %s failed", found.objects, found.unlabeled, found.failed)
         for note, count in found.notes.items():

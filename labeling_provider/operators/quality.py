@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.bases.branch import BranchMixIn
 from airflow.sdk.bases.xcom import BaseXCom
 
 from labeling_provider.connected import check_choice
 from labeling_provider.errors import LabelingError, PoorLabelsError
+from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.links import QUALITY_LINK, report_url
+from labeling_provider.operators import arguments
 from labeling_provider.operators.manifest import ManifestTask, label_attribute_of, manifest_uris_of
 
 if TYPE_CHECKING:
@@ -47,8 +49,9 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     Returns ``manifest_uri``, ``label_attribute_name``, ``verdict`` (``good``, ``poor`` or ``relabel``), ``shortfalls``,
     ``report_uri``, ``relabel_manifest_uri`` (None if there is nothing to label again), ``relabel_objects``,
     ``objects``, ``labeled``, ``failed``, ``unlabeled``, ``by_machine``, ``classes``, ``mean_confidence``,
-    ``confidence`` (labels in 20 bins), ``agreement``, ``answers``, ``workers``, ``golden``, ``golden_accuracy`` and
-    ``unreadable``. The same is in the XCom ``labeling_quality`` when the task fails.
+    ``confidence`` (labels in 20 bins), ``agreement``, ``answers``, ``workers``, ``golden``, ``golden_accuracy``,
+    ``golden_apart`` (objects that have the source of a golden one and differ in another key) and ``unreadable``. The
+    same is in the XCom ``labeling_quality`` when the task fails.
 
     :param manifest_uri: the labeled manifest, or the result of a task that made it (templated).
     :param label_attribute_name: the label; by default that of the labeling job whose result ``manifest_uri`` is
@@ -58,6 +61,8 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     :param classes: names of all classes, so that one that no object has is seen (templated).
     :param golden_uri: a manifest of objects whose labels are known to be right (templated).
     :param golden_attribute_name: the label there, if it has another name (templated).
+    :param object_keys: keys that tell objects apart, such as ``["source-ref", "page"]``, where golden ones are found;
+        None for all input keys.
     :param report_uri: where to write the report; by default in ``quality/`` beside the job's output, else beside the
         manifest (templated).
     :param min_labeled: least share of the objects that have a label, 0 to 1.
@@ -77,18 +82,19 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     :raises LabelingError: if something can't be read or written.
     """
 
-    template_fields: Sequence[str] = (
-        "manifest_uri",
-        "label_attribute_name",
-        "labeling_jobs",
-        "classes",
-        "golden_uri",
-        "golden_attribute_name",
-        "report_uri",
-        "relabel_uri",
-        "branches",
-        *ManifestTask._connection_fields,
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "manifest_uri": arguments.required(arguments.source),
+        "label_attribute_name": arguments.name,
+        "labeling_jobs": arguments.sources,
+        "classes": arguments.texts,
+        "golden_uri": arguments.name,
+        "golden_attribute_name": arguments.name,
+        "report_uri": arguments.name,
+        "relabel_uri": arguments.name,
+        "branches": arguments.mapping_of(arguments.one_or_list(arguments.required(arguments.name))),
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
     operator_extra_links = (QUALITY_LINK,)
     inherits_from_skipmixin = True
 
@@ -101,6 +107,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         classes: Sequence[str] | None = None,
         golden_uri: str | None = None,
         golden_attribute_name: str | None = None,
+        object_keys: Sequence[str] | None = None,
         report_uri: str | None = None,
         min_labeled: float | None = None,
         min_confidence: float | None = None,
@@ -121,6 +128,8 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
             raise ValueError(f"branches are for 'good', 'poor' and 'relabel', not {sorted(unknown)}")
         if min_golden_accuracy is not None and golden_uri is None:
             raise ValueError("min_golden_accuracy needs golden_uri")
+        # Wrong ones are told when the DAG is parsed.
+        ObjectKeys(object_keys)
         if max_answers < 0:
             raise ValueError(f"max_answers must be at least 0, not {max_answers}")
         self.manifest_uri = manifest_uri
@@ -129,6 +138,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         self.classes = classes
         self.golden_uri = golden_uri
         self.golden_attribute_name = golden_attribute_name
+        self.object_keys = object_keys
         self.report_uri = report_uri
         self.min_labeled = min_labeled
         self.min_confidence = min_confidence
@@ -146,16 +156,23 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         """Measure, report, and decide."""
         from labeling_provider.quality import Measure, report_html
 
+        self.read_arguments()
         files = self.manifests.files
         (manifest,) = manifest_uris_of([self.manifest_uri])
         attribute = label_attribute_of(self.label_attribute_name, self.manifest_uri)
         report_uri, relabel_uri = self._places(manifest)
-        measure = Measure(files, attribute, self.classes)
+        measure = Measure(files, attribute, self.classes, object_keys=self.object_keys)
         if self.golden_uri is not None:
             measure.know_golden(self.golden_uri, self.golden_attribute_name or attribute)
         measure.labels(manifest, self.relabel_below, relabel_uri)
         measure.answers(self._jobs(manifest))
         quality = measure.quality
+        if quality.golden_apart:
+            (self.log.info if quality.golden else self.log.warning)(
+                "%s objects have the source of a golden object and differ in another key: they are not compared. "
+                "object_keys names the keys that tell objects apart",
+                quality.golden_apart,
+            )
         shortfalls = list(self._shortfalls(quality))
         page = report_html(quality, files, title=manifest, label_attribute=attribute, shortfalls=shortfalls)
         files.write_all(report_uri, [page])
@@ -242,6 +259,7 @@ def _told(quality: Quality) -> dict[str, Any]:
         "workers": [one._asdict() for one in quality.workers[:1_000]],
         "golden": quality.golden,
         "golden_accuracy": quality.golden_accuracy,
+        "golden_apart": quality.golden_apart,
         "machine_golden": quality.machine.golden,
         "machine_golden_accuracy": quality.machine.golden_accuracy,
         "unreadable": quality.unreadable,

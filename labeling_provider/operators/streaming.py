@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, conf
 
 from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
+from labeling_provider.groundtruth.objects import ObjectKeys
+from labeling_provider.operators import arguments
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -36,6 +38,8 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
     :param prefix_uri: ``s3://bucket/prefix`` to list (templated).
     :param queue_url: an SQS queue that S3 or EventBridge tells of new objects (templated).
     :param manifest_uri: a manifest whose lines are pushed (templated).
+    :param object_keys: keys that tell its objects apart, such as ``["source-ref", "page"]``; None for all that a line
+        says besides its labels.
     :param suffixes: how the keys of wanted objects end; any if there are none.
     :param text: whether each line of an object is a text to label, rather than the object itself.
     :param relabel_changed: whether an object that was written again is labeled again.
@@ -55,16 +59,16 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
     :raises LabelingError: if the source can't be read or the topic not be published to.
     """
 
-    template_fields: Sequence[str] = (
-        "input_topic_arn",
-        "job_name",
-        "prefix_uri",
-        "queue_url",
-        "manifest_uri",
-        "position_uri",
-        "aws_conn_id",
-        "region_name",
-    )
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "input_topic_arn": arguments.required(arguments.name),
+        "job_name": arguments.name,
+        "prefix_uri": arguments.name,
+        "queue_url": arguments.name,
+        "manifest_uri": arguments.name,
+        "position_uri": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
     operator_extra_links = ()
 
     def __init__(
@@ -75,6 +79,7 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
         prefix_uri: str | None = None,
         queue_url: str | None = None,
         manifest_uri: str | None = None,
+        object_keys: Sequence[str] | None = None,
         suffixes: Sequence[str] = (),
         text: bool = False,
         relabel_changed: bool = False,
@@ -98,6 +103,9 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
         self.prefix_uri = prefix_uri
         self.queue_url = queue_url
         self.manifest_uri = manifest_uri
+        # Wrong ones are told when the DAG is parsed.
+        ObjectKeys(object_keys)
+        self.object_keys = object_keys
         self.suffixes = suffixes
         self.text = text
         self.relabel_changed = relabel_changed
@@ -116,6 +124,7 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Push, in this process or deferred."""
+        self.read_arguments()
         trigger = self._trigger()
         if self.deferrable:
             self.defer(trigger=trigger, method_name="execute_complete", timeout=self.execution_timeout)
@@ -123,6 +132,7 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after the trigger has fired."""
+        self.read_arguments()
         if "error" in event:
             raise LabelingError(event["error"])
         if event["reason"] not in _ENDS:
@@ -140,6 +150,7 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
             prefix_uri=self.prefix_uri,
             queue_url=self.queue_url,
             manifest_uri=self.manifest_uri,
+            object_keys=self.object_keys,
             suffixes=self.suffixes,
             text=self.text,
             relabel_changed=self.relabel_changed,

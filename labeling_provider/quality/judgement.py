@@ -180,7 +180,8 @@ def judgement_of_label(label: Label) -> Judgement | None:
     if isinstance(label, ClassLabel):
         return Choice(frozenset([label.class_name])) if label.class_name is not None else None
     if isinstance(label, ClassesLabel):
-        return Choice(frozenset(label.class_names.values()))
+        names = label.class_names
+        return Choice(frozenset(names.get(number, str(number)) for number in label.class_ids))
     if isinstance(label, BoxesLabel):
         names = label.class_names
         boxes = [

@@ -14,6 +14,7 @@ from statistics import median
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.manifest import (
     Files,
     LabeledLine,
@@ -104,6 +105,8 @@ class Quality:
     :param people: the labels by people.
     :param machine: the labels by machine.
     :param classes: how many objects have each class.
+    :param golden_apart: how many labeled objects have the source of a golden one, and differ in another key: they are
+        other objects, unless ``object_keys`` names the keys that count.
     :param agreement: Krippendorff's alpha of the workers' answers; None if no object has two that can be compared.
     :param answers: how many answers were looked at.
     :param answered: how many objects have answers, of which a part may have been looked at.
@@ -121,6 +124,7 @@ class Quality:
     people: Share = field(default_factory=Share)
     machine: Share = field(default_factory=Share)
     classes: Counter[str] = field(default_factory=Counter)
+    golden_apart: int = 0
     agreement: float | None = None
     answers: int = 0
     answered: int = 0
@@ -214,13 +218,21 @@ class Measure:
     :param label_attribute: the label.
     :param classes: names of all classes, so that one that no object has is seen; None for those that are found.
     :param samples: how many of the least sure objects to keep.
+    :param object_keys: what tells objects apart, such as ``("source-ref", "page")``; None for all input keys.
     """
 
     def __init__(
-        self, files: Files, label_attribute: str, classes: Sequence[str] | None = None, samples: int = 24
+        self,
+        files: Files,
+        label_attribute: str,
+        classes: Sequence[str] | None = None,
+        samples: int = 24,
+        object_keys: Sequence[str] | None = None,
     ) -> None:
         self._files, self._attribute, self._samples = files, label_attribute, samples
+        self._keys, self._objects = object_keys, ObjectKeys(object_keys, (label_attribute,))
         self._golden: dict[bytes, Judgement] = {}
+        self._golden_sources: set[bytes] = set()
         self.quality = Quality()
         self.quality.classes.update(dict.fromkeys(classes or (), 0))
 
@@ -231,13 +243,19 @@ class Measure:
         :param label_attribute: their label there: Ground Truth's, or in one's own data the name of a class, or several.
         :raises LabelingError: if the manifest can't be read, or has no label that can be compared, or too many.
         """
+        # Whoever labels golden objects has them in the labeling job too, with their golden label as an input key.
+        self._objects = ObjectKeys(self._keys, (self._attribute, label_attribute))
         found, lines = 0, scan_labels(self._files.lines(manifest), label_attribute, manifest)
-        for raw, line in lines:
+        for _, line in lines:
             if not line.is_labeled:
                 continue
-            judgement = self._judgement(raw, label_attribute, f"{manifest}, line {lines.number}")
+            judgement = self._judgement(line.data, label_attribute, f"{manifest}, line {lines.number}")
             if judgement is not None:
-                self._golden[line.digest()] = judgement
+                try:
+                    self._golden[self._objects.digest(line.data)] = judgement
+                except ValueError as error:
+                    lines.refuse(str(error))
+                self._golden_sources.add(line.source_digest())
                 found += 1
             if len(self._golden) > _MOST_GOLDEN:
                 raise LabelingError(f"{manifest} has more than {_MOST_GOLDEN:,} golden objects.")
@@ -265,7 +283,10 @@ class Measure:
                     if len(least) > self._samples:
                         heapq.heappop(least)
                 if line.is_labeled:
-                    self._label(raw, line, f"{manifest}, line {lines.number}")
+                    try:
+                        self._label(line, f"{manifest}, line {lines.number}")
+                    except ValueError as error:
+                        lines.refuse(str(error))
                 elif line.has_failed:
                     quality.failed += 1
                     self._failure(line)
@@ -280,23 +301,27 @@ class Measure:
             Sample(parse_line(raw), -confidence) for confidence, _, raw in sorted(least, key=lambda one: one[:2])[::-1]
         ]
 
-    def _label(self, raw: bytes, line: LabeledLine, where: str) -> None:
-        """Count a label, and how near it is to the golden one."""
+    def _label(self, line: LabeledLine, where: str) -> None:
+        """Count a label, and how near it is to the golden one.
+
+        :raises ValueError: in words for a person, if the line has none of the keys that tell objects apart.
+        """
         quality = self.quality
         share = quality.people if line.by_people else quality.machine
         quality.labeled += 1
         share.labels += 1
         quality.classes.update(line.classes)
-        golden = self._golden.get(line.digest()) if self._golden else None
-        judgement = self._judgement(raw, self._attribute, where) if golden is not None else None
+        golden = self._golden.get(self._objects.digest(line.data)) if self._golden else None
+        quality.golden_apart += golden is None and line.source_digest() in self._golden_sources
+        judgement = self._judgement(line.data, self._attribute, where) if golden is not None else None
         if golden is not None and judgement is not None:
             share.golden += 1
             share.near += 1 - judgement.distance(golden)
 
-    def _judgement(self, raw: bytes, attribute: str, where: str) -> Judgement | None:
+    def _judgement(self, line: Mapping[str, Any], attribute: str, where: str) -> Judgement | None:
         try:
-            label = read_label(parse_line(raw), attribute)
-        except (LabelError, ValueError) as error:
+            label = read_label(line, attribute)
+        except LabelError as error:
             self.quality.note(f"{where}: {error}")
             return None
         return None if label is None else judgement_of_label(label)
@@ -359,8 +384,14 @@ class Measure:
         if not wanted:
             return found
         for number, raw in enumerate(islice(self._files.lines(job.manifest), max(wanted) + 1)):
-            if number in wanted:
-                judgement = self._judgement(raw, self._attribute, f"{job.manifest}, line {number + 1}")
-                if judgement is not None:
-                    found[number] = judgement
+            if number not in wanted:
+                continue
+            where = f"{job.manifest}, line {number + 1}"
+            try:
+                judgement = self._judgement(parse_line(raw), self._attribute, where)
+            except ValueError as error:
+                self.quality.note(f"{where}: {error}")
+                continue
+            if judgement is not None:
+                found[number] = judgement
         return found

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from html import escape
 from typing import Final
 
-from labeling_provider.drawing import drawn_picture, marked_text, said, small_picture
+from labeling_provider.drawing import drawn_picture, marked_text, said, size_of, small_picture
 from labeling_provider.manifest import Files, Label, LabelError, read_label
 from labeling_provider.quality.measure import BINS, Quality, Sample
 
@@ -99,6 +99,8 @@ def _facts(quality: Quality) -> str:
     }
     if quality.golden:
         facts[f"right, of {quality.golden:,} golden objects"] = _share(quality.golden_accuracy)
+    if quality.golden_apart:
+        facts["of a golden object's source, with other keys"] = f"{quality.golden_apart:,}"
     if machine.labels:
         facts["mean confidence by machine"] = _share(machine.mean_confidence)
     if machine.golden:
@@ -202,7 +204,7 @@ def _card(sample: Sample, files: Files, attribute: str) -> str:
 
 def _picture(files: Files, uri: str, label: Label | None) -> str:
     """A picture, embedded; nothing if it can't be read."""
-    picture = small_picture(files, uri)
+    picture = small_picture(files, uri, size_of(label))
     if picture is None:
         return ""
     return drawn_picture(f"data:image/{picture.kind};base64,{base64.b64encode(picture.body).decode()}", label)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
@@ -13,6 +13,7 @@ from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.jobs import ENDED, STATUSES, JobState, Progress
 from labeling_provider.links import push_job_links
+from labeling_provider.operators import arguments
 from labeling_provider.waiting import Patience
 
 if TYPE_CHECKING:
@@ -60,7 +61,13 @@ class LabelingJobSensor(JobSensor):
     :raises LabelingJobFailedError: if the job ends otherwise.
     """
 
-    template_fields: Sequence[str] = ("job_name", "target_statuses", "events_queue_url", "aws_conn_id", "region_name")
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "job_name": arguments.required(arguments.name),
+        "target_statuses": arguments.required(arguments.texts),
+        "events_queue_url": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -92,6 +99,7 @@ class LabelingJobSensor(JobSensor):
 
     def execute(self, context: Context) -> Any:
         """Wait, in this process or deferred."""
+        self.read_arguments()
         unknown = set(self.target_statuses) - STATUSES
         if unknown:
             raise LabelingError(
@@ -112,6 +120,7 @@ class LabelingJobSensor(JobSensor):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on after the trigger has fired."""
+        self.read_arguments()
         if "error" in event:
             self._fail(LabelingError(event["error"]))
         if event.get("timeout"):

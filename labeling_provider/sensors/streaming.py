@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout
@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import AirflowSensorTimeout
 from labeling_provider.connected import PROGRESS_KEY
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.links import push_job_links
+from labeling_provider.operators import arguments
 from labeling_provider.sensors.labeling_job import JobSensor
 
 if TYPE_CHECKING:
@@ -42,7 +43,12 @@ class StreamingJobSensor(JobSensor):
     :raises LabelingJobFailedError: if the job ends before.
     """
 
-    template_fields: Sequence[str] = ("job_name", "baseline", "aws_conn_id", "region_name")
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "job_name": arguments.required(arguments.name),
+        "baseline": arguments.whole,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
 
     def __init__(
         self,
@@ -76,6 +82,7 @@ class StreamingJobSensor(JobSensor):
 
     def execute(self, context: Context) -> Any:
         """Wait, in this process or deferred."""
+        self.read_arguments()
         description = self._description()
         push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
         if not self.deferrable:
@@ -97,6 +104,7 @@ class StreamingJobSensor(JobSensor):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on after the trigger has fired."""
+        self.read_arguments()
         if "error" in event:
             self._fail(LabelingError(event["error"]))
         if event.get("timeout"):
@@ -132,7 +140,7 @@ class StreamingJobSensor(JobSensor):
         return {
             "backlog_below": self.backlog_below,
             "labeled": self.labeled,
-            "baseline": None if self.baseline is None else int(self.baseline),
+            "baseline": self.baseline,
             "idle_for": None if self.idle_for is None else self.idle_for.total_seconds(),
         }
 

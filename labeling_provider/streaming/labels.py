@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from botocore.exceptions import ClientError
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.dates import nanoseconds
+from labeling_provider.manifest import LabelError, read_label
 from labeling_provider.request.facts import join_s3_uri
 from labeling_provider.streaming.queue import ReadQueue
 from labeling_provider.waiting import persist
@@ -79,8 +81,9 @@ class LabelsQueue:
             return None
         if len(self._held) < self._batch_size and time.monotonic() - self._since < self._max_wait:
             return None
-        batch, self._held = self._held, []
-        return Batch(self._stored(batch), [one.receipt for one in batch])
+        batch = Batch(self._stored(self._held), [one.receipt for one in self._held])
+        self._held = []
+        return batch
 
     def _found(self) -> ReadQueue | None:
         """The queue of this name; None if it has not been made yet."""
@@ -144,8 +147,8 @@ def label_line(body: str) -> str | None:
 def _attribute(line: dict[str, Any]) -> str:
     """The label attribute that was added last; empty if there is none."""
     names = [key.removesuffix("-metadata") for key in line if key.endswith("-metadata")]
-    dated = [(str(_metadata(line, name).get("creation-date", "")), name) for name in names if name in line]
-    return max(dated, default=("", ""))[1]
+    dates = {name: str(_metadata(line, name).get("creation-date")) for name in names if name in line}
+    return max(((nanoseconds(date) or 0, name) for name, date in dates.items()), default=(0, ""))[1]
 
 
 def _metadata(line: dict[str, Any], name: str) -> dict[str, Any]:
@@ -153,10 +156,19 @@ def _metadata(line: dict[str, Any], name: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _classes(line: dict[str, Any], attribute: str) -> tuple[str, ...]:
+    """Names of the classes of a line's label; none if it is not of the shape that its type has."""
+    try:
+        label = read_label(line, attribute)
+    except LabelError:
+        return ()
+    return label.classes if label is not None else ()
+
+
 def _counts(lines: list[dict[str, Any]]) -> dict[str, Any]:
     """Which attribute the labels have, from which job they are, and how many there are of each class."""
     attribute = _attribute(lines[-1])
     told = [_metadata(line, attribute) for line in lines]
-    classes = Counter(str(one["class-name"])[:256] for one in told if "class-name" in one)
+    classes = Counter(name[:256] for line in lines for name in _classes(line, attribute))
     job = str(told[-1].get("job-name", "")).rpartition("/")[2]
     return {"label_attribute_name": attribute, "job_name": job, "classes": dict(classes.most_common(_MOST_CLASSES))}

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-ID_KEY: Final = "dataset-objectid-attribute-name"
-OWN_ID_KEY: Final = "labeling-object-id"
+from labeling_provider.groundtruth.objects import ID_KEY, OWN_ID_KEY
+
 MESSAGE_LIMIT: Final = 262_144
 """Most bytes of an SNS message, and of all messages of one PublishBatch together."""
 BATCH_LIMIT: Final = 10

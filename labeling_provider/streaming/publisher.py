@@ -39,8 +39,12 @@ class Publisher:
 
     def __init__(self, hook: LabelingHook, topic_arn: str, in_flight: int) -> None:
         # What goes into a batch is made here, so there is nothing that botocore's validation could find.
-        self._sns = hook.client("sns", parameter_validation=False, max_pool_connections=in_flight)
-        self._sns.meta.events.register("before-call.sns.PublishBatch", _encode_once)
+        self._sns = hook.client(
+            "sns",
+            lambda sns: sns.meta.events.register("before-call.sns.PublishBatch", _encode_once),
+            parameter_validation=False,
+            max_pool_connections=in_flight,
+        )
         self._topic_arn, self._outage, self._in_flight = topic_arn, hook.outage, in_flight
         self._executor = ThreadPoolExecutor(in_flight, thread_name_prefix="labeling-publisher")
 

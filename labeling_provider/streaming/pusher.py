@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -181,19 +182,20 @@ def listeners(hook: LabelingHook, topic_arn: str) -> list[str]:
     :raises LabelingError: if the service does not say.
     """
     what = f"Looking for labeling jobs that listen to {topic_arn}"
-    pages = hook.sagemaker.get_paginator("list_labeling_jobs")
-    wanted = {"StatusEquals": "InProgress", "SortBy": "CreationTime", "SortOrder": "Descending"}
-    try:
-        running = persist(
-            lambda: pages.paginate(**wanted, PaginationConfig={"PageSize": 100}).build_full_result(),
-            what,
-            outage=hook.outage,
-        )
-    except ClientError as error:
-        raise LabelingError(f"{what}: {error}") from error
+    wanted = {"StatusEquals": "InProgress", "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
+    running: list[dict[str, Any]] = []
+    token: dict[str, str] | None = {}
+    while token is not None:
+        request = {**wanted, **token}
+        try:
+            page = persist(partial(hook.sagemaker.list_labeling_jobs, **request), what, outage=hook.outage)
+        except ClientError as error:
+            raise LabelingError(f"{what}: {error}") from error
+        running += page["LabelingJobSummaryList"]
+        token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
     return [
         one["LabelingJobName"]
-        for one in running.get("LabelingJobSummaryList", [])
+        for one in running
         if one.get("InputConfig", {}).get("DataSource", {}).get("SnsDataSource", {}).get("SnsTopicArn") == topic_arn
     ]
 

@@ -20,6 +20,7 @@ from urllib.parse import unquote_plus
 from botocore.exceptions import ClientError
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.jobs import service_time
 from labeling_provider.listing import list_page
 from labeling_provider.manifest.reader import LINE_LIMIT, parse_line
@@ -224,10 +225,13 @@ class Manifest(Source):
 
     :param uri: its S3 URI.
     :param position: where an earlier one has come to.
+    :param object_keys: what tells objects apart, such as ``["source-ref", "page"]``; None for all input keys.
     """
 
-    def __init__(self, hook: LabelingHook, uri: str, position: Position | None) -> None:
-        self._uri = uri
+    def __init__(
+        self, hook: LabelingHook, uri: str, position: Position | None, object_keys: Sequence[str] | None = None
+    ) -> None:
+        self._uri, self._objects = uri, ObjectKeys(object_keys)
         self._line: int = (position or {}).get("line", 0)
         self._lines = islice(enumerate(hook.read_lines(uri), 1), self._line, None)
 
@@ -242,11 +246,10 @@ class Manifest(Source):
             self._line = number
             try:
                 line = parse_line(raw)
+                object_id = self._objects.identifier(line) or f"{self._uri}#{number}"
             except ValueError as error:
                 found.append(Found({}, f"{self._uri}#{number}", str(error)))
             else:
-                reference = line.get("source-ref")
-                object_id = reference if isinstance(reference, str) else f"{self._uri}#{number}"
                 found.append(Found(line, object_id))
         self.exhausted = len(found) < most
         return found

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from labeling_provider import compat
+from labeling_provider.errors import LabelingError
 from labeling_provider.triggers.poller import Connection, Poller
 from labeling_provider.triggers.serialized import SerializedTrigger
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 # Without acknowledgement Airflow stores an event within a second or two after it was fired.
 _STORED_SECONDS: Final = 15.0
+_TROUBLE_SECONDS: Final = 30.0
+
+log = logging.getLogger(__name__)
 
 
 class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
@@ -78,17 +84,14 @@ class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Fire for each batch; where Airflow does not tell when an event is stored."""
-        async with Poller.shared(Connection.of(self)) as poller, poller.own_thread() as thread:
-            queue = await thread.call(self._queue)
-            fired: list[tuple[float, list[str]]] = []
-            while True:
-                batch = await thread.call(lambda _: queue.collect())
-                if batch is not None:
-                    yield TriggerEvent(batch.event)  # type: ignore[no-untyped-call]
-                    fired.append((time.monotonic(), batch.receipts))
+        fired: list[tuple[float, Any]] = []
+        async with aclosing(self._batches()) as batches:
+            async for event, done in batches:
+                if event is not None:
+                    yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+                    fired.append((time.monotonic(), done))
                 while fired and time.monotonic() - fired[0][0] > _STORED_SECONDS:
-                    _, receipts = fired.pop(0)
-                    await self._delete((queue, receipts))
+                    await self._delete(fired.pop(0)[1])
 
     def _queue(self, hook: Any) -> LabelsQueue:
         from labeling_provider.streaming.labels import LabelsQueue
@@ -102,23 +105,36 @@ class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> Any:
         """The reader, which deletes messages when Airflow has stored their event."""
-        return compat.acknowledging_producer(cls(**kwargs)._batches, cls._delete)
+        return compat.acknowledging_producer(cls(**kwargs)._full_batches, cls._delete)
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Any]) -> AsyncIterator[TriggerEvent]:
         """Every batch is for every trigger."""
         async for event in shared_stream:
             yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
-    async def _batches(self) -> AsyncIterator[tuple[dict[str, Any], Any]]:
-        """Events, each with what deletes its messages."""
+    async def _full_batches(self) -> AsyncIterator[tuple[dict[str, Any], Any]]:
+        async with aclosing(self._batches()) as batches:
+            async for event, done in batches:
+                if event is not None:
+                    yield event, done
+
+    async def _batches(self) -> AsyncGenerator[tuple[dict[str, Any] | None, Any], None]:
+        """Events, each with what deletes its messages; None whenever there is none yet. Trouble passes."""
         async with Poller.shared(Connection.of(self)) as poller, poller.own_thread() as thread:
             queue = await thread.call(self._queue)
             while True:
-                batch = await thread.call(lambda _: queue.collect())
-                if batch is not None:
-                    yield batch.event, (queue, batch.receipts)
+                try:
+                    batch = await thread.call(lambda _: queue.collect())
+                except LabelingError as error:
+                    self.log.warning("Labels are looked for again in %.0f s: %s", _TROUBLE_SECONDS, error)
+                    await asyncio.sleep(_TROUBLE_SECONDS)
+                    continue
+                yield (None, None) if batch is None else (batch.event, (queue, batch.receipts))
 
     @staticmethod
     async def _delete(done: Any) -> None:
         queue, receipts = done
-        await asyncio.to_thread(queue.delete, receipts)
+        try:
+            await asyncio.to_thread(queue.delete, receipts)
+        except LabelingError as error:
+            log.warning("%s labels will come again: %s", len(receipts), error)

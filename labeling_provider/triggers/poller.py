@@ -10,9 +10,10 @@ import asyncio
 import json
 import logging
 import math
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
@@ -32,6 +33,7 @@ T = TypeVar("T")
 _GATHERING: Final = 0.5
 _MOST_THREADS: Final = 16
 _QUEUE_PAUSE: Final = 5.0
+_ANSWER_SECONDS: Final = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +52,11 @@ class Connection(NamedTuple):
         config = json.dumps(trigger.botocore_config, sort_keys=True) if trigger.botocore_config else ""
         return cls(trigger.aws_conn_id, trigger.region_name, trigger.verify, config)
 
-    def hook(self) -> LabelingHook:
-        """The hook of this connection."""
+    def hook(self, ask: Callable[[Callable[[], Any]], Any]) -> LabelingHook:
+        """The hook of this connection.
+
+        :param ask: calls what asks Airflow for the connection.
+        """
         from labeling_provider.hooks.labeling import LabelingHook
 
         return LabelingHook(
@@ -59,6 +64,7 @@ class Connection(NamedTuple):
             region_name=self.region_name,
             verify=self.verify,
             config=json.loads(self.botocore_config) if self.botocore_config else None,
+            ask=ask,
         )
 
 
@@ -67,9 +73,17 @@ class Watch:
 
     def __init__(self, job_name: str, interval: float, outage: float) -> None:
         self.job_name, self.interval, self.outage = job_name, interval, outage
+        self._began = time.monotonic()
         self._state: JobState | None = None
         self._error: LabelingError | None = None
         self._news = asyncio.Event()
+
+    def silence(self, of_service: float) -> float:
+        """Seconds for which this watch has had no answer: no longer than it has waited.
+
+        :param of_service: seconds for which the service has not answered anybody.
+        """
+        return min(of_service, time.monotonic() - self._began)
 
     def tell(self, seen: JobState | LabelingError) -> None:
         """Hand on what was seen; a state that is as before wakes nobody."""
@@ -99,14 +113,14 @@ class Watch:
 
 
 class OwnThread(NamedTuple):
-    """A thread, and the hook for it."""
+    """A thread, and the poller whose hook it uses."""
 
     executor: ThreadPoolExecutor
-    hook: LabelingHook
+    poller: Poller
 
     async def call(self, function: Callable[[LabelingHook], T]) -> T:
         """Run something with the hook in this thread."""
-        return await asyncio.get_running_loop().run_in_executor(self.executor, function, self.hook)
+        return await self.poller.in_thread_of(self.executor, function)
 
 
 class Poller:
@@ -123,7 +137,9 @@ class Poller:
         self._executor = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="labeling-poller")
         self._watches: dict[str, list[Watch]] = {}
         self._watched: dict[str, Watched] = {}
-        self._hook: asyncio.Task[LabelingHook] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._hook: LabelingHook | None = None
+        self._hook_lock = threading.Lock()
         self._sweeper: asyncio.Task[None] | None = None
         self._readers: dict[str, tuple[asyncio.Task[None], list[Watch]]] = {}
 
@@ -143,42 +159,44 @@ class Poller:
                 poller._end()
 
     def _end(self) -> None:
-        # The hook in the making is left to itself: Airflow 3.2 does not survive that a question to it is interrupted.
         if self._sweeper is not None:
             self._sweeper.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def call(self, function: Callable[[LabelingHook], T]) -> T:
         """Run something short with the hook in a thread."""
-        return await self._in_thread(function, await self._ready_hook())
+        return await self.in_thread_of(self._executor, function)
 
     @asynccontextmanager
     async def own_thread(self) -> AsyncIterator[OwnThread]:
         """A thread for a trigger that holds it for long, so that nobody else has to wait for one."""
         executor = ThreadPoolExecutor(1, thread_name_prefix="labeling-trigger")
         try:
-            yield OwnThread(executor, await self._ready_hook())
+            yield OwnThread(executor, self)
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _ready_hook(self) -> LabelingHook:
-        if self._hook is None or _failed(self._hook):
-            self._hook = asyncio.create_task(self._make_hook())
-            self._hook.add_done_callback(_failed)
-        # A caller that is cancelled must not take the hook along that all others wait for.
-        return await asyncio.shield(self._hook)
+    async def in_thread_of(self, executor: ThreadPoolExecutor, function: Callable[[LabelingHook], T]) -> T:
+        """Run something with the hook in a thread of an executor."""
+        return await self._loop.run_in_executor(executor, lambda: function(self._ready_hook()))
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, function, *arguments)
+        return await self._loop.run_in_executor(self._executor, function, *arguments)
 
-    async def _make_hook(self) -> LabelingHook:
+    def _ready_hook(self) -> LabelingHook:
+        with self._hook_lock:
+            if self._hook is None:
+                self._hook = self._connection.hook(self._ask)
+            return self._hook
+
+    def _ask(self, question: Callable[[], T]) -> T:
+        """Ask Airflow something from a thread of this poller."""
         from asgiref.sync import sync_to_async
 
-        # Only asgiref's threads may ask Airflow for a connection.
-        hook = self._connection.hook()
-        await sync_to_async(lambda: hook.conn_config)()
-        await asyncio.to_thread(lambda: hook.sagemaker)
-        return hook
+        # Only asgiref's threads may ask Airflow. 3.2 does not survive that a question to it is interrupted, so it is a
+        # task of its own, which no trigger's end takes along.
+        answer: Future[T] = asyncio.run_coroutine_threadsafe(sync_to_async(question)(), self._loop)
+        return answer.result(_ANSWER_SECONDS)
 
     @contextmanager
     def watching(
@@ -254,9 +272,8 @@ class Poller:
                 watch.tell(hopeless)
             return interval
         log.warning("No answer about labeling jobs, next try in %.0f s: %s", pause, error)
-        silence = patience.silence(now)
         for watch in everyone:
-            if silence >= watch.outage:
+            if (silence := watch.silence(patience.silence(now))) >= watch.outage:
                 watch.tell(LabelingError(no_answer(f"Waiting for {watch.job_name}", silence, error)))
         return pause
 
@@ -294,7 +311,3 @@ class Poller:
 
 def _describe(hook: LabelingHook, name: str) -> JobState | LabelingError:
     return Lookout(hook.sagemaker).describe(name)
-
-
-def _failed(task: asyncio.Task[Any]) -> bool:
-    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -47,6 +47,8 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
     :param prefix_uri: ``s3://bucket/prefix`` to list over and over.
     :param queue_url: an SQS queue that S3 or EventBridge tells of new objects.
     :param manifest_uri: a manifest whose lines are pushed, once.
+    :param object_keys: keys that tell its objects apart, such as ``["source-ref", "page"]``; None for all that a line
+        says besides its labels.
     :param suffixes: how the keys of wanted objects end; any if there are none.
     :param text: whether each line of an object is a text to label, rather than the object itself.
     :param relabel_changed: whether an object that was written again is labeled again.
@@ -69,6 +71,7 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
         "input_topic_arn",
         "job_name",
         *_SOURCES,
+        "object_keys",
         "suffixes",
         "text",
         "relabel_changed",
@@ -94,6 +97,7 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
         prefix_uri: str | None = None,
         queue_url: str | None = None,
         manifest_uri: str | None = None,
+        object_keys: Sequence[str] | None = None,
         suffixes: Sequence[str] = (),
         text: bool = False,
         relabel_changed: bool = False,
@@ -116,6 +120,7 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
         self.prefix_uri = prefix_uri
         self.queue_url = queue_url
         self.manifest_uri = manifest_uri
+        self.object_keys = None if object_keys is None else list(object_keys)
         self.suffixes = list(suffixes)
         self.text = text
         self.relabel_changed = relabel_changed
@@ -198,7 +203,7 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
         if self.queue_url is not None:
             return Notifications(hook, self.queue_url, settings)
         assert self.manifest_uri is not None  # noqa: S101 - exactly one is given
-        return Manifest(hook, self.manifest_uri, position)
+        return Manifest(hook, self.manifest_uri, position, self.object_keys)
 
     def _most(self, total: _Tally) -> int:
         """How many objects the next step may push."""

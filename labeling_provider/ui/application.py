@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal, get_args
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -22,23 +22,29 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from airflow.configuration import conf
 from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
+from pydantic import BeforeValidator, Field
 
-from labeling_provider.drawing import drawn_picture, marked_text, said, small_picture
+from labeling_provider.drawing import drawn_picture, marked_text, said, size_of, small_picture
 from labeling_provider.errors import LabelingError
 from labeling_provider.jobs import duration, queue_name
 from labeling_provider.manifest import Files, MaskLabel
 from labeling_provider.request.facts import join_s3_uri
-from labeling_provider.ui.catalog import Catalog, Job, TaskKey
-from labeling_provider.ui.labels import PAGE, Labels, Shown, Wanted, read_labels, without_labels
-from labeling_provider.ui.live import Confirmations, Confirmed, Sweeps
+from labeling_provider.ui.catalog import Job, Place, TaskKey, find_job, find_jobs
+from labeling_provider.ui.labels import MAX_PAGES, PAGE, Labels, Shown, Wanted, named_by, read_labels, without_labels
+from labeling_provider.ui.live import Confirmed, Services, is_plain_s3
 from labeling_provider.ui.signed import is_signed, sign
 
 PAGE_ROWS: Final = 50
-_MOST_SELECTED: Final = 1_000
+MAX_BODY_BYTES: Final = 64 << 10
+MAX_SELECTED: Final = 1_000
+_NEWEST: Final = 500
 _ANSWERS: Final = 300
+_FIRST_LOOK_SECONDS: Final = 2.0
+_INTEGER: Final = 2**31 - 1
 _STATIC: Final = {"labeling.js": "text/javascript", "labeling.css": "text/css"}
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; connect-src 'self'; "
@@ -54,12 +60,30 @@ _HEADERS: Final = {
 log = logging.getLogger(__name__)
 
 
-def _task(dag_id: str, run_id: str, task_id: str, map_index: Annotated[str, Query(max_length=20)] = "-1") -> TaskKey:
-    # Airflow leaves its placeholder in place for tasks that are not mapped.
-    return TaskKey(dag_id, run_id, task_id, int(map_index) if map_index.lstrip("-").isdigit() else -1)
+def _unmapped(text: Any) -> Any:
+    """Airflow leaves its placeholder in place for tasks that are not mapped."""
+    return -1 if text == "{MAP_INDEX}" else text
+
+
+Id = Annotated[str, Query(max_length=250)]
+MapIndex = Annotated[int, BeforeValidator(_unmapped), Query(ge=-1, le=_INTEGER)]
+
+
+def _task(dag_id: Id, run_id: Id, task_id: Id, map_index: MapIndex = -1) -> TaskKey:
+    return TaskKey(dag_id, run_id, task_id, map_index)
+
+
+def _after(
+    after_run: Annotated[int | None, Query(ge=0, le=_INTEGER)] = None,
+    after_task: Id = "",
+    after_index: Annotated[int, Query(ge=-2, le=_INTEGER)] = -2,
+) -> Place | None:
+    return None if after_run is None else Place(after_run, after_task, after_index)
 
 
 TaskDep = Annotated[TaskKey, Depends(_task)]
+AfterDep = Annotated[Place | None, Depends(_after)]
+Status = Literal["", "Initializing", "InProgress", "Stopping", "Completed", "Failed", "Stopped"]
 _READS: Final = [Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))]
 _EDITS: Final = [Depends(requires_access_dag("PUT"))]
 
@@ -71,7 +95,7 @@ def make_application() -> FastAPI:
 
     @application.middleware("http")
     async def with_headers(request: Request, call_next: Callable[[Request], Any]) -> Response:
-        response: Response = await call_next(request)
+        response: Response = _refused(request) or await call_next(request)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response
@@ -79,8 +103,14 @@ def make_application() -> FastAPI:
     @application.exception_handler(LabelingError)
     async def told(request: Request, error: LabelingError) -> Response:
         if request.method == "POST":
-            return JSONResponse({"detail": str(error)}, 502)
+            return JSONResponse({"detail": _printable(str(error))}, 502)
         return HTMLResponse(_render("trouble.html", trouble=str(error)))
+
+    @application.exception_handler(RequestValidationError)
+    async def misread(request: Request, error: RequestValidationError) -> Response:
+        # FastAPI's own answer holds what was sent, which need not be JSON.
+        wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+        return JSONResponse({"detail": _printable("; ".join(wrong)[:1_000])}, 422)
 
     application.get("/", response_class=HTMLResponse)(views.jobs)
     application.get("/job", response_class=HTMLResponse, dependencies=_READS)(views.job)
@@ -99,44 +129,49 @@ class _Views:
     """What the routes answer."""
 
     def __init__(self) -> None:
-        self._catalog, self._sweeps, self._confirmations = Catalog(), Sweeps(), Confirmations()
+        self._services = Services()
         self._secret = hashlib.sha256(b"labeling:" + conf.get("api", "secret_key").encode()).digest()
 
     def jobs(
         self,
         user: GetUserDep,
-        dag_id: str = "",
-        run_id: str = "",
-        status: str = "",
-        workteam: str = "",
+        after: AfterDep,
+        dag_id: Id = "",
+        run_id: Id = "",
+        status: Status = "",
+        workteam: Id = "",
         text: Annotated[str, Query(max_length=200)] = "",
-        page: Annotated[int, Query(ge=1, le=100_000)] = 1,
         part: bool = False,
     ) -> str:
-        """All jobs that the user may see, newest first, a page of them."""
+        """The jobs that the user may see, newest first, a page of them."""
         allowed = get_auth_manager().get_authorized_dag_ids(user=user)
-        everything = self._catalog.jobs(allowed)
-        chosen = [
-            job
-            for job in everything
-            if (not dag_id or job.task.dag_id == dag_id)
-            and (not run_id or job.task.run_id == run_id)
-            and (not status or job.status == status)
-            and (not workteam or _team(job) == workteam)
-            and (not text or text.lower() in f"{job.name} {' '.join(map(str, job.task))}".lower())
-        ]
-        self._sweeps.refresh(chosen)
-        first = (page - 1) * PAGE_ROWS
+        chosen = allowed & {dag_id} if dag_id else allowed
+
+        def matches(job: Job) -> bool:
+            self._services.show(job)
+            return (
+                (not status or job.status == status)
+                and (not workteam or job.workteam == workteam)
+                and (not text or any(text.lower() in str(part).lower() for part in (job.name, *job.task[:3])))
+            )
+
+        filters = status or workteam or text
+        found = find_jobs(
+            chosen, PAGE_ROWS, run_id=run_id, after=after, matches=matches if filters else None, word=text or workteam
+        )
+        for job in found.jobs:
+            self._services.show(job)
+        self._services.refresh(found.jobs)
+        newest = [] if part else find_jobs(allowed, _NEWEST).jobs
         return _render(
             "jobs_part.html" if part else "jobs.html",
-            jobs=chosen[first : first + PAGE_ROWS],
-            count=len(chosen),
-            page=page,
-            pages=max(-(-len(chosen) // PAGE_ROWS), 1),
-            # What is asked for stays asked for, though nothing is like it yet.
-            statuses=sorted({job.status for job in everything} | {status} - {""}),
-            dags=sorted({job.task.dag_id for job in everything} | {dag_id} - {""}),
-            teams=sorted({_team(job) for job in everything} | {workteam} - {""}),
+            jobs=found.jobs,
+            total=found.total,
+            further=_further(found.after) if found.after else "",
+            is_first=after is None,
+            statuses=[one for one in get_args(Status) if one],
+            dags=sorted({job.task.dag_id for job in newest}),
+            teams=sorted({job.workteam for job in newest} - {""}),
             query={
                 "dag_id": dag_id,
                 "run_id": run_id,
@@ -148,36 +183,41 @@ class _Views:
 
     def job(self, task: TaskDep, user: GetUserDep) -> str:
         """The page of one job; its parts come on their own."""
-        job = self._catalog.job(task)
-        return _render("job.html", job=job, task=task, query=_query(task), may_edit=_may_edit(user, task.dag_id))
+        return _render(
+            "job.html", job=find_job(task), task=task, query=_query(task), may_edit=_may_edit(user, task.dag_id)
+        )
 
     def progress(self, task: TaskDep) -> str:
         """Status and counters."""
         job = self._known(task)
-        self._sweeps.refresh([job])
+        self._services.refresh([job], _FIRST_LOOK_SECONDS, ended=True)
+        if self._services.show(job):
+            raise LabelingError(job.trouble)
         return _render("progress_part.html", job=job)
 
     def labels(
         self,
         task: TaskDep,
         user: GetUserDep,
-        state: Annotated[str, Query(pattern="^(labeled|failed)$")] = "labeled",
-        by: Annotated[str, Query(pattern="^(people|machine|)$")] = "",
+        state: Literal["labeled", "failed"] = "labeled",
+        by: Literal["", "people", "machine"] = "",
         class_name: Annotated[str, Query(max_length=300)] = "",
-        below: float = 1.01,
-        page: Annotated[int, Query(ge=1, le=5_000)] = 1,
+        below: Annotated[float, Query(ge=0, le=1.01, allow_inf_nan=False)] = 1.01,
+        page: Annotated[int, Query(ge=1, le=MAX_PAGES)] = 1,
     ) -> str:
         """A burn-up chart, reasons of failure, and objects with their labels, the least sure ones first."""
         job, mine = self._confirmed(task)
         wanted = Wanted(state, by, class_name, below, page)
         found = read_labels(Files(mine.hook), _manifest(mine.output_uri), mine.label_attribute, wanted)
+        inputs = _inputs(mine, found.shown)
         return _render(
             "labels_part.html",
             job=job,
             found=found,
             wanted=wanted,
-            pages=max(-(-found.matching // PAGE), 1),
-            cards=[(one, self._card(task, one)) for one in found.shown],
+            pages=min(max(-(-found.matching // PAGE), 1), MAX_PAGES),
+            cards=[(one, self._card(task, mine, inputs, one)) for one in found.shown],
+            manifest=_manifest(mine.output_uri),
             chart=_chart(found, job),
             query=_query(task),
             may_edit=_may_edit(user, task.dag_id),
@@ -216,14 +256,19 @@ class _Views:
         self,
         task: TaskDep,
         uri: Annotated[str, Query(max_length=2_000)],
-        expires: int,
+        expires: Annotated[int, Query(ge=0, le=2**53)],
         signature: Annotated[str, Query(max_length=100)],
+        width: Annotated[int, Query(ge=0, le=2**31)] = 0,
+        height: Annotated[int, Query(ge=0, le=2**31)] = 0,
     ) -> Response:
-        """A picture of the job's own, small; its address must be one that a page of ours has given out."""
-        if not is_signed(self._secret, task, uri, expires, signature):
+        """A picture of the job's own, small; its address must be one that a page of ours has given out.
+
+        ``width`` and ``height`` are what the label says: they decide which way up it is.
+        """
+        if not is_plain_s3(uri) or not is_signed(self._secret, task, uri, expires, signature):
             raise HTTPException(403, "This address is not one of ours, or no longer good")
         _, mine = self._confirmed(task)
-        found = small_picture(Files(mine.hook), uri)
+        found = small_picture(Files(mine.hook), uri, (width, height))
         if found is None:
             raise HTTPException(404, "There is no picture that can be shown")
         return Response(found.body, media_type=f"image/{found.kind}", headers={"Cache-Control": "private, max-age=900"})
@@ -237,12 +282,16 @@ class _Views:
         return JSONResponse({"message": f"{mine.name} is being stopped." if was_running else f"{mine.name} has ended."})
 
     def relabel(
-        self, request: Request, task: TaskDep, user: GetUserDep, lines: Annotated[list[int], Body(embed=True)]
+        self,
+        request: Request,
+        task: TaskDep,
+        user: GetUserDep,
+        lines: Annotated[
+            list[Annotated[int, Field(ge=1, le=_INTEGER)]], Body(embed=True, min_length=1, max_length=MAX_SELECTED)
+        ],
     ) -> Response:
         """Write a manifest of some objects, without their labels, for a further job."""
         _refuse_foreign(request)
-        if not 0 < len(lines) <= _MOST_SELECTED:
-            raise HTTPException(400, f"Choose between 1 and {_MOST_SELECTED:,} objects")
         _, mine = self._confirmed(task)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         uri = join_s3_uri(mine.output_uri, "relabel", f"{stamp}.manifest")
@@ -257,30 +306,81 @@ class _Views:
             raise HTTPException(404, "There is no such file")
         return Response(_static(name), media_type=_STATIC[name], headers={"Cache-Control": "private, max-age=3600"})
 
-    def _known(self, task: TaskKey) -> Job:
-        job = self._catalog.job(task)
+    @staticmethod
+    def _known(task: TaskKey) -> Job:
+        job = find_job(task)
         if job is None:
             raise HTTPException(404, "This task has made no labeling job")
         return job
 
     def _confirmed(self, task: TaskKey) -> tuple[Job, Confirmed]:
         job = self._known(task)
-        return job, self._confirmations.of(job)
+        return job, self._services.confirmed(job)
 
-    def _card(self, task: TaskKey, one: Shown) -> Markup:
+    def _card(self, task: TaskKey, mine: Confirmed, inputs: set[str], one: Shown) -> Markup:
         """An object with its label, as HTML whose parts are escaped where they are made."""
-        uri, text = one.line.get("source-ref"), one.line.get("source")
+        uri, text, label = one.line.get("source-ref"), one.line.get("source"), one.label
         if isinstance(text, str):
-            return Markup(f"<p>{marked_text(text, one.label)}</p>")  # noqa: S704
-        is_text = one.label is not None and "/text-" in str((one.label.metadata or {}).get("type"))
+            return _drawn(one, lambda: marked_text(text, label))
+        is_text = label is not None and "/text-" in str((label.metadata or {}).get("type"))
         if is_text or not isinstance(uri, str) or not uri.startswith("s3://"):
             return Markup("")
-        mask = self._address(task, one.label.uri) if type(one.label) is MaskLabel else None
-        return Markup(drawn_picture(self._address(task, uri), one.label, mask))  # noqa: S704
+        if uri not in inputs:
+            one.problem = f"{one.problem} Its picture is not part of the job's input.".strip()
+            return Markup("")
+        mask = None
+        if type(label) is MaskLabel:
+            if isinstance(label.uri, str) and mine.has_written(label.uri):
+                mask = self._address(task, label.uri)
+            else:
+                one.problem = f"{one.problem} Its mask is not part of the job's output.".strip()
+        return _drawn(one, lambda: drawn_picture(self._address(task, uri, size_of(label)), label, mask))
 
-    def _address(self, task: TaskKey, uri: str) -> str:
+    def _address(self, task: TaskKey, uri: str, size: tuple[int, int] | None = None) -> str:
         expires, signature = sign(self._secret, task, uri)
-        return f"picture?{_query(task)}&{urlencode({'uri': uri, 'expires': expires, 'signature': signature})}"
+        told = {"uri": uri, "expires": expires, "signature": signature}
+        if size is not None:
+            told |= {"width": size[0], "height": size[1]}
+        return f"picture?{_query(task)}&{urlencode(told)}"
+
+
+def _refused(request: Request) -> Response | None:
+    """What is refused before anything is read of it."""
+    if b"%00" in request.scope["query_string"]:
+        return JSONResponse({"detail": "No argument holds a NUL"}, 400)
+    length = request.headers.get("content-length", "0" if request.method in {"GET", "HEAD"} else "")
+    if not (length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= MAX_BODY_BYTES):
+        return JSONResponse({"detail": f"A body has a length, and at most {MAX_BODY_BYTES:,} bytes"}, 413)
+    return None
+
+
+def _inputs(mine: Confirmed, shown: Iterable[Shown]) -> set[str]:
+    """Those of some objects' URIs that are the job's input.
+
+    They are beside its manifest, or it names them. Of a streaming job nobody else tells which they are.
+    """
+    refs = {uri for one in shown if isinstance(uri := one.line.get("source-ref"), str) and is_plain_s3(uri)}
+    if mine.manifest_uri is None:
+        return refs
+    near = {uri for uri in refs if mine.has_beside_input(uri) or mine.has_written(uri)}
+    try:
+        return near | named_by(Files(mine.hook), mine.manifest_uri, refs - near)
+    except LabelingError as error:
+        log.warning("What the input of %s is can't be read: %s", mine.name, error)
+        return near
+
+
+def _drawn(one: Shown, draw: Callable[[], str]) -> Markup:
+    """An object as HTML; if its label can't be drawn, that is told, and the others are shown."""
+    try:
+        return Markup(draw())  # noqa: S704 - escaped where it is made
+    except Exception as error:  # noqa: BLE001 - a label may hold anything
+        one.problem = f"{one.problem} It can't be drawn: {error}"[:300].strip()
+        return Markup("")
+
+
+def _further(place: Place) -> str:
+    return urlencode({"after_run": place.run, "after_task": place.task_id, "after_index": place.map_index})
 
 
 def _may_edit(user: Any, dag_id: str) -> bool:
@@ -306,10 +406,6 @@ def _note(user: Any, event: str, task: TaskKey, what: str) -> None:
 
 def _manifest(output_uri: str) -> str:
     return join_s3_uri(output_uri, "manifests/output/output.manifest")
-
-
-def _team(job: Job) -> str:
-    return str(job.facts.get("workteam_arn", "")).rpartition("workteam/")[2]
 
 
 def _query(task: TaskKey) -> str:
@@ -340,17 +436,21 @@ def _airflow(path: str) -> str:
     return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + path
 
 
-def _task_page(task: TaskKey) -> str:
-    mapped = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""
-    return _airflow(f"/dags/{quote(task.dag_id)}/runs/{quote(task.run_id)}/tasks/{quote(task.task_id)}{mapped}")
+def _dag_page(task: TaskKey) -> str:
+    return _airflow(f"/dags/{_quoted(task.dag_id)}")
 
 
 def _run_page(task: TaskKey) -> str:
-    return _airflow(f"/dags/{quote(task.dag_id)}/runs/{quote(task.run_id)}")
+    return f"{_dag_page(task)}/runs/{_quoted(task.run_id)}"
 
 
-def _dag_page(task: TaskKey) -> str:
-    return _airflow(f"/dags/{quote(task.dag_id)}")
+def _task_page(task: TaskKey) -> str:
+    mapped = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""
+    return f"{_run_page(task)}/tasks/{_quoted(task.task_id)}{mapped}"
+
+
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
 
 
 def _shares(job: Job) -> Iterable[tuple[str, str, int, float]]:
@@ -379,14 +479,12 @@ def _environment() -> Environment:
         age=lambda since: duration(max(time.time() - since, 0)) if since else "",
         duration=duration,
         shares=_shares,
-        team=_team,
-        short_team=lambda job: _team(job).rpartition("/")[2],
+        short_team=lambda job: job.workteam.rpartition("/")[2],
         said=lambda label: Markup(said(label)),  # noqa: S704 - said() escapes
         task_page=_task_page,
         run_page=_run_page,
         dag_page=_dag_page,
         job_page=lambda task: f"job?{_query(task)}",
-        manifest=lambda job: _manifest(str(job.facts.get("output_uri", ""))),
         versions={name: hashlib.sha256(_static(name)).hexdigest()[:12] for name in _STATIC},
         urlencode=urlencode,
     )
@@ -394,4 +492,9 @@ def _environment() -> Environment:
 
 
 def _render(template: str, **values: Any) -> str:
-    return _environment().get_template(template).render(**values)
+    return _printable(_environment().get_template(template).render(**values))
+
+
+def _printable(text: str) -> str:
+    """A text without half surrogates: JSON can hold them, and no answer can."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

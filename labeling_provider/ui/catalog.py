@@ -1,21 +1,42 @@
-"""The labeling jobs that this Airflow's tasks have made, out of the XComs that the tasks push."""
+"""The labeling jobs that this Airflow's tasks have made, out of the XComs that the tasks push.
+
+Only what a page needs is read. Airflow has an index of XCom keys, and one that begins with the DAG run; none says which
+jobs are the newest. So where jobs are few their runs are sorted; where they are many, runs are gone through from the
+newest on until the page is full, or so many were looked at that the reader shall say whether to go on.
+"""
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
+
+import msgspec
 
 from labeling_provider.connected import JOB_KEY, PROGRESS_KEY
 from labeling_provider.jobs import ENDED, JobState
 from labeling_provider.request.facts import PRICE_PER_OBJECT_USD
 
-_FRESH_SECONDS: Final = 1.0
-_WHOLE_SECONDS: Final = 60.0
-_OVERLAP: Final = timedelta(seconds=10)
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+MAX_SORTED_JOBS: Final = 20_000
+"""So many jobs in all are still sorted as a whole."""
+MAX_LOOKED_AT: Final = 5_000
+"""So many jobs at most are looked at for one page that filters."""
+MAX_RUNS: Final = 20_000
+"""So many DAG runs at most are gone through for one page."""
+MAX_CHARACTERS: Final = 5_000
+"""So long may an XCom be."""
+_RUNS_AT_ONCE: Final = (100, 1_000)
+_ROWS_AT_ONCE: Final = (100, 2_000)
+
+T = TypeVar("T")
+_Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
+_Status = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{0,32}\Z")]
+_Text = Annotated[str, msgspec.Meta(max_length=2_048)]
 
 
 class TaskKey(NamedTuple):
@@ -35,57 +56,90 @@ class Connection(NamedTuple):
     verify: bool | str | None
 
 
+class Facts(msgspec.Struct, frozen=True):
+    """What a task has told of its job when it was created; see ``CreateLabelingJobOperator``.
+
+    :param created: epoch seconds.
+    :param aws_conn_id: None if the task takes boto3's own way to find credentials.
+    """
+
+    job_name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}\Z")]
+    aws_conn_id: _Text | None
+    region_name: _Text | None = None
+    verify: bool | _Text | None = None
+    status: _Status = ""
+    created: Annotated[float, msgspec.Meta(ge=0, le=10**11)] = 0.0
+    workteam_arn: _Text = ""
+    workers_per_object: _Count = 1
+    estimated_cost_usd: Annotated[float, msgspec.Meta(ge=0, le=10**12)] = 0.0
+    streaming: bool = False
+
+
+class Counters(msgspec.Struct, frozen=True):
+    """The counters of a job, as the task or its trigger has told them last."""
+
+    job_name: str
+    status: _Status = ""
+    total: _Count = 0
+    human_labeled: _Count = 0
+    machine_labeled: _Count = 0
+    failed: _Count = 0
+    unlabeled: _Count = 0
+
+
 @dataclass
 class Job:
     """A labeling job of a task.
 
     :param task: the task instance.
-    :param facts: what the task has told of it when it was created; see ``CreateLabelingJobOperator``.
-    :param counters: the last counters that the task, its trigger or a sweep has seen.
+    :param facts: what the task has told; None if that can't be read.
+    :param counters: the last counters that the task or its trigger has seen.
     :param live: what the service has said last; None if it was not asked.
-    :param trouble: why it can't be asked.
+    :param trouble: what can't be read or asked, and why.
     """
 
     task: TaskKey
-    facts: Mapping[str, Any]
-    counters: Mapping[str, Any] = field(default_factory=dict)
+    facts: Facts | None
+    counters: Counters = Counters("")  # noqa: RUF009 - it is frozen
     live: JobState | None = None
     trouble: str = ""
 
     @property
     def name(self) -> str:
-        """Name of the job."""
-        return str(self.facts.get("job_name", ""))
+        """Name of the job; empty if it can't be read."""
+        return self.facts.job_name if self.facts else ""
 
     @property
     def connection(self) -> Connection:
         """How to ask about it."""
-        verify = self.facts.get("verify")
-        return Connection(
-            _text(self.facts.get("aws_conn_id")),
-            _text(self.facts.get("region_name")),
-            verify if isinstance(verify, bool | str) else None,
-        )
+        assert self.facts is not None  # noqa: S101 - nobody asks about what can't be read
+        return Connection(self.facts.aws_conn_id or None, self.facts.region_name, self.facts.verify)
 
     @property
     def created(self) -> float:
         """When it was created, epoch seconds."""
-        return _number(self.facts.get("created"))
+        return self.facts.created if self.facts else 0.0
 
     @property
     def status(self) -> str:
         """The last status that is known."""
-        return self.live.status if self.live else str(self.counters.get("status") or self.facts.get("status") or "")
+        if self.live:
+            return self.live.status
+        return self.counters.status or (self.facts.status if self.facts else "")
 
     @property
     def has_ended(self) -> bool:
         """Whether nothing will change any more."""
         return self.status in ENDED
 
+    @property
+    def workteam(self) -> str:
+        """Its workteam, such as ``private-crowd/birds``."""
+        return self.facts.workteam_arn.rpartition("workteam/")[2] if self.facts else ""
+
     def count(self, name: str) -> int:
         """A counter: total, human_labeled, machine_labeled, failed or unlabeled."""
-        found: Any = getattr(self.live, name) if self.live else self.counters.get(name, 0)
-        return int(_number(found))
+        return int(getattr(self.live or self.counters, name))
 
     @property
     def rate(self) -> float:
@@ -97,11 +151,12 @@ class Job:
     @property
     def seconds_left(self) -> float | None:
         """At this rate; None if there is nothing to reckon from."""
-        return self.count("unlabeled") / self.rate * 3600 if self.rate and not self.facts.get("streaming") else None
+        streams = self.facts is not None and self.facts.streaming
+        return self.count("unlabeled") / self.rate * 3600 if self.rate and not streams else None
 
     @property
     def cost(self) -> float:
-        """The estimated cost of what is labeled by now, USD: what a model labels costs no worker."""
+        """What Amazon would ask for what is labeled by now, USD: what a model labels costs no worker."""
         total, by_people = self.count("total"), self.count("human_labeled")
         service = min(self.estimated_cost, float(PRICE_PER_OBJECT_USD) * total)
         labeled = service * (by_people + self.count("machine_labeled"))
@@ -109,92 +164,243 @@ class Job:
 
     @property
     def estimated_cost(self) -> float:
-        """Of the whole job, USD."""
-        return _number(self.facts.get("estimated_cost_usd"))
+        """Of the whole job on Amazon, USD."""
+        return self.facts.estimated_cost_usd if self.facts else 0.0
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+class Place(NamedTuple):
+    """Where a job stands among all of them: the newest DAG run first, and in it by task and map index."""
+
+    run: int
+    task_id: str
+    map_index: int
 
 
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
+class Page(NamedTuple):
+    """Some jobs, newest first.
+
+    :param after: where to go on; None if there are no more.
+    :param total: how many there are of these DAGs in all; None if that was not counted.
+    """
+
+    jobs: list[Job]
+    after: Place | None
+    total: int | None
 
 
-class Catalog:
-    """The jobs in Airflow's database, kept in memory and brought up to date with what has changed."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[TaskKey, Job] = {}
-        self._lock = threading.Lock()
-        self._read = self._read_whole = 0.0
-        self._newest: datetime | None = None
-
-    def jobs(self, dag_ids: Iterable[str]) -> list[Job]:
-        """All jobs of some DAGs, newest first."""
-        wanted = set(dag_ids)
-        with self._lock:
-            self._refresh()
-            found = [job for job in self._jobs.values() if job.task.dag_id in wanted]
-        return sorted(found, key=lambda job: (-job.created, job.name))
-
-    def job(self, task: TaskKey) -> Job | None:
-        """The job of a task instance; None if it has made none."""
-        with self._lock:
-            self._refresh()
-            return self._jobs.get(task)
-
-    def _refresh(self) -> None:
-        now = time.monotonic()
-        if self._read and now - self._read < _FRESH_SECONDS:
-            return
-        # What was cleared is only seen by reading everything.
-        whole = not self._read_whole or now - self._read_whole > _WHOLE_SECONDS
-        found: dict[TaskKey, dict[str, Mapping[str, Any]]] = {}
-        for row in _rows(None if whole or self._newest is None else self._newest - _OVERLAP):
-            if isinstance(row.value, Mapping):
-                found.setdefault(row.task, {})[row.key] = row.value
-            if self._newest is None or row.timestamp > self._newest:
-                self._newest = row.timestamp
-        if whole:
-            self._jobs = {task: job for task, job in self._jobs.items() if JOB_KEY in found.get(task, {})}
-            self._read_whole = now
-        for task, values in found.items():
-            job = self._jobs.get(task)
-            facts = values.get(JOB_KEY)
-            if facts is not None and (job is None or job.name != facts.get("job_name")):
-                job = self._jobs[task] = Job(task, facts)
-            if job is not None and values.get(PROGRESS_KEY, {}).get("job_name") == job.name:
-                job.counters = values[PROGRESS_KEY]
-        self._read = now
-
-
-class _Row(NamedTuple):
-    task: TaskKey
-    key: str
-    value: Any
-    timestamp: datetime
-
-
-def _rows(since: datetime | None) -> Iterable[_Row]:
-    """The XComs about jobs that were written since then."""
+def find_job(task: TaskKey) -> Job | None:
+    """The job of a task instance; None if it has made none."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    columns = (
-        XComModel.dag_id,
-        XComModel.run_id,
-        XComModel.task_id,
-        XComModel.map_index,
-        XComModel.key,
-        XComModel.value,
-        XComModel.timestamp,
+    query = select(XComModel.key, _start_of(XComModel.value).label("value")).where(
+        XComModel.dag_id == task.dag_id,
+        XComModel.run_id == task.run_id,
+        XComModel.task_id == task.task_id,
+        XComModel.map_index == task.map_index,
+        XComModel.key.in_([JOB_KEY, PROGRESS_KEY]),
     )
-    query = select(*columns).where(XComModel.key.in_([JOB_KEY, PROGRESS_KEY]))
-    if since is not None:
-        query = query.where(XComModel.timestamp >= since)
     with create_session() as session:
-        for row in session.execute(query):
+        values = {row.key: row.value for row in session.execute(query)}
+    return read_job(task, values[JOB_KEY], values.get(PROGRESS_KEY)) if JOB_KEY in values else None
+
+
+def find_jobs(
+    dag_ids: Collection[str],
+    size: int,
+    *,
+    run_id: str = "",
+    after: Place | None = None,
+    matches: Callable[[Job], bool] | None = None,
+    word: str = "",
+) -> Page:
+    """A page of jobs.
+
+    :param dag_ids: of these DAGs.
+    :param size: so many.
+    :param run_id: of this run; of all if it is empty.
+    :param after: what a page before has told.
+    :param matches: which to take; all if it is None.
+    :param word: what the ids of the task, or what it has told, hold in all that match; the database looks for it.
+    """
+    from airflow.utils.session import create_session
+
+    found: list[tuple[Place, Job]] = []
+    looked = runs = 0
+
+    def page(end: Place | None) -> Page:
+        return Page([job for _, job in found], end, total)
+
+    with create_session() as session:
+        few = _are_few(session)
+        total = _counted(session, dag_ids) if few and not run_id and matches is None else None
+        everything: Iterable[_Stretch | None] = (None,)
+        for stretch in everything if few and not run_id else _stretches(session, dag_ids, run_id, after):
+            for place, job in _jobs_in(session, dag_ids, run_id, stretch, after, word):
+                looked += 1
+                if matches is None or matches(job):
+                    if len(found) == size:
+                        return page(found[-1][0])
+                    found.append((place, job))
+                if looked == MAX_LOOKED_AT:
+                    return page(place)
+            runs += stretch.runs if stretch else 0
+            if stretch and runs >= MAX_RUNS:
+                return page(Place(stretch.first - 1, "", -2))
+    return page(None)
+
+
+class _Stretch(NamedTuple):
+    """DAG runs from one id to another, and how many of them are the wanted DAGs'."""
+
+    first: int
+    last: int
+    runs: int
+
+
+def _are_few(session: Session) -> bool:
+    """Whether all jobs can be sorted; the index of keys alone tells."""
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import func, literal, select
+
+    some = select(literal(1)).where(XComModel.key == JOB_KEY).limit(MAX_SORTED_JOBS + 1)
+    return int(session.scalar(select(func.count()).select_from(some.subquery())) or 0) <= MAX_SORTED_JOBS
+
+
+def _counted(session: Session, dag_ids: Collection[str]) -> int:
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import func, select
+
+    query = select(func.count()).where(XComModel.key == JOB_KEY, XComModel.dag_id.in_(dag_ids))
+    return int(session.scalar(query) or 0)
+
+
+def _stretches(session: Session, dag_ids: Collection[str], run_id: str, after: Place | None) -> Iterator[_Stretch]:
+    """All runs of some DAGs, the newest first, more and more at once."""
+    from airflow.models.dagrun import DagRun
+    from sqlalchemy import select
+
+    last, (count, most) = after.run if after else 2**31 - 1, _RUNS_AT_ONCE
+    while not run_id:
+        query = select(DagRun.id).where(DagRun.dag_id.in_(dag_ids), DagRun.id <= last).order_by(DagRun.id.desc())
+        first = session.scalar(query.offset(count - 1).limit(1))
+        if first is None:
+            break
+        yield _Stretch(first, last, count)
+        last, count = first - 1, min(4 * count, most)
+    yield _Stretch(0, last, 0)
+
+
+def _jobs_in(
+    session: Session, dag_ids: Collection[str], run_id: str, stretch: _Stretch | None, after: Place | None, word: str
+) -> Iterator[tuple[Place, Job]]:
+    """The jobs of a stretch, or of all runs, in the order of a page."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import Text, and_, cast, or_, select
+    from sqlalchemy.orm import aliased
+
+    told = aliased(XComModel)
+    same = and_(
+        told.dag_run_id == XComModel.dag_run_id,
+        told.task_id == XComModel.task_id,
+        told.map_index == XComModel.map_index,
+        told.key == PROGRESS_KEY,
+    )
+    query = (
+        select(
+            XComModel.dag_run_id,
+            XComModel.dag_id,
+            XComModel.run_id,
+            XComModel.task_id,
+            XComModel.map_index,
+            _start_of(XComModel.value).label("facts"),
+            _start_of(told.value).label("counters"),
+        )
+        .outerjoin(told, same)
+        .where(XComModel.dag_id.in_(dag_ids))
+        .order_by(XComModel.dag_run_id.desc(), XComModel.task_id, XComModel.map_index)
+    )
+    if stretch is None:
+        query = query.where(XComModel.key == JOB_KEY)
+    else:
+        runs = select(DagRun.id).where(DagRun.dag_id.in_(dag_ids), DagRun.id.between(stretch.first, stretch.last))
+        if run_id:
+            runs = runs.where(DagRun.run_id == run_id)
+        # As an expression, so that SQLite goes by the runs and not through all that have this key.
+        query = query.where(XComModel.dag_run_id.in_(runs), XComModel.key.concat("") == JOB_KEY)
+    # Other letters stand escaped in JSON, and databases differ in what they take for their small ones.
+    if word.isascii() and word.replace("-", "").isalnum():
+        ids = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, cast(XComModel.value, Text))
+        query = query.where(or_(*(text.icontains(word) for text in ids)))
+    count, most = _ROWS_AT_ONCE
+    while True:
+        rows = session.execute((query if after is None else query.where(_is_after(after))).limit(count)).all()
+        for row in rows:
+            after = Place(row.dag_run_id, row.task_id, row.map_index)
             task = TaskKey(row.dag_id, row.run_id, row.task_id, row.map_index)
-            yield _Row(task, row.key, XComModel.deserialize_value(row), row.timestamp)
+            yield after, read_job(task, row.facts, row.counters)
+        if len(rows) < count:
+            return
+        count = most
+
+
+def _is_after(place: Place) -> ColumnElement[bool]:
+    from airflow.models.xcom import XComModel
+    from sqlalchemy import and_, or_
+
+    further = or_(
+        XComModel.task_id > place.task_id,
+        and_(XComModel.task_id == place.task_id, XComModel.map_index > place.map_index),
+    )
+    return or_(XComModel.dag_run_id < place.run, and_(XComModel.dag_run_id == place.run, further))
+
+
+def _start_of(value: Any) -> ColumnElement[str]:
+    """An XCom's JSON as it stands in the database, so much that it is seen if it is too long.
+
+    SQLAlchemy and Airflow would make values, or objects of any class, out of all rows, and fail for one that is odd.
+    """
+    from sqlalchemy import Text, cast, func
+
+    return func.substr(cast(value, Text), 1, MAX_CHARACTERS + 1)
+
+
+def read_job(task: TaskKey, facts: str | None, counters: str | None) -> Job:
+    """A job out of what its task has pushed; what can't be read is told with it.
+
+    :param facts: JSON of the XCom :data:`labeling_provider.connected.JOB_KEY`.
+    :param counters: that of :data:`labeling_provider.connected.PROGRESS_KEY`; None if there is none.
+    """
+    try:
+        job = Job(task, _read(facts, Facts))
+    except ValueError as error:
+        return Job(task, None, trouble=f"The XCom {JOB_KEY} of this task can't be read: {error}")
+    if counters is None:
+        return job
+    try:
+        told = _read(counters, Counters)
+    except ValueError as error:
+        job.trouble = f"The XCom {PROGRESS_KEY} of this task can't be read: {error}"
+        return job
+    if told.job_name == job.name:
+        job.counters = told
+    return job
+
+
+def _read(text: str | None, kind: type[T]) -> T:
+    """Read plain JSON.
+
+    :raises ValueError: if it is not that, or not of this kind.
+    """
+    if text is None:
+        raise ValueError("it is empty")
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"it has more than {MAX_CHARACTERS:,} characters")
+    try:
+        # What people add in Airflow's UI is stored as a text that holds JSON.
+        plain = msgspec.json.decode(text, type=str) if text.startswith('"') else text
+        return msgspec.json.decode(plain, type=kind)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise ValueError(str(error)) from None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 from labeling_provider.errors import LabelingError
@@ -16,15 +18,21 @@ from labeling_provider.manifest import (
     ManifestError,
     parse_line,
     read_label,
+    scan,
     scan_labels,
     without_label,
 )
 
 PAGE: Final = 24
+MAX_PAGES: Final = 1_000
+"""Further pages are not shown: filters lead to their objects."""
 _MOST_POINTS: Final = 120
 _MOST_REASONS: Final = 20
+_MOST_PROBLEMS: Final = 5
 _LONGEST_REASON: Final = 300
 _MOST_CLASSES: Final = 200
+_MOST_CLASSES_COUNTED: Final = 10_000
+_LONGEST_CLASS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,7 @@ class Labels:
     :param matching: how many objects are as was asked for.
     :param shown: a page of them.
     :param unreadable: how many lines can't be read.
+    :param problems: what is wrong with the first of them.
     """
 
     points: list[tuple[float, int, int]] = field(default_factory=list)
@@ -81,20 +90,28 @@ class Labels:
     matching: int = 0
     shown: list[Shown] = field(default_factory=list)
     unreadable: int = 0
+    problems: list[LineProblem] = field(default_factory=list)
 
 
 def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> Labels:
-    """Read a manifest, once.
+    """Read a manifest; once for the first page, twice for others, so that no more lines than a page has are held.
 
     :raises LabelingError: if it can't be read.
     """
     found, dates, by_machine = Labels(), Counter[int](), Counter[int]()
-    first = (max(wanted.page, 1) - 1) * PAGE
-    kept: list[tuple[tuple[float, int], bytes, Any]] = []
+    first = (wanted.page - 1) * PAGE
+    kept: list[tuple[float, int, bytes]] = []
     scanned = scan_labels(files.lines(manifest), attribute, manifest, tolerant=True)
     for raw, line in scanned:
+        try:
+            classes = [name[:_LONGEST_CLASS] for name in line.classes]
+        except (ValueError, RecursionError) as error:
+            scanned.refuse(f"{attribute}: {error}")
+            continue
         if line.is_labeled:
-            found.classes.update(line.classes)
+            found.classes.update(
+                name for name in classes if name in found.classes or len(found.classes) < _MOST_CLASSES_COUNTED
+            )
             if line.metadata is not None and line.metadata.creation_date:
                 second = _second(line.metadata.creation_date)
                 dates[second] += 1
@@ -104,42 +121,71 @@ def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> 
             if reason in found.reasons or len(found.reasons) < _MOST_REASONS:
                 count, where = found.reasons.get(reason, (0, scanned.number))
                 found.reasons[reason] = (count + 1, where)
-        if _matches(line, wanted):
+        if _matches(line, classes, wanted):
             found.matching += 1
             confidence = line.confidence
-            rank = (-(2.0 if confidence is None else confidence), -scanned.number)
-            heapq.heappush(kept, (rank, raw, line))
+            rank = 2.0 if confidence is None else confidence
+            heapq.heappush(kept, (-rank, -scanned.number, b"" if first else raw))
             if len(kept) > first + PAGE:
                 heapq.heappop(kept)
-    found.unreadable = scanned.bad
+    found.unreadable, found.problems = scanned.bad, scanned.problems[:_MOST_PROBLEMS]
     found.points = _burn_up(dates, by_machine)
-    page = sorted(kept, key=lambda one: one[0], reverse=True)[first:]
-    found.shown = [_shown(-rank[1], raw, line, attribute) for rank, raw, line in page]
+    page = {-number: raw for _, number, raw in sorted(kept, reverse=True)[first:]}
+    if first and page:
+        page.update(_lines(files, manifest, page))
+    found.shown = [_shown(number, raw, attribute) for number, raw in page.items()]
     found.classes = Counter(dict(found.classes.most_common(_MOST_CLASSES)))
     return found
 
 
-def _matches(line: Any, wanted: Wanted) -> bool:
+def _lines(files: Files, manifest: str, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
+    """Some lines of a manifest, each with its number from 1."""
+    last = max(numbers)
+    return ((number, raw) for number, raw in enumerate(islice(files.lines(manifest), last), 1) if number in numbers)
+
+
+def named_by(files: Files, manifest: str, uris: Collection[str]) -> set[str]:
+    """Those of some data objects that a manifest names.
+
+    :raises LabelingError: if it can't be read.
+    """
+    missing, found = set(uris), set[str]()
+    if missing:
+        for _, line in scan(files.lines(manifest), manifest, tolerant=True):
+            if line.source_ref in missing:
+                found.add(line.source_ref)
+                missing.remove(line.source_ref)
+                if not missing:
+                    break
+    return found
+
+
+def _matches(line: Any, classes: Collection[str], wanted: Wanted) -> bool:
     if wanted.state == "failed":
         return bool(line.has_failed)
     if not line.is_labeled or (wanted.by and line.by_people != (wanted.by == "people")):
         return False
-    if wanted.class_name and wanted.class_name not in line.classes:
+    if wanted.class_name and wanted.class_name not in classes:
         return False
     confidence = line.confidence
     return wanted.below > 1 or (confidence is not None and confidence < wanted.below)
 
 
-def _shown(number: int, raw: bytes, line: Any, attribute: str) -> Shown:
-    data = parse_line(raw)
+def _shown(number: int, raw: bytes, attribute: str) -> Shown:
+    """An object out of its line; what is odd about it is told with it."""
+    try:
+        data = parse_line(raw)
+        _, line = next(iter(scan_labels([raw], attribute)))
+    except (ManifestError, ValueError) as error:
+        return Shown(number, {}, None, problem=str(error)[:_LONGEST_REASON])
     one = Shown(number, data, line.confidence, by_people=line.by_people or not line.is_labeled)
-    if line.has_failed:
+    if line.has_failed and line.metadata is not None:
         one.problem = str(line.metadata.failure_reason)[:_LONGEST_REASON]
         return one
     try:
         one.label = read_label(data, attribute)
-    except LabelError as error:
-        one.problem = str(error)
+    except (LabelError, ValueError, OverflowError, RecursionError) as error:
+        one.problem = str(error)[:_LONGEST_REASON]
     return one
 
 

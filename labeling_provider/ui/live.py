@@ -1,128 +1,267 @@
-"""What the services say of the jobs that still run: one sweep for all who look, however many pages are open."""
+"""What the services say of the jobs on a page: whose they are, and how they stand.
+
+XComs can be written by people as well, and name any job and any connection. So a service's answers about a job are only
+shown once its tags, which a task gives its job and nobody else can, have told that it is this task's.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, NamedTuple
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from pathlib import Path
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.jobs import JobState
 from labeling_provider.ui.catalog import Connection, Job, TaskKey
 
+MAX_REMEMBERED: Final = 2_000
 _EVERY_SECONDS: Final = 5.0
+_OWNER_SECONDS: Final = 600.0
+_HOOK_SECONDS: Final = 60.0
 _ANSWER_SECONDS: Final = 10
-_MOST_KNOWN: Final = 1_000
+
+V = TypeVar("V")
 
 log = logging.getLogger(__name__)
 
 
-def hook_of(connection: Connection) -> Any:
-    """A hook that does not keep people waiting."""
-    from botocore.config import Config
+class JobError(LabelingError):
+    """The trouble of one job alone; the service answers.
 
-    from labeling_provider.hooks.labeling import LabelingHook
+    :param is_ours: whether the task has made it; None if nobody can say.
+    """
 
-    return LabelingHook(
-        aws_conn_id=connection.aws_conn_id,
-        region_name=connection.region_name,
-        verify=connection.verify,
-        config=Config(connect_timeout=3, read_timeout=_ANSWER_SECONDS, retries={"total_max_attempts": 2}),
-        outage=0,
-    )
+    def __init__(self, message: str, is_ours: bool | None) -> None:
+        super().__init__(message)
+        self.is_ours = is_ours
 
 
 class Confirmed(NamedTuple):
-    """A job that the service says is this task's, and where its labels are.
+    """A job that the service says is this task's, and where its data is.
 
     :param hook: talks to the service.
     :param output_uri: ``<S3OutputPath>/<job name>``.
+    :param manifest_uri: its input manifest; None if it takes objects from a topic.
     """
 
     hook: Any
     name: str
     output_uri: str
     label_attribute: str
+    manifest_uri: str | None
+
+    def has_written(self, uri: str) -> bool:
+        """Whether an object is in the job's output."""
+        return is_plain_s3(uri) and uri.startswith(f"{self.output_uri}/")
+
+    def has_beside_input(self, uri: str) -> bool:
+        """Whether an object is in the folder of the job's input manifest; a whole bucket is no folder."""
+        folder = (self.manifest_uri or "").rpartition("/")[0]
+        return is_plain_s3(folder) and is_plain_s3(uri) and uri.startswith(f"{folder}/")
 
 
-class Confirmations:
-    """Asks the service whose a job is, before anything of it is shown or changed.
+def is_plain_s3(uri: str) -> bool:
+    """Whether a text is the URI of an S3 object, with no step that leads out of where it seems to be."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    strays = {".", ".."} & set(key.split("/")) or any("\ud800" <= letter <= "\udfff" for letter in uri)
+    return uri.startswith("s3://") and bool(bucket and key) and not strays
 
-    XComs can be written by people as well: the tags that the task has given its job can not.
+
+class _Remembered(Generic[V]):
+    """The last values, each for some time."""
+
+    def __init__(self, seconds: float = float("inf")) -> None:
+        self._seconds = seconds
+        self._values: OrderedDict[Hashable, tuple[float, V]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> V | None:
+        with self._lock:
+            since, value = self._values.get(key, (float("-inf"), None))
+            return value if time.monotonic() - since < self._seconds else None
+
+    def put(self, key: Hashable, value: V) -> V:
+        with self._lock:
+            self._values[key] = (time.monotonic(), value)
+            self._values.move_to_end(key)
+            if len(self._values) > MAX_REMEMBERED:
+                self._values.popitem(last=False)
+        return value
+
+
+class _Seen(NamedTuple):
+    """What has come of asking about a job.
+
+    :param is_ours: False if the task has not made it; None if the service has not said.
     """
 
+    is_ours: bool | None
+    state: JobState | None = None
+    trouble: str = ""
+
+
+def hook_of(connection: Connection) -> Any:
+    """A hook that does not keep people waiting.
+
+    :raises LabelingError: if Airflow has no such connection: the server's own credentials are no substitute.
+    """
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+    from botocore.config import Config
+
+    from labeling_provider.hooks.labeling import LabelingHook
+
+    name, verify = connection.aws_conn_id, connection.verify
+    if isinstance(verify, str) and not (Path(verify).is_file() or Path(verify).is_dir()):
+        raise LabelingError(f"The API server has no CA bundle {verify!r}, which the task has named (verify).")
+    if name is not None:
+        try:
+            LabelingHook.get_connection(name)
+        except AirflowNotFoundException:
+            raise LabelingError(
+                f"The API server has no connection {name!r}, by which the task has made its job. Define it there."
+            ) from None
+    return LabelingHook(
+        aws_conn_id=name,
+        region_name=connection.region_name,
+        verify=verify,
+        config=Config(connect_timeout=3, read_timeout=_ANSWER_SECONDS, retries={"total_max_attempts": 2}),
+        outage=0,
+    )
+
+
+class Services:
+    """Asks the services about jobs, for all who look: at most every five seconds for each connection."""
+
     def __init__(self) -> None:
-        self._known: dict[tuple[TaskKey, str, Connection], Confirmed] = {}
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="labeling-ui")
+        self._lock = threading.Lock()
+        self._hooks: _Remembered[Any] = _Remembered(_HOOK_SECONDS)
+        self._owned: _Remembered[dict[str, Any]] = _Remembered(_OWNER_SECONDS)
+        self._seen: _Remembered[_Seen] = _Remembered()
+        self._begun: _Remembered[bool] = _Remembered(_EVERY_SECONDS)
+        self._under_way: dict[Connection, Future[None]] = {}
 
-    def of(self, job: Job) -> Confirmed:
-        """The job, confirmed.
+    def confirmed(self, job: Job) -> Confirmed:
+        """The job, if it is its task's. Waits for the service.
 
-        :raises LabelingError: if it is not there, is not this task's, or the service does not say.
+        :raises LabelingError: if it is gone, is not this task's, or the service does not say.
         """
-        key = (job.task, job.name, job.connection)
-        if key not in self._known:
-            if len(self._known) > _MOST_KNOWN:
-                self._known.clear()
-            self._known[key] = self._asked(job)
-        return self._known[key]
+        if job.facts is None:
+            raise LabelingError(job.trouble)
+        return _sure(lambda: self._ask_whose(job)[0], job.connection)
 
-    @staticmethod
-    def _asked(job: Job) -> Confirmed:
+    def show(self, job: Job) -> bool:
+        """Put what was learnt of a job into it; whether it is known not to be its task's."""
+        seen = self._seen.get(_key(job)) if job.facts else None
+        if seen is not None:
+            job.live = seen.state or job.live
+            job.trouble = seen.trouble or job.trouble
+        return seen is not None and seen.is_ours is False
+
+    def refresh(self, jobs: Iterable[Job], seconds: float = 0.0, *, ended: bool = False) -> None:
+        """Have jobs looked at in the background; what comes of it is there for the next who asks.
+
+        :param seconds: so long to wait for it.
+        :param ended: whether to look also at those that have ended, and whose they are was not asked.
+        """
+        wanted: dict[Connection, list[Job]] = {}
+        for job in jobs:
+            if job.facts is None:
+                continue
+            seen = self._seen.get(_key(job))
+            unsure = ended and (seen is None or seen.is_ours is None)
+            if unsure or not (seen.state.has_ended if seen and seen.state else job.has_ended):
+                wanted.setdefault(job.connection, []).append(job)
+        with self._lock:
+            for connection, some in wanted.items():
+                due = self._begun.get(connection) is None or any(self._seen.get(_key(job)) is None for job in some)
+                if due and connection not in self._under_way:
+                    self._begun.put(connection, True)
+                    self._under_way[connection] = self._pool.submit(self._sweep, connection, some)
+            asked = [self._under_way[connection] for connection in wanted if connection in self._under_way]
+        if seconds:
+            wait(asked, seconds)
+
+    def _hook(self, connection: Connection) -> Any:
+        return self._hooks.get(connection) or self._hooks.put(connection, hook_of(connection))
+
+    def _ask_whose(self, job: Job) -> tuple[Confirmed, JobState | None]:
+        """The job and, if it was asked for just now, its state."""
         from labeling_provider.ownership import OWNER_TAG, Owner, tags_of
         from labeling_provider.request.facts import join_s3_uri
 
-        hook = hook_of(job.connection)
-        description = hook.find_job(job.name)
+        hook = self._hook(job.connection)
+        description = self._owned.get(_key(job))
+        state = None
         if description is None:
-            raise LabelingError(f"The labeling job {job.name} is gone.")
-        if tags_of(description).get(OWNER_TAG) != Owner.of(job.task).mark:
-            raise LabelingError(f"The labeling job {job.name} was not made by this task.")
+            description = hook.find_job(job.name)
+            if description is None:
+                raise JobError(f"The labeling job {job.name} is gone.", None)
+            if tags_of(description).get(OWNER_TAG) != Owner.of(job.task).mark:
+                raise JobError(f"The labeling job {job.name} was not made by this task.", False)
+            try:
+                state = JobState.of(description)
+            except LabelingError as error:
+                raise JobError(str(error), True) from None
+            # Of a description all else can be large.
+            known = ("OutputConfig", "InputConfig", "LabelAttributeName")
+            self._owned.put(_key(job), {key: description[key] for key in known})
+        source = description["InputConfig"]["DataSource"].get("S3DataSource")
         output = join_s3_uri(description["OutputConfig"]["S3OutputPath"], job.name)
-        return Confirmed(hook, job.name, output, description["LabelAttributeName"])
-
-
-class Sweeps:
-    """Asks about running jobs, at most every five seconds for each connection, in the background."""
-
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="labeling-ui")
-        self._lock = threading.Lock()
-        self._begun: dict[Connection, float] = {}
-        self._under_way: set[Connection] = set()
-
-    def refresh(self, jobs: Iterable[Job]) -> None:
-        """Have the jobs that run looked at; what comes of it is there for the next who asks."""
-        running: dict[Connection, list[Job]] = {}
-        for job in jobs:
-            if not job.has_ended and job.name:
-                running.setdefault(job.connection, []).append(job)
-        now = time.monotonic()
-        with self._lock:
-            for connection, some in running.items():
-                due = now - self._begun.get(connection, -_EVERY_SECONDS) >= _EVERY_SECONDS
-                if due and connection not in self._under_way:
-                    self._begun[connection] = now
-                    self._under_way.add(connection)
-                    self._pool.submit(self._sweep, connection, some)
+        manifest = source["ManifestS3Uri"] if source else None
+        for uri in filter(None, (output, manifest)):
+            if not is_plain_s3(uri):
+                raise JobError(f"The labeling job {job.name} has its data at {uri!r}, which is not in S3.", True)
+        return Confirmed(hook, job.name, output, description["LabelAttributeName"], manifest), state
 
     def _sweep(self, connection: Connection, jobs: list[Job]) -> None:
         from labeling_provider.lookout import Lookout, Watched
 
-        by_name = {job.name: job for job in jobs}
-        watched = {name: Watched(job.created or None, job.status or "InProgress") for name, job in by_name.items()}
         try:
-            for seen in Lookout(hook_of(connection).sagemaker).look(watched):
-                for name, state in seen.items():
-                    if isinstance(state, LabelingError):
-                        by_name[name].trouble = str(state)
-                    else:
-                        by_name[name].live, by_name[name].trouble = state, ""
+            by_name: dict[str, Job] = {}
+            for job in jobs:
+                try:
+                    _, state = self._ask_whose(job)
+                except JobError as error:
+                    self._seen.put(_key(job), _Seen(error.is_ours, None, str(error)))
+                    continue
+                if state is not None:
+                    self._seen.put(_key(job), _Seen(True, state))
+                else:
+                    by_name[job.name] = job
+            watched = {name: Watched(job.created or None, job.status or "InProgress") for name, job in by_name.items()}
+            for found in Lookout(self._hook(connection).sagemaker).look(watched):
+                for name, seen in found.items():
+                    told = _Seen(True, None, str(seen)) if isinstance(seen, LabelingError) else _Seen(True, seen)
+                    self._seen.put(_key(by_name[name]), told)
         except Exception as error:  # noqa: BLE001 - whatever it is, the page says it and stays
             log.warning("Labeling jobs can't be looked at by %s: %s", connection.aws_conn_id, error)
             for job in jobs:
-                job.trouble = f"No answer: {error}"
+                before = self._seen.get(_key(job)) or _Seen(None)
+                if before.is_ours is not False:
+                    self._seen.put(_key(job), before._replace(trouble=f"No answer: {error}"))
         finally:
             with self._lock:
-                self._under_way.discard(connection)
+                del self._under_way[connection]
+
+
+def _key(job: Job) -> tuple[TaskKey, str, Connection]:
+    return job.task, job.name, job.connection
+
+
+def _sure(ask: Callable[[], V], connection: Connection) -> V:
+    """Ask; whatever goes wrong is an error of ours.
+
+    :raises LabelingError: if there is no answer.
+    """
+    try:
+        return ask()
+    except LabelingError:
+        raise
+    except Exception as error:
+        raise LabelingError(f"Nothing can be asked by the connection {connection.aws_conn_id!r}: {error}") from error

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-
-from anyio import sleep_forever
-from anyio.from_thread import start_blocking_portal
 
 from labeling_provider.local.messaging import Messaging
 from labeling_provider.local.storage import EmbeddedStorage
@@ -32,9 +29,8 @@ class Inside:
 
     def __init__(self, folder: Path) -> None:
         self.url = f"sqlite:///{folder / 'labeling.sqlite'}"
-        self._exits = ExitStack()
         self.moto = Moto()
-        self.portal = self._exits.enter_context(start_blocking_portal())
+        self._loop = asyncio.new_event_loop()
         self._originals = _moto_originals()
         self.store: Store | None = None
         self.start()
@@ -45,7 +41,7 @@ class Inside:
         self.store = Store(self.url)
         self.storage = EmbeddedStorage(self.store, ACCOUNT, REGION)
         self.messaging = Messaging(self.store, ACCOUNT, REGION)
-        self.application = Application(
+        self.service = Application(
             None,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
             self.moto,
@@ -57,11 +53,6 @@ class Inside:
         )
         self.storage.restore()
         self.messaging.restore()
-
-    def end(self) -> None:
-        """Be no more."""
-        self.stop()
-        self._exits.close()
 
     def stop(self) -> None:
         """Forget everything."""
@@ -76,29 +67,27 @@ class Inside:
         self, method: str, url: str, headers: dict[str, str] | None = None, body: bytes = b""
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body that a request is answered with."""
-        parts, given = urlsplit(url), {name.lower(): value for name, value in (headers or {}).items()}
-        given |= {"host": given.get("host", parts.netloc), "content-length": str(len(body))}
+        parts = urlsplit(url)
+        given = {"host": parts.netloc, "content-length": str(len(body))}
+        given |= {name.lower(): value for name, value in (headers or {}).items() if name.lower() != "transfer-encoding"}
         scope = {
             "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": "1.1",
             "method": method,
-            "raw_path": parts.path.encode(),
+            "raw_path": (parts.path or "/").encode(),
             "query_string": parts.query.encode(),
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in given.items()],
         }
-        sent: list[Any] = []
-        asked: list[bool] = []
+        sent: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
-            if asked:
-                # The client waits for the answer.
-                await sleep_forever()
-            asked.append(True)
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Any) -> None:
             sent.append(message)
 
-        self.portal.call(self.application, scope, receive, send)
+        self._loop.run_until_complete(self.service(scope, receive, send))
         answered = {name.decode(): value.decode("latin-1") for name, value in sent[0]["headers"]}
         return sent[0]["status"], answered, b"".join(one.get("body", b"") for one in sent[1:])
 

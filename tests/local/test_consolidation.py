@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from labeling_provider.local.consolidation import masks
 from labeling_provider.local.consolidation.boxes import consolidate_boxes, overlap
 from labeling_provider.local.consolidation.classification import Votes, consolidate_votes
 from labeling_provider.local.consolidation.masks import consolidate_masks
@@ -132,3 +135,42 @@ def test_every_pixel_is_a_vote_and_neighbours_break_ties() -> None:
     assert support == pytest.approx(1 - 1 / 75)
     mask, _ = consolidate_masks([base, noisy], 2)
     assert np.array_equal(mask, base)
+
+
+def test_a_large_mask_is_consolidated_in_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    answers = [rng.integers(0, 20, (900, 1000), dtype=np.uint8) for _ in range(3)]
+    tracemalloc.start()
+    try:
+        in_parts, support = consolidate_masks(answers, 20)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 200e6, f"{peak / 1e6:.0f} MB"
+    monkeypatch.setattr(masks, "_VOTES_AT_ONCE", 10**9)
+    whole, same = consolidate_masks(answers, 20)
+    assert np.array_equal(in_parts, whole)
+    assert support == pytest.approx(same)
+
+
+@pytest.mark.parametrize("votes", [1, 7, 60])
+def test_a_mask_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch, votes: int) -> None:
+    rng = np.random.default_rng(votes)
+    answers = [rng.integers(0, 3, (13, 5), dtype=np.uint8) for _ in range(4)]
+    whole, support = consolidate_masks(answers, 3)
+    monkeypatch.setattr(masks, "_VOTES_AT_ONCE", votes)
+    in_parts, same = consolidate_masks(answers, 3)
+    assert np.array_equal(in_parts, whole)
+    assert support == pytest.approx(same)
+
+
+def test_as_many_boxes_and_spans_as_a_line_can_name_are_matched() -> None:
+    boxes = [
+        {"label": "a", "left": 20 * (number % 40), "top": 20 * (number // 40), "width": 10, "height": 10}
+        for number in range(1_600)
+    ]
+    kept = consolidate_boxes([boxes, boxes[::-1], boxes])
+    assert sorted((box["top"], box["left"]) for box, _ in kept) == [(box["top"], box["left"]) for box in boxes]
+    assert {confidence for _, confidence in kept} == {1.0}
+    spans = [{"label": "a", "startOffset": 10 * number, "endOffset": 10 * number + 5} for number in range(1_600)]
+    assert consolidate_spans([spans, spans[::-1], spans]) == [(span, 1.0) for span in spans]

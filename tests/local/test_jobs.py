@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from io import BytesIO
 
 import numpy as np
@@ -40,6 +41,13 @@ def test_text_classification_labels_every_object_as_the_workers_saw_it(lab: Lab)
         assert metadata["human-annotated"] == "yes"
         assert 0.5 < metadata["confidence"] <= 0.95
         assert len(metadata["creation-date"]) == len("2024-05-03T09:14:02.318240")
+
+
+def test_labels_name_their_job_in_lower_case_as_on_amazon(lab: Lab) -> None:
+    name = f"Marsh-Birds-{uuid.uuid4().hex[:8]}"
+    description, output = lab.run(texts(1), name=name)
+    assert description["LabelingJobName"] == name
+    assert output[0]["label-metadata"]["job-name"] == f"labeling-job/{name.lower()}"
 
 
 def test_one_worker_gives_no_confidence(lab: Lab) -> None:

@@ -24,7 +24,7 @@ from tests.local.inside import ACCOUNT, Inside, picture
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
     service = Inside(tmp_path_factory.mktemp("inside"))
     yield service
-    service.end()
+    service.stop()
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from dev.stack import Service, wait_until
@@ -426,4 +428,88 @@ def test_stopping_conditions_do_not_end_a_streaming_job(lab: Lab) -> None:
     counted(lab, name, TotalLabeled=1)
     topic.publish(text(1))
     counted(lab, name, TotalLabeled=2)
+    stopped(lab, name)
+
+
+def test_crooked_lines_of_the_start_manifest_fail_alone(lab: Lab) -> None:
+    topic, half = Topic(lab), "\ud800"
+    deep: Any = 1
+    for _ in range(300):
+        deep = [deep]
+    crooked: list[dict[str, Any]] = [
+        {"source": half},
+        {"source": "a", "more": {half: 1}},
+        {"source": "a", "more": deep},
+    ]
+    odd = [text(1, **{KEY: []}), text(2, **{KEY: {"a": 1}}), text(3, **{"source-ref": ["s3://lab/a"]}), text(4)]
+    manifest = lab.manifest([*crooked, *odd])
+    name = stream(lab, topic, manifest=manifest)
+    counted(lab, name, TotalLabeled=4, FailedNonRetryableError=3)
+    lines = stopped(lab, name)
+    assert all("failure-reason" in line["label-metadata"] for line in lines[:3])
+    assert [line["label"] for line in lines[3:]] == [0] * 4
+    assert [{**line, **crooked[number]} for number, line in enumerate(lines[:3])] == lines[:3]
+
+
+def test_labels_without_an_output_topic_are_told_of_once(lab: Lab) -> None:
+    topic, output = Topic(lab), Topic(lab)
+    name = stream(lab, topic, output)
+    output.sns.delete_topic(TopicArn=output.arn)
+    for number in range(3):
+        topic.publish(text(number))
+        counted(lab, name, TotalLabeled=number + 1)
+    assert len(stopped(lab, name)) == 3
+    with urlopen(f"{lab.service.endpoint_url}/_labeling/jobs/{name}/log") as page:
+        log = page.read().decode()
+    assert log.count(f"The output topic {output.arn} does not exist any more") == 1
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec=None), max_size=8),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=8), one, max_size=3),
+)
+_KEYS = ["source", "source-ref", KEY, "Records", "Event", "Type", "Message", "MessageId", "s3", "truth"]
+_RECORD = st.fixed_dictionaries(
+    {
+        "eventName": st.just("ObjectCreated:Put"),
+        "s3": _JSON
+        | st.fixed_dictionaries(
+            {
+                "bucket": _JSON | st.fixed_dictionaries({"name": _JSON}),
+                "object": _JSON | st.fixed_dictionaries({"key": _JSON}),
+            }
+        ),
+    }
+)
+_MESSAGES = (
+    st.dictionaries(st.sampled_from(_KEYS), _JSON, max_size=4)
+    | st.fixed_dictionaries({"Records": st.lists(_JSON | _RECORD, max_size=3)})
+    | _JSON
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(drawn=st.lists(_MESSAGES, max_size=8))
+@example(drawn=[{"Records": [{"eventName": "ObjectCreated:", "s3": {"bucket": {"name": "b"}, "object": {"key": 5}}}]}])
+def test_whatever_is_published_the_job_goes_on(hearing: tuple[Lab, Topic, str], drawn: list[Any]) -> None:
+    lab, topic, name = hearing
+    before = lab.describe(name)["LabelCounters"]["TotalLabeled"]
+    for message in drawn:
+        topic.publish(message)
+    topic.publish(text(1, truth={"form": 1}))
+    wait_until(
+        lambda: lab.describe(name)["LabelCounters"]["TotalLabeled"] > before, 60, "the next one is labeled", 0.05
+    )
+    wait_until(lambda: backlog(lab, name) == 0, 60, "all messages are taken", 0.05)
+    assert lab.describe(name)["LabelingJobStatus"] == "InProgress"
+
+
+@pytest.fixture(scope="module")
+def hearing(lab: Lab) -> Iterator[tuple[Lab, Topic, str]]:
+    """A streaming job whose objects may be texts or have a URI, and its topic."""
+    topic = Topic(lab)
+    template = lab.put("template.liquid", "<crowd-form></crowd-form>")
+    custom = {"task_type": "custom", "labels": None, "instructions": None, "ui_template_uri": template}
+    name = stream(lab, topic, **custom)
+    yield lab, topic, name
     stopped(lab, name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,101 +15,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from labeling_provider.manifest import Manifests
-from labeling_provider.manifest.export import FORMATS, Exported
-from tests.memory import MemoryStore
-
-SIZE = {"width": 200, "height": 100, "depth": 3}
-
-
-def metadata(kind: str, **more: Any) -> dict[str, Any]:
-    return {
-        "type": f"groundtruth/{kind}",
-        "job-name": "labeling-job/marsh",
-        "human-annotated": "yes",
-        "creation-date": "2024-05-03T09:14:02.318240",
-        **more,
-    }
-
-
-def boxed(name: str, *boxes: tuple[int, float, float, float, float], names: Any = None) -> dict[str, Any]:
-    """A line with boxes (class, left, top, width, height)."""
-    keys = ("class_id", "left", "top", "width", "height")
-    annotations = [dict(zip(keys, box, strict=True)) for box in boxes]
-    classes = names if names is not None else {"0": "heron", "2": "stork"}
-    rated = [{"confidence": 0.75}] * len(boxes)
-    return {
-        "source-ref": f"s3://marsh/{name}",
-        "bird": {"image_size": [SIZE], "annotations": annotations},
-        "bird-metadata": metadata("object-detection", **{"class-map": classes, "objects": rated}),
-    }
-
-
-def classed(source: str, number: int, name: str, kind: str = "text-classification") -> dict[str, Any]:
-    key = "source-ref" if source.startswith("s3://") else "source"
-    return {key: source, "bird": number, "bird-metadata": metadata(kind, **{"class-name": name, "confidence": 0.9})}
-
-
-def several(source: str, names: dict[str, str]) -> dict[str, Any]:
-    rated = dict.fromkeys(names, 0.8)
-    about = metadata("text-classification-multilabel", **{"class-map": names, "confidence-map": rated})
-    return {"source": source, "bird": [int(number) for number in names], "bird-metadata": about}
-
-
-def spanned(text: str, *spans: tuple[int, int, str]) -> dict[str, Any]:
-    entities = [{"startOffset": start, "endOffset": end, "label": label} for start, end, label in spans]
-    return {"source": text, "bird": {"annotations": {"entities": entities}}, "bird-metadata": metadata("text-span")}
-
-
-FAILED = {"source-ref": "s3://marsh/failed.jpg", "bird-metadata": metadata("any", **{"failure-reason": "declined"})}
-WAITING = {"source-ref": "s3://marsh/waiting.jpg"}
-
-
-class Exporting:
-    """Exports lines to a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.bucket = folder, MemoryStore()
-
-    def __call__(
-        self, format_name: str, *lines: Any, sets: dict[str, list[Any]] | None = None, **more: Any
-    ) -> Exported:
-        places = {}
-        for name, own in (sets or {"train": list(lines)}).items():
-            places[name] = self.folder / f"{name}.in"
-            places[name].write_bytes(b"".join(_raw(line) for line in own))
-        return Manifests(self.bucket).export(places, "bird", format_name, self.folder / "out", **more)
-
-    def read(self, name: str) -> str:
-        return (self.folder / "out" / name).read_text()
-
-    def rows(self, name: str) -> list[dict[str, Any]]:
-        return list(csv.DictReader(self.read(name).splitlines()))
-
-    def lines(self, name: str) -> list[Any]:
-        return [json.loads(line) for line in self.read(name).splitlines()]
-
-    @property
-    def names(self) -> list[str]:
-        out = self.folder / "out"
-        return sorted(str(one.relative_to(out)) for one in out.rglob("*") if one.is_file())
-
-    def picture(self, name: str, size: tuple[int, int] = (200, 100)) -> None:
-        body = BytesIO()
-        Image.new("RGB", size, "navy").save(body, "PNG")
-        self.bucket.objects[f"s3://marsh/{name}"] = body.getvalue()
-
-
-def _raw(line: Any) -> bytes:
-    return line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n"
-
-
-@pytest.fixture
-def export(tmp_path: Path) -> Exporting:
-    return Exporting(tmp_path)
-
-
-def reasons(found: Exported) -> list[tuple[int, str]]:
-    return [(problem.line, problem.message) for _, problem in found.problems]
+from labeling_provider.manifest.export import FORMATS
+from tests.manifest.exports import (
+    FAILED,
+    WAITING,
+    Exporting,
+    boxed,
+    classed,
+    load,
+    metadata,
+    raw,
+    reasons,
+    several,
+    spanned,
+)
 
 
 def test_coco_is_read_by_its_own_library(export: Exporting) -> None:
@@ -163,7 +81,7 @@ def test_yolo(export: Exporting) -> None:
     assert yaml.safe_load(export.read("data.yaml")) == {
         "train": "images/train",
         "val": "images/validation",
-        "names": {0: "heron", 1: "unused-1", 2: "stork"},
+        "names": {0: "unused-0", 1: "unused-1", 2: "stork"},
     }
 
 
@@ -273,12 +191,6 @@ def test_texts_are_read_where_a_line_only_names_them(export: Exporting) -> None:
     assert "more than 400,000 bytes" in reasons(found)[2][1]
 
 
-def load(folder: Path) -> Any:
-    from datasets import load_dataset
-
-    return load_dataset(str(folder / "out"), cache_dir=str(folder / "cache"))
-
-
 def test_hugging_face_reads_classes_of_texts(export: Exporting) -> None:
     sets = {"train": [classed("good", 2, "stork"), classed("bad", 0, "heron")], "test": [classed("so so", 0, "heron")]}
     export("huggingface", sets=sets)
@@ -298,7 +210,7 @@ def test_hugging_face_reads_pictures_with_boxes(export: Exporting) -> None:
     assert read[0]["image"].size == (200, 100)
     assert read[0]["objects"] == {"bbox": [[190, 90, 10, 10]], "category": [2]}
     assert read[1]["objects"] == {"bbox": [], "category": []}
-    assert read.features["objects"]["category"].feature.names == ["heron", "unused-1", "stork"]
+    assert read.features["objects"]["category"].feature.names == ["unused-0", "unused-1", "stork"]
 
 
 def test_hugging_face_reads_classes_of_pictures_and_entities(export: Exporting, tmp_path: Path) -> None:
@@ -325,7 +237,7 @@ def test_channels_of_a_training(export: Exporting) -> None:
     assert validation["DataSource"]["S3DataSource"]["S3Uri"] == str(export.folder / "out/validation.manifest")
     assert found.training["hyperparameters"] == {"label_width": "17", "num_classes": "3", "num_training_samples": "2"}
     assert [line["source-ref"] for line in export.lines("train.manifest")] == ["s3://marsh/a.jpg", "s3://marsh/b.jpg"]
-    assert export.read("train.manifest").splitlines()[0].encode() + b"\n" == _raw(lines[0])
+    assert export.read("train.manifest").splitlines()[0].encode() + b"\n" == raw(lines[0])
     import botocore.session
     from botocore.validate import ParamValidator
 
@@ -371,7 +283,7 @@ def test_labels_of_other_jobs_are_left_alone(export: Exporting) -> None:
     }
     found = export("coco", {**others, **boxed("a.jpg", (2, 1, 1, 5, 5))}, {**others, "source-ref": "s3://marsh/b.jpg"})
     assert (found.objects, found.unlabeled, found.failed, found.left_out) == ({"train": 1}, 1, 0, 0)
-    assert found.classes == ["heron", "unused-1", "stork"]
+    assert found.classes == ["unused-0", "unused-1", "stork"]
     kept = export("sagemaker-pipe", {**others, **boxed("a.jpg")})
     assert (kept.objects, export.lines("train.manifest")[0]["odd"]) == ({"train": 1}, others["odd"])
 
@@ -388,12 +300,18 @@ def test_labels_of_other_jobs_are_left_alone(export: Exporting) -> None:
             'has no "source-ref", and this format is for pictures',
         ),
         (boxed("a.jpg", (1, 1, 1, 5, 5)), "class 1 has no name in bird-metadata.class-map"),
-        (boxed("a.jpg", names={"10000": "far"}), "the number 10000 of a class is not below 10,000"),
-        (boxed("a.jpg", names={"3": "a", "4": "a"}), "class 4 is 'a' here, and its number is 3 too"),
+        (
+            boxed("a.jpg", (10_000, 1, 1, 5, 5), names={"10000": "far"}),
+            "the number 10000 of a class is not below 10,000",
+        ),
+        (
+            boxed("a.jpg", (3, 1, 1, 5, 5), (4, 1, 1, 5, 5), names={"3": "a", "4": "a"}),
+            "class 4 is 'a' here, and its number is 3 too",
+        ),
     ],
 )
 def test_what_can_not_be_exported_is_counted_and_told(export: Exporting, line: Any, words: str) -> None:
-    good = boxed("good.jpg", (0, 1, 1, 5, 5))
+    good = boxed("good.jpg", (0, 1, 1, 5, 5), (2, 1, 1, 5, 5))
     found = export("coco", good, line, good)
     assert (found.objects, found.left_out, found.more_problems) == ({"train": 2}, 1, 0)
     ((number, message),) = reasons(found)
@@ -422,7 +340,7 @@ def test_more_problems_than_are_told_are_counted(export: Exporting) -> None:
 )
 def test_names_of_files_stay_in_the_folder(export: Exporting, key: str, name: str) -> None:
     export.bucket.objects[f"s3://marsh/{key}"] = b"picture"
-    found = export("yolo", boxed(key), copy_pictures=True)
+    found = export("coco", boxed(key), copy_pictures=True)
     assert found.objects == {"train": 1}
     assert [one for one in export.names if one.startswith("images/")] == [f"images/train/{name}"]
 
@@ -475,7 +393,7 @@ def test_every_line_goes_out_or_is_counted(
 ) -> None:
     export = Exporting(tmp_path_factory.mktemp("export"))
     found = export(format_name, *lines)
-    count = b"".join(map(_raw, lines)).count(b"\n")
+    count = b"".join(map(raw, lines)).count(b"\n")
     assert found.objects["train"] + found.failed + found.unlabeled + found.left_out == count
     for name in export.names:
         assert ".." not in name

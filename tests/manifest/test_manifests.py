@@ -6,7 +6,7 @@ import gzip
 import json
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,7 @@ def test_lines_are_kept_by_their_label(manifests: Manifests, tmp_path: Path, kee
 def test_a_manifest_is_counted(manifests: Manifests, tmp_path: Path) -> None:
     report = manifests.check(store(tmp_path / "in.manifest", MIXED), label_attribute="bird")
     assert (report.lines, report.labeled, report.failed, report.by_machine) == (6, 4, 1, 1)
-    assert report.classes == {"heron": 2, "stork": 1}
+    assert report.classes == {"heron": 2, "stork": 1, "0": 1, "1": 1}, "a number without a name stands for itself"
 
 
 def test_classes_of_texts_and_masks_are_counted(manifests: Manifests, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_classes_of_texts_and_masks_are_counted(manifests: Manifests, tmp_path: 
         image(2, y="s3://out/SeqLabel.json", **{"y-metadata": {"objects": [{"frame-no": 0, "confidence": []}]}}),
     ]
     source = store(tmp_path / "in", lines)
-    assert manifests.check(source, label_attribute="y").classes == {"Port": 1, "BACKGROUND": 1, "water": 1}
+    assert manifests.check(source, label_attribute="y").classes == {"Port": 1, "water": 1}
     manifests.filter(source, "y", Filter(below_confidence=0.5), tmp_path / "out")
     assert load(tmp_path / "out") == lines[:2]
 
@@ -169,10 +169,100 @@ def test_only_new_objects_are_kept(manifests: Manifests, tmp_path: Path) -> None
     assert load(tmp_path / "new") == [image(1), image(2)]
 
 
+def test_a_picture_without_a_stork_passes_no_filter_for_storks(manifests: Manifests, tmp_path: Path) -> None:
+    every = {"0": "heron", "1": "stork"}
+    lines = [
+        image(0, bird=BOXES, **{"bird-metadata": {"class-map": every, "objects": []}}),
+        image(1, bird=[1], **{"bird-metadata": {"class-map": every, "confidence-map": {"0": 0.1, "1": 0.9}}}),
+        image(2, bird={**BOXES, "annotations": []}, **{"bird-metadata": {"class-map": every, "objects": []}}),
+    ]
+    source = store(tmp_path / "in", lines)
+    assert manifests.filter(source, "bird", Filter(classes=frozenset({"stork"})), tmp_path / "out")["kept"] == 1
+    assert load(tmp_path / "out") == [lines[1]]
+    division = manifests.split(source, Split({"all": 1}), {"all": tmp_path / "all"}, "bird")
+    assert division.sets["all"].classes == {"heron": 1, "stork": 1}
+
+
+PAGES = [{"source-ref": "s3://docs/1.pdf", **more} for more in ({}, {"page": 1}, {"page": 2}, {"crop": [0, 0, 9, 9]})]
+OTHERWISE_WRITTEN = [
+    b'{"page": 1.0, "source-ref": "s3://docs/1.pdf"}\n',
+    b'{"source-ref": "s3:\\/\\/docs\\u002f1.pdf", "pag\\u0065": 2, "crop": null}\n',
+    b'{"source-ref": "s3://docs/1.pdf", "crop": [0, 0.0, 9, 9e0], "$label-object-id": "7"}\n',
+]
+
+
 def test_repeated_objects_are_left_out(manifests: Manifests, tmp_path: Path) -> None:
-    source = store(tmp_path / "in", [image(0, n=1), image(1), image(0, n=2), {"source": "s3://marsh/00000.jpg"}])
-    assert manifests.deduplicate(source, tmp_path / "out") == {"kept": 3, "left": 1}
-    assert load(tmp_path / "out") == [image(0, n=1), image(1), {"source": "s3://marsh/00000.jpg"}]
+    lines = [*PAGES, *OTHERWISE_WRITTEN, {"source": "s3://docs/1.pdf"}, {**PAGES[1], **label(0)}]
+    source = store(tmp_path / "in", lines)
+    assert manifests.deduplicate(source, tmp_path / "out") == {"kept": 5, "left": 4}
+    assert load(tmp_path / "out") == [*PAGES, {"source": "s3://docs/1.pdf"}]
+    assert manifests.deduplicate(source, tmp_path / "out", object_keys=["source-ref", "source"])["kept"] == 2
+    own = store(tmp_path / "own", [image(0, bird=0), image(0, bird=1)])
+    assert manifests.deduplicate(own, tmp_path / "out")["kept"] == 2
+    assert manifests.deduplicate(own, tmp_path / "out", "bird") == {"kept": 1, "left": 1}
+
+
+def test_pages_and_crops_of_one_source_are_objects_of_their_own(manifests: Manifests, tmp_path: Path) -> None:
+    source = store(tmp_path / "in", PAGES)
+    labeled = store(tmp_path / "labeled", [{**PAGES[1], **label(1)}, {**PAGES[3], "bird": 0}])
+    assert manifests.new(source, [labeled], tmp_path / "new", "bird") == {"kept": 2, "left": 2}
+    assert load(tmp_path / "new") == [PAGES[0], PAGES[2]]
+    newer = label(0, **{"creation-date": "2026-06-01T00:00:00"})
+    again = store(tmp_path / "again", [{**PAGES[2], **newer}, {**PAGES[1], **newer}])
+    counts = manifests.merge([source, labeled, again], tmp_path / "out")
+    assert counts == {"lines": 8, "repeated": 4, "objects": 4}
+    assert load(tmp_path / "out") == [
+        PAGES[0],
+        {**PAGES[1], **newer},
+        {**PAGES[2], **newer},
+        {**PAGES[3], "bird": 0},
+    ]
+    named = manifests.merge([source, again], tmp_path / "out", object_keys=["source-ref"])
+    assert named == {"lines": 6, "repeated": 5, "objects": 1}
+
+
+def test_a_label_without_metadata_is_one_as_soon_as_a_job_has_made_it_too(manifests: Manifests, tmp_path: Path) -> None:
+    own = store(tmp_path / "own", [image(0, bird=1), image(1, bird=1), image(0, bird=0)])
+    assert manifests.merge([own], tmp_path / "out")["objects"] == 3
+    job = store(tmp_path / "job", [image(0, **label(1))])
+    assert manifests.merge([own, job], tmp_path / "out") == {"lines": 4, "repeated": 2, "objects": 2}
+    assert load(tmp_path / "out") == [image(0, **label(1)), image(1, bird=1)]
+
+
+def test_a_line_without_the_keys_that_count_is_told(manifests: Manifests, tmp_path: Path) -> None:
+    source = store(tmp_path / "in", [image(0, page=1), image(1), image(2)])
+    places = {name: tmp_path / name for name in "ab"}
+    calls: list[Callable[[], Any]] = [
+        lambda: manifests.merge([source], tmp_path / "out", object_keys=["page"]),
+        lambda: manifests.deduplicate(source, tmp_path / "out", object_keys=["page"]),
+        lambda: manifests.new(source, [], tmp_path / "out", object_keys=["page"]),
+        lambda: manifests.known([source], object_keys=["page"]),
+        lambda: manifests.split(source, Split({"a": 0.5, "b": 0.5}, object_keys=["page"]), places),
+    ]
+    for call in calls:
+        with pytest.raises(ManifestError, match='line 2: has none of the keys .*"page"; line 3: has none'):
+            call()
+    assert [one.name for one in tmp_path.iterdir()] == ["in"]
+    with pytest.raises(ValueError, match="object_keys must be a list of keys"):
+        manifests.merge([source], tmp_path / "out", object_keys="page")
+
+
+def test_pages_of_a_document_stay_in_one_set_unless_they_are_told_apart(manifests: Manifests, tmp_path: Path) -> None:
+    source = store(tmp_path / "in", [{**PAGES[0], "page": number} for number in range(300)])
+    places = {name: tmp_path / name for name in "ab"}
+    together = manifests.split(source, Split({"a": 0.5, "b": 0.5}), places).sets
+    assert sorted(one.objects for one in together.values()) == [0, 300]
+    apart = manifests.split(source, Split({"a": 0.5, "b": 0.5}, object_keys=["source-ref", "page"]), places).sets
+    assert min(one.objects for one in apart.values()) > 100
+
+
+def test_objects_that_are_only_a_source_keep_the_set_that_they_have_always_had(
+    manifests: Manifests, tmp_path: Path
+) -> None:
+    lines = [*(image(number) for number in range(6)), *({"source": f"text {number}"} for number in range(6))]
+    places = {name: tmp_path / name for name in ("train", "test")}
+    manifests.split(store(tmp_path / "in", lines), Split({"train": 0.5, "test": 0.5}, seed="7"), places)
+    assert [lines.index(line) for line in load(places["test"])] == [0, 1, 2, 5, 6, 11]
 
 
 def test_a_manifest_is_cut_into_shards(manifests: Manifests, tmp_path: Path) -> None:
@@ -187,20 +277,23 @@ def test_merging_takes_the_newest_label_of_each_object(manifests: Manifests, tmp
     first = store(tmp_path / "1", [image(0, **label(0), a=1), image(1), FAILED, image(4, **label(1, **newer))])
     second = store(
         tmp_path / "2",
-        [image(3, **label(1)), image(0, **label(1, **newer), b=2), image(4, **label(0)), image(9), {"source": "new"}],
+        [image(3, **label(1)), image(0, **label(1, **newer), a=1), image(4, **label(0)), image(9), {"source": "new"}],
     )
     counts = manifests.merge([first, second], tmp_path / "out")
     assert counts == {"lines": 9, "repeated": 3, "objects": 6}
     assert load(tmp_path / "out") == [
-        image(0, a=1, b=2, **label(1, **newer)),
+        image(0, a=1, **label(1, **newer)),
         image(1),
         image(3, **label(1)),
         image(4, **label(1, **newer)),
         image(9),
         {"source": "new"},
     ]
-    manifests.merge([first, second], tmp_path / "out", job="birds")
-    assert [line.get("bird") for line in load(tmp_path / "out")] == [0, None, 1, 0, None, None]
+    for job in ("birds", "Birds", "labeling-job/BIRDS", "arn:aws:sagemaker:us-east-1:123456789012:labeling-job/birds"):
+        counts = manifests.merge([first, second], tmp_path / "out", job=job)
+        assert [line.get("bird") for line in load(tmp_path / "out")] == [0, None, 1, 0, None, None], job
+        assert counts["preferred"] == 3
+    assert manifests.merge([first, second], tmp_path / "out", job="bird")["preferred"] == 0
 
 
 def test_labels_of_several_attributes_are_put_together(manifests: Manifests, tmp_path: Path) -> None:
@@ -277,7 +370,14 @@ def test_a_damaged_manifest_is_an_error_with_its_line_or_loses_nothing(
         (b'{"source": "a", "n": NaN}\n', "NaN is no number"),
         (b'{"source": "a", "n": "\xff"}\n', "not UTF-8"),
         ("{'source': 'ä'}\n".encode("latin-1"), "not UTF-8"),
-        (b'{"source": "a", "n": ' + b"[" * 40_000 + b"]" * 40_000 + b"}\n", "not JSON"),
+        (b'{"source": "a", "n": ' + b"[" * 40_000 + b"]" * 40_000 + b"}\n", "more than 100 objects and lists"),
+        (b'{"source": "a", "n": ' + b"[" * 100 + b"]" * 100 + b"}\n", "more than 100 objects and lists"),
+        (b'{"source": "a", "n": 1e999}\n', "1e999 is too large a number"),
+        (b'{"source": "a", "n": -1E+400}\n', "-1E+400 is too large a number"),
+        (b'{"source": "a", "n": ' + b"9" * 5_000 + b"}\n", "too large a number, of 5,000 digits"),
+        (b'{"source": "a", "n": [-Infinity]}\n', "-Infinity is no number"),
+        (b'{"source": "a \\ud800"}\n', "half a character"),
+        (b'{"source": "a", "\\uDfff": 1}\n', "half a character"),
         (b'{"source": "' + b"a" * 100_000 + b'"}\n', "at most 100,000"),
         (b'{"source": 4}\n', "has no"),
         (b'{"source-ref": "marsh/1.jpg"}\n', "not an S3 URI"),
@@ -299,9 +399,11 @@ def test_a_bad_line_is_named_and_nothing_is_written(
     assert sorted(one.name for one in tmp_path.iterdir()) == ["good", "in"]
 
 
-def test_lines_with_half_surrogates_windows_ends_and_repeated_keys_pass(manifests: Manifests, tmp_path: Path) -> None:
+def test_lines_with_windows_ends_whole_surrogate_pairs_and_repeated_keys_pass(
+    manifests: Manifests, tmp_path: Path
+) -> None:
     lines = [
-        b'{"source": "half \\ud800", "bird": 1}\r\n',
+        b'{"source": "whole \\ud83d\\ude00", "bird": 1}\r\n',
         b'{"source": "a", "source": "b", "bird": 0}\n',
         b' {"source": "c", "n": 123456789012345678901234567890}\n',
         b'{"source": "\xc3\xa4"}',

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from labeling_provider.errors import InvalidRequestError, LabelingError
+from labeling_provider.errors import InvalidArgumentsError, InvalidRequestError
 from labeling_provider.operators.approval import ApproveCostOperator
 from labeling_provider.request import MechanicalTurk
 from tests.airflow_context import context
@@ -56,5 +56,5 @@ def test_a_dear_job_is_asked_about_with_its_price(connected: Lab, asking: None) 
 def test_what_makes_no_job_is_an_error(connected: Lab, asking: None) -> None:
     with pytest.raises(InvalidRequestError, match="task_type"):
         approve(job={**JOB, "task_type": "guessing"})
-    with pytest.raises(LabelingError, match="must be numbers"):
+    with pytest.raises(InvalidArgumentsError, match="objects: 'many' is not a whole number"):
         approve(objects="many")

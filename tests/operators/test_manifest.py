@@ -101,6 +101,63 @@ def test_texts_references_and_whole_lines_become_objects(connected: Lab) -> None
     assert lines_of(connected, as_text["manifest_uri"]) == [{"source": "s3://lab/1.png"}]
 
 
+def test_pages_of_a_document_are_built_labeled_and_merged_as_objects_of_their_own(connected: Lab) -> None:
+    def page(number: int | float) -> dict[str, Any]:
+        return {"source": "a document", "page": number, "truth": "cat"}
+
+    first = build(objects=[page(1), page(2), page(1.0)])
+    assert (first["objects"], first["known"]) == (2, 1)
+    done = operator(connected, first["manifest_uri"]).execute(context(**run_id()))
+    assert done is not None
+    wanted = {"exclude_labeled_in": done, "label_attribute_name": done["label_attribute_name"]}
+    second = build(objects=[page(1), page(2), page(3)], **wanted)
+    assert lines_of(connected, second["manifest_uri"]) == [page(3)]
+    with pytest.raises(AirflowSkipException):
+        build(objects=[page(3)], **wanted, object_keys=["source"])
+    merged_uri = place()
+    uris = [done, second]
+    merge = MergeManifestsOperator(task_id="merge", manifest_uris=uris, merged_uri=merged_uri, prefer_job="Nobody")
+    merged = merge.execute(context())
+    assert merged == {"manifest_uri": merged_uri, "lines": 3, "repeated": 0, "objects": 3, "preferred": 0}
+    assert [line["page"] for line in lines_of(connected, merged_uri)] == [1, 2, 3]
+    preferred = MergeManifestsOperator(
+        task_id="merge",
+        manifest_uris=uris,
+        merged_uri=merged_uri,
+        prefer_job=done["job_name"].upper(),
+        object_keys=["source"],
+    ).execute(context())
+    assert (preferred["objects"], preferred["repeated"], preferred["preferred"]) == (1, 2, 2)
+    division = SplitManifestOperator(
+        task_id="split",
+        manifest_uri=build(objects=[page(number) for number in range(40)])["manifest_uri"],
+        output_uri=place("sets"),
+        fractions={"train": 0.5, "test": 0.5},
+        object_keys=["source", "page"],
+    ).execute(context())
+    assert min(division["objects"].values()) > 5
+    for make in (
+        lambda: BuildManifestOperator(task_id="x", manifest_uri="s3://b/m", objects=[], object_keys="page"),
+        lambda: MergeManifestsOperator(task_id="x", manifest_uris=[], merged_uri="s3://b/m", object_keys=[]),
+        lambda: SplitManifestOperator(task_id="x", manifest_uri="", output_uri="", fractions={}, object_keys="page"),
+    ):
+        with pytest.raises(ValueError, match="object_keys must be a list"):
+            make()
+
+
+def test_who_is_preferred_in_vain_and_dates_that_can_not_be_read_are_logged(
+    connected: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = {"class-name": "a", "creation-date": "yesterday", "job-name": "labeling-job/birds"}
+    uri = connected.manifest([{"source": "x", "y": 0, "y-metadata": odd}])
+    merge = MergeManifestsOperator(task_id="merge", manifest_uris=uri, merged_uri=place(), prefer_job="bird")
+    merged = merge.execute(context())
+    assert (merged["preferred"], merged["undated"]) == (0, 1)
+    logged = capsys.readouterr().out
+    assert "No line has a label of the labeling job that is preferred, 'bird'" in logged
+    assert f"{uri}: line 1, byte 0: y-metadata: creation-date 'yesterday' is no ISO 8601 date" in logged
+
+
 def test_each_line_of_a_file_is_a_text(connected: Lab) -> None:
     one = connected.put("texts/1.txt", "\ufeffgood\r\n\r\n  bad  \n".encode())
     two = connected.put("texts/2.txt", "größer")

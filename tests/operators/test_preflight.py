@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import uuid
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from PIL import Image
 
 from labeling_provider.errors import InvalidManifestError, InvalidRequestError, LabelingError
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
@@ -165,6 +167,30 @@ def test_pictures_that_are_too_large_for_the_job_are_named(
     assert f"line 2: s3://{yard.bucket}/wide.png has {width + 1:,} × {height:,} pixels, {allowed}" in found[0]
     assert f"line 3: s3://{yard.bucket}/high.jpg has {width:,} × {height + 1:,} pixels, {allowed}" in found[1]
     assert f"line 6: s3://{yard.bucket}/empty.png is empty" in found[2]
+
+
+def turned(orientation: int) -> bytes:
+    """A JPEG that is stored turned."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    Image.new("RGB", (60, 40)).save(file, "JPEG", exif=exif.tobytes())
+    return file.getvalue()
+
+
+def test_pictures_that_are_stored_turned_are_told_and_fail_nothing(
+    connected: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yard = Yard(connected, 1)
+    yard.uris += [yard.put(f"{number}.jpg", turned(number)) for number in (1, 6, 3)]
+    assert pictures(yard).execute(context(**run_id()))
+    words = "2 of the 4 pictures looked at are stored turned, the first in line 3."
+    assert capsys.readouterr().out.count(words) == 1
+    task = ValidateManifestOperator(
+        task_id="validate", manifest_uri=yard.manifest(), task_type="image-classification", fix_cors=True
+    )
+    assert task.execute(context())["problems"] == []
+    assert capsys.readouterr().out.count(words) == 1
 
 
 def test_many_wrong_objects_are_counted(connected: Lab) -> None:

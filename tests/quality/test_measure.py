@@ -147,6 +147,34 @@ def test_labels_are_compared_with_golden_ones(bucket: MemoryStore) -> None:
         measure.know_golden(golden, "other")
 
 
+def test_labels_of_several_classes_are_compared_by_what_was_chosen(bucket: MemoryStore) -> None:
+    def several(number: int, *chosen: int) -> dict[str, Any]:
+        about = {"type": "groundtruth/text-classification-multilabel", "class-map": {"0": "a", "1": "b", "2": "c"}}
+        return {"source": str(number), "bird": list(chosen), "bird-metadata": about}
+
+    measure = Measure(Files(bucket), "bird", ["a", "b", "c"])
+    measure.know_golden(put(bucket, "g", [several(0, 0), several(1, 0, 1)]), "bird")
+    measure.labels(put(bucket, "m", [several(0, 1), several(1, 1, 0)]))
+    assert (measure.quality.golden, measure.quality.golden_accuracy) == (2, 0.5)
+    assert measure.quality.classes == {"a": 1, "b": 2, "c": 0}
+    assert measure.quality.class_share == 0
+
+
+def test_pages_of_a_document_are_compared_with_their_own_golden_labels(bucket: MemoryStore) -> None:
+    pages = [{**classed("doc", name), "page": page} for page, name in enumerate("abca")]
+    measure = Measure(Files(bucket), "bird")
+    measure.know_golden(put(bucket, "g", pages[:3]), "bird")
+    measure.labels(put(bucket, "m", list(reversed(pages))))
+    found = measure.quality
+    assert (found.golden, found.golden_accuracy, found.golden_apart) == (3, 1, 1)
+    page = report_html(found, Files(bucket), title="m", label_attribute="bird").decode()
+    assert "of a golden object&#x27;s source" in page
+    named = Measure(Files(bucket), "bird", object_keys=["page"])
+    named.know_golden(put(bucket, "g", pages), "bird")
+    with pytest.raises(ManifestError, match="line 2: has none of the keys"):
+        named.labels(put(bucket, "m", [pages[0], classed("doc", "a")]))
+
+
 def test_golden_labels_may_be_names_alone(bucket: MemoryStore) -> None:
     golden = put(bucket, "g", [{"source": "1", "truth": "a"}, {"source": "2", "truth": ["b", "c"]}, {"source": "3"}])
     measure = Measure(Files(bucket), "bird")

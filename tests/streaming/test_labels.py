@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.streaming.labels import label_line
+from labeling_provider.streaming.labels import _attribute, _counts, label_line
 from labeling_provider.streaming.sources import created_objects
 
 JSON = st.recursive(
@@ -36,3 +36,23 @@ def test_the_label_is_the_one_that_came_last() -> None:
     line = {"source": "a\nb", "first": 1, "first-metadata": {"creation-date": "2024"}, "other-metadata": {}}
     assert json.loads(label_line(json.dumps(line)) or "") == line
     assert label_line(json.dumps({"source": "a", "label-metadata": {"failure-reason": "declined"}})) is None
+
+
+def test_the_newest_label_is_found_however_its_date_is_written() -> None:
+    line = {
+        "source": "a",
+        "first": 1,
+        "first-metadata": {"creation-date": "2024-05-03T09:14:31.9"},
+        "second": 1,
+        "second-metadata": {"creation-date": "2024-05-03T09:14:31Z"},
+    }
+    assert _attribute(line) == "first"
+
+
+def test_classes_of_boxes_are_counted_too() -> None:
+    boxes = {"image_size": [{"width": 9, "height": 9}], "annotations": []}
+    one = {"class_id": 1, "left": 1, "top": 1, "width": 2, "height": 2}
+    about = {"type": "groundtruth/object-detection", "class-map": {"0": "heron", "1": "stork"}, "job-name": "a/birds"}
+    lines = [{"y": {**boxes, "annotations": [one, one]}, "y-metadata": about}, {"y": boxes, "y-metadata": about}]
+    lines.append({"y": "crooked", "y-metadata": about})
+    assert _counts(lines) == {"label_attribute_name": "y", "job_name": "birds", "classes": {"stork": 1}}

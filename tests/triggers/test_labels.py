@@ -109,6 +109,26 @@ def test_messages_stay_until_the_event_can_be_stored(connected: Lab, monkeypatch
     stopped(connected, of.job)
 
 
+def test_trouble_with_the_queue_or_the_store_passes_and_no_label_is_lost(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labels, "_TROUBLE_SECONDS", 0.1)
+    of = Stream(connected)
+    of.publish(1, 2)
+    of.labels_uri = f"s3://made-later-{uuid.uuid4().hex[:8]}/labels"
+    bucket = of.labels_uri.split("/")[2]
+
+    async def scenario() -> dict[str, Any]:
+        event = asyncio.ensure_future(next_event(of.trigger(batch_size=2).run()))
+        await asyncio.sleep(3)
+        assert not event.done()
+        await asyncio.to_thread(connected.s3.create_bucket, Bucket=bucket)
+        return await event
+
+    assert of.sources(asyncio.run(scenario())) == ["text 1", "text 2"]
+    stopped(connected, of.job)
+
+
 @ACKNOWLEDGED
 @pytest.mark.parametrize("stored", [True, False])
 def test_messages_go_when_airflow_has_stored_the_event_and_only_then(connected: Lab, stored: bool) -> None:

@@ -14,7 +14,7 @@ from dev.stack import wait_until
 from labeling_provider.request import PrivateWorkteam
 from labeling_provider.triggers.labeling_job import LabelingJobTrigger
 from tests.conftest import Lab, texts
-from tests.flaky import Proxy, connection, proxy
+from tests.flaky import Proxy, connection, credentials_endpoint, proxy
 from tests.triggers.test_labeling_job import trigger
 
 
@@ -160,6 +160,73 @@ def test_throttling_slows_everybody_down_and_fails_nobody(connected: Lab, betwee
 
     assert {event["state"]["status"] for event in asyncio.run(scenario())} == {"Stopped"}
     assert not between.trouble
+
+
+@pytest.fixture
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No long pauses, neither between two looks nor before a client is made anew."""
+    monkeypatch.setattr("labeling_provider.waiting._LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr("labeling_provider.client.renewal._PAUSE", 0.1)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_hiccup_of_the_credentials_endpoint_fails_nobody(
+    connected: Lab, between: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url, key=None))
+    monkeypatch.setattr("botocore.utils.ContainerMetadataFetcher.SLEEP_TIME", 0)
+    names = waiting_jobs(connected, 4)
+
+    async def scenario() -> list[dict[str, Any]]:
+        with credentials_endpoint() as statuses:
+            statuses.extend([500] * 12)
+            tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, names)]
+            await asyncio.to_thread(wait_until, lambda: not statuses, 30, "the endpoint has failed often enough")
+            await sweeps(between, 1)
+            await asyncio.to_thread(stop, connected, names)
+            return await asyncio.gather(*tasks)
+
+    assert {event.get("state", event)["status"] for event in asyncio.run(scenario())} == {"Stopped"}
+
+
+@pytest.mark.usefixtures("eager")
+def test_keys_that_are_replaced_in_the_connection_are_taken_up_by_all_who_wait(
+    connected: Lab, between: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = waiting_jobs(connected, 4)
+
+    async def scenario() -> list[dict[str, Any]]:
+        early, late = names[:3], names[3:]
+        tasks = [asyncio.create_task(event_of(one)) for one in watch(connected, early)]
+        await sweeps(between, 2)
+        between.keys = {"new"}
+        await asyncio.to_thread(wait_until, lambda: between.spoilt["key"] > 2, 30, "the old key is refused")
+        tasks += [asyncio.create_task(event_of(one)) for one in watch(connected, late)]
+        await asyncio.sleep(0)
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url, key="new"))
+        await asyncio.to_thread(stop, connected, names)
+        return await asyncio.wait_for(asyncio.gather(*tasks), 30)
+
+    assert {event.get("state", event)["status"] for event in asyncio.run(scenario())} == {"Stopped"}
+
+
+@pytest.mark.usefixtures("eager")
+def test_whoever_joins_in_an_outage_waits_as_long_as_everybody_else(connected: Lab, between: Proxy) -> None:
+    names = waiting_jobs(connected, 3)
+
+    async def scenario() -> dict[str, Any]:
+        between.trouble = ["ThrottlingException"] * 1000
+        patient, first, second = watch(connected, names[:1])[0], *(trigger(name, outage=5) for name in names[1:])
+        waiting = asyncio.create_task(event_of(patient))
+        assert "no answer for" in (await event_of(first))["error"]
+        late = asyncio.create_task(event_of(second))
+        await sweeps(between, 2)
+        between.trouble = []
+        await asyncio.to_thread(stop, connected, names)
+        waiting.cancel()
+        return await late
+
+    assert asyncio.run(scenario())["state"]["status"] == "Stopped"
 
 
 def queue_of_events(lab: Lab, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -82,6 +83,32 @@ def test_pages_follow_each_other() -> None:
     pages = [numbers(read(lines, page=page)) for page in (1, 2, 3, 4)]
     assert [len(page) for page in pages] == [PAGE, PAGE, 60 - 2 * PAGE, 0]
     assert [number for page in pages for number in page] == list(range(1, 61))
+
+
+def test_a_late_page_holds_no_more_lines_than_an_early_one() -> None:
+    lines = [{**classed(number, "a", number / 10_000), "more": "x" * 2_000} for number in range(6_000)]
+    store = MemoryStore()
+    store.objects["s3://b/m"] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+    def peak(page: int) -> int:
+        tracemalloc.start()
+        found = read_labels(Files(store), "s3://b/m", "x", Wanted(page=page))
+        assert numbers(found) == list(range((page - 1) * PAGE + 1, page * PAGE + 1))
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    # So many lines are 13 MB.
+    assert peak(250) - peak(1) < 4_000_000
+
+
+def test_classes_without_number_or_end_are_not_all_held() -> None:
+    lines = [classed(0, "a", 0.5) for _ in range(200)]
+    for number, line in enumerate(lines):
+        line["x-metadata"]["class-name"] = f"{number}" + "y" * 50_000
+    found = read(lines)
+    assert max(map(len, found.classes)) == 300
+    assert found.matching == 200
 
 
 def test_what_can_not_be_read_is_counted_or_told() -> None:

@@ -7,25 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 _MATCH: Final = 0.5
-
-
-@dataclass
-class _Group:
-    """Boxes of different workers that seem to mean the same thing."""
-
-    boxes: list[dict[str, Any]] = field(default_factory=list)
-    workers: set[int] = field(default_factory=set)
-
-    def mean(self) -> dict[str, float]:
-        sides = ("left", "top", "width", "height")
-        return {side: sum(box[side] for box in self.boxes) / len(self.boxes) for side in sides}
-
-    def label(self) -> str:
-        return str(Counter(box["label"] for box in self.boxes).most_common(1)[0][0])
+_SIDES: Final = ("left", "top", "width", "height")
 
 
 def overlap(one: dict[str, Any], other: dict[str, Any]) -> float:
@@ -43,29 +28,45 @@ def consolidate_boxes(answers: Sequence[Sequence[dict[str, Any]]]) -> list[tuple
     :param answers: per worker the list of ``{label, left, top, width, height}``, in pixels.
     :return: averaged boxes with their label, and the share of workers that drew it times how well they agree.
     """
-    groups: list[_Group] = []
+    import numpy as np
+
+    count = sum(map(len, answers))
+    sums, sizes = np.zeros((count, len(_SIDES))), np.zeros(count)
+    latest = np.full(count, -1)
+    groups: list[list[dict[str, Any]]] = []
     for worker, boxes in enumerate(answers):
         for box in boxes:
-            fitting = [
-                (overlap(box, group.mean()), -index)
-                for index, group in enumerate(groups)
-                if worker not in group.workers
-            ]
-            best, index = max(fitting, default=(0.0, 0))
-            if best >= _MATCH:
-                group = groups[-index]
-            else:
-                group = _Group()
-                groups.append(group)
-            group.boxes.append(box)
-            group.workers.add(worker)
+            found = len(groups)
+            means = sums[:found] / sizes[:found, None]
+            # A worker has one box in a group.
+            fitting = np.where(latest[:found] == worker, -1.0, _overlaps(box, means))
+            best = int(fitting.argmax()) if found else 0
+            if not found or fitting[best] < _MATCH:
+                best = found
+                groups.append([])
+            groups[best].append(box)
+            sums[best] += [box[side] for side in _SIDES]
+            sizes[best] += 1
+            latest[best] = worker
     kept = []
-    for group in groups:
-        if 2 * len(group.workers) < len(answers):
+    for group, total in zip(groups, sums, strict=False):
+        if 2 * len(group) < len(answers):
             continue
-        mean = group.mean()
-        agreement = sum(overlap(box, mean) for box in group.boxes) / len(group.boxes)
-        same_label = sum(box["label"] == group.label() for box in group.boxes) / len(group.boxes)
-        confidence = len(group.workers) / len(answers) * agreement * same_label
-        kept.append(({"label": group.label(), **mean}, confidence))
+        mean = dict(zip(_SIDES, (total / len(group)).tolist(), strict=True))
+        label, named = Counter(box["label"] for box in group).most_common(1)[0]
+        agreement = sum(overlap(box, mean) for box in group) / len(group)
+        confidence = len(group) / len(answers) * agreement * named / len(group)
+        kept.append(({"label": str(label), **mean}, confidence))
     return kept
+
+
+def _overlaps(box: dict[str, Any], others: Any) -> Any:
+    """Jaccard index of a box with each of others, given as an array of n × 4, its columns as :data:`_SIDES`."""
+    import numpy as np
+
+    left, top, width, height = others.T
+    across = np.minimum(box["left"] + box["width"], left + width) - np.maximum(box["left"], left)
+    down = np.minimum(box["top"] + box["height"], top + height) - np.maximum(box["top"], top)
+    shared = np.maximum(across, 0) * np.maximum(down, 0)
+    joint = box["width"] * box["height"] + width * height - shared
+    return np.divide(shared, joint, out=np.zeros(len(others)), where=joint > 0)

@@ -14,32 +14,33 @@ from typing import Any, Final
 _MATCH: Final = 0.5
 
 
-def similarity(one: dict[str, Any], other: dict[str, Any]) -> float:
-    """Jaccard index of two spans ``{startOffset, endOffset}``, end exclusive."""
-    shared = min(one["endOffset"], other["endOffset"]) - max(one["startOffset"], other["startOffset"])
-    joint = max(one["endOffset"], other["endOffset"]) - min(one["startOffset"], other["startOffset"])
-    return max(shared, 0) / joint if joint > 0 else 0.0
-
-
 def consolidate_spans(answers: Sequence[Sequence[dict[str, Any]]]) -> list[tuple[dict[str, Any], float]]:
     """Spans that at least half of the workers marked, with the share that did as confidence, in text order.
 
     :param answers: per worker the list of ``{label, startOffset, endOffset}``, in characters.
     """
-    clusters: list[list[tuple[int, dict[str, Any]]]] = []
+    import numpy as np
+
+    count = sum(map(len, answers))
+    starts, ends, latest = np.zeros(count), np.zeros(count), np.full(count, -1)
+    clusters: list[list[dict[str, Any]]] = []
     for worker, spans in enumerate(answers):
         for span in spans:
-            for cluster in clusters:
-                if worker not in {one for one, _ in cluster} and similarity(span, cluster[0][1]) >= _MATCH:
-                    cluster.append((worker, span))
-                    break
-            else:
-                clusters.append([(worker, span)])
+            found = len(clusters)
+            shared = np.minimum(span["endOffset"], ends[:found]) - np.maximum(span["startOffset"], starts[:found])
+            joint = np.maximum(span["endOffset"], ends[:found]) - np.minimum(span["startOffset"], starts[:found])
+            # A worker has one span in a cluster; spans are never empty.
+            fitting = (shared >= _MATCH * joint) & (latest[:found] != worker)
+            place = int(fitting.argmax()) if fitting.any() else found
+            if place == found:
+                starts[place], ends[place] = span["startOffset"], span["endOffset"]
+                clusters.append([])
+            clusters[place].append(span)
+            latest[place] = worker
     kept = []
-    for cluster in clusters:
-        if 2 * len(cluster) < len(answers):
+    for members in clusters:
+        if 2 * len(members) < len(answers):
             continue
-        members = [span for _, span in cluster]
         label, votes = Counter(span["label"] for span in members).most_common(1)[0]
         start = _border([span["startOffset"] for span in members])
         end = _border([span["endOffset"] for span in members])

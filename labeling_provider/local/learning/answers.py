@@ -8,12 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
-from io import BytesIO
 from typing import Any, ClassVar
 
 from labeling_provider.local.consolidation.boxes import overlap
-from labeling_provider.local.kinds import BoundingBoxes, Kind, Label, SegmentationMasks, image_size
-from labeling_provider.local.storage import MissingObject
+from labeling_provider.local.kinds import BoundingBoxes, Kind, Label, SegmentationMasks
+from labeling_provider.local.pictures import image_size, mask_of, stored
 from labeling_provider.request.facts import join_s3_uri
 
 
@@ -107,7 +106,7 @@ class _Boxes(Answers):
     def label(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
         names = self.kind.job.labels
         boxes = [{**box, "label": names[box["class_id"]]} for box in answer]
-        size = image_size(self.kind.job.storage, line.get("source-ref", ""))
+        size = image_size(self.kind.job.storage, self.kind.source(line))
         return self.kind.label(boxes, [round(confidence, 2)] * len(boxes), size)
 
 
@@ -118,13 +117,10 @@ class _Masks(Answers):
     kind: SegmentationMasks
 
     def of_people(self, value: Any) -> Any | None:
-        from PIL import Image
-
         try:
-            kept = self.kind.job.storage.read(value)
-            with Image.open(BytesIO(kept)) as picture:
-                picture.verify()
-        except (MissingObject, OSError, SyntaxError, ValueError):
+            kept = stored(self.kind.job.storage, value)
+            mask_of(kept)
+        except ValueError:
             return None
         return kept
 
@@ -166,11 +162,7 @@ class _OpenedMasks(Sequence[Any]):
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
             return _OpenedMasks(self._kept[place])
-        import numpy as np
-        from PIL import Image
-
-        with Image.open(BytesIO(self._kept[place])) as picture:
-            return np.asarray(picture)
+        return mask_of(self._kept[place])
 
 
 def _mean(values: Sequence[float]) -> float:

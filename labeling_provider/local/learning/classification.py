@@ -5,13 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from io import BytesIO
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from labeling_provider.local.learning.models import Model, Prediction, load_arrays, save_arrays, translated
+from labeling_provider.pictures import open_picture
 
 Floats = npt.NDArray[Any]
 
@@ -134,7 +134,7 @@ class ImageClassifier(_Classifier):
     most_examples = 4_000
 
     def read(self, data: bytes | str) -> Any:
-        picture = open_picture(data)
+        picture = open_picture(data if isinstance(data, bytes) else data.encode(), "RGB")
         gray = np.asarray(picture.convert("L").resize((_SIDE, _SIDE)), dtype=np.float32) / 255
         pixels = np.asarray(picture.resize((_PIXEL_SIDE, _PIXEL_SIDE)), dtype=np.float32).ravel() / 255 - 0.5
         # Both halves have a length of about one, so that neither drowns the other.
@@ -161,20 +161,6 @@ class ImageClassifier(_Classifier):
         if rows.shape != (len(classes), _IMAGE_FEATURES):
             raise ValueError("its examples have another size")
         self._start_from(rows, classes, labels)
-
-
-def open_picture(data: bytes | str) -> Any:
-    """A picture in RGB.
-
-    :raises ValueError: if it is none.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(BytesIO(data if isinstance(data, bytes) else data.encode())) as picture:
-            return picture.convert("RGB")
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise ValueError(f"it is no picture that can be read ({error})") from None
 
 
 def _gradient_histograms(gray: Floats) -> Floats:

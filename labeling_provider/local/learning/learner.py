@@ -157,5 +157,5 @@ def _asked(call: Callable[..., T], *arguments: Any) -> T:
         return call(*arguments)
     except ValueError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelFailure(f"{call.__qualname__} failed with {type(error).__name__}: {error}") from error

@@ -21,15 +21,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.local import layout
+from labeling_provider.local.documents import as_json
 from labeling_provider.local.errors import JobFailure
-from labeling_provider.local.kinds import as_json
 from labeling_provider.local.learning.answers import ANSWERS
 from labeling_provider.local.learning.learner import DataObject, Learner, Material, Outcome
 from labeling_provider.local.learning.models import ModelFailure
 from labeling_provider.local.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.local.learning.threshold import Judged
+from labeling_provider.local.pictures import stored
 from labeling_provider.local.records import Run, note, update_job, waiting_objects
-from labeling_provider.local.storage import MissingObject, Storage
+from labeling_provider.local.storage import Storage
 from labeling_provider.local.store import Store, learning, objects, trainings
 from labeling_provider.local.workforce import Workforce
 from labeling_provider.request.facts import Quota
@@ -198,16 +199,13 @@ class ActiveLearning:
         """The learner of a job in this process."""
         if run.learner is None:
             answers = ANSWERS[run.job.task_type.algorithm or ""](run.kind)
-            run.learner = Learner(lambda: self._registry.new_model(run), answers, self._fetch)
-        return run.learner
 
-    def _fetch(self, line: dict[str, Any]) -> bytes | str:
-        if "source" in line:
-            return str(line["source"])
-        try:
-            return self._storage.read(line["source-ref"])
-        except MissingObject as missing:
-            raise ValueError(f"there is no object at {missing}") from None
+            def fetch(line: dict[str, Any]) -> bytes | str:
+                said = run.kind.source(line)
+                return said if run.job.task_type.data_key == "source" else stored(self._storage, said)
+
+            run.learner = Learner(lambda: self._registry.new_model(run), answers, fetch)
+        return run.learner
 
     def _material(self, run: Run, learner: Learner) -> Material:
         """What the job has come to so far."""
@@ -265,7 +263,14 @@ class ActiveLearning:
             except ValueError:
                 continue
             metadata = layout.label_metadata(label.metadata, job.task_type.metadata_type, job.name, at, by_people=False)
-            contents[one.object_id] = {job.attribute: label.value, f"{job.attribute}-metadata": metadata}
+            content = {job.attribute: label.value, f"{job.attribute}-metadata": metadata}
+            try:
+                as_json(content)
+            except ValueError as error:
+                raise ModelFailure(
+                    f"{type(outcome.model).__name__}.predict gave what JSON can't hold: {error}"
+                ) from None
+            contents[one.object_id] = content
             files.update(label.files)
             if len(files) >= _FILES_AT_ONCE:
                 self._storage.write(files)

@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from labeling_provider.local.learning.classification import open_picture
 from labeling_provider.local.learning.models import Model, Prediction, load_arrays, save_arrays, translated
+from labeling_provider.pictures import open_picture
 
 Array = npt.NDArray[Any]
 
@@ -50,7 +50,7 @@ class _PixelModel(Model):
         self._network: Any = None
 
     def read(self, data: bytes | str) -> Picture:
-        picture = open_picture(data)
+        picture = open_picture(data if isinstance(data, bytes) else data.encode(), "RGB")
         width, height = picture.size
         picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
         return Picture(np.asarray(picture), width, height)

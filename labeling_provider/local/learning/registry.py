@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.local import layout
+from labeling_provider.local.documents import plain
 from labeling_provider.local.errors import JobFailure, validation_error
 from labeling_provider.local.kinds import JobFacts
 from labeling_provider.local.learning.models import Model, import_model, pack, unpack
@@ -72,8 +73,8 @@ class ModelRegistry:
         given = sa.select(objects.c.line).where(objects.c.job_id == run.id, objects.c.state == "given").limit(1)
         with self._store.read() as connection:
             line = connection.execute(given).scalar_one_or_none()
-            metadata = json.loads(line).get(f"{run.job.attribute}-metadata") if line else None
-            name = str(metadata.get("job-name", "")) if isinstance(metadata, dict) else ""
+            metadata = _parsed(line).get(f"{run.job.attribute}-metadata") if line else None
+            name = plain(str(metadata.get("job-name", "")), 300) if isinstance(metadata, dict) else ""
             latest = (
                 sa.select(trainings.c.model_arn)
                 .join(jobs, jobs.c.id == trainings.c.job_id)
@@ -159,3 +160,12 @@ def _name(job: JobFacts, iteration: int) -> str:
 
 def _data_uri(job: JobFacts, iteration: int) -> str:
     return layout.learning_uri(job.output, "training", iteration, _name(job, iteration), "output/model.tar.gz")
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """A line that came with its label; nobody has looked into it yet."""
+    try:
+        found: dict[str, Any] = json.loads(line)
+    except RecursionError:
+        return {}
+    return found

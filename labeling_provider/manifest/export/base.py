@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
+import unicodedata
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from labeling_provider.manifest.files import Files, Sink
 from labeling_provider.manifest.labels import Label, LabelError
 from labeling_provider.manifest.select import Known
+from labeling_provider.pictures import BEGINNING_BYTES, MAX_BYTES, PictureError, as_stored, as_turned, facts_of
 
 MOST_CLASSES: Final = 10_000
 _AT_ONCE: Final = 10
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
 _LONGEST_NAME: Final = 150
+_FORMULA: Final = re.compile(r"[\s']*[=+\-@＝＋－＠]|'*[\t\r\n]")
+_PARTING: Final = frozenset(";|\t\r\v\f\x85\u2028\u2029")
+_NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 Content = TypeVar("Content")
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -36,6 +44,7 @@ class Example:
     :param label: its label.
     :param file_name: name of its file, for formats that have one for each; unique in its set.
     :param text: the text itself, for formats that need it.
+    :param notes: how often something had to be changed.
     """
 
     set_name: str
@@ -44,6 +53,7 @@ class Example:
     label: Label
     file_name: str = ""
     text: str = ""
+    notes: Counter[str] = field(default_factory=Counter)
 
     @property
     def uri(self) -> str:
@@ -63,12 +73,13 @@ class Classes:
     two numbers, is refused.
 
     :param names: the classes in the order of their numbers, whatever numbers the labeling jobs gave them.
+    :ivar given: whether they were given.
     """
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         if names is not None and len(set(names)) < len(names):
             raise ValueError("each class has one number, but a name comes twice in classes")
-        self._given = names is not None
+        self.given = names is not None
         self._numbers = {name: number for number, name in enumerate(names or ())}
         self._names = {number: name for name, number in self._numbers.items()}
 
@@ -78,7 +89,7 @@ class Classes:
         :param names: the label's classes by the labeling job's number.
         :raises LabelError: if one is none of the given classes or contradicts what was seen before.
         """
-        if self._given:
+        if self.given:
             if unknown := [name for name in names.values() if name not in self._numbers]:
                 raise LabelError(f"{label.attribute}: {unknown[0][:80]!r} is none of the given classes")
             return {number: self._numbers[name] for number, name in names.items()}
@@ -102,7 +113,7 @@ class Classes:
         :raises LabelError: if one is none of the given classes, or there are too many.
         """
         new = {name: None for name in names if name not in self._numbers}
-        if new and self._given:
+        if new and self.given:
             raise LabelError(f"{label.attribute}: {next(iter(new))[:80]!r} is none of the given classes")
         if len(self._numbers) + len(new) > MOST_CLASSES:
             raise LabelError(f"{label.attribute}: there are more than {MOST_CLASSES:,} classes")
@@ -139,18 +150,29 @@ class Folder:
         """Path or URI of a file of the folder."""
         return f"{self._where}/{name}"
 
-    def free_name(self, folder: str, uri: str) -> str:
-        """A name for the file of an object: its own, without what could lead elsewhere, and with a number if taken."""
+    def free_name(self, folder: str, uri: str, endings: tuple[str, ...] = ()) -> str:
+        """A name for the file of an object: its own, without what could lead elsewhere, and with a number if taken.
+
+        :param endings: one of these must be its own; any if there are none.
+        """
         name = _UNSAFE.sub("_", uri.rstrip("/").rpartition("/")[2]).lstrip(".-") or "object"
+        if endings and not name.lower().endswith(endings):
+            # Readers know a picture by its ending, and its kind by what is in it.
+            name = f"{name}.jpg"
         stem, dot, ending = name.rpartition(".")
         stem, ending = (stem, dot + ending[:16]) if stem else (name, "")
         stem = stem.encode()[: _LONGEST_NAME - len(ending.encode())].decode(errors="ignore")
         number, chosen = 1, f"{stem}{ending}"
         # Files of one stem share the name of their annotations, whatever their endings.
-        while not self._taken.add(blake2b(f"{folder}/{stem_of(chosen).lower()}".encode(), digest_size=16).digest()):
+        while not self.hold(folder, chosen):
             number += 1
             chosen = f"{stem}-{number}{ending}"
         return chosen
+
+    def hold(self, folder: str, name: str) -> bool:
+        """Take a name, whatever its ending; False if it is taken, also for file systems that heed no capitals."""
+        same = unicodedata.normalize("NFC", f"{folder}/{stem_of(name)}".casefold())
+        return self._taken.add(blake2b(same.encode(errors="backslashreplace"), digest_size=16).digest())
 
     def put(self, name: str, body: bytes) -> None:
         """Write a small file, soon.
@@ -165,12 +187,38 @@ class Folder:
         """Do something with each of several things, some at a time."""
         return list(self._pool.map(do, given))
 
-    def copy(self, uri: str, name: str) -> None:
-        """Copy an object into the folder.
+    def copy_picture(self, uri: str, name: str, size: tuple[int, int] | None) -> Counter[str]:
+        """Copy a picture into the folder, so that readers show it as its label has it.
 
-        :raises LabelingError: if it can't be read or written.
+        :param size: width and height that the label says; None if it says none.
+        :return: what had to be changed, or should be known.
+        :raises LabelingError: if it can't be read, turned or written.
         """
-        self.files.write_all(self.place(name), self.files.chunks(uri))
+        chunks, body = self.files.chunks(uri), bytearray()
+        for chunk in chunks:
+            body += chunk
+            if len(body) >= BEGINNING_BYTES:
+                break
+        facts, notes = facts_of(bytes(body)), Counter[str]()
+        if facts is not None and (facts.whole or facts.orientation != 1):
+            for chunk in chunks:
+                body += chunk
+                if len(body) > MAX_BYTES:
+                    raise PictureError(
+                        f"{uri} is stored turned, and too large to be turned: at most {MAX_BYTES:,} bytes"
+                    )
+            facts = facts_of(bytes(body))
+        pieces: Iterable[bytes] = chain([bytes(body)], chunks)
+        if facts is not None and facts.is_of_turned(size):
+            pieces = [as_turned(bytes(body))]
+            notes["pictures_turned"] += 1
+        elif facts is not None and facts.orientation != 1:
+            pieces = [as_stored(bytes(body))]
+            notes["pictures_kept_unturned"] += 1
+        if facts is not None and size is not None and size not in {(facts.width, facts.height), facts.turned_size}:
+            notes["pictures_of_another_size"] += 1
+        self.files.write_all(self.place(name), pieces)
+        return notes
 
     def sink(self, stack: ExitStack, name: str) -> Sink:
         """A file to be written piece by piece; it appears when the stack is left without an exception."""
@@ -196,14 +244,21 @@ class Format(ABC, Generic[Content]):
 
     :param folder: where to write.
     :param classes: the classes so far.
+    :param keep_formulas: whether texts that a spreadsheet would reckon are left as they are.
     :ivar notes: how often something was changed that a user should know of.
     """
 
     takes: ClassVar[tuple[type[Label], ...]]
     """Kinds of labels that it has a place for."""
+    set_name: ClassVar[re.Pattern[str]] = re.compile(r"\w[\w.-]{0,99}")
+    """What its readers take as the name of a set."""
+    set_name_told: ClassVar[str] = "letters, digits, '_', '-' and '.'"
+    """The same in words."""
+    endings: ClassVar[tuple[str, ...]] = ()
+    """Endings by which its readers know pictures; any if there are none."""
 
-    def __init__(self, folder: Folder, classes: Classes) -> None:
-        self.folder, self.classes = folder, classes
+    def __init__(self, folder: Folder, classes: Classes, keep_formulas: bool = False) -> None:
+        self.folder, self.classes, self._keep_formulas = folder, classes, keep_formulas
         self.notes: Counter[str] = Counter()
 
     def picture_folder(self, set_name: str) -> str | None:
@@ -221,7 +276,7 @@ class Format(ABC, Generic[Content]):
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start a set.
 
-        :param stack: left at the end of the set.
+        :param stack: left at the end of the export.
         """
 
     @abstractmethod
@@ -253,6 +308,26 @@ def as_json(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return json.dumps(value).encode()
+
+
+def csv_row(values: Iterable[Any]) -> bytes:
+    """A row of a CSV file, safe from programs that part it at other signs than commas, or end it at others."""
+    cells, row = list(values), io.StringIO()
+    parted = any(isinstance(cell, str) and not _PARTING.isdisjoint(cell) for cell in cells)
+    quoting: Any = csv.QUOTE_NONNUMERIC if parted else csv.QUOTE_MINIMAL
+    csv.writer(row, lineterminator="\n", quoting=quoting).writerow(cells)
+    return row.getvalue().encode(errors="backslashreplace")
+
+
+def no_formula(cell: Any) -> Any:
+    """A cell that no spreadsheet reckons: an apostrophe comes before a text that would be a formula.
+
+    Reading takes one apostrophe away again where what follows would be a formula. Numbers stay numbers.
+
+    Source: owasp.org, "CSV Injection".
+    """
+    is_formula = isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.fullmatch(cell)
+    return f"'{cell}" if is_formula else cell
 
 
 def printable(text: str) -> str:

@@ -5,8 +5,6 @@ A box is cut at the edge of its picture; one that has no area in it is left out.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from abc import abstractmethod
 from collections import Counter
@@ -16,9 +14,12 @@ from tempfile import TemporaryFile
 from typing import IO, Any, Final, NamedTuple, cast
 from xml.etree import ElementTree
 
-from labeling_provider.manifest.export.base import Example, Format, as_json, stem_of
+from labeling_provider.manifest.export.base import Example, Format, as_json, csv_row, stem_of
+from labeling_provider.manifest.files import Sink
 from labeling_provider.manifest.labels import BoxesLabel, ImageSize, LabelError
 
+MAX_SIDE: Final = 1_000_000_000
+"""Longest side of a picture or box, pixels."""
 _CHUNK: Final = 1 << 16
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -55,7 +56,7 @@ class BoxesFormat(Format[Shown]):
     def read(self, example: Example) -> Shown:
         """The boxes of a picture."""
         label = cast(BoxesLabel, example.label)
-        return shown(label, self.classes.numbers(label, label.class_names))
+        return shown(label, self.classes.numbers(label, box_classes(label)))
 
     def write(self, example: Example, content: Shown) -> None:
         """Write them and count what had to be changed."""
@@ -66,20 +67,33 @@ class BoxesFormat(Format[Shown]):
     def _write(self, example: Example, content: Shown) -> None: ...
 
 
-def shown(label: BoxesLabel, numbers: Mapping[int, int]) -> Shown:
-    """The part of a label that its picture shows.
+def box_classes(label: BoxesLabel) -> dict[int, str]:
+    """Names by number of the classes that a label's boxes have; its class map may tell of others.
 
-    :param numbers: the export's number for each of the label's classes.
-    :raises LabelError: if the picture has no size, or a box has a class without a name.
+    :raises LabelError: if one has no name.
     """
-    size = label.size
-    if size.width <= 0 or size.height <= 0:
-        raise LabelError(f"{label.attribute}.image_size: a picture of {size.width} x {size.height} pixels has no boxes")
-    boxes, notes = [], Counter[str]()
+    found = {}
     for position, box in enumerate(label.boxes):
         if box.class_id not in label.class_names:
             where = f"{label.attribute}.annotations[{position}]"
             raise LabelError(f"{where}: class {box.class_id} has no name in {label.attribute}-metadata.class-map")
+        found[box.class_id] = label.class_names[box.class_id]
+    return found
+
+
+def shown(label: BoxesLabel, numbers: Mapping[int, int]) -> Shown:
+    """The part of a label that its picture shows.
+
+    :param numbers: the export's number for each of the label's classes.
+    :raises LabelError: if the picture has no size, or a number is beyond all pictures.
+    """
+    size = label.size
+    if not (0 < size.width <= MAX_SIDE and 0 < size.height <= MAX_SIDE):
+        raise LabelError(f"{label.attribute}.image_size: a picture has 1 to {MAX_SIDE:,} pixels a side")
+    boxes, notes = [], Counter[str]()
+    for position, box in enumerate(label.boxes):
+        if any(abs(one) > MAX_SIDE for one in (box.left, box.top, box.width, box.height)):
+            raise LabelError(f"{label.attribute}.annotations[{position}]: a box has at most {MAX_SIDE:,} pixels a side")
         left, top = max(box.left, 0), max(box.top, 0)
         width = min(box.left + box.width, size.width) - left
         height = min(box.top + box.height, size.height) - top
@@ -96,8 +110,14 @@ def shown(label: BoxesLabel, numbers: Mapping[int, int]) -> Shown:
 class Coco(BoxesFormat):
     """COCO: ``SET.json`` for each set. A category's ``id`` is the number of its class plus 1, as COCO's own begin at 1.
 
+    All sets have the categories of the whole export, in one order: they are written when all are known.
+
     Format: cocodataset.org, "Data format", object detection.
     """
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._sets: list[tuple[Sink, IO[bytes]]] = []
 
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start the set's file."""
@@ -106,6 +126,7 @@ class Coco(BoxesFormat):
         # Two lists grow at the same time and can't both be last in one file.
         self._rest: IO[bytes] = stack.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
         self._sink.write(b'{"images": [')
+        self._sets.append((self._sink, self._rest))
 
     def _write(self, example: Example, content: Shown) -> None:
         self._images += 1
@@ -131,14 +152,16 @@ class Coco(BoxesFormat):
                 annotation["confidence"] = box.confidence
             self._rest.write((b",\n" if self._annotations > 1 else b"\n") + as_json(annotation))
 
-    def end(self, set_name: str) -> None:
-        """End the set's file."""
-        self._sink.write(b'],\n"annotations": [')
-        self._rest.seek(0)
-        while chunk := self._rest.read(_CHUNK):
-            self._sink.write(chunk)
+    def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
+        """End the files of all sets."""
         categories = [{"id": number + 1, "name": name} for number, name in self.classes.used.items()]
-        self._sink.write(b'],\n"categories": ' + as_json(categories) + b"}\n")
+        for sink, rest in self._sets:
+            sink.write(b'],\n"annotations": [')
+            rest.seek(0)
+            while chunk := rest.read(_CHUNK):
+                sink.write(chunk)
+            sink.write(b'],\n"categories": ' + as_json(categories) + b"}\n")
+        return {}
 
 
 class Yolo(BoxesFormat):
@@ -149,6 +172,11 @@ class Yolo(BoxesFormat):
 
     Format: docs.ultralytics.com, "Object detection datasets".
     """
+
+    # What else data.yaml says is no set.
+    set_name = re.compile(r"(?!(?:channels|download|flip_idx|kpt_shape|names|nc|path)\Z)\w[\w.-]{0,99}", re.IGNORECASE)
+    set_name_told = "letters, digits, '_', '-' and '.', but no key that data.yaml has anyway, such as 'names'"
+    endings = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start the list of the set's pictures."""
@@ -184,7 +212,7 @@ class Voc(BoxesFormat):
 
     def read(self, example: Example) -> Shown:
         """The boxes of a picture; their classes' names must fit into XML."""
-        for name in cast(BoxesLabel, example.label).class_names.values():
+        for name in box_classes(cast(BoxesLabel, example.label)).values():
             if _NOT_IN_XML.search(name):
                 raise LabelError(f"{example.label.attribute}: XML can't hold the class name {name[:80]!r}")
         return super().read(example)
@@ -206,13 +234,6 @@ class Voc(BoxesFormat):
         ElementTree.indent(root)
         name = f"annotations/{example.set_name}/{stem_of(example.file_name)}.xml"
         self.folder.put(name, ElementTree.tostring(root, "utf-8") + b"\n")
-
-
-def csv_row(values: list[Any]) -> bytes:
-    """A row of a CSV file."""
-    row = io.StringIO()
-    csv.writer(row, lineterminator="\n").writerow(values)
-    return row.getvalue().encode(errors="backslashreplace")
 
 
 def _add(parent: ElementTree.Element, **values: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from labeling_provider.manifest.export.tables import Csv, Parquet
 from labeling_provider.manifest.export.text import Conll, JsonLines
 from labeling_provider.manifest.export.training import HuggingFace, SageMakerPipe
 from labeling_provider.manifest.files import Files
-from labeling_provider.manifest.labels import LabelError, read_label
+from labeling_provider.manifest.labels import BoxesLabel, Label, LabelError, read_label
 from labeling_provider.manifest.reader import LINE_LIMIT, LineProblem, parse_line
 from labeling_provider.manifest.scan import MOST_PROBLEMS, Scan, scan_labels
 from labeling_provider.manifest.select import state_of
@@ -34,7 +33,6 @@ FORMATS: Final[dict[str, type[Format[Any]]]] = {
 }
 """Formats by name."""
 _TOGETHER: Final = 64
-_SET_NAME: Final = re.compile(r"\w[\w.-]{0,99}")
 
 
 @dataclass
@@ -46,7 +44,12 @@ class Exported:
     :param failed: on how many lines a job has tried and has not got a label.
     :param left_out: how many lines are wrong, or can't be written in this format.
     :param classes: names of the classes by number; a number that no label has is ``unused-N``.
-    :param notes: how often something was changed: ``boxes_cut`` at the picture's edge, ``boxes_left_out`` beyond it.
+    :param notes: how often something was changed, or should be known: ``boxes_cut`` at the picture's edge,
+        ``boxes_left_out`` beyond it; ``pictures_kept_unturned`` whose EXIF orientation was taken out, as their label
+        is of the stored pixels, ``pictures_turned`` whose label is of the turned ones, ``pictures_of_another_size``
+        than their label says; ``spans_trimmed`` of blanks, ``spans_left_out`` that are only blanks, ``words_divided``
+        where a span ends within; ``formulas_quoted`` in CSV; ``sets_without_boxes``, which ``datasets`` can't load
+        together with others.
     :param problems: the first reasons for lines that were left out, by manifest.
     :param training: what a training needs to know besides the files: SageMaker's channels and hyperparameters.
     """
@@ -83,7 +86,8 @@ class Export:
     :param format_name: one of :data:`FORMATS`.
     :param classes: names of all classes in the order of their numbers; None for the numbers of the labeling jobs.
     :param copy_pictures: whether to copy the pictures into the folder, for the formats that have a place for them.
-    :raises ValueError: if there is no such format, a class comes twice, or the format has no place for pictures.
+    :param keep_formulas: for CSV, leave texts as they are that a spreadsheet would reckon as formulas.
+    :raises ValueError: if there is no such format, a class comes twice, or an option is of another format.
     """
 
     def __init__(
@@ -94,13 +98,16 @@ class Export:
         *,
         classes: Sequence[str] | None = None,
         copy_pictures: bool = False,
+        keep_formulas: bool = False,
     ) -> None:
         if format_name not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format_name!r}")
         self._name, self._copy = format_name, copy_pictures
         self._classes = Classes(classes)
         self._folder = Folder(files, to)
-        self._format = FORMATS[format_name](self._folder, self._classes)
+        self._format = FORMATS[format_name](self._folder, self._classes, keep_formulas)
+        if keep_formulas and format_name != "csv":
+            raise ValueError(f"keep_formulas is for csv, not for {format_name}")
         if copy_pictures and self._format.picture_folder("") is None:
             raise ValueError(f"{format_name} has no place for pictures")
         self._files = files
@@ -114,20 +121,26 @@ class Export:
         :raises ValueError: if the name of a set can't be that of a file.
         """
         for name in sets:
-            if not _SET_NAME.fullmatch(name):
-                raise ValueError(f"the set {name!r} can't be a file; use letters, digits, '_', '-' and '.'")
-        with closing(self._folder):
+            self._check_set(name, sets)
+        # All files of the export appear together, at its end.
+        with closing(self._folder), ExitStack() as stack:
             for name, where in sets.items():
                 scanned = scan_labels(self._files.lines(where), label_attribute, where, metadata=True, tolerant=True)
-                with ExitStack() as stack:
-                    self._format.begin(name, stack)
-                    self.result.objects[name] = self._run_set(name, label_attribute, scanned)
-                    self._format.end(name)
+                self._format.begin(name, stack)
+                self.result.objects[name] = self._run_set(name, label_attribute, scanned)
+                self._format.end(name)
             self.result.training = self._format.finish(self.result.objects)
             self._folder.finish()
         self.result.classes = self._classes.names
         self.result.notes = {note: count for note, count in self._format.notes.items() if count}
         return self.result
+
+    def _check_set(self, name: str, sets: Mapping[str, str]) -> None:
+        for rule, reader in ((Format, "a file"), (type(self._format), f"a set of {self._name}")):
+            if not rule.set_name.fullmatch(name):
+                raise ValueError(f"the set {name!r} can't be {reader}; use {rule.set_name_told}")
+        if same := [one for one in sets if one != name and one.casefold() == name.casefold()]:
+            raise ValueError(f"the sets {name!r} and {same[0]!r} would have the same files where capitals don't count")
 
     def _run_set(self, name: str, attribute: str, scanned: Scan[Any]) -> int:
         written, taken = 0, self._taken(name, attribute, scanned)
@@ -138,6 +151,7 @@ class Export:
                     if refusal:
                         raise refusal
                     self._format.write(one.example, one.content)
+                    self._format.notes.update(one.example.notes)
                     written += 1
                 except LabelingError as error:
                     self._leave_out(scanned.where, LineProblem(one.line, one.offset, str(error)))
@@ -162,7 +176,7 @@ class Export:
                 continue
             folder = self._format.picture_folder(set_name)
             if folder is not None and example.uri:
-                example.file_name = self._folder.free_name(folder, example.uri)
+                example.file_name = self._folder.free_name(folder, example.uri, self._format.endings)
             yield _Taken(example, content, scanned.number, scanned.offset)
 
     def _example(self, set_name: str, attribute: str, raw: bytes) -> Example:
@@ -185,7 +199,8 @@ class Export:
                 example.text = self._text(example)
             elif self._copy or self._format.copies(example):
                 folder = self._format.picture_folder(example.set_name)
-                self._folder.copy(example.uri, f"{folder}/{example.file_name}")
+                path = f"{folder}/{example.file_name}"
+                example.notes.update(self._folder.copy_picture(example.uri, path, _size(example.label)))
         except LabelingError as error:
             return error
         return None
@@ -207,3 +222,8 @@ class Export:
         self.result.left_out += 1
         if len(self.result.problems) < MOST_PROBLEMS:
             self.result.problems.append((where, problem))
+
+
+def _size(label: Label) -> tuple[int, int] | None:
+    """Width and height that a label says of its picture, pixels."""
+    return (label.size.width, label.size.height) if isinstance(label, BoxesLabel) else None

@@ -7,8 +7,7 @@ from contextlib import ExitStack
 from typing import Any, ClassVar, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.manifest.export.base import Example, Format, printable
-from labeling_provider.manifest.export.boxes import csv_row
+from labeling_provider.manifest.export.base import Example, Format, csv_row, no_formula, printable
 from labeling_provider.manifest.files import Sink
 from labeling_provider.manifest.labels import ClassesLabel, ClassLabel, Label, LabelError
 
@@ -60,17 +59,19 @@ class Table(Format[list[Row]]):
 
 
 class Csv(Table):
-    """CSV: ``SET.csv`` for each set, UTF-8, with a header."""
+    """CSV: ``SET.csv`` for each set, UTF-8, with a header; an apostrophe is before texts that would be formulas."""
 
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start the set's file."""
         self._sink = self.folder.sink(stack, f"{set_name}.csv")
-        self._sink.write(csv_row(list(Row._fields)))
+        self._sink.write(csv_row(Row._fields))
 
     def write(self, example: Example, content: list[Row]) -> None:
         """Write the rows of an object."""
         for row in content:
-            self._sink.write(csv_row(list(row)))
+            safe = row if self._keep_formulas else [no_formula(cell) for cell in row]
+            self.notes["formulas_quoted"] += sum(one is not other for one, other in zip(row, safe, strict=True))
+            self._sink.write(csv_row(safe))
 
 
 class Parquet(Table):

@@ -1,31 +1,97 @@
-"""Named entities in texts: JSON Lines, and CoNLL's columns."""
+"""Named entities in texts: JSON Lines, and CoNLL's columns.
+
+Spans lose the blanks at their ends, as spaCy refuses spans with such; those that are nothing but blanks are left out.
+Both are counted, and so are words that a span divides.
+"""
 
 from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from itertools import pairwise
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from labeling_provider.manifest.export.base import Example, Format, as_json
 from labeling_provider.manifest.labels import EntitiesLabel, Entity, LabelError
 
-_TOKEN: Final = re.compile(r"\w+|[^\w\s]")
+_SOLID: Final = re.compile(r"\S+")
 _BLANK: Final = re.compile(r"\s+")
 
 
 def spans_in(example: Example) -> list[Entity]:
-    """The spans of a text in its order.
+    """The spans of a text in its order, without blanks at their ends; what is changed is noted.
 
-    :raises LabelError: if one ends after the text.
+    :raises LabelError: if one ends after the text, or has no label.
     """
-    label = cast(EntitiesLabel, example.label)
+    label, spans = cast(EntitiesLabel, example.label), []
     for number, one in enumerate(label.entities):
+        where = f"{label.attribute}.annotations.entities[{number}]"
         if one.end > len(example.text):
-            where = f"{label.attribute}.annotations.entities[{number}]"
             raise LabelError(f"{where}: ends at character {one.end}, and the text has {len(example.text):,}")
-    return sorted(label.entities, key=lambda one: (one.start, one.end))
+        if not one.label.strip():
+            raise LabelError(f"{where}: has no label")
+        inner = example.text[one.start : one.end]
+        start, end = one.end - len(inner.lstrip()), one.start + len(inner.rstrip())
+        if start >= end:
+            example.notes["spans_left_out"] += 1
+            continue
+        example.notes["spans_trimmed"] += (start, end) != (one.start, one.end)
+        spans.append(Entity(one.label, start, end))
+    spans.sort(key=lambda one: (one.start, one.end))
+    ends = _ends(spans)
+    if ends:
+        example.notes["words_divided"] += sum(
+            bisect_right(ends, start) < bisect_left(ends, end) for start, end in words_of(example.text)
+        )
+    return spans
+
+
+def _ends(spans: list[Entity]) -> list[int]:
+    return sorted({place for one in spans for place in (one.start, one.end)})
+
+
+def words_of(text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of each word and sign of a text, blanks left out.
+
+    Words are those of Unicode's default rules. What is written without blanks between words and needs a dictionary to
+    be parted, such as Thai, Lao, Khmer and Burmese, stays together from blank to blank.
+
+    Source: Unicode Standard Annex #29, "Word boundaries" and its note on such scripts; #14, class SA.
+    """
+    patterns = _patterns()
+    start = first = 0
+    for last in (*(flags.end() for flags in patterns.flags.finditer(text)), len(text)):
+        for border in patterns.border.finditer(text[first:last]):
+            place = first + border.start()
+            if place == start or (place < len(text) and patterns.together.match(text, place - 1, place + 1)):
+                continue
+            yield from ((found.start(), found.end()) for found in _SOLID.finditer(text, start, place))
+            start = place
+        first = last
+    yield from ((found.start(), found.end()) for found in _SOLID.finditer(text, start))
+
+
+class _Patterns:
+    """Compiled when they are first needed, as is their library."""
+
+    def __init__(self) -> None:
+        import regex
+
+        self.border: Any = regex.compile(r"\b", regex.WORD | regex.V1)
+        self.together: Any = regex.compile(r"\p{Line_Break=SA}{2}", regex.V1)
+        # The time that borders take grows with the square of a row of flags: a long one is looked at in parts.
+        self.flags: Any = regex.compile(
+            r"(?:\p{Regional_Indicator}[\p{Word_Break=Extend}\p{Word_Break=Format}\p{Word_Break=ZWJ}]*+){64}", regex.V1
+        )
+
+
+@cache
+def _patterns() -> _Patterns:
+    return _Patterns()
 
 
 class Entities(Format[None]):
@@ -83,16 +149,25 @@ class Conll(Entities):
                     f"{example.label.attribute}: characters {after.start} to {after.end} are in two spans, for which "
                     "CoNLL has no place; export them as jsonl"
                 )
-        lines, position = [], 0
-        for span in spans:
-            lines += _tagged(example.text[position : span.start], "")
-            lines += _tagged(example.text[span.start : span.end], _BLANK.sub("_", span.label))
-            position = span.end
-        lines += _tagged(example.text[position:], "")
+        lines = [f"{token} {tag}\n" for token, tag in _tagged(example.text, spans)]
         return ("".join(lines) + "\n").encode(errors="backslashreplace")
 
 
-def _tagged(text: str, label: str) -> list[str]:
-    tokens = _TOKEN.findall(text)
-    tags = [f"{'I' if number else 'B'}-{label}" if label else "O" for number in range(len(tokens))]
-    return [f"{token} {tag}\n" for token, tag in zip(tokens, tags, strict=True)]
+def _tagged(text: str, spans: list[Entity]) -> Iterator[tuple[str, str]]:
+    """Tokens and their tags; the ends of spans are ends of tokens."""
+    ends, ahead = iter(_ends(spans)), iter(spans)
+    end, span = next(ends, None), next(ahead, None)
+    for word_start, word_end in words_of(text):
+        start = word_start
+        while start < word_end:
+            while end is not None and end <= start:
+                end = next(ends, None)
+            stop = word_end if end is None else min(end, word_end)
+            while span is not None and span.end <= start:
+                span = next(ahead, None)
+            if span is None or start < span.start:
+                tag = "O"
+            else:
+                tag = f"{'B' if start == span.start else 'I'}-{_BLANK.sub('_', span.label)}"
+            yield text[start:stop], tag
+            start = stop

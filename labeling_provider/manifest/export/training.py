@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from labeling_provider.manifest.export.base import Example, Format, as_json
-from labeling_provider.manifest.export.boxes import shown
+from labeling_provider.manifest.export.boxes import box_classes, shown
 from labeling_provider.manifest.export.tables import named_classes
 from labeling_provider.manifest.export.text import spans_in
 from labeling_provider.manifest.files import Sink
@@ -24,6 +26,7 @@ from labeling_provider.manifest.labels import (
 
 _BOX_NUMBERS: Final = 5
 _HEADER: Final = 2
+_TRAINING: Final = ("train", "training")
 
 
 class _Row(NamedTuple):
@@ -43,10 +46,15 @@ class HuggingFace(Format[_Row]):
     """
 
     takes = (ClassLabel, ClassesLabel, BoxesLabel, EntitiesLabel)
+    # The names that datasets takes for splits.
+    set_name = re.compile(r"(?!all\Z|README\.md\Z)\w+(\.\w+)*", re.IGNORECASE)
+    set_name_told = "letters, digits and '_', with '.' between them, but not 'all'"
+    endings = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._kind: tuple[type[Label], bool] | None = None
+        self._boxes: Counter[str] = Counter()
 
     def picture_folder(self, set_name: str) -> str:
         """Where the pictures of a set belong."""
@@ -68,6 +76,8 @@ class HuggingFace(Format[_Row]):
         """Start a set; its file waits for the first object, which says where it is."""
         self._stack = stack
         self._rows: Sink | None = None
+        # No picture may take the place of the rows, or be read as rows of another kind.
+        self.folder.hold(set_name, "metadata")
 
     def read(self, example: Example) -> _Row:
         """The row of an object, without its data."""
@@ -85,8 +95,9 @@ class HuggingFace(Format[_Row]):
         if isinstance(label, EntitiesLabel):
             return _Row({})
         if isinstance(label, BoxesLabel):
-            boxes = shown(label, self.classes.numbers(label, label.class_names))
-            sides = [[box.left, box.top, box.width, box.height] for box in boxes.boxes]
+            boxes = shown(label, self.classes.numbers(label, box_classes(label)))
+            # Sets whose numbers are of another kind can't be loaded together.
+            sides = [[float(one) for one in (box.left, box.top, box.width, box.height)] for box in boxes.boxes]
             return _Row({"objects": {"bbox": sides, "category": [box.number for box in boxes.boxes]}}, boxes.notes)
         numbers = list(self.classes.numbers(label, named_classes(label)).values())
         return _Row({"labels": numbers} if isinstance(label, ClassesLabel) else {"label": numbers[0]})
@@ -105,16 +116,20 @@ class HuggingFace(Format[_Row]):
         if self._rows is None:
             self._rows = self.folder.sink(self._stack, name)
         self._rows.write(as_json(row) + b"\n")
+        self._boxes[example.set_name] += len(values.get("objects", {}).get("category", ()))
         self.notes.update(content.notes)
 
     def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
-        """Write ``README.md``."""
+        """Write ``README.md``, and note the sets without a box that ``datasets`` can't load together with others."""
         import yaml
 
         if self._kind is None:
             return {}
         base, is_text = self._kind
         sets = [name for name, count in objects.items() if count]
+        empty = [name for name in sets if not self._boxes[name]]
+        if base is BoxesLabel and len(empty) < len(sets):
+            self.notes["sets_without_boxes"] += len(empty)
         files = [{"split": name, "path": f"{name}.jsonl" if is_text else f"{name}/**"} for name in sets]
         names = {"class_label": {"names": {str(number): name for number, name in enumerate(self.classes.names)}}}
         features: list[dict[str, Any]]
@@ -136,16 +151,32 @@ class HuggingFace(Format[_Row]):
         return {}
 
 
-class SageMakerPipe(Format[int]):
+class _PipeLine(NamedTuple):
+    """A line of a channel.
+
+    :param boxes: how many it has; -1 if its label is none of boxes.
+    :param numbers: the export's number of each of the label's classes.
+    """
+
+    boxes: int
+    numbers: Mapping[int, int]
+
+
+class SageMakerPipe(Format[_PipeLine]):
     """``SET.manifest`` for each set, labeled lines only, and the channels of a SageMaker training in Pipe mode.
 
-    A training that meets a line without its attributes fails, so lines without a label are left out.
+    A training that meets a line without its attributes fails, so lines without a label are left out. With given classes
+    the lines have their numbers. For semantic segmentation the numbers are those of the mask's pixels, where 0 is the
+    background: the algorithm counts it as a class of its own.
 
-    Source: developer guide, "Provide dataset metadata to training jobs with an augmented manifest file" and "Object
-    detection hyperparameters" (``label_width``).
+    Source: developer guide, "Provide dataset metadata to training jobs with an augmented manifest file", "Object
+    detection hyperparameters" (``label_width``), "Semantic segmentation algorithm", "Semantic segmentation
+    hyperparameters" (``num_classes``, ``num_training_samples``).
     """
 
     takes = (BoxesLabel, ClassLabel, ClassesLabel, MaskLabel)
+    set_name = re.compile(r"[A-Za-z0-9.\-_]{1,64}")
+    set_name_told = "at most 64 of A to Z, a to z, 0 to 9, '_', '-' and '.'"
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -156,25 +187,39 @@ class SageMakerPipe(Format[int]):
         """Start the set's manifest."""
         self._sink = self.folder.sink(stack, f"{set_name}.manifest")
 
-    def read(self, example: Example) -> int:
-        """How many boxes there are."""
+    def read(self, example: Example) -> _PipeLine:
+        """How many boxes there are, and the numbers of the classes."""
         label = example.label
         attributes = ["source-ref" if example.uri else "source", label.attribute]
         if attributes != (self._attributes or attributes):
             raise LabelError(f"{label.attribute}: a channel has objects or texts, and this is another than the first")
-        boxes = -1
         if isinstance(label, BoxesLabel):
-            boxes = len(label.boxes)
-            self.classes.numbers(label, label.class_names)
-        elif not isinstance(label, MaskLabel):
-            self.classes.numbers(label, named_classes(label))
+            line = _PipeLine(len(label.boxes), self.classes.numbers(label, box_classes(label)))
+        elif isinstance(label, MaskLabel):
+            line = _PipeLine(-1, self._mask_numbers(label))
+        else:
+            line = _PipeLine(-1, self.classes.numbers(label, named_classes(label)))
         self._attributes = attributes
-        return boxes
+        return line
 
-    def write(self, example: Example, content: int) -> None:
-        """Write the line as it was."""
-        self._most_boxes = max(self._most_boxes, content)
-        self._sink.write(example.raw)
+    def _mask_numbers(self, label: MaskLabel) -> dict[int, int]:
+        numbers = self.classes.numbers(label, {number: one.class_name for number, one in label.colors.items()})
+        for number, other in numbers.items():
+            if number != other:
+                name = label.colors[number].class_name
+                raise LabelError(
+                    f"{label.attribute}: {name[:80]!r} is {number} in the mask and {other} in classes; masks are not "
+                    "changed: give the classes in their order there, BACKGROUND included"
+                )
+        return numbers
+
+    def write(self, example: Example, content: _PipeLine) -> None:
+        """Write the line, as it was unless classes were given."""
+        self._most_boxes = max(self._most_boxes, content.boxes)
+        if all(number == other for number, other in content.numbers.items()):
+            self._sink.write(example.raw)
+            return
+        self._sink.write(as_json({**example.line, **_renumbered(example.label, content.numbers)}) + b"\n")
 
     def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
         """The channels, and the hyperparameters that depend on the data, as strings as SageMaker takes them."""
@@ -197,9 +242,30 @@ class SageMakerPipe(Format[int]):
             for name, count in objects.items()
             if count
         ]
-        found = {"num_training_samples": str(next(iter(objects.values()), 0))}
+        found = {}
+        training = [count for name, count in objects.items() if name.lower() in _TRAINING or len(objects) == 1]
+        if training:
+            found["num_training_samples"] = str(training[0])
         if self.classes.names:
             found["num_classes"] = str(len(self.classes.names))
         if self._most_boxes >= 0:
             found["label_width"] = str(_BOX_NUMBERS * self._most_boxes + _HEADER)
         return {"channels": channels, "hyperparameters": found}
+
+
+def _renumbered(label: Label, numbers: Mapping[int, int]) -> dict[str, Any]:
+    """The keys of a line with a label of classes, or of boxes, whose classes have other numbers."""
+    about = dict(label.metadata or {})
+    for key in ("class-map", "confidence-map"):
+        if isinstance(about.get(key), Mapping):
+            about[key] = {str(numbers[int(one)]): value for one, value in about[key].items() if int(one) in numbers}
+    value: Any
+    if isinstance(label, BoxesLabel):
+        boxes = [{**one, "class_id": numbers[one["class_id"]]} for one in label.value["annotations"]]
+        value = {**label.value, "annotations": boxes}
+    elif isinstance(label, ClassesLabel):
+        value = [numbers[one] for one in label.class_ids]
+    else:
+        # Some of Amazon's examples write the number as a string.
+        value = type(label.value)(numbers[cast(ClassLabel, label).class_id])
+    return {label.attribute: value, **({} if label.metadata is None else {f"{label.attribute}-metadata": about})}

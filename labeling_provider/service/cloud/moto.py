@@ -95,11 +95,6 @@ class Moto:
         return Answer(int(status[:3]), headers, body)
 
 
-def internal_call(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> Call:
-    """A request that the service makes itself."""
-    return Call(method, path, query, headers, "127.0.0.1", None, BytesIO(body), len(body))
-
-
 def _environ(call: Call) -> dict[str, Any]:
     """What WSGI makes of a request."""
     headers = {name: value for name, value in call.headers.items() if name not in _LEFT_OUT}

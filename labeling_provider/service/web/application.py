@@ -8,6 +8,7 @@ import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
@@ -93,8 +94,8 @@ class Application:
             response = _refusal(request, error)
         except DatabaseError as error:
             log.error("%s %s: %s", scope["method"], scope["raw_path"][:200], error)
-            unavailable = ApiError("ServiceUnavailable", "The service's database does not take it. Try again.", 503)
-            response = _refusal(request, unavailable)
+            message = "The service's database does not take it. Try again."
+            response = _refusal(request, ApiError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE))
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])
             response = _refusal(request, ApiError("InternalFailure", "See the log of the local service.", 500))
@@ -124,12 +125,8 @@ class Application:
         if service == Service.SAGEMAKER:
             return await self._run(lambda: self._labeling(operation, signature, body))
         call = _call(service, request, signature, body)
-        if service == Service.S3:
-            answer = await self._run(lambda: self._s3(call))
-        else:
-            limiter = self._waiting if operation == "ReceiveMessage" else None
-            answer = await self._run(lambda: self._around(service, call), limiter)
-        return _response(request, answer)
+        limiter = self._waiting if operation == "ReceiveMessage" else None
+        return _response(request, await self._run(lambda: self._around(service, call), limiter))
 
     def _admit(self, request: RequestHead) -> Signature | None:
         """Keep out what must not come in; the signature, unless that is of keys that can't be checked.
@@ -210,16 +207,12 @@ class Application:
         return _amazon_response(HTTPStatus.OK, json.dumps(answer).encode(), _JSON)
 
     def _around(self, service: Service, call: Call) -> Answer:
-        """Answer an operation of a service around labeling."""
-        with self._messaging.recording():
+        """Answer an operation of a service around labeling; what it has changed is kept before anybody hears of it."""
+        with ExitStack() as recorded:
+            recorded.enter_context(self._messaging.recording())
+            if self._storage and call.method not in {"GET", "HEAD"}:
+                recorded.enter_context(self._storage.recording())
             return self._moto.serve(service, call)
-
-    def _s3(self, call: Call) -> Answer:
-        """Answer an operation of the embedded S3."""
-        if self._storage is None or call.method in {"GET", "HEAD", "OPTIONS"}:
-            return self._moto.serve(Service.S3, call)
-        with self._messaging.recording(), self._storage.recording():
-            return self._moto.serve(Service.S3, call)
 
 
 def _named_service(request: RequestHead, signature: Signature | None) -> Service | None:

@@ -37,7 +37,7 @@
     }
     // An answer that was overtaken by a later question is not shown.
     const turn = (part.turn = (part.turn || 0) + 1);
-    if (part.dataset.page) address.searchParams.set("page", part.dataset.page);
+    for (const [name, value] of new URLSearchParams(part.dataset.go || "")) address.searchParams.set(name, value);
     try {
       const answer = await fetch(address, { headers: { "X-Labeling": "1" } });
       const body = await answer.text();
@@ -47,7 +47,7 @@
         const focused = part.contains(document.activeElement) ? document.activeElement : null;
         part.innerHTML = body;
         // Who goes by the keyboard stays where they were.
-        const same = (one) => ["name", "href", "data-page"].some((key) => one.hasAttribute(key) && one.getAttribute(key) === focused.getAttribute(key));
+        const same = (one) => ["name", "href", "data-go"].some((key) => one.hasAttribute(key) && one.getAttribute(key) === focused.getAttribute(key));
         if (focused) [...part.querySelectorAll("a, button, input, select")].find(same)?.focus();
       } else {
         const told = document.createElement("p");
@@ -113,9 +113,16 @@
     }
     const button = event.target.closest("button");
     if (!button) return;
-    if (button.dataset.page) {
+    if ("go" in button.dataset || "back" in button.dataset) {
       const part = partOf(button);
-      part.dataset.page = button.dataset.page;
+      // The server knows where to go on from a page, and only this page how it was reached.
+      const trail = (part.trail = part.trail || []);
+      if ("back" in button.dataset) part.dataset.go = trail.pop() || "";
+      else {
+        if (button.dataset.go) trail.push(part.dataset.go || "");
+        else trail.length = 0;
+        part.dataset.go = button.dataset.go;
+      }
       load(part);
     } else if (button.dataset.copy) {
       copy(button.dataset.copy);
@@ -133,12 +140,16 @@
     const form = event.target.closest("form[data-target]");
     if (!form) return;
     const part = document.getElementById(form.dataset.target);
-    delete part.dataset.page;
+    delete part.dataset.go;
+    part.trail = [];
     clearTimeout(typing);
     typing = setTimeout(() => load(part), event.type === "input" ? 300 : 0);
   }
   document.addEventListener("change", filtered);
-  document.addEventListener("input", (event) => event.target.type === "search" && filtered(event));
+  // What is chosen from a list of suggestions is as good as what is typed to its end.
+  document.addEventListener("input", (event) => {
+    if (event.target.type === "search" || event.inputType === "insertReplacementText") filtered(event);
+  });
   document.addEventListener("submit", (event) => {
     if (event.target.matches("form[data-target]")) {
       event.preventDefault();

@@ -1,0 +1,1 @@
+"""Talking to AWS well. Plain Python over boto3 clients."""

@@ -1,0 +1,97 @@
+"""Clients that get over what ails their credentials: they are made anew, from the connection as it is then.
+
+botocore looks for credentials once, when a client is made. A client that was made while the credentials endpoint was
+away has none for ever, and one with keys that were replaced keeps the old ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from labeling_provider.waiting import is_credentials_trouble
+
+_PAUSE: Final = 5.0
+_NO_CALLS: Final = frozenset({"exceptions", "meta", "waiter_names"})
+
+log = logging.getLogger(__name__)
+
+
+class Renewal:
+    """Says when the clients of one connection are to be made anew: all of them, and not too often.
+
+    :param forget: drops what was read of the connection.
+    """
+
+    def __init__(self, forget: Callable[[], None]) -> None:
+        self._forget = forget
+        self._lock = threading.Lock()
+        self._generation = 0
+        self._has_failed = False
+        self._renewed_at: float | None = None
+
+    def generation(self) -> int:
+        """The generation that a client must be of to be used now."""
+        with self._lock:
+            now = time.monotonic()
+            if self._has_failed and (self._renewed_at is None or now - self._renewed_at >= _PAUSE):
+                self._forget()
+                self._generation += 1
+                self._has_failed, self._renewed_at = False, now
+            return self._generation
+
+    def failed(self, generation: int) -> None:
+        """Credentials have failed a client of a generation, or it could not be made."""
+        with self._lock:
+            self._has_failed |= generation == self._generation
+
+
+class RenewedClient:
+    """Stands for a boto3 client, and has all that it has. It is made when it is first used.
+
+    :param renewal: says when it is to be made anew.
+    :param make: makes it.
+    """
+
+    def __init__(self, renewal: Renewal, make: Callable[[], Any]) -> None:
+        self._renewal, self._make = renewal, make
+        self._lock = threading.Lock()
+        self._made: tuple[int, Any] | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if name in _NO_CALLS:
+            return getattr(self.now, name)
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            generation, client = self._current()
+            try:
+                return getattr(client, name)(*arguments, **named)
+            except Exception as error:
+                if is_credentials_trouble(error):
+                    self._renewal.failed(generation)
+                raise
+
+        return call
+
+    @property
+    def now(self) -> Any:
+        """The boto3 client that is in use at this moment."""
+        return self._current()[1]
+
+    def _current(self) -> tuple[int, Any]:
+        with self._lock:
+            generation = self._renewal.generation()
+            if self._made is None or self._made[0] != generation:
+                if self._made is not None:
+                    log.info("Credentials have failed: the connection is read anew")
+                try:
+                    self._made = generation, self._make()
+                except Exception:
+                    self._renewal.failed(generation)
+                    raise
+            return self._made

@@ -1,0 +1,1 @@
+"""Ground Truth's contract, as plain Python: no Airflow, no network."""

@@ -1,0 +1,332 @@
+"""Templated arguments, each read as the kind of value that it is.
+
+A template gives a text: ``3``, ``False``, ``["cat", "dog"]``. With ``render_template_as_native_obj`` it gives whatever
+Python value the text looks like: class names that are digits become numbers. So each templated argument is declared
+with its kind, once; what can't be read as that kind is refused with the argument's name, never half understood.
+
+Where a value may be left out, an empty text and ``None`` leave it out too: that is what a template makes of nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final, NoReturn
+
+from labeling_provider.errors import Problem
+from labeling_provider.request.workforces import AutomatedLabeling, MechanicalTurk, PrivateWorkteam, VendorWorkteam
+
+Kind = Callable[[Any, str], Any]
+"""Reads a value; the second argument is its name, for :class:`Refused`."""
+
+_WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER: Final = re.compile(r"[+-]?([0-9]{1,300}(\.[0-9]{0,300})?|\.[0-9]{1,300})([eE][+-]?[0-9]{1,3})?")
+_MAX_WHOLE: Final = 10**18
+_MAX_NUMBER: Final = 1e300
+_MAX_DIGITS: Final = 10**1000
+_TRUTH: Final = {"true": True, "false": False}
+_LONGEST_SHOWN: Final = 100
+_AS_LIST: Final = 'Give a list, or a JSON text such as ["cat", "dog"]; {{ … | tojson }} makes one.'
+_AS_MAPPING: Final = 'Give a dict, or a JSON text such as {"key": "value"}; {{ … | tojson }} makes one.'
+
+
+class Refused(Exception):
+    """A value that is not of its kind.
+
+    :param problem: which, why, and what to do.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(str(problem))
+
+
+def problems_of(task: Any, kinds: Mapping[str, Kind]) -> list[Problem]:
+    """Read the arguments of a task in place; what is wrong with those that can't be read.
+
+    :param kinds: kind by attribute.
+    """
+    problems = []
+    for field, kind in kinds.items():
+        try:
+            setattr(task, field, kind(getattr(task, field), _ARGUMENTS.get(field, field)))
+        except Refused as refused:
+            problems.append(refused.problem)
+    return problems
+
+
+def _refuse(where: str, value: Any, what: str, remedy: str) -> NoReturn:
+    try:
+        shown = repr(value)
+    except ValueError:
+        shown = "a number of very many digits"
+    shown = shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
+    raise Refused(Problem(where, f"{shown} is not {what}.", remedy))
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() in {"", "None"})
+
+
+def _json(value: str, where: str, what: str, remedy: str) -> Any:
+    try:
+        return json.loads(value, parse_constant=float.fromhex)
+    except (ValueError, RecursionError):
+        _refuse(where, value, what, remedy)
+
+
+# One value
+
+
+def text(value: Any, where: str) -> str | None:
+    """Words for people. A whole number is what native rendering makes of digits."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_DIGITS:
+        return str(value)
+    _refuse(where, value, "a text", "Give a text.")
+
+
+def name(value: Any, where: str) -> str | None:
+    """A name, an ARN, a URI."""
+    return None if _is_nothing(value) else text(value, where)
+
+
+def whole(value: Any, where: str) -> int | None:
+    """A whole number."""
+    if _is_nothing(value):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_WHOLE:
+        return value
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
+    _refuse(where, value, "a whole number", "Give one, such as 3.")
+
+
+def number(value: Any, where: str) -> Any:
+    """A number."""
+    if _is_nothing(value):
+        return None
+    read: Any = float(value) if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) else value
+    if isinstance(read, int | float | Decimal) and not isinstance(read, bool) and -_MAX_NUMBER < read < _MAX_NUMBER:
+        return read
+    _refuse(where, value, "a number", "Give one, such as 0.5.")
+
+
+def truth(value: Any, where: str) -> bool | None:
+    """True or False."""
+    if _is_nothing(value):
+        return None
+    read = _TRUTH.get(value.strip().lower()) if isinstance(value, str) else value
+    if isinstance(read, bool):
+        return read
+    _refuse(where, value, "a truth value", "Give True or False.")
+
+
+def required(kind: Kind) -> Kind:
+    """The same, of a value that can't be left out."""
+
+    def read(value: Any, where: str) -> Any:
+        found = kind(value, where)
+        if found is None:
+            _refuse(where, value, "given", "It is needed.")
+        return found
+
+    return read
+
+
+# Several values
+
+
+def list_of(kind: Kind) -> Kind:
+    """A list; a text must be JSON."""
+
+    def read(value: Any, where: str) -> list[Any] | None:
+        if _is_nothing(value):
+            return None
+        found = _json(value, where, "a list", _AS_LIST) if isinstance(value, str) else value
+        if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+            _refuse(where, value, "a list", _AS_LIST)
+        return [kind(one, f"{where}[{index}]") for index, one in enumerate(found)]
+
+    return read
+
+
+def mapping_of(kind: Kind) -> Kind:
+    """A mapping; a text must be JSON."""
+
+    def read(value: Any, where: str) -> dict[str, Any] | None:
+        if _is_nothing(value):
+            return None
+        found = _json(value, where, "a mapping", _AS_MAPPING) if isinstance(value, str) else value
+        if not isinstance(found, Mapping):
+            _refuse(where, value, "a mapping", _AS_MAPPING)
+        return {str(text(key, where)): kind(one, f"{where}[{key!r}]") for key, one in found.items()}
+
+    return read
+
+
+def one_or_list(kind: Kind) -> Kind:
+    """One value, or a list of them; a text that begins as a JSON list does must be one."""
+    several = list_of(kind)
+
+    def read(value: Any, where: str) -> Any:
+        is_list = value.lstrip().startswith("[") if isinstance(value, str) else isinstance(value, Sequence)
+        return several(value, where) if is_list else kind(value, where)
+
+    return read
+
+
+def anything(value: Any, where: str) -> Any:
+    """Whatever it is: something else looks at it."""
+    return value
+
+
+texts: Final = list_of(required(text))
+"""Texts in their order."""
+
+tags: Final = mapping_of(required(text))
+"""Texts by name."""
+
+
+def objects(value: Any, where: str) -> Sequence[Any] | None:
+    """Data objects; as many as there are, so a list that is not in memory stays where it is."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return value
+    return list_of(anything)(value, where)  # type: ignore[no-any-return]
+
+
+def source(value: Any, where: str) -> str | dict[str, Any] | None:
+    """A manifest: its URI, or the result of a task that made one."""
+    if isinstance(value, Mapping) or (isinstance(value, str) and value.lstrip().startswith("{")):
+        return mapping_of(anything)(value, where)  # type: ignore[no-any-return]
+    return name(value, where)
+
+
+sources: Final = one_or_list(source)
+"""Manifests, or one."""
+
+
+# What only labeling jobs have
+
+
+def category(value: Any, where: str) -> str | dict[str, Any]:
+    """A label: its name, or an entry of a category file."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(required(text)(value, where))
+
+
+labels: Final = list_of(category)
+"""Labels in class order."""
+
+
+def workforce(value: Any, where: str) -> Any:
+    """Who works; a bare workteam ARN is taken as it is."""
+    if isinstance(value, PrivateWorkteam | VendorWorkteam):
+        return type(value)(required(name)(value.arn, f"{where}.arn"))
+    if isinstance(value, MechanicalTurk):
+        return MechanicalTurk(
+            required(_price)(value.price_usd, f"{where}.price_usd"),
+            truth(value.free_of_personal_information, f"{where}.free_of_personal_information") or False,
+            truth(value.adult_content, f"{where}.adult_content"),
+        )
+    return name(value, where)
+
+
+def _price(value: Any, where: str) -> Any:
+    # A text keeps its tenths of a cent exactly.
+    return None if number(value, where) is None else value
+
+
+def automated(value: Any, where: str) -> Any:
+    """Whether a model labels, or how."""
+    if not isinstance(value, AutomatedLabeling):
+        return truth(value, where)
+    return AutomatedLabeling(
+        name(value.initial_model_arn, f"{where}.initial_model_arn"),
+        name(value.volume_kms_key, f"{where}.volume_kms_key"),
+        texts(value.subnets, f"{where}.subnets"),
+        texts(value.security_group_ids, f"{where}.security_group_ids"),
+        truth(value.continue_from_previous_run, f"{where}.continue_from_previous_run") or False,
+    )
+
+
+def request(value: Any, where: str) -> dict[str, Any]:
+    """A raw CreateLabelingJob request, or a part of one: each member is what botocore's model says that it is."""
+    given = mapping_of(anything)(value, where)
+    if not given:
+        return {}
+    from labeling_provider.request.model import service_model
+
+    shape = service_model().operation_model("CreateLabelingJob").input_shape
+    return _member(shape)(given, where)  # type: ignore[no-any-return]
+
+
+def _member(shape: Any) -> Kind:
+    """The kind of a member of a request."""
+    if shape.type_name == "list":
+        return list_of(_member(shape.member))
+    if shape.type_name != "structure":
+        return {"string": text, "integer": whole, "long": whole, "boolean": truth}.get(shape.type_name, anything)
+
+    def read(value: Any, where: str) -> dict[str, Any] | None:
+        given = mapping_of(anything)(value, where)
+        if given is None:
+            return None
+        # A name that the model does not know is told by the check of the request.
+        return {
+            key: _member(shape.members[key])(one, f"{where}.{key}") if key in shape.members else one
+            for key, one in given.items()
+        }
+
+    return read
+
+
+def job(value: Any, where: str) -> dict[str, Any]:
+    """Arguments of ``CreateLabelingJobOperator``."""
+    given = required(mapping_of(anything))(value, where)
+    return {key: JOB.get(key, anything)(one, f"{where}[{key!r}]") for key, one in given.items()}
+
+
+CONNECTION: Final[Mapping[str, Kind]] = {"aws_conn_id": name, "region_name": name}
+"""What decides where everything goes."""
+
+JOB: Final[Mapping[str, Kind]] = {
+    "task_type": name,
+    "config": request,
+    "manifest_uri": name,
+    "input_topic_arn": name,
+    "output_uri": name,
+    "output_topic_arn": name,
+    "output_kms_key": name,
+    "label_attribute_name": name,
+    "labels": labels,
+    "category_uri": name,
+    "audited_attribute": name,
+    "workforce": workforce,
+    "role_arn": name,
+    "title": text,
+    "description": text,
+    "instructions": text,
+    "keywords": texts,
+    "ui_template_uri": name,
+    "pre_annotation_function": name,
+    "consolidation_function": name,
+    "workers_per_object": whole,
+    "time_limit": whole,
+    "availability": whole,
+    "max_concurrent_objects": whole,
+    "max_human_labeled_objects": whole,
+    "max_percentage_labeled": whole,
+    "automated_labeling": automated,
+    "content_classifiers": texts,
+    "tags": tags,
+}
+"""What describes a labeling job: the fields of :class:`labeling_provider.request.LabelingJobSpec`."""
+
+_ARGUMENTS: Final = {"labeling_type": "task_type"}

@@ -1,0 +1,238 @@
+"""Stop labeling jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.sdk import BaseOperator, conf
+
+from labeling_provider.connected import NAME_KEY, LabelingTask
+from labeling_provider.errors import JobNameTakenError, LabelingError
+from labeling_provider.jobs import JobState, is_streaming, queue_name
+from labeling_provider.links import push_job_links
+from labeling_provider.operators import arguments
+from labeling_provider.ownership import Owner, OwnJobs
+from labeling_provider.waiting import Vigil
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from labeling_provider.triggers.streaming_job import StreamingJobTrigger
+
+
+class StopLabelingJobOperator(LabelingTask, BaseOperator):
+    """Stop labeling jobs; quiet about one that has already ended, so that it can be a teardown.
+
+    Give ``job_name``, or ``of_task``. A task that has failed or was killed has returned no name, but its jobs are found
+    by the names and tags that they have from it: all of its tries, follow-ups and, if it is mapped, instances.
+
+    Returns ``{"job_name": …, "status": …}``, and for a streaming job ``left_in_queue``, how many objects nobody has
+    taken. With ``of_task`` it returns ``{"jobs": […]}``, a list of these.
+
+    :param job_name: the labeling job (templated).
+    :param of_task: the task, or its id, whose labeling jobs are to be stopped, of the same DAG run (templated).
+    :param drain: for a streaming job, first wait until nothing is left to label.
+    :param drain_quiet: seconds for which nothing may wait or move before the job counts as empty; Amazon's counters
+        follow by one or two minutes.
+    :param drain_timeout: longest time to wait for that; then the job is stopped as it is. None for no limit.
+    :param delete_queue: whether to delete the queue that a streaming job leaves behind, if it is empty.
+    :param wait_for_completion: wait until it is Stopped.
+    :param deferrable: whether to wait for an empty job without a worker.
+    :param poll_interval: seconds between two looks.
+    :param missing_ok: whether it is fine that there is no such job, or that the name comes to nothing.
+    :param aws_conn_id: the Airflow connection (templated).
+    :param region_name: the region, if it is not the connection's (templated).
+    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param botocore_config: botocore configuration.
+    :raises ValueError: unless one of ``job_name`` and ``of_task`` is given.
+    :raises LabelingError: if there is no such job and that is not fine, or a job can't be stopped; the others are.
+    """
+
+    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+        "job_name": arguments.name,
+        "of_task": arguments.name,
+        **arguments.CONNECTION,
+    }
+    template_fields: Sequence[str] = tuple(argument_kinds)
+
+    def __init__(
+        self,
+        *,
+        job_name: str | None = None,
+        of_task: Any = None,
+        drain: bool = False,
+        drain_quiet: float = 180,
+        drain_timeout: timedelta | None = None,
+        delete_queue: bool = False,
+        wait_for_completion: bool = True,
+        poll_interval: float = 10,
+        missing_ok: bool = False,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if (job_name is None) == (of_task is None):
+            raise ValueError("give job_name or of_task")
+        self.job_name = job_name
+        self.of_task = getattr(of_task, "task_id", of_task)
+        self.drain = drain
+        self.drain_quiet = drain_quiet
+        self.drain_timeout = drain_timeout
+        self.delete_queue = delete_queue
+        self.wait_for_completion = wait_for_completion
+        self.poll_interval = poll_interval
+        self.missing_ok = missing_ok
+        self.deferrable = deferrable
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Stop them, once they are empty if that is asked for."""
+        self.read_arguments()
+        names = list(self._names(context))
+        if not names:
+            where = self.hook.conn_region_name
+            what = f"named {self.job_name} in {where}" if self.job_name else f"of the task {self.of_task} in this run"
+            if self.job_name is None and self.of_task is None:
+                what = "to stop: job_name has come to nothing"
+            if not self.missing_ok:
+                raise LabelingError(f"There is no labeling job {what}.")
+            self.log.info("There is no labeling job %s", what)
+            return {"jobs": []} if self.of_task else {"job_name": self.job_name, "status": None}
+        return self._stop_all(context, names, [], [])
+
+    def _names(self, context: Context) -> Iterator[str]:
+        """Names of the jobs to stop, of those that there are."""
+        from labeling_provider import compat
+
+        if self.of_task is None:
+            if self.job_name is not None and self.hook.find_job(self.job_name) is not None:
+                yield self.job_name
+            return
+        ti: Any = context["ti"]
+        for index in compat.map_indexes(ti, self.of_task):
+            owner = Owner(ti.dag_id, self.of_task, ti.run_id, index)
+            pushed = ti.xcom_pull(task_ids=self.of_task, key=NAME_KEY, map_indexes=index)
+            found: dict[str, None] = {}
+            for given in dict.fromkeys([pushed if isinstance(pushed, str) else None, None]):
+                try:
+                    found.update({job.name: None for job in OwnJobs(owner, given, None, self.hook.find_job).all()})
+                except JobNameTakenError as error:
+                    self.log.info("%s", error)
+            yield from found
+
+    def execute_complete(
+        self,
+        context: Context,
+        event: dict[str, Any],
+        left: Sequence[str] = (),
+        done: Sequence[dict[str, Any]] = (),
+        failures: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        """Go on after the trigger has fired.
+
+        :param left: names of the jobs that are to be stopped after the one that the trigger has waited for.
+        :param done: what has become of those before.
+        :param failures: why some of those could not be stopped.
+        """
+        self.read_arguments()
+        outcome = [*done], [*failures]
+        if "error" in event:
+            outcome[1].append(event["error"])
+        else:
+            self._drained(event)
+            self._stop(event["job_name"], *outcome)
+        return self._stop_all(context, left, *outcome)
+
+    def _stop_all(
+        self, context: Context, names: Sequence[str], done: list[dict[str, Any]], failures: list[str]
+    ) -> dict[str, Any]:
+        """Stop jobs one after the other; what can't be stopped keeps no other from it."""
+        for number, name in enumerate(names, 1):
+            description = self._describe(name)
+            push_job_links(context, self.hook, name, description["OutputConfig"]["S3OutputPath"])
+            if self.drain and is_streaming(description) and description["LabelingJobStatus"] == "InProgress":
+                trigger = self._until_empty(name)
+                if self.deferrable:
+                    state = {"left": list(names[number:]), "done": done, "failures": failures}
+                    self.defer(
+                        trigger=trigger, method_name="execute_complete", kwargs=state, timeout=self.execution_timeout
+                    )
+                event = self.run_here(trigger)
+                if "error" in event:
+                    failures.append(event["error"])
+                    continue
+                self._drained(event)
+            self._stop(name, done, failures)
+        if failures:
+            raise LabelingError("; ".join(failures))
+        return {"jobs": done} if self.of_task else done[0]
+
+    def _drained(self, event: Mapping[str, Any]) -> None:
+        if event.get("timeout"):
+            seen = event["sight"]
+            self.log.warning(
+                "Time is up: %s is stopped with %s objects in its queue and %s with the workers",
+                *(event["job_name"], seen["backlog"], seen["unlabeled"]),
+            )
+
+    def _until_empty(self, name: str) -> StreamingJobTrigger:
+        from labeling_provider.triggers.streaming_job import StreamingJobTrigger
+
+        return StreamingJobTrigger(
+            name,
+            goal={"idle_for": self.drain_quiet},
+            poll_interval=self.poll_interval,
+            deadline=None if self.drain_timeout is None else time.time() + self.drain_timeout.total_seconds(),
+            aws_conn_id=self.aws_conn_id,
+            region_name=self.region_name,
+            verify=self.verify,
+            botocore_config=self.botocore_config,
+        )
+
+    def _stop(self, name: str, done: list[dict[str, Any]], failures: list[str]) -> None:
+        try:
+            done.append(self._stopped(name))
+        except LabelingError as error:
+            failures.append(str(error))
+
+    def _stopped(self, name: str) -> dict[str, Any]:
+        """Stop a job; what has become of it."""
+        if self.hook.stop_job(name):
+            self.log.info("Stopping labeling job %s", name)
+            if self.wait_for_completion:
+                self.wait_in_process(JobState.of(self._describe(name)), Vigil(), lambda seen: None)
+        else:
+            self.log.info("Labeling job %s has ended already", name)
+        description = self._describe(name)
+        state = JobState.of(description)
+        result = {"job_name": name, "status": state.status}
+        return {**result, **self._leftover(state)} if is_streaming(description) else result
+
+    def _leftover(self, state: JobState) -> dict[str, Any]:
+        """What a streaming job has left in its queue, which is deleted if that is asked for and nothing is in it."""
+        from labeling_provider.streaming.pusher import Backlog
+
+        backlog = Backlog(self.hook, state.name)
+        left = backlog.depth_if_any()
+        if left:
+            self.log.warning("%s objects are left in the queue %s", left, queue_name(state.name))
+        elif left == 0 and self.delete_queue and state.has_ended:
+            backlog.delete_queue()
+            self.log.info("Deleted the empty queue %s", queue_name(state.name))
+        return {"left_in_queue": left}
+
+    def _describe(self, name: str) -> dict[str, Any]:
+        description = self.hook.find_job(name)
+        if description is None:
+            raise LabelingError(f"Labeling job {name} is gone.")
+        return description

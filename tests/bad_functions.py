@@ -1,0 +1,54 @@
+"""Functions of custom tasks that do what they should not; each runs in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+ANSWER, PIDS = "LABELING_TEST_ANSWER", "LABELING_TEST_PIDS"
+
+
+def answers(event: dict[str, Any], context: None) -> Any:
+    """A consolidation function that gives back what a test wants; it runs in another process."""
+    return pickle.loads(Path(os.environ[ANSWER]).read_bytes())
+
+
+def hangs(event: dict[str, Any], context: None) -> None:
+    Path(os.environ[PIDS]).joinpath(str(os.getpid())).touch()
+    while True:
+        time.sleep(60)
+
+
+def spins(event: dict[str, Any], context: None) -> None:
+    while True:
+        pass
+
+
+def leaves(event: dict[str, Any], context: None) -> None:
+    os._exit(3)
+
+
+def asks_to_end(event: dict[str, Any], context: None) -> None:
+    sys.exit("enough")
+
+
+def prints(event: dict[str, Any], context: None) -> Any:
+    os.write(1, b'\xff\x00{"answer": garbage\n')
+    print("garbage", flush=True)
+    return {"taskInput": {"said": "fine"}}
+
+
+def raises_what_cannot_be_written(event: dict[str, Any], context: None) -> None:
+    raise ValueError("half a pair \ud800 and a zero \x00")
+
+
+def says_much(event: dict[str, Any], context: None) -> str:
+    return "x" * (7 << 20)
+
+
+def echoes(event: dict[str, Any], context: None) -> Any:
+    return {"pid": os.getpid(), "event": event}

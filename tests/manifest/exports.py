@@ -1,0 +1,109 @@
+"""Lines with labels, and their export to a folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from labeling_provider.manifest import Manifests
+from labeling_provider.manifest.export import Exported
+from tests.memory import MemoryStore
+
+SIZE = {"width": 200, "height": 100, "depth": 3}
+
+
+def metadata(kind: str, **more: Any) -> dict[str, Any]:
+    return {
+        "type": f"groundtruth/{kind}",
+        "job-name": "labeling-job/marsh",
+        "human-annotated": "yes",
+        "creation-date": "2024-05-03T09:14:02.318240",
+        **more,
+    }
+
+
+def boxed(name: str, *boxes: tuple[int, float, float, float, float], names: Any = None) -> dict[str, Any]:
+    """A line with boxes (class, left, top, width, height)."""
+    keys = ("class_id", "left", "top", "width", "height")
+    annotations = [dict(zip(keys, box, strict=True)) for box in boxes]
+    classes = names if names is not None else {"0": "heron", "2": "stork"}
+    rated = [{"confidence": 0.75}] * len(boxes)
+    return {
+        "source-ref": f"s3://marsh/{name}",
+        "bird": {"image_size": [SIZE], "annotations": annotations},
+        "bird-metadata": metadata("object-detection", **{"class-map": classes, "objects": rated}),
+    }
+
+
+def classed(source: str, number: int, name: str, kind: str = "text-classification") -> dict[str, Any]:
+    key = "source-ref" if source.startswith("s3://") else "source"
+    return {key: source, "bird": number, "bird-metadata": metadata(kind, **{"class-name": name, "confidence": 0.9})}
+
+
+def several(source: str, names: dict[str, str]) -> dict[str, Any]:
+    rated = dict.fromkeys(names, 0.8)
+    about = metadata("text-classification-multilabel", **{"class-map": names, "confidence-map": rated})
+    return {"source": source, "bird": [int(number) for number in names], "bird-metadata": about}
+
+
+def spanned(text: str, *spans: tuple[int, int, str]) -> dict[str, Any]:
+    entities = [{"startOffset": start, "endOffset": end, "label": label} for start, end, label in spans]
+    return {"source": text, "bird": {"annotations": {"entities": entities}}, "bird-metadata": metadata("text-span")}
+
+
+FAILED = {"source-ref": "s3://marsh/failed.jpg", "bird-metadata": metadata("any", **{"failure-reason": "declined"})}
+WAITING = {"source-ref": "s3://marsh/waiting.jpg"}
+
+
+class Exporting:
+    """Exports lines to a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.bucket = folder, MemoryStore()
+
+    def __call__(
+        self, format_name: str, *lines: Any, sets: dict[str, list[Any]] | None = None, **more: Any
+    ) -> Exported:
+        places = {}
+        for name, own in (sets or {"train": list(lines)}).items():
+            places[name] = self.folder / f"{name}.in"
+            places[name].write_bytes(b"".join(raw(line) for line in own))
+        return Manifests(self.bucket).export(places, "bird", format_name, self.folder / "out", **more)
+
+    def read(self, name: str) -> str:
+        return (self.folder / "out" / name).read_text()
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        return list(csv.DictReader(self.read(name).splitlines()))
+
+    def lines(self, name: str) -> list[Any]:
+        return [json.loads(line) for line in self.read(name).splitlines()]
+
+    @property
+    def names(self) -> list[str]:
+        out = self.folder / "out"
+        return sorted(str(one.relative_to(out)) for one in out.rglob("*") if one.is_file())
+
+    def picture(self, name: str, size: tuple[int, int] = (200, 100)) -> None:
+        body = BytesIO()
+        Image.new("RGB", size, "navy").save(body, "PNG")
+        self.bucket.objects[f"s3://marsh/{name}"] = body.getvalue()
+
+
+def raw(line: Any) -> bytes:
+    return line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n"
+
+
+def reasons(found: Exported) -> list[tuple[int, str]]:
+    return [(problem.line, problem.message) for _, problem in found.problems]
+
+
+def load(folder: Path) -> Any:
+    from datasets import load_dataset
+
+    return load_dataset(str(folder / "out"), cache_dir=str(folder / "cache"))

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
 from labeling_provider.local.store import Store
-from labeling_provider.service.cloud.moto import Moto, internal_call
-from labeling_provider.service.cloud.offered import Service
 
 if TYPE_CHECKING:
     from labeling_provider.local.s3_record import S3Record
@@ -62,14 +59,13 @@ def take_over(store: Store, record: S3Record, region: str) -> None:
         settings = connection.execute(sa.select(bucket_settings)).all()
         # A bucket that was made by its host name was not noted, but what was put into it was.
         used = set(connection.execute(sa.select(bucket_objects.c.bucket).distinct()).scalars())
-        moto = Moto()
         with record.changes():
             for name in sorted((used | made.keys()) - record.backend.buckets.keys()):
                 _guarded(f"the bucket {name}", record.backend.create_bucket, name, made.get(name, region))
             for row in connection.execute(sa.select(bucket_objects)).yield_per(100):
                 _guarded(f"s3://{row.bucket}/{row.key}", _take_object, record.backend, row)
             for row in settings:
-                _guarded(f"the setting {row.name} of the bucket {row.bucket}", _send_again, moto, row)
+                _guarded(f"the setting {row.name} of the bucket {row.bucket}", _send_again, row)
             # Test events of the settings have been sent when they were made.
             record.forget_events()
     with store.write() as connection:
@@ -89,9 +85,12 @@ def _take_object(backend: Any, row: sa.Row[Any]) -> None:
     key.last_modified = datetime.fromtimestamp(row.modified, UTC).replace(tzinfo=None)
 
 
-def _send_again(moto: Moto, row: sa.Row[Any]) -> None:
+def _send_again(row: sa.Row[Any]) -> None:
     """Give moto the request that made a setting."""
-    call = internal_call("PUT", f"/{row.bucket}", row.query, json.loads(row.headers), row.body)
-    status = moto.serve(Service.S3, call).status
-    if status >= HTTPStatus.MULTIPLE_CHOICES:
-        raise ValueError(f"it is answered with {status}")
+    from moto.moto_server.werkzeug_app import create_backend_app
+    from werkzeug.test import Client
+
+    client = Client(create_backend_app("s3"))
+    answer = client.put(f"/{row.bucket}", query_string=row.query, data=row.body, headers=json.loads(row.headers))
+    if answer.status_code >= 300:
+        raise ValueError(answer.status)

@@ -21,6 +21,7 @@ SCHEMA: Final = 2
 
 # PostgreSQL locks numbers; this one says "labeling".
 _LOCK_NUMBER: Final = int.from_bytes(b"labeling", "big")
+_WRITE_IT: Final = "write it like sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 _CONNECT_SECONDS: Final = 10
 # With these drivers a host that does not answer is waited for until the system gives up.
 _WAITS_FOR_EVER: Final = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
@@ -56,6 +57,9 @@ class OpenDatabase:
         self._file: TextIO | None = None
         self._session: Connection | None = None
         url = _parsed(address)
+        if url.get_backend_name() not in {"sqlite", "postgresql"}:
+            # With another one nothing would keep a second service out.
+            raise DatabaseError(f"the database URL begins with {url.drivername!r}; {_WRITE_IT}")
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         in_memory = self.is_sqlite and url.database in {None, "", ":memory:"}
@@ -90,10 +94,7 @@ class OpenDatabase:
         try:
             engine = sa.create_engine(url, pool_pre_ping=not self.is_sqlite, **options)
         except sa.exc.NoSuchModuleError:
-            raise DatabaseError(
-                f"the database URL begins with {url.drivername!r}, which SQLAlchemy does not know; use sqlite:///FILE "
-                "or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
-            ) from None
+            raise DatabaseError(f"the database URL begins with {url.drivername!r}; {_WRITE_IT}") from None
         except ImportError as error:
             raise DatabaseError(
                 f"the database {self.name} needs a driver that is not installed: {error}. Install it with pip"
@@ -182,9 +183,7 @@ def _parsed(address: str) -> URL:
         return sa.make_url(address)
     except (sa.exc.ArgumentError, ValueError):
         # The text may hold a password, so it is not repeated.
-        raise DatabaseError(
-            "the database URL is not one; write it like sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
-        ) from None
+        raise DatabaseError(f"the database URL is not one; {_WRITE_IT}") from None
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -323,6 +323,9 @@ def _kept_buckets(record: S3Record) -> Any:
         def setlist(self, name: str, versions: list[Any]) -> None:
             if len(name.encode()) > MAX_KEY_BYTES:
                 raise S3ClientError("KeyTooLongError", "Your key is too long")
+            if "\0" in name:
+                # PostgreSQL holds no such text, and XML, the language of lists, can't say it.
+                raise S3ClientError("InvalidArgument", "A key may not contain the character U+0000.")
             with record.changes():
                 self.getlist(name)
                 # moto would close the files of the versions that go; they may have to come back, or be being read.

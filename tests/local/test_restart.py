@@ -14,7 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from moto.s3.models import s3_backends
 
+from labeling_provider.local.s3_state import BUCKET_FIELDS, VERSION_FIELDS
 from tests.local.inside import ACCOUNT, Inside, picture
 
 
@@ -301,9 +303,8 @@ def test_a_database_of_version_0_1_0_is_taken_over(inside: Inside, caplog: pytes
         database.commit()
     Path(f"{inside.url.removeprefix('sqlite:///')}.lock").unlink()
     inside.start()
-    assert [one.message.partition(":")[0] for one in caplog.records if one.levelname == "WARNING"] == [
-        "the setting acl of the bucket cats could not be restored"
-    ]
+    told = [one.message.partition(":")[0] for one in caplog.records if one.name == "labeling_provider.local.s3_old"]
+    assert told == ["the setting acl of the bucket cats could not be restored"]
     seen = same_after_a_kill(inside)
     assert [one["Name"] for one in seen["s3"]["listed"]["Buckets"]] == ["cats", "dogs"]
     assert seen["s3"]["cats"]["get_bucket_versioning"]["Status"] == "Enabled"
@@ -314,6 +315,65 @@ def test_a_database_of_version_0_1_0_is_taken_over(inside: Inside, caplog: pytes
     assert [url.rpartition("/")[2] for url in seen["queues"]] == ["itself", "widow"]
     assert seen[seen["queues"][0]][0]["Attributes"]["VisibilityTimeout"] == "7"
     assert [one.rpartition(":")[2] for one in seen["topics"]] == ["a.fifo"]
+
+
+def test_everything_that_moto_knows_of_a_bucket_and_a_version_is_kept(inside: Inside) -> None:
+    inside.client("s3").create_bucket(Bucket="cats")
+    inside.client("s3").put_object(Bucket="cats", Key="a")
+    bucket = s3_backends[ACCOUNT]["aws"].buckets["cats"]
+    # Who and where it is, its contents, and what is made anew.
+    assert set(vars(bucket)) - set(BUCKET_FIELDS) == {"name", "account_id", "partition", "keys", "multiparts"}
+    assert set(vars(bucket.keys["a"])) - set(VERSION_FIELDS) == {
+        *("name", "_version_id", "bucket_name", "account_id", "region_name", "partition"),
+        *("_value_buffer", "_max_buffer_size", "contentsize", "multipart", "lock", "disposed"),
+        *("model_name", "_transitions", "_tick", "_time_progressed"),
+    }
+
+
+@pytest.mark.parametrize("key", ["k" * 1025, "ä" * 513, "a\0b"])
+def test_a_key_that_no_database_holds_is_refused(inside: Inside, key: str) -> None:
+    s3 = inside.client("s3")
+    s3.create_bucket(Bucket="cats")
+    with pytest.raises(ClientError) as error:
+        s3.put_object(Bucket="cats", Key=key)
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert s3.list_objects_v2(Bucket="cats")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "\x1b[0m"])
+def test_a_message_that_no_database_holds_is_refused(inside: Inside, text: str) -> None:
+    sqs = inside.client("sqs")
+    url = sqs.create_queue(QueueName="news")["QueueUrl"]
+    with pytest.raises(ClientError, match="InvalidMessageContents"):
+        sqs.send_message(QueueUrl=url, MessageBody=text)
+    assert inside.messaging.depth("news") == 0
+
+
+def test_an_upload_that_the_database_refuses_can_be_completed_later_and_is_told_of_once(inside: Inside) -> None:
+    s3, sqs = inside.client("s3"), inside.client("sqs")
+    s3.create_bucket(Bucket="cats")
+    url = sqs.create_queue(QueueName="news")["QueueUrl"]
+    s3.put_bucket_notification_configuration(Bucket="cats", NotificationConfiguration=NOTIFICATION)
+    sqs.purge_queue(QueueUrl=url)
+    place = {"Bucket": "cats", "Key": "a"}
+    upload = s3.create_multipart_upload(**place)["UploadId"]
+    part = s3.upload_part(**place, UploadId=upload, PartNumber=1, Body=b"body")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    with closing(sqlite3.connect(inside.url.removeprefix("sqlite:///"))) as database:
+        database.execute("CREATE TRIGGER t BEFORE INSERT ON s3_objects BEGIN SELECT RAISE(ABORT, 'no'); END")
+        database.commit()
+        with pytest.raises(ClientError) as error:
+            s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload=parts)
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+        assert s3.list_objects_v2(Bucket="cats")["KeyCount"] == 0
+        database.execute("DROP TRIGGER t")
+        database.commit()
+    assert inside.messaging.depth("news") == 0
+    s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload=parts)
+    same_after_a_kill(inside)
+    events = [json.loads(one.body)["Records"][0]["eventName"] for one in inside.messaging.waiting("news", 10)]
+    assert "ObjectCreated:CompleteMultipartUpload" in events
+    assert len(set(events)) == len(events)
 
 
 # SNS and SQS
@@ -493,7 +553,7 @@ MESSAGE_CALLS = st.one_of(
 )
 
 
-@settings(max_examples=20, deadline=None, report_multiple_bugs=False)
+@settings(max_examples=12, deadline=None, report_multiple_bugs=False)
 @given(calls=st.lists(MESSAGE_CALLS, min_size=12, max_size=30))
 def test_sns_and_sqs_answer_as_before_after_any_calls(shared: Inside, calls: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -112,5 +112,5 @@ def test_the_local_service_and_the_airflow_side_know_nothing_of_each_other() -> 
             assert not any(name.split(".")[0] == "airflow" for name in used), path
         elif part in airflow_side:
             assert not any(name.startswith("labeling_provider.local") for name in used), path
-        elif part in {"request", "manifest", "quality", "drawing"}:
+        elif part in {"client", "request", "manifest", "quality", "drawing"}:
             assert not any(name.split(".")[0] == "airflow" for name in used), path

@@ -8,6 +8,7 @@ job labels 5,200 messages of a grammar (``dev/messages.py``). The last line is J
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import statistics
@@ -30,6 +31,7 @@ SEEDS = range(10)
 SET_SIZE = 25
 SHUFFLES = 5
 MESSAGES = 5_200
+MINIMUM = 1_250
 TEXT_SET_SIZE = 200
 LABELS = [str(digit) for digit in range(10)]
 ALGORITHM = "image-classification"
@@ -42,7 +44,7 @@ class Bench:
     def __init__(self, folder: Path, seed: int) -> None:
         workforce = folder / "workforce.json"
         workforce.write_text(json.dumps({"seed": seed, "workteams": {"private-simulated": {"workers": 3}}}))
-        self.service = Service(folder, "--workforce", str(workforce))
+        self.service = Service(folder, "--workforce", str(workforce), "--minimum-automated", str(MINIMUM))
         self.s3, self.sagemaker = self.service.client("s3"), self.service.client("sagemaker")
         self.s3.create_bucket(Bucket="bench")
         with ThreadPoolExecutor(8) as pool:
@@ -137,6 +139,11 @@ def by_machine(output: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure, and print lines for each seed."""
+    global SEEDS, SHUFFLES, MESSAGES, MINIMUM, PICTURES
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--smallest", action="store_true", help="as little as runs all of it")
+    if options.parse_args().smallest:
+        SEEDS, SHUFFLES, MESSAGES, MINIMUM, PICTURES = range(1), 1, 250, 1, PICTURES[:150]
     shares, accuracies, by_people, random_people = [], [], [], []
     text_shares, text_accuracies = [], []
     for seed in SEEDS:
@@ -153,7 +160,7 @@ def main() -> None:
         tries = [at_random(people, SHUFFLES * seed + number) for number in range(SHUFFLES)]
         randomly, random_accuracy = (statistics.median(one) for one in zip(*tries, strict=True))
         shares.append(len(machine) / len(output))
-        accuracies.append(share_right(machine))
+        accuracies.append(share_right(machine) if machine else 1.0)
         by_people.append(len(output) - len(machine))
         random_people.append(randomly)
         text_machine = by_machine(texts)

@@ -6,6 +6,7 @@ every page of ListLabelingJobs over 10,000 jobs, in each order. The last line is
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import tempfile
@@ -98,6 +99,11 @@ def list_pages(service: Service) -> list[float]:
 
 def main() -> None:
     """Measure and print."""
+    global OBJECTS, JOBS
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--smallest", action="store_true", help="as little as runs all of it")
+    if options.parse_args().smallest:
+        OBJECTS, JOBS = 50, 150
     with tempfile.TemporaryDirectory(prefix="labeling-bench-") as name:
         folder = Path(name)
         service = Service(folder)

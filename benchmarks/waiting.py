@@ -24,7 +24,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-SIZES = (50, 200, 1_000)
+SIZES: tuple[int, ...] = (50, 200, 1_000)
 MOST = 10_000
 INTERVAL = 30
 SECONDS = 100
@@ -210,7 +210,7 @@ def measured(who: str, jobs: int, url: str) -> dict[str, float]:
             "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(connection),
             "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
         }
-        command = [sys.executable, "-m", "benchmarks.waiting", "--measure", who, str(jobs), url]
+        command = [sys.executable, "-m", "benchmarks.waiting", "--measure", who, str(jobs), url, *sys.argv[1:]]
         done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
     figures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     print(
@@ -241,9 +241,12 @@ def main() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
+    parser.add_argument("--smallest", action="store_true", help="as little as runs all of it")
     parser.add_argument("--stub", type=int)
     parser.add_argument("--measure", nargs=3, metavar=("WHO", "JOBS", "URL"))
     options = parser.parse_args()
+    if options.smallest:
+        SIZES, MOST, INTERVAL, SECONDS, COUNTED = (3,), 6, 1, 3, 2
     if options.stub:
         stub(options.stub)
     elif options.measure:

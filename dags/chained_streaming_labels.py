@@ -2,7 +2,8 @@
 
 The output topic of the first job is the input topic of the second, so each text goes through both as soon as it can.
 ``chained_labels`` starts both jobs, pushes the texts of the files under ``chain/new/``, one text a line, and stops each
-job when nothing is left for it. The lines of the second job's output manifest have both labels.
+job when nothing is left for it, also if pushing has failed. The lines of the second job's output manifest have both
+labels.
 On Amazon, the second job is often an adjustment: the same with ``task_type="adjustment-bounding-box"`` and a page that
 shows the first job's boxes.
 """
@@ -12,7 +13,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, Param, TriggerRule, task
 
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, StopLabelingJobOperator
 from labeling_provider.operators.streaming import PushNewObjectsOperator
@@ -73,7 +74,10 @@ with DAG(
     stops = [
         StopLabelingJobOperator(
             task_id=f"stop_{label}",
-            job_name=f"{{{{ ti.xcom_pull(task_ids='start_{label}')['job_name'] }}}}",
+            of_task=f"start_{label}",
+            # Whatever has become of the pushing: a streaming job goes on until it is stopped.
+            trigger_rule=TriggerRule.ALL_DONE,
+            missing_ok=True,
             drain=True,
             drain_quiet=5,
             poll_interval=2,
@@ -88,4 +92,6 @@ with DAG(
         """Where the lines with both labels are."""
         return str(started["output_manifest_uri"])
 
-    [first, second] >> push >> stops[0] >> stops[1] >> labels(second.output)
+    found = labels(second.output)
+    [first, second] >> push >> stops[0] >> stops[1] >> found
+    push >> found

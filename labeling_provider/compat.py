@@ -15,7 +15,7 @@ from airflow.sdk.execution_time.xcom import XCom
 from airflow.triggers.base import BaseTrigger
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Asset, Context
     from airflow.sdk.types import TaskInstanceKey
 
 T = TypeVar("T")
@@ -121,6 +121,24 @@ def _asked_task_state(task_instance: Any) -> str | None:
     name = task_instance.task_id
     state = of_run.get(f"{name}_{task_instance.map_index}", of_run.get(name))
     return None if state is None else str(state)
+
+
+def declared_asset(uri: str) -> Asset | None:
+    """The asset of a URI that a DAG has declared, by whatever name; None if there is none or Airflow does not say.
+
+    Two assets of one URI are two assets to Airflow if they have two names, and only one of them can be in use.
+    """
+    from airflow.sdk import Asset
+
+    try:
+        from airflow.sdk.execution_time.comms import AssetResult, GetAssetByUri
+        from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
+
+        found = SUPERVISOR_COMMS.send(GetAssetByUri(uri=uri))
+    except Exception as error:  # noqa: BLE001 - the labels are there, whoever hears of them
+        log.warning("Airflow does not say whose asset %s is: %s", uri, error)
+        return None
+    return Asset(name=found.name, uri=found.uri) if isinstance(found, AssetResult) else None
 
 
 def map_indexes(task_instance: Any, task_id: str) -> list[int]:

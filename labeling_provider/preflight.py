@@ -73,7 +73,7 @@ def check_draft(
     hook.log.info("Estimated cost on Amazon: %s", cost)
     if max_cost_usd is not None and cost.total_usd + Decimal(str(spent_usd)) > Decimal(str(max_cost_usd)):
         spent = f" after ${spent_usd:,.2f} for earlier jobs" if spent_usd else ""
-        message = f"the estimate is ${cost.total_usd:,.2f} ({cost.arithmetic}){spent}."
+        message = f"the estimate is ${cost.total_usd:,.2f} on Amazon ({cost.arithmetic}){spent}."
         remedy = f"Raise the limit of ${max_cost_usd} or label fewer objects."
         raise InvalidRequestError([Problem("max_cost_usd", message, remedy)])
     if workforce_kind(request["HumanTaskConfig"]["WorkteamArn"]) == "public" and _is_amazon(hook):

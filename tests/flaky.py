@@ -30,6 +30,7 @@ class Proxy:
     :ivar object_trouble: each entry spoils one request to S3.
     :ivar share: how many of all requests are spoilt at random, 0 to 1.
     :ivar keys: access key ids that are known; None for all.
+    :ivar unsupported: actions of the older protocol, such as IAM's, that are answered with NotImplemented.
     :ivar refused: operations that are answered with AccessDeniedException.
     :ivar shift: seconds by which the service's clock seems to be ahead.
     :ivar operations: how many requests of each SageMaker operation there were.
@@ -41,6 +42,7 @@ class Proxy:
         self.object_trouble: list[str] = []
         self.share = 0.0
         self.keys: set[str] | None = None
+        self.unsupported: set[str] = set()
         self.refused: set[str] = set()
         self.shift = 0.0
         self.operations: Counter[str] = Counter()
@@ -62,6 +64,11 @@ class Proxy:
                 if outer.keys is not None and key not in outer.keys:
                     outer.spoilt["key"] += 1
                     return self.refuse_key()
+                action = body.partition(b"Action=")[2].partition(b"&")[0].decode(errors="replace")
+                if action in outer.unsupported:
+                    outer.operations[action] += 1
+                    content = b"<ErrorResponse><Error><Code>NotImplemented</Code></Error></ErrorResponse>"
+                    return self.reply(501, content, {})
                 if operation in outer.refused:
                     return self.refuse(400, "AccessDeniedException")
                 fault = outer.fault(operation)

@@ -113,7 +113,7 @@ def test_the_local_service_and_the_airflow_side_know_nothing_of_each_other() -> 
         elif part in airflow_side:
             service = ("labeling_provider.local", "labeling_provider.service")
             assert not any(name.startswith(service) for name in used), path
-        elif part in {"request", "manifest", "quality", "drawing", "pictures"}:
+        elif part in {"client", "groundtruth", "request", "manifest", "quality", "drawing", "pictures"}:
             assert not any(name.split(".")[0] == "airflow" for name in used), path
 
 

@@ -664,7 +664,20 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
                 events[outlet].add(Asset(str(result["output_manifest_uri"])), extra=result)
             # Mapped tasks end together, and Airflow fails one of two that make the same asset. Each has but a part.
             elif isinstance(outlet, AssetAlias) and context["ti"].map_index in (None, -1):
-                events[outlet].add(Asset(str(self.output_uri)), extra=result)
+                events[outlet].add(self._asset_of_output(), extra=result)
+
+    def _asset_of_output(self) -> Asset:
+        """The asset of the output, by the name that a DAG has given it."""
+        from labeling_provider import compat
+
+        unnamed = Asset(str(self.output_uri))
+        declared = compat.declared_asset(unnamed.uri) or unnamed
+        if declared.name != unnamed.name:
+            self.log.warning(
+                "The asset %s has the name %r in another DAG, and that asset hears of the labels: name it in outlets",
+                *(unnamed.uri, declared.name),
+            )
+        return declared
 
 
 class _StoppedOutsideError(LabelingJobFailedError, AirflowFailException):

@@ -375,7 +375,7 @@ def test_a_bad_manifest_is_refused_before_anything_is_sent(connected: Lab, body:
         ({"workforce": MechanicalTurk(0.013, free_of_personal_information=True)}, "0.013 USD is not a price"),
         ({"workforce": MechanicalTurk(0.012)}, "FreeOfPersonallyIdentifiableInformation is missing"),
         ({"workforce": "arn:aws:sagemaker:eu-west-1:123456789012:workteam/private-crowd/a"}, "is in eu-west-1"),
-        ({"max_cost_usd": 0.4}, "the estimate is $0.48"),
+        ({"max_cost_usd": 0.4}, "the estimate is $0.48 on Amazon"),
         ({"task_type": "image-labeling"}, "'image-labeling' is unknown"),
         ({"category_uri": "s3://lab/none.json", "labels": None}, "s3://lab/none.json"),
         ({"workers_per_object": 10, "keywords": ["a-b"]}, "HumanTaskConfig.TaskKeywords[0]"),

@@ -18,6 +18,7 @@ from labeling_provider.operators.manifest import ValidateManifestOperator
 from labeling_provider.request import PrivateWorkteam
 from tests.airflow_context import context
 from tests.conftest import Lab
+from tests.flaky import connection, proxy
 from tests.operators.test_labeling_job import operator as job_operator
 from tests.operators.test_labeling_job import run_id
 
@@ -259,6 +260,19 @@ def test_a_right_that_the_role_lacks_is_named(connected: Lab, monkeypatch: pytes
     monkeypatch.setattr(type(task.hook), "client", client)
     (problem,) = complaints(task)
     assert "RoleArn: the role may not s3:PutObject arn:aws:s3:::lab/out/*" in problem
+
+
+def test_what_a_service_does_not_do_is_asked_once_and_told_in_a_line(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with proxy(connected) as between:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+        between.unsupported = {"SimulatePrincipalPolicy"}
+        assert operator(connected, preflight="fail").execute(context(**run_id()))
+        assert between.operations["SimulatePrincipalPolicy"] == 1
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if "rights of the role" in one]
+    assert "[info" in line
+    assert "can't look at the rights of the role labeling-local (NotImplemented)" in line
 
 
 def test_trouble_fails_the_task_unless_something_else_is_asked_for() -> None:

@@ -1,0 +1,33 @@
+"""Every benchmark runs, in its smallest form: whatever it measures has not moved away from under it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pkgutil import iter_modules
+
+import pytest
+
+import benchmarks
+from dev.stack import ROOT
+
+NEEDS_A_BROWSER = {"ui"}
+
+
+@pytest.mark.e2e
+@pytest.mark.once
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(one.name, marks=[pytest.mark.browser] if one.name in NEEDS_A_BROWSER else [])
+        for one in iter_modules(benchmarks.__path__)
+    ],
+)
+def test_a_benchmark_runs_in_its_smallest_form(name: str) -> None:
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--smallest"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures
+    assert all(isinstance(value, int | float) for value in figures.values())

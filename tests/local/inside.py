@@ -185,7 +185,6 @@ _BUCKET_QUESTIONS = (
     "get_public_access_block",
     "list_bucket_inventory_configurations",
     "list_object_versions",
-    "list_objects",
     "list_objects_v2",
 )
 
@@ -202,7 +201,7 @@ def _buckets(inside: Inside) -> dict[str, Any]:
             asked |= {(one["Key"], None), (one["Key"], one["VersionId"])}
         for key, version in sorted(asked, key=str):
             where = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
-            for name in ("get_object", "head_object", "get_object_tagging", "get_object_acl"):
+            for name in ("get_object", "get_object_tagging", "get_object_acl") if version else ("get_object",):
                 answers[f"{name} {key} {version}"] = _asked(getattr(s3, name), **where)
         found[bucket] = answers
     return found

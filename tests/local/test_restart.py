@@ -256,7 +256,7 @@ def do(service: Inside, calls: list[tuple[str, tuple[Any, ...]]]) -> None:
     deadline=None,
     report_multiple_bugs=False,
 )
-@given(calls=st.lists(st.tuples(st.sampled_from(["path", "virtual"]), CALLS), min_size=8, max_size=24))
+@given(calls=st.lists(st.tuples(st.sampled_from(["path", "virtual"]), CALLS), min_size=12, max_size=24))
 def test_s3_answers_as_before_after_any_calls(shared: Inside, calls: list[tuple[str, tuple[Any, ...]]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shared.url = f"sqlite:///{folder}/labeling.sqlite"

@@ -126,11 +126,23 @@ def test_pages_of_other_sites_can_change_nothing(lab: Lab) -> None:
     assert get(lab.service.endpoint_url + "/_labeling", Host="evil.example:80")[0] == 403
 
 
-def test_another_region_is_refused_as_amazon_does(lab: Lab) -> None:
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [("sagemaker", "list_labeling_jobs"), ("sqs", "list_queues"), ("sns", "list_topics"), ("events", "list_rules")],
+)
+def test_another_region_is_refused_as_amazon_does(lab: Lab, name: str, call: str) -> None:
     with pytest.raises(ClientError) as caught:
-        lab.service.client("sagemaker", region_name="eu-west-1").list_labeling_jobs()
+        getattr(lab.service.client(name, region_name="eu-west-1"), call)()
     assert caught.value.response["Error"]["Code"] == "InvalidSignatureException"
     assert "'eu-west-1'" in caught.value.response["Error"]["Message"]
+
+
+def test_credentials_of_a_role_elsewhere_see_the_same_service(lab: Lab) -> None:
+    role = "arn:aws:iam::999999999999:role/elsewhere"
+    given = lab.service.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    keys = {"aws_access_key_id": given["AccessKeyId"], "aws_secret_access_key": given["SecretAccessKey"]}
+    s3 = lab.service.client("s3", **keys, aws_session_token=given["SessionToken"])
+    assert lab.bucket in {one["Name"] for one in s3.list_buckets()["Buckets"]}
 
 
 def test_what_a_job_holds_is_shown_as_text(lab: Lab) -> None:

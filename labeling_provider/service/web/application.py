@@ -40,6 +40,8 @@ WELL_KNOWN: Final = Credentials("local", "local")
 MAX_OBJECT_BYTES: Final = 1_000_000_000
 """The largest object: SQLite holds no larger value."""
 
+# What would be in another region would be lost at the next start.
+_OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS})
 _MAX_REQUEST_BYTES: Final = {Service.SAGEMAKER: 1 << 20}
 _MAX_OTHER_BYTES: Final = 4 << 20
 _MAX_FORM_FIELDS: Final = 5_000
@@ -122,8 +124,15 @@ class Application:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: give that endpoint to S3 clients.")
         body = await self._body(request, signature, receive, _limit(named, request))
         service, operation = _service_and_operation(named, request, body)
+        if signature and service in _OF_ONE_REGION and signature.region != self._region:
+            raise ApiError(
+                "InvalidSignatureException",
+                f"Credential should be scoped to a valid region: this service runs {self._region}, "
+                f"not {signature.region!r}.",
+                HTTPStatus.FORBIDDEN,
+            )
         if service == Service.SAGEMAKER:
-            return await self._run(lambda: self._labeling(operation, signature, body))
+            return await self._run(lambda: self._labeling(operation, body))
         call = _call(service, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
         return _response(request, await self._run(lambda: self._around(service, call), limiter))
@@ -189,18 +198,11 @@ class Application:
             raise ApiError("XAmzContentSHA256Mismatch", "The body is not the one that was signed.")
         return body
 
-    def _labeling(self, operation: str, signature: Signature | None, body: Body) -> Response:
+    def _labeling(self, operation: str, body: Body) -> Response:
         """Answer an operation of SageMaker.
 
         :raises ApiError: if it is refused.
         """
-        if signature and signature.region != self._region:
-            raise ApiError(
-                "InvalidSignatureException",
-                f"Credential should be scoped to a valid region: this service runs {self._region}, "
-                f"not {signature.region!r}.",
-                HTTPStatus.FORBIDDEN,
-            )
         if operation not in self._api.operations:
             raise unsupported(operation, list(self._api.operations))
         answer = self._api.call(operation, _read_json(body.bytes()))
@@ -284,7 +286,8 @@ def _fields(body: Body) -> list[tuple[str, str]]:
 
 def _call(service: Service, request: RequestHead, signature: Signature | None, body: Body) -> Call:
     """The request as moto gets it: one spelling for each thing."""
-    scope = f"{signature.access_key_id}/{signature.scope}" if signature else None
+    # By a key that it has given out for a role of another account, moto would look into that account.
+    scope = f"{WELL_KNOWN.access_key_id}/{signature.scope}" if signature else None
     path, host = request.path, request.host
     if service == Service.S3:
         path = request.s3_path

@@ -118,6 +118,7 @@ def test_it_labels_and_hands_on_where_the_labels_are(connected: Lab) -> None:
     assert (facts["aws_conn_id"], facts["region_name"]) == ("aws_default", "us-east-1")
     assert facts["output_uri"] == f"s3://lab/out/{result['job_name']}"
     json.dumps(facts)
+    assert ti.pushed.pop("labeling_job_name") == result["job_name"]
     assert ti.pushed == {
         "_link_LabelingJobLink": page,
         "_link_LabelingOutputLink": f"{page}/output",

@@ -41,7 +41,7 @@ from labeling_provider.ui.signed import is_signed, sign
 PAGE_ROWS: Final = 50
 MAX_BODY_BYTES: Final = 64 << 10
 MAX_SELECTED: Final = 1_000
-_NEWEST: Final = 200
+_NEWEST: Final = 99
 _ANSWERS: Final = 300
 _FIRST_LOOK_SECONDS: Final = 2.0
 _INTEGER: Final = 2**31 - 1

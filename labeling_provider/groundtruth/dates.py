@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 _FRACTION: Final = re.compile(r"((?:\d\d:\d\d:|\d{4})\d\d)[.,](\d{1,100})")
@@ -15,6 +16,7 @@ _UNIT: Final = 10**_DIGITS
 _DAY: Final = 86_400
 
 
+@lru_cache(maxsize=1024)
 def nanoseconds(text: str) -> int | None:
     """Nanoseconds since the beginning of the year 1, UTC; None if the text is no date.
 

@@ -13,7 +13,15 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from labeling_provider.groundtruth.objects import METADATA, source_digest
-from labeling_provider.manifest.reader import LINE_LIMIT, LineProblem, ManifestError, is_too_deep, parse_line, size_of
+from labeling_provider.manifest.reader import (
+    LINE_LIMIT,
+    MAX_DEPTH,
+    LineProblem,
+    ManifestError,
+    is_too_deep,
+    parse_line,
+    size_of,
+)
 
 MOST_PROBLEMS: Final = 20
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -24,6 +32,7 @@ _FRAMES: Final = ("tracking-annotations", "detection-annotations")
 _SHAPES: Final = ("annotations", "polylines", "polygons", "keypoints", "boundingBoxes", "entities", "instances")
 _PARTS: Final = frozenset({*_FRAMES, *_SHAPES})
 _LINE_BREAK: Final = ord("\n")
+_convert: Final = msgspec.convert
 
 
 class Line:
@@ -172,7 +181,7 @@ class LabeledLine(Line):
     """A line with one label attribute, which it may have or not.
 
     :param attribute: the label attribute.
-    :param about: whether to look at what is known of the label too.
+    :param metadata_key: where to look for what is known of the label; empty not to look.
     :ivar label: the label's value; None if it has none.
     :ivar metadata: what is known of it.
     :raises ValueError: in words for a person, if what is known of the label is not as Ground Truth writes it.
@@ -180,16 +189,16 @@ class LabeledLine(Line):
 
     __slots__ = ("is_labeled", "label", "metadata")
 
-    def __init__(self, data: Mapping[str, Any], attribute: str, about: bool = True) -> None:
+    def __init__(self, data: Mapping[str, Any], attribute: str, metadata_key: str) -> None:
         self.data = data
-        self.label = data.get(attribute)
-        self.is_labeled = self.label is not None or attribute in data
+        self.label = label = data.get(attribute)
+        self.is_labeled = label is not None or attribute in data
         self.metadata: LabelMetadata | None = None
-        if about and (value := data.get(key := f"{attribute}{METADATA}")) is not None:
+        if metadata_key and (value := data.get(metadata_key)) is not None:
             try:
-                self.metadata = msgspec.convert(value, LabelMetadata)
+                self.metadata = _convert(value, LabelMetadata)
             except msgspec.ValidationError as error:
-                raise ValueError(f"{key}: {error}; Ground Truth writes it otherwise") from None
+                raise ValueError(f"{metadata_key}: {error}; Ground Truth writes it otherwise") from None
 
     @property
     def has_failed(self) -> bool:
@@ -263,7 +272,8 @@ class Scan(Generic[AnyLine]):
                     good = data["source"].__class__ is str and not ref_only
                 else:
                     good = ref.startswith(_SCHEMES)
-                if size > LINE_LIMIT or not good or is_too_deep(raw, data):
+                # No line is deeper than half of its bytes; few are long.
+                if size > LINE_LIMIT or not good or (size > 2 * MAX_DEPTH and is_too_deep(raw, data)):
                     data = None
             except (ValueError, RecursionError, AttributeError, KeyError):
                 data = None
@@ -317,7 +327,8 @@ def scan_labels(
     """
     if label_attribute in {"source", "source-ref"}:
         raise ValueError(f"{label_attribute!r} names the data object and can't be a label attribute.")
-    return Scan(lines, lambda data: LabeledLine(data, label_attribute, metadata), where, **options)
+    metadata_key = f"{label_attribute}{METADATA}" if metadata else ""
+    return Scan(lines, lambda data: LabeledLine(data, label_attribute, metadata_key), where, **options)
 
 
 @dataclass(frozen=True)

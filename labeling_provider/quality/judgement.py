@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -51,7 +52,8 @@ class NamedBox(NamedTuple):
         height = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
         shared = max(width, 0) * max(height, 0)
         joint = self.width * self.height + other.width * other.height - shared
-        return shared / joint if joint > 0 else 0
+        # Boxes may be as large as numbers go, and their areas larger.
+        return min(shared / joint, 1) if 0 < joint < inf else 0
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ _AT_ONCE: Final = 10
 _TOGETHER: Final = 8 * _AT_ONCE
 _MOST_GOLDEN: Final = 100_000
 _LONGEST_REASON: Final = 300
+_DIGITS: Final = 6
+_MAX_SECONDS: Final = 10 * 366 * 86_400
 
 
 class Worker(NamedTuple):
@@ -200,7 +202,7 @@ class _Tally:
 
     def add(self, answer: Answer, judgement: Judgement | None, label: Judgement | None) -> None:
         self.answers += 1
-        if answer.time_spent_in_seconds is not None:
+        if answer.time_spent_in_seconds is not None and 0 <= answer.time_spent_in_seconds <= _MAX_SECONDS:
             self.seconds.append(answer.time_spent_in_seconds)
         if judgement is not None and label is not None:
             self.compared += 1
@@ -276,7 +278,7 @@ class Measure:
             again = None
             for raw, line in lines:
                 quality.objects += 1
-                confidence = line.confidence
+                confidence = self._confidence(line, f"{manifest}, line {lines.number}")
                 if confidence is not None:
                     (quality.people if line.by_people else quality.machine).rate(confidence)
                     heapq.heappush(least, (-confidence, -lines.number, raw))
@@ -300,6 +302,14 @@ class Measure:
         quality.samples = [
             Sample(parse_line(raw), -confidence) for confidence, _, raw in sorted(least, key=lambda one: one[:2])[::-1]
         ]
+
+    def _confidence(self, line: LabeledLine, where: str) -> float | None:
+        """A label's confidence, 0 to 1; what is none is told."""
+        confidence = line.confidence
+        if confidence is None or 0 <= round(confidence, _DIGITS) <= 1:
+            return confidence
+        self.quality.note(f"{where}: the confidence {confidence:g} is not between 0 and 1")
+        return None
 
     def _label(self, line: LabeledLine, where: str) -> None:
         """Count a label, and how near it is to the golden one.

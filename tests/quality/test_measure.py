@@ -160,6 +160,23 @@ def test_labels_of_several_classes_are_compared_by_what_was_chosen(bucket: Memor
     assert measure.quality.class_share == 0
 
 
+def test_numbers_that_can_be_none_of_their_kind_spoil_no_measure(bucket: MemoryStore) -> None:
+    lines = [classed("0", "a", 1e308), classed("1", "a", 95), classed("2", "a", -0.5), classed("3", "a", 0.25)]
+    manifest = put(bucket, "m", lines)
+    measure = Measure(Files(bucket), "bird")
+    measure.labels(manifest, 0.5, "s3://marsh/again")
+    found = measure.quality
+    assert (found.people.rated, found.mean_confidence, found.relabel, found.unreadable) == (1, 0.25, 1, 3)
+    assert found.problems[1] == f"{manifest}, line 2: the confidence 95 is not between 0 and 1"
+    huge = {"label": "a", "left": -1e308, "top": 0, "width": 1.7e308, "height": 1.7e308}
+    boxes = [{"workerId": worker, "answerContent": {"x": {"boundingBoxes": [huge]}}} for worker in ("w1", "w2")]
+    files = [answered(bucket, 0, *boxes), answered(bucket, 1, answer("w1", "a", 1e308), answer("w1", "a", 1e308))]
+    measure.answers([Job(manifest, files, 2)])
+    assert found.agreement is not None
+    assert found.agreement <= 1
+    assert [one.median_seconds for one in found.workers] == [None, None]
+
+
 def test_pages_of_a_document_are_compared_with_their_own_golden_labels(bucket: MemoryStore) -> None:
     pages = [{**classed("doc", name), "page": page} for page, name in enumerate("abca")]
     measure = Measure(Files(bucket), "bird")

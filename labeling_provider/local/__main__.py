@@ -135,8 +135,8 @@ def _check(chosen: argparse.Namespace) -> None:
         raise StartError(f"--port {chosen.port} is no port; use 1 to 65535, or 0 for a free one")
     if not (chosen.speed > 0 and math.isfinite(chosen.speed)):
         raise StartError(f"--speed {chosen.speed} must be a number greater than 0")
-    if chosen.minimum_automated < 1:
-        raise StartError(f"--minimum-automated {chosen.minimum_automated} must be at least 1")
+    if chosen.minimum_automated < 0:
+        raise StartError(f"--minimum-automated {chosen.minimum_automated} is no number of objects")
     if chosen.s3_endpoint is not None and not _is_address(chosen.s3_endpoint):
         raise StartError(f"--s3-endpoint {chosen.s3_endpoint!r} is no address such as https://s3.example.com")
 

@@ -20,7 +20,7 @@ from dev.stack import BIN
         (["--speed", "fast"], "--speed"),
         (["--port", "99999"], "--port 99999"),
         (["--port", "-1"], "--port -1"),
-        (["--minimum-automated", "0"], "--minimum-automated 0"),
+        (["--minimum-automated", "-1"], "--minimum-automated -1"),
         (["--s3-endpoint", "nonsense"], "--s3-endpoint 'nonsense'"),
         (["--s3-endpoint", "http://["], "--s3-endpoint"),
         (["--s3-endpoint", "ftp://example.com"], "--s3-endpoint"),

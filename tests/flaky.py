@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from tests.conftest import Lab
@@ -89,9 +90,9 @@ class Proxy:
                     return self.hang_up()
                 if operation in STATUS_OPERATIONS and answer.status == 200:
                     content = outer.altered(content)
-                headers = {key: value for key, value in answer.getheaders() if key.lower() in KEPT}
+                headers = {key.lower(): value for key, value in answer.getheaders() if key.lower() in KEPT}
                 if outer.shift:
-                    headers["Date"] = formatdate(time.time() + outer.shift, usegmt=True)
+                    headers["date"] = formatdate(time.time() + outer.shift, usegmt=True)
                 return self.reply(answer.status, content, headers, half=fault == "truncated")
 
             do_GET = do_PUT = do_HEAD = do_DELETE = do_POST
@@ -170,12 +171,21 @@ KEPT = {"content-type", "etag", "last-modified", "content-range", "accept-ranges
 def proxy(lab: Lab, seed: int = 0) -> Iterator[Proxy]:
     """A proxy in front of a service."""
     made = Proxy(lab.service.endpoint_url, seed)
-    thread = threading.Thread(target=made.server.serve_forever)
+    with running(made.server):
+        yield made
+
+
+@contextmanager
+def running(server: Any) -> Iterator[None]:
+    """An HTTP server that runs until the block ends, however it ends."""
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
-    thread.join()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def connection(url: str, key: str | None = "local") -> str:
@@ -208,16 +218,6 @@ def credentials_endpoint() -> Iterator[list[int]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    before = os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-    os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://127.0.0.1:{server.server_port}/"
-    try:
+    where = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{server.server_port}/"}
+    with running(server), patch.dict(os.environ, where):
         yield statuses
-    finally:
-        os.environ.pop("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-        if before is not None:
-            os.environ["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = before
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -119,7 +119,7 @@ def estimate_job_cost(args: Namespace) -> None:
     from labeling_provider.request import estimate_cost
 
     try:
-        _say(str(estimate_cost(args.objects, args.workers, args.price, automated=args.automated)))
+        _say(f"On Amazon: {estimate_cost(args.objects, args.workers, args.price, automated=args.automated)}")
     except ArithmeticError:
         raise SystemExit(f"--price {args.price!r} is no amount") from None
 

@@ -12,7 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -244,19 +244,14 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
 
 
 def _end_for_certain(temporary: Path | None) -> None:
-    """End the process in a few seconds, whatever holds it up: all that was acknowledged is in the database.
+    """End the process after a few seconds, whatever holds it up: all that was acknowledged is in the database.
 
     :param temporary: a folder to remove then.
     """
-
-    def end() -> None:
-        if temporary:
-            shutil.rmtree(temporary, ignore_errors=True)
-        os._exit(0)
-
-    timer = threading.Timer(CLOSING_SECONDS, end)
-    timer.daemon = True
-    timer.start()
+    time.sleep(CLOSING_SECONDS)
+    if temporary:
+        shutil.rmtree(temporary, ignore_errors=True)
+    os._exit(0)
 
 
 def _role() -> tuple[str, Any]:

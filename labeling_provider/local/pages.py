@@ -27,6 +27,8 @@ _MOST_JOBS: Final = 200
 _MOST_LINES: Final = 200
 _MOST_TRAININGS: Final = 100
 _LONGEST_LINE: Final = 2_000
+_MOST_OUTPUT_BYTES: Final = 1 << 20
+_MOST_REPORT_BYTES: Final = 64 << 20
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _REPORT_POLICY: Final = f"{_POLICY}; img-src data:; sandbox"
 _STYLE: Final = """
@@ -84,9 +86,10 @@ class Pages:
         if len(parts) < 3 or parts[0] != "reports" or not parts[-1].endswith(".html"):
             return None
         try:
-            return self._storage.read(f"s3://{'/'.join(parts[1:])}")
+            report = self._storage.beginning(f"s3://{'/'.join(parts[1:])}", _MOST_REPORT_BYTES + 1)
         except (MissingObject, ValueError):
             return None
+        return report if len(report) <= _MOST_REPORT_BYTES else None
 
     def _job(self, name: str) -> sa.Row[Any] | None:
         with self._store.read() as connection:
@@ -155,11 +158,12 @@ class Pages:
         request = json.loads(row.request)
         uri = layout.output_manifest_uri(join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name))
         try:
-            lines = self._storage.read(uri).decode(errors="replace").splitlines()
+            beginning = self._storage.beginning(uri, _MOST_OUTPUT_BYTES)
         except (MissingObject, ValueError):
             return f"<p>There is no output yet at {escape(uri)}.</p>"
+        lines = beginning.decode(errors="replace").splitlines()
         shown = "\n".join(line[:_LONGEST_LINE] for line in lines[:_MOST_LINES])
-        more = f", the first {_MOST_LINES} of {len(lines):,} lines" if len(lines) > _MOST_LINES else ""
+        more = f", the first {_MOST_LINES} lines" if len(lines) > _MOST_LINES else ""
         return f"<p>{escape(uri)}{more}</p><pre>{escape(shown)}</pre>"
 
 

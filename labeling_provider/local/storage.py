@@ -27,6 +27,13 @@ class Storage(ABC):
         :raises MissingObject: if there is none.
         """
 
+    def beginning(self, uri: str, most: int) -> bytes:
+        """The object's first bytes.
+
+        :raises MissingObject: if there is none.
+        """
+        return self.read(uri)[:most]
+
     @abstractmethod
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
         """Store objects: bytes and content type by URI. A bucket must exist.
@@ -56,11 +63,18 @@ class EndpointStorage(Storage):
         self._client = boto3.client("s3", endpoint_url=endpoint_url, region_name=region)
 
     def read(self, uri: str) -> bytes:
+        return self._read(uri, None)
+
+    def beginning(self, uri: str, most: int) -> bytes:
+        return self._read(uri, most)
+
+    def _read(self, uri: str, most: int | None) -> bytes:
         from botocore.exceptions import ClientError
 
         bucket, key = split_s3_uri(uri)
         try:
-            body: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            with self._client.get_object(Bucket=bucket, Key=key)["Body"] as stream:
+                body: bytes = stream.read(most)
         except ClientError as error:
             if error.response["Error"]["Code"] in {"NoSuchKey", "NoSuchBucket", "404"}:
                 raise MissingObject(uri) from None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
+from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
 from urllib.parse import unquote_to_bytes
 from xml.parsers.expat import ExpatError
@@ -20,10 +22,17 @@ log = logging.getLogger(__name__)
 _USER_METADATA: Final = "x-amz-meta-"
 # What moto's code ends in where a request is not formed as it expects.
 _TRIPPED: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, ExpatError)
+_MAX_IN_MEMORY: Final = 1 << 20
+_CONTROL: Final = re.compile("[^\t\x20-\x7e\x80-\xff]")
 # What the connection and the encoding of the body were; moto gets the plain body.
+# In a User-Agent it looks for a region.
 _LEFT_OUT: Final = frozenset(
-    {"authorization", "connection", "content-length", "expect", "host", "transfer-encoding", "x-amz-trailer"}
+    {
+        *("authorization", "connection", "content-length", "expect", "host", "transfer-encoding"),
+        *("user-agent", "x-amz-trailer"),
+    }
 )
+_MOTOS_OWN: Final = "x-moto-"
 
 
 @dataclass(frozen=True)
@@ -48,11 +57,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a service answers."""
+    """What a service answers.
+
+    :param body: its bytes, at the beginning; large ones are on the disk.
+    """
 
     status: int
     headers: list[tuple[str, str]]
-    body: bytes
+    body: IO[bytes]
+    length: int
 
 
 class Moto:
@@ -84,7 +97,8 @@ class Moto:
 
         try:
             parts: Iterable[bytes] = application(_environ(call), start)
-            body = b"".join(parts)
+            body = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - who sends it closes it
+            body.writelines(parts)
         except (NotImplementedError, OperationNotFoundError) as error:
             raise ApiError("InvalidAction", f"This operation is not offered: {str(error)[:200]}") from None
         except _TRIPPED as error:
@@ -92,12 +106,18 @@ class Moto:
             log.debug("where it happened", exc_info=True)
             raise ApiError("InvalidRequest", "The request is not one that this service can read.") from None
         status, headers = seen[-1]
-        return Answer(int(status[:3]), headers, body)
+        if any(_CONTROL.search(value) for _, value in headers):
+            raise ApiError("InvalidArgument", "A header of the answer would not be one.")
+        length = body.tell()
+        body.seek(0)
+        return Answer(int(status[:3]), headers, body, length)
 
 
 def _environ(call: Call) -> dict[str, Any]:
     """What WSGI makes of a request."""
-    headers = {name: value for name, value in call.headers.items() if name not in _LEFT_OUT}
+    headers = {
+        name: value for name, value in call.headers.items() if name not in _LEFT_OUT and not name.startswith(_MOTOS_OWN)
+    }
     if headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
         del headers["x-amz-content-sha256"]
         headers.pop("x-amz-decoded-content-length", None)

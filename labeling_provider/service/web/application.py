@@ -31,7 +31,13 @@ from labeling_provider.service.cloud.offered import Service
 from labeling_provider.service.web.bodies import Body, ClientGone, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.origins import check_page, is_local_name
 from labeling_provider.service.web.requests import RequestHead, service_of_form
-from labeling_provider.service.web.signatures import UNSIGNED_PAYLOAD, ChunkSignatures, Credentials, Signature
+from labeling_provider.service.web.signatures import (
+    STREAMING,
+    UNSIGNED_PAYLOAD,
+    ChunkSignatures,
+    Credentials,
+    Signature,
+)
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +46,14 @@ WELL_KNOWN: Final = Credentials("local", "local")
 MAX_OBJECT_BYTES: Final = 1_000_000_000
 """The largest object: SQLite holds no larger value."""
 
+# By a key that it has given out for a role of another account, moto would look into that account.
+_KEY_FOR_MOTO: Final = "LOCALLOCALLOCALLOCAL"
 # What would be in another region would be lost at the next start.
 _OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS})
 _MAX_REQUEST_BYTES: Final = {Service.SAGEMAKER: 1 << 20}
 _MAX_OTHER_BYTES: Final = 4 << 20
 _MAX_FORM_FIELDS: Final = 5_000
+_SETTINGS_OF_OBJECTS: Final = frozenset({"acl", "tagging", "retention", "legal-hold"})
 _POSTED_TO_OBJECTS: Final = frozenset({"uploads", "uploadId", "restore", "select"})
 _PIECE: Final = 1 << 18
 _T = TypeVar("_T")
@@ -101,6 +110,9 @@ class Application:
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])
             response = _refusal(request, ApiError("InternalFailure", "See the log of the local service.", 500))
+        if any(name == b"expect" for name, _ in scope["headers"]) and response.status_code >= HTTPStatus.BAD_REQUEST:
+            # A client that has not been told to go on sends no body; what it sends next must not be taken for one.
+            response.headers["connection"] = "close"
         await response(scope, receive, send)
 
     @cached_property
@@ -122,8 +134,10 @@ class Application:
         named = _named_service(request, signature)
         if named == Service.S3 and self._storage is None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: give that endpoint to S3 clients.")
-        body = await self._body(request, signature, receive, _limit(named, request))
+        body = await self._body(request, named, signature, receive)
         service, operation = _service_and_operation(named, request, body)
+        if service != Service.S3:
+            _check_plain(request, signature)
         if signature and service in _OF_ONE_REGION and signature.region != self._region:
             raise ApiError(
                 "InvalidSignatureException",
@@ -133,7 +147,7 @@ class Application:
             )
         if service == Service.SAGEMAKER:
             return await self._run(lambda: self._labeling(operation, body))
-        call = _call(service, request, signature, body)
+        call = _call(service, request, signature, body, self._region)
         limiter = self._waiting if operation == "ReceiveMessage" else None
         return _response(request, await self._run(lambda: self._around(service, call), limiter))
 
@@ -155,7 +169,8 @@ class Application:
             message = "This service takes only requests signed with its credentials."
             raise ApiError("MissingAuthenticationToken", message, HTTPStatus.FORBIDDEN)
         right = signature is not None and self._is_right(request, signature)
-        presigned = right and signature is not None and signature.is_presigned
+        of_s3 = signature is not None and signature.is_presigned and signature.service == Service.S3
+        presigned = right and of_s3
         check_page(request, presigned=presigned, secret=self._demanding)
         return signature
 
@@ -175,13 +190,19 @@ class Application:
             signature.check(request, self._credentials, None)
         return True
 
-    async def _body(self, request: RequestHead, signature: Signature | None, receive: Receive, limit: int) -> Body:
+    async def _body(
+        self, request: RequestHead, named: Service | None, signature: Signature | None, receive: Receive
+    ) -> Body:
         """Read the body and hold it against what was signed.
 
+        :param named: the service, as far as the head tells.
         :raises ApiError: if it is not that, or too large.
         """
         claimed = request.headers.get("x-amz-content-sha256", "")
         chunked = claimed.startswith("STREAMING-")
+        if chunked and (named != Service.S3 or claimed not in STREAMING):
+            raise ApiError("InvalidRequest", f"A body is not signed as {claimed[:60]!r} here.")
+        limit = _limit(named, request)
         body = await read_body(request, receive, max_encoded(limit) if chunked else limit)
         checked = signature is not None and signature.access_key_id == self._credentials.access_key_id
         if chunked:
@@ -223,6 +244,10 @@ def _named_service(request: RequestHead, signature: Signature | None) -> Service
     :raises ApiError: if it names two, or one that is not offered.
     """
     target = request.target
+    if request.method == "OPTIONS":
+        if target or not request.reads_an_object:
+            raise ApiError("MethodNotAllowed", "Only objects of S3 are asked so.", HTTPStatus.METHOD_NOT_ALLOWED)
+        return Service.S3
     if target and request.method != "POST":
         raise ApiError("MethodNotAllowed", "Operations are called by POST.", HTTPStatus.METHOD_NOT_ALLOWED)
     if signature:
@@ -244,6 +269,9 @@ def _service_and_operation(named: Service | None, request: RequestHead, body: Bo
 
     :param named: the service, as far as the head tells.
     """
+    in_query = any(name in {"Action", "Version"} for name, _ in request.parameters)
+    if in_query and (request.target or request.is_form):
+        raise ApiError("InvalidRequest", "Action and Version stand in one place, not in the query, too.")
     if request.target:
         return request.target
     if named == Service.S3:
@@ -261,6 +289,18 @@ def _service_and_operation(named: Service | None, request: RequestHead, body: Bo
     return found, operation
 
 
+def _check_plain(request: RequestHead, signature: Signature | None) -> None:
+    """Refuse what would be something else to moto than to us: a form in parts, a packed body, a link that does things.
+
+    :raises ApiError: if it is refused.
+    """
+    if request.method != "POST" and (signature is None or request.method != "GET"):
+        raise ApiError("MethodNotAllowed", "Operations are called by POST.", HTTPStatus.METHOD_NOT_ALLOWED)
+    packed = request.headers.get("content-encoding", "identity") != "identity"
+    if packed or request.content_type.startswith("multipart/"):
+        raise ApiError("InvalidRequest", "The body is taken neither packed nor in parts.")
+
+
 def _wrong_scope(service: Service) -> ApiError:
     message = f"Credential should be scoped to correct service: {str(service)!r}."
     return ApiError("InvalidSignatureException", message, HTTPStatus.FORBIDDEN)
@@ -268,9 +308,13 @@ def _wrong_scope(service: Service) -> ApiError:
 
 def _limit(service: Service | None, request: RequestHead) -> int:
     """How many bytes the body may have."""
-    uploads = request.bucket_and_key[1] or request.headers.get("content-type", "").startswith("multipart/form-data")
-    if service == Service.S3 and uploads:
-        return MAX_OBJECT_BYTES
+    if request.method == "OPTIONS":
+        return 0
+    if service == Service.S3:
+        names = {name for name, _ in request.parameters}
+        uploads = request.method == "PUT" and request.bucket_and_key[1] and not names & _SETTINGS_OF_OBJECTS
+        posts = request.method == "POST" and request.content_type == "multipart/form-data"
+        return MAX_OBJECT_BYTES if uploads or posts else _MAX_OTHER_BYTES
     return _MAX_REQUEST_BYTES.get(service, _MAX_OTHER_BYTES) if service else _MAX_OTHER_BYTES
 
 
@@ -284,15 +328,17 @@ def _fields(body: Body) -> list[tuple[str, str]]:
         raise ApiError("MalformedQueryString", "The body is no form that can be read.") from None
 
 
-def _call(service: Service, request: RequestHead, signature: Signature | None, body: Body) -> Call:
+def _call(service: Service, request: RequestHead, signature: Signature | None, body: Body, region: str) -> Call:
     """The request as moto gets it: one spelling for each thing."""
-    # By a key that it has given out for a role of another account, moto would look into that account.
-    scope = f"{WELL_KNOWN.access_key_id}/{signature.scope}" if signature else None
+    scope = f"{_KEY_FOR_MOTO}/{signature.scope}" if signature else None
     path, host = request.path, request.host
     if service == Service.S3:
         path = request.s3_path
         # By any other name moto would look for a bucket in it.
         host = f"localhost{host[len(host.rpartition(':')[0]) :] if host.rpartition(':')[2].isdigit() else ''}"
+    elif scope is None:
+        # Without one moto would take another region than the service's.
+        scope = f"{_KEY_FOR_MOTO}/20000101/{region}/{service}/aws4_request"
     return Call(request.method, path, request.query, request.headers, host, scope, body.file, body.length)
 
 
@@ -333,18 +379,18 @@ def _response(request: RequestHead, answer: Answer) -> StreamingResponse:
     """The answer of a service around labeling, in pieces that a slow reader can take."""
 
     async def pieces() -> AsyncIterator[bytes]:
-        for start in range(0, len(answer.body), _PIECE):
-            yield answer.body[start : start + _PIECE]
+        with answer.body as file:
+            while piece := file.read(_PIECE):
+                yield piece
 
     response = StreamingResponse(pieces(), answer.status)
     given = {name.lower() for name, _ in answer.headers}
     response.raw_headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     if "content-length" not in given and request.method != "HEAD" and answer.status not in {204, 304}:
-        response.headers["content-length"] = str(len(answer.body))
-    if any(name.startswith("sec-fetch-") for name in request.headers):
-        # An object is somebody's file: as a page it must not act in the name of this service.
-        response.headers["content-security-policy"] = "sandbox"
-        response.headers["x-content-type-options"] = "nosniff"
+        response.headers["content-length"] = str(answer.length)
+    # An object is somebody's file: as a page it must not act in the name of this service.
+    response.headers["content-security-policy"] = "sandbox"
+    response.headers["x-content-type-options"] = "nosniff"
     return response
 
 

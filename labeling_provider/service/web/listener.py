@@ -11,6 +11,7 @@ import asyncio
 import logging
 import resource
 import socket
+import threading
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
@@ -26,6 +27,8 @@ MAX_STALLED_SECONDS: Final = 60
 _BACKLOG: Final = 2_048
 _KEEP_ALIVE_SECONDS: Final = 30
 _CLOSING_SECONDS: Final = 2
+# A connection, and the file of a large body.
+_FILES_EACH: Final = 2
 # What the process itself keeps open: databases, logs, its own requests.
 _OTHER_FILES: Final = 200
 
@@ -100,21 +103,28 @@ def listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """A server that tells at once that the process is to end."""
 
-    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, told: threading.Event) -> None:
         super().__init__(config)
-        self._ending = ending
+        self._told = told
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if not self.should_exit:
-            self._ending()
+        # A thread that began here, in the midst of anything, could wait for a lock that is held already.
+        self._told.set()
         super().handle_exit(sig, frame)
 
 
 def serve(application: Any, listening: socket.socket, ending: Callable[[], None]) -> None:
     """Answer requests until the process is told to end by SIGTERM or SIGINT.
 
-    :param ending: is called when it is, before open connections are closed.
+    :param ending: is called in a thread of its own when it is, before open connections are closed.
     """
+    told = threading.Event()
+
+    def end() -> None:
+        told.wait()
+        ending()
+
+    threading.Thread(target=end, name="labeling-ending", daemon=True).start()
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         application,
@@ -132,14 +142,16 @@ def serve(application: Any, listening: socket.socket, ending: Callable[[], None]
         timeout_graceful_shutdown=_CLOSING_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
-    _Server(config, ending).run(sockets=[listening])
+    _Server(config, told).run(sockets=[listening])
 
 
 def _allow_connections() -> int:
     """Raise the process's limit of open files as far as it may; how many of them can be connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + _OTHER_FILES
+    wanted = MAX_CONNECTIONS * _FILES_EACH + _OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return MAX_CONNECTIONS if soft == resource.RLIM_INFINITY else max(min(MAX_CONNECTIONS, soft - _OTHER_FILES), 16)
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return max(min(MAX_CONNECTIONS, (soft - _OTHER_FILES) // _FILES_EACH), 16)

@@ -36,7 +36,7 @@ def check_page(request: RequestHead, *, presigned: bool, secret: bool) -> None:
     Such a page may lead to one of our pages; may show a picture by a presigned URL; and may read an object by a
     presigned URL, if it is a page of this machine or nobody can sign but who was told the keys.
 
-    :param presigned: whether the URL carries a signature, which is right.
+    :param presigned: whether the URL carries a signature for S3, which is right.
     :param secret: whether the keys that sign are known to nobody but who was told.
     :raises ApiError: if it is refused.
     """
@@ -44,7 +44,12 @@ def check_page(request: RequestHead, *, presigned: bool, secret: bool) -> None:
     if site in {"none", "same-origin"} and (origin is None or _name_and_port(origin) == request.host.lower()):
         return
     navigates = request.headers.get("sec-fetch-mode") == "navigate"
-    if request.is_page and request.method == "GET" and navigates and request.headers["sec-fetch-dest"] == "document":
+    if (
+        request.is_page
+        and request.method == "GET"
+        and navigates
+        and request.headers.get("sec-fetch-dest") == "document"
+    ):
         return
     if request.reads_an_object:
         if request.method == "OPTIONS":

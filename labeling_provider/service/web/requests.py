@@ -54,7 +54,7 @@ class RequestHead:
             raise ApiError("MethodNotAllowed", f"{method[:20]} is not served.", HTTPStatus.METHOD_NOT_ALLOWED)
         headers = _headers(scope["headers"])
         host = headers.get("host", "")
-        if not _HOST.fullmatch(host):
+        if not _HOST.fullmatch(host) or not _name_of(host):
             raise _bad("The Host header is not a name with a port.")
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
         if path.startswith(("http://", "https://")):
@@ -86,7 +86,7 @@ class RequestHead:
     @property
     def host_name(self) -> str:
         """The Host header's name, without the port, in lower case."""
-        return (urlsplit(f"//{self.host}").hostname or "").rstrip(".")
+        return _name_of(self.host)
 
     @property
     def is_page(self) -> bool:
@@ -110,14 +110,24 @@ class RequestHead:
         return SERVICE_OF_TARGET[name], operation
 
     @property
+    def content_type(self) -> str:
+        """The media type of the body, in lower case and without its parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
     def is_form(self) -> bool:
         """Whether the body is the form of a request in the query protocol."""
-        return self.method == "POST" and self.headers.get("content-type", "").partition(";")[0].strip() == FORM
+        return self.method == "POST" and self.content_type == FORM
 
     @cached_property
     def bucket_and_key(self) -> tuple[str, str]:
-        """What a request to S3 is about, decoded; the bucket may be in the Host header, ``bucket.localhost``."""
+        """What a request to S3 is about, decoded; the bucket may be in the Host header, ``bucket.localhost``.
+
+        :raises ApiError: if moto could not keep such a key.
+        """
         bucket, _, key = self.s3_path.removeprefix("/").partition("/")
+        if "\n" in unquote(key):
+            raise _bad("A key with a line break is not taken here.")
         return unquote(bucket), unquote(key)
 
     @property
@@ -130,8 +140,9 @@ class RequestHead:
 
     @property
     def reads_an_object(self) -> bool:
-        """Whether this reads an object of S3, or asks whether a page may."""
-        return self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1]) and self.target is None
+        """Whether this can only read an object of S3, or ask whether a page may; not whether it is S3 that is asked."""
+        reads = self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1])
+        return reads and self.target is None and not self.is_page
 
 
 def service_of_form(fields: Iterable[tuple[str, str]]) -> tuple[Service | None, str]:
@@ -139,9 +150,23 @@ def service_of_form(fields: Iterable[tuple[str, str]]) -> tuple[Service | None, 
 
     :param fields: name and value of each field.
     :return: None for the service if its version is nobody's here.
+    :raises ApiError: if it names two.
     """
-    found = dict(fields)
+    found: dict[str, str] = {}
+    for name, value in fields:
+        if name in {"Action", "Version"}:
+            if name in found:
+                raise _bad(f"{name} is there twice.")
+            found[name] = value
     return SERVICE_OF_VERSION.get(found.get("Version", "")), found.get("Action", "")
+
+
+def _name_of(host: str) -> str:
+    """The name in a Host header; empty if it is an address that is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -159,7 +184,7 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         elif name.startswith(_ONCE):
             raise _bad(f"The header {name[:100]} is there twice.")
         else:
-            found[name] += f", {value}"
+            found[name] += f",{value}"
     return found
 
 

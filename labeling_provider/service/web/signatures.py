@@ -31,7 +31,8 @@ _MAX_PRESIGNED_SECONDS: Final = 7 * 24 * 3600
 _DAY: Final = re.compile(r"[0-9]{8}")
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
-_STREAMING: Final = frozenset(
+_BLANKS: Final = re.compile(r"[ \t]+")
+STREAMING: Final = frozenset(
     {
         "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
         "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
@@ -115,7 +116,7 @@ class Signature:
         scope = _scope(given["Credential"])
         payload = request.headers.get("x-amz-content-sha256")
         if scope[3] == Service.S3:
-            if payload not in _STREAMING and payload != UNSIGNED_PAYLOAD and not _HEX.fullmatch(payload or ""):
+            if payload not in STREAMING and payload != UNSIGNED_PAYLOAD and not _HEX.fullmatch(payload or ""):
                 raise _incomplete("x-amz-content-sha256 must be the SHA-256 of the body, or say how that is signed.")
         elif payload is not None and not _HEX.fullmatch(payload):
             raise _incomplete(f"{scope[3]} takes no body that is not signed.")
@@ -158,7 +159,7 @@ class Signature:
         :raises ApiError: if the request is not the one that was signed, or somebody else has signed it.
         """
         path = request.path if self.service == Service.S3 else quote(request.path, safe="/~-_.")
-        headers = "".join(f"{name}:{' '.join(request.headers[name].split())}\n" for name in self.headers)
+        headers = "".join(f"{name}:{_trimmed(request.headers[name])}\n" for name in self.headers)
         payload = self.payload or body_hash or EMPTY_HASH
         query = _canonical_query(request)
         canonical = "\n".join((request.method, path, query, headers, ";".join(self.headers), payload))
@@ -249,6 +250,11 @@ def _canonical_query(request: RequestHead) -> str:
         if name != "X-Amz-Signature"
     ]
     return "&".join(f"{name}={value}" for name, value in sorted(pairs))
+
+
+def _trimmed(value: str) -> str:
+    # Bytes that Latin-1 would take for blanks may be parts of letters.
+    return _BLANKS.sub(" ", value.strip(" \t"))
 
 
 def _hmac(key: bytes, text: str) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 
+from dev.stack import Service
 from labeling_provider.local.errors import ApiError
 from labeling_provider.service.web.origins import check_page
 from labeling_provider.service.web.requests import RequestHead
@@ -181,3 +187,45 @@ def test_only_who_was_told_the_keys_lets_another_site_read() -> None:
     check_page(RequestHead.of(scope), presigned=True, secret=True)
     with pytest.raises(ApiError, match="other sites"):
         check_page(RequestHead.of(scope), presigned=False, secret=True)
+
+
+@pytest.mark.parametrize("action", ["DeleteQueue", "PurgeQueue", "ReceiveMessage"])
+def test_a_picture_is_an_object_and_nothing_else(lab: Lab, action: str) -> None:
+    """Keys that stand in the documentation sign addresses of other services, too."""
+    sqs = lab.service.client("sqs")
+    url = sqs.create_queue(QueueName="victim")["QueueUrl"]
+    address = AWSRequest("GET", f"{url}?Action={action}&Version=2012-11-05", headers={}, data=b"")
+    SigV4QueryAuth(Credentials("local", "local"), "sqs", "us-east-1", 60).add_auth(address)
+    for headers in (EVIL_GET, EVIL, AIRFLOW):
+        assert ask(lab.service, "GET", address.prepare().url, headers)[0] == 403
+    for method in ("OPTIONS", "GET"):
+        preflight = {**EVIL, "Access-Control-Request-Method": "PUT"}
+        assert ask(lab.service, method, f"{urlsplit(url).path}?Action={action}&Version=2012-11-05", preflight)[0] >= 400
+    assert ask(lab.service, "GET", f"{urlsplit(url).path}?Action={action}&Version=2012-11-05")[0] == 405
+    assert sqs.get_queue_url(QueueName="victim")["QueueUrl"] == url
+
+
+def test_a_page_is_no_picture(lab: Lab) -> None:
+    for path in ("/_labeling/x", "/%5flabeling/x"):
+        assert ask(lab.service, "GET", presigned(lab, "x").replace(f"/{lab.bucket}/x", path), EVIL_GET)[0] == 403
+
+
+def test_a_browser_that_tells_half_is_refused(lab: Lab) -> None:
+    half = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert ask(lab.service, "GET", "/_labeling", half)[0] == 403
+
+
+@pytest.mark.parametrize("host", ["[::::]", "[....]", "[1.2.3]"])
+def test_an_address_that_is_none_is_the_callers_fault(lab: Lab, host: str) -> None:
+    assert ask(lab.service, "GET", "/", {"Host": host})[0] == 400
+
+
+def test_who_signs_nothing_is_in_the_services_region(tmp_path: Path) -> None:
+    service = Service(tmp_path, "--region", "eu-west-1")
+    try:
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        body = b"Action=CreateTopic&Name=here&Version=2010-03-31"
+        assert b":eu-west-1:" in ask(service, "POST", "/", form, body)[1]
+        assert len(service.client("sns", region_name="eu-west-1").list_topics()["Topics"]) == 1
+    finally:
+        service.stop()

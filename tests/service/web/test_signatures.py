@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.client
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -336,3 +338,122 @@ def test_a_signature_covers_its_words_only() -> None:
     signatures = ChunkSignatures(signature, Credentials("AKID", "secret"))
     with pytest.raises(ApiError, match="not the one that was signed"):
         signatures.check_chunk("é", EMPTY_HASH)
+
+
+# What a reviewer got past an earlier state
+
+
+@pytest.mark.parametrize(
+    ("service", "target", "body"),
+    [
+        ("sagemaker", "SageMaker.ListWorkteams", b"{}"),
+        ("sqs", "AmazonSQS.ListQueues", b"{}"),
+        ("iam", "", b"Action=ListRoles&Version=2010-05-08"),
+    ],
+)
+@pytest.mark.parametrize(
+    "word", ["STREAMING-UNSIGNED-PAYLOAD-TRAILER", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-X"]
+)
+@pytest.mark.parametrize("where", ["", "-url"])
+def test_chunks_do_not_stand_in_for_a_signature(
+    guarded: Service, service: str, target: str, body: bytes, word: str, where: str
+) -> None:
+    headers = {
+        "X-Amz-Content-SHA256": f"STREAMING-{word}",
+        "X-Amz-Decoded-Content-Length": str(len(body)),
+        "Content-Type": JSON if target else FORM,
+        **({"X-Amz-Target": target} if target else {}),
+    }
+    sent = signed(guarded, service + where, "POST", "/", headers, b"")
+    forged = re.sub("(Signature=)[0-9a-f]{64}", rf"\g<1>{'0' * 64}", sent.url)
+    told = {
+        name: re.sub("(Signature=)[0-9a-f]{64}", rf"\g<1>{'0' * 64}", value) for name, value in sent.headers.items()
+    }
+    encoded = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    assert send(guarded, Sent("POST", forged, told, encoded))[0] in {400, 403}
+    assert send(guarded, sent._replace(body=encoded))[0] in {400, 403}
+
+
+@pytest.mark.parametrize("action", ["PurgeQueue", "ReceiveMessage", "DeleteQueue", "SendMessage"])
+@pytest.mark.parametrize(
+    "content", [b"", b"Action=SendMessage&MessageBody=evil&Version=2012-11-05", b'{"MessageBody": "evil"}']
+)
+def test_a_question_of_a_browser_does_nothing(guarded: Service, action: str, content: bytes) -> None:
+    sqs = client(guarded, "sqs")
+    url = sqs.create_queue(QueueName="victim")["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    sqs.send_message(QueueUrl=url, MessageBody="dear")
+    path = f"{urlsplit(url).path}?Action={action}&Version=2012-11-05"
+    for headers in ({}, {"Content-Type": FORM}, {"Content-Type": JSON}):
+        status, answer = send(guarded, Sent("OPTIONS", guarded.endpoint_url + path, headers, content))
+        assert status >= 400, answer
+    assert [one["Body"] for one in sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)["Messages"]] == ["dear"]
+
+
+def test_a_refusal_before_the_body_leaves_no_connection_out_of_step(guarded: Service) -> None:
+    parts = urlsplit(guarded.endpoint_url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    try:
+        connection.putrequest("PUT", "/open/x")
+        connection.putheader("Content-Length", "26")
+        connection.putheader("Expect", "100-continue")
+        connection.endheaders()
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Connection"]) == (403, "close")
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"User-Agent": "x region/eu-west-1"},
+        {"x-moto-account-id": "999999999999"},
+    ],
+)
+def test_nothing_beside_the_signature_says_where_to_look(guarded: Service, more: dict[str, str]) -> None:
+    client(guarded, "sqs").create_queue(QueueName="here")
+    sent = REQUESTS["list queues"](guarded)
+    sent.headers.pop("User-Agent", None)
+    status, answer = send(guarded, sent, **more)
+    assert status == 200
+    assert b"/123456789012/here" in answer
+    account = send(guarded, REQUESTS["who am I, presigned"](guarded), **more)
+    assert b"<Account>123456789012</Account>" in account[1]
+
+
+@pytest.mark.parametrize("more", [{"Content-Encoding": "gzip"}, {"Content-Type": "multipart/form-data; boundary=x"}])
+def test_a_packed_body_is_not_unpacked(guarded: Service, more: dict[str, str]) -> None:
+    packed = gzip.compress(b"a" * (8 << 20))
+    query = "/?Action=ListQueues&Version=2012-11-05"
+    for sent in (signed(guarded, "sqs", "POST", query, body=packed), signed(guarded, "sqs", "POST", "/", body=packed)):
+        status, answer = send(guarded, sent, **more)
+        assert status in {400, 403}, answer
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body"),
+    [
+        ("/?Action=ReceiveMessage", {"X-Amz-Target": "AmazonSQS.SendMessage", "Content-Type": JSON}, b"{}"),
+        ("/?Version=2012-11-05", {"Content-Type": FORM}, b"Action=ListQueues&Version=2012-11-05"),
+        ("/", {"Content-Type": FORM}, b"Action=ListQueues&Action=ReceiveMessage&Version=2012-11-05"),
+        ("/?Action=ListQueues&Action=ReceiveMessage&Version=2012-11-05", {}, b""),
+    ],
+)
+def test_an_operation_is_named_once(guarded: Service, path: str, headers: dict[str, str], body: bytes) -> None:
+    assert send(guarded, signed(guarded, "sqs", "POST", path, headers, body))[0] == 400
+
+
+@pytest.mark.parametrize("value", ["é", "à", "Å", "a  b", "\ta "])
+def test_values_of_headers_are_signed_as_they_are(guarded: Service, value: str) -> None:
+    raw = value.encode().decode("latin-1")
+    sent = signed(guarded, "s3", "PUT", "/open/named", {"X-Amz-Meta-Name": value}, b"x")
+    assert send(guarded, sent._replace(headers={**sent.headers, "X-Amz-Meta-Name": raw}))[0] == 200
+
+
+@pytest.mark.parametrize("name", ["—.txt", "a\x00b", "a\r\nX-Evil: 1"])
+def test_a_header_that_could_not_be_sent_is_the_callers_fault(guarded: Service, name: str) -> None:
+    where = {"Bucket": "open", "Key": "picture.png", "ResponseContentDisposition": f'attachment; filename="{name}"'}
+    url = client(guarded, "s3").generate_presigned_url("get_object", Params=where)
+    status, answer = send(guarded, Sent("GET", url, {}, b""))
+    assert status == 400, answer

@@ -21,7 +21,10 @@ log = logging.getLogger(__name__)
 
 _USER_METADATA: Final = "x-amz-meta-"
 # What moto's code ends in where a request is not formed as it expects.
-_TRIPPED: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, ExpatError)
+_TRIPPED: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    ExpatError,
+)
 _MAX_IN_MEMORY: Final = 1 << 20
 _CONTROL: Final = re.compile("[^\t\x20-\x7e\x80-\xff]")
 # What the connection and the encoding of the body were; moto gets the plain body.

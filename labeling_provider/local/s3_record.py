@@ -8,6 +8,7 @@ request was spelled does not matter. Not kept: unfinished multipart uploads, and
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from labeling_provider.local.store import Store, s3_buckets, s3_objects
 log = logging.getLogger(__name__)
 
 MAX_KEY_BYTES: Final = 1024
+_UNSAYABLE: Final = re.compile("[\0-\x08\n-\x1f\ufffe\uffff]")
 _HERE: Final = (
     (s3_objects.c.bucket == sa.bindparam("in_bucket"))
     & (s3_objects.c.key == sa.bindparam("of_key"))
@@ -323,9 +325,9 @@ def _kept_buckets(record: S3Record) -> Any:
         def setlist(self, name: str, versions: list[Any]) -> None:
             if len(name.encode()) > MAX_KEY_BYTES:
                 raise S3ClientError("KeyTooLongError", "Your key is too long")
-            if "\0" in name:
-                # PostgreSQL holds no such text, and XML, the language of lists, can't say it.
-                raise S3ClientError("InvalidArgument", "A key may not contain the character U+0000.")
+            if not name or _UNSAYABLE.search(name):
+                # PostgreSQL holds no U+0000, and XML, the language of lists, can say none of them.
+                raise S3ClientError("InvalidArgument", "A key is a text without control characters.")
             with record.changes():
                 self.getlist(name)
                 # moto would close the files of the versions that go; they may have to come back, or be being read.

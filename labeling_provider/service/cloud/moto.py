@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import threading
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -23,9 +24,10 @@ _USER_METADATA: Final = "x-amz-meta-"
 # What moto's code ends in where a request is not formed as it expects.
 _TRIPPED: Final = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
-    ExpatError,
+    *(EOFError, ExpatError, zlib.error),
 )
 _MAX_IN_MEMORY: Final = 1 << 20
+_STATUS: Final = re.compile("[2-5][0-9][0-9] ")
 _CONTROL: Final = re.compile("[^\t\x20-\x7e\x80-\xff]")
 # What the connection and the encoding of the body were; moto gets the plain body.
 # In a User-Agent it looks for a region.
@@ -77,8 +79,13 @@ class Moto:
     def __init__(self) -> None:
         # "Everything from everywhere" is not for a service that holds a customer's data.
         os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+        from moto.core.responses import BaseResponse
         from moto.moto_server.werkzeug_app import create_backend_app
+        from moto.s3 import responses as s3_responses
 
+        # It would look for a region in the whole address, for a very long time, before the one that was signed for.
+        BaseResponse.region_regex = re.compile("(?!)")
+        s3_responses.parse_region_from_url = _no_region
         self._making = threading.Lock()
         self._make: Any = create_backend_app
         self._applications: dict[Service, Any] = {}
@@ -109,11 +116,17 @@ class Moto:
             log.debug("where it happened", exc_info=True)
             raise ApiError("InvalidRequest", "The request is not one that this service can read.") from None
         status, headers = seen[-1]
+        if not _STATUS.match(status):
+            raise ApiError("InvalidArgument", f"{status[:20]!r} is no status that can be answered.")
         if any(_CONTROL.search(value) for _, value in headers):
             raise ApiError("InvalidArgument", "A header of the answer would not be one.")
         length = body.tell()
         body.seek(0)
         return Answer(int(status[:3]), headers, body, length)
+
+
+def _no_region(url: str, use_default_region: bool = True) -> str | None:
+    return "us-east-1" if use_default_region else None
 
 
 def _environ(call: Call) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from labeling_provider.local.pages import Pages
 from labeling_provider.local.storage import EmbeddedStorage
 from labeling_provider.service.cloud.moto import Answer, Call, Moto
 from labeling_provider.service.cloud.offered import Service
-from labeling_provider.service.web.bodies import Body, ClientGone, decode_chunks, max_encoded, read_body
+from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.origins import check_page, is_local_name
 from labeling_provider.service.web.requests import RequestHead, service_of_form
 from labeling_provider.service.web.signatures import (
@@ -137,7 +137,8 @@ class Application:
         body = await self._body(request, named, signature, receive)
         service, operation = _service_and_operation(named, request, body)
         if service != Service.S3:
-            _check_plain(request, signature)
+            # Where everybody knows the keys, a link could be signed by anybody.
+            _check_plain(request, signature if self._demanding else None)
         if signature and service in _OF_ONE_REGION and signature.region != self._region:
             raise ApiError(
                 "InvalidSignatureException",
@@ -210,6 +211,8 @@ class Application:
             signed = signature and checked and not claimed.startswith("STREAMING-UNSIGNED")
             signatures = ChunkSignatures(signature, self._credentials) if signature and signed else None
             return await self._run(lambda: decode_chunks(body, declared, limit, signatures))
+        if _is_upload(request):
+            await self._run(lambda: check_sums(request, body))
         if signature is None:
             return body
         if signature.payload is None:
@@ -270,8 +273,8 @@ def _service_and_operation(named: Service | None, request: RequestHead, body: Bo
     :param named: the service, as far as the head tells.
     """
     in_query = any(name in {"Action", "Version"} for name, _ in request.parameters)
-    if in_query and (request.target or request.is_form):
-        raise ApiError("InvalidRequest", "Action and Version stand in one place, not in the query, too.")
+    if sum((bool(request.target), request.is_form, in_query)) > 1:
+        raise ApiError("InvalidRequest", "The operation is named in one place: the header, the query or the form.")
     if request.target:
         return request.target
     if named == Service.S3:
@@ -306,15 +309,19 @@ def _wrong_scope(service: Service) -> ApiError:
     return ApiError("InvalidSignatureException", message, HTTPStatus.FORBIDDEN)
 
 
+def _is_upload(request: RequestHead) -> bool:
+    """Whether the body of a request to S3 is an object, or a part of one."""
+    names = {name for name, _ in request.parameters}
+    return request.method == "PUT" and bool(request.bucket_and_key[1]) and not names & _SETTINGS_OF_OBJECTS
+
+
 def _limit(service: Service | None, request: RequestHead) -> int:
     """How many bytes the body may have."""
     if request.method == "OPTIONS":
         return 0
     if service == Service.S3:
-        names = {name for name, _ in request.parameters}
-        uploads = request.method == "PUT" and request.bucket_and_key[1] and not names & _SETTINGS_OF_OBJECTS
         posts = request.method == "POST" and request.content_type == "multipart/form-data"
-        return MAX_OBJECT_BYTES if uploads or posts else _MAX_OTHER_BYTES
+        return MAX_OBJECT_BYTES if posts or _is_upload(request) else _MAX_OTHER_BYTES
     return _MAX_REQUEST_BYTES.get(service, _MAX_OTHER_BYTES) if service else _MAX_OTHER_BYTES
 
 
@@ -336,8 +343,8 @@ def _call(service: Service, request: RequestHead, signature: Signature | None, b
         path = request.s3_path
         # By any other name moto would look for a bucket in it.
         host = f"localhost{host[len(host.rpartition(':')[0]) :] if host.rpartition(':')[2].isdigit() else ''}"
-    elif scope is None:
-        # Without one moto would take another region than the service's.
+    if scope is None:
+        # Without one moto would take another region than the service's, and refuse what only its owner may do.
         scope = f"{_KEY_FOR_MOTO}/20000101/{region}/{service}/aws4_request"
     return Call(request.method, path, request.query, request.headers, host, scope, body.file, body.length)
 

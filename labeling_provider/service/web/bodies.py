@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
@@ -20,6 +23,12 @@ MIN_BYTES_PER_SECOND: Final = 1_024
 _MAX_CHUNK_LINE: Final = 1_024
 _MAX_TRAILER_LINES: Final = 20
 _PIECE: Final = 1 << 20
+_SUMS: Final[dict[str, Callable[[], Any]]] = {
+    "content-md5": partial(hashlib.md5, usedforsecurity=False),
+    "x-amz-checksum-sha1": partial(hashlib.sha1, usedforsecurity=False),
+    "x-amz-checksum-sha256": hashlib.sha256,
+}
+_CRC: Final = "x-amz-checksum-crc32"
 
 Receive = Callable[[], Awaitable[Any]]
 
@@ -131,6 +140,26 @@ def decode_chunks(body: Body, declared: str | None, limit: int, signatures: Chun
         raise _malformed("there is less than x-amz-decoded-content-length says")
     file.seek(0)
     return Body(file, length, whole.hexdigest())
+
+
+def check_sums(request: RequestHead, body: Body) -> None:
+    """Hold an upload against the checksums that its sender has told.
+
+    :raises ApiError: if it is not what was sent.
+    """
+    sums = {name: make() for name, make in _SUMS.items() if name in request.headers}
+    crc = 0 if _CRC in request.headers else None
+    while (sums or crc is not None) and (piece := body.file.read(_PIECE)):
+        for one in sums.values():
+            one.update(piece)
+        crc = None if crc is None else zlib.crc32(piece, crc)
+    body.file.seek(0)
+    found = {name: one.digest() for name, one in sums.items()}
+    if crc is not None:
+        found[_CRC] = crc.to_bytes(4)
+    for name, digest in found.items():
+        if request.headers[name].strip() != base64.b64encode(digest).decode():
+            raise ApiError("BadDigest", f"The body does not fit {name}.")
 
 
 def _chunk_line(file: IO[bytes]) -> tuple[int, str]:

@@ -33,8 +33,9 @@ def is_local_name(name: str) -> bool:
 def check_page(request: RequestHead, *, presigned: bool, secret: bool) -> None:
     """Refuse what a page of another site may not ask for.
 
-    Such a page may lead to one of our pages; may show a picture by a presigned URL; and may read an object by a
-    presigned URL, if it is a page of this machine or nobody can sign but who was told the keys.
+    Such a page may lead to one of our pages; may show a picture by a presigned URL; may read an object by a presigned
+    URL, if it is a page of this machine or nobody can sign but who was told the keys; and may write one in the latter
+    case.
 
     :param presigned: whether the URL carries a signature for S3, which is right.
     :param secret: whether the keys that sign are known to nobody but who was told.
@@ -59,6 +60,8 @@ def check_page(request: RequestHead, *, presigned: bool, secret: bool) -> None:
         shown = navigates or request.headers.get("sec-fetch-dest") in _EMBEDDED
         if presigned and (secret or (not by_script and shown) or _is_of_this_machine(origin)):
             return
+    if presigned and secret and request.method == "PUT" and request.bucket_and_key[1]:
+        return
     raise ApiError(
         "AccessDenied", "Pages of other sites may only read objects by presigned URLs.", HTTPStatus.FORBIDDEN
     )

@@ -126,6 +126,8 @@ class RequestHead:
         :raises ApiError: if moto could not keep such a key.
         """
         bucket, _, key = self.s3_path.removeprefix("/").partition("/")
+        if key and not bucket:
+            raise _bad("The address names no bucket.")
         if "\n" in unquote(key):
             raise _bad("A key with a line break is not taken here.")
         return unquote(bucket), unquote(key)

@@ -198,3 +198,41 @@ def test_a_bucket_in_the_host_is_the_bucket_in_the_path(lab: Lab) -> None:
     lab.s3.put_object(Bucket="hosted", Key="other", Body=b"y")
     assert by_host.get_object(Bucket="hosted", Key="other")["Body"].read() == b"y"
     assert {one["Key"] for one in by_host.list_objects_v2(Bucket="hosted")["Contents"]} == {"a/b c", "other"}
+
+
+@pytest.mark.parametrize("status", ["abc", "000", "999", "100", "20", "-20", "1000", "204"])
+def test_a_form_says_how_it_is_answered_within_reason(lab: Lab, status: str) -> None:
+    key = f"posted-{status}"
+    answered, _, _ = ask(lab.service, "POST", f"/{lab.bucket}", *form(key=key, success_action_status=status))
+    assert answered == 204 if status == "204" else answered == 400
+    assert (key in lab.keys("posted-")) == (answered == 204)
+
+
+@pytest.mark.parametrize("key", ["", "a\nb", "a\x01b", "a\ufffeb"])
+def test_a_key_that_no_list_can_say_is_refused(lab: Lab, key: str) -> None:
+    before = lab.keys("")
+    assert ask(lab.service, "POST", f"/{lab.bucket}", *form(key=key))[0] == 400
+    assert lab.keys("") == before
+
+
+def form(**fields: str) -> tuple[dict[str, str], bytes]:
+    """Headers and body of a browser's upload."""
+    parts = [f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
+    parts.append('--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\ncontent\r\n--x--\r\n')
+    return {"Content-Type": "multipart/form-data; boundary=x"}, "\r\n".join(parts).encode()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="},
+        {"ChecksumCRC32": "AAAAAA=="},
+        {"ChecksumSHA1": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+        {"ChecksumSHA256": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+    ],
+)
+def test_an_upload_that_does_not_fit_its_checksum_is_refused(lab: Lab, told: dict[str, str]) -> None:
+    with pytest.raises(lab.s3.exceptions.ClientError, match="BadDigest"):
+        lab.s3.put_object(Bucket=lab.bucket, Key="broken", Body=b"abc", **told)
+    assert "broken" not in lab.keys("broken")
+    lab.s3.put_object(Bucket=lab.bucket, Key="whole", Body=b"abc", ChecksumAlgorithm="SHA256")

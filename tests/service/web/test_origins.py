@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from botocore import UNSIGNED
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
@@ -58,7 +59,7 @@ def picture(lab: Lab) -> Iterator[str]:
 def test_motos_controls_are_nowhere(lab: Lab, spelling: str, control: str, method: str) -> None:
     lab.put("kept", b"kept")
     status, answer, _ = ask(lab.service, method, spelling.format(control))
-    assert status in {403, 404, 405}, answer
+    assert status in {400, 403, 404, 405}, answer
     assert lab.get(f"s3://{lab.bucket}/kept") == b"kept"
 
 
@@ -202,6 +203,10 @@ def test_a_picture_is_an_object_and_nothing_else(lab: Lab, action: str) -> None:
         preflight = {**EVIL, "Access-Control-Request-Method": "PUT"}
         assert ask(lab.service, method, f"{urlsplit(url).path}?Action={action}&Version=2012-11-05", preflight)[0] >= 400
     assert ask(lab.service, "GET", f"{urlsplit(url).path}?Action={action}&Version=2012-11-05")[0] == 405
+    # A link in a mail is opened like an address that was typed.
+    typed = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for headers in (typed, {}):
+        assert ask(lab.service, "GET", address.prepare().url, headers)[0] == 405
     assert sqs.get_queue_url(QueueName="victim")["QueueUrl"] == url
 
 
@@ -229,3 +234,18 @@ def test_who_signs_nothing_is_in_the_services_region(tmp_path: Path) -> None:
         assert len(service.client("sns", region_name="eu-west-1").list_topics()["Topics"]) == 1
     finally:
         service.stop()
+
+
+def test_programs_of_this_machine_need_no_keys(lab: Lab) -> None:
+    s3 = lab.service.client("s3", config=Config(signature_version=UNSIGNED))
+    for body in (b"one", b"two"):
+        s3.put_object(Bucket=lab.bucket, Key="unsigned", Body=body)
+        assert s3.get_object(Bucket=lab.bucket, Key="unsigned")["Body"].read() == body
+    s3.delete_object(Bucket=lab.bucket, Key="unsigned")
+    for headers in (EVIL, EVIL_GET):
+        assert ask(lab.service, "GET", f"/{lab.bucket}/unsigned", headers)[0] == 403
+
+
+def test_a_bucket_is_no_picture(lab: Lab) -> None:
+    for method in ("GET", "OPTIONS"):
+        assert ask(lab.service, method, f"//{lab.bucket}", EVIL_GET)[0] >= 400

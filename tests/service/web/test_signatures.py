@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import hashlib
 import http.client
+import os
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,6 +29,9 @@ KEYS = Keys("AKIDLOCAL", "very secret")
 ENVIRONMENT = {"LABELING_LOCAL_ACCESS_KEY_ID": KEYS.access_key, "LABELING_LOCAL_SECRET_ACCESS_KEY": KEYS.secret_key}
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/x-amz-json-1.1"
+
+
+TOPIC = b"Action=CreateTopic&Name=here&Version=2010-03-31"
 
 
 class Sent(NamedTuple):
@@ -418,6 +423,8 @@ def test_nothing_beside_the_signature_says_where_to_look(guarded: Service, more:
     status, answer = send(guarded, sent, **more)
     assert status == 200
     assert b"/123456789012/here" in answer
+    elsewhere = signed(guarded, "sns", "POST", "/?x=.eu-west-1.amazonaws.com", {"Content-Type": FORM}, TOPIC)
+    assert b":us-east-1:" in send(guarded, elsewhere, **more)[1]
     account = send(guarded, REQUESTS["who am I, presigned"](guarded), **more)
     assert b"<Account>123456789012</Account>" in account[1]
 
@@ -436,6 +443,7 @@ def test_a_packed_body_is_not_unpacked(guarded: Service, more: dict[str, str]) -
     [
         ("/?Action=ReceiveMessage", {"X-Amz-Target": "AmazonSQS.SendMessage", "Content-Type": JSON}, b"{}"),
         ("/?Version=2012-11-05", {"Content-Type": FORM}, b"Action=ListQueues&Version=2012-11-05"),
+        ("/", {"X-Amz-Target": "AmazonSQS.ListQueues", "Content-Type": FORM}, b"Action=ListQueues&Version=2012-11-05"),
         ("/", {"Content-Type": FORM}, b"Action=ListQueues&Action=ReceiveMessage&Version=2012-11-05"),
         ("/?Action=ListQueues&Action=ReceiveMessage&Version=2012-11-05", {}, b""),
     ],
@@ -457,3 +465,30 @@ def test_a_header_that_could_not_be_sent_is_the_callers_fault(guarded: Service, 
     url = client(guarded, "s3").generate_presigned_url("get_object", Params=where)
     status, answer = send(guarded, Sent("GET", url, {}, b""))
     assert status == 400, answer
+
+
+def test_another_site_writes_only_by_a_url_that_the_owner_has_signed(guarded: Service) -> None:
+    site = {"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
+    sent = signed(guarded, "s3-url", "PUT", "/open/upload.png", body=b"new")
+    assert send(guarded, sent, **site)[0] == 200
+    assert send(guarded, sent._replace(url=sent.url.replace("upload", "other")), **site)[0] == 403
+    assert send(guarded, sent._replace(method="DELETE"), **site)[0] == 403
+
+
+def test_no_address_takes_longer_than_its_length(guarded: Service) -> None:
+    """In seconds of the service's processor, beside an address of the same length."""
+
+    def taken(path: str) -> float:
+        before = processor_seconds(guarded)
+        send(guarded, Sent("OPTIONS", guarded.endpoint_url + path, {"Origin": "https://evil.example"}, b""))
+        return processor_seconds(guarded) - before
+
+    plain = taken("/b/" + "a" * 31_600)
+    assert taken("/b/" + ".s3." * 7_900) < plain + 1
+    assert taken("/b/x?" + ".s3." * 7_900) < plain + 1
+
+
+def processor_seconds(service: Service) -> float:
+    """What the service's process has used of its processor so far."""
+    fields = Path(f"/proc/{service.group.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

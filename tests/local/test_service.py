@@ -51,7 +51,7 @@ def test_help_explains_every_option() -> None:
         (("--truth", "/no/such/file"), "/no/such/file"),
         (("--workforce", "/no/such/file"), "/no/such/file"),
         (("--speed", "0"), "greater than 0"),
-        (("--host", "127.0.0.1", "--port", "99999"), "cannot listen"),
+        (("--host", "127.0.0.1", "--port", "99999"), "--port 99999 is no port"),
         (("--data-dir", "/dev/null/x"), "/dev/null/x"),
     ],
 )

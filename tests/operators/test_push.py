@@ -177,7 +177,7 @@ def test_what_a_queue_is_told_of_is_pushed(connected: Lab, way: str) -> None:
 def test_no_more_is_pushed_than_may_wait(connected: Lab) -> None:
     yard = Yard(connected, max_concurrent_objects=2)
     yard.put(*(f"{number}.png" for number in range(9)))
-    result = yard.run(max_backlog=4, duration=timedelta(seconds=4))
+    result = yard.run(max_backlog=4, duration=timedelta(seconds=10))
     assert (result["published"], result["reason"]) == (6, "deadline")
     assert backlog(connected, yard.job) == 4
     stopped(connected, yard.job)

@@ -75,7 +75,7 @@ def test_the_timeout_is_a_matter_of_time_and_not_of_looks(connected: Lab, deferr
     started = time.monotonic()
     with pytest.raises(AirflowSensorTimeout):
         sense(waiting_job(connected), deferrable, timeout=0.5)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 @BOTH

@@ -118,13 +118,10 @@ def _walk_structure(shape: Any, value: dict[str, Any], path: str, field: str) ->
 
 
 def _walk_string(shape: Any, value: str, path: str, field: str) -> Iterator[Violation]:
-    too_long = list(_in_range(shape, len(value), path, field, value, "length"))
-    yield from too_long
-    if too_long:
-        # Some of the patterns take very long for a very long text.
-        return
-    pattern = shape.metadata.get("pattern")
-    if pattern and not _compiled(pattern).fullmatch(value):
+    yield from _in_range(shape, len(value), path, field, value, "length")
+    pattern, most = shape.metadata.get("pattern"), shape.metadata.get("max")
+    # Some of the patterns take very long for a very long text.
+    if pattern and (most is None or len(value) <= most) and not _compiled(pattern).fullmatch(value):
         yield Violation(path, field, _quote(value), f"Member must satisfy regular expression pattern: {pattern}")
     if shape.enum and value not in shape.enum:
         allowed = ", ".join(shape.enum)

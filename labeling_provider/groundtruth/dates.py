@@ -28,7 +28,7 @@ def nanoseconds(text: str) -> int | None:
         whole = whole[: fraction.end(1)] + whole[fraction.end() :]
         found = int(fraction[2][:_DIGITS].ljust(_DIGITS, "0"))
     try:
-        when = datetime.fromisoformat(re.sub(r"\s+(?=[+-])", "", whole))
+        when = datetime.fromisoformat(re.sub(r"\s{1,9}(?=[+-])", "", whole))
     except ValueError:
         return None
     # Reckoned in whole numbers, as a zone may lead out of the years that a datetime can be of.

@@ -101,8 +101,9 @@ def test_a_call_ends_with_the_service(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def is_gone(pid: str) -> bool:
-    """Whether a process has ended, waited for or not."""
+    """Whether a process has ended with all its threads, waited for or not."""
+    process = Path(f"/proc/{pid}")
     try:
-        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+        return "\nState:\tZ" in (process / "status").read_text() and len(list((process / "task").iterdir())) == 1
     except (FileNotFoundError, ProcessLookupError):
         return True

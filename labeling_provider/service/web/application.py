@@ -211,15 +211,13 @@ class Application:
             signed = signature and checked and not claimed.startswith("STREAMING-UNSIGNED")
             signatures = ChunkSignatures(signature, self._credentials) if signature and signed else None
             return await self._run(lambda: decode_chunks(body, declared, limit, signatures))
-        if _is_upload(request):
-            await self._run(lambda: check_sums(request, body))
-        if signature is None:
-            return body
-        if signature.payload is None:
+        if signature and signature.payload is None:
             if checked:
                 signature.check(request, self._credentials, body.sha256)
-        elif signature.payload not in {UNSIGNED_PAYLOAD, body.sha256}:
+        elif signature and signature.payload not in {UNSIGNED_PAYLOAD, body.sha256}:
             raise ApiError("XAmzContentSHA256Mismatch", "The body is not the one that was signed.")
+        if named == Service.S3 and _is_upload(request):
+            await self._run(lambda: check_sums(request, body))
         return body
 
     def _labeling(self, operation: str, body: Body) -> Response:

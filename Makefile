@@ -45,12 +45,12 @@ test: environments
 	$(MAKE) --jobs 2 --output-sync=line test-newest test-lowest
 
 test-newest: setup
-	$(BIN)/python -m pytest tests --ignore=tests/local --ignore=tests/service
+	$(BIN)/python -m pytest tests --ignore=tests/service
 
 # The oldest Airflow and amazon provider that are supported: everything that touches them; and the local service, which
 # touches neither.
 test-lowest: $(LOWEST)/.ready
-	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/local tests/service tests/hooks tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
+	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/service tests/hooks tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

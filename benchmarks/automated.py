@@ -22,10 +22,10 @@ from typing import Any
 from dev.messages import CLASSES, messages
 from dev.pictures import digits
 from dev.stack import Service, wait_until
-from labeling_provider.local.learning.answers import ANSWERS
-from labeling_provider.local.learning.learner import DataObject, Learner, Material
-from labeling_provider.local.learning.models import BUILT_IN, import_model
 from labeling_provider.request import AutomatedLabeling, LabelingJobSpec, PrivateWorkteam
+from labeling_provider.service.learning.answers import ANSWERS
+from labeling_provider.service.learning.learner import DataObject, Learner, Material
+from labeling_provider.service.learning.models import BUILT_IN, import_model
 
 SEEDS = range(10)
 SET_SIZE = 25

@@ -17,8 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from dev.stack import Service, wait_until
-from labeling_provider.local.store import Store, jobs
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
+from labeling_provider.service.database.database import Store, jobs
 
 OBJECTS = 10_000
 JOBS = 10_000

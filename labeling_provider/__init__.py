@@ -61,7 +61,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "notifications": ["labeling_provider.notifications.labeling.LabelingNotifier"],
-        "cli": ["labeling_provider.cli_airflow.get_labeling_commands"],
+        "cli": ["labeling_provider.cli.airflow_commands.get_labeling_commands"],
         "extra-links": [
             f"{links}.LabelingJobLink",
             f"{links}.LabelingOutputLink",

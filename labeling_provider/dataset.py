@@ -200,8 +200,8 @@ def _part(task: BaseOperator, key: str) -> str:
 
 def _label_attribute(job: Mapping[str, Any]) -> str:
     """The label attribute of the jobs."""
+    from labeling_provider.groundtruth.task_types import TASK_TYPES
     from labeling_provider.request.builder import default_attribute_name
-    from labeling_provider.request.task_types import TASK_TYPES
 
     given = job.get("label_attribute_name") or (job.get("config") or {}).get("LabelAttributeName")
     kind = TASK_TYPES.get(job["task_type"])
@@ -212,6 +212,6 @@ def _label_attribute(job: Mapping[str, Any]) -> str:
 
 def _most_objects(task_type: str) -> int:
     """How many objects one labeling job may have: the rest waits for the next run."""
-    from labeling_provider.request.task_types import TASK_TYPES
+    from labeling_provider.groundtruth.task_types import TASK_TYPES
 
     return TASK_TYPES[task_type].maximum_objects

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from dev.stack import BIN, ROOT
-from labeling_provider.local.learning.models import BUILT_IN
-from labeling_provider.local.workforce import load_workforce
 from labeling_provider.request import TASK_TYPES
+from labeling_provider.service.learning.models import BUILT_IN
+from labeling_provider.service.work.workforce import load_workforce
 from tests.airflow_context import context
 from tests.conftest import Lab
 from tests.snippets import blocks
@@ -73,7 +73,7 @@ def test_the_commands_of_the_readme_exist() -> None:
                 done = subprocess.run(["make", "-n", words[1]], cwd=ROOT, capture_output=True, text=True, check=False)
                 assert done.returncode == 0, done.stderr
             elif words[0] == "labeling":
-                from labeling_provider.local.__main__ import parser
+                from labeling_provider.service.__main__ import parser
 
                 parser().parse_args(words[2:])
                 assert (BIN / "labeling").exists()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dev.stack import ROOT
-from labeling_provider.request.model import violations
+from labeling_provider.groundtruth.model import violations
 
 LONG = 100_000
 SHORT = LONG // 32

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from labeling_provider.waiting import is_credentials_trouble
+from labeling_provider.client.retries import is_credentials_trouble
 
 _PAUSE: Final = 5.0
 _NO_CALLS: Final = frozenset({"exceptions", "meta", "waiter_names"})

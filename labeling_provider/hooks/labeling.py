@@ -20,12 +20,12 @@ from botocore.exceptions import BotoCoreError, ClientError, IncompleteReadError
 from botocore.utils import parse_timestamp
 
 from labeling_provider.client.renewal import Renewal, RenewedClient
+from labeling_provider.client.retries import Patience, is_missing, is_name_taken, is_refused, is_transient, persist
 from labeling_provider.errors import LabelingError
-from labeling_provider.jobs import JobState
+from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.uris import split_s3_uri
+from labeling_provider.jobs.ownership import KILLED_TRY_TAG
 from labeling_provider.manifest import split_lines
-from labeling_provider.ownership import KILLED_TRY_TAG
-from labeling_provider.request.facts import split_s3_uri
-from labeling_provider.waiting import Patience, is_missing, is_name_taken, is_refused, is_transient, persist
 
 T = TypeVar("T")
 

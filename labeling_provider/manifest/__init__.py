@@ -4,6 +4,7 @@ Plain Python: no Airflow, no network; what is at ``s3://`` comes through a store
 """
 
 from labeling_provider.manifest.files import Files, Sink, Store
+from labeling_provider.manifest.follow_up import merge_rounds, missing_lines, without_label
 from labeling_provider.manifest.labels import (
     Box,
     BoxesLabel,
@@ -27,7 +28,6 @@ from labeling_provider.manifest.labels import (
 from labeling_provider.manifest.manifests import Manifests, Merged
 from labeling_provider.manifest.merge import Merge
 from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, split_lines, written
-from labeling_provider.manifest.rounds import merge_rounds, missing_lines, without_label
 from labeling_provider.manifest.scan import (
     LabeledLine,
     LabelMetadata,

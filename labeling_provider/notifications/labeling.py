@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseNotifier
 
-from labeling_provider.connected import JOB_KEY, PROGRESS_KEY
 from labeling_provider.links import JOB_LINKS, QUALITY_LINK
+from labeling_provider.xcoms import JOB_KEY, PROGRESS_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 
-from labeling_provider.connected import LabelingTask
 from labeling_provider.operators import arguments
+from labeling_provider.operators.base import LabelingTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -261,7 +261,7 @@ def request(value: Any, where: str) -> dict[str, Any]:
     given = mapping_of(anything)(value, where)
     if not given:
         return {}
-    from labeling_provider.request.model import service_model
+    from labeling_provider.groundtruth.model import service_model
 
     shape = service_model().operation_model("CreateLabelingJob").input_shape
     return _member(shape)(given, where)  # type: ignore[no-any-return]

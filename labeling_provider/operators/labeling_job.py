@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 from airflow.sdk import Asset, AssetAlias, BaseOperator, conf
 from airflow.sdk.exceptions import AirflowFailException
 
-from labeling_provider.connected import JOB_KEY, MODEL_KEY, NAME_KEY, PROGRESS_KEY, LabelingTask, check_choice
 from labeling_provider.errors import (
     InvalidRequestError,
     JobNameTakenError,
@@ -21,13 +20,15 @@ from labeling_provider.errors import (
     LabelingJobStalledError,
     LabelingTimeoutError,
 )
-from labeling_provider.jobs import RUNNING, JobState, is_streaming, queue_name, service_time, stall_report
-from labeling_provider.lineage import Lineage
+from labeling_provider.groundtruth.job import RUNNING, JobState, is_streaming, queue_name, service_time, stall_report
+from labeling_provider.jobs.ownership import Owner, OwnJob, OwnJobs, changes, request_mark
+from labeling_provider.jobs.waiting import Vigil
 from labeling_provider.links import JOB_LINKS, WORKERS_LINK, push_job_links, push_workers_link
 from labeling_provider.operators import arguments
+from labeling_provider.operators.base import LabelingTask, check_choice
+from labeling_provider.operators.lineage import Lineage
 from labeling_provider.operators.stopping import StopLabelingJobOperator as StopLabelingJobOperator
-from labeling_provider.ownership import Owner, OwnJob, OwnJobs, changes, request_mark
-from labeling_provider.waiting import Vigil
+from labeling_provider.xcoms import JOB_KEY, MODEL_KEY, NAME_KEY, PROGRESS_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -316,7 +317,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
 
     def _facts(self, job: OwnJob) -> dict[str, Any]:
         """What pages about the job need to know, and how to ask for more; no secrets."""
-        from labeling_provider.request.facts import join_s3_uri
+        from labeling_provider.groundtruth.uris import join_s3_uri
 
         human, output = job.description["HumanTaskConfig"], job.description["OutputConfig"]
         return {
@@ -398,8 +399,8 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
         :param before: the job to follow up on; None to label everything.
         """
         from labeling_provider import compat
-        from labeling_provider.preflight import check_draft, stream_problems
-        from labeling_provider.rounds import Rounds
+        from labeling_provider.jobs.follow_up import Rounds
+        from labeling_provider.jobs.preflight import check_draft, stream_problems
 
         own = self._own_jobs(context)
         jobs = own.all()
@@ -496,7 +497,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
         :param started: epoch seconds at which this try began.
         :param event: what a trigger has told.
         """
-        from labeling_provider.rounds import Rounds
+        from labeling_provider.jobs.follow_up import Rounds
 
         shown = None
         while True:
@@ -539,8 +540,8 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
 
     def _takes_objects(self, context: Context, job: OwnJob) -> dict[str, Any]:
         """The result of a streaming job: it runs, and goes on."""
-        from labeling_provider.request.facts import join_s3_uri
-        from labeling_provider.rounds import Rounds
+        from labeling_provider.groundtruth.uris import join_s3_uri
+        from labeling_provider.jobs.follow_up import Rounds
 
         output = job.description["OutputConfig"]
         manifest = join_s3_uri(output["S3OutputPath"], job.name, "manifests/output/output.manifest")
@@ -637,7 +638,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
 
     def _finish(self, context: Context, last: OwnJob) -> dict[str, Any]:
         """Turn the end of the last job into the task's result."""
-        from labeling_provider.rounds import Rounds
+        from labeling_provider.jobs.follow_up import Rounds
 
         rounds = Rounds.leading_to(self.hook, last, self._own_jobs(context).all() if last.follows else [])
         result = rounds.result()

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from labeling_provider.connected import LabelingTask, check_choice
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.objects import ObjectKeys
-from labeling_provider.lineage import Lineage
 from labeling_provider.operators import arguments
+from labeling_provider.operators.base import LabelingTask, check_choice
+from labeling_provider.operators.lineage import Lineage
+from labeling_provider.xcoms import BUILT_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperatorLink, Context
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from labeling_provider.manifest import Manifests
     from labeling_provider.manifest.building import DataObject
 
-BUILT_KEY: Final = "labeling_manifest"
-"""XCom key of what was built."""
 _CHOICES: Final = ("first", "random")
 _MANIFEST_ENDINGS: Final = (".manifest", ".manifest.gz")
 _ON_PROBLEMS: Final = ("fail", "warn")
@@ -64,7 +63,7 @@ class ManifestTask(Lineage, LabelingTask, BaseOperator):
 
     def manifests_at(self, uris: Iterable[str]) -> Iterator[str]:
         """URIs of manifests; one that ends with ``/`` is a prefix that any number of them may be under."""
-        from labeling_provider.listing import list_uris
+        from labeling_provider.client.listing import list_uris
 
         for uri in uris:
             if uri.endswith("/"):
@@ -218,7 +217,7 @@ class BuildManifestOperator(ManifestTask):
         return f"{folder}/{stem}-{number}{dot}{ending}"
 
     def _objects(self) -> Iterator[DataObject]:
-        from labeling_provider.listing import list_uris
+        from labeling_provider.client.listing import list_uris
         from labeling_provider.manifest.building import DataObject, column_objects, data_object, text_objects
 
         if self.prefix_uri is not None:
@@ -280,9 +279,9 @@ class ValidateManifestOperator(ManifestTask):
         """Look at it."""
         self.read_arguments()
         from labeling_provider.errors import InvalidManifestError, Problem
-        from labeling_provider.inspection import Inspection, Sample
+        from labeling_provider.groundtruth.task_types import TASK_TYPES
+        from labeling_provider.jobs.surroundings import Inspection, Sample
         from labeling_provider.manifest import check_manifest
-        from labeling_provider.request.task_types import TASK_TYPES
 
         (uri,) = manifest_uris_of([self.manifest_uri])
         if self.labeling_type and self.labeling_type not in TASK_TYPES:
@@ -434,8 +433,8 @@ class SplitManifestOperator(ManifestTask):
     def execute(self, context: Context) -> dict[str, Any]:
         """Divide it."""
         self.read_arguments()
+        from labeling_provider.groundtruth.uris import join_s3_uri
         from labeling_provider.manifest import Filter, Split
-        from labeling_provider.request.facts import join_s3_uri
 
         split = Split({name: float(share) for name, share in self.fractions.items()}, self.seed, self.object_keys)
         places = {name: join_s3_uri(self.output_uri, f"{name}.manifest") for name in split.names}

@@ -9,20 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from airflow.sdk.bases.branch import BranchMixIn
 from airflow.sdk.bases.xcom import BaseXCom
 
-from labeling_provider.connected import check_choice
 from labeling_provider.errors import LabelingError, PoorLabelsError
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.links import QUALITY_LINK, report_url
 from labeling_provider.operators import arguments
+from labeling_provider.operators.base import check_choice
 from labeling_provider.operators.manifest import ManifestTask, label_attribute_of, manifest_uris_of
+from labeling_provider.xcoms import QUALITY_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from labeling_provider.quality import Job, Quality
 
-QUALITY_KEY: Final = "labeling_quality"
-"""XCom key of what was measured, also when the labels are too poor and the task fails."""
 GOOD: Final = "good"
 POOR: Final = "poor"
 RELABEL: Final = "relabel"
@@ -154,7 +153,8 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Measure, report, and decide."""
-        from labeling_provider.quality import Measure, report_html
+        from labeling_provider.quality import Measure
+        from labeling_provider.rendering.quality_report import report_html
 
         self.read_arguments()
         files = self.manifests.files
@@ -215,7 +215,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
 
     def _jobs(self, manifest: str) -> Iterator[Job]:
         """The jobs whose workers' answers are looked at."""
-        from labeling_provider.listing import list_uris
+        from labeling_provider.client.listing import list_uris
         from labeling_provider.quality import Job, chosen_files
         from labeling_provider.quality.answers import FOLDER
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, conf
 
-from labeling_provider.connected import NAME_KEY, LabelingTask
 from labeling_provider.errors import JobNameTakenError, LabelingError
-from labeling_provider.jobs import JobState, is_streaming, queue_name
+from labeling_provider.groundtruth.job import JobState, is_streaming, queue_name
+from labeling_provider.jobs.ownership import Owner, OwnJobs
+from labeling_provider.jobs.waiting import Vigil
 from labeling_provider.links import push_job_links
 from labeling_provider.operators import arguments
-from labeling_provider.ownership import Owner, OwnJobs
-from labeling_provider.waiting import Vigil
+from labeling_provider.operators.base import LabelingTask
+from labeling_provider.xcoms import NAME_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

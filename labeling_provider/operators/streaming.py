@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator, conf
 
-from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.operators import arguments
+from labeling_provider.operators.base import LabelingTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

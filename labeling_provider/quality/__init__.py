@@ -1,4 +1,4 @@
-"""How good labels are: what workers answered, how far they agree, and what a report says of it.
+"""How good labels are: what workers answered and how far they agree.
 
 Plain Python, as ``manifest`` is: no Airflow, no network; what is at ``s3://`` comes through the caller's store.
 """
@@ -7,7 +7,6 @@ from labeling_provider.quality.agreement import Agreement
 from labeling_provider.quality.answers import AnswerFile, answer_file, chosen_files
 from labeling_provider.quality.judgement import Boxes, Choice, Judgement, Spans, judgement_of_answer, judgement_of_label
 from labeling_provider.quality.measure import Job, Measure, Quality, Worker
-from labeling_provider.quality.report import report_html
 
 __all__ = [
     "Agreement",
@@ -24,5 +23,4 @@ __all__ = [
     "chosen_files",
     "judgement_of_answer",
     "judgement_of_label",
-    "report_html",
 ]

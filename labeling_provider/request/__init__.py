@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
     from labeling_provider.request.builder import LabelingJobDraft, LabelingJobSpec
     from labeling_provider.request.cost import CostEstimate, estimate_cost, estimate_request
     from labeling_provider.request.names import derive_job_name, fingerprint
     from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
-    from labeling_provider.request.task_types import TASK_TYPES, TaskType
     from labeling_provider.request.workforces import (
         AutomatedLabeling,
         MechanicalTurk,
@@ -40,20 +40,20 @@ __all__ = [
     "task_type_of_request",
 ]
 
-_ROOMS = {
-    "builder": ("LabelingJobDraft", "LabelingJobSpec"),
-    "cost": ("CostEstimate", "estimate_cost", "estimate_request"),
-    "names": ("derive_job_name", "fingerprint"),
-    "rules": ("Surroundings", "check_request", "task_type_of_request"),
-    "task_types": ("TASK_TYPES", "TaskType"),
-    "workforces": ("AutomatedLabeling", "MechanicalTurk", "PrivateWorkteam", "VendorWorkteam", "Workforce"),
+_HOMES = {
+    "request.builder": ("LabelingJobDraft", "LabelingJobSpec"),
+    "request.cost": ("CostEstimate", "estimate_cost", "estimate_request"),
+    "request.names": ("derive_job_name", "fingerprint"),
+    "request.rules": ("Surroundings", "check_request", "task_type_of_request"),
+    "groundtruth.task_types": ("TASK_TYPES", "TaskType"),
+    "request.workforces": ("AutomatedLabeling", "MechanicalTurk", "PrivateWorkteam", "VendorWorkteam", "Workforce"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    for room, names in _ROOMS.items():
+    for home, names in _HOMES.items():
         if name in names:
-            module = import_module(f"{__name__}.{room}")
+            module = import_module(f"labeling_provider.{home}")
             globals().update({one: getattr(module, one) for one in names})
             return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labeling_provider.errors import InvalidRequestError, Problem
-from labeling_provider.jobs import JobState
-from labeling_provider.request import facts, templates
+from labeling_provider.groundtruth import facts
+from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
+from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.request import templates
 from labeling_provider.request.rules import task_type_of_request
-from labeling_provider.request.task_types import TASK_TYPES, TaskType
 from labeling_provider.request.workforces import (
     AutomatedLabeling,
     MechanicalTurk,
@@ -256,14 +258,14 @@ class LabelingJobSpec:
         files: dict[str, str] = {}
         categories = None
         output = request.get("OutputConfig", {}).get("S3OutputPath", "")
-        folder = facts.join_s3_uri(output, request["LabelingJobName"], "annotation-tool")
+        folder = join_s3_uri(output, request["LabelingJobName"], "annotation-tool")
         if self.category_uri:
             request.setdefault("LabelCategoryConfigS3Uri", self.category_uri)
         if self.labels is not None and "LabelCategoryConfigS3Uri" not in request:
             categories = templates.category_document(
                 task_type, self.labels, self.instructions or "", self.audited_attribute
             )
-            uri = facts.join_s3_uri(folder, "data.json")
+            uri = join_s3_uri(folder, "data.json")
             files[uri] = json.dumps(categories, ensure_ascii=False)
             request["LabelCategoryConfigS3Uri"] = uri
         ui = request["HumanTaskConfig"].setdefault("UiConfig", {})
@@ -277,7 +279,7 @@ class LabelingJobSpec:
                     )
                 )
                 return files, categories
-            uri = facts.join_s3_uri(folder, "template.liquid")
+            uri = join_s3_uri(folder, "template.liquid")
             title = request["HumanTaskConfig"].get("TaskTitle", "")
             files[uri] = templates.worker_template(task_type, title, self.instructions)
             ui["UiTemplateS3Uri"] = uri

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from labeling_provider.request import facts
+from labeling_provider.groundtruth import facts
 from labeling_provider.request.workforces import amount_to_usd
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labeling_provider.errors import Problem
-from labeling_provider.request import facts, model, templates
-from labeling_provider.request.facts import Arn, Quota
-from labeling_provider.request.task_types import CUSTOM, TASK_TYPES, TaskType, task_type_of_function
+from labeling_provider.groundtruth import facts, model
+from labeling_provider.groundtruth.facts import Arn, Quota
+from labeling_provider.groundtruth.task_types import CUSTOM, TASK_TYPES, TaskType, task_type_of_function
+from labeling_provider.request import templates
 from labeling_provider.request.workforces import amount_to_usd
 
 _PII = "FreeOfPersonallyIdentifiableInformation"

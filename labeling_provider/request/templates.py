@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from labeling_provider.request.task_types import TaskType
+from labeling_provider.groundtruth.task_types import TaskType
 
 DOCUMENT_VERSION: Final = "2018-11-28"
 _SEQUENCE_DOCUMENT_VERSION: Final = "2020-03-01"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from labeling_provider.request import facts
+from labeling_provider.groundtruth import facts
 
 
 class PrivateWorkteam(NamedTuple):

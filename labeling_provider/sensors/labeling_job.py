@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
-from labeling_provider.connected import LabelingTask
+from labeling_provider.client.retries import Patience
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
-from labeling_provider.jobs import ENDED, STATUSES, JobState, Progress
+from labeling_provider.groundtruth.job import ENDED, STATUSES, JobState, Progress
 from labeling_provider.links import push_job_links
 from labeling_provider.operators import arguments
-from labeling_provider.waiting import Patience
+from labeling_provider.operators.base import LabelingTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
-from labeling_provider.connected import PROGRESS_KEY
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.links import push_job_links
 from labeling_provider.operators import arguments
 from labeling_provider.sensors.labeling_job import JobSensor
+from labeling_provider.xcoms import PROGRESS_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -1,1 +1,1 @@
-"""The self-hosted Ground Truth."""
+"""A Ground Truth that one hosts oneself."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from labeling_provider.jobs import JobState
+from labeling_provider.groundtruth.job import JobState
 
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook

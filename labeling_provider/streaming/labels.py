@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from labeling_provider.client.queue import ReadQueue
+from labeling_provider.client.retries import persist
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.dates import nanoseconds
+from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import LabelError, read_label
-from labeling_provider.request.facts import join_s3_uri
-from labeling_provider.streaming.queue import ReadQueue
-from labeling_provider.waiting import persist
 
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook

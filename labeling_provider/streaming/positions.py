@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.request.facts import join_s3_uri
+from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.streaming.pusher import listeners
 from labeling_provider.streaming.sources import Position
 

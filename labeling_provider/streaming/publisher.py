@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from labeling_provider.client.retries import Patience
 from labeling_provider.streaming.messages import MESSAGE_LIMIT, Message, batches
-from labeling_provider.waiting import Patience
 
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from labeling_provider.client.retries import persist
 from labeling_provider.errors import LabelingError
-from labeling_provider.jobs import JobState, queue_name
+from labeling_provider.groundtruth.job import JobState, queue_name
 from labeling_provider.streaming.messages import Message, message_of
 from labeling_provider.streaming.publisher import Publisher, Refused
 from labeling_provider.streaming.sources import Found, Source
-from labeling_provider.waiting import persist
 
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook

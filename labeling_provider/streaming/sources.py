@@ -19,14 +19,14 @@ from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
+from labeling_provider.client.listing import list_page
+from labeling_provider.client.queue import MOST_MESSAGES, ReadQueue
+from labeling_provider.client.retries import persist
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.job import service_time
 from labeling_provider.groundtruth.objects import ObjectKeys
-from labeling_provider.jobs import service_time
-from labeling_provider.listing import list_page
+from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.manifest.reader import LINE_LIMIT, parse_line
-from labeling_provider.request.facts import split_s3_uri
-from labeling_provider.streaming.queue import MOST_MESSAGES, ReadQueue
-from labeling_provider.waiting import persist
 
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook

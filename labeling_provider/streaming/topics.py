@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.request.facts import Arn, split_s3_uri
+from labeling_provider.groundtruth.facts import Arn
+from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.request.names import fingerprint
 
 if TYPE_CHECKING:

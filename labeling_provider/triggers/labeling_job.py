@@ -10,12 +10,12 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from labeling_provider import compat
-from labeling_provider.connected import PROGRESS_KEY
 from labeling_provider.errors import LabelingError
-from labeling_provider.jobs import JobState, Progress
+from labeling_provider.groundtruth.job import JobState, Progress
+from labeling_provider.jobs.waiting import Vigil
 from labeling_provider.triggers.poller import Connection, Poller
 from labeling_provider.triggers.serialized import SerializedTrigger
-from labeling_provider.waiting import Vigil
+from labeling_provider.xcoms import PROGRESS_KEY
 
 
 class LabelingJobTrigger(SerializedTrigger, BaseTrigger):
@@ -24,9 +24,9 @@ class LabelingJobTrigger(SerializedTrigger, BaseTrigger):
     All triggers of one triggerer with the same connection and region are answered by one sweep of ListLabelingJobs per
     interval. While the task is deferred, the counters are in its XCom ``labeling_progress``.
 
-    The event is ``{"job_name": …, "state": …}`` with the fields of :class:`labeling_provider.jobs.JobState`, with
-    ``"timeout": True`` when time is up, or ``"stalled": seconds`` when nothing has moved for so long; or
-    ``{"error": …}`` with a sentence.
+    The event is ``{"job_name": …, "state": …}`` with the fields of
+    :class:`labeling_provider.groundtruth.job.JobState`, with ``"timeout": True`` when time is up, or
+    ``"stalled": seconds`` when nothing has moved for so long; or ``{"error": …}`` with a sentence.
 
     :param job_name: the labeling job.
     :param created: epoch seconds at which it was created, by the service's clock; None if not known.

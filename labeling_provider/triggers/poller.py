@@ -19,11 +19,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
+from labeling_provider.client.job_events import JobEvents
+from labeling_provider.client.retries import Patience, no_answer
 from labeling_provider.errors import LabelingError
-from labeling_provider.events import JobEvents
-from labeling_provider.jobs import JobState
-from labeling_provider.lookout import Lookout, Seen, Watched
-from labeling_provider.waiting import Patience, no_answer
+from labeling_provider.groundtruth.job import JobState
+from labeling_provider.jobs.polling import Lookout, Seen, Watched
 
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from labeling_provider import compat
-from labeling_provider.connected import PUSHED_KEY
 from labeling_provider.errors import LabelingError
 from labeling_provider.request.names import fingerprint
 from labeling_provider.triggers.poller import Connection, OwnThread, Poller
 from labeling_provider.triggers.serialized import SerializedTrigger
+from labeling_provider.xcoms import PUSHED_KEY
 
 if TYPE_CHECKING:
     from labeling_provider.hooks.labeling import LabelingHook

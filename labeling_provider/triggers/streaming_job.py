@@ -11,10 +11,10 @@ from typing import Any, Final
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from labeling_provider import compat
-from labeling_provider.connected import PROGRESS_KEY
 from labeling_provider.errors import LabelingError
 from labeling_provider.triggers.poller import Connection, Poller
 from labeling_provider.triggers.serialized import SerializedTrigger
+from labeling_provider.xcoms import PROGRESS_KEY
 
 _TOLD: Final = ("job_name", "status", "labeled", "backlog")
 

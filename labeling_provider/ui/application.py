@@ -28,11 +28,11 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from pydantic import BeforeValidator, Field
 
-from labeling_provider.drawing import drawn_picture, marked_text, said, size_of, small_picture
 from labeling_provider.errors import LabelingError
-from labeling_provider.jobs import duration, queue_name
+from labeling_provider.groundtruth.job import duration, queue_name
+from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Files, MaskLabel
-from labeling_provider.request.facts import join_s3_uri
+from labeling_provider.rendering.drawing import drawn_picture, marked_text, said, size_of, small_picture
 from labeling_provider.ui.catalog import Job, Place, TaskKey, find_job, find_jobs
 from labeling_provider.ui.labels import MAX_PAGES, PAGE, Labels, Shown, Wanted, named_by, read_labels, without_labels
 from labeling_provider.ui.live import Confirmed, Services, is_plain_s3
@@ -226,7 +226,7 @@ class _Views:
 
     def workers(self, task: TaskDep) -> str:
         """What the workers did, out of a sample of their answers."""
-        from labeling_provider.listing import list_uris
+        from labeling_provider.client.listing import list_uris
         from labeling_provider.quality import Job as AnsweredJob
         from labeling_provider.quality import Measure, chosen_files
         from labeling_provider.quality.answers import FOLDER

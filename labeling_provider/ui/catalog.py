@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from labeling_provider.connected import JOB_KEY, PROGRESS_KEY
-from labeling_provider.jobs import ENDED, JobState
-from labeling_provider.request.facts import PRICE_PER_OBJECT_USD
+from labeling_provider.groundtruth.facts import PRICE_PER_OBJECT_USD
+from labeling_provider.groundtruth.job import ENDED, JobState
+from labeling_provider.xcoms import JOB_KEY, PROGRESS_KEY
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
@@ -373,8 +373,8 @@ def _start_of(value: Any) -> ColumnElement[str]:
 def read_job(task: TaskKey, facts: str | None, counters: str | None) -> Job:
     """A job out of what its task has pushed; what can't be read is told with it.
 
-    :param facts: JSON of the XCom :data:`labeling_provider.connected.JOB_KEY`.
-    :param counters: that of :data:`labeling_provider.connected.PROGRESS_KEY`; None if there is none.
+    :param facts: JSON of the XCom :data:`labeling_provider.xcoms.JOB_KEY`.
+    :param counters: that of :data:`labeling_provider.xcoms.PROGRESS_KEY`; None if there is none.
     """
     try:
         job = Job(task, _read(facts, Facts))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.jobs import JobState
+from labeling_provider.groundtruth.job import JobState
 from labeling_provider.ui.catalog import Connection, Job, TaskKey
 
 MAX_REMEMBERED: Final = 2_000
@@ -192,8 +192,8 @@ class Services:
 
     def _ask_whose(self, job: Job) -> tuple[Confirmed, JobState | None]:
         """The job and, if it was asked for just now, its state."""
-        from labeling_provider.ownership import OWNER_TAG, Owner, tags_of
-        from labeling_provider.request.facts import join_s3_uri
+        from labeling_provider.groundtruth.uris import join_s3_uri
+        from labeling_provider.jobs.ownership import OWNER_TAG, Owner, tags_of
 
         hook = self._hook(job.connection)
         description = self._owned.get(_key(job))
@@ -220,7 +220,7 @@ class Services:
         return Confirmed(hook, job.name, output, description["LabelAttributeName"], manifest), state
 
     def _sweep(self, connection: Connection, jobs: list[Job]) -> None:
-        from labeling_provider.lookout import Lookout, Watched
+        from labeling_provider.jobs.polling import Lookout, Watched
 
         try:
             by_name: dict[str, Job] = {}

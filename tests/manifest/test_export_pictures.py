@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageOps
 
-from labeling_provider.pictures import BEGINNING_BYTES
+from labeling_provider.manifest.pictures import BEGINNING_BYTES
 from tests.manifest.exports import SIZE, Exporting, boxed, classed, load, reasons
 
 OWN = [

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files, Filter, LineProblem, ManifestError, Manifests, Split
-from labeling_provider.quality import Job, Measure, answer_file, report_html
+from labeling_provider.quality import Job, Measure, answer_file
+from labeling_provider.rendering.quality_report import report_html
 from tests.memory import MemoryStore
 
 QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -13,9 +13,9 @@ from airflow.sdk import DAG
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling_provider.connected import LabelingTask
 from labeling_provider.errors import InvalidArgumentsError, InvalidRequestError
 from labeling_provider.operators import arguments
+from labeling_provider.operators.base import LabelingTask
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.request import AutomatedLabeling, MechanicalTurk, PrivateWorkteam, VendorWorkteam
 from tests.airflow_context import context

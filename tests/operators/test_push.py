@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.service.test_streaming import KEY, Topic, backlog, counted, stopped, stream, text
 
 from dev.stack import wait_until
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
@@ -20,7 +21,6 @@ from labeling_provider.triggers.streaming import PushNewObjectsTrigger
 from tests.airflow_context import context
 from tests.conftest import Lab
 from tests.flaky import connection, proxy
-from tests.local.test_streaming import KEY, Topic, backlog, counted, stopped, stream, text
 from tests.operators.test_labeling_job import run_id, run_to_the_end
 
 

@@ -7,13 +7,13 @@ import uuid
 from typing import Any
 
 import pytest
+from tests.service.test_streaming import KEY, Topic, counted, stopped, text
 
 from labeling_provider.errors import InvalidRequestError, LabelingError
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.request import AutomatedLabeling, PrivateWorkteam
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
-from tests.local.test_streaming import KEY, Topic, counted, stopped, text
 from tests.operators.test_labeling_job import operator, problems, run_id, run_to_the_end
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files, ManifestError
-from labeling_provider.quality import AnswerFile, Job, Measure, Quality, answer_file, chosen_files, report_html
+from labeling_provider.quality import AnswerFile, Job, Measure, Quality, answer_file, chosen_files
+from labeling_provider.rendering.quality_report import report_html
 from tests.memory import MemoryStore
 
 OUT = "s3://marsh/job/annotations/worker-response"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request import Surroundings, check_request
 from labeling_provider.request.rules import attribute_name_problems, category_problems
-from labeling_provider.request.task_types import TASK_TYPES
 from tests.request.test_builder import spec
 
 EU = "arn:aws:sagemaker:eu-west-1:111122223333:workteam/private-crowd/birds"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.request.task_types import TASK_TYPES
+from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request.templates import (
     as_page_text,
     has_worker_template,

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.request import MechanicalTurk, PrivateWorkteam, VendorWorkteam, facts
+from labeling_provider.groundtruth import facts
+from labeling_provider.request import MechanicalTurk, PrivateWorkteam, VendorWorkteam
 from labeling_provider.request.workforces import amount_to_usd, usd_to_amount
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
+from tests.service.test_streaming import Topic, backlog, counted, stopped, stream, text
 
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.operators.labeling_job import StopLabelingJobOperator
@@ -15,7 +16,6 @@ from labeling_provider.request import PrivateWorkteam
 from labeling_provider.sensors.streaming import StreamingJobSensor
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
-from tests.local.test_streaming import Topic, backlog, counted, stopped, stream, text
 from tests.operators.test_labeling_job import run_id, run_to_the_end
 
 BOTH = pytest.mark.parametrize("deferrable", [True, False])

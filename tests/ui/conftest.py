@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from fastapi.testclient import TestClient
 
-from labeling_provider.connected import JOB_KEY, PROGRESS_KEY
+from labeling_provider.xcoms import JOB_KEY, PROGRESS_KEY
 
 DAGS = ("birds", "texts", "secret")
 NOWHERE = json.dumps({"conn_type": "aws", "extra": {"endpoint_url": "http://127.0.0.1:9", "region_name": "us-east-1"}})

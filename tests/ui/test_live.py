@@ -16,7 +16,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from dev.stack import wait_until
-from labeling_provider.ownership import Owner
+from labeling_provider.jobs.ownership import Owner
 from labeling_provider.ui.application import make_application
 from labeling_provider.ui.live import Confirmed, is_plain_s3
 from tests.conftest import Lab, texts

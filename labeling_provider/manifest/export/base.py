@@ -19,8 +19,8 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 
 from labeling_provider.manifest.files import Files, Sink
 from labeling_provider.manifest.labels import Label, LabelError
+from labeling_provider.manifest.pictures import BEGINNING_BYTES, MAX_BYTES, PictureError, as_stored, as_turned, facts_of
 from labeling_provider.manifest.select import Known
-from labeling_provider.pictures import BEGINNING_BYTES, MAX_BYTES, PictureError, as_stored, as_turned, facts_of
 
 MOST_CLASSES: Final = 10_000
 _AT_ONCE: Final = 10

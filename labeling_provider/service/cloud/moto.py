@@ -15,8 +15,8 @@ from typing import IO, Any, Final
 from urllib.parse import unquote_to_bytes
 from xml.parsers.expat import ExpatError
 
-from labeling_provider.local.errors import ApiError
 from labeling_provider.service.cloud.offered import Service
+from labeling_provider.service.errors import ApiError
 
 log = logging.getLogger(__name__)
 

@@ -20,16 +20,16 @@ from anyio import CapacityLimiter, to_thread
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from labeling_provider.local.api import LabelingApi, unsupported
-from labeling_provider.local.errors import ApiError
-from labeling_provider.local.messaging import Messaging
-from labeling_provider.local.opening import DatabaseError
-from labeling_provider.local.pages import Pages
-from labeling_provider.local.storage import EmbeddedStorage
+from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.moto import Answer, Call, Moto
+from labeling_provider.service.cloud.object_store import EmbeddedStorage
 from labeling_provider.service.cloud.offered import Service
+from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
+from labeling_provider.service.web.labeling_jobs import LabelingApi, unsupported
 from labeling_provider.service.web.origins import check_page, is_local_name
+from labeling_provider.service.web.pages import Pages
 from labeling_provider.service.web.requests import RequestHead, service_of_form
 from labeling_provider.service.web.signatures import (
     STREAMING,

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
 
-from labeling_provider.local.errors import ApiError
+from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.requests import RequestHead
 from labeling_provider.service.web.signatures import ChunkSignatures
 

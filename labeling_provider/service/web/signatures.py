@@ -17,8 +17,8 @@ from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
 
-from labeling_provider.local.errors import ApiError
 from labeling_provider.service.cloud.offered import Service
+from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.requests import RequestHead
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"

@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from dev.stack import Service
-from labeling_provider.local.errors import ApiError
+from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.origins import check_page
 from labeling_provider.service.web.requests import RequestHead
 from tests.conftest import Lab

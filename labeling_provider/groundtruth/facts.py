@@ -1,0 +1,128 @@
+"""Ground Truth's fixed numbers and names: regions, accounts, ARNs, prices, quotas.
+
+Sources: the documentation strings of botocore's SageMaker model (HumanTaskConfig.PreHumanTaskLambdaArn,
+AnnotationConsolidationConfig, LabelingJobAlgorithmsConfig, UiConfig, PublicWorkforceTaskPrice) and the
+developer guide's pages "Input data quotas" and "Control the flow of data objects sent to workers".
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+LAMBDA_ACCOUNTS: Final[dict[str, str]] = {
+    "ap-northeast-1": "477331159723",
+    "ap-northeast-2": "845288260483",
+    "ap-south-1": "565803892007",
+    "ap-southeast-1": "377565633583",
+    "ap-southeast-2": "454466003867",
+    "ca-central-1": "918755190332",
+    "eu-central-1": "203001061592",
+    "eu-west-1": "568282634449",
+    "eu-west-2": "487402164563",
+    "us-east-1": "432418664414",
+    "us-east-2": "266458841044",
+    "us-west-2": "081040173940",
+}
+"""The account that owns the built-in functions, by region: the 12 regions of Ground Truth."""
+
+PUBLIC_WORKFORCE_ACCOUNT: Final = "394669845002"
+HUMAN_TASK_UI_ACCOUNT: Final = "394669845002"
+ALGORITHM_ACCOUNT: Final = "027400017018"
+
+
+def _prices(*amounts: str) -> tuple[Decimal, ...]:
+    return tuple(Decimal(amount) for amount in amounts)
+
+
+SEGMENTATION_PRICES_USD: Final = _prices("0.84", "0.96", "1.08", "1.2")
+BOX_PRICES_USD: Final = (
+    *_prices("0.036", "0.048", "0.06", "0.072", "0.12", "0.24", "0.36", "0.48", "0.6", "0.72"),
+    *SEGMENTATION_PRICES_USD,
+)
+CLASSIFICATION_PRICES_USD: Final = (*_prices("0.012", "0.024"), *BOX_PRICES_USD)
+"""USD per worker and task that Mechanical Turk accepts for classification and custom tasks."""
+
+PRICE_PER_OBJECT_USD: Final = Decimal("0.08")
+"""What Amazon charges per labeled object, by people or machine (the figure of AWS's own notebooks)."""
+
+HOUR: Final = 3600
+DAY: Final = 24 * HOUR
+
+
+class Quota:
+    """Limits of one labeling job; times in seconds, texts in characters, files in bytes, pictures in pixels."""
+
+    MANIFEST_LINE = 100_000
+    MANIFEST_ATTRIBUTE = 20_000
+    OBJECTS = 100_000
+    SEGMENTATION_OBJECTS = 20_000
+    IMAGE_BYTES = 40_000_000
+    IMAGE_PIXELS = 100_000_000
+    AUTOMATED_IMAGE_PIXELS = 3_840 * 2_160
+    AUTOMATED_MASK_PIXELS = 1_920 * 1_080
+    AUTOMATED_MINIMUM_OBJECTS = 1_250
+    AUTOMATED_ADVISED_OBJECTS = 5_000
+    LABEL = 256
+    VIDEO_LABEL = 16
+    CATEGORY_NOTE_SHORT = 255
+    CATEGORY_NOTE_FULL = 2_048
+    TASK_SECONDS = 8 * HOUR
+    SEQUENCE_TASK_SECONDS = 30 * DAY
+    AVAILABILITY_SECONDS = 30 * DAY
+    PUBLIC_AVAILABILITY_SECONDS = 12 * HOUR
+    PUBLIC_AVAILABILITY_DEFAULT = 6 * HOUR
+    CONCURRENT_OBJECTS_DEFAULT = 1_000
+    JOB_SECONDS = 30 * DAY
+    TEMPLATE = 128_000
+
+
+class Arn(NamedTuple):
+    """The parts of an ARN. ``resource`` is everything after the account."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> Arn:
+        """Split an ARN.
+
+        :raises ValueError: if the text is not an ARN.
+        """
+        parts = text.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn":
+            raise ValueError(f"{text!r} is not an ARN")
+        return cls(*parts[1:])
+
+    def __str__(self) -> str:
+        return ":".join(("arn", *self))
+
+
+def lambda_arn(function: str, region: str) -> str:
+    """ARN of a built-in function such as ``PRE-BoundingBox`` in a region of Ground Truth."""
+    return f"arn:aws:lambda:{region}:{LAMBDA_ACCOUNTS[region]}:function:{function}"
+
+
+def human_task_ui_arn(name: str, region: str) -> str:
+    """ARN of one of Amazon's own worker interfaces."""
+    return f"arn:aws:sagemaker:{region}:{HUMAN_TASK_UI_ACCOUNT}:human-task-ui/{name}"
+
+
+def algorithm_arn(name: str, region: str) -> str:
+    """ARN of an algorithm for automated data labeling."""
+    return f"arn:aws:sagemaker:{region}:{ALGORITHM_ACCOUNT}:labeling-job-algorithm-specification/{name}"
+
+
+def public_workteam_arn(region: str) -> str:
+    """ARN of the Mechanical Turk workteam of a region."""
+    return f"arn:aws:sagemaker:{region}:{PUBLIC_WORKFORCE_ACCOUNT}:workteam/public-crowd/default"
+
+
+def workforce_kind(workteam_arn: str) -> str:
+    """``private``, ``vendor``, ``public`` or ``unknown``: who the workers behind a workteam ARN are."""
+    match = re.search(r":workteam/(private|vendor|public)-crowd/", workteam_arn)
+    return match[1] if match else "unknown"

@@ -1,0 +1,121 @@
+"""Where a job's output goes and what the files hold, as Amazon lays it out.
+
+Source: developer guide, "Labeling job output data", and the output of real jobs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from labeling_provider.groundtruth.uris import join_s3_uri
+
+OBJECTS_PER_FILE = 50
+"""How many objects one consolidation file holds at most."""
+
+
+def file_stamp(at: float) -> str:
+    """The time in a file's name, UTC to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d_%H:%M:%S")
+
+
+def creation_date(at: float) -> str:
+    """The time in a label's metadata: ISO 8601, microseconds, UTC without saying so."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+
+
+def worker_time(at: float) -> str:
+    """The time in a worker's answer: ISO 8601, milliseconds, Z."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def output_manifest_uri(output: str) -> str:
+    """The manifest with the labels."""
+    return join_s3_uri(output, "manifests/output/output.manifest")
+
+
+def worker_response_uri(output: str, iteration: int, object_id: int, stamp: int) -> str:
+    """All answers about one object."""
+    folder = f"annotations/worker-response/iteration-{iteration}/{object_id}"
+    return join_s3_uri(output, folder, f"{file_stamp(stamp)}.json")
+
+
+def consolidation_uri(output: str, which: str, iteration: int, stamp: int) -> str:
+    """A consolidation step's ``request`` or ``response``."""
+    folder = f"annotations/consolidated-annotation/consolidation-{which}/iteration-{iteration}"
+    return join_s3_uri(output, folder, f"{file_stamp(stamp)}.json")
+
+
+def intermediate_uri(output: str, iteration: int) -> str:
+    """Finished labels of one set of objects, while the job runs."""
+    return join_s3_uri(output, f"annotations/intermediate/{iteration}/annotations.json")
+
+
+def learning_uri(output: str, folder: str, iteration: int, *path: str) -> str:
+    """A file of automated labeling.
+
+    :param folder: ``training``, ``inference`` or ``activelearning``.
+    """
+    return join_s3_uri(output, folder, str(iteration), *path)
+
+
+def label_metadata(
+    metadata: dict[str, Any], metadata_type: str, job_name: str, at: float, *, by_people: bool = True
+) -> dict[str, Any]:
+    """A label's metadata: what is special to it, then what every label has; Amazon writes job names in lower case."""
+    return {
+        **metadata,
+        "type": metadata_type,
+        "job-name": f"labeling-job/{job_name.lower()}",
+        "human-annotated": "yes" if by_people else "no",
+        "creation-date": creation_date(at),
+    }
+
+
+def failure(reason: str, attribute: str, metadata_type: str, job_name: str, at: float) -> dict[str, Any]:
+    """The new keys of an object that was given up: no label, and the reason in its metadata."""
+    return {f"{attribute}-metadata": label_metadata({"failure-reason": reason}, metadata_type, job_name, at)}
+
+
+def data_object(line: dict[str, Any], data_key: str = "") -> tuple[str, str]:
+    """The key that holds a manifest line's data object, and what it says there.
+
+    :param data_key: ``source`` or ``source-ref``, by the task type; empty for either.
+    """
+    keys = (data_key,) if data_key else ("source-ref", "source")
+    return next(((key, line[key]) for key in keys if isinstance(line.get(key), str)), ("source", ""))
+
+
+def _payload_object(line: dict[str, Any]) -> dict[str, str]:
+    key, value = data_object(line)
+    return {"s3Uri": value} if key == "source-ref" else {"content": value}
+
+
+def consolidation_request(
+    batch: Iterable[tuple[int, dict[str, Any], Sequence[tuple[str, dict[str, Any]]]]],
+) -> Any:
+    """The payload of a consolidation function.
+
+    :param batch: object id, manifest line, and (worker id, answer content) of each answer.
+    """
+    return [
+        {
+            "datasetObjectId": str(object_id),
+            "dataObject": _payload_object(line),
+            "annotations": [
+                {"workerId": worker, "annotationData": {"content": json.dumps(content, ensure_ascii=False)}}
+                for worker, content in answers
+            ],
+        }
+        for object_id, line, answers in batch
+    ]
+
+
+def consolidation_response(contents: Iterable[tuple[int, dict[str, Any]]]) -> Any:
+    """What a consolidation function answers."""
+    return [
+        {"datasetObjectId": str(object_id), "consolidatedAnnotation": {"content": content}}
+        for object_id, content in contents
+    ]

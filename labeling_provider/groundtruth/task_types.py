@@ -1,0 +1,311 @@
+"""The table of task types: one row each, everything that differs between them.
+
+Sources: the API reference of HumanTaskConfig, AnnotationConsolidationConfig, UiConfig and CreateLabelingJob,
+and the developer guide's page of each task type. Nothing else in this package asks which task type it has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from labeling_provider.groundtruth import facts
+from labeling_provider.groundtruth.facts import Quota
+
+
+@dataclass(frozen=True)
+class TaskType:
+    """One kind of labeling work.
+
+    :param name: our name for it, as in ``CreateLabelingJobOperator(task_type=…)``.
+    :param function: the built-in functions are ``PRE-<function>`` and ``ACS-<function>``; None for custom.
+    :param media: what an object is: image, text, video, frames, points or any.
+    :param metadata_type: the value of ``type`` in the label's metadata.
+    :param element: the ``crowd-*`` element of its worker template; None if Amazon hosts the interface.
+    :param answer_key: the element's ``name``: the key of a worker's answer.
+    :param human_task_ui: name of Amazon's own worker interface, if there is no template.
+    :param ref: whether the label attribute's name must end with ``-ref`` (else it must not).
+    :param algorithm: name of the automated labeling algorithm, if Amazon has one.
+    :param minimum_labels: fewest labels of the category file.
+    :param maximum_labels: most labels through the API; None for no limit.
+    :param maximum_labels_automated: most labels with automated labeling, if stricter.
+    :param maximum_pixels_automated: largest picture with automated labeling, pixels.
+    :param label_characters: longest label.
+    :param maximum_objects: most objects of one job.
+    :param prices_usd: what Mechanical Turk may be paid per worker and task; empty if it can't do the task.
+    :param audits: whether it adjusts or verifies the labels of an earlier job.
+    :param needs_instructions: whether the category file must hold the instructions.
+    :param needs_categories: whether it needs a category file at all.
+    """
+
+    name: str
+    function: str | None
+    media: str
+    metadata_type: str
+    element: str | None = None
+    answer_key: str | None = None
+    human_task_ui: str | None = None
+    ref: bool = False
+    algorithm: str | None = None
+    minimum_labels: int = 1
+    maximum_labels: int | None = None
+    maximum_labels_automated: int | None = None
+    maximum_pixels_automated: int = Quota.AUTOMATED_IMAGE_PIXELS
+    label_characters: int = Quota.LABEL
+    maximum_objects: int = Quota.OBJECTS
+    prices_usd: tuple[Decimal, ...] = facts.CLASSIFICATION_PRICES_USD
+    audits: bool = False
+    needs_instructions: bool = False
+    needs_categories: bool = True
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether an object is a sequence of video frames or point clouds."""
+        return self.media in {"frames", "points"}
+
+    @property
+    def maximum_workers(self) -> int:
+        """Most workers per object."""
+        return 1 if self.is_sequence else 9
+
+    @property
+    def maximum_task_seconds(self) -> int:
+        """Longest time limit of one task, in seconds."""
+        return Quota.SEQUENCE_TASK_SECONDS if self.is_sequence else Quota.TASK_SECONDS
+
+    @property
+    def data_key(self) -> str:
+        """The manifest key that holds the object: ``source``, ``source-ref`` or, for custom, either."""
+        return {"text": "source", "any": ""}.get(self.media, "source-ref")
+
+
+def _sequence(name: str, function: str, ui: str, metadata_type: str, *, ref: bool = True) -> TaskType:
+    return TaskType(
+        name,
+        function,
+        "points" if ui.startswith("PointCloud") else "frames",
+        metadata_type,
+        human_task_ui=ui,
+        ref=ref,
+        maximum_labels=30,
+        label_characters=Quota.VIDEO_LABEL,
+        prices_usd=(),
+        audits=function.startswith("Adjustment"),
+    )
+
+
+_ROWS: Final = (
+    TaskType(
+        "image-classification",
+        "ImageMultiClass",
+        "image",
+        "groundtruth/image-classification",
+        element="crowd-image-classifier",
+        answer_key="crowd-image-classifier",
+        algorithm="image-classification",
+        minimum_labels=2,
+    ),
+    TaskType(
+        "image-classification-multilabel",
+        "ImageMultiClassMultiLabel",
+        "image",
+        "groundtruth/image-classification-multilabel",
+        element="crowd-image-classifier-multi-select",
+        answer_key="crowd-image-classifier-multi-select",
+        minimum_labels=2,
+        maximum_labels=50,
+    ),
+    TaskType(
+        "bounding-box",
+        "BoundingBox",
+        "image",
+        "groundtruth/object-detection",
+        element="crowd-bounding-box",
+        answer_key="boundingBox",
+        algorithm="object-detection",
+        maximum_labels=50,
+        prices_usd=facts.BOX_PRICES_USD,
+    ),
+    TaskType(
+        "semantic-segmentation",
+        "SemanticSegmentation",
+        "image",
+        "groundtruth/semantic-segmentation",
+        element="crowd-semantic-segmentation",
+        answer_key="crowd-semantic-segmentation",
+        ref=True,
+        algorithm="semantic-segmentation",
+        maximum_labels_automated=20,
+        maximum_pixels_automated=Quota.AUTOMATED_MASK_PIXELS,
+        maximum_objects=Quota.SEGMENTATION_OBJECTS,
+        prices_usd=facts.SEGMENTATION_PRICES_USD,
+    ),
+    TaskType(
+        "text-classification",
+        "TextMultiClass",
+        "text",
+        "groundtruth/text-classification",
+        element="crowd-classifier",
+        answer_key="crowd-classifier",
+        algorithm="text-classification",
+        minimum_labels=2,
+    ),
+    TaskType(
+        "text-classification-multilabel",
+        "TextMultiClassMultiLabel",
+        "text",
+        "groundtruth/text-classification-multilabel",
+        element="crowd-classifier-multi-select",
+        answer_key="crowd-classifier-multi-select",
+        minimum_labels=2,
+        maximum_labels=50,
+    ),
+    TaskType(
+        "named-entity-recognition",
+        "NamedEntityRecognition",
+        "text",
+        "groundtruth/text-span",
+        answer_key="crowd-entity-annotation",
+        human_task_ui="NamedEntityRecognition",
+        needs_instructions=True,
+    ),
+    TaskType(
+        "video-classification",
+        "VideoMultiClass",
+        "video",
+        "groundtruth/video-classification",
+        element="crowd-classifier",
+        answer_key="crowd-classifier",
+        maximum_labels=30,
+    ),
+    TaskType(
+        "verification-bounding-box",
+        "VerificationBoundingBox",
+        "image",
+        "groundtruth/label-verification",
+        element="crowd-image-classifier",
+        answer_key="crowd-image-classifier",
+        audits=True,
+    ),
+    TaskType(
+        "verification-semantic-segmentation",
+        "VerificationSemanticSegmentation",
+        "image",
+        "groundtruth/label-verification",
+        element="crowd-image-classifier",
+        answer_key="crowd-image-classifier",
+        audits=True,
+    ),
+    TaskType(
+        "adjustment-bounding-box",
+        "AdjustmentBoundingBox",
+        "image",
+        "groundtruth/object-detection",
+        element="crowd-bounding-box",
+        answer_key="boundingBox",
+        maximum_labels=50,
+        prices_usd=facts.BOX_PRICES_USD,
+        audits=True,
+    ),
+    TaskType(
+        "adjustment-semantic-segmentation",
+        "AdjustmentSemanticSegmentation",
+        "image",
+        "groundtruth/semantic-segmentation",
+        element="crowd-semantic-segmentation",
+        answer_key="crowd-semantic-segmentation",
+        ref=True,
+        maximum_objects=Quota.SEGMENTATION_OBJECTS,
+        prices_usd=facts.SEGMENTATION_PRICES_USD,
+        audits=True,
+    ),
+    _sequence(
+        "video-object-detection",
+        "VideoObjectDetection",
+        "VideoObjectDetection",
+        "groundtruth/video-object-detection",
+    ),
+    _sequence(
+        "video-object-tracking",
+        "VideoObjectTracking",
+        "VideoObjectTracking",
+        "groundtruth/video-object-tracking",
+    ),
+    _sequence(
+        "adjustment-video-object-detection",
+        "AdjustmentVideoObjectDetection",
+        "VideoObjectDetection",
+        "groundtruth/video-object-detection",
+    ),
+    _sequence(
+        "adjustment-video-object-tracking",
+        "AdjustmentVideoObjectTracking",
+        "VideoObjectTracking",
+        "groundtruth/video-object-tracking",
+    ),
+    _sequence(
+        "3d-point-cloud-object-detection",
+        "3DPointCloudObjectDetection",
+        "PointCloudObjectDetection",
+        "groundtruth/point_cloud_object_detection",
+        ref=False,
+    ),
+    _sequence(
+        "3d-point-cloud-object-tracking",
+        "3DPointCloudObjectTracking",
+        "PointCloudObjectTracking",
+        "groundtruth/point_cloud_object_tracking",
+    ),
+    _sequence(
+        "3d-point-cloud-semantic-segmentation",
+        "3DPointCloudSemanticSegmentation",
+        "PointCloudSemanticSegmentation",
+        "groundtruth/point_cloud_single_frame_semantic_segmentation",
+    ),
+    _sequence(
+        "adjustment-3d-point-cloud-object-detection",
+        "Adjustment3DPointCloudObjectDetection",
+        "PointCloudObjectDetection",
+        "groundtruth/point_cloud_object_detection",
+        ref=False,
+    ),
+    _sequence(
+        "adjustment-3d-point-cloud-object-tracking",
+        "Adjustment3DPointCloudObjectTracking",
+        "PointCloudObjectTracking",
+        "groundtruth/point_cloud_object_tracking",
+    ),
+    _sequence(
+        "adjustment-3d-point-cloud-semantic-segmentation",
+        "Adjustment3DPointCloudSemanticSegmentation",
+        "PointCloudSemanticSegmentation",
+        "groundtruth/point_cloud_single_frame_semantic_segmentation",
+    ),
+    TaskType(
+        "pass-through",
+        "PassThrough",
+        "any",
+        "groundtruth/custom",
+        needs_categories=False,
+    ),
+    TaskType(
+        "custom",
+        None,
+        "any",
+        "groundtruth/custom",
+        needs_categories=False,
+    ),
+)
+
+TASK_TYPES: Final[dict[str, TaskType]] = {row.name: row for row in _ROWS}
+"""Every task type by name."""
+
+CUSTOM: Final = TASK_TYPES["custom"]
+_BY_FUNCTION: Final = {row.function: row for row in _ROWS if row.function}
+
+
+def task_type_of_function(function: str) -> TaskType | None:
+    """The task type of a built-in function such as ``PRE-BoundingBox`` or ``ACS-BoundingBox``, else None."""
+    kind, _, name = function.partition("-")
+    return _BY_FUNCTION.get(name) if kind in {"PRE", "ACS"} else None

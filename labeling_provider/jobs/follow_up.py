@@ -1,0 +1,147 @@
+"""Jobs that follow up on what the ones before have left over, and what they come to together."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cached_property, reduce
+from typing import TYPE_CHECKING, Any, Final
+
+from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.jobs.ownership import OwnJob
+from labeling_provider.links import job_url
+from labeling_provider.manifest import merge_rounds, missing_lines
+from labeling_provider.request import LabelingJobDraft
+
+if TYPE_CHECKING:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+_MOST_REASONS: Final = 10
+_LONGEST_REASON: Final = 300
+
+
+class Rounds:
+    """One labeling job, or several of which each has followed up on the one before.
+
+    :param jobs: in their order, at least one.
+    """
+
+    def __init__(self, hook: LabelingHook, jobs: Sequence[OwnJob]) -> None:
+        self._hook, self._jobs = hook, list(jobs)
+
+    @classmethod
+    def leading_to(cls, hook: LabelingHook, last: OwnJob, known: Sequence[OwnJob]) -> Rounds:
+        """The jobs that have led to one.
+
+        :param known: all jobs of the task instance.
+        """
+        by_name = {job.name: job for job in known}
+        jobs = [last]
+        while (before := by_name.get(jobs[0].follows)) is not None:
+            jobs.insert(0, before)
+        return cls(hook, jobs)
+
+    @cached_property
+    def state(self) -> JobState:
+        """All rounds taken together."""
+        return reduce(JobState.with_follow_up, (JobState.of(job.description) for job in self._jobs))
+
+    @property
+    def cost_usd(self) -> float:
+        """What all rounds were estimated to cost, USD."""
+        return sum(job.cost_usd for job in self._jobs)
+
+    def follow_up(self, draft: LabelingJobDraft) -> LabelingJobDraft:
+        """A draft changed to label only what is left over; the manifest of that is stored beside its output."""
+        last = self._jobs[-1]
+        name = draft.request["LabelingJobName"]
+        uri = join_s3_uri(draft.request["OutputConfig"]["S3OutputPath"], name, "manifests/input/missing.manifest")
+        missing = 0
+        with self._hook.writer(uri) as upload:
+            for line in missing_lines(self._hook.read_lines(_labels_uri(last)), _attribute(last), _labels_uri(last)):
+                upload.write(line)
+                missing += 1
+        return draft.follow_up(uri, missing, self.state)
+
+    def result(self) -> dict[str, Any]:
+        """What the task hands on; the labels of several rounds are merged into one manifest."""
+        state, last = self.state, self._jobs[-1]
+        return {
+            "job_name": state.name,
+            "job_arn": state.arn,
+            "status": state.status,
+            "output_manifest_uri": self._merged() if len(self._jobs) > 1 else state.output_manifest_uri,
+            "label_attribute_name": _attribute(last),
+            "counters": {
+                "total_labeled": state.labeled,
+                "human_labeled": state.human_labeled,
+                "machine_labeled": state.machine_labeled,
+                "failed": state.failed,
+                "unlabeled": state.unlabeled,
+            },
+            "unlabeled": state.unlabeled,
+            "failed": state.failed,
+            "final_model_arn": state.final_model_arn,
+            "estimated_cost_usd": round(self.cost_usd, 2),
+            "region": self._hook.conn_region_name,
+            "rounds": [self._round(job) for job in self._jobs],
+        }
+
+    def _round(self, job: OwnJob) -> dict[str, Any]:
+        state = JobState.of(job.description)
+        return {**state.counters(), "output_manifest_uri": state.output_manifest_uri, "url": self._url(job)}
+
+    def _url(self, job: OwnJob) -> str:
+        return job_url(self._hook, job.name, job.description["OutputConfig"]["S3OutputPath"])
+
+    def _merged(self) -> str:
+        last, attribute = self._jobs[-1], _attribute(self._jobs[-1])
+        output = last.description["OutputConfig"]["S3OutputPath"]
+        uri = join_s3_uri(output, last.name, "manifests/merged/merged.manifest")
+        uris = [_labels_uri(job) for job in self._jobs]
+        with self._hook.writer(uri) as upload:
+            for line in merge_rounds([self._hook.read_lines(one) for one in uris], attribute, uris[0]):
+                upload.write(line)
+        return uri
+
+    def missing_labels(self) -> str:
+        """How many objects have no label in the end, and why, for people."""
+        state, last = self.state, self._jobs[-1]
+        message = (
+            f"Labeling job {state.name} has ended with {state.missing:,} of {state.total:,} objects unlabeled "
+            f"({state.failed:,} failed, {state.unlabeled:,} not labeled)"
+        )
+        reasons: Counter[str] = Counter()
+        examples: dict[str, int] = {}
+        if state.output_manifest_uri and state.failed:
+            for number, reason in _failures(self._hook.read_lines(state.output_manifest_uri), _attribute(last)):
+                reasons[reason] += 1
+                examples.setdefault(reason, number)
+        told = [
+            f"{count:,} failed, line {examples[reason]} first: {reason}"
+            for reason, count in reasons.most_common(_MOST_REASONS)
+        ]
+        return "; ".join([message, *told])
+
+
+def _failures(lines: Iterator[bytes], attribute: str) -> Iterator[tuple[int, str]]:
+    """Line number and reason of every object that has failed."""
+    for number, raw in enumerate(lines, 1):
+        if b"failure-reason" not in raw:
+            continue
+        metadata = json.loads(raw).get(f"{attribute}-metadata")
+        reason = metadata.get("failure-reason") if isinstance(metadata, dict) else None
+        if reason:
+            yield number, str(reason)[:_LONGEST_REASON]
+
+
+def _attribute(job: OwnJob) -> str:
+    return str(job.description["LabelAttributeName"])
+
+
+def _labels_uri(job: OwnJob) -> str:
+    """Where a job's labels are, or its input as long as there are none."""
+    uri = JobState.of(job.description).output_manifest_uri
+    return uri or str(job.description["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"])

@@ -1,0 +1,131 @@
+"""Looks at many labeling jobs with as few requests as possible. Plain Python over a boto3 client.
+
+ListLabelingJobs answers for up to 100 jobs a page, with status, counters and failure reason: enough to follow them.
+DescribeLabelingJob is for few jobs, and for those that a listing has not shown. Source: API reference of both.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from labeling_provider.client.retries import is_missing, is_refused, is_transient
+from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.job import RUNNING, JobState
+
+PAGE: Final = 100
+_FEW: Final = 2
+
+Seen = dict[str, JobState | LabelingError]
+
+log = logging.getLogger(__name__)
+
+
+class Watched:
+    """What is known about a job that is looked after.
+
+    :param created: epoch seconds by the service's clock; None if it is not known yet.
+    :param status: the last status seen.
+    """
+
+    __slots__ = ("created", "status")
+
+    def __init__(self, created: float | None = None, status: str = "InProgress") -> None:
+        self.created, self.status = created, status
+
+    def saw(self, state: JobState) -> None:
+        """Remember what the next look goes by."""
+        self.created, self.status = state.created, state.status
+
+
+class Lookout:
+    """Finds out the states of labeling jobs.
+
+    :param sagemaker: a boto3 SageMaker client.
+    """
+
+    def __init__(self, sagemaker: Any) -> None:
+        self._sagemaker = sagemaker
+        self._may_list = True
+
+    def look(self, watched: dict[str, Watched]) -> Iterator[Seen]:
+        """The state of every job, in portions as they are learnt; an error in its place where there is none.
+
+        Jobs of one status are listed in the stretch of time in which they were created, until all are seen. What such a
+        listing does not show has changed its status in between: it is looked for in a listing of all statuses, or one
+        by one when that costs less.
+
+        :param watched: the jobs, by name.
+        :raises botocore.exceptions.BotoCoreError: or ClientError, if the service does not answer.
+        """
+        missing = dict(watched)
+        for status, count in Counter(one.status for one in watched.values()).most_common():
+            if count > _FEW and status in RUNNING:
+                yield from self._list(
+                    {name: one for name, one in missing.items() if one.status == status}, missing, status
+                )
+        if len(missing) > _FEW:
+            yield from self._list(dict(missing), missing, None)
+        for name in missing:
+            yield {name: self.describe(name)}
+
+    def _list(self, wanted: dict[str, Watched], missing: dict[str, Watched], status: str | None) -> Iterator[Seen]:
+        """Pages of ListLabelingJobs, until all the wanted jobs are seen or as many pages are read as there are jobs."""
+        dated = [one.created for one in wanted.values() if one.created is not None]
+        if not dated or not self._may_list:
+            return
+        # Times go over the wire in whole seconds, and both bounds are exclusive.
+        request: dict[str, Any] = {
+            "MaxResults": PAGE,
+            "SortBy": "CreationTime",
+            "SortOrder": "Ascending",
+            "CreationTimeAfter": datetime.fromtimestamp(math.floor(min(dated)) - 1, UTC),
+            "CreationTimeBefore": datetime.fromtimestamp(math.ceil(max(dated)) + 1, UTC),
+        }
+        if status:
+            request["StatusEquals"] = status
+        for _ in range(len(dated)):
+            try:
+                answer = self._sagemaker.list_labeling_jobs(**request)
+            except Exception as error:
+                if not is_refused(error):
+                    raise
+                self._may_list = False
+                log.warning(
+                    "Labeling jobs can't be listed, so each is asked for on its own, which costs more: %s", error
+                )
+                return
+            page: Seen = {}
+            for summary in answer["LabelingJobSummaryList"]:
+                if (name := summary["LabelingJobName"]) in wanted:
+                    page[name] = _read(summary)
+                    del wanted[name], missing[name]
+            yield page
+            request["NextToken"] = answer.get("NextToken")
+            if not wanted or not request["NextToken"]:
+                return
+
+    def describe(self, name: str) -> JobState | LabelingError:
+        """One job's state; an error if there is none.
+
+        :raises botocore.exceptions.BotoCoreError: or ClientError, if the service does not answer.
+        """
+        try:
+            return _read(self._sagemaker.describe_labeling_job(LabelingJobName=name))
+        except Exception as error:
+            if is_missing(error):
+                return LabelingError(f"Waiting for {name}: there is no such labeling job any more ({error})")
+            if is_transient(error):
+                raise
+            return LabelingError(f"Waiting for {name}: {error}")
+
+
+def _read(answer: dict[str, Any]) -> JobState | LabelingError:
+    try:
+        return JobState.of(answer)
+    except LabelingError as error:
+        return error

@@ -1,0 +1,179 @@
+"""Looks at everything that can be looked at before a labeling job is created and money is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from labeling_provider.errors import InvalidRequestError, LabelingError, Problem
+from labeling_provider.groundtruth.facts import Quota, workforce_kind
+from labeling_provider.groundtruth.job import is_streaming
+from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.jobs.surroundings import Inspection, Sample
+from labeling_provider.manifest import ManifestReport, check_manifest
+from labeling_provider.request import CostEstimate, LabelingJobDraft, Surroundings, check_request, estimate_request
+from labeling_provider.request.templates import parse_category_document
+
+if TYPE_CHECKING:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+_CATEGORY_FILE_LIMIT: Final = 1_000_000
+
+
+def check_draft(
+    hook: LabelingHook,
+    draft: LabelingJobDraft,
+    *,
+    max_cost_usd: float | None,
+    spent_usd: float = 0.0,
+    further_problems: Sequence[Problem] = (),
+    preflight: str = "fail",
+    fix_cors: bool = False,
+    further_data: str | None = None,
+) -> CostEstimate:
+    """Check a request, its manifest and its category file, and estimate its cost.
+
+    :param hook: reads the files.
+    :param max_cost_usd: the most that the estimate may be, USD; None for no limit.
+    :param spent_usd: what earlier rounds count for in that limit, USD.
+    :param further_problems: what is known to be wrong already.
+    :param preflight: what to do about trouble around the job, in its objects, buckets, role and workteam: ``fail``,
+        ``warn``, or ``off`` to look at nothing.
+    :param fix_cors: add a missing CORS rule.
+    :param further_data: S3 URI where objects will come from that are in no manifest.
+    :raises InvalidRequestError: with all problems; nothing was sent.
+    """
+    problems: list[Problem] = []
+    request = draft.request
+    automated = "LabelingJobAlgorithmsConfig" in request
+    sample = Sample(str(request.get("InputConfig")))
+    report = _manifest_report(hook, draft, problems, sample)
+    categories = draft.categories or _categories(hook, request, problems)
+    objects = report.unlabeled if report else None
+    around = Surroundings(hook.conn_region_name, categories, objects)
+    if not _is_amazon(hook):
+        # Another service has a minimum of its own, and says so itself.
+        around = replace(around, automated_minimum=0)
+    problems = [*check_request(request, around), *problems, *further_problems]
+    if preflight != "off":
+        inspection = Inspection(hook, draft.task_type, fix_cors=fix_cors, automated=automated)
+        inspection.of_job(draft, sample, further_data)
+        problems.extend(_told(hook, inspection, preflight))
+    if problems:
+        raise InvalidRequestError(problems)
+    cost = estimate_request(request, objects or 0)
+    if automated and objects is not None and objects < Quota.AUTOMATED_ADVISED_OBJECTS:
+        hook.log.warning(
+            "%s objects are few for automated labeling: Amazon takes %s or more and advises %s",
+            f"{objects:,}",
+            f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}",
+            f"{Quota.AUTOMATED_ADVISED_OBJECTS:,}",
+        )
+    hook.log.info("Estimated cost on Amazon: %s", cost)
+    if max_cost_usd is not None and cost.total_usd + Decimal(str(spent_usd)) > Decimal(str(max_cost_usd)):
+        spent = f" after ${spent_usd:,.2f} for earlier jobs" if spent_usd else ""
+        message = f"the estimate is ${cost.total_usd:,.2f} on Amazon ({cost.arithmetic}){spent}."
+        remedy = f"Raise the limit of ${max_cost_usd} or label fewer objects."
+        raise InvalidRequestError([Problem("max_cost_usd", message, remedy)])
+    if workforce_kind(request["HumanTaskConfig"]["WorkteamArn"]) == "public" and _is_amazon(hook):
+        hook.log.warning(
+            "Amazon's own pages say that Mechanical Turk closed on 2026-09-30: the public workforce may never work."
+        )
+    return cost
+
+
+def stream_problems(
+    draft: LabelingJobDraft, *, create_topics: bool, notify_from: str | None, labels_queue: str | None, chained: bool
+) -> list[Problem]:
+    """What is wrong with the streaming side of a job; see the operator for the arguments.
+
+    Source: developer guide, "Ground Truth streaming labeling jobs" and "Set up Amazon S3 bucket event notifications".
+    """
+    request, found = draft.request, []
+    if not is_streaming(request):
+        given = {"create_topics": create_topics, "notify_from": notify_from, "labels_queue": labels_queue}
+        return [
+            Problem(name, "is for streaming jobs.", "Give input_topic_arn, or leave it out.")
+            for name, value in given.items()
+            if value
+        ]
+    if chained:
+        message = "'chain' follows up on jobs that have ended; a streaming job goes on until it is stopped."
+        found.append(Problem("on_missing_labels", message, "Use 'warn'."))
+    if request.get("StoppingConditions"):
+        found.append(Problem("StoppingConditions", "a streaming job ignores them.", "Leave them out."))
+    for name, value in (("notify_from", notify_from), ("labels_queue", labels_queue)):
+        if value and not create_topics:
+            found.append(Problem(name, "nothing makes it.", "Give create_topics=True."))
+    if labels_queue and not request["OutputConfig"].get("SnsTopicArn"):
+        found.append(Problem("labels_queue", "there is no output topic.", "Give output_topic_arn."))
+    if notify_from:
+        found.extend(_notification_problems(draft, notify_from))
+    return found
+
+
+def _notification_problems(draft: LabelingJobDraft, notify_from: str) -> Iterator[Problem]:
+    where = "notify_from"
+    if draft.task_type.data_key == "source":
+        message = f"notifications of a bucket do not work for {draft.task_type.name}: a message holds the text."
+        yield Problem(where, message, "Push the texts with PushNewObjectsOperator.")
+    if not notify_from.startswith("s3://"):
+        yield Problem(where, f"{notify_from!r} is not an S3 URI.", "Write s3://bucket/prefix.")
+    output = join_s3_uri(draft.request["OutputConfig"]["S3OutputPath"], "")
+    if output.startswith(notify_from) or notify_from.startswith(output):
+        message = f"{notify_from} and the output {output} overlap: outputs would become inputs."
+        yield Problem(where, message, "Give them prefixes of their own.")
+
+
+def _told(hook: LabelingHook, inspection: Inspection, preflight: str) -> list[Problem]:
+    """The problems around a job that are to fail it; else they go into the log."""
+    if inspection.unseen:
+        hook.log.info("This connection can't look at %s", ", ".join(inspection.unseen))
+    for remark in inspection.remarks:
+        hook.log.warning("%s", remark)
+    if preflight == "fail":
+        return inspection.problems
+    for problem in inspection.problems:
+        hook.log.warning("%s", problem)
+    return []
+
+
+def _manifest_report(
+    hook: LabelingHook, draft: LabelingJobDraft, problems: list[Problem], sample: Sample
+) -> ManifestReport | None:
+    where = "InputConfig.DataSource.S3DataSource.ManifestS3Uri"
+    source = draft.request.get("InputConfig", {}).get("DataSource", {})
+    uri = source.get("S3DataSource", {}).get("ManifestS3Uri")
+    if not uri:
+        return None
+    attribute = draft.request["LabelAttributeName"]
+    try:
+        lines = sample.through(hook.read_lines(uri))
+        report = check_manifest(lines, data_key=draft.task_type.data_key, label_attribute=attribute)
+    except LabelingError as error:
+        problems.append(Problem(where, f"{error}.", "Check the URI and the rights to read it."))
+        return None
+    problems.extend(Problem(where, f"{uri} {problem}.", "") for problem in report.problems)
+    if report.more_problems:
+        problems.append(Problem(where, f"{report.more_problems} further lines are wrong.", ""))
+    if not report.problems and not report.unlabeled:
+        message = f"every line of {uri} has the label {attribute!r} already."
+        problems.append(Problem(where, message, "There is nothing to label."))
+    return report
+
+
+def _categories(hook: LabelingHook, request: dict[str, Any], problems: list[Problem]) -> dict[str, Any] | None:
+    uri = request.get("LabelCategoryConfigS3Uri")
+    if not uri:
+        return None
+    try:
+        return parse_category_document(hook.read_object(uri, _CATEGORY_FILE_LIMIT))
+    except (LabelingError, ValueError) as error:
+        problems.append(Problem("LabelCategoryConfigS3Uri", f"{uri}: {error}", "Correct the file."))
+        return None
+
+
+def _is_amazon(hook: LabelingHook) -> bool:
+    return ".amazonaws." in hook.conn_client_meta.endpoint_url

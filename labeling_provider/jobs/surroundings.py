@@ -1,0 +1,365 @@
+"""Looks at what surrounds a labeling job: its objects, buckets, role and workteam. What can't be seen is no problem.
+
+Sources: developer guide, "CORS requirement for input image data", "Input data quotas", "Assign IAM permissions to use
+Ground Truth"; the API references of S3, IAM and SageMaker.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from urllib.parse import unquote
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from labeling_provider.errors import Problem
+from labeling_provider.groundtruth.facts import Quota, workforce_kind
+from labeling_provider.groundtruth.task_types import TaskType
+from labeling_provider.groundtruth.uris import split_s3_uri
+from labeling_provider.manifest import parse_line
+from labeling_provider.manifest.pictures import BEGINNING_BYTES, facts_of
+
+if TYPE_CHECKING:
+    from labeling_provider.hooks.labeling import LabelingHook
+    from labeling_provider.request import LabelingJobDraft
+
+MOST_LOOKED_AT: Final = 1000
+_LOOKS_AT_ONCE: Final = 10
+_MOST_TOLD: Final = 10
+_UNTYPED: Final = ("binary/octet-stream", "application/octet-stream", "")
+_SAGEMAKER: Final = "sagemaker.amazonaws.com"
+
+
+class _Media(NamedTuple):
+    """What Ground Truth asks of the files of a kind of objects.
+
+    :param endings: of the keys; any if there are none.
+    :param most_bytes: of one file; None for no limit.
+    :param most_pixels: of one picture; None if it is none.
+    :param types: how content types begin.
+    :param cors: methods that the bucket's CORS rule must allow; None if it needs no rule.
+    :param writes: whether workers' browsers use the output bucket too.
+    """
+
+    endings: tuple[str, ...] = ()
+    most_bytes: int | None = None
+    most_pixels: int | None = None
+    types: tuple[str, ...] = ()
+    cors: frozenset[str] | None = None
+    writes: bool = False
+
+
+_READ: Final = frozenset({"GET"})
+_READ_WRITE: Final = frozenset({"GET", "HEAD", "PUT"})
+_MEDIA: Final[Mapping[str, _Media]] = {
+    "image": _Media((".jpg", ".jpeg", ".png"), Quota.IMAGE_BYTES, Quota.IMAGE_PIXELS, ("image/",), _READ),
+    "video": _Media((".mp4", ".ogg", ".webm"), types=("video/", "application/ogg"), cors=_READ),
+    "frames": _Media(cors=_READ_WRITE, writes=True),
+    "points": _Media(cors=_READ_WRITE, writes=True),
+}
+
+
+class Sample:
+    """A random sample of the lines that pass through, the same for the same manifest.
+
+    :param seed: such as the manifest's URI.
+    """
+
+    def __init__(self, seed: str) -> None:
+        self._chance, self._kept, self._passed = random.Random(seed), list[tuple[int, bytes]](), 0  # noqa: S311
+
+    def through(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """The lines, unchanged."""
+        for self._passed, raw in enumerate(lines, 1):
+            if self._passed <= MOST_LOOKED_AT:
+                self._kept.append((self._passed, raw))
+            elif (place := self._chance.randrange(self._passed)) < MOST_LOOKED_AT:
+                self._kept[place] = (self._passed, raw)
+            yield raw
+
+    def references(self) -> list[tuple[int, str]]:
+        """Line number and ``source-ref`` of the sampled lines that have one, in order."""
+        found = []
+        for number, raw in sorted(self._kept):
+            try:
+                reference = parse_line(raw).get("source-ref")
+            except ValueError:
+                continue
+            if isinstance(reference, str) and reference.startswith("s3://"):
+                found.append((number, reference))
+        return found
+
+
+class Inspection:
+    """What was found wrong, and what could not be seen.
+
+    :param task_type: the kind of work, which decides what files and buckets must be like.
+    :param fix_cors: add the missing CORS rule to a bucket that has none, beside the rules that are there.
+    :param automated: whether a model labels, too: that takes smaller pictures only.
+    :ivar problems: what is wrong.
+    :ivar remarks: what is not wrong, and should be known before anything is labeled.
+    :ivar unseen: what this connection may not look at, for the log.
+    """
+
+    def __init__(
+        self, hook: LabelingHook, task_type: TaskType | None, *, fix_cors: bool = False, automated: bool = False
+    ) -> None:
+        self._hook, self._fix_cors = hook, fix_cors
+        self._media = _MEDIA.get(task_type.media, _Media()) if task_type else _Media()
+        if task_type and automated and self._media.most_pixels is not None:
+            self._media = self._media._replace(most_pixels=task_type.maximum_pixels_automated)
+        self.problems: list[Problem] = []
+        self.remarks: list[str] = []
+        self._turned: list[int] = []
+        self.unseen: list[str] = []
+
+    def of_job(self, draft: LabelingJobDraft, sample: Sample, further_data: str | None = None) -> None:
+        """Look at everything around a job that is about to be created.
+
+        :param further_data: where objects will come from that are in no manifest.
+        """
+        request = draft.request
+        manifest = request.get("InputConfig", {}).get("DataSource", {}).get("S3DataSource", {}).get("ManifestS3Uri")
+        output, role = request.get("OutputConfig", {}).get("S3OutputPath"), request.get("RoleArn")
+        self.of_manifest(manifest, sample, output, further_data)
+        if role:
+            self.role(role, manifest, output)
+        if team := request.get("HumanTaskConfig", {}).get("WorkteamArn"):
+            self.workteam(team)
+
+    def of_manifest(
+        self, manifest: str | None, sample: Sample, output: str | None = None, further_data: str | None = None
+    ) -> None:
+        """Look at a manifest's objects and at all buckets.
+
+        :param output: where labels go to.
+        :param further_data: where objects will come from that are in no manifest.
+        """
+        references = sample.references()
+        self.objects(references, manifest or "")
+        data = {split_s3_uri(uri)[0] for _, uri in references} | _buckets(further_data)
+        self.buckets(data, _buckets(output), _buckets(manifest))
+
+    def objects(self, references: list[tuple[int, str]], manifest: str) -> None:
+        """Whether objects are there and their files such as Ground Truth takes.
+
+        :param references: line numbers and S3 URIs.
+        """
+        with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
+            wrong = [one for one in pool.map(self._wrong_with, references) if one]
+        if self._turned:
+            self.remarks.append(
+                f"{manifest}: {len(self._turned)} of the {len(references)} pictures looked at are stored turned, the "
+                f"first in line {min(self._turned)}. Workers see the stored pixels, and most programs turn them as the "
+                "EXIF orientation says: store them upright before they are labeled (Pillow: ImageOps.exif_transpose)."
+            )
+        for where, message in wrong[:_MOST_TOLD]:
+            self._wrong("manifest_uri", f"{manifest} line {where}: {message}.", "Correct the manifest or the object.")
+        if len(wrong) > _MOST_TOLD:
+            more = f"{len(wrong) - _MOST_TOLD} more of the {len(references)} objects looked at are wrong."
+            self._wrong("manifest_uri", more, "")
+
+    def _wrong_with(self, reference: tuple[int, str]) -> tuple[int, str] | None:
+        number, uri = reference
+        bucket, key = split_s3_uri(uri)
+        try:
+            kind, size, beginning = self._file(bucket, key)
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) in {"404", "NoSuchKey", "NoSuchBucket"}:
+                return number, f"{uri} does not exist"
+            if _code(error) == "InvalidRange":
+                return number, f"{uri} is empty"
+            self._not_seen(f"the objects of {bucket}", error)
+            return None
+        media = self._media
+        if media.endings and not key.lower().endswith(media.endings):
+            return number, f"{uri} is none of {', '.join(media.endings)}"
+        if media.types and kind not in _UNTYPED and not kind.startswith(media.types):
+            return number, f"{uri} has the content type {kind[:80]!r}"
+        if media.most_bytes is not None and size > media.most_bytes:
+            return number, f"{uri} has {size:,} bytes, at most {media.most_bytes:,} are allowed"
+        facts = facts_of(beginning)
+        if facts is None or media.most_pixels is None:
+            return None
+        if facts.orientation != 1:
+            self._turned.append(number)
+        if (width := facts.width) * (height := facts.height) > media.most_pixels:
+            return number, f"{uri} has {width:,} × {height:,} pixels, at most {media.most_pixels:,} in all are allowed"
+        return None
+
+    def _file(self, bucket: str, key: str) -> tuple[str, int, bytes]:
+        """Content type, size in bytes, and how a file begins if that tells more."""
+        if self._media.most_pixels is None:
+            head = self._hook.s3.head_object(Bucket=bucket, Key=key)
+            return head.get("ContentType", ""), head["ContentLength"], b""
+        answer = self._hook.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{BEGINNING_BYTES - 1}")
+        size = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
+        return answer.get("ContentType", ""), int(size), answer["Body"].read(BEGINNING_BYTES)
+
+    def buckets(self, data: set[str], output: set[str], others: set[str]) -> None:
+        """Whether buckets are there, in the job's region, and let workers' browsers in.
+
+        :param data: buckets of the objects.
+        :param output: the output's.
+        :param others: the manifest's.
+        """
+        region = self._hook.conn_region_name
+        for bucket in sorted(data | output | others):
+            try:
+                answer = self._hook.s3.get_bucket_location(Bucket=bucket)
+            except (BotoCoreError, ClientError) as error:
+                if _code(error) in {"404", "NoSuchBucket"}:
+                    self._wrong("bucket", f"the bucket {bucket} does not exist.", "Create it, or correct the URI.")
+                else:
+                    self._not_seen(f"the region of {bucket}", error)
+                continue
+            place = answer.get("LocationConstraint")
+            found = {None: "us-east-1", "EU": "eu-west-1"}.get(place, place)
+            if found != region:
+                message = f"the bucket {bucket} is in {found}, and the job in {region}."
+                self._wrong("bucket", message, "Manifest, objects, output and job must be in one region.")
+            elif bucket in data or (self._media.writes and bucket in output):
+                self._cors(bucket)
+
+    def _cors(self, bucket: str) -> None:
+        methods = self._media.cors
+        if methods is None:
+            return
+        try:
+            rules = self._hook.s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) != "NoSuchCORSConfiguration":
+                self._not_seen(f"the CORS rules of {bucket}", error)
+                return
+            rules = []
+        if any(_lets_in(rule, methods) for rule in rules):
+            return
+        told = ", ".join(sorted(methods))
+        if not self._fix_cors:
+            message = f"the bucket {bucket} has no CORS rule that allows {told}: workers would see no objects."
+            self._wrong("CORS", message, "Give fix_cors=True, or add the rule of docs/manifests.md.")
+            return
+        rule: dict[str, Any] = {
+            "AllowedMethods": sorted(methods),
+            "AllowedOrigins": ["*"],
+            "ExposeHeaders": ["Access-Control-Allow-Origin"],
+        }
+        if self._media.writes:
+            rule |= {"AllowedHeaders": ["*"], "MaxAgeSeconds": 3000}
+        put = {"Bucket": bucket, "CORSConfiguration": {"CORSRules": [*rules, rule]}}
+        try:
+            self._hook.s3.put_bucket_cors(**put)
+        except (BotoCoreError, ClientError) as error:
+            self._wrong("CORS", f"the rule can't be added to {bucket}: {error}.", "Add the rule of docs/manifests.md.")
+            return
+        self._hook.log.info("Added a CORS rule for %s to the bucket %s, which has %s others", told, bucket, len(rules))
+
+    def role(self, arn: str, manifest: str | None, output: str | None) -> None:
+        """Whether the execution role is there, lets SageMaker assume it, and may read and write."""
+        iam, name = self._once("iam"), arn.rpartition("/")[2]
+        try:
+            role = iam.get_role(RoleName=name)["Role"]
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) == "NoSuchEntity":
+                self._wrong("RoleArn", f"there is no role {name}.", "Create it, or correct the ARN.")
+            else:
+                self._not_seen(f"the role {name}", error)
+            return
+        if not _trusts(role.get("AssumeRolePolicyDocument")):
+            message = f"the role {name} does not let {_SAGEMAKER} assume it."
+            self._wrong("RoleArn", message, "Add that service to its trust policy.")
+        rights = {"s3:PutObject": f"{_arn(output).rstrip('/')}/*"} if output else {}
+        if manifest:
+            rights["s3:GetObject"] = _arn(manifest)
+        ask = {"PolicySourceArn": arn, "ActionNames": list(rights), "ResourceArns": list(rights.values())}
+        try:
+            answer = iam.simulate_principal_policy(**ask)
+        except (BotoCoreError, ClientError) as error:
+            self._not_seen(f"the rights of the role {name}", error)
+            return
+        for one in answer["EvaluationResults"]:
+            action, resource = one["EvalActionName"], one["EvalResourceName"]
+            if rights.get(action) == resource and one["EvalDecision"] != "allowed":
+                self._wrong("RoleArn", f"the role may not {action} {resource}.", "Add that to its policy.")
+
+    def workteam(self, arn: str) -> None:
+        """Whether a private workteam is there and has members."""
+        if workforce_kind(arn) != "private":
+            return
+        name = arn.rpartition("/")[2]
+        try:
+            team = self._hook.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) in {"ValidationException", "ResourceNotFound"}:
+                self._wrong("WorkteamArn", f"there is no workteam {name}.", "Create it, or correct the ARN.")
+            else:
+                self._not_seen(f"the workteam {name}", error)
+            return
+        groups = [one.get("CognitoMemberDefinition") for one in team["MemberDefinitions"]]
+        if not groups:
+            self._wrong("WorkteamArn", f"the workteam {name} has no members.", "Add people to it.")
+        elif all(groups) and not any(self._has_people(group) for group in groups):
+            self._wrong("WorkteamArn", f"nobody is in the user groups of workteam {name}.", "Add people to them.")
+
+    def _has_people(self, group: Mapping[str, str]) -> bool:
+        cognito = self._once("cognito-idp")
+        ask = {"UserPoolId": group["UserPool"], "GroupName": group["UserGroup"], "Limit": 1}
+        try:
+            return bool(cognito.list_users_in_group(**ask)["Users"])
+        except (BotoCoreError, ClientError) as error:
+            self._not_seen(f"who is in the user group {group['UserGroup']}", error)
+            return True
+
+    def _once(self, service: str) -> Any:
+        """A client that asks once: what can't be seen at once need not be."""
+        return self._hook.client(service, retries={"total_max_attempts": 1})
+
+    def _wrong(self, field: str, message: str, remedy: str) -> None:
+        self.problems.append(Problem(field, message, remedy))
+
+    def _not_seen(self, what: str, error: Exception) -> None:
+        told = f"{what} ({_code(error)})"
+        if told not in self.unseen:
+            self.unseen.append(told)
+
+
+def _code(error: Exception) -> str:
+    answer = error.response.get("Error", {}) if isinstance(error, ClientError) else {}
+    return str(answer.get("Code", type(error).__name__))
+
+
+def _buckets(uri: str | None) -> set[str]:
+    try:
+        return {split_s3_uri(uri)[0]} if uri else set()
+    except ValueError:
+        return set()
+
+
+def _arn(uri: str) -> str:
+    return f"arn:aws:s3:::{uri.removeprefix('s3://')}"
+
+
+def _lets_in(rule: Mapping[str, Any], methods: frozenset[str]) -> bool:
+    origins = rule.get("AllowedOrigins", ())
+    return methods <= set(rule.get("AllowedMethods", ())) and any(
+        one == "*" or "sagemaker.aws" in one for one in origins
+    )
+
+
+def _trusts(document: Any) -> bool:
+    """Whether a trust policy lets SageMaker in; True for one that can't be read."""
+    try:
+        policy = json.loads(unquote(document)) if isinstance(document, str) else document
+        statements = policy["Statement"]
+    except (ValueError, TypeError, KeyError):
+        return True
+    for one in [statements] if isinstance(statements, dict) else statements:
+        principal = one.get("Principal", {})
+        services = principal.get("Service", ()) if isinstance(principal, dict) else principal
+        named = [services] if isinstance(services, str) else services
+        if one.get("Effect") == "Allow" and (_SAGEMAKER in named or "*" in named):
+            return True
+    return False

@@ -1,0 +1,281 @@
+"""``labeling local``: start the local Ground Truth service."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import logging
+import math
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.facts import Quota
+
+ACCOUNT: Final = "123456789012"
+ROLE: Final = "labeling-local"
+CLOSING_SECONDS: Final = 4
+
+
+class StartError(LabelingError):
+    """The service cannot start as it was asked to."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = argparse.ArgumentParser(
+        prog="labeling local",
+        description="Run a Ground Truth service on this machine: SageMaker's labeling operations, S3, SNS, SQS, IAM "
+        "and STS on one endpoint. When it is ready it prints one line of JSON with endpoint_url, region, account_id, "
+        "role_arn and workteams (name to ARN), and then serves until it is stopped.",
+    )
+    options.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default %(default)s). On an address that other machines reach, the service starts "
+        "only with LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY set, and then takes only "
+        "requests signed with them.",
+    )
+    options.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default)")
+    options.add_argument(
+        "--data-dir",
+        type=Path,
+        help="folder that holds all state, made if missing; without it the state is gone when the service ends",
+    )
+    options.add_argument(
+        "--database-url",
+        help="SQLAlchemy URL of the database to use in place of SQLite in the data directory",
+    )
+    options.add_argument(
+        "--s3-endpoint",
+        metavar="URL",
+        help="use the S3 service at this URL, with credentials as boto3 finds them, in place of the embedded one",
+    )
+    options.add_argument("--region", default="us-east-1", help="region to be (default %(default)s)")
+    options.add_argument(
+        "--truth",
+        metavar="FILE_OR_S3_URI",
+        action="append",
+        default=[],
+        help='what simulated workers answer from: JSON Lines of {"source" or "source-ref": …, "truth": …}; may be '
+        "given more than once",
+    )
+    options.add_argument("--workforce", type=Path, metavar="FILE", help="JSON file of simulated workers and functions")
+    options.add_argument("--seed", type=int, default=0, help="seed of the simulated workers (default %(default)s)")
+    options.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        help="how many times faster than real time tasks, time limits and lifetimes pass (default %(default)s)",
+    )
+    options.add_argument(
+        "--minimum-automated",
+        type=int,
+        metavar="OBJECTS",
+        default=Quota.AUTOMATED_MINIMUM_OBJECTS,
+        help="jobs with automated labeling fail below this many objects (default %(default)s, as on Amazon)",
+    )
+    options.add_argument(
+        "--log-level",
+        default="WARNING",
+        type=str.upper,
+        choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+        help="log level, on standard error (default %(default)s)",
+    )
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the service until it is stopped.
+
+    :return: the exit status.
+    """
+    chosen = parser().parse_args(arguments)
+    logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    try:
+        _check(chosen)
+        with _folder(chosen.data_dir) as folder:
+            serve(chosen, folder)
+    except LabelingError as error:
+        print(f"labeling local: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+def _check(chosen: argparse.Namespace) -> None:
+    """Look at the options that can be judged by themselves.
+
+    :raises StartError: if one can't be followed.
+    """
+    from labeling_provider.groundtruth.facts import LAMBDA_ACCOUNTS
+    from labeling_provider.service.web.origins import is_loopback
+    from labeling_provider.service.web.signatures import Credentials
+
+    if not is_loopback(chosen.host) and Credentials.from_environment() is None:
+        raise StartError(
+            f"--host {chosen.host} can be reached from other machines: set LABELING_LOCAL_ACCESS_KEY_ID and "
+            "LABELING_LOCAL_SECRET_ACCESS_KEY first, or listen on 127.0.0.1"
+        )
+    if chosen.region not in LAMBDA_ACCOUNTS:
+        raise StartError(f"--region {chosen.region} has no Ground Truth; use one of {', '.join(LAMBDA_ACCOUNTS)}")
+    if not 0 <= chosen.port <= 65_535:
+        raise StartError(f"--port {chosen.port} is no port; use 1 to 65535, or 0 for a free one")
+    if not (chosen.speed > 0 and math.isfinite(chosen.speed)):
+        raise StartError(f"--speed {chosen.speed} must be a number greater than 0")
+    if chosen.minimum_automated < 0:
+        raise StartError(f"--minimum-automated {chosen.minimum_automated} is no number of objects")
+    if chosen.s3_endpoint is not None and not _is_address(chosen.s3_endpoint):
+        raise StartError(f"--s3-endpoint {chosen.s3_endpoint!r} is no address such as https://s3.example.com")
+
+
+def _is_address(url: str) -> bool:
+    """Whether this is the address of an HTTP service."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _folder(given: Path | None) -> Iterator[Path]:
+    """The data directory, for this process alone."""
+    if given is None:
+        with tempfile.TemporaryDirectory(prefix="labeling-local-") as folder:
+            yield Path(folder)
+        return
+    try:
+        given.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (given / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield given
+    except BlockingIOError:
+        raise StartError(f"--data-dir {given} is in use by another local service; choose another folder") from None
+    except OSError as error:
+        raise StartError(f"--data-dir {given}: {error.strerror}") from None
+
+
+def serve(chosen: argparse.Namespace, folder: Path) -> None:
+    """Put the parts together, say that the service is ready, and serve.
+
+    :raises StartError: if an option can't be followed.
+    """
+    from labeling_provider.groundtruth.model import service_model
+    from labeling_provider.service.cloud.eventbridge import event_bridge
+    from labeling_provider.service.cloud.messaging import Messaging
+    from labeling_provider.service.cloud.moto import Moto
+    from labeling_provider.service.cloud.object_store import EmbeddedStorage, EndpointStorage, Storage
+    from labeling_provider.service.database.database import Store
+    from labeling_provider.service.engine.engine import Engine
+    from labeling_provider.service.learning.loop import ActiveLearning
+    from labeling_provider.service.learning.registry import ModelRegistry
+    from labeling_provider.service.web.application import Application
+    from labeling_provider.service.web.labeling_jobs import LabelingApi
+    from labeling_provider.service.web.listener import listen
+    from labeling_provider.service.web.listener import serve as answer
+    from labeling_provider.service.web.pages import Pages
+    from labeling_provider.service.web.signatures import Credentials
+    from labeling_provider.service.work.truth import Truth
+    from labeling_provider.service.work.workforce import load_workforce
+
+    credentials = Credentials.from_environment()
+    moto = Moto()
+    workforce = load_workforce(chosen.workforce, seed=chosen.seed, region=chosen.region, account=ACCOUNT)
+    store = Store(chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}")
+    embedded = None if chosen.s3_endpoint else EmbeddedStorage(store, ACCOUNT, chosen.region)
+    storage: Storage = embedded or EndpointStorage(chosen.s3_endpoint, chosen.region)
+    truth = Truth(chosen.truth, storage)
+    messaging = Messaging(store, ACCOUNT, chosen.region)
+    announce = event_bridge(ACCOUNT, chosen.region)
+    models = ModelRegistry(store, storage, workforce)
+    learning = ActiveLearning(store, storage, workforce, models, chosen.minimum_automated)
+    engine = Engine(store, storage, workforce, truth, messaging, announce, learning, chosen.speed)
+    role_arn, role_exists = _role()
+    api = LabelingApi(store, engine, workforce, models, region=chosen.region, account=ACCOUNT, role_exists=role_exists)
+    service = Application(
+        api,
+        Pages(store, storage),
+        moto,
+        embedded,
+        messaging,
+        s3_endpoint=chosen.s3_endpoint,
+        region=chosen.region,
+        credentials=credentials,
+    )
+    if embedded:
+        embedded.restore()
+    messaging.restore()
+    try:
+        listening = listen(chosen.host, chosen.port)
+    except (OSError, OverflowError) as error:
+        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error}") from None
+    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    endpoint = f"http://{host}:{listening.getsockname()[1]}"
+    service_model()
+    _point_functions_here(endpoint, chosen.region, credentials)
+    engine.start()
+    ready = {
+        "endpoint_url": endpoint,
+        "region": chosen.region,
+        "account_id": ACCOUNT,
+        "role_arn": role_arn,
+        "workteams": workforce.names,
+        "pages_url": f"{endpoint}/_labeling",
+    }
+    print(json.dumps(ready), flush=True)
+    try:
+        answer(service, listening, lambda: _end_for_certain(None if chosen.data_dir else folder))
+    finally:
+        engine.stop()
+        store.close()
+
+
+def _end_for_certain(temporary: Path | None) -> None:
+    """End the process after a few seconds, whatever holds it up: all that was acknowledged is in the database.
+
+    :param temporary: a folder to remove then.
+    """
+    time.sleep(CLOSING_SECONDS)
+    if temporary:
+        shutil.rmtree(temporary, ignore_errors=True)
+    os._exit(0)
+
+
+def _role() -> tuple[str, Any]:
+    """Make the execution role; its ARN, and a way to ask for others."""
+    from moto.iam.models import iam_backends
+
+    backend = iam_backends[ACCOUNT]["aws"]
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
+    role = backend.create_role(ROLE, json.dumps(trust), "/", None, "Role of local labeling jobs", [], None)
+    return role.arn, lambda name: any(one.name == name for one in backend.get_roles())
+
+
+def _point_functions_here(endpoint: str, region: str, credentials: Any) -> None:
+    """Functions of custom tasks run in this process: let their boto3 clients find the service."""
+    os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)
+    os.environ.setdefault("AWS_DEFAULT_REGION", region)
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key_id if credentials else "local")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key if credentials else "local")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A labeling job's stages."""

@@ -1,0 +1,221 @@
+"""From answers to labels: consolidation, and the files that come of it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.documents import as_json, trouble_with
+from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.service.cloud.object_store import Storage
+from labeling_provider.service.database.database import Store, objects, tasks
+from labeling_provider.service.engine.functions import Functions
+from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.kinds.base import Answer, Answered
+from labeling_provider.service.work.records import Run, decide, fail_objects
+
+_Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
+"""The new keys of objects that have got a label, and why others have failed, by object id."""
+
+
+class Results:
+    """Turns the answers about objects into labels.
+
+    :param functions: the callers' own.
+    :param speed: how many times faster than real time the workers work.
+    """
+
+    def __init__(self, store: Store, storage: Storage, functions: Functions, speed: float) -> None:
+        self._store, self._storage, self._functions, self._speed = store, storage, functions, speed
+
+    def answers(self, connection: Connection, job_id: int, rows: Sequence[Any]) -> list[Answered]:
+        """The objects of some rows with the answers they got, in the order of the rows."""
+        wanted = {row.object_id for row in rows}
+        if not wanted:
+            return []
+        query = (
+            sa.select(tasks.c.object_id, tasks.c.worker_id, tasks.c.answer)
+            .where(tasks.c.job_id == job_id, tasks.c.state == "submitted")
+            .where(tasks.c.object_id.between(min(wanted), max(wanted)))
+            .order_by(tasks.c.id)
+        )
+        answers: dict[int, list[Answer]] = defaultdict(list)
+        for row in connection.execute(query):
+            if row.object_id in wanted:
+                content = json.loads(row.answer)
+                answers[row.object_id].append(Answer(row.worker_id, content if isinstance(content, dict) else {}))
+        return [Answered(row.object_id, json.loads(row.line), answers[row.object_id]) for row in rows]
+
+    def consolidate(self, run: Run) -> None:
+        """Turn the answers of the objects that have all of theirs into labels."""
+        with self._store.read() as connection:
+            rows = connection.execute(
+                sa.select(objects)
+                .where(objects.c.job_id == run.id, objects.c.state == "answered")
+                .order_by(objects.c.stamp, objects.c.object_id)
+            ).all()
+            if not rows:
+                return
+            batch = self.answers(connection, run.id, rows)
+            self._storage.write(self._worker_responses(connection, run, rows))
+        if run.kind.consolidates_itself:
+            contents, failed = self._builtin_contents(run, rows, batch)
+        else:
+            contents, failed = self._function_contents(run, rows, batch)
+        for row in rows:
+            if row.object_id not in contents:
+                failed.setdefault(row.object_id, "No answer of its workers could be used.")
+        with self._store.write() as connection:
+            if contents:
+                decide(connection, run, "labeled", contents)
+            fail_objects(connection, run, failed, time.time())
+
+    def _worker_responses(self, connection: Connection, run: Run, rows: Sequence[Any]) -> dict[str, tuple[bytes, str]]:
+        by_object = {row.object_id: row for row in rows}
+        query = (
+            sa.select(tasks)
+            .where(tasks.c.job_id == run.id, tasks.c.state == "submitted")
+            .where(tasks.c.object_id.between(min(by_object), max(by_object)))
+            .order_by(tasks.c.id)
+        )
+        answers: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        workers = {worker.worker_id: worker for worker in run.team}
+        for task in connection.execute(query):
+            if task.object_id not in by_object:
+                continue
+            spent = (task.due - task.accepted) * self._speed
+            answer = {
+                "answerContent": json.loads(task.answer),
+                "submissionTime": layout.worker_time(task.due),
+                "acceptanceTime": layout.worker_time(task.accepted),
+                "timeSpentInSeconds": round(spent, 3),
+                "workerId": task.worker_id,
+            }
+            if not task.worker_id.startswith("public.") and task.worker_id in workers:
+                answer["workerMetadata"] = {
+                    "identityData": {
+                        "identityProviderType": "Cognito",
+                        "issuer": "https://cognito-idp.local/labeling",
+                        "sub": workers[task.worker_id].sub,
+                    }
+                }
+            answers[task.object_id].append(answer)
+        return {
+            layout.worker_response_uri(run.job.output, row.iteration, row.object_id, int(row.answered)): (
+                as_json({"answers": answers[row.object_id]}).encode(),
+                "application/json",
+            )
+            for row in rows
+        }
+
+    def _builtin_contents(self, run: Run, rows: Sequence[Any], batch: Sequence[Answered]) -> _Contents:
+        """Labels by our own consolidation, and the files that Amazon writes on the way."""
+        job = run.job
+        when = {row.object_id: row.answered for row in rows}
+        found = run.kind.consolidate(batch, layout.creation_date(rows[-1].answered))
+        contents = {
+            object_id: {
+                job.attribute: label.value,
+                f"{job.attribute}-metadata": layout.label_metadata(
+                    label.metadata, job.task_type.metadata_type, job.name, when[object_id]
+                ),
+            }
+            for object_id, label in found.labels.items()
+        }
+        files = {uri: content for label in found.labels.values() for uri, content in label.files.items()}
+        for members in self._groups(rows, batch):
+            row, group = members
+            request = layout.consolidation_request(group)
+            response = layout.consolidation_response(
+                (one.object_id, contents[one.object_id]) for one in group if one.object_id in contents
+            )
+            for which, document in (("request", request), ("response", response)):
+                uri = layout.consolidation_uri(job.output, which, row.iteration, row.stamp)
+                files[uri] = (as_json(document).encode(), "application/json")
+        self._storage.write(files)
+        return contents, found.failed
+
+    @staticmethod
+    def _groups(rows: Sequence[Any], batch: Sequence[Answered]) -> list[tuple[sa.Row[Any], list[Answered]]]:
+        """The objects of each consolidation file, with the first one's row."""
+        pairs = zip(rows, batch, strict=True)
+        groups = (list(group) for _, group in groupby(pairs, key=lambda pair: pair[0].stamp))
+        return [(group[0][0], [answered for _, answered in group]) for group in groups]
+
+    def _function_contents(self, run: Run, rows: Sequence[Any], batch: Sequence[Answered]) -> _Contents:
+        """Labels by the caller's consolidation function; without one, where the answers are."""
+        job = run.job
+        contents: dict[int, dict[str, Any]] = {}
+        if not job.consolidation_function:
+            for row in rows:
+                uri = layout.worker_response_uri(job.output, row.iteration, row.object_id, int(row.answered))
+                metadata = layout.label_metadata(
+                    {"worker-response-ref": uri}, job.task_type.metadata_type, job.name, row.answered
+                )
+                contents[row.object_id] = {job.attribute: {}, f"{job.attribute}-metadata": metadata}
+            return contents, {}
+        failed: dict[int, str] = {}
+        for row, group in self._groups(rows, batch):
+            payload = layout.consolidation_uri(job.output, "request", row.iteration, row.stamp)
+            document = as_json(layout.consolidation_request(group)).encode()
+            self._storage.write({payload: (document, "application/json")})
+            answer = self._call_consolidation(run, payload)
+            uri = layout.consolidation_uri(job.output, "response", row.iteration, row.stamp)
+            self._storage.write({uri: (as_json(answer).encode(), "application/json")})
+            given = _by_object(answer)
+            for one in group:
+                try:
+                    contents[one.object_id] = _content(given, one.object_id)
+                except ObjectFailure as failure:
+                    failed[one.object_id] = f"The function {job.consolidation_function} {failure}"
+        return contents, failed
+
+    def _call_consolidation(self, run: Run, payload: str) -> Any:
+        job = run.job
+        event = {
+            "version": "2018-10-16",
+            "labelingJobArn": job.arn,
+            "labelCategories": job.labels,
+            "labelAttributeName": job.attribute,
+            "roleArn": job.request["RoleArn"],
+            "payload": {"s3Uri": payload},
+            "outputConfig": join_s3_uri(job.output, "annotations"),
+            "maxHumanWorkersPerDataObject": job.workers_per_object,
+        }
+        return self._functions.call(job.consolidation_function, event)
+
+
+def _by_object(answer: Any) -> dict[str, Any] | None:
+    """The entries of a consolidation function's answer by what they say their object is; None if it is no list."""
+    if not isinstance(answer, list):
+        return None
+    entries = [one for one in answer if isinstance(one, dict)]
+    return {str(one["datasetObjectId"]): one for one in entries if isinstance(one.get("datasetObjectId"), str | int)}
+
+
+def _content(given: dict[str, Any] | None, object_id: int) -> dict[str, Any]:
+    """The new keys of an object's output line, as a consolidation function has answered.
+
+    :raises ObjectFailure: if it has not.
+    """
+    if given is None:
+        raise ObjectFailure("has returned no list of consolidated annotations.")
+    entry = given.get(str(object_id))
+    if entry is None:
+        raise ObjectFailure("has left the object out.")
+    consolidated = entry.get("consolidatedAnnotation")
+    content = consolidated.get("content") if isinstance(consolidated, dict) else None
+    if not isinstance(content, dict):
+        raise ObjectFailure('has returned no {"consolidatedAnnotation": {"content": {…}}} for the object.')
+    trouble = trouble_with(as_json(content), content)
+    if trouble:
+        raise ObjectFailure(f"has returned an annotation that can't be used. {trouble}")
+    return content

@@ -1,0 +1,1 @@
+"""Several workers' answers become one label."""

@@ -1,0 +1,409 @@
+"""Automated labeling in a job: who gets which objects next, people or the model.
+
+First objects at random go to people, to learn from and to measure on. Then, again and again, a model is trained, labels
+what it is sure enough of, and people get what it is least sure of. As everywhere in the service all that counts is in
+the database: a training can be killed and done again, it comes to the same.
+
+Source: developer guide, "Automate data labeling", and the order of iterations in the output of real jobs.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.documents import as_json
+from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.service.cloud.object_store import Storage
+from labeling_provider.service.database.database import Store, learning, objects, trainings
+from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.kinds.pictures import stored
+from labeling_provider.service.learning.answers import ANSWERS
+from labeling_provider.service.learning.learner import DataObject, Learner, Material, Outcome
+from labeling_provider.service.learning.models import ModelFailure
+from labeling_provider.service.learning.registry import CONFIG, ModelRegistry
+from labeling_provider.service.learning.threshold import Judged
+from labeling_provider.service.work.records import Run, note, update_job, waiting_objects
+from labeling_provider.service.work.workforce import Workforce
+
+log = logging.getLogger(__name__)
+
+PROBE_OBJECTS: Final = 10
+"""How many objects, at random, the workers of every job get first."""
+_MOST_FAILED: Final = 0.1
+_MOST_PATIENCE: Final = 3
+_FRUITLESS: Final = 3
+_WORTH_WHILE: Final = 0.01
+_FILES_AT_ONCE: Final = 50
+
+
+class Room(NamedTuple):
+    """How many labels the stopping conditions still allow; None without such a condition.
+
+    :param people: by people.
+    :param all: in all.
+    """
+
+    people: int | None
+    all: int | None
+
+    def for_people(self, count: int) -> int:
+        """How many of so many objects may go to people."""
+        return max(min([count, *(one for one in self if one is not None)]), 0)
+
+
+class ActiveLearning:
+    """Decides for all jobs with automated labeling.
+
+    :param minimum: a job with fewer objects fails, as on Amazon.
+    """
+
+    def __init__(
+        self, store: Store, storage: Storage, workforce: Workforce, registry: ModelRegistry, minimum: int
+    ) -> None:
+        self._store, self._storage, self._registry = store, storage, registry
+        self._seed, self._minimum = workforce.seed, minimum
+
+    # Before a job runs
+
+    def check_size(self, request: dict[str, Any], count: int) -> None:
+        """Fail a job that is too small for automated labeling."""
+        if CONFIG in request and count < self._minimum:
+            raise JobFailure(
+                f"ClientError: automated data labeling needs at least {self._minimum:,} objects without a label, "
+                f"{count:,} were given"
+            )
+
+    def open(
+        self, connection: Connection, job_id: int, request: dict[str, Any], rows: Iterable[dict[str, Any]]
+    ) -> None:
+        """Take a job's objects in."""
+        connection.execute(sa.delete(learning).where(learning.c.job_id == job_id))
+        entries = [{"job_id": job_id, "object_id": row["object_id"]} for row in rows if row["state"] == "waiting"]
+        if CONFIG in request and entries:
+            connection.execute(sa.insert(learning), entries)
+
+    # Who gets what
+
+    def next_set(self, run: Run, row: sa.Row[Any], room: Room) -> tuple[list[sa.Row[Any]], str | None]:
+        """The objects that people get next, and what for; none if the job is done or may not go on.
+
+        :param row: the job's.
+        :raises JobFailure: if too many objects of the first sample have failed.
+        """
+        plan = self._plan(run, row)
+        if plan is None:
+            room = self._learn_if_due(run, row, room)
+            chosen, role = self._least_certain(run, run.set_size), "train"
+        else:
+            count, role = plan
+            chosen = self._at_random(run, row, count)
+        return chosen[: room.for_people(len(chosen))], role
+
+    @staticmethod
+    def assign(connection: Connection, run: Run, object_ids: Sequence[int], role: str) -> None:
+        """Remember what objects go to people for."""
+        _update(connection, learning, run.id, [(one, {"role": role}) for one in object_ids])
+
+    def _plan(self, run: Run, row: sa.Row[Any]) -> tuple[int, str] | None:
+        """How many objects at random come next, and what for; None if it is time to learn."""
+        query = (
+            sa.select(learning.c.role, objects.c.state, sa.func.count())
+            .join(objects, (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id))
+            .where(learning.c.job_id == run.id, learning.c.role.is_not(None))
+            .group_by(learning.c.role, objects.c.state)
+        )
+        with self._store.read() as connection:
+            counts = {(role, state): count for role, state, count in connection.execute(query)}
+        sent = {
+            which: sum(count for (role, _), count in counts.items() if role == which) for which in ("train", "validate")
+        }
+        total = row.lines - row.given
+        sample = min(run.set_size, total)
+        failed = sum(count for (_, state), count in counts.items() if state == "failed")
+        if not sent["validate"] and failed > _MOST_FAILED * sample:
+            raise JobFailure(
+                f"ClientError: {failed:,} of the first {sample:,} objects could not be labeled by people, more than "
+                f"{_MOST_FAILED:.0%}: automated data labeling can't learn from them. The output tells the reasons."
+            )
+        probe = min(PROBE_OBJECTS, sample)
+        # A model that is there already has no need of a sample to begin with.
+        wanted = {"train": probe if self._registry.initial_arn(run) else sample, "validate": _validation_size(total)}
+        if sent["train"] < probe:
+            return probe - sent["train"], "train"
+        for role in ("train", "validate"):
+            if sent[role] < wanted[role]:
+                return min(wanted[role] - sent[role], run.set_size), role
+        return None
+
+    def _at_random(self, run: Run, row: sa.Row[Any], count: int) -> list[sa.Row[Any]]:
+        query = waiting_objects(run.id).order_by(objects.c.object_id)
+        with self._store.read() as connection:
+            waiting = list(connection.execute(query))
+        chance = Random(f"{self._seed}|{row.name}|{row.iteration}")  # noqa: S311 - a simulation
+        return chance.sample(waiting, min(count, len(waiting)))
+
+    def _least_certain(self, run: Run, count: int) -> list[sa.Row[Any]]:
+        query = (
+            waiting_objects(run.id)
+            .join(learning, (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id))
+            .order_by(learning.c.score.is_not(None), learning.c.score, objects.c.object_id)
+            .limit(count)
+        )
+        with self._store.read() as connection:
+            return list(connection.execute(query))
+
+    # Learning
+
+    def _learn_if_due(self, run: Run, row: sa.Row[Any], room: Room) -> Room:
+        """Train and label by machine, once after each set that people have finished, as long as it leads anywhere.
+
+        :return: the room that is left.
+        """
+        with self._store.read() as connection:
+            done = connection.execute(
+                sa.select(trainings).where(trainings.c.job_id == run.id).order_by(trainings.c.iteration)
+            ).all()
+        iteration = row.iteration + 1
+        over = room.all is not None and room.all <= 0
+        if (
+            over
+            or (done and done[-1].iteration == iteration)
+            or _leads_nowhere(done)
+            or not self._least_certain(run, 1)
+        ):
+            return room
+        try:
+            learner = self._learner(run)
+            material = self._material(run, learner)
+            outcome = learner.train(material, patient=len(done) < _MOST_PATIENCE)
+            model_arn = self._write_round(run, iteration, material.examples, outcome)
+            contents = self._label(run, learner, iteration, outcome, material.unlabeled, room)
+        except ModelFailure as failure:
+            log.exception("job %s: its model failed", run.job.name)
+            raise JobFailure(f"ClientError: the model of automated labeling: {failure}"[:1000]) from failure
+        room = Room(room.people, None if room.all is None else room.all - len(contents))
+        self._record(run, iteration, len(material.examples), outcome, contents, model_arn, room)
+        return room
+
+    def _learner(self, run: Run) -> Learner:
+        """The learner of a job in this process."""
+        if run.learner is None:
+            answers = ANSWERS[run.job.task_type.algorithm or ""](run.kind)
+
+            def fetch(line: dict[str, Any]) -> bytes | str:
+                said = run.kind.source(line)
+                return said if run.job.task_type.data_key == "source" else stored(self._storage, said)
+
+            run.learner = Learner(lambda: self._registry.new_model(run), answers, fetch)
+        return run.learner
+
+    def _material(self, run: Run, learner: Learner) -> Material:
+        """What the job has come to so far."""
+        query = (
+            sa.select(objects.c.object_id, objects.c.state, objects.c.line, objects.c.result, learning)
+            .join(learning, (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id))
+            .where(objects.c.job_id == run.id, objects.c.state.in_(("labeled", "waiting")))
+            .order_by(objects.c.object_id)
+        )
+        found = Material()
+        with self._store.read() as connection:
+            rows = connection.execute(query).all()
+        for row in rows:
+            line = json.loads(row.line)
+            if row.state == "waiting":
+                found.unlabeled.append(DataObject(row.object_id, line))
+                continue
+            result = json.loads(row.result)
+            answer = learner.answers.of_people(result[run.job.attribute])
+            if answer is None:
+                continue
+            if row.role == "train" or row.left is not None:
+                # What no longer stands for unlabeled objects may be learned from, too.
+                found.examples.append(DataObject(row.object_id, {**line, **result}, answer))
+            if row.role == "train":
+                continue
+            group = learner.answers.group(answer)
+            found.group_sizes[group] += 1
+            if row.left is None:
+                found.validation.append(DataObject(row.object_id, line, answer))
+            elif row.agreement is not None:
+                found.taken.append(Judged(row.score, row.agreement, group))
+        return found
+
+    def _label(
+        self,
+        run: Run,
+        learner: Learner,
+        iteration: int,
+        outcome: Outcome,
+        unlabeled: Sequence[DataObject],
+        room: Room,
+    ) -> dict[int, dict[str, Any]]:
+        """The lines' new keys for the objects that the model labels, the surest first; their files are written."""
+        if outcome.threshold is None or outcome.model is None:
+            return {}
+        sure = [one for one in unlabeled if outcome.scores.get(one.object_id, -math.inf) >= outcome.threshold]
+        sure.sort(key=lambda one: (-outcome.scores[one.object_id], one.object_id))
+        confidence, job, at = outcome.confidence(), run.job, time.time()
+        contents: dict[int, dict[str, Any]] = {}
+        files: dict[str, tuple[bytes, str]] = {}
+        for one, said in learner.predictions(outcome.model, sure[: room.all]):
+            try:
+                label = learner.label(one, said, confidence(said.score), f"{one.object_id}_auto-{iteration}")
+            except ValueError:
+                continue
+            metadata = layout.label_metadata(label.metadata, job.task_type.metadata_type, job.name, at, by_people=False)
+            content = {job.attribute: label.value, f"{job.attribute}-metadata": metadata}
+            try:
+                as_json(content)
+            except ValueError as error:
+                raise ModelFailure(
+                    f"{type(outcome.model).__name__}.predict gave what JSON can't hold: {error}"
+                ) from None
+            contents[one.object_id] = content
+            files.update(label.files)
+            if len(files) >= _FILES_AT_ONCE:
+                self._storage.write(files)
+                files = {}
+        lines = [f"{one} {as_json(content)}" for one, content in sorted(contents.items())]
+        uri = layout.learning_uri(
+            job.output, "activelearning", iteration, "auto-labels/output/auto_annotator_output.txt"
+        )
+        self._storage.write({**files, uri: _as_file(lines, "text/plain")})
+        return contents
+
+    def _write_round(self, run: Run, iteration: int, examples: Sequence[DataObject], outcome: Outcome) -> str | None:
+        """Write what went into a training and what came out; the model's ARN."""
+        job, output = run.job, run.job.output
+        asked = [as_json({"datasetObjectId": str(one.object_id), **one.line}) for one in examples]
+        judged = [
+            as_json({"datasetObjectId": str(one), "score": said.score, "agreement": said.agreement})
+            for one, said in outcome.judged.items()
+        ]
+        scored = [as_json({"datasetObjectId": str(one), "score": score}) for one, score in outcome.scores.items()]
+        files = {
+            ("training", "input/train.manifest"): asked,
+            ("activelearning", "validation/input/validation.manifest"): [
+                as_json({"datasetObjectId": str(one)}) for one in outcome.judged
+            ],
+            ("activelearning", "validation/output/validation.manifest.out"): judged,
+            ("activelearning", "auto-labels/input/unlabeled.manifest"): [
+                as_json({"datasetObjectId": str(one)}) for one in outcome.scores
+            ],
+            ("inference", "input/unlabeled.manifest"): [
+                as_json({"datasetObjectId": str(one)}) for one in outcome.scores
+            ],
+            ("inference", "output/unlabeled.manifest.out"): scored,
+        }
+        written = {
+            layout.learning_uri(output, folder, iteration, path): _as_file(lines, "application/x-sagemaker-manifest")
+            for (folder, path), lines in files.items()
+        }
+        self._storage.write(written)
+        return None if outcome.model is None else self._registry.save(job, iteration, outcome.model)
+
+    def _record(
+        self,
+        run: Run,
+        iteration: int,
+        examples: int,
+        outcome: Outcome,
+        contents: dict[int, dict[str, Any]],
+        model_arn: str | None,
+        room: Room,
+    ) -> None:
+        """Make a training and its labels count, all at once."""
+        scores = {one: score for one, score in outcome.scores.items() if one not in contents}
+        people = sorted(scores.values())[: room.for_people(run.set_size)]
+        with self._store.write() as connection:
+            connection.execute(
+                sa.insert(trainings).values(
+                    job_id=run.id,
+                    iteration=iteration,
+                    examples=examples,
+                    agreement=outcome.agreement,
+                    threshold=outcome.threshold,
+                    labeled=len(contents),
+                    model_arn=model_arn,
+                )
+            )
+            if model_arn:
+                self._registry.register(connection, run.job, iteration, model_arn)
+            _update(
+                connection,
+                objects,
+                run.id,
+                [(one, {"result": as_json(content)}) for one, content in contents.items()],
+                state="machine",
+            )
+            _update(connection, learning, run.id, [(one, {"score": score}) for one, score in scores.items()])
+            _update(connection, learning, run.id, _leaving(outcome, people), left=iteration)
+            update_job(connection, run.id)
+            note(connection, run.id, _told(iteration, examples, outcome, len(contents)))
+        run.changed = True
+
+
+def _validation_size(total: int) -> int:
+    """Objects to measure on: a fifth of the dataset, a tenth of a large one."""
+    return math.ceil(total * (0.2 if total < Quota.AUTOMATED_ADVISED_OBJECTS else 0.1))
+
+
+def _leads_nowhere(done: Sequence[sa.Row[Any]]) -> bool:
+    """Whether the last trainings have brought no label, and people's labels have not made the model better either."""
+    recent = done[-_FRUITLESS - 1 :]
+    if len(recent) <= _FRUITLESS or any(one.labeled for one in recent):
+        return False
+    first, *later = (one.agreement or 0.0 for one in recent)
+    return max(later) < first + _WORTH_WHILE
+
+
+def _leaving(outcome: Outcome, people: Sequence[float]) -> list[tuple[int, dict[str, Any]]]:
+    """Validation objects that stand for no unlabeled one any more: such have a label by machine, or go to people.
+
+    :param people: scores of the objects that people get next, in order.
+    """
+    found: list[tuple[int, dict[str, Any]]] = []
+    for object_id, said in outcome.judged.items():
+        if outcome.threshold is not None and said.score >= outcome.threshold:
+            found.append((object_id, {"score": said.score, "agreement": said.agreement}))
+        elif people and said.score < people[-1]:
+            found.append((object_id, {"score": said.score, "agreement": None}))
+    return found
+
+
+def _update(
+    connection: Connection, table: sa.Table, job_id: int, rows: Sequence[tuple[int, dict[str, Any]]], **same: Any
+) -> None:
+    """Set columns of objects, one by one, and some to the same for all."""
+    if not rows:
+        return
+    columns: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in rows[0][1]}
+    connection.execute(
+        sa.update(table)
+        .where(table.c.job_id == job_id, table.c.object_id == sa.bindparam("object"))
+        .values({**columns, **same}),
+        [{"object": one, **{f"new_{name}": value for name, value in values.items()}} for one, values in rows],
+    )
+
+
+def _told(iteration: int, examples: int, outcome: Outcome, labeled: int) -> str:
+    agreement = (
+        "nothing to measure on"
+        if outcome.agreement is None
+        else f"{outcome.agreement:.1%} agreement with people on what was left"
+    )
+    return f"Iteration {iteration}: trained on {examples:,} objects, {agreement}; {labeled:,} labeled by machine"
+
+
+def _as_file(lines: Sequence[str], content_type: str) -> tuple[bytes, str]:
+    return "".join(line + "\n" for line in lines).encode(), content_type

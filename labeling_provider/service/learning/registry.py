@@ -1,0 +1,171 @@
+"""The models that automated labeling has made: where they are, what DescribeModel says, and which a job starts from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.documents import plain
+from labeling_provider.groundtruth.facts import Arn
+from labeling_provider.service.cloud.object_store import MissingObject, Storage
+from labeling_provider.service.database.database import Store, jobs, models, now, objects, trainings
+from labeling_provider.service.errors import JobFailure, validation_error
+from labeling_provider.service.kinds.base import JobFacts
+from labeling_provider.service.learning.models import Model, import_model, pack, unpack
+from labeling_provider.service.work.records import Run
+from labeling_provider.service.work.workforce import Workforce
+
+CONFIG = "LabelingJobAlgorithmsConfig"
+"""The part of a request that asks for automated labeling."""
+
+
+class ModelRegistry:
+    """All models of the service."""
+
+    def __init__(self, store: Store, storage: Storage, workforce: Workforce) -> None:
+        self._store, self._storage, self._workforce = store, storage, workforce
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """The answer of DescribeModel.
+
+        :raises ApiError: if there is none of that name.
+        """
+        with self._store.read() as connection:
+            row = connection.execute(sa.select(models).where(models.c.name_key == name.lower())).one_or_none()
+        if row is None:
+            raise validation_error(f'Could not find model "{name}".')
+        description: dict[str, Any] = json.loads(row.description)
+        return description
+
+    def check_request(self, request: dict[str, Any]) -> None:
+        """Refuse a job that would start from a model that does not fit.
+
+        :raises ApiError: if it does.
+        """
+        config = request.get(CONFIG, {})
+        arn = config.get("InitialActiveLearningModelArn")
+        if arn is None:
+            return
+        with self._store.read() as connection:
+            row = connection.execute(sa.select(models).where(models.c.arn == arn)).one_or_none()
+        if row is None:
+            raise validation_error(f"Could not find model {arn}.")
+        algorithm = config["LabelingJobAlgorithmSpecificationArn"].rpartition("/")[2]
+        if row.algorithm != algorithm:
+            raise validation_error(f"The model {arn} is for {row.algorithm}, not for {algorithm}.")
+
+    def initial_arn(self, run: Run) -> str | None:
+        """The model to start from: the one that was asked for, or that of the job which has labeled the others.
+
+        Source: "Chain labeling jobs": a chained job with the same label attribute goes on with the former's model.
+        """
+        arn: str | None = run.job.request[CONFIG].get("InitialActiveLearningModelArn")
+        if arn is None and run.former_model is None:
+            run.former_model = self._former_arn(run) or ""
+        return arn or run.former_model or None
+
+    def _former_arn(self, run: Run) -> str | None:
+        given = sa.select(objects.c.line).where(objects.c.job_id == run.id, objects.c.state == "given").limit(1)
+        with self._store.read() as connection:
+            line = connection.execute(given).scalar_one_or_none()
+            metadata = _parsed(line).get(f"{run.job.attribute}-metadata") if line else None
+            name = plain(str(metadata.get("job-name", "")), 300) if isinstance(metadata, dict) else ""
+            latest = (
+                sa.select(trainings.c.model_arn)
+                .join(jobs, jobs.c.id == trainings.c.job_id)
+                .join(models, models.c.arn == trainings.c.model_arn)
+                .where(jobs.c.name_key == name.removeprefix("labeling-job/").lower())
+                .where(models.c.algorithm == run.job.task_type.algorithm)
+                .order_by(trainings.c.iteration.desc())
+                .limit(1)
+            )
+            return connection.execute(latest).scalar_one_or_none()
+
+    def new_model(self, run: Run) -> Model:
+        """A model for a job that has not learned anything in it yet.
+
+        :raises JobFailure: if the model that it is to start from can't be used.
+        """
+        path = self._workforce.models[run.job.task_type.algorithm or ""]
+        model = import_model(path)(run.job.labels, self._workforce.seed % 2**32)
+        arn = self.initial_arn(run)
+        if arn is not None:
+            try:
+                unpack(self._archive(arn), model)
+            except ValueError as error:
+                raise JobFailure(f"ClientError: the initial model {arn} can't be used: {error}") from None
+        return model
+
+    def _archive(self, arn: str) -> bytes:
+        uri = self.describe(arn.rpartition("/")[2])["PrimaryContainer"]["ModelDataUrl"]
+        try:
+            return self._storage.read(uri)
+        except MissingObject:
+            raise ValueError(f"{uri} does not exist or is not readable") from None
+
+    def save(self, job: JobFacts, iteration: int, model: Model) -> str:
+        """Store a model; its ARN. It counts once it is registered."""
+        algorithm = job.task_type.algorithm or ""
+        self._storage.write({_data_uri(job, iteration): (pack(model, algorithm), "application/gzip")})
+        return job.arn.replace(f"labeling-job/{job.name}", f"model/{_name(job, iteration)}")
+
+    def register(self, connection: Connection, job: JobFacts, iteration: int, arn: str) -> None:
+        """Make a stored model known, as a part of the caller's transaction."""
+        at, algorithm, place = now(), job.task_type.algorithm or "", Arn.parse(arn)
+        vpc = job.request[CONFIG].get("LabelingJobResourceConfig", {}).get("VpcConfig")
+        description = {
+            "ModelName": _name(job, iteration),
+            "ModelArn": arn,
+            "CreationTime": at,
+            "ExecutionRoleArn": job.request["RoleArn"],
+            "PrimaryContainer": {
+                "Image": f"{place.account}.dkr.ecr.{place.region}.amazonaws.com/{algorithm}:local",
+                "Mode": "SingleModel",
+                "ModelDataUrl": _data_uri(job, iteration),
+                "Environment": {"LABELING_MODEL": self._workforce.models[algorithm]},
+            },
+            "EnableNetworkIsolation": False,
+            **({"VpcConfig": vpc} if vpc else {}),
+        }
+        row = {
+            "name_key": _name(job, iteration).lower(),
+            "arn": arn,
+            "algorithm": algorithm,
+            "created": at,
+            "description": json.dumps(description),
+        }
+        self._store.upsert(connection, models, [row])
+
+
+def final_model_arn(connection: Connection, job_id: int) -> str | None:
+    """The model of a job's last training."""
+    query = (
+        sa.select(trainings.c.model_arn)
+        .where(trainings.c.job_id == job_id, trainings.c.model_arn.is_not(None))
+        .order_by(trainings.c.iteration.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def _name(job: JobFacts, iteration: int) -> str:
+    digest = hashlib.sha256(job.name.lower().encode()).hexdigest()[:8]
+    return f"{job.name[:40].rstrip('-')}-{digest}-{iteration}"
+
+
+def _data_uri(job: JobFacts, iteration: int) -> str:
+    return layout.learning_uri(job.output, "training", iteration, _name(job, iteration), "output/model.tar.gz")
+
+
+def _parsed(line: str) -> dict[str, Any]:
+    """A line that came with its label; nobody has looked into it yet."""
+    try:
+        found: dict[str, Any] = json.loads(line)
+    except RecursionError:
+        return {}
+    return found

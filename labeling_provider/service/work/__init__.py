@@ -1,0 +1,1 @@
+"""The task queue and who works on it."""

@@ -1,0 +1,102 @@
+"""What is true: where simulated workers look up the right answer.
+
+A JSON Lines file, each line ``{"source" or "source-ref": …, "truth": …}``, local or in S3; or a ``truth`` key on
+the manifest line itself, which wins.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.documents import strict_json
+from labeling_provider.groundtruth.uris import split_s3_uri
+from labeling_provider.service.cloud.object_store import MissingObject, Storage
+
+
+class TruthFileError(LabelingError):
+    """A truth file with a line that cannot be used; the text says which."""
+
+
+class Truth:
+    """Looks up the truth of a data object.
+
+    A file in S3 may be written after the service has started: it is read when it is first needed, and again
+    when it has changed.
+
+    :param sources: paths and S3 URIs of truth files, the first that knows an object wins; none if only manifest lines
+        tell.
+    :raises TruthFileError: if a local file cannot be read.
+    """
+
+    def __init__(self, sources: Sequence[str], storage: Storage) -> None:
+        self._files = [_File(one, storage) for one in sources]
+        self._loading = threading.Lock()
+
+    def refresh(self) -> None:
+        """Read the files in S3 that are new.
+
+        :raises TruthFileError: naming the line that is wrong.
+        """
+        with self._loading:
+            for one in self._files:
+                one.refresh()
+
+    def of(self, line: dict[str, Any]) -> Any:
+        """The truth about a manifest line; None if it is not known."""
+        if "truth" in line:
+            return line["truth"]
+        keys = [key for name in ("source-ref", "source") if isinstance(key := line.get(name), str)]
+        found = next((one.known[key] for key in keys for one in self._files if key in one.known), None)
+        return None if found is None else json.loads(found)
+
+
+class _File:
+    """One truth file."""
+
+    def __init__(self, source: str, storage: Storage) -> None:
+        self._storage = storage
+        self._uri = source if source.startswith("s3://") else None
+        self._version: str | None = None
+        self.known: dict[str, str] = {}
+        if self._uri:
+            try:
+                split_s3_uri(self._uri)
+            except ValueError as error:
+                raise TruthFileError(f"the truth file {error}") from None
+        else:
+            try:
+                with Path(source).open("rb") as lines:
+                    self.known = _read(lines, source)
+            except OSError as error:
+                raise TruthFileError(f"{source}: {error.strerror}") from None
+
+    def refresh(self) -> None:
+        if self._uri:
+            version = self._storage.version(self._uri)
+            if version is not None and version != self._version:
+                try:
+                    lines = self._storage.lines(self._uri)
+                except MissingObject:
+                    # Taken away meanwhile: as if it had not been written yet.
+                    return
+                self.known = _read(lines, self._uri)
+                self._version = version
+
+
+def _read(lines: Iterable[bytes], where: str) -> dict[str, str]:
+    known = {}
+    for number, raw in enumerate(lines, 1):
+        try:
+            entry = strict_json(raw)
+            key = entry.get("source-ref") or entry["source"]
+            known[str(key)] = json.dumps(entry["truth"])
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+            raise TruthFileError(
+                f'{where} line {number}: {error!r}; write {{"source" or "source-ref": …, "truth": …}}'
+            ) from None
+    return known

@@ -1,0 +1,194 @@
+"""Who works in the local service: the workteams that are ready at start, and simulated workers.
+
+The workforce file is JSON::
+
+    {"seed": 7,
+     "workteams": {"private-simulated": {"workers": 10, "accuracy": 0.95, "seconds_per_task": 0, "declined": 0}},
+     "functions": {"arn:aws:lambda:us-east-1:123456789012:function:PreRecipe": "my_package.my_module:handler"},
+     "models": {"image-classification": "my_package.my_module:MyModel"}}
+
+A workteam that the service does not know yet is made, with simulated workers, as a private one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.facts import public_workteam_arn
+from labeling_provider.service.engine.functions import MAX_SECONDS, Function
+from labeling_provider.service.learning.models import BUILT_IN, import_model
+
+
+class WorkforceFileError(LabelingError):
+    """A workforce file that cannot be used; the text says which key and why."""
+
+
+@dataclass(frozen=True)
+class SimulatedWorker:
+    """A worker that answers from the truth.
+
+    :param worker_id: as in Amazon's output: ``private.<region>.<16 hex digits>``.
+    :param accuracy: share of right answers, 0 to 1.
+    :param seconds_per_task: mean time of one task; single tasks take half to one and a half of it.
+    :param declined: share of tasks that the worker turns down, 0 to 1.
+    """
+
+    worker_id: str
+    accuracy: float
+    seconds_per_task: float
+    declined: float
+
+    def chance(self, seed: int, job: str, object_id: int, tries: int) -> Random:
+        """The worker's luck with one object: the same whenever it is asked, also after a restart."""
+        return Random(f"{seed}|{self.worker_id}|{job}|{object_id}|{tries}")  # noqa: S311 - a simulation
+
+    @property
+    def sub(self) -> str:
+        """The worker's identity at the identity provider, a UUID."""
+        digest = hashlib.sha256(self.worker_id.encode()).hexdigest()
+        return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
+
+
+@dataclass(frozen=True)
+class Workforce:
+    """The simulated workers by workteam ARN, and the functions of custom tasks.
+
+    :param names: workteam name to ARN, for all workteams that are ready at start.
+    :param teams: simulated workers by workteam ARN; no entry: the work waits for people.
+    :param functions: functions of custom tasks by Lambda function ARN.
+    :param models: import paths of the models of automated labeling, by algorithm.
+    """
+
+    seed: int
+    names: dict[str, str]
+    teams: dict[str, tuple[SimulatedWorker, ...]]
+    functions: dict[str, Function] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=lambda: dict(BUILT_IN))
+
+
+_DEFAULTS: dict[str, Any] = {"workers": 10, "accuracy": 0.95, "seconds_per_task": 0.0, "declined": 0.0}
+_SIMULATED = ("private-simulated", "vendor-simulated", "public")
+PEOPLE = "private-people"
+
+
+def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -> Workforce:
+    """Read a workforce file.
+
+    :param path: the file; None for the defaults.
+    :param seed: taken where the file names none.
+    :raises WorkforceFileError: naming the file, the key and what is allowed there.
+    """
+    where = str(path)
+    settings: Any = {}
+    if path is not None:
+        try:
+            settings = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise WorkforceFileError(f"{where}: cannot be read as JSON: {error}") from None
+    settings = _mapping(settings, where, "the file")
+    unknown = settings.keys() - {"seed", "workteams", "functions", "models"}
+    if unknown:
+        raise WorkforceFileError(f"{where}: unknown key {min(unknown)!r}; use seed, workteams, functions, models")
+    chosen = _mapping(settings.get("workteams", {}), where, "workteams")
+    if PEOPLE in chosen:
+        raise WorkforceFileError(f"{where}: workteams.{PEOPLE} is for people; simulate another workteam")
+    names = {name: _arn(name, region, account) for name in (*_SIMULATED, PEOPLE, *chosen)}
+    teams = {}
+    for name in (*_SIMULATED, *(one for one in chosen if one not in _SIMULATED)):
+        given = _mapping(chosen.get(name, {}), where, f"workteams.{name}")
+        teams[names[name]] = _workers(name, given, f"{where}: workteams.{name}", region)
+    functions = {
+        arn: _function(given, f"{where}: functions.{arn}")
+        for arn, given in _mapping(settings.get("functions", {}), where, "functions").items()
+    }
+    models = _mapping(settings.get("models", {}), where, "models")
+    for algorithm, path in models.items():
+        if algorithm not in BUILT_IN:
+            raise WorkforceFileError(f"{where}: models.{algorithm} is no algorithm; use {', '.join(BUILT_IN)}")
+        try:
+            import_model(str(path))
+        except ValueError as error:
+            raise WorkforceFileError(f"{where}: models.{algorithm}: {error}") from None
+    chosen_seed = settings.get("seed", seed)
+    if type(chosen_seed) is not int:
+        raise WorkforceFileError(f"{where}: seed must be a whole number")
+    return Workforce(chosen_seed, names, teams, functions, {**BUILT_IN, **models})
+
+
+def _mapping(value: Any, where: str, key: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise WorkforceFileError(f"{where}: {key} must be a JSON object")
+    return value
+
+
+def _arn(name: str, region: str, account: str) -> str:
+    if name == "public":
+        return public_workteam_arn(region)
+    kind = "vendor-crowd" if name == "vendor-simulated" else "private-crowd"
+    return f"arn:aws:sagemaker:{region}:{account}:workteam/{kind}/{name}"
+
+
+def _workers(name: str, given: Mapping[str, Any], where: str, region: str) -> tuple[SimulatedWorker, ...]:
+    unknown = given.keys() - _DEFAULTS.keys()
+    if unknown:
+        raise WorkforceFileError(f"{where}.{min(unknown)} is unknown; use {', '.join(_DEFAULTS)}")
+    values = {**_DEFAULTS, **given}
+    count = values["workers"]
+    if type(count) is not int or not 1 <= count <= 1000:
+        raise WorkforceFileError(f"{where}.workers must be a whole number from 1 to 1000")
+    accuracies = values["accuracy"] if isinstance(values["accuracy"], list) else [values["accuracy"]] * count
+    if len(accuracies) != count:
+        raise WorkforceFileError(f"{where}.accuracy lists {len(accuracies)} values for {count} workers")
+    for key, number in (*(("accuracy", one) for one in accuracies), ("declined", values["declined"])):
+        if not _is_number(number) or not 0 <= number <= 1:
+            raise WorkforceFileError(f"{where}.{key} must be a number from 0 to 1")
+    seconds = values["seconds_per_task"]
+    if not _is_number(seconds) or not 0 <= seconds <= 86_400:
+        raise WorkforceFileError(f"{where}.seconds_per_task must be a number from 0 to 86400")
+    kind = {"public": "public", "vendor-simulated": "vendor"}.get(name, "private")
+    return tuple(
+        SimulatedWorker(
+            f"{kind}.{region}.{hashlib.sha256(f'{name}/{number}'.encode()).hexdigest()[:16]}",
+            float(accuracy),
+            float(seconds),
+            float(values["declined"]),
+        )
+        for number, accuracy in enumerate(accuracies)
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _function(given: Any, where: str) -> Function:
+    """A function, named by its path alone or together with how long it may take."""
+    settings = given if isinstance(given, dict) else {"handler": given}
+    unknown = settings.keys() - {"handler", "timeout_seconds"}
+    if unknown:
+        raise WorkforceFileError(f"{where}.{min(unknown)} is unknown; use handler, timeout_seconds")
+    target, seconds = settings.get("handler"), settings.get("timeout_seconds", MAX_SECONDS)
+    if not _is_number(seconds) or not 0 < seconds <= MAX_SECONDS:
+        raise WorkforceFileError(f"{where}.timeout_seconds must be a number above 0, at most {MAX_SECONDS}")
+    _check_callable(target, where)
+    return Function(str(target), float(seconds))
+
+
+def _check_callable(target: Any, where: str) -> None:
+    module, colon, name = str(target).partition(":")
+    if not colon:
+        raise WorkforceFileError(f"{where} must be 'module:callable', not {target!r}")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except Exception as error:  # noqa: BLE001 - a user's module may raise anything
+        raise WorkforceFileError(f"{where}: {target!r} cannot be imported: {error}") from None
+    if not callable(found):
+        raise WorkforceFileError(f"{where}: {target!r} is not callable")

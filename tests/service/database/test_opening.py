@@ -1,0 +1,204 @@
+"""A database that is taken, damaged, emptied, foreign, full or not one: told in one line, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sqlite3
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from dev.stack import BIN, Service, wait_until
+from labeling_provider.service.database.database import Store
+from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'labeling.sqlite'}"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """The file of a database that has been used."""
+    Store(url(tmp_path)).close()
+    return tmp_path / "labeling.sqlite"
+
+
+def started(*options: str) -> subprocess.CompletedProcess[str]:
+    """A service that is expected to end by itself."""
+    command = [str(BIN / "labeling"), "local", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("nonsense", "is not one; write it like"),
+        ("postgres://me:secret@host:none/db", "is not one; write it like"),
+        ("foo://me:secret@host/db", "begins with 'foo'"),
+        ("mysql+pymysql://me:secret@host/db", "begins with 'mysql.pymysql'; write it like sqlite"),
+        ("sqlite+none:///db", "begins with 'sqlite.none'"),
+        ("postgresql+pg8000://me:secret@host/db", "needs a driver that is not installed"),
+        ("sqlite:////no/such/folder/db", "there is no folder /no/such/folder"),
+        ("sqlite:////proc/version", "can't be used"),
+    ],
+)
+def test_a_database_url_that_is_no_use_is_told_without_its_password(address: str, reason: str) -> None:
+    with pytest.raises(DatabaseError, match=reason) as told:
+        Store(address)
+    assert "secret" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_a_bad_database_url_ends_the_service_with_one_line() -> None:
+    done = started("--database-url", "foo://me:secret@host/db")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("labeling local: the database URL begins with 'foo'")
+    assert "secret" not in line
+
+
+def test_a_database_serves_one_service_at_a_time_and_is_free_again_when_that_is_killed(tmp_path: Path) -> None:
+    address = url(tmp_path)
+    first = Service(tmp_path / "first", "--database-url", address)
+    try:
+        done = started("--database-url", address)
+        assert done.returncode == 2
+        assert done.stderr.splitlines() == [
+            f"labeling local: the database {tmp_path / 'labeling.sqlite'} is in use by another labeling service; "
+            "stop it, or use another database"
+        ]
+        first.kill()
+        Store(address).close()
+    finally:
+        first.stop()
+
+
+def test_a_database_is_known_under_any_path(tmp_path: Path) -> None:
+    store = Store(url(tmp_path))
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(DatabaseInUse):
+        Store(url(tmp_path / "link"))
+    store.close()
+    Store(url(tmp_path / "link")).close()
+
+
+@pytest.mark.parametrize("place", [0, 5000])
+def test_a_garbled_database_is_not_opened(file: Path, place: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[place : place + 9000] = os.urandom(9000)
+    file.write_bytes(content)
+    with pytest.raises(DatabaseError, match=f"{file} (is damaged|can't be used)"):
+        Store(url(file.parent))
+
+
+@pytest.mark.parametrize("what", ["emptied", "deleted"])
+def test_a_database_that_is_gone_is_not_taken_for_a_new_one(file: Path, what: str) -> None:
+    file.write_bytes(b"") if what == "emptied" else file.unlink()
+    with pytest.raises(DatabaseError, match=f"{file} is empty or gone.*delete {file}.lock to begin"):
+        Store(url(file.parent))
+    Path(f"{file}.lock").unlink()
+    Store(url(file.parent)).close()
+
+
+def test_a_database_that_lacks_something_is_not_opened(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("DROP TABLE messages")
+        database.commit()
+    with pytest.raises(DatabaseError, match="not one of the labeling service, or damaged: it has no table messages"):
+        Store(url(file.parent))
+
+
+def test_a_database_of_another_program_is_not_opened(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "labeling.sqlite")) as database:
+        database.execute("CREATE TABLE jobs (id INTEGER)")
+        database.commit()
+    with pytest.raises(DatabaseError, match="its table jobs has no column"):
+        Store(url(tmp_path))
+    with closing(sqlite3.connect(tmp_path / "labeling.sqlite")) as database:
+        assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("jobs",)]
+
+
+def test_a_database_of_a_newer_service_is_not_opened(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("UPDATE database_information SET value = '99'")
+        database.commit()
+    with pytest.raises(DatabaseError, match="tables of version 99"):
+        Store(url(file.parent))
+
+
+# While it runs
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Service]:
+    """A service whose disk is about to be full."""
+    service = Service(tmp_path)
+    yield service
+    service.stop()
+
+
+def fill(service: Service, full: bool) -> None:
+    """Let the service write no file beyond its size of now, or any."""
+    size = 1 if full else resource.RLIM_INFINITY
+    resource.prlimit(service.group.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def test_what_a_full_disk_refuses_is_not_there_and_the_rest_goes_on(full: Service) -> None:
+    s3, sqs, sns = (full.client(name, config=_once()) for name in ("s3", "sqs", "sns"))
+    s3.create_bucket(Bucket="lab")
+    s3.put_object(Bucket="lab", Key="kept", Body=b"old", Metadata={"a": "old"})
+    queue = sqs.create_queue(QueueName="kept")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="kept")
+    fill(full, True)
+    refused = [
+        lambda: s3.put_object(Bucket="lab", Key="kept", Body=b"new"),
+        lambda: s3.put_object(Bucket="lab", Key="new", Body=b"new"),
+        lambda: s3.delete_object(Bucket="lab", Key="kept"),
+        lambda: s3.put_object_tagging(Bucket="lab", Key="kept", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}),
+        lambda: s3.put_bucket_versioning(Bucket="lab", VersioningConfiguration={"Status": "Enabled"}),
+        lambda: s3.create_bucket(Bucket="new"),
+        lambda: sqs.create_queue(QueueName="new"),
+        lambda: sns.create_topic(Name="new"),
+        lambda: sqs.send_message(QueueUrl=queue, MessageBody="new"),
+        lambda: sqs.purge_queue(QueueUrl=queue),
+        lambda: sqs.delete_queue(QueueUrl=queue),
+    ]
+    for call in refused:
+        with pytest.raises(ClientError) as error:
+            call()
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
+
+    def seen() -> object:
+        found = s3.get_object(Bucket="lab", Key="kept")
+        return (
+            [one["Name"] for one in s3.list_buckets()["Buckets"]],
+            [one["Key"] for one in s3.list_objects_v2(Bucket="lab")["Contents"]],
+            (found["Body"].read(), found["Metadata"], found.get("TagCount")),
+            s3.get_bucket_versioning(Bucket="lab").get("Status"),
+            [one.rpartition("/")[2] for one in sqs.list_queues()["QueueUrls"]],
+            sns.list_topics()["Topics"],
+            [one["Body"] for one in sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"]],
+        )
+
+    as_before = (["lab"], ["kept"], (b"old", {"a": "old"}, None), None, ["kept"], [], ["kept"])
+    assert seen() == as_before
+    fill(full, False)
+    s3.put_object(Bucket="lab", Key="room", Body=b"again")
+    s3.delete_object(Bucket="lab", Key="room")
+    full.kill()
+    full.start()
+    s3, sqs, sns = (full.client(name) for name in ("s3", "sqs", "sns"))
+    queue = wait_until(lambda: sqs.get_queue_url(QueueName="kept")["QueueUrl"], 5, "the queue is there")
+    assert seen() == as_before
+
+
+def _once() -> object:
+    from botocore.config import Config
+
+    return Config(retries={"total_max_attempts": 1})

@@ -1,0 +1,170 @@
+"""Jobs whose surroundings fail: what may pass is waited for, all else ends the job with a reason."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from botocore.exceptions import EndpointConnectionError
+
+from dev.stack import wait_until
+from labeling_provider.service.database.database import jobs, objects, tasks
+from labeling_provider.service.engine import scheduler as scheduling
+from labeling_provider.service.engine.scheduler import Scheduler
+from tests.service.in_process import InProcess
+
+LINES = b"".join(json.dumps({"source": f"text {number}", "truth": "cat"}).encode() + b"\n" for number in range(30))
+AWAY = EndpointConnectionError(endpoint_url="http://s3.example")
+PEOPLE = "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-people"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[InProcess]:
+    one = InProcess(tmp_path)
+    yield one
+    one.close()
+
+
+def waits_for_people(engine: InProcess) -> str:
+    """A job whose objects are with people; its name."""
+    name = engine.create(LINES, workforce=PEOPLE)
+
+    def sent() -> bool:
+        with engine.store.read() as connection:
+            return connection.execute(sa.select(tasks.c.id)).first() is not None
+
+    wait_until(sent, 60, "objects are with people", 0.01)
+    return name
+
+
+def test_a_job_waits_for_a_storage_that_is_away(engine: InProcess) -> None:
+    name = waits_for_people(engine)
+    engine.storage.down = AWAY
+    engine.api.call("StopLabelingJob", {"LabelingJobName": name})
+    time.sleep(0.2)
+    assert engine.describe(name)["LabelingJobStatus"] == "Stopping"
+    engine.storage.down = None
+    assert engine.wait(name)["LabelingJobStatus"] == "Stopped"
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_a_job_whose_storage_stays_away_ends_and_says_so(
+    engine: InProcess, monkeypatch: pytest.MonkeyPatch, stop: bool
+) -> None:
+    monkeypatch.setattr(scheduling, "_OUTAGE_SECONDS", 0.5)
+    name = waits_for_people(engine)
+    engine.storage.down = AWAY
+    if stop:
+        engine.api.call("StopLabelingJob", {"LabelingJobName": name})
+    else:
+        answered_by_people(engine, name)
+    description = engine.wait(name)
+    assert description["LabelingJobStatus"] == "Failed"
+    assert "EndpointConnectionError" in description["FailureReason"]
+
+
+def test_a_job_that_meets_what_nobody_has_thought_of_ends_and_says_so(engine: InProcess) -> None:
+    name = waits_for_people(engine)
+    engine.storage.down = ZeroDivisionError("half a pair \ud800 and a zero \x00\nmore")
+    engine.api.call("StopLabelingJob", {"LabelingJobName": name})
+    description = engine.wait(name)
+    assert description["LabelingJobStatus"] == "Failed"
+    assert "ZeroDivisionError: half a pair \ufffd and a zero \ufffd" in description["FailureReason"]
+
+
+def answered_by_people(engine: InProcess, name: str) -> None:
+    """Answer the first of a job's tasks, as the worker portal will."""
+    answer = json.dumps({"crowd-classifier": {"label": "dog"}})
+    with engine.store.write() as connection:
+        job_id = connection.execute(sa.select(jobs.c.id).where(jobs.c.name == name)).scalar_one()
+        first = sa.select(sa.func.min(tasks.c.id)).where(tasks.c.job_id == job_id).scalar_subquery()
+        now = time.time()
+        values = {"state": "submitted", "worker_id": "private.a", "answer": answer, "accepted": now, "due": now}
+        connection.execute(sa.update(tasks).where(tasks.c.id == first).values(values))
+        # The portal's step: all answers of the object are there.
+        one = sa.select(tasks.c.object_id).where(tasks.c.id == first).scalar_subquery()
+        same = (objects.c.job_id == job_id) & (objects.c.object_id == one)
+        connection.execute(sa.update(objects).where(same).values(state="answered", answered=now, stamp=int(now)))
+    engine.engine.wake(job_id)
+
+
+def test_answers_of_a_job_that_is_stopped_after_a_restart_become_labels(tmp_path: Path) -> None:
+    first = InProcess(tmp_path)
+    name = waits_for_people(first)
+    first.engine.stop()
+    first.api.call("StopLabelingJob", {"LabelingJobName": name})
+    answered_by_people(first, name)
+    first.store.close()
+    second = InProcess(tmp_path)
+    second.storage.objects.update(first.storage.objects)
+    try:
+        description = second.wait(name)
+        assert description["LabelingJobStatus"] == "Stopped"
+        assert description["LabelCounters"]["HumanLabeled"] == 1
+        output = second.storage.objects[description["LabelingJobOutput"]["OutputDatasetS3Uri"]]
+        assert output.count(b'"class-name": "dog"') == 1
+    finally:
+        second.close()
+
+
+def run(step: Callable[[int], float | None], *job_ids: int) -> tuple[Scheduler, list[tuple[int, BaseException]]]:
+    given_up: list[tuple[int, BaseException]] = []
+    scheduler = Scheduler(step, lambda job_id, error: given_up.append((job_id, error)))
+    scheduler.start()
+    for job_id in job_ids:
+        scheduler.wake(job_id)
+    return scheduler, given_up
+
+
+def test_steps_that_fail_now_and_then_are_too_many_in_the_end() -> None:
+    steps = 0
+
+    def step(_: int) -> float:
+        nonlocal steps
+        steps += 1
+        if steps % 2:
+            raise KeyError("again")
+        return 0.0
+
+    scheduler, given_up = run(step, 1)
+    try:
+        wait_until(lambda: given_up, 30, "the job is given up", 0.02)
+    finally:
+        scheduler.stop()
+    assert steps == 7
+
+
+def test_a_step_that_asks_the_process_to_end_ends_no_thread() -> None:
+    done = []
+
+    def step(job_id: int) -> None:
+        if job_id < 10:
+            raise SystemExit
+        done.append(job_id)
+
+    scheduler, _ = run(step, *range(10), 10)
+    try:
+        wait_until(lambda: done, 30, "the other job is looked at", 0.02)
+    finally:
+        scheduler.stop()
+
+
+def test_steps_that_take_long_hold_up_no_other_job_nor_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "_LATE_SECONDS", 0.05)
+    monkeypatch.setattr(scheduling, "_STOP_SECONDS", 0.1)
+    done = []
+
+    def step(job_id: int) -> None:
+        if job_id < 5:
+            time.sleep(60)
+        done.append(job_id)
+
+    scheduler, _ = run(step, *range(5), 5)
+    wait_until(lambda: done == [5], 30, "the other job is looked at", 0.02)
+    before = time.monotonic()
+    scheduler.stop()
+    assert time.monotonic() - before < 30

@@ -1,0 +1,109 @@
+"""Functions of custom tasks that misbehave end their own job, with a reason, and touch no other."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.stack import wait_until
+from labeling_provider.service.engine.functions import Function, Functions
+from labeling_provider.service.errors import JobFailure
+from tests.bad_functions import PIDS
+from tests.service.in_process import FUNCTION, InProcess
+
+HERE = "tests.bad_functions"
+
+
+BAD = {
+    "hangs": "Timeout: Task timed out after 2 seconds",
+    "spins": "Timeout: Task timed out after 2 seconds",
+    "leaves": "process has ended with 3",
+    "asks_to_end": "SystemExit: enough",
+    "raises_what_cannot_be_written": "ValueError: half a pair",
+    "says_much": "more than 6,291,456 bytes",
+}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InProcess]:
+    folder = tmp_path_factory.mktemp("engine")
+    os.environ[PIDS] = str(folder)
+    known = {name: {"handler": f"{HERE}:{name}", "timeout_seconds": 2} for name in (*BAD, "prints")}
+    one = InProcess(folder, known)
+    one.storage.objects["s3://lab/template.liquid"] = b"<crowd-form></crowd-form>"
+    yield one
+    one.close()
+
+
+CUSTOM = {"task_type": "custom", "labels": None, "instructions": None, "ui_template_uri": "s3://lab/template.liquid"}
+LINE = json.dumps({"source": "a", "truth": {"form": 1}}).encode() + b"\n"
+
+
+@pytest.mark.parametrize("where", ["pre_annotation_function", "consolidation_function"])
+@pytest.mark.parametrize("name", BAD)
+def test_a_function_that_misbehaves_fails_its_job_and_is_named(engine: InProcess, name: str, where: str) -> None:
+    description, _ = engine.run(LINE, **CUSTOM, **{where: FUNCTION + name})
+    assert description["LabelingJobStatus"] == "Failed"
+    assert FUNCTION + name in description["FailureReason"]
+    assert BAD[name] in description["FailureReason"]
+
+
+def test_functions_that_never_return_hold_up_no_other_job(engine: InProcess) -> None:
+    stuck = [engine.create(LINE, **CUSTOM, consolidation_function=FUNCTION + "hangs") for _ in range(3)]
+    wait_until(lambda: len(list(Path(os.environ[PIDS]).glob("[0-9]*"))) >= 2, 30, "functions hang", 0.02)
+    description, _ = engine.run(b'{"source": "a", "truth": "cat"}\n')
+    assert description["LabelingJobStatus"] == "Completed"
+    for name in stuck:
+        assert engine.wait(name)["LabelingJobStatus"] == "Failed"
+
+
+def test_a_job_whose_function_is_slow_can_be_stopped(engine: InProcess) -> None:
+    name = engine.create(LINE * 50, **CUSTOM, pre_annotation_function=FUNCTION + "hangs")
+    engine.wait(name, lambda one: one["LabelingJobStatus"] == "InProgress")
+    engine.api.call("StopLabelingJob", {"LabelingJobName": name})
+    assert engine.wait(name)["LabelingJobStatus"] in {"Stopped", "Failed"}
+
+
+def test_what_a_function_prints_is_not_its_answer(engine: InProcess) -> None:
+    description, output = engine.run(LINE * 2, **CUSTOM, pre_annotation_function=FUNCTION + "prints")
+    assert description["LabelingJobStatus"] == "Completed"
+    assert [line["label"] for line in output] == [{}, {}]
+
+
+def test_a_process_serves_again_and_one_that_is_gone_is_replaced() -> None:
+    known = Functions({"echo": Function(f"{HERE}:echoes"), "bad": Function(f"{HERE}:leaves")})
+    try:
+        first, second = (known.call("echo", {"number": number}) for number in range(2))
+        assert [first["event"], second["event"]] == [{"number": 0}, {"number": 1}]
+        assert first["pid"] == second["pid"] != os.getpid()
+        os.kill(first["pid"], 9)
+        wait_until(lambda: is_gone(str(first["pid"])), 30, "the process ends", 0.02)
+        assert known.call("echo", {})["pid"] != first["pid"]
+        with pytest.raises(JobFailure, match="ended with 3"):
+            known.call("bad", {})
+    finally:
+        known.close()
+
+
+def test_a_call_ends_with_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PIDS, str(tmp_path))
+    one = InProcess(tmp_path, {"hangs": f"{HERE}:hangs"})
+    one.storage.objects["s3://lab/template.liquid"] = b"<crowd-form></crowd-form>"
+    name = one.create(LINE, **CUSTOM, consolidation_function=FUNCTION + "hangs")
+    (pid,) = wait_until(lambda: list(tmp_path.glob("[0-9]*")), 30, "the function hangs", 0.02)
+    one.close()
+    wait_until(lambda: is_gone(pid.name), 30, "its process ends", 0.02)
+    assert one.describe(name)["LabelingJobStatus"] == "InProgress", "it goes on at the next start"
+
+
+def is_gone(pid: str) -> bool:
+    """Whether a process has ended with all its threads, waited for or not."""
+    process = Path(f"/proc/{pid}")
+    try:
+        return "\nState:\tZ" in (process / "status").read_text() and len(list((process / "task").iterdir())) == 1
+    except (FileNotFoundError, ProcessLookupError):
+        return True

@@ -1,0 +1,140 @@
+"""The service's engine in this process, without HTTP: jobs over files in memory."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from dev.stack import wait_until
+from labeling_provider.request import LabelingJobSpec
+from labeling_provider.service.cloud.messaging import Messaging
+from labeling_provider.service.cloud.object_store import MissingObject, Storage
+from labeling_provider.service.database.database import Store
+from labeling_provider.service.engine.engine import ACTIVE, Engine
+from labeling_provider.service.learning.loop import ActiveLearning
+from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.web.labeling_jobs import LabelingApi
+from labeling_provider.service.work.truth import Truth
+from labeling_provider.service.work.workforce import load_workforce
+
+ACCOUNT, REGION = "123456789012", "us-east-1"
+TEAM = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:workteam/private-crowd/private-simulated"
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
+
+
+class Memory(Storage):
+    """Objects in memory.
+
+    :ivar down: an error that every access runs into, while it is set.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.down: Exception | None = None
+
+    def _check(self) -> None:
+        if self.down:
+            raise self.down
+
+    def read(self, uri: str) -> bytes:
+        self._check()
+        if not uri.startswith("s3://"):
+            raise ValueError(f"{uri!r} is not an S3 URI")
+        if uri not in self.objects:
+            raise MissingObject(uri)
+        return self.objects[uri]
+
+    def write(self, files: dict[str, tuple[bytes, str]]) -> None:
+        self._check()
+        self.objects.update({uri: body for uri, (body, _) in files.items()})
+
+    def version(self, uri: str) -> str | None:
+        return str(hash(self.objects[uri])) if uri in self.objects else None
+
+
+class InProcess:
+    """A running engine.
+
+    :param folder: for its database.
+    :param functions: functions as the workforce file names them, by the end of their ARN.
+    :param truth: truth files.
+    """
+
+    def __init__(self, folder: Path, functions: dict[str, Any] | None = None, truth: Sequence[str] = ()) -> None:
+        path = folder / "workforce.json"
+        targets = {FUNCTION + name: target for name, target in (functions or {}).items()}
+        teams = {"private-simulated": {"workers": 3, "accuracy": 1}}
+        path.write_text(json.dumps({"workteams": teams, "functions": targets}))
+        self.workforce = load_workforce(path, seed=4, region=REGION, account=ACCOUNT)
+        self.store = Store(f"sqlite:///{folder / 'labeling.sqlite'}")
+        self.storage = Memory()
+        registry = ModelRegistry(self.store, self.storage, self.workforce)
+        learning = ActiveLearning(self.store, self.storage, self.workforce, registry, 0)
+        self.messaging = Messaging(self.store, ACCOUNT, REGION)
+        self.engine = Engine(
+            self.store,
+            self.storage,
+            self.workforce,
+            Truth(truth, self.storage),
+            self.messaging,
+            lambda *_: None,
+            learning,
+            speed=1.0,
+        )
+        self.api = LabelingApi(
+            self.store,
+            self.engine,
+            self.workforce,
+            registry,
+            region=REGION,
+            account=ACCOUNT,
+            role_exists=lambda _: True,
+        )
+        self.engine.start()
+
+    def close(self) -> None:
+        self.engine.stop()
+        self.store.close()
+
+    def create(self, manifest: bytes, **arguments: Any) -> str:
+        """Make a job over a manifest; its name."""
+        name = f"job-{uuid.uuid4().hex[:12]}"
+        uri = f"s3://lab/{name}.manifest"
+        self.storage.objects[uri] = manifest
+        defaults = {
+            "task_type": "text-classification",
+            "manifest_uri": uri,
+            "output_uri": "s3://lab/out",
+            "labels": ["cat", "dog", "bird"],
+            "workforce": TEAM,
+            "role_arn": f"arn:aws:iam::{ACCOUNT}:role/labeling-local",
+            "title": "What is it?",
+            "instructions": "Choose one.",
+            "workers_per_object": 1,
+        }
+        draft = LabelingJobSpec(**{**defaults, **arguments}).draft(name, REGION)
+        self.storage.objects.update({uri: text.encode() for uri, text in draft.files.items()})
+        self.api.call("CreateLabelingJob", draft.request)
+        return name
+
+    def describe(self, name: str) -> dict[str, Any]:
+        return self.api.call("DescribeLabelingJob", {"LabelingJobName": name})
+
+    def wait(self, name: str, reached: Callable[[dict[str, Any]], bool] | None = None) -> dict[str, Any]:
+        """Wait until a job has ended, or something else is true of it; its description."""
+
+        def found() -> dict[str, Any] | None:
+            description = self.describe(name)
+            done = reached(description) if reached else description["LabelingJobStatus"] not in ACTIVE
+            return description if done else None
+
+        return wait_until(found, 60, f"{name} ends, not {self.describe(name)}", 0.005)
+
+    def run(self, manifest: bytes, **arguments: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """Run a job to its end; its description and its output lines."""
+        description = self.wait(self.create(manifest, **arguments))
+        uri = description.get("LabelingJobOutput", {}).get("OutputDatasetS3Uri")
+        return description, [json.loads(line) for line in self.storage.objects[uri].splitlines()] if uri else []

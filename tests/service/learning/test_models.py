@@ -1,0 +1,209 @@
+"""The built-in models learn, are the same again with the same seed, and go on from where an earlier one was."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dev.messages import CLASSES, messages
+from dev.pictures import SCENE_LABELS, digits, scene
+from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, load_arrays, pack, unpack
+
+TEXT, IMAGE = "text-classification", "image-classification"
+BOXES, MASKS = "object-detection", "semantic-segmentation"
+
+
+def new(algorithm: str, labels: list[str], seed: int = 1) -> Model:
+    return import_model(BUILT_IN[algorithm])(labels, seed)
+
+
+def examples(algorithm: str, count: int) -> tuple[list[str], list[bytes | str], list[Any]]:
+    """Labels, data and answers."""
+    if algorithm == TEXT:
+        found = messages(count, 3)
+        return CLASSES, [text for text, _ in found], [CLASSES.index(name) for _, name in found]
+    if algorithm == IMAGE:
+        chosen = digits()[:count]
+        return [str(one) for one in range(10)], [data for data, _ in chosen], [int(one) for _, one in chosen]
+    scenes = [scene(number) for number in range(count)]
+    if algorithm == BOXES:
+        answers: list[Any] = [
+            [{**box, "class_id": SCENE_LABELS.index(box["label"])} for box in one.boxes] for one in scenes
+        ]
+    else:
+        from PIL import Image
+
+        answers = [np.asarray(Image.open(io.BytesIO(one.mask))) for one in scenes]
+    return SCENE_LABELS, [one.picture for one in scenes], answers
+
+
+def alike(one: Any, other: Any) -> bool:
+    return bool(np.array_equal(one, other)) if isinstance(one, np.ndarray) else bool(one == other)
+
+
+@pytest.mark.parametrize(("algorithm", "least"), [(TEXT, 0.85), (IMAGE, 0.85)])
+def test_classes_are_learned(algorithm: str, least: float) -> None:
+    labels, data, answers = examples(algorithm, 400)
+    model = new(algorithm, labels)
+    inputs = [model.read(one) for one in data]
+    model.train(inputs[:200], answers[:200])
+    found = model.predict(inputs[200:])
+    right = [said.answer == answer for said, answer in zip(found, answers[200:], strict=True)]
+    assert sum(right) / len(right) > least
+    sure = sorted(zip((said.score for said in found), right, strict=True), reverse=True)
+    assert sum(one for _, one in sure[:100]) > sum(one for _, one in sure[100:]), "scores grow with certainty"
+
+
+@pytest.mark.parametrize("algorithm", list(BUILT_IN))
+def test_the_same_seed_gives_the_same_model_and_the_same_file(algorithm: str) -> None:
+    labels, data, answers = examples(algorithm, 24)
+    files, said = [], []
+    for _ in range(2):
+        model = new(algorithm, labels)
+        inputs = [model.read(one) for one in data]
+        model.train(inputs[:16], answers[:16])
+        files.append(gzip.decompress(pack(model, algorithm))), said.append(model.predict(inputs[16:]))
+    assert files[0] == files[1]
+    assert all(alike(a.answer, b.answer) and a.score == b.score for a, b in zip(*said, strict=True))
+
+
+@pytest.mark.parametrize("algorithm", list(BUILT_IN))
+def test_a_model_goes_on_from_an_earlier_one(algorithm: str) -> None:
+    labels, data, answers = examples(algorithm, 60)
+    earlier = new(algorithm, labels)
+    inputs = [earlier.read(one) for one in data]
+    earlier.train(inputs[:30], answers[:30])
+    saved = pack(earlier, algorithm)
+    later = new(algorithm, labels)
+    unpack(saved, later)
+    later.train(inputs[30:32], answers[30:32])
+    fresh = new(algorithm, labels)
+    fresh.train(inputs[:32], answers[:32])
+    pairs = list(zip(later.predict(inputs[32:]), fresh.predict(inputs[32:]), strict=True))
+    if algorithm in {TEXT, IMAGE}:
+        assert all(a.answer == b.answer for a, b in pairs)
+    else:
+        assert [len(a.answer) for a, _ in pairs] == pytest.approx([len(b.answer) for _, b in pairs], abs=2)
+
+
+@pytest.mark.parametrize("algorithm", [TEXT, IMAGE, MASKS])
+def test_labels_may_change_their_order_and_come_and_go(algorithm: str) -> None:
+    labels, data, answers = examples(algorithm, 120)
+    earlier = new(algorithm, labels)
+    inputs = [earlier.read(one) for one in data]
+    earlier.train(inputs[:100], answers[:100])
+    others = ["new", *reversed(labels[1:])]
+    later = new(algorithm, others)
+    unpack(pack(earlier, algorithm), later)
+    if algorithm == MASKS:
+        later.train(inputs[:1], [np.zeros_like(answers[0])])
+        crates = [number for number in range(100, 120) if set(np.unique(answers[number])) == {0, 2}]
+        painted = later.predict([inputs[number] for number in crates])
+        assert all(2 in np.unique(one.answer) and 1 not in np.unique(one.answer) for one in painted)
+        return
+    later.train(inputs[100:101], [others.index(labels[answers[100]]) if answers[100] else 0])
+    known = [number for number in range(101, 120) if answers[number] != 0]
+    found = later.predict([inputs[number] for number in known])
+    right = [others[said.answer] == labels[answers[number]] for said, number in zip(found, known, strict=True)]
+    assert sum(right) / len(right) > 0.7
+
+
+@pytest.mark.parametrize("algorithm", [IMAGE, BOXES, MASKS])
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\nbroken"])
+def test_what_is_no_picture_is_refused(algorithm: str, data: bytes) -> None:
+    with pytest.raises(ValueError, match="no picture"):
+        new(algorithm, ["a", "b"]).read(data)
+
+
+@pytest.mark.parametrize("algorithm", [TEXT, IMAGE])
+def test_a_model_keeps_no_more_examples_than_it_can_bear(algorithm: str) -> None:
+    labels, data, answers = examples(algorithm, 60)
+    model = new(algorithm, labels)
+    model.most_examples = 20  # type: ignore[attr-defined]
+    model.train([model.read(one) for one in data], answers)
+    (kept,) = load_arrays(model.save(), "classes")
+    assert len(kept) == 20
+    assert len(set(kept)) > 3, "they are chosen from all"
+
+
+@pytest.mark.parametrize("algorithm", [TEXT, IMAGE])
+def test_one_class_alone_can_be_learned(algorithm: str) -> None:
+    labels, data, _answers = examples(algorithm, 10)
+    model = new(algorithm, labels)
+    inputs = [model.read(one) for one in data]
+    model.train(inputs, [2] * len(inputs))
+    assert {said.answer for said in model.predict(inputs)} == {2}
+
+
+def changed(archive: bytes, **members: bytes) -> bytes:
+    """A model's file with other members."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+        content = {name: files.extractfile(name).read() for name in files.getnames()}  # type: ignore[union-attr]
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as files:
+        for name, bytes_ in {**content, **members}.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(bytes_)
+            files.addfile(entry, io.BytesIO(bytes_))
+    return body.getvalue()
+
+
+@pytest.mark.parametrize("algorithm", list(BUILT_IN))
+def test_a_file_that_is_no_model_is_refused(algorithm: str) -> None:
+    labels, data, answers = examples(algorithm, 8)
+    model = new(algorithm, labels)
+    model.train([model.read(one) for one in data], answers)
+    good = pack(model, algorithm)
+    about = {"algorithm": algorithm, "labels": labels, "model": BUILT_IN[algorithm], "version": 1}
+    pickled = io.BytesIO()
+    np.save(pickled, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    for bad in (
+        b"",
+        b"x" * 500,
+        good[: len(good) // 2],
+        changed(good, model=b"nothing"),
+        changed(good, **{"about.json": b"[]"}),
+        changed(good, **{"about.json": json.dumps({**about, "labels": ["other"]}).encode()}),
+        changed(good, **{"about.json": json.dumps({**about, "model": "os:system"}).encode()}),
+        changed(good, **{"about.json": json.dumps({**about, "version": 0}).encode()}),
+    ):
+        with pytest.raises(ValueError, match="."):
+            unpack(bad, new(algorithm, labels))
+
+
+def test_arrays_with_objects_in_them_are_refused() -> None:
+    import zipfile
+
+    body, array = io.BytesIO(), io.BytesIO()
+    np.save(array, np.array([print], dtype=object), allow_pickle=True)
+    with zipfile.ZipFile(body, "w") as files:
+        files.writestr("rows.npy", array.getvalue())
+    with pytest.raises(ValueError, match=r"pickle|can't be read"):
+        load_arrays(body.getvalue(), "rows")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"), [("nowhere:Model", "imported"), ("json:loads", "no labeling"), ("json", "imported"), ("", "imp")]
+)
+def test_an_import_path_has_to_lead_to_a_model(path: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        import_model(path)
+
+
+def test_a_model_that_0_1_has_written_is_taken_up() -> None:
+    algorithm = next(iter(BUILT_IN))
+    labels, data, answers = examples(algorithm, 8)
+    model = new(algorithm, labels)
+    model.train([model.read(one) for one in data], answers)
+    former = BUILT_IN[algorithm].replace("labeling_provider.service.", "labeling_provider.local.")
+    about = {"algorithm": algorithm, "labels": labels, "model": former, "version": 1}
+    unpack(changed(pack(model, algorithm), **{"about.json": json.dumps(about).encode()}), new(algorithm, labels))
+    foreign = {**about, "model": "labeling_provider.local.learning.other:Model"}
+    with pytest.raises(ValueError, match="was made by"):
+        unpack(changed(pack(model, algorithm), **{"about.json": json.dumps(foreign).encode()}), new(algorithm, labels))

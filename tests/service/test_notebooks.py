@@ -1,0 +1,101 @@
+"""What Amazon's two notebooks on streaming labeling jobs do, request by request (aws/amazon-sagemaker-examples).
+
+The chained one adjusts the first job's boxes in the second, which the local service does not run; here boxes are drawn
+a second time, under another attribute.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from tests.service.test_streaming import Topic, counted, stopped
+
+from dev.stack import wait_until
+from labeling_provider.groundtruth.facts import lambda_arn
+from tests.conftest import Lab
+from tests.service.test_jobs import picture
+
+LABELS = ["Pedestrian", "Street Car", "Biker"]
+TEMPLATE = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>
+<crowd-form>
+  <crowd-bounding-box name="boundingBox" src="{{ task.input.taskObject | grant_read_access }}"
+    header="Draw a tight box around each object." labels="{{ task.input.labels | to_json | escape }}">
+    <full-instructions header="Please annotate each object">Inspect, determine, outline.</full-instructions>
+    <short-instructions>Boxes should fit tightly around each object.</short-instructions>
+  </crowd-bounding-box>
+</crowd-form>"""
+
+
+def start(lab: Lab, source: Topic, output: Topic) -> str:
+    """The notebook's request, with its settings; the job's name once it is InProgress."""
+    name = f"GroundTruth-Streaming-{uuid.uuid4().hex[:8]}"
+    categories = {"document-version": "2018-11-28", "labels": [{"label": one} for one in LABELS]}
+    request = {
+        "InputConfig": {"DataSource": {"SnsDataSource": {"SnsTopicArn": source.arn}}},
+        "HumanTaskConfig": {
+            "PreHumanTaskLambdaArn": lambda_arn("PRE-BoundingBox", "us-east-1"),
+            "MaxConcurrentTaskCount": 100,
+            "NumberOfHumanWorkersPerDataObject": 1,
+            "TaskAvailabilityLifetimeInSeconds": 21600,
+            "TaskDescription": "Draw boxes around specified labels in this image",
+            "WorkteamArn": lab.team(),
+            "AnnotationConsolidationConfig": {
+                "AnnotationConsolidationLambdaArn": lambda_arn("ACS-BoundingBox", "us-east-1")
+            },
+            "TaskKeywords": ["Bounding Box"],
+            "TaskTimeLimitInSeconds": 600,
+            "TaskTitle": "Draw boxes around objects",
+            "UiConfig": {"UiTemplateS3Uri": lab.put(f"notebook/{name}/instructions.template", TEMPLATE)},
+        },
+        "LabelAttributeName": name,
+        "LabelCategoryConfigS3Uri": lab.put(f"notebook/{name}/class_labels.json", json.dumps(categories)),
+        "LabelingJobName": name,
+        "OutputConfig": {"S3OutputPath": "s3://lab/notebook/output/", "SnsTopicArn": output.arn},
+        "RoleArn": lab.role,
+    }
+    lab.sagemaker.create_labeling_job(**request)
+    assert lab.wait(name, {"InProgress"})["LabelAttributeName"] == name
+    return name
+
+
+def message(lab: Lab) -> dict[str, Any]:
+    box = {"label": "Biker", "left": 5, "top": 6, "width": 20, "height": 10}
+    return {"source-ref": picture(lab, f"notebook/{uuid.uuid4().hex[:8]}.png"), "truth": [box]}
+
+
+def test_the_notebook_on_a_streaming_job(lab: Lab) -> None:
+    source, output = Topic(lab), Topic(lab, listen=True)
+    name = start(lab, source, output)
+    queue = lab.service.client("sqs").get_queue_url(QueueName="GroundTruth-" + name.lower())["QueueUrl"]
+    assert queue.endswith(f"/GroundTruth-{name.lower()}")
+    request = message(lab)
+    # It publishes Python's own way to write a dict, which is no JSON: the object is counted, and fails.
+    source.publish(str({"source-ref": request["source-ref"]}))
+    counted(lab, name, FailedNonRetryableError=1)
+    source.publish(request)
+    (line,) = output.heard(1)
+    assert line["source-ref"] == request["source-ref"]
+    assert line[f"{name}-metadata"]["class-map"] == {"2": "Biker"}
+    description = counted(lab, name, TotalLabeled=1, FailedNonRetryableError=1)
+    assert description["LabelingJobStatus"] == "InProgress"
+    failed, labeled = stopped(lab, name)
+    assert "not JSON" in failed[f"{name}-metadata"]["failure-reason"]
+    assert labeled == line
+
+
+def test_the_notebook_on_chained_streaming_jobs(lab: Lab) -> None:
+    source, between, output = Topic(lab), Topic(lab), Topic(lab, listen=True)
+    first, second = start(lab, source, between), start(lab, between, output)
+    sent = [message(lab) for _ in range(3)]
+    for one in sent:
+        source.publish(one)
+    told = output.heard(3)
+    assert {line["source-ref"] for line in told} == {one["source-ref"] for one in sent}
+    for line in told:
+        assert [one["class_id"] for name in (first, second) for one in line[name]["annotations"]] == [2, 2]
+        assert line["dataset-objectid-attribute-name"] == f"${first}-object-id"
+    wait_until(lambda: lab.describe(second)["LabelCounters"]["TotalLabeled"] == 3, 30, "the second job has counted")
+    stopped(lab, first)
+    stopped(lab, second)

@@ -1,0 +1,83 @@
+"""The rules of the house, by folder: see docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from dev.stack import ROOT
+
+PACKAGE = ROOT / "labeling_provider"
+PLAIN = ("errors", "groundtruth", "request", "manifest", "quality", "rendering")
+"""Plain Python, each on top of those before it."""
+BELOW = {
+    **{room: PLAIN[:floor] for floor, room in enumerate(PLAIN)},
+    "client": PLAIN,
+    "jobs": (*PLAIN, "client"),
+    "streaming": (*PLAIN, "client", "jobs"),
+    "service": PLAIN,
+}
+"""What each room that knows nothing of Airflow may import."""
+SERVICE = ("database", "cloud", "kinds", "work", "learning", "engine", "web")
+"""The self-hosted service's rooms, each on top of those before it."""
+
+
+def modules() -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Each module's file, and its dotted name below the package."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        yield path, path.relative_to(PACKAGE).with_suffix("").parts
+
+
+def imports(path: Path) -> Iterator[tuple[str, ...]]:
+    """What a file imports, also inside functions and for type checkers: dotted names, in parts."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE.name:
+            yield from ((PACKAGE.name, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield tuple(node.module.split("."))
+        elif isinstance(node, ast.Import):
+            yield from (tuple(alias.name.split(".")) for alias in node.names)
+
+
+def test_each_room_imports_only_what_lies_below_it() -> None:
+    wrong = []
+    for path, (room, *_) in modules():
+        for name in imports(path):
+            if room not in BELOW:
+                continue
+            own = name[0] == PACKAGE.name
+            if name[0] == "airflow" or (own and len(name) > 1 and name[1] not in (room, *BELOW[room])):
+                wrong.append(f"{path.relative_to(PACKAGE)}: {'.'.join(name)}")
+    assert wrong == []
+
+
+def test_airflow_rooms_know_nothing_of_the_service() -> None:
+    wrong = [
+        f"{path.relative_to(PACKAGE)}: {'.'.join(name)}"
+        for path, (room, *_) in modules()
+        for name in imports(path)
+        if name[:2] == (PACKAGE.name, "service") and room not in ("service", "cli")
+    ]
+    assert wrong == []
+
+
+def test_inside_the_service_the_way_goes_down() -> None:
+    wrong = []
+    for path, parts in modules():
+        if parts[0] != "service" or parts[1] not in SERVICE:
+            continue
+        for name in imports(path):
+            if name[:2] == (PACKAGE.name, "service") and name[2] in SERVICE[SERVICE.index(parts[1]) + 1 :]:
+                wrong.append(f"{path.relative_to(PACKAGE)}: {'.'.join(name)}")
+    assert wrong == []
+
+
+def test_sql_is_in_one_room() -> None:
+    wrong = [
+        path.relative_to(PACKAGE)
+        for path, parts in modules()
+        if parts[0] == "service" and parts[1] != "database"
+        if any(name[0] in {"sqlalchemy", "alembic"} for name in imports(path))
+    ]
+    assert wrong == []

@@ -18,7 +18,8 @@ import sqlalchemy as sa
 
 from dev.stack import Service, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
-from labeling_provider.service.database.database import Store, jobs
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.schema import jobs
 
 OBJECTS = 10_000
 JOBS = 10_000
@@ -66,7 +67,7 @@ def peak_mb(service: Service) -> float:
 
 def add_jobs(folder: Path) -> None:
     """Fill the database with ended jobs like the one that ran."""
-    store = Store(f"sqlite:///{folder / 'data' / 'labeling.sqlite'}")
+    store = Database(f"sqlite:///{folder / 'data' / 'labeling.sqlite'}")
     with store.write() as connection:
         row = dict(connection.execute(sa.select(jobs)).one()._mapping)
         del row["id"]

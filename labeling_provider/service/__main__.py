@@ -177,8 +177,8 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.service.cloud.eventbridge import event_bridge
     from labeling_provider.service.cloud.messaging import Messaging
     from labeling_provider.service.cloud.moto import Moto
-    from labeling_provider.service.cloud.object_store import EmbeddedStorage, EndpointStorage, Storage
-    from labeling_provider.service.database.database import Store
+    from labeling_provider.service.cloud.object_store import EmbeddedObjectStore, EndpointObjectStore, ObjectStore
+    from labeling_provider.service.database.database import Database
     from labeling_provider.service.engine.engine import Engine
     from labeling_provider.service.learning.loop import ActiveLearning
     from labeling_provider.service.learning.registry import ModelRegistry
@@ -194,20 +194,22 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     credentials = Credentials.from_environment()
     moto = Moto()
     workforce = load_workforce(chosen.workforce, seed=chosen.seed, region=chosen.region, account=ACCOUNT)
-    store = Store(chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}")
-    embedded = None if chosen.s3_endpoint else EmbeddedStorage(store, ACCOUNT, chosen.region)
-    storage: Storage = embedded or EndpointStorage(chosen.s3_endpoint, chosen.region)
-    truth = Truth(chosen.truth, storage)
-    messaging = Messaging(store, ACCOUNT, chosen.region)
+    database = Database(chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}")
+    embedded = None if chosen.s3_endpoint else EmbeddedObjectStore(database, ACCOUNT, chosen.region)
+    object_store: ObjectStore = embedded or EndpointObjectStore(chosen.s3_endpoint, chosen.region)
+    truth = Truth(chosen.truth, object_store)
+    messaging = Messaging(database, ACCOUNT, chosen.region)
     announce = event_bridge(ACCOUNT, chosen.region)
-    models = ModelRegistry(store, storage, workforce)
-    learning = ActiveLearning(store, storage, workforce, models, chosen.minimum_automated)
-    engine = Engine(store, storage, workforce, truth, messaging, announce, learning, chosen.speed)
+    models = ModelRegistry(database, object_store, workforce)
+    learning = ActiveLearning(database, object_store, workforce, models, chosen.minimum_automated)
+    engine = Engine(database, object_store, workforce, truth, messaging, announce, learning, chosen.speed)
     role_arn, role_exists = _role()
-    api = LabelingApi(store, engine, workforce, models, region=chosen.region, account=ACCOUNT, role_exists=role_exists)
+    api = LabelingApi(
+        database, engine, workforce, models, region=chosen.region, account=ACCOUNT, role_exists=role_exists
+    )
     service = Application(
         api,
-        Pages(store, storage),
+        Pages(database, object_store),
         moto,
         embedded,
         messaging,
@@ -240,7 +242,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
         answer(service, listening, lambda: _end_for_certain(None if chosen.data_dir else folder))
     finally:
         engine.stop()
-        store.close()
+        database.close()
 
 
 def _end_for_certain(temporary: Path | None) -> None:

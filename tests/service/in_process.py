@@ -11,8 +11,8 @@ from typing import Any
 from dev.stack import wait_until
 from labeling_provider.request import LabelingJobSpec
 from labeling_provider.service.cloud.messaging import Messaging
-from labeling_provider.service.cloud.object_store import MissingObject, Storage
-from labeling_provider.service.database.database import Store
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import ACTIVE, Engine
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
@@ -25,7 +25,7 @@ TEAM = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:workteam/private-crowd/private-sim
 FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
 
 
-class Memory(Storage):
+class Memory(ObjectStore):
     """Objects in memory.
 
     :ivar down: an error that every access runs into, while it is set.
@@ -69,7 +69,7 @@ class InProcess:
         teams = {"private-simulated": {"workers": 3, "accuracy": 1}}
         path.write_text(json.dumps({"workteams": teams, "functions": targets}))
         self.workforce = load_workforce(path, seed=4, region=REGION, account=ACCOUNT)
-        self.store = Store(f"sqlite:///{folder / 'labeling.sqlite'}")
+        self.store = Database(f"sqlite:///{folder / 'labeling.sqlite'}")
         self.storage = Memory()
         registry = ModelRegistry(self.store, self.storage, self.workforce)
         learning = ActiveLearning(self.store, self.storage, self.workforce, registry, 0)

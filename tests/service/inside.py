@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.moto import Moto
-from labeling_provider.service.cloud.object_store import EmbeddedStorage
-from labeling_provider.service.database.database import Store
+from labeling_provider.service.cloud.object_store import EmbeddedObjectStore
+from labeling_provider.service.database.database import Database
 from labeling_provider.service.web.application import Application
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
@@ -32,14 +32,14 @@ class Inside:
         self.moto = Moto()
         self._loop = asyncio.new_event_loop()
         self._originals = _moto_originals()
-        self.store: Store | None = None
+        self.store: Database | None = None
         self.start()
 
     def start(self) -> None:
         """Begin (again) with nothing but the database."""
         self.stop()
-        self.store = Store(self.url)
-        self.storage = EmbeddedStorage(self.store, ACCOUNT, REGION)
+        self.store = Database(self.url)
+        self.storage = EmbeddedObjectStore(self.store, ACCOUNT, REGION)
         self.messaging = Messaging(self.store, ACCOUNT, REGION)
         self.service = Application(
             None,  # type: ignore[arg-type]

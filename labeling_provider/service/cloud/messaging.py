@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.service.cloud.deliveries import deliver_in_background
 from labeling_provider.service.cloud.messaging_record import MessagingRecord
-from labeling_provider.service.database.database import Store
+from labeling_provider.service.database.database import Database
 
 _FOURTEEN_DAYS: Final = 1_209_600
 
@@ -31,11 +31,11 @@ class Waiting(NamedTuple):
 class Messaging:
     """Topics and queues of one account in one region.
 
-    :param store: where everything is kept.
+    :param database: where everything is kept.
     """
 
-    def __init__(self, store: Store, account: str, region: str) -> None:
-        self._record = MessagingRecord(store, account, region)
+    def __init__(self, database: Database, account: str, region: str) -> None:
+        self._record = MessagingRecord(database, account, region)
         self._sns: Any = self._record.sns
         self._sqs: Any = self._record.sqs
         self._account = account

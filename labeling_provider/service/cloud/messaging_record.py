@@ -20,8 +20,9 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling_provider.service.database.database import Store, messages, queues, subscriptions, topics
+from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.database.schema import messages, queues, subscriptions, topics
 
 log = logging.getLogger(__name__)
 
@@ -62,17 +63,17 @@ _MAX_REPEAT_MS: Final = 300_000
 class MessagingRecord:
     """moto's SNS and SQS of one account in one region, written through to the database.
 
-    :param store: the database.
+    :param database: the database.
     :ivar changed: called with a queue's name when a message has come into it, or topics and queues have changed.
     :ivar sns: moto's SNS.
     :ivar sqs: moto's SQS.
     """
 
-    def __init__(self, store: Store, account: str, region: str) -> None:
+    def __init__(self, database: Database, account: str, region: str) -> None:
         from moto.sns import models as sns_models
         from moto.sqs import models as sqs_models
 
-        self._store, self._account, self._region = store, account, region
+        self._database, self._account, self._region = database, account, region
         self._current = threading.local()
         self.changed: Callable[[str], None] = lambda queue: None
         self._sns_models: Any = sns_models
@@ -128,7 +129,7 @@ class MessagingRecord:
     def _keep(self, seen: set[tuple[sa.Table, str]]) -> None:
         if not seen:
             return
-        with self._store.alone():
+        with self._database.alone():
             rows = [
                 (table, key, _ROWS[table](one))
                 for table, key in seen
@@ -138,9 +139,9 @@ class MessagingRecord:
             if not differing:
                 return
             try:
-                with self._store.write() as connection:
+                with self._database.write() as connection:
                     for table, _, row in differing:
-                        self._store.upsert(connection, table, [row])
+                        self._database.upsert(connection, table, [row])
             except BaseException:
                 self._undo(seen)
                 raise
@@ -162,7 +163,7 @@ class MessagingRecord:
 
     def _recall(self, queue: Any) -> None:
         """Let a queue have the messages that the database has."""
-        with self._store.alone(), self._store.read() as connection:
+        with self._database.alone(), self._database.read() as connection:
             found = sa.select(messages).where(messages.c.queue == queue.queue_arn).order_by(messages.c.id)
             rows = connection.execute(found).all()
             with queue._messages_lock:
@@ -174,9 +175,9 @@ class MessagingRecord:
         row = _ROWS[table](one)
         if table is topics:
             one.sent_notifications = _Unkept()
-        with self._store.alone():
-            with self._store.write() as connection:
-                self._store.upsert(connection, table, [row])
+        with self._database.alone():
+            with self._database.write() as connection:
+                self._database.upsert(connection, table, [row])
             self._kept[table][key] = row
             dict.__setitem__(self._alive[table], key, one)
             self.link()
@@ -184,10 +185,10 @@ class MessagingRecord:
 
     def remove(self, table: sa.Table, key: str) -> None:
         """Keep that something is gone, with its messages if it is a queue, and then take it from moto."""
-        with self._store.alone():
+        with self._database.alone():
             if key in self._kept[table]:
                 arn = self._kept[table][key]["arn"]
-                with self._store.write() as connection:
+                with self._database.write() as connection:
                     connection.execute(sa.delete(table).where(table.c.arn == arn))
                     if table is queues:
                         connection.execute(sa.delete(messages).where(messages.c.queue == arn))
@@ -223,7 +224,7 @@ class MessagingRecord:
         if queue.region != self._region or queue.account_id != self._account:
             yield False
             return
-        with self._store.alone():
+        with self._database.alone():
             if dict.get(self.sqs.queues, queue.name) is not queue:
                 raise self._sqs_models.QueueDoesNotExist()
             yield True
@@ -231,7 +232,7 @@ class MessagingRecord:
     def keep_messages(self, queue: Any, added: Sequence[Any]) -> None:
         """Write messages down before anybody sees them; one that comes from another queue leaves that one."""
         rows = [_message_row(queue.queue_arn, one) for one in added]
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             self.drop(connection, [row["message_id"] for row in rows])
             connection.execute(sa.insert(messages), rows)
 
@@ -244,19 +245,19 @@ class MessagingRecord:
     def drop_messages(self, ids: Sequence[str]) -> None:
         """Delete messages that their receiver has deleted."""
         if ids:
-            with self._store.write() as connection:
+            with self._database.write() as connection:
                 self.drop(connection, ids)
 
     def drop_all(self, queue: Any) -> None:
         """Delete every message of a queue."""
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             connection.execute(sa.delete(messages).where(messages.c.queue == queue.queue_arn))
 
     # What comes back
 
     def restore(self) -> None:
         """Put everything back into moto; what can't be put back is logged and left out."""
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             # A subscription needs its topic.
             makers = ((queues, self._made_queue), (topics, self._made_topic), (subscriptions, self._subscribed))
             for table, make in makers:

@@ -10,14 +10,14 @@ from typing import Any
 
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.service.cloud.s3_record import S3Record
-from labeling_provider.service.database.database import Store
+from labeling_provider.service.database.database import Database
 
 
 class MissingObject(Exception):
     """There is no object at an S3 URI."""
 
 
-class Storage(ABC):
+class ObjectStore(ABC):
     """Reads and writes whole objects by S3 URI."""
 
     @abstractmethod
@@ -36,7 +36,7 @@ class Storage(ABC):
 
     @abstractmethod
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
-        """Store objects: bytes and content type by URI. A bucket must exist.
+        """Database objects: bytes and content type by URI. A bucket must exist.
 
         :raises MissingObject: if a bucket does not.
         """
@@ -50,7 +50,7 @@ class Storage(ABC):
         return iter(BytesIO(self.read(uri)))
 
 
-class EndpointStorage(Storage):
+class EndpointObjectStore(ObjectStore):
     """A real S3 endpoint; credentials as boto3 finds them.
 
     :param endpoint_url: the endpoint, or None for Amazon's.
@@ -105,16 +105,16 @@ class EndpointStorage(Storage):
             raise
 
 
-class EmbeddedStorage(Storage):
+class EmbeddedObjectStore(ObjectStore):
     """moto's S3 in this process, as it is kept in the database.
 
-    :param store: where buckets and objects are kept.
+    :param database: where buckets and objects are kept.
     :param account: the account that owns them.
     :param region: the region of the buckets of an old database that does not say it.
     """
 
-    def __init__(self, store: Store, account: str, region: str) -> None:
-        self._record = S3Record(store, account, region)
+    def __init__(self, database: Database, account: str, region: str) -> None:
+        self._record = S3Record(database, account, region)
         self._backend: Any = self._record.backend
 
     def read(self, uri: str) -> bytes:

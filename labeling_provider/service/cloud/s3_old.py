@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from labeling_provider.service.database.database import Store
+from labeling_provider.service.database.database import Database
 
 if TYPE_CHECKING:
     from labeling_provider.service.cloud.s3_record import S3Record
@@ -47,12 +47,12 @@ bucket_objects: Final = sa.Table(
 )
 
 
-def take_over(store: Store, record: S3Record, region: str) -> None:
+def take_over(database: Database, record: S3Record, region: str) -> None:
     """Bring buckets and objects of an old database into moto and the new tables, and drop the old ones.
 
     :param region: where a bucket is whose making was not noted.
     """
-    with store.read() as connection:
+    with database.read() as connection:
         if not sa.inspect(connection).has_table(bucket_objects.name):
             return
         made = {row.name: row.region for row in connection.execute(sa.select(buckets))}
@@ -68,7 +68,7 @@ def take_over(store: Store, record: S3Record, region: str) -> None:
                 _guarded(f"the setting {row.name} of the bucket {row.bucket}", _send_again, row)
             # Test events of the settings have been sent when they were made.
             record.forget_events()
-    with store.write() as connection:
+    with database.write() as connection:
         _metadata.drop_all(connection)
 
 

@@ -21,7 +21,8 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.service.cloud import s3_state
 from labeling_provider.service.cloud.s3_old import take_over
-from labeling_provider.service.database.database import Store, s3_buckets, s3_objects
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.schema import s3_buckets, s3_objects
 
 log = logging.getLogger(__name__)
 
@@ -67,17 +68,17 @@ class _Changes:
 class S3Record:
     """moto's S3, written through to the database.
 
-    :param store: the database.
+    :param database: the database.
     :param account: the account that owns everything.
     :param region: the region of the buckets of an old database that does not say it.
     :ivar backend: moto's S3.
     """
 
-    def __init__(self, store: Store, account: str, region: str) -> None:
+    def __init__(self, database: Database, account: str, region: str) -> None:
         from moto.s3 import models, notifications
         from moto.utilities.utils import PARTITION_NAMES
 
-        self._store, self._account, self._region = store, account, region
+        self._database, self._account, self._region = database, account, region
         self._models: Any = models
         self._current = threading.local()
         self.backend: Any = models.s3_backends[account]["aws"]
@@ -129,7 +130,7 @@ class S3Record:
         """From the first look at a bucket until the request ends, no other thread may change anything."""
         changes = self._under_way
         if changes is not None and not changes.is_alone:
-            changes.stack.enter_context(self._store.alone())
+            changes.stack.enter_context(self._database.alone())
             changes.is_alone = True
 
     def see_bucket(self, name: str, bucket: Any) -> None:
@@ -177,7 +178,7 @@ class S3Record:
                 differing.append((bucket, key, before, now))
         if not buckets and not differing:
             return
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             for name in buckets:
                 self._keep_bucket(connection, name)
             self._keep_versions(connection, differing)
@@ -234,7 +235,7 @@ class S3Record:
 
     def restore(self) -> None:
         """Put everything back into moto; what can't be put back is logged and left out."""
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             for row in connection.execute(sa.select(s3_buckets).order_by(s3_buckets.c.id)):
                 with _logged(f"the bucket {row.name}"):
                     bucket = self._models.FakeBucket(row.name, self._account, self._region)
@@ -243,7 +244,7 @@ class S3Record:
             for row in connection.execute(sa.select(s3_objects).order_by(s3_objects.c.id)).yield_per(100):
                 with _logged(f"s3://{row.bucket}/{row.key}"):
                     self._restore_version(row)
-        take_over(self._store, self, self._region)
+        take_over(self._database, self, self._region)
 
     def _restore_version(self, row: sa.Row[Any]) -> None:
         keys = self.backend.buckets[row.bucket].keys

@@ -15,8 +15,9 @@ from sqlalchemy.engine import Connection
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.uris import join_s3_uri
-from labeling_provider.service.cloud.object_store import Storage
-from labeling_provider.service.database.database import Store, objects, tasks
+from labeling_provider.service.cloud.object_store import ObjectStore
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.schema import objects, tasks
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.base import Answer, Answered
@@ -33,8 +34,8 @@ class Results:
     :param speed: how many times faster than real time the workers work.
     """
 
-    def __init__(self, store: Store, storage: Storage, functions: Functions, speed: float) -> None:
-        self._store, self._storage, self._functions, self._speed = store, storage, functions, speed
+    def __init__(self, database: Database, object_store: ObjectStore, functions: Functions, speed: float) -> None:
+        self._database, self._object_store, self._functions, self._speed = database, object_store, functions, speed
 
     def answers(self, connection: Connection, job_id: int, rows: Sequence[Any]) -> list[Answered]:
         """The objects of some rows with the answers they got, in the order of the rows."""
@@ -56,7 +57,7 @@ class Results:
 
     def consolidate(self, run: Run) -> None:
         """Turn the answers of the objects that have all of theirs into labels."""
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             rows = connection.execute(
                 sa.select(objects)
                 .where(objects.c.job_id == run.id, objects.c.state == "answered")
@@ -65,7 +66,7 @@ class Results:
             if not rows:
                 return
             batch = self.answers(connection, run.id, rows)
-            self._storage.write(self._worker_responses(connection, run, rows))
+            self._object_store.write(self._worker_responses(connection, run, rows))
         if run.kind.consolidates_itself:
             contents, failed = self._builtin_contents(run, rows, batch)
         else:
@@ -73,7 +74,7 @@ class Results:
         for row in rows:
             if row.object_id not in contents:
                 failed.setdefault(row.object_id, "No answer of its workers could be used.")
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             if contents:
                 decide(connection, run, "labeled", contents)
             fail_objects(connection, run, failed, time.time())
@@ -140,7 +141,7 @@ class Results:
             for which, document in (("request", request), ("response", response)):
                 uri = layout.consolidation_uri(job.output, which, row.iteration, row.stamp)
                 files[uri] = (as_json(document).encode(), "application/json")
-        self._storage.write(files)
+        self._object_store.write(files)
         return contents, found.failed
 
     @staticmethod
@@ -166,10 +167,10 @@ class Results:
         for row, group in self._groups(rows, batch):
             payload = layout.consolidation_uri(job.output, "request", row.iteration, row.stamp)
             document = as_json(layout.consolidation_request(group)).encode()
-            self._storage.write({payload: (document, "application/json")})
+            self._object_store.write({payload: (document, "application/json")})
             answer = self._call_consolidation(run, payload)
             uri = layout.consolidation_uri(job.output, "response", row.iteration, row.stamp)
-            self._storage.write({uri: (as_json(answer).encode(), "application/json")})
+            self._object_store.write({uri: (as_json(answer).encode(), "application/json")})
             given = _by_object(answer)
             for one in group:
                 try:

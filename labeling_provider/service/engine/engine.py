@@ -31,8 +31,9 @@ from labeling_provider.request.rules import category_problems
 from labeling_provider.request.templates import label_names, parse_category_document
 from labeling_provider.service.cloud.eventbridge import Announce
 from labeling_provider.service.cloud.messaging import Messaging
-from labeling_provider.service.cloud.object_store import MissingObject, Storage
-from labeling_provider.service.database.database import Store, jobs, objects, tasks
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.schema import jobs, objects, tasks
 from labeling_provider.service.engine.arrivals import first_state
 from labeling_provider.service.engine.consolidation import Results
 from labeling_provider.service.engine.functions import Functions
@@ -75,8 +76,8 @@ class Engine:
 
     def __init__(
         self,
-        store: Store,
-        storage: Storage,
+        database: Database,
+        object_store: ObjectStore,
         workforce: Workforce,
         truth: Truth,
         messaging: Messaging,
@@ -84,12 +85,12 @@ class Engine:
         learning: ActiveLearning,
         speed: float = 1.0,
     ) -> None:
-        self._store, self._storage, self._announce = store, storage, announce
+        self._database, self._object_store, self._announce = database, object_store, announce
         self._workforce, self._truth, self._speed = workforce, truth, speed
         self._pool = WorkerPool(workforce.seed, truth, speed)
         self._functions = Functions(workforce.functions)
-        self._results = Results(store, storage, self._functions, speed)
-        self._stream = Stream(store, messaging, speed)
+        self._results = Results(database, object_store, self._functions, speed)
+        self._stream = Stream(database, messaging, speed)
         self._learning = learning
         self._by_queue: dict[str, int] = {}
         messaging.changed = self._queue_changed
@@ -98,7 +99,7 @@ class Engine:
 
     def start(self) -> None:
         """Go on with every job that has not ended."""
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             active = connection.execute(sa.select(jobs.c.id).where(jobs.c.status.in_(ACTIVE))).scalars().all()
             accepted = sa.select(tasks.c.worker_id, tasks.c.due).where(tasks.c.state == "accepted")
             self._pool.resume({row.worker_id: row.due for row in connection.execute(accepted)})
@@ -141,7 +142,7 @@ class Engine:
         self._finish(job_id, "Failed", reason)
 
     def _go_on(self, job_id: int) -> float | None:
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).one_or_none()
         if row is None or row.status not in ACTIVE:
             return None
@@ -180,7 +181,7 @@ class Engine:
             self._stream.open(row, request, lines)
         states = Counter(one["state"] for one in rows)
         self._learning.check_size(request, states["waiting"])
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == row.id)).scalar_one()
             if status != "Initializing":
                 return
@@ -212,7 +213,7 @@ class Engine:
 
     def _read(self, uri: str, what: str) -> bytes:
         try:
-            return self._storage.read(uri)
+            return self._object_store.read(uri)
         except (MissingObject, ValueError):
             raise JobFailure(f"ClientError: {what} {uri} does not exist or is not readable") from None
 
@@ -247,11 +248,11 @@ class Engine:
                 workers_per_object=human["NumberOfHumanWorkersPerDataObject"],
                 output=join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name),
                 request=request,
-                storage=self._storage,
+                object_store=self._object_store,
                 consolidation_function=consolidation if consolidation in self._functions else "",
             )
         )
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             earlier = connection.execute(
                 sa.select(objects.c.object_id, objects.c.line)
                 .where(objects.c.job_id == row.id, objects.c.state == "labeled")
@@ -275,7 +276,7 @@ class Engine:
         if by_object:
             # Workers read pictures: nobody else may have to wait for that.
             self._pool.work(run, by_object, self._lines_to_answer(run), now)
-            with self._store.write() as connection:
+            with self._database.write() as connection:
                 status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == run.id)).scalar_one()
                 if status != "InProgress":
                     return 0.0
@@ -308,7 +309,7 @@ class Engine:
         published = self._stream.publish(run)
         room = run.set_size - self._count(run.id, "out")
         taken = self._stream.take(run, room - self._count(run.id, "waiting"), now)
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             row = connection.execute(sa.select(jobs).where(jobs.c.id == run.id)).one()
             waiting = waiting_objects(run.id).order_by(objects.c.object_id).limit(max(room, 0))
             chosen = connection.execute(waiting).all()
@@ -339,7 +340,7 @@ class Engine:
             .order_by(tasks.c.id)
         )
         found: dict[int, list[Task]] = defaultdict(list)
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             for row in connection.execute(query):
                 task = Task(
                     row.id, row.object_id, row.state, row.tries, row.worker_id, row.expires, row.accepted, row.due
@@ -354,7 +355,7 @@ class Engine:
         query = sa.select(objects.c.object_id, objects.c.line).where(
             objects.c.job_id == run.id, objects.c.state == "out"
         )
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             return {row.object_id: json.loads(row.line) for row in connection.execute(query)}
 
     def _save(self, connection: Connection, run: Run, by_object: dict[int, list[Task]], now: float) -> None:
@@ -403,7 +404,7 @@ class Engine:
         if "MaxHumanLabeledObjectCount" in conditions:
             people = max(int(conditions["MaxHumanLabeledObjectCount"]) - row.labeled, 0)
         if "MaxPercentageOfInputDatasetLabeled" in conditions:
-            with self._store.read() as connection:
+            with self._database.read() as connection:
                 by_machine = labeled_by_machine(connection, [run.id]).get(run.id, 0)
             share = conditions["MaxPercentageOfInputDatasetLabeled"] / 100
             everyone = max(math.ceil(share * row.lines) - row.given - row.labeled - by_machine, 0)
@@ -411,7 +412,7 @@ class Engine:
 
     def _count(self, job_id: int, state: str) -> int:
         query = sa.select(sa.func.count()).where(objects.c.job_id == job_id, objects.c.state == state)
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             return int(connection.execute(query).scalar_one())
 
     def _send_next_set(self, run: Run) -> bool:
@@ -419,7 +420,7 @@ class Engine:
 
         :return: False if there is nothing left to send, or nothing more may be sent.
         """
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             row = connection.execute(sa.select(jobs).where(jobs.c.id == run.id)).one()
         room, role = self._room(run, row), None
         if "LabelingJobAlgorithmsConfig" in run.job.request:
@@ -435,7 +436,7 @@ class Engine:
     def _next_in_order(self, run: Run, row: sa.Row[Any]) -> list[Any]:
         """First a few at random, then the rest in order."""
         waiting = waiting_objects(run.id)
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             if row.iteration:
                 return list(connection.execute(waiting.order_by(objects.c.object_id).limit(run.set_size)))
             chosen = connection.execute(waiting).all()
@@ -453,7 +454,7 @@ class Engine:
         now = time.time()
         expires = now + run.lifetime / self._speed
         sent = sorted(one.object_id for one in chosen if one.object_id not in refused)
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             connection.execute(
                 sa.update(objects)
                 .where(objects.c.job_id == run.id, objects.c.object_id == sa.bindparam("object"))
@@ -486,7 +487,7 @@ class Engine:
             return {}
         refused = {}
         for row in chosen:
-            with self._store.read() as connection:
+            with self._database.read() as connection:
                 status = connection.execute(sa.select(jobs.c.status).where(jobs.c.id == run.id)).scalar_one()
             if status != "InProgress":
                 return None
@@ -507,7 +508,7 @@ class Engine:
 
     def _finish(self, job_id: int, status: str, reason: str | None = None) -> None:
         """End a job: what was labeled is written, what is under way is dropped."""
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             row = connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).one()
         if row.status not in ACTIVE:
             return
@@ -523,7 +524,7 @@ class Engine:
                     raise
                 log.exception("job %s has failed, and its end is not complete", row.name)
         self._runs.pop(job_id, None)
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             connection.execute(
                 sa.update(tasks)
                 .where(tasks.c.job_id == job_id, tasks.c.state.in_(("open", "accepted")))
@@ -561,12 +562,12 @@ class Engine:
         lines = [with_result(row["line"], row["result"]) for row in rows or ()]
         if rows is None:
             query = sa.select(objects.c.line, objects.c.result).where(objects.c.job_id == job_id)
-            with self._store.read() as connection:
+            with self._database.read() as connection:
                 found = connection.execute(query.order_by(objects.c.object_id))
                 lines = [with_result(row.line, row.result) for row in found]
         body = "".join(line + "\n" for line in lines).encode()
         try:
-            self._storage.write({layout.output_manifest_uri(output): (body, "application/x-sagemaker-manifest")})
+            self._object_store.write({layout.output_manifest_uri(output): (body, "application/x-sagemaker-manifest")})
         except MissingObject as missing:
             raise JobFailure(f"ClientError: cannot write {missing}: the bucket does not exist") from None
 
@@ -580,7 +581,7 @@ class Engine:
             .where(objects.c.state == "labeled")
             .order_by(objects.c.object_id)
         )
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             lines = [
                 as_json(
                     {
@@ -592,4 +593,4 @@ class Engine:
             ]
         body = "".join(line + "\n" for line in lines).encode()
         uri = layout.intermediate_uri(run.job.output, iteration)
-        self._storage.write({uri: (body, "application/json")})
+        self._object_store.write({uri: (body, "application/json")})

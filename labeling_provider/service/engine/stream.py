@@ -18,7 +18,8 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json, with_result
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.service.cloud.messaging import Messaging, Waiting
-from labeling_provider.service.database.database import Store, arrivals, jobs, objects
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.schema import arrivals, jobs, objects
 from labeling_provider.service.engine.arrivals import Arrival, arrivals_of, line_arrival
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.work.records import Run, note, note_failures, update_job
@@ -35,8 +36,8 @@ class Stream:
     :param speed: how many times faster than real time objects expire and jobs are idle.
     """
 
-    def __init__(self, store: Store, messaging: Messaging, speed: float) -> None:
-        self._store, self._messaging, self._speed = store, messaging, speed
+    def __init__(self, database: Database, messaging: Messaging, speed: float) -> None:
+        self._database, self._messaging, self._speed = database, messaging, speed
 
     def open(self, row: sa.Row[Any], request: dict[str, Any], lines: Sequence[str]) -> None:
         """Make the job's queue, subscribe it to the input topic, and put the lines of the start manifest into it.
@@ -79,7 +80,7 @@ class Stream:
         ids = [one.message_id for one in (*expired, *fresh)]
         if not ids:
             return 0
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             status, lines = connection.execute(sa.select(jobs.c.status, jobs.c.lines).where(jobs.c.id == run.id)).one()
             if status != "InProgress":
                 return 0
@@ -142,11 +143,11 @@ class Stream:
             .order_by(arrivals.c.object_id)
             .limit(_PUBLISHED_AT_ONCE)
         )
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             rows = connection.execute(query).all()
         told = [self._messaging.publish(topic, with_result(row.line, row.result)) for row in rows]
         if rows:
-            with self._store.write() as connection:
+            with self._database.write() as connection:
                 if not all(told) and not run.output_is_gone:
                     run.output_is_gone = True
                     gone = f"The output topic {topic} does not exist any more: labels are in the output manifest only"

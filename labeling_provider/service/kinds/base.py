@@ -20,7 +20,7 @@ from labeling_provider.groundtruth.layout import data_object
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest.pictures import open_picture
-from labeling_provider.service.cloud.object_store import Storage
+from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.errors import ObjectFailure, for_object
 from labeling_provider.service.kinds.pictures import image_size, mask_of, stored
 
@@ -90,7 +90,7 @@ class JobFacts:
     workers_per_object: int
     output: str
     request: dict[str, Any]
-    storage: Storage
+    object_store: ObjectStore
     consolidation_function: str = ""
 
 
@@ -356,7 +356,7 @@ class BoundingBoxes(Kind):
 
     def _size(self, line: dict[str, Any]) -> tuple[int, int, int]:
         try:
-            return image_size(self.job.storage, self.source(line))
+            return image_size(self.job.object_store, self.source(line))
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
 
@@ -477,7 +477,7 @@ class SegmentationMasks(Kind):
         if not isinstance(truth, str):
             return None
         try:
-            mask = mask_of(stored(self.job.storage, truth))
+            mask = mask_of(stored(self.job.object_store, truth))
         except ValueError as error:
             raise ObjectFailure(f"{truth}: {error}") from None
         if int(mask.max(initial=0)) > len(self.job.labels):

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from labeling_provider.manifest.pictures import PictureError, open_picture, picture_header
-from labeling_provider.service.cloud.object_store import MissingObject, Storage
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 
 
-def image_size(storage: Storage, uri: str) -> tuple[int, int, int]:
+def image_size(object_store: ObjectStore, uri: str) -> tuple[int, int, int]:
     """Width and height of the stored pixels and number of channels of an image.
 
     :raises ValueError: if it is missing or no image.
     """
     try:
-        return picture_header(stored(storage, uri))
+        return picture_header(stored(object_store, uri))
     except PictureError as error:
         raise ValueError(f"{uri}: {error}") from None
 
@@ -32,12 +32,12 @@ def mask_of(body: bytes) -> Any:
     return np.asarray(image, dtype=np.uint8)
 
 
-def stored(storage: Storage, uri: str) -> bytes:
+def stored(object_store: ObjectStore, uri: str) -> bytes:
     """What is in the storage.
 
     :raises ValueError: if there is nothing.
     """
     try:
-        return storage.read(uri)
+        return object_store.read(uri)
     except MissingObject:
         raise ValueError(f"there is no object at {uri}") from None

@@ -106,7 +106,7 @@ class _Boxes(Answers):
     def label(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
         names = self.kind.job.labels
         boxes = [{**box, "label": names[box["class_id"]]} for box in answer]
-        size = image_size(self.kind.job.storage, self.kind.source(line))
+        size = image_size(self.kind.job.object_store, self.kind.source(line))
         return self.kind.label(boxes, [round(confidence, 2)] * len(boxes), size)
 
 
@@ -118,7 +118,7 @@ class _Masks(Answers):
 
     def of_people(self, value: Any) -> Any | None:
         try:
-            kept = stored(self.kind.job.storage, value)
+            kept = stored(self.kind.job.object_store, value)
             mask_of(kept)
         except ValueError:
             return None

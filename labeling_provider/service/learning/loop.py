@@ -23,8 +23,9 @@ from sqlalchemy.engine import Connection
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.service.cloud.object_store import Storage
-from labeling_provider.service.database.database import Store, learning, objects, trainings
+from labeling_provider.service.cloud.object_store import ObjectStore
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.schema import learning, objects, trainings
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.kinds.pictures import stored
 from labeling_provider.service.learning.answers import ANSWERS
@@ -68,9 +69,9 @@ class ActiveLearning:
     """
 
     def __init__(
-        self, store: Store, storage: Storage, workforce: Workforce, registry: ModelRegistry, minimum: int
+        self, database: Database, object_store: ObjectStore, workforce: Workforce, registry: ModelRegistry, minimum: int
     ) -> None:
-        self._store, self._storage, self._registry = store, storage, registry
+        self._database, self._object_store, self._registry = database, object_store, registry
         self._seed, self._minimum = workforce.seed, minimum
 
     # Before a job runs
@@ -122,7 +123,7 @@ class ActiveLearning:
             .where(learning.c.job_id == run.id, learning.c.role.is_not(None))
             .group_by(learning.c.role, objects.c.state)
         )
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             counts = {(role, state): count for role, state, count in connection.execute(query)}
         sent = {
             which: sum(count for (role, _), count in counts.items() if role == which) for which in ("train", "validate")
@@ -147,7 +148,7 @@ class ActiveLearning:
 
     def _at_random(self, run: Run, row: sa.Row[Any], count: int) -> list[sa.Row[Any]]:
         query = waiting_objects(run.id).order_by(objects.c.object_id)
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             waiting = list(connection.execute(query))
         chance = Random(f"{self._seed}|{row.name}|{row.iteration}")  # noqa: S311 - a simulation
         return chance.sample(waiting, min(count, len(waiting)))
@@ -159,7 +160,7 @@ class ActiveLearning:
             .order_by(learning.c.score.is_not(None), learning.c.score, objects.c.object_id)
             .limit(count)
         )
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             return list(connection.execute(query))
 
     # Learning
@@ -169,7 +170,7 @@ class ActiveLearning:
 
         :return: the room that is left.
         """
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             done = connection.execute(
                 sa.select(trainings).where(trainings.c.job_id == run.id).order_by(trainings.c.iteration)
             ).all()
@@ -202,7 +203,7 @@ class ActiveLearning:
 
             def fetch(line: dict[str, Any]) -> bytes | str:
                 said = run.kind.source(line)
-                return said if run.job.task_type.data_key == "source" else stored(self._storage, said)
+                return said if run.job.task_type.data_key == "source" else stored(self._object_store, said)
 
             run.learner = Learner(lambda: self._registry.new_model(run), answers, fetch)
         return run.learner
@@ -216,7 +217,7 @@ class ActiveLearning:
             .order_by(objects.c.object_id)
         )
         found = Material()
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             rows = connection.execute(query).all()
         for row in rows:
             line = json.loads(row.line)
@@ -273,13 +274,13 @@ class ActiveLearning:
             contents[one.object_id] = content
             files.update(label.files)
             if len(files) >= _FILES_AT_ONCE:
-                self._storage.write(files)
+                self._object_store.write(files)
                 files = {}
         lines = [f"{one} {as_json(content)}" for one, content in sorted(contents.items())]
         uri = layout.learning_uri(
             job.output, "activelearning", iteration, "auto-labels/output/auto_annotator_output.txt"
         )
-        self._storage.write({**files, uri: _as_file(lines, "text/plain")})
+        self._object_store.write({**files, uri: _as_file(lines, "text/plain")})
         return contents
 
     def _write_round(self, run: Run, iteration: int, examples: Sequence[DataObject], outcome: Outcome) -> str | None:
@@ -309,7 +310,7 @@ class ActiveLearning:
             layout.learning_uri(output, folder, iteration, path): _as_file(lines, "application/x-sagemaker-manifest")
             for (folder, path), lines in files.items()
         }
-        self._storage.write(written)
+        self._object_store.write(written)
         return None if outcome.model is None else self._registry.save(job, iteration, outcome.model)
 
     def _record(
@@ -325,7 +326,7 @@ class ActiveLearning:
         """Make a training and its labels count, all at once."""
         scores = {one: score for one, score in outcome.scores.items() if one not in contents}
         people = sorted(scores.values())[: room.for_people(run.set_size)]
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             connection.execute(
                 sa.insert(trainings).values(
                     job_id=run.id,

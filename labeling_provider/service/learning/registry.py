@@ -12,8 +12,9 @@ from sqlalchemy.engine import Connection
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.facts import Arn
-from labeling_provider.service.cloud.object_store import MissingObject, Storage
-from labeling_provider.service.database.database import Store, jobs, models, now, objects, trainings
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.database.database import Database, now
+from labeling_provider.service.database.schema import jobs, models, objects, trainings
 from labeling_provider.service.errors import JobFailure, validation_error
 from labeling_provider.service.kinds.base import JobFacts
 from labeling_provider.service.learning.models import Model, import_model, pack, unpack
@@ -27,15 +28,15 @@ CONFIG = "LabelingJobAlgorithmsConfig"
 class ModelRegistry:
     """All models of the service."""
 
-    def __init__(self, store: Store, storage: Storage, workforce: Workforce) -> None:
-        self._store, self._storage, self._workforce = store, storage, workforce
+    def __init__(self, database: Database, object_store: ObjectStore, workforce: Workforce) -> None:
+        self._database, self._object_store, self._workforce = database, object_store, workforce
 
     def describe(self, name: str) -> dict[str, Any]:
         """The answer of DescribeModel.
 
         :raises ApiError: if there is none of that name.
         """
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             row = connection.execute(sa.select(models).where(models.c.name_key == name.lower())).one_or_none()
         if row is None:
             raise validation_error(f'Could not find model "{name}".')
@@ -51,7 +52,7 @@ class ModelRegistry:
         arn = config.get("InitialActiveLearningModelArn")
         if arn is None:
             return
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             row = connection.execute(sa.select(models).where(models.c.arn == arn)).one_or_none()
         if row is None:
             raise validation_error(f"Could not find model {arn}.")
@@ -71,7 +72,7 @@ class ModelRegistry:
 
     def _former_arn(self, run: Run) -> str | None:
         given = sa.select(objects.c.line).where(objects.c.job_id == run.id, objects.c.state == "given").limit(1)
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             line = connection.execute(given).scalar_one_or_none()
             metadata = _parsed(line).get(f"{run.job.attribute}-metadata") if line else None
             name = plain(str(metadata.get("job-name", "")), 300) if isinstance(metadata, dict) else ""
@@ -104,14 +105,14 @@ class ModelRegistry:
     def _archive(self, arn: str) -> bytes:
         uri = self.describe(arn.rpartition("/")[2])["PrimaryContainer"]["ModelDataUrl"]
         try:
-            return self._storage.read(uri)
+            return self._object_store.read(uri)
         except MissingObject:
             raise ValueError(f"{uri} does not exist or is not readable") from None
 
     def save(self, job: JobFacts, iteration: int, model: Model) -> str:
-        """Store a model; its ARN. It counts once it is registered."""
+        """Database a model; its ARN. It counts once it is registered."""
         algorithm = job.task_type.algorithm or ""
-        self._storage.write({_data_uri(job, iteration): (pack(model, algorithm), "application/gzip")})
+        self._object_store.write({_data_uri(job, iteration): (pack(model, algorithm), "application/gzip")})
         return job.arn.replace(f"labeling-job/{job.name}", f"model/{_name(job, iteration)}")
 
     def register(self, connection: Connection, job: JobFacts, iteration: int, arn: str) -> None:
@@ -139,7 +140,7 @@ class ModelRegistry:
             "created": at,
             "description": json.dumps(description),
         }
-        self._store.upsert(connection, models, [row])
+        self._database.upsert(connection, models, [row])
 
 
 def final_model_arn(connection: Connection, job_id: int) -> str | None:

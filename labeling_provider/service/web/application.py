@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.moto import Answer, Call, Moto
-from labeling_provider.service.cloud.object_store import EmbeddedStorage
+from labeling_provider.service.cloud.object_store import EmbeddedObjectStore
 from labeling_provider.service.cloud.offered import Service
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
@@ -69,7 +69,7 @@ class Application:
     :param api: the labeling operations.
     :param pages: the pages for a browser.
     :param moto: the services around labeling.
-    :param storage: the embedded S3; None if S3 is elsewhere.
+    :param object_store: the embedded S3; None if S3 is elsewhere.
     :param messaging: the embedded SNS and SQS.
     :param s3_endpoint: where S3 is, if it is elsewhere.
     :param region: the one region that labeling operations are served for.
@@ -81,14 +81,14 @@ class Application:
         api: LabelingApi,
         pages: Pages,
         moto: Moto,
-        storage: EmbeddedStorage | None,
+        object_store: EmbeddedObjectStore | None,
         messaging: Messaging,
         *,
         s3_endpoint: str | None,
         region: str,
         credentials: Credentials | None,
     ) -> None:
-        self._api, self._pages, self._moto, self._storage = api, pages, moto, storage
+        self._api, self._pages, self._moto, self._object_store = api, pages, moto, object_store
         self._messaging = messaging
         self._s3_endpoint, self._region = s3_endpoint, region
         self._demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
@@ -132,7 +132,7 @@ class Application:
             status, headers, page = await self._run(lambda: self._pages(request.method, request.path))
             return Response(page, status, headers)
         named = _named_service(request, signature)
-        if named == Service.S3 and self._storage is None:
+        if named == Service.S3 and self._object_store is None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: give that endpoint to S3 clients.")
         body = await self._body(request, named, signature, receive)
         service, operation = _service_and_operation(named, request, body)
@@ -234,8 +234,8 @@ class Application:
         """Answer an operation of a service around labeling; what it has changed is kept before anybody hears of it."""
         with ExitStack() as recorded:
             recorded.enter_context(self._messaging.recording())
-            if self._storage and call.method not in {"GET", "HEAD"}:
-                recorded.enter_context(self._storage.recording())
+            if self._object_store and call.method not in {"GET", "HEAD"}:
+                recorded.enter_context(self._object_store.recording())
             return self._moto.serve(service, call)
 
 

@@ -22,7 +22,8 @@ from labeling_provider.groundtruth import layout, model
 from labeling_provider.groundtruth.facts import PUBLIC_WORKFORCE_ACCOUNT, Arn, Quota, workforce_kind
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
-from labeling_provider.service.database.database import Store, events, jobs, now, tags, tasks, workteams
+from labeling_provider.service.database.database import Database, now
+from labeling_provider.service.database.schema import events, jobs, tags, tasks, workteams
 from labeling_provider.service.engine.engine import ACTIVE, Engine
 from labeling_provider.service.errors import ApiError, constraint_error, not_found, validation_error
 from labeling_provider.service.kinds.base import KINDS
@@ -54,7 +55,7 @@ class LabelingApi:
 
     def __init__(
         self,
-        store: Store,
+        database: Database,
         engine: Engine,
         workforce: Workforce,
         models: ModelRegistry,
@@ -63,7 +64,7 @@ class LabelingApi:
         account: str,
         role_exists: Callable[[str], bool],
     ) -> None:
-        self._store, self._engine, self._workforce = store, engine, workforce
+        self._database, self._engine, self._workforce = database, engine, workforce
         self._models = models
         self._region, self._account, self._role_exists = region, account, role_exists
         self.operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -123,7 +124,7 @@ class LabelingApi:
             "request": json.dumps({key: value for key, value in request.items() if key != "Tags"}),
         }
         try:
-            with self._store.write() as connection:
+            with self._database.write() as connection:
                 job_id = connection.execute(sa.insert(jobs).values(row)).inserted_primary_key[0]  # type: ignore[index]
                 connection.execute(sa.insert(events).values(job_id=job_id, at=at, message="Created"))
                 self._put_tags(connection, arn, request.get("Tags", []))
@@ -154,7 +155,7 @@ class LabelingApi:
             raise validation_error(f"Could not assume the role {request['RoleArn']}: it does not exist.")
 
     def _job_row(self, name: str) -> sa.Row[Any]:
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             row = connection.execute(sa.select(jobs).where(jobs.c.name_key == name.lower())).one_or_none()
         if row is None:
             raise not_found(f"There is no labeling job named {name} in {self._region}.")
@@ -165,7 +166,7 @@ class LabelingApi:
         row = self._job_row(request["LabelingJobName"])
         created = json.loads(row.request)
         created["OutputConfig"].setdefault("KmsKeyId", "")
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             own_tags = self._tags_of(connection, row.arn)
             summary = _summary(row, labeled_by_machine(connection, [row.id]))
             model_arn = final_model_arn(connection, row.id)
@@ -189,7 +190,7 @@ class LabelingApi:
         columns = {"Name": jobs.c.name_key, "CreationTime": jobs.c.created, "Status": jobs.c.status}
         column = columns[request.get("SortBy", "CreationTime")]
         rows, token = self._page(query, request, column, jobs.c.id)
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             by_machine = labeled_by_machine(connection, [row.id for row in rows])
         return {"LabelingJobSummaryList": [_list_entry(row, by_machine) for row in rows], **token}
 
@@ -205,7 +206,7 @@ class LabelingApi:
             text = request["JobReferenceCodeContains"]
             query = query.where(jobs.c.reference_code.contains(text, autoescape=True))
         rows, token = self._page(query, request, jobs.c.created, jobs.c.id)
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             pending = self._pending(connection, [row.id for row in rows])
         return {"LabelingJobSummaryList": [self._team_entry(row, pending) for row in rows], **token}
 
@@ -237,7 +238,7 @@ class LabelingApi:
     def stop_labeling_job(self, request: dict[str, Any]) -> dict[str, Any]:
         """StopLabelingJob. A job that has ended stays as it is."""
         row = self._job_row(request["LabelingJobName"])
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             stopped = connection.execute(
                 sa.update(jobs)
                 .where(jobs.c.id == row.id, jobs.c.status.in_(ACTIVE))
@@ -257,7 +258,7 @@ class LabelingApi:
     def _create_ready_workteams(self) -> None:
         """Make the workteams that are promised at start, unless an earlier start has."""
         at = now()
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             known = set(connection.execute(sa.select(workteams.c.arn)).scalars())
             for name, arn in self._workforce.names.items():
                 if arn in known:
@@ -277,7 +278,7 @@ class LabelingApi:
                 connection.execute(sa.insert(workteams).values(row))
 
     def _team_row(self, arn: str) -> sa.Row[Any]:
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             row = connection.execute(sa.select(workteams).where(workteams.c.arn == arn)).one_or_none()
         if row is None:
             raise validation_error(f"The workteam {arn} does not exist.")
@@ -293,7 +294,7 @@ class LabelingApi:
         }
         at = now()
         try:
-            with self._store.write() as connection:
+            with self._database.write() as connection:
                 count = connection.execute(sa.select(sa.func.count()).select_from(workteams)).scalar_one()
                 if count >= _MOST_WORKTEAMS + len(self._workforce.names):
                     raise ApiError("ResourceLimitExceeded", f"There are {_MOST_WORKTEAMS} workteams already.")
@@ -314,7 +315,7 @@ class LabelingApi:
         return {"WorkteamArn": arn}
 
     def _workteam(self, name: str) -> sa.Row[Any]:
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             row = connection.execute(sa.select(workteams).where(workteams.c.name_key == name.lower())).one_or_none()
         if row is None:
             raise validation_error(f"The workteam {name} does not exist.")
@@ -360,14 +361,14 @@ class LabelingApi:
             if key in request:
                 settings[key] = request[key]
         values["settings"] = json.dumps(settings)
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             connection.execute(sa.update(workteams).where(workteams.c.name_key == row.name_key).values(values))
         return self.describe_workteam({"WorkteamName": row.name})
 
     def delete_workteam(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeleteWorkteam."""
         row = self._workteam(request["WorkteamName"])
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             connection.execute(sa.delete(workteams).where(workteams.c.name_key == row.name_key))
             connection.execute(sa.delete(tags).where(tags.c.arn == row.arn))
         return {"Success": True}
@@ -376,7 +377,7 @@ class LabelingApi:
 
     def _taggable(self, arn: str) -> None:
         """Check that an ARN is a job or workteam of ours."""
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             for table in (jobs, workteams):
                 if connection.execute(sa.select(table.c.arn).where(table.c.arn == arn)).first():
                     return
@@ -392,25 +393,25 @@ class LabelingApi:
         if len(merged) > _MOST_TAGS:
             raise ApiError("ResourceLimitExceeded", f"{len(merged)} tags, at most {_MOST_TAGS} are allowed.")
         rows = [{"arn": arn, "key": key, "value": value} for key, value in merged.items()]
-        self._store.upsert(connection, tags, rows)
+        self._database.upsert(connection, tags, rows)
 
     def add_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         """AddTags. A tag of the same key is replaced."""
         self._taggable(request["ResourceArn"])
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             self._put_tags(connection, request["ResourceArn"], request["Tags"])
             return {"Tags": self._tags_of(connection, request["ResourceArn"])}
 
     def list_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListTags. There are at most 50, so the first page holds them all."""
         self._taggable(request["ResourceArn"])
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             return {"Tags": self._tags_of(connection, request["ResourceArn"])}
 
     def delete_tags(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeleteTags."""
         self._taggable(request["ResourceArn"])
-        with self._store.write() as connection:
+        with self._database.write() as connection:
             connection.execute(
                 sa.delete(tags).where(tags.c.arn == request["ResourceArn"], tags.c.key.in_(request["TagKeys"]))
             )
@@ -433,7 +434,7 @@ class LabelingApi:
             query = query.where(here < last if down else here > last)
         size = request.get("MaxResults", _PAGE)
         order = (column.desc(), unique.desc()) if down else (column.asc(), unique.asc())
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             rows = list(connection.execute(query.order_by(*order).limit(size + 1)))
         if len(rows) <= size:
             return rows, {}

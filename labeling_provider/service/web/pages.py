@@ -17,8 +17,9 @@ import sqlalchemy as sa
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.job import is_streaming, queue_name
 from labeling_provider.groundtruth.uris import join_s3_uri
-from labeling_provider.service.cloud.object_store import MissingObject, Storage
-from labeling_provider.service.database.database import Store, events, jobs, messages, trainings
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.schema import events, jobs, messages, trainings
 from labeling_provider.service.engine.engine import ACTIVE
 from labeling_provider.service.work.records import labeled_by_machine
 
@@ -49,8 +50,8 @@ pre { background: var(--soft); padding: .8rem; overflow-x: auto; white-space: pr
 class Pages:
     """Answers ``/_labeling``, ``/_labeling/jobs/NAME`` and its ``/log`` and ``/output``, ``/_labeling/reports/…``."""
 
-    def __init__(self, store: Store, storage: Storage) -> None:
-        self._store, self._storage = store, storage
+    def __init__(self, database: Database, object_store: ObjectStore) -> None:
+        self._database, self._object_store = database, object_store
 
     def __call__(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and text of a page.
@@ -86,17 +87,17 @@ class Pages:
         if len(parts) < 3 or parts[0] != "reports" or not parts[-1].endswith(".html"):
             return None
         try:
-            report = self._storage.beginning(f"s3://{'/'.join(parts[1:])}", _MOST_REPORT_BYTES + 1)
+            report = self._object_store.beginning(f"s3://{'/'.join(parts[1:])}", _MOST_REPORT_BYTES + 1)
         except (MissingObject, ValueError):
             return None
         return report if len(report) <= _MOST_REPORT_BYTES else None
 
     def _job(self, name: str) -> sa.Row[Any] | None:
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             return connection.execute(sa.select(jobs).where(jobs.c.name_key == name.lower())).one_or_none()
 
     def _list(self) -> str:
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             rows = connection.execute(sa.select(jobs).order_by(jobs.c.id.desc()).limit(_MOST_JOBS)).all()
             by_machine = labeled_by_machine(connection, [row.id for row in rows])
         if not rows:
@@ -112,7 +113,7 @@ class Pages:
     def _overview(self, row: sa.Row[Any]) -> str:
         request = json.loads(row.request)
         human, source = request["HumanTaskConfig"], request["InputConfig"]["DataSource"]
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             machine = labeled_by_machine(connection, [row.id]).get(row.id, 0)
             learned = connection.execute(
                 sa.select(trainings).where(trainings.c.job_id == row.id).order_by(trainings.c.iteration.desc())
@@ -145,12 +146,12 @@ class Pages:
     def _waiting(self, row: sa.Row[Any]) -> int:
         """Messages in a streaming job's queue."""
         own = messages.c.queue.endswith(f":{queue_name(row.name)}", autoescape=True)
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             return int(connection.execute(sa.select(sa.func.count()).select_from(messages).where(own)).scalar_one())
 
     def _log(self, row: sa.Row[Any]) -> str:
         query = sa.select(events).where(events.c.job_id == row.id).order_by(events.c.id.desc()).limit(_MOST_LINES)
-        with self._store.read() as connection:
+        with self._database.read() as connection:
             lines = [f"{_time(one.at)}  {one.message}" for one in connection.execute(query)]
         return f"<pre>{escape(chr(10).join(reversed(lines)))}</pre>"
 
@@ -158,7 +159,7 @@ class Pages:
         request = json.loads(row.request)
         uri = layout.output_manifest_uri(join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name))
         try:
-            beginning = self._storage.beginning(uri, _MOST_OUTPUT_BYTES)
+            beginning = self._object_store.beginning(uri, _MOST_OUTPUT_BYTES)
         except (MissingObject, ValueError):
             return f"<p>There is no output yet at {escape(uri)}.</p>"
         lines = beginning.decode(errors="replace").splitlines()

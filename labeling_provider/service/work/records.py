@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json, plain
 from labeling_provider.groundtruth.facts import Quota, workforce_kind
-from labeling_provider.service.database.database import events, jobs, now, objects, trainings
+from labeling_provider.service.database.database import now
+from labeling_provider.service.database.schema import events, jobs, objects, trainings
 from labeling_provider.service.kinds.base import Kind
 from labeling_provider.service.learning.learner import Learner
 from labeling_provider.service.work.workforce import SimulatedWorker

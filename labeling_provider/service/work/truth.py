@@ -15,7 +15,7 @@ from typing import Any
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.groundtruth.uris import split_s3_uri
-from labeling_provider.service.cloud.object_store import MissingObject, Storage
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 
 
 class TruthFileError(LabelingError):
@@ -33,8 +33,8 @@ class Truth:
     :raises TruthFileError: if a local file cannot be read.
     """
 
-    def __init__(self, sources: Sequence[str], storage: Storage) -> None:
-        self._files = [_File(one, storage) for one in sources]
+    def __init__(self, sources: Sequence[str], object_store: ObjectStore) -> None:
+        self._files = [_File(one, object_store) for one in sources]
         self._loading = threading.Lock()
 
     def refresh(self) -> None:
@@ -58,8 +58,8 @@ class Truth:
 class _File:
     """One truth file."""
 
-    def __init__(self, source: str, storage: Storage) -> None:
-        self._storage = storage
+    def __init__(self, source: str, object_store: ObjectStore) -> None:
+        self._object_store = object_store
         self._uri = source if source.startswith("s3://") else None
         self._version: str | None = None
         self.known: dict[str, str] = {}
@@ -77,10 +77,10 @@ class _File:
 
     def refresh(self) -> None:
         if self._uri:
-            version = self._storage.version(self._uri)
+            version = self._object_store.version(self._uri)
             if version is not None and version != self._version:
                 try:
-                    lines = self._storage.lines(self._uri)
+                    lines = self._object_store.lines(self._uri)
                 except MissingObject:
                     # Taken away meanwhile: as if it had not been written yet.
                     return

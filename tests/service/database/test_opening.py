@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dev.stack import BIN, Service, wait_until
-from labeling_provider.service.database.database import Store
+from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
 
 
@@ -25,7 +25,7 @@ def url(folder: Path) -> str:
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """The file of a database that has been used."""
-    Store(url(tmp_path)).close()
+    Database(url(tmp_path)).close()
     return tmp_path / "labeling.sqlite"
 
 
@@ -50,7 +50,7 @@ def started(*options: str) -> subprocess.CompletedProcess[str]:
 )
 def test_a_database_url_that_is_no_use_is_told_without_its_password(address: str, reason: str) -> None:
     with pytest.raises(DatabaseError, match=reason) as told:
-        Store(address)
+        Database(address)
     assert "secret" not in str(told.value)
     assert "\n" not in str(told.value)
 
@@ -74,18 +74,18 @@ def test_a_database_serves_one_service_at_a_time_and_is_free_again_when_that_is_
             "stop it, or use another database"
         ]
         first.kill()
-        Store(address).close()
+        Database(address).close()
     finally:
         first.stop()
 
 
 def test_a_database_is_known_under_any_path(tmp_path: Path) -> None:
-    store = Store(url(tmp_path))
+    store = Database(url(tmp_path))
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(DatabaseInUse):
-        Store(url(tmp_path / "link"))
+        Database(url(tmp_path / "link"))
     store.close()
-    Store(url(tmp_path / "link")).close()
+    Database(url(tmp_path / "link")).close()
 
 
 @pytest.mark.parametrize("place", [0, 5000])
@@ -94,16 +94,16 @@ def test_a_garbled_database_is_not_opened(file: Path, place: int) -> None:
     content[place : place + 9000] = os.urandom(9000)
     file.write_bytes(content)
     with pytest.raises(DatabaseError, match=f"{file} (is damaged|can't be used)"):
-        Store(url(file.parent))
+        Database(url(file.parent))
 
 
 @pytest.mark.parametrize("what", ["emptied", "deleted"])
 def test_a_database_that_is_gone_is_not_taken_for_a_new_one(file: Path, what: str) -> None:
     file.write_bytes(b"") if what == "emptied" else file.unlink()
     with pytest.raises(DatabaseError, match=f"{file} is empty or gone.*delete {file}.lock to begin"):
-        Store(url(file.parent))
+        Database(url(file.parent))
     Path(f"{file}.lock").unlink()
-    Store(url(file.parent)).close()
+    Database(url(file.parent)).close()
 
 
 def test_a_database_that_lacks_something_is_not_opened(file: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_database_that_lacks_something_is_not_opened(file: Path) -> None:
         database.execute("DROP TABLE messages")
         database.commit()
     with pytest.raises(DatabaseError, match="not one of the labeling service, or damaged: it has no table messages"):
-        Store(url(file.parent))
+        Database(url(file.parent))
 
 
 def test_a_database_of_another_program_is_not_opened(tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_database_of_another_program_is_not_opened(tmp_path: Path) -> None:
         database.execute("CREATE TABLE jobs (id INTEGER)")
         database.commit()
     with pytest.raises(DatabaseError, match="its table jobs has no column"):
-        Store(url(tmp_path))
+        Database(url(tmp_path))
     with closing(sqlite3.connect(tmp_path / "labeling.sqlite")) as database:
         assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("jobs",)]
 
@@ -129,7 +129,7 @@ def test_a_database_of_a_newer_service_is_not_opened(file: Path) -> None:
         database.execute("UPDATE database_information SET value = '99'")
         database.commit()
     with pytest.raises(DatabaseError, match="tables of version 99"):
-        Store(url(file.parent))
+        Database(url(file.parent))
 
 
 # While it runs

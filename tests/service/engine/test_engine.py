@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from botocore.exceptions import EndpointConnectionError
 
 from dev.stack import wait_until
-from labeling_provider.service.database.database import jobs, objects, tasks
+from labeling_provider.service.database.schema import jobs, objects, tasks
 from labeling_provider.service.engine import scheduler as scheduling
 from labeling_provider.service.engine.scheduler import Scheduler
 from tests.service.in_process import InProcess

@@ -16,8 +16,8 @@ from dev.messages import CLASSES, messages
 from dev.stack import wait_until
 from labeling_provider.request import LabelingJobSpec
 from labeling_provider.service.cloud.messaging import Messaging
-from labeling_provider.service.cloud.object_store import MissingObject, Storage
-from labeling_provider.service.database.database import Store
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
@@ -45,7 +45,7 @@ class Life:
         self.left -= 1
 
 
-class MortalStore(Store):
+class MortalStore(Database):
     life = Life(float("inf"))
 
     @contextmanager
@@ -56,7 +56,7 @@ class MortalStore(Store):
             self.life.step()
 
 
-class MemoryStorage(Storage):
+class MemoryStorage(ObjectStore):
     life = Life(float("inf"))
 
     def __init__(self) -> None:

@@ -9,12 +9,25 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from labeling_provider.errors import LabelingError
 
-RUNNING: Final = frozenset({"Initializing", "InProgress", "Stopping"})
-ENDED: Final = frozenset({"Completed", "Failed", "Stopped"})
+
+class JobStatus(StrEnum):
+    """A labeling job's status. Source: API reference, DescribeLabelingJob, ``LabelingJobStatus``."""
+
+    INITIALIZING = "Initializing"
+    IN_PROGRESS = "InProgress"
+    STOPPING = "Stopping"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+
+RUNNING: Final = frozenset({JobStatus.INITIALIZING, JobStatus.IN_PROGRESS, JobStatus.STOPPING})
+ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED})
 STATUSES: Final = RUNNING | ENDED
 _LONGEST_LIFE: Final = 30 * 24 * 3600 - 3600
 
@@ -153,7 +166,7 @@ def stopped_as_asked(description: Mapping[str, Any]) -> bool:
     people = conditions.get("MaxHumanLabeledObjectCount")
     percent = conditions.get("MaxPercentageOfInputDatasetLabeled")
     labeled = counters.get("TotalLabeled", 0)
-    return description["LabelingJobStatus"] == "Stopped" and (
+    return description["LabelingJobStatus"] == JobStatus.STOPPED and (
         (people is not None and counters.get("HumanLabeled", 0) >= people)
         or (percent is not None and labeled * 100 >= percent * total)
     )
@@ -166,7 +179,7 @@ def has_expired(description: Mapping[str, Any]) -> bool:
 
     :param description: an answer of DescribeLabelingJob.
     """
-    if description["LabelingJobStatus"] != "Failed":
+    if description["LabelingJobStatus"] != JobStatus.FAILED:
         return False
     age = (description["LastModifiedTime"] - description["CreationTime"]).total_seconds()
     reason = description.get("FailureReason", "").lower()
@@ -199,9 +212,9 @@ def stall_report(description: Mapping[str, Any], state: JobState, seconds: float
         f"service knows of at {modified}."
     )
     workers = human.get("NumberOfHumanWorkersPerDataObject", 1)
-    if state.status == "Initializing":
+    if state.status == JobStatus.INITIALIZING:
         cause = "the execution role can't be assumed or can't read the manifest, or the manifest is very large."
-    elif state.status == "Stopping":
+    elif state.status == JobStatus.STOPPING:
         cause = "tasks that are in the workers' hands are waited for until their time limit."
     elif state.labeled + state.failed == 0:
         cause = (
@@ -253,7 +266,7 @@ class Progress:
         assert self._first is not None  # noqa: S101 - set by line()
         first, since = self._first
         done = state.labeled + state.failed - first.labeled - first.failed
-        if state.status != "InProgress" or done <= 0 or now <= since:
+        if state.status != JobStatus.IN_PROGRESS or done <= 0 or now <= since:
             return
         per_second = done / (now - since)
         yield f"{per_second * 3600:,.0f} objects/hour"

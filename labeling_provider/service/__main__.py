@@ -179,9 +179,9 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.service.learning.loop import ActiveLearning
     from labeling_provider.service.learning.registry import ModelRegistry
     from labeling_provider.service.web.application import Application
-    from labeling_provider.service.web.labeling_jobs import LabelingApi
     from labeling_provider.service.web.listener import listen
     from labeling_provider.service.web.listener import serve as answer
+    from labeling_provider.service.web.operations import Operations
     from labeling_provider.service.web.pages import Pages
     from labeling_provider.service.web.signatures import Credentials
     from labeling_provider.service.work.truth import Truth
@@ -196,11 +196,11 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     models = ModelRegistry(database, object_store, workforce)
     learning = ActiveLearning(database, object_store, workforce, models, chosen.minimum_automated)
     engine = Engine(database, object_store, workforce, truth, cloud.messaging, cloud.announce, learning, chosen.speed)
-    api = LabelingApi(
+    operations = Operations(
         database, engine, workforce, models, region=chosen.region, account=ACCOUNT, role_exists=cloud.roles.exists
     )
     service = Application(
-        api,
+        operations,
         Pages(database, object_store),
         cloud.services,
         s3_endpoint=chosen.s3_endpoint,

@@ -119,7 +119,7 @@ def everywhere(body: bytes) -> list[bool]:
     store = MemoryStore()
     store.objects["s3://marsh/1.png"] = body
     taken = [small_picture(Files(store), "s3://marsh/1.png") is not None]
-    kind: Any = type("Kind", (), {"job": type("Job", (), {"storage": Store(body)})})
+    kind: Any = type("Kind", (), {"job": type("Job", (), {"object_store": Store(body)})})
     taken.append(ANSWERS["semantic-segmentation"](kind).of_people("s3://marsh/1.png") is not None)
     ways: list[Any] = [
         lambda: image_size(Store(body), "s3://marsh/1.png"),  # type: ignore[arg-type]

@@ -11,7 +11,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.service.test_streaming import KEY, Topic, backlog, counted, stopped, stream, text
 
 from dev.stack import wait_until
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
@@ -22,6 +21,7 @@ from tests.airflow_context import context
 from tests.conftest import Lab
 from tests.flaky import connection, proxy
 from tests.operators.test_labeling_job import run_id, run_to_the_end
+from tests.service.engine.test_stream import KEY, Topic, backlog, counted, stopped, stream, text
 
 
 class Yard:

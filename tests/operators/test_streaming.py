@@ -7,7 +7,6 @@ import uuid
 from typing import Any
 
 import pytest
-from tests.service.test_streaming import KEY, Topic, counted, stopped, text
 
 from labeling_provider.errors import InvalidRequestError, LabelingError
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
@@ -15,6 +14,7 @@ from labeling_provider.request import AutomatedLabeling, PrivateWorkteam
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
 from tests.operators.test_labeling_job import operator, problems, run_id, run_to_the_end
+from tests.service.engine.test_stream import KEY, Topic, counted, stopped, text
 
 
 def arn(kind: str = "in", account: str = "123456789012") -> str:

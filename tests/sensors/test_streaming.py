@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
-from tests.service.test_streaming import Topic, backlog, counted, stopped, stream, text
 
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.operators.labeling_job import StopLabelingJobOperator
@@ -17,6 +16,7 @@ from labeling_provider.sensors.streaming import StreamingJobSensor
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
 from tests.operators.test_labeling_job import run_id, run_to_the_end
+from tests.service.engine.test_stream import Topic, backlog, counted, stopped, stream, text
 
 BOTH = pytest.mark.parametrize("deferrable", [True, False])
 

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tests.service.test_streaming import Topic, stopped, stream, text
 
 from dev.stack import wait_until
 from labeling_provider import compat
 from labeling_provider.triggers import labels
 from labeling_provider.triggers.labels import LabelsArrivedTrigger
 from tests.conftest import Lab
+from tests.service.engine.test_stream import Topic, stopped, stream, text
 
 ACKNOWLEDGED = pytest.mark.skipif(not compat.TRIGGERS_HAVE_ON_KILL, reason="Airflow tells from 3.3 on")
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
@@ -23,7 +23,7 @@ from labeling_provider.service.cloud.offered import Answer, Call, Service, Servi
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
-from labeling_provider.service.web.labeling_jobs import LabelingApi, unsupported
+from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
 from labeling_provider.service.web.pages import Pages
 from labeling_provider.service.web.requests import RequestHead, service_of_form
@@ -60,7 +60,7 @@ _WAITING_AT_ONCE: Final = 400
 class Application:
     """The ASGI application.
 
-    :param api: the labeling operations.
+    :param operations: the labeling operations.
     :param pages: the pages for a browser.
     :param services: those around labeling.
     :param s3_endpoint: where S3 is, if it is elsewhere.
@@ -70,7 +70,7 @@ class Application:
 
     def __init__(
         self,
-        api: LabelingApi,
+        operations: Operations,
         pages: Pages,
         services: Services,
         *,
@@ -78,7 +78,7 @@ class Application:
         region: str,
         credentials: Credentials | None,
     ) -> None:
-        self._api, self._pages, self._services = api, pages, services
+        self._operations, self._pages, self._services = operations, pages, services
         self._s3_endpoint, self._region = s3_endpoint, region
         self._demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
 
@@ -136,7 +136,8 @@ class Application:
                 HTTPStatus.FORBIDDEN,
             )
         if service == Service.SAGEMAKER:
-            return await self._run(lambda: self._labeling(operation, body))
+            answer = await self._run(lambda: self._operations.answer(operation, body.bytes()))
+            return _amazon_response(HTTPStatus.OK, answer, _JSON)
         call = _call(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
         return _response(request, await self._run(lambda: self._services.serve(service, call), limiter))
@@ -208,16 +209,6 @@ class Application:
         if named == Service.S3 and _is_upload(request):
             await self._run(lambda: check_sums(request, body))
         return body
-
-    def _labeling(self, operation: str, body: Body) -> Response:
-        """Answer an operation of SageMaker.
-
-        :raises ApiError: if it is refused.
-        """
-        if operation not in self._api.operations:
-            raise unsupported(operation, list(self._api.operations))
-        answer = self._api.call(operation, _read_json(body.bytes()))
-        return _amazon_response(HTTPStatus.OK, json.dumps(answer).encode(), _JSON)
 
 
 def _named_service(request: RequestHead, signature: Signature | None) -> Service | None:
@@ -321,32 +312,6 @@ def _call(service: Service, operation: str, request: RequestHead, signature: Sig
     return Call(
         operation, request.method, path, request.query, request.headers, request.host, scope, body.file, body.length
     )
-
-
-def _read_json(content: bytes) -> dict[str, Any]:
-    """A request's body.
-
-    :raises ApiError: if it is no JSON object that can be told to anybody.
-    """
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is not JSON")
-
-    try:
-        found = json.loads(content or b"{}", parse_constant=refuse)
-        if not isinstance(found, dict):
-            raise ValueError("the body is not a JSON object")
-        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
-        return dict(_without_nulls(found))
-    except (ValueError, RecursionError) as error:
-        raise ApiError("SerializationException", str(error)[:500]) from None
-
-
-def _without_nulls(value: Any) -> Any:
-    """A member that is null is one that is not there."""
-    if isinstance(value, dict):
-        return {name: _without_nulls(one) for name, one in value.items() if one is not None}
-    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _check_basic(authorization: str, credentials: Credentials) -> None:

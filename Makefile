@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup environments demo up test test-newest test-lowest lint screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import clean
+.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import clean
 
 setup: $(VENV)/.ready $(VENV)/.browser
 
@@ -43,6 +43,14 @@ up: $(VENV)/.ready
 # Most of the time is spent waiting, so both run at once.
 test: environments
 	$(MAKE) --jobs 2 --output-sync=line test-newest test-lowest
+
+# Seconds: the rooms of plain Python, and the rules of the house.
+test-fast: $(VENV)/.ready
+	$(BIN)/python -m pytest -q tests/groundtruth tests/request tests/manifest tests/quality tests/rendering tests/test_architecture.py
+
+# Minutes: all but what starts Airflow.
+test-rooms: setup
+	$(BIN)/python -m pytest tests -m "not e2e"
 
 test-newest: setup
 	$(BIN)/python -m pytest tests --ignore=tests/service

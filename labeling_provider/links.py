@@ -11,9 +11,13 @@ from urllib.parse import quote
 
 from airflow.sdk import BaseOperatorLink
 
+from labeling_provider.groundtruth.facts import is_amazon
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
     from airflow.sdk.types import TaskInstanceKey
+
+    from labeling_provider.groundtruth.description import JobRequest
 
 _CONSOLES = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 
@@ -45,7 +49,7 @@ class _JobLink(_Link):
         :param endpoint: the SageMaker endpoint that the job was created at.
         :param output: ``<S3OutputPath>/<job name>``.
         """
-        if is_local(endpoint):
+        if not is_amazon(endpoint):
             return f"{endpoint.rstrip('/')}/_labeling/jobs/{quote(job_name)}{self.local}"
         bucket, _, prefix = output.removeprefix("s3://").partition("/")
         return self.console.format(
@@ -107,11 +111,6 @@ JOB_LINKS: tuple[_JobLink, ...] = (LabelingJobLink(), LabelingOutputLink(), Labe
 """The links of every operator that has a job."""
 
 
-def is_local(endpoint: str) -> bool:
-    """Whether an endpoint is not Amazon's."""
-    return ".amazonaws." not in endpoint
-
-
 def _console(region: str, partition: str) -> str:
     return f"{region}.console.{_CONSOLES.get(partition, _CONSOLES['aws'])}"
 
@@ -125,26 +124,25 @@ def report_url(hook: Any, report_uri: str) -> str:
     """
     bucket, _, key = report_uri.removeprefix("s3://").partition("/")
     endpoint = hook.conn_client_meta.endpoint_url
-    if is_local(endpoint):
+    if not is_amazon(endpoint):
         return f"{endpoint.rstrip('/')}/_labeling/reports/{quote(bucket)}/{quote(key)}"
     region = hook.conn_region_name
     domain = _console(region, hook.conn_partition)
     return f"https://{domain}/s3/object/{quote(bucket)}?region={region}&prefix={quote(key, safe='')}"
 
 
-def job_url(hook: Any, job_name: str, output_path: str, link: _JobLink = JOB_LINKS[0]) -> str:
+def job_url(hook: Any, job: JobRequest, link: _JobLink = JOB_LINKS[0]) -> str:
     """Where a browser finds a labeling job, or another page about it.
 
     :param hook: a :class:`labeling_provider.hooks.labeling.LabelingHook`.
-    :param output_path: the job's S3OutputPath.
     :param link: which page.
     """
     return link.address(
         endpoint=hook.conn_client_meta.endpoint_url,
         region=hook.conn_region_name,
         partition=hook.conn_partition,
-        job_name=job_name,
-        output=f"{output_path.rstrip('/')}/{job_name}",
+        job_name=job.name,
+        output=job.output_uri,
     )
 
 
@@ -167,11 +165,10 @@ def push_workers_link(context: Context, hook: Any, workteam_arn: str) -> None:
         context["ti"].xcom_push(key=WORKERS_LINK.xcom_key, value=f"https://{domain}")
 
 
-def push_job_links(context: Context, hook: Any, job_name: str, output_path: str) -> None:
+def push_job_links(context: Context, hook: Any, job: JobRequest) -> None:
     """Make a task's links work from now on.
 
     :param hook: a :class:`labeling_provider.hooks.labeling.LabelingHook`.
-    :param output_path: the job's S3OutputPath.
     """
     for link in JOB_LINKS:
-        context["ti"].xcom_push(key=link.xcom_key, value=job_url(hook, job_name, output_path, link))
+        context["ti"].xcom_push(key=link.xcom_key, value=job_url(hook, job, link))

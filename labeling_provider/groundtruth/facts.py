@@ -122,6 +122,11 @@ def public_workteam_arn(region: str) -> str:
     return f"arn:aws:sagemaker:{region}:{PUBLIC_WORKFORCE_ACCOUNT}:workteam/public-crowd/default"
 
 
+def is_amazon(endpoint_url: str) -> bool:
+    """Whether an endpoint is Amazon's own, rather than a service that one hosts oneself."""
+    return ".amazonaws." in endpoint_url
+
+
 def workforce_kind(workteam_arn: str) -> str:
     """``private``, ``vendor``, ``public`` or ``unknown``: who the workers behind a workteam ARN are."""
     match = re.search(r":workteam/(private|vendor|public)-crowd/", workteam_arn)

@@ -6,9 +6,8 @@ Source: API reference, DescribeLabelingJob and LabelCounters; developer guide, "
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from labeling_provider.errors import LabelingError
@@ -16,7 +15,6 @@ from labeling_provider.errors import LabelingError
 RUNNING: Final = frozenset({"Initializing", "InProgress", "Stopping"})
 ENDED: Final = frozenset({"Completed", "Failed", "Stopped"})
 STATUSES: Final = RUNNING | ENDED
-_LONGEST_LIFE: Final = 30 * 24 * 3600 - 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,48 +127,19 @@ class JobState:
         return asdict(self)
 
 
-def is_streaming(description: Mapping[str, Any]) -> bool:
+def is_streaming(members: Mapping[str, Any]) -> bool:
     """Whether a job takes objects from a topic.
 
-    :param description: an answer of DescribeLabelingJob, an entry of ListLabelingJobs, or a request.
+    :param members: an answer of DescribeLabelingJob, an entry of ListLabelingJobs, or a request.
     """
-    return "SnsDataSource" in description.get("InputConfig", {}).get("DataSource", {})
+    config = members.get("InputConfig")
+    source = config.get("DataSource") if isinstance(config, Mapping) else None
+    return isinstance(source, Mapping) and "SnsDataSource" in source
 
 
 def queue_name(job_name: str) -> str:
     """The SQS queue in which the objects of a streaming job wait."""
     return f"GroundTruth-{job_name.lower()}"
-
-
-def stopped_as_asked(description: Mapping[str, Any]) -> bool:
-    """Whether a job was stopped by its own stopping conditions.
-
-    :param description: an answer of DescribeLabelingJob.
-    """
-    conditions = description.get("StoppingConditions") or {}
-    counters = description["LabelCounters"]
-    total = sum(counters.get(key, 0) for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
-    people = conditions.get("MaxHumanLabeledObjectCount")
-    percent = conditions.get("MaxPercentageOfInputDatasetLabeled")
-    labeled = counters.get("TotalLabeled", 0)
-    return description["LabelingJobStatus"] == "Stopped" and (
-        (people is not None and counters.get("HumanLabeled", 0) >= people)
-        or (percent is not None and labeled * 100 >= percent * total)
-    )
-
-
-def has_expired(description: Mapping[str, Any]) -> bool:
-    """Whether a job failed because it was not finished within 30 days; what it has labeled is there.
-
-    The guide says that such a job expires, the API reference that it fails with a client error.
-
-    :param description: an answer of DescribeLabelingJob.
-    """
-    if description["LabelingJobStatus"] != "Failed":
-        return False
-    age = (description["LastModifiedTime"] - description["CreationTime"]).total_seconds()
-    reason = description.get("FailureReason", "").lower()
-    return age >= _LONGEST_LIFE or "expired" in reason or "30 days" in reason
 
 
 def service_time(description: Mapping[str, Any]) -> float:
@@ -182,93 +151,3 @@ def service_time(description: Mapping[str, Any]) -> float:
         return parsedate_to_datetime(date).timestamp()
     except (TypeError, ValueError):
         return time.time()
-
-
-def stall_report(description: Mapping[str, Any], state: JobState, seconds: float) -> str:
-    """What is known about a job that stands still, and what usually is the cause.
-
-    :param description: an answer of DescribeLabelingJob.
-    :param seconds: for how long nothing has moved.
-    """
-    human = description.get("HumanTaskConfig", {})
-    modified = datetime.fromtimestamp(state.modified, UTC).isoformat(timespec="seconds")
-    known = (
-        f"Labeling job {state.name} has stood still for {duration(seconds)}: {state.status}, {state.labeled:,} of "
-        f"{state.total:,} objects labeled ({state.human_labeled:,} by people, {state.machine_labeled:,} by machine), "
-        f"{state.failed:,} failed, {state.unlabeled:,} open; workteam {human.get('WorkteamArn')}; last change that the "
-        f"service knows of at {modified}."
-    )
-    workers = human.get("NumberOfHumanWorkersPerDataObject", 1)
-    if state.status == "Initializing":
-        cause = "the execution role can't be assumed or can't read the manifest, or the manifest is very large."
-    elif state.status == "Stopping":
-        cause = "tasks that are in the workers' hands are waited for until their time limit."
-    elif state.labeled + state.failed == 0:
-        cause = (
-            "the workteam has no members or they were not told; workers see broken images because the bucket has no "
-            f"CORS rule; or fewer than {workers} workers have answered, and each object wants so many."
-        )
-    else:
-        cause = (
-            f"the workers have gone home, or each object that is left wants {workers} workers who have not declined it."
-        )
-    return f"{known} Usual cause: {cause}"
-
-
-class Progress:
-    """Turns states into log lines: one when something changed, none otherwise.
-
-    :param first: the first state seen, and when (epoch seconds); the rate is reckoned from there.
-    """
-
-    def __init__(self) -> None:
-        self._first: tuple[JobState, float] | None = None
-        self._last: JobState | None = None
-
-    def line(self, state: JobState, now: float) -> str | None:
-        """What to log about a state; None if it is as before.
-
-        :param now: epoch seconds.
-        """
-        before, self._last = self._last, state
-        if self._first is None or self._first[0].labeled > state.labeled:
-            self._first = (state, now)
-        if before is not None and before.counted == state.counted:
-            return None
-        parts = [f"{state.name} {state.status}"]
-        if state.total:
-            by = f"{state.human_labeled:,} by people"
-            if state.machine_labeled:
-                by += f", {state.machine_labeled:,} by machine"
-            parts.append(f"{state.labeled:,} of {state.total:,} labeled ({by})")
-        if state.failed:
-            parts.append(f"{state.failed:,} failed")
-        parts.extend(self._outlook(state, now))
-        if state.reason:
-            parts.append(state.reason)
-        return ", ".join(parts)
-
-    def _outlook(self, state: JobState, now: float) -> Iterable[str]:
-        """Rate and time left, once there is something to reckon from."""
-        assert self._first is not None  # noqa: S101 - set by line()
-        first, since = self._first
-        done = state.labeled + state.failed - first.labeled - first.failed
-        if state.status != "InProgress" or done <= 0 or now <= since:
-            return
-        per_second = done / (now - since)
-        yield f"{per_second * 3600:,.0f} objects/hour"
-        yield f"about {duration(state.unlabeled / per_second)} left"
-
-
-def duration(seconds: float) -> str:
-    """A stretch of time for people: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 24:
-        return f"{hours} h {minutes} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"

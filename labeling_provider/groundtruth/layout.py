@@ -8,10 +8,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from labeling_provider.groundtruth.uris import join_s3_uri
 
+OUTPUT_MANIFEST: Final = "manifests/output/output.manifest"
+"""The manifest with the labels, in a job's output folder."""
+WORKER_RESPONSES: Final = "annotations/worker-response"
+"""The folder with what the workers answered, in a job's output folder."""
 OBJECTS_PER_FILE = 50
 """How many objects one consolidation file holds at most."""
 
@@ -33,12 +37,12 @@ def worker_time(at: float) -> str:
 
 def output_manifest_uri(output: str) -> str:
     """The manifest with the labels."""
-    return join_s3_uri(output, "manifests/output/output.manifest")
+    return join_s3_uri(output, OUTPUT_MANIFEST)
 
 
 def worker_response_uri(output: str, iteration: int, object_id: int, stamp: int) -> str:
     """All answers about one object."""
-    folder = f"annotations/worker-response/iteration-{iteration}/{object_id}"
+    folder = f"{WORKER_RESPONSES}/iteration-{iteration}/{object_id}"
     return join_s3_uri(output, folder, f"{file_stamp(stamp)}.json")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any, Final
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobState
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.jobs.ownership import OwnJob
@@ -46,7 +47,7 @@ class Rounds:
     @cached_property
     def state(self) -> JobState:
         """All rounds taken together."""
-        return reduce(JobState.with_follow_up, (JobState.of(job.description) for job in self._jobs))
+        return reduce(JobState.with_follow_up, (job.state for job in self._jobs))
 
     @property
     def cost_usd(self) -> float:
@@ -56,11 +57,10 @@ class Rounds:
     def follow_up(self, draft: LabelingJobDraft) -> LabelingJobDraft:
         """A draft changed to label only what is left over; the manifest of that is stored beside its output."""
         last = self._jobs[-1]
-        name = draft.request["LabelingJobName"]
-        uri = join_s3_uri(draft.request["OutputConfig"]["S3OutputPath"], name, "manifests/input/missing.manifest")
+        uri = join_s3_uri(JobRequest(draft.request).output_uri, "manifests/input/missing.manifest")
         missing = 0
         with self._hook.writer(uri) as upload:
-            for line in missing_lines(self._hook.read_lines(_labels_uri(last)), _attribute(last), _labels_uri(last)):
+            for line in missing_lines(self._hook.read_lines(last.labels_uri), last.label_attribute, last.labels_uri):
                 upload.write(line)
                 missing += 1
         return draft.follow_up(uri, missing, self.state)
@@ -73,7 +73,7 @@ class Rounds:
             "job_arn": state.arn,
             "status": state.status,
             "output_manifest_uri": self._merged() if len(self._jobs) > 1 else state.output_manifest_uri,
-            "label_attribute_name": _attribute(last),
+            "label_attribute_name": last.label_attribute,
             "counters": {
                 "total_labeled": state.labeled,
                 "human_labeled": state.human_labeled,
@@ -90,19 +90,18 @@ class Rounds:
         }
 
     def _round(self, job: OwnJob) -> dict[str, Any]:
-        state = JobState.of(job.description)
+        state = job.state
         return {**state.counters(), "output_manifest_uri": state.output_manifest_uri, "url": self._url(job)}
 
     def _url(self, job: OwnJob) -> str:
-        return job_url(self._hook, job.name, job.description["OutputConfig"]["S3OutputPath"])
+        return job_url(self._hook, job)
 
     def _merged(self) -> str:
-        last, attribute = self._jobs[-1], _attribute(self._jobs[-1])
-        output = last.description["OutputConfig"]["S3OutputPath"]
-        uri = join_s3_uri(output, last.name, "manifests/merged/merged.manifest")
-        uris = [_labels_uri(job) for job in self._jobs]
+        last = self._jobs[-1]
+        uri = join_s3_uri(last.output_uri, "manifests/merged/merged.manifest")
+        uris = [job.labels_uri for job in self._jobs]
         with self._hook.writer(uri) as upload:
-            for line in merge_rounds([self._hook.read_lines(one) for one in uris], attribute, uris[0]):
+            for line in merge_rounds([self._hook.read_lines(one) for one in uris], last.label_attribute, uris[0]):
                 upload.write(line)
         return uri
 
@@ -116,7 +115,7 @@ class Rounds:
         reasons: Counter[str] = Counter()
         examples: dict[str, int] = {}
         if state.output_manifest_uri and state.failed:
-            for number, reason in _failures(self._hook.read_lines(state.output_manifest_uri), _attribute(last)):
+            for number, reason in _failures(self._hook.read_lines(state.output_manifest_uri), last.label_attribute):
                 reasons[reason] += 1
                 examples.setdefault(reason, number)
         told = [
@@ -135,13 +134,3 @@ def _failures(lines: Iterator[bytes], attribute: str) -> Iterator[tuple[int, str
         reason = metadata.get("failure-reason") if isinstance(metadata, dict) else None
         if reason:
             yield number, str(reason)[:_LONGEST_REASON]
-
-
-def _attribute(job: OwnJob) -> str:
-    return str(job.description["LabelAttributeName"])
-
-
-def _labels_uri(job: OwnJob) -> str:
-    """Where a job's labels are, or its input as long as there are none."""
-    uri = JobState.of(job.description).output_manifest_uri
-    return uri or str(job.description["InputConfig"]["DataSource"]["S3DataSource"]["ManifestS3Uri"])

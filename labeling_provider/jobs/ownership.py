@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from labeling_provider.errors import JobNameTakenError
-from labeling_provider.groundtruth.job import has_expired, stopped_as_asked
+from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.request.names import derive_job_name, fingerprint
 
 if TYPE_CHECKING:
@@ -68,28 +68,8 @@ class Owner(NamedTuple):
 
 
 @dataclass(frozen=True)
-class OwnJob:
-    """A labeling job of this task instance.
-
-    :param description: the answer of DescribeLabelingJob.
-    """
-
-    description: Mapping[str, Any]
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return str(self.description["LabelingJobName"])
-
-    @property
-    def status(self) -> str:
-        """Its status."""
-        return str(self.description["LabelingJobStatus"])
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Its tags."""
-        return tags_of(self.description)
+class OwnJob(JobDescription):
+    """A labeling job of this task instance, as DescribeLabelingJob has answered."""
 
     @property
     def request_mark(self) -> str:
@@ -114,12 +94,12 @@ class OwnJob:
     @property
     def is_good(self) -> bool:
         """Whether it runs, or has ended as it should."""
-        return self.status not in {"Failed", "Stopped", "Stopping"} or stopped_as_asked(self.description)
+        return self.status not in {"Failed", "Stopped", "Stopping"} or self.was_stopped_as_asked
 
     @property
     def has_run_its_course(self) -> bool:
         """Whether it has done what it could: a further job may take up what it has left over."""
-        return self.status == "Completed" or has_expired(self.description)
+        return self.status == "Completed" or self.has_expired
 
     def was_killed_before(self, try_number: int) -> bool:
         """Whether it was stopped because a user has ended an earlier try of the task."""
@@ -161,7 +141,7 @@ class OwnJobs:
             if description is None:
                 self.free_name = name
                 return found
-            if found and tags_of(description).get(OWNER_TAG) != self._owner.mark:
+            if found and OwnJob(description).tags.get(OWNER_TAG) != self._owner.mark:
                 continue
             found.append(self.claim(description))
         raise JobNameTakenError(
@@ -176,15 +156,10 @@ class OwnJobs:
         job = OwnJob(description)
         if job.tags.get(OWNER_TAG) != self._owner.mark:
             raise JobNameTakenError(
-                f"A labeling job named {job.name} exists ({description['LabelingJobArn']}, {job.status}) and was not "
+                f"A labeling job named {job.name} exists ({job.arn}, {job.status}) and was not "
                 "made by this task. Give another job_name."
             )
         return job
-
-
-def tags_of(description: Mapping[str, Any]) -> dict[str, str]:
-    """The tags of a described job."""
-    return {tag["Key"]: tag["Value"] for tag in description.get("Tags", [])}
 
 
 def request_mark(draft: LabelingJobDraft) -> str:
@@ -196,7 +171,7 @@ def request_mark(draft: LabelingJobDraft) -> str:
     return fingerprint([content, draft.files])
 
 
-def changes(draft: LabelingJobDraft, description: Mapping[str, Any]) -> list[str]:
+def changes(draft: LabelingJobDraft, job: OwnJob) -> list[str]:
     """Fields in which a job differs from what is wanted now, for people.
 
     :param draft: what is wanted, drafted for the job's own name.
@@ -204,7 +179,7 @@ def changes(draft: LabelingJobDraft, description: Mapping[str, Any]) -> list[str
     differing = [
         key
         for key, value in draft.request.items()
-        if key not in {"Tags", "LabelingJobName"} and not _within(value, description.get(key))
+        if key not in {"Tags", "LabelingJobName"} and not _within(value, job.members.get(key))
     ]
     return differing or ["labels or instructions"]
 

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.errors import InvalidRequestError, LabelingError, Problem
-from labeling_provider.groundtruth.facts import Quota, workforce_kind
-from labeling_provider.groundtruth.job import is_streaming
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.facts import Quota, is_amazon
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.jobs.surroundings import Inspection, Sample
 from labeling_provider.manifest import ManifestReport, check_manifest
@@ -47,7 +47,7 @@ def check_draft(
     """
     problems: list[Problem] = []
     request = draft.request
-    automated = "LabelingJobAlgorithmsConfig" in request
+    automated = JobRequest(request).is_automated
     sample = Sample(str(request.get("InputConfig")))
     report = _manifest_report(hook, draft, problems, sample)
     categories = draft.categories or _categories(hook, request, problems)
@@ -77,7 +77,7 @@ def check_draft(
         message = f"the estimate is ${cost.total_usd:,.2f} on Amazon ({cost.arithmetic}){spent}."
         remedy = f"Raise the limit of ${max_cost_usd} or label fewer objects."
         raise InvalidRequestError([Problem("max_cost_usd", message, remedy)])
-    if workforce_kind(request["HumanTaskConfig"]["WorkteamArn"]) == "public" and _is_amazon(hook):
+    if JobRequest(request).workforce_kind == "public" and _is_amazon(hook):
         hook.log.warning(
             "Amazon's own pages say that Mechanical Turk closed on 2026-09-30: the public workforce may never work."
         )
@@ -92,7 +92,7 @@ def stream_problems(
     Source: developer guide, "Ground Truth streaming labeling jobs" and "Set up Amazon S3 bucket event notifications".
     """
     request, found = draft.request, []
-    if not is_streaming(request):
+    if not JobRequest(request).is_streaming:
         given = {"create_topics": create_topics, "notify_from": notify_from, "labels_queue": labels_queue}
         return [
             Problem(name, "is for streaming jobs.", "Give input_topic_arn, or leave it out.")
@@ -107,7 +107,7 @@ def stream_problems(
     for name, value in (("notify_from", notify_from), ("labels_queue", labels_queue)):
         if value and not create_topics:
             found.append(Problem(name, "nothing makes it.", "Give create_topics=True."))
-    if labels_queue and not request["OutputConfig"].get("SnsTopicArn"):
+    if labels_queue and not JobRequest(request).output_topic_arn:
         found.append(Problem("labels_queue", "there is no output topic.", "Give output_topic_arn."))
     if notify_from:
         found.extend(_notification_problems(draft, notify_from))
@@ -121,8 +121,9 @@ def _notification_problems(draft: LabelingJobDraft, notify_from: str) -> Iterato
         yield Problem(where, message, "Push the texts with PushNewObjectsOperator.")
     if not notify_from.startswith("s3://"):
         yield Problem(where, f"{notify_from!r} is not an S3 URI.", "Write s3://bucket/prefix.")
-    output = join_s3_uri(draft.request["OutputConfig"]["S3OutputPath"], "")
-    if output.startswith(notify_from) or notify_from.startswith(output):
+    path = JobRequest(draft.request).output_path
+    output = join_s3_uri(path, "") if path else ""
+    if output and (output.startswith(notify_from) or notify_from.startswith(output)):
         message = f"{notify_from} and the output {output} overlap: outputs would become inputs."
         yield Problem(where, message, "Give them prefixes of their own.")
 
@@ -144,11 +145,10 @@ def _manifest_report(
     hook: LabelingHook, draft: LabelingJobDraft, problems: list[Problem], sample: Sample
 ) -> ManifestReport | None:
     where = "InputConfig.DataSource.S3DataSource.ManifestS3Uri"
-    source = draft.request.get("InputConfig", {}).get("DataSource", {})
-    uri = source.get("S3DataSource", {}).get("ManifestS3Uri")
+    request = JobRequest(draft.request)
+    uri, attribute = request.manifest_uri, request.label_attribute
     if not uri:
         return None
-    attribute = draft.request["LabelAttributeName"]
     try:
         lines = sample.through(hook.read_lines(uri))
         report = check_manifest(lines, data_key=draft.task_type.data_key, label_attribute=attribute)
@@ -165,7 +165,7 @@ def _manifest_report(
 
 
 def _categories(hook: LabelingHook, request: dict[str, Any], problems: list[Problem]) -> dict[str, Any] | None:
-    uri = request.get("LabelCategoryConfigS3Uri")
+    uri = JobRequest(request).category_uri
     if not uri:
         return None
     try:
@@ -176,4 +176,4 @@ def _categories(hook: LabelingHook, request: dict[str, Any], problems: list[Prob
 
 
 def _is_amazon(hook: LabelingHook) -> bool:
-    return ".amazonaws." in hook.conn_client_meta.endpoint_url
+    return is_amazon(hook.conn_client_meta.endpoint_url)

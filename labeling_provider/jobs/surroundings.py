@@ -16,6 +16,7 @@ from urllib.parse import unquote
 from botocore.exceptions import BotoCoreError, ClientError
 
 from labeling_provider.errors import Problem
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Quota, workforce_kind
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import split_s3_uri
@@ -121,14 +122,12 @@ class Inspection:
 
         :param further_data: where objects will come from that are in no manifest.
         """
-        request = draft.request
-        manifest = request.get("InputConfig", {}).get("DataSource", {}).get("S3DataSource", {}).get("ManifestS3Uri")
-        output, role = request.get("OutputConfig", {}).get("S3OutputPath"), request.get("RoleArn")
-        self.of_manifest(manifest, sample, output, further_data)
-        if role:
-            self.role(role, manifest, output)
-        if team := request.get("HumanTaskConfig", {}).get("WorkteamArn"):
-            self.workteam(team)
+        request = JobRequest(draft.request)
+        self.of_manifest(request.manifest_uri, sample, request.output_path, further_data)
+        if request.role_arn:
+            self.role(request.role_arn, request.manifest_uri, request.output_path)
+        if request.workteam_arn:
+            self.workteam(request.workteam_arn)
 
     def of_manifest(
         self, manifest: str | None, sample: Sample, output: str | None = None, further_data: str | None = None

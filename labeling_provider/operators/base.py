@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from labeling_provider.client.retries import Patience
 from labeling_provider.errors import InvalidArgumentsError, InvalidRequestError, LabelingError
-from labeling_provider.groundtruth.job import JobState, Progress
+from labeling_provider.groundtruth.job import JobState
+from labeling_provider.jobs.progress import Progress
 from labeling_provider.jobs.waiting import Vigil
 from labeling_provider.links import JOB_LINKS
 

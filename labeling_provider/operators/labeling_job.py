@@ -20,8 +20,10 @@ from labeling_provider.errors import (
     LabelingJobStalledError,
     LabelingTimeoutError,
 )
-from labeling_provider.groundtruth.job import RUNNING, JobState, is_streaming, queue_name, service_time, stall_report
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.job import RUNNING, JobState, queue_name, service_time
 from labeling_provider.jobs.ownership import Owner, OwnJob, OwnJobs, changes, request_mark
+from labeling_provider.jobs.progress import stall_report
 from labeling_provider.jobs.waiting import Vigil
 from labeling_provider.links import JOB_LINKS, WORKERS_LINK, push_job_links, push_workers_link
 from labeling_provider.operators import arguments
@@ -317,20 +319,17 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
 
     def _facts(self, job: OwnJob) -> dict[str, Any]:
         """What pages about the job need to know, and how to ask for more; no secrets."""
-        from labeling_provider.groundtruth.uris import join_s3_uri
-
-        human, output = job.description["HumanTaskConfig"], job.description["OutputConfig"]
         return {
             "job_name": job.name,
             "status": job.status,
-            "created": JobState.of(job.description).created,
+            "created": job.state.created,
             "task_type": self.labeling_type,
-            "workteam_arn": human["WorkteamArn"],
-            "workers_per_object": human["NumberOfHumanWorkersPerDataObject"],
-            "label_attribute_name": job.description["LabelAttributeName"],
-            "output_uri": join_s3_uri(output["S3OutputPath"], job.name),
+            "workteam_arn": job.workteam_arn,
+            "workers_per_object": job.workers_per_object,
+            "label_attribute_name": job.label_attribute,
+            "output_uri": job.output_uri,
             "estimated_cost_usd": job.cost_usd,
-            "streaming": is_streaming(job.description),
+            "streaming": job.is_streaming,
             "round": job.round,
             "aws_conn_id": self.aws_conn_id,
             "region_name": self.hook.conn_region_name,
@@ -377,7 +376,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
 
     def _take_changed(self, job: OwnJob) -> bool:
         """Whether to go on with a job whose arguments were others."""
-        differing = ", ".join(changes(self._draft(job.name), job.description))
+        differing = ", ".join(changes(self._draft(job.name), job))
         what = (
             f"Labeling job {job.name} of an earlier try is {job.status} and was made with other arguments ({differing})"
         )
@@ -437,7 +436,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
             compat.remember(context, _FIRST_NAME, own.free_name)
         self._running_job = (own.free_name, context["ti"])
         job = own.claim(self.hook.create_job(draft.request))
-        self.log.info("Created labeling job %s, round %s", job.description["LabelingJobArn"], round_number)
+        self.log.info("Created labeling job %s, round %s", job.arn, round_number)
         if self._ended_by_user:
             self.hook.stop_job(job.name, killed_try=context["ti"].try_number)
             raise LabelingError(f"The task was ended while labeling job {job.name} was created; the job was stopped.")
@@ -465,8 +464,8 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
         from labeling_provider.streaming.topics import StreamResources
 
         resources = StreamResources(self.hook)
-        source = request["InputConfig"]["DataSource"]["SnsDataSource"]["SnsTopicArn"]
-        output = request["OutputConfig"].get("SnsTopicArn")
+        wanted = JobRequest(request)
+        source, output = str(wanted.input_topic_arn), wanted.output_topic_arn
         for topic in filter(None, (source, output)):
             resources.topic(topic)
         if self.notify_from:
@@ -501,15 +500,15 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
 
         shown = None
         while True:
-            state = JobState.of(job.description)
+            state = job.state
             if shown != job.name:
-                push_job_links(context, self.hook, job.name, job.description["OutputConfig"]["S3OutputPath"])
-                push_workers_link(context, self.hook, job.description["HumanTaskConfig"]["WorkteamArn"])
+                push_job_links(context, self.hook, job)
+                push_workers_link(context, self.hook, job.workteam_arn or "")
                 context["ti"].xcom_push(key=JOB_KEY, value=self._facts(job))
                 self._running_job, shown = (job.name, context["ti"]), job.name
             if not self.wait_for_completion:
                 return Rounds(self.hook, [job]).result()
-            if state.status == "InProgress" and is_streaming(job.description):
+            if state.status == "InProgress" and job.is_streaming:
                 return self._takes_objects(context, job)
             if state.has_ended:
                 self._count(context, state)
@@ -540,18 +539,15 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
 
     def _takes_objects(self, context: Context, job: OwnJob) -> dict[str, Any]:
         """The result of a streaming job: it runs, and goes on."""
-        from labeling_provider.groundtruth.uris import join_s3_uri
         from labeling_provider.jobs.follow_up import Rounds
 
-        output = job.description["OutputConfig"]
-        manifest = join_s3_uri(output["S3OutputPath"], job.name, "manifests/output/output.manifest")
         result = {
             **Rounds(self.hook, [job]).result(),
-            "output_manifest_uri": manifest,
-            "input_topic_arn": job.description["InputConfig"]["DataSource"]["SnsDataSource"]["SnsTopicArn"],
-            "output_topic_arn": output.get("SnsTopicArn"),
+            "output_manifest_uri": job.output_manifest_uri,
+            "input_topic_arn": job.input_topic_arn,
+            "output_topic_arn": job.output_topic_arn,
             "backlog_queue": queue_name(job.name),
-            "labels_queue_url": self._labels_queue_url(output.get("SnsTopicArn")),
+            "labels_queue_url": self._labels_queue_url(job.output_topic_arn),
         }
         self.log.info("Streaming labeling job %s takes objects from %s", job.name, result["input_topic_arn"])
         self._announce(context, result)
@@ -564,7 +560,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
         """
         limits = []
         if self.job_timeout is not None:
-            age = service_time(job.description) - state.created
+            age = service_time(job.members) - state.created
             limits.append(time.time() - age + self.job_timeout.total_seconds())
         if self.execution_timeout is not None:
             limits.append(started + self.execution_timeout.total_seconds())
@@ -577,7 +573,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
         """
         deadline = self._deadline(job, state, started)
         stall_timeout = None if self.stall_timeout is None else self.stall_timeout.total_seconds()
-        targets = frozenset({"InProgress"}) if is_streaming(job.description) else frozenset[str]()
+        targets = frozenset({"InProgress"}) if job.is_streaming else frozenset[str]()
         if self.deferrable:
             self.defer_to_trigger(
                 state,
@@ -609,7 +605,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask, BaseOperator):
         if self.on_stall == "stop":
             self.hook.stop_job(state.name)
             left = "It was stopped, as on_stall='stop' asks; what was labeled is in its output manifest."
-        raise LabelingJobStalledError(f"{stall_report(job.description, state, seconds)} {left}")
+        raise LabelingJobStalledError(f"{stall_report(job, seconds)} {left}")
 
     # When it has ended
 

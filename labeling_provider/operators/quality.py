@@ -10,6 +10,7 @@ from airflow.sdk.bases.branch import BranchMixIn
 from airflow.sdk.bases.xcom import BaseXCom
 
 from labeling_provider.errors import LabelingError, PoorLabelsError
+from labeling_provider.groundtruth.layout import OUTPUT_MANIFEST, WORKER_RESPONSES
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.links import QUALITY_LINK, report_url
 from labeling_provider.operators import arguments
@@ -26,7 +27,7 @@ GOOD: Final = "good"
 POOR: Final = "poor"
 RELABEL: Final = "relabel"
 _ON_POOR: Final = ("fail", "warn")
-_JOB_MANIFEST: Final = "/manifests/output/output.manifest"
+_JOB_MANIFEST: Final = f"/{OUTPUT_MANIFEST}"
 _OF_JOB: Final = re.compile(r"(s3://.+)/manifests/[^/]+/[^/]+")
 _THRESHOLDS: Final = {
     "min_labeled": ("labeled_share", "share of the objects that have a label"),
@@ -217,7 +218,6 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         """The jobs whose workers' answers are looked at."""
         from labeling_provider.client.listing import list_uris
         from labeling_provider.quality import Job, chosen_files
-        from labeling_provider.quality.answers import FOLDER
 
         uris = list(dict.fromkeys(_manifests_of_jobs(self.labeling_jobs or self.manifest_uri)))
         jobs = [uri for uri in uris if uri.endswith(_JOB_MANIFEST)]
@@ -225,7 +225,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
             other = next(uri for uri in uris if uri not in jobs)
             raise LabelingError(f"labeling_jobs: {other} is no output manifest of a labeling job (…{_JOB_MANIFEST}).")
         for uri in jobs:
-            folder = f"{uri.removesuffix(_JOB_MANIFEST)}/{FOLDER}"
+            folder = f"{uri.removesuffix(_JOB_MANIFEST)}/{WORKER_RESPONSES}/"
             files, count = chosen_files(list_uris(self.hook, folder, [".json"]), self.max_answers // len(jobs))
             yield Job(uri, files, count)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator, conf
 
 from labeling_provider.errors import JobNameTakenError, LabelingError
-from labeling_provider.groundtruth.job import JobState, is_streaming, queue_name
+from labeling_provider.groundtruth.description import JobDescription
+from labeling_provider.groundtruth.job import JobState, queue_name
 from labeling_provider.jobs.ownership import Owner, OwnJobs
 from labeling_provider.jobs.waiting import Vigil
 from labeling_provider.links import push_job_links
@@ -159,9 +160,9 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
     ) -> dict[str, Any]:
         """Stop jobs one after the other; what can't be stopped keeps no other from it."""
         for number, name in enumerate(names, 1):
-            description = self._describe(name)
-            push_job_links(context, self.hook, name, description["OutputConfig"]["S3OutputPath"])
-            if self.drain and is_streaming(description) and description["LabelingJobStatus"] == "InProgress":
+            job = self._described(name)
+            push_job_links(context, self.hook, job)
+            if self.drain and job.is_streaming and job.status == "InProgress":
                 trigger = self._until_empty(name)
                 if self.deferrable:
                     state = {"left": list(names[number:]), "done": done, "failures": failures}
@@ -211,13 +212,12 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
         if self.hook.stop_job(name):
             self.log.info("Stopping labeling job %s", name)
             if self.wait_for_completion:
-                self.wait_in_process(JobState.of(self._describe(name)), Vigil(), lambda seen: None)
+                self.wait_in_process(self._described(name).state, Vigil(), lambda seen: None)
         else:
             self.log.info("Labeling job %s has ended already", name)
-        description = self._describe(name)
-        state = JobState.of(description)
-        result = {"job_name": name, "status": state.status}
-        return {**result, **self._leftover(state)} if is_streaming(description) else result
+        job = self._described(name)
+        result = {"job_name": name, "status": job.status}
+        return {**result, **self._leftover(job.state)} if job.is_streaming else result
 
     def _leftover(self, state: JobState) -> dict[str, Any]:
         """What a streaming job has left in its queue, which is deleted if that is asked for and nothing is in it."""
@@ -232,8 +232,8 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
             self.log.info("Deleted the empty queue %s", queue_name(state.name))
         return {"left_in_queue": left}
 
-    def _describe(self, name: str) -> dict[str, Any]:
+    def _described(self, name: str) -> JobDescription:
         description = self.hook.find_job(name)
         if description is None:
             raise LabelingError(f"Labeling job {name} is gone.")
-        return description
+        return JobDescription(description)

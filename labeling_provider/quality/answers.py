@@ -14,10 +14,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.layout import WORKER_RESPONSES
 from labeling_provider.manifest import Files
 
-FOLDER: Final = "annotations/worker-response/"
-_FILE: Final = re.compile(r"/annotations/worker-response/iteration-\d{1,9}/(\d{1,9})/[^/]+\.json$")
+_FILE: Final = re.compile(rf"/{WORKER_RESPONSES}/iteration-\d{{1,9}}/(\d{{1,9}})/[^/]+\.json$")
 _MOST_BYTES: Final = 16 << 20
 
 

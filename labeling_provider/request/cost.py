@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from labeling_provider.groundtruth import facts
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request.workforces import amount_to_usd
 
 
@@ -73,13 +74,13 @@ def estimate_request(request: dict[str, Any], objects: int) -> CostEstimate:
 
     :param objects: data objects to label.
     """
-    human = request["HumanTaskConfig"]
-    amount = human.get("PublicWorkforceTaskPrice", {}).get("AmountInUsd")
+    job = JobRequest(request)
+    amount = request["HumanTaskConfig"].get("PublicWorkforceTaskPrice", {}).get("AmountInUsd")
     return estimate_cost(
         objects,
-        human["NumberOfHumanWorkersPerDataObject"],
+        job.workers_per_object,
         amount_to_usd(amount) if amount else 0,
-        vendor=facts.workforce_kind(human["WorkteamArn"]) == "vendor",
-        automated="LabelingJobAlgorithmsConfig" in request,
-        most_human_labels=request.get("StoppingConditions", {}).get("MaxHumanLabeledObjectCount"),
+        vendor=job.workforce_kind == "vendor",
+        automated=job.is_automated,
+        most_human_labels=job.max_human_labeled,
     )

@@ -11,7 +11,9 @@ from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
 from labeling_provider.client.retries import Patience
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
-from labeling_provider.groundtruth.job import ENDED, STATUSES, JobState, Progress
+from labeling_provider.groundtruth.description import JobDescription
+from labeling_provider.groundtruth.job import ENDED, STATUSES, JobState
+from labeling_provider.jobs.progress import Progress
 from labeling_provider.links import push_job_links
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import LabelingTask
@@ -30,7 +32,7 @@ class JobSensor(LabelingTask, BaseSensorOperator):
             raise AirflowSkipException(str(error)) from error
         raise error
 
-    def _description(self) -> dict[str, Any]:
+    def _described(self) -> JobDescription:
         try:
             description = self.hook.find_job(self.job_name)
         except LabelingError as error:
@@ -39,7 +41,7 @@ class JobSensor(LabelingTask, BaseSensorOperator):
             self._fail(
                 LabelingError(f"There is no labeling job named {self.job_name} in {self.hook.conn_region_name}.")
             )
-        return description
+        return JobDescription(description)
 
 
 class LabelingJobSensor(JobSensor):
@@ -106,15 +108,14 @@ class LabelingJobSensor(JobSensor):
                 f"target_statuses: {', '.join(sorted(unknown))} is no status of a labeling job; "
                 f"use {', '.join(sorted(STATUSES))}."
             )
-        description = self._description()
-        push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
+        job = self._described()
+        push_job_links(context, self.hook, job)
         if not self.deferrable:
             return super().execute(context)
-        state = JobState.of(description)
-        if done := self._judge(state):
+        if done := self._judge(job.state):
             return done.xcom_value
         self.defer_to_trigger(
-            state, targets=self.target_statuses, deadline=time.time() + self.timeout, stop_job_on_kill=False
+            job.state, targets=self.target_statuses, deadline=time.time() + self.timeout, stop_job_on_kill=False
         )
         return None
 
@@ -128,9 +129,8 @@ class LabelingJobSensor(JobSensor):
             message = f"Labeling job {event['job_name']} is still {seen} after {self.timeout:.0f} s."
             self._fail(AirflowSensorTimeout(message))
         # The trigger knows the job from a listing, which has neither of these; its status is what was waited for.
-        description = self._description()
-        model = description.get("LabelingJobOutput", {}).get("FinalActiveLearningModelArn")
-        seen = {"label_attribute": description["LabelAttributeName"], "final_model_arn": model}
+        job = self._described()
+        seen = {"label_attribute": job.label_attribute, "final_model_arn": job.state.final_model_arn}
         done = self._judge(JobState(**{**event["state"], **seen}))
         return done.xcom_value if done else None
 

@@ -83,8 +83,7 @@ class StreamingJobSensor(JobSensor):
     def execute(self, context: Context) -> Any:
         """Wait, in this process or deferred."""
         self.read_arguments()
-        description = self._description()
-        push_job_links(context, self.hook, self.job_name, description["OutputConfig"]["S3OutputPath"])
+        push_job_links(context, self.hook, self._described())
         if not self.deferrable:
             return super().execute(context)
         from labeling_provider.triggers.streaming_job import StreamingJobTrigger

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from botocore.exceptions import ClientError
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.streaming.pusher import listeners
 from labeling_provider.streaming.sources import Position
@@ -28,7 +29,7 @@ def position_uri(hook: LabelingHook, job_name: str | None, topic_arn: str, key: 
     description = hook.find_job(name) if name else None
     if description is None:
         return None
-    return join_s3_uri(description["OutputConfig"]["S3OutputPath"], "push-positions", f"{key}.json")
+    return join_s3_uri(str(JobRequest(description).output_path), "push-positions", f"{key}.json")
 
 
 class S3Position:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from labeling_provider.client.retries import persist
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobState, queue_name
 from labeling_provider.streaming.messages import Message, message_of
 from labeling_provider.streaming.publisher import Publisher, Refused
@@ -193,11 +194,7 @@ def listeners(hook: LabelingHook, topic_arn: str) -> list[str]:
             raise LabelingError(f"{what}: {error}") from error
         running += page["LabelingJobSummaryList"]
         token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
-    return [
-        one["LabelingJobName"]
-        for one in running
-        if one.get("InputConfig", {}).get("DataSource", {}).get("SnsDataSource", {}).get("SnsTopicArn") == topic_arn
-    ]
+    return [job.name for job in map(JobRequest, running) if job.input_topic_arn == topic_arn]
 
 
 def _messages(found: list[Found]) -> Iterator[Message]:

@@ -11,7 +11,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from labeling_provider import compat
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.job import JobState, Progress
+from labeling_provider.groundtruth.job import JobState
+from labeling_provider.jobs.progress import Progress
 from labeling_provider.jobs.waiting import Vigil
 from labeling_provider.triggers.poller import Connection, Poller
 from labeling_provider.triggers.serialized import SerializedTrigger

@@ -29,8 +29,10 @@ from markupsafe import Markup
 from pydantic import BeforeValidator, Field
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.job import duration, queue_name
+from labeling_provider.groundtruth.job import queue_name
+from labeling_provider.groundtruth.layout import WORKER_RESPONSES, output_manifest_uri
 from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.jobs.progress import duration
 from labeling_provider.manifest import Files, MaskLabel
 from labeling_provider.rendering.drawing import drawn_picture, marked_text, said, size_of, small_picture
 from labeling_provider.ui.catalog import Job, Place, TaskKey, find_job, find_jobs
@@ -229,10 +231,11 @@ class _Views:
         from labeling_provider.client.listing import list_uris
         from labeling_provider.quality import Job as AnsweredJob
         from labeling_provider.quality import Measure, chosen_files
-        from labeling_provider.quality.answers import FOLDER
 
         _, mine = self._confirmed(task)
-        files, count = chosen_files(list_uris(mine.hook, join_s3_uri(mine.output_uri, FOLDER), [".json"]), _ANSWERS)
+        files, count = chosen_files(
+            list_uris(mine.hook, join_s3_uri(mine.output_uri, WORKER_RESPONSES, ""), [".json"]), _ANSWERS
+        )
         measure = Measure(Files(mine.hook), mine.label_attribute)
         measure.answers([AnsweredJob(_manifest(mine.output_uri), files, count)])
         return _render("workers_part.html", quality=measure.quality)
@@ -406,7 +409,7 @@ def _note(user: Any, event: str, task: TaskKey, what: str) -> None:
 
 
 def _manifest(output_uri: str) -> str:
-    return join_s3_uri(output_uri, "manifests/output/output.manifest")
+    return output_manifest_uri(output_uri)
 
 
 def _query(task: TaskKey) -> str:

@@ -193,7 +193,7 @@ class Services:
     def _ask_whose(self, job: Job) -> tuple[Confirmed, JobState | None]:
         """The job and, if it was asked for just now, its state."""
         from labeling_provider.groundtruth.uris import join_s3_uri
-        from labeling_provider.jobs.ownership import OWNER_TAG, Owner, tags_of
+        from labeling_provider.jobs.ownership import OWNER_TAG, Owner, OwnJob
 
         hook = self._hook(job.connection)
         description = self._owned.get(_key(job))
@@ -202,7 +202,7 @@ class Services:
             description = hook.find_job(job.name)
             if description is None:
                 raise JobError(f"The labeling job {job.name} is gone.", None)
-            if tags_of(description).get(OWNER_TAG) != Owner.of(job.task).mark:
+            if OwnJob(description).tags.get(OWNER_TAG) != Owner.of(job.task).mark:
                 raise JobError(f"The labeling job {job.name} was not made by this task.", False)
             try:
                 state = JobState.of(description)

@@ -1,0 +1,196 @@
+"""What a labeling job was asked to be, and what the service says of it: the members of its request, by name.
+
+Source: API reference, CreateLabelingJob, DescribeLabelingJob and ListLabelingJobs. DescribeLabelingJob repeats the
+request's members, so one view serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from labeling_provider.groundtruth.facts import workforce_kind
+from labeling_provider.groundtruth.job import JobState, is_streaming
+from labeling_provider.groundtruth.layout import output_manifest_uri
+from labeling_provider.groundtruth.uris import join_s3_uri
+
+_LIFETIME_SECONDS: Final = 30 * 24 * 3600 - 3600
+"""A job that is nearly as old as this has expired: 30 days, with an hour for the clock."""
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """A CreateLabelingJob request. Nothing needs to be valid: what is missing, or no text, is None.
+
+    :param members: arguments of ``create_labeling_job``, an answer of DescribeLabelingJob, or an entry of
+        ListLabelingJobs, which has only some of them.
+    """
+
+    members: Mapping[str, Any]
+
+    def _member(self, *path: str) -> Any:
+        value: Any = self.members
+        for name in path:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value
+
+    def _text(self, *path: str) -> str | None:
+        value = self._member(*path)
+        return value if isinstance(value, str) and value else None
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return str(self.members["LabelingJobName"])
+
+    @property
+    def label_attribute(self) -> str:
+        """The label attribute: the key of the label in the output. Empty in a listing, which does not have it."""
+        return self._text("LabelAttributeName") or ""
+
+    @property
+    def manifest_uri(self) -> str | None:
+        """The input manifest; None if objects come from a topic alone."""
+        return self._text("InputConfig", "DataSource", "S3DataSource", "ManifestS3Uri")
+
+    @property
+    def input_topic_arn(self) -> str | None:
+        """The topic that a streaming job takes objects from."""
+        return self._text("InputConfig", "DataSource", "SnsDataSource", "SnsTopicArn")
+
+    @property
+    def output_topic_arn(self) -> str | None:
+        """The topic that each label is published to."""
+        return self._text("OutputConfig", "SnsTopicArn")
+
+    @property
+    def output_path(self) -> str | None:
+        """S3 URI under which the output of any job goes, in a folder of the job's name."""
+        return self._text("OutputConfig", "S3OutputPath")
+
+    @property
+    def output_uri(self) -> str:
+        """That folder.
+
+        :raises ValueError: if there is no output path.
+        """
+        if self.output_path is None:
+            raise ValueError(f"Labeling job {self.name} has no output path")
+        return join_s3_uri(self.output_path, self.name)
+
+    @property
+    def role_arn(self) -> str | None:
+        """The execution role."""
+        return self._text("RoleArn")
+
+    @property
+    def category_uri(self) -> str | None:
+        """The category file: the labels, in their order."""
+        return self._text("LabelCategoryConfigS3Uri")
+
+    @property
+    def template_uri(self) -> str | None:
+        """The worker template."""
+        return self._text("HumanTaskConfig", "UiConfig", "UiTemplateS3Uri")
+
+    @property
+    def workteam_arn(self) -> str | None:
+        """The workteam."""
+        return self._text("HumanTaskConfig", "WorkteamArn")
+
+    @property
+    def workforce_kind(self) -> str:
+        """``private``, ``vendor``, ``public`` or ``unknown``: who the workers are."""
+        return workforce_kind(self.workteam_arn or "")
+
+    @property
+    def workers_per_object(self) -> int:
+        """How many people label each object."""
+        return int(self._member("HumanTaskConfig", "NumberOfHumanWorkersPerDataObject") or 1)
+
+    @property
+    def max_human_labeled(self) -> int | None:
+        """A stopping condition: objects labeled by people."""
+        count: int | None = self._member("StoppingConditions", "MaxHumanLabeledObjectCount")
+        return count
+
+    @property
+    def max_percentage_labeled(self) -> int | None:
+        """A stopping condition: percent of the objects that are labeled."""
+        percentage: int | None = self._member("StoppingConditions", "MaxPercentageOfInputDatasetLabeled")
+        return percentage
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether objects come from a topic."""
+        return is_streaming(self.members)
+
+    @property
+    def is_automated(self) -> bool:
+        """Whether a model labels, too."""
+        return "LabelingJobAlgorithmsConfig" in self.members
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tags."""
+        return {tag["Key"]: tag["Value"] for tag in self.members.get("Tags", [])}
+
+
+@dataclass(frozen=True)
+class JobDescription(JobRequest):
+    """An answer of DescribeLabelingJob."""
+
+    @cached_property
+    def state(self) -> JobState:
+        """Status and counters.
+
+        :raises LabelingError: if the status is one that this package does not know.
+        """
+        return JobState.of(self.members)
+
+    @property
+    def status(self) -> str:
+        """The status, known or not."""
+        return str(self.members["LabelingJobStatus"])
+
+    @property
+    def arn(self) -> str:
+        """The job's ARN."""
+        return str(self.members["LabelingJobArn"])
+
+    @property
+    def output_manifest_uri(self) -> str:
+        """Where the labels are, or will be."""
+        return self.state.output_manifest_uri or output_manifest_uri(self.output_uri)
+
+    @property
+    def labels_uri(self) -> str:
+        """Where the labels are; the input manifest as long as there are none.
+
+        :raises ValueError: for a streaming job without labels.
+        """
+        uri = self.state.output_manifest_uri or self.manifest_uri
+        if uri is None:
+            raise ValueError(f"Labeling job {self.name} has neither labels nor an input manifest")
+        return uri
+
+    @property
+    def was_stopped_as_asked(self) -> bool:
+        """Whether it was stopped by its own stopping conditions."""
+        state, people, percentage = self.state, self.max_human_labeled, self.max_percentage_labeled
+        return state.status == "Stopped" and (
+            (people is not None and state.human_labeled >= people)
+            or (percentage is not None and state.labeled * 100 >= percentage * state.total)
+        )
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether it failed because it was not finished within 30 days; what it has labeled is there.
+
+        The guide says that such a job expires, the API reference that it fails with a client error.
+        """
+        state, reason = self.state, self.state.reason.lower()
+        is_old = state.modified - state.created >= _LIFETIME_SECONDS
+        return state.status == "Failed" and (is_old or "expired" in reason or "30 days" in reason)

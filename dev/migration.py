@@ -1,7 +1,7 @@
 """Writes the migration that leads from the tables of the last one to those of ``schema.py``.
 
-``python -m dev.migration "Jobs have a lease"`` makes ``versions/rNNNN_….py``: read it, tell why in its docstring, and run
-``tests/service/database``.
+``python -m dev.migration "Jobs have a lease"`` makes ``versions/rNNNN_….py``: read it, tell why in its docstring, and
+run ``tests/service/database``.
 """
 
 from __future__ import annotations

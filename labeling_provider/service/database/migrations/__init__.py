@@ -22,7 +22,7 @@ OPTIONS: Final[dict[str, Any]] = {
     # SQLite changes a column by making its table anew.
     "render_as_batch": True,
     # What a state was called then is no matter of the code of today.
-    "render_item": lambda kind, item, _: f"sa.String({item.impl.length})" if isinstance(item, State) else False,
+    "render_item": lambda _kind, item, _context: f"sa.String({item.length})" if isinstance(item, State) else False,
 }
 _NUMBERS: Final = sa.table("database_information", sa.column("name"), sa.column("value"))
 """Where the tables' number stood before there were migrations. Those of 0.1 had none."""

@@ -21,16 +21,18 @@ from tests.conftest import Lab, texts
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Lab]:
-    """A service of this test's own, whose workers take a moment."""
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
+    """A service of this test's own, whose workers take a moment; on each kind of database, if the test uses ``url``."""
     workforce = tmp_path / "workforce.json"
     teams = {"private-simulated": {"workers": 9, "accuracy": 0.9, "seconds_per_task": 0.01, "declined": 0.0}}
     workforce.write_text(json.dumps({"workteams": teams, "seed": 3}))
-    service = Service(tmp_path, "--workforce", str(workforce))
+    url = request.getfixturevalue("url") if "url" in request.fixturenames else f"sqlite:///{tmp_path}/labeling.sqlite"
+    service = Service(tmp_path, "--workforce", str(workforce), "--database-url", url)
     yield Lab(service)
     service.stop()
 
 
+@pytest.mark.usefixtures("url")
 def test_a_job_goes_on_after_any_kill_and_counts_every_answer_once(own: Lab) -> None:
     name = own.create(texts(150), "survivor", max_concurrent_objects=60)
     chance = random.Random(1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
@@ -12,8 +10,8 @@ from labeling_provider.service.database.schema import objects
 from labeling_provider.service.database.states import ObjectState
 
 
-def test_a_state_is_text_in_the_database_and_a_member_in_python(tmp_path: Path) -> None:
-    database = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
+def test_a_state_is_text_in_the_database_and_a_member_in_python(url: str) -> None:
+    database = Database(url)
     row = {"job_id": 1, "object_id": 1, "line": "{}"}
     with database.write() as connection:
         connection.execute(sa.insert(objects), [{**row, "state": ObjectState.OUT}])

@@ -1,0 +1,95 @@
+"""What automated labeling keeps, on each kind of database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from labeling_provider.service.database import learning, models
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.jobs import TrainingRow, insert_job
+from labeling_provider.service.database.learning import Leaving, WaitingObject
+from labeling_provider.service.database.models import ModelRow
+from labeling_provider.service.database.schema import objects
+from labeling_provider.service.database.states import LearningRole, ObjectState
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    database = Database(url)
+    yield database
+    database.close()
+
+
+def fill(database: Database, states: str) -> int:
+    """Make a job with an object in each of some states, by first letter; its id."""
+    by_letter = {state.value[0]: state for state in ObjectState}
+    with database.write() as connection:
+        job_id = insert_job(connection, name="Cats", arn="a", reference_code="r", workteam_arn="w", request={})
+        rows = [
+            {"job_id": job_id, "object_id": number, "state": by_letter[letter], "line": f'"{number}"', "result": "{}"}
+            for number, letter in enumerate(states)
+        ]
+        connection.execute(sa.insert(objects), rows)
+        learning.take_in(connection, job_id, range(len(states)))
+    return job_id
+
+
+def test_where_objects_are_that_went_to_people(database: Database) -> None:
+    job_id = fill(database, "wlllfo")
+    train, validate = LearningRole.TRAIN, LearningRole.VALIDATE
+    with database.write() as connection:
+        learning.send(connection, job_id, [1, 4], train)
+        learning.send(connection, job_id, [2, 3, 5], validate)
+    with database.read() as connection:
+        assert learning.count_sent(connection, job_id) == {
+            (train, ObjectState.LABELED): 1,
+            (train, ObjectState.FAILED): 1,
+            (validate, ObjectState.LABELED): 2,
+            (validate, ObjectState.OUT): 1,
+        }
+        assert learning.waiting(connection, job_id) == [WaitingObject(0, '"0"')]
+        found = learning.material(connection, job_id)
+    assert [(one.object_id, one.state.value, one.role) for one in found] == [
+        *((0, "waiting", None), (1, "labeled", train), (2, "labeled", validate), (3, "labeled", validate))
+    ]
+
+
+def test_a_training_counts_with_all_that_came_of_it(database: Database) -> None:
+    job_id = fill(database, "wwwwll")
+    with database.write() as connection:
+        learning.send(connection, job_id, [4, 5], LearningRole.VALIDATE)
+    training = TrainingRow(1, 9, 0.75, None, 1, "arn")
+    with database.write() as connection:
+        leaving = [Leaving(4, 0.5, 1.0), Leaving(5, 0.25, None)]
+        learning.record_training(connection, job_id, training, {1: '{"x": 1}'}, {0: 0.9, 2: 0.1}, leaving)
+    with database.read() as connection:
+        assert learning.trainings_of(connection, job_id) == [training]
+        # The one that no model has seen comes first, then those of which it was least sure.
+        assert [one.object_id for one in learning.least_certain(connection, job_id, 2)] == [3, 2]
+        found = {one.object_id: one for one in learning.material(connection, job_id)}
+        machine = connection.execute(sa.select(objects.c.result).where(objects.c.state == ObjectState.MACHINE))
+        assert machine.scalars().all() == ['{"x": 1}']
+    assert set(found) == {0, 2, 3, 4, 5}
+    assert [(found[4].left, found[4].score, found[4].agreement)] == [(1, 0.5, 1.0)]
+    assert [(found[5].left, found[5].score, found[5].agreement)] == [(1, 0.25, None)]
+
+
+def test_a_model_is_found_by_name_by_arn_and_by_its_job(database: Database) -> None:
+    job_id = fill(database, "g")
+    first, second = (
+        ModelRow("Cats-1", "arn-1", "image-classification", at, {"ModelName": "Cats-1", "at": at}) for at in (1.0, 2.0)
+    )
+    with database.write() as connection:
+        models.put(connection, first)
+        models.put(connection, second)
+        learning.record_training(connection, job_id, TrainingRow(1, 9, None, None, 0, "arn-1"), {}, {}, [])
+        learning.record_training(connection, job_id, TrainingRow(2, 9, None, None, 0, None), {}, {}, [])
+    with database.read() as connection:
+        assert models.find_by_name(connection, "cATS-1") == models.find_by_arn(connection, "arn-1") == second
+        assert models.find_by_name(connection, "Dogs-1") is None
+        assert models.last_arn_of(connection, "CATS", "image-classification") == "arn-1"
+        assert models.last_arn_of(connection, "Cats", "text-classification") is None
+        assert models.any_given_line(connection, job_id) == '"0"'

@@ -6,15 +6,12 @@ import hashlib
 import json
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database.database import Database, now
-from labeling_provider.service.database.schema import jobs, models, objects, trainings
+from labeling_provider.service.database import models
+from labeling_provider.service.database.database import Connection, Database, now
 from labeling_provider.service.errors import JobFailure, validation_error
 from labeling_provider.service.kinds.base import JobFacts
 from labeling_provider.service.learning.models import Model, import_model, pack, unpack
@@ -37,11 +34,10 @@ class ModelRegistry:
         :raises ApiError: if there is none of that name.
         """
         with self._database.read() as connection:
-            row = connection.execute(sa.select(models).where(models.c.name_key == name.lower())).one_or_none()
-        if row is None:
+            model = models.find_by_name(connection, name)
+        if model is None:
             raise validation_error(f'Could not find model "{name}".')
-        description: dict[str, Any] = json.loads(row.description)
-        return description
+        return model.description
 
     def check_request(self, request: dict[str, Any]) -> None:
         """Refuse a job that would start from a model that does not fit.
@@ -53,12 +49,12 @@ class ModelRegistry:
         if arn is None:
             return
         with self._database.read() as connection:
-            row = connection.execute(sa.select(models).where(models.c.arn == arn)).one_or_none()
-        if row is None:
+            model = models.find_by_arn(connection, arn)
+        if model is None:
             raise validation_error(f"Could not find model {arn}.")
         algorithm = config["LabelingJobAlgorithmSpecificationArn"].rpartition("/")[2]
-        if row.algorithm != algorithm:
-            raise validation_error(f"The model {arn} is for {row.algorithm}, not for {algorithm}.")
+        if model.algorithm != algorithm:
+            raise validation_error(f"The model {arn} is for {model.algorithm}, not for {algorithm}.")
 
     def initial_arn(self, run: Run) -> str | None:
         """The model to start from: the one that was asked for, or that of the job which has labeled the others.
@@ -71,21 +67,11 @@ class ModelRegistry:
         return arn or run.former_model or None
 
     def _former_arn(self, run: Run) -> str | None:
-        given = sa.select(objects.c.line).where(objects.c.job_id == run.id, objects.c.state == "given").limit(1)
         with self._database.read() as connection:
-            line = connection.execute(given).scalar_one_or_none()
+            line = models.any_given_line(connection, run.id)
             metadata = _parsed(line).get(f"{run.job.attribute}-metadata") if line else None
             name = plain(str(metadata.get("job-name", "")), 300) if isinstance(metadata, dict) else ""
-            latest = (
-                sa.select(trainings.c.model_arn)
-                .join(jobs, jobs.c.id == trainings.c.job_id)
-                .join(models, models.c.arn == trainings.c.model_arn)
-                .where(jobs.c.name_key == name.removeprefix("labeling-job/").lower())
-                .where(models.c.algorithm == run.job.task_type.algorithm)
-                .order_by(trainings.c.iteration.desc())
-                .limit(1)
-            )
-            return connection.execute(latest).scalar_one_or_none()
+            return models.last_arn_of(connection, name.removeprefix("labeling-job/"), run.job.task_type.algorithm)
 
     def new_model(self, run: Run) -> Model:
         """A model for a job that has not learned anything in it yet.
@@ -110,7 +96,7 @@ class ModelRegistry:
             raise ValueError(f"{uri} does not exist or is not readable") from None
 
     def save(self, job: JobFacts, iteration: int, model: Model) -> str:
-        """Database a model; its ARN. It counts once it is registered."""
+        """Store a model; its ARN. It counts once it is registered."""
         algorithm = job.task_type.algorithm or ""
         self._object_store.write({_data_uri(job, iteration): (pack(model, algorithm), "application/gzip")})
         return job.arn.replace(f"labeling-job/{job.name}", f"model/{_name(job, iteration)}")
@@ -133,14 +119,7 @@ class ModelRegistry:
             "EnableNetworkIsolation": False,
             **({"VpcConfig": vpc} if vpc else {}),
         }
-        row = {
-            "name_key": _name(job, iteration).lower(),
-            "arn": arn,
-            "algorithm": algorithm,
-            "created": at,
-            "description": json.dumps(description),
-        }
-        self._database.upsert(connection, models, [row])
+        models.put(connection, models.ModelRow(_name(job, iteration), arn, algorithm, at, description))
 
 
 def _name(job: JobFacts, iteration: int) -> str:

@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import clean
+.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs clean
 
 setup: $(VENV)/.ready $(VENV)/.browser
 
@@ -100,6 +100,9 @@ bench-automated: $(VENV)/.ready
 
 bench-import: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.import_time
+
+bench-outputs: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.outputs
 
 clean:
 	rm -rf $(VENV) $(LOWEST)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection as Connection
 
 from labeling_provider.service.database.opening import DatabaseError, OpenDatabase, told
 from labeling_provider.service.database.schema import metadata

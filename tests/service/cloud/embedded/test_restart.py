@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -16,23 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.s3.models import s3_backends
 
-from labeling_provider.service.cloud.s3_state import BUCKET_FIELDS, VERSION_FIELDS
+from labeling_provider.service.cloud.embedded.s3_state import BUCKET_FIELDS, VERSION_FIELDS
 from tests.service.inside import ACCOUNT, Inside, picture
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
-    service = Inside(tmp_path_factory.mktemp("inside"))
-    yield service
-    service.stop()
-
-
-@pytest.fixture
-def inside(shared: Inside, tmp_path: Path) -> Inside:
-    """A service that is new."""
-    shared.url = f"sqlite:///{tmp_path / 'labeling.sqlite'}"
-    shared.start()
-    return shared
 
 
 def same_after_a_kill(service: Inside) -> dict[str, Any]:
@@ -304,7 +288,9 @@ def test_a_database_of_version_0_1_0_is_taken_over(inside: Inside, caplog: pytes
     Path(f"{inside.url.removeprefix('sqlite:///')}.lock").unlink()
     inside.start()
     told = [
-        one.message.partition(":")[0] for one in caplog.records if one.name == "labeling_provider.service.cloud.s3_old"
+        one.message.partition(":")[0]
+        for one in caplog.records
+        if one.name == "labeling_provider.service.cloud.embedded.restoring"
     ]
     assert told == ["the setting acl of the bucket cats could not be restored"]
     seen = same_after_a_kill(inside)
@@ -348,7 +334,7 @@ def test_a_message_that_no_database_holds_is_refused(inside: Inside, text: str) 
     url = sqs.create_queue(QueueName="news")["QueueUrl"]
     with pytest.raises(ClientError, match="InvalidMessageContents"):
         sqs.send_message(QueueUrl=url, MessageBody=text)
-    assert inside.messaging.depth("news") == 0
+    assert inside.depth("news") == 0
 
 
 def test_an_upload_that_the_database_refuses_can_be_completed_later_and_is_told_of_once(inside: Inside) -> None:
@@ -370,7 +356,7 @@ def test_an_upload_that_the_database_refuses_can_be_completed_later_and_is_told_
         assert s3.list_objects_v2(Bucket="cats")["KeyCount"] == 0
         database.execute("DROP TRIGGER t")
         database.commit()
-    assert inside.messaging.depth("news") == 0
+    assert inside.depth("news") == 0
     s3.complete_multipart_upload(**place, UploadId=upload, MultipartUpload=parts)
     same_after_a_kill(inside)
     events = [json.loads(one.body)["Records"][0]["eventName"] for one in inside.messaging.waiting("news", 10)]

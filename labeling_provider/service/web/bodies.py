@@ -150,14 +150,14 @@ def check_sums(request: RequestHead, body: Body) -> None:
     sums = {name: make() for name, make in _SUMS.items() if name in request.headers}
     crc = 0 if _CRC in request.headers else None
     while (sums or crc is not None) and (piece := body.file.read(_PIECE)):
-        for one in sums.values():
-            one.update(piece)
+        for checksum in sums.values():
+            checksum.update(piece)
         crc = None if crc is None else zlib.crc32(piece, crc)
     body.file.seek(0)
-    found = {name: one.digest() for name, one in sums.items()}
+    digests = {name: checksum.digest() for name, checksum in sums.items()}
     if crc is not None:
-        found[_CRC] = crc.to_bytes(4)
-    for name, digest in found.items():
+        digests[_CRC] = crc.to_bytes(4)
+    for name, digest in digests.items():
         if request.headers[name].strip() != base64.b64encode(digest).decode():
             raise ApiError("BadDigest", f"The body does not fit {name}.")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from dev.stack import wait_until
 from labeling_provider.request import LabelingJobSpec
-from labeling_provider.service.cloud.messaging import Messaging
+from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import ACTIVE, Engine
@@ -73,7 +73,7 @@ class InProcess:
         self.storage = Memory()
         registry = ModelRegistry(self.store, self.storage, self.workforce)
         learning = ActiveLearning(self.store, self.storage, self.workforce, registry, 0)
-        self.messaging = Messaging(self.store, ACCOUNT, REGION)
+        self.messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.engine = Engine(
             self.store,
             self.storage,

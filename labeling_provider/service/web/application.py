@@ -1,4 +1,4 @@
-"""One endpoint: labeling operations are ours, job pages for a browser too, the services around them are moto's."""
+"""One endpoint: labeling operations are ours, job pages for a browser too, the services around them are their own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
@@ -20,10 +19,7 @@ from anyio import CapacityLimiter, to_thread
 from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from labeling_provider.service.cloud.messaging import Messaging
-from labeling_provider.service.cloud.moto import Answer, Call, Moto
-from labeling_provider.service.cloud.object_store import EmbeddedObjectStore
-from labeling_provider.service.cloud.offered import Service
+from labeling_provider.service.cloud.offered import Answer, Call, Service, Services
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
@@ -47,8 +43,6 @@ MAX_OBJECT_BYTES: Final = 1_000_000_000
 
 MAX_PAGE_BODY_BYTES: Final = 1 << 20
 
-# By a key that it has given out for a role of another account, moto would look into that account.
-_KEY_FOR_MOTO: Final = "LOCALLOCALLOCALLOCAL"
 # What would be in another region would be lost at the next start.
 _OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS})
 _MAX_REQUEST_BYTES: Final = {Service.SAGEMAKER: 1 << 20}
@@ -69,9 +63,7 @@ class Application:
 
     :param operations: the labeling operations.
     :param pages: answers for the pages for a browser; its paths begin after ``/_labeling``.
-    :param moto: the services around labeling.
-    :param object_store: the embedded S3; None if S3 is elsewhere.
-    :param messaging: the embedded SNS and SQS.
+    :param services: those around labeling.
     :param s3_endpoint: where S3 is, if it is elsewhere.
     :param region: the one region that labeling operations are served for.
     :param credentials: if set, every request must be signed with them.
@@ -81,16 +73,13 @@ class Application:
         self,
         operations: Operations,
         pages: ASGIApp,
-        moto: Moto,
-        object_store: EmbeddedObjectStore | None,
-        messaging: Messaging,
+        services: Services,
         *,
         s3_endpoint: str | None,
         region: str,
         credentials: Credentials | None,
     ) -> None:
-        self._operations, self._pages, self._moto, self._object_store = operations, pages, moto, object_store
-        self._messaging = messaging
+        self._operations, self._pages, self._services = operations, pages, services
         self._s3_endpoint, self._region = s3_endpoint, region
         self._demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
 
@@ -134,7 +123,7 @@ class Application:
         if request.is_page:
             return self._page(request, await read_body(request, receive, MAX_PAGE_BODY_BYTES))
         named = _named_service(request, signature)
-        if named == Service.S3 and self._object_store is None:
+        if named == Service.S3 and self._s3_endpoint is not None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: give that endpoint to S3 clients.")
         body = await self._body(request, named, signature, receive)
         service, operation = _service_and_operation(named, request, body)
@@ -151,9 +140,9 @@ class Application:
         if service == Service.SAGEMAKER:
             answer = await self._run(lambda: self._operations.answer(operation, body.bytes()))
             return _amazon_response(HTTPStatus.OK, answer, _JSON)
-        call = _call(service, request, signature, body, self._region)
+        call = _call(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
-        return _response(request, await self._run(lambda: self._around(service, call), limiter))
+        return _response(request, await self._run(lambda: self._services.serve(service, call), limiter))
 
     def _page(self, request: RequestHead, body: Body) -> ASGIApp:
         """The pages' answer to one request, whose body has been read."""
@@ -223,11 +212,11 @@ class Application:
         body = await read_body(request, receive, max_encoded(limit) if chunked else limit)
         checked = signature is not None and signature.access_key_id == self._credentials.access_key_id
         if chunked:
-            declared = request.headers.get("x-amz-decoded-content-length")
             signed = signature and checked and not claimed.startswith("STREAMING-UNSIGNED")
             signatures = ChunkSignatures(signature, self._credentials) if signature and signed else None
-            return await self._run(lambda: decode_chunks(body, declared, limit, signatures))
-        if signature and signature.payload is None:
+            received = body
+            body = await self._run(lambda: decode_chunks(received, request.headers, limit, signatures))
+        elif signature and signature.payload is None:
             if checked:
                 signature.check(request, self._credentials, body.sha256)
         elif signature and signature.payload not in {UNSIGNED_PAYLOAD, body.sha256}:
@@ -235,14 +224,6 @@ class Application:
         if named == Service.S3 and _is_upload(request):
             await self._run(lambda: check_sums(request, body))
         return body
-
-    def _around(self, service: Service, call: Call) -> Answer:
-        """Answer an operation of a service around labeling; what it has changed is kept before anybody hears of it."""
-        with ExitStack() as recorded:
-            recorded.enter_context(self._messaging.recording())
-            if self._object_store and call.method not in {"GET", "HEAD"}:
-                recorded.enter_context(self._object_store.recording())
-            return self._moto.serve(service, call)
 
 
 def _named_service(request: RequestHead, signature: Signature | None) -> Service | None:
@@ -297,7 +278,7 @@ def _service_and_operation(named: Service | None, request: RequestHead, body: Bo
 
 
 def _check_plain(request: RequestHead, signature: Signature | None) -> None:
-    """Refuse what would be something else to moto than to us: a form in parts, a packed body, a link that does things.
+    """Refuse what could be understood in two ways: a form in parts, a packed body, a link that does things.
 
     :raises ApiError: if it is refused.
     """
@@ -339,18 +320,13 @@ def _fields(body: Body) -> list[tuple[str, str]]:
         raise ApiError("MalformedQueryString", "The body is no form that can be read.") from None
 
 
-def _call(service: Service, request: RequestHead, signature: Signature | None, body: Body, region: str) -> Call:
-    """The request as moto gets it: one spelling for each thing."""
-    scope = f"{_KEY_FOR_MOTO}/{signature.scope}" if signature else None
-    path, host = request.path, request.host
-    if service == Service.S3:
-        path = request.s3_path
-        # By any other name moto would look for a bucket in it.
-        host = f"localhost{host[len(host.rpartition(':')[0]) :] if host.rpartition(':')[2].isdigit() else ''}"
-    if scope is None:
-        # Without one moto would take another region than the service's, and refuse what only its owner may do.
-        scope = f"{_KEY_FOR_MOTO}/20000101/{region}/{service}/aws4_request"
-    return Call(request.method, path, request.query, request.headers, host, scope, body.file, body.length)
+def _call(service: Service, operation: str, request: RequestHead, signature: Signature | None, body: Body) -> Call:
+    """The request as a service around labeling gets it: one spelling for each thing."""
+    path = request.s3_path if service == Service.S3 else request.path
+    scope = signature.scope if signature else None
+    return Call(
+        operation, request.method, path, request.query, request.headers, request.host, scope, body.file, body.length
+    )
 
 
 def _check_basic(authorization: str, credentials: Credentials) -> None:

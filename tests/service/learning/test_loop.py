@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from dev.messages import CLASSES, messages
 from dev.stack import wait_until
 from labeling_provider.request import LabelingJobSpec
-from labeling_provider.service.cloud.messaging import Messaging
+from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine
@@ -88,7 +88,7 @@ class Process:
         self.store = MortalStore(f"sqlite:///{folder / 'labeling.sqlite'}")
         registry = ModelRegistry(self.store, storage, known)
         learning = ActiveLearning(self.store, storage, known, registry, 0)
-        messaging = Messaging(self.store, ACCOUNT, REGION)
+        messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.ended = threading.Event()
         truth = Truth([], storage)
         self.engine = Engine(

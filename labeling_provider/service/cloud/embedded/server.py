@@ -7,15 +7,14 @@ import os
 import re
 import threading
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from io import BytesIO
 from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 from xml.parsers.expat import ExpatError
 
-from labeling_provider.service.cloud.offered import Service
+from labeling_provider.service.cloud.offered import Answer, Call, Service
 from labeling_provider.service.errors import ApiError
 
 log = logging.getLogger(__name__)
@@ -38,45 +37,17 @@ _LEFT_OUT: Final = frozenset(
     }
 )
 _MOTOS_OWN: Final = "x-moto-"
-
-
-@dataclass(frozen=True)
-class Call:
-    """A request to one of the services.
-
-    :param path: percent-encoded.
-    :param headers: values by lower-case name.
-    :param scope: access key, day, region and service that it was signed with, parted by slashes; None if it was not.
-    :param body: its bytes, at the beginning.
-    """
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    host: str
-    scope: str | None
-    body: IO[bytes]
-    length: int
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a service answers.
-
-    :param body: its bytes, at the beginning; large ones are on the disk.
-    """
-
-    status: int
-    headers: list[tuple[str, str]]
-    body: IO[bytes]
-    length: int
+# By a key that it has given out for a role of another account, moto would look into that account.
+_KEY: Final = "LOCALLOCALLOCALLOCAL"
 
 
 class Moto:
-    """The applications, by service."""
+    """The applications, by service.
 
-    def __init__(self) -> None:
+    :param region: the region of requests that are not signed.
+    """
+
+    def __init__(self, region: str) -> None:
         # "Everything from everywhere" is not for a service that holds a customer's data.
         os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
         from moto.core.responses import BaseResponse
@@ -86,6 +57,7 @@ class Moto:
         # It would look for a region in the whole address, for a very long time, before the one that was signed for.
         BaseResponse.region_regex = re.compile("(?!)")
         s3_responses.parse_region_from_url = _no_region
+        self._region = region
         self._making = threading.Lock()
         self._make: Any = create_backend_app
         self._applications: dict[Service, Any] = {}
@@ -106,7 +78,7 @@ class Moto:
             seen.append((status, headers))
 
         try:
-            parts: Iterable[bytes] = application(_environ(call), start)
+            parts: Iterable[bytes] = application(_environ(service, call, self._region), start)
             body = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - who sends it closes it
             body.writelines(parts)
         except (NotImplementedError, OperationNotFoundError) as error:
@@ -129,7 +101,7 @@ def _no_region(url: str, use_default_region: bool = True) -> str | None:
     return "us-east-1" if use_default_region else None
 
 
-def _environ(call: Call) -> dict[str, Any]:
+def _environ(service: Service, call: Call, region: str) -> dict[str, Any]:
     """What WSGI makes of a request."""
     headers = {
         name: value for name, value in call.headers.items() if name not in _LEFT_OUT and not name.startswith(_MOTOS_OWN)
@@ -141,12 +113,18 @@ def _environ(call: Call) -> dict[str, Any]:
         headers["content-encoding"] = ",".join(encodings).strip()
     if not headers.get("content-encoding"):
         headers.pop("content-encoding", None)
-    if call.scope:
-        headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={call.scope}, SignedHeaders=host, Signature=0"
+    # Without a scope moto would take another region than the service's, and refuse what only its owner may do.
+    scope = f"{_KEY}/{call.scope or f'20000101/{region}/{service}/aws4_request'}"
+    headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
     environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
     if "HTTP_CONTENT_TYPE" in environ:
         environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE")
-    host, _, port = call.host.rpartition(":") if call.host.rpartition(":")[2].isdigit() else (call.host, "", "80")
+    host, colon, port = call.host.rpartition(":")
+    if not port.isdigit():
+        host, colon, port = call.host, "", "80"
+    if service == Service.S3:
+        # By any other name moto would look for a bucket in it.
+        host = "localhost"
     return {
         **environ,
         "REQUEST_METHOD": call.method,
@@ -157,7 +135,7 @@ def _environ(call: Call) -> dict[str, Any]:
         "SERVER_NAME": host,
         "SERVER_PORT": port,
         "SERVER_PROTOCOL": "HTTP/1.1",
-        "HTTP_HOST": call.host,
+        "HTTP_HOST": f"{host}:{port}" if colon else host,
         "CONTENT_LENGTH": str(call.length),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",

@@ -18,9 +18,6 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-HIGHEST_CONFIDENCE: Final = 0.95
-"""The highest that Amazon's own output has been seen to give."""
-
 _ROUNDS: Final = 30
 _START_ACCURACY: Final = 0.7
 _CROWD_WEIGHT: Final = 20.0
@@ -123,8 +120,3 @@ def _sum_rows(groups: Ints, values: Floats, group_count: int) -> Floats:
 def _normalised(rows: Floats) -> Floats:
     total = rows.sum(axis=-1, keepdims=True)
     return rows / np.where(total > 0, total, 1.0)
-
-
-def as_confidence(probability: float) -> float:
-    """Two digits, at most 0.95."""
-    return round(min(max(probability, 0.0), HIGHEST_CONFIDENCE), 2)

@@ -7,7 +7,6 @@ request was spelled does not matter. Not kept: unfinished multipart uploads, and
 
 from __future__ import annotations
 
-import logging
 import re
 import threading
 import time
@@ -16,25 +15,21 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
-from labeling_provider.service.cloud import s3_state
-from labeling_provider.service.cloud.s3_old import take_over
+from labeling_provider.service.cloud.embedded import s3_state
+from labeling_provider.service.cloud.embedded.restoring import restoring
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.schema import s3_buckets, s3_objects
-
-log = logging.getLogger(__name__)
+from labeling_provider.service.database.recorded_objects import (
+    KeptVersion,
+    Place,
+    delete_bucket,
+    keep_bucket,
+    keep_versions,
+    kept_buckets,
+    kept_versions,
+)
 
 MAX_KEY_BYTES: Final = 1024
 _UNSAYABLE: Final = re.compile("[\0-\x08\n-\x1f\ufffe\uffff]")
-_HERE: Final = (
-    (s3_objects.c.bucket == sa.bindparam("in_bucket"))
-    & (s3_objects.c.key == sa.bindparam("of_key"))
-    & (s3_objects.c.version == sa.bindparam("of_version"))
-)
-_VERSION_GONE: Final = sa.delete(s3_objects).where(_HERE)
-_VERSION_CHANGED: Final = sa.update(s3_objects).where(_HERE).values(state=sa.bindparam("new_state"))
 
 
 class _Bucket(NamedTuple):
@@ -82,7 +77,10 @@ class S3Record:
         self._models: Any = models
         self._current = threading.local()
         self.backend: Any = models.s3_backends[account]["aws"]
-        self.backend.buckets = _kept_buckets(self)
+        self.backend.buckets = _watched_buckets(self)
+        # moto lets an object that was put together of parts have no access control list, and then can't tell it.
+        for name in ("get_object_acl", "get_bucket_acl"):
+            setattr(self.backend, name, _or_private(getattr(self.backend, name)))
         for name in PARTITION_NAMES:
             # One S3, whatever region a client says.
             models.s3_backends[account][name] = self.backend
@@ -178,45 +176,21 @@ class S3Record:
                 differing.append((bucket, key, before, now))
         if not buckets and not differing:
             return
+        gone, new, changed = _differences(differing)
         with self._database.write() as connection:
             for name in buckets:
-                self._keep_bucket(connection, name)
-            self._keep_versions(connection, differing)
+                bucket = self.backend.buckets.get(name)
+                if bucket is None:
+                    delete_bucket(connection, name)
+                else:
+                    keep_bucket(connection, name, s3_state.describe_bucket(bucket, self.backend.tagger))
+            keep_versions(connection, gone=gone, new=new, changed=changed)
 
     def _bucket_differs(self, name: str, before: _Bucket) -> bool:
         bucket = self.backend.buckets.get(name)
         if bucket is not before.bucket:
             return True
         return bucket is not None and s3_state.describe_bucket(bucket, self.backend.tagger) != before.state
-
-    def _keep_bucket(self, connection: Connection, name: str) -> None:
-        bucket = self.backend.buckets.get(name)
-        same = s3_buckets.c.name == name
-        if bucket is None:
-            connection.execute(sa.delete(s3_objects).where(s3_objects.c.bucket == name))
-            connection.execute(sa.delete(s3_buckets).where(same))
-            return
-        state = s3_state.describe_bucket(bucket, self.backend.tagger)
-        if not connection.execute(sa.update(s3_buckets).where(same).values(state=state)).rowcount:
-            connection.execute(sa.insert(s3_buckets).values(name=name, state=state))
-
-    def _keep_versions(self, connection: Connection, differing: list[tuple[str, str, _Versions, _Versions]]) -> None:
-        gone, new, changed = [], [], []
-        for bucket, key, before, now in differing:
-            states = {id(one): state for one, state in zip(before.versions, before.states, strict=True)}
-            present = {id(one) for one in now.versions}
-            gone += [_place(bucket, key, one) for one in before.versions if id(one) not in present]
-            for one, state in zip(now.versions, now.states, strict=True):
-                if id(one) not in states:
-                    body = b"" if s3_state.is_marker(one) else one.value
-                    row = {"bucket": bucket, "key": key, "version": one.version_id, "state": state, "body": body}
-                    new.append(row)
-                elif states[id(one)] != state:
-                    changed.append({**_place(bucket, key, one), "new_state": state})
-        # What goes makes room: the new version may have the id of the old one.
-        for statement, rows in ((_VERSION_GONE, gone), (sa.insert(s3_objects), new), (_VERSION_CHANGED, changed)):
-            if rows:
-                connection.execute(statement, rows)
 
     def _undo(self, changes: _Changes) -> None:
         """Give moto back what it had."""
@@ -236,43 +210,49 @@ class S3Record:
     def restore(self) -> None:
         """Put everything back into moto; what can't be put back is logged and left out."""
         with self._database.read() as connection:
-            for row in connection.execute(sa.select(s3_buckets).order_by(s3_buckets.c.id)):
-                with _logged(f"the bucket {row.name}"):
-                    bucket = self._models.FakeBucket(row.name, self._account, self._region)
-                    s3_state.apply_bucket(bucket, row.state, self.backend.tagger)
-                    self.backend.buckets.put_back(row.name, bucket)
-            for row in connection.execute(sa.select(s3_objects).order_by(s3_objects.c.id)).yield_per(100):
-                with _logged(f"s3://{row.bucket}/{row.key}"):
-                    self._restore_version(row)
-        take_over(self._database, self, self._region)
+            for name, state in kept_buckets(connection):
+                with restoring(f"the bucket {name}"):
+                    bucket = self._models.FakeBucket(name, self._account, self._region)
+                    s3_state.apply_bucket(bucket, state, self.backend.tagger)
+                    self.backend.buckets.put_back(name, bucket)
+            for version in kept_versions(connection):
+                with restoring(f"s3://{version.place.bucket}/{version.place.key}"):
+                    self._restore_version(version)
 
-    def _restore_version(self, row: sa.Row[Any]) -> None:
-        keys = self.backend.buckets[row.bucket].keys
-        if s3_state.is_marker_state(row.state):
-            version = s3_state.make_marker(row.key, row.version, row.state)
+    def _restore_version(self, kept: KeptVersion) -> None:
+        bucket, key, version_id = kept.place
+        keys = self.backend.buckets[bucket].keys
+        if s3_state.is_marker_state(kept.state):
+            version = s3_state.make_marker(key, version_id, kept.state)
         else:
             version = self._models.FakeKey(
-                row.key,
-                row.body,
-                self._account,
-                self.backend.region_name,
-                version_id=row.version,
-                bucket_name=row.bucket,
+                key, kept.body, self._account, self.backend.region_name, version_id=version_id, bucket_name=bucket
             )
-            s3_state.apply_version(version, row.state, self.backend.tagger)
-        keys.put_back(row.key, [*keys.versions(row.key), version])
+            s3_state.apply_version(version, kept.state, self.backend.tagger)
+        keys.put_back(key, [*keys.versions(key), version])
 
 
-@contextmanager
-def _logged(what: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception:
-        log.exception("%s could not be restored", what)
+def _differences(
+    differing: list[tuple[str, str, _Versions, _Versions]],
+) -> tuple[list[Place], list[KeptVersion], list[tuple[Place, str]]]:
+    """Which versions are gone, new and changed.
 
-
-def _place(bucket: str, key: str, version: Any) -> dict[str, str]:
-    return {"in_bucket": bucket, "of_key": key, "of_version": version.version_id}
+    :param differing: bucket, key, its versions before and now.
+    """
+    gone: list[Place] = []
+    new: list[KeptVersion] = []
+    changed: list[tuple[Place, str]] = []
+    for bucket, key, before, now in differing:
+        states = {id(version): state for version, state in zip(before.versions, before.states, strict=True)}
+        present = {id(version) for version in now.versions}
+        gone += [Place(bucket, key, one.version_id) for one in before.versions if id(one) not in present]
+        for version, state in zip(now.versions, now.states, strict=True):
+            place = Place(bucket, key, version.version_id)
+            if id(version) not in states:
+                new.append(KeptVersion(place, state, b"" if s3_state.is_marker(version) else version.value))
+            elif states[id(version)] != state:
+                changed.append((place, state))
+    return gone, new, changed
 
 
 def _same(one: _Versions, other: _Versions) -> bool:
@@ -291,7 +271,14 @@ def _with_sequencer(make: Callable[..., dict[str, Any]]) -> Callable[..., dict[s
     return made
 
 
-def _kept_buckets(record: S3Record) -> Any:
+def _or_private(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What is nobody else's where nothing has been said."""
+    from moto.s3.models import get_canned_acl
+
+    return lambda thing: get(thing) or get_canned_acl("private")
+
+
+def _watched_buckets(record: S3Record) -> Any:
     """moto's dictionary of buckets, which tells the record what is looked up and changed."""
     from moto.s3.exceptions import S3ClientError
     from moto.s3.models import MultipartDict, s3_backends

@@ -15,8 +15,8 @@ import pytest
 from botocore.config import Config
 
 from dev.stack import wait_until
-from labeling_provider.service.cloud import deliveries
-from labeling_provider.service.cloud.deliveries import Deliveries
+from labeling_provider.service.cloud.embedded import deliveries
+from labeling_provider.service.cloud.embedded.deliveries import Deliveries
 from tests.conftest import Lab, texts
 from tests.service.engine.test_stream import Topic, counted, stopped, stream, text
 

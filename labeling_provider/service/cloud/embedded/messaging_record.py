@@ -10,21 +10,17 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
+from labeling_provider.service.cloud.embedded.restoring import restoring
+from labeling_provider.service.database import recorded_messages
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.database.schema import messages, queues, subscriptions, topics
-
-log = logging.getLogger(__name__)
+from labeling_provider.service.database.recorded_messages import KeptMessage, Kind, Row
 
 _TOPIC_FIELDS: Final = (
     "display_name",
@@ -82,14 +78,15 @@ class MessagingRecord:
         sqs_models.Queue = _durable_queue(getattr(sqs_models.Queue, "original", sqs_models.Queue), self)
         self.sqs: Any = sqs_models.sqs_backends[account][region]
         self.sns: Any = sns_models.sns_backends[account][region]
-        self.sqs.queues, self.sns.topics, self.sns.subscriptions = (_Watched(self, one) for one in _WATCHED)
+        self.sqs.queues, self.sns.topics, self.sns.subscriptions = (_Watched(self, kind) for kind in Kind)
         self.sqs.purge_queue = lambda queue_name: self.sqs.get_queue(queue_name).purge()
-        self._alive: dict[sa.Table, _Watched] = {
-            queues: self.sqs.queues,
-            topics: self.sns.topics,
-            subscriptions: self.sns.subscriptions,
+        self.sns.publish = _to_topics_only(self.sns.publish)
+        self._alive: dict[Kind, _Watched] = {
+            Kind.QUEUE: self.sqs.queues,
+            Kind.TOPIC: self.sns.topics,
+            Kind.SUBSCRIPTION: self.sns.subscriptions,
         }
-        self._kept: dict[sa.Table, dict[str, dict[str, Any]]] = {table: {} for table in self._alive}
+        self._kept: dict[Kind, dict[str, Row]] = {kind: {} for kind in Kind}
 
     # Topics, subscriptions and queues
 
@@ -102,7 +99,7 @@ class MessagingRecord:
         if self._seen is not None:
             yield
             return
-        seen: set[tuple[sa.Table, str]] = set()
+        seen: set[tuple[Kind, str]] = set()
         self._current.seen = seen
         failed = False
         try:
@@ -118,92 +115,91 @@ class MessagingRecord:
                 self._keep(seen)
 
     @property
-    def _seen(self) -> set[tuple[sa.Table, str]] | None:
+    def _seen(self) -> set[tuple[Kind, str]] | None:
         return getattr(self._current, "seen", None)
 
-    def see(self, table: sa.Table, key: str) -> None:
+    def see(self, kind: Kind, key: str) -> None:
         """Note that moto has looked something up, which it may change."""
         if self._seen is not None:
-            self._seen.add((table, key))
+            self._seen.add((kind, key))
 
-    def _keep(self, seen: set[tuple[sa.Table, str]]) -> None:
+    def _keep(self, seen: set[tuple[Kind, str]]) -> None:
         if not seen:
             return
         with self._database.alone():
             rows = [
-                (table, key, _ROWS[table](one))
-                for table, key in seen
-                if (one := dict.get(self._alive[table], key)) is not None
+                (kind, key, _ROWS[kind](alive))
+                for kind, key in seen
+                if (alive := dict.get(self._alive[kind], key)) is not None
             ]
-            differing = [(table, key, row) for table, key, row in rows if self._kept[table].get(key) != row]
+            differing = [(kind, key, row) for kind, key, row in rows if self._kept[kind].get(key) != row]
             if not differing:
                 return
             try:
                 with self._database.write() as connection:
-                    for table, _, row in differing:
-                        self._database.upsert(connection, table, [row])
+                    for kind, _, row in differing:
+                        recorded_messages.keep(connection, kind, row)
             except BaseException:
                 self._undo(seen)
                 raise
-            for table, key, row in differing:
-                self._kept[table][key] = row
+            for kind, key, row in differing:
+                self._kept[kind][key] = row
         self._tell()
 
-    def _undo(self, seen: set[tuple[sa.Table, str]]) -> None:
+    def _undo(self, seen: set[tuple[Kind, str]]) -> None:
         """Give moto back what is kept of what it has looked up."""
-        for table, key in seen:
-            one, row = dict.get(self._alive[table], key), self._kept[table].get(key)
-            if one is None or row is None:
+        for kind, key in seen:
+            alive, row = dict.get(self._alive[kind], key), self._kept[kind].get(key)
+            if alive is None or row is None:
                 continue
-            with _logged(f"{row['arn']} could not be given back what it had"):
-                self._apply(table, one, row)
-                if table is queues:
-                    self._recall(one)
+            with restoring(str(row["arn"])):
+                self._apply(kind, alive, row)
+                if kind is Kind.QUEUE:
+                    self._recall(alive)
         self.link()
 
     def _recall(self, queue: Any) -> None:
         """Let a queue have the messages that the database has."""
         with self._database.alone(), self._database.read() as connection:
-            found = sa.select(messages).where(messages.c.queue == queue.queue_arn).order_by(messages.c.id)
-            rows = connection.execute(found).all()
+            kept = list(recorded_messages.kept_messages(connection, queue.queue_arn))
             with queue._messages_lock:
-                present = {one.id: one for one in queue._messages}
-                queue._messages = [present.get(row.message_id) or self._restored(row) for row in rows]
+                present = {message.id: message for message in queue._messages}
+                queue._messages = [present.get(one.message_id) or self._restored(one) for one in kept]
 
-    def add(self, table: sa.Table, key: str, one: Any) -> None:
+    def add(self, kind: Kind, key: str, new: Any) -> None:
         """Keep something new, and then let moto have it."""
-        row = _ROWS[table](one)
-        if table is topics:
-            one.sent_notifications = _Unkept()
+        row = _ROWS[kind](new)
+        if kind is Kind.TOPIC:
+            new.sent_notifications = _Unkept()
         with self._database.alone():
             with self._database.write() as connection:
-                self._database.upsert(connection, table, [row])
-            self._kept[table][key] = row
-            dict.__setitem__(self._alive[table], key, one)
+                recorded_messages.keep(connection, kind, row)
+            self._kept[kind][key] = row
+            dict.__setitem__(self._alive[kind], key, new)
             self.link()
         self._tell()
 
-    def remove(self, table: sa.Table, key: str) -> None:
+    def remove(self, kind: Kind, key: str) -> None:
         """Keep that something is gone, with its messages if it is a queue, and then take it from moto."""
         with self._database.alone():
-            if key in self._kept[table]:
-                arn = self._kept[table][key]["arn"]
+            if key in self._kept[kind]:
                 with self._database.write() as connection:
-                    connection.execute(sa.delete(table).where(table.c.arn == arn))
-                    if table is queues:
-                        connection.execute(sa.delete(messages).where(messages.c.queue == arn))
-                del self._kept[table][key]
-            dict.pop(self._alive[table], key, None)
+                    recorded_messages.delete(connection, kind, self._kept[kind][key]["arn"])
+                del self._kept[kind][key]
+            dict.pop(self._alive[kind], key, None)
             self.link()
         self._tell()
-        if table is queues:
+        if kind is Kind.QUEUE:
             self.changed(key)
 
     def link(self) -> None:
         """Let every queue know its dead-letter queue by name, as Amazon does: it may be deleted and made again."""
-        by_arn = {one.queue_arn: one for one in dict.values(self.sqs.queues)}
-        for one in by_arn.values():
-            one.dead_letter_queue = by_arn.get((one.redrive_policy or {}).get("deadLetterTargetArn"))
+        by_arn = self._by_arn()
+        for queue in by_arn.values():
+            queue.dead_letter_queue = by_arn.get((queue.redrive_policy or {}).get("deadLetterTargetArn", ""))
+
+    def _by_arn(self) -> dict[str, Any]:
+        return {queue.queue_arn: queue for queue in dict.values(self.sqs.queues)}
 
     def _tell(self) -> None:
         for name in list(dict.keys(self.sqs.queues)):
@@ -231,61 +227,58 @@ class MessagingRecord:
 
     def keep_messages(self, queue: Any, added: Sequence[Any]) -> None:
         """Write messages down before anybody sees them; one that comes from another queue leaves that one."""
-        rows = [_message_row(queue.queue_arn, one) for one in added]
+        kept = [_kept_message(queue.queue_arn, message) for message in added]
         with self._database.write() as connection:
-            self.drop(connection, [row["message_id"] for row in rows])
-            connection.execute(sa.insert(messages), rows)
-
-    def drop(self, connection: Connection, ids: Sequence[str]) -> None:
-        """Delete messages from the database."""
-        if ids:
-            same = messages.c.message_id == sa.bindparam("gone")
-            connection.execute(sa.delete(messages).where(same), [{"gone": one} for one in ids])
+            recorded_messages.keep_messages(connection, kept)
 
     def drop_messages(self, ids: Sequence[str]) -> None:
         """Delete messages that their receiver has deleted."""
         if ids:
             with self._database.write() as connection:
-                self.drop(connection, ids)
+                recorded_messages.delete_messages(connection, ids)
 
     def drop_all(self, queue: Any) -> None:
         """Delete every message of a queue."""
         with self._database.write() as connection:
-            connection.execute(sa.delete(messages).where(messages.c.queue == queue.queue_arn))
+            recorded_messages.delete_messages_of(connection, queue.queue_arn)
 
     # What comes back
 
     def restore(self) -> None:
         """Put everything back into moto; what can't be put back is logged and left out."""
+        # A subscription needs its topic.
+        makers = {
+            Kind.QUEUE: self._made_queue,
+            Kind.TOPIC: self._made_topic,
+            Kind.SUBSCRIPTION: self._subscribed,
+        }
         with self._database.read() as connection:
-            # A subscription needs its topic.
-            makers = ((queues, self._made_queue), (topics, self._made_topic), (subscriptions, self._subscribed))
-            for table, make in makers:
-                for kept in connection.execute(sa.select(table)).mappings():
-                    with _logged(f"{kept['arn']} could not be restored"):
-                        self._restore(table, make(kept), dict(kept))
+            for kind, make in makers.items():
+                for row in recorded_messages.kept(connection, kind):
+                    with restoring(str(row["arn"])):
+                        self._restore(kind, make(row), row)
             self.link()
-            by_arn = {one.queue_arn: one for one in dict.values(self.sqs.queues)}
-            for row in connection.execute(sa.select(messages).order_by(messages.c.id)).yield_per(1000):
-                with _logged(f"the message {row.message_id} of {row.queue} could not be restored"):
-                    by_arn[row.queue]._messages.append(self._restored(row))
+            by_arn = self._by_arn()
+            for kept in recorded_messages.kept_messages(connection):
+                with restoring(f"the message {kept.message_id} of {kept.queue}"):
+                    by_arn[kept.queue]._messages.append(self._restored(kept))
 
-    def _restore(self, table: sa.Table, one: Any, row: dict[str, Any]) -> None:
-        self._apply(table, one, row)
-        key = row["name"] if table is queues else row["arn"]
-        dict.__setitem__(self._alive[table], key, one)
-        self._kept[table][key] = row
+    def _restore(self, kind: Kind, made: Any, row: Row) -> None:
+        self._apply(kind, made, row)
+        key = row["name"] if kind is Kind.QUEUE else row["arn"]
+        dict.__setitem__(self._alive[kind], key, made)
+        self._kept[kind][key] = row
 
-    def _made_queue(self, row: Any) -> Any:
+    def _made_queue(self, row: Row) -> Any:
         fifo = {"FifoQueue": "true"} if row["name"].endswith(".fifo") else {}
         return self._sqs_models.Queue(row["name"], self._region, self._account, **fifo)
 
-    def _made_topic(self, row: Any) -> Any:
+    def _made_topic(self, row: Row) -> Any:
         made = self._sns_models.Topic(row["name"], self.sns)
         made.sent_notifications = _Unkept()
         return made
 
-    def _subscribed(self, row: Any) -> Any:
+    def _subscribed(self, row: Row) -> Any:
         topic = dict.__getitem__(self.sns.topics, row["topic"])
         made = self._sns_models.Subscription(self._account, topic, row["endpoint"], row["protocol"])
         made.arn = row["arn"]
@@ -293,16 +286,16 @@ class MessagingRecord:
         dict.__setitem__(self.sns.subscriptions, made.arn, made)
         return made
 
-    def _apply(self, table: sa.Table, one: Any, row: dict[str, Any]) -> None:
+    def _apply(self, kind: Kind, alive: Any, row: Row) -> None:
         """Give a topic, subscription or queue what is kept of it."""
-        if table is topics:
+        if kind is Kind.TOPIC:
             for field, value in json.loads(row["fields"]).items():
-                setattr(one, field, value)
-        elif table is subscriptions:
+                setattr(alive, field, value)
+        elif kind is Kind.SUBSCRIPTION:
             given = json.loads(row["attributes"])
-            one.attributes, one._filter_policy, one._filter_policy_matcher = dict(given), None, None
+            alive.attributes, alive._filter_policy, alive._filter_policy_matcher = dict(given), None, None
             if given.get("FilterPolicy"):
-                self.sns.set_subscription_attributes(one.arn, "FilterPolicy", given["FilterPolicy"])
+                self.sns.set_subscription_attributes(alive.arn, "FilterPolicy", given["FilterPolicy"])
         else:
             settings = json.loads(row["settings"])
             for name, field in _QUEUE_FIELDS.items():
@@ -313,52 +306,49 @@ class MessagingRecord:
                 if name == "RedrivePolicy" and isinstance(value, str):
                     value = json.loads(value)
                 if name in settings or name in {"Policy", "RedrivePolicy"}:
-                    setattr(one, field, value)
-            one.tags = json.loads(row["tags"])
+                    setattr(alive, field, value)
+            alive.tags = json.loads(row["tags"])
 
-    def _restored(self, row: sa.Row[Any]) -> Any:
-        message = self.make_message(row.message_id, row.body)
-        message.sent_timestamp = row.sent
-        for name, value in json.loads(row.details).items():
+    def _restored(self, kept: KeptMessage) -> Any:
+        message = self.make_message(kept.message_id, kept.body)
+        message.sent_timestamp = kept.sent
+        for name, value in json.loads(kept.details).items():
             setattr(message, name, _from_json(value))
         return message
-
-
-_WATCHED: Final = (queues, topics, subscriptions)
 
 
 class _Watched(dict[str, Any]):
     """One of moto's dictionaries, which tells the record what is looked up, and asks it to keep what comes and goes."""
 
-    def __init__(self, record: MessagingRecord, table: sa.Table) -> None:
+    def __init__(self, record: MessagingRecord, kind: Kind) -> None:
         super().__init__()
-        self._record, self._table = record, table
+        self._record, self._kind = record, kind
 
     def __getitem__(self, key: str) -> Any:
-        self._record.see(self._table, key)
+        self._record.see(self._kind, key)
         return super().__getitem__(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        self._record.see(self._table, key)
+        self._record.see(self._kind, key)
         return super().get(key, default)
 
     def values(self) -> Any:
         # As a list: others may change the dictionary meanwhile.
         for key in list(self):
-            self._record.see(self._table, key)
+            self._record.see(self._kind, key)
         return list(super().values())
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._record.add(self._table, key, value)
+        self._record.add(self._kind, key, value)
 
     def __delitem__(self, key: str) -> None:
         if key not in self:
             raise KeyError(key)
-        self._record.remove(self._table, key)
+        self._record.remove(self._kind, key)
 
     def pop(self, key: str, default: Any = None) -> Any:
         found = super().get(key, default)
-        self._record.remove(self._table, key)
+        self._record.remove(self._kind, key)
         return found
 
 
@@ -369,12 +359,16 @@ class _Unkept(list[Any]):
         pass
 
 
-@contextmanager
-def _logged(what: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception:
-        log.exception("%s", what)
+def _to_topics_only(publish: Callable[..., str]) -> Callable[..., str]:
+    """moto's publisher, without text messages: it would remember each, and send none."""
+    from moto.sns.exceptions import SNSInvalidParameter
+
+    def published(*arguments: Any, phone_number: str | None = None, **more: Any) -> str:
+        if phone_number is not None:
+            raise SNSInvalidParameter("PhoneNumber: text messages are not sent from here")
+        return publish(*arguments, phone_number=None, **more)
+
+    return published
 
 
 def _durable_queue(base: Any, record: MessagingRecord) -> Any:
@@ -431,22 +425,22 @@ def _durable_queue(base: Any, record: MessagingRecord) -> Any:
     return DurableQueue
 
 
-def _topic_row(topic: Any) -> dict[str, Any]:
+def _topic_row(topic: Any) -> Row:
     fields = json.dumps({name: getattr(topic, name) for name in _TOPIC_FIELDS})
     return {"arn": topic.arn, "name": topic.name, "fields": fields}
 
 
-def _subscription_row(one: Any) -> dict[str, Any]:
+def _subscription_row(subscription: Any) -> Row:
     return {
-        "arn": one.arn,
-        "topic": one.topic_arn,
-        "endpoint": one.endpoint,
-        "protocol": one.protocol,
-        "attributes": json.dumps(one.attributes),
+        "arn": subscription.arn,
+        "topic": subscription.topic_arn,
+        "endpoint": subscription.endpoint,
+        "protocol": subscription.protocol,
+        "attributes": json.dumps(subscription.attributes),
     }
 
 
-def _queue_row(queue: Any) -> dict[str, Any]:
+def _queue_row(queue: Any) -> Row:
     return {
         "arn": queue.queue_arn,
         "name": queue.name,
@@ -455,14 +449,14 @@ def _queue_row(queue: Any) -> dict[str, Any]:
     }
 
 
-_ROWS: Final[dict[sa.Table, Callable[[Any], dict[str, Any]]]] = {
-    topics: _topic_row,
-    subscriptions: _subscription_row,
-    queues: _queue_row,
+_ROWS: Final[dict[Kind, Callable[[Any], Row]]] = {
+    Kind.QUEUE: _queue_row,
+    Kind.TOPIC: _topic_row,
+    Kind.SUBSCRIPTION: _subscription_row,
 }
 
 
-def _message_row(queue_arn: str, message: Any) -> dict[str, Any]:
+def _kept_message(queue_arn: str, message: Any) -> KeptMessage:
     details = {
         "message_attributes": _as_json(message.message_attributes),
         "system_attributes": _as_json(message.system_attributes),
@@ -471,13 +465,7 @@ def _message_row(queue_arn: str, message: Any) -> dict[str, Any]:
         "sequence_number": message.sequence_number,
         "delayed_until": message.delayed_until,
     }
-    return {
-        "queue": queue_arn,
-        "message_id": message.id,
-        "sent": message.sent_timestamp,
-        "body": message.body,
-        "details": json.dumps(details),
-    }
+    return KeptMessage(queue_arn, message.id, message.sent_timestamp, message.body, json.dumps(details))
 
 
 def _as_json(value: Any) -> Any:

@@ -55,7 +55,6 @@ jobs: Final = sa.Table(
     sa.Column("created", sa.Float, nullable=False, index=True),
     sa.Column("modified", sa.Float, nullable=False),
     sa.Column("request", sa.Text, nullable=False),
-    sa.Column("categories", sa.Text),
     sa.Column("iteration", sa.Integer, nullable=False, default=0),
     sa.Column("lines", sa.Integer, nullable=False, default=0),
     sa.Column("given", sa.Integer, nullable=False, default=0),
@@ -225,13 +224,4 @@ messages: Final = sa.Table(
     sa.Column("sent", sa.BigInteger, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("details", sa.Text, nullable=False),
-)
-
-
-information: Final = sa.Table(
-    # What the database is: the version of its tables, under "schema".
-    "database_information",
-    metadata,
-    sa.Column("name", sa.String(32), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
 )

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto.s3.models import s3_backends
 
 from labeling_provider.service.cloud.embedded.s3_state import BUCKET_FIELDS, VERSION_FIELDS
+from labeling_provider.service.database.migrations.versions import r0001_tables
 from tests.service.inside import ACCOUNT, Inside, picture
+
+SCHEMA_0_1 = Path(__file__).parents[2] / "database/schema_0_1.sql"
 
 
 def same_after_a_kill(service: Inside) -> dict[str, Any]:
@@ -259,15 +263,15 @@ def test_s3_answers_as_before_after_any_calls(shared: Inside, calls: list[tuple[
 def test_a_database_of_version_0_1_0_is_taken_over(inside: Inside, caplog: pytest.LogCaptureFixture) -> None:
     arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}"
     inside.stop()
-    with closing(sqlite3.connect(inside.url.removeprefix("sqlite:///"))) as database:
-        database.executescript(
-            """
-            DROP TABLE s3_buckets; DROP TABLE s3_objects; DROP TABLE database_information;
-            CREATE TABLE buckets (name PRIMARY KEY, region);
-            CREATE TABLE bucket_settings (bucket, name, query, headers, body, PRIMARY KEY (bucket, name));
-            CREATE TABLE bucket_objects (bucket, key, modified, etag, storage_class, metadata, body);
-            """
-        )
+    file = Path(inside.url.removeprefix("sqlite:///"))
+    file.unlink()
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(SCHEMA_0_1.read_text())
+    # Topics and queues came between 0.1.0 and the first version of the tables that has a number.
+    engine = sa.create_engine(inside.url)
+    r0001_tables.tables.create_all(engine)
+    engine.dispose()
+    with closing(sqlite3.connect(file)) as database:
         database.execute("INSERT INTO buckets VALUES ('cats', 'eu-west-1')")
         versioned = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
         for name, query, body in (("versioning", "versioning=", versioned), ("acl", "acl=", b"")):
@@ -285,7 +289,7 @@ def test_a_database_of_version_0_1_0_is_taken_over(inside: Inside, caplog: pytes
             "INSERT INTO topics VALUES (?, ?, ?)", (f"arn:aws:sns:us-east-1:{ACCOUNT}:a.fifo", "a.fifo", fields)
         )
         database.commit()
-    Path(f"{inside.url.removeprefix('sqlite:///')}.lock").unlink()
+    Path(f"{file}.lock").unlink()
     inside.start()
     told = [
         one.message.partition(":")[0]

@@ -22,6 +22,7 @@ from labeling_provider.service.learning.models import Model, ModelFailure, Predi
 MAX_CALL_SECONDS: Final = 3600.0
 """How long a model may take for one training, or for up to 100 predictions."""
 _MAX_ANSWER: Final = 1 << 30
+_EXAMPLES_AT_ONCE: Final = 100
 
 
 # In the service
@@ -99,11 +100,11 @@ class HostedModel(Model):
         return _Kept(self._process, self._process.ask("read", model=self._kept.number, data=packed(data)))
 
     def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
-        # One by one: packed, the masks of a large job are small, but not all at once as they are.
-        for place, (one, said) in enumerate(zip(inputs, answers, strict=True)):
-            self._process.ask(
-                "example", model=self._kept.number, first=place == 0, input=one.number, answer=packed(said)
-            )
+        # In parts: packed, the masks of a large job are small, but not all at once as they are.
+        pairs = zip(inputs, answers, strict=True)
+        for start in range(0, len(inputs), _EXAMPLES_AT_ONCE):
+            part = [(one.number, packed(said)) for one, said in itertools.islice(pairs, _EXAMPLES_AT_ONCE)]
+            self._process.ask("take_examples", model=self._kept.number, start=start, examples=part)
         self._process.ask("train", model=self._kept.number)
 
     def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
@@ -206,10 +207,9 @@ def _read(event: dict[str, Any]) -> Any:
     return _keep(_kept[event["model"]].read(unpacked(event["data"])))
 
 
-def _take_example(event: dict[str, Any]) -> None:
-    if event["first"]:
-        _examples[event["model"]] = []
-    _examples[event["model"]].append((event["input"], event["answer"]))
+def _take_examples(event: dict[str, Any]) -> None:
+    taken = _examples.setdefault(event["model"], [])
+    taken[event["start"] :] = event["examples"]
 
 
 def _train(event: dict[str, Any]) -> None:
@@ -234,7 +234,7 @@ def _load(event: dict[str, Any]) -> None:
 _METHODS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
     "__init__": _make,
     "read": _read,
-    "example": _take_example,
+    "take_examples": _take_examples,
     "train": _train,
     "predict": _predict,
     "save": _save,

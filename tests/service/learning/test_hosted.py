@@ -89,7 +89,7 @@ def test_a_model_that_misbehaves_fails_its_job_with_the_reason(
 def test_a_job_whose_model_never_returns_can_be_stopped(with_model: tuple[InProcess, str], pids: Path) -> None:
     service, name = with_model
     wait_until(lambda: list(pids.iterdir()), 60, "the model is at work", 0.02)
-    service.api.call("StopLabelingJob", {"LabelingJobName": name})
+    service.operations.call("StopLabelingJob", {"LabelingJobName": name})
     description = service.wait(name)
     assert description["LabelingJobStatus"] == "Stopped"
     assert description["LabelCounters"]["HumanLabeled"] > 0

@@ -5,9 +5,9 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup environments demo up test test-newest test-lowest lint screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import clean
+.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs clean
 
-setup: $(VENV)/.ready $(VENV)/.browser
+setup: $(VENV)/.ready $(VENV)/.system
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
@@ -20,13 +20,17 @@ $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt --editable '.[dev]'
 	@touch $@
 
-# The page tests drive Debian's Chromium; elsewhere install any Chromium and name it in CHROMIUM.
-$(VENV)/.browser: $(VENV)/.ready
-	@if ! command -v $${CHROMIUM:-chromium} >/dev/null; then \
+# The page tests drive Debian's Chromium; elsewhere install any Chromium and name it in CHROMIUM. The service's tests start
+# a PostgreSQL of their own, from Debian's programs or those that are in the PATH.
+$(VENV)/.system: $(VENV)/.ready
+	@missing=; \
+	command -v $${CHROMIUM:-chromium} >/dev/null || missing="chromium fonts-dejavu-core"; \
+	{ command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	if [ -n "$$missing" ]; then \
 	  if command -v apt-get >/dev/null; then \
 	    as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
-	    $$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
-	  else echo "Install Chromium to run the page tests."; exit 1; fi; \
+	    $$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
+	  else echo "Install for the tests, under the names that your system has for them: $$missing"; exit 1; fi; \
 	fi
 	@touch $@
 
@@ -44,12 +48,20 @@ up: $(VENV)/.ready
 test: environments
 	$(MAKE) --jobs 2 --output-sync=line test-newest test-lowest
 
+# Seconds: the rooms of plain Python, and the rules of the house.
+test-fast: $(VENV)/.ready
+	$(BIN)/python -m pytest -q tests/groundtruth tests/request tests/manifest tests/quality tests/rendering tests/test_architecture.py
+
+# Minutes: all but what starts Airflow.
+test-rooms: setup
+	$(BIN)/python -m pytest tests -m "not e2e"
+
 test-newest: setup
 	$(BIN)/python -m pytest tests --ignore=tests/service
 
 # The oldest Airflow and amazon provider that are supported: everything that touches them; and the local service, which
 # touches neither.
-test-lowest: $(LOWEST)/.ready
+test-lowest: $(LOWEST)/.ready $(VENV)/.system
 	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/service tests/hooks tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
 
 lint: $(VENV)/.ready
@@ -82,8 +94,8 @@ bench-manifest: $(VENV)/.ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt pandas polars
 	$(BIN)/python -m benchmarks.manifest
 
-# PostgreSQL's drivers are nothing that the tests or the package need.
-bench-ui: $(VENV)/.ready $(VENV)/.browser
+# Airflow's drivers of PostgreSQL are nothing that the tests or the package need.
+bench-ui: $(VENV)/.ready $(VENV)/.system
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt psycopg2-binary asyncpg
 	$(BIN)/python -m benchmarks.ui
 
@@ -92,6 +104,9 @@ bench-automated: $(VENV)/.ready
 
 bench-import: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.import_time
+
+bench-outputs: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.outputs
 
 clean:
 	rm -rf $(VENV) $(LOWEST)

@@ -11,8 +11,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -27,7 +25,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from dev.browser import browser_page
-from dev.stack import BIN, ROOT, GuardedApi, RestApi, descendants, free_port, wait_until
+from dev.postgresql import postgresql, programs
+from dev.stack import BIN, ROOT, GuardedApi, RestApi, StackError, descendants, wait_until
 
 DAGS = 20
 NOWHERE = {"conn_type": "aws", "login": "x", "password": "x", "extra": {"endpoint_url": "http://127.0.0.1:9"}}
@@ -139,42 +138,13 @@ def airflow_on(address: str | None, jobs: int) -> Iterator[GuardedApi]:
             api.stop()
 
 
-def postgres_programs() -> Path | None:
-    """Where PostgreSQL's programs are; None if they are missing, or what Airflow needs to talk to it."""
-    found = [
-        shutil.which("postgres"),
-        *sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin/postgres")), reverse=True),
-    ]
-    program = next(filter(None, found), None)
-    has_driver = all(importlib.util.find_spec(name) for name in ("psycopg2", "asyncpg"))
-    return Path(program).resolve().parent if program and has_driver else None
-
-
-@contextmanager
-def postgres(programs: Path) -> Iterator[str]:
-    """A PostgreSQL of its own; its address."""
-    # It refuses to run as root.
-    other: dict[str, Any] = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
-    with tempfile.TemporaryDirectory(prefix="labeling-bench-", ignore_cleanup_errors=True) as folder:
-        if other:
-            shutil.chown(folder, **other)
-        data, port = f"{folder}/data", str(free_port())
-        making = [programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8"]
-        subprocess.run(making, check=True, capture_output=True, cwd=folder, **other)
-        options = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]
-        command = [programs / "postgres", "-D", data, "-p", port, "-k", folder, *options]
-        with open(f"{folder}/log", "wb") as log, subprocess.Popen(command, stderr=log, cwd=folder, **other) as server:
-            try:
-                wait_until(lambda: _answers(programs, port), 60, "PostgreSQL answers")
-                yield f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres"
-            finally:
-                server.terminate()
-                server.wait(60)
-
-
-def _answers(programs: Path, port: str) -> bool:
-    asking = [programs / "pg_isready", "-h", "127.0.0.1", "-p", port]
-    return subprocess.run(asking, check=False, capture_output=True).returncode == 0
+def has_postgresql() -> bool:
+    """Whether PostgreSQL's programs are here, and what Airflow needs to talk to it."""
+    try:
+        programs()
+    except StackError:
+        return False
+    return all(importlib.util.find_spec(name) for name in ("psycopg2", "asyncpg"))
 
 
 def seconds(url: str, token: str, expected: str = "<tr>") -> float:
@@ -247,13 +217,11 @@ def main() -> None:
     figures: dict[str, dict[str, float]] = {}
     with airflow_on(None, size.jobs) as api:
         figures["sqlite"] = measured(api, size)
-    programs = None if options.smallest else postgres_programs()
-    if programs is None:
-        print(
-            "PostgreSQL is left out" + ("." if options.smallest else ": its programs, psycopg2 or asyncpg are missing.")
-        )
+    if options.smallest or not has_postgresql():
+        why = "" if options.smallest else ": its programs, psycopg2 or asyncpg are missing"
+        print(f"PostgreSQL is left out{why}.")
     else:
-        with postgres(programs) as address, airflow_on(address, size.jobs) as api:
+        with postgresql() as server, airflow_on(server.url(driver="psycopg2"), size.jobs) as api:
             figures["postgresql"] = measured(api, size)
     for database, found in figures.items():
         told_of = ", ".join(f"{name} {value:.2f}" for name, value in found.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,3 +82,21 @@ def test_sql_is_in_one_room() -> None:
         if any(name[0] in {"sqlalchemy", "alembic"} for name in imports(path))
     ]
     assert wrong == []
+
+
+def test_every_folder_is_in_the_map() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    named = {name for row in rows for name in re.findall(r"`([\w/]+)/`", row)}
+    folders = {str(path.parent.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py")} - {"."}
+    assert named == folders
+
+
+def test_the_modules_that_the_map_names_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    missing = [
+        name
+        for name in re.findall(r"`([\w/]+\.py)`", page)
+        if not (PACKAGE / name).exists() and not (ROOT / name).exists()
+    ]
+    assert missing == []

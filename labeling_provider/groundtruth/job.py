@@ -8,12 +8,25 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Any, Final
 
 from labeling_provider.errors import LabelingError
 
-RUNNING: Final = frozenset({"Initializing", "InProgress", "Stopping"})
-ENDED: Final = frozenset({"Completed", "Failed", "Stopped"})
+
+class JobStatus(StrEnum):
+    """A labeling job's status. Source: API reference, DescribeLabelingJob, ``LabelingJobStatus``."""
+
+    INITIALIZING = "Initializing"
+    IN_PROGRESS = "InProgress"
+    STOPPING = "Stopping"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+
+
+RUNNING: Final = frozenset({JobStatus.INITIALIZING, JobStatus.IN_PROGRESS, JobStatus.STOPPING})
+ENDED: Final = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.STOPPED})
 STATUSES: Final = RUNNING | ENDED
 
 

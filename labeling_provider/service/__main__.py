@@ -23,7 +23,6 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 
 ACCOUNT: Final = "123456789012"
-ROLE: Final = "labeling-local"
 CLOSING_SECONDS: Final = 4
 
 
@@ -174,52 +173,41 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     :raises StartError: if an option can't be followed.
     """
     from labeling_provider.groundtruth.model import service_model
-    from labeling_provider.service.cloud.eventbridge import event_bridge
-    from labeling_provider.service.cloud.messaging import Messaging
-    from labeling_provider.service.cloud.moto import Moto
-    from labeling_provider.service.cloud.object_store import EmbeddedObjectStore, EndpointObjectStore, ObjectStore
+    from labeling_provider.service.cloud.cloud import Cloud
     from labeling_provider.service.database.database import Database
     from labeling_provider.service.engine.engine import Engine
     from labeling_provider.service.learning.loop import ActiveLearning
     from labeling_provider.service.learning.registry import ModelRegistry
     from labeling_provider.service.web.application import Application
-    from labeling_provider.service.web.labeling_jobs import LabelingApi
     from labeling_provider.service.web.listener import listen
     from labeling_provider.service.web.listener import serve as answer
-    from labeling_provider.service.web.pages import Pages
+    from labeling_provider.service.web.operations import Operations
+    from labeling_provider.service.web.pages import make_pages
     from labeling_provider.service.web.signatures import Credentials
     from labeling_provider.service.work.truth import Truth
     from labeling_provider.service.work.workforce import load_workforce
 
     credentials = Credentials.from_environment()
-    moto = Moto()
     workforce = load_workforce(chosen.workforce, seed=chosen.seed, region=chosen.region, account=ACCOUNT)
     database = Database(chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}")
-    embedded = None if chosen.s3_endpoint else EmbeddedObjectStore(database, ACCOUNT, chosen.region)
-    object_store: ObjectStore = embedded or EndpointObjectStore(chosen.s3_endpoint, chosen.region)
+    cloud = Cloud(database, ACCOUNT, chosen.region, chosen.s3_endpoint)
+    object_store = cloud.objects
     truth = Truth(chosen.truth, object_store)
-    messaging = Messaging(database, ACCOUNT, chosen.region)
-    announce = event_bridge(ACCOUNT, chosen.region)
     models = ModelRegistry(database, object_store, workforce)
     learning = ActiveLearning(database, object_store, workforce, models, chosen.minimum_automated)
-    engine = Engine(database, object_store, workforce, truth, messaging, announce, learning, chosen.speed)
-    role_arn, role_exists = _role()
-    api = LabelingApi(
-        database, engine, workforce, models, region=chosen.region, account=ACCOUNT, role_exists=role_exists
+    engine = Engine(database, object_store, workforce, truth, cloud.messaging, cloud.announce, learning, chosen.speed)
+    operations = Operations(
+        database, engine, workforce, models, region=chosen.region, account=ACCOUNT, role_exists=cloud.roles.exists
     )
     service = Application(
-        api,
-        Pages(database, object_store),
-        moto,
-        embedded,
-        messaging,
+        operations,
+        make_pages(database, object_store),
+        cloud.services,
         s3_endpoint=chosen.s3_endpoint,
         region=chosen.region,
         credentials=credentials,
     )
-    if embedded:
-        embedded.restore()
-    messaging.restore()
+    cloud.restore()
     try:
         listening = listen(chosen.host, chosen.port)
     except (OSError, OverflowError) as error:
@@ -233,7 +221,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
         "endpoint_url": endpoint,
         "region": chosen.region,
         "account_id": ACCOUNT,
-        "role_arn": role_arn,
+        "role_arn": cloud.roles.execution_role_arn,
         "workteams": workforce.names,
         "pages_url": f"{endpoint}/_labeling",
     }
@@ -254,21 +242,6 @@ def _end_for_certain(temporary: Path | None) -> None:
     if temporary:
         shutil.rmtree(temporary, ignore_errors=True)
     os._exit(0)
-
-
-def _role() -> tuple[str, Any]:
-    """Make the execution role; its ARN, and a way to ask for others."""
-    from moto.iam.models import iam_backends
-
-    backend = iam_backends[ACCOUNT]["aws"]
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-    role = backend.create_role(ROLE, json.dumps(trust), "/", None, "Role of local labeling jobs", [], None)
-    return role.arn, lambda name: any(one.name == name for one in backend.get_roles())
 
 
 def _point_functions_here(endpoint: str, region: str, credentials: Any) -> None:

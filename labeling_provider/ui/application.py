@@ -24,7 +24,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from pydantic import BeforeValidator, Field
 
@@ -34,7 +33,8 @@ from labeling_provider.groundtruth.layout import WORKER_RESPONSES, output_manife
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.jobs.progress import duration
 from labeling_provider.manifest import Files, MaskLabel
-from labeling_provider.rendering.drawing import drawn_picture, marked_text, said, size_of, small_picture
+from labeling_provider.rendering.drawing import class_names, drawn_picture, marked_text, size_of, small_picture
+from labeling_provider.rendering.pages import printable, render, style_sheet
 from labeling_provider.ui.catalog import Job, Place, TaskKey, find_job, find_jobs
 from labeling_provider.ui.labels import MAX_PAGES, PAGE, Labels, Shown, Wanted, named_by, read_labels, without_labels
 from labeling_provider.ui.live import Confirmed, Services, is_plain_s3
@@ -48,6 +48,13 @@ _ANSWERS: Final = 300
 _FIRST_LOOK_SECONDS: Final = 2.0
 _INTEGER: Final = 2**31 - 1
 _STATIC: Final = {"labeling.js": "text/javascript", "labeling.css": "text/css"}
+_SHARES: Final = (
+    ("human_labeled", "people", "by people"),
+    ("machine_labeled", "machine", "by machine"),
+    ("failed", "failed", "failed"),
+    ("unlabeled", "", "unlabeled"),
+)
+"""Counters, their CSS class in the progress bar, and what they count."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
@@ -105,14 +112,14 @@ def make_application() -> FastAPI:
     @application.exception_handler(LabelingError)
     async def told(request: Request, error: LabelingError) -> Response:
         if request.method == "POST":
-            return JSONResponse({"detail": _printable(str(error))}, 502)
+            return JSONResponse({"detail": printable(str(error))}, 502)
         return HTMLResponse(_render("trouble.html", trouble=str(error)))
 
     @application.exception_handler(RequestValidationError)
     async def misread(request: Request, error: RequestValidationError) -> Response:
         # FastAPI's own answer holds what was sent, which need not be JSON.
         wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        return JSONResponse({"detail": _printable("; ".join(wrong)[:1_000])}, 422)
+        return JSONResponse({"detail": printable("; ".join(wrong)[:1_000])}, 422)
 
     application.get("/", response_class=HTMLResponse)(views.jobs)
     application.get("/job", response_class=HTMLResponse, dependencies=_READS)(views.job)
@@ -171,9 +178,9 @@ class _Views:
             total=found.total,
             further=_further(found.after) if found.after else "",
             is_first=after is None,
-            statuses=[one for one in get_args(Status) if one],
+            statuses=[name for name in get_args(Status) if name],
             dags=sorted({job.task.dag_id for job in newest}),
-            teams=sorted({job.workteam for job in newest} - {""}),
+            workteams=sorted({job.workteam for job in newest} - {""}),
             query={
                 "dag_id": dag_id,
                 "run_id": run_id,
@@ -194,7 +201,7 @@ class _Views:
         """Status and counters."""
         job = self._known(task)
         self._services.refresh([job], _FIRST_LOOK_SECONDS, ended=True)
-        if self._services.show(job):
+        if self._services.show(job) or job.facts is None:
             raise LabelingError(job.trouble)
         return _render("progress_part.html", job=job)
 
@@ -216,11 +223,11 @@ class _Views:
         return _render(
             "labels_part.html",
             job=job,
-            found=found,
+            manifest=found,
             wanted=wanted,
             pages=min(max(-(-found.matching // PAGE), 1), MAX_PAGES),
             cards=[(one, self._card(task, mine, inputs, one)) for one in found.shown],
-            manifest=_manifest(mine.output_uri),
+            manifest_uri=_manifest(mine.output_uri),
             chart=_chart(found, job),
             query=_query(task),
             may_edit=_may_edit(user, task.dag_id),
@@ -253,9 +260,13 @@ class _Views:
             raise LabelingError(f"The queue of {mine.name} can't be looked at: {error}") from error
         backlog = sum(int(count) for count in found.values())
         age = max(time.time() - job.created, 1)
-        return _render(
-            "stream_part.html", job=job, backlog=backlog, arrivals=(job.count("total") + backlog) / age * 3600
-        )
+        arrivals = (job.count("total") + backlog) / age * 3600
+        figures = {
+            "waiting in the queue": f"{backlog:,}",
+            "arriving": f"{arrivals:,.0f}/h",
+            "labeled": f"{job.rate:,.0f}/h",
+        }
+        return _render("stream_part.html", figures=figures)
 
     def picture(
         self,
@@ -375,10 +386,10 @@ def _inputs(mine: Confirmed, shown: Iterable[Shown]) -> set[str]:
         return near
 
 
-def _drawn(one: Shown, draw: Callable[[], str]) -> Markup:
+def _drawn(one: Shown, draw: Callable[[], Markup]) -> Markup:
     """An object as HTML; if its label can't be drawn, that is told, and the others are shown."""
     try:
-        return Markup(draw())  # noqa: S704 - escaped where it is made
+        return draw()
     except Exception as error:  # noqa: BLE001 - a label may hold anything
         one.problem = f"{one.problem} It can't be drawn: {error}"[:300].strip()
         return Markup("")
@@ -458,48 +469,49 @@ def _quoted(part: str) -> str:
     return quote(part, safe="")
 
 
-def _shares(job: Job) -> Iterable[tuple[str, str, int, float]]:
-    """Parts of the progress bar: name, words, count and percent."""
+def _counters_of(job: Job) -> dict[str, int]:
+    """Counters by what they count."""
+    return {words: job.count(counter) for counter, _, words in _SHARES}
+
+
+def _counts_of(job: Job) -> str:
+    """The same in one sentence."""
+    return ", ".join(f"{count:,} {words}" for words, count in _counters_of(job).items())
+
+
+def _bar_of(job: Job) -> list[tuple[str, float]]:
+    """Parts of the progress bar: CSS class and percent."""
     total = max(job.count("total"), 1)
-    for name, words in (
-        ("human_labeled", "by people"),
-        ("machine_labeled", "by machine"),
-        ("failed", "failed"),
-        ("unlabeled", "unlabeled"),
-    ):
-        yield name, words, job.count(name), 100 * job.count(name) / total
+    return [(css_class, 100 * job.count(counter) / total) for counter, css_class, _ in _SHARES if css_class]
 
 
 @cache
 def _static(name: str) -> bytes:
+    if name == "labeling.css":
+        return style_sheet().encode()
     return (Path(__file__).parent / "static" / name).read_bytes()
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("labeling_provider.ui"), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.globals.update(
+def _versions() -> dict[str, str]:
+    """Part of the files' addresses, so that no browser takes an old one."""
+    return {name: hashlib.sha256(_static(name)).hexdigest()[:12] for name in _STATIC}
+
+
+def _render(template: str, **values: Any) -> str:
+    return render(
+        f"ui/templates/{template}",
         age=lambda since: duration(max(time.time() - since, 0)) if since else "",
         duration=duration,
-        shares=_shares,
-        short_team=lambda job: job.workteam.rpartition("/")[2],
-        said=lambda label: Markup(said(label)),  # noqa: S704 - said() escapes
+        counters_of=_counters_of,
+        counts_of=_counts_of,
+        bar_of=_bar_of,
+        class_names=class_names,
+        short_workteam=lambda job: job.workteam.rpartition("/")[2],
         task_page=_task_page,
         run_page=_run_page,
         dag_page=_dag_page,
         job_page=lambda task: f"job?{_query(task)}",
-        versions={name: hashlib.sha256(_static(name)).hexdigest()[:12] for name in _STATIC},
-        urlencode=urlencode,
+        versions=_versions(),
+        **values,
     )
-    return environment
-
-
-def _render(template: str, **values: Any) -> str:
-    return _printable(_environment().get_template(template).render(**values))
-
-
-def _printable(text: str) -> str:
-    """A text without half surrogates: JSON can hold them, and no answer can."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

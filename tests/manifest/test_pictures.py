@@ -11,6 +11,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,8 +30,8 @@ from labeling_provider.manifest.pictures import (
     picture_header,
 )
 from labeling_provider.rendering.drawing import size_of, small_picture
-from labeling_provider.service.kinds.base import image_size, mask_of
-from labeling_provider.service.learning.answers import ANSWERS
+from labeling_provider.service.kinds.masks import SegmentationMasks, mask_of
+from labeling_provider.service.kinds.pictures import image_size
 from tests.memory import MemoryStore
 
 SIDES = st.integers(1, 300)
@@ -119,8 +120,8 @@ def everywhere(body: bytes) -> list[bool]:
     store = MemoryStore()
     store.objects["s3://marsh/1.png"] = body
     taken = [small_picture(Files(store), "s3://marsh/1.png") is not None]
-    kind: Any = type("Kind", (), {"job": type("Job", (), {"storage": Store(body)})})
-    taken.append(ANSWERS["semantic-segmentation"](kind).of_people("s3://marsh/1.png") is not None)
+    job: Any = SimpleNamespace(object_store=Store(body))
+    taken.append(SegmentationMasks(job).answer_in("s3://marsh/1.png") is not None)
     ways: list[Any] = [
         lambda: image_size(Store(body), "s3://marsh/1.png"),  # type: ignore[arg-type]
         lambda: mask_of(body),

@@ -10,13 +10,13 @@ from typing import Any
 
 from dev.stack import wait_until
 from labeling_provider.request import LabelingJobSpec
-from labeling_provider.service.cloud.messaging import Messaging
+from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import ACTIVE, Engine
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
-from labeling_provider.service.web.labeling_jobs import LabelingApi
+from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce
 
@@ -73,7 +73,7 @@ class InProcess:
         self.storage = Memory()
         registry = ModelRegistry(self.store, self.storage, self.workforce)
         learning = ActiveLearning(self.store, self.storage, self.workforce, registry, 0)
-        self.messaging = Messaging(self.store, ACCOUNT, REGION)
+        self.messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.engine = Engine(
             self.store,
             self.storage,
@@ -84,7 +84,7 @@ class InProcess:
             learning,
             speed=1.0,
         )
-        self.api = LabelingApi(
+        self.operations = Operations(
             self.store,
             self.engine,
             self.workforce,
@@ -117,11 +117,11 @@ class InProcess:
         }
         draft = LabelingJobSpec(**{**defaults, **arguments}).draft(name, REGION)
         self.storage.objects.update({uri: text.encode() for uri, text in draft.files.items()})
-        self.api.call("CreateLabelingJob", draft.request)
+        self.operations.call("CreateLabelingJob", draft.request)
         return name
 
     def describe(self, name: str) -> dict[str, Any]:
-        return self.api.call("DescribeLabelingJob", {"LabelingJobName": name})
+        return self.operations.call("DescribeLabelingJob", {"LabelingJobName": name})
 
     def wait(self, name: str, reached: Callable[[dict[str, Any]], bool] | None = None) -> dict[str, Any]:
         """Wait until a job has ended, or something else is true of it; its description."""

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from labeling_provider.service.cloud.messaging import Messaging
-from labeling_provider.service.cloud.moto import Moto
-from labeling_provider.service.cloud.object_store import EmbeddedObjectStore
+from labeling_provider.service.cloud.embedded.services import EmbeddedServices
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.web.application import Application
 
@@ -29,7 +27,6 @@ class Inside:
 
     def __init__(self, folder: Path) -> None:
         self.url = f"sqlite:///{folder / 'labeling.sqlite'}"
-        self.moto = Moto()
         self._loop = asyncio.new_event_loop()
         self._originals = _moto_originals()
         self.store: Database | None = None
@@ -39,20 +36,17 @@ class Inside:
         """Begin (again) with nothing but the database."""
         self.stop()
         self.store = Database(self.url)
-        self.storage = EmbeddedObjectStore(self.store, ACCOUNT, REGION)
-        self.messaging = Messaging(self.store, ACCOUNT, REGION)
+        embedded = EmbeddedServices(self.store, ACCOUNT, REGION, keeps_objects=True)
+        self.messaging = embedded.messaging
         self.service = Application(
             None,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
-            self.moto,
-            self.storage,
-            self.messaging,
+            embedded,
             s3_endpoint=None,
             region=REGION,
             credentials=None,
         )
-        self.storage.restore()
-        self.messaging.restore()
+        embedded.restore()
 
     def stop(self) -> None:
         """Forget everything."""
@@ -62,6 +56,12 @@ class Inside:
         for module, name, value in self._originals:
             setattr(module, name, value)
         _reset_moto()
+
+    def depth(self, queue: str) -> int:
+        """How many messages are in a queue, whoever has them."""
+        from moto.sqs.models import sqs_backends
+
+        return len(sqs_backends[ACCOUNT][REGION].queues[queue]._messages)
 
     def send(
         self, method: str, url: str, headers: dict[str, str] | None = None, body: bytes = b""
@@ -135,11 +135,12 @@ def _moto_originals() -> list[tuple[Any, str, Any]]:
 
 
 def _reset_moto() -> None:
+    from moto.iam.models import iam_backends
     from moto.s3.models import s3_backends
     from moto.sns.models import sns_backends
     from moto.sqs.models import sqs_backends
 
-    for backends in (s3_backends, sns_backends, sqs_backends):
+    for backends in (iam_backends, s3_backends, sns_backends, sqs_backends):
         backends.clear()
     s3_backends.bucket_accounts.clear()
 
@@ -235,6 +236,6 @@ def _messaging(inside: Inside) -> dict[str, Any]:
             attributes,
             _asked(sqs.list_queue_tags, QueueUrl=url),
             sorted(sqs.list_dead_letter_source_queues(QueueUrl=url)["queueUrls"]),
-            inside.messaging.depth(name),
+            inside.depth(name),
         ]
     return found

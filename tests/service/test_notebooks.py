@@ -10,11 +10,10 @@ import json
 import uuid
 from typing import Any
 
-from tests.service.test_streaming import Topic, counted, stopped
-
 from dev.stack import wait_until
 from labeling_provider.groundtruth.facts import lambda_arn
 from tests.conftest import Lab
+from tests.service.engine.test_stream import Topic, counted, stopped
 from tests.service.test_jobs import picture
 
 LABELS = ["Pedestrian", "Street Car", "Biker"]

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection as Connection
 
 from labeling_provider.service.database.opening import DatabaseError, OpenDatabase, told
-from labeling_provider.service.database.schema import metadata
 
 
 def now() -> float:
@@ -25,15 +25,16 @@ def now() -> float:
 
 
 class Database:
-    """The database, for this process alone.
+    """The database.
 
     :param url: SQLAlchemy database URL.
+    :param shared: let other processes in that share it, too, if it is on PostgreSQL; SQLite is one process's alone.
     :raises DatabaseInUse: if another service has it.
     :raises DatabaseError: if it can't be reached, is not one of ours, or is damaged.
     """
 
-    def __init__(self, url: str) -> None:
-        self._open = OpenDatabase(url, metadata)
+    def __init__(self, url: str, *, shared: bool = False) -> None:
+        self._open = OpenDatabase(url, shared)
         # SQLite takes one writer at a time; waiting here is fair and never times out.
         self._writing = threading.RLock()
 
@@ -80,10 +81,21 @@ class Database:
         """Insert rows, replacing those of the same primary key."""
         if not rows:
             return
-        keys = [column.name for column in table.primary_key]
-        same = sa.and_(*(table.c[key] == sa.bindparam(f"key_{key}") for key in keys))
-        connection.execute(sa.delete(table).where(same), [{f"key_{key}": row[key] for key in keys} for row in rows])
-        connection.execute(sa.insert(table), rows)
+        insert = (sqlite.insert if self._open.is_sqlite else postgresql.insert)(table)
+        keys = list(table.primary_key.columns)
+        others = {name: insert.excluded[name] for name in rows[0] if name not in table.primary_key.columns}
+        replacing = insert.on_conflict_do_update(index_elements=keys, set_=others)
+        connection.execute(replacing if others else insert.on_conflict_do_nothing(index_elements=keys), rows)
+
+    def try_hold(self, name: str) -> bool:
+        """Whether this process, of all that share the database, is the one to do what the name says.
+
+        The first to ask is, until it ends. A connection that breaks can cost it the role, so ask again before each use.
+
+        :raises DatabaseError: if the database doesn't answer.
+        """
+        with self._told():
+            return self._open.locks is None or self._open.locks.try_hold(name)
 
     def close(self) -> None:
         """Close every connection and let another service in."""

@@ -1,4 +1,4 @@
-"""Opens the database, for one service alone, and only if it is what it should be.
+"""Opens the database, for one service alone or for several that share it, and only if it is what it should be.
 
 Beside a SQLite file ``NAME`` stands ``NAME.lock``. Its lock belongs to the process that serves, and dies with it. Its
 text says that there is a database: one that was emptied or deleted is not taken for a new one.
@@ -15,12 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.service.database.locks import SessionLocks
 
-SCHEMA: Final = 2
-"""The tables' version. 1 had no number and kept of embedded S3 the requests for settings and one version per object."""
-
-# PostgreSQL locks numbers; this one says "labeling".
-_LOCK_NUMBER: Final = int.from_bytes(b"labeling", "big")
 _WRITE_IT: Final = "write it like sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 _CONNECT_SECONDS: Final = 10
 # With these drivers a host that does not answer is waited for until the system gives up.
@@ -47,15 +43,16 @@ class OpenDatabase:
     """The engine of a database, and the lock that keeps others out.
 
     :param address: SQLAlchemy database URL.
+    :param shared: let other services in that share it, too. Has no effect with SQLite, which one process has alone.
     :ivar name: what to call it in messages: the file of SQLite, the URL without password otherwise.
+    :ivar locks: this process's locks of PostgreSQL; None with SQLite.
     :raises DatabaseInUse: if another service has it.
     :raises DatabaseError: if it can't be reached, or is not one of ours, or is damaged.
     """
 
-    def __init__(self, address: str, tables: sa.MetaData) -> None:
-        self._tables = tables
+    def __init__(self, address: str, shared: bool = False) -> None:
         self._file: TextIO | None = None
-        self._session: Connection | None = None
+        self.locks: SessionLocks | None = None
         url = _parsed(address)
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
             # With another one nothing would keep a second service out.
@@ -69,12 +66,10 @@ class OpenDatabase:
             self._path = Path(os.path.realpath(url.database.removeprefix("file:")))
         self.engine = self._made(url)
         try:
-            self._take()
-            with self.engine.begin() as connection:
-                self._check(connection)
-            if self._file and not self._was_there():
-                self._file.write(_MARK)
-                self._file.flush()
+            if self.is_sqlite:
+                self._open_sqlite()
+            else:
+                self._open_postgresql(shared)
         except BaseException as error:
             self.close()
             if isinstance(error, (sa.exc.SQLAlchemyError, OSError)):
@@ -84,7 +79,7 @@ class OpenDatabase:
     def close(self) -> None:
         """Close every connection and let others in."""
         self.engine.dispose()
-        for held in (self._session, self._file):
+        for held in (self.locks, self._file):
             if held is not None:
                 held.close()
 
@@ -105,12 +100,12 @@ class OpenDatabase:
             sa.event.listen(engine, "connect", _prepare_sqlite)
         return engine
 
-    def _take(self) -> None:
-        """Keep other services out for as long as this process lives.
+    def _in_use(self, why: str = "") -> DatabaseInUse:
+        return DatabaseInUse(
+            f"the database {self.name} is in use by another labeling service{why}; stop it, or use another database"
+        )
 
-        :raises DatabaseInUse: if one of them is in already.
-        """
-        in_use = f"the database {self.name} is in use by another labeling service; stop it, or use another database"
+    def _open_sqlite(self) -> None:
         if self._path:
             if not self._path.parent.is_dir():
                 raise DatabaseError(f"the database {self.name} can't be made: there is no folder {self._path.parent}")
@@ -118,57 +113,54 @@ class OpenDatabase:
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise DatabaseInUse(in_use) from None
-        elif self.engine.dialect.name == "postgresql":
-            # A connection of its own, which the server closes as soon as this process is gone.
-            self._session = self._made(self.url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT").connect()
-            taken = self._session.execute(sa.select(sa.func.pg_try_advisory_lock(_LOCK_NUMBER))).scalar_one()
-            if not taken:
-                raise DatabaseInUse(in_use)
-
-    def _check(self, connection: Connection) -> None:
-        """Make the tables of a new database, or see that those of an old one are whole.
-
-        :raises DatabaseError: if they are not, or are of a version that is not known.
-        """
-        if self.is_sqlite:
+                raise self._in_use() from None
+        with self.engine.begin() as connection:
             # Without this a killed process could leave some of the tables.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-        information = self._tables.tables["database_information"]
-        found = sa.inspect(connection)
-        present = set(found.get_table_names()) & set(self._tables.tables)
-        if not present:
-            if self._was_there():
-                raise DatabaseError(
-                    f"the database {self.name} is empty or gone, but there was one: put it back from a copy, or "
-                    f"delete {self._path}.lock to begin with an empty one"
-                )
-            self._tables.create_all(connection)
-            connection.execute(sa.insert(information).values(name="schema", value=str(SCHEMA)))
-            return
-        if self.is_sqlite:
+            self._check(connection, may_change=True)
+        if self._file and not self._was_there():
+            self._file.write(_MARK)
+            self._file.flush()
+
+    def _open_postgresql(self, shared: bool) -> None:
+        self.locks = SessionLocks(lambda: self._made(self.url, poolclass=sa.NullPool).connect(), shared)
+        with self.locks.opening() as (connection, is_in, is_alone):
+            if not is_in:
+                raise self._in_use()
+            self._check(connection, may_change=is_alone)
+        sa.event.listen(self.engine, "connect", self._stay_in)
+
+    def _stay_in(self, *_: Any) -> None:
+        """Where connections break the lock has, too: before there are new ones, see that nobody came in meanwhile."""
+        if self.locks and not self.locks.is_in():
+            raise self._in_use()
+
+    def _check(self, connection: Connection, may_change: bool) -> None:
+        """Make the tables of a new database, or bring those of an old one up to date, in the caller's transaction.
+
+        :param may_change: whether no other service works with the tables.
+        :raises DatabaseInUse: if they would have to be changed under another service.
+        :raises DatabaseError: if they are damaged, or of a version that is not known.
+        """
+        from labeling_provider.service.database.migrations import Schema, UnknownSchema
+
+        schema = Schema(connection)
+        if schema.is_empty and self._was_there():
+            raise DatabaseError(
+                f"the database {self.name} is empty or gone, but there was one: put it back from a copy, or "
+                f"delete {self._path}.lock to begin with an empty one"
+            )
+        if self.is_sqlite and not schema.is_empty:
             problem = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
             if problem != "ok":
                 raise DatabaseError(f"the database {self.name} is damaged: {' '.join(str(problem).split())}")
-        version = "1"
-        if information.name in present:
-            kept = sa.select(information.c.value).where(information.c.name == "schema")
-            version = connection.execute(kept).scalar_one_or_none() or "none"
-        if version not in {"1", str(SCHEMA)}:
-            raise DatabaseError(
-                f"the database {self.name} has tables of version {version}, this labeling service knows up to "
-                f"{SCHEMA}: use the newer one that made it"
-            )
-        if version == "1":
-            # Tables came one by one before they had a number; what embedded S3 keeps is taken over when it starts.
-            self._tables.create_all(connection)
-            connection.execute(sa.insert(information).values(name="schema", value=str(SCHEMA)))
-        found.clear_cache()
-        for table in self._tables.sorted_tables:
-            have = {one["name"] for one in found.get_columns(table.name)} if found.has_table(table.name) else set()
-            if lost := set(table.columns.keys()) - have:
-                what = f"its table {table.name} has no column {min(lost)}" if have else f"it has no table {table.name}"
-                raise DatabaseError(f"the database {self.name} is not one of the labeling service, or damaged: {what}")
+        try:
+            schema.check()
+            if not (schema.is_current or may_change):
+                raise self._in_use(" of an earlier version")
+            schema.upgrade()
+        except UnknownSchema as unknown:
+            raise DatabaseError(f"the database {self.name} {unknown}") from None
 
     def _was_there(self) -> bool:
         """Whether a database has been made here before."""

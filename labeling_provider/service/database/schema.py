@@ -2,9 +2,42 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
 import sqlalchemy as sa
+
+from labeling_provider.groundtruth.job import JobStatus
+from labeling_provider.service.database.states import LearningRole, ObjectState, TaskState
+
+
+class State(sa.types.TypeDecorator[StrEnum]):
+    """One value of an enum: text in the database, a member in Python. Nothing else is written.
+
+    :param states: the enum.
+    :param length: most characters that the database holds.
+    """
+
+    impl = sa.String
+    cache_ok = True
+
+    def __init__(self, states: type[StrEnum], length: int) -> None:
+        super().__init__(length)
+        self.states = states
+
+    @property
+    def python_type(self) -> type[str]:
+        """What members are when they leave Python, such as in a paging token."""
+        return str
+
+    def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
+        """:raises ValueError: if there is no such state."""
+        return None if value is None else self.states(value).value
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> StrEnum | None:
+        """:raises ValueError: if there is no such state."""
+        return None if value is None else self.states(value)
+
 
 metadata: Final = sa.MetaData()
 
@@ -17,12 +50,11 @@ jobs: Final = sa.Table(
     sa.Column("arn", sa.String(300), nullable=False),
     sa.Column("reference_code", sa.String(28), nullable=False),
     sa.Column("workteam_arn", sa.String(256), nullable=False, index=True),
-    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("status", State(JobStatus, 16), nullable=False),
     sa.Column("failure_reason", sa.String(1024)),
     sa.Column("created", sa.Float, nullable=False, index=True),
     sa.Column("modified", sa.Float, nullable=False),
     sa.Column("request", sa.Text, nullable=False),
-    sa.Column("categories", sa.Text),
     sa.Column("iteration", sa.Integer, nullable=False, default=0),
     sa.Column("lines", sa.Integer, nullable=False, default=0),
     sa.Column("given", sa.Integer, nullable=False, default=0),
@@ -36,7 +68,7 @@ objects: Final = sa.Table(
     metadata,
     sa.Column("job_id", sa.Integer, primary_key=True),
     sa.Column("object_id", sa.Integer, primary_key=True),
-    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("state", State(ObjectState, 8), nullable=False),
     sa.Column("iteration", sa.Integer),
     sa.Column("answered", sa.Float),
     sa.Column("stamp", sa.Integer),
@@ -50,7 +82,7 @@ tasks: Final = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("job_id", sa.Integer, nullable=False),
     sa.Column("object_id", sa.Integer, nullable=False),
-    sa.Column("state", sa.String(9), nullable=False),
+    sa.Column("state", State(TaskState, 9), nullable=False),
     sa.Column("tries", sa.Integer, nullable=False, default=0),
     sa.Column("worker_id", sa.String(100)),
     sa.Column("expires", sa.Float, nullable=False),
@@ -79,8 +111,8 @@ learning: Final = sa.Table(
     metadata,
     sa.Column("job_id", sa.Integer, primary_key=True),
     sa.Column("object_id", sa.Integer, primary_key=True),
-    # What it went to people for: train or validate; none if it did not.
-    sa.Column("role", sa.String(8)),
+    # What it went to people for; none if it did not.
+    sa.Column("role", State(LearningRole, 8)),
     # How sure the last model was.
     sa.Column("score", sa.Float),
     # A validation object stands for those without a label until one like it gets its label: in this iteration,
@@ -192,13 +224,4 @@ messages: Final = sa.Table(
     sa.Column("sent", sa.BigInteger, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
     sa.Column("details", sa.Text, nullable=False),
-)
-
-
-information: Final = sa.Table(
-    # What the database is: the version of its tables, under "schema".
-    "database_information",
-    metadata,
-    sa.Column("name", sa.String(32), primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
 )

@@ -20,7 +20,7 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.schema import objects, tasks
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.base import Answer, Answered
+from labeling_provider.service.kinds.base import Answer, Answered, Consolidated
 from labeling_provider.service.work.records import Run, decide, fail_objects
 
 _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
@@ -67,10 +67,11 @@ class Results:
                 return
             batch = self.answers(connection, run.id, rows)
             self._object_store.write(self._worker_responses(connection, run, rows))
-        if run.kind.consolidates_itself:
-            contents, failed = self._builtin_contents(run, rows, batch)
-        else:
+        found = run.kind.consolidate(batch, layout.creation_date(rows[-1].answered))
+        if found is None:
             contents, failed = self._function_contents(run, rows, batch)
+        else:
+            contents, failed = self._builtin_contents(run, rows, batch, found)
         for row in rows:
             if row.object_id not in contents:
                 failed.setdefault(row.object_id, "No answer of its workers could be used.")
@@ -117,11 +118,12 @@ class Results:
             for row in rows
         }
 
-    def _builtin_contents(self, run: Run, rows: Sequence[Any], batch: Sequence[Answered]) -> _Contents:
+    def _builtin_contents(
+        self, run: Run, rows: Sequence[Any], batch: Sequence[Answered], found: Consolidated
+    ) -> _Contents:
         """Labels by our own consolidation, and the files that Amazon writes on the way."""
         job = run.job
         when = {row.object_id: row.answered for row in rows}
-        found = run.kind.consolidate(batch, layout.creation_date(rows[-1].answered))
         contents = {
             object_id: {
                 job.attribute: label.value,

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Final, NamedTuple, TypeVar
 
-from labeling_provider.service.kinds.base import Label
-from labeling_provider.service.learning.answers import Answers
+from labeling_provider.service.kinds.base import Label, Learnable
 from labeling_provider.service.learning.models import Model, ModelFailure, Prediction
 from labeling_provider.service.learning.threshold import Calibration, Judged, choose_threshold
 
@@ -26,7 +25,7 @@ _FEWEST_OF_A_CLASS: Final = 2
 class DataObject(NamedTuple):
     """A data object.
 
-    :param answer: what people have said about it, as :class:`Answers` keeps it; None if it has no label.
+    :param answer: what people have said about it, as :class:`Learnable` keeps it; None if it has no label.
     """
 
     object_id: int
@@ -77,15 +76,15 @@ class Learner:
     """Trains models of one job.
 
     :param new_model: makes a model that has not learned anything in this job yet.
-    :param answers: what is asked.
+    :param kind: what is asked.
     :param fetch: the data of a manifest line, bytes or text.
         Raises ValueError if there is none.
     """
 
     def __init__(
-        self, new_model: Callable[[], Model], answers: Answers, fetch: Callable[[dict[str, Any]], bytes | str]
+        self, new_model: Callable[[], Model], kind: Learnable, fetch: Callable[[dict[str, Any]], bytes | str]
     ) -> None:
-        self.answers = answers
+        self.kind = kind
         self._new_model, self._fetch = new_model, fetch
         self._reader = new_model()
         self._kept: dict[int, Any] = {}
@@ -120,7 +119,7 @@ class Learner:
         :param file: name of a file beside the label, without an ending, if it needs one.
         :raises ValueError: if the object is gone.
         """
-        return _asked(self.answers.label, said.answer, confidence, one.line, file)
+        return _asked(self.kind.label_by_machine, said.answer, confidence, one.line, file)
 
     def train(self, material: Material, *, patient: bool = True) -> Outcome:
         """Train a model and find out what it may label.
@@ -131,16 +130,16 @@ class Learner:
         if not pairs:
             return Outcome(None, None, None, {}, {})
         model = self._new_model()
-        _asked(model.train, [read for read, _ in pairs], self.answers.opened([answer for _, answer in pairs]))
+        _asked(model.train, [read for read, _ in pairs], self.kind.opened([answer for _, answer in pairs]))
         judged, named = {}, set()
         for one, said in self.predictions(model, material.validation):
-            group = self.answers.group(one.answer)
-            agreement = _asked(self.answers.agreement, said.answer, one.answer)
+            group = self.kind.group(one.answer)
+            agreement = _asked(self.kind.agreement, said.answer, one.answer)
             judged[one.object_id] = Judged(float(said.score), agreement, group)
-            named.add(self.answers.group(said.answer))
+            named.add(self.kind.group(said.answer))
         scores = {one.object_id: float(said.score) for one, said in self.predictions(model, material.unlabeled)}
         seen = list(judged.values())
-        threshold = choose_threshold(seen, material.taken, material.group_sizes, self.answers.promised)
+        threshold = choose_threshold(seen, material.taken, material.group_sizes, self.kind.promised)
         shown = {group for group, size in Counter(one.group for one in seen).items() if size >= _FEWEST_OF_A_CLASS}
         if patient and shown - named - {None}:
             # It has not met a class yet that there is: it would give those objects to others.

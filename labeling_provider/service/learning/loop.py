@@ -27,8 +27,7 @@ from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.schema import learning, objects, trainings
 from labeling_provider.service.errors import JobFailure
-from labeling_provider.service.kinds.pictures import stored
-from labeling_provider.service.learning.answers import ANSWERS
+from labeling_provider.service.kinds.base import Learnable
 from labeling_provider.service.learning.learner import DataObject, Learner, Material, Outcome
 from labeling_provider.service.learning.models import ModelFailure
 from labeling_provider.service.learning.registry import CONFIG, ModelRegistry
@@ -199,13 +198,9 @@ class ActiveLearning:
     def _learner(self, run: Run) -> Learner:
         """The learner of a job in this process."""
         if run.learner is None:
-            answers = ANSWERS[run.job.task_type.algorithm or ""](run.kind)
-
-            def fetch(line: dict[str, Any]) -> bytes | str:
-                said = run.kind.source(line)
-                return said if run.job.task_type.data_key == "source" else stored(self._object_store, said)
-
-            run.learner = Learner(lambda: self._registry.new_model(run), answers, fetch)
+            if not isinstance(run.kind, Learnable):
+                raise JobFailure(f"ClientError: there is no automated labeling of {run.job.task_type.name}")
+            run.learner = Learner(lambda: self._registry.new_model(run), run.kind, run.kind.data)
         return run.learner
 
     def _material(self, run: Run, learner: Learner) -> Material:
@@ -225,7 +220,7 @@ class ActiveLearning:
                 found.unlabeled.append(DataObject(row.object_id, line))
                 continue
             result = json.loads(row.result)
-            answer = learner.answers.of_people(result[run.job.attribute])
+            answer = learner.kind.answer_in(result[run.job.attribute])
             if answer is None:
                 continue
             if row.role == "train" or row.left is not None:
@@ -233,7 +228,7 @@ class ActiveLearning:
                 found.examples.append(DataObject(row.object_id, {**line, **result}, answer))
             if row.role == "train":
                 continue
-            group = learner.answers.group(answer)
+            group = learner.kind.group(answer)
             found.group_sizes[group] += 1
             if row.left is None:
                 found.validation.append(DataObject(row.object_id, line, answer))

@@ -143,17 +143,6 @@ class ModelRegistry:
         self._database.upsert(connection, models, [row])
 
 
-def final_model_arn(connection: Connection, job_id: int) -> str | None:
-    """The model of a job's last training."""
-    query = (
-        sa.select(trainings.c.model_arn)
-        .where(trainings.c.job_id == job_id, trainings.c.model_arn.is_not(None))
-        .order_by(trainings.c.iteration.desc())
-        .limit(1)
-    )
-    return connection.execute(query).scalar_one_or_none()
-
-
 def _name(job: JobFacts, iteration: int) -> str:
     digest = hashlib.sha256(job.name.lower().encode()).hexdigest()[:8]
     return f"{job.name[:40].rstrip('-')}-{digest}-{iteration}"

@@ -1,4 +1,4 @@
-"""One endpoint: labeling operations are ours, job pages for a browser too, the services around them are moto's."""
+"""One endpoint: labeling operations are ours, job pages for a browser too, the services around them are their own."""
 
 from __future__ import annotations
 
@@ -8,29 +8,24 @@ import json
 import logging
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
-from typing import Any, Final, TypeVar
-from urllib.parse import parse_qsl
+from typing import Final, TypeVar
+from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
 from anyio import CapacityLimiter, to_thread
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from labeling_provider.service.cloud.messaging import Messaging
-from labeling_provider.service.cloud.moto import Answer, Call, Moto
-from labeling_provider.service.cloud.object_store import EmbeddedObjectStore
-from labeling_provider.service.cloud.offered import Service
+from labeling_provider.service.cloud.offered import Answer, Call, Service, Services
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
-from labeling_provider.service.web.labeling_jobs import LabelingApi, unsupported
+from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
-from labeling_provider.service.web.pages import Pages
-from labeling_provider.service.web.requests import RequestHead, service_of_form
+from labeling_provider.service.web.requests import PAGES_PATH, RequestHead, service_of_form
 from labeling_provider.service.web.signatures import (
     STREAMING,
     UNSIGNED_PAYLOAD,
@@ -46,8 +41,8 @@ WELL_KNOWN: Final = Credentials("local", "local")
 MAX_OBJECT_BYTES: Final = 1_000_000_000
 """The largest object: SQLite holds no larger value."""
 
-# By a key that it has given out for a role of another account, moto would look into that account.
-_KEY_FOR_MOTO: Final = "LOCALLOCALLOCALLOCAL"
+MAX_PAGE_BODY_BYTES: Final = 1 << 20
+
 # What would be in another region would be lost at the next start.
 _OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS})
 _MAX_REQUEST_BYTES: Final = {Service.SAGEMAKER: 1 << 20}
@@ -66,11 +61,9 @@ _WAITING_AT_ONCE: Final = 400
 class Application:
     """The ASGI application.
 
-    :param api: the labeling operations.
-    :param pages: the pages for a browser.
-    :param moto: the services around labeling.
-    :param object_store: the embedded S3; None if S3 is elsewhere.
-    :param messaging: the embedded SNS and SQS.
+    :param operations: the labeling operations.
+    :param pages: answers for the pages for a browser; its paths begin after ``/_labeling``.
+    :param services: those around labeling.
     :param s3_endpoint: where S3 is, if it is elsewhere.
     :param region: the one region that labeling operations are served for.
     :param credentials: if set, every request must be signed with them.
@@ -78,24 +71,22 @@ class Application:
 
     def __init__(
         self,
-        api: LabelingApi,
-        pages: Pages,
-        moto: Moto,
-        object_store: EmbeddedObjectStore | None,
-        messaging: Messaging,
+        operations: Operations,
+        pages: ASGIApp,
+        services: Services,
         *,
         s3_endpoint: str | None,
         region: str,
         credentials: Credentials | None,
     ) -> None:
-        self._api, self._pages, self._moto, self._object_store = api, pages, moto, object_store
-        self._messaging = messaging
+        self._operations, self._pages, self._services = operations, pages, services
         self._s3_endpoint, self._region = s3_endpoint, region
         self._demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever it is."""
         request: RequestHead | None = None
+        response: ASGIApp
         try:
             request = RequestHead.of(scope)
             response = await self._answer(request, receive)
@@ -110,7 +101,8 @@ class Application:
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])
             response = _refusal(request, ApiError("InternalFailure", "See the log of the local service.", 500))
-        if any(name == b"expect" for name, _ in scope["headers"]) and response.status_code >= HTTPStatus.BAD_REQUEST:
+        is_expecting = any(name == b"expect" for name, _ in scope["headers"])
+        if is_expecting and isinstance(response, Response) and response.status_code >= HTTPStatus.BAD_REQUEST:
             # A client that has not been told to go on sends no body; what it sends next must not be taken for one.
             response.headers["connection"] = "close"
         await response(scope, receive, send)
@@ -126,13 +118,12 @@ class Application:
     async def _run(self, function: Callable[[], _T], limiter: CapacityLimiter | None = None) -> _T:
         return await to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter or self._working)
 
-    async def _answer(self, request: RequestHead, receive: Receive) -> Response:
+    async def _answer(self, request: RequestHead, receive: Receive) -> ASGIApp:
         signature = self._admit(request)
         if request.is_page:
-            status, headers, page = await self._run(lambda: self._pages(request.method, request.path))
-            return Response(page, status, headers)
+            return self._page(request, await read_body(request, receive, MAX_PAGE_BODY_BYTES))
         named = _named_service(request, signature)
-        if named == Service.S3 and self._object_store is None:
+        if named == Service.S3 and self._s3_endpoint is not None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: give that endpoint to S3 clients.")
         body = await self._body(request, named, signature, receive)
         service, operation = _service_and_operation(named, request, body)
@@ -147,10 +138,24 @@ class Application:
                 HTTPStatus.FORBIDDEN,
             )
         if service == Service.SAGEMAKER:
-            return await self._run(lambda: self._labeling(operation, body))
-        call = _call(service, request, signature, body, self._region)
+            answer = await self._run(lambda: self._operations.answer(operation, body.bytes()))
+            return _amazon_response(HTTPStatus.OK, answer, _JSON)
+        call = _call(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
-        return _response(request, await self._run(lambda: self._around(service, call), limiter))
+        return _response(request, await self._run(lambda: self._services.serve(service, call), limiter))
+
+    def _page(self, request: RequestHead, body: Body) -> ASGIApp:
+        """The pages' answer to one request, whose body has been read."""
+        path = "/".join(part for part in unquote(request.path).removeprefix(PAGES_PATH).split("/") if part)
+        unread: list[Message] = [{"type": "http.request", "body": body.bytes(), "more_body": False}]
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def read() -> Message:
+                return unread.pop() if unread else await receive()
+
+            await self._pages({**scope, "path": f"/{path}", "root_path": ""}, read, send)
+
+        return answer
 
     def _admit(self, request: RequestHead) -> Signature | None:
         """Keep out what must not come in; the signature, unless that is of keys that can't be checked.
@@ -207,11 +212,11 @@ class Application:
         body = await read_body(request, receive, max_encoded(limit) if chunked else limit)
         checked = signature is not None and signature.access_key_id == self._credentials.access_key_id
         if chunked:
-            declared = request.headers.get("x-amz-decoded-content-length")
             signed = signature and checked and not claimed.startswith("STREAMING-UNSIGNED")
             signatures = ChunkSignatures(signature, self._credentials) if signature and signed else None
-            return await self._run(lambda: decode_chunks(body, declared, limit, signatures))
-        if signature and signature.payload is None:
+            received = body
+            body = await self._run(lambda: decode_chunks(received, request.headers, limit, signatures))
+        elif signature and signature.payload is None:
             if checked:
                 signature.check(request, self._credentials, body.sha256)
         elif signature and signature.payload not in {UNSIGNED_PAYLOAD, body.sha256}:
@@ -219,24 +224,6 @@ class Application:
         if named == Service.S3 and _is_upload(request):
             await self._run(lambda: check_sums(request, body))
         return body
-
-    def _labeling(self, operation: str, body: Body) -> Response:
-        """Answer an operation of SageMaker.
-
-        :raises ApiError: if it is refused.
-        """
-        if operation not in self._api.operations:
-            raise unsupported(operation, list(self._api.operations))
-        answer = self._api.call(operation, _read_json(body.bytes()))
-        return _amazon_response(HTTPStatus.OK, json.dumps(answer).encode(), _JSON)
-
-    def _around(self, service: Service, call: Call) -> Answer:
-        """Answer an operation of a service around labeling; what it has changed is kept before anybody hears of it."""
-        with ExitStack() as recorded:
-            recorded.enter_context(self._messaging.recording())
-            if self._object_store and call.method not in {"GET", "HEAD"}:
-                recorded.enter_context(self._object_store.recording())
-            return self._moto.serve(service, call)
 
 
 def _named_service(request: RequestHead, signature: Signature | None) -> Service | None:
@@ -291,7 +278,7 @@ def _service_and_operation(named: Service | None, request: RequestHead, body: Bo
 
 
 def _check_plain(request: RequestHead, signature: Signature | None) -> None:
-    """Refuse what would be something else to moto than to us: a form in parts, a packed body, a link that does things.
+    """Refuse what could be understood in two ways: a form in parts, a packed body, a link that does things.
 
     :raises ApiError: if it is refused.
     """
@@ -333,44 +320,13 @@ def _fields(body: Body) -> list[tuple[str, str]]:
         raise ApiError("MalformedQueryString", "The body is no form that can be read.") from None
 
 
-def _call(service: Service, request: RequestHead, signature: Signature | None, body: Body, region: str) -> Call:
-    """The request as moto gets it: one spelling for each thing."""
-    scope = f"{_KEY_FOR_MOTO}/{signature.scope}" if signature else None
-    path, host = request.path, request.host
-    if service == Service.S3:
-        path = request.s3_path
-        # By any other name moto would look for a bucket in it.
-        host = f"localhost{host[len(host.rpartition(':')[0]) :] if host.rpartition(':')[2].isdigit() else ''}"
-    if scope is None:
-        # Without one moto would take another region than the service's, and refuse what only its owner may do.
-        scope = f"{_KEY_FOR_MOTO}/20000101/{region}/{service}/aws4_request"
-    return Call(request.method, path, request.query, request.headers, host, scope, body.file, body.length)
-
-
-def _read_json(content: bytes) -> dict[str, Any]:
-    """A request's body.
-
-    :raises ApiError: if it is no JSON object that can be told to anybody.
-    """
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is not JSON")
-
-    try:
-        found = json.loads(content or b"{}", parse_constant=refuse)
-        if not isinstance(found, dict):
-            raise ValueError("the body is not a JSON object")
-        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
-        return dict(_without_nulls(found))
-    except (ValueError, RecursionError) as error:
-        raise ApiError("SerializationException", str(error)[:500]) from None
-
-
-def _without_nulls(value: Any) -> Any:
-    """A member that is null is one that is not there."""
-    if isinstance(value, dict):
-        return {name: _without_nulls(one) for name, one in value.items() if one is not None}
-    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
+def _call(service: Service, operation: str, request: RequestHead, signature: Signature | None, body: Body) -> Call:
+    """The request as a service around labeling gets it: one spelling for each thing."""
+    path = request.s3_path if service == Service.S3 else request.path
+    scope = signature.scope if signature else None
+    return Call(
+        operation, request.method, path, request.query, request.headers, request.host, scope, body.file, body.length
+    )
 
 
 def _check_basic(authorization: str, credentials: Credentials) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -23,12 +23,6 @@ MIN_BYTES_PER_SECOND: Final = 1_024
 _MAX_CHUNK_LINE: Final = 1_024
 _MAX_TRAILER_LINES: Final = 20
 _PIECE: Final = 1 << 20
-_SUMS: Final[dict[str, Callable[[], Any]]] = {
-    "content-md5": partial(hashlib.md5, usedforsecurity=False),
-    "x-amz-checksum-sha1": partial(hashlib.sha1, usedforsecurity=False),
-    "x-amz-checksum-sha256": hashlib.sha256,
-}
-_CRC: Final = "x-amz-checksum-crc32"
 
 Receive = Callable[[], Awaitable[Any]]
 
@@ -54,6 +48,54 @@ class Body:
         """All of it; for bodies with a small limit."""
         self.file.seek(0)
         return self.file.read()
+
+
+class _Crc32:
+    """CRC-32, with the methods of a hash."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, piece: bytes) -> None:
+        self._value = zlib.crc32(piece, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4)
+
+
+_SUMS: Final[dict[str, Callable[[], Any]]] = {
+    "content-md5": partial(hashlib.md5, usedforsecurity=False),
+    "x-amz-checksum-sha1": partial(hashlib.sha1, usedforsecurity=False),
+    "x-amz-checksum-sha256": hashlib.sha256,
+    "x-amz-checksum-crc32": _Crc32,
+}
+
+
+class _Sums:
+    """The checksums of a body, while it is read.
+
+    :param names: the headers that tell them; others are passed over.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._sums = {name: _SUMS[name]() for name in names if name in _SUMS}
+
+    def __bool__(self) -> bool:
+        return bool(self._sums)
+
+    def update(self, piece: bytes) -> None:
+        """Go on with the next bytes."""
+        for running in self._sums.values():
+            running.update(piece)
+
+    def check(self, told: Mapping[str, str]) -> None:
+        """Hold them against what the sender has told.
+
+        :raises ApiError: if the body is not what was sent.
+        """
+        for name, running in self._sums.items():
+            if told.get(name, "").strip() != base64.b64encode(running.digest()).decode():
+                raise ApiError("BadDigest", f"The body does not fit {name}.")
 
 
 def _spool() -> IO[bytes]:
@@ -102,19 +144,23 @@ def max_encoded(limit: int) -> int:
     return limit + limit // 64 + 65_536
 
 
-def decode_chunks(body: Body, declared: str | None, limit: int, signatures: ChunkSignatures | None) -> Body:
-    """Take a body of the encoding ``aws-chunked`` apart.
+def decode_chunks(body: Body, headers: Mapping[str, str], limit: int, signatures: ChunkSignatures | None) -> Body:
+    """Take a body of the encoding ``aws-chunked`` apart, and hold it against the checksums that follow it.
 
-    :param declared: what ``x-amz-decoded-content-length`` says.
+    :param headers: the request's: ``x-amz-decoded-content-length`` says how long the body is, ``x-amz-trailer`` which
+        checksums follow it.
     :param signatures: checks each chunk; None if the chunks are not signed.
     :raises ApiError: if the body is not what it should be.
     """
+    declared = headers.get("x-amz-decoded-content-length")
     if declared is None or not declared.isascii() or not declared.isdigit() or len(declared) > 15:
         message = "x-amz-decoded-content-length must be a number of bytes."
         raise ApiError("MissingContentLength", message, HTTPStatus.LENGTH_REQUIRED)
     if int(declared) > limit:
         raise _too_large(limit)
     file, length, whole = _spool(), 0, hashlib.sha256()
+    announced = {name.strip().lower() for name in headers.get("x-amz-trailer", "").split(",") if name.strip()}
+    sums = _Sums(announced)
     while True:
         size, signature = _chunk_line(body.file)
         chunk, left = hashlib.sha256(), size
@@ -125,6 +171,7 @@ def decode_chunks(body: Body, declared: str | None, limit: int, signatures: Chun
             left -= len(piece)
             chunk.update(piece)
             whole.update(piece)
+            sums.update(piece)
             file.write(piece)
         length += size
         if length > int(declared):
@@ -135,9 +182,12 @@ def decode_chunks(body: Body, declared: str | None, limit: int, signatures: Chun
             break
         if body.file.read(2) != b"\r\n":
             raise _malformed("a chunk does not end where it should")
-    _read_trailer(body.file, signatures)
+    trailer = _read_trailer(body.file, signatures)
+    if trailer.keys() != announced:
+        raise _malformed("x-amz-trailer does not name what follows the last chunk")
     if length != int(declared):
         raise _malformed("there is less than x-amz-decoded-content-length says")
+    sums.check(trailer)
     file.seek(0)
     return Body(file, length, whole.hexdigest())
 
@@ -147,19 +197,11 @@ def check_sums(request: RequestHead, body: Body) -> None:
 
     :raises ApiError: if it is not what was sent.
     """
-    sums = {name: make() for name, make in _SUMS.items() if name in request.headers}
-    crc = 0 if _CRC in request.headers else None
-    while (sums or crc is not None) and (piece := body.file.read(_PIECE)):
-        for one in sums.values():
-            one.update(piece)
-        crc = None if crc is None else zlib.crc32(piece, crc)
+    sums = _Sums(request.headers)
+    while sums and (piece := body.file.read(_PIECE)):
+        sums.update(piece)
     body.file.seek(0)
-    found = {name: one.digest() for name, one in sums.items()}
-    if crc is not None:
-        found[_CRC] = crc.to_bytes(4)
-    for name, digest in found.items():
-        if request.headers[name].strip() != base64.b64encode(digest).decode():
-            raise ApiError("BadDigest", f"The body does not fit {name}.")
+    sums.check(request.headers)
 
 
 def _chunk_line(file: IO[bytes]) -> tuple[int, str]:
@@ -171,9 +213,9 @@ def _chunk_line(file: IO[bytes]) -> tuple[int, str]:
     return int(size, 16), extension.removeprefix(b"chunk-signature=").decode("latin-1")
 
 
-def _read_trailer(file: IO[bytes], signatures: ChunkSignatures | None) -> None:
-    """Read what follows the last chunk: the body's checksum, and its signature."""
-    covered = b""
+def _read_trailer(file: IO[bytes], signatures: ChunkSignatures | None) -> dict[str, str]:
+    """Read what follows the last chunk: checksums, of which it gives the values by lower-case name, and a signature."""
+    covered, told = b"", dict[str, str]()
     for _ in range(_MAX_TRAILER_LINES):
         line = file.readline(_MAX_CHUNK_LINE)
         text = line.rstrip(b"\r\n")
@@ -188,10 +230,12 @@ def _read_trailer(file: IO[bytes], signatures: ChunkSignatures | None) -> None:
             covered = b""
         else:
             covered += text + b"\n"
+            told[name.strip().lower().decode("latin-1")] = value.strip().decode("latin-1")
     else:
         raise _malformed(f"more than {_MAX_TRAILER_LINES} lines follow the last chunk")
     if covered and signatures:
         raise _malformed("what follows the last chunk is not signed")
+    return told
 
 
 def _malformed(what: str) -> ApiError:

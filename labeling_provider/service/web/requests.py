@@ -123,7 +123,7 @@ class RequestHead:
     def bucket_and_key(self) -> tuple[str, str]:
         """What a request to S3 is about, decoded; the bucket may be in the Host header, ``bucket.localhost``.
 
-        :raises ApiError: if moto could not keep such a key.
+        :raises ApiError: if no object can have such a key here.
         """
         bucket, _, key = self.s3_path.removeprefix("/").partition("/")
         if key and not bucket:

@@ -162,5 +162,5 @@ class WorkerPool:
 
 
 def _answer(kind: Kind, line: dict[str, Any], truth: Any, right: bool, chance: Random) -> str | None:
-    answer = kind.answer(line, truth, right, chance)
+    answer = kind.simulate(line, truth, right, chance)
     return None if answer is None else as_json(answer)

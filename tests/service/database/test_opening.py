@@ -18,14 +18,14 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
 
 
-def url(folder: Path) -> str:
+def url_in(folder: Path) -> str:
     return f"sqlite:///{folder / 'labeling.sqlite'}"
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """The file of a database that has been used."""
-    Database(url(tmp_path)).close()
+    Database(url_in(tmp_path)).close()
     return tmp_path / "labeling.sqlite"
 
 
@@ -64,7 +64,7 @@ def test_a_bad_database_url_ends_the_service_with_one_line() -> None:
 
 
 def test_a_database_serves_one_service_at_a_time_and_is_free_again_when_that_is_killed(tmp_path: Path) -> None:
-    address = url(tmp_path)
+    address = url_in(tmp_path)
     first = Service(tmp_path / "first", "--database-url", address)
     try:
         done = started("--database-url", address)
@@ -80,12 +80,12 @@ def test_a_database_serves_one_service_at_a_time_and_is_free_again_when_that_is_
 
 
 def test_a_database_is_known_under_any_path(tmp_path: Path) -> None:
-    store = Database(url(tmp_path))
+    store = Database(url_in(tmp_path))
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(DatabaseInUse):
-        Database(url(tmp_path / "link"))
+        Database(url_in(tmp_path / "link"))
     store.close()
-    Database(url(tmp_path / "link")).close()
+    Database(url_in(tmp_path / "link")).close()
 
 
 @pytest.mark.parametrize("place", [0, 5000])
@@ -94,16 +94,16 @@ def test_a_garbled_database_is_not_opened(file: Path, place: int) -> None:
     content[place : place + 9000] = os.urandom(9000)
     file.write_bytes(content)
     with pytest.raises(DatabaseError, match=f"{file} (is damaged|can't be used)"):
-        Database(url(file.parent))
+        Database(url_in(file.parent))
 
 
 @pytest.mark.parametrize("what", ["emptied", "deleted"])
 def test_a_database_that_is_gone_is_not_taken_for_a_new_one(file: Path, what: str) -> None:
     file.write_bytes(b"") if what == "emptied" else file.unlink()
     with pytest.raises(DatabaseError, match=f"{file} is empty or gone.*delete {file}.lock to begin"):
-        Database(url(file.parent))
+        Database(url_in(file.parent))
     Path(f"{file}.lock").unlink()
-    Database(url(file.parent)).close()
+    Database(url_in(file.parent)).close()
 
 
 def test_a_database_that_lacks_something_is_not_opened(file: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_database_that_lacks_something_is_not_opened(file: Path) -> None:
         database.execute("DROP TABLE messages")
         database.commit()
     with pytest.raises(DatabaseError, match="not one of the labeling service, or damaged: it has no table messages"):
-        Database(url(file.parent))
+        Database(url_in(file.parent))
 
 
 def test_a_database_of_another_program_is_not_opened(tmp_path: Path) -> None:
@@ -119,17 +119,9 @@ def test_a_database_of_another_program_is_not_opened(tmp_path: Path) -> None:
         database.execute("CREATE TABLE jobs (id INTEGER)")
         database.commit()
     with pytest.raises(DatabaseError, match="its table jobs has no column"):
-        Database(url(tmp_path))
+        Database(url_in(tmp_path))
     with closing(sqlite3.connect(tmp_path / "labeling.sqlite")) as database:
         assert database.execute("SELECT name FROM sqlite_master").fetchall() == [("jobs",)]
-
-
-def test_a_database_of_a_newer_service_is_not_opened(file: Path) -> None:
-    with closing(sqlite3.connect(file)) as database:
-        database.execute("UPDATE database_information SET value = '99'")
-        database.commit()
-    with pytest.raises(DatabaseError, match="tables of version 99"):
-        Database(url(file.parent))
 
 
 # While it runs

@@ -44,7 +44,7 @@ def waits_for_people(engine: InProcess) -> str:
 def test_a_job_waits_for_a_storage_that_is_away(engine: InProcess) -> None:
     name = waits_for_people(engine)
     engine.storage.down = AWAY
-    engine.api.call("StopLabelingJob", {"LabelingJobName": name})
+    engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
     time.sleep(0.2)
     assert engine.describe(name)["LabelingJobStatus"] == "Stopping"
     engine.storage.down = None
@@ -59,7 +59,7 @@ def test_a_job_whose_storage_stays_away_ends_and_says_so(
     name = waits_for_people(engine)
     engine.storage.down = AWAY
     if stop:
-        engine.api.call("StopLabelingJob", {"LabelingJobName": name})
+        engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
     else:
         answered_by_people(engine, name)
     description = engine.wait(name)
@@ -70,7 +70,7 @@ def test_a_job_whose_storage_stays_away_ends_and_says_so(
 def test_a_job_that_meets_what_nobody_has_thought_of_ends_and_says_so(engine: InProcess) -> None:
     name = waits_for_people(engine)
     engine.storage.down = ZeroDivisionError("half a pair \ud800 and a zero \x00\nmore")
-    engine.api.call("StopLabelingJob", {"LabelingJobName": name})
+    engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
     description = engine.wait(name)
     assert description["LabelingJobStatus"] == "Failed"
     assert "ZeroDivisionError: half a pair \ufffd and a zero \ufffd" in description["FailureReason"]
@@ -96,7 +96,7 @@ def test_answers_of_a_job_that_is_stopped_after_a_restart_become_labels(tmp_path
     first = InProcess(tmp_path)
     name = waits_for_people(first)
     first.engine.stop()
-    first.api.call("StopLabelingJob", {"LabelingJobName": name})
+    first.operations.call("StopLabelingJob", {"LabelingJobName": name})
     answered_by_people(first, name)
     first.store.close()
     second = InProcess(tmp_path)

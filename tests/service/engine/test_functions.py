@@ -64,7 +64,7 @@ def test_functions_that_never_return_hold_up_no_other_job(engine: InProcess) -> 
 def test_a_job_whose_function_is_slow_can_be_stopped(engine: InProcess) -> None:
     name = engine.create(LINE * 50, **CUSTOM, pre_annotation_function=FUNCTION + "hangs")
     engine.wait(name, lambda one: one["LabelingJobStatus"] == "InProgress")
-    engine.api.call("StopLabelingJob", {"LabelingJobName": name})
+    engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
     assert engine.wait(name)["LabelingJobStatus"] in {"Stopped", "Failed"}
 
 

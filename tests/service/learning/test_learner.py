@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dev.pictures import digits
-from labeling_provider.service.learning.answers import ANSWERS
+from labeling_provider.service.kinds.choices import SingleChoice
 from labeling_provider.service.learning.learner import DataObject, Learner, Material
 from labeling_provider.service.learning.models import BUILT_IN, import_model
 
@@ -26,9 +26,9 @@ def objects() -> list[DataObject]:
 def learner() -> Learner:
     pictures = [picture for picture, _ in digits()]
     model = import_model(BUILT_IN[ALGORITHM])
-    answers = ANSWERS[ALGORITHM](SimpleNamespace(job=SimpleNamespace(labels=LABELS)))  # type: ignore[arg-type]
+    kind = SingleChoice(SimpleNamespace(labels=LABELS))  # type: ignore[arg-type]
     # The objects tell their data by a reader of their own, as a job's would by their manifest lines.
-    return Learner(lambda: model(LABELS, 1), answers, lambda line: pictures[line["number"]])
+    return Learner(lambda: model(LABELS, 1), kind, lambda line: pictures[line["number"]])
 
 
 def material(objects: list[DataObject], examples: list[DataObject], validation: list[DataObject]) -> Material:

@@ -15,13 +15,13 @@ from sqlalchemy.engine import Connection
 from dev.messages import CLASSES, messages
 from dev.stack import wait_until
 from labeling_provider.request import LabelingJobSpec
-from labeling_provider.service.cloud.messaging import Messaging
+from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
-from labeling_provider.service.web.labeling_jobs import LabelingApi
+from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce
 
@@ -88,13 +88,13 @@ class Process:
         self.store = MortalStore(f"sqlite:///{folder / 'labeling.sqlite'}")
         registry = ModelRegistry(self.store, storage, known)
         learning = ActiveLearning(self.store, storage, known, registry, 0)
-        messaging = Messaging(self.store, ACCOUNT, REGION)
+        messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.ended = threading.Event()
         truth = Truth([], storage)
         self.engine = Engine(
             self.store, storage, known, truth, messaging, lambda *_: self.ended.set(), learning, speed=1.0
         )
-        self.api = LabelingApi(
+        self.operations = Operations(
             self.store, self.engine, known, registry, region=REGION, account=ACCOUNT, role_exists=lambda _: True
         )
         self.store.life = storage.life = life
@@ -135,7 +135,7 @@ def create(folder: Path, storage: MemoryStorage) -> None:
     )
     draft = spec.draft("job", REGION)
     storage.objects.update({uri: text.encode() for uri, text in draft.files.items()})
-    process.api.call("CreateLabelingJob", draft.request)
+    process.operations.call("CreateLabelingJob", draft.request)
     process.store.close()
 
 
@@ -151,7 +151,7 @@ def labels(storage: MemoryStorage) -> list[Any]:
 def counters(folder: Path, storage: MemoryStorage) -> Any:
     process = Process(folder, storage, Life(float("inf")))
     try:
-        return process.api.call("DescribeLabelingJob", {"LabelingJobName": "job"})["LabelCounters"]
+        return process.operations.call("DescribeLabelingJob", {"LabelingJobName": "job"})["LabelCounters"]
     finally:
         process.store.close()
 

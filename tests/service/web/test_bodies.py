@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import zlib
+from contextlib import nullcontext
 from io import BytesIO
 from typing import Any
 
@@ -18,6 +22,11 @@ from labeling_provider.service.web.requests import RequestHead
 
 def body(content: bytes) -> Body:
     return Body(BytesIO(content), len(content), "")
+
+
+def lengthed(length: object, **headers: str) -> dict[str, str]:
+    """The headers of a body in chunks."""
+    return {"x-amz-decoded-content-length": str(length), **{k.replace("_", "-"): v for k, v in headers.items()}}
 
 
 def head(**headers: str) -> RequestHead:
@@ -45,15 +54,40 @@ def read(pieces: list[bytes], limit: int, pause: float = 0, **headers: str) -> B
 def test_chunks_become_what_was_sent(chunks: list[bytes], trailed: bool) -> None:
     sent = [one for one in chunks if one]
     encoded = b"".join(b"%x\r\n%s\r\n" % (len(one), one) for one in sent) + b"0\r\n"
-    encoded += b"x-amz-checksum-crc32:AAAA\r\n\r\n" if trailed else b"\r\n"
     whole = b"".join(sent)
-    assert decode_chunks(body(encoded), str(len(whole)), 1000, None).bytes() == whole
+    told = base64.b64encode(zlib.crc32(whole).to_bytes(4))
+    encoded += b"x-amz-checksum-crc32:%s\r\n\r\n" % told if trailed else b"\r\n"
+    headers = lengthed(len(whole), **({"x_amz_trailer": "x-amz-checksum-crc32"} if trailed else {}))
+    assert decode_chunks(body(encoded), headers, 1000, None).bytes() == whole
+
+
+SUMS = {
+    "x-amz-checksum-crc32": zlib.crc32(b"body").to_bytes(4),
+    "x-amz-checksum-sha1": hashlib.sha1(b"body").digest(),
+    "X-Amz-Checksum-SHA256": hashlib.sha256(b"body").digest(),
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_a_checksum_that_follows_the_body_must_fit_it(name: str) -> None:
+    told = base64.b64encode(SUMS[name])
+    for content, fits in ((b"body", True), (b"bidy", False)):
+        encoded = b"4\r\n%s\r\n0\r\n%s:%s\r\n\r\n" % (content, name.encode(), told)
+        with nullcontext() if fits else pytest.raises(ApiError, match="BadDigest"):
+            decode_chunks(body(encoded), lengthed(4, x_amz_trailer=name), 1000, None)
+
+
+@pytest.mark.parametrize(("announced", "trailer"), [("x-amz-checksum-crc32", b""), ("", b"x-amz-checksum-crc32:AAAA")])
+def test_the_trailer_is_the_one_that_was_announced(announced: str, trailer: bytes) -> None:
+    encoded = b"4\r\nbody\r\n0\r\n" + (trailer + b"\r\n\r\n" if trailer else b"\r\n")
+    with pytest.raises(ApiError, match="x-amz-trailer"):
+        decode_chunks(body(encoded), lengthed(4, **({"x_amz_trailer": announced} if announced else {})), 1000, None)
 
 
 @given(st.binary(max_size=80) | st.text("0123456789abcdef;=\r\nchunk-sigtre:", max_size=80).map(str.encode))
 def test_anything_else_is_refused_or_read(content: bytes) -> None:
     try:
-        assert decode_chunks(body(content), "5", 1000, None).length == 5
+        assert decode_chunks(body(content), lengthed(5), 1000, None).length == 5
     except ApiError as error:
         refused = error.status
         assert refused == 400
@@ -62,13 +96,13 @@ def test_anything_else_is_refused_or_read(content: bytes) -> None:
 @pytest.mark.parametrize("declared", [None, "", "-1", "x", "１", "9" * 5000, "1e3"])
 def test_the_length_of_what_is_in_the_chunks_must_be_told(declared: str | None) -> None:
     with pytest.raises(ApiError) as caught:
-        decode_chunks(body(b"0\r\n\r\n"), declared, 1000, None)
+        decode_chunks(body(b"0\r\n\r\n"), {} if declared is None else lengthed(declared), 1000, None)
     assert caught.value.status == 411
 
 
 def test_what_is_told_to_be_too_large_is_not_decoded() -> None:
     with pytest.raises(ApiError, match="larger than 1,000 bytes"):
-        decode_chunks(body(b"0\r\n\r\n"), "1001", 1000, None)
+        decode_chunks(body(b"0\r\n\r\n"), lengthed(1001), 1000, None)
 
 
 @pytest.mark.parametrize("length", ["-1", "+1", "1_0", "", "x", "１".encode().decode("latin-1"), "9" * 20])

@@ -1,0 +1,31 @@
+"""What stands around labeling, as the service is set up: embedded, or with a real S3."""
+
+from __future__ import annotations
+
+from labeling_provider.service.cloud.embedded.services import EmbeddedServices
+from labeling_provider.service.cloud.eventbridge import Announce
+from labeling_provider.service.cloud.identity import Roles
+from labeling_provider.service.cloud.messaging import Messaging
+from labeling_provider.service.cloud.object_store import ObjectStore
+from labeling_provider.service.cloud.offered import Services
+from labeling_provider.service.cloud.s3_endpoint import EndpointObjectStore
+from labeling_provider.service.database.database import Database
+
+
+class Cloud:
+    """One implementation of each interface.
+
+    :param database: where the embedded ones keep what they hold.
+    :param account: the account that owns it.
+    :param region: the one region that all are in.
+    :param s3_endpoint: a real S3's URL, in place of the embedded one.
+    """
+
+    def __init__(self, database: Database, account: str, region: str, s3_endpoint: str | None) -> None:
+        embedded = EmbeddedServices(database, account, region, keeps_objects=s3_endpoint is None)
+        self.objects: ObjectStore = embedded.objects or EndpointObjectStore(s3_endpoint, region)
+        self.messaging: Messaging = embedded.messaging
+        self.announce: Announce = embedded.events.announce
+        self.roles: Roles = embedded.roles
+        self.services: Services = embedded
+        self.restore = embedded.restore

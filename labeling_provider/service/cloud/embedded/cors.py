@@ -1,0 +1,95 @@
+"""Which pages of other sites may use a bucket's objects: its CORS rules, as S3 follows them.
+
+moto lets every rule have a say, and asks neither for the method nor for the headers.
+Source: S3 user guide, "Using cross-origin resource sharing (CORS)"; Fetch standard, "CORS protocol and HTTP caches".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from io import BytesIO
+from typing import Any, Final
+
+from labeling_provider.service.cloud.offered import Answer, Call
+from labeling_provider.service.errors import ApiError
+
+_ASKED_METHOD: Final = "access-control-request-method"
+_ASKED_HEADERS: Final = "access-control-request-headers"
+_OURS: Final = "access-control-"
+
+Headers = list[tuple[str, str]]
+
+
+def preflight(rules: Sequence[Any], headers: Mapping[str, str]) -> Answer:
+    """Answer a browser that asks whether a page may do something.
+
+    :param rules: moto's, of the bucket that it asks about; none if there is no such bucket.
+    :param headers: the question's, by lower-case name.
+    :raises ApiError: if it may not.
+    """
+    origin, method = headers.get("origin"), headers.get(_ASKED_METHOD)
+    if not origin or not method:
+        raise ApiError("BadRequest", "A question for CORS has Origin and Access-Control-Request-Method.")
+    asked = [name.strip().lower() for name in headers.get(_ASKED_HEADERS, "").split(",") if name.strip()]
+    rule = _first(rules, origin, method, asked)
+    if rule is None:
+        message = "No CORS rule of the bucket lets this origin send this method with these headers."
+        raise ApiError("AccessForbidden", message, HTTPStatus.FORBIDDEN)
+    allowed = _allowing(rule, origin)
+    if asked:
+        allowed.append(("Access-Control-Allow-Headers", ", ".join(asked)))
+    vary = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
+    return Answer(int(HTTPStatus.OK), [*allowed, vary], BytesIO(), 0)
+
+
+def with_cors(answer: Answer, rules: Sequence[Any], call: Call) -> Answer:
+    """What a service has answered, with what a page that has asked may see of it.
+
+    :param rules: moto's, of the bucket.
+    """
+    headers = [(name, value) for name, value in answer.headers if not name.lower().startswith(_OURS)]
+    if rules:
+        # Whoever keeps the answer for others must not give it to another origin.
+        headers.append(("Vary", "Origin"))
+    origin = call.headers.get("origin")
+    rule = _first(rules, origin, call.method, ()) if origin else None
+    if origin and rule:
+        headers += _allowing(rule, origin)
+    return Answer(answer.status, headers, answer.body, answer.length)
+
+
+def _first(rules: Sequence[Any], origin: str, method: str, headers: Sequence[str]) -> Any:
+    """The first rule that lets an origin send a method with some headers; None if none does.
+
+    :param headers: lower-case names.
+    """
+    for rule in rules:
+        names = [name.lower() for name in rule.allowed_headers or ()]
+        if (
+            any(_fits(pattern, origin) for pattern in rule.allowed_origins or ())
+            and method in (rule.allowed_methods or ())
+            and all(any(_fits(pattern, header) for pattern in names) for header in headers)
+        ):
+            return rule
+    return None
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """Whether a text is as a pattern says, in which one ``*`` stands for any characters."""
+    before, star, after = pattern.partition("*")
+    if not star:
+        return text == pattern
+    return len(text) >= len(before) + len(after) and text.startswith(before) and text.endswith(after)
+
+
+def _allowing(rule: Any, origin: str) -> Headers:
+    found = [
+        ("Access-Control-Allow-Origin", "*" if "*" in rule.allowed_origins else origin),
+        ("Access-Control-Allow-Methods", ", ".join(rule.allowed_methods)),
+    ]
+    if rule.exposed_headers:
+        found.append(("Access-Control-Expose-Headers", ", ".join(rule.exposed_headers)))
+    if rule.max_age_seconds is not None:
+        found.append(("Access-Control-Max-Age", str(rule.max_age_seconds)))
+    return found

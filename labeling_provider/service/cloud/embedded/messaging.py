@@ -1,0 +1,109 @@
+"""Topics and queues in this process: moto's, as they are kept in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import Any, Final
+
+from labeling_provider.service.cloud.embedded.deliveries import deliver_in_background
+from labeling_provider.service.cloud.embedded.messaging_record import MessagingRecord
+from labeling_provider.service.cloud.messaging import Messaging, Waiting
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.recorded_messages import Connection, delete_messages
+
+_FOURTEEN_DAYS: Final = 1_209_600
+
+
+class EmbeddedMessaging(Messaging):
+    """Topics and queues of one account in one region.
+
+    :param database: where everything is kept.
+    """
+
+    def __init__(self, database: Database, account: str, region: str) -> None:
+        self._record = MessagingRecord(database, account, region)
+        self._sns: Any = self._record.sns
+        self._sqs: Any = self._record.sqs
+        self._account = account
+        deliver_in_background()
+
+    @property
+    def changed(self) -> Callable[[str], None]:
+        """Called with a queue's name when a message has come into it, or topics and queues have changed."""
+        return self._record.changed
+
+    @changed.setter
+    def changed(self, call: Callable[[str], None]) -> None:
+        self._record.changed = call
+
+    def has_topic(self, arn: str) -> bool:
+        return arn in self._sns.topics
+
+    def open_queue(self, name: str, topic_arn: str) -> None:
+        with self.recording():
+            if name not in self._sqs.queues:
+                self._sqs.create_queue(name, MessageRetentionPeriod=_FOURTEEN_DAYS)
+            self._sns.subscribe(topic_arn, self._sqs.queues[name].queue_arn, "sqs")
+
+    def leave(self, name: str) -> None:
+        endpoint = f":{self._account}:{name}"
+        with self.recording():
+            for arn, subscription in list(self._sns.subscriptions.items()):
+                if subscription.protocol == "sqs" and subscription.endpoint.endswith(endpoint):
+                    self._sns.unsubscribe(arn)
+
+    def has_queue(self, name: str) -> bool:
+        return name in self._sqs.queues
+
+    def put(self, name: str, bodies: Iterable[tuple[str, str]]) -> None:
+        queue = self._sqs.queues[name]
+        present = {message.id for message in queue._messages}
+        made = []
+        for message_id, body in bodies:
+            if message_id not in present:
+                message = self._record.make_message(message_id, body)
+                message.mark_sent()
+                made.append(message)
+        queue.add_messages(made)
+
+    def waiting(self, name: str, most: int) -> list[Waiting]:
+        queue = self._sqs.queues.get(name)
+        if queue is None:
+            return []
+        with queue._messages_lock:
+            visible = (message for message in queue._messages if message.visible and not message.delayed)
+            return [
+                Waiting(message.id, message.body, message.sent_timestamp / 1000) for message in islice(visible, most)
+            ]
+
+    def drop(self, connection: Connection, ids: Sequence[str]) -> None:
+        delete_messages(connection, ids)
+
+    def forget(self, name: str, ids: Sequence[str]) -> None:
+        queue, gone = self._sqs.queues.get(name), set(ids)
+        if queue is not None and gone:
+            with queue._messages_lock:
+                queue._messages = [message for message in queue._messages if message.id not in gone]
+
+    def publish(self, topic_arn: str, message: str) -> bool:
+        topic = self._sns.topics.get(topic_arn)
+        if topic is None:
+            return False
+        topic.publish(message)
+        return True
+
+    def recording(self) -> AbstractContextManager[None]:
+        """Keep what the block changes in SNS and SQS, however it does so.
+
+        When the block has ended, it is in the database; or, if the database fails, in neither. A request to moto that
+        may change something belongs into such a block, and may be answered only after it.
+
+        :raises DatabaseError: if the database doesn't take it.
+        """
+        return self._record.recording()
+
+    def restore(self) -> None:
+        """Put everything back into moto."""
+        self._record.restore()

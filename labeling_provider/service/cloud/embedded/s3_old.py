@@ -1,0 +1,64 @@
+"""Takes over what embedded S3 kept in databases of version 1 of the tables."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from labeling_provider.service.cloud.embedded.restoring import restoring
+from labeling_provider.service.cloud.embedded.s3_record import S3Record
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.objects_of_0_1 import (
+    OldObject,
+    OldSetting,
+    drop_old_objects,
+    has_old_objects,
+    old_buckets,
+    old_objects,
+    old_settings,
+)
+
+
+def take_over(database: Database, record: S3Record, region: str) -> None:
+    """Bring buckets and objects of an old database into moto and the new tables, and drop the old ones.
+
+    :param region: where a bucket is whose making was not noted.
+    """
+    with database.read() as connection:
+        if not has_old_objects(connection):
+            return
+        with record.changes():
+            buckets = old_buckets(connection, region)
+            for name in sorted(buckets.keys() - record.backend.buckets.keys()):
+                with restoring(f"the bucket {name}"):
+                    record.backend.create_bucket(name, buckets[name])
+            for stored in old_objects(connection):
+                with restoring(f"s3://{stored.bucket}/{stored.key}"):
+                    _take_object(record.backend, stored)
+            for setting in old_settings(connection):
+                with restoring(f"the setting {setting.name} of the bucket {setting.bucket}"):
+                    _send_again(setting)
+            # Test events of the settings have been sent when they were made.
+            record.forget_events()
+    with database.write() as connection:
+        drop_old_objects(connection)
+
+
+def _take_object(backend: Any, stored: OldObject) -> None:
+    key = backend.put_object(stored.bucket, stored.key, stored.body, storage=stored.storage_class, etag=stored.etag)
+    key.set_metadata(json.loads(stored.metadata))
+    key.last_modified = datetime.fromtimestamp(stored.modified, UTC).replace(tzinfo=None)
+
+
+def _send_again(setting: OldSetting) -> None:
+    """Give moto the request that made a setting."""
+    from moto.moto_server.werkzeug_app import create_backend_app
+    from werkzeug.test import Client
+
+    client = Client(create_backend_app("s3"))
+    answer = client.put(
+        f"/{setting.bucket}", query_string=setting.query, data=setting.body, headers=json.loads(setting.headers)
+    )
+    if answer.status_code >= 300:
+        raise ValueError(answer.status)

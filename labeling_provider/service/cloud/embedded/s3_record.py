@@ -1,0 +1,372 @@
+"""Keeps moto's S3 in the database: its buckets with their settings, and every version of every object.
+
+What changes is seen where moto keeps it, in its dictionaries of buckets and of object versions. Whatever moto looks up
+while a request is served may change: it is described before and after, and what differs is written down. How the
+request was spelled does not matter. Not kept: unfinished multipart uploads, and where the parts of finished ones began.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+from labeling_provider.service.cloud.embedded import s3_state
+from labeling_provider.service.cloud.embedded.restoring import restoring
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.recorded_objects import (
+    KeptVersion,
+    Place,
+    delete_bucket,
+    keep_bucket,
+    keep_versions,
+    kept_buckets,
+    kept_versions,
+)
+
+MAX_KEY_BYTES: Final = 1024
+_UNSAYABLE: Final = re.compile("[\0-\x08\n-\x1f\ufffe\uffff]")
+
+
+class _Bucket(NamedTuple):
+    """A bucket before a change: the bucket, if there was one, and its settings."""
+
+    bucket: Any
+    state: str
+
+
+class _Versions(NamedTuple):
+    """The versions of one key before a change, oldest first, and what belonged to each."""
+
+    versions: list[Any]
+    states: list[str]
+
+
+class _Changes:
+    """What may have changed while one request was served, as it was before.
+
+    :param stack: ends with the request.
+    """
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.stack, self.is_alone = stack, False
+        self.buckets: dict[str, _Bucket] = {}
+        self.keys: dict[tuple[str, str], tuple[Any, _Versions]] = {}
+        self.uploads: dict[str, tuple[Any, Any]] = {}
+        self.events: list[Callable[[], None]] = []
+
+
+class S3Record:
+    """moto's S3, written through to the database.
+
+    :param database: the database.
+    :param account: the account that owns everything.
+    :param region: the region of the buckets of an old database that does not say it.
+    :ivar backend: moto's S3.
+    """
+
+    def __init__(self, database: Database, account: str, region: str) -> None:
+        from moto.s3 import models, notifications
+        from moto.utilities.utils import PARTITION_NAMES
+
+        self._database, self._account, self._region = database, account, region
+        self._models: Any = models
+        self._current = threading.local()
+        self.backend: Any = models.s3_backends[account]["aws"]
+        self.backend.buckets = _watched_buckets(self)
+        # moto lets an object that was put together of parts have no access control list, and then can't tell it.
+        for name in ("get_object_acl", "get_bucket_acl"):
+            setattr(self.backend, name, _or_private(getattr(self.backend, name)))
+        for name in PARTITION_NAMES:
+            # One S3, whatever region a client says.
+            models.s3_backends[account][name] = self.backend
+        notifications._get_s3_event = _with_sequencer(notifications._get_s3_event)
+        for name in ("send_event", "send_test_event"):
+            setattr(notifications, name, self._later(getattr(notifications, name)))
+
+    # What changes
+
+    @contextmanager
+    def changes(self) -> Iterator[None]:
+        """Keep what the block changes, or undo it if the block or the database fails.
+
+        :raises DatabaseError: if the database doesn't take it.
+        """
+        if self._under_way is not None:
+            yield
+            return
+        with ExitStack() as stack:
+            changes = _Changes(stack)
+            try:
+                self._current.changes = changes
+                try:
+                    yield
+                finally:
+                    self._current.changes = None
+                self._keep(changes)
+            except BaseException:
+                self._undo(changes)
+                raise
+        # Receivers of events hear only of what is kept, and keep nobody waiting.
+        for send in changes.events:
+            send()
+
+    def forget_events(self) -> None:
+        """Tell nobody of what has changed so far."""
+        if self._under_way is not None:
+            self._under_way.events.clear()
+
+    @property
+    def _under_way(self) -> _Changes | None:
+        return getattr(self._current, "changes", None)
+
+    def begin(self) -> None:
+        """From the first look at a bucket until the request ends, no other thread may change anything."""
+        changes = self._under_way
+        if changes is not None and not changes.is_alone:
+            changes.stack.enter_context(self._database.alone())
+            changes.is_alone = True
+
+    def see_bucket(self, name: str, bucket: Any) -> None:
+        """Note how a bucket is before moto changes it, if it does."""
+        changes = self._under_way
+        if changes is not None and name not in changes.buckets:
+            state = "" if bucket is None else s3_state.describe_bucket(bucket, self.backend.tagger)
+            changes.buckets[name] = _Bucket(bucket, state)
+
+    def see_key(self, keys: Any, name: str, versions: list[Any]) -> None:
+        """Note how the versions of a key are before moto changes them, if it does."""
+        changes = self._under_way
+        if changes is not None and (keys.bucket, name) not in changes.keys:
+            changes.keys[keys.bucket, name] = (keys, _Versions(list(versions), self._states(versions)))
+
+    def see_upload(self, uploads: Any, name: str) -> None:
+        """Note a multipart upload that ends."""
+        changes = self._under_way
+        if changes is not None:
+            changes.uploads[name] = (uploads, uploads[name])
+
+    def _states(self, versions: list[Any]) -> list[str]:
+        return [s3_state.describe_version(one, self.backend.tagger) for one in versions]
+
+    def _later(self, send: Callable[..., None]) -> Callable[..., None]:
+        """moto's sender of events, which waits until what they tell of is kept."""
+
+        def made(*arguments: Any, **more: Any) -> None:
+            changes = self._under_way
+            if changes is None:
+                send(*arguments, **more)
+            else:
+                changes.events.append(partial(send, *arguments, **more))
+
+        return made
+
+    # What is kept of it
+
+    def _keep(self, changes: _Changes) -> None:
+        buckets = [name for name, before in changes.buckets.items() if self._bucket_differs(name, before)]
+        differing = []
+        for (bucket, key), (keys, before) in changes.keys.items():
+            now = _Versions(keys.versions(key), self._states(keys.versions(key)))
+            if not _same(before, now):
+                differing.append((bucket, key, before, now))
+        if not buckets and not differing:
+            return
+        gone, new, changed = _differences(differing)
+        with self._database.write() as connection:
+            for name in buckets:
+                bucket = self.backend.buckets.get(name)
+                if bucket is None:
+                    delete_bucket(connection, name)
+                else:
+                    keep_bucket(connection, name, s3_state.describe_bucket(bucket, self.backend.tagger))
+            keep_versions(connection, gone=gone, new=new, changed=changed)
+
+    def _bucket_differs(self, name: str, before: _Bucket) -> bool:
+        bucket = self.backend.buckets.get(name)
+        if bucket is not before.bucket:
+            return True
+        return bucket is not None and s3_state.describe_bucket(bucket, self.backend.tagger) != before.state
+
+    def _undo(self, changes: _Changes) -> None:
+        """Give moto back what it had."""
+        for (_, name), (keys, before) in changes.keys.items():
+            keys.put_back(name, before.versions)
+            for one, state in zip(before.versions, before.states, strict=True):
+                s3_state.apply_version(one, state, self.backend.tagger)
+        for name, (bucket, state) in changes.buckets.items():
+            self.backend.buckets.put_back(name, bucket)
+            if bucket is not None:
+                s3_state.apply_bucket(bucket, state, self.backend.tagger)
+        for name, (uploads, upload) in changes.uploads.items():
+            uploads[name] = upload
+
+    # What comes back
+
+    def restore(self) -> None:
+        """Put everything back into moto; what can't be put back is logged and left out."""
+        with self._database.read() as connection:
+            for name, state in kept_buckets(connection):
+                with restoring(f"the bucket {name}"):
+                    bucket = self._models.FakeBucket(name, self._account, self._region)
+                    s3_state.apply_bucket(bucket, state, self.backend.tagger)
+                    self.backend.buckets.put_back(name, bucket)
+            for version in kept_versions(connection):
+                with restoring(f"s3://{version.place.bucket}/{version.place.key}"):
+                    self._restore_version(version)
+
+    def _restore_version(self, kept: KeptVersion) -> None:
+        bucket, key, version_id = kept.place
+        keys = self.backend.buckets[bucket].keys
+        if s3_state.is_marker_state(kept.state):
+            version = s3_state.make_marker(key, version_id, kept.state)
+        else:
+            version = self._models.FakeKey(
+                key, kept.body, self._account, self.backend.region_name, version_id=version_id, bucket_name=bucket
+            )
+            s3_state.apply_version(version, kept.state, self.backend.tagger)
+        keys.put_back(key, [*keys.versions(key), version])
+
+
+def _differences(
+    differing: list[tuple[str, str, _Versions, _Versions]],
+) -> tuple[list[Place], list[KeptVersion], list[tuple[Place, str]]]:
+    """Which versions are gone, new and changed.
+
+    :param differing: bucket, key, its versions before and now.
+    """
+    gone: list[Place] = []
+    new: list[KeptVersion] = []
+    changed: list[tuple[Place, str]] = []
+    for bucket, key, before, now in differing:
+        states = {id(version): state for version, state in zip(before.versions, before.states, strict=True)}
+        present = {id(version) for version in now.versions}
+        gone += [Place(bucket, key, one.version_id) for one in before.versions if id(one) not in present]
+        for version, state in zip(now.versions, now.states, strict=True):
+            place = Place(bucket, key, version.version_id)
+            if id(version) not in states:
+                new.append(KeptVersion(place, state, b"" if s3_state.is_marker(version) else version.value))
+            elif states[id(version)] != state:
+                changed.append((place, state))
+    return gone, new, changed
+
+
+def _same(one: _Versions, other: _Versions) -> bool:
+    return one.states == other.states and all(a is b for a, b in zip(one.versions, other.versions, strict=True))
+
+
+def _with_sequencer(make: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """moto's event notifications lack what tells two events of one object apart."""
+
+    def made(*arguments: Any) -> dict[str, Any]:
+        event = make(*arguments)
+        for record in event["Records"]:
+            record["s3"]["object"]["sequencer"] = f"{time.time_ns():016X}"
+        return event
+
+    return made
+
+
+def _or_private(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """What is nobody else's where nothing has been said."""
+    from moto.s3.models import get_canned_acl
+
+    return lambda thing: get(thing) or get_canned_acl("private")
+
+
+def _watched_buckets(record: S3Record) -> Any:
+    """moto's dictionary of buckets, which tells the record what is looked up and changed."""
+    from moto.s3.exceptions import S3ClientError
+    from moto.s3.models import MultipartDict, s3_backends
+    from moto.s3.utils import _VersionedKeyStore
+
+    class Keys(_VersionedKeyStore):  # type: ignore[misc]
+        """The versions of the objects of one bucket. moto reads every list of them by ``__sgetitem__``."""
+
+        def __init__(self, bucket: str) -> None:
+            super().__init__()
+            self.bucket = bucket
+
+        def versions(self, name: str) -> list[Any]:
+            return list(dict.get(self, name, ()))
+
+        def put_back(self, name: str, versions: list[Any]) -> None:
+            if versions:
+                dict.__setitem__(self, name, list(versions))
+            else:
+                dict.pop(self, name, None)
+
+        def __sgetitem__(self, name: str) -> list[Any]:
+            record.begin()
+            found: list[Any] = dict.get(self, name, [])
+            record.see_key(self, name, found)
+            return super().__sgetitem__(name)  # type: ignore[no-any-return]
+
+        def __setitem__(self, name: str, value: Any) -> None:
+            with record.changes():
+                super().__setitem__(name, value)
+
+        def setlist(self, name: str, versions: list[Any]) -> None:
+            if len(name.encode()) > MAX_KEY_BYTES:
+                raise S3ClientError("KeyTooLongError", "Your key is too long")
+            if not name or _UNSAYABLE.search(name):
+                # PostgreSQL holds no U+0000, and XML, the language of lists, can say none of them.
+                raise S3ClientError("InvalidArgument", "A key is a text without control characters.")
+            with record.changes():
+                self.getlist(name)
+                # moto would close the files of the versions that go; they may have to come back, or be being read.
+                dict.__setitem__(self, name, versions)
+
+        def pop(self, name: str) -> None:
+            with record.changes():
+                for version in self.getlist(name, []):
+                    record.backend.tagger.tags.pop(getattr(version, "arn", None), None)
+                dict.pop(self, name)
+
+    class Uploads(MultipartDict):  # type: ignore[misc]
+        """The multipart uploads of one bucket."""
+
+        def __delitem__(self, name: str) -> None:
+            if name in self:
+                record.see_upload(self, name)
+            dict.__delitem__(self, name)
+
+    class Buckets(dict[str, Any]):
+        def put_back(self, name: str, bucket: Any) -> None:
+            if bucket is None:
+                dict.pop(self, name, None)
+                s3_backends.bucket_accounts.pop(name, None)
+                return
+            if not isinstance(bucket.keys, Keys):
+                bucket.keys, bucket.multiparts = Keys(name), Uploads()
+            dict.__setitem__(self, name, bucket)
+            s3_backends.bucket_accounts[name] = (bucket.partition, bucket.account_id)
+
+        def __contains__(self, name: object) -> bool:
+            record.begin()
+            return super().__contains__(name)
+
+        def __getitem__(self, name: str) -> Any:
+            record.begin()
+            found = super().__getitem__(name)
+            record.see_bucket(name, found)
+            return found
+
+        def __setitem__(self, name: str, bucket: Any) -> None:
+            with record.changes():
+                record.begin()
+                record.see_bucket(name, dict.get(self, name))
+                self.put_back(name, bucket)
+
+        def pop(self, name: str) -> Any:  # type: ignore[override]
+            with record.changes():
+                found = self[name]
+                record.backend.tagger.tags.pop(found.arn, None)
+                self.put_back(name, None)
+            return found
+
+    return Buckets()

@@ -1,0 +1,153 @@
+"""moto's S3, SNS, SQS, IAM, STS and EventBridge in this process: one application each, reached by its name."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import threading
+import zlib
+from collections.abc import Iterable
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+from xml.parsers.expat import ExpatError
+
+from labeling_provider.service.cloud.offered import Answer, Call, Service
+from labeling_provider.service.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+_USER_METADATA: Final = "x-amz-meta-"
+# What moto's code ends in where a request is not formed as it expects.
+_TRIPPED: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
+    *(EOFError, ExpatError, zlib.error),
+)
+_MAX_IN_MEMORY: Final = 1 << 20
+_STATUS: Final = re.compile("[2-5][0-9][0-9] ")
+_CONTROL: Final = re.compile("[^\t\x20-\x7e\x80-\xff]")
+# What the connection and the encoding of the body were; moto gets the plain body.
+# In a User-Agent it looks for a region.
+_LEFT_OUT: Final = frozenset(
+    {
+        *("authorization", "connection", "content-length", "expect", "host", "transfer-encoding"),
+        *("user-agent", "x-amz-trailer"),
+    }
+)
+_MOTOS_OWN: Final = "x-moto-"
+# By a key that it has given out for a role of another account, moto would look into that account.
+_KEY: Final = "LOCALLOCALLOCALLOCAL"
+
+
+class Moto:
+    """The applications, by service.
+
+    :param region: the region of requests that are not signed.
+    """
+
+    def __init__(self, region: str) -> None:
+        # "Everything from everywhere" is not for a service that holds a customer's data.
+        os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+        from moto.core.responses import BaseResponse
+        from moto.moto_server.werkzeug_app import create_backend_app
+        from moto.s3 import responses as s3_responses
+
+        # It would look for a region in the whole address, for a very long time, before the one that was signed for.
+        BaseResponse.region_regex = re.compile("(?!)")
+        s3_responses.parse_region_from_url = _no_region
+        self._region = region
+        self._making = threading.Lock()
+        self._make: Any = create_backend_app
+        self._applications: dict[Service, Any] = {}
+
+    def serve(self, service: Service, call: Call) -> Answer:
+        """Answer one request.
+
+        :raises ApiError: if moto does not do what is asked for.
+        """
+        with self._making:
+            application = self._applications.get(service) or self._make(str(service))
+            self._applications[service] = application
+        from botocore.model import OperationNotFoundError
+
+        seen: list[tuple[str, list[tuple[str, str]]]] = []
+
+        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
+            seen.append((status, headers))
+
+        try:
+            parts: Iterable[bytes] = application(_environ(service, call, self._region), start)
+            body = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - who sends it closes it
+            body.writelines(parts)
+        except (NotImplementedError, OperationNotFoundError) as error:
+            raise ApiError("InvalidAction", f"This operation is not offered: {str(error)[:200]}") from None
+        except _TRIPPED as error:
+            log.warning("%s: moto can't read a request: %s %s: %r", service, call.method, call.path[:200], error)
+            log.debug("where it happened", exc_info=True)
+            raise ApiError("InvalidRequest", "The request is not one that this service can read.") from None
+        status, headers = seen[-1]
+        if not _STATUS.match(status):
+            raise ApiError("InvalidArgument", f"{status[:20]!r} is no status that can be answered.")
+        if any(_CONTROL.search(value) for _, value in headers):
+            raise ApiError("InvalidArgument", "A header of the answer would not be one.")
+        length = body.tell()
+        body.seek(0)
+        return Answer(int(status[:3]), headers, body, length)
+
+
+def _no_region(url: str, use_default_region: bool = True) -> str | None:
+    return "us-east-1" if use_default_region else None
+
+
+def _environ(service: Service, call: Call, region: str) -> dict[str, Any]:
+    """What WSGI makes of a request."""
+    headers = {
+        name: value for name, value in call.headers.items() if name not in _LEFT_OUT and not name.startswith(_MOTOS_OWN)
+    }
+    if headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
+        del headers["x-amz-content-sha256"]
+        headers.pop("x-amz-decoded-content-length", None)
+        encodings = [one for one in headers.get("content-encoding", "").split(",") if one.strip() != "aws-chunked"]
+        headers["content-encoding"] = ",".join(encodings).strip()
+    if not headers.get("content-encoding"):
+        headers.pop("content-encoding", None)
+    # Without a scope moto would take another region than the service's, and refuse what only its owner may do.
+    scope = f"{_KEY}/{call.scope or f'20000101/{region}/{service}/aws4_request'}"
+    headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+    environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
+    if "HTTP_CONTENT_TYPE" in environ:
+        environ["CONTENT_TYPE"] = environ.pop("HTTP_CONTENT_TYPE")
+    host, colon, port = call.host.rpartition(":")
+    if not port.isdigit():
+        host, colon, port = call.host, "", "80"
+    if service == Service.S3:
+        # By any other name moto would look for a bucket in it.
+        host = "localhost"
+    return {
+        **environ,
+        "REQUEST_METHOD": call.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(call.path).decode("latin-1"),
+        "QUERY_STRING": call.query,
+        "RAW_URI": call.path + (f"?{call.query}" if call.query else ""),
+        "SERVER_NAME": host,
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": f"{host}:{port}" if colon else host,
+        "CONTENT_LENGTH": str(call.length),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": call.body,
+        "wsgi.errors": BytesIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+        # WSGI takes "_" and "-" for the same; in the names of user metadata they are not.
+        "moto.preserved_header_names": {
+            f"HTTP_{name.upper().replace('-', '_')}": name
+            for name in headers
+            if name.startswith(_USER_METADATA) and "_" in name
+        },
+    }

@@ -1,0 +1,243 @@
+"""Labeling jobs as the API and the pages see them: created, described, listed, asked to stop."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from labeling_provider.groundtruth.job import RUNNING
+from labeling_provider.service.database.database import now
+from labeling_provider.service.database.paging import ALWAYS, Between, PageRequest, read_page
+from labeling_provider.service.database.schema import events, jobs, messages, tasks, trainings
+
+JobOrder = Literal["Name", "CreationTime", "Status"]
+
+
+class NameTaken(Exception):
+    """There is one of this name already; names are compared without case."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRow:
+    """A labeling job as it is stored.
+
+    :param created: epoch seconds.
+    :param modified: epoch seconds.
+    :param request: the CreateLabelingJob request, with its defaults filled in and without tags.
+    :param lines: objects in all.
+    :param given: objects that had a label before.
+    :param labeled: objects with a label by people.
+    :param machine_labeled: objects with a label by automated labeling.
+    """
+
+    id: int
+    name: str
+    arn: str
+    reference_code: str
+    workteam_arn: str
+    status: str
+    failure_reason: str | None
+    created: float
+    modified: float
+    request: dict[str, Any]
+    lines: int
+    given: int
+    labeled: int
+    machine_labeled: int
+    failed: int
+
+    @property
+    def unlabeled(self) -> int:
+        """Objects that are not decided yet."""
+        return max(self.lines - self.given - self.labeled - self.machine_labeled - self.failed, 0)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self.status in RUNNING
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRow:
+    """A training of automated labeling.
+
+    :param examples: how many labels the model learned from.
+    :param agreement: with people, on the objects that were not labeled then; None if nobody could tell.
+    :param threshold: score from which on the model's labels count; None if none does.
+    :param labeled: objects that the model labeled.
+    """
+
+    iteration: int
+    examples: int
+    agreement: float | None
+    threshold: float | None
+    labeled: int
+    model_arn: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line of a job's log.
+
+    :param at: epoch seconds.
+    """
+
+    at: float
+    message: str
+
+
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs to list.
+
+    :param name_contains: in whatever case.
+    """
+
+    name_contains: str | None = None
+    status: str | None = None
+    workteam_arn: str | None = None
+    reference_code_contains: str | None = None
+    created: Between = ALWAYS
+    modified: Between = ALWAYS
+
+    def narrow(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        """Leave out the other jobs."""
+        query = self.modified.narrow(self.created.narrow(query, jobs.c.created), jobs.c.modified)
+        if self.name_contains is not None:
+            query = query.where(jobs.c.name_key.contains(self.name_contains.lower(), autoescape=True))
+        if self.status is not None:
+            query = query.where(jobs.c.status == self.status)
+        if self.workteam_arn is not None:
+            query = query.where(jobs.c.workteam_arn == self.workteam_arn)
+        if self.reference_code_contains is not None:
+            query = query.where(jobs.c.reference_code.contains(self.reference_code_contains, autoescape=True))
+        return query
+
+
+_ORDERS: Final[dict[JobOrder, sa.Column[Any]]] = {
+    "Name": jobs.c.name_key,
+    "CreationTime": jobs.c.created,
+    "Status": jobs.c.status,
+}
+_MACHINE_LABELED: Final = (
+    sa.select(sa.func.coalesce(sa.func.sum(trainings.c.labeled), 0))
+    .where(trainings.c.job_id == jobs.c.id)
+    .scalar_subquery()
+    .label("machine_labeled")
+)
+
+
+def insert_job(
+    connection: Connection, *, name: str, arn: str, reference_code: str, workteam_arn: str, request: dict[str, Any]
+) -> int:
+    """Store a new job; its id.
+
+    :raises NameTaken: if there is one of this name.
+    """
+    at = now()
+    row = {
+        "name": name,
+        "name_key": name.lower(),
+        "arn": arn,
+        "reference_code": reference_code,
+        "workteam_arn": workteam_arn,
+        "status": "Initializing",
+        "created": at,
+        "modified": at,
+        "request": json.dumps(request),
+    }
+    try:
+        job_id: int = connection.execute(sa.insert(jobs).values(row)).inserted_primary_key[0]  # type: ignore[index]
+    except IntegrityError:
+        raise NameTaken(name) from None
+    connection.execute(sa.insert(events).values(job_id=job_id, at=at, message="Created"))
+    return job_id
+
+
+def find_job(connection: Connection, name: str) -> JobRow | None:
+    """The job of a name, in whatever case; None if there is none."""
+    row = connection.execute(_rows().where(jobs.c.name_key == name.lower())).one_or_none()
+    return None if row is None else _job(row)
+
+
+def list_jobs(
+    connection: Connection, which: JobFilter, order: JobOrder, wanted: PageRequest
+) -> tuple[list[JobRow], str | None]:
+    """A page of jobs, and the token of the next page.
+
+    :raises BadToken: if the token is not one of this list's.
+    """
+    rows, token = read_page(connection, which.narrow(_rows()), _ORDERS[order], jobs.c.id, wanted)
+    return [_job(row) for row in rows], token
+
+
+def latest_jobs(connection: Connection, limit: int) -> list[JobRow]:
+    """The jobs that were created last, the newest first."""
+    return [_job(row) for row in connection.execute(_rows().order_by(jobs.c.id.desc()).limit(limit))]
+
+
+def request_stop(connection: Connection, job_id: int) -> bool:
+    """Ask a job to stop; whether it ran."""
+    stopping = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(RUNNING))
+    if not connection.execute(stopping.values(status="Stopping", modified=now())).rowcount:
+        return False
+    connection.execute(sa.insert(events).values(job_id=job_id, at=now(), message="Stopping"))
+    return True
+
+
+def objects_with_workers(connection: Connection, job_ids: Sequence[int]) -> dict[int, int]:
+    """How many objects wait for workers or are with them, by job; jobs without any are left out."""
+    query = (
+        sa.select(tasks.c.job_id, sa.func.count(sa.distinct(tasks.c.object_id)).label("objects"))
+        .where(tasks.c.job_id.in_(job_ids), tasks.c.state.in_(("open", "accepted")))
+        .group_by(tasks.c.job_id)
+    )
+    return {row.job_id: row.objects for row in connection.execute(query)}
+
+
+def latest_trainings(connection: Connection, job_id: int, limit: int) -> list[TrainingRow]:
+    """What automated labeling has learned and done in a job, the latest training first."""
+    columns = [trainings.c[name] for name in TrainingRow.__slots__]
+    query = sa.select(*columns).where(trainings.c.job_id == job_id).order_by(trainings.c.iteration.desc()).limit(limit)
+    return [TrainingRow(*row) for row in connection.execute(query)]
+
+
+def final_model_arn(connection: Connection, job_id: int) -> str | None:
+    """The model of a job's last training; None if it has none."""
+    query = (
+        sa.select(trainings.c.model_arn)
+        .where(trainings.c.job_id == job_id, trainings.c.model_arn.is_not(None))
+        .order_by(trainings.c.iteration.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def latest_log_lines(connection: Connection, job_id: int, limit: int) -> list[LogLine]:
+    """The last lines of a job's log, the latest at the end."""
+    query = sa.select(events.c.at, events.c.message).where(events.c.job_id == job_id)
+    rows = connection.execute(query.order_by(events.c.id.desc()).limit(limit)).all()
+    return [LogLine(*row) for row in reversed(rows)]
+
+
+def messages_waiting(connection: Connection, queue: str) -> int:
+    """How many messages are in the queue of a name."""
+    own = messages.c.queue.endswith(f":{queue}", autoescape=True)
+    return int(connection.execute(sa.select(sa.func.count()).select_from(messages).where(own)).scalar_one())
+
+
+def _rows() -> sa.Select[Any]:
+    columns = [jobs.c[name] for name in JobRow.__slots__ if name != "machine_labeled"]
+    # What a page is sorted by has to be there, too.
+    return sa.select(*columns, jobs.c.name_key, _MACHINE_LABELED)
+
+
+def _job(row: sa.Row[Any]) -> JobRow:
+    values = {name: row._mapping[name] for name in JobRow.__slots__}
+    return JobRow(**{**values, "machine_labeled": int(values["machine_labeled"]), "request": json.loads(row.request)})

@@ -1,0 +1,1 @@
+"""The migrations, oldest first; what each did is not changed afterwards."""

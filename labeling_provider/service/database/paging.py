@@ -1,0 +1,96 @@
+"""Lists in pages: a page starts after the last row of the one before, so what is added meanwhile moves nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+PAGE_SIZE: Final = 10
+_MAX_INTEGER: Final = 1 << 63
+
+
+class BadToken(ValueError):
+    """A token that no page of this list has given out."""
+
+
+class Between(NamedTuple):
+    """A range of times, epoch seconds, without its ends.
+
+    :param after: None if it has no beginning.
+    :param before: None if it has no end.
+    """
+
+    after: float | None = None
+    before: float | None = None
+
+    def narrow(self, query: sa.Select[Any], column: sa.Column[Any]) -> sa.Select[Any]:
+        """Leave out the rows outside the range."""
+        if self.after is not None:
+            query = query.where(column > self.after)
+        if self.before is not None:
+            query = query.where(column < self.before)
+        return query
+
+
+ALWAYS: Final = Between()
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """Which page of a list is wanted.
+
+    :param size: most rows on it.
+    :param token: as the page before gave it out; None for the first page.
+    """
+
+    size: int = PAGE_SIZE
+    descending: bool = False
+    token: str | None = None
+
+
+def read_page(
+    connection: Connection, query: sa.Select[Any], column: sa.Column[Any], unique: sa.Column[Any], wanted: PageRequest
+) -> tuple[list[sa.Row[Any]], str | None]:
+    """The rows of a page, and the token of the next page; None if this is the last.
+
+    :param query: selects both columns.
+    :param column: what to sort by.
+    :param unique: what breaks ties.
+    :raises BadToken: if the token is not one of this list's.
+    """
+    if wanted.token is not None:
+        here = sa.tuple_(column, unique)
+        last = sa.tuple_(*(sa.literal(value) for value in _read_token(wanted.token, column, unique)))
+        query = query.where(here < last if wanted.descending else here > last)
+    order = (column.desc(), unique.desc()) if wanted.descending else (column.asc(), unique.asc())
+    rows = list(connection.execute(query.order_by(*order).limit(wanted.size + 1)))
+    if len(rows) <= wanted.size:
+        return rows, None
+    last_row = rows[wanted.size - 1]._mapping
+    token = json.dumps([last_row[column.name], last_row[unique.name]])
+    return rows[: wanted.size], base64.urlsafe_b64encode(token.encode()).decode()
+
+
+def _read_token(token: str, *columns: sa.Column[Any]) -> list[Any]:
+    """The values that the last row had in these columns."""
+    try:
+        values = json.loads(base64.urlsafe_b64decode(token.encode()))
+        if not isinstance(values, list) or not all(_fits(*pair) for pair in zip(values, columns, strict=True)):
+            raise ValueError(token)
+    except (ValueError, TypeError, RecursionError):
+        raise BadToken(token[:100]) from None
+    return values
+
+
+def _fits(value: Any, column: sa.Column[Any]) -> bool:
+    """Whether a database can compare a value with a column."""
+    if not isinstance(value, column.type.python_type) or isinstance(value, bool):
+        return False
+    if isinstance(value, str):
+        return bool(value.encode())
+    return bool(-_MAX_INTEGER < value < _MAX_INTEGER)

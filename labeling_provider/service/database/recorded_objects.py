@@ -1,0 +1,89 @@
+"""What is kept of embedded S3: buckets, and every version of every object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.service.database.schema import s3_buckets, s3_objects
+
+_THE_VERSION: Final = (
+    (s3_objects.c.bucket == sa.bindparam("in_bucket"))
+    & (s3_objects.c.key == sa.bindparam("of_key"))
+    & (s3_objects.c.version == sa.bindparam("of_version"))
+)
+
+
+class Place(NamedTuple):
+    """Which version of an object."""
+
+    bucket: str
+    key: str
+    version: str
+
+
+class KeptVersion(NamedTuple):
+    """A version of an object, or a marker of its deletion.
+
+    :param state: what belongs to it besides its bytes, as JSON.
+    """
+
+    place: Place
+    state: str
+    body: bytes
+
+
+def kept_buckets(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Name and settings of each bucket, in the order in which they were made; settings as JSON."""
+    for row in connection.execute(sa.select(s3_buckets).order_by(s3_buckets.c.id)):
+        yield row.name, row.state
+
+
+def kept_versions(connection: Connection) -> Iterator[KeptVersion]:
+    """Every version of every object, oldest first."""
+    for row in connection.execute(sa.select(s3_objects).order_by(s3_objects.c.id)).yield_per(100):
+        yield KeptVersion(Place(row.bucket, row.key, row.version), row.state, row.body)
+
+
+def keep_bucket(connection: Connection, name: str, state: str) -> None:
+    """Keep a bucket that is new, or the new settings of one that is not."""
+    changed = sa.update(s3_buckets).where(s3_buckets.c.name == name).values(state=state)
+    if not connection.execute(changed).rowcount:
+        connection.execute(sa.insert(s3_buckets).values(name=name, state=state))
+
+
+def delete_bucket(connection: Connection, name: str) -> None:
+    """Delete a bucket with all that is in it."""
+    connection.execute(sa.delete(s3_objects).where(s3_objects.c.bucket == name))
+    connection.execute(sa.delete(s3_buckets).where(s3_buckets.c.name == name))
+
+
+def keep_versions(
+    connection: Connection,
+    *,
+    gone: Iterable[Place],
+    new: Iterable[KeptVersion],
+    changed: Iterable[tuple[Place, str]],
+) -> None:
+    """Keep what has become of versions.
+
+    :param changed: the new state of each.
+    """
+    added = [{**version.place._asdict(), "state": version.state, "body": version.body} for version in new]
+    # What goes makes room: the new version may have the id of the old one.
+    _execute(connection, sa.delete(s3_objects).where(_THE_VERSION), [_bound(place) for place in gone])
+    _execute(connection, sa.insert(s3_objects), added)
+    update = sa.update(s3_objects).where(_THE_VERSION).values(state=sa.bindparam("new_state"))
+    _execute(connection, update, [{**_bound(place), "new_state": state} for place, state in changed])
+
+
+def _execute(connection: Connection, statement: sa.Executable, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _bound(place: Place) -> dict[str, str]:
+    return {"in_bucket": place.bucket, "of_key": place.key, "of_version": place.version}

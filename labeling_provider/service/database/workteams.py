@@ -1,0 +1,132 @@
+"""Workteams, by name or by ARN."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from labeling_provider.service.database.database import now
+from labeling_provider.service.database.jobs import NameTaken
+from labeling_provider.service.database.paging import PageRequest, read_page
+from labeling_provider.service.database.schema import workteams
+
+WorkteamOrder = Literal["Name", "CreateDate"]
+_ORDERS: Final[dict[WorkteamOrder, sa.Column[Any]]] = {"Name": workteams.c.name_key, "CreateDate": workteams.c.created}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkteamRow:
+    """A workteam as it is stored.
+
+    :param members: MemberDefinitions.
+    :param settings: NotificationConfiguration and WorkerAccessConfiguration, if they were given.
+    :param created: epoch seconds.
+    :param updated: epoch seconds.
+    """
+
+    name: str
+    arn: str
+    description: str
+    members: list[dict[str, Any]]
+    settings: dict[str, Any]
+    created: float
+    updated: float
+
+
+def insert_workteam(
+    connection: Connection,
+    *,
+    name: str,
+    arn: str,
+    description: str,
+    members: list[dict[str, Any]],
+    settings: Mapping[str, Any],
+) -> None:
+    """Store a new workteam.
+
+    :raises NameTaken: if there is one of this name.
+    """
+    at = now()
+    row = {
+        "name_key": name.lower(),
+        "name": name,
+        "arn": arn,
+        "description": description,
+        "members": json.dumps(members),
+        "settings": json.dumps(settings),
+        "created": at,
+        "updated": at,
+    }
+    try:
+        connection.execute(sa.insert(workteams).values(row))
+    except IntegrityError:
+        raise NameTaken(name) from None
+
+
+def find_workteam(connection: Connection, name: str) -> WorkteamRow | None:
+    """The workteam of a name, in whatever case; None if there is none."""
+    return _one(connection, workteams.c.name_key == name.lower())
+
+
+def find_workteam_by_arn(connection: Connection, arn: str) -> WorkteamRow | None:
+    """The workteam of an ARN; None if there is none."""
+    return _one(connection, workteams.c.arn == arn)
+
+
+def known_arns(connection: Connection, arns: Collection[str]) -> set[str]:
+    """Those of some ARNs that workteams have."""
+    return set(connection.execute(sa.select(workteams.c.arn).where(workteams.c.arn.in_(arns))).scalars())
+
+
+def count_workteams(connection: Connection) -> int:
+    """How many workteams there are."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(workteams)).scalar_one())
+
+
+def list_private_workteams(
+    connection: Connection, name_contains: str | None, order: WorkteamOrder, wanted: PageRequest
+) -> tuple[list[WorkteamRow], str | None]:
+    """A page of the private workteams, and the token of the next page.
+
+    :param name_contains: in whatever case.
+    :raises BadToken: if the token is not one of this list's.
+    """
+    query = sa.select(workteams).where(workteams.c.arn.like("%:workteam/private-crowd/%"))
+    if name_contains is not None:
+        query = query.where(workteams.c.name_key.contains(name_contains.lower(), autoescape=True))
+    rows, token = read_page(connection, query, _ORDERS[order], workteams.c.name_key, wanted)
+    return [_workteam(row) for row in rows], token
+
+
+def update_workteam(
+    connection: Connection, arn: str, *, description: str, members: list[dict[str, Any]], settings: Mapping[str, Any]
+) -> None:
+    """Change a workteam."""
+    values = {
+        "description": description,
+        "members": json.dumps(members),
+        "settings": json.dumps(settings),
+        "updated": now(),
+    }
+    connection.execute(sa.update(workteams).where(workteams.c.arn == arn).values(values))
+
+
+def delete_workteam(connection: Connection, arn: str) -> None:
+    """Delete a workteam."""
+    connection.execute(sa.delete(workteams).where(workteams.c.arn == arn))
+
+
+def _one(connection: Connection, which: sa.ColumnElement[bool]) -> WorkteamRow | None:
+    row = connection.execute(sa.select(workteams).where(which)).one_or_none()
+    return None if row is None else _workteam(row)
+
+
+def _workteam(row: sa.Row[Any]) -> WorkteamRow:
+    values = {name: row._mapping[name] for name in WorkteamRow.__slots__}
+    return WorkteamRow(**{**values, "members": json.loads(row.members), "settings": json.loads(row.settings)})

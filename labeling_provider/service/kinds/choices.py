@@ -1,0 +1,157 @@
+"""Choosing classes: one of several, or any number of them; for pictures, texts and video clips.
+
+The form's element: ``crowd-image-classifier``, ``crowd-classifier`` and their ``-multi-select`` siblings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, Final
+
+from labeling_provider.service.kinds.base import (
+    Answered,
+    AnswerError,
+    Consolidated,
+    Content,
+    JobFacts,
+    Kind,
+    Label,
+    Learnable,
+    runs,
+)
+
+# Enough answers to know the workers by; older ones are left out of the models.
+_MAX_VOTES: Final = 200_000
+
+
+@runs("image-classification", "text-classification", "video-classification")
+class SingleChoice(Kind, Learnable):
+    """One class per object. An answer is a class position; the truth is a label."""
+
+    promised = 0.95
+
+    def __init__(self, job: JobFacts) -> None:
+        super().__init__(job)
+        self._book = _VoteBook()
+
+    def read_answer(self, content: Content, line: dict[str, Any]) -> int:
+        return self.known_class(self.form(content).get("label"), "label")
+
+    def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
+        if self.class_id(truth) is None:
+            return None
+        return {self.key: {"label": truth if right else self.another_label(truth, rng)}}
+
+    def learn(self, earlier: Sequence[Answered]) -> None:
+        for answered in earlier:
+            votes = self.usable(answered)
+            if votes:
+                self._book.add(votes)
+
+    def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
+        votes_of = {one.object_id: votes for one in batch if (votes := self.usable(one))}
+        for votes in votes_of.values():
+            self._book.add(votes)
+        decided = self._book.decide(len(votes_of), max(len(self.job.labels), 2))
+        labels = {
+            object_id: Label(choice, {"class-name": self.job.labels[choice], "confidence": self.confidence(sure)})
+            for object_id, (choice, sure) in zip(votes_of, decided, strict=True)
+        }
+        return Consolidated(labels, {})
+
+    def answer_in(self, value: Any) -> int | None:
+        return value if type(value) is int and 0 <= value < len(self.job.labels) else None
+
+    def agreement(self, machine: Any, people: Any) -> float:
+        if self.answer_in(machine) is None:
+            raise TypeError(f"{machine!r} is no class position")
+        return float(machine == people)
+
+    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
+        return Label(answer, {"class-name": self.job.labels[answer], "confidence": round(confidence, 2)})
+
+    def group(self, answer: Any) -> Any:
+        return answer
+
+
+@runs("image-classification-multilabel", "text-classification-multilabel")
+class MultipleChoice(Kind):
+    """Any number of classes per object: each class is a question of its own, answered yes or no.
+
+    An answer is a set of class positions; the truth is a list of labels.
+    """
+
+    def __init__(self, job: JobFacts) -> None:
+        super().__init__(job)
+        self._book = _VoteBook()
+
+    def read_answer(self, content: Content, line: dict[str, Any]) -> set[int]:
+        labels = self.form(content).get("labels")
+        if not isinstance(labels, list):
+            raise AnswerError(f"{self.key}.labels is missing or no list.")
+        return {self.known_class(label, f"labels[{number}]") for number, label in enumerate(labels)}
+
+    def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
+        if not isinstance(truth, list) or any(self.class_id(label) is None for label in truth):
+            return None
+        chosen = set(truth)
+        if not right:
+            chosen ^= {rng.choice(self.job.labels)}
+        return {self.key: {"labels": [label for label in self.job.labels if label in chosen]}}
+
+    def _note(self, choices: Sequence[tuple[str, set[int]]]) -> None:
+        for position in range(len(self.job.labels)):
+            self._book.add([(worker, int(position in chosen)) for worker, chosen in choices])
+
+    def learn(self, earlier: Sequence[Answered]) -> None:
+        for answered in earlier:
+            choices = self.usable(answered)
+            if choices:
+                self._note(choices)
+
+    def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
+        choices_of = {one.object_id: choices for one in batch if (choices := self.usable(one))}
+        for choices in choices_of.values():
+            self._note(choices)
+        size = len(self.job.labels)
+        decided = self._book.decide(len(choices_of) * size, 2)
+        labels = {}
+        for number, (object_id, choices) in enumerate(choices_of.items()):
+            chosen = sorted(set().union(*(one for _, one in choices)))
+            likely = [sure if yes else 1 - sure for yes, sure in decided[number * size : (number + 1) * size]]
+            labels[object_id] = Label(
+                chosen,
+                {
+                    "class-map": {str(one): self.job.labels[one] for one in chosen},
+                    "confidence-map": {str(one): self.confidence(likely[one]) for one in chosen},
+                },
+            )
+        return Consolidated(labels, {})
+
+
+class _VoteBook:
+    """Votes of a job so far, numbered for the estimation."""
+
+    def __init__(self) -> None:
+        self._workers: dict[str, int] = {}
+        self._votes: list[list[tuple[int, int]]] = []
+
+    def add(self, votes: Sequence[tuple[str, int]]) -> None:
+        """Take in what was answered to one question, by worker; one answer at least."""
+        self._votes.append([(self._workers.setdefault(worker, len(self._workers)), choice) for worker, choice in votes])
+
+    def decide(self, count: int, class_count: int) -> list[tuple[int, float]]:
+        """Class and probability of the last ``count`` questions."""
+        if not count:
+            return []
+        import numpy as np
+
+        from labeling_provider.service.kinds.estimation import Votes, consolidate_votes
+
+        while len(self._votes) > count and sum(map(len, self._votes)) > _MAX_VOTES:
+            del self._votes[: max(1, min(len(self._votes) - count, len(self._votes) // 10))]
+        flat = [(number, worker, choice) for number, votes in enumerate(self._votes) for worker, choice in votes]
+        columns = np.array(flat, dtype=np.int64).T
+        classes, probabilities = consolidate_votes(Votes(*columns), class_count)
+        return [(int(one), float(sure)) for one, sure in zip(classes[-count:], probabilities[-count:], strict=True)]

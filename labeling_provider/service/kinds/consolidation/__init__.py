@@ -1,1 +1,0 @@
-"""Several workers' answers become one label."""

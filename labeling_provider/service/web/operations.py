@@ -1,0 +1,120 @@
+"""SageMaker's operations by name, and the protocol that they are called by (JSON 1.1).
+
+A request is checked against botocore's model before its operation sees it. To add an operation, write a method in the
+file of its resource, and a line in the table below.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+from labeling_provider.groundtruth import model
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.paging import BadToken
+from labeling_provider.service.engine.engine import Engine
+from labeling_provider.service.errors import ApiError, constraint_error, validation_error
+from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.web.labeling_jobs import LabelingJobs
+from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.workteams import Workteams
+from labeling_provider.service.work.workforce import Workforce
+
+_MAX_SHOWN: Final = 500
+
+
+class Operations:
+    """All operations.
+
+    :param role_exists: tells whether an IAM role of this account exists.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        workforce: Workforce,
+        models: ModelRegistry,
+        *,
+        region: str,
+        account: str,
+        role_exists: Callable[[str], bool],
+    ) -> None:
+        workteams = Workteams(database, workforce, region=region, account=account)
+        jobs = LabelingJobs(
+            database, engine, workforce, models, region=region, account=account, role_exists=role_exists
+        )
+        tags = Tags(database)
+        self._functions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+            "CreateLabelingJob": jobs.create,
+            "DescribeLabelingJob": jobs.describe,
+            "ListLabelingJobs": jobs.list,
+            "ListLabelingJobsForWorkteam": jobs.list_for_workteam,
+            "StopLabelingJob": jobs.stop,
+            "CreateWorkteam": workteams.create,
+            "DescribeWorkteam": workteams.describe,
+            "ListWorkteams": workteams.list,
+            "UpdateWorkteam": workteams.update,
+            "DeleteWorkteam": workteams.delete,
+            "AddTags": tags.add,
+            "ListTags": tags.list,
+            "DeleteTags": tags.delete,
+            "DescribeModel": lambda request: models.describe(request["ModelName"]),
+        }
+
+    def answer(self, operation: str, body: bytes) -> bytes:
+        """Answer a request as it came.
+
+        :param body: JSON.
+        :return: JSON.
+        :raises ApiError: with Amazon's code, if it is refused.
+        """
+        if operation not in self._functions:
+            raise ApiError(
+                "UnknownOperationException",
+                f"The local service has no operation {operation!r}. It has {', '.join(sorted(self._functions))}.",
+                HTTPStatus.NOT_FOUND,
+            )
+        return json.dumps(self.call(operation, _read_json(body))).encode()
+
+    def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer a request that has been read.
+
+        :raises ApiError: with Amazon's code, if it is refused.
+        """
+        broken = model.violations(operation, request)
+        if broken:
+            raise constraint_error(broken)
+        try:
+            return self._functions[operation](request)
+        except BadToken:
+            raise validation_error("NextToken is not one that this operation has given out.") from None
+
+
+def _read_json(content: bytes) -> dict[str, Any]:
+    """A request's body.
+
+    :raises ApiError: if it is no JSON object that can be told to anybody.
+    """
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is not JSON")
+
+    try:
+        request = json.loads(content or b"{}", parse_constant=refuse)
+        if not isinstance(request, dict):
+            raise ValueError("the body is not a JSON object")
+        # Numbers beyond a float, and half surrogates, are read but can't be answered.
+        json.dumps(request, ensure_ascii=False, allow_nan=False).encode()
+        return dict(_without_nulls(request))
+    except (ValueError, RecursionError) as error:
+        raise ApiError("SerializationException", str(error)[:_MAX_SHOWN]) from None
+
+
+def _without_nulls(value: Any) -> Any:
+    """A member that is null is one that is not there."""
+    if isinstance(value, dict):
+        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
+    return [_without_nulls(member) for member in value] if isinstance(value, list) else value

@@ -1,0 +1,63 @@
+"""The operations on tags. Source: API reference of each operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from labeling_provider.service.database import tags
+from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.errors import ApiError, not_found
+
+MAX_TAGS: Final = 50
+
+
+class Tags:
+    """Add-, List- and DeleteTags, for labeling jobs and workteams."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, request: dict[str, Any]) -> dict[str, Any]:
+        """AddTags. A tag of the same key is replaced."""
+        arn = request["ResourceArn"]
+        with self._database.write() as connection:
+            _check_taggable(connection, arn)
+            add_tags(connection, arn, request["Tags"])
+            return {"Tags": list_tags(connection, arn)}
+
+    def list(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListTags. There are at most 50, so the first page holds them all."""
+        with self._database.read() as connection:
+            _check_taggable(connection, request["ResourceArn"])
+            return {"Tags": list_tags(connection, request["ResourceArn"])}
+
+    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeleteTags."""
+        with self._database.write() as connection:
+            _check_taggable(connection, request["ResourceArn"])
+            tags.delete_tags(connection, request["ResourceArn"], request["TagKeys"])
+        return {}
+
+
+def list_tags(connection: Connection, arn: str) -> list[dict[str, str]]:
+    """All tags of a resource, as the API gives them out."""
+    return [{"Key": key, "Value": value} for key, value in tags.read_tags(connection, arn).items()]
+
+
+def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) -> None:
+    """Add tags to a resource, as a part of the caller's transaction.
+
+    :raises ApiError: if it would have too many.
+    """
+    new = {tag["Key"]: tag["Value"] for tag in given}
+    count = len(tags.read_tags(connection, arn).keys() | new.keys())
+    if count > MAX_TAGS:
+        raise ApiError("ResourceLimitExceeded", f"{count} tags, at most {MAX_TAGS} are allowed.")
+    tags.put_tags(connection, arn, new)
+
+
+def _check_taggable(connection: Connection, arn: str) -> None:
+    """:raises ApiError: if this is neither a labeling job nor a workteam."""
+    if not tags.is_taggable(connection, arn):
+        raise not_found(f"There is no labeling job or workteam {arn}.")

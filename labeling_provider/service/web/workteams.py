@@ -1,0 +1,142 @@
+"""The operations on workteams. Source: API reference of each operation."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from labeling_provider.service.database import tags, workteams
+from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.jobs import NameTaken
+from labeling_provider.service.database.workteams import WorkteamRow
+from labeling_provider.service.errors import ApiError, validation_error
+from labeling_provider.service.web.lists import next_token, page_request
+from labeling_provider.service.web.tags import add_tags
+from labeling_provider.service.work.workforce import PEOPLE, Workforce
+
+MAX_WORKTEAMS: Final = 25
+_SETTINGS: Final[tuple[str, ...]] = ("NotificationConfiguration", "WorkerAccessConfiguration")
+
+
+class Workteams:
+    """Create-, Describe-, List-, Update- and DeleteWorkteam.
+
+    The workteams that are promised at start are made here, unless an earlier start has made them.
+    """
+
+    def __init__(self, database: Database, workforce: Workforce, *, region: str, account: str) -> None:
+        self._database, self._workforce = database, workforce
+        self._region, self._account = region, account
+        self._create_promised()
+
+    def _create_promised(self) -> None:
+        names = self._workforce.names
+        with self._database.write() as connection:
+            known = workteams.known_arns(connection, names.values())
+            for name, arn in names.items():
+                if arn in known:
+                    continue
+                people = "People" if name == PEOPLE else "Simulated workers"
+                member = {"UserPool": f"{self._region}_local", "UserGroup": name, "ClientId": "local"}
+                workteams.insert_workteam(
+                    connection,
+                    name=name,
+                    arn=arn,
+                    description=f"{people} of the local service",
+                    members=[{"CognitoMemberDefinition": member}],
+                    settings={},
+                )
+
+    def create(self, request: dict[str, Any]) -> dict[str, Any]:
+        """CreateWorkteam."""
+        members = _checked_members(request["MemberDefinitions"])
+        name = request["WorkteamName"]
+        arn = f"arn:aws:sagemaker:{self._region}:{self._account}:workteam/private-crowd/{name}"
+        settings = {key: request[key] for key in _SETTINGS if key in request}
+        try:
+            with self._database.write() as connection:
+                if workteams.count_workteams(connection) >= MAX_WORKTEAMS + len(self._workforce.names):
+                    raise ApiError("ResourceLimitExceeded", f"There are {MAX_WORKTEAMS} workteams already.")
+                workteams.insert_workteam(
+                    connection,
+                    name=name,
+                    arn=arn,
+                    description=request["Description"],
+                    members=members,
+                    settings=settings,
+                )
+                add_tags(connection, arn, request.get("Tags", []))
+        except NameTaken:
+            raise ApiError("ResourceInUse", f"A workteam named {name} already exists.") from None
+        return {"WorkteamArn": arn}
+
+    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeWorkteam."""
+        with self._database.read() as connection:
+            return {"Workteam": self._entry(_workteam(connection, request["WorkteamName"]))}
+
+    def list(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListWorkteams: this account's private workteams, as on Amazon."""
+        order = request.get("SortBy", "CreateDate")
+        with self._database.read() as connection:
+            rows, token = workteams.list_private_workteams(
+                connection, request.get("NameContains"), order, page_request(request)
+            )
+        return {"Workteams": [self._entry(row) for row in rows], **next_token(token)}
+
+    def update(self, request: dict[str, Any]) -> dict[str, Any]:
+        """UpdateWorkteam."""
+        with self._database.write() as connection:
+            row = _workteam(connection, request["WorkteamName"])
+            members = request.get("MemberDefinitions")
+            workteams.update_workteam(
+                connection,
+                row.arn,
+                description=request.get("Description", row.description),
+                members=row.members if members is None else _checked_members(members),
+                settings={**row.settings, **{key: request[key] for key in _SETTINGS if key in request}},
+            )
+            return {"Workteam": self._entry(_workteam(connection, row.name))}
+
+    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeleteWorkteam."""
+        with self._database.write() as connection:
+            row = _workteam(connection, request["WorkteamName"])
+            workteams.delete_workteam(connection, row.arn)
+            tags.delete_all_tags(connection, row.arn)
+        return {"Success": True}
+
+    def _entry(self, row: WorkteamRow) -> dict[str, Any]:
+        """A Workteam."""
+        return {
+            "WorkteamName": row.name,
+            "WorkteamArn": row.arn,
+            "WorkforceArn": f"arn:aws:sagemaker:{self._region}:{self._account}:workforce/private-crowd/default",
+            "MemberDefinitions": row.members,
+            "Description": row.description,
+            "CreateDate": row.created,
+            "LastUpdatedDate": row.updated,
+            **row.settings,
+        }
+
+
+def _workteam(connection: Connection, name: str) -> WorkteamRow:
+    """:raises ApiError: if there is no workteam of this name."""
+    row = workteams.find_workteam(connection, name)
+    if row is None:
+        raise validation_error(f"The workteam {name} does not exist.")
+    return row
+
+
+def _checked_members(members: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Members of a workteam: all of Cognito, from one user pool, or all of OIDC.
+
+    :raises ApiError: if they are not.
+    """
+    kinds = {key for member in members for key in member}
+    if len(kinds) != 1 or any(len(member) != 1 for member in members):
+        raise validation_error("MemberDefinitions must be all CognitoMemberDefinition or all OidcMemberDefinition.")
+    if kinds == {"CognitoMemberDefinition"}:
+        groups = [member["CognitoMemberDefinition"] for member in members]
+        if len({(group["UserPool"], group["ClientId"]) for group in groups}) > 1:
+            raise validation_error("All members must be of one user pool and client.")
+    return members

@@ -1,0 +1,159 @@
+"""Several services on one PostgreSQL: who comes in, who changes the tables, and who does what only one may do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from dev.postgresql import PostgreSQL
+from dev.stack import ROOT, wait_until
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
+from labeling_provider.service.database.schema import tags
+
+OPENING = """
+import sys
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.opening import DatabaseError
+
+url, shared = sys.argv[1:]
+sys.stdin.readline()
+try:
+    database = Database(url, shared=shared == "shared")
+except DatabaseError as error:
+    print(error, flush=True)
+else:
+    print("open", database.try_hold("messaging"), flush=True)
+sys.stdin.readline()
+"""
+
+
+def processes(url: str, shared: str, count: int) -> tuple[list[subprocess.Popen[str]], list[str]]:
+    """Processes that open a database at once and are in it; what each said."""
+    command: Sequence[str] = (sys.executable, "-c", OPENING, url, shared)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
+    started: list[subprocess.Popen[str]] = [subprocess.Popen(command, **pipes) for _ in range(count)]  # type: ignore[call-overload]
+    for one in started:
+        one.stdin.write("go\n")  # type: ignore[union-attr]
+        one.stdin.flush()  # type: ignore[union-attr]
+    return started, [one.stdout.readline().strip() for one in started]  # type: ignore[union-attr]
+
+
+def end(started: Sequence[subprocess.Popen[str]]) -> None:
+    for one in started:
+        one.kill()
+        one.communicate()
+
+
+def drop_connections(postgres: PostgreSQL, url: str) -> None:
+    """Break every connection to a database, as a network does."""
+    name = sa.make_url(url).database
+    postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+
+
+def put(database: Database, value: str) -> list[str]:
+    """Write a row and read it."""
+    with database.write() as connection:
+        database.upsert(connection, tags, [{"arn": "a", "key": "k", "value": value}])
+    with database.read() as connection:
+        return list(connection.execute(sa.select(tags.c.value)).scalars())
+
+
+def test_six_services_open_an_empty_database_at_once(postgresql_url: str) -> None:
+    started, told = processes(postgresql_url, "shared", 6)
+    end(started)
+    assert sorted(told) == ["open False"] * 5 + ["open True"]
+
+
+def test_of_six_that_want_it_alone_one_gets_the_empty_database(postgresql_url: str) -> None:
+    started, told = processes(postgresql_url, "alone", 6)
+    end(started)
+    assert (
+        sorted(line.partition(" is in use")[0] for line in told if not line.startswith("open"))
+        == [f"the database {postgresql_url}"] * 5
+    )
+    assert told.count("open True") == 1
+
+
+@pytest.mark.parametrize(("first", "second"), [(True, False), (False, True), (False, False)])
+def test_a_service_that_shares_and_one_that_does_not_keep_each_other_out(
+    postgresql_url: str, first: bool, second: bool
+) -> None:
+    inside = Database(postgresql_url, shared=first)
+    with pytest.raises(DatabaseInUse, match="is in use by another labeling service; stop it"):
+        Database(postgresql_url, shared=second)
+    inside.close()
+    Database(postgresql_url, shared=second).close()
+
+
+def test_sqlite_is_never_shared(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path / 'labeling.sqlite'}"
+    inside = Database(address, shared=True)
+    with pytest.raises(DatabaseInUse):
+        Database(address, shared=True)
+    assert inside.try_hold("messaging")
+    inside.close()
+
+
+def test_tables_are_not_changed_under_a_service_that_works_with_them(postgresql_url: str) -> None:
+    inside = Database(postgresql_url, shared=True)
+    with inside.write() as connection:
+        connection.execute(sa.text("ALTER TABLE jobs ADD COLUMN categories TEXT"))
+        connection.execute(sa.text("UPDATE schema_version SET version_num = '0001'"))
+    with pytest.raises(DatabaseInUse, match="by another labeling service of an earlier version; stop it"):
+        Database(postgresql_url, shared=True)
+    assert put(inside, "v") == ["v"]
+    inside.close()
+    Database(postgresql_url, shared=True).close()
+
+
+def test_the_first_to_ask_holds_a_name_until_it_ends(postgresql_url: str) -> None:
+    first, second = Database(postgresql_url, shared=True), Database(postgresql_url, shared=True)
+    assert [first.try_hold("a"), second.try_hold("a"), first.try_hold("a"), second.try_hold("b")] == [
+        *(True, False, True, True)
+    ]
+    first.close()
+    assert second.try_hold("a")
+    second.close()
+
+
+def test_a_service_that_is_killed_holds_nothing(postgresql_url: str) -> None:
+    started, told = processes(postgresql_url, "shared", 1)
+    assert told == ["open True"]
+    database = Database(postgresql_url, shared=True)
+    assert not database.try_hold("messaging")
+    end(started)
+    # The server sees the end of the connection in its own time.
+    wait_until(lambda: database.try_hold("messaging"), 10, "the name is free", 0.02)
+    database.close()
+
+
+def test_who_loses_the_connection_loses_the_name_to_who_asks_first(postgres: PostgreSQL, postgresql_url: str) -> None:
+    first, second = Database(postgresql_url, shared=True), Database(postgresql_url, shared=True)
+    assert first.try_hold("a")
+    drop_connections(postgres, postgresql_url)
+    assert second.try_hold("a")
+    assert not first.try_hold("a")
+    assert put(first, "v") == ["v"]
+    assert put(second, "w") == ["w"]
+    second.close()
+    assert first.try_hold("a")
+    first.close()
+
+
+def test_who_had_it_alone_and_lost_it_writes_no_more(postgres: PostgreSQL, postgresql_url: str) -> None:
+    first = Database(postgresql_url)
+    assert put(first, "v") == ["v"]
+    drop_connections(postgres, postgresql_url)
+    second = Database(postgresql_url)
+    with pytest.raises(DatabaseError, match="is in use by another labeling service"):
+        put(first, "lost")
+    second.close()
+    # And goes on when it can be sure again.
+    assert put(first, "w") == ["w"]
+    first.close()

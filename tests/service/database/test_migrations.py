@@ -1,0 +1,158 @@
+"""Databases of every version open and become what this one works with; those of later ones do not open."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.migrations import OPTIONS, config
+from labeling_provider.service.database.migrations.versions import r0001_tables
+from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.database.schema import jobs, metadata
+
+OLD_S3 = {"buckets", "bucket_settings", "bucket_objects"}
+"""Tables of 0.1 that embedded S3 takes over when it starts."""
+SCHEMA_0_1 = Path(__file__).with_name("schema_0_1.sql").read_text()
+JOB = {
+    "id": 7,
+    "name": "Cats",
+    "name_key": "cats",
+    "arn": "a",
+    "reference_code": "r",
+    "workteam_arn": "w",
+    "status": "Completed",
+    "created": 1.0,
+    "modified": 2.0,
+    "request": "{}",
+    "categories": "[]",
+    "iteration": 1,
+    "lines": 3,
+    "given": 0,
+    "labeled": 3,
+    "failed": 0,
+    "stamp": 9,
+}
+
+
+def differences(url: str) -> list[object]:
+    """What alembic would change to make the database what the code says that it is."""
+    engine = sa.create_engine(url)
+    with engine.connect() as connection:
+        found = compare_metadata(MigrationContext.configure(connection, opts=OPTIONS), metadata)
+    engine.dispose()
+    return [one for one in found if not (one[0] == "remove_table" and one[1].name in OLD_S3)]
+
+
+def make(url: str, number: str | None) -> None:
+    """Make the database of a version before migrations, with a job."""
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        r0001_tables.tables.create_all(connection)
+        connection.execute(sa.insert(r0001_tables.tables.tables["jobs"]), JOB)
+        if number:
+            connection.execute(sa.text("CREATE TABLE database_information (name VARCHAR(32) PRIMARY KEY, value TEXT)"))
+            connection.execute(sa.text("INSERT INTO database_information VALUES ('schema', :it)"), {"it": number})
+    engine.dispose()
+
+
+def opened(url: str) -> list[str]:
+    """Open a database; the names of its jobs."""
+    database = Database(url)
+    with database.read() as connection:
+        names = list(connection.execute(sa.select(jobs.c.name)).scalars())
+    database.close()
+    return names
+
+
+def tables(url: str) -> set[str]:
+    engine = sa.create_engine(url)
+    found = set(sa.inspect(engine).get_table_names())
+    engine.dispose()
+    return found
+
+
+def test_migrations_make_what_the_code_works_with(url: str) -> None:
+    assert opened(url) == []
+    assert differences(url) == []
+    # Once more, with nothing to do.
+    assert opened(url) == []
+
+
+def test_migrations_follow_each_other() -> None:
+    script = ScriptDirectory.from_config(config())
+    revisions = [known.revision for known in script.walk_revisions()]
+    assert revisions == [f"{number:04}" for number in range(len(revisions), 0, -1)]
+    files = sorted(Path(script.versions).glob("r*.py"))
+    assert [file.name[1:5] for file in files] == revisions[::-1]
+
+
+def test_a_data_directory_of_0_1_opens(tmp_path: Path) -> None:
+    file = tmp_path / "labeling.sqlite"
+    with closing(sqlite3.connect(file)) as database:
+        database.executescript(SCHEMA_0_1)
+        database.execute(f"INSERT INTO jobs ({', '.join(JOB)}) VALUES ({', '.join('?' * len(JOB))})", [*JOB.values()])
+        database.execute("INSERT INTO bucket_objects VALUES ('cats', 'k', 1, 'e', 'STANDARD', '{}', 'body')")
+        database.commit()
+    assert opened(f"sqlite:///{file}") == ["Cats"]
+    assert differences(f"sqlite:///{file}") == []
+    with closing(sqlite3.connect(file)) as database:
+        assert database.execute("SELECT body FROM bucket_objects").fetchall() == [("body",)]
+
+
+@pytest.mark.parametrize("number", [None, "2"])
+def test_a_database_from_before_migrations_opens(url: str, number: str | None) -> None:
+    make(url, number)
+    assert opened(url) == ["Cats"]
+    assert differences(url) == []
+
+
+def test_a_numbered_database_that_lacks_something_is_left_as_it_is(url: str) -> None:
+    make(url, "2")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP TABLE messages"))
+    engine.dispose()
+    before = tables(url)
+    with pytest.raises(DatabaseError, match="not one of the labeling service, or damaged: it has no table messages"):
+        Database(url)
+    assert tables(url) == before
+
+
+@pytest.mark.parametrize(
+    ("newer", "version"),
+    [("UPDATE schema_version SET version_num = '9999'", "9999"), ("DELETE FROM schema_version", "none")],
+)
+def test_a_database_of_a_newer_service_is_not_opened(url: str, newer: str, version: str) -> None:
+    opened(url)
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text(newer))
+    engine.dispose()
+    told = f"tables of version {version}, this labeling service knows up to [0-9]+: use the newer one that made it"
+    with pytest.raises(DatabaseError, match=told):
+        Database(url)
+
+
+def test_a_number_from_before_migrations_that_never_was_is_refused(url: str) -> None:
+    make(url, "99")
+    with pytest.raises(DatabaseError, match="tables of version 99"):
+        Database(url)
+
+
+def test_what_a_migration_that_fails_has_done_is_undone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(url, "2")
+    before = tables(url)
+    monkeypatch.setattr("alembic.operations.Operations.drop_table", None)
+    with pytest.raises(TypeError):
+        Database(url)
+    assert tables(url) == before
+    monkeypatch.undo()
+    assert opened(url) == ["Cats"]

@@ -1,0 +1,29 @@
+"""States are written as text that other programs read, read as members of their enum, and never misspelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.schema import objects
+from labeling_provider.service.database.states import ObjectState
+
+
+def test_a_state_is_text_in_the_database_and_a_member_in_python(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
+    row = {"job_id": 1, "object_id": 1, "line": "{}"}
+    with database.write() as connection:
+        connection.execute(sa.insert(objects), [{**row, "state": ObjectState.OUT}])
+    with database.read() as connection:
+        assert connection.execute(sa.text("SELECT state FROM objects")).scalar_one() == "out"
+        (read,) = connection.execute(sa.select(objects.c.state)).scalars()
+        assert read is ObjectState.OUT
+        found = sa.select(objects.c.object_id).where(objects.c.state.in_([ObjectState.OUT, ObjectState.WAITING]))
+        assert connection.execute(found).scalars().all() == [1]
+    told = "'ouch' is not a valid ObjectState"
+    with pytest.raises(sa.exc.StatementError, match=told), database.write() as connection:
+        connection.execute(sa.insert(objects), [{**row, "object_id": 2, "state": "ouch"}])
+    database.close()

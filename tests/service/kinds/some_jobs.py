@@ -1,0 +1,109 @@
+"""Small jobs of every kind that has simulated workers, without a service around them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from io import BytesIO
+from random import Random
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from labeling_provider.groundtruth.task_types import TASK_TYPES
+from labeling_provider.service.kinds.base import KINDS, Answer, Answered, JobFacts, Kind
+from tests.service.in_process import Memory
+
+LABELS = ["ant", "bee", "cow", "dog"]
+WIDTH, HEIGHT = 40, 30
+TEXT = "Die „Aurora“ verließ Bergen am 3. Mai 🚢, und niemand weiß, wohin sie fuhr."
+
+
+def make_kind(task_type: str, workers: int = 3) -> Kind:
+    """A kind at work in a job whose objects are in memory: ``s3://lab/picture`` and the masks that truths name."""
+    store = Memory()
+    store.objects["s3://lab/picture"] = _png(np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8))
+    job = JobFacts(
+        name="job",
+        arn="arn:aws:sagemaker:us-east-1:123456789012:labeling-job/job",
+        attribute="label",
+        task_type=TASK_TYPES[task_type],
+        labels=list(LABELS),
+        categories={"labels": [{"label": label} for label in LABELS]},
+        workers_per_object=workers,
+        output="s3://lab/out/job",
+        request={},
+        object_store=store,
+    )
+    return KINDS[task_type](job)
+
+
+def make_line(kind: Kind, chance: Random) -> dict[str, Any]:
+    """A data object with its truth, which has the form that its kind asks for."""
+    task_type = kind.job.task_type
+    line: dict[str, Any] = (
+        {"source": TEXT} if task_type.media in {"text", "any"} else {"source-ref": "s3://lab/picture"}
+    )
+    if task_type.name == "custom":
+        truth: Any = {"form": {"number": chance.randrange(9)}}
+    elif task_type.name.endswith("-multilabel"):
+        truth = chance.sample(LABELS, chance.randrange(len(LABELS)))
+    elif task_type.name.endswith("-classification"):
+        truth = chance.choice(LABELS)
+    elif task_type.name == "bounding-box":
+        truth = [_box(chance) for _ in range(chance.randrange(4))]
+    elif task_type.name == "named-entity-recognition":
+        truth = [_span(chance) for _ in range(chance.randrange(4))]
+    else:
+        truth = f"s3://lab/mask-{chance.randrange(10**9)}"
+        mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+        for number in range(1, chance.randrange(len(LABELS) + 1) + 1):
+            left, top = chance.randrange(WIDTH - 8), chance.randrange(HEIGHT - 8)
+            mask[top : top + 8, left : left + 8] = number
+        kind.job.object_store.write({truth: (_png(mask), "image/png")})
+    return {**line, "truth": truth}
+
+
+def answered_objects(kind: Kind, seed: int, count: int = 12, right: float = 0.7) -> list[Answered]:
+    """Objects with the answers that simulated workers of some care give to them."""
+    chance = Random(seed)
+    found = []
+    for object_id in range(count):
+        line = make_line(kind, chance)
+        answers = []
+        for worker in chance.sample(range(6), kind.job.workers_per_object):
+            content = kind.simulate(line, line["truth"], chance.random() < right, chance)
+            assert content is not None
+            answers.append(Answer(f"private.{worker}", json.loads(json.dumps(content))))
+        found.append(Answered(object_id, line, answers))
+    return found
+
+
+def labels_as_told(kind: Kind, batches: Sequence[Sequence[Answered]]) -> Any:
+    """What becomes of objects that are consolidated one batch after the other; of a mask its pixels, not its file."""
+    told = []
+    for batch in batches:
+        found = kind.consolidate(batch, "2026-01-02T03:04:05.000006")
+        for object_id, label in sorted(found.labels.items()):
+            pixels = [np.asarray(Image.open(BytesIO(body))).tolist() for body, _ in label.files.values()]
+            told.append([object_id, label.value, label.metadata, pixels])
+        told.append(found.failed)
+    return told
+
+
+def _png(pixels: Any) -> bytes:
+    body = BytesIO()
+    Image.fromarray(pixels).save(body, "PNG")
+    return body.getvalue()
+
+
+def _box(chance: Random) -> dict[str, Any]:
+    left, top = chance.randrange(WIDTH - 10), chance.randrange(HEIGHT - 10)
+    width, height = chance.randint(4, 10), chance.randint(4, 10)
+    return {"label": chance.choice(LABELS), "left": left, "top": top, "width": width, "height": height}
+
+
+def _span(chance: Random) -> dict[str, Any]:
+    start = chance.randrange(len(TEXT) - 8)
+    return {"label": chance.choice(LABELS), "startOffset": start, "endOffset": start + chance.randint(1, 8)}

@@ -145,10 +145,10 @@ with DAG(
     @task.short_circuit
     def amazon_trains() -> bool:
         """Whether the connection leads to Amazon."""
+        from labeling_provider.groundtruth.facts import is_amazon
         from labeling_provider.hooks.labeling import LabelingHook
-        from labeling_provider.links import is_local
 
-        return not is_local(LabelingHook().conn_client_meta.endpoint_url)
+        return is_amazon(LabelingHook().conn_client_meta.endpoint_url)
 
     train_on_amazon = SageMakerTrainingOperator(
         task_id="train_on_amazon",

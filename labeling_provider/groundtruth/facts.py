@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 LAMBDA_ACCOUNTS: Final[dict[str, str]] = {
     "ap-northeast-1": "477331159723",
@@ -30,6 +31,11 @@ LAMBDA_ACCOUNTS: Final[dict[str, str]] = {
 PUBLIC_WORKFORCE_ACCOUNT: Final = "394669845002"
 HUMAN_TASK_UI_ACCOUNT: Final = "394669845002"
 ALGORITHM_ACCOUNT: Final = "027400017018"
+# Of the public partitions, first of IPv4 and then of dual-stack endpoints: botocore's partitions.json.
+_AMAZONS_DOMAINS: Final = (
+    *(".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"),
+    *(".api.aws", ".api.amazonwebservices.com.cn", ".api.amazonwebservices.eu"),
+)
 
 
 def _prices(*amounts: str) -> tuple[Decimal, ...]:
@@ -124,7 +130,11 @@ def public_workteam_arn(region: str) -> str:
 
 def is_amazon(endpoint_url: str) -> bool:
     """Whether an endpoint is Amazon's own, rather than a service that one hosts oneself."""
-    return ".amazonaws." in endpoint_url
+    try:
+        host = urlsplit(endpoint_url).hostname or ""
+    except ValueError:
+        return False
+    return host.rstrip(".").endswith(_AMAZONS_DOMAINS)
 
 
 def workforce_kind(workteam_arn: str) -> str:

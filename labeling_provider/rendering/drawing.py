@@ -5,12 +5,12 @@ Everything that came from outside is escaped; what is no picture is not shown as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
+from collections.abc import Iterable, Iterator
 from io import BytesIO
 from typing import Final, NamedTuple
 
 import msgspec
+from markupsafe import Markup, escape
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import BoxesLabel, EntitiesLabel, Files, Label
@@ -25,16 +25,16 @@ from labeling_provider.manifest.pictures import (
     picture_header,
 )
 
-_MOST_TEXT: Final = 600
-_MOST_PARTS: Final = 100
-_MOST_POINTS: Final = 1_000
-_MOST_PICTURE_BYTES: Final = 200 << 10
-_MOST_PIXELS: Final = 50_000_000
-_SIDE: Final = 480
+MAX_TEXT: Final = 600
+MAX_PARTS: Final = 100
+MAX_POINTS: Final = 1_000
+MAX_PICTURE_BYTES: Final = 200 << 10
+MAX_PIXELS: Final = 50_000_000
+MAX_SIDE: Final = 480
 _COLORS: Final = ("#0b62c4", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f")
 
 
-class Picture(NamedTuple):
+class SmallPicture(NamedTuple):
     """A picture, small enough to be shown among others.
 
     :param kind: png, jpeg, gif or webp.
@@ -44,7 +44,7 @@ class Picture(NamedTuple):
     body: bytes
 
 
-def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -> Picture | None:
+def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -> SmallPicture | None:
     """A picture; None if it can't be read, is none, or is too large to be made small.
 
     :param size: width and height of the picture that the label is about, pixels; which way up it is shown.
@@ -58,7 +58,7 @@ def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -
     except (LabelingError, ValueError):
         return None
     small = _small(bytes(body), size)
-    return Picture(*small) if small is not None and len(small[1]) <= _MOST_PICTURE_BYTES else None
+    return SmallPicture(*small) if small is not None and len(small[1]) <= MAX_PICTURE_BYTES else None
 
 
 def size_of(label: Label | None) -> tuple[int, int] | None:
@@ -69,47 +69,46 @@ def size_of(label: Label | None) -> tuple[int, int] | None:
     return polygons[:2] if polygons is not None else None
 
 
-def said(label: Label | None) -> str:
+def class_names(label: Label | None) -> Markup:
     """The classes of a label, as HTML."""
     names = label.classes if label is not None else ()
-    return ", ".join(f"<bdi>{escape(name[:100])}</bdi>" for name in names[:_MOST_PARTS])
+    return Markup(", ").join(Markup("<bdi>{}</bdi>").format(name[:100]) for name in names[:MAX_PARTS])
 
 
-def marked_text(text: str, label: Label | None) -> str:
+def marked_text(text: str, label: Label | None) -> Markup:
     """A text with its entities marked, as HTML; a long one is cut."""
-    entities = sorted(label.entities, key=lambda one: one.start) if isinstance(label, EntitiesLabel) else []
+    entities = sorted(label.entities, key=lambda entity: entity.start) if isinstance(label, EntitiesLabel) else []
     parts, position = [], 0
-    for one in entities[:_MOST_PARTS]:
-        if one.start < position or one.end > _MOST_TEXT:
+    for entity in entities[:MAX_PARTS]:
+        if entity.start < position or entity.end > MAX_TEXT:
             continue
-        parts.append(escape(text[position : one.start]))
-        marked = f"<bdi>{escape(text[one.start : one.end])}</bdi>"
-        parts.append(f'<mark title="{escape(one.label)}">{marked}</mark>')
-        position = one.end
-    rest = escape(text[position:_MOST_TEXT]) + ("…" if len(text) > _MOST_TEXT else "")
-    return f"<bdi>{''.join(parts)}{rest}</bdi>"
+        marked = Markup('<mark title="{}"><bdi>{}</bdi></mark>')
+        parts += [escape(text[position : entity.start])]
+        parts += [marked.format(entity.label, text[entity.start : entity.end])]
+        position = entity.end
+    rest = text[position:MAX_TEXT] + ("…" if len(text) > MAX_TEXT else "")
+    return Markup("<bdi>{}{}</bdi>").format(Markup("").join(parts), rest)
 
 
-def drawn_picture(address: str, label: Label | None, mask: str | None = None) -> str:
-    """A picture with its boxes, or its mask, drawn over it, as HTML.
+def drawn_picture(address: str, label: Label | None, mask: str | None = None) -> Markup:
+    """A picture with its boxes, its polygons or its mask drawn over it, as HTML.
 
     :param address: where a browser gets the picture.
     :param mask: where it gets the mask.
     """
-    href = escape(address)
     if (polygons := _polygons(label)) is not None:
         width, height, shapes = polygons
-        picture = f'<image href="{href}" width="{width}" height="{height}"/>'
-        return f'<svg viewBox="0 0 {width} {height}">{picture}{"".join(shapes)}</svg>'
-    if not isinstance(label, BoxesLabel) or min(label.size.width, label.size.height) <= 0:
-        over = f'<image class="mask" href="{escape(mask)}" width="100" height="75"/>' if mask else ""
-        return f'<svg viewBox="0 0 100 75"><image href="{href}" width="100" height="75"/>{over}</svg>'
-    width, height = label.size.width, label.size.height
-    colors = {number: _COLORS[place % len(_COLORS)] for place, number in enumerate(label.class_names)}
-    return (
-        f'<svg viewBox="0 0 {width} {height}"><image href="{href}" width="{width}" height="{height}"/>'
-        f"{''.join(_outlines(label, colors))}</svg>"
-    )
+        return _svg(width, height, address, shapes)
+    if isinstance(label, BoxesLabel) and min(label.size.width, label.size.height) > 0:
+        return _svg(label.size.width, label.size.height, address, _outlines(label))
+    over = Markup('<image class="mask" href="{}" width="100" height="75"/>').format(mask) if mask else Markup("")
+    return _svg(100, 75, address, [over])
+
+
+def _svg(width: int, height: int, address: str, shapes: Iterable[Markup]) -> Markup:
+    return Markup(
+        '<svg viewBox="0 0 {width} {height}"><image href="{address}" width="{width}" height="{height}"/>{shapes}</svg>'
+    ).format(width=width, height=height, address=address, shapes=Markup("").join(shapes))
 
 
 class _Point(msgspec.Struct):
@@ -134,32 +133,40 @@ class _Polygons(msgspec.Struct, rename="camel"):
     input_image_properties: _Size
 
 
-def _polygons(label: Label | None) -> tuple[int, int, list[str]] | None:
+def _polygons(label: Label | None) -> tuple[int, int, list[Markup]] | None:
     """Size of the picture and the polygons of a custom label that holds what its workers drew; None if it does not."""
     try:
-        found = msgspec.convert(label.value if label else None, _Polygons)
+        drawn = msgspec.convert(label.value if label else None, _Polygons)
     except msgspec.ValidationError:
         return None
-    size, names = found.input_image_properties, list(dict.fromkeys(one.label for one in found.polygons))
+    size, names = drawn.input_image_properties, list(dict.fromkeys(polygon.label for polygon in drawn.polygons))
     if min(size.width, size.height) <= 0:
         return None
     shapes = []
-    for one in found.polygons[:_MOST_PARTS]:
-        points = " ".join(f"{point.x},{point.y}" for point in one.vertices[:_MOST_POINTS])
-        shapes.append(_shape(f'polygon points="{points}"', _COLORS[names.index(one.label) % len(_COLORS)], one.label))
+    for polygon in drawn.polygons[:MAX_PARTS]:
+        points = " ".join(f"{point.x},{point.y}" for point in polygon.vertices[:MAX_POINTS])
+        outline = Markup('<polygon points="{}" {}</polygon>')
+        shapes.append(outline.format(points, _look(names.index(polygon.label), polygon.label)))
     return size.width, size.height, shapes
 
 
-def _shape(element: str, color: str, name: str) -> str:
-    look = f'fill="none" stroke="{color}" stroke-width="2" vector-effect="non-scaling-stroke"'
-    return f"<{element} {look}><title>{escape(name)}</title></{element.split()[0]}>"
-
-
-def _outlines(label: BoxesLabel, colors: dict[int, str]) -> Iterator[str]:
-    for box in label.boxes[:_MOST_PARTS]:
+def _outlines(label: BoxesLabel) -> Iterator[Markup]:
+    places = {number: place for place, number in enumerate(label.class_names)}
+    outline = Markup('<rect x="{}" y="{}" width="{}" height="{}" {}</rect>')
+    for box in label.boxes[:MAX_PARTS]:
         name = label.class_names.get(box.class_id, str(box.class_id))
-        place = f'x="{box.left}" y="{box.top}" width="{max(box.width, 0)}" height="{max(box.height, 0)}"'
-        yield _shape(f"rect {place}", colors.get(box.class_id, _COLORS[0]), name)
+        look = _look(places.get(box.class_id, 0), name)
+        yield outline.format(box.left, box.top, max(box.width, 0), max(box.height, 0), look)
+
+
+def _look(place: int, name: str) -> Markup:
+    """The rest of a shape's first tag, and its name for who points at it.
+
+    :param place: of its class among all.
+    """
+    return Markup(
+        'fill="none" stroke="{}" stroke-width="2" vector-effect="non-scaling-stroke"><title>{}</title>'
+    ).format(_COLORS[place % len(_COLORS)], name)
 
 
 def _small(body: bytes, size: tuple[int, int] | None) -> tuple[str, bytes] | None:
@@ -169,10 +176,10 @@ def _small(body: bytes, size: tuple[int, int] | None) -> tuple[str, bytes] | Non
     kind = kind_of(body)
     try:
         width, height, _ = picture_header(body)
-        if kind is not None and len(body) <= _MOST_PICTURE_BYTES and max(width, height) <= _SIDE:
+        if kind is not None and len(body) <= MAX_PICTURE_BYTES and max(width, height) <= MAX_SIDE:
             return kind, body if is_turned else as_stored(body)
         turn = facts.orientation if facts is not None and is_turned else 1
-        image = open_picture(body, "RGB", max_pixels=_MOST_PIXELS, longest_side=_SIDE, turn=turn)
+        image = open_picture(body, "RGB", max_pixels=MAX_PIXELS, longest_side=MAX_SIDE, turn=turn)
         smaller = BytesIO()
         image.save(smaller, "JPEG", quality=80)
     except MissingPillowError:

@@ -182,7 +182,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.service.web.listener import listen
     from labeling_provider.service.web.listener import serve as answer
     from labeling_provider.service.web.operations import Operations
-    from labeling_provider.service.web.pages import Pages
+    from labeling_provider.service.web.pages import make_pages
     from labeling_provider.service.web.signatures import Credentials
     from labeling_provider.service.work.truth import Truth
     from labeling_provider.service.work.workforce import load_workforce
@@ -201,7 +201,7 @@ def serve(chosen: argparse.Namespace, folder: Path) -> None:
     )
     service = Application(
         operations,
-        Pages(database, object_store),
+        make_pages(database, object_store),
         cloud.services,
         s3_endpoint=chosen.s3_endpoint,
         region=chosen.region,

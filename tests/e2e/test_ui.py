@@ -80,7 +80,7 @@ def test_jobs_are_found_by_filters_and_pages_with_the_keyboard(stack: Stack, dig
         page.goto(f"{stack.airflow.url}/plugin/labeling")
         frame = page.frame_locator("iframe[title=Labeling]")
         frame.get_by_role("searchbox").fill("no such job")
-        frame.get_by_text("No labeling job is as you ask").wait_for()
+        frame.get_by_text("No labeling jobs match these filters").wait_for()
         frame.get_by_role("searchbox").fill("digits")
         frame.get_by_role("row").filter(has_text=digits).wait_for()
         frame.get_by_role("row").filter(has_text=digits).get_by_role("link").first.focus()
@@ -90,7 +90,7 @@ def test_jobs_are_found_by_filters_and_pages_with_the_keyboard(stack: Stack, dig
         wait_until(lambda: frame.locator("a:focus").count() == 1, 10, "the link has the focus again", 0.1)
         page.keyboard.press("Enter")
         frame.get_by_role("heading", level=1).filter(has_text="label-digits").wait_for()
-        frame.get_by_role("button", name="Copy the URI of the labels").click()
+        frame.get_by_role("button", name="Copy the URI of the output manifest").click()
         frame.get_by_role("status").filter(has_text="/manifests/output/output.manifest").wait_for()
         frame.get_by_role("link", name="Task label_digits / label").click()
         page.wait_for_url(f"**/dags/label_digits/runs/{quote(digits, safe='')}/tasks/label")
@@ -100,10 +100,10 @@ def test_a_dag_without_jobs_shows_none_and_goes_on_showing_none(stack: Stack, di
     with watched() as page:
         page.goto(f"{stack.airflow.url}/dags/streaming_labels_camera/plugin/labeling-dag")
         frame = page.frame_locator("iframe[title=Labeling]")
-        frame.get_by_text("No labeling job is as you ask").wait_for(timeout=60_000)
+        frame.get_by_text("No labeling jobs match these filters").wait_for(timeout=60_000)
         with page.expect_response(lambda answer: "part=true" in answer.url, timeout=30_000):
             pass
-        assert frame.get_by_text("No labeling job is as you ask").is_visible()
+        assert frame.get_by_text("No labeling jobs match these filters").is_visible()
         frame.locator("input[name=dag_id]").fill("label_digits")
         frame.locator("input[name=dag_id]").press("Enter")
         frame.get_by_role("row").filter(has_text=digits).wait_for()
@@ -136,12 +136,12 @@ def test_chosen_objects_go_to_a_manifest(stack: Stack, digits: str) -> None:
         frame = tab(stack, page, "label_digits", digits)
         boxes = frame.locator("input[data-line]")
         boxes.first.wait_for(timeout=60_000)
-        frame.get_by_role("button", name="Relabel the chosen").click()
-        frame.get_by_role("status").filter(has_text="Choose objects first").wait_for()
+        frame.get_by_role("button", name="Relabel selected objects").click()
+        frame.get_by_role("status").filter(has_text="Select objects first").wait_for()
         chosen = [int(boxes.nth(number).get_attribute("data-line")) for number in (0, 2)]
         for number in (0, 2):
             boxes.nth(number).check()
-        frame.get_by_role("button", name="Relabel the chosen").click()
+        frame.get_by_role("button", name="Relabel selected objects").click()
         frame.get_by_role("dialog").get_by_role("button", name="Yes").click()
         told = frame.get_by_role("status").filter(has_text="2 objects are in a manifest")
         told.wait_for()
@@ -174,7 +174,7 @@ def test_a_streaming_job_shows_what_waits(stack: Stack) -> None:
     name = stack.airflow.xcom("gallery_stream", run, "label")["job_name"]
     with watched() as page:
         frame = tab(stack, page, "gallery_stream", run)
-        frame.locator("#stream .facts").get_by_text("wait in the queue").wait_for(timeout=60_000)
+        frame.locator("#stream .facts").get_by_text("waiting in the queue").wait_for(timeout=60_000)
     stack.lab.sagemaker.stop_labeling_job(LabelingJobName=name)
 
 

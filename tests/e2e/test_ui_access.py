@@ -101,7 +101,7 @@ def test_trouble_is_shown_and_takes_no_page_down(stack: Stack, guarded: GuardedA
     nobody = urlencode({"dag_id": "label_digits", "run_id": digits, "task_id": "train"})
     status, body = ask(guarded, "GET", f"/job?{nobody}", viewer)
     assert status == 200
-    assert "has made no labeling job" in body
+    assert "has not created a labeling job" in body
     assert ask(guarded, "GET", f"/job/labels?{nobody}", viewer)[0] == 404
     run = stack.finished("quick")
     name = stack.airflow.xcom("quick", run, "label")["job_name"]

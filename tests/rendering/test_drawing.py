@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from labeling_provider.manifest import read_label
-from labeling_provider.rendering.drawing import drawn_picture, said
+from labeling_provider.rendering.drawing import class_names, drawn_picture
 
 
 def label(value: Any, **metadata: Any) -> Any:
@@ -54,4 +54,4 @@ def test_a_mask_is_laid_over_its_picture() -> None:
     )
     assert drawn_picture("p", mask, "m&n").count("<image ") == 2
     assert 'class="mask" href="m&amp;n"' in drawn_picture("p", mask, "m&n")
-    assert said(mask) == "<bdi>&lt;road&gt;</bdi>", "the background is no class"
+    assert class_names(mask) == "<bdi>&lt;road&gt;</bdi>", "the background is no class"

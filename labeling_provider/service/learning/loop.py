@@ -23,7 +23,7 @@ from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import learning
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.jobs import TrainingRow
+from labeling_provider.service.database.jobs import TrainingRow, is_in_progress
 from labeling_provider.service.database.learning import WaitingObject
 from labeling_provider.service.database.states import LearningRole, ObjectState
 from labeling_provider.service.errors import JobFailure
@@ -152,7 +152,7 @@ class ActiveLearning:
     def _learn_if_due(self, run: Run, row: Any, room: Room) -> Room:
         """Train and label by machine, once after each set that people have finished, as long as it leads anywhere.
 
-        :return: the room that is left.
+        :return: the room that is left; none if the job is to stop meanwhile.
         """
         with self._database.read() as connection:
             done = learning.trainings_of(connection, run.id)
@@ -174,6 +174,10 @@ class ActiveLearning:
         except ModelFailure as failure:
             log.exception("job %s: its model failed", run.job.name)
             raise JobFailure(f"ClientError: the model of automated labeling: {failure}"[:1000]) from failure
+        except InterruptedError:
+            if self._is_in_progress(run.id):
+                raise
+            return Room(0, 0)
         room = Room(room.people, None if room.all is None else room.all - len(contents))
         self._record(run, iteration, len(material.examples), outcome, contents, model_arn, room)
         return room
@@ -183,8 +187,14 @@ class ActiveLearning:
         if run.learner is None:
             if not isinstance(run.kind, Learnable):
                 raise JobFailure(f"ClientError: there is no automated labeling of {run.job.task_type.name}")
-            run.learner = Learner(lambda: self._registry.new_model(run), run.kind, run.kind.data)
+            job_id = run.id
+            make = self._registry.maker(run, lambda: self._is_in_progress(job_id))
+            run.learner = Learner(make, run.kind, run.kind.data)
         return run.learner
+
+    def _is_in_progress(self, job_id: int) -> bool:
+        with self._database.read() as connection:
+            return is_in_progress(connection, job_id)
 
     def _material(self, run: Run, learner: Learner) -> Material:
         """What the job has come to so far."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from labeling_provider.groundtruth import layout
@@ -14,7 +15,8 @@ from labeling_provider.service.database import models
 from labeling_provider.service.database.database import Connection, Database, now
 from labeling_provider.service.errors import JobFailure, validation_error
 from labeling_provider.service.kinds.base import JobFacts
-from labeling_provider.service.learning.models import Model, import_model, pack, unpack
+from labeling_provider.service.learning.hosted import HostedModel, ModelProcess
+from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, pack, unpack
 from labeling_provider.service.work.records import Run
 from labeling_provider.service.work.workforce import Workforce
 
@@ -73,20 +75,28 @@ class ModelRegistry:
             name = plain(str(metadata.get("job-name", "")), 300) if isinstance(metadata, dict) else ""
             return models.last_arn_of(connection, name.removeprefix("labeling-job/"), run.job.task_type.algorithm)
 
-    def new_model(self, run: Run) -> Model:
-        """A model for a job that has not learned anything in it yet.
+    def maker(self, run: Run, is_wanted: Callable[[], bool]) -> Callable[[], Model]:
+        """What makes models for a job, each as it is before it learns anything in the job.
 
-        :raises JobFailure: if the model that it is to start from can't be used.
+        A user's own models are in a process of their own, which ends with the maker and its models. To make one raises
+        JobFailure if the model that it is to start from can't be used, and ModelFailure if it can't be made.
+
+        :param is_wanted: is asked now and then, while a user's own model works, whether the job still wants that.
         """
-        path = self._workforce.models[run.job.task_type.algorithm or ""]
-        model = import_model(path)(run.job.labels, self._workforce.seed % 2**32)
-        arn = self.initial_arn(run)
-        if arn is not None:
-            try:
-                unpack(self._archive(arn), model)
-            except ValueError as error:
-                raise JobFailure(f"ClientError: the initial model {arn} can't be used: {error}") from None
-        return model
+        algorithm, labels, arn = run.job.task_type.algorithm or "", run.job.labels, self.initial_arn(run)
+        path, seed = self._workforce.models[algorithm], self._workforce.seed % 2**32
+        process = None if path == BUILT_IN[algorithm] else ModelProcess(path, is_wanted)
+
+        def make() -> Model:
+            model = HostedModel(process, labels, seed) if process else import_model(path)(labels, seed)
+            if arn is not None:
+                try:
+                    unpack(self._archive(arn), model)
+                except ValueError as error:
+                    raise JobFailure(f"ClientError: the initial model {arn} can't be used: {error}") from None
+            return model
+
+        return make
 
     def _archive(self, arn: str) -> bytes:
         uri = self.describe(arn.rpartition("/")[2])["PrimaryContainer"]["ModelDataUrl"]

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
 from typing import Final, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
 
 from anyio import CapacityLimiter, to_thread
 from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labeling_provider.service.cloud.offered import Answer, Call, Service, Services
 from labeling_provider.service.database.opening import DatabaseError
@@ -25,8 +25,7 @@ from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
-from labeling_provider.service.web.pages import Pages
-from labeling_provider.service.web.requests import RequestHead, service_of_form
+from labeling_provider.service.web.requests import PAGES_PATH, RequestHead, service_of_form
 from labeling_provider.service.web.signatures import (
     STREAMING,
     UNSIGNED_PAYLOAD,
@@ -41,6 +40,8 @@ WELL_KNOWN: Final = Credentials("local", "local")
 """The keys on loopback, where others are taken, too, but can't be checked."""
 MAX_OBJECT_BYTES: Final = 1_000_000_000
 """The largest object: SQLite holds no larger value."""
+
+MAX_PAGE_BODY_BYTES: Final = 1 << 20
 
 # What would be in another region would be lost at the next start.
 _OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS})
@@ -61,7 +62,7 @@ class Application:
     """The ASGI application.
 
     :param operations: the labeling operations.
-    :param pages: the pages for a browser.
+    :param pages: answers for the pages for a browser; its paths begin after ``/_labeling``.
     :param services: those around labeling.
     :param s3_endpoint: where S3 is, if it is elsewhere.
     :param region: the one region that labeling operations are served for.
@@ -71,7 +72,7 @@ class Application:
     def __init__(
         self,
         operations: Operations,
-        pages: Pages,
+        pages: ASGIApp,
         services: Services,
         *,
         s3_endpoint: str | None,
@@ -85,6 +86,7 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, whatever it is."""
         request: RequestHead | None = None
+        response: ASGIApp
         try:
             request = RequestHead.of(scope)
             response = await self._answer(request, receive)
@@ -94,12 +96,13 @@ class Application:
             response = _refusal(request, error)
         except DatabaseError as error:
             log.error("%s %s: %s", scope["method"], scope["raw_path"][:200], error)
-            message = "The service's database does not take it. Try again."
+            message = "The service's database can't store this now. Try again."
             response = _refusal(request, ApiError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE))
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])
             response = _refusal(request, ApiError("InternalFailure", "See the log of the local service.", 500))
-        if any(name == b"expect" for name, _ in scope["headers"]) and response.status_code >= HTTPStatus.BAD_REQUEST:
+        is_expecting = any(name == b"expect" for name, _ in scope["headers"])
+        if is_expecting and isinstance(response, Response) and response.status_code >= HTTPStatus.BAD_REQUEST:
             # A client that has not been told to go on sends no body; what it sends next must not be taken for one.
             response.headers["connection"] = "close"
         await response(scope, receive, send)
@@ -115,11 +118,10 @@ class Application:
     async def _run(self, function: Callable[[], _T], limiter: CapacityLimiter | None = None) -> _T:
         return await to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter or self._working)
 
-    async def _answer(self, request: RequestHead, receive: Receive) -> Response:
+    async def _answer(self, request: RequestHead, receive: Receive) -> ASGIApp:
         signature = self._admit(request)
         if request.is_page:
-            status, headers, page = await self._run(lambda: self._pages(request.method, request.path))
-            return Response(page, status, headers)
+            return self._page(request, await read_body(request, receive, MAX_PAGE_BODY_BYTES))
         named = _named_service(request, signature)
         if named == Service.S3 and self._s3_endpoint is not None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: give that endpoint to S3 clients.")
@@ -141,6 +143,19 @@ class Application:
         call = _call(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
         return _response(request, await self._run(lambda: self._services.serve(service, call), limiter))
+
+    def _page(self, request: RequestHead, body: Body) -> ASGIApp:
+        """The pages' answer to one request, whose body has been read."""
+        path = "/".join(part for part in unquote(request.path).removeprefix(PAGES_PATH).split("/") if part)
+        unread: list[Message] = [{"type": "http.request", "body": body.bytes(), "more_body": False}]
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            async def read() -> Message:
+                return unread.pop() if unread else await receive()
+
+            await self._pages({**scope, "path": f"/{path}", "root_path": ""}, read, send)
+
+        return answer
 
     def _admit(self, request: RequestHead) -> Signature | None:
         """Keep out what must not come in; the signature, unless that is of keys that can't be checked.
@@ -254,12 +269,12 @@ def _service_and_operation(named: Service | None, request: RequestHead, body: Bo
         if of_nothing or (key and request.method == "POST" and not names & _POSTED_TO_OBJECTS):
             raise ApiError("MethodNotAllowed", "This is no operation of S3.", HTTPStatus.METHOD_NOT_ALLOWED)
         return named, ""
-    found, operation = service_of_form(_fields(body) if request.is_form else request.parameters)
-    if found is None or not operation:
+    service, operation = service_of_form(_fields(body) if request.is_form else request.parameters)
+    if service is None or not operation:
         raise ApiError("InvalidAction", "The request names no Action and Version that are known here.")
-    if named and named != found:
-        raise _wrong_scope(found)
-    return found, operation
+    if named and named != service:
+        raise _wrong_scope(service)
+    return service, operation
 
 
 def _check_plain(request: RequestHead, signature: Signature | None) -> None:

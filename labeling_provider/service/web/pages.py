@@ -1,227 +1,192 @@
-"""What a browser sees of the local service: its jobs, one job with its progress, and its log.
+"""What a browser sees of the service: its jobs, one job with its progress, its output and its log, quality reports.
 
 This is where the operators' extra links point to when the connection's endpoint is local.
+
+All pages are below ``/_labeling``. A request reaches them only after :class:`~.application.Application` has let it in
+(the host's name, the site that asks, the credentials if there are any) and has read its body, within its limits. To add
+pages, write their endpoints in a module of their own: functions that take a Starlette ``Request`` and answer with
+:func:`page`. Then add their routes to :func:`make_pages`; the guards hold for them as well.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from html import escape
 from typing import Any, Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-import sqlalchemy as sa
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
-from labeling_provider.groundtruth import layout
-from labeling_provider.groundtruth.job import is_streaming, queue_name
-from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.job import queue_name
+from labeling_provider.groundtruth.layout import output_manifest_uri
+from labeling_provider.rendering.pages import render
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.database import jobs
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.schema import events, jobs, messages, trainings
-from labeling_provider.service.engine.engine import ACTIVE
-from labeling_provider.service.work.records import labeled_by_machine
+from labeling_provider.service.database.jobs import JobRow
+from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.web.requests import PAGES_PATH
 
-PAGES_PATH: Final = "/_labeling"
-_MOST_JOBS: Final = 200
-_MOST_LINES: Final = 200
-_MOST_TRAININGS: Final = 100
-_LONGEST_LINE: Final = 2_000
-_MOST_OUTPUT_BYTES: Final = 1 << 20
-_MOST_REPORT_BYTES: Final = 64 << 20
+MAX_JOBS: Final = 200
+MAX_LINES: Final = 200
+MAX_TRAININGS: Final = 100
+MAX_LINE_CHARACTERS: Final = 2_000
+MAX_OUTPUT_BYTES: Final = 1 << 20
+MAX_REPORT_BYTES: Final = 64 << 20
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _REPORT_POLICY: Final = f"{_POLICY}; img-src data:; sandbox"
-_STYLE: Final = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
-h1 { font-size: 1.3rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.1rem; margin-top: 2rem; }
-nav a { margin-right: 1rem; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
-pre { background: var(--soft); padding: .8rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
-.bar { display: flex; height: 1rem; border-radius: .5rem; overflow: hidden; background: var(--soft); }
-.labeled { background: #2e8540; } .machine { background: #0ea5e9; }
-.failed { background: #c0392b; } .given { background: #7aa6da; }
-"""
+_MESSAGES: Final = {
+    404: ("Not found", "There is no such page."),
+    405: ("Not allowed", "These pages are read-only."),
+    503: ("Unavailable", "The service's database does not respond. Try again."),
+}
 
 
-class Pages:
-    """Answers ``/_labeling``, ``/_labeling/jobs/NAME`` and its ``/log`` and ``/output``, ``/_labeling/reports/…``."""
+def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
+    """The application that answers for all pages; its paths begin after ``/_labeling``."""
+    views = _JobPages(database, object_store)
+    routes = [
+        Route("/", views.jobs),
+        Route("/jobs/{name}", views.overview),
+        Route("/jobs/{name}/log", views.log),
+        Route("/jobs/{name}/output", views.output),
+        Route("/reports/{bucket}/{key:path}", views.report),
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: _refused, DatabaseError: _unavailable})
+
+
+def page(template: str, *, status: int = 200, policy: str = _POLICY, refresh: bool = False, **values: Any) -> Response:
+    """An answer with one of ``service/web/templates``.
+
+    :param policy: its content security policy.
+    :param refresh: whether the browser asks again every two seconds.
+    """
+    names = {"address": _address, "time": _time, "pages_path": PAGES_PATH, "refresh": refresh}
+    return _answer(render(f"service/web/templates/{template}", **names, **values), status, policy)
+
+
+def _answer(content: str | bytes, status: int, policy: str) -> Response:
+    headers = {
+        "content-security-policy": policy,
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "no-referrer",
+        "cache-control": "no-store",
+    }
+    return HTMLResponse(content, status, headers)
+
+
+def _message(status: int) -> Response:
+    title, text = _MESSAGES[status]
+    return page("page.html", status=status, title=title, text=text)
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
+    return _message(error.status_code)
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    return _message(503)
+
+
+class _JobPages:
+    """What the routes answer."""
 
     def __init__(self, database: Database, object_store: ObjectStore) -> None:
         self._database, self._object_store = database, object_store
 
-    def __call__(self, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and text of a page.
-
-        :param path: percent-encoded.
-        """
-        status, title, body, refresh = 404, "Not found", "<p>There is no such page.</p>", False
-        parts = [part for part in unquote(path).removeprefix(PAGES_PATH).split("/") if part]
-        if method not in {"GET", "HEAD"}:
-            status, title, body = 405, "Not allowed", "<p>These pages can only be read.</p>"
-        elif not parts:
-            status, title, body = 200, "Labeling jobs", self._list()
-        elif parts[0] == "jobs" and len(parts) in {2, 3} and (row := self._job(parts[1])):
-            view = {"": self._overview, "log": self._log, "output": self._output}.get("".join(parts[2:]))
-            if view:
-                refresh = row.status in ACTIVE
-                status, title, body = 200, row.name, _navigation(row) + view(row)
-        policy, page = _POLICY, _page(title, body, refresh).encode()
-        if status == 404 and (report := self._report(parts)) is not None:
-            status, policy, page = 200, _REPORT_POLICY, report
-        headers = {
-            "content-type": "text/html; charset=utf-8",
-            "content-security-policy": policy,
-            "x-content-type-options": "nosniff",
-            "x-frame-options": "DENY",
-            "referrer-policy": "no-referrer",
-            "cache-control": "no-store",
-        }
-        return status, headers, page
-
-    def _report(self, parts: list[str]) -> bytes | None:
-        """A report in S3, which may be anybody's: the browser gets it in a sandbox."""
-        if len(parts) < 3 or parts[0] != "reports" or not parts[-1].endswith(".html"):
-            return None
-        try:
-            report = self._object_store.beginning(f"s3://{'/'.join(parts[1:])}", _MOST_REPORT_BYTES + 1)
-        except (MissingObject, ValueError):
-            return None
-        return report if len(report) <= _MOST_REPORT_BYTES else None
-
-    def _job(self, name: str) -> sa.Row[Any] | None:
+    def jobs(self, request: Request) -> Response:
+        """The latest jobs."""
         with self._database.read() as connection:
-            return connection.execute(sa.select(jobs).where(jobs.c.name_key == name.lower())).one_or_none()
+            latest = jobs.latest_jobs(connection, MAX_JOBS)
+        return page("jobs.html", title="Labeling jobs", jobs=latest)
 
-    def _list(self) -> str:
+    def overview(self, request: Request) -> Response:
+        """A job: what it is, how far it is, and what automated labeling has done."""
+        job = self._job(request)
+        asked = JobRequest(job.request)
         with self._database.read() as connection:
-            rows = connection.execute(sa.select(jobs).order_by(jobs.c.id.desc()).limit(_MOST_JOBS)).all()
-            by_machine = labeled_by_machine(connection, [row.id for row in rows])
-        if not rows:
-            return "<p>No labeling job has been created yet.</p>"
-        cells = "".join(
-            f'<tr><td><a href="{_address(row)}">{escape(row.name)}</a></td><td>{escape(row.status)}</td>'
-            f"<td>{row.labeled + by_machine.get(row.id, 0) + row.given:,} / {row.lines:,}</td>"
-            f"<td>{_time(row.created)}</td></tr>"
-            for row in rows
-        )
-        return f"<table><tr><th>Job</th><th>Status</th><th>Labeled</th><th>Created</th></tr>{cells}</table>"
-
-    def _overview(self, row: sa.Row[Any]) -> str:
-        request = json.loads(row.request)
-        human, source = request["HumanTaskConfig"], request["InputConfig"]["DataSource"]
-        with self._database.read() as connection:
-            machine = labeled_by_machine(connection, [row.id]).get(row.id, 0)
-            learned = connection.execute(
-                sa.select(trainings).where(trainings.c.job_id == row.id).order_by(trainings.c.iteration.desc())
-            ).all()
-        left = max(row.lines - row.given - row.labeled - machine - row.failed, 0)
+            trainings = jobs.latest_trainings(connection, job.id, MAX_TRAININGS)
+            waiting = jobs.messages_waiting(connection, queue_name(job.name)) if asked.is_streaming else 0
         facts = {
-            "Status": row.status,
-            "Reason": row.failure_reason or "",
-            "Labeled by people": f"{row.labeled:,}",
-            "Labeled by machine": f"{machine:,}" if learned else "",
-            "Labeled before": f"{row.given:,}",
-            "Failed": f"{row.failed:,}",
-            "Unlabeled": f"{left:,}",
-            "Workteam": row.workteam_arn,
-            "Workers per object": human["NumberOfHumanWorkersPerDataObject"],
-            "Title": human["TaskTitle"],
-            "Input": source.get("S3DataSource", {}).get("ManifestS3Uri", ""),
-            "Input topic": source.get("SnsDataSource", {}).get("SnsTopicArn", ""),
-            "Waiting in the queue": f"{self._waiting(row):,}" if is_streaming(request) else "",
-            "Output topic": request["OutputConfig"].get("SnsTopicArn", ""),
-            "Output": layout.output_manifest_uri(join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name)),
-            "Created": _time(row.created),
-            "Changed": _time(row.modified),
+            "Reason": job.failure_reason,
+            "Labeled by people": f"{job.labeled:,}",
+            "Labeled by machine": f"{job.machine_labeled:,}" if trainings else "",
+            "Already labeled": f"{job.given:,}",
+            "Failed": f"{job.failed:,}",
+            "Unlabeled": f"{job.unlabeled:,}",
+            "Workteam": job.workteam_arn,
+            "Workers per object": asked.workers_per_object,
+            "Title": job.request["HumanTaskConfig"]["TaskTitle"],
+            "Input manifest": asked.manifest_uri,
+            "Input topic": asked.input_topic_arn,
+            "Waiting in the queue": f"{waiting:,}" if asked.is_streaming else "",
+            "Output topic": asked.output_topic_arn,
+            "Output manifest": output_manifest_uri(asked.output_uri),
+            "Created": _time(job.created),
+            "Last modified": _time(job.modified),
         }
-        cells = "".join(
-            f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>" for name, value in facts.items() if value
+        counts = {"given": job.given, "people": job.labeled, "machine": job.machine_labeled, "failed": job.failed}
+        return page(
+            "overview.html",
+            title=job.name,
+            refresh=job.runs,
+            job=job,
+            facts=facts,
+            done=sum(counts.values()),
+            shares=[(css_class, 100 * count / max(job.lines, 1)) for css_class, count in counts.items()],
+            trainings=trainings,
         )
-        return f"{_bar(row, machine)}<table>{cells}</table>{_trainings(learned)}"
 
-    def _waiting(self, row: sa.Row[Any]) -> int:
-        """Messages in a streaming job's queue."""
-        own = messages.c.queue.endswith(f":{queue_name(row.name)}", autoescape=True)
+    def log(self, request: Request) -> Response:
+        """The last lines of a job's log."""
+        job = self._job(request)
         with self._database.read() as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(messages).where(own)).scalar_one())
+            lines = jobs.latest_log_lines(connection, job.id, MAX_LINES)
+        return page("log.html", title=job.name, refresh=job.runs, job=job, lines=lines)
 
-    def _log(self, row: sa.Row[Any]) -> str:
-        query = sa.select(events).where(events.c.job_id == row.id).order_by(events.c.id.desc()).limit(_MOST_LINES)
-        with self._database.read() as connection:
-            lines = [f"{_time(one.at)}  {one.message}" for one in connection.execute(query)]
-        return f"<pre>{escape(chr(10).join(reversed(lines)))}</pre>"
-
-    def _output(self, row: sa.Row[Any]) -> str:
-        request = json.loads(row.request)
-        uri = layout.output_manifest_uri(join_s3_uri(request["OutputConfig"]["S3OutputPath"], row.name))
+    def output(self, request: Request) -> Response:
+        """The first lines of a job's output manifest."""
+        job = self._job(request)
+        uri = output_manifest_uri(JobRequest(job.request).output_uri)
+        values: dict[str, Any] = {"title": job.name, "refresh": job.runs, "job": job, "uri": uri}
         try:
-            beginning = self._object_store.beginning(uri, _MOST_OUTPUT_BYTES)
+            beginning = self._object_store.beginning(uri, MAX_OUTPUT_BYTES)
         except (MissingObject, ValueError):
-            return f"<p>There is no output yet at {escape(uri)}.</p>"
+            return page("output.html", **values, lines=None)
         lines = beginning.decode(errors="replace").splitlines()
-        shown = "\n".join(line[:_LONGEST_LINE] for line in lines[:_MOST_LINES])
-        more = f", the first {_MOST_LINES} lines" if len(lines) > _MOST_LINES else ""
-        return f"<p>{escape(uri)}{more}</p><pre>{escape(shown)}</pre>"
+        shown = [line[:MAX_LINE_CHARACTERS] for line in lines[:MAX_LINES]]
+        return page("output.html", **values, lines=shown, is_cut=len(lines) > MAX_LINES)
+
+    def report(self, request: Request) -> Response:
+        """A report in S3, which may be anybody's: the browser gets it in a sandbox."""
+        bucket, key = request.path_params["bucket"], request.path_params["key"]
+        if not key.endswith(".html"):
+            raise HTTPException(404)
+        try:
+            report = self._object_store.beginning(f"s3://{bucket}/{key}", MAX_REPORT_BYTES + 1)
+        except (MissingObject, ValueError):
+            raise HTTPException(404) from None
+        if len(report) > MAX_REPORT_BYTES:
+            raise HTTPException(404)
+        return _answer(report, 200, _REPORT_POLICY)
+
+    def _job(self, request: Request) -> JobRow:
+        with self._database.read() as connection:
+            job = jobs.find_job(connection, request.path_params["name"])
+        if job is None:
+            raise HTTPException(404)
+        return job
 
 
-def _address(row: sa.Row[Any]) -> str:
-    return f"{PAGES_PATH}/jobs/{quote(row.name)}"
-
-
-def _navigation(row: sa.Row[Any]) -> str:
-    here = _address(row)
-    return (
-        f'<nav><a href="{PAGES_PATH}">All jobs</a><a href="{here}">Overview</a>'
-        f'<a href="{here}/output">Output</a><a href="{here}/log">Log</a></nav>'
-    )
-
-
-def _trainings(rows: Sequence[sa.Row[Any]]) -> str:
-    """What automated labeling has learned and done, the latest first."""
-    if not rows:
-        return ""
-    cells = "".join(
-        f"<tr><td>{one.iteration}</td><td>{one.examples:,}</td>"
-        f"<td>{'–' if one.agreement is None else f'{one.agreement:.1%}'}</td>"
-        f"<td>{'–' if one.threshold is None else f'{one.threshold:.2f}'}</td><td>{one.labeled:,}</td>"
-        f"<td>{escape((one.model_arn or '').rpartition('/')[2])}</td></tr>"
-        for one in rows[:_MOST_TRAININGS]
-    )
-    return (
-        "<h2>Automated labeling</h2><table><tr><th>Iteration</th><th>Learned from</th>"
-        "<th>Agreement on what was left</th><th>Labels from score</th><th>Labeled</th><th>Model</th></tr>"
-        f"{cells}</table>"
-    )
-
-
-def _bar(row: sa.Row[Any], machine: int) -> str:
-    total = max(row.lines, 1)
-    parts = "".join(
-        f'<span class="{name}" style="width:{100 * count / total:.2f}%"></span>'
-        for name, count in (
-            ("given", row.given),
-            ("labeled", row.labeled),
-            ("machine", machine),
-            ("failed", row.failed),
-        )
-    )
-    done = row.given + row.labeled + machine + row.failed
-    return f'<div class="bar" role="progressbar" aria-valuenow="{done}" aria-valuemax="{total}">{parts}</div>'
+def _address(job: JobRow) -> str:
+    return f"{PAGES_PATH}/jobs/{quote(job.name)}"
 
 
 def _time(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _page(title: str, body: str, refresh: bool) -> str:
-    again = '<meta http-equiv="refresh" content="2">' if refresh else ""
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{again}'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)} – local Ground Truth</title><style>{_STYLE}</style></head>"
-        f"<body><h1>{escape(title)}</h1>{body}</body></html>"
-    )

@@ -15,6 +15,7 @@
       ? parentDocument.documentElement.classList.contains("dark")
       : window.matchMedia("(prefers-color-scheme: dark)").matches;
     root.classList.toggle("dark", dark);
+    root.classList.toggle("light", !dark);
   }
   takeTheme();
   if (parentDocument) {
@@ -50,13 +51,13 @@
         const same = (one) => ["name", "href", "data-go"].some((key) => one.hasAttribute(key) && one.getAttribute(key) === focused.getAttribute(key));
         if (focused) [...part.querySelectorAll("a, button, input, select")].find(same)?.focus();
       } else {
-        const told = document.createElement("p");
-        told.className = "trouble";
-        told.textContent = `This part can't be shown (${answer.status}).`;
-        part.replaceChildren(told);
+        const notice = document.createElement("p");
+        notice.className = "trouble";
+        notice.textContent = `This part of the page can't be shown (${answer.status}).`;
+        part.replaceChildren(notice);
       }
     } catch {
-      say("Airflow does not answer.", true);
+      say("Airflow does not respond.", true);
     }
   }
 
@@ -79,10 +80,10 @@
         body: JSON.stringify(body),
       });
       const isJson = (answer.headers.get("Content-Type") || "").startsWith("application/json");
-      const told = isJson ? await answer.json() : {};
-      say([told.message || told.detail || `It was not done (${answer.status}).`, told.uri || ""].join(" "), !answer.ok || !isJson);
+      const reply = isJson ? await answer.json() : {};
+      say([reply.message || reply.detail || `The request failed (${answer.status}).`, reply.uri || ""].join(" "), !answer.ok || !isJson);
     } catch {
-      say("Airflow does not answer.", true);
+      say("Airflow does not respond.", true);
     }
   }
 
@@ -131,7 +132,7 @@
     } else if (button.dataset.relabel) {
       const chosen = [...document.querySelectorAll("input[data-line]:checked")].map((one) => Number(one.dataset.line));
       if (chosen.length) post(button.dataset.relabel, button.dataset.question, { lines: chosen });
-      else say("Choose objects first.");
+      else say("Select objects first.");
     }
   });
 

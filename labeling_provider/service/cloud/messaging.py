@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from labeling_provider.service.database.recorded_messages import Connection
+from labeling_provider.service.database.database import Connection
 
 
 class Waiting(NamedTuple):

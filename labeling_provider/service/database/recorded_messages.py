@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection as Connection
+from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database.schema import messages, queues, subscriptions, topics
 

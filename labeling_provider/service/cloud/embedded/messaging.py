@@ -11,8 +11,8 @@ from labeling_provider.service.cloud.embedded.deliveries import deliver_in_backg
 from labeling_provider.service.cloud.embedded.messaging_record import MessagingRecord
 from labeling_provider.service.cloud.embedded.messaging_state import new_message
 from labeling_provider.service.cloud.messaging import Messaging, Waiting
-from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.recorded_messages import Connection, delete_messages
+from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.recorded_messages import delete_messages
 
 _FOURTEEN_DAYS: Final = 1_209_600
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.job import JobState
-from labeling_provider.ui.catalog import TaskConnection, TaskJob, TaskKey
+from labeling_provider.ui.task_jobs import TaskConnection, TaskJob, TaskKey
 
 MAX_REMEMBERED: Final = 2_000
 _EVERY_SECONDS: Final = 5.0
@@ -134,7 +134,7 @@ def hook_of(connection: TaskConnection) -> Any:
     )
 
 
-class Services:
+class LiveJobs:
     """Asks the services about jobs, for all who look: at most every five seconds for each connection."""
 
     def __init__(self) -> None:

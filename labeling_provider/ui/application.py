@@ -30,18 +30,18 @@ from labeling_provider.groundtruth.layout import WORKER_RESPONSES, output_manife
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Files
 from labeling_provider.rendering.drawing import small_picture
-from labeling_provider.rendering.pages import printable
+from labeling_provider.rendering.environment import printable
 from labeling_provider.ui.cards import Cards
 from labeling_provider.ui.catalog import Place, find_job, find_jobs
-from labeling_provider.ui.labels import (
+from labeling_provider.ui.live import Confirmed, LiveJobs, is_plain_s3
+from labeling_provider.ui.output_manifest import (
     MAX_PAGES,
     PAGE,
     Wanted,
     read_labels,
     without_labels,
 )
-from labeling_provider.ui.live import Confirmed, LiveJobs, is_plain_s3
-from labeling_provider.ui.pages import STATIC, chart, query_of, render_page, static_file
+from labeling_provider.ui.showing import STATIC, chart, query_of, render_page, static_file
 from labeling_provider.ui.signed import is_signed
 from labeling_provider.ui.task_jobs import TaskJob, TaskKey
 
@@ -149,7 +149,7 @@ class _Views:
         text: Annotated[str, Query(max_length=200)] = "",
         part: bool = False,
     ) -> str:
-        """The jobs that the user may see, newest first, a page of them."""
+        """A page of the jobs that the user may see, newest first."""
         allowed = get_auth_manager().get_authorized_dag_ids(user=user)
         chosen = allowed & {dag_id} if dag_id else allowed
 
@@ -188,7 +188,7 @@ class _Views:
         )
 
     def job(self, task: TaskDep, user: GetUserDep) -> str:
-        """The page of one job; its parts come on their own."""
+        """The page of one job; its parts load on their own."""
         job = find_job(task)
         if job is not None:
             self._services.show(job)
@@ -231,7 +231,7 @@ class _Views:
         )
 
     def workers(self, task: TaskDep) -> str:
-        """What the workers did, out of a sample of their answers."""
+        """What the workers did, from a sample of their answers."""
         from labeling_provider.client.listing import list_uris
         from labeling_provider.quality import Job as AnsweredJob
         from labeling_provider.quality import Measure, chosen_files

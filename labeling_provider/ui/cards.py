@@ -11,9 +11,9 @@ from markupsafe import Markup
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files, MaskLabel
 from labeling_provider.rendering.drawing import drawn_picture, marked_text, size_of
-from labeling_provider.ui.labels import ShownObject, named_by
 from labeling_provider.ui.live import Confirmed, is_plain_s3
-from labeling_provider.ui.pages import query_of
+from labeling_provider.ui.output_manifest import ShownObject, named_by
+from labeling_provider.ui.showing import query_of
 from labeling_provider.ui.signed import sign
 from labeling_provider.ui.task_jobs import TaskKey
 

@@ -48,7 +48,7 @@ class Page(NamedTuple):
 
 
 def find_job(task: TaskKey) -> TaskJob | None:
-    """The job of a task instance; None if it has made none."""
+    """The job of a task instance; None if it has created none."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -77,11 +77,11 @@ def find_jobs(
     """A page of jobs.
 
     :param dag_ids: of these DAGs.
-    :param size: so many.
+    :param size: how many.
     :param run_id: of this run; of all if it is empty.
-    :param after: what a page before has told.
+    :param after: where the previous page ended.
     :param matches: which to take; all if it is None.
-    :param word: what the ids of the task, or what it has told, hold in all that match; the database looks for it.
+    :param word: text that the ids or XComs of all matching tasks contain; the database searches for it.
     """
     from airflow.utils.session import create_session
 
@@ -136,7 +136,7 @@ def _counted(session: Session, dag_ids: Collection[str]) -> int:
 
 
 def _stretches(session: Session, dag_ids: Collection[str], run_id: str, after: Place | None) -> Iterator[_Stretch]:
-    """All runs of some DAGs, the newest first, more and more at once."""
+    """All runs of some DAGs, the newest first, in growing stretches."""
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
 
@@ -187,12 +187,12 @@ def _jobs_in(
         runs = select(DagRun.id).where(DagRun.dag_id.in_(dag_ids), DagRun.id.between(stretch.first, stretch.last))
         if run_id:
             runs = runs.where(DagRun.run_id == run_id)
-        # The range is for PostgreSQL, which reckons with it. The key is an expression, so that SQLite goes by the runs
+        # The range is for PostgreSQL's planner. The key is an expression, so that SQLite goes by the runs
         # and not through all that have this key.
         column = XComModel.dag_run_id
         query = query.where(column.in_(runs), column.between(stretch.first, stretch.last))
         query = query.where(XComModel.key.concat("") == JOB_KEY)
-    # Other letters stand escaped in JSON, and databases differ in what they take for their small ones.
+    # Other letters are escaped in JSON, and databases differ in how they lower their case.
     if word and word.isascii() and word.isprintable() and not {'"', "\\"} & set(word):
         texts = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, cast(XComModel.value, Text))
         query = query.where(or_(*(text.icontains(word, autoescape=True) for text in texts)))
@@ -220,7 +220,7 @@ def _is_after(place: Place) -> ColumnElement[bool]:
 
 
 def _start_of(value: Any) -> ColumnElement[str]:
-    """An XCom's JSON as it stands in the database, so much that it is seen if it is too long.
+    """The beginning of an XCom's JSON as the database holds it, long enough to tell whether it is too long.
 
     SQLAlchemy and Airflow would make values, or objects of any class, out of all rows, and fail for one that is odd.
     """

@@ -1,4 +1,4 @@
-"""A labeling job of a task, as its XComs and the service tell of it."""
+"""A labeling job of a task, as its XComs and the service describe it."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ class TaskJob:
 
     @property
     def rate(self) -> float:
-        """Labels in an hour, since the job was created; 0 unless it runs."""
+        """Labels per hour since the job was created; 0 unless it is running."""
         age = time.time() - self.created
         done = self.count("human_labeled") + self.count("machine_labeled")
         return 0 if self.has_ended or age <= 0 or not self.created else done / age * 3600
@@ -151,7 +151,7 @@ class TaskJob:
 
 
 def read_job(task: TaskKey, facts: str | None, counters: str | None) -> TaskJob:
-    """A job out of what its task has pushed; it says what can't be read.
+    """A job from the XComs its task pushed; it says what can't be read.
 
     :param facts: JSON of the XCom :data:`labeling_provider.xcoms.JOB_KEY`.
     :param counters: that of :data:`labeling_provider.xcoms.PROGRESS_KEY`; None if there is none.

@@ -14,8 +14,8 @@ from airflow.configuration import conf
 
 from labeling_provider.jobs.progress import duration
 from labeling_provider.rendering.drawing import class_names
-from labeling_provider.rendering.pages import render, style_sheet
-from labeling_provider.ui.labels import Labels
+from labeling_provider.rendering.environment import render, style_sheet
+from labeling_provider.ui.output_manifest import Labels
 from labeling_provider.ui.task_jobs import TaskJob, TaskKey
 
 STATIC: Final = {"labeling.js": "text/javascript", "labeling.css": "text/css"}

@@ -65,7 +65,7 @@ async def _kill_unless_deferred(trigger: Any, task_instance: Any) -> None:
         if state != "deferred" or later_try:
             await trigger.on_kill()
     except Exception:
-        trigger.log.exception("It could not be found out or done what the end of the task asks for")
+        trigger.log.exception("The job of a task that has ended may still run")
 
 
 def count(name: str, value: int, tags: dict[str, str]) -> None:
@@ -134,11 +134,11 @@ def declared_asset(uri: str) -> Asset | None:
         from airflow.sdk.execution_time.comms import AssetResult, GetAssetByUri
         from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
 
-        found = SUPERVISOR_COMMS.send(GetAssetByUri(uri=uri))
+        answer = SUPERVISOR_COMMS.send(GetAssetByUri(uri=uri))
     except Exception as error:  # noqa: BLE001 - the labels are there, whoever hears of them
-        log.warning("Airflow does not say whose asset %s is: %s", uri, error)
+        log.warning("Airflow does not say which asset %s is: %s", uri, error)
         return None
-    return Asset(name=found.name, uri=found.uri) if isinstance(found, AssetResult) else None
+    return Asset(name=answer.name, uri=answer.uri) if isinstance(answer, AssetResult) else None
 
 
 def map_indexes(task_instance: Any, task_id: str) -> list[int]:
@@ -151,8 +151,8 @@ def map_indexes(task_instance: Any, task_id: str) -> list[int]:
     states = RuntimeTaskInstance.get_task_states(
         dag_id=task_instance.dag_id, task_ids=[task_id], run_ids=[task_instance.run_id]
     )
-    found = states.get(task_instance.run_id, {})
-    return sorted(-1 if name == task_id else int(name.removeprefix(f"{task_id}_")) for name in found)
+    names = states.get(task_instance.run_id, {})
+    return sorted(-1 if name == task_id else int(name.removeprefix(f"{task_id}_")) for name in names)
 
 
 def was_ended_by_user(task_instance: Any) -> bool:
@@ -203,8 +203,9 @@ class _Publisher:
         self._waiting: dict[tuple[Any, ...], dict[str, Any]] = {}
         self._at_work: asyncio.Task[None] | None = None
 
-    def push(self, one: Any, key: str, value: dict[str, Any]) -> None:
-        self._waiting[one.dag_id, one.task_id, one.run_id, one.map_index, key] = value
+    def push(self, task_instance: Any, key: str, value: dict[str, Any]) -> None:
+        ti = task_instance
+        self._waiting[ti.dag_id, ti.task_id, ti.run_id, ti.map_index, key] = value
         if self._at_work is None or self._at_work.done():
             self._at_work = _undisturbed(self._work())
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule, XComArg, chain
 
 from labeling_provider.operators.approval import ApproveCostOperator
+from labeling_provider.operators.base import CONNECTION_ARGUMENTS
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.operators.manifest import (
     BuildManifestOperator,
@@ -21,7 +22,6 @@ from labeling_provider.operators.quality import LabelQualityOperator
 
 _RUN: Final = "{{ run_id | replace(':', '-') | replace('+', '_') }}"
 _FRACTIONS: Final = {"train": 0.8, "validation": 0.1, "test": 0.1}
-_CONNECTION: Final = ("aws_conn_id", "region_name", "verify", "botocore_config")
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def label_dataset(
     attribute = _label_attribute(job)
     place = folder.rstrip("/")
     labels = f"{place}/labels/"
-    shared = {name: job[name] for name in _CONNECTION if name in job}
+    shared = {name: job[name] for name in CONNECTION_ARGUMENTS if name in job}
     with TaskGroup(group_id) as group:
         known = {"exclude_labeled_in": labels, "label_attribute_name": attribute} if only_new else {}
         build = BuildManifestOperator(

@@ -14,7 +14,9 @@ def printable(text: str, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() or one in keep else json.dumps(one)[1:-1] for one in text)
+    return "".join(
+        character if character.isprintable() or character in keep else json.dumps(character)[1:-1] for character in text
+    )
 
 
 class LabelingError(Exception):
@@ -43,7 +45,7 @@ class InvalidRequestError(LabelingError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(f"The labeling job was not created, {_told(self.problems)}")
+        super().__init__(f"The labeling job was not created, {_listed(self.problems)}")
 
     def __reduce__(self) -> tuple[type[InvalidRequestError], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
@@ -58,7 +60,7 @@ class InvalidManifestError(LabelingError):
 
     def __init__(self, where: str, problems: Sequence[Problem]) -> None:
         self.where, self.problems = where, tuple(problems)
-        super().__init__(f"{where} is not fit for labeling, {_told(self.problems)}")
+        super().__init__(f"{where} is not fit for labeling, {_listed(self.problems)}")
 
     def __reduce__(self) -> tuple[type[InvalidManifestError], tuple[str, tuple[Problem, ...]]]:
         return type(self), (self.where, self.problems)
@@ -72,13 +74,13 @@ class InvalidArgumentsError(LabelingError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        super().__init__(f"The task was not begun, {_told(self.problems)}")
+        super().__init__(f"The task was not started, {_listed(self.problems)}")
 
     def __reduce__(self) -> tuple[type[InvalidArgumentsError], tuple[tuple[Problem, ...]]]:
         return type(self), (self.problems,)
 
 
-def _told(problems: Sequence[Problem]) -> str:
+def _listed(problems: Sequence[Problem]) -> str:
     count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
     lines = "\n".join(f"  - {problem}" for problem in problems)
     return f"{count}:\n{lines}"
@@ -90,6 +92,10 @@ class JobNameTakenError(LabelingError):
 
 class LabelingJobFailedError(LabelingError):
     """A labeling job ended Failed or Stopped, or ended without all of its labels when that is an error."""
+
+
+class LabelingJobStoppedError(LabelingJobFailedError):
+    """A labeling job that somebody else has stopped: a retry that makes another would not be what they want."""
 
 
 class PoorLabelsError(LabelingError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,16 @@ def connected(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """The service as Airflow's connection ``aws_default``."""
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", lab.service.connection())
     return lab
+
+
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], str]:
+    """Gives what was logged since it was asked last: operators log by structlog, plain modules by logging."""
+    caplog.set_level(logging.INFO, "labeling_provider")
+
+    def text() -> str:
+        told = capsys.readouterr().out + caplog.text
+        caplog.clear()
+        return told
+
+    return text

@@ -76,12 +76,12 @@ def list_jobs(args: Namespace) -> None:
     left, token = args.limit, None
     while left > 0:
         answer = _answered(args, "list_labeling_jobs", **request, MaxResults=min(left, 100), **_next(token))
-        for one in answer["LabelingJobSummaryList"]:
-            counters = one.get("LabelCounters", {})
+        for summary in answer["LabelingJobSummaryList"]:
+            counters = summary.get("LabelCounters", {})
             total = sum(counters.get(key, 0) for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
-            created = one["CreationTime"].isoformat(timespec="seconds")
+            created = summary["CreationTime"].isoformat(timespec="seconds")
             progress = f"{counters.get('TotalLabeled', 0):,}/{total:,}"
-            _say(f"{one['LabelingJobStatus']:12} {progress:>15} {created} {one['LabelingJobName']}")
+            _say(f"{summary['LabelingJobStatus']:12} {progress:>15} {created} {summary['LabelingJobName']}")
         left, token = left - len(answer["LabelingJobSummaryList"]), answer.get("NextToken")
         if not token:
             return
@@ -89,9 +89,9 @@ def list_jobs(args: Namespace) -> None:
 
 def describe_job(args: Namespace) -> None:
     """Print the answer of DescribeLabelingJob."""
-    found = _answered(args, "describe_labeling_job", LabelingJobName=args.job_name)
-    found.pop("ResponseMetadata", None)
-    _say(json.dumps(found, indent=2, default=str, ensure_ascii=False), keep="\n")
+    description = _answered(args, "describe_labeling_job", LabelingJobName=args.job_name)
+    description.pop("ResponseMetadata", None)
+    _say(json.dumps(description, indent=2, default=str, ensure_ascii=False), keep="\n")
 
 
 def validate_manifest(args: Namespace) -> None:
@@ -121,7 +121,7 @@ def estimate_job_cost(args: Namespace) -> None:
     try:
         _say(f"On Amazon: {estimate_cost(args.objects, args.workers, args.price, automated=args.automated)}")
     except ArithmeticError:
-        raise SystemExit(f"--price {args.price!r} is no amount") from None
+        raise SystemExit(f"--price {args.price!r} is not an amount") from None
 
 
 def _say(text: str, keep: str = "", file: TextIO | None = None) -> None:

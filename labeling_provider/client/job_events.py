@@ -10,10 +10,10 @@ import logging
 import time
 from typing import Any, Final, NamedTuple
 
+from labeling_provider.client.queue import MAX_MESSAGES
 from labeling_provider.groundtruth.events import ended_jobs
 
-_MOST_SECONDS: Final = 20
-_MOST_MESSAGES: Final = 10
+_MAX_WAIT: Final = 20
 _KEEP_FOR_OTHERS: Final = 900.0
 
 log = logging.getLogger(__name__)
@@ -44,15 +44,15 @@ class JobEvents:
         self._warned = False
 
     def receive(self, seconds: float) -> list[Notice]:
-        """Wait for messages; those that are no labeling-job state change are left in the queue.
+        """Wait for messages; those that are not labeling-job state changes are left in the queue.
 
         :param seconds: how long to wait for the first, at most 20.
         :raises botocore.exceptions.BotoCoreError: or ClientError, if the service does not answer.
         """
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
-            MaxNumberOfMessages=_MOST_MESSAGES,
-            WaitTimeSeconds=int(min(max(seconds, 0), _MOST_SECONDS)),
+            MaxNumberOfMessages=MAX_MESSAGES,
+            WaitTimeSeconds=int(min(max(seconds, 0), _MAX_WAIT)),
             AttributeNames=["SentTimestamp"],
         )
         notices = []
@@ -62,7 +62,7 @@ class JobEvents:
                 notices.append(Notice(jobs, sent, message["ReceiptHandle"]))
             elif not self._warned:
                 self._warned = True
-                log.warning("%s holds messages that are no labeling-job state changes; they are left alone", self._url)
+                log.warning("%s holds messages that are not labeling-job state changes; they are left alone", self._url)
         return notices
 
     def settle(self, notice: Notice, mine: bool) -> None:

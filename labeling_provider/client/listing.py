@@ -6,86 +6,64 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from labeling_provider.client.retries import persist
-from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.uris import split_s3_uri
-
-if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
+from labeling_provider.client.s3_objects import Objects, bucket_and_key
 
 _FOLDERS_AT_ONCE: Final = 8
 
 
-def list_uris(hook: LabelingHook, prefix_uri: str, suffixes: Sequence[str] = ()) -> Iterator[str]:
+def list_uris(objects: Objects, prefix_uri: str, suffixes: Sequence[str] = ()) -> Iterator[str]:
     """URIs of the objects under a prefix, in the order of their keys.
 
     The folders right under it are listed at the same time. A folder's placeholder (a key that ends with ``/``) is none.
 
+    :param objects: what the connection reaches.
     :param prefix_uri: ``s3://bucket/prefix``.
     :param suffixes: how wanted keys end; any if there are none.
     :raises LabelingError: if the prefix can't be listed.
     """
-    try:
-        bucket, prefix = split_s3_uri(prefix_uri)
-    except ValueError as error:
-        raise LabelingError(str(error)) from None
+    bucket, prefix = bucket_and_key(prefix_uri)
     endings = tuple(suffixes)
-    for key in _keys(hook, bucket, prefix):
+    for key in _keys(objects, bucket, prefix):
         if not key.endswith("/") and (not endings or key.endswith(endings)):
             yield f"s3://{bucket}/{key}"
 
 
-def list_page(hook: LabelingHook, **arguments: Any) -> dict[str, Any]:
-    """One answer of ListObjectsV2.
-
-    :raises LabelingError: if there is none.
-    """
-    what = f"Listing s3://{arguments['Bucket']}/{arguments.get('Prefix', '')}"
-    try:
-        answer: dict[str, Any] = persist(lambda: hook.s3.list_objects_v2(**arguments), what, outage=hook.outage)
-    except (BotoCoreError, ClientError) as error:
-        raise LabelingError(f"{what}: {error}") from error
-    return answer
-
-
-def _keys(hook: LabelingHook, bucket: str, prefix: str) -> Iterator[str]:
+def _keys(objects: Objects, bucket: str, prefix: str) -> Iterator[str]:
     with ThreadPoolExecutor(_FOLDERS_AT_ONCE) as pool:
         ahead: deque[str | Future[list[str]]] = deque()
-        entries = _entries(_pages(hook, bucket, prefix, Delimiter="/"))
+        entries = _entries(_pages(objects, bucket, prefix, Delimiter="/"))
 
         def fill() -> None:
             for key, is_folder in islice(entries, max(4 * _FOLDERS_AT_ONCE - len(ahead), 0)):
-                ahead.append(pool.submit(_folder, hook, bucket, key) if is_folder else key)
+                ahead.append(pool.submit(_folder, objects, bucket, key) if is_folder else key)
 
         fill()
         while ahead:
-            one = ahead.popleft()
-            if isinstance(one, str):
-                yield one
+            entry = ahead.popleft()
+            if isinstance(entry, str):
+                yield entry
             else:
-                yield from one.result()
+                yield from entry.result()
             fill()
 
 
 def _entries(pages: Iterable[dict[str, Any]]) -> Iterator[tuple[str, bool]]:
     """Keys and folders in the order of the keys, and which is a folder."""
     for page in pages:
-        folders = [(one["Prefix"], True) for one in page.get("CommonPrefixes", ())]
+        folders = [(folder["Prefix"], True) for folder in page.get("CommonPrefixes", ())]
         yield from sorted([*folders, *((key, False) for key in _contents(page))])
 
 
-def _folder(hook: LabelingHook, bucket: str, prefix: str) -> list[str]:
-    return [key for page in _pages(hook, bucket, prefix) for key in _contents(page)]
+def _folder(objects: Objects, bucket: str, prefix: str) -> list[str]:
+    return [key for page in _pages(objects, bucket, prefix) for key in _contents(page)]
 
 
-def _pages(hook: LabelingHook, bucket: str, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
+def _pages(objects: Objects, bucket: str, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
     arguments = {"Bucket": bucket, "Prefix": prefix, **options}
     while True:
-        page = list_page(hook, **arguments)
+        page = objects.list_page(**arguments)
         yield page
         if not page.get("NextContinuationToken"):
             return
@@ -93,4 +71,4 @@ def _pages(hook: LabelingHook, bucket: str, prefix: str, **options: str) -> Iter
 
 
 def _contents(page: dict[str, Any]) -> list[str]:
-    return [one["Key"] for one in page.get("Contents", ())]
+    return [entry["Key"] for entry in page.get("Contents", ())]

@@ -65,7 +65,7 @@ _CREDENTIALS_ERRORS: Final = (
     "TokenRetrievalError",
 )
 _REFUSED_CODES: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-_LONGEST_PAUSE: Final = 120.0
+_MAX_PAUSE: Final = 120.0
 
 
 def is_credentials_trouble(error: Exception) -> bool:
@@ -77,7 +77,7 @@ def is_credentials_trouble(error: Exception) -> bool:
 
     # Older versions of botocore lack some of them.
     known = tuple(getattr(exceptions, name) for name in _CREDENTIALS_ERRORS if hasattr(exceptions, name))
-    return isinstance(error, known) or _code(error)[0] in _CREDENTIALS_CODES
+    return isinstance(error, known) or error_code(error) in _CREDENTIALS_CODES
 
 
 def is_transient(error: Exception) -> bool:
@@ -90,7 +90,7 @@ def is_transient(error: Exception) -> bool:
         return True
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return _code(error)[0] in _TRANSIENT_CODES or status >= 500
+        return error_code(error) in _TRANSIENT_CODES or status >= 500
     if isinstance(error, BotoConnectionError | HTTPClientError | IncompleteReadError | ResponseParserError):
         return True
     return isinstance(error, OSError) and not isinstance(error, BotoCoreError)
@@ -98,18 +98,20 @@ def is_transient(error: Exception) -> bool:
 
 def is_refused(error: Exception) -> bool:
     """Whether the answer is that the caller may not do this."""
-    return _code(error)[0] in _REFUSED_CODES
+    return error_code(error) in _REFUSED_CODES
 
 
-def _code(error: Exception) -> tuple[str, str]:
-    """Code and message of a service's error; empty for any other error."""
-    answer = (getattr(error, "response", None) or {}).get("Error", {})
-    return answer.get("Code", ""), answer.get("Message", "")
+def error_code(error: BaseException | None) -> str:
+    """The code of a service's error, such as ``NoSuchKey``, also behind an error of ours; empty for any other error."""
+    if isinstance(error, LabelingError):
+        error = error.__cause__
+    return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
 
 
 def is_missing(error: Exception) -> bool:
     """Whether the answer is that there is no such labeling job, or model."""
-    code, message = _code(error)
+    code = error_code(error)
+    message = str((getattr(error, "response", None) or {}).get("Error", {}).get("Message", ""))
     return code in {"ResourceNotFound", "ResourceNotFoundException"} or (
         code == "ValidationException" and ("not exist" in message or message.startswith("Could not find"))
     )
@@ -117,7 +119,7 @@ def is_missing(error: Exception) -> bool:
 
 def is_name_taken(error: Exception) -> bool:
     """Whether the answer is that a job of this name exists."""
-    return _code(error)[0] == "ResourceInUse"
+    return error_code(error) == "ResourceInUse"
 
 
 class Patience:
@@ -156,7 +158,7 @@ class Patience:
         if self.silence(now) >= self._outage:
             raise LabelingError(no_answer(what, self.silence(now), error)) from error
         self._failures += 1
-        return float(min(usual * 2 ** (self._failures - 1), _LONGEST_PAUSE))
+        return float(min(usual * 2 ** (self._failures - 1), _MAX_PAUSE))
 
 
 def no_answer(what: str, seconds: float, error: Exception) -> str:
@@ -186,3 +188,19 @@ def persist(call: Callable[[], T], what: str, *, outage: float, pause: float = 1
             seconds = patience.pause(error, what, time.monotonic(), pause)
             log.warning("%s: no answer, next try in %.1f s: %s", what, seconds, error)
         time.sleep(seconds)
+
+
+def answer_to(call: Callable[[], T], what: str, *, outage: float, pause: float = 1.0) -> T:
+    """Call until the service answers; any error of AWS is one of ours.
+
+    :param what: what is being done, for the messages.
+    :param outage: seconds without any answer after which to give up.
+    :param pause: seconds before the second try; each further one waits twice as long.
+    :raises LabelingError: if the answer is an error, its cause; or nobody has answered for so long.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return persist(call, what, outage=outage, pause=pause)
+    except (BotoCoreError, ClientError) as error:
+        raise LabelingError(f"{what}: {error}") from error

@@ -26,7 +26,7 @@ COST_TAG: Final = "airflow-labeling:estimated-cost-usd"
 ROUND_TAG: Final = "airflow-labeling:round"
 FOLLOWS_TAG: Final = "airflow-labeling:follows"
 KILLED_TRY_TAG: Final = "airflow-labeling:killed-try"
-_MOST_JOBS: Final = 99
+_MAX_JOBS: Final = 99
 
 
 class Owner(NamedTuple):
@@ -107,19 +107,24 @@ class OwnJob(JobDescription):
         return self.status in {"Stopping", "Stopped"} and killed is not None and killed != str(try_number)
 
 
+def killed_tags(try_number: int | None) -> dict[str, str]:
+    """What to note on a job that is stopped because a user has ended a try of its task; nothing for None."""
+    return {} if try_number is None else {KILLED_TRY_TAG: str(try_number)}
+
+
 class OwnJobs:
     """The labeling jobs that a task instance has made so far.
 
     :param owner: the task instance.
     :param given: the job name that the user has given; None to have one derived.
     :param remembered: the name that an earlier try has used, if Airflow has kept it.
-    :param find: the hook's ``find_job``.
+    :param find: ``find_job`` of a :class:`labeling_provider.client.ground_truth.GroundTruth`.
 
     ``free_name`` is the first name that :meth:`all` has found free.
     """
 
     def __init__(
-        self, owner: Owner, given: str | None, remembered: str | None, find: Callable[[str], dict[str, Any] | None]
+        self, owner: Owner, given: str | None, remembered: str | None, find: Callable[[str], JobDescription | None]
     ) -> None:
         self._owner, self._find = owner, find
         self._first = remembered or given or derive_job_name(*owner)
@@ -127,7 +132,7 @@ class OwnJobs:
 
     def _names(self) -> Iterator[str]:
         yield self._first
-        for number in range(2, _MOST_JOBS + 1):
+        for number in range(2, _MAX_JOBS + 1):
             yield f"{self._first[: 63 - len('-99')].rstrip('-')}-{number}"
 
     def all(self) -> list[OwnJob]:
@@ -135,31 +140,28 @@ class OwnJobs:
 
         :raises JobNameTakenError: if the first name belongs to somebody else's job, or there are too many.
         """
-        found: list[OwnJob] = []
+        own: list[OwnJob] = []
         for name in self._names():
-            description = self._find(name)
-            if description is None:
+            job = self._find(name)
+            if job is None:
                 self.free_name = name
-                return found
-            if found and OwnJob(description).tags.get(OWNER_TAG) != self._owner.mark:
+                return own
+            if own and job.tags.get(OWNER_TAG) != self._owner.mark:
                 continue
-            found.append(self.claim(description))
-        raise JobNameTakenError(
-            f"There are {_MOST_JOBS} labeling jobs named like {self._first}; clear the cause first."
-        )
+            own.append(self.claim(job))
+        raise JobNameTakenError(f"There are {_MAX_JOBS} labeling jobs named like {self._first}; clear the cause first.")
 
-    def claim(self, description: Mapping[str, Any]) -> OwnJob:
+    def claim(self, job: JobDescription) -> OwnJob:
         """Make sure that a job is this task instance's.
 
         :raises JobNameTakenError: if it is not.
         """
-        job = OwnJob(description)
         if job.tags.get(OWNER_TAG) != self._owner.mark:
             raise JobNameTakenError(
                 f"A labeling job named {job.name} exists ({job.arn}, {job.status}) and was not "
                 "made by this task. Give another job_name."
             )
-        return job
+        return OwnJob(job.members)
 
 
 def request_mark(draft: LabelingJobDraft) -> str:

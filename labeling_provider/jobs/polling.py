@@ -63,10 +63,10 @@ class Lookout:
         :raises botocore.exceptions.BotoCoreError: or ClientError, if the service does not answer.
         """
         missing = dict(watched)
-        for status, count in Counter(one.status for one in watched.values()).most_common():
+        for status, count in Counter(job.status for job in watched.values()).most_common():
             if count > _FEW and status in RUNNING:
                 yield from self._list(
-                    {name: one for name, one in missing.items() if one.status == status}, missing, status
+                    {name: job for name, job in missing.items() if job.status == status}, missing, status
                 )
         if len(missing) > _FEW:
             yield from self._list(dict(missing), missing, None)
@@ -75,7 +75,7 @@ class Lookout:
 
     def _list(self, wanted: dict[str, Watched], missing: dict[str, Watched], status: str | None) -> Iterator[Seen]:
         """Pages of ListLabelingJobs, until all the wanted jobs are seen or as many pages are read as there are jobs."""
-        dated = [one.created for one in wanted.values() if one.created is not None]
+        dated = [job.created for job in wanted.values() if job.created is not None]
         if not dated or not self._may_list:
             return
         # Times go over the wire in whole seconds, and both bounds are exclusive.

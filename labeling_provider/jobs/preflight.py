@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import InvalidRequestError, LabelingError, Problem
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.facts import Quota, is_amazon
+from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.uris import join_s3_uri
-from labeling_provider.jobs.surroundings import Inspection, Sample
+from labeling_provider.jobs.surroundings import Inspection, LineSample
 from labeling_provider.manifest import ManifestReport, check_manifest
 from labeling_provider.request import CostEstimate, LabelingJobDraft, Surroundings, check_request, estimate_request
 from labeling_provider.request.templates import parse_category_document
 
-if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
+_MAX_CATEGORY_FILE: Final = 1_000_000
 
-_CATEGORY_FILE_LIMIT: Final = 1_000_000
+log = logging.getLogger(__name__)
 
 
 def check_draft(
-    hook: LabelingHook,
+    ground_truth: GroundTruth,
     draft: LabelingJobDraft,
     *,
     max_cost_usd: float | None,
@@ -35,7 +36,7 @@ def check_draft(
 ) -> CostEstimate:
     """Check a request, its manifest and its category file, and estimate its cost.
 
-    :param hook: reads the files.
+    :param ground_truth: reads the files.
     :param max_cost_usd: the most that the estimate may be, USD; None for no limit.
     :param spent_usd: what earlier rounds count for in that limit, USD.
     :param further_problems: what is known to be wrong already.
@@ -48,37 +49,37 @@ def check_draft(
     problems: list[Problem] = []
     request = draft.request
     automated = JobRequest(request).is_automated
-    sample = Sample(str(request.get("InputConfig")))
-    report = _manifest_report(hook, draft, problems, sample)
-    categories = draft.categories or _categories(hook, request, problems)
+    sample = LineSample(str(request.get("InputConfig")))
+    report = _manifest_report(ground_truth, draft, problems, sample)
+    categories = draft.categories or _categories(ground_truth, request, problems)
     objects = report.unlabeled if report else None
-    around = Surroundings(hook.conn_region_name, categories, objects)
-    if not _is_amazon(hook):
+    around = Surroundings(ground_truth.region, categories, objects)
+    if not ground_truth.is_amazon:
         # Another service has a minimum of its own, and says so itself.
         around = replace(around, automated_minimum=0)
     problems = [*check_request(request, around), *problems, *further_problems]
     if preflight != "off":
-        inspection = Inspection(hook, draft.task_type, fix_cors=fix_cors, automated=automated)
+        inspection = Inspection(ground_truth, draft.task_type, fix_cors=fix_cors, automated=automated)
         inspection.of_job(draft, sample, further_data)
-        problems.extend(_told(hook, inspection, preflight))
+        problems.extend(_to_fail_for(inspection, preflight))
     if problems:
         raise InvalidRequestError(problems)
     cost = estimate_request(request, objects or 0)
     if automated and objects is not None and objects < Quota.AUTOMATED_ADVISED_OBJECTS:
-        hook.log.warning(
+        log.warning(
             "%s objects are few for automated labeling: Amazon takes %s or more and advises %s",
             f"{objects:,}",
             f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}",
             f"{Quota.AUTOMATED_ADVISED_OBJECTS:,}",
         )
-    hook.log.info("Estimated cost on Amazon: %s", cost)
+    log.info("Estimated cost on Amazon: %s", cost)
     if max_cost_usd is not None and cost.total_usd + Decimal(str(spent_usd)) > Decimal(str(max_cost_usd)):
         spent = f" after ${spent_usd:,.2f} for earlier jobs" if spent_usd else ""
         message = f"the estimate is ${cost.total_usd:,.2f} on Amazon ({cost.arithmetic}){spent}."
         remedy = f"Raise the limit of ${max_cost_usd} or label fewer objects."
         raise InvalidRequestError([Problem("max_cost_usd", message, remedy)])
-    if JobRequest(request).workforce_kind == "public" and _is_amazon(hook):
-        hook.log.warning(
+    if JobRequest(request).workforce_kind == "public" and ground_truth.is_amazon:
+        log.warning(
             "Amazon's own pages say that Mechanical Turk closed on 2026-09-30: the public workforce may never work."
         )
     return cost
@@ -91,7 +92,7 @@ def stream_problems(
 
     Source: developer guide, "Ground Truth streaming labeling jobs" and "Set up Amazon S3 bucket event notifications".
     """
-    request, found = draft.request, []
+    request, problems = draft.request, []
     if not JobRequest(request).is_streaming:
         given = {"create_topics": create_topics, "notify_from": notify_from, "labels_queue": labels_queue}
         return [
@@ -101,17 +102,17 @@ def stream_problems(
         ]
     if chained:
         message = "'chain' follows up on jobs that have ended; a streaming job goes on until it is stopped."
-        found.append(Problem("on_missing_labels", message, "Use 'warn'."))
+        problems.append(Problem("on_missing_labels", message, "Use 'warn'."))
     if request.get("StoppingConditions"):
-        found.append(Problem("StoppingConditions", "a streaming job ignores them.", "Leave them out."))
+        problems.append(Problem("StoppingConditions", "a streaming job ignores them.", "Leave them out."))
     for name, value in (("notify_from", notify_from), ("labels_queue", labels_queue)):
         if value and not create_topics:
-            found.append(Problem(name, "nothing makes it.", "Give create_topics=True."))
+            problems.append(Problem(name, "nothing makes it.", "Give create_topics=True."))
     if labels_queue and not JobRequest(request).output_topic_arn:
-        found.append(Problem("labels_queue", "there is no output topic.", "Give output_topic_arn."))
+        problems.append(Problem("labels_queue", "there is no output topic.", "Give output_topic_arn."))
     if notify_from:
-        found.extend(_notification_problems(draft, notify_from))
-    return found
+        problems.extend(_notification_problems(draft, notify_from))
+    return problems
 
 
 def _notification_problems(draft: LabelingJobDraft, notify_from: str) -> Iterator[Problem]:
@@ -128,21 +129,21 @@ def _notification_problems(draft: LabelingJobDraft, notify_from: str) -> Iterato
         yield Problem(where, message, "Give them prefixes of their own.")
 
 
-def _told(hook: LabelingHook, inspection: Inspection, preflight: str) -> list[Problem]:
+def _to_fail_for(inspection: Inspection, preflight: str) -> list[Problem]:
     """The problems around a job that are to fail it; else they go into the log."""
     if inspection.unseen:
-        hook.log.info("This connection can't look at %s", ", ".join(inspection.unseen))
+        log.info("This connection can't look at %s", ", ".join(inspection.unseen))
     for remark in inspection.remarks:
-        hook.log.warning("%s", remark)
+        log.warning("%s", remark)
     if preflight == "fail":
         return inspection.problems
     for problem in inspection.problems:
-        hook.log.warning("%s", problem)
+        log.warning("%s", problem)
     return []
 
 
 def _manifest_report(
-    hook: LabelingHook, draft: LabelingJobDraft, problems: list[Problem], sample: Sample
+    ground_truth: GroundTruth, draft: LabelingJobDraft, problems: list[Problem], sample: LineSample
 ) -> ManifestReport | None:
     where = "InputConfig.DataSource.S3DataSource.ManifestS3Uri"
     request = JobRequest(draft.request)
@@ -150,7 +151,7 @@ def _manifest_report(
     if not uri:
         return None
     try:
-        lines = sample.through(hook.read_lines(uri))
+        lines = sample.through(ground_truth.objects.read_lines(uri))
         report = check_manifest(lines, data_key=draft.task_type.data_key, label_attribute=attribute)
     except LabelingError as error:
         problems.append(Problem(where, f"{error}.", "Check the URI and the rights to read it."))
@@ -164,16 +165,12 @@ def _manifest_report(
     return report
 
 
-def _categories(hook: LabelingHook, request: dict[str, Any], problems: list[Problem]) -> dict[str, Any] | None:
+def _categories(ground_truth: GroundTruth, request: dict[str, Any], problems: list[Problem]) -> dict[str, Any] | None:
     uri = JobRequest(request).category_uri
     if not uri:
         return None
     try:
-        return parse_category_document(hook.read_object(uri, _CATEGORY_FILE_LIMIT))
+        return parse_category_document(ground_truth.objects.read(uri, _MAX_CATEGORY_FILE))
     except (LabelingError, ValueError) as error:
         problems.append(Problem("LabelCategoryConfigS3Uri", f"{uri}: {error}", "Correct the file."))
         return None
-
-
-def _is_amazon(hook: LabelingHook) -> bool:
-    return is_amazon(hook.conn_client_meta.endpoint_url)

@@ -7,6 +7,7 @@ Ground Truth"; the API references of S3, IAM and SageMaker.
 from __future__ import annotations
 
 import json
+import logging
 import random
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,8 @@ from urllib.parse import unquote
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.retries import error_code
 from labeling_provider.errors import Problem
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Quota, workforce_kind
@@ -24,30 +27,31 @@ from labeling_provider.manifest import parse_line
 from labeling_provider.manifest.pictures import BEGINNING_BYTES, facts_of
 
 if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
     from labeling_provider.request import LabelingJobDraft
 
-MOST_LOOKED_AT: Final = 1000
+MAX_LOOKED_AT: Final = 1000
 _LOOKS_AT_ONCE: Final = 10
-_MOST_TOLD: Final = 10
+_MAX_PROBLEMS: Final = 10
 _UNTYPED: Final = ("binary/octet-stream", "application/octet-stream", "")
 _SAGEMAKER: Final = "sagemaker.amazonaws.com"
+
+log = logging.getLogger(__name__)
 
 
 class _Media(NamedTuple):
     """What Ground Truth asks of the files of a kind of objects.
 
     :param endings: of the keys; any if there are none.
-    :param most_bytes: of one file; None for no limit.
-    :param most_pixels: of one picture; None if it is none.
+    :param max_bytes: of one file; None for no limit.
+    :param max_pixels: of one picture; None if it is none.
     :param types: how content types begin.
     :param cors: methods that the bucket's CORS rule must allow; None if it needs no rule.
     :param writes: whether workers' browsers use the output bucket too.
     """
 
     endings: tuple[str, ...] = ()
-    most_bytes: int | None = None
-    most_pixels: int | None = None
+    max_bytes: int | None = None
+    max_pixels: int | None = None
     types: tuple[str, ...] = ()
     cors: frozenset[str] | None = None
     writes: bool = False
@@ -63,7 +67,7 @@ _MEDIA: Final[Mapping[str, _Media]] = {
 }
 
 
-class Sample:
+class LineSample:
     """A random sample of the lines that pass through, the same for the same manifest.
 
     :param seed: such as the manifest's URI.
@@ -75,23 +79,23 @@ class Sample:
     def through(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """The lines, unchanged."""
         for self._passed, raw in enumerate(lines, 1):
-            if self._passed <= MOST_LOOKED_AT:
+            if self._passed <= MAX_LOOKED_AT:
                 self._kept.append((self._passed, raw))
-            elif (place := self._chance.randrange(self._passed)) < MOST_LOOKED_AT:
+            elif (place := self._chance.randrange(self._passed)) < MAX_LOOKED_AT:
                 self._kept[place] = (self._passed, raw)
             yield raw
 
     def references(self) -> list[tuple[int, str]]:
         """Line number and ``source-ref`` of the sampled lines that have one, in order."""
-        found = []
+        references = []
         for number, raw in sorted(self._kept):
             try:
                 reference = parse_line(raw).get("source-ref")
             except ValueError:
                 continue
             if isinstance(reference, str) and reference.startswith("s3://"):
-                found.append((number, reference))
-        return found
+                references.append((number, reference))
+        return references
 
 
 class Inspection:
@@ -106,18 +110,18 @@ class Inspection:
     """
 
     def __init__(
-        self, hook: LabelingHook, task_type: TaskType | None, *, fix_cors: bool = False, automated: bool = False
+        self, ground_truth: GroundTruth, task_type: TaskType | None, *, fix_cors: bool = False, automated: bool = False
     ) -> None:
-        self._hook, self._fix_cors = hook, fix_cors
+        self._ground_truth, self._fix_cors = ground_truth, fix_cors
         self._media = _MEDIA.get(task_type.media, _Media()) if task_type else _Media()
-        if task_type and automated and self._media.most_pixels is not None:
-            self._media = self._media._replace(most_pixels=task_type.maximum_pixels_automated)
+        if task_type and automated and self._media.max_pixels is not None:
+            self._media = self._media._replace(max_pixels=task_type.maximum_pixels_automated)
         self.problems: list[Problem] = []
         self.remarks: list[str] = []
         self._turned: list[int] = []
         self.unseen: list[str] = []
 
-    def of_job(self, draft: LabelingJobDraft, sample: Sample, further_data: str | None = None) -> None:
+    def of_job(self, draft: LabelingJobDraft, sample: LineSample, further_data: str | None = None) -> None:
         """Look at everything around a job that is about to be created.
 
         :param further_data: where objects will come from that are in no manifest.
@@ -130,7 +134,7 @@ class Inspection:
             self.workteam(request.workteam_arn)
 
     def of_manifest(
-        self, manifest: str | None, sample: Sample, output: str | None = None, further_data: str | None = None
+        self, manifest: str | None, sample: LineSample, output: str | None = None, further_data: str | None = None
     ) -> None:
         """Look at a manifest's objects and at all buckets.
 
@@ -148,17 +152,17 @@ class Inspection:
         :param references: line numbers and S3 URIs.
         """
         with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
-            wrong = [one for one in pool.map(self._wrong_with, references) if one]
+            wrong = [finding for finding in pool.map(self._wrong_with, references) if finding]
         if self._turned:
             self.remarks.append(
                 f"{manifest}: {len(self._turned)} of the {len(references)} pictures looked at are stored turned, the "
                 f"first in line {min(self._turned)}. Workers see the stored pixels, and most programs turn them as the "
                 "EXIF orientation says: store them upright before they are labeled (Pillow: ImageOps.exif_transpose)."
             )
-        for where, message in wrong[:_MOST_TOLD]:
+        for where, message in wrong[:_MAX_PROBLEMS]:
             self._wrong("manifest_uri", f"{manifest} line {where}: {message}.", "Correct the manifest or the object.")
-        if len(wrong) > _MOST_TOLD:
-            more = f"{len(wrong) - _MOST_TOLD} more of the {len(references)} objects looked at are wrong."
+        if len(wrong) > _MAX_PROBLEMS:
+            more = f"{len(wrong) - _MAX_PROBLEMS} more of the {len(references)} objects looked at are wrong."
             self._wrong("manifest_uri", more, "")
 
     def _wrong_with(self, reference: tuple[int, str]) -> tuple[int, str] | None:
@@ -167,34 +171,34 @@ class Inspection:
         try:
             kind, size, beginning = self._file(bucket, key)
         except (BotoCoreError, ClientError) as error:
-            if _code(error) in {"404", "NoSuchKey", "NoSuchBucket"}:
+            if error_code(error) in {"404", "NoSuchKey", "NoSuchBucket"}:
                 return number, f"{uri} does not exist"
-            if _code(error) == "InvalidRange":
+            if error_code(error) == "InvalidRange":
                 return number, f"{uri} is empty"
             self._not_seen(f"the objects of {bucket}", error)
             return None
         media = self._media
         if media.endings and not key.lower().endswith(media.endings):
-            return number, f"{uri} is none of {', '.join(media.endings)}"
+            return number, f"{uri} does not end with {' or '.join(media.endings)}"
         if media.types and kind not in _UNTYPED and not kind.startswith(media.types):
             return number, f"{uri} has the content type {kind[:80]!r}"
-        if media.most_bytes is not None and size > media.most_bytes:
-            return number, f"{uri} has {size:,} bytes, at most {media.most_bytes:,} are allowed"
+        if media.max_bytes is not None and size > media.max_bytes:
+            return number, f"{uri} has {size:,} bytes, at most {media.max_bytes:,} are allowed"
         facts = facts_of(beginning)
-        if facts is None or media.most_pixels is None:
+        if facts is None or media.max_pixels is None:
             return None
         if facts.orientation != 1:
             self._turned.append(number)
-        if (width := facts.width) * (height := facts.height) > media.most_pixels:
-            return number, f"{uri} has {width:,} × {height:,} pixels, at most {media.most_pixels:,} in all are allowed"
+        if (width := facts.width) * (height := facts.height) > media.max_pixels:
+            return number, f"{uri} has {width:,} × {height:,} pixels, at most {media.max_pixels:,} in all are allowed"
         return None
 
     def _file(self, bucket: str, key: str) -> tuple[str, int, bytes]:
         """Content type, size in bytes, and how a file begins if that tells more."""
-        if self._media.most_pixels is None:
-            head = self._hook.s3.head_object(Bucket=bucket, Key=key)
+        if self._media.max_pixels is None:
+            head = self._ground_truth.s3.head_object(Bucket=bucket, Key=key)
             return head.get("ContentType", ""), head["ContentLength"], b""
-        answer = self._hook.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{BEGINNING_BYTES - 1}")
+        answer = self._ground_truth.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{BEGINNING_BYTES - 1}")
         size = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
         return answer.get("ContentType", ""), int(size), answer["Body"].read(BEGINNING_BYTES)
 
@@ -205,20 +209,20 @@ class Inspection:
         :param output: the output's.
         :param others: the manifest's.
         """
-        region = self._hook.conn_region_name
+        region = self._ground_truth.region
         for bucket in sorted(data | output | others):
             try:
-                answer = self._hook.s3.get_bucket_location(Bucket=bucket)
+                answer = self._ground_truth.s3.get_bucket_location(Bucket=bucket)
             except (BotoCoreError, ClientError) as error:
-                if _code(error) in {"404", "NoSuchBucket"}:
+                if error_code(error) in {"404", "NoSuchBucket"}:
                     self._wrong("bucket", f"the bucket {bucket} does not exist.", "Create it, or correct the URI.")
                 else:
                     self._not_seen(f"the region of {bucket}", error)
                 continue
             place = answer.get("LocationConstraint")
-            found = {None: "us-east-1", "EU": "eu-west-1"}.get(place, place)
-            if found != region:
-                message = f"the bucket {bucket} is in {found}, and the job in {region}."
+            bucket_region = {None: "us-east-1", "EU": "eu-west-1"}.get(place, place)
+            if bucket_region != region:
+                message = f"the bucket {bucket} is in {bucket_region}, and the job in {region}."
                 self._wrong("bucket", message, "Manifest, objects, output and job must be in one region.")
             elif bucket in data or (self._media.writes and bucket in output):
                 self._cors(bucket)
@@ -228,9 +232,9 @@ class Inspection:
         if methods is None:
             return
         try:
-            rules = self._hook.s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
+            rules = self._ground_truth.s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
         except (BotoCoreError, ClientError) as error:
-            if _code(error) != "NoSuchCORSConfiguration":
+            if error_code(error) != "NoSuchCORSConfiguration":
                 self._not_seen(f"the CORS rules of {bucket}", error)
                 return
             rules = []
@@ -250,11 +254,11 @@ class Inspection:
             rule |= {"AllowedHeaders": ["*"], "MaxAgeSeconds": 3000}
         put = {"Bucket": bucket, "CORSConfiguration": {"CORSRules": [*rules, rule]}}
         try:
-            self._hook.s3.put_bucket_cors(**put)
+            self._ground_truth.s3.put_bucket_cors(**put)
         except (BotoCoreError, ClientError) as error:
             self._wrong("CORS", f"the rule can't be added to {bucket}: {error}.", "Add the rule of docs/manifests.md.")
             return
-        self._hook.log.info("Added a CORS rule for %s to the bucket %s, which has %s others", told, bucket, len(rules))
+        log.info("Added a CORS rule for %s to the bucket %s, which has %s others", told, bucket, len(rules))
 
     def role(self, arn: str, manifest: str | None, output: str | None) -> None:
         """Whether the execution role is there, lets SageMaker assume it, and may read and write."""
@@ -262,7 +266,7 @@ class Inspection:
         try:
             role = iam.get_role(RoleName=name)["Role"]
         except (BotoCoreError, ClientError) as error:
-            if _code(error) == "NoSuchEntity":
+            if error_code(error) == "NoSuchEntity":
                 self._wrong("RoleArn", f"there is no role {name}.", "Create it, or correct the ARN.")
             else:
                 self._not_seen(f"the role {name}", error)
@@ -279,9 +283,9 @@ class Inspection:
         except (BotoCoreError, ClientError) as error:
             self._not_seen(f"the rights of the role {name}", error)
             return
-        for one in answer["EvaluationResults"]:
-            action, resource = one["EvalActionName"], one["EvalResourceName"]
-            if rights.get(action) == resource and one["EvalDecision"] != "allowed":
+        for result in answer["EvaluationResults"]:
+            action, resource = result["EvalActionName"], result["EvalResourceName"]
+            if rights.get(action) == resource and result["EvalDecision"] != "allowed":
                 self._wrong("RoleArn", f"the role may not {action} {resource}.", "Add that to its policy.")
 
     def workteam(self, arn: str) -> None:
@@ -290,14 +294,14 @@ class Inspection:
             return
         name = arn.rpartition("/")[2]
         try:
-            team = self._hook.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]
+            team = self._ground_truth.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]
         except (BotoCoreError, ClientError) as error:
-            if _code(error) in {"ValidationException", "ResourceNotFound"}:
+            if error_code(error) in {"ValidationException", "ResourceNotFound"}:
                 self._wrong("WorkteamArn", f"there is no workteam {name}.", "Create it, or correct the ARN.")
             else:
                 self._not_seen(f"the workteam {name}", error)
             return
-        groups = [one.get("CognitoMemberDefinition") for one in team["MemberDefinitions"]]
+        groups = [member.get("CognitoMemberDefinition") for member in team["MemberDefinitions"]]
         if not groups:
             self._wrong("WorkteamArn", f"the workteam {name} has no members.", "Add people to it.")
         elif all(groups) and not any(self._has_people(group) for group in groups):
@@ -314,20 +318,15 @@ class Inspection:
 
     def _once(self, service: str) -> Any:
         """A client that asks once: what can't be seen at once need not be."""
-        return self._hook.client(service, retries={"total_max_attempts": 1})
+        return self._ground_truth.client(service, retries={"total_max_attempts": 1})
 
     def _wrong(self, field: str, message: str, remedy: str) -> None:
         self.problems.append(Problem(field, message, remedy))
 
     def _not_seen(self, what: str, error: Exception) -> None:
-        told = f"{what} ({_code(error)})"
+        told = f"{what} ({error_code(error) or type(error).__name__})"
         if told not in self.unseen:
             self.unseen.append(told)
-
-
-def _code(error: Exception) -> str:
-    answer = error.response.get("Error", {}) if isinstance(error, ClientError) else {}
-    return str(answer.get("Code", type(error).__name__))
 
 
 def _buckets(uri: str | None) -> set[str]:
@@ -344,7 +343,7 @@ def _arn(uri: str) -> str:
 def _lets_in(rule: Mapping[str, Any], methods: frozenset[str]) -> bool:
     origins = rule.get("AllowedOrigins", ())
     return methods <= set(rule.get("AllowedMethods", ())) and any(
-        one == "*" or "sagemaker.aws" in one for one in origins
+        origin == "*" or "sagemaker.aws" in origin for origin in origins
     )
 
 
@@ -355,10 +354,10 @@ def _trusts(document: Any) -> bool:
         statements = policy["Statement"]
     except (ValueError, TypeError, KeyError):
         return True
-    for one in [statements] if isinstance(statements, dict) else statements:
-        principal = one.get("Principal", {})
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        principal = statement.get("Principal", {})
         services = principal.get("Service", ()) if isinstance(principal, dict) else principal
         named = [services] if isinstance(services, str) else services
-        if one.get("Effect") == "Allow" and (_SAGEMAKER in named or "*" in named):
+        if statement.get("Effect") == "Allow" and (_SAGEMAKER in named or "*" in named):
             return True
     return False

@@ -13,7 +13,7 @@ from labeling_provider.xcoms import JOB_KEY, PROGRESS_KEY
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-_LONGEST_REASON = 2_000
+_MAX_REASON = 2_000
 
 
 class LabelingNotifier(BaseNotifier):
@@ -48,7 +48,7 @@ class LabelingNotifier(BaseNotifier):
 
     def notify(self, context: Context) -> None:
         """Send it."""
-        subject, text = told(context)
+        subject, text = message_about(context)
         if self.send is not None:
             self.send(subject, text, context)
             return
@@ -60,7 +60,7 @@ class LabelingNotifier(BaseNotifier):
         hook.client("sns").publish(TopicArn=self.topic_arn, Subject=plain, Message=text)
 
 
-def told(context: Context) -> tuple[str, str]:
+def message_about(context: Context) -> tuple[str, str]:
     """A subject and a text about the labeling job of a task."""
     task_instance: Any = context.get("ti") or context.get("task_instance")
     job, progress = _pulled(task_instance, JOB_KEY), _pulled(task_instance, PROGRESS_KEY)
@@ -76,7 +76,7 @@ def told(context: Context) -> tuple[str, str]:
             f"{progress.get('failed', 0):,} failed, {progress.get('unlabeled', 0):,} unlabeled"
         )
     if exception:
-        lines.append(f"{type(exception).__name__}: {exception}"[:_LONGEST_REASON])
+        lines.append(f"{type(exception).__name__}: {exception}"[:_MAX_REASON])
     for link in (*JOB_LINKS, QUALITY_LINK):
         address = _pulled_value(task_instance, link.xcom_key)
         if isinstance(address, str) and address:
@@ -85,8 +85,8 @@ def told(context: Context) -> tuple[str, str]:
 
 
 def _pulled(task_instance: Any, key: str) -> Mapping[str, Any]:
-    found = _pulled_value(task_instance, key)
-    return found if isinstance(found, Mapping) else {}
+    value = _pulled_value(task_instance, key)
+    return value if isinstance(value, Mapping) else {}
 
 
 def _pulled_value(task_instance: Any, key: str) -> Any:

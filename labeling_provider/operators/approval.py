@@ -20,17 +20,15 @@ class ApproveCostOperator(LabelingTask, ApprovalOperator):
 
     A cheaper job goes on unasked. What follows is skipped if they reject it, or the task fails with
     ``fail_on_reject=True``. Takes the arguments of ``ApprovalOperator`` as well, such as ``assigned_users``,
-    ``response_timeout`` and ``notifiers``.
+    ``response_timeout`` and ``notifiers``. The connection is asked for its region.
 
     Returns ``{"approved": True, "estimated_cost_usd": …}`` if nobody had to be asked, else what the people answered.
+
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param objects: how many objects there are to label (templated).
     :param job: arguments of ``CreateLabelingJobOperator`` (templated).
     :param ask_above_usd: the highest cost that nobody is asked about, USD (templated).
-    :param aws_conn_id: the Airflow connection, for the region (templated).
-    :param region_name: the region, if it is not the connection's (templated).
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
     :raises InvalidArgumentsError: if arguments can't be read as what they are.
     :raises InvalidRequestError: if they make no labeling job.
     """
@@ -51,20 +49,12 @@ class ApproveCostOperator(LabelingTask, ApprovalOperator):
         job: Mapping[str, Any],
         ask_above_usd: float | str = 0,
         subject: str = "Label for this price?",
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(subject=subject, **kwargs)
         self.objects = objects
         self.job = job
         self.ask_above_usd = ask_above_usd
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
 
     def execute(self, context: Context) -> Any:
         """Estimate, and ask if it is too much."""
@@ -74,7 +64,7 @@ class ApproveCostOperator(LabelingTask, ApprovalOperator):
         names = {field.name for field in dataclasses.fields(LabelingJobSpec)}
         spec = LabelingJobSpec(**{name: value for name, value in self.job.items() if name in names})
         objects, limit = int(self.objects), float(self.ask_above_usd)
-        cost = estimate_request(spec.draft("estimate", self.hook.conn_region_name).request, objects)
+        cost = estimate_request(spec.draft("estimate", self.ground_truth.region).request, objects)
         self.log.info("Estimated cost on Amazon: %s", cost)
         if cost.total_usd <= limit:
             return {"approved": True, "estimated_cost_usd": float(cost.total_usd)}

@@ -19,7 +19,7 @@ from labeling_provider.errors import Problem
 from labeling_provider.request.workforces import AutomatedLabeling, MechanicalTurk, PrivateWorkteam, VendorWorkteam
 
 Kind = Callable[[Any, str], Any]
-"""Reads a value; the second argument is its name, for :class:`Refused`."""
+"""Reads a value; the second argument is its name, for :class:`RefusedArgument`."""
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,300}(\.[0-9]{0,300})?|\.[0-9]{1,300})([eE][+-]?[0-9]{1,3})?")
@@ -27,12 +27,12 @@ _MAX_WHOLE: Final = 10**18
 _MAX_NUMBER: Final = 1e300
 _MAX_DIGITS: Final = 10**1000
 _TRUTH: Final = {"true": True, "false": False}
-_LONGEST_SHOWN: Final = 100
+_MAX_SHOWN: Final = 100
 _AS_LIST: Final = 'Give a list, or a JSON text such as ["cat", "dog"]; {{ … | tojson }} makes one.'
 _AS_MAPPING: Final = 'Give a dict, or a JSON text such as {"key": "value"}; {{ … | tojson }} makes one.'
 
 
-class Refused(Exception):
+class RefusedArgument(Exception):
     """A value that is not of its kind.
 
     :param problem: which, why, and what to do.
@@ -52,7 +52,7 @@ def problems_of(task: Any, kinds: Mapping[str, Kind]) -> list[Problem]:
     for field, kind in kinds.items():
         try:
             setattr(task, field, kind(getattr(task, field), _ARGUMENTS.get(field, field)))
-        except Refused as refused:
+        except RefusedArgument as refused:
             problems.append(refused.problem)
     return problems
 
@@ -62,8 +62,8 @@ def _refuse(where: str, value: Any, what: str, remedy: str) -> NoReturn:
         shown = repr(value)
     except ValueError:
         shown = "a number of very many digits"
-    shown = shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
-    raise Refused(Problem(where, f"{shown} is not {what}.", remedy))
+    shown = shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
+    raise RefusedArgument(Problem(where, f"{shown} is not {what}.", remedy))
 
 
 def _is_nothing(value: Any) -> bool:
@@ -131,10 +131,10 @@ def required(kind: Kind) -> Kind:
     """The same, of a value that can't be left out."""
 
     def read(value: Any, where: str) -> Any:
-        found = kind(value, where)
-        if found is None:
+        read_value = kind(value, where)
+        if read_value is None:
             _refuse(where, value, "given", "It is needed.")
-        return found
+        return read_value
 
     return read
 
@@ -148,10 +148,10 @@ def list_of(kind: Kind) -> Kind:
     def read(value: Any, where: str) -> list[Any] | None:
         if _is_nothing(value):
             return None
-        found = _json(value, where, "a list", _AS_LIST) if isinstance(value, str) else value
-        if not isinstance(found, Sequence) or isinstance(found, str | bytes):
+        given = _json(value, where, "a list", _AS_LIST) if isinstance(value, str) else value
+        if not isinstance(given, Sequence) or isinstance(given, str | bytes):
             _refuse(where, value, "a list", _AS_LIST)
-        return [kind(one, f"{where}[{index}]") for index, one in enumerate(found)]
+        return [kind(item, f"{where}[{index}]") for index, item in enumerate(given)]
 
     return read
 
@@ -162,10 +162,10 @@ def mapping_of(kind: Kind) -> Kind:
     def read(value: Any, where: str) -> dict[str, Any] | None:
         if _is_nothing(value):
             return None
-        found = _json(value, where, "a mapping", _AS_MAPPING) if isinstance(value, str) else value
-        if not isinstance(found, Mapping):
+        given = _json(value, where, "a mapping", _AS_MAPPING) if isinstance(value, str) else value
+        if not isinstance(given, Mapping):
             _refuse(where, value, "a mapping", _AS_MAPPING)
-        return {str(text(key, where)): kind(one, f"{where}[{key!r}]") for key, one in found.items()}
+        return {str(text(key, where)): kind(item, f"{where}[{key!r}]") for key, item in given.items()}
 
     return read
 
@@ -280,8 +280,8 @@ def _member(shape: Any) -> Kind:
             return None
         # A name that the model does not know is told by the check of the request.
         return {
-            key: _member(shape.members[key])(one, f"{where}.{key}") if key in shape.members else one
-            for key, one in given.items()
+            key: _member(shape.members[key])(member, f"{where}.{key}") if key in shape.members else member
+            for key, member in given.items()
         }
 
     return read
@@ -290,7 +290,7 @@ def _member(shape: Any) -> Kind:
 def job(value: Any, where: str) -> dict[str, Any]:
     """Arguments of ``CreateLabelingJobOperator``."""
     given = required(mapping_of(anything))(value, where)
-    return {key: JOB.get(key, anything)(one, f"{where}[{key!r}]") for key, one in given.items()}
+    return {key: JOB.get(key, anything)(value, f"{where}[{key!r}]") for key, value in given.items()}
 
 
 CONNECTION: Final[Mapping[str, Kind]] = {"aws_conn_id": name, "region_name": name}

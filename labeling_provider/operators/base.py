@@ -1,31 +1,30 @@
-"""What every task on a labeling job shares: its connection, its links, its colour, its ways to wait."""
+"""What every task on labeling jobs shares: its connection, its links, its colour, its ways to wait."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from labeling_provider.client.retries import Patience
+from airflow.sdk import BaseOperator, conf
+
 from labeling_provider.errors import InvalidArgumentsError, InvalidRequestError, LabelingError
-from labeling_provider.groundtruth.job import JobState
-from labeling_provider.jobs.progress import Progress
-from labeling_provider.jobs.waiting import Vigil
 from labeling_provider.links import JOB_LINKS
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, BaseOperatorLink
+    from airflow.sdk import BaseOperatorLink
     from airflow.triggers.base import BaseTrigger
 
-    from labeling_provider.client.job_events import JobEvents
+    from labeling_provider.client.ground_truth import GroundTruth
     from labeling_provider.hooks.labeling import LabelingHook
+    from labeling_provider.jobs.caller import Wait
     from labeling_provider.operators.arguments import Kind
 
-    Task = BaseOperator
-else:
-    Task = object
+DEFERRABLE: Final[bool] = conf.getboolean("operators", "default_deferrable", fallback=False)
+"""What ``deferrable`` is by default, by Airflow's configuration."""
+CONNECTION_ARGUMENTS: Final = ("aws_conn_id", "region_name", "verify", "botocore_config")
+"""What every operator, sensor and trigger takes to find its service."""
 
 
 def check_choice(argument: str, value: str, allowed: Collection[str]) -> None:
@@ -37,8 +36,14 @@ def check_choice(argument: str, value: str, allowed: Collection[str]) -> None:
         raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
 
 
-class LabelingTask(Task):
-    """Mixed into operators and sensors that take the amazon provider's connection arguments."""
+class LabelingTask(BaseOperator):
+    """Base of all operators and sensors here: a task with an Airflow connection.
+
+    :param aws_conn_id: the Airflow connection (templated).
+    :param region_name: the region, if it is not the connection's (templated).
+    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param botocore_config: botocore configuration.
+    """
 
     operator_extra_links: Collection[BaseOperatorLink] = JOB_LINKS
     ui_color: str = "#ffe8c4"
@@ -46,13 +51,36 @@ class LabelingTask(Task):
     """What each templated argument is to be read as."""
     arguments_error: ClassVar[type[InvalidArgumentsError | InvalidRequestError]] = InvalidArgumentsError
 
-    aws_conn_id: str | None
-    region_name: str | None
-    verify: bool | str | None
-    botocore_config: dict[str, Any] | None
     outage: float = 900
-    poll_interval: float
-    events_queue_url: str | None = None
+
+    def __init__(
+        self,
+        *,
+        aws_conn_id: str | None = "aws_default",
+        region_name: str | None = None,
+        verify: bool | str | None = None,
+        botocore_config: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.aws_conn_id = aws_conn_id
+        self.region_name = region_name
+        self.verify = verify
+        self.botocore_config = botocore_config
+
+    def keep(self, arguments: Mapping[str, Any]) -> None:
+        """Keep the arguments of a subclass as attributes of the same names.
+
+        :param arguments: ``locals()`` of its ``__init__``.
+        """
+        for name, value in arguments.items():
+            if name not in {"self", "kwargs", "__class__"}:
+                setattr(self, name, value)
+
+    @property
+    def connection_arguments(self) -> dict[str, Any]:
+        """What a trigger needs to use this task's connection."""
+        return {name: getattr(self, name) for name in CONNECTION_ARGUMENTS}
 
     @cached_property
     def hook(self) -> LabelingHook:
@@ -67,6 +95,11 @@ class LabelingTask(Task):
             outage=self.outage,
         )
 
+    @property
+    def ground_truth(self) -> GroundTruth:
+        """The client of this task's connection."""
+        return self.hook.ground_truth
+
     def read_arguments(self) -> None:
         """Read each templated argument as its kind, in place.
 
@@ -79,36 +112,31 @@ class LabelingTask(Task):
 
     def defer_to_trigger(
         self,
-        state: JobState,
+        wait: Wait,
         *,
-        targets: Collection[str] = (),
-        deadline: float | None,
-        stall_timeout: float | None = None,
+        poll_interval: float,
         stop_job_on_kill: bool,
+        events_queue_url: str | None,
         kwargs: dict[str, Any] | None = None,
     ) -> None:
         """Let the triggerer wait for a job; ``execute_complete`` goes on.
 
-        :param state: the job as it was last seen.
         :param kwargs: further arguments of ``execute_complete``.
         :raises TaskDeferred: always.
         """
         from labeling_provider.triggers.labeling_job import LabelingJobTrigger
 
         trigger = LabelingJobTrigger(
-            state.name,
-            created=state.created,
-            targets=list(targets),
-            poll_interval=self.poll_interval,
-            deadline=deadline,
-            stall_timeout=stall_timeout,
+            wait.state.name,
+            created=wait.state.created,
+            targets=sorted(wait.targets),
+            poll_interval=poll_interval,
+            deadline=wait.deadline,
+            stall_timeout=wait.stall_timeout,
             outage=self.outage,
             stop_job_on_kill=stop_job_on_kill,
-            events_queue_url=self.events_queue_url,
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            botocore_config=self.botocore_config,
+            events_queue_url=events_queue_url,
+            **self.connection_arguments,
         )
         self.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs)
 
@@ -119,62 +147,6 @@ class LabelingTask(Task):
         async def first() -> dict[str, Any]:
             async for event in trigger.run():
                 return dict(event.payload)
-            raise LabelingError("The wait has ended without a result.")
+            raise LabelingError("The trigger ended without an event.")
 
         return asyncio.run(first())
-
-    def wait_in_process(self, state: JobState, vigil: Vigil, show: Callable[[JobState], None]) -> dict[str, Any]:
-        """Look at a job until the wait is over, holding this worker.
-
-        :param state: the job as it was last seen.
-        :param show: called with each state that differs from the one before.
-        :return: the event that a trigger would have fired.
-        :raises LabelingError: if the job can't be followed any more.
-        """
-        from labeling_provider.jobs.polling import Lookout
-
-        lookout, patience, progress = Lookout(self.hook.sagemaker), Patience(self.outage), Progress()
-        seen: JobState | None = state
-        pause = self.poll_interval
-        while True:
-            event = vigil.verdict(seen, time.time())
-            if seen is not None and (line := progress.line(seen, time.time())):
-                self.log.info(line)
-                show(seen)
-            if event is not None:
-                return event
-            left = vigil.seconds_left(time.time())
-            self._pause(pause if left is None else min(pause, left), state.name)
-            try:
-                looked = lookout.describe(state.name)
-            except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
-                seen = None
-                pause = patience.pause(error, f"Waiting for {state.name}", time.monotonic(), self.poll_interval)
-                self.log.warning("No answer about %s, next try in %.0f s: %s", state.name, pause, error)
-                continue
-            if isinstance(looked, LabelingError):
-                raise looked
-            patience.answered()
-            seen, pause = looked, self.poll_interval
-
-    @cached_property
-    def _events(self) -> JobEvents | None:
-        from labeling_provider.client.job_events import JobEvents
-
-        return JobEvents(self.hook.client("sqs"), self.events_queue_url) if self.events_queue_url else None
-
-    def _pause(self, seconds: float, job_name: str) -> None:
-        """Sleep, or until the queue tells that the job has ended."""
-        until = time.monotonic() + seconds
-        while self._events is not None and until - time.monotonic() >= 1:
-            try:
-                notices = self._events.receive(until - time.monotonic())
-                mine = [notice for notice in notices if job_name.lower() in notice.jobs]
-                for notice in notices:
-                    self._events.settle(notice, notice in mine)
-            except Exception as error:  # noqa: BLE001 - the queue is an extra, the polls go on
-                self.log.warning("No answer from %s: %s", self.events_queue_url, error)
-                break
-            if mine:
-                return
-        time.sleep(max(until - time.monotonic(), 0))

@@ -7,7 +7,6 @@ from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
 from labeling_provider.errors import LabelingError
@@ -28,38 +27,17 @@ _MANIFEST_ENDINGS: Final = (".manifest", ".manifest.gz")
 _ON_PROBLEMS: Final = ("fail", "warn")
 
 
-class ManifestTask(Lineage, LabelingTask, BaseOperator):
-    """What all tasks on manifests share.
-
-    :param aws_conn_id: the Airflow connection (templated).
-    :param region_name: the region, if it is not the connection's (templated).
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
-    """
+class ManifestTask(Lineage, LabelingTask):
+    """Base of all tasks on manifests."""
 
     operator_extra_links: Collection[BaseOperatorLink] = ()
-
-    def __init__(
-        self,
-        *,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
 
     @cached_property
     def manifests(self) -> Manifests:
         """Manifests in S3, by this task's connection."""
         from labeling_provider.manifest import Manifests
 
-        return Manifests(self.hook)
+        return Manifests(self.ground_truth.objects)
 
     def manifests_at(self, uris: Iterable[str]) -> Iterator[str]:
         """URIs of manifests; one that ends with ``/`` is a prefix that any number of them may be under."""
@@ -67,7 +45,7 @@ class ManifestTask(Lineage, LabelingTask, BaseOperator):
 
         for uri in uris:
             if uri.endswith("/"):
-                yield from list_uris(self.hook, uri, _MANIFEST_ENDINGS)
+                yield from list_uris(self.ground_truth.objects, uri, _MANIFEST_ENDINGS)
             else:
                 yield uri
 
@@ -83,6 +61,8 @@ class BuildManifestOperator(ManifestTask):
     these are labeled or came twice), ``left_out`` (how many were not chosen) and ``empty`` (how many lines or rows hold
     nothing). With ``shard_size`` it returns the list of manifests instead, so that a task can be mapped over it, one
     labeling job each; the counts are in the XCom ``labeling_manifest`` in both cases.
+
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param manifest_uri: where to write it (templated). With ``shard_size`` the further ones bear a number.
     :param prefix_uri: ``s3://bucket/prefix``: every object under it (templated).
@@ -140,7 +120,7 @@ class BuildManifestOperator(ManifestTask):
     ) -> None:
         super().__init__(**kwargs)
         check_choice("choose", choose, _CHOICES)
-        # Wrong ones are told when the DAG is parsed.
+        # Raises while the DAG file is parsed.
         ObjectKeys(object_keys)
         for name, value in (("max_objects", max_objects), ("shard_size", shard_size)):
             if value is not None and value < 1:
@@ -163,8 +143,8 @@ class BuildManifestOperator(ManifestTask):
         self._check_source()
 
     def _check_source(self) -> None:
-        """Also after templates are rendered: one that comes to nothing leaves its argument out."""
-        if sum(one is not None for one in (self.prefix_uri, self.objects, self.table_uri, self.text_uris)) != 1:
+        """Also after templates are rendered: an empty one leaves its argument out."""
+        if sum(source is not None for source in (self.prefix_uri, self.objects, self.table_uri, self.text_uris)) != 1:
             raise ValueError("give one of prefix_uri, objects, table_uri and text_uris")
         if (self.table_uri is None) != (self.column is None):
             raise ValueError("table_uri and column go together")
@@ -187,7 +167,7 @@ class BuildManifestOperator(ManifestTask):
             raise AirflowSkipException(message) if self.skip_if_empty else LabelingError(message)
         self.log.info("%s objects in %s manifests; %s were found, %s are known", objects, len(written), found, seen)
         self.lineage_inputs, self.lineage_outputs = (
-            [one for one in (self.prefix_uri, self.table_uri) if one],
+            [uri for uri in (self.prefix_uri, self.table_uri) if uri],
             [*written],
         )
         result = {
@@ -221,7 +201,7 @@ class BuildManifestOperator(ManifestTask):
         from labeling_provider.manifest.building import DataObject, column_objects, data_object, text_objects
 
         if self.prefix_uri is not None:
-            for uri in list_uris(self.hook, self.prefix_uri, self.suffixes):
+            for uri in list_uris(self.ground_truth.objects, self.prefix_uri, self.suffixes):
                 yield DataObject({"source-ref": uri}, uri)
         elif self.table_uri is not None:
             yield from column_objects(self.manifests.files, self.table_uri, str(self.column), self.data_key)
@@ -229,8 +209,8 @@ class BuildManifestOperator(ManifestTask):
             for uri in [self.text_uris] if isinstance(self.text_uris, str) else self.text_uris:
                 yield from text_objects(self.manifests.files, uri)
         else:
-            for number, one in enumerate(self.objects or (), 1):
-                yield data_object(one, f"object {number}", self.data_key)
+            for number, given in enumerate(self.objects or (), 1):
+                yield data_object(given, f"object {number}", self.data_key)
 
 
 class ValidateManifestOperator(ManifestTask):
@@ -239,6 +219,8 @@ class ValidateManifestOperator(ManifestTask):
     Up to 1,000 objects are looked at, all of them or a random sample. What this connection may not see is only logged.
 
     Returns ``manifest_uri``, ``lines``, ``labeled``, ``unlabeled``, ``failed``, ``classes`` and ``problems``.
+
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param manifest_uri: the manifest, or the result of a task that made it (templated).
     :param task_type: the kind of work that it is meant for, which decides what its objects must be like; None for any.
@@ -280,24 +262,24 @@ class ValidateManifestOperator(ManifestTask):
         self.read_arguments()
         from labeling_provider.errors import InvalidManifestError, Problem
         from labeling_provider.groundtruth.task_types import TASK_TYPES
-        from labeling_provider.jobs.surroundings import Inspection, Sample
+        from labeling_provider.jobs.surroundings import Inspection, LineSample
         from labeling_provider.manifest import check_manifest
 
         (uri,) = manifest_uris_of([self.manifest_uri])
         if self.labeling_type and self.labeling_type not in TASK_TYPES:
-            raise LabelingError(f"{self.labeling_type!r} is no task type; choose one of {', '.join(TASK_TYPES)}.")
+            raise LabelingError(f"{self.labeling_type!r} is not a task type; choose one of {', '.join(TASK_TYPES)}.")
         self.lineage_inputs = [uri]
         kind = TASK_TYPES.get(self.labeling_type or "")
-        sample = Sample(uri)
+        sample = LineSample(uri)
         report = check_manifest(
             sample.through(self.manifests.files.lines(uri)),
             data_key=kind.data_key if kind else "",
             label_attribute=self.label_attribute_name,
             metadata=True,
         )
-        inspection = Inspection(self.hook, kind, fix_cors=self.fix_cors)
+        inspection = Inspection(self.ground_truth, kind, fix_cors=self.fix_cors)
         inspection.of_manifest(uri, sample)
-        problems = [Problem("manifest_uri", f"{uri} {one}.", "") for one in report.problems]
+        problems = [Problem("manifest_uri", f"{uri} {problem}.", "") for problem in report.problems]
         if report.more_problems:
             problems.append(Problem("manifest_uri", f"{report.more_problems:,} further lines are wrong.", ""))
         problems.extend(inspection.problems)
@@ -325,6 +307,8 @@ class MergeManifestsOperator(ManifestTask):
     were about an object that was there already, and how many objects went out; with ``prefer_job`` also ``preferred``:
     how many lines have a label of that job; and ``undated`` if labels have a date that can't be read. Lines of one
     source that differ in another key, such as a page, are several objects.
+
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param manifest_uris: the manifests, or prefixes that end with ``/`` and may hold any number of them, or results of
         tasks that made them, such as a mapped ``CreateLabelingJobOperator``; that of a task that was skipped is none
@@ -355,7 +339,7 @@ class MergeManifestsOperator(ManifestTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Wrong ones are told when the DAG is parsed.
+        # Raises while the DAG file is parsed.
         ObjectKeys(object_keys)
         self.manifest_uris = manifest_uris
         self.merged_uri = merged_uri
@@ -366,7 +350,7 @@ class MergeManifestsOperator(ManifestTask):
         """Merge them."""
         self.read_arguments()
         given = [self.manifest_uris] if isinstance(self.manifest_uris, str | Mapping) else self.manifest_uris
-        uris = list(self.manifests_at(manifest_uris_of([one for one in given if one is not None])))
+        uris = list(self.manifests_at(manifest_uris_of([result for result in given if result is not None])))
         self.lineage_inputs, self.lineage_outputs = uris, [self.merged_uri]
         counts = self.manifests.merge(uris, self.merged_uri, self.prefer_job, self.object_keys)
         self.log.info("%s lines of %s manifests: %s objects", counts["lines"], len(uris), counts["objects"])
@@ -384,6 +368,8 @@ class SplitManifestOperator(ManifestTask):
     trained on would leak into its test.
 
     Returns ``{"manifest_uris": {SET: …}, "objects": {SET: …}, "classes": {SET: {CLASS: …}}, "left_out": …}``.
+
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param manifest_uri: the manifest, or the result of a task that made it (templated).
     :param output_uri: where to write ``SET.manifest`` for each set (templated).
@@ -418,7 +404,7 @@ class SplitManifestOperator(ManifestTask):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        # Wrong ones are told when the DAG is parsed.
+        # Raises while the DAG file is parsed.
         ObjectKeys(object_keys)
         if min_confidence is not None and label_attribute_name is None:
             raise ValueError("min_confidence needs label_attribute_name")
@@ -458,6 +444,8 @@ class ExportLabelsOperator(ManifestTask):
     Returns ``output_uri``, ``format``, ``objects`` (how many each set has), ``unlabeled``, ``failed``, ``left_out``
     (lines that are wrong or can't be written in this format), ``classes`` (their names by number), ``notes`` (how often
     a box was cut, …), ``problems``, and with ``sagemaker-pipe`` ``channels`` and ``hyperparameters`` for the training.
+
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param manifest_uri: the manifest, the result of a task that made one, or that of ``SplitManifestOperator``, whose
         sets are exported together (templated). One manifest alone is the set ``train``.
@@ -514,7 +502,7 @@ class ExportLabelsOperator(ManifestTask):
         self.read_arguments()
         sets = _sets(self.manifest_uri)
         self.lineage_inputs, self.lineage_outputs = list(sets.values()), [self.output_uri]
-        found = self.manifests.export(
+        export = self.manifests.export(
             sets,
             label_attribute_of(self.label_attribute_name, self.manifest_uri),
             self.format,
@@ -523,29 +511,29 @@ class ExportLabelsOperator(ManifestTask):
             copy_pictures=self.copy_pictures,
             keep_formulas=self.keep_formulas,
         )
-        self.log.info("%s, %s unlabeled, %s failed", found.objects, found.unlabeled, found.failed)
-        for note, count in found.notes.items():
+        self.log.info("%s, %s unlabeled, %s failed", export.objects, export.unlabeled, export.failed)
+        for note, count in export.notes.items():
             self.log.warning("%s: %s", note.replace("_", " "), count)
-        problems = [f"{where}, {problem}" for where, problem in found.problems]
+        problems = [f"{where}, {problem}" for where, problem in export.problems]
         for problem in problems:
             self.log.warning("Left out: %s", problem)
-        if found.left_out and self.on_problems == "fail":
+        if export.left_out and self.on_problems == "fail":
             raise LabelingError(
-                f"{found.left_out:,} lines can't be exported as {self.format} to {self.output_uri}: "
+                f"{export.left_out:,} lines can't be exported as {self.format} to {self.output_uri}: "
                 + "; ".join(problems)
-                + (f"; and {found.more_problems:,} more" if found.more_problems else "")
+                + (f"; and {export.more_problems:,} more" if export.more_problems else "")
             )
         return {
             "output_uri": self.output_uri,
             "format": self.format,
-            "objects": found.objects,
-            "unlabeled": found.unlabeled,
-            "failed": found.failed,
-            "left_out": found.left_out,
-            "classes": found.classes,
-            "notes": found.notes,
+            "objects": export.objects,
+            "unlabeled": export.unlabeled,
+            "failed": export.failed,
+            "left_out": export.left_out,
+            "classes": export.classes,
+            "notes": export.notes,
             "problems": problems,
-            **found.training,
+            **export.training,
         }
 
 
@@ -560,20 +548,24 @@ def _sets(given: Any) -> dict[str, str]:
 
 def label_attribute_of(given: str | None, source: Any) -> str:
     """The label attribute that was given, or that of the labeling job whose result the manifest is."""
-    found = given or (source.get("label_attribute_name") if isinstance(source, Mapping) else None)
-    if not isinstance(found, str):
+    attribute = given or (source.get("label_attribute_name") if isinstance(source, Mapping) else None)
+    if not isinstance(attribute, str):
         raise LabelingError("Give label_attribute_name: the manifest does not come from a labeling job's result.")
-    return found
+    return attribute
 
 
 def manifest_uris_of(given: Any) -> list[str]:
     """URIs of manifests out of what a task was given: URIs, or results that name one."""
-    found = []
-    for one in [given] if isinstance(given, str | Mapping) else given:
-        uri = one.get("output_manifest_uri") or one.get("manifest_uri") if isinstance(one, Mapping) else one
+    uris = []
+    for manifest in [given] if isinstance(given, str | Mapping) else given:
+        uri = (
+            manifest.get("output_manifest_uri") or manifest.get("manifest_uri")
+            if isinstance(manifest, Mapping)
+            else manifest
+        )
         if not isinstance(uri, str):
             raise LabelingError(
-                f"{str(one)[:200]} names no manifest: it has no output_manifest_uri and no manifest_uri."
+                f"{str(manifest)[:200]} names no manifest: it has no output_manifest_uri and no manifest_uri."
             )
-        found.append(uri)
-    return found
+        uris.append(uri)
+    return uris

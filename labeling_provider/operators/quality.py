@@ -12,7 +12,8 @@ from airflow.sdk.bases.xcom import BaseXCom
 from labeling_provider.errors import LabelingError, PoorLabelsError
 from labeling_provider.groundtruth.layout import OUTPUT_MANIFEST, WORKER_RESPONSES
 from labeling_provider.groundtruth.objects import ObjectKeys
-from labeling_provider.links import QUALITY_LINK, report_url
+from labeling_provider.jobs.addresses import report_url
+from labeling_provider.links import QUALITY_LINK
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import check_choice
 from labeling_provider.operators.manifest import ManifestTask, label_attribute_of, manifest_uris_of
@@ -52,6 +53,8 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     ``confidence`` (labels in 20 bins), ``agreement``, ``answers``, ``workers``, ``golden``, ``golden_accuracy``,
     ``golden_apart`` (objects that have the source of a golden one and differ in another key) and ``unreadable``. The
     same is in the XCom ``labeling_quality`` when the task fails.
+
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param manifest_uri: the labeled manifest, or the result of a task that made it (templated).
     :param label_attribute_name: the label; by default that of the labeling job whose result ``manifest_uri`` is
@@ -128,7 +131,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
             raise ValueError(f"branches are for 'good', 'poor' and 'relabel', not {sorted(unknown)}")
         if min_golden_accuracy is not None and golden_uri is None:
             raise ValueError("min_golden_accuracy needs golden_uri")
-        # Wrong ones are told when the DAG is parsed.
+        # Raises while the DAG file is parsed.
         ObjectKeys(object_keys)
         if max_answers < 0:
             raise ValueError(f"max_answers must be at least 0, not {max_answers}")
@@ -177,9 +180,9 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         shortfalls = list(self._shortfalls(quality))
         page = report_html(quality, files, title=manifest, label_attribute=attribute, shortfalls=shortfalls)
         files.write_all(report_uri, [page])
-        self.lineage_inputs = [one for one in (manifest, self.golden_uri) if one]
+        self.lineage_inputs = [uri for uri in (manifest, self.golden_uri) if uri]
         self.lineage_outputs = [report_uri, *([relabel_uri] if quality.relabel else [])]
-        context["ti"].xcom_push(key=QUALITY_LINK.xcom_key, value=report_url(self.hook, report_uri))
+        context["ti"].xcom_push(key=QUALITY_LINK.xcom_key, value=report_url(self.ground_truth, report_uri))
         # Labels that are let through though they are poor can get better in a second round.
         stays_poor = shortfalls and not (quality.relabel and self.on_poor_labels == "warn")
         verdict = POOR if stays_poor else RELABEL if quality.relabel else GOOD
@@ -190,7 +193,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
             "shortfalls": shortfalls,
             "report_uri": report_uri,
             "relabel_manifest_uri": relabel_uri if quality.relabel else None,
-            **_told(quality),
+            **_measurements(quality),
         }
         context["ti"].xcom_push(key=QUALITY_KEY, value=result)
         self._decide(context, result)
@@ -223,10 +226,13 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         jobs = [uri for uri in uris if uri.endswith(_JOB_MANIFEST)]
         if self.labeling_jobs and len(jobs) < len(uris):
             other = next(uri for uri in uris if uri not in jobs)
-            raise LabelingError(f"labeling_jobs: {other} is no output manifest of a labeling job (…{_JOB_MANIFEST}).")
+            raise LabelingError(
+                f"labeling_jobs: {other} is not the output manifest of a labeling job (…{_JOB_MANIFEST})."
+            )
         for uri in jobs:
             folder = f"{uri.removesuffix(_JOB_MANIFEST)}/{WORKER_RESPONSES}/"
-            files, count = chosen_files(list_uris(self.hook, folder, [".json"]), self.max_answers // len(jobs))
+            answers = list_uris(self.ground_truth.objects, folder, [".json"])
+            files, count = chosen_files(answers, self.max_answers // len(jobs))
             yield Job(uri, files, count)
 
     def _shortfalls(self, quality: Quality) -> Iterator[str]:
@@ -240,7 +246,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
                 yield f"the {name} is {value:.3f}, and {argument} is {least:g}"
 
 
-def _told(quality: Quality) -> dict[str, Any]:
+def _measurements(quality: Quality) -> dict[str, Any]:
     """What was measured, as a JSON value."""
     return {
         "relabel_objects": quality.relabel,
@@ -256,7 +262,7 @@ def _told(quality: Quality) -> dict[str, Any]:
         "machine_confidence": quality.machine.histogram,
         "agreement": quality.agreement,
         "answers": quality.answers,
-        "workers": [one._asdict() for one in quality.workers[:1_000]],
+        "workers": [worker._asdict() for worker in quality.workers[:1_000]],
         "golden": quality.golden,
         "golden_accuracy": quality.golden_accuracy,
         "golden_apart": quality.golden_apart,
@@ -268,9 +274,9 @@ def _told(quality: Quality) -> dict[str, Any]:
 
 def _manifests_of_jobs(given: Any) -> Iterator[str]:
     """Output manifests of labeling jobs, each round's own."""
-    for one in [given] if isinstance(given, str | Mapping) else given:
-        rounds = one.get("rounds") if isinstance(one, Mapping) else None
+    for result in [given] if isinstance(given, str | Mapping) else given:
+        rounds = result.get("rounds") if isinstance(result, Mapping) else None
         if rounds and len(rounds) > 1:
             yield from (uri for each in rounds if isinstance(uri := each.get("output_manifest_uri"), str))
         else:
-            yield from manifest_uris_of([one])
+            yield from manifest_uris_of([result])

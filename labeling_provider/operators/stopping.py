@@ -7,16 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, conf
-
 from labeling_provider.errors import JobNameTakenError, LabelingError
-from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.groundtruth.job import JobState, queue_name
 from labeling_provider.jobs.ownership import Owner, OwnJobs
-from labeling_provider.jobs.waiting import Vigil
+from labeling_provider.jobs.waiting import Vigil, wait_for_job
 from labeling_provider.links import push_job_links
 from labeling_provider.operators import arguments
-from labeling_provider.operators.base import LabelingTask
+from labeling_provider.operators.base import DEFERRABLE, LabelingTask
 from labeling_provider.xcoms import NAME_KEY
 
 if TYPE_CHECKING:
@@ -25,7 +22,7 @@ if TYPE_CHECKING:
     from labeling_provider.triggers.streaming_job import StreamingJobTrigger
 
 
-class StopLabelingJobOperator(LabelingTask, BaseOperator):
+class StopLabelingJobOperator(LabelingTask):
     """Stop labeling jobs; quiet about one that has already ended, so that it can be a teardown.
 
     Give ``job_name``, or ``of_task``. A task that has failed or was killed has returned no name, but its jobs are found
@@ -33,6 +30,8 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
 
     Returns ``{"job_name": …, "status": …}``, and for a streaming job ``left_in_queue``, how many objects nobody has
     taken. With ``of_task`` it returns ``{"jobs": […]}``, a list of these.
+
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param job_name: the labeling job (templated).
     :param of_task: the task, or its id, whose labeling jobs are to be stopped, of the same DAG run (templated).
@@ -44,11 +43,7 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
     :param wait_for_completion: wait until it is Stopped.
     :param deferrable: whether to wait for an empty job without a worker.
     :param poll_interval: seconds between two looks.
-    :param missing_ok: whether it is fine that there is no such job, or that the name comes to nothing.
-    :param aws_conn_id: the Airflow connection (templated).
-    :param region_name: the region, if it is not the connection's (templated).
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
+    :param missing_ok: whether it is fine that there is no such job, or that the rendered name is empty.
     :raises ValueError: unless one of ``job_name`` and ``of_task`` is given.
     :raises LabelingError: if there is no such job and that is not fine, or a job can't be stopped; the others are.
     """
@@ -72,11 +67,7 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
         wait_for_completion: bool = True,
         poll_interval: float = 10,
         missing_ok: bool = False,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
+        deferrable: bool = DEFERRABLE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -92,20 +83,16 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
         self.poll_interval = poll_interval
         self.missing_ok = missing_ok
         self.deferrable = deferrable
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Stop them, once they are empty if that is asked for."""
         self.read_arguments()
         names = list(self._names(context))
         if not names:
-            where = self.hook.conn_region_name
+            where = self.ground_truth.region
             what = f"named {self.job_name} in {where}" if self.job_name else f"of the task {self.of_task} in this run"
             if self.job_name is None and self.of_task is None:
-                what = "to stop: job_name has come to nothing"
+                what = "to stop: job_name is empty"
             if not self.missing_ok:
                 raise LabelingError(f"There is no labeling job {what}.")
             self.log.info("There is no labeling job %s", what)
@@ -117,20 +104,21 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
         from labeling_provider import compat
 
         if self.of_task is None:
-            if self.job_name is not None and self.hook.find_job(self.job_name) is not None:
+            if self.job_name is not None and self.ground_truth.find_job(self.job_name) is not None:
                 yield self.job_name
             return
         ti: Any = context["ti"]
         for index in compat.map_indexes(ti, self.of_task):
             owner = Owner(ti.dag_id, self.of_task, ti.run_id, index)
             pushed = ti.xcom_pull(task_ids=self.of_task, key=NAME_KEY, map_indexes=index)
-            found: dict[str, None] = {}
+            names: dict[str, None] = {}
             for given in dict.fromkeys([pushed if isinstance(pushed, str) else None, None]):
                 try:
-                    found.update({job.name: None for job in OwnJobs(owner, given, None, self.hook.find_job).all()})
+                    own = OwnJobs(owner, given, None, self.ground_truth.find_job)
+                    names.update({job.name: None for job in own.all()})
                 except JobNameTakenError as error:
                     self.log.info("%s", error)
-            yield from found
+            yield from names
 
     def execute_complete(
         self,
@@ -160,8 +148,8 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
     ) -> dict[str, Any]:
         """Stop jobs one after the other; what can't be stopped keeps no other from it."""
         for number, name in enumerate(names, 1):
-            job = self._described(name)
-            push_job_links(context, self.hook, job)
+            job = self.ground_truth.job(name)
+            push_job_links(context, self.ground_truth, job)
             if self.drain and job.is_streaming and job.status == "InProgress":
                 trigger = self._until_empty(name)
                 if self.deferrable:
@@ -195,10 +183,7 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
             goal={"idle_for": self.drain_quiet},
             poll_interval=self.poll_interval,
             deadline=None if self.drain_timeout is None else time.time() + self.drain_timeout.total_seconds(),
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            botocore_config=self.botocore_config,
+            **self.connection_arguments,
         )
 
     def _stop(self, name: str, done: list[dict[str, Any]], failures: list[str]) -> None:
@@ -209,13 +194,14 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
 
     def _stopped(self, name: str) -> dict[str, Any]:
         """Stop a job; what has become of it."""
-        if self.hook.stop_job(name):
+        if self.ground_truth.stop_job(name):
             self.log.info("Stopping labeling job %s", name)
             if self.wait_for_completion:
-                self.wait_in_process(self._described(name).state, Vigil(), lambda seen: None)
+                state = self.ground_truth.job(name).state
+                wait_for_job(self.ground_truth, state, Vigil(), poll_interval=self.poll_interval)
         else:
             self.log.info("Labeling job %s has ended already", name)
-        job = self._described(name)
+        job = self.ground_truth.job(name)
         result = {"job_name": name, "status": job.status}
         return {**result, **self._leftover(job.state)} if job.is_streaming else result
 
@@ -223,7 +209,7 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
         """What a streaming job has left in its queue, which is deleted if that is asked for and nothing is in it."""
         from labeling_provider.streaming.pusher import Backlog
 
-        backlog = Backlog(self.hook, state.name)
+        backlog = Backlog(self.ground_truth, state.name)
         left = backlog.depth_if_any()
         if left:
             self.log.warning("%s objects are left in the queue %s", left, queue_name(state.name))
@@ -231,9 +217,3 @@ class StopLabelingJobOperator(LabelingTask, BaseOperator):
             backlog.delete_queue()
             self.log.info("Deleted the empty queue %s", queue_name(state.name))
         return {"left_in_queue": left}
-
-    def _described(self, name: str) -> JobDescription:
-        description = self.hook.find_job(name)
-        if description is None:
-            raise LabelingError(f"Labeling job {name} is gone.")
-        return JobDescription(description)

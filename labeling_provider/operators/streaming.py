@@ -7,12 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, conf
-
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.operators import arguments
-from labeling_provider.operators.base import LabelingTask
+from labeling_provider.operators.base import DEFERRABLE, LabelingTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 _ENDS = frozenset({"drained", "max_objects", "deadline"})
 
 
-class PushNewObjectsOperator(LabelingTask, BaseOperator):
+class PushNewObjectsOperator(LabelingTask):
     """Publish what is new in a source to the input topic of a streaming labeling job.
 
     Give one source: ``prefix_uri``, ``queue_url`` or ``manifest_uri``. It ends when the source is drained, when
@@ -31,6 +29,8 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
     job's output, and the next run goes on from there.
 
     Returns ``{"published": …, "refused": …, "examples": […], "reason": …}``; ``examples`` tells of refused objects.
+
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param input_topic_arn: the input topic (templated).
     :param job_name: the streaming job (templated); None for whichever listens to the topic, and to wait while there is
@@ -51,10 +51,6 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
     :param poll_interval: seconds between two looks at a job that takes nothing now.
     :param position_uri: S3 URI of the object that keeps the position, if it is to be somewhere else (templated).
     :param deferrable: whether to push from the triggerer, without a worker.
-    :param aws_conn_id: the Airflow connection (templated).
-    :param region_name: the region, if it is not the connection's (templated).
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
     :raises LabelingJobFailedError: if the job ends; what was not pushed stays for the next run.
     :raises LabelingError: if the source can't be read or the topic not be published to.
     """
@@ -70,6 +66,9 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
     operator_extra_links = ()
+
+    duration: timedelta | None
+    deferrable: bool
 
     def __init__(
         self,
@@ -90,37 +89,14 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
         in_flight: int = 16,
         poll_interval: float = 10,
         position_uri: str | None = None,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
+        deferrable: bool = DEFERRABLE,
         **kwargs: Any,
     ) -> None:
+        given = locals()
         super().__init__(**kwargs)
-        self.input_topic_arn = input_topic_arn
-        self.job_name = job_name
-        self.prefix_uri = prefix_uri
-        self.queue_url = queue_url
-        self.manifest_uri = manifest_uri
-        # Wrong ones are told when the DAG is parsed.
+        # Raises while the DAG file is parsed.
         ObjectKeys(object_keys)
-        self.object_keys = object_keys
-        self.suffixes = suffixes
-        self.text = text
-        self.relabel_changed = relabel_changed
-        self.max_objects = max_objects
-        self.duration = duration
-        self.max_backlog = max_backlog
-        self.overlap = overlap
-        self.in_flight = in_flight
-        self.poll_interval = poll_interval
-        self.position_uri = position_uri
-        self.deferrable = deferrable
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
+        self.keep(given)
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         """Push, in this process or deferred."""
@@ -144,26 +120,6 @@ class PushNewObjectsOperator(LabelingTask, BaseOperator):
     def _trigger(self) -> PushNewObjectsTrigger:
         from labeling_provider.triggers.streaming import PushNewObjectsTrigger
 
-        return PushNewObjectsTrigger(
-            input_topic_arn=self.input_topic_arn,
-            job_name=self.job_name,
-            prefix_uri=self.prefix_uri,
-            queue_url=self.queue_url,
-            manifest_uri=self.manifest_uri,
-            object_keys=self.object_keys,
-            suffixes=self.suffixes,
-            text=self.text,
-            relabel_changed=self.relabel_changed,
-            max_backlog=self.max_backlog,
-            overlap=self.overlap,
-            in_flight=self.in_flight,
-            poll_interval=self.poll_interval,
-            forever=False,
-            max_objects=self.max_objects,
-            deadline=None if self.duration is None else time.time() + self.duration.total_seconds(),
-            position_uri=self.position_uri,
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            botocore_config=self.botocore_config,
-        )
+        given = {name: getattr(self, name) for name in PushNewObjectsTrigger.arguments() if hasattr(self, name)}
+        deadline = None if self.duration is None else time.time() + self.duration.total_seconds()
+        return PushNewObjectsTrigger(**given, forever=False, deadline=deadline)

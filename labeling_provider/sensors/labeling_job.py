@@ -6,17 +6,18 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow.sdk import BaseSensorOperator, PokeReturnValue, conf
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
 from labeling_provider.client.retries import Patience
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.groundtruth.job import ENDED, STATUSES, JobState
+from labeling_provider.jobs.caller import Wait
 from labeling_provider.jobs.progress import Progress
 from labeling_provider.links import push_job_links
 from labeling_provider.operators import arguments
-from labeling_provider.operators.base import LabelingTask
+from labeling_provider.operators.base import DEFERRABLE, LabelingTask
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -34,14 +35,12 @@ class JobSensor(LabelingTask, BaseSensorOperator):
 
     def _described(self) -> JobDescription:
         try:
-            description = self.hook.find_job(self.job_name)
+            job = self.ground_truth.find_job(self.job_name)
         except LabelingError as error:
             self._fail(error)
-        if description is None:
-            self._fail(
-                LabelingError(f"There is no labeling job named {self.job_name} in {self.hook.conn_region_name}.")
-            )
-        return JobDescription(description)
+        if job is None:
+            self._fail(LabelingError(f"There is no labeling job named {self.job_name} in {self.ground_truth.region}."))
+        return job
 
 
 class LabelingJobSensor(JobSensor):
@@ -50,16 +49,14 @@ class LabelingJobSensor(JobSensor):
     Any other end of the job fails the sensor with the reason (or skips it with ``soft_fail``); it never waits for a
     job that has ended. ``timeout`` counts from the sensor's first look, also across deferral.
 
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
+
     :param job_name: the labeling job (templated).
     :param target_statuses: statuses to wait for (templated), by default Completed.
     :param outage: seconds without any answer after which to give up.
     :param deferrable: whether to wait without a worker.
     :param events_queue_url: when deferred, an SQS queue that an EventBridge rule feeds with labeling-job state changes:
         the end of the job is seen within seconds (templated).
-    :param aws_conn_id: the Airflow connection.
-    :param region_name: the region, if it is not the connection's (templated).
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
     :raises LabelingJobFailedError: if the job ends otherwise.
     """
 
@@ -77,12 +74,8 @@ class LabelingJobSensor(JobSensor):
         job_name: str,
         target_statuses: Sequence[str] = ("Completed",),
         outage: float = 900,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        deferrable: bool = DEFERRABLE,
         events_queue_url: str | None = None,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -90,12 +83,7 @@ class LabelingJobSensor(JobSensor):
         self.target_statuses = target_statuses
         self.outage = outage
         self.deferrable = deferrable
-        self.poll_interval = self.poke_interval
         self.events_queue_url = events_queue_url
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
         self._progress = Progress()
         self._patience = Patience(outage)
 
@@ -105,17 +93,21 @@ class LabelingJobSensor(JobSensor):
         unknown = set(self.target_statuses) - STATUSES
         if unknown:
             raise LabelingError(
-                f"target_statuses: {', '.join(sorted(unknown))} is no status of a labeling job; "
+                f"target_statuses: {', '.join(sorted(unknown))} is not a status of a labeling job; "
                 f"use {', '.join(sorted(STATUSES))}."
             )
         job = self._described()
-        push_job_links(context, self.hook, job)
+        push_job_links(context, self.ground_truth, job)
         if not self.deferrable:
             return super().execute(context)
         if done := self._judge(job.state):
             return done.xcom_value
+        wait = Wait(job.state, frozenset(self.target_statuses), time.time() + self.timeout, stall_timeout=None)
         self.defer_to_trigger(
-            job.state, targets=self.target_statuses, deadline=time.time() + self.timeout, stop_job_on_kill=False
+            wait,
+            poll_interval=self.poke_interval,
+            stop_job_on_kill=False,
+            events_queue_url=self.events_queue_url,
         )
         return None
 
@@ -142,7 +134,7 @@ class LabelingJobSensor(JobSensor):
     def _look(self) -> JobState | None:
         """The job's state; None if the service did not answer and there is hope that it will."""
         try:
-            state = JobState.of(self.hook.sagemaker.describe_labeling_job(LabelingJobName=self.job_name))
+            state = JobState.of(self.ground_truth.sagemaker.describe_labeling_job(LabelingJobName=self.job_name))
         except LabelingError as error:
             self._fail(error)
         except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing

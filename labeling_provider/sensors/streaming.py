@@ -8,12 +8,13 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import PokeReturnValue, conf
+from airflow.sdk import PokeReturnValue
 from airflow.sdk.exceptions import AirflowSensorTimeout
 
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.links import push_job_links
 from labeling_provider.operators import arguments
+from labeling_provider.operators.base import DEFERRABLE
 from labeling_provider.sensors.labeling_job import JobSensor
 from labeling_provider.xcoms import PROGRESS_KEY
 
@@ -29,16 +30,14 @@ class StreamingJobSensor(JobSensor):
 
     Returns the job's counters, with ``backlog`` and, in words, ``reached``.
 
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
+
     :param job_name: the streaming job (templated).
     :param backlog_below: fewer objects than this wait in the job's queue.
     :param labeled: so many objects were labeled since the counter stood at ``baseline``.
     :param baseline: such as the counter of an earlier task (templated); None for where it stands at the first look.
     :param idle_for: for so long nothing has moved and nothing was left to label.
     :param deferrable: whether to wait without a worker.
-    :param aws_conn_id: the Airflow connection (templated).
-    :param region_name: the region, if it is not the connection's (templated).
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
     :raises ValueError: if nothing is given to wait for.
     :raises LabelingJobFailedError: if the job ends before.
     """
@@ -58,11 +57,7 @@ class StreamingJobSensor(JobSensor):
         labeled: int | None = None,
         baseline: int | str | None = None,
         idle_for: timedelta | None = None,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
+        deferrable: bool = DEFERRABLE,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -72,18 +67,13 @@ class StreamingJobSensor(JobSensor):
         self.baseline = baseline
         self.idle_for = idle_for
         self.deferrable = deferrable
-        self.poll_interval = self.poke_interval
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
         if backlog_below is None and labeled is None and idle_for is None:
             raise ValueError("Give backlog_below, labeled or idle_for.")
 
     def execute(self, context: Context) -> Any:
         """Wait, in this process or deferred."""
         self.read_arguments()
-        push_job_links(context, self.hook, self._described())
+        push_job_links(context, self.ground_truth, self._described())
         if not self.deferrable:
             return super().execute(context)
         from labeling_provider.triggers.streaming_job import StreamingJobTrigger
@@ -91,12 +81,9 @@ class StreamingJobSensor(JobSensor):
         trigger = StreamingJobTrigger(
             self.job_name,
             goal=self._goal_fields(),
-            poll_interval=self.poll_interval,
+            poll_interval=self.poke_interval,
             deadline=time.time() + self.timeout,
-            aws_conn_id=self.aws_conn_id,
-            region_name=self.region_name,
-            verify=self.verify,
-            botocore_config=self.botocore_config,
+            **self.connection_arguments,
         )
         self.defer(trigger=trigger, method_name="execute_complete")
         return None
@@ -107,7 +94,7 @@ class StreamingJobSensor(JobSensor):
         if "error" in event:
             self._fail(LabelingError(event["error"]))
         if event.get("timeout"):
-            self._fail(AirflowSensorTimeout(f"{self.job_name} is not there after {self.timeout:.0f} s."))
+            self._fail(AirflowSensorTimeout(f"{self.job_name} has not reached its goal after {self.timeout:.0f} s."))
         return self._result(event["sight"], event["reached"])
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
@@ -115,7 +102,7 @@ class StreamingJobSensor(JobSensor):
         from labeling_provider import compat
         from labeling_provider.streaming.goal import look
 
-        sight = look(self.hook, self.job_name, self._backlog)
+        sight = look(self.ground_truth, self.job_name, self._backlog)
         if sight is None:
             self._fail(LabelingError(f"Labeling job {self.job_name} is gone."))
         if self.reschedule and (kept := context["ti"].xcom_pull(task_ids=self.task_id, key=PROGRESS_KEY)):
@@ -153,4 +140,4 @@ class StreamingJobSensor(JobSensor):
     def _backlog(self) -> Backlog:
         from labeling_provider.streaming.pusher import Backlog
 
-        return Backlog(self.hook, self.job_name)
+        return Backlog(self.ground_truth, self.job_name)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from labeling_provider.groundtruth.job import JobState
 
 if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
+    from labeling_provider.client.ground_truth import GroundTruth
     from labeling_provider.streaming.pusher import Backlog
 
 
@@ -80,13 +80,12 @@ class Goal:
         return ""
 
 
-def look(hook: LabelingHook, job_name: str, backlog: Backlog) -> Sight | None:
+def look(ground_truth: GroundTruth, job_name: str, backlog: Backlog) -> Sight | None:
     """See a streaming job; None if there is no such job. Of one that has ended the queue may be gone.
 
     :raises LabelingError: if the service does not answer.
     """
-    description = hook.find_job(job_name)
-    if description is None:
+    job = ground_truth.find_job(job_name)
+    if job is None:
         return None
-    state = JobState.of(description)
-    return Sight(state, backlog.depth() if state.status == "InProgress" else 0)
+    return Sight(job.state, backlog.depth() if job.status == "InProgress" else 0)

@@ -14,10 +14,10 @@ from typing import Any, Final, NamedTuple
 
 from labeling_provider.groundtruth.objects import ID_KEY, OWN_ID_KEY
 
-MESSAGE_LIMIT: Final = 262_144
+MAX_MESSAGE_BYTES: Final = 262_144
 """Most bytes of an SNS message, and of all messages of one PublishBatch together."""
-BATCH_LIMIT: Final = 10
-_LONGEST_ID: Final = 1024
+MAX_BATCH: Final = 10
+_MAX_ID: Final = 1024
 # Neither SNS nor SQS takes these as they are.
 _ESCAPED: Final = re.compile("[\ufffe\uffff\ud800-\udfff]")
 
@@ -44,7 +44,7 @@ def message_of(line: dict[str, Any], object_id: str) -> Message:
     reference = line.get("source-ref")
     if ID_KEY in line:
         identified = line
-    elif object_id == reference and len(object_id) <= _LONGEST_ID:
+    elif object_id == reference and len(object_id) <= _MAX_ID:
         identified = {**line, ID_KEY: "source-ref"}
     else:
         identified = {**line, ID_KEY: OWN_ID_KEY, OWN_ID_KEY: _short(object_id)}
@@ -56,7 +56,7 @@ def message_of(line: dict[str, Any], object_id: str) -> Message:
 
 def _short(object_id: str) -> str:
     """An id that is not longer than an id may be."""
-    if len(object_id) <= _LONGEST_ID:
+    if len(object_id) <= _MAX_ID:
         return object_id
     return f"s3://sha-256/{hashlib.sha256(object_id.encode(errors='surrogatepass')).hexdigest()}"
 
@@ -64,15 +64,15 @@ def _short(object_id: str) -> str:
 def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
     """Messages in groups that one PublishBatch takes.
 
-    :param messages: none larger than :data:`MESSAGE_LIMIT`.
+    :param messages: none larger than :data:`MAX_MESSAGE_BYTES`.
     """
     batch: list[Message] = []
     size = 0
-    for one in messages:
-        if batch and (len(batch) == BATCH_LIMIT or size + one.size > MESSAGE_LIMIT):
+    for message in messages:
+        if batch and (len(batch) == MAX_BATCH or size + message.size > MAX_MESSAGE_BYTES):
             yield batch
             batch, size = [], 0
-        batch.append(one)
-        size += one.size
+        batch.append(message)
+        size += message.size
     if batch:
         yield batch

@@ -6,16 +6,14 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.retries import Patience
-from labeling_provider.streaming.messages import MESSAGE_LIMIT, Message, batches
-
-if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
+from labeling_provider.streaming.messages import MAX_MESSAGE_BYTES, Message, batches
 
 _PAUSE: Final = 0.5
-_MOST_WAITING: Final = 4
+_MAX_WAITING: Final = 4
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ESCAPES: Final = {byte: f"%{byte:02X}" for byte in range(256) if byte not in _UNRESERVED}
 
@@ -32,20 +30,20 @@ class Refused(NamedTuple):
 class Publisher:
     """A topic to publish to. Close it in the end.
 
-    :param hook: makes the client.
+    :param ground_truth: makes the client.
     :param topic_arn: the topic.
     :param in_flight: batches that are on their way at once.
     """
 
-    def __init__(self, hook: LabelingHook, topic_arn: str, in_flight: int) -> None:
+    def __init__(self, ground_truth: GroundTruth, topic_arn: str, in_flight: int) -> None:
         # What goes into a batch is made here, so there is nothing that botocore's validation could find.
-        self._sns = hook.client(
+        self._sns = ground_truth.client(
             "sns",
             lambda sns: sns.meta.events.register("before-call.sns.PublishBatch", _encode_once),
             parameter_validation=False,
             max_pool_connections=in_flight,
         )
-        self._topic_arn, self._outage, self._in_flight = topic_arn, hook.outage, in_flight
+        self._topic_arn, self._outage, self._in_flight = topic_arn, ground_truth.outage, in_flight
         self._executor = ThreadPoolExecutor(in_flight, thread_name_prefix="labeling-publisher")
 
     def publish(self, messages: Iterable[Message]) -> list[Refused]:
@@ -58,7 +56,7 @@ class Publisher:
         under_way: list[Future[list[Refused]]] = []
         try:
             for batch in batches(_small_enough(messages, refused)):
-                if len(under_way) >= self._in_flight * _MOST_WAITING:
+                if len(under_way) >= self._in_flight * _MAX_WAITING:
                     refused += under_way.pop(0).result()
                 under_way.append(self._executor.submit(self._send, batch))
             for future in under_way:
@@ -80,14 +78,16 @@ class Publisher:
             try:
                 answer = self._sns.publish_batch(
                     TopicArn=self._topic_arn,
-                    PublishBatchRequestEntries=[{"Id": str(key), "Message": one.text} for key, one in left.items()],
+                    PublishBatchRequestEntries=[
+                        {"Id": str(key), "Message": message.text} for key, message in left.items()
+                    ],
                 )
                 for entry in answer.get("Successful", []):
                     left.pop(int(entry["Id"]), None)
                 for entry in answer.get("Failed", []):
                     if entry.get("SenderFault"):
-                        one = left.pop(int(entry["Id"]))
-                        refused.append(Refused(one.about, f"{entry['Code']}: {entry.get('Message', '')}"))
+                        message = left.pop(int(entry["Id"]))
+                        refused.append(Refused(message.about, f"{entry['Code']}: {entry.get('Message', '')}"))
                 if not left:
                     return refused
                 raise OSError(f"{len(left)} of {len(batch)} messages were not taken")
@@ -112,9 +112,11 @@ def encoded_form(fields: Mapping[str, str]) -> bytes:
 
 
 def _small_enough(messages: Iterable[Message], refused: list[Refused]) -> Iterable[Message]:
-    for one in messages:
-        if one.size > MESSAGE_LIMIT:
-            reason = f"its message has {one.size:,} bytes, SNS takes {MESSAGE_LIMIT:,}; shorten it or store it in S3"
-            refused.append(Refused(one.about, reason))
+    for message in messages:
+        if message.size > MAX_MESSAGE_BYTES:
+            reason = (
+                f"its message has {message.size:,} bytes, SNS takes {MAX_MESSAGE_BYTES:,}; shorten it or store it in S3"
+            )
+            refused.append(Refused(message.about, reason))
         else:
-            yield one
+            yield message

@@ -6,20 +6,17 @@ import logging
 import time
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from botocore.exceptions import ClientError
-
-from labeling_provider.client.retries import persist
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.queue import is_missing_queue
+from labeling_provider.client.retries import answer_to
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.job import JobState, queue_name
+from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.streaming.messages import Message, message_of
 from labeling_provider.streaming.publisher import Publisher, Refused
 from labeling_provider.streaming.sources import Found, Source
-
-if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
 
 PORTION: Final = 5000
 _LOOK_SECONDS: Final = 5.0
@@ -46,13 +43,13 @@ class Step(NamedTuple):
 class Backlog:
     """The objects that wait in the queue of a streaming job.
 
-    :param hook: makes the client.
+    :param ground_truth: makes the client.
     :param job_name: the job.
     """
 
-    def __init__(self, hook: LabelingHook, job_name: str) -> None:
-        self._hook, self._name = hook, queue_name(job_name)
-        self._sqs = hook.client("sqs")
+    def __init__(self, ground_truth: GroundTruth, job_name: str) -> None:
+        self._name, self._outage = queue_name(job_name), ground_truth.outage
+        self._sqs = ground_truth.client("sqs")
         self._url: str | None = None
 
     def depth(self) -> int:
@@ -61,10 +58,7 @@ class Backlog:
         :raises LabelingError: if there is no such queue, or it can't be asked.
         """
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        try:
-            answer = persist(lambda: self._ask(names), f"Looking at the queue {self._name}", outage=self._hook.outage)
-        except ClientError as error:
-            raise LabelingError(f"The queue {self._name} can't be looked at: {error}") from error
+        answer = answer_to(lambda: self._ask(names), f"Looking at the queue {self._name}", outage=self._outage)
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def depth_if_any(self) -> int | None:
@@ -72,9 +66,7 @@ class Backlog:
         try:
             return self.depth()
         except LabelingError as error:
-            if isinstance(error.__cause__, ClientError) and "NonExistentQueue" in str(
-                error.__cause__.response["Error"]
-            ):
+            if is_missing_queue(error):
                 return None
             raise
 
@@ -91,7 +83,7 @@ class Backlog:
 class Pusher:
     """Takes objects from a source, and publishes them. Close it in the end.
 
-    :param hook: talks to everything.
+    :param ground_truth: talks to everything.
     :param topic_arn: the input topic.
     :param source: where the objects come from.
     :param job_name: the streaming job; None for whichever listens to the topic.
@@ -101,7 +93,7 @@ class Pusher:
 
     def __init__(
         self,
-        hook: LabelingHook,
+        ground_truth: GroundTruth,
         *,
         topic_arn: str,
         source: Source,
@@ -110,9 +102,9 @@ class Pusher:
         in_flight: int,
     ) -> None:
         self.source = source
-        self._hook, self._topic_arn, self._job_name = hook, topic_arn, job_name
+        self._ground_truth, self._topic_arn, self._job_name = ground_truth, topic_arn, job_name
         self._max_backlog = max_backlog
-        self._publisher = Publisher(hook, topic_arn, in_flight)
+        self._publisher = Publisher(ground_truth, topic_arn, in_flight)
         self._backlogs: dict[str, Backlog] = {}
         self._looked: tuple[float, Step | None] = (0.0, None)
         self._recently: list[tuple[float, int]] = []
@@ -131,14 +123,14 @@ class Pusher:
             return hindrance
         room = self._room()
         if room <= 0:
-            return Step(blocked=f"{self._max_backlog:,} objects wait in the job's queue")
-        found = self.source.take(min(most, room))
-        refused = [Refused(one.object_id, one.problem) for one in found if one.problem]
-        refused += self._publisher.publish(_messages(found))
-        for one in refused[:10]:
-            log.warning("%s can't be pushed: %s", one.about, one.reason)
+            return Step(blocked=f"{self._max_backlog:,} objects are waiting in the job's queue")
+        portion = self.source.take(min(most, room))
+        refused = [Refused(item.object_id, item.problem) for item in portion if item.problem]
+        refused += self._publisher.publish(_messages(portion))
+        for refusal in refused[:10]:
+            log.warning("%s can't be pushed: %s", refusal.about, refusal.reason)
         self.source.settle()
-        published = len(found) - len(refused)
+        published = len(portion) - len(refused)
         self._recently.append((time.monotonic(), published))
         return Step(published, tuple(refused))
 
@@ -152,13 +144,13 @@ class Pusher:
 
     def _look(self) -> Step | None:
         if self._job_name is None:
-            names = listeners(self._hook, self._topic_arn)
-            self._backlogs = {name: self._backlogs.get(name) or Backlog(self._hook, name) for name in names}
+            names = listeners(self._ground_truth, self._topic_arn)
+            self._backlogs = {name: self._backlogs.get(name) or Backlog(self._ground_truth, name) for name in names}
             return None if names else Step(blocked=f"no streaming labeling job listens to {self._topic_arn} now")
-        description = self._hook.find_job(self._job_name)
-        if description is None:
-            raise LabelingError(f"There is no labeling job named {self._job_name} in {self._hook.conn_region_name}.")
-        state = JobState.of(description)
+        job = self._ground_truth.find_job(self._job_name)
+        if job is None:
+            raise LabelingError(f"There is no labeling job named {self._job_name} in {self._ground_truth.region}.")
+        state = job.state
         if state.status == "Initializing":
             self._looked = (0.0, None)
             return Step(blocked=f"{state.name} is Initializing")
@@ -166,18 +158,18 @@ class Pusher:
             return Step(
                 ended=f"Labeling job {state.name} is {state.status}" + (f": {state.reason}" * bool(state.reason))
             )
-        self._backlogs.setdefault(state.name, Backlog(self._hook, state.name))
+        self._backlogs.setdefault(state.name, Backlog(self._ground_truth, state.name))
         return None
 
     def _room(self) -> int:
         """How many objects more may wait; what was published a moment ago may not be counted by SQS yet."""
         since = time.monotonic() - _SETTLING_SECONDS
         self._recently = [(at, count) for at, count in self._recently if at > since]
-        waiting = max((one.depth() for one in self._backlogs.values()), default=0)
+        waiting = max((backlog.depth() for backlog in self._backlogs.values()), default=0)
         return self._max_backlog - waiting - sum(count for _, count in self._recently)
 
 
-def listeners(hook: LabelingHook, topic_arn: str) -> list[str]:
+def listeners(ground_truth: GroundTruth, topic_arn: str) -> list[str]:
     """Names of the running jobs that listen to a topic, youngest first.
 
     :raises LabelingError: if the service does not say.
@@ -188,16 +180,15 @@ def listeners(hook: LabelingHook, topic_arn: str) -> list[str]:
     token: dict[str, str] | None = {}
     while token is not None:
         request = {**wanted, **token}
-        try:
-            page = persist(partial(hook.sagemaker.list_labeling_jobs, **request), what, outage=hook.outage)
-        except ClientError as error:
-            raise LabelingError(f"{what}: {error}") from error
+        page = answer_to(
+            partial(ground_truth.sagemaker.list_labeling_jobs, **request), what, outage=ground_truth.outage
+        )
         running += page["LabelingJobSummaryList"]
         token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None
     return [job.name for job in map(JobRequest, running) if job.input_topic_arn == topic_arn]
 
 
-def _messages(found: list[Found]) -> Iterator[Message]:
-    for one in found:
-        if not one.problem:
-            yield message_of(one.line, one.object_id)
+def _messages(portion: list[Found]) -> Iterator[Message]:
+    for item in portion:
+        if not item.problem:
+            yield message_of(item.line, item.object_id)

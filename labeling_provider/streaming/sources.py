@@ -14,22 +14,19 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote_plus
 
 from botocore.exceptions import ClientError
 
-from labeling_provider.client.listing import list_page
-from labeling_provider.client.queue import MOST_MESSAGES, ReadQueue
-from labeling_provider.client.retries import persist
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.queue import MAX_MESSAGES, ReadQueue
+from labeling_provider.client.retries import error_code, persist
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.job import service_time
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.manifest.reader import LINE_LIMIT, parse_line
-
-if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
 
 Position = dict[str, Any]
 
@@ -98,7 +95,9 @@ class Settings(NamedTuple):
         """The id of an object."""
         return f"{uri}#{etag.strip(chr(34))}" if self.relabel_changed else uri
 
-    def objects(self, hook: LabelingHook, uri: str, object_id: str, lines_done: int = 0) -> Iterator[tuple[int, Found]]:
+    def objects(
+        self, ground_truth: GroundTruth, uri: str, object_id: str, lines_done: int = 0
+    ) -> Iterator[tuple[int, Found]]:
         """What an S3 object comes to: itself, or a text from each of its lines, with the line's number.
 
         :param lines_done: how many lines to leave out.
@@ -107,11 +106,11 @@ class Settings(NamedTuple):
             yield 0, Found({"source-ref": uri}, object_id)
             return
         try:
-            for number, raw in enumerate(hook.read_lines(uri), 1):
+            for number, raw in enumerate(ground_truth.objects.read_lines(uri), 1):
                 if number > lines_done and (text := raw.strip()):
                     yield number, _text_object(text, f"{object_id}#{number}")
         except LabelingError as error:
-            if not isinstance(error.__cause__, ClientError) or _code(error.__cause__) not in _GONE:
+            if error_code(error) not in _GONE:
                 raise
             log.info("%s was deleted before it was read", uri)
 
@@ -139,9 +138,9 @@ class S3Prefix(Source):
     """
 
     def __init__(
-        self, hook: LabelingHook, prefix_uri: str, settings: Settings, position: Position | None, overlap: float
+        self, ground_truth: GroundTruth, prefix_uri: str, settings: Settings, position: Position | None, overlap: float
     ) -> None:
-        self._hook, self._settings, self._overlap = hook, settings, overlap
+        self._ground_truth, self._settings, self._overlap = ground_truth, settings, overlap
         self._bucket, self._prefix = split_s3_uri(prefix_uri)
         given = position or {}
         self._newest: float = given.get("newest", 0.0)
@@ -168,15 +167,15 @@ class S3Prefix(Source):
     def take(self, most: int) -> list[Found]:
         if self._sweep is None:
             self._sweep = self._objects()
-        found = list(islice(self._sweep, most))
-        self.exhausted = len(found) < most
+        portion = list(islice(self._sweep, most))
+        self.exhausted = len(portion) < most
         if self.exhausted:
             self._sweep = None
             self._after, self._inside, self._line = "", "", 0
             # What came while the sweep was past its key may be as old as the sweep.
             self._threshold = min(self._newest, self._began) - self._overlap
             self._began = 0.0
-        return found
+        return portion
 
     def settle(self) -> None:
         """The position tells all."""
@@ -190,12 +189,12 @@ class S3Prefix(Source):
             lines_done = self._line if key == self._inside else 0
             uri = f"s3://{self._bucket}/{key}"
             object_id = self._settings.object_id(uri, etag)
-            for number, one in self._settings.objects(self._hook, uri, object_id, lines_done):
+            for number, found in self._settings.objects(self._ground_truth, uri, object_id, lines_done):
                 if number:
                     self._inside, self._line = key, number
                 else:
                     self._after = key
-                yield one
+                yield found
             self._after, self._inside, self._line = key, "", 0
             self._remembered[version] = None
             if len(self._remembered) > _REMEMBERED:
@@ -207,15 +206,15 @@ class S3Prefix(Source):
         if self._after:
             arguments["StartAfter"] = self._after
         with ThreadPoolExecutor(1, thread_name_prefix="labeling-listing") as ahead:
-            page = ahead.submit(list_page, self._hook, **arguments)
+            page = ahead.submit(self._ground_truth.objects.list_page, **arguments)
             while True:
                 answer = page.result()
                 self._began = self._began or service_time(answer)
                 token = answer.get("NextContinuationToken")
                 if token:
-                    page = ahead.submit(list_page, self._hook, **arguments, ContinuationToken=token)
-                for one in answer.get("Contents", ()):
-                    yield one["Key"], one["ETag"], one["LastModified"].timestamp()
+                    page = ahead.submit(self._ground_truth.objects.list_page, **arguments, ContinuationToken=token)
+                for entry in answer.get("Contents", ()):
+                    yield entry["Key"], entry["ETag"], entry["LastModified"].timestamp()
                 if not token:
                     return
 
@@ -229,11 +228,11 @@ class Manifest(Source):
     """
 
     def __init__(
-        self, hook: LabelingHook, uri: str, position: Position | None, object_keys: Sequence[str] | None = None
+        self, ground_truth: GroundTruth, uri: str, position: Position | None, object_keys: Sequence[str] | None = None
     ) -> None:
         self._uri, self._objects = uri, ObjectKeys(object_keys)
         self._line: int = (position or {}).get("line", 0)
-        self._lines = islice(enumerate(hook.read_lines(uri), 1), self._line, None)
+        self._lines = islice(enumerate(ground_truth.objects.read_lines(uri), 1), self._line, None)
 
     @property
     def position(self) -> Position:
@@ -241,18 +240,18 @@ class Manifest(Source):
         return {"line": self._line}
 
     def take(self, most: int) -> list[Found]:
-        found = []
+        portion = []
         for number, raw in islice(self._lines, most):
             self._line = number
             try:
                 line = parse_line(raw)
                 object_id = self._objects.identifier(line) or f"{self._uri}#{number}"
             except ValueError as error:
-                found.append(Found({}, f"{self._uri}#{number}", str(error)))
+                portion.append(Found({}, f"{self._uri}#{number}", str(error)))
             else:
-                found.append(Found(line, object_id))
-        self.exhausted = len(found) < most
-        return found
+                portion.append(Found(line, object_id))
+        self.exhausted = len(portion) < most
+        return portion
 
     def settle(self) -> None:
         """The position tells all."""
@@ -266,31 +265,31 @@ class Notifications(Source):
     :param url: the queue's URL.
     """
 
-    def __init__(self, hook: LabelingHook, url: str, settings: Settings) -> None:
-        self._hook, self._settings = hook, settings
-        self._queue = ReadQueue(hook, url)
+    def __init__(self, ground_truth: GroundTruth, url: str, settings: Settings) -> None:
+        self._ground_truth, self._settings = ground_truth, settings
+        self._queue = ReadQueue(ground_truth.client("sqs"), url, ground_truth.outage)
         self._pending: list[tuple[str, Iterator[Found]]] = []
         self._done: list[str] = []
         self._warned = False
 
     def take(self, most: int) -> list[Found]:
-        found: list[Found] = []
+        taken: list[Found] = []
         self.exhausted = False
-        while len(found) < most:
-            if not self._pending and not self._receive(wait=not found):
+        while len(taken) < most:
+            if not self._pending and not self._receive(wait=not taken):
                 self.exhausted = True
                 break
             receipt, objects = self._pending[0]
-            wanted = most - len(found)
+            wanted = most - len(taken)
             portion = list(islice(objects, wanted))
-            found += portion
+            taken += portion
             if len(portion) < wanted:
                 self._pending.pop(0)
                 self._done.append(receipt)
             else:
                 # The rest of its objects come with the next portion: it must not come back in the meantime.
                 self._queue.keep(receipt, _KEEP_SECONDS)
-        return found
+        return taken
 
     def settle(self) -> None:
         self._queue.delete(self._done)
@@ -298,14 +297,14 @@ class Notifications(Source):
 
     def _receive(self, wait: bool) -> bool:
         """Get more messages; whether there were any."""
-        messages = self._queue.receive(MOST_MESSAGES, wait=_WAIT_SECONDS if wait else 0, keep=_KEEP_SECONDS)
+        messages = self._queue.receive(MAX_MESSAGES, wait=_WAIT_SECONDS if wait else 0, keep=_KEEP_SECONDS)
         for message in messages:
             created = created_objects(message["Body"])
             if created is not None:
                 self._pending.append((message["ReceiptHandle"], self._objects(created)))
             elif not self._warned:
                 self._warned = True
-                log.warning("%s holds messages that are no notifications of S3; they are left alone", self._queue.url)
+                log.warning("%s holds messages that are not from S3; they are left alone", self._queue.url)
         return bool(self._pending)
 
     def _objects(self, created: Sequence[tuple[str, str, str]]) -> Iterator[Found]:
@@ -316,19 +315,19 @@ class Notifications(Source):
             if self._is_gone(bucket, key):
                 log.info("%s was deleted before it was pushed", uri)
                 continue
-            for _, one in self._settings.objects(self._hook, uri, self._settings.object_id(uri, etag)):
-                yield one
+            for _, found in self._settings.objects(self._ground_truth, uri, self._settings.object_id(uri, etag)):
+                yield found
 
     def _is_gone(self, bucket: str, key: str) -> bool:
-        """Whether an object is not there any more. Where that can't be seen, it counts as there."""
+        """Whether an object has been deleted. If that can't be seen, it counts as there."""
         try:
             persist(
-                lambda: self._hook.s3.head_object(Bucket=bucket, Key=key),
+                lambda: self._ground_truth.s3.head_object(Bucket=bucket, Key=key),
                 f"Looking for s3://{bucket}/{key}",
-                outage=self._hook.outage,
+                outage=self._ground_truth.outage,
             )
         except ClientError as error:
-            return _code(error) in _GONE
+            return error_code(error) in _GONE
         return False
 
 
@@ -364,7 +363,3 @@ def created_objects(body: str) -> list[tuple[str, str, str]] | None:
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response["Error"]["Code"])

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from labeling_provider import compat
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.job import JobState
+from labeling_provider.jobs.ownership import killed_tags
 from labeling_provider.jobs.progress import Progress
 from labeling_provider.jobs.waiting import Vigil
-from labeling_provider.triggers.poller import Connection, Poller
-from labeling_provider.triggers.serialized import SerializedTrigger
+from labeling_provider.triggers.base import LabelingTrigger
+from labeling_provider.triggers.poller import HookArguments, Poller
 from labeling_provider.xcoms import PROGRESS_KEY
 
 
-class LabelingJobTrigger(SerializedTrigger, BaseTrigger):
+@dataclass(kw_only=True, eq=False, repr=False)
+class LabelingJobTrigger(LabelingTrigger):
     """Fires once, when a labeling job has reached a status, has ended, stands still, or time is up.
 
     All triggers of one triggerer with the same connection and region are answered by one sweep of ListLabelingJobs per
@@ -28,6 +31,8 @@ class LabelingJobTrigger(SerializedTrigger, BaseTrigger):
     The event is ``{"job_name": …, "state": …}`` with the fields of
     :class:`labeling_provider.groundtruth.job.JobState`, with ``"timeout": True`` when time is up, or
     ``"stalled": seconds`` when nothing has moved for so long; or ``{"error": …}`` with a sentence.
+
+    Takes the connection arguments of :class:`labeling_provider.triggers.base.LabelingTrigger` as well.
 
     :param job_name: the labeling job.
     :param created: epoch seconds at which it was created, by the service's clock; None if not known.
@@ -38,59 +43,17 @@ class LabelingJobTrigger(SerializedTrigger, BaseTrigger):
     :param outage: seconds without an answer after which to give up.
     :param stop_job_on_kill: whether to stop the job when a user ends the task.
     :param events_queue_url: an SQS queue of labeling-job state changes, which tells earlier that the job has ended.
-    :param aws_conn_id: the Airflow connection.
-    :param region_name: the region, if it is not the connection's.
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
     """
 
-    _arguments = (
-        "job_name",
-        "created",
-        "targets",
-        "poll_interval",
-        "deadline",
-        "stall_timeout",
-        "outage",
-        "stop_job_on_kill",
-        "events_queue_url",
-        "aws_conn_id",
-        "region_name",
-        "verify",
-        "botocore_config",
-    )
-
-    def __init__(
-        self,
-        job_name: str,
-        *,
-        created: float | None = None,
-        targets: list[str],
-        poll_interval: float,
-        deadline: float | None,
-        stall_timeout: float | None = None,
-        outage: float,
-        stop_job_on_kill: bool,
-        events_queue_url: str | None = None,
-        aws_conn_id: str | None,
-        region_name: str | None,
-        verify: bool | str | None,
-        botocore_config: dict[str, Any] | None,
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.job_name = job_name
-        self.created = created
-        self.targets = targets
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.stall_timeout = stall_timeout
-        self.outage = outage
-        self.stop_job_on_kill = stop_job_on_kill
-        self.events_queue_url = events_queue_url
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
+    job_name: str = field(kw_only=False)
+    created: float | None = None
+    targets: list[str]
+    poll_interval: float
+    deadline: float | None
+    stall_timeout: float | None = None
+    outage: float
+    stop_job_on_kill: bool
+    events_queue_url: str | None = None
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""
@@ -110,7 +73,7 @@ class LabelingJobTrigger(SerializedTrigger, BaseTrigger):
             stall_timeout=self.stall_timeout,
             memory=await self._memory(),
         )
-        async with Poller.shared(Connection.of(self)) as poller:
+        async with Poller.shared(HookArguments.of(self)) as poller:
             with poller.watching(
                 self.job_name,
                 created=self.created,
@@ -146,6 +109,6 @@ class LabelingJobTrigger(SerializedTrigger, BaseTrigger):
             self.log.info("The task was ended; labeling job %s goes on, as stop_job_on_kill=False asks", self.job_name)
             return
         try_number = getattr(self.task_instance, "try_number", None)
-        async with Poller.shared(Connection.of(self)) as poller:
-            await poller.call(lambda hook: hook.stop_job(self.job_name, killed_try=try_number))
+        async with Poller.shared(HookArguments.of(self)) as poller:
+            await poller.call(lambda ground_truth: ground_truth.stop_job(self.job_name, killed_tags(try_number)))
         self.log.info("The task was ended: stopped labeling job %s", self.job_name)

@@ -8,17 +8,19 @@ import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from labeling_provider import compat
 from labeling_provider.errors import LabelingError
-from labeling_provider.triggers.poller import Connection, Poller
-from labeling_provider.triggers.serialized import SerializedTrigger
+from labeling_provider.triggers.base import LabelingTrigger
+from labeling_provider.triggers.poller import HookArguments, Poller
 
 if TYPE_CHECKING:
-    from labeling_provider.streaming.labels import LabelsQueue
+    from labeling_provider.client.ground_truth import GroundTruth
+    from labeling_provider.streaming.labels_queue import LabelsQueue
 
 # Without acknowledgement Airflow stores an event within a second or two after it was fired.
 _STORED_SECONDS: Final = 15.0
@@ -27,7 +29,8 @@ _TROUBLE_SECONDS: Final = 30.0
 log = logging.getLogger(__name__)
 
 
-class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
+@dataclass(kw_only=True, eq=False, repr=False)
+class LabelsArrivedTrigger(LabelingTrigger, BaseEventTrigger):
     """Fires for each batch of labels in the queue behind a streaming job's output topic; for an AssetWatcher.
 
     The lines of a batch go into one S3 object. The event, and so the asset event's ``extra["payload"]``, is
@@ -36,50 +39,23 @@ class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
     The messages are deleted only after Airflow has stored the event (Airflow 3.3 and later tell; before, after a
     while). So after a crash a label may come again, in another batch: its line has the same deduplication id.
 
+    Takes the connection arguments of :class:`labeling_provider.triggers.base.LabelingTrigger` as well.
+
     :param queue: URL or name of the queue that gets what the output topic tells; waited for if it is not there yet.
     :param labels_uri: S3 URI prefix for the label lines.
     :param batch_size: how many labels make a batch, at most 10,000.
     :param max_wait: seconds after which fewer make one, at most 36,000.
-    :param aws_conn_id: the Airflow connection.
-    :param region_name: the region, if it is not the connection's.
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
     :raises ValueError: if a number is out of its bounds.
     """
 
-    _arguments = (
-        "queue",
-        "labels_uri",
-        "batch_size",
-        "max_wait",
-        "aws_conn_id",
-        "region_name",
-        "verify",
-        "botocore_config",
-    )
+    queue: str
+    labels_uri: str
+    batch_size: int = 100
+    max_wait: float = 60
 
-    def __init__(
-        self,
-        *,
-        queue: str,
-        labels_uri: str,
-        batch_size: int = 100,
-        max_wait: float = 60,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.queue = queue
-        self.labels_uri = labels_uri
-        self.batch_size = batch_size
-        self.max_wait = max_wait
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
-        if not (1 <= batch_size <= 10_000 and 0 <= max_wait <= 36_000):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (1 <= self.batch_size <= 10_000 and 0 <= self.max_wait <= 36_000):
             raise ValueError("batch_size must be 1 to 10,000 and max_wait 0 to 36,000 seconds.")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -93,10 +69,10 @@ class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
                 while fired and time.monotonic() - fired[0][0] > _STORED_SECONDS:
                     await self._delete(fired.pop(0)[1])
 
-    def _queue(self, hook: Any) -> LabelsQueue:
-        from labeling_provider.streaming.labels import LabelsQueue
+    def _queue(self, ground_truth: GroundTruth) -> LabelsQueue:
+        from labeling_provider.streaming.labels_queue import LabelsQueue
 
-        return LabelsQueue(hook, self.queue, self.labels_uri, self.batch_size, self.max_wait)
+        return LabelsQueue(ground_truth, self.queue, self.labels_uri, self.batch_size, self.max_wait)
 
     def shared_stream_key(self) -> Hashable | None:
         """Airflow 3.3 and later: triggers with the same arguments share one reader of the queue."""
@@ -120,13 +96,13 @@ class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
 
     async def _batches(self) -> AsyncGenerator[tuple[dict[str, Any] | None, Any], None]:
         """Events, each with what deletes its messages; None whenever there is none yet. Trouble passes."""
-        async with Poller.shared(Connection.of(self)) as poller, poller.own_thread() as thread:
+        async with Poller.shared(HookArguments.of(self)) as poller, poller.own_thread() as thread:
             queue = await thread.call(self._queue)
             while True:
                 try:
                     batch = await thread.call(lambda _: queue.collect())
                 except LabelingError as error:
-                    self.log.warning("Labels are looked for again in %.0f s: %s", _TROUBLE_SECONDS, error)
+                    self.log.warning("Looking for labels again in %.0f s: %s", _TROUBLE_SECONDS, error)
                     await asyncio.sleep(_TROUBLE_SECONDS)
                     continue
                 yield (None, None) if batch is None else (batch.event, (queue, batch.receipts))
@@ -137,4 +113,4 @@ class LabelsArrivedTrigger(SerializedTrigger, BaseEventTrigger):
         try:
             await asyncio.to_thread(queue.delete, receipts)
         except LabelingError as error:
-            log.warning("%s labels will come again: %s", len(receipts), error)
+            log.warning("%s labels will be delivered again: %s", len(receipts), error)

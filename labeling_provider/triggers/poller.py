@@ -26,19 +26,20 @@ from labeling_provider.groundtruth.job import JobState
 from labeling_provider.jobs.polling import Lookout, Seen, Watched
 
 if TYPE_CHECKING:
+    from labeling_provider.client.ground_truth import GroundTruth
     from labeling_provider.hooks.labeling import LabelingHook
 
 T = TypeVar("T")
 
 _GATHERING: Final = 0.5
-_MOST_THREADS: Final = 16
+_MAX_THREADS: Final = 16
 _QUEUE_PAUSE: Final = 5.0
 _ANSWER_SECONDS: Final = 60.0
 
 log = logging.getLogger(__name__)
 
 
-class Connection(NamedTuple):
+class HookArguments(NamedTuple):
     """What makes two triggers talk to the same service in the same way: the arguments of the hook."""
 
     aws_conn_id: str | None
@@ -47,7 +48,7 @@ class Connection(NamedTuple):
     botocore_config: str
 
     @classmethod
-    def of(cls, trigger: Any) -> Connection:
+    def of(cls, trigger: Any) -> HookArguments:
         """The connection of a trigger that has the amazon provider's connection arguments."""
         config = json.dumps(trigger.botocore_config, sort_keys=True) if trigger.botocore_config else ""
         return cls(trigger.aws_conn_id, trigger.region_name, trigger.verify, config)
@@ -113,13 +114,13 @@ class Watch:
 
 
 class OwnThread(NamedTuple):
-    """A thread, and the poller whose hook it uses."""
+    """A thread, and the poller whose client it uses."""
 
     executor: ThreadPoolExecutor
     poller: Poller
 
-    async def call(self, function: Callable[[LabelingHook], T]) -> T:
-        """Run something with the hook in this thread."""
+    async def call(self, function: Callable[[GroundTruth], T]) -> T:
+        """Run something with the client in this thread."""
         return await self.poller.in_thread_of(self.executor, function)
 
 
@@ -129,23 +130,23 @@ class Poller:
     Get one with :meth:`shared`.
     """
 
-    _running: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Connection, Poller]]] = WeakKeyDictionary()
+    _running: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[HookArguments, Poller]]] = WeakKeyDictionary()
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: HookArguments) -> None:
         self._connection = connection
         self._users = 0
-        self._executor = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="labeling-poller")
+        self._executor = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="labeling-poller")
         self._watches: dict[str, list[Watch]] = {}
         self._watched: dict[str, Watched] = {}
         self._loop = asyncio.get_running_loop()
-        self._hook: LabelingHook | None = None
-        self._hook_lock = threading.Lock()
+        self._client: GroundTruth | None = None
+        self._client_lock = threading.Lock()
         self._sweeper: asyncio.Task[None] | None = None
         self._readers: dict[str, tuple[asyncio.Task[None], list[Watch]]] = {}
 
     @classmethod
     @asynccontextmanager
-    async def shared(cls, connection: Connection) -> AsyncIterator[Poller]:
+    async def shared(cls, connection: HookArguments) -> AsyncIterator[Poller]:
         """The poller of a connection in the running event loop, for as long as it is needed."""
         pollers = cls._running.setdefault(asyncio.get_running_loop(), {})
         poller = pollers.get(connection) or pollers.setdefault(connection, cls(connection))
@@ -163,8 +164,8 @@ class Poller:
             self._sweeper.cancel()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def call(self, function: Callable[[LabelingHook], T]) -> T:
-        """Run something short with the hook in a thread."""
+    async def call(self, function: Callable[[GroundTruth], T]) -> T:
+        """Run something short with the client in a thread."""
         return await self.in_thread_of(self._executor, function)
 
     @asynccontextmanager
@@ -176,18 +177,18 @@ class Poller:
         finally:
             executor.shutdown(wait=False, cancel_futures=True)
 
-    async def in_thread_of(self, executor: ThreadPoolExecutor, function: Callable[[LabelingHook], T]) -> T:
-        """Run something with the hook in a thread of an executor."""
-        return await self._loop.run_in_executor(executor, lambda: function(self._ready_hook()))
+    async def in_thread_of(self, executor: ThreadPoolExecutor, function: Callable[[GroundTruth], T]) -> T:
+        """Run something with the client in a thread of an executor."""
+        return await self._loop.run_in_executor(executor, lambda: function(self._ready_client()))
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         return await self._loop.run_in_executor(self._executor, function, *arguments)
 
-    def _ready_hook(self) -> LabelingHook:
-        with self._hook_lock:
-            if self._hook is None:
-                self._hook = self._connection.hook(self._ask)
-            return self._hook
+    def _ready_client(self) -> GroundTruth:
+        with self._client_lock:
+            if self._client is None:
+                self._client = self._connection.hook(self._ask).ground_truth
+            return self._client
 
     def _ask(self, question: Callable[[], T]) -> T:
         """Ask Airflow something from a thread of this poller."""
@@ -233,9 +234,9 @@ class Poller:
         patience = Patience(math.inf)
         lookouts: list[Lookout] = []
 
-        def sweep(hook: LabelingHook, watched: dict[str, Watched]) -> None:
+        def sweep(ground_truth: GroundTruth, watched: dict[str, Watched]) -> None:
             if not lookouts:
-                lookouts.append(Lookout(hook.sagemaker))
+                lookouts.append(Lookout(ground_truth.sagemaker))
             for seen in lookouts[0].look(watched):
                 loop.call_soon_threadsafe(self._tell, seen)
 
@@ -252,14 +253,14 @@ class Poller:
                 patience.answered()
 
     def _interval(self) -> float:
-        return min((one.interval for watches in self._watches.values() for one in watches), default=1.0)
+        return min((watch.interval for watches in self._watches.values() for watch in watches), default=1.0)
 
     def _tell(self, seen: Seen) -> None:
-        for name, one in seen.items():
-            if isinstance(one, JobState) and name in self._watched:
-                self._watched[name].saw(one)
+        for name, news in seen.items():
+            if isinstance(news, JobState) and name in self._watched:
+                self._watched[name].saw(news)
             for watch in self._watches.get(name, ()):
-                watch.tell(one)
+                watch.tell(news)
 
     def _bear(self, error: Exception, patience: Patience, interval: float) -> float:
         """Seconds until the next sweep after one that failed; whoever has waited too long is told."""
@@ -297,7 +298,7 @@ class Poller:
         while True:
             try:
                 if queue is None:
-                    queue = JobEvents(await self.call(lambda hook: hook.client("sqs")), url)
+                    queue = JobEvents(await self.call(lambda ground_truth: ground_truth.client("sqs")), url)
                 for notice in await self._in_thread(queue.receive, _QUEUE_PAUSE):
                     names = [name for name in self._watched if name.lower() in notice.jobs]
                     seen = {name: await self.call(partial(_describe, name=name)) for name in names}
@@ -309,5 +310,5 @@ class Poller:
                 await asyncio.sleep(_QUEUE_PAUSE)
 
 
-def _describe(hook: LabelingHook, name: str) -> JobState | LabelingError:
-    return Lookout(hook.sagemaker).describe(name)
+def _describe(ground_truth: GroundTruth, name: str) -> JobState | LabelingError:
+    return Lookout(ground_truth.sagemaker).describe(name)

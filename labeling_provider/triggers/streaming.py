@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -14,12 +15,12 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from labeling_provider import compat
 from labeling_provider.errors import LabelingError
 from labeling_provider.request.names import fingerprint
-from labeling_provider.triggers.poller import Connection, OwnThread, Poller
-from labeling_provider.triggers.serialized import SerializedTrigger
+from labeling_provider.triggers.base import LabelingTrigger
+from labeling_provider.triggers.poller import HookArguments, OwnThread, Poller
 from labeling_provider.xcoms import PUSHED_KEY
 
 if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
+    from labeling_provider.client.ground_truth import GroundTruth
     from labeling_provider.streaming.positions import S3Position
     from labeling_provider.streaming.pusher import Pusher, Step
     from labeling_provider.streaming.sources import Position, Source
@@ -28,10 +29,11 @@ _SOURCES: Final = ("prefix_uri", "queue_url", "manifest_uri")
 _SAVE_SECONDS: Final = 5.0
 _TELL_SECONDS: Final = 60.0
 _BLOCKED_SECONDS: Final = 5.0
-_MOST_EXAMPLES: Final = 10
+_MAX_EXAMPLES: Final = 10
 
 
-class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
+@dataclass(kw_only=True, eq=False, repr=False)
+class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
     """Publishes what is new in a source to the input topic of a streaming labeling job.
 
     Give one source: ``prefix_uri``, ``queue_url`` or ``manifest_uri``. Each object is published under an id that is
@@ -41,6 +43,8 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
     With ``forever`` it is for an AssetWatcher: it fires whenever a sweep has pushed something, and at least every
     minute while it pushes. Otherwise it fires once, when the source is drained, ``max_objects`` are pushed, time is up,
     or the job has ended. The event is ``{"published": …, "refused": …, "examples": […], "reason": …}``.
+
+    Takes the connection arguments of :class:`labeling_provider.triggers.base.LabelingTrigger` as well.
 
     :param input_topic_arn: the input topic.
     :param job_name: the streaming job; None for whichever listens to the topic, and to wait while there is none.
@@ -60,88 +64,37 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
     :param max_objects: how many objects to push at most; None for all.
     :param deadline: epoch seconds at which to stop; None for never.
     :param position_uri: S3 URI of the object that keeps the position, if it is to be somewhere else.
-    :param aws_conn_id: the Airflow connection.
-    :param region_name: the region, if it is not the connection's.
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
     :raises ValueError: unless exactly one source is given.
     """
 
-    _arguments = (
-        "input_topic_arn",
-        "job_name",
-        *_SOURCES,
-        "object_keys",
-        "suffixes",
-        "text",
-        "relabel_changed",
-        "max_backlog",
-        "overlap",
-        "in_flight",
-        "poll_interval",
-        "forever",
-        "max_objects",
-        "deadline",
-        "position_uri",
-        "aws_conn_id",
-        "region_name",
-        "verify",
-        "botocore_config",
-    )
+    input_topic_arn: str
+    job_name: str | None = None
+    prefix_uri: str | None = None
+    queue_url: str | None = None
+    manifest_uri: str | None = None
+    object_keys: Sequence[str] | None = None
+    suffixes: Sequence[str] = ()
+    text: bool = False
+    relabel_changed: bool = False
+    max_backlog: int = 5000
+    overlap: float = 3600
+    in_flight: int = 16
+    poll_interval: float = 30
+    forever: bool = True
+    max_objects: int | None = None
+    deadline: float | None = None
+    position_uri: str | None = None
 
-    def __init__(
-        self,
-        *,
-        input_topic_arn: str,
-        job_name: str | None = None,
-        prefix_uri: str | None = None,
-        queue_url: str | None = None,
-        manifest_uri: str | None = None,
-        object_keys: Sequence[str] | None = None,
-        suffixes: Sequence[str] = (),
-        text: bool = False,
-        relabel_changed: bool = False,
-        max_backlog: int = 5000,
-        overlap: float = 3600,
-        in_flight: int = 16,
-        poll_interval: float = 30,
-        forever: bool = True,
-        max_objects: int | None = None,
-        deadline: float | None = None,
-        position_uri: str | None = None,
-        aws_conn_id: str | None = "aws_default",
-        region_name: str | None = None,
-        verify: bool | str | None = None,
-        botocore_config: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.input_topic_arn = input_topic_arn
-        self.job_name = job_name
-        self.prefix_uri = prefix_uri
-        self.queue_url = queue_url
-        self.manifest_uri = manifest_uri
-        self.object_keys = None if object_keys is None else list(object_keys)
-        self.suffixes = list(suffixes)
-        self.text = text
-        self.relabel_changed = relabel_changed
-        self.max_backlog = max_backlog
-        self.overlap = overlap
-        self.in_flight = in_flight
-        self.poll_interval = poll_interval
-        self.forever = forever
-        self.max_objects = max_objects
-        self.deadline = deadline
-        self.position_uri = position_uri
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.object_keys = None if self.object_keys is None else list(self.object_keys)
+        self.suffixes = list(self.suffixes)
         if sum(getattr(self, name) is not None for name in _SOURCES) != 1:
             raise ValueError(f"Give exactly one of {', '.join(_SOURCES)}.")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Push. For a watcher, trouble passes: its source or topic may be made later."""
-        async with Poller.shared(Connection.of(self)) as poller, poller.own_thread() as thread:
+        async with Poller.shared(HookArguments.of(self)) as poller, poller.own_thread() as thread:
             while True:
                 try:
                     async for event in self._push(thread):
@@ -151,7 +104,7 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
                     if not self.forever:
                         yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
                         return
-                    self.log.warning("Pushing begins anew in %.0f s: %s", self.poll_interval, error)
+                    self.log.warning("Pushing starts again in %.0f s: %s", self.poll_interval, error)
                 await asyncio.sleep(self.poll_interval)
 
     async def _push(self, thread: OwnThread) -> AsyncIterator[dict[str, Any]]:
@@ -159,7 +112,7 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
         position = await positions.load()
         pusher = await thread.call(partial(self._pusher, position=position))
         source = pusher.source
-        total, news, told, blocked = _Tally(), _Tally(), time.monotonic(), ""
+        total, news, told, blocked = _PushCount(), _PushCount(), time.monotonic(), ""
         try:
             while True:
                 step = await thread.call(partial(_step, pusher, self._most(total)))
@@ -175,43 +128,43 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
                     tell = news if self.forever else total
                     self.log.info("%s objects pushed, %s refused: %s", tell.published, tell.refused, reason or "new")
                     yield {**tell.event(), "reason": reason or "new"}
-                    news, told = _Tally(), time.monotonic()
+                    news, told = _PushCount(), time.monotonic()
                 if reason:
                     return
                 await asyncio.sleep(self._pause(step, exhausted))
         finally:
             pusher.close()
 
-    def _pusher(self, hook: LabelingHook, *, position: Position | None) -> Pusher:
+    def _pusher(self, ground_truth: GroundTruth, *, position: Position | None) -> Pusher:
         from labeling_provider.streaming.pusher import Pusher
 
         return Pusher(
-            hook,
+            ground_truth,
             topic_arn=self.input_topic_arn,
-            source=self._source(hook, position),
+            source=self._source(ground_truth, position),
             job_name=self.job_name,
             max_backlog=self.max_backlog,
             in_flight=self.in_flight,
         )
 
-    def _source(self, hook: LabelingHook, position: Position | None) -> Source:
+    def _source(self, ground_truth: GroundTruth, position: Position | None) -> Source:
         from labeling_provider.streaming.sources import Manifest, Notifications, S3Prefix, Settings
 
         settings = Settings(self.suffixes, self.text, self.relabel_changed)
         if self.prefix_uri is not None:
-            return S3Prefix(hook, self.prefix_uri, settings, position, self.overlap)
+            return S3Prefix(ground_truth, self.prefix_uri, settings, position, self.overlap)
         if self.queue_url is not None:
-            return Notifications(hook, self.queue_url, settings)
+            return Notifications(ground_truth, self.queue_url, settings)
         assert self.manifest_uri is not None  # noqa: S101 - exactly one is given
-        return Manifest(hook, self.manifest_uri, position, self.object_keys)
+        return Manifest(ground_truth, self.manifest_uri, position, self.object_keys)
 
-    def _most(self, total: _Tally) -> int:
+    def _most(self, total: _PushCount) -> int:
         """How many objects the next step may push."""
         from labeling_provider.streaming.pusher import PORTION
 
         return PORTION if self.max_objects is None else min(PORTION, self.max_objects - total.published)
 
-    def _reason(self, step: Step, total: _Tally, exhausted: bool) -> str:
+    def _reason(self, step: Step, total: _PushCount, exhausted: bool) -> str:
         """Why to end; empty to go on."""
         if step.ended:
             return step.ended
@@ -227,7 +180,7 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
         pause = min(self.poll_interval, _BLOCKED_SECONDS) if step.blocked else self.poll_interval * exhausted
         return pause if self.deadline is None else max(min(pause, self.deadline - time.time()), 0)
 
-    def _show(self, total: _Tally) -> None:
+    def _show(self, total: _PushCount) -> None:
         """Put the counts where Airflow's UI finds them while the task is deferred."""
         if self.task_instance is not None:
             compat.push_xcom_soon(self.task_instance, PUSHED_KEY, total.event())
@@ -239,23 +192,23 @@ class PushNewObjectsTrigger(SerializedTrigger, BaseEventTrigger):
         return fingerprint([self.input_topic_arn, source, self.suffixes, self.text, self.relabel_changed])
 
 
-def _step(pusher: Pusher, most: int, _hook: LabelingHook) -> Step:
+def _step(pusher: Pusher, most: int, _: GroundTruth) -> Step:
     return pusher.step(most)
 
 
-class _Tally(NamedTuple):
+class _PushCount(NamedTuple):
     """What steps have come to."""
 
     published: int = 0
     refused: int = 0
     examples: tuple[str, ...] = ()
 
-    def with_step(self, step: Step) -> _Tally:
-        told = [f"{one.about}: {one.reason}" for one in step.refused]
-        return _Tally(
+    def with_step(self, step: Step) -> _PushCount:
+        told = [f"{refusal.about}: {refusal.reason}" for refusal in step.refused]
+        return _PushCount(
             self.published + step.published,
             self.refused + len(step.refused),
-            (*self.examples, *told)[:_MOST_EXAMPLES],
+            (*self.examples, *told)[:_MAX_EXAMPLES],
         )
 
     @property
@@ -296,13 +249,13 @@ class _Positions:
         store = self._in_s3
         return await self._thread.call(lambda _: store.load())
 
-    def _place(self, hook: LabelingHook) -> S3Position | None:
+    def _place(self, ground_truth: GroundTruth) -> S3Position | None:
         """Where in S3; None as long as there is no job beside whose output it could be."""
         from labeling_provider.streaming.positions import S3Position, position_uri
 
         trigger = self._trigger
-        uri = trigger.position_uri or position_uri(hook, trigger.job_name, trigger.input_topic_arn, self._key)
-        return S3Position(hook, uri) if uri else None
+        uri = trigger.position_uri or position_uri(ground_truth, trigger.job_name, trigger.input_topic_arn, self._key)
+        return S3Position(ground_truth, uri) if uri else None
 
     async def save(self, source: Source, at_once: bool) -> None:
         """Save where the source is, every few seconds at most unless it is time."""

@@ -6,68 +6,40 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
+from airflow.triggers.base import TriggerEvent
 
 from labeling_provider import compat
 from labeling_provider.errors import LabelingError
-from labeling_provider.triggers.poller import Connection, Poller
-from labeling_provider.triggers.serialized import SerializedTrigger
+from labeling_provider.triggers.base import LabelingTrigger
+from labeling_provider.triggers.poller import HookArguments, Poller
 from labeling_provider.xcoms import PROGRESS_KEY
 
 _TOLD: Final = ("job_name", "status", "labeled", "backlog")
 
 
-class StreamingJobTrigger(SerializedTrigger, BaseTrigger):
+@dataclass(kw_only=True, eq=False, repr=False)
+class StreamingJobTrigger(LabelingTrigger):
     """Fires once, when a streaming labeling job has reached a goal, has ended, or time is up.
 
     The event is ``{"job_name": …, "reached": …, "sight": {…counters, "backlog": …}}``, with ``"timeout": True`` when
     time is up; ``reached`` says in words what was reached and is empty if the job has ended before. Or
     ``{"error": …}`` with a sentence.
 
+    Takes the connection arguments of :class:`labeling_provider.triggers.base.LabelingTrigger` as well.
+
     :param job_name: the job.
     :param goal: the fields of :class:`labeling_provider.streaming.goal.Goal`.
     :param poll_interval: seconds between two looks.
     :param deadline: epoch seconds at which to stop waiting; None for never.
-    :param aws_conn_id: the Airflow connection.
-    :param region_name: the region, if it is not the connection's.
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
-    :param botocore_config: botocore configuration.
     """
 
-    _arguments = (
-        "job_name",
-        "goal",
-        "poll_interval",
-        "deadline",
-        "aws_conn_id",
-        "region_name",
-        "verify",
-        "botocore_config",
-    )
-
-    def __init__(
-        self,
-        job_name: str,
-        *,
-        goal: dict[str, Any],
-        poll_interval: float,
-        deadline: float | None,
-        aws_conn_id: str | None,
-        region_name: str | None,
-        verify: bool | str | None,
-        botocore_config: dict[str, Any] | None,
-    ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.job_name = job_name
-        self.goal = goal
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.aws_conn_id = aws_conn_id
-        self.region_name = region_name
-        self.verify = verify
-        self.botocore_config = botocore_config
+    job_name: str = field(kw_only=False)
+    goal: dict[str, Any]
+    poll_interval: float
+    deadline: float | None
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, then fire once."""
@@ -85,10 +57,10 @@ class StreamingJobTrigger(SerializedTrigger, BaseTrigger):
             kept = await compat.pull_xcom(self.task_instance, PROGRESS_KEY)
             if isinstance(kept, dict) and kept.get("job_name") == self.job_name:
                 goal.recall(kept)
-        async with Poller.shared(Connection.of(self)) as poller:
-            backlog = await poller.call(lambda hook: Backlog(hook, self.job_name))
+        async with Poller.shared(HookArguments.of(self)) as poller:
+            backlog = await poller.call(lambda ground_truth: Backlog(ground_truth, self.job_name))
             while True:
-                sight = await poller.call(lambda hook: look(hook, self.job_name, backlog))
+                sight = await poller.call(lambda ground_truth: look(ground_truth, self.job_name, backlog))
                 if sight is None:
                     raise LabelingError(f"There is no labeling job named {self.job_name}.")
                 reached = goal.reached(sight, time.time())

@@ -238,7 +238,8 @@ class _Views:
 
         _, mine = self._confirmed(task)
         files, count = chosen_files(
-            list_uris(mine.hook, join_s3_uri(mine.output_uri, WORKER_RESPONSES, ""), [".json"]), _ANSWERS
+            list_uris(mine.hook.ground_truth.objects, join_s3_uri(mine.output_uri, WORKER_RESPONSES, ""), [".json"]),
+            _ANSWERS,
         )
         measure = Measure(Files(mine.hook), mine.label_attribute)
         measure.answers([AnsweredJob(output_manifest_uri(mine.output_uri), files, count)])

@@ -108,5 +108,5 @@ def test_a_cost_is_estimated(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert said.startswith("On Amazon: ")
     assert "together $116.00" in said
-    with pytest.raises(SystemExit, match="'cheap' is no amount"):
+    with pytest.raises(SystemExit, match="'cheap' is not an amount"):
         airflow("estimate-cost", "1000", "--price", "cheap")

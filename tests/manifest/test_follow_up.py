@@ -75,6 +75,34 @@ def test_rounds_that_do_not_belong_together_are_an_error(later: list[bytes], wor
         list(merge_rounds([first, later], "y", "s3://bucket/first"))
 
 
+def test_every_wrong_line_of_every_round_is_named() -> None:
+    first = [b"{broken\n", b'{"source": "b"}\n', b"[]\n"]
+    with pytest.raises(ManifestError) as caught:
+        list(merge_rounds([first, [b'{"source": "b"}\n', b"\xff\n"], [b"null\n"]], "y", ["s3://a", "s3://b", "s3://c"]))
+    assert caught.value.where == "s3://a"
+    told = [str(problem) for problem in caught.value.problems]
+    assert told[0].startswith("line 1: not JSON")
+    assert told[1].startswith("line 3: not a JSON object")
+    assert told[2].startswith("s3://b: line 2: byte 1 is not UTF-8")
+    assert told[3].startswith("s3://c: line 1: not a JSON object")
+    assert len(told) == 4
+
+
+def test_not_more_problems_are_told_than_anybody_reads() -> None:
+    read = 0
+
+    def endless() -> Any:
+        nonlocal read
+        while True:
+            read += 1
+            yield b"{broken\n"
+
+    with pytest.raises(ManifestError) as caught:
+        list(merge_rounds([endless(), []], "y", "s3://bucket/first"))
+    assert len(caught.value.problems) == 20
+    assert read <= 21
+
+
 def test_memory_does_not_grow_with_the_manifest() -> None:
     made = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,20 +44,20 @@ def first(connected: Lab, manifest: str) -> dict[str, Any]:
 
 
 def test_a_try_with_other_arguments_adopts_by_default_and_says_what_differs(
-    connected: Lab, manifest: str, first: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    connected: Lab, manifest: str, first: dict[str, Any], logged: Callable[[], str]
 ) -> None:
     again = for_people(connected, manifest_uri=manifest, title="Which animal is it?")
     result = again.execute(context(run_id=first["run_id"], try_number=2))
     assert result is not None
     assert names(connected, first["name"]) == [first["name"]] == [result["job_name"]]
-    assert "was made with other arguments (HumanTaskConfig)" in capsys.readouterr().out
+    assert "was made with other arguments (HumanTaskConfig)" in logged()
 
 
 def test_labels_that_have_changed_are_other_arguments_too(
-    connected: Lab, manifest: str, first: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    connected: Lab, manifest: str, first: dict[str, Any], logged: Callable[[], str]
 ) -> None:
     for_people(connected, manifest_uri=manifest, labels=["cat", "dog"]).execute(context(run_id=first["run_id"]))
-    assert "other arguments (labels or instructions)" in capsys.readouterr().out
+    assert "other arguments (labels or instructions)" in logged()
 
 
 def test_replace_stops_the_job_and_makes_another_and_the_next_try_finds_that(

@@ -206,7 +206,7 @@ def samples(of: type, field: str) -> Samples:
 def is_needed(of: type[LabelingTask], field: str) -> bool:
     try:
         of.argument_kinds[field](None, field)
-    except arguments.Refused:
+    except arguments.RefusedArgument:
         return True
     return False
 
@@ -353,7 +353,7 @@ def test_no_value_is_half_understood(value: Any) -> None:
     ):
         try:
             read = kind(value, "field")
-        except arguments.Refused:
+        except arguments.RefusedArgument:
             continue
         assert read is None or isinstance(read, wanted)
         assert kind(read, "field") == read

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,11 +31,11 @@ def tell_asset(monkeypatch: pytest.MonkeyPatch, name: str | None) -> None:
 
 @pytest.mark.parametrize(("name", "told"), [("birds", True), ("s3://lab/out", False), (None, False)])
 def test_an_asset_of_the_same_uri_and_another_name_hears_of_the_labels(
-    connected: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str | None, told: bool
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str], name: str | None, told: bool
 ) -> None:
     tell_asset(monkeypatch, name)
     around, task = context(**run_id()), operator(connected)
     result = task.execute(around)
     (alias,) = task.outlets
     assert around["outlet_events"][alias].added == [(Asset(name or "s3://lab/out", uri="s3://lab/out"), result)]
-    assert (f"has the name {name!r} in another DAG" in capsys.readouterr().out) is told
+    assert (f"has the name {name!r} in another DAG" in logged()) is told

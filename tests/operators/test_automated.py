@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def test_the_result_tells_people_s_and_machine_s_labels_apart_and_names_the_mode
     assert 0.9 < quality["mean_machine_confidence"] <= 1
 
 
-def test_the_next_run_starts_from_the_last_model_of_this_task(auto: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_run_starts_from_the_last_model_of_this_task(auto: Lab, logged: Callable[[], str]) -> None:
     settings = AutomatedLabeling(continue_from_previous_run=True)
     first = context(**run_id())
     before = task(auto, settings).execute(first)
@@ -90,11 +90,11 @@ def test_the_next_run_starts_from_the_last_model_of_this_task(auto: Lab, capsys:
     assert asked is not None
     assert initial_model(auto, asked) == before["final_model_arn"], "a model that is named wins"
     gone = {"labeling_model": before["final_model_arn"] + "0"}
-    capsys.readouterr()
+    logged()
     anew = task(auto, settings, wait_for_completion=False).execute(context(**run_id(), earlier=gone))
     assert anew is not None
     assert initial_model(auto, anew) is None
-    assert "is gone: automated labeling starts anew" in capsys.readouterr().out
+    assert "is gone: automated labeling starts from scratch" in logged()
 
 
 @pytest.mark.parametrize("text", ["", "None"])
@@ -106,11 +106,11 @@ def test_a_template_without_a_model_starts_anew(auto: Lab, text: str) -> None:
 
 
 def test_few_objects_are_warned_of_and_the_service_has_the_last_word(
-    auto: Lab, lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    auto: Lab, lab: Lab, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]
 ) -> None:
     task(auto, True, 30, wait_for_completion=False).execute(context(**run_id()))
     told = "30 objects are few for automated labeling: Amazon takes 1,250 or more and advises 5,000"
-    assert told in capsys.readouterr().out
+    assert told in logged()
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", lab.service.connection())
     with pytest.raises(LabelingJobFailedError, match="at least 1,250 objects"):
         task(lab, True, 30).execute(context(**run_id()))

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -316,14 +317,12 @@ def test_a_job_that_fails_fails_the_task_with_its_reason(connected: Lab, deferra
         run_to_the_end(task, context(**run_id()))
 
 
-def test_missing_labels_are_told_with_reasons_or_fail_the_task(
-    connected: Lab, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_missing_labels_are_told_with_reasons_or_fail_the_task(connected: Lab, logged: Callable[[], str]) -> None:
     lines = [*texts(4), {"source": "nobody knows"}, {"source": "nor this"}]
     result = operator(connected, lines).execute(context(**run_id()))
     assert result is not None
     assert (result["status"], result["failed"]) == ("Completed", 2)
-    assert "2 failed, line 5 first: The task was declined" in capsys.readouterr().out
+    assert "2 failed, line 5 first: The task was declined" in logged()
     with pytest.raises(LabelingJobFailedError, match="2 of 6 objects unlabeled.*declined"):
         operator(connected, lines, on_missing_labels="fail").execute(context(**run_id()))
 
@@ -334,9 +333,9 @@ def test_a_stopping_condition_is_no_failure(connected: Lab) -> None:
     assert (result["status"], result["counters"]["human_labeled"], result["unlabeled"]) == ("Stopped", 12, 8)
 
 
-def test_progress_is_logged_when_something_changed(connected: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_logged_when_something_changed(connected: Lab, logged: Callable[[], str]) -> None:
     operator(connected).execute(context(**run_id()))
-    log = capsys.readouterr().out
+    log = logged()
     assert "6 of 6 labeled (6 by people)" in log
     assert "Estimated cost on Amazon: 6 objects × $0.08 = $0.48" in log
 

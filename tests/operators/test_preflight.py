@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -125,7 +126,7 @@ def test_objects_that_are_not_as_they_must_be_are_named_all_at_once(connected: L
     for line, words in {
         3: "gone.png does not exist",
         4: "page.png has the content type 'text/html'",
-        5: "drawing.svg is none of .jpg, .jpeg, .png",
+        5: "drawing.svg does not end with .jpg or .jpeg or .png",
         6: "large.PNG has 40,000,001 bytes, at most 40,000,000 are allowed",
     }.items():
         assert any(f"line {line}: s3://{yard.bucket}/{words}" in one for one in found)
@@ -179,19 +180,17 @@ def turned(orientation: int) -> bytes:
     return file.getvalue()
 
 
-def test_pictures_that_are_stored_turned_are_told_and_fail_nothing(
-    connected: Lab, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pictures_that_are_stored_turned_are_told_and_fail_nothing(connected: Lab, logged: Callable[[], str]) -> None:
     yard = Yard(connected, 1)
     yard.uris += [yard.put(f"{number}.jpg", turned(number)) for number in (1, 6, 3)]
     assert pictures(yard).execute(context(**run_id()))
     words = "2 of the 4 pictures looked at are stored turned, the first in line 3."
-    assert capsys.readouterr().out.count(words) == 1
+    assert logged().count(words) == 1
     task = ValidateManifestOperator(
         task_id="validate", manifest_uri=yard.manifest(), task_type="image-classification", fix_cors=True
     )
     assert task.execute(context())["problems"] == []
-    assert capsys.readouterr().out.count(words) == 1
+    assert logged().count(words) == 1
 
 
 def test_many_wrong_objects_are_counted(connected: Lab) -> None:
@@ -238,10 +237,10 @@ def test_role_and_workteam_are_looked_at(connected: Lab) -> None:
 
 def test_a_right_that_the_role_lacks_is_named(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     task = operator(connected)
-    make = type(task.hook).client
+    make = type(task.ground_truth).client
 
-    def client(hook: Any, service: str, **settings: Any) -> Any:
-        made = make(hook, service, **settings)
+    def client(ground_truth: Any, service: str, **settings: Any) -> Any:
+        made = make(ground_truth, service, **settings)
         if service == "iam":
             # moto can't simulate policies.
             made.simulate_principal_policy = lambda **ask: {
@@ -257,20 +256,20 @@ def test_a_right_that_the_role_lacks_is_named(connected: Lab, monkeypatch: pytes
             }
         return made
 
-    monkeypatch.setattr(type(task.hook), "client", client)
+    monkeypatch.setattr(type(task.ground_truth), "client", client)
     (problem,) = complaints(task)
     assert "RoleArn: the role may not s3:PutObject arn:aws:s3:::lab/out/*" in problem
 
 
 def test_what_a_service_does_not_do_is_asked_once_and_told_in_a_line(
-    connected: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]
 ) -> None:
     with proxy(connected) as between:
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
         between.unsupported = {"SimulatePrincipalPolicy"}
         assert operator(connected, preflight="fail").execute(context(**run_id()))
         assert between.operations["SimulatePrincipalPolicy"] == 1
-    (line,) = [one for one in capsys.readouterr().out.splitlines() if "rights of the role" in one]
+    (line,) = [one for one in logged().splitlines() if "rights of the role" in one]
     assert "[info" in line
     assert "can't look at the rights of the role labeling-local (NotImplemented)" in line
 
@@ -280,21 +279,21 @@ def test_trouble_fails_the_task_unless_something_else_is_asked_for() -> None:
     assert CreateLabelingJobOperator(task_id="label").fix_cors is False
 
 
-def test_trouble_can_be_told_or_left_alone(connected: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_trouble_can_be_told_or_left_alone(connected: Lab, logged: Callable[[], str]) -> None:
     yard = Yard(connected)
     yard.uris.append(f"s3://{yard.bucket}/gone.png")
     assert pictures(yard, preflight="warn", fix_cors=False).execute(context(**run_id()))
-    told = capsys.readouterr().out
+    told = logged()
     assert "gone.png does not exist" in told
     assert "no CORS rule" in told
     assert pictures(yard, preflight="off", fix_cors=False).execute(context(**run_id()))
-    told = capsys.readouterr().out
+    told = logged()
     assert "gone.png" not in told
     with pytest.raises(ValueError, match="preflight must be 'fail' or 'warn' or 'off', not 'maybe'"):
         pictures(yard, preflight="maybe")
 
 
-def test_a_manifest_is_checked_as_a_task(connected: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_manifest_is_checked_as_a_task(connected: Lab, logged: Callable[[], str]) -> None:
     yard = Yard(connected)
     lines = [{"source-ref": uri, "bird": 0, "bird-metadata": {"class-name": "heron"}} for uri in yard.uris]
 
@@ -323,10 +322,10 @@ def test_a_manifest_is_checked_as_a_task(connected: Lab, capsys: pytest.CaptureF
     assert "line 2: not JSON" in told[0]
     assert "40 further lines" in told[20] or "further lines are wrong" in told[20]
     assert "gone.png does not exist" in told[21]
-    capsys.readouterr()
+    logged()
     assert len(check(bad, on_problems="warn")["problems"]) == 22
-    assert "gone.png does not exist" in capsys.readouterr().out
-    with pytest.raises(LabelingError, match="'birds' is no task type"):
+    assert "gone.png does not exist" in logged()
+    with pytest.raises(LabelingError, match="'birds' is not a task type"):
         check(good, task_type="birds")
     with pytest.raises(ValueError, match="on_problems must be"):
         check(good, on_problems="off")

@@ -136,7 +136,7 @@ def test_wrong_arguments_are_refused(connected: Lab) -> None:
         with pytest.raises(ValueError, match=words):
             LabelQualityOperator(task_id="quality", manifest_uri="s3://lab/m", **arguments)
     other = connected.manifest(texts(1))
-    with pytest.raises(LabelingError, match="is no output manifest of a labeling job"):
+    with pytest.raises(LabelingError, match="is not the output manifest of a labeling job"):
         gate(other, label_attribute_name="label", labeling_jobs=[other])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,14 @@ def test_a_try_that_dies_at_any_moment_is_gone_on_with_and_nothing_is_labeled_tw
     check_everything_is_labeled_once(connected, result)
 
 
-def test_what_is_still_missing_after_the_last_round_is_told(connected: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_still_missing_after_the_last_round_is_told(connected: Lab, logged: Callable[[], str]) -> None:
     result = moody(connected, workforce=PrivateWorkteam(connected.team("reluctant")), max_rounds=2).execute(
         context(**run_id())
     )
     assert result is not None
     assert len(result["rounds"]) == 2
     assert (result["failed"], result["counters"]["total_labeled"]) == (40, 0)
-    assert "40 of 40 objects unlabeled" in capsys.readouterr().out
+    assert "40 of 40 objects unlabeled" in logged()
     assert [line["number"] for line in merged(connected, result)] == list(range(40))
 
 

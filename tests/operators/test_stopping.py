@@ -87,8 +87,8 @@ def test_a_task_may_be_given_itself_and_a_job_of_somebody_else_is_left_alone(
 @pytest.mark.parametrize(
     ("arguments", "told", "quiet"),
     [
-        ({"job_name": "None"}, "job_name has come to nothing", {"job_name": None, "status": None}),
-        ({"job_name": ""}, "job_name has come to nothing", {"job_name": None, "status": None}),
+        ({"job_name": "None"}, "job_name is empty", {"job_name": None, "status": None}),
+        ({"job_name": ""}, "job_name is empty", {"job_name": None, "status": None}),
         ({"of_task": "label"}, "of the task label in this run", {"jobs": []}),
         ({"of_task": "nobody"}, "of the task nobody in this run", {"jobs": []}),
     ],
@@ -121,14 +121,14 @@ def test_a_job_that_can_not_be_stopped_keeps_no_other_from_it(connected: Lab, mo
     first, second = (stalled(connected, run, index)["labeling_job"]["job_name"] for index in range(2))
     tell_task_states(monkeypatch, run, {"label_0": "failed", "label_1": "failed"})
     task = stop(of_task="label")
-    stop_job = task.hook.stop_job
+    stop_job = task.ground_truth.stop_job
 
     def refuse(name: str) -> bool:
         if name == first:
             raise LabelingError("not today")
         return stop_job(name)
 
-    monkeypatch.setattr(task.hook, "stop_job", refuse)
+    monkeypatch.setattr(task.ground_truth, "stop_job", refuse)
     with pytest.raises(LabelingError, match="not today"):
         task.execute(context(task_id="stop", run_id=run))
     assert connected.describe(second)["LabelingJobStatus"] == "Stopped"

@@ -21,7 +21,7 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.hooks.labeling import LabelingHook
 from labeling_provider.request import PrivateWorkteam
 from labeling_provider.triggers.labeling_job import LabelingJobTrigger
-from labeling_provider.triggers.poller import Connection
+from labeling_provider.triggers.poller import HookArguments
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
 from tests.flaky import connection, proxy
@@ -92,7 +92,7 @@ def test_the_deferred_half_talks_to_the_same_place_in_the_same_way(connected: La
     with pytest.raises(TaskDeferred) as deferred:
         task.execute(context(**run_id()))
     rebuilt = LabelingJobTrigger(**json.loads(json.dumps(deferred.value.trigger.serialize()[1])))
-    hook = Connection.of(rebuilt).hook(lambda question: question())
+    hook = HookArguments.of(rebuilt).hook(lambda question: question())
     assert (hook.aws_conn_id, hook.region_name, hook.verify) == ("aws_default", "us-east-1", False)
     assert hook.sagemaker.meta.config.read_timeout == 17
     assert hook.sagemaker.meta.config.user_agent_extra.endswith("labeling-test")

@@ -104,5 +104,5 @@ def test_an_unknown_status_is_an_error(connected: Lab, monkeypatch: pytest.Monke
 
 
 def test_statuses_that_no_job_can_have_are_refused(connected: Lab) -> None:
-    with pytest.raises(LabelingError, match="Done is no status"):
+    with pytest.raises(LabelingError, match="Done is not a status"):
         sense("any", False, target_statuses=["Done"])

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.streaming.messages import BATCH_LIMIT, MESSAGE_LIMIT, Message, batches, message_of
+from labeling_provider.streaming.messages import MAX_BATCH, MAX_MESSAGE_BYTES, Message, batches, message_of
 from labeling_provider.streaming.publisher import encoded_form
 
 IDS = st.text(min_size=1, max_size=1500)
@@ -40,14 +40,14 @@ def test_a_line_that_names_its_id_keeps_it() -> None:
     assert json.loads(message_of(line, "another").text) == line
 
 
-@given(st.lists(st.integers(1, MESSAGE_LIMIT), max_size=60))
+@given(st.lists(st.integers(1, MAX_MESSAGE_BYTES), max_size=60))
 def test_batches_hold_everything_in_order_and_are_never_too_large(sizes: list[int]) -> None:
     messages = [Message("", size, str(number)) for number, size in enumerate(sizes)]
     made = list(batches(messages))
     assert [one for batch in made for one in batch] == messages
     for batch in made:
-        assert 1 <= len(batch) <= BATCH_LIMIT
-        assert sum(one.size for one in batch) <= MESSAGE_LIMIT
+        assert 1 <= len(batch) <= MAX_BATCH
+        assert sum(one.size for one in batch) <= MAX_MESSAGE_BYTES
 
 
 @given(st.dictionaries(st.from_regex(r"[A-Za-z.0-9]+", fullmatch=True), st.text(min_size=1)))

@@ -85,7 +85,7 @@ def test_each_entry_is_sent_until_it_is_taken_or_refused(fussy: FussyTopic) -> N
         for number in range(8)
     ]
     bad = [message_of({"source": "bad"}, "bad"), Message("", 262_145, "large")]
-    publisher = Publisher(LabelingHook(), TOPIC, in_flight=2)
+    publisher = Publisher(LabelingHook().ground_truth, TOPIC, in_flight=2)
     try:
         refused = publisher.publish([*bad, *wanted])
     finally:
@@ -98,7 +98,7 @@ def test_each_entry_is_sent_until_it_is_taken_or_refused(fussy: FussyTopic) -> N
 
 
 def test_a_topic_that_is_not_there_is_an_error(connected: Lab) -> None:
-    publisher = Publisher(LabelingHook(), TOPIC, in_flight=2)
+    publisher = Publisher(LabelingHook().ground_truth, TOPIC, in_flight=2)
     with pytest.raises(LabelingError, match=f"Publishing to {TOPIC}"):
         publisher.publish([message_of({"source": "text"}, "id")])
     publisher.close()

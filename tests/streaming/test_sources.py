@@ -19,8 +19,8 @@ def test_pages_of_a_document_have_ids_of_their_own(connected: Lab) -> None:
         {"source": "a text", "page": 1},
         {"source-ref": "s3://lab/half \ud800.pdf"},
     ]
-    uri = connected.manifest(lines)
-    found = Manifest(LabelingHook(), uri, None).take(10)
+    uri, ground_truth = connected.manifest(lines), LabelingHook().ground_truth
+    found = Manifest(ground_truth, uri, None).take(10)
     ids = [one.object_id for one in found]
     # What is only a source keeps the id that it has in jobs that run.
     assert ids[0] == ids[4] == document
@@ -28,8 +28,8 @@ def test_pages_of_a_document_have_ids_of_their_own(connected: Lab) -> None:
     assert len(set(ids[1:4])) == 3
     assert len({message_of(one.line, one.object_id).text for one in found[:4]}) == 4
     assert [bool(one.problem) for one in found] == [False] * 6 + [True]
-    by_page = [one.object_id for one in Manifest(LabelingHook(), uri, None, ["source-ref", "page"]).take(10)]
+    by_page = [one.object_id for one in Manifest(ground_truth, uri, None, ["source-ref", "page"]).take(10)]
     assert by_page[1] == by_page[3] != by_page[2]
     assert by_page[0] == document
-    again = Manifest(LabelingHook(), connected.manifest(list(reversed(lines[:4]))), None).take(10)
+    again = Manifest(ground_truth, connected.manifest(list(reversed(lines[:4]))), None).take(10)
     assert [one.object_id for one in again] == ids[3::-1]

@@ -165,7 +165,7 @@ def test_throttling_slows_everybody_down_and_fails_nobody(connected: Lab, betwee
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """No long pauses, neither between two looks nor before a client is made anew."""
-    monkeypatch.setattr("labeling_provider.client.retries._LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr("labeling_provider.client.retries._MAX_PAUSE", 0.2)
     monkeypatch.setattr("labeling_provider.client.renewal._PAUSE", 0.1)
 
 

@@ -242,3 +242,9 @@ def _rows() -> sa.Select[Any]:
 def _job(row: sa.Row[Any]) -> JobRow:
     values = {name: row._mapping[name] for name in JobRow.__slots__}
     return JobRow(**{**values, "machine_labeled": int(values["machine_labeled"]), "request": json.loads(row.request)})
+
+
+def is_in_progress(connection: Connection, job_id: int) -> bool:
+    """Whether a job may still label: it has begun, and is neither over nor to be stopped."""
+    query = sa.select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.status == JobStatus.IN_PROGRESS)
+    return connection.execute(query).one_or_none() is not None

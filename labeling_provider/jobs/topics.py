@@ -10,17 +10,16 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.retries import error_code
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.request.names import fingerprint
-
-if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
 
 _CREATED: Final = "s3:ObjectCreated:*"
 _MISSING_TOPIC: Final = frozenset({"NotFound", "NotFoundException"})
@@ -31,11 +30,11 @@ log = logging.getLogger(__name__)
 class StreamResources:
     """The topics, buckets and queues of one connection.
 
-    :param hook: makes the clients.
+    :param ground_truth: makes the clients.
     """
 
-    def __init__(self, hook: LabelingHook) -> None:
-        self._sns, self._sqs, self._s3 = hook.client("sns"), hook.client("sqs"), hook.s3
+    def __init__(self, ground_truth: GroundTruth) -> None:
+        self._sns, self._sqs, self._s3 = ground_truth.client("sns"), ground_truth.client("sqs"), ground_truth.s3
 
     def topic(self, arn: str) -> None:
         """Make sure that a topic exists.
@@ -45,7 +44,7 @@ class StreamResources:
         try:
             self._sns.get_topic_attributes(TopicArn=arn)
         except ClientError as error:
-            if error.response["Error"]["Code"] not in _MISSING_TOPIC:
+            if error_code(error) not in _MISSING_TOPIC:
                 raise
         else:
             return
@@ -74,7 +73,7 @@ class StreamResources:
             **({"Filter": {"Key": {"FilterRules": rules}}} if rules else {}),
         }
         others = present.get("TopicConfigurations", [])
-        if any(_same_notification(one, wanted) for one in others):
+        if any(_same_notification(other, wanted) for other in others):
             return
         try:
             self._s3.put_bucket_notification_configuration(
@@ -131,19 +130,19 @@ def _with_statement(policy: str | None, statement: Mapping[str, Any]) -> str | N
     statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
     if statement in statements:
         return None
-    others = [one for one in statements if one.get("Sid") != statement["Sid"]]
+    others = [other for other in statements if other.get("Sid") != statement["Sid"]]
     return json.dumps({**document, "Statement": [*others, statement]})
 
 
-def _same_notification(one: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _same_notification(notification: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether a notification does what is wanted, whatever it is called."""
     return (
-        one["TopicArn"] == wanted["TopicArn"]
-        and _CREATED in one["Events"]
-        and _filter_rules(one) == _filter_rules(wanted)
+        notification["TopicArn"] == wanted["TopicArn"]
+        and _CREATED in notification["Events"]
+        and _filter_rules(notification) == _filter_rules(wanted)
     )
 
 
-def _filter_rules(one: Mapping[str, Any]) -> dict[str, str]:
-    rules = one.get("Filter", {}).get("Key", {}).get("FilterRules", [])
+def _filter_rules(notification: Mapping[str, Any]) -> dict[str, str]:
+    rules = notification.get("Filter", {}).get("Key", {}).get("FilterRules", [])
     return {rule["Name"].lower(): rule["Value"] for rule in rules if rule["Value"]}

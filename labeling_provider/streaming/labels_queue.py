@@ -8,24 +8,20 @@ import logging
 import time
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from botocore.exceptions import ClientError
-
-from labeling_provider.client.queue import ReadQueue
-from labeling_provider.client.retries import persist
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.queue import ReadQueue, is_missing_queue
+from labeling_provider.client.retries import answer_to
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.dates import nanoseconds
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import LabelError, read_label
 
-if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
-
-_LONGEST_WAIT: Final = 5.0
+_MAX_WAIT: Final = 5.0
 _UNTIL_STORED: Final = 900
-_LONGEST_VISIBILITY: Final = 43_200
-_MOST_CLASSES: Final = 100
+_MAX_VISIBILITY: Final = 43_200
+_MAX_CLASSES: Final = 100
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +52,12 @@ class LabelsQueue:
     :param max_wait: seconds after which fewer make one.
     """
 
-    def __init__(self, hook: LabelingHook, queue: str, labels_uri: str, batch_size: int, max_wait: float) -> None:
-        self._hook, self._queue, self._labels_uri = hook, queue, labels_uri
-        self._reader = ReadQueue(hook, queue) if "://" in queue else None
+    def __init__(
+        self, ground_truth: GroundTruth, queue: str, labels_uri: str, batch_size: int, max_wait: float
+    ) -> None:
+        self._sqs, self._objects, self._outage = ground_truth.client("sqs"), ground_truth.objects, ground_truth.outage
+        self._queue, self._labels_uri = queue, labels_uri
+        self._reader = ReadQueue(self._sqs, queue, ground_truth.outage) if "://" in queue else None
         self._batch_size, self._max_wait = batch_size, max_wait
         self._held: list[_Held] = []
         self._since = 0.0
@@ -71,37 +70,34 @@ class LabelsQueue:
         """
         reader = self._reader = self._reader or self._found()
         if reader is None:
-            time.sleep(_LONGEST_WAIT)
+            time.sleep(_MAX_WAIT)
             return None
-        left = self._since + self._max_wait - time.monotonic() if self._held else _LONGEST_WAIT
+        left = self._since + self._max_wait - time.monotonic() if self._held else _MAX_WAIT
         wanted = self._batch_size - len(self._held)
         if wanted > 0:
-            self._receive(reader, wanted, min(max(left, 0.0), _LONGEST_WAIT))
+            self._receive(reader, wanted, min(max(left, 0.0), _MAX_WAIT))
         if not self._held:
             return None
         if len(self._held) < self._batch_size and time.monotonic() - self._since < self._max_wait:
             return None
-        batch = Batch(self._stored(self._held), [one.receipt for one in self._held])
+        batch = Batch(self._stored(self._held), [held.receipt for held in self._held])
         self._held = []
         return batch
 
     def _found(self) -> ReadQueue | None:
         """The queue of this name; None if it has not been made yet."""
+        what = f"Looking for the queue {self._queue}"
         try:
-            answer = persist(
-                lambda: self._hook.client("sqs").get_queue_url(QueueName=self._queue),
-                f"Looking for the queue {self._queue}",
-                outage=self._hook.outage,
-            )
-        except ClientError as error:
-            if "NonExistentQueue" not in str(error.response["Error"]):
-                raise LabelingError(f"{self._queue} can't be read: {error}") from error
-            return None
-        return ReadQueue(self._hook, answer["QueueUrl"])
+            answer = answer_to(lambda: self._sqs.get_queue_url(QueueName=self._queue), what, outage=self._outage)
+        except LabelingError as error:
+            if is_missing_queue(error):
+                return None
+            raise
+        return ReadQueue(self._sqs, answer["QueueUrl"], self._outage)
 
     def _receive(self, reader: ReadQueue, most: int, seconds: float) -> None:
-        messages = reader.receive(most, wait=seconds, keep=min(self._max_wait + _UNTIL_STORED, _LONGEST_VISIBILITY))
-        held = {one.message_id for one in self._held}
+        messages = reader.receive(most, wait=seconds, keep=min(self._max_wait + _UNTIL_STORED, _MAX_VISIBILITY))
+        held = {other.message_id for other in self._held}
         for message in messages:
             line = label_line(message["Body"])
             if line is not None and message["MessageId"] not in held:
@@ -110,15 +106,15 @@ class LabelsQueue:
                 self._held.append(_Held(message["ReceiptHandle"], message["MessageId"], line))
             elif line is None and not self._warned:
                 self._warned = True
-                log.warning("%s holds messages that are no labels; they are left alone", self._queue)
+                log.warning("%s holds messages that are not labels; they are left alone", self._queue)
 
     def _stored(self, batch: list[_Held]) -> dict[str, Any]:
-        text = "".join(f"{one.line}\n" for one in batch)
+        text = "".join(f"{held.line}\n" for held in batch)
         stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
         name = f"{stamp}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.manifest"
         uri = join_s3_uri(self._labels_uri, name)
-        self._hook.write_text(uri, text)
-        return {"labels_uri": uri, "count": len(batch), **_counts([json.loads(one.line) for one in batch])}
+        self._objects.write_text(uri, text)
+        return {"labels_uri": uri, "count": len(batch), **_counts([json.loads(held.line) for held in batch])}
 
     def delete(self, receipts: list[str]) -> None:
         """Delete messages: somebody else knows of their labels now."""
@@ -152,8 +148,8 @@ def _attribute(line: dict[str, Any]) -> str:
 
 
 def _metadata(line: dict[str, Any], name: str) -> dict[str, Any]:
-    found = line.get(f"{name}-metadata")
-    return found if isinstance(found, dict) else {}
+    metadata = line.get(f"{name}-metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _classes(line: dict[str, Any], attribute: str) -> tuple[str, ...]:
@@ -171,4 +167,4 @@ def _counts(lines: list[dict[str, Any]]) -> dict[str, Any]:
     told = [_metadata(line, attribute) for line in lines]
     classes = Counter(name[:256] for line in lines for name in _classes(line, attribute))
     job = str(told[-1].get("job-name", "")).rpartition("/")[2]
-    return {"label_attribute_name": attribute, "job_name": job, "classes": dict(classes.most_common(_MOST_CLASSES))}
+    return {"label_attribute_name": attribute, "job_name": job, "classes": dict(classes.most_common(_MAX_CLASSES))}

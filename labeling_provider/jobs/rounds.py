@@ -6,21 +6,19 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property, reduce
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobState
 from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.jobs.addresses import job_url
 from labeling_provider.jobs.ownership import OwnJob
-from labeling_provider.links import job_url
 from labeling_provider.manifest import merge_rounds, missing_lines
 from labeling_provider.request import LabelingJobDraft
 
-if TYPE_CHECKING:
-    from labeling_provider.hooks.labeling import LabelingHook
-
-_MOST_REASONS: Final = 10
-_LONGEST_REASON: Final = 300
+_MAX_REASONS: Final = 10
+_MAX_REASON: Final = 300
 
 
 class Rounds:
@@ -29,11 +27,11 @@ class Rounds:
     :param jobs: in their order, at least one.
     """
 
-    def __init__(self, hook: LabelingHook, jobs: Sequence[OwnJob]) -> None:
-        self._hook, self._jobs = hook, list(jobs)
+    def __init__(self, ground_truth: GroundTruth, jobs: Sequence[OwnJob]) -> None:
+        self._ground_truth, self._jobs = ground_truth, list(jobs)
 
     @classmethod
-    def leading_to(cls, hook: LabelingHook, last: OwnJob, known: Sequence[OwnJob]) -> Rounds:
+    def leading_to(cls, ground_truth: GroundTruth, last: OwnJob, known: Sequence[OwnJob]) -> Rounds:
         """The jobs that have led to one.
 
         :param known: all jobs of the task instance.
@@ -42,7 +40,7 @@ class Rounds:
         jobs = [last]
         while (before := by_name.get(jobs[0].follows)) is not None:
             jobs.insert(0, before)
-        return cls(hook, jobs)
+        return cls(ground_truth, jobs)
 
     @cached_property
     def state(self) -> JobState:
@@ -59,8 +57,10 @@ class Rounds:
         last = self._jobs[-1]
         uri = join_s3_uri(JobRequest(draft.request).output_uri, "manifests/input/missing.manifest")
         missing = 0
-        with self._hook.writer(uri) as upload:
-            for line in missing_lines(self._hook.read_lines(last.labels_uri), last.label_attribute, last.labels_uri):
+        with self._ground_truth.objects.writer(uri) as upload:
+            for line in missing_lines(
+                self._ground_truth.objects.read_lines(last.labels_uri), last.label_attribute, last.labels_uri
+            ):
                 upload.write(line)
                 missing += 1
         return draft.follow_up(uri, missing, self.state)
@@ -85,7 +85,7 @@ class Rounds:
             "failed": state.failed,
             "final_model_arn": state.final_model_arn,
             "estimated_cost_usd": round(self.cost_usd, 2),
-            "region": self._hook.conn_region_name,
+            "region": self._ground_truth.region,
             "rounds": [self._round(job) for job in self._jobs],
         }
 
@@ -94,14 +94,15 @@ class Rounds:
         return {**state.counters(), "output_manifest_uri": state.output_manifest_uri, "url": self._url(job)}
 
     def _url(self, job: OwnJob) -> str:
-        return job_url(self._hook, job)
+        return job_url(self._ground_truth, job)
 
     def _merged(self) -> str:
         last = self._jobs[-1]
         uri = join_s3_uri(last.output_uri, "manifests/merged/merged.manifest")
         uris = [job.labels_uri for job in self._jobs]
-        with self._hook.writer(uri) as upload:
-            for line in merge_rounds([self._hook.read_lines(one) for one in uris], last.label_attribute, uris[0]):
+        rounds = [self._ground_truth.objects.read_lines(labels_uri) for labels_uri in uris]
+        with self._ground_truth.objects.writer(uri) as upload:
+            for line in merge_rounds(rounds, last.label_attribute, uris):
                 upload.write(line)
         return uri
 
@@ -115,12 +116,14 @@ class Rounds:
         reasons: Counter[str] = Counter()
         examples: dict[str, int] = {}
         if state.output_manifest_uri and state.failed:
-            for number, reason in _failures(self._hook.read_lines(state.output_manifest_uri), last.label_attribute):
+            for number, reason in _failures(
+                self._ground_truth.objects.read_lines(state.output_manifest_uri), last.label_attribute
+            ):
                 reasons[reason] += 1
                 examples.setdefault(reason, number)
         told = [
             f"{count:,} failed, line {examples[reason]} first: {reason}"
-            for reason, count in reasons.most_common(_MOST_REASONS)
+            for reason, count in reasons.most_common(_MAX_REASONS)
         ]
         return "; ".join([message, *told])
 
@@ -133,4 +136,4 @@ def _failures(lines: Iterator[bytes], attribute: str) -> Iterator[tuple[int, str
         metadata = json.loads(raw).get(f"{attribute}-metadata")
         reason = metadata.get("failure-reason") if isinstance(metadata, dict) else None
         if reason:
-            yield number, str(reason)[:_LONGEST_REASON]
+            yield number, str(reason)[:_MAX_REASON]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.streaming.labels import _attribute, _counts, label_line
+from labeling_provider.streaming.labels_queue import _attribute, _counts, label_line
 from labeling_provider.streaming.sources import created_objects
 
 JSON = st.recursive(

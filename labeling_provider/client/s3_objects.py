@@ -1,0 +1,189 @@
+"""Reads and writes S3 objects of any size in constant memory, however often the connection breaks off."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from mimetypes import guess_type
+from typing import Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from labeling_provider.client.retries import Patience, answer_to, is_transient
+from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.uris import split_s3_uri
+from labeling_provider.manifest import split_lines
+
+_CHUNK: Final = 1 << 16
+_PART: Final = 8 << 20
+_PAUSE: Final = 0.5
+
+log = logging.getLogger(__name__)
+
+
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """Bucket and key of an S3 URI.
+
+    :raises LabelingError: if it is none.
+    """
+    try:
+        return split_s3_uri(uri)
+    except ValueError as error:
+        raise LabelingError(str(error)) from None
+
+
+class Objects:
+    """The objects that a connection reaches, by S3 URI.
+
+    :param s3: a boto3 S3 client.
+    :param outage: seconds without any answer after which to give up.
+    """
+
+    def __init__(self, s3: Any, outage: float) -> None:
+        self._s3, self._outage = s3, outage
+
+    def read_lines(self, uri: str) -> Iterator[bytes]:
+        """The lines of an object, streamed, each with its line break.
+
+        :raises LabelingError: if it can't be read.
+        """
+        yield from split_lines(self.read_chunks(uri))
+
+    def read_chunks(self, uri: str) -> Iterator[bytes]:
+        """An object in pieces; a connection that breaks is taken up again where it broke.
+
+        :raises LabelingError: if it can't be read.
+        """
+        bucket, key = bucket_and_key(uri)
+        patience = Patience(self._outage)
+        offset, size = 0, -1
+        same: dict[str, str] = {}
+        while True:
+            try:
+                there = {"Range": f"bytes={offset}-"} if offset else {}
+                answer = self._s3.get_object(Bucket=bucket, Key=key, **there, **same)
+                same = {"IfMatch": answer["ETag"]}
+                size = offset + answer["ContentLength"]
+                for chunk in answer["Body"].iter_chunks(_CHUNK):
+                    offset += len(chunk)
+                    yield chunk
+                    patience.answered()
+                if offset >= size:
+                    return
+                raise OSError(f"only {offset:,} of {size:,} bytes have come")
+            except (BotoCoreError, ClientError, OSError) as error:
+                if not is_transient(error):
+                    raise LabelingError(f"{uri} can't be read: {error}") from error
+                if offset == size:
+                    return
+                pause = patience.pause(error, f"Reading {uri}", time.monotonic(), _PAUSE)
+                log.warning("%s broke off after %s bytes, going on in %.1f s: %s", uri, offset, pause, error)
+            time.sleep(pause)
+
+    def read(self, uri: str, max_bytes: int) -> bytes:
+        """A whole object.
+
+        :raises LabelingError: if it can't be read or is larger.
+        """
+        body = bytearray()
+        for chunk in self.read_chunks(uri):
+            body += chunk
+            if len(body) > max_bytes:
+                raise LabelingError(f"{uri} has more than {max_bytes:,} bytes.")
+        return bytes(body)
+
+    def list_page(self, **arguments: Any) -> dict[str, Any]:
+        """One answer of ListObjectsV2.
+
+        :raises LabelingError: if there is none.
+        """
+        what = f"Listing s3://{arguments['Bucket']}/{arguments.get('Prefix', '')}"
+        page: dict[str, Any] = answer_to(
+            lambda: self._s3.list_objects_v2(**arguments), what, outage=self._outage, pause=_PAUSE
+        )
+        return page
+
+    def write_text(self, uri: str, text: str) -> None:
+        """Store a small text.
+
+        :raises LabelingError: if it can't be written.
+        """
+        with self.writer(uri) as upload:
+            upload.write(text.encode())
+
+    @contextmanager
+    def writer(self, uri: str) -> Iterator[Upload]:
+        """Store an object piece by piece, so that any size takes the same memory.
+
+        It appears at the end of the ``with`` block, whole, or not at all if that ends by an exception.
+
+        :raises LabelingError: if it can't be written.
+        """
+        upload = Upload(self._s3, uri, self._outage)
+        try:
+            yield upload
+            upload.finish()
+        except BaseException:
+            upload.abandon()
+            raise
+
+
+class Upload:
+    """An object that is being written, in parts as soon as it is large.
+
+    :param s3: a boto3 S3 client.
+    :param uri: where it goes.
+    :param outage: seconds without any answer after which to give up.
+    :raises LabelingError: if that is no S3 URI.
+    """
+
+    def __init__(self, s3: Any, uri: str, outage: float) -> None:
+        bucket, key = bucket_and_key(uri)
+        self._s3, self._there, self._outage = s3, {"Bucket": bucket, "Key": key}, outage
+        # Browsers show pictures and reports by it.
+        self._type = guess_type(key)[0] or "binary/octet-stream"
+        self._what = f"Writing {uri}"
+        self._pending = bytearray()
+        self._id: str | None = None
+        self._parts: list[dict[str, Any]] = []
+
+    def write(self, data: bytes) -> None:
+        """Take some bytes.
+
+        :raises LabelingError: if they can't be sent.
+        """
+        self._pending += data
+        if len(self._pending) >= _PART:
+            self._send_part()
+
+    def finish(self) -> None:
+        """Let the object appear.
+
+        :raises LabelingError: if that can't be done.
+        """
+        if self._id is None:
+            self._send(self._s3.put_object, Body=bytes(self._pending), ContentType=self._type)
+            return
+        if self._pending:
+            self._send_part()
+        self._send(self._s3.complete_multipart_upload, UploadId=self._id, MultipartUpload={"Parts": self._parts})
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        if self._id is not None:
+            with suppress(BotoCoreError, ClientError):
+                self._s3.abort_multipart_upload(**self._there, UploadId=self._id)
+
+    def _send_part(self) -> None:
+        if self._id is None:
+            self._id = str(self._send(self._s3.create_multipart_upload, ContentType=self._type)["UploadId"])
+        number = len(self._parts) + 1
+        part = self._send(self._s3.upload_part, UploadId=self._id, PartNumber=number, Body=bytes(self._pending))
+        self._parts.append({"PartNumber": number, "ETag": part["ETag"]})
+        self._pending.clear()
+
+    def _send(self, operation: Callable[..., Any], **arguments: Any) -> Any:
+        call = lambda: operation(**self._there, **arguments)  # noqa: E731
+        return answer_to(call, self._what, outage=self._outage, pause=_PAUSE)

@@ -1,0 +1,66 @@
+"""Where a browser finds a labeling job: in Amazon's console, or on the pages of a self-hosted service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+from urllib.parse import quote
+
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.uris import split_s3_uri
+
+if TYPE_CHECKING:
+    from labeling_provider.client.ground_truth import GroundTruth
+
+_CONSOLES: Final = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
+
+
+class Page(NamedTuple):
+    """A page about a labeling job.
+
+    :param console: its path in Amazon's console, with places for ``region``, ``job_name``, ``bucket`` and ``prefix``.
+    :param local: its path on the self-hosted service, below the job's page.
+    """
+
+    console: str
+    local: str
+
+
+JOB_PAGE: Final = Page("/sagemaker/groundtruth?region={region}#/labeling-jobs/details/{job_name}", "")
+OUTPUT_PAGE: Final = Page("/s3/buckets/{bucket}?region={region}&prefix={prefix}", "/output")
+LOG_PAGE: Final = Page(
+    "/cloudwatch/home?region={region}#logsV2:log-groups/log-group/$252Faws$252Fsagemaker$252FLabelingJobs"
+    "/log-events$3FfilterPattern$3D$2522{job_name}$2522",
+    "/log",
+)
+
+
+def job_url(ground_truth: GroundTruth, job: JobRequest, page: Page = JOB_PAGE) -> str:
+    """The address of a page about a labeling job."""
+    if not ground_truth.is_amazon:
+        return f"{_service(ground_truth)}/jobs/{quote(job.name)}{page.local}"
+    bucket, prefix = split_s3_uri(job.output_uri)
+    path = page.console.format(
+        region=ground_truth.region,
+        job_name=quote(job.name),
+        bucket=quote(bucket),
+        prefix=quote(f"{prefix}/", safe=""),
+    )
+    return f"{_console(ground_truth)}{path}"
+
+
+def report_url(ground_truth: GroundTruth, report_uri: str) -> str:
+    """The address of a report in S3: the service shows those of its jobs, Amazon's console has a page of the object."""
+    bucket, key = split_s3_uri(report_uri)
+    if not ground_truth.is_amazon:
+        return f"{_service(ground_truth)}/reports/{quote(bucket)}/{quote(key)}"
+    path = f"/s3/object/{quote(bucket)}?region={ground_truth.region}&prefix={quote(key, safe='')}"
+    return f"{_console(ground_truth)}{path}"
+
+
+def _service(ground_truth: GroundTruth) -> str:
+    return f"{ground_truth.endpoint_url.rstrip('/')}/_labeling"
+
+
+def _console(ground_truth: GroundTruth) -> str:
+    domain = _CONSOLES.get(ground_truth.partition, _CONSOLES["aws"])
+    return f"https://{ground_truth.region}.console.{domain}"

@@ -1,0 +1,118 @@
+"""Ground Truth by a boto3 session alone, without Airflow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError
+
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.listing import list_uris
+from labeling_provider.errors import LabelingError
+from labeling_provider.request import PrivateWorkteam
+from tests.conftest import Lab, texts
+
+
+def ground_truth(lab: Lab, endpoint_url: str | None = None, **options: Any) -> GroundTruth:
+    """What a notebook would make."""
+
+    def make_client(service: str, **settings: Any) -> Any:
+        config = Config(retries={"total_max_attempts": 1}, **settings)
+        return lab.service.client(service, config=config, endpoint_url=endpoint_url or lab.service.endpoint_url)
+
+    return GroundTruth(make_client, **options)
+
+
+@pytest.fixture
+def client(lab: Lab) -> GroundTruth:
+    return ground_truth(lab)
+
+
+def test_it_says_where_it_is(lab: Lab, client: GroundTruth) -> None:
+    assert (client.region, client.partition, client.is_amazon) == ("us-east-1", "aws", False)
+    assert client.endpoint_url == lab.service.endpoint_url
+
+
+def test_settings_are_the_client_s(client: GroundTruth) -> None:
+    prepared: list[Any] = []
+    sns = client.client("sns", prepared.append, read_timeout=7)
+    assert sns.meta.config.read_timeout == 7
+    assert prepared == [sns.now]
+
+
+def test_a_job_is_found_stopped_and_noted_on(lab: Lab, client: GroundTruth) -> None:
+    assert client.find_job("nobody") is None
+    with pytest.raises(LabelingError, match="nobody is gone"):
+        client.job("nobody")
+    with pytest.raises(LabelingError, match="no labeling job named nobody in us-east-1"):
+        client.stop_job("nobody")
+    request = lab.request(texts(2), workforce=PrivateWorkteam(lab.team("private-people")))
+    job = client.create_job(request)
+    assert job.name == request["LabelingJobName"]
+    assert client.create_job(request).arn == job.arn
+    assert client.stop_job(job.name, {"reason": "tea"}) is True
+    assert client.job(job.name).tags == {"reason": "tea"}
+    lab.wait(job.name)
+    assert client.stop_job(job.name) is False
+
+
+def test_a_lost_answer_makes_no_second_job(lab: Lab, client: GroundTruth, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = client.sagemaker.create_labeling_job
+
+    def lose_the_answer(**request: Any) -> None:
+        real(**request)
+        raise ConnectionClosedError(endpoint_url="https://nowhere")
+
+    monkeypatch.setattr(client.sagemaker, "create_labeling_job", lose_the_answer)
+    request = lab.request(texts(2))
+    assert client.create_job(request).name == request["LabelingJobName"]
+
+
+def test_a_model_that_may_not_be_asked_for_is_taken_for_granted(
+    client: GroundTruth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:model/nobody"
+    assert client.has_model(arn) is False
+
+    def refuse(**request: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "DescribeModel")
+
+    monkeypatch.setattr(client.sagemaker, "describe_model", refuse)
+    assert client.has_model(arn) is True
+
+
+def test_objects_are_read_with_a_limit_and_lines_as_they_come(lab: Lab, client: GroundTruth) -> None:
+    uri = lab.put("client/lines", b"a\nbb\r\nc")
+    assert list(client.objects.read_lines(uri)) == [b"a\n", b"bb\r\n", b"c"]
+    assert client.objects.read(uri, 7) == b"a\nbb\r\nc"
+    with pytest.raises(LabelingError, match="more than 6 bytes"):
+        client.objects.read(uri, 6)
+    with pytest.raises(LabelingError, match="not an S3 URI"):
+        client.objects.read("https://lab/lines", 6)
+    with pytest.raises(LabelingError, match="s3://lab/client/nothing can't be read"):
+        client.objects.read("s3://lab/client/nothing", 6)
+
+
+def test_an_object_appears_whole_or_not_at_all(lab: Lab, client: GroundTruth) -> None:
+    client.objects.write_text("s3://lab/client/whole/text", "words")
+    part = b"x" * (9 << 20)
+    with client.objects.writer("s3://lab/client/whole/large.png") as upload:
+        upload.write(part)
+        upload.write(b"y")
+    with pytest.raises(ZeroDivisionError), client.objects.writer("s3://lab/client/whole/none") as upload:
+        upload.write(part)
+        raise ZeroDivisionError
+    assert list(list_uris(client.objects, "s3://lab/client/whole/")) == [
+        "s3://lab/client/whole/large.png",
+        "s3://lab/client/whole/text",
+    ]
+    assert lab.get("s3://lab/client/whole/large.png") == part + b"y"
+    assert lab.s3.head_object(Bucket="lab", Key="client/whole/large.png")["ContentType"] == "image/png"
+
+
+def test_who_gives_up_says_after_how_long(lab: Lab) -> None:
+    impatient = ground_truth(lab, "http://127.0.0.1:9", outage=0)
+    with pytest.raises(LabelingError, match="Looking for labeling job nobody: no answer for 0 s"):
+        impatient.find_job("nobody")

@@ -1,6 +1,6 @@
 """How a label is shown to people: a text with its spans marked, a picture with its boxes drawn over it.
 
-Everything that came from outside is escaped; what is no picture is not shown as one.
+Everything that came from outside is escaped; only pictures are shown as pictures.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SmallPicture(NamedTuple):
 
 
 def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -> SmallPicture | None:
-    """A picture; None if it can't be read, is none, or is too large to be made small.
+    """A picture; None if it can't be read, is not a picture, or is too large to be made small.
 
     :param size: width and height of the picture that the label is about, pixels; which way up it is shown.
     """
@@ -62,7 +62,7 @@ def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -
 
 
 def size_of(label: Label | None) -> tuple[int, int] | None:
-    """Width and height that a label says of its picture, pixels; None if it says none."""
+    """Width and height that a label gives for its picture, pixels; None if it gives none."""
     if isinstance(label, BoxesLabel):
         return label.size.width, label.size.height
     polygons = _polygons(label)
@@ -160,7 +160,7 @@ def _outlines(label: BoxesLabel) -> Iterator[Markup]:
 
 
 def _look(place: int, name: str) -> Markup:
-    """The rest of a shape's first tag, and its name for who points at it.
+    """The rest of a shape's first tag, and its name as a tooltip.
 
     :param place: of its class among all.
     """
@@ -170,7 +170,7 @@ def _look(place: int, name: str) -> Markup:
 
 
 def _small(body: bytes, size: tuple[int, int] | None) -> tuple[str, bytes] | None:
-    """Kind and file of a picture made smaller, where Pillow is there to do it."""
+    """Kind and file of a picture, made smaller if Pillow is installed."""
     facts = facts_of(body)
     is_turned = facts is not None and facts.is_of_turned(size)
     kind = kind_of(body)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from labeling_provider.manifest import Files, Label, LabelError, read_label
 from labeling_provider.quality.measure import BINS, Quality, Sample
 from labeling_provider.rendering.drawing import class_names, drawn_picture, marked_text, size_of, small_picture
-from labeling_provider.rendering.pages import render, share
+from labeling_provider.rendering.environment import render, share
 
 MAX_CLASSES: Final = 50
 MAX_WORKERS: Final = 100
@@ -37,7 +37,7 @@ def report_html(
 
     :param files: reads the pictures of the samples; one that can't be read is left out.
     :param title: what was measured, such as the URI of the manifest.
-    :param shortfalls: in words, what is not as good as it was asked for.
+    :param shortfalls: the requirements that are not met, in words.
     :return: HTML, UTF-8.
     """
     histograms = {"by people": quality.people.histogram, "by machine": quality.machine.histogram}

@@ -9,12 +9,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
@@ -24,30 +22,28 @@ from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
-from markupsafe import Markup
 from pydantic import BeforeValidator, Field
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import WORKER_RESPONSES, output_manifest_uri
 from labeling_provider.groundtruth.uris import join_s3_uri
-from labeling_provider.jobs.progress import duration
-from labeling_provider.manifest import Files, MaskLabel
-from labeling_provider.rendering.drawing import class_names, drawn_picture, marked_text, size_of, small_picture
-from labeling_provider.rendering.pages import printable, render, style_sheet
-from labeling_provider.ui.catalog import Place, TaskJob, TaskKey, find_job, find_jobs
-from labeling_provider.ui.labels import (
+from labeling_provider.manifest import Files
+from labeling_provider.rendering.drawing import small_picture
+from labeling_provider.rendering.environment import printable
+from labeling_provider.ui.cards import Cards
+from labeling_provider.ui.catalog import Place, find_job, find_jobs
+from labeling_provider.ui.live import Confirmed, LiveJobs, is_plain_s3
+from labeling_provider.ui.output_manifest import (
     MAX_PAGES,
     PAGE,
-    Labels,
-    ShownObject,
     Wanted,
-    named_by,
     read_labels,
     without_labels,
 )
-from labeling_provider.ui.live import Confirmed, Services, is_plain_s3
-from labeling_provider.ui.signed import is_signed, sign
+from labeling_provider.ui.showing import STATIC, chart, query_of, render_page, static_file
+from labeling_provider.ui.signed import is_signed
+from labeling_provider.ui.task_jobs import TaskJob, TaskKey
 
 PAGE_ROWS: Final = 50
 MAX_BODY_BYTES: Final = 64 << 10
@@ -56,14 +52,6 @@ _NEWEST: Final = 99
 _ANSWERS: Final = 300
 _FIRST_LOOK_SECONDS: Final = 2.0
 _INTEGER: Final = 2**31 - 1
-_STATIC: Final = {"labeling.js": "text/javascript", "labeling.css": "text/css"}
-_SHARES: Final = (
-    ("human_labeled", "people", "by people"),
-    ("machine_labeled", "machine", "by machine"),
-    ("failed", "failed", "failed"),
-    ("unlabeled", "", "unlabeled"),
-)
-"""Counters, their CSS class in the progress bar, and what they count."""
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; connect-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
@@ -122,7 +110,7 @@ def make_application() -> FastAPI:
     async def failed(request: Request, error: LabelingError) -> Response:
         if request.method == "POST":
             return JSONResponse({"detail": printable(str(error))}, 502)
-        return HTMLResponse(_render("trouble.html", trouble=str(error)))
+        return HTMLResponse(render_page("trouble.html", trouble=str(error)))
 
     @application.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> Response:
@@ -147,7 +135,7 @@ class _Views:
     """What the routes answer."""
 
     def __init__(self) -> None:
-        self._services = Services()
+        self._services = LiveJobs()
         self._secret = hashlib.sha256(b"labeling:" + conf.get("api", "secret_key").encode()).digest()
 
     def jobs(
@@ -161,7 +149,7 @@ class _Views:
         text: Annotated[str, Query(max_length=200)] = "",
         part: bool = False,
     ) -> str:
-        """The jobs that the user may see, newest first, a page of them."""
+        """A page of the jobs that the user may see, newest first."""
         allowed = get_auth_manager().get_authorized_dag_ids(user=user)
         chosen = allowed & {dag_id} if dag_id else allowed
 
@@ -181,7 +169,7 @@ class _Views:
             self._services.show(job)
         self._services.refresh(page.jobs)
         newest = [] if part else find_jobs(allowed, _NEWEST).jobs
-        return _render(
+        return render_page(
             "jobs_part.html" if part else "jobs.html",
             jobs=page.jobs,
             total=page.total,
@@ -200,11 +188,11 @@ class _Views:
         )
 
     def job(self, task: TaskDep, user: GetUserDep) -> str:
-        """The page of one job; its parts come on their own."""
+        """The page of one job; its parts load on their own."""
         job = find_job(task)
         if job is not None:
             self._services.show(job)
-        return _render("job.html", job=job, task=task, query=_query(task), may_edit=_may_edit(user, task.dag_id))
+        return render_page("job.html", job=job, task=task, query=query_of(task), may_edit=_may_edit(user, task.dag_id))
 
     def progress(self, task: TaskDep) -> str:
         """Status and counters."""
@@ -212,7 +200,7 @@ class _Views:
         self._services.refresh([job], _FIRST_LOOK_SECONDS, ended=True)
         if self._services.show(job) or job.facts is None:
             raise LabelingError(job.trouble)
-        return _render("progress_part.html", job=job)
+        return render_page("progress_part.html", job=job)
 
     def labels(
         self,
@@ -227,23 +215,23 @@ class _Views:
         """A burn-up chart, failure reasons, and objects with their labels, those with the lowest confidence first."""
         job, mine = self._confirmed(task)
         wanted = Wanted(state, by, class_name, below, page)
-        manifest = read_labels(Files(mine.hook), _manifest(mine.output_uri), mine.label_attribute, wanted)
-        inputs = _inputs(mine, manifest.shown)
-        return _render(
+        manifest = read_labels(Files(mine.hook), output_manifest_uri(mine.output_uri), mine.label_attribute, wanted)
+        cards = Cards(self._secret, task, mine, manifest.shown)
+        return render_page(
             "labels_part.html",
             job=job,
             manifest=manifest,
             wanted=wanted,
             pages=min(max(-(-manifest.matching // PAGE), 1), MAX_PAGES),
-            cards=[(shown, self._card(task, mine, inputs, shown)) for shown in manifest.shown],
-            manifest_uri=_manifest(mine.output_uri),
-            chart=_chart(manifest, job),
-            query=_query(task),
+            cards=[(shown, cards.card(shown)) for shown in manifest.shown],
+            manifest_uri=output_manifest_uri(mine.output_uri),
+            chart=chart(manifest, job),
+            query=query_of(task),
             may_edit=_may_edit(user, task.dag_id),
         )
 
     def workers(self, task: TaskDep) -> str:
-        """What the workers did, out of a sample of their answers."""
+        """What the workers did, from a sample of their answers."""
         from labeling_provider.client.listing import list_uris
         from labeling_provider.quality import Job as AnsweredJob
         from labeling_provider.quality import Measure, chosen_files
@@ -254,8 +242,8 @@ class _Views:
             _ANSWERS,
         )
         measure = Measure(Files(mine.hook), mine.label_attribute)
-        measure.answers([AnsweredJob(_manifest(mine.output_uri), files, count)])
-        return _render("workers_part.html", quality=measure.quality)
+        measure.answers([AnsweredJob(output_manifest_uri(mine.output_uri), files, count)])
+        return render_page("workers_part.html", quality=measure.quality)
 
     def stream(self, task: TaskDep) -> str:
         """How many objects wait for a streaming job, and how fast they arrive and are labeled."""
@@ -275,7 +263,7 @@ class _Views:
             "arriving": f"{arrivals:,.0f}/h",
             "labeled": f"{job.rate:,.0f}/h",
         }
-        return _render("stream_part.html", figures=figures)
+        return render_page("stream_part.html", figures=figures)
 
     def picture(
         self,
@@ -324,16 +312,16 @@ class _Views:
         _, mine = self._confirmed(task)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         uri = join_s3_uri(mine.output_uri, "relabel", f"{stamp}.manifest")
-        manifest = _manifest(mine.output_uri)
+        manifest = output_manifest_uri(mine.output_uri)
         count = without_labels(Files(mine.hook), manifest, mine.label_attribute, set(lines), uri)
         _note(user, "labeling_relabel", task, f"{mine.name}: {count} objects to {uri}")
         return JSONResponse({"message": f"{count:,} objects are in a manifest for another job.", "uri": uri})
 
     def static(self, name: str, user: GetUserDep) -> Response:
         """The script and the style sheet."""
-        if name not in _STATIC:
+        if name not in STATIC:
             raise HTTPException(404, "There is no such file")
-        return Response(_static(name), media_type=_STATIC[name], headers={"Cache-Control": "private, max-age=3600"})
+        return Response(static_file(name), media_type=STATIC[name], headers={"Cache-Control": "private, max-age=3600"})
 
     @staticmethod
     def _known(task: TaskKey) -> TaskJob:
@@ -346,32 +334,6 @@ class _Views:
         job = self._known(task)
         return job, self._services.confirmed(job)
 
-    def _card(self, task: TaskKey, mine: Confirmed, inputs: set[str], shown: ShownObject) -> Markup:
-        """An object with its label, as HTML whose parts are escaped where they are made."""
-        uri, text, label = shown.line.get("source-ref"), shown.line.get("source"), shown.label
-        if isinstance(text, str):
-            return _drawn(shown, lambda: marked_text(text, label))
-        is_text = label is not None and "/text-" in str((label.metadata or {}).get("type"))
-        if is_text or not isinstance(uri, str) or not uri.startswith("s3://"):
-            return Markup("")
-        if uri not in inputs:
-            shown.problem = f"{shown.problem} Its picture is not part of the job's input.".strip()
-            return Markup("")
-        mask = None
-        if type(label) is MaskLabel:
-            if isinstance(label.uri, str) and mine.has_written(label.uri):
-                mask = self._address(task, label.uri)
-            else:
-                shown.problem = f"{shown.problem} Its mask is not part of the job's output.".strip()
-        return _drawn(shown, lambda: drawn_picture(self._address(task, uri, size_of(label)), label, mask))
-
-    def _address(self, task: TaskKey, uri: str, size: tuple[int, int] | None = None) -> str:
-        expires, signature = sign(self._secret, task, uri)
-        query = {"uri": uri, "expires": expires, "signature": signature}
-        if size is not None:
-            query |= {"width": size[0], "height": size[1]}
-        return f"picture?{_query(task)}&{urlencode(query)}"
-
 
 def _refused(request: Request) -> Response | None:
     """The answer to a request that is refused before its body is read; None if it may pass."""
@@ -381,31 +343,6 @@ def _refused(request: Request) -> Response | None:
     if not (length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= MAX_BODY_BYTES):
         return JSONResponse({"detail": f"A body needs a Content-Length of at most {MAX_BODY_BYTES:,} bytes"}, 413)
     return None
-
-
-def _inputs(mine: Confirmed, objects: Iterable[ShownObject]) -> set[str]:
-    """Those of some objects' URIs that are the job's input.
-
-    They are beside its manifest, or it names them. Of a streaming job nobody else tells which they are.
-    """
-    refs = {uri for shown in objects if isinstance(uri := shown.line.get("source-ref"), str) and is_plain_s3(uri)}
-    if mine.manifest_uri is None:
-        return refs
-    near = {uri for uri in refs if mine.has_beside_input(uri) or mine.has_written(uri)}
-    try:
-        return near | named_by(Files(mine.hook), mine.manifest_uri, refs - near)
-    except LabelingError as error:
-        log.warning("The input manifest of %s can't be read: %s", mine.name, error)
-        return near
-
-
-def _drawn(shown: ShownObject, draw: Callable[[], Markup]) -> Markup:
-    """An object as HTML; if its label can't be drawn, it says so, and the others are shown."""
-    try:
-        return draw()
-    except Exception as error:  # noqa: BLE001 - a label may hold anything
-        shown.problem = f"{shown.problem} It can't be drawn: {error}"[:300].strip()
-        return Markup("")
 
 
 def _further(place: Place) -> str:
@@ -431,100 +368,3 @@ def _note(user: Any, event: str, task: TaskKey, what: str) -> None:
     with create_session() as session:
         session.add(Log(event=event, owner=name, owner_display_name=name, extra=what, **task._asdict()))
     log.info("%s by %s: %s", event, name, what)
-
-
-def _manifest(output_uri: str) -> str:
-    return output_manifest_uri(output_uri)
-
-
-def _query(task: TaskKey) -> str:
-    return urlencode(task._asdict())
-
-
-def _chart(labels: Labels, job: TaskJob) -> dict[str, Any] | None:
-    """Lines through the number of labels over time, in all and by machine, in a box of 600 by 160."""
-    if len(labels.points) < 2:
-        return None
-    span, last, machine = labels.points[-1]
-    hours, most = max(span, 1 / 3600), max(job.count("total"), last, 1)
-
-    def line(counts: Iterable[tuple[float, int]]) -> str:
-        return "0,160 " + " ".join(f"{600 * x / hours:.1f},{160 - 160 * y / most:.1f}" for x, y in counts)
-
-    return {
-        "points": line((x, total) for x, total, _ in labels.points),
-        "machine_points": line((x, by_machine) for x, _, by_machine in labels.points) if machine else "",
-        "span": duration(hours * 3600),
-        "most": most,
-        "last": last,
-        "machine": machine,
-    }
-
-
-def _airflow(path: str) -> str:
-    return urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/") + path
-
-
-def _dag_page(task: TaskKey) -> str:
-    return _airflow(f"/dags/{_quoted(task.dag_id)}")
-
-
-def _run_page(task: TaskKey) -> str:
-    return f"{_dag_page(task)}/runs/{_quoted(task.run_id)}"
-
-
-def _task_page(task: TaskKey) -> str:
-    mapped = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""
-    return f"{_run_page(task)}/tasks/{_quoted(task.task_id)}{mapped}"
-
-
-def _quoted(part: str) -> str:
-    return quote(part, safe="")
-
-
-def _counters_of(job: TaskJob) -> dict[str, int]:
-    """Counters by what they count."""
-    return {words: job.count(counter) for counter, _, words in _SHARES}
-
-
-def _counts_of(job: TaskJob) -> str:
-    """The same in one sentence."""
-    return ", ".join(f"{count:,} {words}" for words, count in _counters_of(job).items())
-
-
-def _bar_of(job: TaskJob) -> list[tuple[str, float]]:
-    """Parts of the progress bar: CSS class and percent."""
-    total = max(job.count("total"), 1)
-    return [(css_class, 100 * job.count(counter) / total) for counter, css_class, _ in _SHARES if css_class]
-
-
-@cache
-def _static(name: str) -> bytes:
-    if name == "labeling.css":
-        return style_sheet().encode()
-    return (Path(__file__).parent / "static" / name).read_bytes()
-
-
-@cache
-def _versions() -> dict[str, str]:
-    """Part of the files' addresses, so that no browser takes an old one."""
-    return {name: hashlib.sha256(_static(name)).hexdigest()[:12] for name in _STATIC}
-
-
-def _render(template: str, **values: Any) -> str:
-    return render(
-        f"ui/templates/{template}",
-        age=lambda since: duration(max(time.time() - since, 0)) if since else "",
-        duration=duration,
-        counters_of=_counters_of,
-        counts_of=_counts_of,
-        bar_of=_bar_of,
-        class_names=class_names,
-        short_workteam=lambda job: job.workteam.rpartition("/")[2],
-        task_page=_task_page,
-        run_page=_run_page,
-        dag_page=_dag_page,
-        job_page=lambda task: f"job?{_query(task)}",
-        versions=_versions(),
-        **values,
-    )

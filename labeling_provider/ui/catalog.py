@@ -7,15 +7,10 @@ newest on until the page is full, or so many were looked at that the reader shou
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-import msgspec
-
-from labeling_provider.groundtruth.facts import PRICE_PER_OBJECT_USD
-from labeling_provider.groundtruth.job import ENDED, JobState
+from labeling_provider.ui.task_jobs import MAX_CHARACTERS, TaskJob, TaskKey, read_job
 from labeling_provider.xcoms import JOB_KEY, PROGRESS_KEY
 
 if TYPE_CHECKING:
@@ -28,144 +23,8 @@ MAX_LOOKED_AT: Final = 2_000
 """How many jobs a page with filters searches at most."""
 MAX_RUNS: Final = 10_000
 """How many DAG runs a page searches at most."""
-MAX_CHARACTERS: Final = 5_000
-"""The longest XCom that is read."""
 _RUNS_AT_ONCE: Final = (100, 1_000)
 _ROWS_AT_ONCE: Final = (100, 2_000)
-
-T = TypeVar("T")
-_Count = Annotated[int, msgspec.Meta(ge=0, le=10**12)]
-_Status = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{0,32}\Z")]
-_Text = Annotated[str, msgspec.Meta(max_length=2_048)]
-
-
-class TaskKey(NamedTuple):
-    """A task instance."""
-
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int = -1
-
-
-class TaskConnection(NamedTuple):
-    """How the task reaches the service."""
-
-    aws_conn_id: str | None
-    region_name: str | None
-    verify: bool | str | None
-
-
-class CreationFacts(msgspec.Struct, frozen=True):
-    """What a task said of its job when it created the job; see ``CreateLabelingJobOperator``.
-
-    :param created: epoch seconds.
-    :param aws_conn_id: None if the task takes boto3's own way to find credentials.
-    """
-
-    job_name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}\Z")]
-    aws_conn_id: _Text | None
-    region_name: _Text | None = None
-    verify: bool | _Text | None = None
-    status: _Status = ""
-    created: Annotated[float, msgspec.Meta(ge=0, le=10**11)] = 0.0
-    workteam_arn: _Text = ""
-    workers_per_object: _Count = 1
-    estimated_cost_usd: Annotated[float, msgspec.Meta(ge=0, le=10**12)] = 0.0
-    streaming: bool = False
-
-
-class Counters(msgspec.Struct, frozen=True):
-    """The counters of a job, as the task or its trigger last reported them."""
-
-    job_name: str
-    status: _Status = ""
-    total: _Count = 0
-    human_labeled: _Count = 0
-    machine_labeled: _Count = 0
-    failed: _Count = 0
-    unlabeled: _Count = 0
-
-
-@dataclass
-class TaskJob:
-    """A labeling job of a task.
-
-    :param task: the task instance.
-    :param facts: what the task said; None if that can't be read.
-    :param counters: the last counters that the task or its trigger has seen.
-    :param live: the service's last answer; None if it was not asked.
-    :param trouble: what can't be read or asked, and why.
-    """
-
-    task: TaskKey
-    facts: CreationFacts | None
-    counters: Counters = Counters("")  # noqa: RUF009 - it is frozen
-    live: JobState | None = None
-    trouble: str = ""
-
-    @property
-    def name(self) -> str:
-        """Name of the job; empty if it can't be read."""
-        return self.facts.job_name if self.facts else ""
-
-    @property
-    def connection(self) -> TaskConnection:
-        """How to reach its service."""
-        assert self.facts is not None  # noqa: S101 - nobody asks about what can't be read
-        return TaskConnection(self.facts.aws_conn_id or None, self.facts.region_name, self.facts.verify)
-
-    @property
-    def created(self) -> float:
-        """When it was created, epoch seconds."""
-        return self.facts.created if self.facts else 0.0
-
-    @property
-    def status(self) -> str:
-        """Its last known status."""
-        if self.live:
-            return self.live.status
-        return self.counters.status or (self.facts.status if self.facts else "")
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it has ended."""
-        return self.status in ENDED
-
-    @property
-    def workteam(self) -> str:
-        """Its workteam, such as ``private-crowd/birds``."""
-        return self.facts.workteam_arn.rpartition("workteam/")[2] if self.facts else ""
-
-    def count(self, name: str) -> int:
-        """A counter: total, human_labeled, machine_labeled, failed or unlabeled."""
-        return int(getattr(self.live or self.counters, name))
-
-    @property
-    def rate(self) -> float:
-        """Labels in an hour, since the job was created; 0 unless it runs."""
-        age = time.time() - self.created
-        done = self.count("human_labeled") + self.count("machine_labeled")
-        return 0 if self.has_ended or age <= 0 or not self.created else done / age * 3600
-
-    @property
-    def seconds_left(self) -> float | None:
-        """At this rate; None if there is nothing to estimate from."""
-        streams = self.facts is not None and self.facts.streaming
-        return self.count("unlabeled") / self.rate * 3600 if self.rate and not streams else None
-
-    @property
-    def cost(self) -> float:
-        """What Amazon would charge for the labels so far, USD: a model's labels cost no workers."""
-        total, by_people = self.count("total"), self.count("human_labeled")
-        service = min(self.estimated_cost, float(PRICE_PER_OBJECT_USD) * total)
-        labeled = service * (by_people + self.count("machine_labeled"))
-        return (labeled + (self.estimated_cost - service) * by_people) / total if total else 0
-
-    @property
-    def estimated_cost(self) -> float:
-        """Estimated cost of the whole job on Amazon, USD."""
-        return self.facts.estimated_cost_usd if self.facts else 0.0
 
 
 class Place(NamedTuple):
@@ -189,7 +48,7 @@ class Page(NamedTuple):
 
 
 def find_job(task: TaskKey) -> TaskJob | None:
-    """The job of a task instance; None if it has made none."""
+    """The job of a task instance; None if it has created none."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
     from sqlalchemy import select
@@ -218,11 +77,11 @@ def find_jobs(
     """A page of jobs.
 
     :param dag_ids: of these DAGs.
-    :param size: so many.
+    :param size: how many.
     :param run_id: of this run; of all if it is empty.
-    :param after: what a page before has told.
+    :param after: where the previous page ended.
     :param matches: which to take; all if it is None.
-    :param word: what the ids of the task, or what it has told, hold in all that match; the database looks for it.
+    :param word: text that the ids or XComs of all matching tasks contain; the database searches for it.
     """
     from airflow.utils.session import create_session
 
@@ -277,7 +136,7 @@ def _counted(session: Session, dag_ids: Collection[str]) -> int:
 
 
 def _stretches(session: Session, dag_ids: Collection[str], run_id: str, after: Place | None) -> Iterator[_Stretch]:
-    """All runs of some DAGs, the newest first, more and more at once."""
+    """All runs of some DAGs, the newest first, in growing stretches."""
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
 
@@ -328,12 +187,12 @@ def _jobs_in(
         runs = select(DagRun.id).where(DagRun.dag_id.in_(dag_ids), DagRun.id.between(stretch.first, stretch.last))
         if run_id:
             runs = runs.where(DagRun.run_id == run_id)
-        # The range is for PostgreSQL, which reckons with it. The key is an expression, so that SQLite goes by the runs
+        # The range is for PostgreSQL's planner. The key is an expression, so that SQLite goes by the runs
         # and not through all that have this key.
         column = XComModel.dag_run_id
         query = query.where(column.in_(runs), column.between(stretch.first, stretch.last))
         query = query.where(XComModel.key.concat("") == JOB_KEY)
-    # Other letters stand escaped in JSON, and databases differ in what they take for their small ones.
+    # Other letters are escaped in JSON, and databases differ in how they lower their case.
     if word and word.isascii() and word.isprintable() and not {'"', "\\"} & set(word):
         texts = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, cast(XComModel.value, Text))
         query = query.where(or_(*(text.icontains(word, autoescape=True) for text in texts)))
@@ -361,49 +220,10 @@ def _is_after(place: Place) -> ColumnElement[bool]:
 
 
 def _start_of(value: Any) -> ColumnElement[str]:
-    """An XCom's JSON as it stands in the database, so much that it is seen if it is too long.
+    """The beginning of an XCom's JSON as the database holds it, long enough to tell whether it is too long.
 
     SQLAlchemy and Airflow would make values, or objects of any class, out of all rows, and fail for one that is odd.
     """
     from sqlalchemy import Text, cast, func
 
     return func.substr(cast(value, Text), 1, MAX_CHARACTERS + 1)
-
-
-def read_job(task: TaskKey, facts: str | None, counters: str | None) -> TaskJob:
-    """A job out of what its task has pushed; it says what can't be read.
-
-    :param facts: JSON of the XCom :data:`labeling_provider.xcoms.JOB_KEY`.
-    :param counters: that of :data:`labeling_provider.xcoms.PROGRESS_KEY`; None if there is none.
-    """
-    try:
-        job = TaskJob(task, _read(facts, CreationFacts))
-    except ValueError as error:
-        return TaskJob(task, None, trouble=f"The XCom {JOB_KEY} of this task can't be read: {error}")
-    if counters is None:
-        return job
-    try:
-        latest = _read(counters, Counters)
-    except ValueError as error:
-        job.trouble = f"The XCom {PROGRESS_KEY} of this task can't be read: {error}"
-        return job
-    if latest.job_name == job.name:
-        job.counters = latest
-    return job
-
-
-def _read(text: str | None, kind: type[T]) -> T:
-    """Read plain JSON.
-
-    :raises ValueError: if it is not that, or not of this kind.
-    """
-    if text is None:
-        raise ValueError("it is empty")
-    if len(text) > MAX_CHARACTERS:
-        raise ValueError(f"it has more than {MAX_CHARACTERS:,} characters")
-    try:
-        # What people add in Airflow's UI is stored as a text that holds JSON.
-        plain = msgspec.json.decode(text, type=str) if text.startswith('"') else text
-        return msgspec.json.decode(plain, type=kind)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise ValueError(str(error)) from None

@@ -1,4 +1,4 @@
-"""What the services say of the jobs on a page: whose they are, and how they stand.
+"""What the services say about the jobs on a page: whose they are, and their status.
 
 XComs can be written by people as well, and name any job and any connection. So a service's answers about a job are only
 shown once its tags, which a task gives its job and nobody else can, have told that it is this task's.
@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.job import JobState
-from labeling_provider.ui.catalog import TaskConnection, TaskJob, TaskKey
+from labeling_provider.ui.task_jobs import TaskConnection, TaskJob, TaskKey
 
 MAX_REMEMBERED: Final = 2_000
 _EVERY_SECONDS: Final = 5.0
@@ -31,9 +31,9 @@ log = logging.getLogger(__name__)
 
 
 class JobError(LabelingError):
-    """The trouble of one job alone; the service answers.
+    """A problem with one job alone; the service itself answers.
 
-    :param is_ours: whether the task has made it; None if nobody can say.
+    :param is_ours: whether the task created it; None if nobody can say.
     """
 
     def __init__(self, message: str, is_ours: bool | None) -> None:
@@ -66,14 +66,14 @@ class Confirmed(NamedTuple):
 
 
 def is_plain_s3(uri: str) -> bool:
-    """Whether a text is the URI of an S3 object, with no step that leads out of where it seems to be."""
+    """Whether a text is the URI of an S3 object, without path segments that lead elsewhere."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     strays = {".", ".."} & set(key.split("/")) or any("\ud800" <= letter <= "\udfff" for letter in uri)
     return uri.startswith("s3://") and bool(bucket and key) and not strays
 
 
 class _Remembered(Generic[V]):
-    """The last values, each for some time."""
+    """The latest values, each kept for some time."""
 
     def __init__(self, seconds: float = float("inf")) -> None:
         self._seconds = seconds
@@ -95,9 +95,9 @@ class _Remembered(Generic[V]):
 
 
 class _Seen(NamedTuple):
-    """What has come of asking about a job.
+    """What the service said about a job.
 
-    :param is_ours: False if the task has not made it; None if the service has not said.
+    :param is_ours: False if the task did not create it; None if the service has not said.
     """
 
     is_ours: bool | None
@@ -106,7 +106,7 @@ class _Seen(NamedTuple):
 
 
 def hook_of(connection: TaskConnection) -> Any:
-    """A hook that does not keep people waiting.
+    """A hook that does not keep people waiting for long.
 
     :raises LabelingError: if Airflow has no such connection: the server's own credentials are no substitute.
     """
@@ -134,8 +134,8 @@ def hook_of(connection: TaskConnection) -> Any:
     )
 
 
-class Services:
-    """Asks the services about jobs, for all who look: at most every five seconds for each connection."""
+class LiveJobs:
+    """Asks the services about jobs, once for everybody who looks: at most every five seconds per connection."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="labeling-ui")
@@ -149,14 +149,14 @@ class Services:
     def confirmed(self, job: TaskJob) -> Confirmed:
         """The job, if it is its task's. Waits for the service.
 
-        :raises LabelingError: if it is gone, is not this task's, or the service does not say.
+        :raises LabelingError: if it no longer exists, is not this task's, or the service does not say.
         """
         if job.facts is None:
             raise LabelingError(job.trouble)
         return _sure(lambda: self._ask_whose(job)[0], job.connection)
 
     def show(self, job: TaskJob) -> bool:
-        """Put what was learnt of a job into it; whether it is known not to be its task's."""
+        """Add what is known of a job to it. True if it is known not to be its task's."""
         seen = self._seen.get(_key(job)) if job.facts else None
         if seen is not None:
             job.live = seen.state or job.live
@@ -164,10 +164,10 @@ class Services:
         return seen is not None and seen.is_ours is False
 
     def refresh(self, jobs: Iterable[TaskJob], seconds: float = 0.0, *, ended: bool = False) -> None:
-        """Have jobs looked at in the background; what comes of it is there for the next who asks.
+        """Have jobs looked up in the background; the next caller sees the result.
 
-        :param seconds: so long to wait for it.
-        :param ended: whether to look also at those that have ended, and whose they are was not asked.
+        :param seconds: how long to wait for it.
+        :param ended: whether to look up ended jobs as well whose owner has not been asked for yet.
         """
         wanted: dict[TaskConnection, list[TaskJob]] = {}
         for job in jobs:
@@ -191,7 +191,7 @@ class Services:
         return self._hooks.get(connection) or self._hooks.put(connection, hook_of(connection))
 
     def _ask_whose(self, job: TaskJob) -> tuple[Confirmed, JobState | None]:
-        """The job and, if it was asked for just now, its state."""
+        """The job and, if it was looked up just now, its state."""
         from labeling_provider.groundtruth.uris import join_s3_uri
         from labeling_provider.jobs.ownership import OWNER_TAG, Owner, OwnJob
 
@@ -203,12 +203,12 @@ class Services:
             if description is None:
                 raise JobError(f"The labeling job {job.name} no longer exists.", None)
             if OwnJob(description).tags.get(OWNER_TAG) != Owner.of(job.task).mark:
-                raise JobError(f"The labeling job {job.name} was not made by this task.", False)
+                raise JobError(f"The labeling job {job.name} was not created by this task.", False)
             try:
                 state = JobState.of(description)
             except LabelingError as error:
                 raise JobError(str(error), True) from None
-            # Of a description all else can be large.
+            # Everything else in a description can be large.
             known = ("OutputConfig", "InputConfig", "LabelAttributeName")
             self._owned.put(_key(job), {key: description[key] for key in known})
         source = description["InputConfig"]["DataSource"].get("S3DataSource")
@@ -255,7 +255,7 @@ def _key(job: TaskJob) -> tuple[TaskKey, str, TaskConnection]:
 
 
 def _sure(ask: Callable[[], V], connection: TaskConnection) -> V:
-    """Ask; whatever goes wrong is an error of ours.
+    """Ask; whatever goes wrong becomes an error of ours.
 
     :raises LabelingError: if there is no answer.
     """

@@ -1,5 +1,5 @@
-"""What Airflow loads (entry point ``airflow.plugins``): where the pages are, and nothing that costs time before one is
-asked for."""
+"""What Airflow loads (entry point ``airflow.plugins``): where the pages are, and nothing slow until one is
+requested."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PREFIX = "/labeling"
 
 
 class Pages:
-    """The application with the pages, made when the first one is asked for: schedulers and workers load plugins too."""
+    """The application with the pages, made at the first request: schedulers and workers load plugins too."""
 
     def __init__(self) -> None:
         self._application: Any = None

@@ -1,4 +1,4 @@
-"""Addresses of pictures that only this server can have written, and that are good for some minutes.
+"""Addresses of pictures that only this server can have made, and that expire after some minutes.
 
 So a browser gets the objects of a job's own manifest and no others, whatever addresses it makes up.
 """
@@ -14,7 +14,7 @@ _SECONDS: Final = 900
 
 
 def sign(secret: bytes, task: tuple[object, ...], uri: str, now: float | None = None) -> tuple[int, str]:
-    """When an address is no longer good (epoch seconds), and its signature.
+    """When an address expires (epoch seconds), and its signature.
 
     :param task: the task instance whose object it is.
     """
@@ -23,7 +23,7 @@ def sign(secret: bytes, task: tuple[object, ...], uri: str, now: float | None = 
 
 
 def is_signed(secret: bytes, task: tuple[object, ...], uri: str, expires: int, signature: str) -> bool:
-    """Whether an address is ours and still good."""
+    """Whether an address is ours and has not expired."""
     wanted = _signature(secret, task, uri, expires)
     return time.time() < expires and hmac.compare_digest(wanted.encode(), signature.encode(errors="replace"))
 

@@ -198,7 +198,7 @@ def test_hostile_labels_texts_and_xcoms_are_shown_and_not_run(stack: Stack) -> N
         lying.locator("main .trouble").filter(has_text="can't be read").wait_for(timeout=60_000)
         assert "49" not in lying.locator("body").inner_text()
         borrowing = tab(stack, page, "hostile", run, "borrow")
-        borrowing.locator("#labels .trouble").filter(has_text="was not made by this task").wait_for(timeout=60_000)
+        borrowing.locator("#labels .trouble").filter(has_text="was not created by this task").wait_for(timeout=60_000)
         assert borrowing.locator("#labels figure").count() == 0
         page.goto(f"{stack.airflow.url}/plugin/labeling")
         page.frame_locator("iframe[title=Labeling]").get_by_role("row").filter(has_text="lie").first.wait_for()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from labeling_provider.ui import catalog
-from labeling_provider.ui.catalog import Counters, CreationFacts, Place, TaskJob, TaskKey, find_job, find_jobs
+from labeling_provider.ui.catalog import Place, find_job, find_jobs
+from labeling_provider.ui.task_jobs import Counters, CreationFacts, TaskJob, TaskKey
 from tests.ui.conftest import Jobs
 
 DAGS = ("birds", "texts")

@@ -67,7 +67,7 @@ def test_no_route_tells_of_a_job_that_the_task_has_not_made(
     other = job_of(lab, {"dag_id": "secret", "task_id": "label", "run_id": "r", "map_index": -1}, texts(4))
     task = jobs.add(facts_of(other, status=status))
     body = asked(signed_in("admin"), path, task)
-    assert "was not made by this task" in body
+    assert "was not created by this task" in body
     assert "by people" not in body
     assert lab.describe(other)["LabelingJobStatus"] == "Completed"
 
@@ -80,7 +80,7 @@ def test_the_list_tells_nothing_of_such_a_job(lab: Lab, jobs: Jobs, pages: Pages
     jobs.add(facts_of(mine), task="label", run=task["run_id"])
     jobs.add(facts_of("no-such-job"))
     wait_until(lambda: "5 of 5" in pages.shows("/"), 30, "the job of the task is looked at")
-    wait_until(lambda: "was not made by this task" in pages.shows("/"), 30, "the other is refused")
+    wait_until(lambda: "was not created by this task" in pages.shows("/"), 30, "the other is refused")
     assert "no-such-job no longer exists" in pages.shows("/")
     assert "4 of 4" not in pages.shows("/")
 

@@ -1,4 +1,4 @@
-"""Reads the body of a request: never more than is allowed, never for longer than is fair, large ones on the disk."""
+"""Reads the body of a request: never more than is allowed, never for longer than is fair; large ones go to disk."""
 
 from __future__ import annotations
 
@@ -89,13 +89,13 @@ class _Sums:
             running.update(piece)
 
     def check(self, told: Mapping[str, str]) -> None:
-        """Hold them against what the sender has told.
+        """Check them against what the sender gave.
 
         :raises ApiError: if the body is not what was sent.
         """
         for name, running in self._sums.items():
             if told.get(name, "").strip() != base64.b64encode(running.digest()).decode():
-                raise ApiError("BadDigest", f"The body does not fit {name}.")
+                raise ApiError("BadDigest", f"The body does not match {name}.")
 
 
 def _spool() -> IO[bytes]:
@@ -145,7 +145,7 @@ def max_encoded(limit: int) -> int:
 
 
 def decode_chunks(body: Body, headers: Mapping[str, str], limit: int, signatures: ChunkSignatures | None) -> Body:
-    """Take a body of the encoding ``aws-chunked`` apart, and hold it against the checksums that follow it.
+    """Take a body of the encoding ``aws-chunked`` apart, and check it against the checksums that follow it.
 
     :param headers: the request's: ``x-amz-decoded-content-length`` says how long the body is, ``x-amz-trailer`` which
         checksums follow it.
@@ -175,7 +175,7 @@ def decode_chunks(body: Body, headers: Mapping[str, str], limit: int, signatures
             file.write(piece)
         length += size
         if length > int(declared):
-            raise _malformed("there is more than x-amz-decoded-content-length says")
+            raise _malformed("it is longer than x-amz-decoded-content-length says")
         if signatures:
             signatures.check_chunk(signature, chunk.hexdigest())
         if not size:
@@ -186,14 +186,14 @@ def decode_chunks(body: Body, headers: Mapping[str, str], limit: int, signatures
     if trailer.keys() != announced:
         raise _malformed("x-amz-trailer does not name what follows the last chunk")
     if length != int(declared):
-        raise _malformed("there is less than x-amz-decoded-content-length says")
+        raise _malformed("it is shorter than x-amz-decoded-content-length says")
     sums.check(trailer)
     file.seek(0)
     return Body(file, length, whole.hexdigest())
 
 
 def check_sums(request: RequestHead, body: Body) -> None:
-    """Hold an upload against the checksums that its sender has told.
+    """Check an upload against the checksums that its sender gave.
 
     :raises ApiError: if it is not what was sent.
     """
@@ -248,4 +248,4 @@ def _too_large(limit: int) -> ApiError:
 
 
 def _too_slow() -> ApiError:
-    return ApiError("RequestTimeout", "The body came too slowly.", HTTPStatus.REQUEST_TIMEOUT)
+    return ApiError("RequestTimeout", "The body arrived too slowly.", HTTPStatus.REQUEST_TIMEOUT)

@@ -1,6 +1,6 @@
-"""The HTTP server: many clients, some of them slow, some of them not meaning well.
+"""The HTTP server, for many clients, some of them slow and some hostile.
 
-A connection costs a few kilobytes and no thread, and none may stay without getting on: the head of a request has a
+A connection costs a few kilobytes and no thread, and none may stay without making progress: the head of a request has a
 limit of bytes and of time, a body must come and an answer be taken at a pace.
 Source: uvicorn's and h11's documentation.
 """
@@ -34,7 +34,7 @@ _OTHER_FILES: Final = 200
 
 
 class BoundedProtocol(H11Protocol):
-    """A connection that ends if its client does not get on."""
+    """A connection that ends if its client makes no progress."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -104,7 +104,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """A server that tells at once that the process is to end."""
+    """A server that says at once when the process is asked to end."""
 
     def __init__(self, config: uvicorn.Config, ending: threading.Event) -> None:
         super().__init__(config)
@@ -117,7 +117,7 @@ class _Server(uvicorn.Server):
 
 
 def serve(application: Any, listening: socket.socket, ending: Callable[[], None]) -> None:
-    """Answer requests until the process is told to end by SIGTERM or SIGINT.
+    """Answer requests until the process is asked to end by SIGTERM or SIGINT.
 
     :param ending: is called in a thread of its own when it is, before open connections are closed.
     """

@@ -1,7 +1,7 @@
-"""Which pages of a browser may ask for what.
+"""Which pages in a browser may ask for what.
 
-A browser sends requests for every page that it shows, also for pages that want to do harm; it tells whose page it was
-in ``Origin`` and ``Sec-Fetch-Site``. Source: Fetch standard; W3C, "Fetch Metadata Request Headers".
+A browser sends requests for every page it shows, hostile ones included; it says whose page it was in
+ ``Origin`` and ``Sec-Fetch-Site``. Source: Fetch standard; W3C, "Fetch Metadata Request Headers".
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _name_and_port(origin: str) -> str:
 
 
 def _parts(origin: str) -> tuple[str, str]:
-    """Name and name with port of an origin; empty if it is none, such as ``null``."""
+    """Name and name with port of an origin; empty if it is not one, such as ``null``."""
     try:
         parts = urlsplit(origin[:300])
         return parts.hostname or "", parts.netloc

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
-from labeling_provider.rendering.pages import render
+from labeling_provider.rendering.environment import render
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database import jobs
 from labeling_provider.service.database.database import Database

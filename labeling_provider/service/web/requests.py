@@ -1,4 +1,4 @@
-"""The head of a request, read once: whatever is decided later looks at this, however the request was spelled."""
+"""The head of a request, read once: every later decision looks at this, however the request was written."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ class RequestHead:
         """
         method = scope["method"]
         if method not in _METHODS:
-            raise ApiError("MethodNotAllowed", f"{method[:20]} is not served.", HTTPStatus.METHOD_NOT_ALLOWED)
+            raise ApiError("MethodNotAllowed", f"{method[:20]} is not supported.", HTTPStatus.METHOD_NOT_ALLOWED)
         headers = _headers(scope["headers"])
         host = headers.get("host", "")
         if not _HOST.fullmatch(host) or not _name_of(host):
-            raise _bad("The Host header is not a name with a port.")
+            raise _bad("The Host header must be a name, with or without a port.")
         path, query = scope["raw_path"].decode("ascii"), scope["query_string"].decode("ascii")
         if path.startswith(("http://", "https://")):
             scheme, _, rest = path.partition("://")
             named, slash, path = rest.partition("/")
             if named != host:
-                raise _bad(f"The address names another host than the Host header: {scheme}://{named[:100]}.")
+                raise _bad(f"The address and the Host header name different hosts: {scheme}://{named[:100]}.")
             path = slash + path or "/"
         if not path.startswith("/"):
             raise _bad("The address must be a path.")
@@ -106,7 +106,7 @@ class RequestHead:
         name, _, operation = given.partition(".")
         if name not in SERVICE_OF_TARGET or not operation:
             code = "UnknownOperationException"
-            raise ApiError(code, f"This endpoint offers no operation {given[:100]!r}.", HTTPStatus.NOT_FOUND)
+            raise ApiError(code, f"This endpoint has no operation {given[:100]!r}.", HTTPStatus.NOT_FOUND)
         return SERVICE_OF_TARGET[name], operation
 
     @property
@@ -127,9 +127,9 @@ class RequestHead:
         """
         bucket, _, key = self.s3_path.removeprefix("/").partition("/")
         if key and not bucket:
-            raise _bad("The address names no bucket.")
+            raise _bad("The address does not name a bucket.")
         if "\n" in unquote(key):
-            raise _bad("A key with a line break is not taken here.")
+            raise _bad("Keys with line breaks are not supported.")
         return unquote(bucket), unquote(key)
 
     @property
@@ -142,7 +142,7 @@ class RequestHead:
 
     @property
     def reads_an_object(self) -> bool:
-        """Whether this can only read an object of S3, or ask whether a page may; not whether it is S3 that is asked."""
+        """Whether this can only read an object of S3, or ask whether a page may; not whether the request is for S3."""
         reads = self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1])
         return reads and self.target is None and not self.is_page
 
@@ -164,7 +164,7 @@ def service_of_form(fields: Iterable[tuple[str, str]]) -> tuple[Service | None, 
 
 
 def _name_of(host: str) -> str:
-    """The name in a Host header; empty if it is an address that is none."""
+    """The name in a Host header; empty if it is not a valid address."""
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:
@@ -180,7 +180,7 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         name, value = name_bytes.decode("latin-1").lower(), value_bytes.decode("latin-1")
         # Behind a gateway "_" and "-" are the same, so one could stand in for the other.
         if not _HEADER_NAME.fullmatch(name) and not name.startswith(_USER_METADATA):
-            raise _bad(f"The header name {name[:100]!r} is not served.")
+            raise _bad(f"The header name {name[:100]!r} is not supported.")
         if name not in headers:
             headers[name] = value
         elif name.startswith(_ONCE):

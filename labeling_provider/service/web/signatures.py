@@ -87,7 +87,7 @@ class Signature:
         in_header = authorization.startswith(ALGORITHM)
         in_query = any(name.lower().startswith("x-amz-signature") for name, _ in request.parameters)
         if in_header and in_query:
-            raise ApiError("InvalidArgument", "Sign in the header or in the URL, not in both.")
+            raise ApiError("InvalidArgument", "Put the signature into the header or the URL, not both.")
         if in_query:
             return cls._presigned(request)
         return cls._in_header(request, authorization) if in_header else None
@@ -119,7 +119,7 @@ class Signature:
             if payload not in STREAMING and payload != UNSIGNED_PAYLOAD and not _HEX.fullmatch(payload or ""):
                 raise _incomplete("x-amz-content-sha256 must be the SHA-256 of the body, or say how that is signed.")
         elif payload is not None and not _HEX.fullmatch(payload):
-            raise _incomplete(f"{scope[3]} takes no body that is not signed.")
+            raise _incomplete(f"{scope[3]} requires a signed body.")
         stamp = request.headers.get("x-amz-date", "")
         return cls(*scope, *_rest(stamp, given["SignedHeaders"], given["Signature"]), payload, None)
 
@@ -134,7 +134,7 @@ class Signature:
         return f"{self.day}/{self.region}/{self.service}/aws4_request"
 
     def check_cover(self, request: RequestHead, now: datetime) -> None:
-        """Refuse what no signature could make right: it is old, or leaves something out that decides what happens.
+        """Refuse what no signature could make right: it is too old, or leaves out something that matters.
 
         :raises ApiError: if it is refused.
         """
@@ -147,7 +147,7 @@ class Signature:
             if (name == "host" or name.startswith("x-amz-")) and name not in self.headers
         ]
         if uncovered:
-            raise _denied("AccessDenied", f"There were headers that are not signed: {', '.join(uncovered)[:200]}.")
+            raise _denied("AccessDenied", f"These headers must be signed: {', '.join(uncovered)[:200]}.")
         missing = [name for name in self.headers if name not in request.headers]
         if missing:
             raise _denied("SignatureDoesNotMatch", f"A signed header is missing: {', '.join(missing)[:200]}.")
@@ -166,7 +166,7 @@ class Signature:
         digest = hashlib.sha256(canonical.encode("latin-1", errors="replace")).hexdigest()
         expected = _hmac(self.key(credentials), "\n".join((ALGORITHM, self.stamp, self.scope, digest)))
         if not hmac.compare_digest(expected, self.value):
-            raise _denied("SignatureDoesNotMatch", "The signature fits neither this request nor the service's keys.")
+            raise _denied("SignatureDoesNotMatch", "The signature does not match this request and the service's keys.")
 
     def key(self, credentials: Credentials) -> bytes:
         """The key that signs within this scope."""
@@ -205,7 +205,7 @@ class ChunkSignatures:
     def _check(self, given: str, *parts: str) -> None:
         expected = _hmac(self._key, "\n".join((parts[0], self._stamp, self._scope, self._before, *parts[1:])))
         if not hmac.compare_digest(expected.encode(), given.encode()):
-            raise _denied("SignatureDoesNotMatch", "A chunk of the body is not the one that was signed.")
+            raise _denied("SignatureDoesNotMatch", "A chunk of the body does not match its signature.")
         self._before = expected
 
 

@@ -1,5 +1,5 @@
 "use strict";
-// Airflow shows these pages in a frame of its own origin: its theme is taken over, and its links are left to it.
+// Airflow shows these pages in a frame of its own origin: they follow its theme, and its links open in it.
 (() => {
   const root = document.documentElement;
   const parentDocument = (() => {
@@ -36,7 +36,7 @@
     if (form) {
       for (const [name, value] of new FormData(form)) address.searchParams.set(name, value);
     }
-    // An answer that was overtaken by a later question is not shown.
+    // An answer that was overtaken by a later request is not shown.
     const turn = (part.turn = (part.turn || 0) + 1);
     for (const [name, value] of new URLSearchParams(part.dataset.go || "")) address.searchParams.set(name, value);
     try {
@@ -47,7 +47,7 @@
       if (isPage && answer.ok) {
         const focused = part.contains(document.activeElement) ? document.activeElement : null;
         part.innerHTML = body;
-        // Who goes by the keyboard stays where they were.
+        // Keyboard users keep their place.
         const same = (one) => ["name", "href", "data-go"].some((key) => one.hasAttribute(key) && one.getAttribute(key) === focused.getAttribute(key));
         if (focused) [...part.querySelectorAll("a, button, input, select")].find(same)?.focus();
       } else {
@@ -103,7 +103,7 @@
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-top]");
     if (link && parentDocument) {
-      // A frame may not lead its parent elsewhere; a link in the parent itself may.
+      // A frame may not navigate its parent; a link in the parent itself may.
       event.preventDefault();
       const own = parentDocument.createElement("a");
       own.href = link.href;
@@ -116,7 +116,7 @@
     if (!button) return;
     if ("go" in button.dataset || "back" in button.dataset) {
       const part = partOf(button);
-      // The server knows where to go on from a page, and only this page how it was reached.
+      // The server knows what follows a page; only the page itself knows what came before.
       const trail = (part.trail = part.trail || []);
       if ("back" in button.dataset) part.dataset.go = trail.pop() || "";
       else {
@@ -147,7 +147,7 @@
     typing = setTimeout(() => load(part), event.type === "input" ? 300 : 0);
   }
   document.addEventListener("change", filtered);
-  // What is chosen from a list of suggestions is as good as what is typed to its end.
+  // Choosing a suggestion counts as much as typing it out.
   document.addEventListener("input", (event) => {
     if (event.target.type === "search" || event.inputType === "insertReplacementText") filtered(event);
   });
@@ -161,7 +161,7 @@
   for (const part of document.querySelectorAll("[data-src]")) {
     const every = Number(part.dataset.every || 0);
     if (every) setInterval(() => document.visibilityState === "visible" && load(part), every * 1000);
-    // What is there already came with the page.
+    // Parts that came with the page are not loaded again.
     if (!every || part.querySelector(".empty")) load(part);
   }
 })();

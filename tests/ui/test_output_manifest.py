@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files
-from labeling_provider.ui.labels import PAGE, Labels, Wanted, read_labels, without_labels
+from labeling_provider.ui.output_manifest import PAGE, Labels, Wanted, read_labels, without_labels
 from labeling_provider.ui.signed import is_signed, sign
 from tests.memory import MemoryStore
 

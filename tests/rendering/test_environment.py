@@ -9,7 +9,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from dev.stack import ROOT
-from labeling_provider.rendering.pages import printable, render, style_sheet
+from labeling_provider.rendering.environment import printable, render, style_sheet
 
 PACKAGE = ROOT / "labeling_provider"
 
@@ -31,7 +31,7 @@ def test_half_surrogates_are_replaced() -> None:
 
 def test_there_is_one_environment_and_one_style_sheet() -> None:
     makes_one = [path for path in PACKAGE.rglob("*.py") if re.search(r"\bEnvironment\(", path.read_text())]
-    assert makes_one == [PACKAGE / "rendering" / "pages.py"]
+    assert makes_one == [PACKAGE / "rendering" / "environment.py"]
     assert list(PACKAGE.rglob("*.css")) == [PACKAGE / "rendering" / "static" / "labeling.css"]
     assert style_sheet() in render("service/web/templates/page.html", title="a", text="b", refresh=False)
     styled = [path for path in _sources() if "<style" in path.read_text()]

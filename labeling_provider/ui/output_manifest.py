@@ -94,7 +94,7 @@ class Labels:
 
 
 def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> Labels:
-    """Read a manifest; once for the first page, twice for others, so that no more lines than a page has are held.
+    """Read a manifest: once for the first page, twice for others, so that only one page of lines is kept in memory.
 
     :raises LabelingError: if it can't be read.
     """
@@ -215,7 +215,7 @@ def without_labels(files: Files, manifest: str, attribute: str, numbers: set[int
 
     :param numbers: the lines, from 1.
     :return: how many were written.
-    :raises LabelingError: if the manifest or one of the lines can't be read, or none of them is there.
+    :raises LabelingError: if the manifest or one of the lines can't be read, or has none of them.
     """
     count = 0
     with files.writer(to) as sink:

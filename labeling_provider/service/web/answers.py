@@ -1,0 +1,62 @@
+"""Answers and refusals in the protocols that callers speak: JSON 1.1, XML, and objects in pieces."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from typing import Final
+from xml.sax.saxutils import escape
+
+from starlette.responses import Response, StreamingResponse
+
+from labeling_provider.service.cloud.offered import Answer
+from labeling_provider.service.errors import ApiError
+from labeling_provider.service.web.requests import RequestHead
+
+JSON: Final = "application/x-amz-json-1.1"
+_PIECE: Final = 1 << 18
+
+
+def streamed(request: RequestHead, answer: Answer) -> StreamingResponse:
+    """The answer of a service around labeling, in pieces that a slow reader can take."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        with answer.body as file:
+            while piece := file.read(_PIECE):
+                yield piece
+
+    response = StreamingResponse(pieces(), answer.status)
+    given = {name.lower() for name, _ in answer.headers}
+    response.raw_headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    if "content-length" not in given and request.method != "HEAD" and answer.status not in {204, 304}:
+        response.headers["content-length"] = str(answer.length)
+    # An object is somebody's file: as a page it must not act in the name of this service.
+    response.headers["content-security-policy"] = "sandbox"
+    response.headers["x-content-type-options"] = "nosniff"
+    return response
+
+
+def amazon_response(status: int, body: bytes, content_type: str) -> Response:
+    headers = {"content-type": content_type, "x-amzn-requestid": str(uuid.uuid4())}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = 'Basic realm="labeling"'
+    return Response(body, int(status), headers)
+
+
+def refusal(request: RequestHead | None, error: ApiError) -> Response:
+    """An error in the protocol that the caller speaks: JSON for operations with a target, XML for S3 and the rest."""
+    if request and "x-amz-target" in request.headers:
+        body = json.dumps({"__type": error.code, "message": error.message, "Message": error.message})
+        return amazon_response(error.status, body.encode(), JSON)
+    code, message = escape(error.code), escape(error.message)
+    inner = f"<Code>{code}</Code><Message>{message}</Message>"
+    in_query_protocol = request is not None and (
+        request.is_form or any(name == "Action" for name, _ in request.parameters)
+    )
+    if in_query_protocol:
+        text = f"<ErrorResponse><Error>{inner}</Error></ErrorResponse>"
+    else:
+        text = f"<?xml version='1.0'?><Error>{inner}</Error>"
+    return amazon_response(error.status, text.encode(errors="replace"), "application/xml")

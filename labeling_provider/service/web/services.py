@@ -1,0 +1,125 @@
+"""Which service a request is for, which operation, how large its body may be, and how that service is called."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+from urllib.parse import parse_qsl
+
+from labeling_provider.service.cloud.offered import Call, Service
+from labeling_provider.service.errors import ApiError
+from labeling_provider.service.web.bodies import Body
+from labeling_provider.service.web.requests import RequestHead, service_of_form
+from labeling_provider.service.web.signatures import Signature
+
+MAX_OBJECT_BYTES: Final = 1_000_000_000
+"""The largest object: SQLite holds no larger value."""
+
+_MAX_REQUEST_BYTES: Final = {Service.SAGEMAKER: 1 << 20}
+_MAX_OTHER_BYTES: Final = 4 << 20
+_MAX_FORM_FIELDS: Final = 5_000
+_SETTINGS_OF_OBJECTS: Final = frozenset({"acl", "tagging", "retention", "legal-hold"})
+_POSTED_TO_OBJECTS: Final = frozenset({"uploads", "uploadId", "restore", "select"})
+
+
+def named_service(request: RequestHead, signature: Signature | None) -> Service | None:
+    """The service that a request is for; None if only its body tells.
+
+    :raises ApiError: if it names two, or one that is not offered.
+    """
+    target = request.target
+    if request.method == "OPTIONS":
+        if target or not request.reads_an_object:
+            raise ApiError("MethodNotAllowed", "OPTIONS is served for S3 objects only.", HTTPStatus.METHOD_NOT_ALLOWED)
+        return Service.S3
+    if target and request.method != "POST":
+        raise ApiError("MethodNotAllowed", "Operations must be called with POST.", HTTPStatus.METHOD_NOT_ALLOWED)
+    if signature:
+        if signature.service not in set(Service):
+            message = f"This endpoint offers {', '.join(Service)}, not {signature.service!r}."
+            raise ApiError("InvalidSignatureException", message, HTTPStatus.FORBIDDEN)
+        if target and target[0] != signature.service:
+            raise _wrong_scope(target[0])
+        return Service(signature.service)
+    if target:
+        return target[0]
+    if request.is_form and not request.bucket_and_key[1]:
+        return None
+    return service_of_form(request.parameters)[0] or Service.S3
+
+
+def service_and_operation(named: Service | None, request: RequestHead, body: Body) -> tuple[Service, str]:
+    """The service that a request is for, and the operation; empty for S3, whose addresses say what to do.
+
+    :param named: the service, as far as the head tells.
+    """
+    in_query = any(name in {"Action", "Version"} for name, _ in request.parameters)
+    if sum((bool(request.target), request.is_form, in_query)) > 1:
+        raise ApiError("InvalidRequest", "Name the operation in one place only: the header, the query or the form.")
+    if request.target:
+        return request.target
+    if named == Service.S3:
+        bucket, key = request.bucket_and_key
+        of_nothing = not bucket and request.method not in {"GET", "HEAD", "OPTIONS"}
+        names = {name for name, _ in request.parameters}
+        if of_nothing or (key and request.method == "POST" and not names & _POSTED_TO_OBJECTS):
+            raise ApiError("MethodNotAllowed", "This is not an S3 operation.", HTTPStatus.METHOD_NOT_ALLOWED)
+        return named, ""
+    service, operation = service_of_form(_fields(body) if request.is_form else request.parameters)
+    if service is None or not operation:
+        raise ApiError("InvalidAction", "The request's Action and Version are not known here.")
+    if named and named != service:
+        raise _wrong_scope(service)
+    return service, operation
+
+
+def check_plain(request: RequestHead, signature: Signature | None) -> None:
+    """Refuse what could be understood in two ways: a form in parts, a packed body, a link that does things.
+
+    :raises ApiError: if it is refused.
+    """
+    if request.method != "POST" and (signature is None or request.method != "GET"):
+        raise ApiError("MethodNotAllowed", "Operations must be called with POST.", HTTPStatus.METHOD_NOT_ALLOWED)
+    packed = request.headers.get("content-encoding", "identity") != "identity"
+    if packed or request.content_type.startswith("multipart/"):
+        raise ApiError("InvalidRequest", "The body must not be compressed or multipart.")
+
+
+def is_upload(request: RequestHead) -> bool:
+    """Whether the body of a request to S3 is an object, or a part of one."""
+    names = {name for name, _ in request.parameters}
+    return request.method == "PUT" and bool(request.bucket_and_key[1]) and not names & _SETTINGS_OF_OBJECTS
+
+
+def max_body(service: Service | None, request: RequestHead) -> int:
+    """How many bytes the body may have."""
+    if request.method == "OPTIONS":
+        return 0
+    if service == Service.S3:
+        posts = request.method == "POST" and request.content_type == "multipart/form-data"
+        return MAX_OBJECT_BYTES if posts or is_upload(request) else _MAX_OTHER_BYTES
+    return _MAX_REQUEST_BYTES.get(service, _MAX_OTHER_BYTES) if service else _MAX_OTHER_BYTES
+
+
+def call_of(service: Service, operation: str, request: RequestHead, signature: Signature | None, body: Body) -> Call:
+    """The request as a service around labeling gets it: one spelling for each thing."""
+    path = request.s3_path if service == Service.S3 else request.path
+    scope = signature.scope if signature else None
+    return Call(
+        operation, request.method, path, request.query, request.headers, request.host, scope, body.file, body.length
+    )
+
+
+def _wrong_scope(service: Service) -> ApiError:
+    message = f"Credential should be scoped to correct service: {str(service)!r}."
+    return ApiError("InvalidSignatureException", message, HTTPStatus.FORBIDDEN)
+
+
+def _fields(body: Body) -> list[tuple[str, str]]:
+    """The fields of a form."""
+    content = body.bytes()
+    body.file.seek(0)
+    try:
+        return parse_qsl(content.decode(), keep_blank_values=True, max_num_fields=_MAX_FORM_FIELDS)
+    except ValueError:
+        raise ApiError("MalformedQueryString", "The body is not a readable form.") from None

@@ -1,7 +1,8 @@
 """An S3 endpoint that is far away: each answer takes a while, and many requests are under way at once.
 
 It holds objects in memory, knows PUT, GET and HEAD of an object, and checks no signature. A bucket ``gone`` does not
-exist, and a key that ends in ``denied`` is refused. ``GET /`` tells how many requests were under way at most.
+exist, a key that ends in ``denied`` is refused, and to write one that ends in ``late`` takes ten times as long.
+``GET /`` tells how many requests were under way at most.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class _Endpoint:
                     await asyncio.sleep(self._latency)
                     writer.write(_CONTINUE)
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                await asyncio.sleep(self._latency)
+                await asyncio.sleep(self._latency * (10 if method == "PUT" and path.endswith("late") else 1))
                 self._under_way -= 1
                 writer.write(self._answer(method, path, body))
         except (asyncio.IncompleteReadError, ConnectionError):

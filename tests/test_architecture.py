@@ -84,6 +84,18 @@ def test_sql_is_in_one_room() -> None:
     assert wrong == []
 
 
+def test_what_is_embedded_is_known_in_one_folder() -> None:
+    embedded = (PACKAGE.name, "service", "cloud", "embedded")
+    wrong = [
+        f"{path.relative_to(PACKAGE)}: {'.'.join(name)}"
+        for path, parts in modules()
+        for name in imports(path)
+        if (name[0] == "moto" or name[:4] == embedded) and parts[:3] != embedded[1:]
+        if parts != ("service", "cloud", "cloud")
+    ]
+    assert wrong == []
+
+
 def test_every_folder_is_in_the_map() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]

@@ -34,7 +34,7 @@ MAX_SIDE: Final = 480
 _COLORS: Final = ("#0b62c4", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f")
 
 
-class Picture(NamedTuple):
+class SmallPicture(NamedTuple):
     """A picture, small enough to be shown among others.
 
     :param kind: png, jpeg, gif or webp.
@@ -44,7 +44,7 @@ class Picture(NamedTuple):
     body: bytes
 
 
-def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -> Picture | None:
+def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -> SmallPicture | None:
     """A picture; None if it can't be read, is none, or is too large to be made small.
 
     :param size: width and height of the picture that the label is about, pixels; which way up it is shown.
@@ -58,7 +58,7 @@ def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -
     except (LabelingError, ValueError):
         return None
     small = _small(bytes(body), size)
-    return Picture(*small) if small is not None and len(small[1]) <= MAX_PICTURE_BYTES else None
+    return SmallPicture(*small) if small is not None and len(small[1]) <= MAX_PICTURE_BYTES else None
 
 
 def size_of(label: Label | None) -> tuple[int, int] | None:

@@ -66,13 +66,15 @@ def may_pass(error: BaseException) -> bool:
     What an error was raised from counts as well.
     """
     from botocore.exceptions import BotoCoreError, ClientError
-    from sqlalchemy import exc
 
-    passing = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError, BotoCoreError, ClientError, OSError)
+    from labeling_provider.service.database import opening
+
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, passing):
+    while cause is not None:
+        if isinstance(cause, (BotoCoreError, ClientError, OSError)) or opening.may_pass(cause):
+            return True
         cause = cause.__cause__
-    return cause is not None
+    return False
 
 
 def for_object(work: Callable[..., T], *arguments: Any) -> T:

@@ -1,7 +1,7 @@
-"""The pages: who may see what, what they show, and the few things that can be done there.
+"""The plugin's pages: who may see what, what the pages show, and the few things people can do there.
 
-Every route asks Airflow who the user is and whether they may read, or edit, the DAG. What takes long is a part of a
-page that comes on its own, so that a service that is gone or slow shows as such and takes no page down.
+Every route asks Airflow who the user is and whether they may read, or edit, the DAG. Slow parts of a page load on their
+own, so a service that is slow or down never takes a page down with it.
 """
 
 from __future__ import annotations
@@ -35,8 +35,17 @@ from labeling_provider.jobs.progress import duration
 from labeling_provider.manifest import Files, MaskLabel
 from labeling_provider.rendering.drawing import class_names, drawn_picture, marked_text, size_of, small_picture
 from labeling_provider.rendering.pages import printable, render, style_sheet
-from labeling_provider.ui.catalog import Job, Place, TaskKey, find_job, find_jobs
-from labeling_provider.ui.labels import MAX_PAGES, PAGE, Labels, Shown, Wanted, named_by, read_labels, without_labels
+from labeling_provider.ui.catalog import Place, TaskJob, TaskKey, find_job, find_jobs
+from labeling_provider.ui.labels import (
+    MAX_PAGES,
+    PAGE,
+    Labels,
+    ShownObject,
+    Wanted,
+    named_by,
+    read_labels,
+    without_labels,
+)
 from labeling_provider.ui.live import Confirmed, Services, is_plain_s3
 from labeling_provider.ui.signed import is_signed, sign
 
@@ -110,16 +119,16 @@ def make_application() -> FastAPI:
         return response
 
     @application.exception_handler(LabelingError)
-    async def told(request: Request, error: LabelingError) -> Response:
+    async def failed(request: Request, error: LabelingError) -> Response:
         if request.method == "POST":
             return JSONResponse({"detail": printable(str(error))}, 502)
         return HTMLResponse(_render("trouble.html", trouble=str(error)))
 
     @application.exception_handler(RequestValidationError)
-    async def misread(request: Request, error: RequestValidationError) -> Response:
-        # FastAPI's own answer holds what was sent, which need not be JSON.
-        wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
-        return JSONResponse({"detail": printable("; ".join(wrong)[:1_000])}, 422)
+    async def unreadable(request: Request, error: RequestValidationError) -> Response:
+        # FastAPI's own answer repeats what was sent, which need not be valid JSON.
+        problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
+        return JSONResponse({"detail": printable("; ".join(problems)[:1_000])}, 422)
 
     application.get("/", response_class=HTMLResponse)(views.jobs)
     application.get("/job", response_class=HTMLResponse, dependencies=_READS)(views.job)
@@ -156,7 +165,7 @@ class _Views:
         allowed = get_auth_manager().get_authorized_dag_ids(user=user)
         chosen = allowed & {dag_id} if dag_id else allowed
 
-        def matches(job: Job) -> bool:
+        def matches(job: TaskJob) -> bool:
             self._services.show(job)
             return (
                 (not status or job.status == status)
@@ -165,18 +174,18 @@ class _Views:
             )
 
         filters = status or workteam or text
-        found = find_jobs(
+        page = find_jobs(
             chosen, PAGE_ROWS, run_id=run_id, after=after, matches=matches if filters else None, word=text or workteam
         )
-        for job in found.jobs:
+        for job in page.jobs:
             self._services.show(job)
-        self._services.refresh(found.jobs)
+        self._services.refresh(page.jobs)
         newest = [] if part else find_jobs(allowed, _NEWEST).jobs
         return _render(
             "jobs_part.html" if part else "jobs.html",
-            jobs=found.jobs,
-            total=found.total,
-            further=_further(found.after) if found.after else "",
+            jobs=page.jobs,
+            total=page.total,
+            further=_further(page.after) if page.after else "",
             is_first=after is None,
             statuses=[name for name in get_args(Status) if name],
             dags=sorted({job.task.dag_id for job in newest}),
@@ -215,20 +224,20 @@ class _Views:
         below: Annotated[float, Query(ge=0, le=1.01, allow_inf_nan=False)] = 1.01,
         page: Annotated[int, Query(ge=1, le=MAX_PAGES)] = 1,
     ) -> str:
-        """A burn-up chart, reasons of failure, and objects with their labels, the least sure ones first."""
+        """A burn-up chart, failure reasons, and objects with their labels, those with the lowest confidence first."""
         job, mine = self._confirmed(task)
         wanted = Wanted(state, by, class_name, below, page)
-        found = read_labels(Files(mine.hook), _manifest(mine.output_uri), mine.label_attribute, wanted)
-        inputs = _inputs(mine, found.shown)
+        manifest = read_labels(Files(mine.hook), _manifest(mine.output_uri), mine.label_attribute, wanted)
+        inputs = _inputs(mine, manifest.shown)
         return _render(
             "labels_part.html",
             job=job,
-            manifest=found,
+            manifest=manifest,
             wanted=wanted,
-            pages=min(max(-(-found.matching // PAGE), 1), MAX_PAGES),
-            cards=[(one, self._card(task, mine, inputs, one)) for one in found.shown],
+            pages=min(max(-(-manifest.matching // PAGE), 1), MAX_PAGES),
+            cards=[(shown, self._card(task, mine, inputs, shown)) for shown in manifest.shown],
             manifest_uri=_manifest(mine.output_uri),
-            chart=_chart(found, job),
+            chart=_chart(manifest, job),
             query=_query(task),
             may_edit=_may_edit(user, task.dag_id),
         )
@@ -249,16 +258,16 @@ class _Views:
         return _render("workers_part.html", quality=measure.quality)
 
     def stream(self, task: TaskDep) -> str:
-        """What waits in front of a streaming job, and how fast objects come and go."""
+        """How many objects wait for a streaming job, and how fast they arrive and are labeled."""
         job, mine = self._confirmed(task)
         try:
             sqs = mine.hook.client("sqs")
             url = sqs.get_queue_url(QueueName=queue_name(mine.name))["QueueUrl"]
             names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-            found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
         except (BotoCoreError, ClientError) as error:
-            raise LabelingError(f"The queue of {mine.name} can't be looked at: {error}") from error
-        backlog = sum(int(count) for count in found.values())
+            raise LabelingError(f"The queue of {mine.name} can't be read: {error}") from error
+        backlog = sum(int(count) for count in attributes.values())
         age = max(time.time() - job.created, 1)
         arrivals = (job.count("total") + backlog) / age * 3600
         figures = {
@@ -277,17 +286,19 @@ class _Views:
         width: Annotated[int, Query(ge=0, le=2**31)] = 0,
         height: Annotated[int, Query(ge=0, le=2**31)] = 0,
     ) -> Response:
-        """A picture of the job's own, small; its address must be one that a page of ours has given out.
+        """One of the job's pictures, made small; its address must come from one of our pages.
 
         ``width`` and ``height`` are what the label says: they decide which way up it is.
         """
         if not is_plain_s3(uri) or not is_signed(self._secret, task, uri, expires, signature):
-            raise HTTPException(403, "This address is not one of ours, or no longer good")
+            raise HTTPException(403, "This address is not one of ours, or has expired")
         _, mine = self._confirmed(task)
-        found = small_picture(Files(mine.hook), uri, (width, height))
-        if found is None:
-            raise HTTPException(404, "There is no picture that can be shown")
-        return Response(found.body, media_type=f"image/{found.kind}", headers={"Cache-Control": "private, max-age=900"})
+        picture = small_picture(Files(mine.hook), uri, (width, height))
+        if picture is None:
+            raise HTTPException(404, "There is no picture to show")
+        return Response(
+            picture.body, media_type=f"image/{picture.kind}", headers={"Cache-Control": "private, max-age=900"}
+        )
 
     def stop(self, request: Request, task: TaskDep, user: GetUserDep) -> Response:
         """Stop the job."""
@@ -295,7 +306,9 @@ class _Views:
         _, mine = self._confirmed(task)
         was_running = mine.hook.stop_job(mine.name)
         _note(user, "labeling_stop", task, mine.name)
-        return JSONResponse({"message": f"{mine.name} is being stopped." if was_running else f"{mine.name} has ended."})
+        return JSONResponse(
+            {"message": f"{mine.name} is being stopped." if was_running else f"{mine.name} has already ended."}
+        )
 
     def relabel(
         self,
@@ -306,7 +319,7 @@ class _Views:
             list[Annotated[int, Field(ge=1, le=_INTEGER)]], Body(embed=True, min_length=1, max_length=MAX_SELECTED)
         ],
     ) -> Response:
-        """Write a manifest of some objects, without their labels, for a further job."""
+        """Write a manifest of some objects, without their labels, for another job."""
         _refuse_foreign(request)
         _, mine = self._confirmed(task)
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
@@ -314,7 +327,7 @@ class _Views:
         manifest = _manifest(mine.output_uri)
         count = without_labels(Files(mine.hook), manifest, mine.label_attribute, set(lines), uri)
         _note(user, "labeling_relabel", task, f"{mine.name}: {count} objects to {uri}")
-        return JSONResponse({"message": f"{count:,} objects are in a manifest for a further job.", "uri": uri})
+        return JSONResponse({"message": f"{count:,} objects are in a manifest for another job.", "uri": uri})
 
     def static(self, name: str, user: GetUserDep) -> Response:
         """The script and the style sheet."""
@@ -323,75 +336,75 @@ class _Views:
         return Response(_static(name), media_type=_STATIC[name], headers={"Cache-Control": "private, max-age=3600"})
 
     @staticmethod
-    def _known(task: TaskKey) -> Job:
+    def _known(task: TaskKey) -> TaskJob:
         job = find_job(task)
         if job is None:
-            raise HTTPException(404, "This task has made no labeling job")
+            raise HTTPException(404, "This task has not created a labeling job")
         return job
 
-    def _confirmed(self, task: TaskKey) -> tuple[Job, Confirmed]:
+    def _confirmed(self, task: TaskKey) -> tuple[TaskJob, Confirmed]:
         job = self._known(task)
         return job, self._services.confirmed(job)
 
-    def _card(self, task: TaskKey, mine: Confirmed, inputs: set[str], one: Shown) -> Markup:
+    def _card(self, task: TaskKey, mine: Confirmed, inputs: set[str], shown: ShownObject) -> Markup:
         """An object with its label, as HTML whose parts are escaped where they are made."""
-        uri, text, label = one.line.get("source-ref"), one.line.get("source"), one.label
+        uri, text, label = shown.line.get("source-ref"), shown.line.get("source"), shown.label
         if isinstance(text, str):
-            return _drawn(one, lambda: marked_text(text, label))
+            return _drawn(shown, lambda: marked_text(text, label))
         is_text = label is not None and "/text-" in str((label.metadata or {}).get("type"))
         if is_text or not isinstance(uri, str) or not uri.startswith("s3://"):
             return Markup("")
         if uri not in inputs:
-            one.problem = f"{one.problem} Its picture is not part of the job's input.".strip()
+            shown.problem = f"{shown.problem} Its picture is not part of the job's input.".strip()
             return Markup("")
         mask = None
         if type(label) is MaskLabel:
             if isinstance(label.uri, str) and mine.has_written(label.uri):
                 mask = self._address(task, label.uri)
             else:
-                one.problem = f"{one.problem} Its mask is not part of the job's output.".strip()
-        return _drawn(one, lambda: drawn_picture(self._address(task, uri, size_of(label)), label, mask))
+                shown.problem = f"{shown.problem} Its mask is not part of the job's output.".strip()
+        return _drawn(shown, lambda: drawn_picture(self._address(task, uri, size_of(label)), label, mask))
 
     def _address(self, task: TaskKey, uri: str, size: tuple[int, int] | None = None) -> str:
         expires, signature = sign(self._secret, task, uri)
-        told = {"uri": uri, "expires": expires, "signature": signature}
+        query = {"uri": uri, "expires": expires, "signature": signature}
         if size is not None:
-            told |= {"width": size[0], "height": size[1]}
-        return f"picture?{_query(task)}&{urlencode(told)}"
+            query |= {"width": size[0], "height": size[1]}
+        return f"picture?{_query(task)}&{urlencode(query)}"
 
 
 def _refused(request: Request) -> Response | None:
-    """What is refused before anything is read of it."""
+    """The answer to a request that is refused before its body is read; None if it may pass."""
     if b"%00" in request.scope["query_string"]:
-        return JSONResponse({"detail": "No argument holds a NUL"}, 400)
+        return JSONResponse({"detail": "Arguments must not contain NUL characters"}, 400)
     length = request.headers.get("content-length", "0" if request.method in {"GET", "HEAD"} else "")
     if not (length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= MAX_BODY_BYTES):
-        return JSONResponse({"detail": f"A body has a length, and at most {MAX_BODY_BYTES:,} bytes"}, 413)
+        return JSONResponse({"detail": f"A body needs a Content-Length of at most {MAX_BODY_BYTES:,} bytes"}, 413)
     return None
 
 
-def _inputs(mine: Confirmed, shown: Iterable[Shown]) -> set[str]:
+def _inputs(mine: Confirmed, objects: Iterable[ShownObject]) -> set[str]:
     """Those of some objects' URIs that are the job's input.
 
     They are beside its manifest, or it names them. Of a streaming job nobody else tells which they are.
     """
-    refs = {uri for one in shown if isinstance(uri := one.line.get("source-ref"), str) and is_plain_s3(uri)}
+    refs = {uri for shown in objects if isinstance(uri := shown.line.get("source-ref"), str) and is_plain_s3(uri)}
     if mine.manifest_uri is None:
         return refs
     near = {uri for uri in refs if mine.has_beside_input(uri) or mine.has_written(uri)}
     try:
         return near | named_by(Files(mine.hook), mine.manifest_uri, refs - near)
     except LabelingError as error:
-        log.warning("What the input of %s is can't be read: %s", mine.name, error)
+        log.warning("The input manifest of %s can't be read: %s", mine.name, error)
         return near
 
 
-def _drawn(one: Shown, draw: Callable[[], Markup]) -> Markup:
-    """An object as HTML; if its label can't be drawn, that is told, and the others are shown."""
+def _drawn(shown: ShownObject, draw: Callable[[], Markup]) -> Markup:
+    """An object as HTML; if its label can't be drawn, it says so, and the others are shown."""
     try:
         return draw()
     except Exception as error:  # noqa: BLE001 - a label may hold anything
-        one.problem = f"{one.problem} It can't be drawn: {error}"[:300].strip()
+        shown.problem = f"{shown.problem} It can't be drawn: {error}"[:300].strip()
         return Markup("")
 
 
@@ -404,13 +417,13 @@ def _may_edit(user: Any, dag_id: str) -> bool:
 
 
 def _refuse_foreign(request: Request) -> None:
-    """Only our own pages may change anything: no form and no other site can send this header."""
+    """Only our own pages may change anything: forms and other sites can't send this header."""
     if request.headers.get("x-labeling") != "1":
-        raise HTTPException(403, "Use the page")
+        raise HTTPException(403, "Changes can only be made from the page")
 
 
 def _note(user: Any, event: str, task: TaskKey, what: str) -> None:
-    """Write into Airflow's audit log who has done what."""
+    """Write who did what into Airflow's audit log."""
     from airflow.models.log import Log
     from airflow.utils.session import create_session
 
@@ -428,19 +441,19 @@ def _query(task: TaskKey) -> str:
     return urlencode(task._asdict())
 
 
-def _chart(found: Labels, job: Job) -> dict[str, Any] | None:
+def _chart(labels: Labels, job: TaskJob) -> dict[str, Any] | None:
     """Lines through the number of labels over time, in all and by machine, in a box of 600 by 160."""
-    if len(found.points) < 2:
+    if len(labels.points) < 2:
         return None
-    span, last, machine = found.points[-1]
+    span, last, machine = labels.points[-1]
     hours, most = max(span, 1 / 3600), max(job.count("total"), last, 1)
 
     def line(counts: Iterable[tuple[float, int]]) -> str:
         return "0,160 " + " ".join(f"{600 * x / hours:.1f},{160 - 160 * y / most:.1f}" for x, y in counts)
 
     return {
-        "points": line((x, total) for x, total, _ in found.points),
-        "machine_points": line((x, by_machine) for x, _, by_machine in found.points) if machine else "",
+        "points": line((x, total) for x, total, _ in labels.points),
+        "machine_points": line((x, by_machine) for x, _, by_machine in labels.points) if machine else "",
         "span": duration(hours * 3600),
         "most": most,
         "last": last,
@@ -469,17 +482,17 @@ def _quoted(part: str) -> str:
     return quote(part, safe="")
 
 
-def _counters_of(job: Job) -> dict[str, int]:
+def _counters_of(job: TaskJob) -> dict[str, int]:
     """Counters by what they count."""
     return {words: job.count(counter) for counter, _, words in _SHARES}
 
 
-def _counts_of(job: Job) -> str:
+def _counts_of(job: TaskJob) -> str:
     """The same in one sentence."""
     return ", ".join(f"{count:,} {words}" for words, count in _counters_of(job).items())
 
 
-def _bar_of(job: Job) -> list[tuple[str, float]]:
+def _bar_of(job: TaskJob) -> list[tuple[str, float]]:
     """Parts of the progress bar: CSS class and percent."""
     total = max(job.count("total"), 1)
     return [(css_class, 100 * job.count(counter) / total) for counter, css_class, _ in _SHARES if css_class]

@@ -1,8 +1,8 @@
-"""The labeling jobs that this Airflow's tasks have made, out of the XComs that the tasks push.
+"""The labeling jobs that this Airflow's tasks have created, from the XComs that the tasks push.
 
 Only what a page needs is read. Airflow has an index of XCom keys, and one that begins with the DAG run; none says which
 jobs are the newest. So where jobs are few their runs are sorted; where they are many, runs are gone through from the
-newest on until the page is full, or so many were looked at that the reader shall say whether to go on.
+newest on until the page is full, or so many were looked at that the reader should decide whether to go on.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 MAX_SORTED_JOBS: Final = 20_000
-"""So many jobs in all are still sorted as a whole."""
+"""Up to this many jobs are sorted as a whole."""
 MAX_LOOKED_AT: Final = 2_000
-"""So many jobs at most are looked at for one page that filters."""
+"""How many jobs a page with filters searches at most."""
 MAX_RUNS: Final = 10_000
-"""So many DAG runs at most are gone through for one page."""
+"""How many DAG runs a page searches at most."""
 MAX_CHARACTERS: Final = 5_000
-"""So long may an XCom be."""
+"""The longest XCom that is read."""
 _RUNS_AT_ONCE: Final = (100, 1_000)
 _ROWS_AT_ONCE: Final = (100, 2_000)
 
@@ -48,7 +48,7 @@ class TaskKey(NamedTuple):
     map_index: int = -1
 
 
-class Connection(NamedTuple):
+class TaskConnection(NamedTuple):
     """How the task reaches the service."""
 
     aws_conn_id: str | None
@@ -56,8 +56,8 @@ class Connection(NamedTuple):
     verify: bool | str | None
 
 
-class Facts(msgspec.Struct, frozen=True):
-    """What a task has told of its job when it was created; see ``CreateLabelingJobOperator``.
+class CreationFacts(msgspec.Struct, frozen=True):
+    """What a task said of its job when it created the job; see ``CreateLabelingJobOperator``.
 
     :param created: epoch seconds.
     :param aws_conn_id: None if the task takes boto3's own way to find credentials.
@@ -76,7 +76,7 @@ class Facts(msgspec.Struct, frozen=True):
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """The counters of a job, as the task or its trigger has told them last."""
+    """The counters of a job, as the task or its trigger last reported them."""
 
     job_name: str
     status: _Status = ""
@@ -88,18 +88,18 @@ class Counters(msgspec.Struct, frozen=True):
 
 
 @dataclass
-class Job:
+class TaskJob:
     """A labeling job of a task.
 
     :param task: the task instance.
-    :param facts: what the task has told; None if that can't be read.
+    :param facts: what the task said; None if that can't be read.
     :param counters: the last counters that the task or its trigger has seen.
-    :param live: what the service has said last; None if it was not asked.
+    :param live: the service's last answer; None if it was not asked.
     :param trouble: what can't be read or asked, and why.
     """
 
     task: TaskKey
-    facts: Facts | None
+    facts: CreationFacts | None
     counters: Counters = Counters("")  # noqa: RUF009 - it is frozen
     live: JobState | None = None
     trouble: str = ""
@@ -110,10 +110,10 @@ class Job:
         return self.facts.job_name if self.facts else ""
 
     @property
-    def connection(self) -> Connection:
-        """How to ask about it."""
+    def connection(self) -> TaskConnection:
+        """How to reach its service."""
         assert self.facts is not None  # noqa: S101 - nobody asks about what can't be read
-        return Connection(self.facts.aws_conn_id or None, self.facts.region_name, self.facts.verify)
+        return TaskConnection(self.facts.aws_conn_id or None, self.facts.region_name, self.facts.verify)
 
     @property
     def created(self) -> float:
@@ -122,14 +122,14 @@ class Job:
 
     @property
     def status(self) -> str:
-        """The last status that is known."""
+        """Its last known status."""
         if self.live:
             return self.live.status
         return self.counters.status or (self.facts.status if self.facts else "")
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether it has ended."""
         return self.status in ENDED
 
     @property
@@ -150,13 +150,13 @@ class Job:
 
     @property
     def seconds_left(self) -> float | None:
-        """At this rate; None if there is nothing to reckon from."""
+        """At this rate; None if there is nothing to estimate from."""
         streams = self.facts is not None and self.facts.streaming
         return self.count("unlabeled") / self.rate * 3600 if self.rate and not streams else None
 
     @property
     def cost(self) -> float:
-        """What Amazon would ask for what is labeled by now, USD: what a model labels costs no worker."""
+        """What Amazon would charge for the labels so far, USD: a model's labels cost no workers."""
         total, by_people = self.count("total"), self.count("human_labeled")
         service = min(self.estimated_cost, float(PRICE_PER_OBJECT_USD) * total)
         labeled = service * (by_people + self.count("machine_labeled"))
@@ -164,7 +164,7 @@ class Job:
 
     @property
     def estimated_cost(self) -> float:
-        """Of the whole job on Amazon, USD."""
+        """Estimated cost of the whole job on Amazon, USD."""
         return self.facts.estimated_cost_usd if self.facts else 0.0
 
 
@@ -183,12 +183,12 @@ class Page(NamedTuple):
     :param total: how many there are of these DAGs in all; None if that was not counted.
     """
 
-    jobs: list[Job]
+    jobs: list[TaskJob]
     after: Place | None
     total: int | None
 
 
-def find_job(task: TaskKey) -> Job | None:
+def find_job(task: TaskKey) -> TaskJob | None:
     """The job of a task instance; None if it has made none."""
     from airflow.models.xcom import XComModel
     from airflow.utils.session import create_session
@@ -212,7 +212,7 @@ def find_jobs(
     *,
     run_id: str = "",
     after: Place | None = None,
-    matches: Callable[[Job], bool] | None = None,
+    matches: Callable[[TaskJob], bool] | None = None,
     word: str = "",
 ) -> Page:
     """A page of jobs.
@@ -226,11 +226,11 @@ def find_jobs(
     """
     from airflow.utils.session import create_session
 
-    found: list[tuple[Place, Job]] = []
+    placed: list[tuple[Place, TaskJob]] = []
     looked = runs = 0
 
     def page(end: Place | None) -> Page:
-        return Page([job for _, job in found], end, total)
+        return Page([job for _, job in placed], end, total)
 
     with create_session() as session:
         few = _are_few(session)
@@ -240,9 +240,9 @@ def find_jobs(
             for place, job in _jobs_in(session, dag_ids, run_id, stretch, after, word):
                 looked += 1
                 if matches is None or matches(job):
-                    if len(found) == size:
-                        return page(found[-1][0])
-                    found.append((place, job))
+                    if len(placed) == size:
+                        return page(placed[-1][0])
+                    placed.append((place, job))
                 if looked == MAX_LOOKED_AT:
                     return page(place)
             runs += stretch.runs if stretch else 0
@@ -264,8 +264,8 @@ def _are_few(session: Session) -> bool:
     from airflow.models.xcom import XComModel
     from sqlalchemy import func, literal, select
 
-    some = select(literal(1)).where(XComModel.key == JOB_KEY).limit(MAX_SORTED_JOBS + 1)
-    return int(session.scalar(select(func.count()).select_from(some.subquery())) or 0) <= MAX_SORTED_JOBS
+    first_jobs = select(literal(1)).where(XComModel.key == JOB_KEY).limit(MAX_SORTED_JOBS + 1)
+    return int(session.scalar(select(func.count()).select_from(first_jobs.subquery())) or 0) <= MAX_SORTED_JOBS
 
 
 def _counted(session: Session, dag_ids: Collection[str]) -> int:
@@ -294,19 +294,19 @@ def _stretches(session: Session, dag_ids: Collection[str], run_id: str, after: P
 
 def _jobs_in(
     session: Session, dag_ids: Collection[str], run_id: str, stretch: _Stretch | None, after: Place | None, word: str
-) -> Iterator[tuple[Place, Job]]:
+) -> Iterator[tuple[Place, TaskJob]]:
     """The jobs of a stretch, or of all runs, in the order of a page."""
     from airflow.models.dagrun import DagRun
     from airflow.models.xcom import XComModel
     from sqlalchemy import Text, and_, cast, or_, select
     from sqlalchemy.orm import aliased
 
-    told = aliased(XComModel)
-    same = and_(
-        told.dag_run_id == XComModel.dag_run_id,
-        told.task_id == XComModel.task_id,
-        told.map_index == XComModel.map_index,
-        told.key == PROGRESS_KEY,
+    progress = aliased(XComModel)
+    same_task = and_(
+        progress.dag_run_id == XComModel.dag_run_id,
+        progress.task_id == XComModel.task_id,
+        progress.map_index == XComModel.map_index,
+        progress.key == PROGRESS_KEY,
     )
     query = (
         select(
@@ -316,9 +316,9 @@ def _jobs_in(
             XComModel.task_id,
             XComModel.map_index,
             _start_of(XComModel.value).label("facts"),
-            _start_of(told.value).label("counters"),
+            _start_of(progress.value).label("counters"),
         )
-        .outerjoin(told, same)
+        .outerjoin(progress, same_task)
         .where(XComModel.dag_id.in_(dag_ids))
         .order_by(XComModel.dag_run_id.desc(), XComModel.task_id, XComModel.map_index)
     )
@@ -370,25 +370,25 @@ def _start_of(value: Any) -> ColumnElement[str]:
     return func.substr(cast(value, Text), 1, MAX_CHARACTERS + 1)
 
 
-def read_job(task: TaskKey, facts: str | None, counters: str | None) -> Job:
-    """A job out of what its task has pushed; what can't be read is told with it.
+def read_job(task: TaskKey, facts: str | None, counters: str | None) -> TaskJob:
+    """A job out of what its task has pushed; it says what can't be read.
 
     :param facts: JSON of the XCom :data:`labeling_provider.xcoms.JOB_KEY`.
     :param counters: that of :data:`labeling_provider.xcoms.PROGRESS_KEY`; None if there is none.
     """
     try:
-        job = Job(task, _read(facts, Facts))
+        job = TaskJob(task, _read(facts, CreationFacts))
     except ValueError as error:
-        return Job(task, None, trouble=f"The XCom {JOB_KEY} of this task can't be read: {error}")
+        return TaskJob(task, None, trouble=f"The XCom {JOB_KEY} of this task can't be read: {error}")
     if counters is None:
         return job
     try:
-        told = _read(counters, Counters)
+        latest = _read(counters, Counters)
     except ValueError as error:
         job.trouble = f"The XCom {PROGRESS_KEY} of this task can't be read: {error}"
         return job
-    if told.job_name == job.name:
-        job.counters = told
+    if latest.job_name == job.name:
+        job.counters = latest
     return job
 
 

@@ -1,4 +1,4 @@
-"""What the output manifest of one job tells: a burn-up of its labels, why objects failed, and the objects."""
+"""What a job's output manifest says: labels over time, why objects failed, and the objects themselves."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from labeling_provider.manifest import (
 
 PAGE: Final = 24
 MAX_PAGES: Final = 1_000
-"""Further pages are not shown: filters lead to their objects."""
-_MOST_POINTS: Final = 120
-_MOST_REASONS: Final = 20
-_MOST_PROBLEMS: Final = 5
-_LONGEST_REASON: Final = 300
-_MOST_CLASSES: Final = 200
-_MOST_CLASSES_COUNTED: Final = 10_000
-_LONGEST_CLASS: Final = 300
+"""There are no pages beyond this one; filters lead to the objects on them."""
+MAX_POINTS: Final = 120
+MAX_REASONS: Final = 20
+MAX_PROBLEMS: Final = 5
+MAX_REASON_CHARACTERS: Final = 300
+MAX_CLASSES: Final = 200
+MAX_CLASSES_COUNTED: Final = 10_000
+MAX_CLASS_CHARACTERS: Final = 300
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Wanted:
     :param state: ``labeled`` or ``failed``.
     :param by: ``people``, ``machine`` or empty for both.
     :param class_name: only objects of this class; empty for all.
-    :param below: only labels that are less sure, 0 to 1.
+    :param below: only labels with a lower confidence, 0 to 1.
     :param page: from 1.
     """
 
@@ -54,8 +54,8 @@ class Wanted:
 
 
 @dataclass
-class Shown:
-    """An object to be shown.
+class ShownObject:
+    """An object on a page.
 
     :param number: its line, from 1.
     :param line: what the manifest says of it.
@@ -73,12 +73,12 @@ class Shown:
 
 @dataclass
 class Labels:
-    """What the manifest tells.
+    """What the manifest says.
 
     :param points: hours since the first label, and how many there were by then in all and by machine.
     :param classes: how many objects have each class.
     :param reasons: how many objects failed for a reason, and the first line.
-    :param matching: how many objects are as was asked for.
+    :param matching: how many objects match the filters.
     :param shown: a page of them.
     :param unreadable: how many lines can't be read.
     :param problems: what is wrong with the first of them.
@@ -88,7 +88,7 @@ class Labels:
     classes: Counter[str] = field(default_factory=Counter)
     reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
     matching: int = 0
-    shown: list[Shown] = field(default_factory=list)
+    shown: list[ShownObject] = field(default_factory=list)
     unreadable: int = 0
     problems: list[LineProblem] = field(default_factory=list)
 
@@ -98,44 +98,44 @@ def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> 
 
     :raises LabelingError: if it can't be read.
     """
-    found, dates, by_machine = Labels(), Counter[int](), Counter[int]()
+    labels, dates, by_machine = Labels(), Counter[int](), Counter[int]()
     first = (wanted.page - 1) * PAGE
     kept: list[tuple[float, int, bytes]] = []
     scanned = scan_labels(files.lines(manifest), attribute, manifest, tolerant=True)
     for raw, line in scanned:
         try:
-            classes = [name[:_LONGEST_CLASS] for name in line.classes]
+            classes = [name[:MAX_CLASS_CHARACTERS] for name in line.classes]
         except (ValueError, RecursionError) as error:
             scanned.refuse(f"{attribute}: {error}")
             continue
         if line.is_labeled:
-            found.classes.update(
-                name for name in classes if name in found.classes or len(found.classes) < _MOST_CLASSES_COUNTED
+            labels.classes.update(
+                name for name in classes if name in labels.classes or len(labels.classes) < MAX_CLASSES_COUNTED
             )
             if line.metadata is not None and line.metadata.creation_date:
                 second = _second(line.metadata.creation_date)
                 dates[second] += 1
                 by_machine[second] += not line.by_people
         elif line.has_failed and line.metadata is not None:
-            reason = str(line.metadata.failure_reason)[:_LONGEST_REASON]
-            if reason in found.reasons or len(found.reasons) < _MOST_REASONS:
-                count, where = found.reasons.get(reason, (0, scanned.number))
-                found.reasons[reason] = (count + 1, where)
+            reason = str(line.metadata.failure_reason)[:MAX_REASON_CHARACTERS]
+            if reason in labels.reasons or len(labels.reasons) < MAX_REASONS:
+                count, where = labels.reasons.get(reason, (0, scanned.number))
+                labels.reasons[reason] = (count + 1, where)
         if _matches(line, classes, wanted):
-            found.matching += 1
+            labels.matching += 1
             confidence = line.confidence
             rank = 2.0 if confidence is None else confidence
             heapq.heappush(kept, (-rank, -scanned.number, b"" if first else raw))
             if len(kept) > first + PAGE:
                 heapq.heappop(kept)
-    found.unreadable, found.problems = scanned.bad, scanned.problems[:_MOST_PROBLEMS]
-    found.points = _burn_up(dates, by_machine)
+    labels.unreadable, labels.problems = scanned.bad, scanned.problems[:MAX_PROBLEMS]
+    labels.points = _burn_up(dates, by_machine)
     page = {-number: raw for _, number, raw in sorted(kept, reverse=True)[first:]}
     if first and page:
         page.update(_lines(files, manifest, page))
-    found.shown = [_shown(number, raw, attribute) for number, raw in page.items()]
-    found.classes = Counter(dict(found.classes.most_common(_MOST_CLASSES)))
-    return found
+    labels.shown = [_shown(number, raw, attribute) for number, raw in page.items()]
+    labels.classes = Counter(dict(labels.classes.most_common(MAX_CLASSES)))
+    return labels
 
 
 def _lines(files: Files, manifest: str, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
@@ -149,15 +149,15 @@ def named_by(files: Files, manifest: str, uris: Collection[str]) -> set[str]:
 
     :raises LabelingError: if it can't be read.
     """
-    missing, found = set(uris), set[str]()
+    missing, named = set(uris), set[str]()
     if missing:
         for _, line in scan(files.lines(manifest), manifest, tolerant=True):
             if line.source_ref in missing:
-                found.add(line.source_ref)
+                named.add(line.source_ref)
                 missing.remove(line.source_ref)
                 if not missing:
                     break
-    return found
+    return named
 
 
 def _matches(line: Any, classes: Collection[str], wanted: Wanted) -> bool:
@@ -171,29 +171,29 @@ def _matches(line: Any, classes: Collection[str], wanted: Wanted) -> bool:
     return wanted.below > 1 or (confidence is not None and confidence < wanted.below)
 
 
-def _shown(number: int, raw: bytes, attribute: str) -> Shown:
-    """An object out of its line; what is odd about it is told with it."""
+def _shown(number: int, raw: bytes, attribute: str) -> ShownObject:
+    """An object read from its line, with whatever is wrong with it."""
     try:
         data = parse_line(raw)
         _, line = next(iter(scan_labels([raw], attribute)))
     except (ManifestError, ValueError) as error:
-        return Shown(number, {}, None, problem=str(error)[:_LONGEST_REASON])
-    one = Shown(number, data, line.confidence, by_people=line.by_people or not line.is_labeled)
+        return ShownObject(number, {}, None, problem=str(error)[:MAX_REASON_CHARACTERS])
+    shown = ShownObject(number, data, line.confidence, by_people=line.by_people or not line.is_labeled)
     if line.has_failed and line.metadata is not None:
-        one.problem = str(line.metadata.failure_reason)[:_LONGEST_REASON]
-        return one
+        shown.problem = str(line.metadata.failure_reason)[:MAX_REASON_CHARACTERS]
+        return shown
     try:
-        one.label = read_label(data, attribute)
+        shown.label = read_label(data, attribute)
     except (LabelError, ValueError, OverflowError, RecursionError) as error:
-        one.problem = str(error)[:_LONGEST_REASON]
-    return one
+        shown.problem = str(error)[:MAX_REASON_CHARACTERS]
+    return shown
 
 
 def _second(date: str) -> int:
     """Epoch seconds of a label's date; 0 if it is none."""
     try:
-        found = datetime.fromisoformat(date)
-        return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+        moment = datetime.fromisoformat(date)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
     except (ValueError, OverflowError):
         return 0
 
@@ -206,12 +206,12 @@ def _burn_up(dates: Counter[int], by_machine: Counter[int]) -> list[tuple[float,
     for second in sorted(dates):
         total, machine = total + dates[second], machine + by_machine[second]
         points.append(((second - start) / 3600, total, machine))
-    step = max(len(points) // _MOST_POINTS, 1)
+    step = max(len(points) // MAX_POINTS, 1)
     return [*points[:-1:step], points[-1]]
 
 
 def without_labels(files: Files, manifest: str, attribute: str, numbers: set[int], to: str) -> int:
-    """Write some lines of a manifest, without their label, for a further job.
+    """Write some lines of a manifest, without their label, for another job.
 
     :param numbers: the lines, from 1.
     :return: how many were written.
@@ -229,5 +229,5 @@ def without_labels(files: Files, manifest: str, attribute: str, numbers: set[int
                 if count == len(numbers):
                     break
         if not count:
-            raise LabelingError(f"{manifest} has none of the chosen lines.")
+            raise LabelingError(f"{manifest} has none of the selected lines.")
     return count

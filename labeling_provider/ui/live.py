@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.job import JobState
-from labeling_provider.ui.catalog import Connection, Job, TaskKey
+from labeling_provider.ui.catalog import TaskConnection, TaskJob, TaskKey
 
 MAX_REMEMBERED: Final = 2_000
 _EVERY_SECONDS: Final = 5.0
@@ -105,7 +105,7 @@ class _Seen(NamedTuple):
     trouble: str = ""
 
 
-def hook_of(connection: Connection) -> Any:
+def hook_of(connection: TaskConnection) -> Any:
     """A hook that does not keep people waiting.
 
     :raises LabelingError: if Airflow has no such connection: the server's own credentials are no substitute.
@@ -117,13 +117,13 @@ def hook_of(connection: Connection) -> Any:
 
     name, verify = connection.aws_conn_id, connection.verify
     if isinstance(verify, str) and not (Path(verify).is_file() or Path(verify).is_dir()):
-        raise LabelingError(f"The API server has no CA bundle {verify!r}, which the task has named (verify).")
+        raise LabelingError(f"The API server has no CA bundle {verify!r}, which the task names (verify).")
     if name is not None:
         try:
             LabelingHook.get_connection(name)
         except AirflowNotFoundException:
             raise LabelingError(
-                f"The API server has no connection {name!r}, by which the task has made its job. Define it there."
+                f"The API server has no connection {name!r}, which the task used to create its job. Define it there."
             ) from None
     return LabelingHook(
         aws_conn_id=name,
@@ -144,9 +144,9 @@ class Services:
         self._owned: _Remembered[dict[str, Any]] = _Remembered(_OWNER_SECONDS)
         self._seen: _Remembered[_Seen] = _Remembered()
         self._begun: _Remembered[bool] = _Remembered(_EVERY_SECONDS)
-        self._under_way: dict[Connection, Future[None]] = {}
+        self._under_way: dict[TaskConnection, Future[None]] = {}
 
-    def confirmed(self, job: Job) -> Confirmed:
+    def confirmed(self, job: TaskJob) -> Confirmed:
         """The job, if it is its task's. Waits for the service.
 
         :raises LabelingError: if it is gone, is not this task's, or the service does not say.
@@ -155,7 +155,7 @@ class Services:
             raise LabelingError(job.trouble)
         return _sure(lambda: self._ask_whose(job)[0], job.connection)
 
-    def show(self, job: Job) -> bool:
+    def show(self, job: TaskJob) -> bool:
         """Put what was learnt of a job into it; whether it is known not to be its task's."""
         seen = self._seen.get(_key(job)) if job.facts else None
         if seen is not None:
@@ -163,13 +163,13 @@ class Services:
             job.trouble = seen.trouble or job.trouble
         return seen is not None and seen.is_ours is False
 
-    def refresh(self, jobs: Iterable[Job], seconds: float = 0.0, *, ended: bool = False) -> None:
+    def refresh(self, jobs: Iterable[TaskJob], seconds: float = 0.0, *, ended: bool = False) -> None:
         """Have jobs looked at in the background; what comes of it is there for the next who asks.
 
         :param seconds: so long to wait for it.
         :param ended: whether to look also at those that have ended, and whose they are was not asked.
         """
-        wanted: dict[Connection, list[Job]] = {}
+        wanted: dict[TaskConnection, list[TaskJob]] = {}
         for job in jobs:
             if job.facts is None:
                 continue
@@ -178,19 +178,19 @@ class Services:
             if unsure or not (seen.state.has_ended if seen and seen.state else job.has_ended):
                 wanted.setdefault(job.connection, []).append(job)
         with self._lock:
-            for connection, some in wanted.items():
-                due = self._begun.get(connection) is None or any(self._seen.get(_key(job)) is None for job in some)
+            for connection, due_jobs in wanted.items():
+                due = self._begun.get(connection) is None or any(self._seen.get(_key(job)) is None for job in due_jobs)
                 if due and connection not in self._under_way:
                     self._begun.put(connection, True)
-                    self._under_way[connection] = self._pool.submit(self._sweep, connection, some)
+                    self._under_way[connection] = self._pool.submit(self._sweep, connection, due_jobs)
             asked = [self._under_way[connection] for connection in wanted if connection in self._under_way]
         if seconds:
             wait(asked, seconds)
 
-    def _hook(self, connection: Connection) -> Any:
+    def _hook(self, connection: TaskConnection) -> Any:
         return self._hooks.get(connection) or self._hooks.put(connection, hook_of(connection))
 
-    def _ask_whose(self, job: Job) -> tuple[Confirmed, JobState | None]:
+    def _ask_whose(self, job: TaskJob) -> tuple[Confirmed, JobState | None]:
         """The job and, if it was asked for just now, its state."""
         from labeling_provider.groundtruth.uris import join_s3_uri
         from labeling_provider.jobs.ownership import OWNER_TAG, Owner, OwnJob
@@ -201,7 +201,7 @@ class Services:
         if description is None:
             description = hook.find_job(job.name)
             if description is None:
-                raise JobError(f"The labeling job {job.name} is gone.", None)
+                raise JobError(f"The labeling job {job.name} no longer exists.", None)
             if OwnJob(description).tags.get(OWNER_TAG) != Owner.of(job.task).mark:
                 raise JobError(f"The labeling job {job.name} was not made by this task.", False)
             try:
@@ -219,11 +219,11 @@ class Services:
                 raise JobError(f"The labeling job {job.name} has its data at {uri!r}, which is not in S3.", True)
         return Confirmed(hook, job.name, output, description["LabelAttributeName"], manifest), state
 
-    def _sweep(self, connection: Connection, jobs: list[Job]) -> None:
+    def _sweep(self, connection: TaskConnection, jobs: list[TaskJob]) -> None:
         from labeling_provider.jobs.polling import Lookout, Watched
 
         try:
-            by_name: dict[str, Job] = {}
+            by_name: dict[str, TaskJob] = {}
             for job in jobs:
                 try:
                     _, state = self._ask_whose(job)
@@ -235,26 +235,26 @@ class Services:
                 else:
                     by_name[job.name] = job
             watched = {name: Watched(job.created or None, job.status or "InProgress") for name, job in by_name.items()}
-            for found in Lookout(self._hook(connection).sagemaker).look(watched):
-                for name, seen in found.items():
-                    told = _Seen(True, None, str(seen)) if isinstance(seen, LabelingError) else _Seen(True, seen)
-                    self._seen.put(_key(by_name[name]), told)
+            for states in Lookout(self._hook(connection).sagemaker).look(watched):
+                for name, answer in states.items():
+                    seen = _Seen(True, None, str(answer)) if isinstance(answer, LabelingError) else _Seen(True, answer)
+                    self._seen.put(_key(by_name[name]), seen)
         except Exception as error:  # noqa: BLE001 - whatever it is, the page says it and stays
-            log.warning("Labeling jobs can't be looked at by %s: %s", connection.aws_conn_id, error)
+            log.warning("Labeling jobs can't be read through the connection %s: %s", connection.aws_conn_id, error)
             for job in jobs:
                 before = self._seen.get(_key(job)) or _Seen(None)
                 if before.is_ours is not False:
-                    self._seen.put(_key(job), before._replace(trouble=f"No answer: {error}"))
+                    self._seen.put(_key(job), before._replace(trouble=f"The service did not answer: {error}"))
         finally:
             with self._lock:
                 del self._under_way[connection]
 
 
-def _key(job: Job) -> tuple[TaskKey, str, Connection]:
+def _key(job: TaskJob) -> tuple[TaskKey, str, TaskConnection]:
     return job.task, job.name, job.connection
 
 
-def _sure(ask: Callable[[], V], connection: Connection) -> V:
+def _sure(ask: Callable[[], V], connection: TaskConnection) -> V:
     """Ask; whatever goes wrong is an error of ours.
 
     :raises LabelingError: if there is no answer.
@@ -264,4 +264,6 @@ def _sure(ask: Callable[[], V], connection: Connection) -> V:
     except LabelingError:
         raise
     except Exception as error:
-        raise LabelingError(f"Nothing can be asked by the connection {connection.aws_conn_id!r}: {error}") from error
+        raise LabelingError(
+            f"The service can't be reached through the connection {connection.aws_conn_id!r}: {error}"
+        ) from error

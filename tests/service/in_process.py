@@ -61,13 +61,20 @@ class InProcess:
     :param folder: for its database.
     :param functions: functions as the workforce file names them, by the end of their ARN.
     :param truth: truth files.
+    :param models: models of automated labeling, as the workforce file names them.
     """
 
-    def __init__(self, folder: Path, functions: dict[str, Any] | None = None, truth: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        functions: dict[str, Any] | None = None,
+        truth: Sequence[str] = (),
+        models: dict[str, Any] | None = None,
+    ) -> None:
         path = folder / "workforce.json"
         targets = {FUNCTION + name: target for name, target in (functions or {}).items()}
         teams = {"private-simulated": {"workers": 3, "accuracy": 1}}
-        path.write_text(json.dumps({"workteams": teams, "functions": targets}))
+        path.write_text(json.dumps({"workteams": teams, "functions": targets, "models": models or {}}))
         self.workforce = load_workforce(path, seed=4, region=REGION, account=ACCOUNT)
         self.store = Database(f"sqlite:///{folder / 'labeling.sqlite'}")
         self.storage = Memory()

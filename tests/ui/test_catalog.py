@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from labeling_provider.ui import catalog
-from labeling_provider.ui.catalog import Counters, Facts, Job, Place, TaskKey, find_job, find_jobs
+from labeling_provider.ui.catalog import Counters, CreationFacts, Place, TaskJob, TaskKey, find_job, find_jobs
 from tests.ui.conftest import Jobs
 
 DAGS = ("birds", "texts")
@@ -28,12 +28,12 @@ DAGS = ("birds", "texts")
     ],
 )
 def test_what_a_model_labels_costs_no_worker(estimate: float, people: int, machine: int, cost: float) -> None:
-    facts = Facts("job", None, estimated_cost_usd=estimate)
-    job = Job(
+    facts = CreationFacts("job", None, estimated_cost_usd=estimate)
+    job = TaskJob(
         TaskKey("dag", "run", "task"), facts, Counters("job", total=1000, human_labeled=people, machine_labeled=machine)
     )
     assert job.cost == pytest.approx(cost)
-    assert Job(TaskKey("dag", "run", "task"), facts).cost == 0
+    assert TaskJob(TaskKey("dag", "run", "task"), facts).cost == 0
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def many(jobs: Jobs) -> list[str]:
     return [name for *_, name in sorted(names)]
 
 
-def pages_of(size: int, **options: Any) -> Iterator[list[Job]]:
+def pages_of(size: int, **options: Any) -> Iterator[list[TaskJob]]:
     after: Place | None = None
     for _ in range(200):
         page = find_jobs(DAGS, size, after=after, **options)

@@ -125,7 +125,7 @@ def test_chosen_lines_lose_their_label() -> None:
     assert [json.loads(line) for line in store.objects["s3://b/to"].splitlines()] == [{"source": "60"}, {"source": "f"}]
 
 
-@pytest.mark.parametrize(("numbers", "words"), [({2}, "line 2: not JSON"), ({9}, "has none of the chosen lines")])
+@pytest.mark.parametrize(("numbers", "words"), [({2}, "line 2: not JSON"), ({9}, "has none of the selected lines")])
 def test_lines_that_can_not_be_chosen_are_told_and_nothing_is_written(numbers: set[int], words: str) -> None:
     store = MemoryStore()
     store.objects["s3://b/m"] = b'{"source": "a"}\n{\n'

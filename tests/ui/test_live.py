@@ -81,7 +81,7 @@ def test_the_list_tells_nothing_of_such_a_job(lab: Lab, jobs: Jobs, pages: Pages
     jobs.add(facts_of("no-such-job"))
     wait_until(lambda: "5 of 5" in pages.shows("/"), 30, "the job of the task is looked at")
     wait_until(lambda: "was not made by this task" in pages.shows("/"), 30, "the other is refused")
-    assert "no-such-job is gone" in pages.shows("/")
+    assert "no-such-job no longer exists" in pages.shows("/")
     assert "4 of 4" not in pages.shows("/")
 
 

@@ -10,10 +10,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection as Connection
 
 from labeling_provider.service.database.opening import DatabaseError, OpenDatabase, told
@@ -76,16 +74,6 @@ class Database:
 
     def _failed(self, error: BaseException) -> DatabaseError:
         return DatabaseError(f"the database {self._open.name} fails: {told(error, self._open.url)}")
-
-    def upsert(self, connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-        """Insert rows, replacing those of the same primary key."""
-        if not rows:
-            return
-        insert = (sqlite.insert if self._open.is_sqlite else postgresql.insert)(table)
-        keys = list(table.primary_key.columns)
-        others = {name: insert.excluded[name] for name in rows[0] if name not in table.primary_key.columns}
-        replacing = insert.on_conflict_do_update(index_elements=keys, set_=others)
-        connection.execute(replacing if others else insert.on_conflict_do_nothing(index_elements=keys), rows)
 
     def try_hold(self, name: str) -> bool:
         """Whether this process, of all that share the database, is the one to do what the name says.

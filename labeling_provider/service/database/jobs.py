@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from labeling_provider.groundtruth.job import RUNNING
+from labeling_provider.groundtruth.job import RUNNING, JobStatus
 from labeling_provider.service.database.database import now
 from labeling_provider.service.database.paging import ALWAYS, Between, PageRequest, read_page
 from labeling_provider.service.database.schema import events, jobs, messages, tasks, trainings
+from labeling_provider.service.database.states import UNDECIDED
 
 JobOrder = Literal["Name", "CreationTime", "Status"]
 
@@ -41,7 +42,7 @@ class JobRow:
     arn: str
     reference_code: str
     workteam_arn: str
-    status: str
+    status: JobStatus
     failure_reason: str | None
     created: float
     modified: float
@@ -147,7 +148,7 @@ def insert_job(
         "arn": arn,
         "reference_code": reference_code,
         "workteam_arn": workteam_arn,
-        "status": "Initializing",
+        "status": JobStatus.INITIALIZING,
         "created": at,
         "modified": at,
         "request": json.dumps(request),
@@ -185,9 +186,9 @@ def latest_jobs(connection: Connection, limit: int) -> list[JobRow]:
 def request_stop(connection: Connection, job_id: int) -> bool:
     """Ask a job to stop; whether it ran."""
     stopping = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(RUNNING))
-    if not connection.execute(stopping.values(status="Stopping", modified=now())).rowcount:
+    if not connection.execute(stopping.values(status=JobStatus.STOPPING, modified=now())).rowcount:
         return False
-    connection.execute(sa.insert(events).values(job_id=job_id, at=now(), message="Stopping"))
+    connection.execute(sa.insert(events).values(job_id=job_id, at=now(), message=JobStatus.STOPPING.value))
     return True
 
 
@@ -195,7 +196,7 @@ def objects_with_workers(connection: Connection, job_ids: Sequence[int]) -> dict
     """How many objects wait for workers or are with them, by job; jobs without any are left out."""
     query = (
         sa.select(tasks.c.job_id, sa.func.count(sa.distinct(tasks.c.object_id)).label("objects"))
-        .where(tasks.c.job_id.in_(job_ids), tasks.c.state.in_(("open", "accepted")))
+        .where(tasks.c.job_id.in_(job_ids), tasks.c.state.in_(UNDECIDED))
         .group_by(tasks.c.job_id)
     )
     return {row.job_id: row.objects for row in connection.execute(query)}
@@ -241,3 +242,9 @@ def _rows() -> sa.Select[Any]:
 def _job(row: sa.Row[Any]) -> JobRow:
     values = {name: row._mapping[name] for name in JobRow.__slots__}
     return JobRow(**{**values, "machine_labeled": int(values["machine_labeled"]), "request": json.loads(row.request)})
+
+
+def is_in_progress(connection: Connection, job_id: int) -> bool:
+    """Whether a job may still label: it has begun, and is neither over nor to be stopped."""
+    query = sa.select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.status == JobStatus.IN_PROGRESS)
+    return connection.execute(query).one_or_none() is not None

@@ -32,6 +32,11 @@ class DatabaseInUse(DatabaseError):
     """Another service uses the database."""
 
 
+def may_pass(error: BaseException) -> bool:
+    """Whether the database may do by itself what it has just refused: it was locked, away, or out of connections."""
+    return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse))
+
+
 def told(error: BaseException, url: URL | None = None) -> str:
     """What a driver says is wrong, in one line and without the password."""
     cause = getattr(error, "orig", None) or error

@@ -151,10 +151,11 @@ def _asked(call: Callable[..., T], *arguments: Any) -> T:
     """Call a model, or something that works on its answers; a ValueError is about the object.
 
     :raises ModelFailure: for any other exception: models may be the user's own.
+    :raises InterruptedError: if the answer is not wanted any more.
     """
     try:
         return call(*arguments)
-    except ValueError:
+    except (ValueError, ModelFailure, InterruptedError):
         raise
     except (Exception, SystemExit) as error:
         raise ModelFailure(f"{call.__qualname__} failed with {type(error).__name__}: {error}") from error

@@ -17,22 +17,22 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any, Final, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.schema import learning, objects, trainings
+from labeling_provider.service.database import learning
+from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.jobs import TrainingRow, is_in_progress
+from labeling_provider.service.database.learning import WaitingObject
+from labeling_provider.service.database.states import LearningRole, ObjectState
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.kinds.base import Learnable
 from labeling_provider.service.learning.learner import DataObject, Learner, Material, Outcome
 from labeling_provider.service.learning.models import ModelFailure
 from labeling_provider.service.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.service.learning.threshold import Judged
-from labeling_provider.service.work.records import Run, note, update_job, waiting_objects
+from labeling_provider.service.work.records import Run, note, update_job
 from labeling_provider.service.work.workforce import Workforce
 
 log = logging.getLogger(__name__)
@@ -87,14 +87,13 @@ class ActiveLearning:
         self, connection: Connection, job_id: int, request: dict[str, Any], rows: Iterable[dict[str, Any]]
     ) -> None:
         """Take a job's objects in."""
-        connection.execute(sa.delete(learning).where(learning.c.job_id == job_id))
-        entries = [{"job_id": job_id, "object_id": row["object_id"]} for row in rows if row["state"] == "waiting"]
-        if CONFIG in request and entries:
-            connection.execute(sa.insert(learning), entries)
+        asked = CONFIG in request
+        waiting = [row["object_id"] for row in rows if asked and row["state"] == ObjectState.WAITING]
+        learning.take_in(connection, job_id, waiting)
 
     # Who gets what
 
-    def next_set(self, run: Run, row: sa.Row[Any], room: Room) -> tuple[list[sa.Row[Any]], str | None]:
+    def next_set(self, run: Run, row: Any, room: Room) -> tuple[list[WaitingObject], LearningRole | None]:
         """The objects that people get next, and what for; none if the job is done or may not go on.
 
         :param row: the job's.
@@ -103,7 +102,7 @@ class ActiveLearning:
         plan = self._plan(run, row)
         if plan is None:
             room = self._learn_if_due(run, row, room)
-            chosen, role = self._least_certain(run, run.set_size), "train"
+            chosen, role = self._least_certain(run, run.set_size), LearningRole.TRAIN
         else:
             count, role = plan
             chosen = self._at_random(run, row, count)
@@ -111,68 +110,52 @@ class ActiveLearning:
 
     @staticmethod
     def assign(connection: Connection, run: Run, object_ids: Sequence[int], role: str) -> None:
-        """Remember what objects go to people for."""
-        _update(connection, learning, run.id, [(one, {"role": role}) for one in object_ids])
+        """Remember what objects go to people for: one of :class:`LearningRole`."""
+        learning.send(connection, run.id, object_ids, LearningRole(role))
 
-    def _plan(self, run: Run, row: sa.Row[Any]) -> tuple[int, str] | None:
+    def _plan(self, run: Run, row: Any) -> tuple[int, LearningRole] | None:
         """How many objects at random come next, and what for; None if it is time to learn."""
-        query = (
-            sa.select(learning.c.role, objects.c.state, sa.func.count())
-            .join(objects, (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id))
-            .where(learning.c.job_id == run.id, learning.c.role.is_not(None))
-            .group_by(learning.c.role, objects.c.state)
-        )
         with self._database.read() as connection:
-            counts = {(role, state): count for role, state, count in connection.execute(query)}
-        sent = {
-            which: sum(count for (role, _), count in counts.items() if role == which) for which in ("train", "validate")
-        }
+            counts = learning.count_sent(connection, run.id)
+        train, validate = LearningRole.TRAIN, LearningRole.VALIDATE
+        sent = {which: sum(count for (role, _), count in counts.items() if role == which) for which in LearningRole}
         total = row.lines - row.given
         sample = min(run.set_size, total)
-        failed = sum(count for (_, state), count in counts.items() if state == "failed")
-        if not sent["validate"] and failed > _MOST_FAILED * sample:
+        failed = sum(count for (_, state), count in counts.items() if state == ObjectState.FAILED)
+        if not sent[validate] and failed > _MOST_FAILED * sample:
             raise JobFailure(
                 f"ClientError: {failed:,} of the first {sample:,} objects could not be labeled by people, more than "
                 f"{_MOST_FAILED:.0%}: automated data labeling can't learn from them. The output tells the reasons."
             )
         probe = min(PROBE_OBJECTS, sample)
         # A model that is there already has no need of a sample to begin with.
-        wanted = {"train": probe if self._registry.initial_arn(run) else sample, "validate": _validation_size(total)}
-        if sent["train"] < probe:
-            return probe - sent["train"], "train"
-        for role in ("train", "validate"):
+        wanted = {train: probe if self._registry.initial_arn(run) else sample, validate: _validation_size(total)}
+        if sent[train] < probe:
+            return probe - sent[train], train
+        for role in (train, validate):
             if sent[role] < wanted[role]:
                 return min(wanted[role] - sent[role], run.set_size), role
         return None
 
-    def _at_random(self, run: Run, row: sa.Row[Any], count: int) -> list[sa.Row[Any]]:
-        query = waiting_objects(run.id).order_by(objects.c.object_id)
+    def _at_random(self, run: Run, row: Any, count: int) -> list[WaitingObject]:
         with self._database.read() as connection:
-            waiting = list(connection.execute(query))
+            waiting = learning.waiting(connection, run.id)
         chance = Random(f"{self._seed}|{row.name}|{row.iteration}")  # noqa: S311 - a simulation
         return chance.sample(waiting, min(count, len(waiting)))
 
-    def _least_certain(self, run: Run, count: int) -> list[sa.Row[Any]]:
-        query = (
-            waiting_objects(run.id)
-            .join(learning, (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id))
-            .order_by(learning.c.score.is_not(None), learning.c.score, objects.c.object_id)
-            .limit(count)
-        )
+    def _least_certain(self, run: Run, count: int) -> list[WaitingObject]:
         with self._database.read() as connection:
-            return list(connection.execute(query))
+            return learning.least_certain(connection, run.id, count)
 
     # Learning
 
-    def _learn_if_due(self, run: Run, row: sa.Row[Any], room: Room) -> Room:
+    def _learn_if_due(self, run: Run, row: Any, room: Room) -> Room:
         """Train and label by machine, once after each set that people have finished, as long as it leads anywhere.
 
-        :return: the room that is left.
+        :return: the room that is left; none if the job is to stop meanwhile.
         """
         with self._database.read() as connection:
-            done = connection.execute(
-                sa.select(trainings).where(trainings.c.job_id == run.id).order_by(trainings.c.iteration)
-            ).all()
+            done = learning.trainings_of(connection, run.id)
         iteration = row.iteration + 1
         over = room.all is not None and room.all <= 0
         if (
@@ -191,6 +174,10 @@ class ActiveLearning:
         except ModelFailure as failure:
             log.exception("job %s: its model failed", run.job.name)
             raise JobFailure(f"ClientError: the model of automated labeling: {failure}"[:1000]) from failure
+        except InterruptedError:
+            if self._is_in_progress(run.id):
+                raise
+            return Room(0, 0)
         room = Room(room.people, None if room.all is None else room.all - len(contents))
         self._record(run, iteration, len(material.examples), outcome, contents, model_arn, room)
         return room
@@ -200,39 +187,39 @@ class ActiveLearning:
         if run.learner is None:
             if not isinstance(run.kind, Learnable):
                 raise JobFailure(f"ClientError: there is no automated labeling of {run.job.task_type.name}")
-            run.learner = Learner(lambda: self._registry.new_model(run), run.kind, run.kind.data)
+            job_id = run.id
+            make = self._registry.maker(run, lambda: self._is_in_progress(job_id))
+            run.learner = Learner(make, run.kind, run.kind.data)
         return run.learner
+
+    def _is_in_progress(self, job_id: int) -> bool:
+        with self._database.read() as connection:
+            return is_in_progress(connection, job_id)
 
     def _material(self, run: Run, learner: Learner) -> Material:
         """What the job has come to so far."""
-        query = (
-            sa.select(objects.c.object_id, objects.c.state, objects.c.line, objects.c.result, learning)
-            .join(learning, (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id))
-            .where(objects.c.job_id == run.id, objects.c.state.in_(("labeled", "waiting")))
-            .order_by(objects.c.object_id)
-        )
         found = Material()
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            rows = learning.material(connection, run.id)
         for row in rows:
             line = json.loads(row.line)
-            if row.state == "waiting":
+            if row.state == ObjectState.WAITING:
                 found.unlabeled.append(DataObject(row.object_id, line))
                 continue
-            result = json.loads(row.result)
+            result = json.loads(row.result or "{}")
             answer = learner.kind.answer_in(result[run.job.attribute])
             if answer is None:
                 continue
-            if row.role == "train" or row.left is not None:
+            if row.role == LearningRole.TRAIN or row.left is not None:
                 # What no longer stands for unlabeled objects may be learned from, too.
                 found.examples.append(DataObject(row.object_id, {**line, **result}, answer))
-            if row.role == "train":
+            if row.role == LearningRole.TRAIN:
                 continue
             group = learner.kind.group(answer)
             found.group_sizes[group] += 1
             if row.left is None:
                 found.validation.append(DataObject(row.object_id, line, answer))
-            elif row.agreement is not None:
+            elif row.agreement is not None and row.score is not None:
                 found.taken.append(Judged(row.score, row.agreement, group))
         return found
 
@@ -321,29 +308,12 @@ class ActiveLearning:
         """Make a training and its labels count, all at once."""
         scores = {one: score for one, score in outcome.scores.items() if one not in contents}
         people = sorted(scores.values())[: room.for_people(run.set_size)]
+        training = TrainingRow(iteration, examples, outcome.agreement, outcome.threshold, len(contents), model_arn)
         with self._database.write() as connection:
-            connection.execute(
-                sa.insert(trainings).values(
-                    job_id=run.id,
-                    iteration=iteration,
-                    examples=examples,
-                    agreement=outcome.agreement,
-                    threshold=outcome.threshold,
-                    labeled=len(contents),
-                    model_arn=model_arn,
-                )
-            )
             if model_arn:
                 self._registry.register(connection, run.job, iteration, model_arn)
-            _update(
-                connection,
-                objects,
-                run.id,
-                [(one, {"result": as_json(content)}) for one, content in contents.items()],
-                state="machine",
-            )
-            _update(connection, learning, run.id, [(one, {"score": score}) for one, score in scores.items()])
-            _update(connection, learning, run.id, _leaving(outcome, people), left=iteration)
+            results = {number: as_json(content) for number, content in contents.items()}
+            learning.record_training(connection, run.id, training, results, scores, _leaving(outcome, people))
             update_job(connection, run.id)
             note(connection, run.id, _told(iteration, examples, outcome, len(contents)))
         run.changed = True
@@ -354,7 +324,7 @@ def _validation_size(total: int) -> int:
     return math.ceil(total * (0.2 if total < Quota.AUTOMATED_ADVISED_OBJECTS else 0.1))
 
 
-def _leads_nowhere(done: Sequence[sa.Row[Any]]) -> bool:
+def _leads_nowhere(done: Sequence[TrainingRow]) -> bool:
     """Whether the last trainings have brought no label, and people's labels have not made the model better either."""
     recent = done[-_FRUITLESS - 1 :]
     if len(recent) <= _FRUITLESS or any(one.labeled for one in recent):
@@ -363,33 +333,18 @@ def _leads_nowhere(done: Sequence[sa.Row[Any]]) -> bool:
     return max(later) < first + _WORTH_WHILE
 
 
-def _leaving(outcome: Outcome, people: Sequence[float]) -> list[tuple[int, dict[str, Any]]]:
+def _leaving(outcome: Outcome, people: Sequence[float]) -> list[learning.Leaving]:
     """Validation objects that stand for no unlabeled one any more: such have a label by machine, or go to people.
 
     :param people: scores of the objects that people get next, in order.
     """
-    found: list[tuple[int, dict[str, Any]]] = []
+    found: list[learning.Leaving] = []
     for object_id, said in outcome.judged.items():
         if outcome.threshold is not None and said.score >= outcome.threshold:
-            found.append((object_id, {"score": said.score, "agreement": said.agreement}))
+            found.append(learning.Leaving(object_id, said.score, said.agreement))
         elif people and said.score < people[-1]:
-            found.append((object_id, {"score": said.score, "agreement": None}))
+            found.append(learning.Leaving(object_id, said.score, None))
     return found
-
-
-def _update(
-    connection: Connection, table: sa.Table, job_id: int, rows: Sequence[tuple[int, dict[str, Any]]], **same: Any
-) -> None:
-    """Set columns of objects, one by one, and some to the same for all."""
-    if not rows:
-        return
-    columns: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in rows[0][1]}
-    connection.execute(
-        sa.update(table)
-        .where(table.c.job_id == job_id, table.c.object_id == sa.bindparam("object"))
-        .values({**columns, **same}),
-        [{"object": one, **{f"new_{name}": value for name, value in values.items()}} for one, values in rows],
-    )
 
 
 def _told(iteration: int, examples: int, outcome: Outcome, labeled: int) -> str:

@@ -64,6 +64,11 @@ class Model(ABC):
     def __init__(self, labels: Sequence[str], seed: int) -> None:
         self.labels, self.seed = list(labels), seed
 
+    @property
+    def import_path(self) -> str:
+        """Where its class is, as its file says."""
+        return f"{type(self).__module__}:{type(self).__qualname__}"
+
     @abstractmethod
     def read(self, data: bytes | str) -> Any:
         """Turn an object, the bytes of a picture or a text, into what the model works on; kept between trainings.
@@ -109,7 +114,7 @@ def import_model(path: str) -> type[Model]:
 
 def pack(model: Model, algorithm: str) -> bytes:
     """A model as ``model.tar.gz``; the same model gives the same bytes."""
-    about = {"algorithm": algorithm, "labels": model.labels, "model": _path(type(model)), "version": model.version}
+    about = {"algorithm": algorithm, "labels": model.labels, "model": model.import_path, "version": model.version}
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as files:
         for name, content in ((_ABOUT, json.dumps(about).encode()), (_SAVED, model.save())):
@@ -133,15 +138,11 @@ def unpack(archive: bytes, model: Model) -> None:
         raise ValueError(f"it is no model of this service ({error})") from None
     if isinstance(kind[0], str) and kind[0].startswith(_FORMER_ROOM):
         kind = (kind[0].replace(_FORMER_ROOM, "labeling_provider.service.", 1), kind[1])
-    if kind != (_path(type(model)), model.version):
+    if kind != (model.import_path, model.version):
         raise ValueError(f"it was made by {kind[0]} version {kind[1]}")
     if not isinstance(labels, list) or not set(labels) & set(model.labels):
         raise ValueError("it knows none of the labels")
     model.load(saved, labels)
-
-
-def _path(model: type[Model]) -> str:
-    return f"{model.__module__}:{model.__qualname__}"
 
 
 def _member(files: tarfile.TarFile, name: str) -> bytes:

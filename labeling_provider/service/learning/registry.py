@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database.database import Database, now
-from labeling_provider.service.database.schema import jobs, models, objects, trainings
+from labeling_provider.service.database import models
+from labeling_provider.service.database.database import Connection, Database, now
 from labeling_provider.service.errors import JobFailure, validation_error
 from labeling_provider.service.kinds.base import JobFacts
-from labeling_provider.service.learning.models import Model, import_model, pack, unpack
+from labeling_provider.service.learning.hosted import HostedModel, ModelProcess
+from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, pack, unpack
 from labeling_provider.service.work.records import Run
 from labeling_provider.service.work.workforce import Workforce
 
@@ -37,11 +36,10 @@ class ModelRegistry:
         :raises ApiError: if there is none of that name.
         """
         with self._database.read() as connection:
-            row = connection.execute(sa.select(models).where(models.c.name_key == name.lower())).one_or_none()
-        if row is None:
+            model = models.find_by_name(connection, name)
+        if model is None:
             raise validation_error(f'Could not find model "{name}".')
-        description: dict[str, Any] = json.loads(row.description)
-        return description
+        return model.description
 
     def check_request(self, request: dict[str, Any]) -> None:
         """Refuse a job that would start from a model that does not fit.
@@ -53,12 +51,12 @@ class ModelRegistry:
         if arn is None:
             return
         with self._database.read() as connection:
-            row = connection.execute(sa.select(models).where(models.c.arn == arn)).one_or_none()
-        if row is None:
+            model = models.find_by_arn(connection, arn)
+        if model is None:
             raise validation_error(f"Could not find model {arn}.")
         algorithm = config["LabelingJobAlgorithmSpecificationArn"].rpartition("/")[2]
-        if row.algorithm != algorithm:
-            raise validation_error(f"The model {arn} is for {row.algorithm}, not for {algorithm}.")
+        if model.algorithm != algorithm:
+            raise validation_error(f"The model {arn} is for {model.algorithm}, not for {algorithm}.")
 
     def initial_arn(self, run: Run) -> str | None:
         """The model to start from: the one that was asked for, or that of the job which has labeled the others.
@@ -71,36 +69,34 @@ class ModelRegistry:
         return arn or run.former_model or None
 
     def _former_arn(self, run: Run) -> str | None:
-        given = sa.select(objects.c.line).where(objects.c.job_id == run.id, objects.c.state == "given").limit(1)
         with self._database.read() as connection:
-            line = connection.execute(given).scalar_one_or_none()
+            line = models.any_given_line(connection, run.id)
             metadata = _parsed(line).get(f"{run.job.attribute}-metadata") if line else None
             name = plain(str(metadata.get("job-name", "")), 300) if isinstance(metadata, dict) else ""
-            latest = (
-                sa.select(trainings.c.model_arn)
-                .join(jobs, jobs.c.id == trainings.c.job_id)
-                .join(models, models.c.arn == trainings.c.model_arn)
-                .where(jobs.c.name_key == name.removeprefix("labeling-job/").lower())
-                .where(models.c.algorithm == run.job.task_type.algorithm)
-                .order_by(trainings.c.iteration.desc())
-                .limit(1)
-            )
-            return connection.execute(latest).scalar_one_or_none()
+            return models.last_arn_of(connection, name.removeprefix("labeling-job/"), run.job.task_type.algorithm)
 
-    def new_model(self, run: Run) -> Model:
-        """A model for a job that has not learned anything in it yet.
+    def maker(self, run: Run, is_wanted: Callable[[], bool]) -> Callable[[], Model]:
+        """What makes models for a job, each as it is before it learns anything in the job.
 
-        :raises JobFailure: if the model that it is to start from can't be used.
+        A user's own models are in a process of their own, which ends with the maker and its models. To make one raises
+        JobFailure if the model that it is to start from can't be used, and ModelFailure if it can't be made.
+
+        :param is_wanted: is asked now and then, while a user's own model works, whether the job still wants that.
         """
-        path = self._workforce.models[run.job.task_type.algorithm or ""]
-        model = import_model(path)(run.job.labels, self._workforce.seed % 2**32)
-        arn = self.initial_arn(run)
-        if arn is not None:
-            try:
-                unpack(self._archive(arn), model)
-            except ValueError as error:
-                raise JobFailure(f"ClientError: the initial model {arn} can't be used: {error}") from None
-        return model
+        algorithm, labels, arn = run.job.task_type.algorithm or "", run.job.labels, self.initial_arn(run)
+        path, seed = self._workforce.models[algorithm], self._workforce.seed % 2**32
+        process = None if path == BUILT_IN[algorithm] else ModelProcess(path, is_wanted)
+
+        def make() -> Model:
+            model = HostedModel(process, labels, seed) if process else import_model(path)(labels, seed)
+            if arn is not None:
+                try:
+                    unpack(self._archive(arn), model)
+                except ValueError as error:
+                    raise JobFailure(f"ClientError: the initial model {arn} can't be used: {error}") from None
+            return model
+
+        return make
 
     def _archive(self, arn: str) -> bytes:
         uri = self.describe(arn.rpartition("/")[2])["PrimaryContainer"]["ModelDataUrl"]
@@ -110,7 +106,7 @@ class ModelRegistry:
             raise ValueError(f"{uri} does not exist or is not readable") from None
 
     def save(self, job: JobFacts, iteration: int, model: Model) -> str:
-        """Database a model; its ARN. It counts once it is registered."""
+        """Store a model; its ARN. It counts once it is registered."""
         algorithm = job.task_type.algorithm or ""
         self._object_store.write({_data_uri(job, iteration): (pack(model, algorithm), "application/gzip")})
         return job.arn.replace(f"labeling-job/{job.name}", f"model/{_name(job, iteration)}")
@@ -133,14 +129,7 @@ class ModelRegistry:
             "EnableNetworkIsolation": False,
             **({"VpcConfig": vpc} if vpc else {}),
         }
-        row = {
-            "name_key": _name(job, iteration).lower(),
-            "arn": arn,
-            "algorithm": algorithm,
-            "created": at,
-            "description": json.dumps(description),
-        }
-        self._database.upsert(connection, models, [row])
+        models.put(connection, models.ModelRow(_name(job, iteration), arn, algorithm, at, description))
 
 
 def _name(job: JobFacts, iteration: int) -> str:

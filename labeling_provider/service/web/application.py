@@ -96,7 +96,7 @@ class Application:
             response = _refusal(request, error)
         except DatabaseError as error:
             log.error("%s %s: %s", scope["method"], scope["raw_path"][:200], error)
-            message = "The service's database does not take it. Try again."
+            message = "The service's database can't store this now. Try again."
             response = _refusal(request, ApiError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE))
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])
@@ -269,12 +269,12 @@ def _service_and_operation(named: Service | None, request: RequestHead, body: Bo
         if of_nothing or (key and request.method == "POST" and not names & _POSTED_TO_OBJECTS):
             raise ApiError("MethodNotAllowed", "This is no operation of S3.", HTTPStatus.METHOD_NOT_ALLOWED)
         return named, ""
-    found, operation = service_of_form(_fields(body) if request.is_form else request.parameters)
-    if found is None or not operation:
+    service, operation = service_of_form(_fields(body) if request.is_form else request.parameters)
+    if service is None or not operation:
         raise ApiError("InvalidAction", "The request names no Action and Version that are known here.")
-    if named and named != found:
-        raise _wrong_scope(found)
-    return found, operation
+    if named and named != service:
+        raise _wrong_scope(service)
+    return service, operation
 
 
 def _check_plain(request: RequestHead, signature: Signature | None) -> None:

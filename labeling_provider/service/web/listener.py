@@ -106,13 +106,13 @@ def listen(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """A server that tells at once that the process is to end."""
 
-    def __init__(self, config: uvicorn.Config, told: threading.Event) -> None:
+    def __init__(self, config: uvicorn.Config, ending: threading.Event) -> None:
         super().__init__(config)
-        self._told = told
+        self._ending = ending
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         # A thread that began here, in the midst of anything, could wait for a lock that is held already.
-        self._told.set()
+        self._ending.set()
         super().handle_exit(sig, frame)
 
 
@@ -121,10 +121,10 @@ def serve(application: Any, listening: socket.socket, ending: Callable[[], None]
 
     :param ending: is called in a thread of its own when it is, before open connections are closed.
     """
-    told = threading.Event()
+    asked_to_end = threading.Event()
 
     def end() -> None:
-        told.wait()
+        asked_to_end.wait()
         ending()
 
     threading.Thread(target=end, name="labeling-ending", daemon=True).start()
@@ -145,7 +145,7 @@ def serve(application: Any, listening: socket.socket, ending: Callable[[], None]
         timeout_graceful_shutdown=_CLOSING_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
-    _Server(config, told).run(sockets=[listening])
+    _Server(config, asked_to_end).run(sockets=[listening])
 
 
 def _allow_connections() -> int:

@@ -48,7 +48,7 @@ _MESSAGES: Final = {
 
 def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
     """The application that answers for all pages; its paths begin after ``/_labeling``."""
-    views = _Views(database, object_store)
+    views = _JobPages(database, object_store)
     routes = [
         Route("/", views.jobs),
         Route("/jobs/{name}", views.overview),
@@ -94,7 +94,7 @@ def _unavailable(request: Request, error: Exception) -> Response:
     return _message(503)
 
 
-class _Views:
+class _JobPages:
     """What the routes answer."""
 
     def __init__(self, database: Database, object_store: ObjectStore) -> None:

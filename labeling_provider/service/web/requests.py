@@ -66,7 +66,7 @@ class RequestHead:
         if not path.startswith("/"):
             raise _bad("The address must be a path.")
         if "transfer-encoding" in headers and "content-length" in headers:
-            raise _bad("Content-Length and Transfer-Encoding exclude each other.")
+            raise _bad("Content-Length and Transfer-Encoding must not be used together.")
         try:
             pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_PARAMETERS)
         except ValueError:
@@ -78,10 +78,10 @@ class RequestHead:
 
         :raises ApiError: if there are several.
         """
-        found = [value for one, value in self.parameters if one == name]
-        if len(found) > 1:
-            raise _bad(f"The query has {name} {len(found)} times.")
-        return found[0] if found else None
+        values = [value for given, value in self.parameters if given == name]
+        if len(values) > 1:
+            raise _bad(f"The query has {name} {len(values)} times.")
+        return values[0] if values else None
 
     @property
     def host_name(self) -> str:
@@ -154,13 +154,13 @@ def service_of_form(fields: Iterable[tuple[str, str]]) -> tuple[Service | None, 
     :return: None for the service if its version is nobody's here.
     :raises ApiError: if it names two.
     """
-    found: dict[str, str] = {}
+    named: dict[str, str] = {}
     for name, value in fields:
         if name in {"Action", "Version"}:
-            if name in found:
-                raise _bad(f"{name} is there twice.")
-            found[name] = value
-    return SERVICE_OF_VERSION.get(found.get("Version", "")), found.get("Action", "")
+            if name in named:
+                raise _bad(f"{name} occurs twice.")
+            named[name] = value
+    return SERVICE_OF_VERSION.get(named.get("Version", "")), named.get("Action", "")
 
 
 def _name_of(host: str) -> str:
@@ -172,7 +172,7 @@ def _name_of(host: str) -> str:
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for number, (name_bytes, value_bytes) in enumerate(raw, 1):
         if number > MAX_HEADERS:
             code = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -181,13 +181,13 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         # Behind a gateway "_" and "-" are the same, so one could stand in for the other.
         if not _HEADER_NAME.fullmatch(name) and not name.startswith(_USER_METADATA):
             raise _bad(f"The header name {name[:100]!r} is not served.")
-        if name not in found:
-            found[name] = value
+        if name not in headers:
+            headers[name] = value
         elif name.startswith(_ONCE):
-            raise _bad(f"The header {name[:100]} is there twice.")
+            raise _bad(f"The header {name[:100]} occurs twice.")
         else:
-            found[name] += f",{value}"
-    return found
+            headers[name] += f",{value}"
+    return headers
 
 
 def _bad(message: str) -> ApiError:

@@ -14,7 +14,7 @@ from dev.postgresql import PostgreSQL
 from dev.stack import ROOT, wait_until
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
-from labeling_provider.service.database.schema import tags
+from labeling_provider.service.database.tags import put_tags, read_tags
 
 OPENING = """
 import sys
@@ -59,9 +59,9 @@ def drop_connections(postgres: PostgreSQL, url: str) -> None:
 def put(database: Database, value: str) -> list[str]:
     """Write a row and read it."""
     with database.write() as connection:
-        database.upsert(connection, tags, [{"arn": "a", "key": "k", "value": value}])
+        put_tags(connection, "a", {"k": value})
     with database.read() as connection:
-        return list(connection.execute(sa.select(tags.c.value)).scalars())
+        return list(read_tags(connection, "a").values())
 
 
 def test_six_services_open_an_empty_database_at_once(postgresql_url: str) -> None:

@@ -84,12 +84,12 @@ def _fits(pattern: str, text: str) -> bool:
 
 
 def _allowing(rule: Any, origin: str) -> Headers:
-    found = [
+    allowed = [
         ("Access-Control-Allow-Origin", "*" if "*" in rule.allowed_origins else origin),
         ("Access-Control-Allow-Methods", ", ".join(rule.allowed_methods)),
     ]
     if rule.exposed_headers:
-        found.append(("Access-Control-Expose-Headers", ", ".join(rule.exposed_headers)))
+        allowed.append(("Access-Control-Expose-Headers", ", ".join(rule.exposed_headers)))
     if rule.max_age_seconds is not None:
-        found.append(("Access-Control-Max-Age", str(rule.max_age_seconds)))
-    return found
+        allowed.append(("Access-Control-Max-Age", str(rule.max_age_seconds)))
+    return allowed

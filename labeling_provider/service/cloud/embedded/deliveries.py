@@ -175,10 +175,10 @@ def _independent_rule(base: Any) -> Any:
     class IndependentRule(base):  # type: ignore[misc]
         def send_to_targets(self, original_event: Any, transform_input: bool = True) -> None:
             for target in list(self.targets):
-                one = copy.copy(self)
-                one.targets = [target]
+                alone = copy.copy(self)
+                alone.targets = [target]
                 with _alone(f"target {target.get('Arn')} of the rule {self.name}"):
-                    base.send_to_targets(one, original_event, transform_input)
+                    base.send_to_targets(alone, original_event, transform_input)
 
     return IndependentRule
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from labeling_provider.service.cloud.embedded.deliveries import deliver_in_background
 from labeling_provider.service.cloud.embedded.messaging_record import MessagingRecord
+from labeling_provider.service.cloud.embedded.messaging_state import new_message
 from labeling_provider.service.cloud.messaging import Messaging, Waiting
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.recorded_messages import Connection, delete_messages
@@ -63,7 +64,7 @@ class EmbeddedMessaging(Messaging):
         made = []
         for message_id, body in bodies:
             if message_id not in present:
-                message = self._record.make_message(message_id, body)
+                message = new_message(message_id, body)
                 message.mark_sent()
                 made.append(message)
         queue.add_messages(made)

@@ -8,49 +8,24 @@ they are visible again, and are counted anew), and what is in other regions.
 
 from __future__ import annotations
 
-import base64
-import json
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from labeling_provider.service.cloud.embedded.messaging_state import (
+    apply,
+    describe_message,
+    restored_message,
+    row_of,
+)
 from labeling_provider.service.cloud.embedded.restoring import restoring
 from labeling_provider.service.database import recorded_messages
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.database.recorded_messages import KeptMessage, Kind, Row
+from labeling_provider.service.database.recorded_messages import Kind, Row
 
-_TOPIC_FIELDS: Final = (
-    "display_name",
-    "delivery_policy",
-    "kms_master_key_id",
-    "effective_delivery_policy",
-    "policy",
-    "fifo_topic",
-    "content_based_deduplication",
-    "_tags",
-)
-# Attributes of a queue and moto's fields for them.
-_QUEUE_FIELDS: Final = {
-    "ContentBasedDeduplication": "content_based_deduplication",
-    "CreatedTimestamp": "created_timestamp",
-    "DeduplicationScope": "deduplication_scope",
-    "DelaySeconds": "delay_seconds",
-    "FifoQueue": "fifo_queue",
-    "FifoThroughputLimit": "fifo_throughput_limit",
-    "KmsDataKeyReusePeriodSeconds": "kms_data_key_reuse_period_seconds",
-    "KmsMasterKeyId": "kms_master_key_id",
-    "LastModifiedTimestamp": "last_modified_timestamp",
-    "MaximumMessageSize": "maximum_message_size",
-    "MessageRetentionPeriod": "message_retention_period",
-    "Policy": "policy",
-    "ReceiveMessageWaitTimeSeconds": "receive_message_wait_time_seconds",
-    "RedrivePolicy": "redrive_policy",
-    "SqsManagedSseEnabled": "sqs_managed_sse_enabled",
-    "VisibilityTimeout": "visibility_timeout",
-}
 # The characters that a message may consist of: SQS API reference, SendMessage.
 _FOREIGN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_REPEAT_MS: Final = 300_000
@@ -128,7 +103,7 @@ class MessagingRecord:
             return
         with self._database.alone():
             rows = [
-                (kind, key, _ROWS[kind](alive))
+                (kind, key, row_of(kind, alive))
                 for kind, key in seen
                 if (alive := dict.get(self._alive[kind], key)) is not None
             ]
@@ -153,7 +128,7 @@ class MessagingRecord:
             if alive is None or row is None:
                 continue
             with restoring(str(row["arn"])):
-                self._apply(kind, alive, row)
+                apply(kind, alive, row, self.sns)
                 if kind is Kind.QUEUE:
                     self._recall(alive)
         self.link()
@@ -164,11 +139,11 @@ class MessagingRecord:
             kept = list(recorded_messages.kept_messages(connection, queue.queue_arn))
             with queue._messages_lock:
                 present = {message.id: message for message in queue._messages}
-                queue._messages = [present.get(one.message_id) or self._restored(one) for one in kept]
+                queue._messages = [present.get(message.message_id) or restored_message(message) for message in kept]
 
     def add(self, kind: Kind, key: str, new: Any) -> None:
         """Keep something new, and then let moto have it."""
-        row = _ROWS[kind](new)
+        row = row_of(kind, new)
         if kind is Kind.TOPIC:
             new.sent_notifications = _Unkept()
         with self._database.alone():
@@ -207,10 +182,6 @@ class MessagingRecord:
 
     # Messages
 
-    def make_message(self, message_id: str, body: str) -> Any:
-        """A message of moto's."""
-        return self._sqs_models.Message(message_id, body)
-
     @contextmanager
     def alone(self, queue: Any) -> Iterator[bool]:
         """Change what is in a queue. It is told whether the queue is kept; those of other regions are not.
@@ -227,7 +198,7 @@ class MessagingRecord:
 
     def keep_messages(self, queue: Any, added: Sequence[Any]) -> None:
         """Write messages down before anybody sees them; one that comes from another queue leaves that one."""
-        kept = [_kept_message(queue.queue_arn, message) for message in added]
+        kept = [describe_message(queue.queue_arn, message) for message in added]
         with self._database.write() as connection:
             recorded_messages.keep_messages(connection, kept)
 
@@ -261,10 +232,10 @@ class MessagingRecord:
             by_arn = self._by_arn()
             for kept in recorded_messages.kept_messages(connection):
                 with restoring(f"the message {kept.message_id} of {kept.queue}"):
-                    by_arn[kept.queue]._messages.append(self._restored(kept))
+                    by_arn[kept.queue]._messages.append(restored_message(kept))
 
     def _restore(self, kind: Kind, made: Any, row: Row) -> None:
-        self._apply(kind, made, row)
+        apply(kind, made, row, self.sns)
         key = row["name"] if kind is Kind.QUEUE else row["arn"]
         dict.__setitem__(self._alive[kind], key, made)
         self._kept[kind][key] = row
@@ -285,36 +256,6 @@ class MessagingRecord:
         # moto's own method, which reads a filter, looks for it here.
         dict.__setitem__(self.sns.subscriptions, made.arn, made)
         return made
-
-    def _apply(self, kind: Kind, alive: Any, row: Row) -> None:
-        """Give a topic, subscription or queue what is kept of it."""
-        if kind is Kind.TOPIC:
-            for field, value in json.loads(row["fields"]).items():
-                setattr(alive, field, value)
-        elif kind is Kind.SUBSCRIPTION:
-            given = json.loads(row["attributes"])
-            alive.attributes, alive._filter_policy, alive._filter_policy_matcher = dict(given), None, None
-            if given.get("FilterPolicy"):
-                self.sns.set_subscription_attributes(alive.arn, "FilterPolicy", given["FilterPolicy"])
-        else:
-            settings = json.loads(row["settings"])
-            for name, field in _QUEUE_FIELDS.items():
-                value = settings.get(name)
-                # Version 0.1.0 kept some as text, and left out those that were not set.
-                if name in {"ContentBasedDeduplication", "FifoQueue"}:
-                    value = str(value).lower() == "true"
-                if name == "RedrivePolicy" and isinstance(value, str):
-                    value = json.loads(value)
-                if name in settings or name in {"Policy", "RedrivePolicy"}:
-                    setattr(alive, field, value)
-            alive.tags = json.loads(row["tags"])
-
-    def _restored(self, kept: KeptMessage) -> Any:
-        message = self.make_message(kept.message_id, kept.body)
-        message.sent_timestamp = kept.sent
-        for name, value in json.loads(kept.details).items():
-            setattr(message, name, _from_json(value))
-        return message
 
 
 class _Watched(dict[str, Any]):
@@ -347,9 +288,9 @@ class _Watched(dict[str, Any]):
         self._record.remove(self._kind, key)
 
     def pop(self, key: str, default: Any = None) -> Any:
-        found = super().get(key, default)
+        value = super().get(key, default)
         self._record.remove(self._kind, key)
-        return found
+        return value
 
 
 class _Unkept(list[Any]):
@@ -385,18 +326,17 @@ def _durable_queue(base: Any, record: MessagingRecord) -> Any:
             """Whether the same message was sent in the last five minutes, and is still here."""
             wanted = message.deduplication_id
             return wanted is not None and any(
-                one.deduplication_id == wanted and message.sent_timestamp - one.sent_timestamp < _MAX_REPEAT_MS
-                for one in self._messages
+                sent.deduplication_id == wanted and message.sent_timestamp - sent.sent_timestamp < _MAX_REPEAT_MS
+                for sent in self._messages
             )
 
         def add_messages(self, added: list[Any]) -> None:
             if not added:
                 return
-            for one in added:
-                if found := _FOREIGN.search(one.body):
-                    raise record._sqs_models.SQSException(
-                        "InvalidMessageContents", f"A message may not contain the character U+{ord(found[0]):04X}."
-                    )
+            for message in added:
+                if foreign := _FOREIGN.search(message.body):
+                    text = f"A message may not contain the character U+{ord(foreign[0]):04X}."
+                    raise record._sqs_models.SQSException("InvalidMessageContents", text)
             with record.alone(self) as kept:
                 if kept:
                     record.keep_messages(self, added)
@@ -408,7 +348,9 @@ def _durable_queue(base: Any, record: MessagingRecord) -> Any:
         def delete_message(self, receipt_handle: str) -> None:
             with record.alone(self) as kept:
                 if kept:
-                    record.drop_messages([one.id for one in self._messages if one.had_receipt_handle(receipt_handle)])
+                    record.drop_messages(
+                        [message.id for message in self._messages if message.had_receipt_handle(receipt_handle)]
+                    )
                 # Without the lock a message that arrives meanwhile would be lost: moto puts a new list in place.
                 with self._messages_lock:
                     super().delete_message(receipt_handle)
@@ -423,61 +365,3 @@ def _durable_queue(base: Any, record: MessagingRecord) -> Any:
                     self._pending_messages: set[Any] = set()
 
     return DurableQueue
-
-
-def _topic_row(topic: Any) -> Row:
-    fields = json.dumps({name: getattr(topic, name) for name in _TOPIC_FIELDS})
-    return {"arn": topic.arn, "name": topic.name, "fields": fields}
-
-
-def _subscription_row(subscription: Any) -> Row:
-    return {
-        "arn": subscription.arn,
-        "topic": subscription.topic_arn,
-        "endpoint": subscription.endpoint,
-        "protocol": subscription.protocol,
-        "attributes": json.dumps(subscription.attributes),
-    }
-
-
-def _queue_row(queue: Any) -> Row:
-    return {
-        "arn": queue.queue_arn,
-        "name": queue.name,
-        "settings": json.dumps({name: getattr(queue, field) for name, field in _QUEUE_FIELDS.items()}),
-        "tags": json.dumps(queue.tags),
-    }
-
-
-_ROWS: Final[dict[Kind, Callable[[Any], Row]]] = {
-    Kind.QUEUE: _queue_row,
-    Kind.TOPIC: _topic_row,
-    Kind.SUBSCRIPTION: _subscription_row,
-}
-
-
-def _kept_message(queue_arn: str, message: Any) -> KeptMessage:
-    details = {
-        "message_attributes": _as_json(message.message_attributes),
-        "system_attributes": _as_json(message.system_attributes),
-        "deduplication_id": message.deduplication_id,
-        "group_id": message.group_id,
-        "sequence_number": message.sequence_number,
-        "delayed_until": message.delayed_until,
-    }
-    return KeptMessage(queue_arn, message.id, message.sent_timestamp, message.body, json.dumps(details))
-
-
-def _as_json(value: Any) -> Any:
-    """Message attributes with their bytes in base64, under a key of their own."""
-    if isinstance(value, bytes):
-        return {"base64": base64.b64encode(value).decode()}
-    return {key: _as_json(one) for key, one in value.items()} if isinstance(value, dict) else value
-
-
-def _from_json(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"base64"}:
-        return base64.b64decode(value["base64"])
-    return {key: _from_json(one) for key, one in value.items()}

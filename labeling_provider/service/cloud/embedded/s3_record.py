@@ -151,7 +151,7 @@ class S3Record:
             changes.uploads[name] = (uploads, uploads[name])
 
     def _states(self, versions: list[Any]) -> list[str]:
-        return [s3_state.describe_version(one, self.backend.tagger) for one in versions]
+        return [s3_state.describe_version(version, self.backend.tagger) for version in versions]
 
     def _later(self, send: Callable[..., None]) -> Callable[..., None]:
         """moto's sender of events, which waits until what they tell of is kept."""
@@ -196,8 +196,8 @@ class S3Record:
         """Give moto back what it had."""
         for (_, name), (keys, before) in changes.keys.items():
             keys.put_back(name, before.versions)
-            for one, state in zip(before.versions, before.states, strict=True):
-                s3_state.apply_version(one, state, self.backend.tagger)
+            for version, state in zip(before.versions, before.states, strict=True):
+                s3_state.apply_version(version, state, self.backend.tagger)
         for name, (bucket, state) in changes.buckets.items():
             self.backend.buckets.put_back(name, bucket)
             if bucket is not None:
@@ -245,7 +245,7 @@ def _differences(
     for bucket, key, before, now in differing:
         states = {id(version): state for version, state in zip(before.versions, before.states, strict=True)}
         present = {id(version) for version in now.versions}
-        gone += [Place(bucket, key, one.version_id) for one in before.versions if id(one) not in present]
+        gone += [Place(bucket, key, version.version_id) for version in before.versions if id(version) not in present]
         for version, state in zip(now.versions, now.states, strict=True):
             place = Place(bucket, key, version.version_id)
             if id(version) not in states:
@@ -255,8 +255,8 @@ def _differences(
     return gone, new, changed
 
 
-def _same(one: _Versions, other: _Versions) -> bool:
-    return one.states == other.states and all(a is b for a, b in zip(one.versions, other.versions, strict=True))
+def _same(before: _Versions, now: _Versions) -> bool:
+    return before.states == now.states and all(a is b for a, b in zip(before.versions, now.versions, strict=True))
 
 
 def _with_sequencer(make: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -302,8 +302,7 @@ def _watched_buckets(record: S3Record) -> Any:
 
         def __sgetitem__(self, name: str) -> list[Any]:
             record.begin()
-            found: list[Any] = dict.get(self, name, [])
-            record.see_key(self, name, found)
+            record.see_key(self, name, dict.get(self, name, []))
             return super().__sgetitem__(name)  # type: ignore[no-any-return]
 
         def __setitem__(self, name: str, value: Any) -> None:
@@ -352,9 +351,9 @@ def _watched_buckets(record: S3Record) -> Any:
 
         def __getitem__(self, name: str) -> Any:
             record.begin()
-            found = super().__getitem__(name)
-            record.see_bucket(name, found)
-            return found
+            bucket = super().__getitem__(name)
+            record.see_bucket(name, bucket)
+            return bucket
 
         def __setitem__(self, name: str, bucket: Any) -> None:
             with record.changes():
@@ -364,9 +363,9 @@ def _watched_buckets(record: S3Record) -> Any:
 
         def pop(self, name: str) -> Any:  # type: ignore[override]
             with record.changes():
-                found = self[name]
-                record.backend.tagger.tags.pop(found.arn, None)
+                bucket = self[name]
+                record.backend.tagger.tags.pop(bucket.arn, None)
                 self.put_back(name, None)
-            return found
+            return bucket
 
     return Buckets()

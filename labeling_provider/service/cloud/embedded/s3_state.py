@@ -160,19 +160,19 @@ def _plain(value: Any) -> Any:
         return {_KIND: "time", "iso": value.isoformat()}
     if isinstance(value, Mapping):
         # Lists of pairs: the keys come from outside and could be ours.
-        return {_KIND: type(value).__name__, "items": [[key, _plain(one)] for key, one in value.items()]}
+        return {_KIND: type(value).__name__, "items": [[key, _plain(part)] for key, part in value.items()]}
     if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
+        return [_plain(part) for part in value]
     kind = type(value).__name__
     if kind not in _PARTS:
         raise TypeError(f"moto's {kind} can't be kept")
-    return {_KIND: kind, "fields": {name: _plain(one) for name, one in vars(value).items()}}
+    return {_KIND: kind, "fields": {name: _plain(part) for name, part in vars(value).items()}}
 
 
 def _live(value: Any) -> Any:
     """What :func:`_plain` has described."""
     if isinstance(value, list):
-        return [_live(one) for one in value]
+        return [_live(part) for part in value]
     if not isinstance(value, dict):
         return value
     kind = value[_KIND]
@@ -181,10 +181,10 @@ def _live(value: Any) -> Any:
     if kind == "time":
         return datetime.fromisoformat(value["iso"])
     if "items" in value:
-        return _mapping(kind)((key, _live(one)) for key, one in value["items"])
+        return _mapping(kind)((key, _live(part)) for key, part in value["items"])
     if kind not in _PARTS:
         raise ValueError(f"{kind!r} is not a part of a bucket's settings")
-    return _part(kind, {name: _live(one) for name, one in value["fields"].items()})
+    return _part(kind, {name: _live(part) for name, part in value["fields"].items()})
 
 
 def _mapping(kind: str) -> Any:
@@ -206,4 +206,5 @@ def _part(kind: str, fields: dict[str, Any]) -> Any:
 
 @lru_cache
 def _required(cls: Any) -> tuple[str, ...]:
-    return tuple(name for name, one in signature(cls).parameters.items() if one.default is Parameter.empty)
+    parameters = signature(cls).parameters.items()
+    return tuple(name for name, parameter in parameters if parameter.default is Parameter.empty)

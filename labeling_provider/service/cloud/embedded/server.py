@@ -109,7 +109,7 @@ def _environ(service: Service, call: Call, region: str) -> dict[str, Any]:
     if headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
         del headers["x-amz-content-sha256"]
         headers.pop("x-amz-decoded-content-length", None)
-        encodings = [one for one in headers.get("content-encoding", "").split(",") if one.strip() != "aws-chunked"]
+        encodings = [name for name in headers.get("content-encoding", "").split(",") if name.strip() != "aws-chunked"]
         headers["content-encoding"] = ",".join(encodings).strip()
     if not headers.get("content-encoding"):
         headers.pop("content-encoding", None)

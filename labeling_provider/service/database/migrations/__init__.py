@@ -14,13 +14,15 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database.migrations.versions import r0001_tables
-from labeling_provider.service.database.schema import metadata
+from labeling_provider.service.database.schema import State, metadata
 
 OPTIONS: Final[dict[str, Any]] = {
     # Alembic's own name for it is what Airflow's database has.
     "version_table": "schema_version",
     # SQLite changes a column by making its table anew.
     "render_as_batch": True,
+    # What a state was called then is no matter of the code of today.
+    "render_item": lambda _kind, item, _context: f"sa.String({item.length})" if isinstance(item, State) else False,
 }
 _NUMBERS: Final = sa.table("database_information", sa.column("name"), sa.column("value"))
 """Where the tables' number stood before there were migrations. Those of 0.1 had none."""

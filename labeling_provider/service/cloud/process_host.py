@@ -1,4 +1,4 @@
-"""A process that runs one of the caller's functions, started by :mod:`labeling_provider.service.engine.functions`.
+"""A process that calls a function of a user's, started by :mod:`labeling_provider.service.cloud.processes`.
 
 One line of JSON in is an event, one line out the answer. What the function prints goes to the service's log.
 """

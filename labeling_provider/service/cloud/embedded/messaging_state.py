@@ -1,0 +1,147 @@
+"""moto's topics, subscriptions, queues and messages as rows, and back: what of them is kept in the database."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from labeling_provider.service.database.recorded_messages import KeptMessage, Kind, Row
+
+_TOPIC_FIELDS: Final = (
+    "display_name",
+    "delivery_policy",
+    "kms_master_key_id",
+    "effective_delivery_policy",
+    "policy",
+    "fifo_topic",
+    "content_based_deduplication",
+    "_tags",
+)
+# Attributes of a queue and moto's fields for them.
+_QUEUE_FIELDS: Final = {
+    "ContentBasedDeduplication": "content_based_deduplication",
+    "CreatedTimestamp": "created_timestamp",
+    "DeduplicationScope": "deduplication_scope",
+    "DelaySeconds": "delay_seconds",
+    "FifoQueue": "fifo_queue",
+    "FifoThroughputLimit": "fifo_throughput_limit",
+    "KmsDataKeyReusePeriodSeconds": "kms_data_key_reuse_period_seconds",
+    "KmsMasterKeyId": "kms_master_key_id",
+    "LastModifiedTimestamp": "last_modified_timestamp",
+    "MaximumMessageSize": "maximum_message_size",
+    "MessageRetentionPeriod": "message_retention_period",
+    "Policy": "policy",
+    "ReceiveMessageWaitTimeSeconds": "receive_message_wait_time_seconds",
+    "RedrivePolicy": "redrive_policy",
+    "SqsManagedSseEnabled": "sqs_managed_sse_enabled",
+    "VisibilityTimeout": "visibility_timeout",
+}
+
+
+def apply(kind: Kind, alive: Any, row: Row, sns: Any) -> None:
+    """Give a topic, subscription or queue what is kept of it.
+
+    :param sns: moto's, which reads the filter of a subscription.
+    """
+    if kind is Kind.TOPIC:
+        for field, value in json.loads(row["fields"]).items():
+            setattr(alive, field, value)
+    elif kind is Kind.SUBSCRIPTION:
+        given = json.loads(row["attributes"])
+        alive.attributes, alive._filter_policy, alive._filter_policy_matcher = dict(given), None, None
+        if given.get("FilterPolicy"):
+            sns.set_subscription_attributes(alive.arn, "FilterPolicy", given["FilterPolicy"])
+    else:
+        settings = json.loads(row["settings"])
+        for name, field in _QUEUE_FIELDS.items():
+            value = settings.get(name)
+            # Version 0.1.0 kept some as text, and left out those that were not set.
+            if name in {"ContentBasedDeduplication", "FifoQueue"}:
+                value = str(value).lower() == "true"
+            if name == "RedrivePolicy" and isinstance(value, str):
+                value = json.loads(value)
+            if name in settings or name in {"Policy", "RedrivePolicy"}:
+                setattr(alive, field, value)
+        alive.tags = json.loads(row["tags"])
+
+
+def new_message(message_id: str, body: str) -> Any:
+    """A message of moto's."""
+    from moto.sqs.models import Message
+
+    return Message(message_id, body)
+
+
+def restored_message(kept: KeptMessage) -> Any:
+    """A message as it was described."""
+    message = new_message(kept.message_id, kept.body)
+    message.sent_timestamp = kept.sent
+    for name, value in json.loads(kept.details).items():
+        setattr(message, name, _from_json(value))
+    return message
+
+
+def _topic_row(topic: Any) -> Row:
+    fields = json.dumps({name: getattr(topic, name) for name in _TOPIC_FIELDS})
+    return {"arn": topic.arn, "name": topic.name, "fields": fields}
+
+
+def _subscription_row(subscription: Any) -> Row:
+    return {
+        "arn": subscription.arn,
+        "topic": subscription.topic_arn,
+        "endpoint": subscription.endpoint,
+        "protocol": subscription.protocol,
+        "attributes": json.dumps(subscription.attributes),
+    }
+
+
+def _queue_row(queue: Any) -> Row:
+    return {
+        "arn": queue.queue_arn,
+        "name": queue.name,
+        "settings": json.dumps({name: getattr(queue, field) for name, field in _QUEUE_FIELDS.items()}),
+        "tags": json.dumps(queue.tags),
+    }
+
+
+_ROWS: Final[dict[Kind, Callable[[Any], Row]]] = {
+    Kind.QUEUE: _queue_row,
+    Kind.TOPIC: _topic_row,
+    Kind.SUBSCRIPTION: _subscription_row,
+}
+
+
+def row_of(kind: Kind, alive: Any) -> Row:
+    """What is kept of a topic, subscription or queue."""
+    return _ROWS[kind](alive)
+
+
+def describe_message(queue_arn: str, message: Any) -> KeptMessage:
+    """What is kept of a message."""
+    details = {
+        "message_attributes": _as_json(message.message_attributes),
+        "system_attributes": _as_json(message.system_attributes),
+        "deduplication_id": message.deduplication_id,
+        "group_id": message.group_id,
+        "sequence_number": message.sequence_number,
+        "delayed_until": message.delayed_until,
+    }
+    return KeptMessage(queue_arn, message.id, message.sent_timestamp, message.body, json.dumps(details))
+
+
+def _as_json(value: Any) -> Any:
+    """Message attributes with their bytes in base64, under a key of their own."""
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode()}
+    return {key: _as_json(part) for key, part in value.items()} if isinstance(value, dict) else value
+
+
+def _from_json(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"base64"}:
+        return base64.b64decode(value["base64"])
+    return {key: _from_json(part) for key, part in value.items()}

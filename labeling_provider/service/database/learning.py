@@ -1,0 +1,158 @@
+"""What automated labeling knows of the objects of its jobs, and the trainings that came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.service.database.jobs import TrainingRow
+from labeling_provider.service.database.schema import learning, objects, trainings
+from labeling_provider.service.database.states import LearningRole, ObjectState
+
+_SAME_OBJECT = (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id)
+
+
+class WaitingObject(NamedTuple):
+    """An object that nobody has seen yet.
+
+    :param line: its manifest line.
+    """
+
+    object_id: int
+    line: str
+
+
+class LearningObject(NamedTuple):
+    """An object that a model learns from, is measured on, or may label.
+
+    :param result: the new keys of its output line, as JSON; None unless people have labeled it.
+    :param role: what it went to people for; None if it did not.
+    :param score: how sure the last model was of it.
+    :param left: iteration since which it stands for no unlabeled objects any more; None while it does.
+    :param agreement: with people, of the machine's label on one like it; None if it left for another reason.
+    """
+
+    object_id: int
+    state: ObjectState
+    line: str
+    result: str | None
+    role: LearningRole | None
+    score: float | None
+    left: int | None
+    agreement: float | None
+
+
+class Leaving(NamedTuple):
+    """A validation object that stands for no unlabeled objects any more; see :class:`LearningObject`."""
+
+    object_id: int
+    score: float
+    agreement: float | None
+
+
+def take_in(connection: Connection, job_id: int, object_ids: Iterable[int]) -> None:
+    """Let automated labeling know of these objects of a job, and of no others."""
+    connection.execute(sa.delete(learning).where(learning.c.job_id == job_id))
+    rows = [{"job_id": job_id, "object_id": number} for number in object_ids]
+    if rows:
+        connection.execute(sa.insert(learning), rows)
+
+
+def send(connection: Connection, job_id: int, object_ids: Iterable[int], role: LearningRole) -> None:
+    """Remember what objects go to people for."""
+    _update(connection, learning, job_id, [{"object": number} for number in object_ids], role=role)
+
+
+def count_sent(connection: Connection, job_id: int) -> dict[tuple[LearningRole, ObjectState], int]:
+    """How many objects have gone to people for what, and where they are now."""
+    query = (
+        sa.select(learning.c.role, objects.c.state, sa.func.count())
+        .join(objects, _SAME_OBJECT)
+        .where(learning.c.job_id == job_id, learning.c.role.is_not(None))
+        .group_by(learning.c.role, objects.c.state)
+    )
+    return {(role, state): count for role, state, count in connection.execute(query)}
+
+
+def waiting(connection: Connection, job_id: int) -> list[WaitingObject]:
+    """All objects of a job that nobody has seen yet, in the order of its input."""
+    return _waiting(connection, _unseen(job_id).order_by(objects.c.object_id))
+
+
+def least_certain(connection: Connection, job_id: int, limit: int) -> list[WaitingObject]:
+    """The objects that nobody has seen yet of which the last model was least sure; those that it did not see first."""
+    query = (
+        _unseen(job_id)
+        .join(learning, _SAME_OBJECT)
+        .order_by(learning.c.score.is_not(None), learning.c.score, objects.c.object_id)
+        .limit(limit)
+    )
+    return _waiting(connection, query)
+
+
+def material(connection: Connection, job_id: int) -> list[LearningObject]:
+    """The objects that people have labeled or nobody has seen yet, in the order of the job's input."""
+    query = (
+        sa.select(objects.c.object_id, objects.c.state, objects.c.line, objects.c.result)
+        .add_columns(learning.c.role, learning.c.score, learning.c.left, learning.c.agreement)
+        .join(learning, _SAME_OBJECT)
+        .where(objects.c.job_id == job_id, objects.c.state.in_((ObjectState.LABELED, ObjectState.WAITING)))
+        .order_by(objects.c.object_id)
+    )
+    return [LearningObject(*row) for row in connection.execute(query)]
+
+
+def trainings_of(connection: Connection, job_id: int) -> list[TrainingRow]:
+    """A job's trainings, the first one first."""
+    columns = [trainings.c[name] for name in TrainingRow.__slots__]
+    query = sa.select(*columns).where(trainings.c.job_id == job_id).order_by(trainings.c.iteration)
+    return [TrainingRow(*row) for row in connection.execute(query)]
+
+
+def record_training(
+    connection: Connection,
+    job_id: int,
+    training: TrainingRow,
+    results: Mapping[int, str],
+    scores: Mapping[int, float],
+    leaving: Sequence[Leaving],
+) -> None:
+    """Make a training count, with all that came of it.
+
+    :param results: the new keys of the output lines of objects that the model has labeled, as JSON, by object id.
+    :param scores: how sure it was of the others.
+    :param leaving: validation objects that it is not measured on again.
+    """
+    columns = {name: getattr(training, name) for name in TrainingRow.__slots__}
+    connection.execute(sa.insert(trainings).values(job_id=job_id, **columns))
+    labeled = [{"object": number, "new_result": result} for number, result in results.items()]
+    _update(connection, objects, job_id, labeled, result=sa.bindparam("new_result"), state=ObjectState.MACHINE)
+    scored = [{"object": number, "new_score": score} for number, score in scores.items()]
+    _update(connection, learning, job_id, scored, score=sa.bindparam("new_score"))
+    left = [{"object": one.object_id, "new_score": one.score, "new_agreement": one.agreement} for one in leaving]
+    values: dict[str, Any] = {"score": sa.bindparam("new_score"), "agreement": sa.bindparam("new_agreement")}
+    _update(connection, learning, job_id, left, left=training.iteration, **values)
+
+
+def _waiting(connection: Connection, query: sa.Select[tuple[int, str]]) -> list[WaitingObject]:
+    return [WaitingObject(row.object_id, row.line) for row in connection.execute(query)]
+
+
+def _unseen(job_id: int) -> sa.Select[tuple[int, str]]:
+    columns = sa.select(objects.c.object_id, objects.c.line)
+    return columns.where(objects.c.job_id == job_id, objects.c.state == ObjectState.WAITING)
+
+
+def _update(
+    connection: Connection, table: sa.Table, job_id: int, rows: Sequence[Mapping[str, Any]], **values: Any
+) -> None:
+    """Set columns of a job's objects, one by one.
+
+    :param rows: for each its id, as ``object``, and what the values are bound to.
+    """
+    if rows:
+        own = sa.update(table).where(table.c.job_id == job_id, table.c.object_id == sa.bindparam("object"))
+        connection.execute(own.values(**values), rows)

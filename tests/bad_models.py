@@ -1,0 +1,62 @@
+"""Models of a user's own, above all ones that do what they should not; each runs in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from labeling_provider.service.learning.models import Model, Prediction
+from tests.bad_functions import PIDS
+
+
+class LastWord(Model):
+    """Texts that end with the same word are of the same class; it says which process it is in."""
+
+    def read(self, data: bytes | str) -> str:
+        Path(os.environ[PIDS]).joinpath(str(os.getpid())).touch()
+        return str(data).split()[-1]
+
+    def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
+        self.known = dict(zip(inputs, answers, strict=True))
+
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [Prediction(self.known.get(one, 0), float(one in self.known)) for one in inputs]
+
+    def save(self) -> bytes:
+        return repr(self.known).encode()
+
+    def load(self, saved: bytes, labels: Sequence[str]) -> None: ...
+
+
+class HangsInTraining(LastWord):
+    def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
+        while True:
+            time.sleep(60)
+
+
+class HangsInPrediction(LastWord):
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        while True:
+            time.sleep(60)
+
+
+class SpinsInReading(LastWord):
+    def read(self, data: bytes | str) -> str:
+        super().read(data)
+        while True:
+            pass
+
+
+class Leaves(LastWord):
+    def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
+        os._exit(3)
+
+
+class Answers(LastWord):
+    """Answers with what is none."""
+
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        return [Prediction(self, 1.0) for _ in inputs]

@@ -1,0 +1,82 @@
+"""Choosing classes."""
+
+from __future__ import annotations
+
+import pytest
+
+from labeling_provider.service.kinds import choices
+from labeling_provider.service.kinds.base import Answer, Answered, Kind
+from labeling_provider.service.kinds.choices import SingleChoice
+from tests.service.kinds.some_jobs import make_kind
+
+STAMP = "2026-01-02T03:04:05.000006"
+
+
+def answered(kind: Kind, *forms: dict, object_id: int = 0) -> Answered:
+    """An object with the forms of workers ``private.0``, ``private.1``, and so on."""
+    answers = [Answer(f"private.{number}", {kind.key: form}) for number, form in enumerate(forms)]
+    return Answered(object_id, {"source": "a"}, answers)
+
+
+def test_what_most_workers_chose_is_the_label() -> None:
+    kind = make_kind("text-classification")
+    batch = [answered(kind, {"label": "bee"}, {"label": "cow"}, {"label": "bee"})]
+    found = kind.consolidate(batch, STAMP)
+    assert found is not None
+    assert (found.labels[0].value, found.labels[0].metadata["class-name"]) == (1, "bee")
+    assert 0.5 < found.labels[0].metadata["confidence"] <= 0.95
+
+
+def test_answers_that_can_not_be_used_count_for_nothing() -> None:
+    kind = make_kind("text-classification")
+    batch = [
+        answered(kind, {"label": "gnu"}, {"label": "dog"}, {}, object_id=4),
+        answered(kind, {"label": "gnu"}, object_id=5),
+    ]
+    found = kind.consolidate(batch, STAMP)
+    assert found is not None
+    assert {one: label.value for one, label in found.labels.items()} == {4: 3}
+    assert kind.consolidate([answered(kind, {"label": "gnu"})], STAMP) == ({}, {})
+
+
+def test_any_class_that_a_worker_chose_is_in_the_label_with_its_own_confidence() -> None:
+    kind = make_kind("text-classification-multilabel")
+    forms = [{"labels": ["ant", "dog"]}, {"labels": ["ant"]}, {"labels": ["ant"]}]
+    found = kind.consolidate([answered(kind, *forms), answered(kind, {"labels": []}, object_id=1)], STAMP)
+    assert found is not None
+    assert [found.labels[one].value for one in (0, 1)] == [[0, 3], []]
+    confidences = found.labels[0].metadata["confidence-map"]
+    assert confidences["0"] > 0.5 > confidences["3"]
+    assert found.labels[0].metadata["class-map"] == {"0": "ant", "3": "dog"}
+
+
+def test_one_worker_gives_no_confidence() -> None:
+    for name, form in (
+        ("text-classification", {"label": "ant"}),
+        ("text-classification-multilabel", {"labels": ["ant"]}),
+    ):
+        kind = make_kind(name, workers=1)
+        found = kind.consolidate([answered(kind, form)], STAMP)
+        assert found is not None
+        metadata = found.labels[0].metadata
+        assert metadata.get("confidence", metadata.get("confidence-map", {}).get("0")) == 0.0
+
+
+def test_old_votes_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choices, "_MAX_VOTES", 50)
+    kind = make_kind("text-classification")
+    for start in range(0, 400, 40):
+        batch = [answered(kind, {"label": "cow"}, {"label": "cow"}, object_id=start + one) for one in range(40)]
+        found = kind.consolidate(batch, STAMP)
+        assert found is not None
+        assert [label.value for label in found.labels.values()] == [2] * 40
+
+
+def test_a_class_of_a_model_agrees_or_not_and_must_be_one() -> None:
+    kind = make_kind("image-classification")
+    assert isinstance(kind, SingleChoice)
+    assert (kind.agreement(2, 2), kind.agreement(1, 2)) == (1.0, 0.0)
+    assert [kind.answer_in(value) for value in (0, 3, 4, -1, True, "ant", None)] == [0, 3, None, None, None, None, None]
+    for wrong in (4, -1, "ant", 1.0):
+        with pytest.raises(TypeError, match="no class position"):
+            kind.agreement(wrong, 1)

@@ -1,0 +1,28 @@
+"""The caller's own forms."""
+
+from __future__ import annotations
+
+from random import Random
+
+from labeling_provider.service.kinds.base import Answer, Answered
+from tests.service.kinds.some_jobs import make_kind
+
+LINE = {"source": "a"}
+
+
+def test_a_mistake_is_what_fits_another_object() -> None:
+    kind, chance = make_kind("custom"), Random(1)
+    truths = [{"form": {"number": number}} for number in range(5)]
+    assert kind.simulate(LINE, truths[0], False, chance) == truths[0], "there is no other yet"
+    for truth in truths:
+        assert kind.simulate(LINE, truth, True, chance) == truth
+    for truth in truths:
+        assert kind.simulate(LINE, truth, False, chance) in [one for one in truths if one != truth]
+    assert kind.simulate(LINE, "no form", True, chance) is None
+
+
+def test_what_becomes_of_answers_is_the_callers() -> None:
+    kind = make_kind("custom")
+    assert (
+        kind.consolidate([Answered(0, LINE, [Answer("private.a", {"form": 1})])], "2026-01-02T03:04:05.000006") is None
+    )

@@ -43,7 +43,7 @@ def end(connection: Connection, job_id: int, status: JobStatus, reason: str | No
     ended = (
         sa.update(jobs)
         .where(jobs.c.id == job_id, jobs.c.status.in_(RUNNING))
-        .values(status=status, failure_reason=reason, modified=now())
+        .values(status=status, failure_reason=reason, modified=now(), lease_until=0)
     )
     return connection.execute(ended).rowcount == 1
 

@@ -119,7 +119,7 @@ class Engine:
             pause = self._go_on(lease, job)
         except LeaseLost:
             self._runs.forget(job_id)
-            return None
+            return self._leases.release(lease, None)
         except BaseException:
             # What it has learned may be half done: read it anew.
             self._runs.forget(job_id)
@@ -133,6 +133,7 @@ class Engine:
         taken = self._leases.take(job_id)
         if taken is not None:
             self._end.end(*taken, JobStatus.FAILED, reason)
+            self._leases.release(taken[0], None)
 
     def _go_on(self, lease: Lease, job: Row) -> float | None:
         """Do the job's next stage."""

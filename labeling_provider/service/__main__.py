@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import json
 import logging
 import math
-import os
-import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
 from urllib.parse import urlsplit
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
-
-ACCOUNT: Final = "123456789012"
-CLOSING_SECONDS: Final = 4
-
-
-class StartError(LabelingError):
-    """The service cannot start as it was asked to."""
+from labeling_provider.service.errors import StartError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,6 +43,12 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--database-url",
         help="SQLAlchemy URL of the database to use in place of SQLite in the data directory",
+    )
+    options.add_argument(
+        "--shared",
+        action="store_true",
+        help="let other services use the same database at the same time, which must be PostgreSQL; objects must be in "
+        "a real S3 then. Streaming jobs run in one of the services.",
     )
     options.add_argument(
         "--s3-endpoint",
@@ -105,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check(chosen)
         with _folder(chosen.data_dir) as folder:
-            serve(chosen, folder)
+            _serve(chosen, folder)
     except LabelingError as error:
         print(f"labeling local: {error}", file=sys.stderr)
         return 2
@@ -136,6 +131,8 @@ def _check(chosen: argparse.Namespace) -> None:
         raise StartError(f"--speed {chosen.speed} must be a number greater than 0")
     if chosen.minimum_automated < 0:
         raise StartError(f"--minimum-automated {chosen.minimum_automated} is no number of objects")
+    if chosen.shared and not (str(chosen.database_url).startswith("postgresql") and chosen.s3_endpoint):
+        raise StartError("--shared needs --database-url postgresql+psycopg://… and --s3-endpoint")
     if chosen.s3_endpoint is not None and not _is_address(chosen.s3_endpoint):
         raise StartError(f"--s3-endpoint {chosen.s3_endpoint!r} is no address such as https://s3.example.com")
 
@@ -147,6 +144,27 @@ def _is_address(url: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def _serve(chosen: argparse.Namespace, folder: Path) -> None:
+    from labeling_provider.service.app import Settings, serve
+
+    serve(
+        Settings(
+            host=chosen.host,
+            port=chosen.port,
+            region=chosen.region,
+            database_url=chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}",
+            shared=chosen.shared,
+            s3_endpoint=chosen.s3_endpoint,
+            truth=chosen.truth,
+            workforce=chosen.workforce,
+            seed=chosen.seed,
+            speed=chosen.speed,
+            minimum_automated=chosen.minimum_automated,
+            temporary=None if chosen.data_dir else folder,
+        )
+    )
 
 
 @contextmanager
@@ -165,91 +183,6 @@ def _folder(given: Path | None) -> Iterator[Path]:
         raise StartError(f"--data-dir {given} is in use by another local service; choose another folder") from None
     except OSError as error:
         raise StartError(f"--data-dir {given}: {error.strerror}") from None
-
-
-def serve(chosen: argparse.Namespace, folder: Path) -> None:
-    """Put the parts together, say that the service is ready, and serve.
-
-    :raises StartError: if an option can't be followed.
-    """
-    from labeling_provider.groundtruth.model import service_model
-    from labeling_provider.service.cloud.cloud import Cloud
-    from labeling_provider.service.database.database import Database
-    from labeling_provider.service.engine.engine import Engine
-    from labeling_provider.service.learning.loop import ActiveLearning
-    from labeling_provider.service.learning.registry import ModelRegistry
-    from labeling_provider.service.web.application import Application
-    from labeling_provider.service.web.listener import listen
-    from labeling_provider.service.web.listener import serve as answer
-    from labeling_provider.service.web.operations import Operations
-    from labeling_provider.service.web.pages import make_pages
-    from labeling_provider.service.web.signatures import Credentials
-    from labeling_provider.service.work.truth import Truth
-    from labeling_provider.service.work.workforce import load_workforce
-
-    credentials = Credentials.from_environment()
-    workforce = load_workforce(chosen.workforce, seed=chosen.seed, region=chosen.region, account=ACCOUNT)
-    database = Database(chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}")
-    cloud = Cloud(database, ACCOUNT, chosen.region, chosen.s3_endpoint)
-    object_store = cloud.objects
-    truth = Truth(chosen.truth, object_store)
-    models = ModelRegistry(database, object_store, workforce)
-    learning = ActiveLearning(database, object_store, workforce, models, chosen.minimum_automated)
-    engine = Engine(database, object_store, workforce, truth, cloud.messaging, cloud.announce, learning, chosen.speed)
-    operations = Operations(
-        database, engine, workforce, models, region=chosen.region, account=ACCOUNT, role_exists=cloud.roles.exists
-    )
-    service = Application(
-        operations,
-        make_pages(database, object_store),
-        cloud.services,
-        s3_endpoint=chosen.s3_endpoint,
-        region=chosen.region,
-        credentials=credentials,
-    )
-    cloud.restore()
-    try:
-        listening = listen(chosen.host, chosen.port)
-    except (OSError, OverflowError) as error:
-        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error}") from None
-    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-    endpoint = f"http://{host}:{listening.getsockname()[1]}"
-    service_model()
-    _point_functions_here(endpoint, chosen.region, credentials)
-    engine.start()
-    ready = {
-        "endpoint_url": endpoint,
-        "region": chosen.region,
-        "account_id": ACCOUNT,
-        "role_arn": cloud.roles.execution_role_arn,
-        "workteams": workforce.names,
-        "pages_url": f"{endpoint}/_labeling",
-    }
-    print(json.dumps(ready), flush=True)
-    try:
-        answer(service, listening, lambda: _end_for_certain(None if chosen.data_dir else folder))
-    finally:
-        engine.stop()
-        database.close()
-
-
-def _end_for_certain(temporary: Path | None) -> None:
-    """End the process after a few seconds, whatever holds it up: all that was acknowledged is in the database.
-
-    :param temporary: a folder to remove then.
-    """
-    time.sleep(CLOSING_SECONDS)
-    if temporary:
-        shutil.rmtree(temporary, ignore_errors=True)
-    os._exit(0)
-
-
-def _point_functions_here(endpoint: str, region: str, credentials: Any) -> None:
-    """Functions of custom tasks run in this process: let their boto3 clients find the service."""
-    os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)
-    os.environ.setdefault("AWS_DEFAULT_REGION", region)
-    os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key_id if credentials else "local")
-    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key if credentials else "local")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
+from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.model import Violation
 
@@ -50,6 +51,10 @@ def constraint_error(violations: Iterable[Violation]) -> ApiError:
 def not_found(message: str) -> ApiError:
     """Something that does not exist."""
     return ApiError("ResourceNotFound", message)
+
+
+class StartError(LabelingError):
+    """The service cannot start as it was asked to."""
 
 
 class JobFailure(Exception):

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from dev.stack import wait_until
+from labeling_provider.groundtruth.job import RUNNING
 from labeling_provider.request import LabelingJobSpec
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.engine.engine import ACTIVE, Engine
+from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.operations import Operations
@@ -89,7 +91,7 @@ class InProcess:
             self.messaging,
             lambda *_: None,
             learning,
-            speed=1.0,
+            Clock(),
         )
         self.operations = Operations(
             self.store,
@@ -135,7 +137,7 @@ class InProcess:
 
         def found() -> dict[str, Any] | None:
             description = self.describe(name)
-            done = reached(description) if reached else description["LabelingJobStatus"] not in ACTIVE
+            done = reached(description) if reached else description["LabelingJobStatus"] not in RUNNING
             return description if done else None
 
         return wait_until(found, 60, f"{name} ends, not {self.describe(name)}", 0.005)

@@ -212,7 +212,6 @@ def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
         ('{"functions": {"arn": {"path": "os:getcwd"}}}', "functions.arn.path is unknown"),
         ('{"functions": {"arn": {"handler": "os:getcwd", "timeout_seconds": 0}}}', "timeout_seconds must be"),
         ('{"functions": {"arn": {"handler": "os:getcwd", "timeout_seconds": NaN}}}', "timeout_seconds must be"),
-        ('{"models": {"text-classification": "tests.raises_at_import:Model"}}', "cannot be imported: not today"),
         ("[" * 50_000, "cannot be read as JSON"),
     ],
 )

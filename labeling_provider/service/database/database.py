@@ -10,11 +10,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Connection
 
 from labeling_provider.service.database.opening import DatabaseError, OpenDatabase, told
+
+Row: TypeAlias = sa.Row[Any]
 
 
 def now() -> float:

@@ -9,20 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database.jobs import TrainingRow
+from labeling_provider.service.database.objects import WaitingObject, unseen
 from labeling_provider.service.database.schema import learning, objects, trainings
 from labeling_provider.service.database.states import LearningRole, ObjectState
 
 _SAME_OBJECT = (objects.c.job_id == learning.c.job_id) & (objects.c.object_id == learning.c.object_id)
-
-
-class WaitingObject(NamedTuple):
-    """An object that nobody has seen yet.
-
-    :param line: its manifest line.
-    """
-
-    object_id: int
-    line: str
 
 
 class LearningObject(NamedTuple):
@@ -77,20 +68,15 @@ def count_sent(connection: Connection, job_id: int) -> dict[tuple[LearningRole, 
     return {(role, state): count for role, state, count in connection.execute(query)}
 
 
-def waiting(connection: Connection, job_id: int) -> list[WaitingObject]:
-    """All objects of a job that nobody has seen yet, in the order of its input."""
-    return _waiting(connection, _unseen(job_id).order_by(objects.c.object_id))
-
-
 def least_certain(connection: Connection, job_id: int, limit: int) -> list[WaitingObject]:
     """The objects that nobody has seen yet of which the last model was least sure; those that it did not see first."""
     query = (
-        _unseen(job_id)
+        unseen(job_id)
         .join(learning, _SAME_OBJECT)
         .order_by(learning.c.score.is_not(None), learning.c.score, objects.c.object_id)
         .limit(limit)
     )
-    return _waiting(connection, query)
+    return [WaitingObject(row.object_id, row.line) for row in connection.execute(query)]
 
 
 def material(connection: Connection, job_id: int) -> list[LearningObject]:
@@ -135,15 +121,6 @@ def record_training(
     left = [{"object": one.object_id, "new_score": one.score, "new_agreement": one.agreement} for one in leaving]
     values: dict[str, Any] = {"score": sa.bindparam("new_score"), "agreement": sa.bindparam("new_agreement")}
     _update(connection, learning, job_id, left, left=training.iteration, **values)
-
-
-def _waiting(connection: Connection, query: sa.Select[tuple[int, str]]) -> list[WaitingObject]:
-    return [WaitingObject(row.object_id, row.line) for row in connection.execute(query)]
-
-
-def _unseen(job_id: int) -> sa.Select[tuple[int, str]]:
-    columns = sa.select(objects.c.object_id, objects.c.line)
-    return columns.where(objects.c.job_id == job_id, objects.c.state == ObjectState.WAITING)
 
 
 def _update(

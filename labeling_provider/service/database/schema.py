@@ -61,6 +61,12 @@ jobs: Final = sa.Table(
     sa.Column("labeled", sa.Integer, nullable=False, default=0),
     sa.Column("failed", sa.Integer, nullable=False, default=0),
     sa.Column("stamp", sa.Integer, nullable=False, default=0),
+    # Whose turn it is to go on with the job, until when, and how often it has changed hands.
+    sa.Column("lease_owner", sa.String(32)),
+    sa.Column("lease_until", sa.Float, nullable=False, server_default="0"),
+    sa.Column("lease_number", sa.Integer, nullable=False, server_default="0"),
+    # When it is to be looked at next; 0 if somebody has asked for it.
+    sa.Column("due", sa.Float, nullable=False, server_default="0"),
     sa.Index("jobs_by_status", "status", "id"),
 )
 objects: Final = sa.Table(
@@ -87,7 +93,9 @@ tasks: Final = sa.Table(
     sa.Column("worker_id", sa.String(100)),
     sa.Column("expires", sa.Float, nullable=False),
     sa.Column("accepted", sa.Float),
+    # Until when its worker is at it; of one that is done with, when that was.
     sa.Column("due", sa.Float),
+    # Of an accepted task a draft.
     sa.Column("answer", sa.Text),
     # One worker answers an object once, whatever crashes in between.
     sa.UniqueConstraint("job_id", "object_id", "worker_id"),

@@ -3,70 +3,50 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.schema import objects, tasks
+from labeling_provider.service.database import leases, objects, tasks
+from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.base import Answer, Answered, Consolidated
-from labeling_provider.service.work.records import Run, decide, fail_objects
+from labeling_provider.service.work.outcomes import fail_objects, label_objects
+from labeling_provider.service.work.run import Run
 
 _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
 """The new keys of objects that have got a label, and why others have failed, by object id."""
+
+_Answers = list[tuple[Row, Any]]
+"""Tasks with their answers."""
 
 
 class Results:
     """Turns the answers about objects into labels.
 
     :param functions: the callers' own.
-    :param speed: how many times faster than real time the workers work.
     """
 
-    def __init__(self, database: Database, object_store: ObjectStore, functions: Functions, speed: float) -> None:
-        self._database, self._object_store, self._functions, self._speed = database, object_store, functions, speed
-
-    def answers(self, connection: Connection, job_id: int, rows: Sequence[Any]) -> list[Answered]:
-        """The objects of some rows with the answers they got, in the order of the rows."""
-        wanted = {row.object_id for row in rows}
-        if not wanted:
-            return []
-        query = (
-            sa.select(tasks.c.object_id, tasks.c.worker_id, tasks.c.answer)
-            .where(tasks.c.job_id == job_id, tasks.c.state == "submitted")
-            .where(tasks.c.object_id.between(min(wanted), max(wanted)))
-            .order_by(tasks.c.id)
-        )
-        answers: dict[int, list[Answer]] = defaultdict(list)
-        for row in connection.execute(query):
-            if row.object_id in wanted:
-                content = json.loads(row.answer)
-                answers[row.object_id].append(Answer(row.worker_id, content if isinstance(content, dict) else {}))
-        return [Answered(row.object_id, json.loads(row.line), answers[row.object_id]) for row in rows]
+    def __init__(self, database: Database, object_store: ObjectStore, functions: Functions, clock: Clock) -> None:
+        self._database, self._object_store, self._functions, self._clock = database, object_store, functions, clock
 
     def consolidate(self, run: Run) -> None:
         """Turn the answers of the objects that have all of theirs into labels."""
         with self._database.read() as connection:
-            rows = connection.execute(
-                sa.select(objects)
-                .where(objects.c.job_id == run.id, objects.c.state == "answered")
-                .order_by(objects.c.stamp, objects.c.object_id)
-            ).all()
+            leases.hold(connection, run.lease)
+            rows = objects.answered(connection, run.id)
             if not rows:
                 return
-            batch = self.answers(connection, run.id, rows)
-            self._object_store.write(self._worker_responses(connection, run, rows))
+            answers = _read(connection, run.id, rows)
+        batch = _answered(rows, answers)
+        self._object_store.write(self._worker_responses(run, rows, answers))
         found = run.kind.consolidate(batch, layout.creation_date(rows[-1].answered))
         if found is None:
             contents, failed = self._function_contents(run, rows, batch)
@@ -76,26 +56,17 @@ class Results:
             if row.object_id not in contents:
                 failed.setdefault(row.object_id, "No answer of its workers could be used.")
         with self._database.write() as connection:
-            if contents:
-                decide(connection, run, "labeled", contents)
-            fail_objects(connection, run, failed, time.time())
+            leases.hold(connection, run.lease)
+            label_objects(connection, run, contents)
+            fail_objects(connection, run, failed, self._clock.now())
 
-    def _worker_responses(self, connection: Connection, run: Run, rows: Sequence[Any]) -> dict[str, tuple[bytes, str]]:
-        by_object = {row.object_id: row for row in rows}
-        query = (
-            sa.select(tasks)
-            .where(tasks.c.job_id == run.id, tasks.c.state == "submitted")
-            .where(tasks.c.object_id.between(min(by_object), max(by_object)))
-            .order_by(tasks.c.id)
-        )
-        answers: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    def _worker_responses(self, run: Run, rows: Sequence[Row], answers: _Answers) -> dict[str, tuple[bytes, str]]:
+        documents: dict[int, list[dict[str, Any]]] = defaultdict(list)
         workers = {worker.worker_id: worker for worker in run.team}
-        for task in connection.execute(query):
-            if task.object_id not in by_object:
-                continue
-            spent = (task.due - task.accepted) * self._speed
+        for task, content in answers:
+            spent = self._clock.passed(task.due - task.accepted)
             answer = {
-                "answerContent": json.loads(task.answer),
+                "answerContent": content,
                 "submissionTime": layout.worker_time(task.due),
                 "acceptanceTime": layout.worker_time(task.accepted),
                 "timeSpentInSeconds": round(spent, 3),
@@ -109,17 +80,17 @@ class Results:
                         "sub": workers[task.worker_id].sub,
                     }
                 }
-            answers[task.object_id].append(answer)
+            documents[task.object_id].append(answer)
         return {
             layout.worker_response_uri(run.job.output, row.iteration, row.object_id, int(row.answered)): (
-                as_json({"answers": answers[row.object_id]}).encode(),
+                as_json({"answers": documents[row.object_id]}).encode(),
                 "application/json",
             )
             for row in rows
         }
 
     def _builtin_contents(
-        self, run: Run, rows: Sequence[Any], batch: Sequence[Answered], found: Consolidated
+        self, run: Run, rows: Sequence[Row], batch: Sequence[Answered], found: Consolidated
     ) -> _Contents:
         """Labels by our own consolidation, and the files that Amazon writes on the way."""
         job = run.job
@@ -147,13 +118,13 @@ class Results:
         return contents, found.failed
 
     @staticmethod
-    def _groups(rows: Sequence[Any], batch: Sequence[Answered]) -> list[tuple[sa.Row[Any], list[Answered]]]:
+    def _groups(rows: Sequence[Row], batch: Sequence[Answered]) -> list[tuple[Row, list[Answered]]]:
         """The objects of each consolidation file, with the first one's row."""
         pairs = zip(rows, batch, strict=True)
         groups = (list(group) for _, group in groupby(pairs, key=lambda pair: pair[0].stamp))
         return [(group[0][0], [answered for _, answered in group]) for group in groups]
 
-    def _function_contents(self, run: Run, rows: Sequence[Any], batch: Sequence[Answered]) -> _Contents:
+    def _function_contents(self, run: Run, rows: Sequence[Row], batch: Sequence[Answered]) -> _Contents:
         """Labels by the caller's consolidation function; without one, where the answers are."""
         job = run.job
         contents: dict[int, dict[str, Any]] = {}
@@ -194,6 +165,23 @@ class Results:
             "maxHumanWorkersPerDataObject": job.workers_per_object,
         }
         return self._functions.call(job.consolidation_function, event)
+
+
+def read_answers(connection: Connection, job_id: int, rows: Sequence[Row]) -> list[Answered]:
+    """The objects of some rows with the answers they got, in the order of the rows."""
+    return _answered(rows, _read(connection, job_id, rows))
+
+
+def _read(connection: Connection, job_id: int, rows: Sequence[Row]) -> _Answers:
+    submitted = tasks.submitted(connection, job_id, {row.object_id for row in rows})
+    return [(task, json.loads(task.answer)) for task in submitted]
+
+
+def _answered(rows: Sequence[Row], answers: _Answers) -> list[Answered]:
+    by_object: dict[int, list[Answer]] = defaultdict(list)
+    for task, content in answers:
+        by_object[task.object_id].append(Answer(task.worker_id, content if isinstance(content, dict) else {}))
+    return [Answered(row.object_id, json.loads(row.line), by_object[row.object_id]) for row in rows]
 
 
 def _by_object(answer: Any) -> dict[str, Any] | None:

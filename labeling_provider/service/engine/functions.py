@@ -11,28 +11,17 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from labeling_provider.groundtruth.documents import TOO_DEEP, is_deep, plain
 from labeling_provider.service.cloud.processes import Fault, Process
 from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.work.workforce import Function
 
 log = logging.getLogger(__name__)
 
-MAX_SECONDS: Final = 900
 MAX_ANSWER: Final = 6 << 20
 _MAX_IDLE: Final = 2
-
-
-class Function(NamedTuple):
-    """A function as the workforce file names it.
-
-    :param target: ``module:callable``.
-    :param timeout_seconds: how long one call may take.
-    """
-
-    target: str
-    timeout_seconds: float = MAX_SECONDS
 
 
 class Functions:

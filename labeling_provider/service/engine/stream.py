@@ -8,21 +8,22 @@ Source: developer guide, "Ground Truth streaming labeling jobs".
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json, with_result
-from labeling_provider.groundtruth.job import queue_name
+from labeling_provider.groundtruth.job import JobStatus, queue_name
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.messaging import Messaging, Waiting
-from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.schema import arrivals, jobs, objects
+from labeling_provider.service.database import arrivals, leases
+from labeling_provider.service.database.database import Connection, Database, Row
+from labeling_provider.service.database.running import arrived, find, note
+from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.arrivals import Arrival, arrivals_of, line_arrival
 from labeling_provider.service.errors import JobFailure
-from labeling_provider.service.work.records import Run, note, note_failures, update_job
+from labeling_provider.service.work.outcomes import note_failures
+from labeling_provider.service.work.run import Run
 
 IDLE_SECONDS: Final = 10 * 24 * 3600
 EXPIRY_SECONDS: Final = 14 * 24 * 3600
@@ -33,13 +34,19 @@ _PUBLISHED_AT_ONCE: Final = 200
 class Stream:
     """The message side of all streaming jobs.
 
-    :param speed: how many times faster than real time objects expire and jobs are idle.
+    :param wake: called with a job's id when a message has come for it.
     """
 
-    def __init__(self, database: Database, messaging: Messaging, speed: float) -> None:
-        self._database, self._messaging, self._speed = database, messaging, speed
+    def __init__(self, database: Database, messaging: Messaging, clock: Clock, wake: Callable[[int], None]) -> None:
+        self._database, self._messaging, self._clock, self._wake = database, messaging, clock, wake
+        self._by_queue: dict[str, int] = {}
+        messaging.changed = self._queue_changed
 
-    def open(self, row: sa.Row[Any], request: dict[str, Any], lines: Sequence[str]) -> None:
+    def _queue_changed(self, queue: str) -> None:
+        if queue in self._by_queue:
+            self._wake(self._by_queue[queue])
+
+    def open(self, row: Row, request: dict[str, Any], lines: Sequence[str]) -> None:
         """Make the job's queue, subscribe it to the input topic, and put the lines of the start manifest into it.
 
         May be done again after a crash.
@@ -56,6 +63,7 @@ class Stream:
 
     def close(self, job_name: str) -> None:
         """Take the queue's subscription away; the queue stays."""
+        self._by_queue.pop(queue_name(job_name), None)
         self._messaging.leave(queue_name(job_name))
 
     def _check_input(self, request: dict[str, Any]) -> None:
@@ -71,9 +79,10 @@ class Stream:
         """
         self._check_input(run.job.request)
         name = queue_name(run.job.name)
+        self._by_queue[name] = run.id
         if not self._messaging.has_queue(name):
             raise JobFailure(f"ClientError: the queue {name} does not exist any more")
-        old = now - EXPIRY_SECONDS / self._speed
+        old = now - self._clock.real(EXPIRY_SECONDS)
         waiting = self._messaging.waiting(name, _LOOKED_AT)
         expired = [one for one in waiting if one.sent < old]
         fresh = [one for one in waiting if one.sent >= old][: max(room, 0)]
@@ -81,39 +90,31 @@ class Stream:
         if not ids:
             return 0
         with self._database.write() as connection:
-            status, lines = connection.execute(sa.select(jobs.c.status, jobs.c.lines).where(jobs.c.id == run.id)).one()
-            if status != "InProgress":
+            if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
                 return 0
-            self._record(connection, run, lines, fresh, now)
+            self._record(connection, run, fresh, now)
             if expired:
                 note(connection, run.id, f"{len(expired)} objects have waited for 14 days and have left the queue")
             self._messaging.drop(connection, ids)
         self._messaging.forget(name, ids)
         return len(ids)
 
-    def _record(self, connection: Connection, run: Run, lines: int, fresh: Sequence[Waiting], now: float) -> None:
+    def _record(self, connection: Connection, run: Run, fresh: Sequence[Waiting], now: float) -> None:
         """Write objects down, each deduplication id once."""
         found: dict[str, Arrival] = {}
         for message in fresh:
             for one in self._arrivals(run, message):
                 found.setdefault(one.digest, one)
-        seen = sa.select(arrivals.c.digest).where(arrivals.c.job_id == run.id, arrivals.c.digest.in_(found))
-        for digest in connection.execute(seen).scalars().all():
+        for digest in arrivals.seen(connection, run.id, found):
             del found[digest]
-        new = list(enumerate(found.values(), lines))
-        if new:
-            connection.execute(sa.insert(objects), [self._object_row(run, number, one, now) for number, one in new])
-            rows = [
-                {"job_id": run.id, "object_id": number, "digest": one.digest, "published": False} for number, one in new
-            ]
-            connection.execute(sa.insert(arrivals), rows)
-            run.changed = True
+        job = find(connection, run.id)
+        new = list(enumerate(found.values(), 0 if job is None else job.lines))
+        arrivals.add(connection, run.id, [(one.digest, self._object_row(run, number, one, now)) for number, one in new])
+        run.changed = run.changed or bool(new)
         given = sum(run.job.attribute in json.loads(one.line) for _, one in new if one.reason is None)
-        failed = sum(one.reason is not None for _, one in new)
-        update_job(
-            connection, run.id, lines=lines + len(new), given=jobs.c.given + given, failed=jobs.c.failed + failed
-        )
-        note_failures(connection, run.id, [one.reason for _, one in new if one.reason])
+        reasons = [one.reason for _, one in new if one.reason is not None]
+        arrived(connection, run.id, objects=len(new), given=given, failed=len(reasons))
+        note_failures(connection, run.id, reasons)
 
     @staticmethod
     def _arrivals(run: Run, message: Waiting) -> list[Arrival]:
@@ -124,48 +125,37 @@ class Stream:
 
     @staticmethod
     def _object_row(run: Run, number: int, one: Arrival, now: float) -> dict[str, Any]:
-        row = {"job_id": run.id, "object_id": number, "line": one.line, "state": "waiting", "result": None}
+        row = {"object_id": number, "line": one.line, "state": ObjectState.WAITING, "result": None}
         job = run.job
         if one.reason is not None:
             given_up = layout.failure(one.reason, job.attribute, job.task_type.metadata_type, job.name, now)
-            return {**row, "state": "failed", "result": as_json(given_up)}
-        return {**row, "state": "given"} if job.attribute in json.loads(one.line) else row
+            return {**row, "state": ObjectState.FAILED, "result": as_json(given_up)}
+        return {**row, "state": ObjectState.GIVEN} if job.attribute in json.loads(one.line) else row
 
     def publish(self, run: Run) -> bool:
         """Send objects that have got their label to the output topic; whether there were any."""
         topic = run.job.request["OutputConfig"].get("SnsTopicArn")
         if not topic:
             return False
-        query = (
-            sa.select(objects.c.object_id, objects.c.line, objects.c.result)
-            .join(arrivals, (arrivals.c.job_id == objects.c.job_id) & (arrivals.c.object_id == objects.c.object_id))
-            .where(arrivals.c.job_id == run.id, arrivals.c.published.is_(False), objects.c.state == "labeled")
-            .order_by(arrivals.c.object_id)
-            .limit(_PUBLISHED_AT_ONCE)
-        )
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
+            rows = arrivals.unpublished(connection, run.id, _PUBLISHED_AT_ONCE)
         told = [self._messaging.publish(topic, with_result(row.line, row.result)) for row in rows]
         if rows:
             with self._database.write() as connection:
+                leases.hold(connection, run.lease)
                 if not all(told) and not run.output_is_gone:
                     run.output_is_gone = True
                     gone = f"The output topic {topic} does not exist any more: labels are in the output manifest only"
                     note(connection, run.id, gone)
-                connection.execute(
-                    sa.update(arrivals)
-                    .where(arrivals.c.job_id == run.id, arrivals.c.object_id == sa.bindparam("object"))
-                    .values(published=True),
-                    [{"object": row.object_id} for row in rows],
-                )
+                arrivals.mark_published(connection, run.id, [row.object_id for row in rows])
         return bool(rows)
 
     def seconds_left(self, run: Run, modified: float, now: float) -> float:
         """Seconds until the job has been idle for too long, or the oldest message has waited for too long."""
         oldest = self._messaging.waiting(queue_name(run.job.name), 1)
         if oldest:
-            return oldest[0].sent + EXPIRY_SECONDS / self._speed - now
-        return modified + IDLE_SECONDS / self._speed - now
+            return oldest[0].sent + self._clock.real(EXPIRY_SECONDS) - now
+        return modified + self._clock.real(IDLE_SECONDS) - now
 
 
 def _line_prefix(job_id: int) -> str:

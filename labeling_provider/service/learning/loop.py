@@ -21,10 +21,11 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import learning
+from labeling_provider.service.database import learning, leases, objects
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.jobs import TrainingRow, is_in_progress
-from labeling_provider.service.database.learning import WaitingObject
+from labeling_provider.service.database.objects import WaitingObject
+from labeling_provider.service.database.running import note, update_job
 from labeling_provider.service.database.states import LearningRole, ObjectState
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.kinds.base import Learnable
@@ -32,7 +33,7 @@ from labeling_provider.service.learning.learner import DataObject, Learner, Mate
 from labeling_provider.service.learning.models import ModelFailure
 from labeling_provider.service.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.service.learning.threshold import Judged
-from labeling_provider.service.work.records import Run, note, update_job
+from labeling_provider.service.work.run import Run
 from labeling_provider.service.work.workforce import Workforce
 
 log = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ class ActiveLearning:
 
     def _at_random(self, run: Run, row: Any, count: int) -> list[WaitingObject]:
         with self._database.read() as connection:
-            waiting = learning.waiting(connection, run.id)
+            waiting = objects.waiting(connection, run.id)
         chance = Random(f"{self._seed}|{row.name}|{row.iteration}")  # noqa: S311 - a simulation
         return chance.sample(waiting, min(count, len(waiting)))
 
@@ -184,7 +185,7 @@ class ActiveLearning:
 
     def _learner(self, run: Run) -> Learner:
         """The learner of a job in this process."""
-        if run.learner is None:
+        if not isinstance(run.learner, Learner):
             if not isinstance(run.kind, Learnable):
                 raise JobFailure(f"ClientError: there is no automated labeling of {run.job.task_type.name}")
             job_id = run.id
@@ -310,6 +311,7 @@ class ActiveLearning:
         people = sorted(scores.values())[: room.for_people(run.set_size)]
         training = TrainingRow(iteration, examples, outcome.agreement, outcome.threshold, len(contents), model_arn)
         with self._database.write() as connection:
+            leases.hold(connection, run.lease)
             if model_arn:
                 self._registry.register(connection, run.job, iteration, model_arn)
             results = {number: as_json(content) for number, content in contents.items()}

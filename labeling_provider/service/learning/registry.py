@@ -17,18 +17,22 @@ from labeling_provider.service.errors import JobFailure, validation_error
 from labeling_provider.service.kinds.base import JobFacts
 from labeling_provider.service.learning.hosted import HostedModel, ModelProcess
 from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, pack, unpack
-from labeling_provider.service.work.records import Run
-from labeling_provider.service.work.workforce import Workforce
+from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.workforce import Workforce, WorkforceFileError
 
 CONFIG = "LabelingJobAlgorithmsConfig"
 """The part of a request that asks for automated labeling."""
 
 
 class ModelRegistry:
-    """All models of the service."""
+    """All models of the service.
+
+    :raises WorkforceFileError: if the workforce file names a model that can't be used.
+    """
 
     def __init__(self, database: Database, object_store: ObjectStore, workforce: Workforce) -> None:
-        self._database, self._object_store, self._workforce = database, object_store, workforce
+        self._database, self._object_store, self._seed = database, object_store, workforce.seed
+        self._paths = _paths(workforce)
 
     def describe(self, name: str) -> dict[str, Any]:
         """The answer of DescribeModel.
@@ -84,7 +88,7 @@ class ModelRegistry:
         :param is_wanted: is asked now and then, while a user's own model works, whether the job still wants that.
         """
         algorithm, labels, arn = run.job.task_type.algorithm or "", run.job.labels, self.initial_arn(run)
-        path, seed = self._workforce.models[algorithm], self._workforce.seed % 2**32
+        path, seed = self._paths[algorithm], self._seed % 2**32
         process = None if path == BUILT_IN[algorithm] else ModelProcess(path, is_wanted)
 
         def make() -> Model:
@@ -124,7 +128,7 @@ class ModelRegistry:
                 "Image": f"{place.account}.dkr.ecr.{place.region}.amazonaws.com/{algorithm}:local",
                 "Mode": "SingleModel",
                 "ModelDataUrl": _data_uri(job, iteration),
-                "Environment": {"LABELING_MODEL": self._workforce.models[algorithm]},
+                "Environment": {"LABELING_MODEL": self._paths[algorithm]},
             },
             "EnableNetworkIsolation": False,
             **({"VpcConfig": vpc} if vpc else {}),
@@ -135,6 +139,18 @@ class ModelRegistry:
 def _name(job: JobFacts, iteration: int) -> str:
     digest = hashlib.sha256(job.name.lower().encode()).hexdigest()[:8]
     return f"{job.name[:40].rstrip('-')}-{digest}-{iteration}"
+
+
+def _paths(workforce: Workforce) -> dict[str, str]:
+    """Where the model of each algorithm is imported from: our own, or that of the workforce file."""
+    for algorithm, path in workforce.models.items():
+        if algorithm not in BUILT_IN:
+            raise WorkforceFileError(f"{workforce.file}: models.{algorithm} is no algorithm; use {', '.join(BUILT_IN)}")
+        try:
+            import_model(str(path))
+        except ValueError as error:
+            raise WorkforceFileError(f"{workforce.file}: models.{algorithm}: {error}") from None
+    return {**BUILT_IN, **workforce.models}
 
 
 def _data_uri(job: JobFacts, iteration: int) -> str:

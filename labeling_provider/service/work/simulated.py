@@ -1,166 +1,178 @@
-"""The simulated workers: who takes which task when, and what comes of it. Nothing here touches the database."""
+"""The simulated workers: who takes which task when, and what comes of it. They use the task queue as people do."""
 
 from __future__ import annotations
 
 import heapq
+import json
 import threading
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth.documents import as_json
+from labeling_provider.service.clock import Clock
+from labeling_provider.service.database import objects, tasks
+from labeling_provider.service.database.database import Database, Row
+from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.errors import ObjectFailure, for_object
 from labeling_provider.service.kinds.base import Kind
-from labeling_provider.service.work.records import Run, Task
+from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.tasks import Acceptance, Move
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import SimulatedWorker
 
-Tasks = dict[int, list[Task]]
-"""The tasks of the objects that are with the workers, by object id."""
+
+@dataclass
+class Moves:
+    """What simulated workers do with the tasks of a job."""
+
+    accepted: list[Acceptance] = field(default_factory=list)
+    submitted: list[Move] = field(default_factory=list)
+    declined: list[Move] = field(default_factory=list)
 
 
-class WorkerPool:
+class _InHand(NamedTuple):
+    """A task that a simulated worker has had the time for."""
+
+    id: int
+    object_id: int
+    worker: SimulatedWorker
+    due: float
+    seconds: float
+    chance: Random
+
+
+class SimulatedWorkers:
     """All workers of all workteams; a worker does one task at a time, whatever job it is of.
+
+    Nothing here changes the database.
 
     :param seed: decides the workers' luck.
     :param truth: what they answer from.
-    :param speed: how many times faster than real time they work.
     """
 
-    def __init__(self, seed: int, truth: Truth, speed: float) -> None:
-        self._seed, self._truth, self._speed = seed, truth, speed
+    def __init__(self, database: Database, seed: int, truth: Truth, clock: Clock) -> None:
+        self._database, self._seed, self._truth, self._clock = database, seed, truth, clock
         self._busy: dict[str, float] = {}
         self._assigning = threading.Lock()
 
-    def resume(self, busy: dict[str, float]) -> None:
-        """Take over who was busy until when before a restart."""
-        self._busy = busy
+    def start(self) -> None:
+        """Learn who is busy until when since before a restart."""
+        with self._database.read() as connection:
+            self._busy = tasks.busy(connection)
 
-    def work(self, run: Run, tasks: Tasks, lines: dict[int, dict[str, Any]], now: float) -> None:
-        """Let a job's workers do what they have had time for, and let tasks expire.
-
-        :param tasks: changed in place.
-        :param lines: the manifest lines of the objects.
-        """
-        for own in tasks.values():
-            for task in list(own):
-                self._return_or_submit(run, task, own, lines, now)
-            for task in own:
-                if task.state in {"open", "accepted"} and task.expires <= now:
-                    task.state, task.changed = "expired", True
+    def answers(self, run: Run, now: float) -> Moves:
+        """What comes of the tasks that workers have had until now."""
+        moves = Moves()
         if run.team:
-            self._assign(run, tasks, lines, now)
+            team = {worker.worker_id: worker for worker in run.team}
+            with self._database.read() as connection:
+                due = tasks.due(connection, run.id, now)
+            # The workforce file may have changed since: then another worker takes over.
+            held = [self._in_hand(run, row, team[row.worker_id], row.due) for row in due if row.worker_id in team]
+            self._answer(run, held, {row.object_id: row.line for row in due}, moves)
+        return moves
 
-    def pause(self, run: Run, tasks: Tasks, now: float) -> float:
-        """Seconds until a worker finishes, a worker is free for an open task, or a task expires."""
-        left = [task for own in tasks.values() for task in own if task.state in {"open", "accepted"}]
-        if not left:
-            return 0.0
-        times = [task.expires for task in left] + [task.due for task in left if task.due is not None]
-        if any(task.state == "open" for task in left):
-            times += [until for one in run.team if (until := self._busy.get(one.worker_id, 0.0)) > now]
-        return min(times) - now
-
-    def _chance(self, run: Run, worker: SimulatedWorker, task: Task) -> tuple[float, Random]:
-        """How long a worker takes for a task, in its own seconds, and its luck with the rest."""
-        chance = worker.chance(self._seed, run.job.name, task.object_id, task.tries)
-        return worker.seconds_per_task * chance.uniform(0.5, 1.5), chance
-
-    def _outcome(self, run: Run, worker: SimulatedWorker, task: Task, line: dict[str, Any]) -> tuple[float, str | None]:
-        """How long a worker takes for a task, and the answer as JSON; None if it declines."""
-        seconds, chance = self._chance(run, worker, task)
-        declined, right = chance.random() < worker.declined, chance.random() < worker.accuracy
-        truth = self._truth.of(line)
-        if declined or truth is None:
-            return seconds, None
-        try:
-            return seconds, for_object(_answer, run.kind, line, truth, right, chance)
-        except ObjectFailure as failure:
-            run.troubles[task.object_id] = str(failure)
-            return seconds, None
-
-    def _return_or_submit(
-        self, run: Run, task: Task, own: list[Task], lines: dict[int, dict[str, Any]], now: float
-    ) -> None:
-        """End a worker's work on a task whose time has come."""
-        if task.state != "accepted" or task.due is None or task.due > now:
-            return
-        worker = next((one for one in run.team if one.worker_id == task.worker_id), None)
-        if worker is None:
-            # The workforce file has changed since: another worker takes over.
-            self._return(task)
-            return
-        seconds, answer = self._outcome(run, worker, task, lines[task.object_id])
-        if seconds > run.time_limit:
-            self._return(task)
-            return
-        self._submit(run, task, own, answer)
-
-    @staticmethod
-    def _return(task: Task) -> None:
-        task.state, task.worker_id, task.changed = "open", None, True
-        task.accepted = task.due = None
-        task.tries += 1
-
-    @staticmethod
-    def _submit(run: Run, task: Task, own: list[Task], answer: str | None) -> None:
-        """Record an answer, or that the worker declined and somebody else has to be asked."""
-        task.changed = True
-        if answer is not None:
-            task.state, task.answer = "submitted", answer
-            return
-        task.state = "declined"
-        if sum(one.state == "declined" for one in own) < run.job.workers_per_object:
-            own.append(Task(None, task.object_id, "open", 0, None, task.expires, None, None, changed=True))
-            return
-        for one in own:
-            if one.state in {"open", "accepted"}:
-                one.state, one.changed = "expired", True
-
-    def _assign(self, run: Run, tasks: Tasks, lines: dict[int, dict[str, Any]], now: float) -> None:
-        """Let the workers take open tasks up to now, each object at most once.
+    def choices(self, run: Run, now: float) -> Moves:
+        """Which open tasks workers take up to now, and what comes of those that they are done with by then.
 
         Workers go from task to task without waiting for this step: one that was done a while ago has begun its
         next task then, and may have finished that one, too.
         """
-        open_objects = {
-            object_id: {task.worker_id for task in own}
-            for object_id, own in tasks.items()
-            if any(task.state == "open" for task in own)
-        }
+        moves = Moves()
+        if not run.team:
+            return moves
+        with self._database.read() as connection:
+            rows = tasks.with_workers(connection, run.id)
+        done = self._choose(run, rows, now, moves)
+        if done:
+            with self._database.read() as connection:
+                lines = objects.lines(connection, run.id, {one.object_id for one in done})
+            self._answer(run, done, lines, moves)
+        return moves
+
+    def free_at(self, run: Run, now: float) -> float | None:
+        """When the first worker of a job's team who is busy will be free; None if nobody is busy."""
+        times = (self._busy.get(worker.worker_id, 0.0) for worker in run.team)
+        return min((until for until in times if until > now), default=None)
+
+    def _choose(self, run: Run, rows: Iterable[Row], now: float, moves: Moves) -> list[_InHand]:
+        """Let workers accept tasks; those that they have had the time for.
+
+        :param rows: the tasks of the objects that are out.
+        """
+        free_tasks: dict[int, list[Row]] = defaultdict(list)
+        seen: dict[int, set[str]] = defaultdict(set)
+        for row in rows:
+            if row.state == TaskState.OPEN and row.expires > now:
+                free_tasks[row.object_id].append(row)
+            if row.worker_id is not None:
+                seen[row.object_id].add(row.worker_id)
+        done = []
         with self._assigning:
             free = [
-                (self._busy.get(worker.worker_id, 0.0), turn, worker)
+                (until, turn, worker)
                 for turn, worker in enumerate(run.team)
-                if self._busy.get(worker.worker_id, 0.0) <= now
+                if (until := self._busy.get(worker.worker_id, 0.0)) <= now
             ]
             heapq.heapify(free)
-            while free and open_objects:
+            while free and free_tasks:
                 at, turn, worker = heapq.heappop(free)
-                object_id = next((one for one, seen in open_objects.items() if worker.worker_id not in seen), None)
+                object_id = next((one for one in free_tasks if worker.worker_id not in seen[one]), None)
                 if object_id is None:
                     continue
-                own = tasks[object_id]
-                task = next(task for task in own if task.state == "open")
-                done = self._accept(run, worker, task, at, now)
-                open_objects[object_id].add(worker.worker_id)
-                if done <= now:
-                    self._return_or_submit(run, task, own, lines, now)
-                    heapq.heappush(free, (done, turn + len(run.team), worker))
-                if not any(task.state == "open" for task in own):
-                    del open_objects[object_id]
+                task = free_tasks[object_id].pop(0)
+                seen[object_id].add(worker.worker_id)
+                if not free_tasks[object_id]:
+                    del free_tasks[object_id]
+                in_hand = self._accept(run, worker, task, at, now, moves)
+                if in_hand.due <= now:
+                    done.append(in_hand)
+                    heapq.heappush(free, (in_hand.due, turn + len(run.team), worker))
+        return done
 
-    def _accept(self, run: Run, worker: SimulatedWorker, task: Task, at: float, now: float) -> float:
-        """Give a task to a worker who was free at some time; when the worker is done with it."""
-        seconds = min(self._chance(run, worker, task)[0], run.time_limit)
-        sent = task.expires - run.lifetime / self._speed
-        task.accepted = now if worker.seconds_per_task == 0 else max(at, sent)
-        task.due = task.accepted + seconds / self._speed
-        task.state, task.worker_id, task.changed = "accepted", worker.worker_id, True
+    def _accept(self, run: Run, worker: SimulatedWorker, task: Row, at: float, now: float, moves: Moves) -> _InHand:
+        """Give a task to a worker who was free at some time."""
+        sent = task.expires - self._clock.real(run.lifetime)
+        accepted = now if worker.seconds_per_task == 0 else max(at, sent)
+        in_hand = self._in_hand(run, task, worker, accepted)
+        due = accepted + self._clock.real(min(in_hand.seconds, run.time_limit))
+        moves.accepted.append(Acceptance(task.id, worker.worker_id, accepted, due))
         if worker.seconds_per_task:
-            self._busy[worker.worker_id] = task.due
-        return task.due
+            self._busy[worker.worker_id] = due
+        return in_hand._replace(due=due)
+
+    def _in_hand(self, run: Run, task: Row, worker: SimulatedWorker, due: float) -> _InHand:
+        """A task with how long its worker takes for it, in service time, and the worker's luck with the rest."""
+        chance = worker.chance(self._seed, run.job.name, task.object_id, task.tries)
+        seconds = worker.seconds_per_task * chance.uniform(0.5, 1.5)
+        return _InHand(task.id, task.object_id, worker, due, seconds, chance)
+
+    def _answer(self, run: Run, held: Iterable[_InHand], lines: dict[int, str], moves: Moves) -> None:
+        """End the work on tasks; one that takes longer than the time limit comes to nothing."""
+        for task in held:
+            if task.seconds > run.time_limit:
+                continue
+            answer = self._content(run, task, json.loads(lines[task.object_id]))
+            move = Move(task.id, task.worker.worker_id, task.due, answer)
+            (moves.declined if answer is None else moves.submitted).append(move)
+
+    def _content(self, run: Run, task: _InHand, line: dict[str, Any]) -> str | None:
+        """A worker's answer as JSON; None if it declines."""
+        chance = task.chance
+        declined, right = chance.random() < task.worker.declined, chance.random() < task.worker.accuracy
+        truth = self._truth.of(line)
+        if declined or truth is None:
+            return None
+        try:
+            return for_object(_form, run.kind, line, truth, right, chance)
+        except ObjectFailure as failure:
+            run.troubles[task.object_id] = str(failure)
+            return None
 
 
-def _answer(kind: Kind, line: dict[str, Any], truth: Any, right: bool, chance: Random) -> str | None:
+def _form(kind: Kind, line: dict[str, Any], truth: Any, right: bool, chance: Random) -> str | None:
     answer = kind.simulate(line, truth, right, chance)
     return None if answer is None else as_json(answer)

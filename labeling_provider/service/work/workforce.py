@@ -19,16 +19,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import public_workteam_arn
-from labeling_provider.service.engine.functions import MAX_SECONDS, Function
-from labeling_provider.service.learning.models import BUILT_IN, import_model
+
+MAX_SECONDS: Final = 900
+"""How long a call of a function may take. Source: Lambda's quotas."""
 
 
 class WorkforceFileError(LabelingError):
     """A workforce file that cannot be used; the text says which key and why."""
+
+
+class Function(NamedTuple):
+    """A function as the workforce file names it.
+
+    :param target: ``module:callable``.
+    :param timeout_seconds: how long one call may take.
+    """
+
+    target: str
+    timeout_seconds: float = MAX_SECONDS
 
 
 @dataclass(frozen=True)
@@ -64,14 +76,16 @@ class Workforce:
     :param names: workteam name to ARN, for all workteams that are ready at start.
     :param teams: simulated workers by workteam ARN; no entry: the work waits for people.
     :param functions: functions of custom tasks by Lambda function ARN.
-    :param models: import paths of the models of automated labeling, by algorithm.
+    :param models: import paths of models of automated labeling other than our own, by algorithm.
+    :param file: where this comes from, for messages.
     """
 
     seed: int
     names: dict[str, str]
     teams: dict[str, tuple[SimulatedWorker, ...]]
     functions: dict[str, Function] = field(default_factory=dict)
-    models: dict[str, str] = field(default_factory=lambda: dict(BUILT_IN))
+    models: dict[str, Any] = field(default_factory=dict)
+    file: str = ""
 
 
 _DEFAULTS: dict[str, Any] = {"workers": 10, "accuracy": 0.95, "seconds_per_task": 0.0, "declined": 0.0}
@@ -109,18 +123,11 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
         arn: _function(given, f"{where}: functions.{arn}")
         for arn, given in _mapping(settings.get("functions", {}), where, "functions").items()
     }
-    models = _mapping(settings.get("models", {}), where, "models")
-    for algorithm, path in models.items():
-        if algorithm not in BUILT_IN:
-            raise WorkforceFileError(f"{where}: models.{algorithm} is no algorithm; use {', '.join(BUILT_IN)}")
-        try:
-            import_model(str(path))
-        except ValueError as error:
-            raise WorkforceFileError(f"{where}: models.{algorithm}: {error}") from None
+    models = dict(_mapping(settings.get("models", {}), where, "models"))
     chosen_seed = settings.get("seed", seed)
     if type(chosen_seed) is not int:
         raise WorkforceFileError(f"{where}: seed must be a whole number")
-    return Workforce(chosen_seed, names, teams, functions, {**BUILT_IN, **models})
+    return Workforce(chosen_seed, names, teams, functions, models, where)
 
 
 def _mapping(value: Any, where: str, key: str) -> Mapping[str, Any]:

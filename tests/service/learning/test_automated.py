@@ -434,16 +434,19 @@ def test_a_model_of_ones_own_is_used(tmp_path: Path) -> None:
         ({"named-entities": "my_models:FirstWord"}, "no algorithm"),
         ({"text-classification": "tests.functions:pre"}, "no labeling_provider"),
         ({"text-classification": "nowhere:Model"}, "imported"),
+        ({"text-classification": "tests.raises_at_import:Model"}, "cannot be imported: not today"),
         ([], "JSON object"),
     ],
 )
 def test_a_model_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path, models: Any, words: str) -> None:
+    from labeling_provider.service.learning.registry import ModelRegistry
     from labeling_provider.service.work.workforce import WorkforceFileError, load_workforce
 
     file = tmp_path / "workforce.json"
     file.write_text(json.dumps({"models": models}))
     with pytest.raises(WorkforceFileError, match=words):
-        load_workforce(file, seed=0, region="us-east-1", account="123456789012")
+        workforce = load_workforce(file, seed=0, region="us-east-1", account="123456789012")
+        ModelRegistry(None, None, workforce)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from dev.messages import CLASSES, messages
 from dev.stack import wait_until
 from labeling_provider.request import LabelingJobSpec
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
@@ -92,7 +93,7 @@ class Process:
         self.ended = threading.Event()
         truth = Truth([], storage)
         self.engine = Engine(
-            self.store, storage, known, truth, messaging, lambda *_: self.ended.set(), learning, speed=1.0
+            self.store, storage, known, truth, messaging, lambda *_: self.ended.set(), learning, Clock()
         )
         self.operations = Operations(
             self.store, self.engine, known, registry, region=REGION, account=ACCOUNT, role_exists=lambda _: True
@@ -101,11 +102,14 @@ class Process:
 
     def live(self) -> bool:
         """Run until the job has ended or the process is killed; whether it was killed."""
-        self.engine.start()
         dead = threading.Event()
         before = threading.excepthook
         threading.excepthook = lambda _: dead.set()
         try:
+            try:
+                self.engine.start()
+            except Killed:
+                return True
             self.engine.wake(1)
             wait_until(lambda: self.ended.is_set() or dead.is_set(), 60, "the job ends", pause=0.002)
         finally:
@@ -174,8 +178,8 @@ def test_a_job_that_is_killed_again_and_again_comes_to_the_same(tmp_path: Path) 
         if not process.live():
             break
         kills += 1
-        # Lives of all lengths; a training is done with after eight steps.
-        steps = (steps + 1) % 12
+        # Lives of all lengths; a training is done with after ten steps.
+        steps = (steps + 1) % 14
         assert kills < 400
     assert kills > 15
     assert labels(storage) == expected

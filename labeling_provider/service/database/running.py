@@ -1,0 +1,63 @@
+"""The rows of labeling jobs that run, and what is told of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.groundtruth.documents import plain
+from labeling_provider.groundtruth.job import RUNNING, JobStatus
+from labeling_provider.service.database.database import now
+from labeling_provider.service.database.schema import events, jobs, trainings
+
+_MAX_CHARACTERS: Final = 2000
+
+
+def find(connection: Connection, job_id: int) -> sa.Row[Any] | None:
+    """A job."""
+    return connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).one_or_none()
+
+
+def running(connection: Connection) -> list[int]:
+    """The ids of all jobs that have not ended."""
+    return list(connection.execute(sa.select(jobs.c.id).where(jobs.c.status.in_(RUNNING))).scalars())
+
+
+def update_job(connection: Connection, job_id: int, **values: Any) -> None:
+    """Set columns of a job, and when it was changed."""
+    connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(modified=now(), **values))
+
+
+def arrived(connection: Connection, job_id: int, *, objects: int, given: int, failed: int) -> None:
+    """Count objects that have come into a streaming job."""
+    columns = {"lines": jobs.c.lines + objects, "given": jobs.c.given + given, "failed": jobs.c.failed + failed}
+    update_job(connection, job_id, **columns)
+
+
+def end(connection: Connection, job_id: int, status: JobStatus, reason: str | None) -> bool:
+    """End a job; whether it had not ended before."""
+    ended = (
+        sa.update(jobs)
+        .where(jobs.c.id == job_id, jobs.c.status.in_(RUNNING))
+        .values(status=status, failure_reason=reason, modified=now(), lease_until=0)
+    )
+    return connection.execute(ended).rowcount == 1
+
+
+def note(connection: Connection, job_id: int, message: str) -> None:
+    """Tell what has happened to a job."""
+    connection.execute(sa.insert(events).values(job_id=job_id, at=time.time(), message=plain(message, _MAX_CHARACTERS)))
+
+
+def labeled_by_machine(connection: Connection, job_ids: Iterable[int]) -> dict[int, int]:
+    """How many labels automated labeling has made, by job; jobs without are left out."""
+    query = (
+        sa.select(trainings.c.job_id, sa.func.sum(trainings.c.labeled))
+        .where(trainings.c.job_id.in_(list(job_ids)))
+        .group_by(trainings.c.job_id)
+    )
+    return {job_id: int(labeled) for job_id, labeled in connection.execute(query)}

@@ -1,0 +1,78 @@
+"""A labeling job's last stage: what was labeled is written, what is under way is dropped."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+from labeling_provider.groundtruth.documents import plain
+from labeling_provider.groundtruth.job import JobStatus, is_streaming
+from labeling_provider.service.cloud.eventbridge import Announce
+from labeling_provider.service.database import leases, objects, tasks
+from labeling_provider.service.database.database import Database, Row
+from labeling_provider.service.database.leases import Lease, LeaseLost
+from labeling_provider.service.database.running import end, note
+from labeling_provider.service.database.states import ObjectState
+from labeling_provider.service.engine.consolidation import Results
+from labeling_provider.service.engine.output import Output
+from labeling_provider.service.engine.runs import Runs
+from labeling_provider.service.engine.stream import Stream
+
+log = logging.getLogger(__name__)
+
+_MAX_REASON = 1024
+
+
+class End:
+    """Ends jobs.
+
+    :param announce: is told of each job that has ended.
+    """
+
+    def __init__(
+        self, database: Database, runs: Runs, results: Results, output: Output, stream: Stream, announce: Announce
+    ) -> None:
+        self._database, self._runs, self._results = database, runs, results
+        self._output, self._stream, self._announce = output, stream, announce
+
+    def end(self, lease: Lease, job: Row, status: JobStatus, reason: str | None = None) -> None:
+        """End a job; one that fails ends, whatever else does not work."""
+        parts = [self._leave_stream, self._write]
+        if status != JobStatus.FAILED:
+            parts.insert(0, self._label_what_is_answered)
+        for part in parts:
+            try:
+                part(lease, job)
+            except LeaseLost:
+                raise
+            except Exception:
+                if status != JobStatus.FAILED:
+                    raise
+                log.exception("job %s has failed, and its end is not complete", job.name)
+        self._runs.forget(job.id)
+        with self._database.write() as connection:
+            leases.hold(connection, lease)
+            tasks.expire(connection, job.id)
+            ended = end(connection, job.id, status, reason and plain(reason, _MAX_REASON))
+            note(connection, job.id, f"{status}: {reason}" if reason else status)
+        if ended:
+            log.info("job %s: %s %s", job.name, status, reason or "")
+            self._announce(job.arn, status)
+
+    def _label_what_is_answered(self, lease: Lease, job: Row) -> None:
+        with self._database.read() as connection:
+            answered = objects.count(connection, job.id, ObjectState.ANSWERED)
+        streams = is_streaming(json.loads(job.request))
+        if job.lines and (streams or answered):
+            run = self._runs.of(lease, job)
+            self._results.consolidate(run)
+            while streams and self._stream.publish(run):
+                pass
+
+    def _leave_stream(self, _: Lease, job: Row) -> None:
+        if is_streaming(json.loads(job.request)):
+            self._stream.close(job.name)
+
+    def _write(self, lease: Lease, job: Row) -> None:
+        if job.lines:
+            self._output.write_manifest(lease, json.loads(job.request))

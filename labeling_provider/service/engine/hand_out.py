@@ -1,0 +1,120 @@
+"""A labeling job's objects go out to workers, a set at a time."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from random import Random
+
+from labeling_provider.groundtruth.job import JobStatus
+from labeling_provider.service.clock import Clock
+from labeling_provider.service.database import leases, objects
+from labeling_provider.service.database.database import Database, Row
+from labeling_provider.service.database.objects import WaitingObject
+from labeling_provider.service.database.running import find, labeled_by_machine, note, update_job
+from labeling_provider.service.database.states import LearningRole
+from labeling_provider.service.engine.functions import Functions
+from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
+from labeling_provider.service.work import tasks
+from labeling_provider.service.work.outcomes import fail_objects
+from labeling_provider.service.work.run import Run
+
+
+class HandOut:
+    """Chooses the next objects of jobs, and offers them to workers.
+
+    :param learning: decides who labels what in jobs with automated labeling.
+    :param seed: of the sample that comes first.
+    """
+
+    def __init__(
+        self, database: Database, learning: ActiveLearning, functions: Functions, clock: Clock, seed: int
+    ) -> None:
+        self._database, self._learning, self._functions = database, learning, functions
+        self._clock, self._seed = clock, seed
+
+    def next_set(self, run: Run) -> bool:
+        """Put the next set of objects into the workers' hands.
+
+        :return: False if there is nothing left to send, or nothing more may be sent.
+        """
+        with self._database.read() as connection:
+            job = find(connection, run.id)
+        if job is None:
+            return False
+        room = self._room(run, job)
+        role: LearningRole | None = None
+        if "LabelingJobAlgorithmsConfig" in run.job.request:
+            chosen, role = self._learning.next_set(run, job, room)
+        else:
+            chosen = self._in_order(run, job)
+            chosen = chosen[: room.for_people(len(chosen))]
+        if not chosen:
+            return False
+        self.send(run, chosen, job.iteration + 1, role)
+        return True
+
+    def _room(self, run: Run, job: Row) -> Room:
+        """What the stopping conditions of a job still allow."""
+        conditions = run.job.request.get("StoppingConditions") or {}
+        people = everyone = None
+        if "MaxHumanLabeledObjectCount" in conditions:
+            people = max(int(conditions["MaxHumanLabeledObjectCount"]) - job.labeled, 0)
+        if "MaxPercentageOfInputDatasetLabeled" in conditions:
+            with self._database.read() as connection:
+                by_machine = labeled_by_machine(connection, [run.id]).get(run.id, 0)
+            share = conditions["MaxPercentageOfInputDatasetLabeled"] / 100
+            everyone = max(math.ceil(share * job.lines) - job.given - job.labeled - by_machine, 0)
+        return Room(people, everyone)
+
+    def _in_order(self, run: Run, job: Row) -> list[WaitingObject]:
+        """First a few at random, then the rest in order."""
+        with self._database.read() as connection:
+            chosen = objects.waiting(connection, run.id, run.set_size if job.iteration else None)
+        if job.iteration:
+            return chosen
+        probe = Random(f"{self._seed}|{job.name}")  # noqa: S311 - a simulation
+        return probe.sample(chosen, min(PROBE_OBJECTS, run.set_size, len(chosen)))
+
+    def send(self, run: Run, chosen: Sequence[WaitingObject], iteration: int, role: LearningRole | None = None) -> None:
+        """Put objects into the workers' hands, unless the job is to stop meanwhile.
+
+        :param role: what automated labeling wants their labels for.
+        """
+        refused = self._not_for_people(run, chosen)
+        now = self._clock.now()
+        sent = sorted(row.object_id for row in chosen if row.object_id not in refused)
+        with self._database.write() as connection:
+            if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
+                return
+            objects.send_out(connection, run.id, [row.object_id for row in chosen], iteration)
+            if role:
+                self._learning.assign(connection, run, [row.object_id for row in chosen], role)
+            tasks.offer(connection, run, sent, now + self._clock.real(run.lifetime))
+            fail_objects(connection, run, refused, now)
+            update_job(connection, run.id, iteration=iteration)
+            if not run.streams:
+                note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
+
+    def _not_for_people(self, run: Run, chosen: Sequence[WaitingObject]) -> dict[int, str]:
+        """Ask the caller's pre-annotation function; objects that it keeps from people, with the reason."""
+        arn = run.human.get("PreHumanTaskLambdaArn", "")
+        refused: dict[int, str] = {}
+        for row in chosen if arn in self._functions else ():
+            with self._database.read() as connection:
+                if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
+                    break
+            event = {
+                "version": "2018-10-16",
+                "labelingJobArn": run.job.arn,
+                "dataObject": json.loads(row.line),
+            }
+            answer = self._functions.call(arn, event)
+            if not isinstance(answer, dict) or not isinstance(answer.get("taskInput"), dict):
+                raise JobFailure(f'ClientError: The function {arn} must return {{"taskInput": {{…}}}}')
+            needed = answer.get("isHumanAnnotationRequired", answer.get("humanAnnotationRequired", True))
+            if str(needed).lower() == "false":
+                refused[row.object_id] = "The pre-annotation function asked for no annotation by people."
+        return refused

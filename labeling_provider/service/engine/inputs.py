@@ -1,0 +1,70 @@
+"""What a labeling job reads before it can run: its manifest, its label categories, its worker template."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from labeling_provider.groundtruth.documents import as_json, is_unicode
+from labeling_provider.manifest import ManifestError, read_manifest
+from labeling_provider.request import TaskType, task_type_of_request
+from labeling_provider.request.rules import category_problems
+from labeling_provider.request.templates import label_names, parse_category_document
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.errors import JobFailure
+
+
+class Inputs:
+    """Reads the files that requests name. What can't be used fails the job, by :class:`JobFailure`."""
+
+    def __init__(self, object_store: ObjectStore) -> None:
+        self._object_store = object_store
+
+    def check(self, request: dict[str, Any]) -> None:
+        """See that the category file and the worker template are there, and that the categories follow the rules."""
+        categories = self.categories(request)
+        if categories:
+            automated = "LabelingJobAlgorithmsConfig" in request
+            problems = category_problems(categories, task_type_of_request(request), automated=automated)
+            if problems:
+                raise JobFailure(f"ClientError: {problems[0]}")
+        template = request["HumanTaskConfig"]["UiConfig"].get("UiTemplateS3Uri")
+        if template:
+            self._read(template, "the worker template")
+
+    def categories(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The label category document; empty if the request names none."""
+        uri = request.get("LabelCategoryConfigS3Uri")
+        if not uri:
+            return {}
+        try:
+            document = parse_category_document(self._read(uri, "the label category file"))
+            if not all(map(is_unicode, label_names(document))):
+                raise ValueError("a label is not valid Unicode: it holds half a surrogate pair")
+            as_json(document["labels"])
+        except (ValueError, RecursionError) as error:
+            raise JobFailure(f"ClientError: {uri}: {error}") from None
+        return document
+
+    def manifest_lines(self, request: dict[str, Any]) -> list[str]:
+        """The lines of the input manifest; none if the request names none, as a streaming job's may."""
+        source = request["InputConfig"]["DataSource"].get("S3DataSource")
+        return self._lines(source["ManifestS3Uri"], task_type_of_request(request)) if source else []
+
+    def _lines(self, uri: str, task_type: TaskType) -> list[str]:
+        raw = list(BytesIO(self._read(uri, "the input manifest")))
+        try:
+            count = sum(1 for _ in read_manifest(raw, uri, task_type.data_key))
+        except ManifestError as error:
+            raise JobFailure(f"ClientError: {error}") from None
+        if not count:
+            raise JobFailure(f"ClientError: {uri}: the manifest is empty")
+        if count > task_type.maximum_objects:
+            raise JobFailure(f"ClientError: {count:,} objects, at most {task_type.maximum_objects:,} are allowed")
+        return [line.decode().strip() for line in raw]
+
+    def _read(self, uri: str, what: str) -> bytes:
+        try:
+            return self._object_store.read(uri)
+        except (MissingObject, ValueError):
+            raise JobFailure(f"ClientError: {what} {uri} does not exist or is not readable") from None

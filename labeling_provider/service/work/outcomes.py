@@ -1,0 +1,69 @@
+"""What becomes of objects, and how it is told. Each function is one part of a caller's transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.documents import as_json, plain
+from labeling_provider.service.database import objects
+from labeling_provider.service.database.database import Connection
+from labeling_provider.service.database.running import find, note, update_job
+from labeling_provider.service.database.states import ObjectState
+from labeling_provider.service.work.run import Run
+
+_MAX_CHARACTERS: Final = 2000
+_MAX_REASONS: Final = 20
+
+
+def label_objects(connection: Connection, run: Run, contents: dict[int, dict[str, Any]]) -> None:
+    """Give objects the label that their workers have come to.
+
+    :param contents: the new keys of their output lines.
+    """
+    _decide(connection, run, ObjectState.LABELED, contents)
+
+
+def fail_objects(connection: Connection, run: Run, reasons: dict[int, str], at: float) -> None:
+    """Give objects up; the reason goes into their output line."""
+    job = run.job
+    results = {
+        object_id: layout.failure(
+            plain(reason, _MAX_CHARACTERS), job.attribute, job.task_type.metadata_type, job.name, at
+        )
+        for object_id, reason in reasons.items()
+    }
+    _decide(connection, run, ObjectState.FAILED, results)
+    note_failures(connection, run.id, reasons.values())
+
+
+def _decide(connection: Connection, run: Run, state: ObjectState, contents: dict[int, dict[str, Any]]) -> None:
+    if contents:
+        run.changed = True
+        objects.decide(connection, run.id, state, {one: as_json(content) for one, content in contents.items()})
+
+
+def note_failures(connection: Connection, job_id: int, reasons: Iterable[str]) -> None:
+    """Tell why objects have failed, the most frequent reasons first."""
+    counts = Counter(reasons)
+    for reason, count in counts.most_common(_MAX_REASONS):
+        note(connection, job_id, f"{count} object{'s' * (count > 1)} failed: {reason}")
+    if len(counts) > _MAX_REASONS:
+        note(connection, job_id, f"{len(counts) - _MAX_REASONS} more reasons are in the output manifest")
+
+
+def mark_answered(connection: Connection, run: Run, answered: Sequence[int], at: float) -> None:
+    """Queue objects for consolidation; each group of a consolidation file gets a second of its own."""
+    row = find(connection, run.id)
+    if not answered or row is None:
+        return
+    stamp = max(int(at), row.stamp + 1)
+    size = layout.OBJECTS_PER_FILE
+    rows = [
+        {"object": object_id, "answered": at, "stamp": stamp + position // size}
+        for position, object_id in enumerate(answered)
+    ]
+    objects.mark_answered(connection, run.id, rows)
+    update_job(connection, run.id, stamp=rows[-1]["stamp"])

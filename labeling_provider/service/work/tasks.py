@@ -1,0 +1,136 @@
+"""The task queue: every move of a worker's task, for people and simulated workers alike.
+
+A move is one conditional statement. It does nothing to a task that is not in the state for it, because somebody else
+was faster or the time is over; whoever has asked for it learns so from what it returns. Each function is a part of its
+caller's transaction.
+Source: developer guide, "Control the flow of data objects sent to workers" and "Worker instruction pages".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import NamedTuple
+
+from labeling_provider.service.database import objects as objects_table
+from labeling_provider.service.database import tasks as statements
+from labeling_provider.service.database.database import Connection, Row
+from labeling_provider.service.database.states import TaskState
+from labeling_provider.service.work.outcomes import fail_objects, mark_answered
+from labeling_provider.service.work.run import Run
+
+
+class Acceptance(NamedTuple):
+    """A worker begins a task.
+
+    :param at: epoch seconds.
+    :param due: until when the worker is at it: the end of the time limit; a simulated worker's own if that is earlier.
+    """
+
+    task: int
+    worker: str
+    at: float
+    due: float
+
+
+class Move(NamedTuple):
+    """What a worker does with a task in hand.
+
+    :param at: epoch seconds.
+    :param answer: as JSON; for a move that has one.
+    """
+
+    task: int
+    worker: str
+    at: float
+    answer: str | None = None
+
+
+class Refusal(StrEnum):
+    """Why a move was not made."""
+
+    DONE_BEFORE = "the task has its answer already"
+    NOT_IN_HAND = "the task is not with this worker"
+    TIME_OVER = "the time for the task is over"
+    EXPIRED = "the task has expired, or its job has ended"
+
+
+def offer(connection: Connection, run: Run, object_ids: Iterable[int], expires: float) -> None:
+    """Let workers have objects: as many tasks for each as answers are wanted.
+
+    :param expires: epoch seconds until when the tasks are there.
+    """
+    statements.offer(connection, run.id, object_ids, run.job.workers_per_object, expires)
+
+
+def accept(connection: Connection, acceptances: Sequence[Acceptance]) -> int:
+    """Give chosen tasks to workers; how many were free, and of objects new to their worker."""
+    return statements.accept(connection, [one._asdict() for one in acceptances])
+
+
+def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> Row | None:
+    """Give a worker the task of a job that is in the worker's hands already, or else the next free one.
+
+    :param at: epoch seconds.
+    :param due: when the time limit of a new one ends.
+    :return: the task; None if there is none for this worker.
+    """
+    in_hand = statements.in_hand(connection, job_id, worker, at)
+    return in_hand or statements.accept_next(connection, job_id, worker, at, due)
+
+
+def save(connection: Connection, moves: Sequence[Move]) -> int:
+    """Keep drafts; how many were of tasks that are with their worker still. So for the other moves."""
+    return statements.save(connection, [one._asdict() for one in moves])
+
+
+def submit(connection: Connection, moves: Sequence[Move]) -> int:
+    """Take answers, for good."""
+    return statements.submit(connection, [one._asdict() for one in moves])
+
+
+def decline(connection: Connection, moves: Sequence[Move]) -> int:
+    """Take tasks back for good from workers who would rather not have them."""
+    return statements.decline(connection, [one._asdict() for one in moves])
+
+
+def release(connection: Connection, moves: Sequence[Move]) -> int:
+    """Give tasks back, for anybody to accept; drafts are lost."""
+    return statements.release(connection, [one._asdict() for one in moves])
+
+
+def why_not(connection: Connection, move: Move) -> Refusal:
+    """Why a worker's move was not made."""
+    task = statements.find(connection, move.task)
+    if task is None or (task.worker_id != move.worker and task.state != TaskState.EXPIRED):
+        return Refusal.NOT_IN_HAND
+    if task.state == TaskState.SUBMITTED:
+        return Refusal.DONE_BEFORE
+    if task.state == TaskState.EXPIRED:
+        return Refusal.EXPIRED
+    return Refusal.TIME_OVER if task.state == TaskState.ACCEPTED else Refusal.NOT_IN_HAND
+
+
+def expire(connection: Connection, run: Run, at: float) -> None:
+    """Take tasks from workers whose time limit is over, and end those that have been there for too long."""
+    statements.return_late(connection, run.id, at)
+    statements.expire(connection, run.id, at)
+
+
+def replace_declined(connection: Connection, run: Run) -> None:
+    """Ask others in place of workers who have declined, until as many have declined as answers are wanted."""
+    statements.replace_declined(connection, run.id, run.job.workers_per_object)
+
+
+def collect(connection: Connection, run: Run, at: float) -> None:
+    """Queue the objects for consolidation that no worker has a task of any more; those without an answer fail."""
+    over = objects_table.over(connection, run.id)
+    mark_answered(connection, run, [one.object_id for one in over if one.answers], at)
+    fail_objects(connection, run, {one.object_id: _reason(run, one) for one in over if not one.answers}, at)
+
+
+def _reason(run: Run, over: Row) -> str:
+    trouble = run.troubles.pop(over.object_id, "")
+    if over.declined < run.job.workers_per_object:
+        return "The task expired: no worker has answered within TaskAvailabilityLifetimeInSeconds."
+    return f"The task was declined by as many workers as were asked for{trouble and ': '}{trouble.rstrip('.')}."

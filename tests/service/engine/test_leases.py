@@ -1,0 +1,237 @@
+"""Several engines on one database: killed, held up or slow, together they do each thing once."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from dev.stack import wait_until
+from labeling_provider.groundtruth.job import RUNNING, JobStatus
+from labeling_provider.service.clock import Clock
+from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
+from labeling_provider.service.database import leases as statements
+from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.engine import leases as timing
+from labeling_provider.service.engine.engine import Engine
+from labeling_provider.service.learning.loop import ActiveLearning
+from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.work.truth import Truth
+from tests.service.in_process import ACCOUNT, REGION, InProcess, Memory
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Held(Database):
+    """One process's way to a database that is another object's."""
+
+    def __init__(self, shared: Database, fate: Callable[[], None]) -> None:
+        self._shared, self._fate = shared, fate
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self._shared.read() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self._fate()
+        with self._shared.write() as connection:
+            yield connection
+
+
+class HeldStore(Memory):
+    """One process's way to files that all of them have."""
+
+    def __init__(self, shared: Memory, fate: Callable[[], None]) -> None:
+        super().__init__()
+        self.objects, self._fate = shared.objects, fate
+
+    def write(self, files: dict[str, tuple[bytes, str]]) -> None:
+        for uri, file in files.items():
+            self._fate()
+            super().write({uri: file})
+
+
+class Replica:
+    """An engine beside others.
+
+    :param fate: what happens to it before each write.
+    """
+
+    def __init__(self, beside: InProcess, fate: Callable[[], None], told: list[tuple[str, str]]) -> None:
+        database, store = Held(beside.store, fate), HeldStore(beside.storage, fate)
+        registry = ModelRegistry(database, store, beside.workforce)
+        learning = ActiveLearning(database, store, beside.workforce, registry, 0)
+        self.engine = Engine(
+            database,
+            store,
+            beside.workforce,
+            Truth((), store),
+            EmbeddedMessaging(beside.store, ACCOUNT, REGION),
+            lambda arn, status: told.append((arn, status)),
+            learning,
+            Clock(),
+            shared=True,
+        )
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
+    """A database and files, where the API makes jobs, but no engine of its own does their steps."""
+    monkeypatch.setattr(timing, "LEASE_SECONDS", 0.4)
+    monkeypatch.setattr(timing, "POLL_SECONDS", 0.05)
+    one = InProcess(tmp_path)
+    one.engine.stop()
+    one.engine.wake = lambda _: None  # type: ignore[method-assign]
+    yield one
+    one.store.close()
+
+
+def lines(count: int) -> bytes:
+    return b"".join(
+        json.dumps({"source": f"text {number}", "truth": "cat"}).encode() + b"\n" for number in range(count)
+    )
+
+
+def check(home: InProcess, name: str, count: int) -> None:
+    """See that a job has come to its end, with everything once."""
+    description = home.describe(name)
+    assert description["LabelingJobStatus"] == "Completed", description
+    assert description["LabelCounters"]["HumanLabeled"] == description["LabelCounters"]["TotalLabeled"] == count
+    files = {uri: body for uri, body in home.storage.objects.items() if f"/{name}/" in uri}
+    output = [json.loads(line) for line in files[description["LabelingJobOutput"]["OutputDatasetS3Uri"]].splitlines()]
+    assert [line["source"] for line in output] == [f"text {number}" for number in range(count)]
+    assert all(line["label-metadata"]["class-name"] == "cat" for line in output)
+    responses = [uri for uri in files if "/worker-response/" in uri]
+    assert set(Counter(uri.split("/")[-2] for uri in responses).values()) == {1}
+    for uri in responses:
+        workers = [answer["workerId"] for answer in json.loads(files[uri])["answers"]]
+        assert len(workers) == len(set(workers)) == 2
+    asked = [
+        one["datasetObjectId"]
+        for uri, body in files.items()
+        if "/consolidation-request/" in uri
+        for one in json.loads(body)
+    ]
+    assert len(asked) == len(set(asked)) == count
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_engines_that_are_killed_and_held_up_do_each_thing_once(
+    home: InProcess, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    chance, told = Random(seed), []
+    blows, lock = [12], threading.Lock()
+    dead: list[int] = []
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+
+    def fate_of(number: int) -> Callable[[], None]:
+        own = chance.random() * 0.1
+        gone, asleep_until = threading.Event(), [0.0]
+
+        def fate() -> None:
+            # A process that is stopped is so with all of its threads.
+            time.sleep(max(asleep_until[0] - time.monotonic(), 0))
+            if gone.is_set():
+                raise Killed
+            with lock:
+                luck = chance.random()
+                struck = blows[0] > 0 and luck < 0.05 + own
+                blows[0] -= struck
+            if struck and luck < 0.04:
+                gone.set()
+                dead.append(number)
+                raise Killed
+            if struck:
+                asleep_until[0] = time.monotonic() + 1.5 * timing.LEASE_SECONDS
+                time.sleep(1.5 * timing.LEASE_SECONDS)
+
+        return fate
+
+    names = [home.create(lines(40), workers_per_object=2, max_concurrent_objects=15) for _ in range(3)]
+    replicas = {number: Replica(home, fate_of(number), told) for number in range(2)}
+
+    def start(replica: Replica) -> None:
+        with suppress(Killed):
+            replica.engine.start()
+
+    for replica in replicas.values():
+        start(replica)
+
+    def ended() -> bool:
+        while dead:
+            number = dead.pop()
+            replicas[number].engine.stop()
+            replicas[number] = Replica(home, fate_of(number), told)
+            start(replicas[number])
+        return all(home.describe(name)["LabelingJobStatus"] not in RUNNING for name in names)
+
+    try:
+        wait_until(ended, 120, "the jobs end", 0.05)
+    finally:
+        for replica in replicas.values():
+            replica.engine.stop()
+    time.sleep(0.7)  # whoever is held up still comes back, and must change nothing
+    for name in names:
+        check(home, name, 40)
+    assert max(Counter(arn for arn, _ in told).values()) == 1
+
+
+def test_a_process_that_was_held_up_for_too_long_changes_nothing(home: InProcess) -> None:
+    home.create(lines(3))
+    with home.store.write() as connection:
+        first = statements.take(connection, 1, "a", 100.0, 110.0, streams=True)
+        assert first is not None
+        assert statements.take(connection, 1, "b", 109.0, 119.0, streams=True) is None
+        again = statements.take(connection, 1, "a", 109.0, 119.0, streams=True)
+        assert again is not None
+        assert again[0] == first[0], "the same owner goes on with what it remembers"
+        second = statements.take(connection, 1, "b", 120.0, 130.0, streams=True)
+        assert second is not None
+        assert second[0].number == first[0].number + 1
+        with pytest.raises(statements.LeaseLost):
+            statements.hold(connection, first[0])
+        assert statements.hold(connection, second[0]) == JobStatus.INITIALIZING
+        assert statements.release(connection, first[0], 0.0) is None
+
+
+def test_who_asks_for_a_job_during_a_step_is_not_forgotten(home: InProcess) -> None:
+    home.create(lines(3))
+    with home.store.write() as connection:
+        taken = statements.take(connection, 1, "a", 100.0, 110.0, streams=True)
+        assert taken is not None
+        assert statements.due(connection, 105.0, streams=True) == []
+        statements.wake(connection, 1)
+        assert statements.release(connection, taken[0], 170.0) == 0.0
+        assert statements.due(connection, 105.0, streams=True) == [1]
+        taken = statements.take(connection, 1, "b", 106.0, 116.0, streams=True)
+        assert taken is not None
+        assert statements.release(connection, taken[0], 170.0) == 170.0
+        assert statements.due(connection, 169.0, streams=True) == []
+        assert statements.due(connection, 170.0, streams=True) == [1]
+
+
+def test_a_job_of_a_process_that_is_gone_is_taken_by_another(home: InProcess) -> None:
+    name = home.create(lines(5), workers_per_object=2)
+    with home.store.write() as connection:
+        assert statements.take(connection, 1, "gone", time.time(), time.time() + 0.3, streams=True)
+    told: list[Any] = []
+    replica = Replica(home, lambda: None, told)
+    replica.engine.start()
+    try:
+        wait_until(lambda: home.describe(name)["LabelingJobStatus"] not in RUNNING, 60, "the job ends", 0.05)
+    finally:
+        replica.engine.stop()
+    check(home, name, 5)
+    assert len(told) == 1

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from labeling_provider.groundtruth.dates import nanoseconds
 from labeling_provider.groundtruth.objects import METADATA, ObjectKeys, is_job_metadata
 from labeling_provider.manifest.reader import parse_line, written
-from labeling_provider.manifest.scan import MOST_PROBLEMS, Line, Scan, scan
+from labeling_provider.manifest.scan import MAX_PROBLEMS, Line, Scan, scan
 
 _FAILURE: Final = "failure-reason"
 
@@ -135,7 +135,7 @@ class Merge:
             preferred = preferred or (attribute in line.data and self._is_preferred(metadata))
             if metadata.get("creation-date") is not None and _date(metadata) is None:
                 self.undated += 1
-                if len(self.problems) < MOST_PROBLEMS:
+                if len(self.problems) < MAX_PROBLEMS:
                     date = str(metadata["creation-date"])[:80]
                     where = f"{scanned.where}: line {scanned.number}, byte {scanned.offset}: {key}"
                     self.problems.append(

@@ -16,11 +16,11 @@ from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError, printable
 
-LINE_LIMIT: Final = 100_000
+MAX_LINE: Final = 100_000
 MAX_DEPTH: Final = 100
 """Most objects and lists within each other: what works on a line may recurse so far, wherever it is called from."""
 _HALF_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
-_BYTES_LIMIT: Final = 4 * LINE_LIMIT + len("\r\n")
+_MAX_BYTES: Final = 4 * MAX_LINE + len("\r\n")
 
 
 class LineProblem(NamedTuple):
@@ -63,14 +63,14 @@ def parse_line(raw: bytes, data_key: str = "", *, half_surrogates: bool = False)
     :param half_surrogates: let texts pass that have half a surrogate pair, for who fails such an object alone.
     :raises ValueError: in words for a person.
     """
-    if len(raw) > _BYTES_LIMIT:
-        raise ValueError(f"{size_of(raw):,} bytes, at most {LINE_LIMIT:,} characters are allowed; shorten it")
+    if len(raw) > _MAX_BYTES:
+        raise ValueError(f"{size_of(raw):,} bytes, at most {MAX_LINE:,} characters are allowed; shorten it")
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start + 1} is not UTF-8; save the manifest as UTF-8") from None
-    if len(text.rstrip("\r\n")) > LINE_LIMIT:
-        raise ValueError(f"{len(text):,} characters, at most {LINE_LIMIT:,} are allowed; shorten it")
+    if len(text.rstrip("\r\n")) > MAX_LINE:
+        raise ValueError(f"{len(text):,} characters, at most {MAX_LINE:,} are allowed; shorten it")
     try:
         data = json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=_whole)
     except RecursionError:
@@ -165,17 +165,17 @@ def _blocks(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
     """Whole lines, as many at once as there are."""
     pending, cut = bytearray(), 0
     for chunk in chunks:
-        for start in range(0, len(chunk), _BYTES_LIMIT):
-            lines = list(BytesIO(chunk[start : start + _BYTES_LIMIT]))
+        for start in range(0, len(chunk), _MAX_BYTES):
+            lines = list(BytesIO(chunk[start : start + _MAX_BYTES]))
             rest = b"" if lines[-1].endswith(b"\n") else lines.pop()
             if lines and pending:
-                room = _BYTES_LIMIT + 1 - len(pending)
+                room = _MAX_BYTES + 1 - len(pending)
                 cut += max(len(lines[0]) - room, 0)
                 lines[0] = _line(pending + lines[0][:room], cut)
                 pending.clear()
                 cut = 0
             yield lines
-            room = _BYTES_LIMIT + 1 - len(pending)
+            room = _MAX_BYTES + 1 - len(pending)
             pending += rest[:room]
             cut += max(len(rest) - room, 0)
     if pending:

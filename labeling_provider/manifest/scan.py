@@ -14,8 +14,8 @@ import msgspec
 
 from labeling_provider.groundtruth.objects import METADATA, source_digest
 from labeling_provider.manifest.reader import (
-    LINE_LIMIT,
     MAX_DEPTH,
+    MAX_LINE,
     LineProblem,
     ManifestError,
     is_too_deep,
@@ -23,7 +23,7 @@ from labeling_provider.manifest.reader import (
     size_of,
 )
 
-MOST_PROBLEMS: Final = 20
+MAX_PROBLEMS: Final = 20
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _SCHEMES: Final = ("s3://", "https://")
 BACKGROUND: Final = "BACKGROUND"
@@ -273,7 +273,7 @@ class Scan(Generic[AnyLine]):
                 else:
                     good = ref.startswith(_SCHEMES)
                 # No line is deeper than half of its bytes; few are long.
-                if size > LINE_LIMIT or not good or (size > 2 * MAX_DEPTH and is_too_deep(raw, data)):
+                if size > MAX_LINE or not good or (size > 2 * MAX_DEPTH and is_too_deep(raw, data)):
                     data = None
             except (ValueError, RecursionError, AttributeError, KeyError):
                 data = None
@@ -297,7 +297,7 @@ class Scan(Generic[AnyLine]):
 
     def _note(self, message: str) -> None:
         self.bad += 1
-        if len(self.problems) < MOST_PROBLEMS:
+        if len(self.problems) < MAX_PROBLEMS:
             self.problems.append(LineProblem(self.number, self.offset, message))
 
     def refuse(self, message: str) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from labeling_provider.quality.judgement import Judgement
 
-_MOST_VALUES: Final = 500
+_MAX_VALUES: Final = 500
 
 
 class Agreement:
@@ -43,11 +43,11 @@ class Agreement:
     def _remember(self, judgement: Judgement) -> None:
         if self._values is not None:
             self._values[judgement] += 1
-            if len(self._values) > _MOST_VALUES:
+            if len(self._values) > _MAX_VALUES:
                 self._values = None
-        if len(self._sample) < _MOST_VALUES:
+        if len(self._sample) < _MAX_VALUES:
             self._sample.append(judgement)
-        elif (place := self._random.randrange(self._count)) < _MOST_VALUES:
+        elif (place := self._random.randrange(self._count)) < _MAX_VALUES:
             self._sample[place] = judgement
 
     @property

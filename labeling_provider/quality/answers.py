@@ -18,7 +18,7 @@ from labeling_provider.groundtruth.layout import WORKER_RESPONSES
 from labeling_provider.manifest import Files
 
 _FILE: Final = re.compile(rf"/{WORKER_RESPONSES}/iteration-\d{{1,9}}/(\d{{1,9}})/[^/]+\.json$")
-_MOST_BYTES: Final = 16 << 20
+_MAX_BYTES: Final = 16 << 20
 
 
 class AnswerFile(NamedTuple):
@@ -78,8 +78,8 @@ def read_answers(files: Files, uri: str) -> list[Answer]:
     body = bytearray()
     for chunk in files.chunks(uri):
         body += chunk
-        if len(body) > _MOST_BYTES:
-            raise LabelingError(f"{uri} has more than {_MOST_BYTES:,} bytes, too many for answers about one object.")
+        if len(body) > _MAX_BYTES:
+            raise LabelingError(f"{uri} has more than {_MAX_BYTES:,} bytes, too many for answers about one object.")
     try:
         return msgspec.json.decode(body, type=_Answers).answers
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:

@@ -12,7 +12,7 @@ import msgspec
 
 from labeling_provider.manifest import BoxesLabel, ClassesLabel, ClassLabel, EntitiesLabel, Label
 
-_MOST_PARTS: Final = 300
+_MAX_PARTS: Final = 300
 
 
 class Judgement(ABC):
@@ -203,4 +203,4 @@ def _bounded(judgement: Judgement) -> Judgement | None:
     """The judgement, unless it has so many parts that a comparison would take for ever."""
     parts = judgement.boxes if isinstance(judgement, Boxes) else ()
     spans = judgement.spans if isinstance(judgement, Spans) else ()
-    return judgement if len(parts) + len(spans) <= _MOST_PARTS else None
+    return judgement if len(parts) + len(spans) <= _MAX_PARTS else None

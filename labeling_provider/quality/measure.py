@@ -29,11 +29,11 @@ from labeling_provider.quality.answers import Answer, AnswerFile, read_answers
 from labeling_provider.quality.judgement import Judgement, judgement_of_answer, judgement_of_label
 
 BINS: Final = 20
-MOST_REASONS: Final = 20
+MAX_REASONS: Final = 20
 _AT_ONCE: Final = 10
 _TOGETHER: Final = 8 * _AT_ONCE
-_MOST_GOLDEN: Final = 100_000
-_LONGEST_REASON: Final = 300
+_MAX_GOLDEN: Final = 100_000
+_MAX_REASON: Final = 300
 _DIGITS: Final = 6
 _MAX_SECONDS: Final = 10 * 366 * 86_400
 
@@ -175,7 +175,7 @@ class Quality:
     def note(self, problem: str) -> None:
         """Count something that can't be read."""
         self.unreadable += 1
-        if len(self.problems) < MOST_REASONS:
+        if len(self.problems) < MAX_REASONS:
             self.problems.append(problem)
 
 
@@ -259,8 +259,8 @@ class Measure:
                     lines.refuse(str(error))
                 self._golden_sources.add(line.source_digest())
                 found += 1
-            if len(self._golden) > _MOST_GOLDEN:
-                raise LabelingError(f"{manifest} has more than {_MOST_GOLDEN:,} golden objects.")
+            if len(self._golden) > _MAX_GOLDEN:
+                raise LabelingError(f"{manifest} has more than {_MAX_GOLDEN:,} golden objects.")
         if not found:
             raise LabelingError(f"{manifest} has no label {label_attribute!r} that labels could be compared with.")
 
@@ -337,9 +337,9 @@ class Measure:
         return None if label is None else judgement_of_label(label)
 
     def _failure(self, line: LabeledLine) -> None:
-        reason = str(line.metadata.failure_reason if line.metadata else "")[:_LONGEST_REASON]
+        reason = str(line.metadata.failure_reason if line.metadata else "")[:_MAX_REASON]
         # Reasons come from outside: so many different ones are told, and all are counted as failed.
-        if reason in self.quality.reasons or len(self.quality.reasons) < MOST_REASONS:
+        if reason in self.quality.reasons or len(self.quality.reasons) < MAX_REASONS:
             self.quality.reasons[reason] += 1
 
     def answers(self, jobs: Iterable[Job]) -> None:

@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any, Final
 
-JOB_NAME_LIMIT: Final = 63
+MAX_JOB_NAME: Final = 63
 _NUMBER_ROOM: Final = len("-99")
 _HASH_CHARACTERS: Final = 10
 
@@ -21,7 +21,7 @@ def derive_job_name(dag_id: str, task_id: str, run_id: str, map_index: int = -1)
     identity = json.dumps([dag_id, task_id, run_id, map_index], ensure_ascii=False)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:_HASH_CHARACTERS]
     words = re.sub(r"[^a-zA-Z0-9]+", "-", f"{dag_id}-{task_id}").strip("-")
-    room = JOB_NAME_LIMIT - _NUMBER_ROOM - len(digest) - 1
+    room = MAX_JOB_NAME - _NUMBER_ROOM - len(digest) - 1
     readable = words[:room].rstrip("-")
     return f"{readable}-{digest}" if readable else digest
 

@@ -26,7 +26,7 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.job import service_time
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.groundtruth.uris import split_s3_uri
-from labeling_provider.manifest.reader import LINE_LIMIT, parse_line
+from labeling_provider.manifest.reader import MAX_LINE, parse_line
 
 Position = dict[str, Any]
 
@@ -120,8 +120,8 @@ def _text_object(raw: bytes, object_id: str) -> Found:
         text = raw.decode()
     except UnicodeDecodeError as error:
         return Found({}, object_id, f"byte {error.start + 1} of the line is not UTF-8")
-    if len(text) > LINE_LIMIT:
-        return Found({}, object_id, f"the line has more than {LINE_LIMIT:,} characters")
+    if len(text) > MAX_LINE:
+        return Found({}, object_id, f"the line has more than {MAX_LINE:,} characters")
     return Found({"source": text}, object_id)
 
 

@@ -22,10 +22,10 @@ from labeling_provider.manifest.labels import Label, LabelError
 from labeling_provider.manifest.pictures import BEGINNING_BYTES, MAX_BYTES, PictureError, as_stored, as_turned, facts_of
 from labeling_provider.manifest.select import Known
 
-MOST_CLASSES: Final = 10_000
+MAX_CLASSES: Final = 10_000
 _AT_ONCE: Final = 10
 _UNSAFE: Final = re.compile(r"[^\w.-]+")
-_LONGEST_NAME: Final = 150
+_MAX_NAME: Final = 150
 _FORMULA: Final = re.compile(r"[\s']*[=+\-@＝＋－＠]|'*[\t\r\n]")
 _PARTING: Final = frozenset(";|\t\r\v\f\x85\u2028\u2029")
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
@@ -95,8 +95,8 @@ class Classes:
             return {number: self._numbers[name] for number, name in names.items()}
         first: dict[str, int] = {}
         for number, name in names.items():
-            if not 0 <= number < MOST_CLASSES:
-                raise LabelError(f"{label.attribute}: the number {number} of a class is not below {MOST_CLASSES:,}")
+            if not 0 <= number < MAX_CLASSES:
+                raise LabelError(f"{label.attribute}: the number {number} of a class is not below {MAX_CLASSES:,}")
             before, other = self._names.get(number, name), self._numbers.get(name, first.setdefault(name, number))
             if before != name or other != number:
                 told = f"{number} is {before[:80]!r} too" if before != name else f"its number is {other} too"
@@ -115,8 +115,8 @@ class Classes:
         new = {name: None for name in names if name not in self._numbers}
         if new and self.given:
             raise LabelError(f"{label.attribute}: {next(iter(new))[:80]!r} is none of the given classes")
-        if len(self._numbers) + len(new) > MOST_CLASSES:
-            raise LabelError(f"{label.attribute}: there are more than {MOST_CLASSES:,} classes")
+        if len(self._numbers) + len(new) > MAX_CLASSES:
+            raise LabelError(f"{label.attribute}: there are more than {MAX_CLASSES:,} classes")
         for name in new:
             self._names[len(self._numbers)] = name
             self._numbers[name] = len(self._numbers)
@@ -161,7 +161,7 @@ class Folder:
             name = f"{name}.jpg"
         stem, dot, ending = name.rpartition(".")
         stem, ending = (stem, dot + ending[:16]) if stem else (name, "")
-        stem = stem.encode()[: _LONGEST_NAME - len(ending.encode())].decode(errors="ignore")
+        stem = stem.encode()[: _MAX_NAME - len(ending.encode())].decode(errors="ignore")
         number, chosen = 1, f"{stem}{ending}"
         # Files of one stem share the name of their annotations, whatever their endings.
         while not self.hold(folder, chosen):

@@ -16,8 +16,8 @@ from labeling_provider.manifest.export.text import Conll, JsonLines
 from labeling_provider.manifest.export.training import HuggingFace, SageMakerPipe
 from labeling_provider.manifest.files import Files
 from labeling_provider.manifest.labels import BoxesLabel, Label, LabelError, read_label
-from labeling_provider.manifest.reader import LINE_LIMIT, LineProblem, parse_line
-from labeling_provider.manifest.scan import MOST_PROBLEMS, Scan, scan_labels
+from labeling_provider.manifest.reader import MAX_LINE, LineProblem, parse_line
+from labeling_provider.manifest.scan import MAX_PROBLEMS, Scan, scan_labels
 from labeling_provider.manifest.select import state_of
 
 FORMATS: Final[dict[str, type[Format[Any]]]] = {
@@ -211,8 +211,8 @@ class Export:
         body = bytearray()
         for chunk in self._files.chunks(example.uri):
             body += chunk
-            if len(body) > 4 * LINE_LIMIT:
-                raise LabelError(f"{example.uri}: a text of more than {4 * LINE_LIMIT:,} bytes is not exported")
+            if len(body) > 4 * MAX_LINE:
+                raise LabelError(f"{example.uri}: a text of more than {4 * MAX_LINE:,} bytes is not exported")
         try:
             return body.decode()
         except UnicodeDecodeError as error:
@@ -220,7 +220,7 @@ class Export:
 
     def _leave_out(self, where: str, problem: LineProblem) -> None:
         self.result.left_out += 1
-        if len(self.result.problems) < MOST_PROBLEMS:
+        if len(self.result.problems) < MAX_PROBLEMS:
             self.result.problems.append((where, problem))
 
 

@@ -21,8 +21,8 @@ from labeling_provider.service.cloud.messaging import Waiting
 
 ID_KEY: Final = "dataset-objectid-attribute-name"
 _KEY_PATTERN: Final = re.compile(r"[$a-zA-Z0-9](-*[a-zA-Z0-9])*")
-_LONGEST_KEY: Final = 140
-_LONGEST_ID: Final = 1024
+_MAX_KEY: Final = 140
+_MAX_ID: Final = 1024
 _SHOWN: Final = 80
 _MAX_REASON: Final = 1000
 
@@ -124,11 +124,11 @@ def _given_id(line: dict[str, Any]) -> str:
     :raises ValueError: if it can't be one.
     """
     key = line[ID_KEY]
-    if not isinstance(key, str) or len(key) > _LONGEST_KEY or not _KEY_PATTERN.fullmatch(key):
+    if not isinstance(key, str) or len(key) > _MAX_KEY or not _KEY_PATTERN.fullmatch(key):
         raise ValueError(f"{ID_KEY} is {str(key)[:_SHOWN]!r}, not a key of letters, digits and hyphens")
     dedup_id = line.get(key)
-    if not isinstance(dedup_id, str) or not 1 <= len(dedup_id) <= _LONGEST_ID:
-        raise ValueError(f"the deduplication id under {key!r} is not a text of 1 to {_LONGEST_ID} characters")
+    if not isinstance(dedup_id, str) or not 1 <= len(dedup_id) <= _MAX_ID:
+        raise ValueError(f"the deduplication id under {key!r} is not a text of 1 to {_MAX_ID} characters")
     return dedup_id
 
 

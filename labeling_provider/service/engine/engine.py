@@ -44,9 +44,9 @@ from labeling_provider.service.work.workforce import Workforce
 
 log = logging.getLogger(__name__)
 
-_SHORTEST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 60.0
-_LONGEST_REASON: Final = 500
+_MIN_PAUSE: Final = 0.05
+_MAX_PAUSE: Final = 60.0
+_MAX_REASON: Final = 500
 
 
 class Engine:
@@ -129,7 +129,7 @@ class Engine:
     def _give_up(self, job_id: int, error: BaseException) -> None:
         """End a job whose steps keep failing."""
         told = (str(error).splitlines() or [""])[0]
-        reason = f"InternalServerError: {type(error).__name__}: {told[:_LONGEST_REASON]}. The service's log tells more."
+        reason = f"InternalServerError: {type(error).__name__}: {told[:_MAX_REASON]}. The service's log tells more."
         taken = self._leases.take(job_id)
         if taken is not None:
             self._end.end(*taken, JobStatus.FAILED, reason)
@@ -169,7 +169,7 @@ class Engine:
         if pause is None:
             self._end.end(run.lease, job, self._how_it_ends(run))
             return None
-        return 0.0 if pause == 0 else min(max(pause, _SHORTEST_PAUSE), _LONGEST_PAUSE)
+        return 0.0 if pause == 0 else min(max(pause, _MIN_PAUSE), _MAX_PAUSE)
 
     def _refresh_truth(self) -> None:
         try:

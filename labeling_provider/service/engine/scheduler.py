@@ -20,7 +20,7 @@ _MAX_THREADS: Final = 32
 _LATE_SECONDS: Final = 2.0
 _MAX_RETRIES: Final = 3
 _OUTAGE_SECONDS: Final = 3600.0
-_LONGEST_PAUSE: Final = 60.0
+_MAX_PAUSE: Final = 60.0
 _FORGOTTEN_AFTER: Final = 600.0
 _STOP_SECONDS: Final = 3.0
 
@@ -160,11 +160,11 @@ class Scheduler:
             trouble.last = now
             hopeless, tries = trouble.failures > _MAX_RETRIES, trouble.failures
         if not hopeless:
-            return min(2.0 ** min(tries - 1, 10), _LONGEST_PAUSE)
+            return min(2.0 ** min(tries - 1, 10), _MAX_PAUSE)
         try:
             self._give_up(job_id, error)
         except Exception:
             log.exception("job %s: could not be ended", job_id)
-            return _LONGEST_PAUSE
+            return _MAX_PAUSE
         self._troubles.pop(job_id, None)
         return None

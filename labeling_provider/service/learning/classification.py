@@ -15,7 +15,7 @@ from labeling_provider.service.learning.models import Model, Prediction, load_ar
 
 Floats = npt.NDArray[Any]
 
-_LONGEST_TEXT: Final = 20_000
+_MAX_TEXT: Final = 20_000
 _TEXT_FEATURES: Final = 1 << 18
 _SIDE: Final = 32
 _CELL: Final = 4
@@ -98,7 +98,7 @@ class TextClassifier(_Classifier):
         from scipy.sparse import hstack
 
         text = data.decode(errors="replace") if isinstance(data, bytes) else data
-        return hstack([one.transform([text[:_LONGEST_TEXT]]) for one in self._vectorizers], format="csr")
+        return hstack([one.transform([text[:_MAX_TEXT]]) for one in self._vectorizers], format="csr")
 
     def _stack(self, rows: Sequence[Any]) -> Any:
         from scipy.sparse import vstack

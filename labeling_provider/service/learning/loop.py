@@ -40,8 +40,8 @@ log = logging.getLogger(__name__)
 
 PROBE_OBJECTS: Final = 10
 """How many objects, at random, the workers of every job get first."""
-_MOST_FAILED: Final = 0.1
-_MOST_PATIENCE: Final = 3
+_MAX_FAILED: Final = 0.1
+_MAX_PATIENCE: Final = 3
 _FRUITLESS: Final = 3
 _WORTH_WHILE: Final = 0.01
 _FILES_AT_ONCE: Final = 50
@@ -123,10 +123,10 @@ class ActiveLearning:
         total = row.lines - row.given
         sample = min(run.set_size, total)
         failed = sum(count for (_, state), count in counts.items() if state == ObjectState.FAILED)
-        if not sent[validate] and failed > _MOST_FAILED * sample:
+        if not sent[validate] and failed > _MAX_FAILED * sample:
             raise JobFailure(
                 f"ClientError: {failed:,} of the first {sample:,} objects could not be labeled by people, more than "
-                f"{_MOST_FAILED:.0%}: automated data labeling can't learn from them. The output tells the reasons."
+                f"{_MAX_FAILED:.0%}: automated data labeling can't learn from them. The output tells the reasons."
             )
         probe = min(PROBE_OBJECTS, sample)
         # A model that is there already has no need of a sample to begin with.
@@ -169,7 +169,7 @@ class ActiveLearning:
         try:
             learner = self._learner(run)
             material = self._material(run, learner)
-            outcome = learner.train(material, patient=len(done) < _MOST_PATIENCE)
+            outcome = learner.train(material, patient=len(done) < _MAX_PATIENCE)
             model_arn = self._write_round(run, iteration, material.examples, outcome)
             contents = self._label(run, learner, iteration, outcome, material.unlabeled, room)
         except ModelFailure as failure:

@@ -14,14 +14,14 @@ from labeling_provider.service.learning.models import Model, Prediction, load_ar
 
 Array = npt.NDArray[Any]
 
-_LONGEST_SIDE: Final = 128
+_MAX_SIDE: Final = 128
 _PIXELS_PER_PICTURE: Final = 300
-_MOST_PIXELS: Final = 60_000
+_MAX_PIXELS: Final = 60_000
 _SMOOTHINGS: Final = (1.0, 3.0, 7.0)
 _SMALLEST_PART: Final = 0.002
 _FEATURES: Final = 18
 _FEWEST_IN_BOX: Final = 0.2
-_MOST_BACKGROUND: Final = 0.2
+_MAX_BACKGROUND: Final = 0.2
 
 
 class Picture(NamedTuple):
@@ -52,7 +52,7 @@ class _PixelModel(Model):
     def read(self, data: bytes | str) -> Picture:
         picture = open_picture(data if isinstance(data, bytes) else data.encode(), "RGB")
         width, height = picture.size
-        picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
+        picture.thumbnail((_MAX_SIDE, _MAX_SIDE))
         return Picture(np.asarray(picture), width, height)
 
     def save(self) -> bytes:
@@ -75,8 +75,8 @@ class _PixelModel(Model):
             rows.append(_features(picture.pixels)[chosen])
             classes.append(mask.ravel()[chosen].astype(np.int64))
         self._rows, self._classes = np.concatenate(rows), np.concatenate(classes)
-        if len(self._classes) > _MOST_PIXELS:
-            kept = np.sort(chance.permutation(len(self._classes))[:_MOST_PIXELS])
+        if len(self._classes) > _MAX_PIXELS:
+            kept = np.sort(chance.permutation(len(self._classes))[:_MAX_PIXELS])
             self._rows, self._classes = self._rows[kept], self._classes[kept]
         self._known = np.unique(self._classes)
         self._network = self._fitted()
@@ -150,7 +150,7 @@ class BoxDetector(_PixelModel):
 
         likely = self._likelihoods(picture)
         # The examples hold more of the things than pictures do, so a pixel has to be quite unlike background.
-        names = np.where(likely[..., 0] < _MOST_BACKGROUND, 1 + likely[..., 1:].argmax(axis=-1), 0)
+        names = np.where(likely[..., 0] < _MAX_BACKGROUND, 1 + likely[..., 1:].argmax(axis=-1), 0)
         height, width = names.shape
         across, down = picture.width / width, picture.height / height
         boxes, scores = [], []

@@ -51,7 +51,7 @@ def test_it_fires_at_a_status_that_is_waited_for(connected: Lab) -> None:
 
 def test_it_fires_at_its_deadline(connected: Lab) -> None:
     name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
-    event = fire(trigger(name, deadline=time.time() + 3))
+    event = fire(trigger(name, deadline=time.time() + 6))
     assert event["timeout"] is True
     assert event["state"]["unlabeled"] == 5
 

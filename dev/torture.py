@@ -154,7 +154,7 @@ class Torture:
             while self.killed.total() < self.kills:
                 time.sleep(self.random.uniform(SHORTEST_PAUSE, LONGEST_PAUSE))
                 self.kill_one(cluster)
-            wait_until(lambda: self.has_ended(cluster, run), 600, "every task has ended", 2)
+            self.wait_for_the_end(cluster, run)
             self.check(cluster, run)
         finally:
             if cluster is not None:
@@ -207,6 +207,20 @@ class Torture:
         path = f"/api/v2/dags/torture/dagRuns/{run.replace('+', '%2B')}/taskInstances?limit=100"
         found: list[dict[str, Any]] = cluster.get(path)["task_instances"]
         return found
+
+    def wait_for_the_end(self, cluster: Cluster, run: str) -> None:
+        """Wait until all tasks have succeeded.
+
+        :raises StackError: if one has failed, or some have not ended in time; with what they said last.
+        """
+        try:
+            wait_until(lambda: self.has_ended(cluster, run), 600, "every task has ended", 2)
+        except StackError as error:
+            late = [task for task in self.instances(cluster, run) if task["state"] not in {"success", "failed"}]
+            told = [f"{task['task_id']} is {task['state']}, try {task['try_number']}" for task in late]
+            for task in late[:2]:
+                told.append(cluster.task_log("torture", run, task["task_id"], task["try_number"])[-3000:])
+            raise StackError("\n".join([str(error), *told])) from error
 
     def has_ended(self, cluster: Cluster, run: str) -> bool:
         """Whether all tasks have succeeded.

@@ -196,7 +196,7 @@ class RestApi:
             "PYTHONUNBUFFERED": "1",
         }
 
-    def wait_healthy(self, seconds: float = 120) -> None:
+    def wait_healthy(self, seconds: float = 300) -> None:
         """Wait until the scheduler, the triggerer and the DAG processor are up.
 
         :raises StackError: if they are not, with the end of the log.
@@ -306,7 +306,7 @@ class Airflow(RestApi):
         super().__init__(folder, dags, connection, port)
         self.group = _Group([str(BIN / "airflow"), "standalone"], folder / "airflow.log", self.env)
 
-    def wait_healthy(self, seconds: float = 120) -> None:
+    def wait_healthy(self, seconds: float = 300) -> None:
         """The same, with the end of the log if it fails."""
         try:
             super().wait_healthy(seconds)

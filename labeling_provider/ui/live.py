@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobState
 from labeling_provider.ui.task_jobs import TaskConnection, TaskJob, TaskKey
 
@@ -192,7 +193,6 @@ class LiveJobs:
 
     def _ask_whose(self, job: TaskJob) -> tuple[Confirmed, JobState | None]:
         """The job and, if it was looked up just now, its state."""
-        from labeling_provider.groundtruth.uris import join_s3_uri
         from labeling_provider.jobs.ownership import OWNER_TAG, Owner, OwnJob
 
         hook = self._hook(job.connection)
@@ -211,13 +211,12 @@ class LiveJobs:
             # Everything else in a description can be large.
             known = ("OutputConfig", "InputConfig", "LabelAttributeName")
             self._owned.put(_key(job), {key: description[key] for key in known})
-        source = description["InputConfig"]["DataSource"].get("S3DataSource")
-        output = join_s3_uri(description["OutputConfig"]["S3OutputPath"], job.name)
-        manifest = source["ManifestS3Uri"] if source else None
+        request = JobRequest({**description, "LabelingJobName": job.name})
+        output, manifest = request.output_uri, request.manifest_uri
         for uri in filter(None, (output, manifest)):
             if not is_plain_s3(uri):
                 raise JobError(f"The labeling job {job.name} has its data at {uri!r}, which is not in S3.", True)
-        return Confirmed(hook, job.name, output, description["LabelAttributeName"], manifest), state
+        return Confirmed(hook, job.name, output, request.label_attribute, manifest), state
 
     def _sweep(self, connection: TaskConnection, jobs: list[TaskJob]) -> None:
         from labeling_provider.jobs.polling import Lookout, Watched

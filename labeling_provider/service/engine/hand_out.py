@@ -46,7 +46,7 @@ class HandOut:
             return False
         room = self._room(run, job)
         role: LearningRole | None = None
-        if "LabelingJobAlgorithmsConfig" in run.job.request:
+        if run.request.is_automated:
             chosen, role = self._learning.next_set(run, job, room)
         else:
             chosen = self._in_order(run, job)
@@ -58,15 +58,15 @@ class HandOut:
 
     def _room(self, run: Run, job: Row) -> Room:
         """What the stopping conditions of a job still allow."""
-        conditions = run.job.request.get("StoppingConditions") or {}
-        people = everyone = None
-        if "MaxHumanLabeledObjectCount" in conditions:
-            people = max(int(conditions["MaxHumanLabeledObjectCount"]) - job.labeled, 0)
-        if "MaxPercentageOfInputDatasetLabeled" in conditions:
+        request, people, everyone = run.request, None, None
+        if request.max_human_labeled is not None:
+            people = max(request.max_human_labeled - job.labeled, 0)
+        if request.max_percentage_labeled is not None:
             with self._database.read() as connection:
                 by_machine = labeled_by_machine(connection, [run.id]).get(run.id, 0)
-            share = conditions["MaxPercentageOfInputDatasetLabeled"] / 100
-            everyone = max(math.ceil(share * job.lines) - job.given - job.labeled - by_machine, 0)
+            everyone = max(
+                math.ceil(request.max_percentage_labeled / 100 * job.lines) - job.given - job.labeled - by_machine, 0
+            )
         return Room(people, everyone)
 
     def _in_order(self, run: Run, job: Row) -> list[WaitingObject]:

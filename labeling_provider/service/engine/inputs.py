@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, is_unicode
 from labeling_provider.manifest import ManifestError, read_manifest
 from labeling_provider.request import TaskType, task_type_of_request
@@ -24,17 +25,17 @@ class Inputs:
         """See that the category file and the worker template are there, and that the categories follow the rules."""
         categories = self.categories(request)
         if categories:
-            automated = "LabelingJobAlgorithmsConfig" in request
-            problems = category_problems(categories, task_type_of_request(request), automated=automated)
+            is_automated = JobRequest(request).is_automated
+            problems = category_problems(categories, task_type_of_request(request), automated=is_automated)
             if problems:
                 raise JobFailure(f"ClientError: {problems[0]}")
-        template = request["HumanTaskConfig"]["UiConfig"].get("UiTemplateS3Uri")
+        template = JobRequest(request).template_uri
         if template:
             self._read(template, "the worker template")
 
     def categories(self, request: dict[str, Any]) -> dict[str, Any]:
         """The label category document; empty if the request names none."""
-        uri = request.get("LabelCategoryConfigS3Uri")
+        uri = JobRequest(request).category_uri
         if not uri:
             return {}
         try:
@@ -48,8 +49,8 @@ class Inputs:
 
     def manifest_lines(self, request: dict[str, Any]) -> list[str]:
         """The lines of the input manifest; none if the request names none, as a streaming job's may."""
-        source = request["InputConfig"]["DataSource"].get("S3DataSource")
-        return self._lines(source["ManifestS3Uri"], task_type_of_request(request)) if source else []
+        uri = JobRequest(request).manifest_uri
+        return self._lines(uri, task_type_of_request(request)) if uri else []
 
     def _lines(self, uri: str, task_type: TaskType) -> list[str]:
         raw = list(BytesIO(self._read(uri, "the input manifest")))

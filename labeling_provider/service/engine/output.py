@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, with_result
-from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database import leases, objects
 from labeling_provider.service.database.database import Connection, Database
@@ -98,7 +98,7 @@ class Output:
 
 
 def _manifest_uri(request: dict[str, Any]) -> str:
-    return layout.output_manifest_uri(join_s3_uri(request["OutputConfig"]["S3OutputPath"], request["LabelingJobName"]))
+    return layout.output_manifest_uri(JobRequest(request).output_uri)
 
 
 def _manifest(rows: Iterable[tuple[str, str | None]]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request import task_type_of_request
 from labeling_provider.request.templates import label_names
 from labeling_provider.service.cloud.object_store import ObjectStore
@@ -51,18 +51,19 @@ class Runs:
         request = json.loads(job.request)
         task_type = task_type_of_request(request)
         categories = self._inputs.categories(request)
+        members = JobRequest(request)
         human = request["HumanTaskConfig"]
         consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn", "")
         kind = KINDS[task_type.name](
             JobFacts(
                 name=job.name,
                 arn=job.arn,
-                attribute=request["LabelAttributeName"],
+                attribute=members.label_attribute,
                 task_type=task_type,
                 labels=label_names(categories) if categories else [],
                 categories=categories,
-                workers_per_object=human["NumberOfHumanWorkersPerDataObject"],
-                output=join_s3_uri(request["OutputConfig"]["S3OutputPath"], job.name),
+                workers_per_object=members.workers_per_object,
+                output=members.output_uri,
                 request=request,
                 object_store=self._object_store,
                 consolidation_function=consolidation if consolidation in self._functions else "",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 
-from labeling_provider.groundtruth.job import JobStatus, is_streaming
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.request import task_type_of_request
 from labeling_provider.service.database import leases, objects
 from labeling_provider.service.database.database import Database, Row
@@ -37,8 +38,9 @@ class Start:
         request = json.loads(job.request)
         self._inputs.check(request)
         lines = self._inputs.manifest_lines(request)
-        streaming, kind = is_streaming(request), task_type_of_request(request).metadata_type
-        made = [first_state(line, request["LabelAttributeName"], kind, job.name) for line in lines if not streaming]
+        members, kind = JobRequest(request), task_type_of_request(request).metadata_type
+        attribute, streaming = members.label_attribute, members.is_streaming
+        made = [first_state(line, attribute, kind, job.name) for line in lines if not members.is_streaming]
         rows = [{"object_id": number, **row} for number, (row, _) in enumerate(made)]
         self._output.write_input(request, rows)
         if streaming:
@@ -53,6 +55,6 @@ class Start:
             given, failed = states[ObjectState.GIVEN], states[ObjectState.FAILED]
             counts = {"lines": len(rows), "given": given, "failed": failed}
             update_job(connection, job.id, status=JobStatus.IN_PROGRESS, **counts)
-            what = "waiting for messages" if streaming else f"{len(rows)} objects, {given} of them labeled already"
+            what = "waiting for messages" if members.is_streaming else f"{len(rows)} objects, {given} already labeled"
             note(connection, job.id, f"InProgress: {what}")
             note_failures(connection, job.id, [reason for _, reason in made if reason])

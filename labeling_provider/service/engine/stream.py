@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, with_result
 from labeling_provider.groundtruth.job import JobStatus, queue_name
 from labeling_provider.service.clock import Clock
@@ -53,12 +54,13 @@ class Stream:
 
         :raises JobFailure: if a topic does not exist.
         """
-        output = request["OutputConfig"].get("SnsTopicArn")
+        members = JobRequest(request)
+        output = members.output_topic_arn
         if output and not self._messaging.has_topic(output):
             raise JobFailure(f"ClientError: the output topic {output} does not exist")
-        self._check_input(request)
+        topic = self._input_topic(members)
         name = queue_name(row.name)
-        self._messaging.open_queue(name, request["InputConfig"]["DataSource"]["SnsDataSource"]["SnsTopicArn"])
+        self._messaging.open_queue(name, topic)
         self._messaging.put(name, ((f"{_line_prefix(row.id)}{number}", line) for number, line in enumerate(lines, 1)))
 
     def close(self, job_name: str) -> None:
@@ -66,10 +68,11 @@ class Stream:
         self._by_queue.pop(queue_name(job_name), None)
         self._messaging.leave(queue_name(job_name))
 
-    def _check_input(self, request: dict[str, Any]) -> None:
-        topic = request["InputConfig"]["DataSource"]["SnsDataSource"]["SnsTopicArn"]
-        if not self._messaging.has_topic(topic):
+    def _input_topic(self, request: JobRequest) -> str:
+        topic = request.input_topic_arn
+        if topic is None or not self._messaging.has_topic(topic):
             raise JobFailure(f"ClientError: the input topic {topic} does not exist")
+        return topic
 
     def take(self, run: Run, room: int, now: float) -> int:
         """Make objects of the oldest messages, as many as there is room for; drop those that have waited too long.
@@ -77,7 +80,7 @@ class Stream:
         :return: how many messages have left the queue.
         :raises JobFailure: if the input can't be reached any more.
         """
-        self._check_input(run.job.request)
+        self._input_topic(run.request)
         name = queue_name(run.job.name)
         self._by_queue[name] = run.id
         if not self._messaging.has_queue(name):
@@ -134,7 +137,7 @@ class Stream:
 
     def publish(self, run: Run) -> bool:
         """Send objects that have got their label to the output topic; whether there were any."""
-        topic = run.job.request["OutputConfig"].get("SnsTopicArn")
+        topic = run.request.output_topic_arn
         if not topic:
             return False
         with self._database.read() as connection:

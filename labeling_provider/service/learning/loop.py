@@ -353,7 +353,7 @@ def _told(iteration: int, examples: int, outcome: Outcome, labeled: int) -> str:
     agreement = (
         "nothing to measure on"
         if outcome.agreement is None
-        else f"{outcome.agreement:.1%} agreement with people on what was left"
+        else f"{outcome.agreement:.1%} agreement with people on the remaining objects"
     )
     return f"Iteration {iteration}: trained on {examples:,} objects, {agreement}; {labeled:,} labeled by machine"
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Arn, Quota, workforce_kind
-from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
 from labeling_provider.service.database import jobs
 from labeling_provider.service.database.database import Connection, Database
@@ -213,7 +213,7 @@ def _summary(job: JobRow) -> dict[str, Any]:
     if job.failure_reason:
         summary["FailureReason"] = job.failure_reason
     if job.lines:
-        output = join_s3_uri(job.request["OutputConfig"]["S3OutputPath"], job.name)
+        output = JobRequest(job.request).output_uri
         summary["LabelingJobOutput"] = {"OutputDatasetS3Uri": layout.output_manifest_uri(output)}
     return summary
 

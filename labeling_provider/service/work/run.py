@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labeling_provider.groundtruth.facts import Quota, workforce_kind
-from labeling_provider.groundtruth.job import is_streaming
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.database.leases import Lease
 from labeling_provider.service.kinds.base import Kind
 from labeling_provider.service.work.workforce import SimulatedWorker
@@ -23,7 +23,8 @@ class Run:
         self.kind = kind
         self.job = kind.job
         self.team = team
-        self.streams = is_streaming(self.job.request)
+        self.request = JobRequest(self.job.request)
+        self.streams = self.request.is_streaming
         self.human: dict[str, Any] = self.job.request["HumanTaskConfig"]
         self.refreshed = 0.0
         self.changed = False
@@ -42,7 +43,7 @@ class Run:
     @property
     def lifetime(self) -> float:
         """Seconds that an object may wait for workers."""
-        public = workforce_kind(self.human["WorkteamArn"]) == "public"
+        public = self.request.workforce_kind == "public"
         default = Quota.PUBLIC_AVAILABILITY_DEFAULT if public else Quota.AVAILABILITY_SECONDS
         return float(self.human.get("TaskAvailabilityLifetimeInSeconds", default))
 

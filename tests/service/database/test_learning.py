@@ -8,10 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 from labeling_provider.service.database import learning, models
+from labeling_provider.service.database import objects as object_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.jobs import TrainingRow, insert_job
-from labeling_provider.service.database.learning import Leaving, WaitingObject
+from labeling_provider.service.database.learning import Leaving
 from labeling_provider.service.database.models import ModelRow
+from labeling_provider.service.database.objects import WaitingObject
 from labeling_provider.service.database.schema import objects
 from labeling_provider.service.database.states import LearningRole, ObjectState
 
@@ -50,7 +52,7 @@ def test_where_objects_are_that_went_to_people(database: Database) -> None:
             (validate, ObjectState.LABELED): 2,
             (validate, ObjectState.OUT): 1,
         }
-        assert learning.waiting(connection, job_id) == [WaitingObject(0, '"0"')]
+        assert object_rows.waiting(connection, job_id) == [WaitingObject(0, '"0"')]
         found = learning.material(connection, job_id)
     assert [(one.object_id, one.state.value, one.role) for one in found] == [
         *((0, "waiting", None), (1, "labeled", train), (2, "labeled", validate), (3, "labeled", validate))

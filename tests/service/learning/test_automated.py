@@ -47,7 +47,7 @@ def auto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 def put_pictures(lab: Lab, folder: str, pictures: Sequence[bytes], truths: Sequence[Any]) -> list[dict[str, Any]]:
-    """Database pictures; manifest lines with the truth."""
+    """Store pictures; manifest lines with the truth."""
     with ThreadPoolExecutor(8) as pool:
         uris = list(pool.map(lambda one: lab.put(f"{folder}/{one[0]}.png", one[1]), enumerate(pictures)))
     return [{"source-ref": uri, "truth": truth} for uri, truth in zip(uris, truths, strict=True)]

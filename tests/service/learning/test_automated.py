@@ -516,9 +516,9 @@ def test_the_page_of_a_job_tells_what_the_model_did(auto: Lab) -> None:
     with urlopen(page) as answer:
         shown = answer.read().decode()
     assert f"<th>Labeled by machine</th><td>{machine:,}</td>" in shown
-    assert 'aria-valuenow="600" aria-valuemax="600"' in shown
+    assert 'aria-label="600 of 600 done"' in shown
     assert description["LabelingJobOutput"]["FinalActiveLearningModelArn"].rpartition("/")[2] in shown
     with urlopen(f"{page}/log") as answer:
         assert f"{machine:,} labeled by machine" in answer.read().decode()
     with urlopen(auto.service.ready["pages_url"]) as answer:
-        assert "600 / 600" in answer.read().decode()
+        assert "600 of 600" in answer.read().decode()

@@ -171,7 +171,7 @@ def test_a_page_follows_the_job_until_it_ends(lab: Lab) -> None:
     lab.wait(name)
     body = get(f"{lab.service.endpoint_url}/_labeling/jobs/{name}")[1]
     assert 'http-equiv="refresh"' not in body
-    assert 'aria-valuenow="3" aria-valuemax="3"' in body
+    assert 'aria-label="3 of 3 done"' in body
 
 
 def test_keys_do_not_show_in_the_log(guarded: Service, tmp_path: Path) -> None:

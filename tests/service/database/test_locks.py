@@ -51,9 +51,14 @@ def end(started: Sequence[subprocess.Popen[str]]) -> None:
 
 
 def drop_connections(postgres: PostgreSQL, url: str) -> None:
-    """Break every connection to a database, as a network does."""
+    """Break every connection to a database, as a network does, and see it gone."""
     name = sa.make_url(url).database
-    postgres.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    postgres.execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '{name}'")
+
+
+def wait_for_name(database: Database, name: str) -> None:
+    """Hold a name that somebody has let go of: the server sees the end of a connection in its own time."""
+    wait_until(lambda: database.try_hold(name), 10, f"the name {name} is free", 0.02)
 
 
 def put(database: Database, value: str) -> list[str]:
@@ -120,7 +125,7 @@ def test_the_first_to_ask_holds_a_name_until_it_ends(postgresql_url: str) -> Non
         *(True, False, True, True)
     ]
     first.close()
-    assert second.try_hold("a")
+    wait_for_name(second, "a")
     second.close()
 
 
@@ -130,8 +135,7 @@ def test_a_service_that_is_killed_holds_nothing(postgresql_url: str) -> None:
     database = Database(postgresql_url, shared=True)
     assert not database.try_hold("messaging")
     end(started)
-    # The server sees the end of the connection in its own time.
-    wait_until(lambda: database.try_hold("messaging"), 10, "the name is free", 0.02)
+    wait_for_name(database, "messaging")
     database.close()
 
 
@@ -144,7 +148,7 @@ def test_who_loses_the_connection_loses_the_name_to_who_asks_first(postgres: Pos
     assert put(first, "v") == ["v"]
     assert put(second, "w") == ["w"]
     second.close()
-    assert first.try_hold("a")
+    wait_for_name(first, "a")
     first.close()
 
 
@@ -157,5 +161,6 @@ def test_who_had_it_alone_and_lost_it_writes_no_more(postgres: PostgreSQL, postg
         put(first, "lost")
     second.close()
     # And goes on when it can be sure again.
+    wait_for_name(first, "any")
     assert put(first, "w") == ["w"]
     first.close()

@@ -82,7 +82,7 @@ def right(lines: Sequence[dict[str, Any]]) -> float:
     return sum(line["label-metadata"]["class-name"] == line["truth"] for line in lines) / max(len(lines), 1)
 
 
-@pytest.mark.parametrize("name", ["digits-a", "digits-b", "digits-c"])
+@pytest.mark.parametrize("name", ["digits-a", "digits-b"])
 def test_a_model_labels_most_of_the_digits_and_is_right(auto: Lab, digit_lines: list[Any], name: str) -> None:
     description, output = run_digits(auto, digit_lines, name)
     counters = description["LabelCounters"]

@@ -52,6 +52,8 @@ class RequestHead:
         method = scope["method"]
         if method not in _METHODS:
             raise ApiError("MethodNotAllowed", f"{method[:20]} is not supported.", HTTPStatus.METHOD_NOT_ALLOWED)
+        if scope["http_version"] not in {"1.0", "1.1"}:
+            raise _bad("The HTTP version must be 1.0 or 1.1.")
         headers = _headers(scope["headers"])
         host = headers.get("host", "")
         if not _HOST.fullmatch(host) or not _name_of(host):

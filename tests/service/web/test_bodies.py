@@ -31,7 +31,9 @@ def lengthed(length: object, **headers: str) -> dict[str, str]:
 
 def head(**headers: str) -> RequestHead:
     raw = [(b"host", b"localhost"), *((k.replace("_", "-").encode(), v.encode()) for k, v in headers.items())]
-    return RequestHead.of({"method": "PUT", "raw_path": b"/b/k", "query_string": b"", "headers": raw})
+    return RequestHead.of(
+        {"method": "PUT", "http_version": "1.1", "raw_path": b"/b/k", "query_string": b"", "headers": raw}
+    )
 
 
 def read(pieces: list[bytes], limit: int, pause: float = 0, **headers: str) -> Body:

@@ -184,7 +184,7 @@ def test_an_odd_origin_is_the_callers_fault(lab: Lab, origin: str) -> None:
 def test_only_who_was_told_the_keys_lets_another_site_read() -> None:
     """Where keys were chosen, a page of any site may use the URL that it was given."""
     head = [(name.lower().encode(), value.encode()) for name, value in {"Host": "gt.example", **EVIL}.items()]
-    scope = {"method": "GET", "raw_path": b"/lab/a.png", "query_string": b"", "headers": head}
+    scope = {"method": "GET", "http_version": "1.1", "raw_path": b"/lab/a.png", "query_string": b"", "headers": head}
     check_page(RequestHead.of(scope), presigned=True, secret=True)
     with pytest.raises(ApiError, match="other sites"):
         check_page(RequestHead.of(scope), presigned=False, secret=True)

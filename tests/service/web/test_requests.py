@@ -32,6 +32,7 @@ def scope(path: str = "/", query: str = "", method: str = "GET", **headers: str)
     given_headers = {"host": "localhost", **{name.replace("_", "-"): value for name, value in headers.items()}}
     return {
         "method": method,
+        "http_version": "1.1",
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in given_headers.items()],
@@ -59,6 +60,12 @@ QUERIES = st.text("aX-&=;%+mz", max_size=60)
 def test_a_head_is_read_or_refused(headers: list[tuple[bytes, bytes]], path: str, query: str, method: str) -> None:
     odd = {**scope(path, query, method), "headers": [(b"host", b"localhost"), *headers]}
     assert 200 <= read(odd) < 500
+
+
+@pytest.mark.parametrize("version", ["9.9", "2", "0.9", ""])
+def test_only_known_versions_of_http_are_read(version: str) -> None:
+    assert read(scope()) == 200
+    assert read({**scope(), "http_version": version}) == 400
 
 
 @pytest.mark.parametrize(

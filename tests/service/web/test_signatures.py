@@ -330,6 +330,7 @@ def test_a_signature_covers_its_words_only() -> None:
     )
     scope = {
         "method": "GET",
+        "http_version": "1.1",
         "raw_path": b"/a/b",
         "query_string": b"",
         "headers": [

@@ -12,6 +12,21 @@ from labeling_provider import get_provider_info
 
 CONNECTION = {"aws_conn_id": "aws_default", "region_name": None, "verify": None, "botocore_config": None}
 REQUIRED = inspect.Parameter.empty
+PUSH = {
+    "input_topic_arn": REQUIRED,
+    "job_name": None,
+    "prefix_uri": None,
+    "queue_url": None,
+    "manifest_uri": None,
+    "object_keys": None,
+    "suffixes": (),
+    "text": False,
+    "relabel_changed": False,
+    "max_backlog": 5000,
+    "overlap": 3600,
+    "in_flight": 16,
+}
+"""What the operator and the trigger that push new objects have in common."""
 BASES = {"JobSensor", "LabelingTrigger"}
 
 ACCEPTED: dict[str, dict[str, Any]] = {
@@ -164,20 +179,9 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         **CONNECTION,
     },
     "operators.streaming.PushNewObjectsOperator": {
-        "input_topic_arn": REQUIRED,
-        "job_name": None,
-        "prefix_uri": None,
-        "queue_url": None,
-        "manifest_uri": None,
-        "object_keys": None,
-        "suffixes": (),
-        "text": False,
-        "relabel_changed": False,
+        **PUSH,
         "max_objects": None,
         "duration": None,
-        "max_backlog": 5000,
-        "overlap": 3600,
-        "in_flight": 16,
         "poll_interval": 10,
         "position_uri": None,
         "deferrable": False,
@@ -220,18 +224,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         **CONNECTION,
     },
     "triggers.streaming.PushNewObjectsTrigger": {
-        "input_topic_arn": REQUIRED,
-        "job_name": None,
-        "prefix_uri": None,
-        "queue_url": None,
-        "manifest_uri": None,
-        "object_keys": None,
-        "suffixes": (),
-        "text": False,
-        "relabel_changed": False,
-        "max_backlog": 5000,
-        "overlap": 3600,
-        "in_flight": 16,
+        **PUSH,
         "poll_interval": 30,
         "forever": True,
         "max_objects": None,

@@ -20,11 +20,14 @@ from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.application import Application
+from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.listener import listen
 from labeling_provider.service.web.listener import serve as answer
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.signatures import Credentials
+from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce
 
@@ -77,9 +80,9 @@ def serve(chosen: Settings) -> None:
         shared=chosen.shared,
         may_stream=lambda: database.try_hold("messaging"),
     )
-    operations = Operations(
-        database, engine, workforce, models, region=chosen.region, account=ACCOUNT, role_exists=cloud.roles.exists
-    )
+    place = {"region": chosen.region, "account": ACCOUNT}
+    jobs = LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists)
+    operations = Operations(jobs, Workteams(database, workforce, **place), Tags(database), models)
     service = Application(
         operations,
         make_pages(database, cloud.objects),

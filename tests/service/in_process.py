@@ -18,9 +18,12 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.operations import Operations
+from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.truth import Truth
-from labeling_provider.service.work.workforce import load_workforce
+from labeling_provider.service.work.workforce import Workforce, load_workforce
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 TEAM = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:workteam/private-crowd/private-simulated"
@@ -55,6 +58,13 @@ class Memory(ObjectStore):
 
     def version(self, uri: str) -> str | None:
         return str(hash(self.objects[uri])) if uri in self.objects else None
+
+
+def all_operations(database: Database, engine: Engine, workforce: Workforce, registry: ModelRegistry) -> Operations:
+    """SageMaker's operations, where every role exists."""
+    place = {"region": REGION, "account": ACCOUNT}
+    jobs = LabelingJobs(database, engine, workforce, registry, **place, role_exists=lambda _: True)
+    return Operations(jobs, Workteams(database, workforce, **place), Tags(database), registry)
 
 
 class InProcess:
@@ -93,15 +103,7 @@ class InProcess:
             learning,
             Clock(),
         )
-        self.operations = Operations(
-            self.store,
-            self.engine,
-            self.workforce,
-            registry,
-            region=REGION,
-            account=ACCOUNT,
-            role_exists=lambda _: True,
-        )
+        self.operations = all_operations(self.store, self.engine, self.workforce, registry)
         self.engine.start()
 
     def close(self) -> None:

@@ -12,41 +12,20 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from labeling_provider.groundtruth import model
-from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.paging import BadToken
-from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import ApiError, constraint_error, validation_error
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.workteams import Workteams
-from labeling_provider.service.work.workforce import Workforce
 
 _MAX_SHOWN: Final = 500
 
 
 class Operations:
-    """All operations.
+    """All operations, by the resource that each is about."""
 
-    :param role_exists: tells whether an IAM role of this account exists.
-    """
-
-    def __init__(
-        self,
-        database: Database,
-        engine: Engine,
-        workforce: Workforce,
-        models: ModelRegistry,
-        *,
-        region: str,
-        account: str,
-        role_exists: Callable[[str], bool],
-    ) -> None:
-        workteams = Workteams(database, workforce, region=region, account=account)
-        jobs = LabelingJobs(
-            database, engine, workforce, models, region=region, account=account, role_exists=role_exists
-        )
-        tags = Tags(database)
+    def __init__(self, jobs: LabelingJobs, workteams: Workteams, tags: Tags, models: ModelRegistry) -> None:
         self._functions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "CreateLabelingJob": jobs.create,
             "DescribeLabelingJob": jobs.describe,

@@ -22,9 +22,9 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
-from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce
+from tests.service.in_process import all_operations
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 OUTPUT = "s3://lab/out/job/manifests/output/output.manifest"
@@ -95,9 +95,7 @@ class Process:
         self.engine = Engine(
             self.store, storage, known, truth, messaging, lambda *_: self.ended.set(), learning, Clock()
         )
-        self.operations = Operations(
-            self.store, self.engine, known, registry, region=REGION, account=ACCOUNT, role_exists=lambda _: True
-        )
+        self.operations = all_operations(self.store, self.engine, known, registry)
         self.store.life = storage.life = life
 
     def live(self) -> bool:

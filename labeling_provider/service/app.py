@@ -129,7 +129,7 @@ def _end_for_certain(temporary: Path | None) -> None:
 
 
 def _point_functions_here(endpoint: str, region: str, credentials: Any) -> None:
-    """Functions of custom tasks run in this process: let their boto3 clients find the service."""
+    """Let boto3 clients in functions of custom tasks find the service: their processes get this one's environment."""
     os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)
     os.environ.setdefault("AWS_DEFAULT_REGION", region)
     os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key_id if credentials else "local")

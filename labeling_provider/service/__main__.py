@@ -147,10 +147,10 @@ def _is_address(url: str) -> bool:
 
 
 def _serve(chosen: argparse.Namespace, folder: Path) -> None:
-    from labeling_provider.service.app import Settings, serve
+    from labeling_provider.service.app import ServiceSettings, serve
 
     serve(
-        Settings(
+        ServiceSettings(
             host=chosen.host,
             port=chosen.port,
             region=chosen.region,

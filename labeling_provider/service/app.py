@@ -19,7 +19,7 @@ from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
-from labeling_provider.service.web.application import Application
+from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.listener import listen
 from labeling_provider.service.web.listener import serve as answer
@@ -36,7 +36,7 @@ CLOSING_SECONDS: Final = 4
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServiceSettings:
     """What can be chosen of a service. The options of ``labeling local`` of the same names tell more.
 
     :param shared: let other services use the database, too.
@@ -57,7 +57,7 @@ class Settings:
     temporary: Path | None
 
 
-def serve(chosen: Settings) -> None:
+def serve(chosen: ServiceSettings) -> None:
     """Put the parts together, say that the service is ready, and serve.
 
     :raises StartError: if a setting can't be followed.

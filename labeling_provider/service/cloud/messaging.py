@@ -9,7 +9,7 @@ from typing import NamedTuple
 from labeling_provider.service.database.database import Connection
 
 
-class Waiting(NamedTuple):
+class QueuedMessage(NamedTuple):
     """A message that waits in a queue.
 
     :param message_id: SQS's id.
@@ -54,7 +54,7 @@ class Messaging(ABC):
         """
 
     @abstractmethod
-    def waiting(self, name: str, most: int) -> list[Waiting]:
+    def waiting(self, name: str, most: int) -> list[QueuedMessage]:
         """The oldest messages that wait in a queue."""
 
     @abstractmethod

@@ -57,7 +57,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServiceResponse:
     """What a service answers.
 
     :param body: its bytes, at the beginning; large ones are on the disk.
@@ -73,7 +73,7 @@ class Answer:
 class Services(Protocol):
     """Answers requests to the services around labeling."""
 
-    def serve(self, service: Service, call: Call) -> Answer:
+    def serve(self, service: Service, call: Call) -> ServiceResponse:
         """Answer one request; what it has changed is kept before anybody hears of it.
 
         :raises ApiError: if it asks for what is not done here.

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from labeling_provider.service.database.schema import messages, queues, subscriptions, topics
 
 
-class Kind(StrEnum):
+class ResourceKind(StrEnum):
     """What a row is of."""
 
     QUEUE = "queue"
@@ -23,7 +23,7 @@ class Kind(StrEnum):
 Row = dict[str, Any]
 """A row of one of the three tables, by column; each has an ``arn``."""
 
-_TABLES: Final = {Kind.QUEUE: queues, Kind.TOPIC: topics, Kind.SUBSCRIPTION: subscriptions}
+_TABLES: Final = {ResourceKind.QUEUE: queues, ResourceKind.TOPIC: topics, ResourceKind.SUBSCRIPTION: subscriptions}
 
 
 class KeptMessage(NamedTuple):
@@ -41,23 +41,23 @@ class KeptMessage(NamedTuple):
     details: str
 
 
-def kept(connection: Connection, kind: Kind) -> list[Row]:
+def kept(connection: Connection, kind: ResourceKind) -> list[Row]:
     """Everything of a kind."""
     return [dict(row) for row in connection.execute(sa.select(_TABLES[kind])).mappings()]
 
 
-def keep(connection: Connection, kind: Kind, row: Row) -> None:
+def keep(connection: Connection, kind: ResourceKind, row: Row) -> None:
     """Keep what is new, or has changed."""
     table = _TABLES[kind]
     if not connection.execute(sa.update(table).where(table.c.arn == row["arn"]).values(row)).rowcount:
         connection.execute(sa.insert(table).values(row))
 
 
-def delete(connection: Connection, kind: Kind, arn: str) -> None:
+def delete(connection: Connection, kind: ResourceKind, arn: str) -> None:
     """Delete something; a queue with its messages."""
     table = _TABLES[kind]
     connection.execute(sa.delete(table).where(table.c.arn == arn))
-    if kind == Kind.QUEUE:
+    if kind == ResourceKind.QUEUE:
         delete_messages_of(connection, arn)
 
 

@@ -17,7 +17,7 @@ _THE_VERSION: Final = (
 )
 
 
-class Place(NamedTuple):
+class VersionPlace(NamedTuple):
     """Which version of an object."""
 
     bucket: str
@@ -31,7 +31,7 @@ class KeptVersion(NamedTuple):
     :param state: what belongs to it besides its bytes, as JSON.
     """
 
-    place: Place
+    place: VersionPlace
     state: str
     body: bytes
 
@@ -45,7 +45,7 @@ def kept_buckets(connection: Connection) -> Iterator[tuple[str, str]]:
 def kept_versions(connection: Connection) -> Iterator[KeptVersion]:
     """Every version of every object, oldest first."""
     for row in connection.execute(sa.select(s3_objects).order_by(s3_objects.c.id)).yield_per(100):
-        yield KeptVersion(Place(row.bucket, row.key, row.version), row.state, row.body)
+        yield KeptVersion(VersionPlace(row.bucket, row.key, row.version), row.state, row.body)
 
 
 def keep_bucket(connection: Connection, name: str, state: str) -> None:
@@ -64,9 +64,9 @@ def delete_bucket(connection: Connection, name: str) -> None:
 def keep_versions(
     connection: Connection,
     *,
-    gone: Iterable[Place],
+    gone: Iterable[VersionPlace],
     new: Iterable[KeptVersion],
-    changed: Iterable[tuple[Place, str]],
+    changed: Iterable[tuple[VersionPlace, str]],
 ) -> None:
     """Keep what has become of versions.
 
@@ -85,5 +85,5 @@ def _execute(connection: Connection, statement: sa.Executable, rows: list[dict[s
         connection.execute(statement, rows)
 
 
-def _bound(place: Place) -> dict[str, str]:
+def _bound(place: VersionPlace) -> dict[str, str]:
     return {"in_bucket": place.bucket, "of_key": place.key, "of_version": place.version}

@@ -17,7 +17,7 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import TOO_DEEP, as_json, plain, trouble_with
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.manifest.reader import parse_line
-from labeling_provider.service.cloud.messaging import Waiting
+from labeling_provider.service.cloud.messaging import QueuedMessage
 
 ID_KEY: Final = "dataset-objectid-attribute-name"
 _KEY_PATTERN: Final = re.compile(r"[$a-zA-Z0-9](-*[a-zA-Z0-9])*")
@@ -40,7 +40,7 @@ class Arrival(NamedTuple):
     reason: str | None = None
 
 
-def arrivals_of(message: Waiting, attribute: str, data_key: str) -> list[Arrival]:
+def arrivals_of(message: QueuedMessage, attribute: str, data_key: str) -> list[Arrival]:
     """The data objects of a message; none if it brings none, such as S3's test event.
 
     :param attribute: the job's label attribute name; an id that the service gives is stored under a key made of it.
@@ -107,7 +107,7 @@ def line_arrival(number: int, line: str) -> Arrival:
     return Arrival(line, digest, trouble_with(line, content) if content else TOO_DEEP)
 
 
-def _unwrapped(message: Waiting) -> tuple[str, str]:
+def _unwrapped(message: QueuedMessage) -> tuple[str, str]:
     """The text that was published and its message id; what came without SNS's envelope is taken as it is."""
     try:
         envelope = json.loads(message.body)

@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
-from labeling_provider.service.kinds.base import (
+from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,
     Consolidated,
     Content,
     JobFacts,
     Kind,
-    Label,
     Learnable,
+    ObjectLabel,
     runs,
 )
 
@@ -55,7 +55,7 @@ class SingleChoice(Kind, Learnable):
             self._book.add(votes)
         decided = self._book.decide(len(votes_of), max(len(self.job.labels), 2))
         labels = {
-            object_id: Label(choice, {"class-name": self.job.labels[choice], "confidence": self.confidence(sure)})
+            object_id: ObjectLabel(choice, {"class-name": self.job.labels[choice], "confidence": self.confidence(sure)})
             for object_id, (choice, sure) in zip(votes_of, decided, strict=True)
         }
         return Consolidated(labels, {})
@@ -68,8 +68,8 @@ class SingleChoice(Kind, Learnable):
             raise TypeError(f"{machine!r} is no class position")
         return float(machine == people)
 
-    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
-        return Label(answer, {"class-name": self.job.labels[answer], "confidence": round(confidence, 2)})
+    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> ObjectLabel:
+        return ObjectLabel(answer, {"class-name": self.job.labels[answer], "confidence": round(confidence, 2)})
 
     def group(self, answer: Any) -> Any:
         return answer
@@ -120,7 +120,7 @@ class MultipleChoice(Kind):
         for number, (object_id, choices) in enumerate(choices_of.items()):
             chosen = sorted(set().union(*(one for _, one in choices)))
             likely = [sure if yes else 1 - sure for yes, sure in decided[number * size : (number + 1) * size]]
-            labels[object_id] = Label(
+            labels[object_id] = ObjectLabel(
                 chosen,
                 {
                     "class-map": {str(one): self.job.labels[one] for one in chosen},

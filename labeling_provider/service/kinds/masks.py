@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any, Final
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest.pictures import PictureError, open_picture
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.base import (
+from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,
     Content,
-    Label,
     Learnable,
+    ObjectLabel,
     OneByOne,
     runs,
     shown,
 )
-from labeling_provider.service.kinds.pictures import stored
+from labeling_provider.service.kinds.stored_data import stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -116,12 +116,12 @@ class SegmentationMasks(OneByOne, Learnable):
                 raise AnswerError(f'{self.key}.labelMappings: {shown(label)} needs a "color" such as "#1f77b4".')
             yield position, _rgb(color)
 
-    def label_of(self, answers: Sequence[Mask], answered: Answered, stamp: str) -> Label:
+    def label_of(self, answers: Sequence[Mask], answered: Answered, stamp: str) -> ObjectLabel:
         masks = [mask for mask in answers if mask.shape == answers[0].shape]
         mask, support = consolidate_masks(masks, len(self.job.labels) + 1)
         return self._label(mask, self.confidence(support), f"{answered.object_id}_{stamp}")
 
-    def _label(self, mask: Mask, confidence: float, file: str) -> Label:
+    def _label(self, mask: Mask, confidence: float, file: str) -> ObjectLabel:
         """The label of a mask.
 
         :param file: name of its picture, without an ending.
@@ -140,7 +140,7 @@ class SegmentationMasks(OneByOne, Learnable):
             str(number): {"class-name": names[number][0], "hex-color": names[number][1], "confidence": confidence}
             for number in sorted({0, *np.unique(mask).tolist()})
         }
-        return Label(uri, {"internal-color-map": color_map}, {uri: (picture.getvalue(), "image/png")})
+        return ObjectLabel(uri, {"internal-color-map": color_map}, {uri: (picture.getvalue(), "image/png")})
 
     def answer_in(self, value: Any) -> bytes | None:
         try:
@@ -167,7 +167,7 @@ class SegmentationMasks(OneByOne, Learnable):
         ]
         return sum(shares) / len(shares) if shares else 1.0
 
-    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
+    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> ObjectLabel:
         return self._label(answer, round(confidence, 2), file)
 
 

@@ -12,7 +12,7 @@ from random import Random
 from statistics import median_low
 from typing import Any, Final
 
-from labeling_provider.service.kinds.base import Answered, AnswerError, Content, Label, OneByOne, runs
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, ObjectLabel, OneByOne, runs
 
 Span = dict[str, Any]
 """``label``, ``startOffset`` and ``endOffset``, in characters, the end not included."""
@@ -68,10 +68,10 @@ class TextSpans(OneByOne):
             spans.append({"label": rng.choice(self.job.labels), "startOffset": start, "endOffset": end})
         return {self.key: {"entities": spans}}
 
-    def label_of(self, answers: Sequence[list[Span]], answered: Answered, stamp: str) -> Label:
+    def label_of(self, answers: Sequence[list[Span]], answered: Answered, stamp: str) -> ObjectLabel:
         kept = consolidate_spans(answers)
         entities = [span for span, _ in kept]
-        return Label(
+        return ObjectLabel(
             {"annotations": {"labels": self.job.categories["labels"], "entities": entities}},
             {"entities": [{"confidence": self.confidence(sure)} for _, sure in kept]},
         )

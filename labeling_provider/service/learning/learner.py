@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Final, NamedTuple, TypeVar
 
-from labeling_provider.service.kinds.base import Label, Learnable
+from labeling_provider.service.kinds.kind import Learnable, ObjectLabel
 from labeling_provider.service.learning.models import Model, ModelFailure, Prediction
 from labeling_provider.service.learning.threshold import Calibration, Judged, choose_threshold
 
@@ -22,7 +22,7 @@ _BATCH: Final = 100
 _FEWEST_OF_A_CLASS: Final = 2
 
 
-class DataObject(NamedTuple):
+class LearningSample(NamedTuple):
     """A data object.
 
     :param answer: what people have said about it, as :class:`Learnable` keeps it; None if it has no label.
@@ -43,10 +43,10 @@ class Material:
     :param group_sizes: how many validation objects, earlier ones included, people have put into each class.
     """
 
-    examples: list[DataObject] = field(default_factory=list)
-    validation: list[DataObject] = field(default_factory=list)
+    examples: list[LearningSample] = field(default_factory=list)
+    validation: list[LearningSample] = field(default_factory=list)
     taken: list[Judged] = field(default_factory=list)
-    unlabeled: list[DataObject] = field(default_factory=list)
+    unlabeled: list[LearningSample] = field(default_factory=list)
     group_sizes: Counter[Any] = field(default_factory=Counter)
 
 
@@ -89,7 +89,7 @@ class Learner:
         self._reader = new_model()
         self._kept: dict[int, Any] = {}
 
-    def _input(self, one: DataObject) -> Any | None:
+    def _input(self, one: LearningSample) -> Any | None:
         """What a model works on; None if the object can't be read."""
         if one.object_id in self._kept:
             return self._kept[one.object_id]
@@ -102,7 +102,9 @@ class Learner:
             self._kept[one.object_id] = found
         return found
 
-    def predictions(self, model: Model, objects: Sequence[DataObject]) -> Iterator[tuple[DataObject, Prediction]]:
+    def predictions(
+        self, model: Model, objects: Sequence[LearningSample]
+    ) -> Iterator[tuple[LearningSample, Prediction]]:
         """What a model says about those of some objects that can be read."""
         for start in range(0, len(objects), _BATCH):
             pairs = [(one, self._input(one)) for one in objects[start : start + _BATCH]]
@@ -113,7 +115,7 @@ class Learner:
                     raise ModelFailure(f"{type(model).__name__}.predict has not given each object a finite score")
                 yield from zip((one for one, _ in readable), found, strict=True)
 
-    def label(self, one: DataObject, said: Prediction, confidence: float, file: str) -> Label:
+    def label(self, one: LearningSample, said: Prediction, confidence: float, file: str) -> ObjectLabel:
         """The label for what a model has said.
 
         :param file: name of a file beside the label, without an ending, if it needs one.

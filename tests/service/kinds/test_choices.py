@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from labeling_provider.service.kinds import choices
-from labeling_provider.service.kinds.base import Answer, Answered, Kind
 from labeling_provider.service.kinds.choices import SingleChoice
+from labeling_provider.service.kinds.kind import Answered, Kind, WorkerAnswer
 from tests.service.kinds.some_jobs import make_kind
 
 STAMP = "2026-01-02T03:04:05.000006"
@@ -14,7 +14,7 @@ STAMP = "2026-01-02T03:04:05.000006"
 
 def answered(kind: Kind, *forms: dict, object_id: int = 0) -> Answered:
     """An object with the forms of workers ``private.0``, ``private.1``, and so on."""
-    answers = [Answer(f"private.{number}", {kind.key: form}) for number, form in enumerate(forms)]
+    answers = [WorkerAnswer(f"private.{number}", {kind.key: form}) for number, form in enumerate(forms)]
     return Answered(object_id, {"source": "a"}, answers)
 
 

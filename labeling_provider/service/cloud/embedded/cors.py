@@ -11,7 +11,7 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
 
-from labeling_provider.service.cloud.offered import Answer, Call
+from labeling_provider.service.cloud.offered import Call, ServiceResponse
 from labeling_provider.service.errors import ApiError
 
 _ASKED_METHOD: Final = "access-control-request-method"
@@ -21,7 +21,7 @@ _OURS: Final = "access-control-"
 Headers = list[tuple[str, str]]
 
 
-def preflight(rules: Sequence[Any], headers: Mapping[str, str]) -> Answer:
+def preflight(rules: Sequence[Any], headers: Mapping[str, str]) -> ServiceResponse:
     """Answer a browser that asks whether a page may do something.
 
     :param rules: moto's, of the bucket that it asks about; none if there is no such bucket.
@@ -40,10 +40,10 @@ def preflight(rules: Sequence[Any], headers: Mapping[str, str]) -> Answer:
     if asked:
         allowed.append(("Access-Control-Allow-Headers", ", ".join(asked)))
     vary = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
-    return Answer(int(HTTPStatus.OK), [*allowed, vary], BytesIO(), 0)
+    return ServiceResponse(int(HTTPStatus.OK), [*allowed, vary], BytesIO(), 0)
 
 
-def with_cors(answer: Answer, rules: Sequence[Any], call: Call) -> Answer:
+def with_cors(answer: ServiceResponse, rules: Sequence[Any], call: Call) -> ServiceResponse:
     """What a service has answered, with what a page that has asked may see of it.
 
     :param rules: moto's, of the bucket.
@@ -56,7 +56,7 @@ def with_cors(answer: Answer, rules: Sequence[Any], call: Call) -> Answer:
     rule = _first(rules, origin, call.method, ()) if origin else None
     if origin and rule:
         headers += _allowing(rule, origin)
-    return Answer(answer.status, headers, answer.body, answer.length)
+    return ServiceResponse(answer.status, headers, answer.body, answer.length)
 
 
 def _first(rules: Sequence[Any], origin: str, method: str, headers: Sequence[str]) -> Any:

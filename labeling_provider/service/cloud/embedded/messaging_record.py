@@ -24,7 +24,7 @@ from labeling_provider.service.cloud.embedded.restoring import restoring
 from labeling_provider.service.database import recorded_messages
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.database.recorded_messages import Kind, Row
+from labeling_provider.service.database.recorded_messages import ResourceKind, Row
 
 # The characters that a message may consist of: SQS API reference, SendMessage.
 _FOREIGN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -53,15 +53,17 @@ class MessagingRecord:
         sqs_models.Queue = _durable_queue(getattr(sqs_models.Queue, "original", sqs_models.Queue), self)
         self.sqs: Any = sqs_models.sqs_backends[account][region]
         self.sns: Any = sns_models.sns_backends[account][region]
-        self.sqs.queues, self.sns.topics, self.sns.subscriptions = (_Watched(self, kind) for kind in Kind)
+        self.sqs.queues, self.sns.topics, self.sns.subscriptions = (
+            _WatchedResources(self, kind) for kind in ResourceKind
+        )
         self.sqs.purge_queue = lambda queue_name: self.sqs.get_queue(queue_name).purge()
         self.sns.publish = _to_topics_only(self.sns.publish)
-        self._alive: dict[Kind, _Watched] = {
-            Kind.QUEUE: self.sqs.queues,
-            Kind.TOPIC: self.sns.topics,
-            Kind.SUBSCRIPTION: self.sns.subscriptions,
+        self._alive: dict[ResourceKind, _WatchedResources] = {
+            ResourceKind.QUEUE: self.sqs.queues,
+            ResourceKind.TOPIC: self.sns.topics,
+            ResourceKind.SUBSCRIPTION: self.sns.subscriptions,
         }
-        self._kept: dict[Kind, dict[str, Row]] = {kind: {} for kind in Kind}
+        self._kept: dict[ResourceKind, dict[str, Row]] = {kind: {} for kind in ResourceKind}
 
     # Topics, subscriptions and queues
 
@@ -74,7 +76,7 @@ class MessagingRecord:
         if self._seen is not None:
             yield
             return
-        seen: set[tuple[Kind, str]] = set()
+        seen: set[tuple[ResourceKind, str]] = set()
         self._current.seen = seen
         failed = False
         try:
@@ -90,15 +92,15 @@ class MessagingRecord:
                 self._keep(seen)
 
     @property
-    def _seen(self) -> set[tuple[Kind, str]] | None:
+    def _seen(self) -> set[tuple[ResourceKind, str]] | None:
         return getattr(self._current, "seen", None)
 
-    def see(self, kind: Kind, key: str) -> None:
+    def see(self, kind: ResourceKind, key: str) -> None:
         """Note that moto has looked something up, which it may change."""
         if self._seen is not None:
             self._seen.add((kind, key))
 
-    def _keep(self, seen: set[tuple[Kind, str]]) -> None:
+    def _keep(self, seen: set[tuple[ResourceKind, str]]) -> None:
         if not seen:
             return
         with self._database.alone():
@@ -121,7 +123,7 @@ class MessagingRecord:
                 self._kept[kind][key] = row
         self._tell()
 
-    def _undo(self, seen: set[tuple[Kind, str]]) -> None:
+    def _undo(self, seen: set[tuple[ResourceKind, str]]) -> None:
         """Give moto back what is kept of what it has looked up."""
         for kind, key in seen:
             alive, row = dict.get(self._alive[kind], key), self._kept[kind].get(key)
@@ -129,7 +131,7 @@ class MessagingRecord:
                 continue
             with restoring(str(row["arn"])):
                 apply(kind, alive, row, self.sns)
-                if kind is Kind.QUEUE:
+                if kind is ResourceKind.QUEUE:
                     self._recall(alive)
         self.link()
 
@@ -141,10 +143,10 @@ class MessagingRecord:
                 present = {message.id: message for message in queue._messages}
                 queue._messages = [present.get(message.message_id) or restored_message(message) for message in kept]
 
-    def add(self, kind: Kind, key: str, new: Any) -> None:
+    def add(self, kind: ResourceKind, key: str, new: Any) -> None:
         """Keep something new, and then let moto have it."""
         row = row_of(kind, new)
-        if kind is Kind.TOPIC:
+        if kind is ResourceKind.TOPIC:
             new.sent_notifications = _Unkept()
         with self._database.alone():
             with self._database.write() as connection:
@@ -154,7 +156,7 @@ class MessagingRecord:
             self.link()
         self._tell()
 
-    def remove(self, kind: Kind, key: str) -> None:
+    def remove(self, kind: ResourceKind, key: str) -> None:
         """Keep that something is gone, with its messages if it is a queue, and then take it from moto."""
         with self._database.alone():
             if key in self._kept[kind]:
@@ -164,7 +166,7 @@ class MessagingRecord:
             dict.pop(self._alive[kind], key, None)
             self.link()
         self._tell()
-        if kind is Kind.QUEUE:
+        if kind is ResourceKind.QUEUE:
             self.changed(key)
 
     def link(self) -> None:
@@ -219,9 +221,9 @@ class MessagingRecord:
         """Put everything back into moto; what can't be put back is logged and left out."""
         # A subscription needs its topic.
         makers = {
-            Kind.QUEUE: self._made_queue,
-            Kind.TOPIC: self._made_topic,
-            Kind.SUBSCRIPTION: self._subscribed,
+            ResourceKind.QUEUE: self._made_queue,
+            ResourceKind.TOPIC: self._made_topic,
+            ResourceKind.SUBSCRIPTION: self._subscribed,
         }
         with self._database.read() as connection:
             for kind, make in makers.items():
@@ -234,9 +236,9 @@ class MessagingRecord:
                 with restoring(f"the message {kept.message_id} of {kept.queue}"):
                     by_arn[kept.queue]._messages.append(restored_message(kept))
 
-    def _restore(self, kind: Kind, made: Any, row: Row) -> None:
+    def _restore(self, kind: ResourceKind, made: Any, row: Row) -> None:
         apply(kind, made, row, self.sns)
-        key = row["name"] if kind is Kind.QUEUE else row["arn"]
+        key = row["name"] if kind is ResourceKind.QUEUE else row["arn"]
         dict.__setitem__(self._alive[kind], key, made)
         self._kept[kind][key] = row
 
@@ -258,10 +260,10 @@ class MessagingRecord:
         return made
 
 
-class _Watched(dict[str, Any]):
+class _WatchedResources(dict[str, Any]):
     """One of moto's dictionaries, which tells the record what is looked up, and asks it to keep what comes and goes."""
 
-    def __init__(self, record: MessagingRecord, kind: Kind) -> None:
+    def __init__(self, record: MessagingRecord, kind: ResourceKind) -> None:
         super().__init__()
         self._record, self._kind = record, kind
 

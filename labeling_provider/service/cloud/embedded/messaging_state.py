@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from labeling_provider.service.database.recorded_messages import KeptMessage, Kind, Row
+from labeling_provider.service.database.recorded_messages import KeptMessage, ResourceKind, Row
 
 _TOPIC_FIELDS: Final = (
     "display_name",
@@ -40,15 +40,15 @@ _QUEUE_FIELDS: Final = {
 }
 
 
-def apply(kind: Kind, alive: Any, row: Row, sns: Any) -> None:
+def apply(kind: ResourceKind, alive: Any, row: Row, sns: Any) -> None:
     """Give a topic, subscription or queue what is kept of it.
 
     :param sns: moto's, which reads the filter of a subscription.
     """
-    if kind is Kind.TOPIC:
+    if kind is ResourceKind.TOPIC:
         for field, value in json.loads(row["fields"]).items():
             setattr(alive, field, value)
-    elif kind is Kind.SUBSCRIPTION:
+    elif kind is ResourceKind.SUBSCRIPTION:
         given = json.loads(row["attributes"])
         alive.attributes, alive._filter_policy, alive._filter_policy_matcher = dict(given), None, None
         if given.get("FilterPolicy"):
@@ -107,14 +107,14 @@ def _queue_row(queue: Any) -> Row:
     }
 
 
-_ROWS: Final[dict[Kind, Callable[[Any], Row]]] = {
-    Kind.QUEUE: _queue_row,
-    Kind.TOPIC: _topic_row,
-    Kind.SUBSCRIPTION: _subscription_row,
+_ROWS: Final[dict[ResourceKind, Callable[[Any], Row]]] = {
+    ResourceKind.QUEUE: _queue_row,
+    ResourceKind.TOPIC: _topic_row,
+    ResourceKind.SUBSCRIPTION: _subscription_row,
 }
 
 
-def row_of(kind: Kind, alive: Any) -> Row:
+def row_of(kind: ResourceKind, alive: Any) -> Row:
     """What is kept of a topic, subscription or queue."""
     return _ROWS[kind](alive)
 

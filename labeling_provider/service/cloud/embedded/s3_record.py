@@ -20,7 +20,7 @@ from labeling_provider.service.cloud.embedded.restoring import restoring
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.recorded_objects import (
     KeptVersion,
-    Place,
+    VersionPlace,
     delete_bucket,
     keep_bucket,
     keep_versions,
@@ -234,20 +234,22 @@ class S3Record:
 
 def _differences(
     differing: list[tuple[str, str, _Versions, _Versions]],
-) -> tuple[list[Place], list[KeptVersion], list[tuple[Place, str]]]:
+) -> tuple[list[VersionPlace], list[KeptVersion], list[tuple[VersionPlace, str]]]:
     """Which versions are gone, new and changed.
 
     :param differing: bucket, key, its versions before and now.
     """
-    gone: list[Place] = []
+    gone: list[VersionPlace] = []
     new: list[KeptVersion] = []
-    changed: list[tuple[Place, str]] = []
+    changed: list[tuple[VersionPlace, str]] = []
     for bucket, key, before, now in differing:
         states = {id(version): state for version, state in zip(before.versions, before.states, strict=True)}
         present = {id(version) for version in now.versions}
-        gone += [Place(bucket, key, version.version_id) for version in before.versions if id(version) not in present]
+        gone += [
+            VersionPlace(bucket, key, version.version_id) for version in before.versions if id(version) not in present
+        ]
         for version, state in zip(now.versions, now.states, strict=True):
-            place = Place(bucket, key, version.version_id)
+            place = VersionPlace(bucket, key, version.version_id)
             if id(version) not in states:
                 new.append(KeptVersion(place, state, b"" if s3_state.is_marker(version) else version.value))
             elif states[id(version)] != state:

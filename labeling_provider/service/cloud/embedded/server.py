@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 from xml.parsers.expat import ExpatError
 
-from labeling_provider.service.cloud.offered import Answer, Call, Service
+from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.errors import ApiError
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Moto:
         self._make: Any = create_backend_app
         self._applications: dict[Service, Any] = {}
 
-    def serve(self, service: Service, call: Call) -> Answer:
+    def serve(self, service: Service, call: Call) -> ServiceResponse:
         """Answer one request.
 
         :raises ApiError: if moto does not do what is asked for.
@@ -94,7 +94,7 @@ class Moto:
             raise ApiError("InvalidArgument", "A header of the answer would not be one.")
         length = body.tell()
         body.seek(0)
-        return Answer(int(status[:3]), headers, body, length)
+        return ServiceResponse(int(status[:3]), headers, body, length)
 
 
 def _no_region(url: str, use_default_region: bool = True) -> str | None:

@@ -7,13 +7,13 @@ from typing import Final
 from urllib.parse import unquote
 
 from labeling_provider.service.cloud.embedded.cors import preflight, with_cors
-from labeling_provider.service.cloud.embedded.events import EmbeddedEvents
-from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
-from labeling_provider.service.cloud.embedded.objects import EmbeddedObjectStore
+from labeling_provider.service.cloud.embedded.moto_events import EmbeddedEvents
+from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
+from labeling_provider.service.cloud.embedded.moto_objects import EmbeddedObjectStore
 from labeling_provider.service.cloud.embedded.refused import refuse
 from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
 from labeling_provider.service.cloud.embedded.server import Moto
-from labeling_provider.service.cloud.offered import Answer, Call, Service
+from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database.database import Database
 
 _READING: Final = frozenset({"GET", "HEAD"})
@@ -41,7 +41,7 @@ class EmbeddedServices:
             self.objects.restore()
         self.messaging.restore()
 
-    def serve(self, service: Service, call: Call) -> Answer:
+    def serve(self, service: Service, call: Call) -> ServiceResponse:
         """Answer one request; what it has changed is kept before anybody hears of it.
 
         :raises ApiError: if it asks for what is not done here.
@@ -56,7 +56,7 @@ class EmbeddedServices:
             return preflight(rules, call.headers)
         return with_cors(self._served(service, call), rules, call)
 
-    def _served(self, service: Service, call: Call) -> Answer:
+    def _served(self, service: Service, call: Call) -> ServiceResponse:
         with ExitStack() as recorded:
             recorded.enter_context(self.messaging.recording())
             if self.objects and call.method not in _READING:

@@ -77,7 +77,7 @@ def send_out(connection: Connection, job_id: int, object_ids: Iterable[int], ite
     connection.execute(send, [{"object": one} for one in object_ids])
 
 
-def over(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
+def finished(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
     """The objects that are out, but that no worker has a task of any more: id, answers, and how many declined."""
     same = (tasks.c.job_id == objects.c.job_id) & (tasks.c.object_id == objects.c.object_id)
     other = tasks.alias()

@@ -10,7 +10,7 @@ from typing import Any, Final
 from labeling_provider.service.cloud.embedded.deliveries import deliver_in_background
 from labeling_provider.service.cloud.embedded.messaging_record import MessagingRecord
 from labeling_provider.service.cloud.embedded.messaging_state import new_message
-from labeling_provider.service.cloud.messaging import Messaging, Waiting
+from labeling_provider.service.cloud.messaging import Messaging, QueuedMessage
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.recorded_messages import delete_messages
 
@@ -69,14 +69,15 @@ class EmbeddedMessaging(Messaging):
                 made.append(message)
         queue.add_messages(made)
 
-    def waiting(self, name: str, most: int) -> list[Waiting]:
+    def waiting(self, name: str, most: int) -> list[QueuedMessage]:
         queue = self._sqs.queues.get(name)
         if queue is None:
             return []
         with queue._messages_lock:
             visible = (message for message in queue._messages if message.visible and not message.delayed)
             return [
-                Waiting(message.id, message.body, message.sent_timestamp / 1000) for message in islice(visible, most)
+                QueuedMessage(message.id, message.body, message.sent_timestamp / 1000)
+                for message in islice(visible, most)
             ]
 
     def drop(self, connection: Connection, ids: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from starlette.responses import Response, StreamingResponse
 
-from labeling_provider.service.cloud.offered import Answer
+from labeling_provider.service.cloud.offered import ServiceResponse
 from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.requests import RequestHead
 
@@ -19,7 +19,7 @@ JSON: Final = "application/x-amz-json-1.1"
 _PIECE: Final = 1 << 18
 
 
-def streamed(request: RequestHead, answer: Answer) -> StreamingResponse:
+def streamed(request: RequestHead, answer: ServiceResponse) -> StreamingResponse:
     """The answer of a service around labeling, in pieces that a slow reader can take."""
 
     async def pieces() -> AsyncIterator[bytes]:

@@ -12,8 +12,8 @@ from random import Random
 from typing import Any, Final
 
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.base import Answered, AnswerError, Content, Label, Learnable, OneByOne, runs
-from labeling_provider.service.kinds.pictures import image_size
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, Learnable, ObjectLabel, OneByOne, runs
+from labeling_provider.service.kinds.stored_data import image_size
 
 Box = dict[str, Any]
 """``label`` (in labels and models' answers ``class_id``), ``left``, ``top``, ``width`` and ``height``, in pixels."""
@@ -77,12 +77,12 @@ class BoundingBoxes(OneByOne, Learnable):
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
 
-    def label_of(self, answers: Sequence[list[Box]], answered: Answered, stamp: str) -> Label:
+    def label_of(self, answers: Sequence[list[Box]], answered: Answered, stamp: str) -> ObjectLabel:
         kept = consolidate_boxes(answers)
         confidences = [self.confidence(confidence) for _, confidence in kept]
         return self._label([box for box, _ in kept], confidences, self._size(answered.line))
 
-    def _label(self, boxes: Sequence[Box], confidences: Sequence[float], size: tuple[int, int, int]) -> Label:
+    def _label(self, boxes: Sequence[Box], confidences: Sequence[float], size: tuple[int, int, int]) -> ObjectLabel:
         """The label of boxes.
 
         :param confidences: 0 to 1, one for each box.
@@ -100,7 +100,7 @@ class BoundingBoxes(OneByOne, Learnable):
             "objects": [{"confidence": confidence} for confidence in confidences],
             "class-map": {str(one): self.job.labels[one] for one in used},
         }
-        return Label(value, metadata)
+        return ObjectLabel(value, metadata)
 
     def answer_in(self, value: Any) -> Any:
         return value["annotations"]
@@ -121,7 +121,7 @@ class BoundingBoxes(OneByOne, Learnable):
         means = [sum(own) / len(own) for own in values.values()]
         return sum(means) / len(means) if means else 1.0
 
-    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
+    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> ObjectLabel:
         boxes = [{**box, "label": self.job.labels[box["class_id"]]} for box in answer]
         size = image_size(self.job.object_store, self.source(line))
         return self._label(boxes, [round(confidence, 2)] * len(boxes), size)

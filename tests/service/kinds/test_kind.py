@@ -25,15 +25,15 @@ from dev.stack import ROOT
 from labeling_provider.groundtruth import task_types
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.service.kinds import KINDS
-from labeling_provider.service.kinds.base import (
-    Answer,
+from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,
     Content,
     Kind,
-    Label,
     Learnable,
+    ObjectLabel,
     OneByOne,
+    WorkerAnswer,
     runs,
 )
 from labeling_provider.service.learning.models import BUILT_IN
@@ -134,8 +134,8 @@ class Counting(OneByOne):
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
         return {self.key: {"count": truth if right else truth + 1}}
 
-    def label_of(self, answers: Sequence[int], answered: Answered, stamp: str) -> Label:
-        return Label(median_low(answers), {"seen-by": len(answers)})
+    def label_of(self, answers: Sequence[int], answered: Answered, stamp: str) -> ObjectLabel:
+        return ObjectLabel(median_low(answers), {"seen-by": len(answers)})
 
 
 @pytest.fixture
@@ -225,7 +225,7 @@ def test_an_answer_that_is_taken_can_be_consolidated(name: str, seed: int, data:
     assert len(told) < 400
     if told:
         return
-    found = kind.consolidate([Answered(0, line, [Answer("private.a", content)])], "2026-01-02T03:04:05.000006")
+    found = kind.consolidate([Answered(0, line, [WorkerAnswer("private.a", content)])], "2026-01-02T03:04:05.000006")
     if found is not None:
         assert (found.labels.keys(), found.failed) == ({0}, {})
         json.dumps(found.labels[0].value, allow_nan=False)

@@ -19,7 +19,7 @@ from labeling_provider.groundtruth.layout import data_object
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.errors import ObjectFailure, for_object
-from labeling_provider.service.kinds.pictures import stored
+from labeling_provider.service.kinds.stored_data import stored
 
 MAX_CONFIDENCE: Final = 0.95
 """The highest that Amazon's own output has been seen to give."""
@@ -33,7 +33,7 @@ class AnswerError(ValueError):
     """A worker's answer that can't be used; the text names the key and says what belongs there."""
 
 
-class Answer(NamedTuple):
+class WorkerAnswer(NamedTuple):
     """What one worker sent."""
 
     worker: str
@@ -45,11 +45,11 @@ class Answered(NamedTuple):
 
     object_id: int
     line: dict[str, Any]
-    answers: Sequence[Answer]
+    answers: Sequence[WorkerAnswer]
 
 
 @dataclass
-class Label:
+class ObjectLabel:
     """A consolidated label.
 
     :param value: what goes under the label attribute.
@@ -69,7 +69,7 @@ class Consolidated(NamedTuple):
     :param failed: why others can't get any.
     """
 
-    labels: dict[int, Label]
+    labels: dict[int, ObjectLabel]
     failed: dict[int, str]
 
 
@@ -227,7 +227,7 @@ class OneByOne(Kind):
     """A kind whose labels each come of one object's answers alone."""
 
     @abstractmethod
-    def label_of(self, answers: Sequence[Any], answered: Answered, stamp: str) -> Label:
+    def label_of(self, answers: Sequence[Any], answered: Answered, stamp: str) -> ObjectLabel:
         """The label of one object.
 
         :param answers: what :meth:`read_answer` made of those that can be used, one at least.
@@ -247,7 +247,7 @@ class OneByOne(Kind):
                     done.labels[answered.object_id] = label
         return done
 
-    def _label_of_usable(self, answered: Answered, stamp: str) -> Label | None:
+    def _label_of_usable(self, answered: Answered, stamp: str) -> ObjectLabel | None:
         answers = [answer for _, answer in self.usable(answered)]
         return self.label_of(answers, answered, stamp) if answers else None
 
@@ -282,7 +282,7 @@ class Learnable(ABC):
         """
 
     @abstractmethod
-    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
+    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> ObjectLabel:
         """The label that says what a model has answered.
 
         :param confidence: expected agreement with people, 0 to 1.

@@ -1,4 +1,4 @@
-"""The labeling service put together: from its settings its parts are made, of the parts one application."""
+"""Wires the labeling service together: builds its parts from the settings, and one application from the parts."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ CLOSING_SECONDS: Final = 4
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """What can be chosen of a service. The options of ``labeling local`` of the same names tell more.
+    """The settings of a service, as described by the options of ``labeling local`` with the same names.
 
-    :param shared: let other services use the database, too.
-    :param temporary: a folder that is gone when the service has ended.
+    :param shared: whether other services use the database as well.
+    :param temporary: a folder to delete when the service stops.
     """
 
     host: str
@@ -58,9 +58,9 @@ class ServiceSettings:
 
 
 def serve(chosen: ServiceSettings) -> None:
-    """Put the parts together, say that the service is ready, and serve.
+    """Build the service, print that it is ready, and serve until it is stopped.
 
-    :raises StartError: if a setting can't be followed.
+    :raises StartError: if a setting is invalid.
     """
     credentials = Credentials.from_environment()
     workforce = load_workforce(chosen.workforce, seed=chosen.seed, region=chosen.region, account=ACCOUNT)
@@ -118,9 +118,9 @@ def serve(chosen: ServiceSettings) -> None:
 
 
 def _end_for_certain(temporary: Path | None) -> None:
-    """End the process after a few seconds, whatever holds it up: all that was acknowledged is in the database.
+    """Exit after a few seconds, whatever is still running: everything acknowledged is in the database.
 
-    :param temporary: a folder to remove then.
+    :param temporary: a folder to delete first.
     """
     time.sleep(CLOSING_SECONDS)
     if temporary:
@@ -129,7 +129,7 @@ def _end_for_certain(temporary: Path | None) -> None:
 
 
 def _point_functions_here(endpoint: str, region: str, credentials: Any) -> None:
-    """Let boto3 clients in functions of custom tasks find the service: their processes get this one's environment."""
+    """Point boto3 clients in custom functions at this service: their processes inherit this one's environment."""
     os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)
     os.environ.setdefault("AWS_DEFAULT_REGION", region)
     os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key_id if credentials else "local")

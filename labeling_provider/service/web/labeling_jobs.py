@@ -1,6 +1,6 @@
 """The operations on labeling jobs. Source: API reference of each operation.
 
-A request is checked against the rules that Amazon documents, and for what this service does not run.
+A request is checked against the rules that Amazon documents, and refused if this service can't run the job.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _ECHOED: Final = (
 
 
 class LabelingJobs:
-    """Create-, Describe-, List- and StopLabelingJob, and ListLabelingJobsForWorkteam.
+    """CreateLabelingJob, DescribeLabelingJob, ListLabelingJobs, ListLabelingJobsForWorkteam and StopLabelingJob.
 
-    :param role_exists: tells whether an IAM role of this account exists.
+    :param role_exists: takes the name of an IAM role of this account; whether it exists.
     """
 
     def __init__(
@@ -90,7 +90,10 @@ class LabelingJobs:
         return {"LabelingJobArn": arn}
 
     def _check_can_run(self, request: dict[str, Any]) -> None:
-        """Refuse what this service does not run, rather than let it wait for ever."""
+        """Refuse a job that this service can't run.
+
+        :raises ApiError: naming what is missing.
+        """
         task_type = task_type_of_request(request)
         human = request["HumanTaskConfig"]
         if task_type.name not in KINDS:
@@ -170,7 +173,7 @@ class LabelingJobs:
         }
 
     def stop(self, request: dict[str, Any]) -> dict[str, Any]:
-        """StopLabelingJob. A job that has ended stays as it is."""
+        """StopLabelingJob. A job that has ended does not change."""
         with self._database.write() as connection:
             job = self._job(connection, request["LabelingJobName"])
             job_rows.request_stop(connection, job.id)
@@ -195,7 +198,7 @@ def _consolidation_arn(human: dict[str, Any]) -> str | None:
 
 
 def _summary(job: JobRow) -> dict[str, Any]:
-    """What Describe and List have in common."""
+    """The members that Describe and List have in common."""
     summary = {
         "LabelingJobName": job.name,
         "LabelingJobArn": job.arn,

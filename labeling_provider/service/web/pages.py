@@ -1,11 +1,11 @@
-"""What a browser sees of the service: its jobs, one job with its progress, its output and its log, quality reports.
+"""The service's browser pages: the jobs, each job's progress, output and log, and quality reports.
 
-This is where the operators' extra links point to when the connection's endpoint is local.
+The operators' extra links lead here when the connection's endpoint is local.
 
-All pages are below ``/_labeling``. A request reaches them only after :class:`~.asgi.Application` has let it in
-(the host's name, the site that asks, the credentials if there are any) and has read its body, within its limits. To add
-pages, write their endpoints in a module of their own: functions that take a Starlette ``Request`` and answer with
-:func:`page`. Then add their routes to :func:`make_pages`; the guards hold for them as well.
+All pages are below ``/_labeling``. :class:`~.asgi.Application` checks each request first (host name, origin,
+credentials if the service has any) and reads its body within limits. To add pages, write their endpoints in a module of
+their own: functions that take a Starlette ``Request`` and return :func:`page`. Then add their routes to
+:func:`make_pages`. The same checks apply to them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _MESSAGES: Final = {
 
 
 def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
-    """The application that answers for all pages; its paths begin after ``/_labeling``."""
+    """The application that serves all pages; its paths start after ``/_labeling``."""
     views = _JobPages(database, object_store)
     routes = [
         Route("/", views.jobs),
@@ -60,10 +60,11 @@ def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
 
 
 def page(template: str, *, status: int = 200, policy: str = _POLICY, refresh: bool = False, **values: Any) -> Response:
-    """An answer with one of ``service/web/templates``.
+    """Render a page.
 
+    :param template: a file in ``service/web/templates``.
     :param policy: its content security policy.
-    :param refresh: whether the browser asks again every two seconds.
+    :param refresh: whether the browser reloads it every two seconds.
     """
     names = {"address": _address, "time": _time, "pages_path": PAGES_PATH, "refresh": refresh}
     return _answer(render(f"service/web/templates/{template}", **names, **values), status, policy)
@@ -86,7 +87,7 @@ def _message(status: int) -> Response:
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
+    assert isinstance(error, HTTPException)  # noqa: S101 - this handler is registered for nothing else
     return _message(error.status_code)
 
 
@@ -95,7 +96,7 @@ def _unavailable(request: Request, error: Exception) -> Response:
 
 
 class _JobPages:
-    """What the routes answer."""
+    """The endpoints of the routes."""
 
     def __init__(self, database: Database, object_store: ObjectStore) -> None:
         self._database, self._object_store = database, object_store
@@ -107,7 +108,7 @@ class _JobPages:
         return page("jobs.html", title="Labeling jobs", jobs=latest)
 
     def overview(self, request: Request) -> Response:
-        """A job: what it is, how far it is, and what automated labeling has done."""
+        """A job's settings, its progress, and what automated labeling has done."""
         job = self._job(request)
         asked = JobRequest(job.request)
         with self._database.read() as connection:
@@ -164,7 +165,7 @@ class _JobPages:
         return page("output.html", **values, lines=shown, is_cut=len(lines) > MAX_LINES)
 
     def report(self, request: Request) -> Response:
-        """A report in S3, which may be anybody's: the browser gets it in a sandbox."""
+        """A report in S3. Anybody may have written it, so the browser shows it in a sandbox."""
         bucket, key = request.path_params["bucket"], request.path_params["key"]
         if not key.endswith(".html"):
             raise HTTPException(404)

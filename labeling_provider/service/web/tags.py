@@ -13,13 +13,13 @@ MAX_TAGS: Final = 50
 
 
 class Tags:
-    """Add-, List- and DeleteTags, for labeling jobs and workteams."""
+    """AddTags, ListTags and DeleteTags, for labeling jobs and workteams."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, request: dict[str, Any]) -> dict[str, Any]:
-        """AddTags. A tag of the same key is replaced."""
+        """AddTags. A tag with the same key is replaced."""
         arn = request["ResourceArn"]
         with self._database.write() as connection:
             _check_taggable(connection, arn)
@@ -27,7 +27,7 @@ class Tags:
             return {"Tags": list_tags(connection, arn)}
 
     def list(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListTags. There are at most 50, so the first page holds them all."""
+        """ListTags. A resource has at most 50 tags, so the first page holds them all."""
         with self._database.read() as connection:
             _check_taggable(connection, request["ResourceArn"])
             return {"Tags": list_tags(connection, request["ResourceArn"])}
@@ -41,14 +41,14 @@ class Tags:
 
 
 def list_tags(connection: Connection, arn: str) -> list[dict[str, str]]:
-    """All tags of a resource, as the API gives them out."""
+    """All tags of a resource, in the API's form."""
     return [{"Key": key, "Value": value} for key, value in tag_rows.read_tags(connection, arn).items()]
 
 
 def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) -> None:
-    """Add tags to a resource, as a part of the caller's transaction.
+    """Add tags to a resource, within the caller's transaction.
 
-    :raises ApiError: if it would have too many.
+    :raises ApiError: if that makes too many.
     """
     new = {tag["Key"]: tag["Value"] for tag in given}
     count = len(tag_rows.read_tags(connection, arn).keys() | new.keys())

@@ -18,17 +18,17 @@ _SETTINGS: Final[tuple[str, ...]] = ("NotificationConfiguration", "WorkerAccessC
 
 
 class Workteams:
-    """Create-, Describe-, List-, Update- and DeleteWorkteam.
+    """CreateWorkteam, DescribeWorkteam, ListWorkteams, UpdateWorkteam and DeleteWorkteam.
 
-    The workteams that are promised at start are made here, unless an earlier start has made them.
+    The workteams that exist from the start are created here, unless an earlier start has done so.
     """
 
     def __init__(self, database: Database, workforce: Workforce, *, region: str, account: str) -> None:
         self._database, self._workforce = database, workforce
         self._region, self._account = region, account
-        self._create_promised()
+        self._create_initial()
 
-    def _create_promised(self) -> None:
+    def _create_initial(self) -> None:
         names = self._workforce.names
         with self._database.write() as connection:
             known = workteam_rows.known_arns(connection, names.values())
@@ -128,15 +128,15 @@ def _workteam(connection: Connection, name: str) -> WorkteamRow:
 
 
 def _checked_members(members: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Members of a workteam: all of Cognito, from one user pool, or all of OIDC.
+    """Check the members of a workteam: all from one Cognito user pool, or all from OIDC.
 
-    :raises ApiError: if they are not.
+    :raises ApiError: if they are mixed.
     """
     kinds = {key for member in members for key in member}
     if len(kinds) != 1 or any(len(member) != 1 for member in members):
-        raise validation_error("MemberDefinitions must be all CognitoMemberDefinition or all OidcMemberDefinition.")
+        raise validation_error("MemberDefinitions must all be CognitoMemberDefinition or all OidcMemberDefinition.")
     if kinds == {"CognitoMemberDefinition"}:
         groups = [member["CognitoMemberDefinition"] for member in members]
         if len({(group["UserPool"], group["ClientId"]) for group in groups}) > 1:
-            raise validation_error("All members must be of one user pool and client.")
+            raise validation_error("All members must have the same user pool and client.")
     return members

@@ -1,4 +1,4 @@
-"""A labeling job's last stage: what was labeled is written, what is under way is dropped."""
+"""A labeling job's last stage: writes the labels and drops unfinished tasks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MAX_REASON = 1024
 class End:
     """Ends jobs.
 
-    :param announce: is told of each job that has ended.
+    :param announce: called for each job that has ended.
     """
 
     def __init__(
@@ -36,10 +36,14 @@ class End:
         self._output, self._stream, self._announce = output, stream, announce
 
     def end(self, lease: Lease, job: Row, status: JobStatus, reason: str | None = None) -> None:
-        """End a job; one that fails ends, whatever else does not work."""
+        """End a job. A job that fails is ended even if its output can't be written.
+
+        :param reason: why it failed.
+        :raises LeaseLost: if another process has taken the job.
+        """
         parts = [self._leave_stream, self._write]
         if status != JobStatus.FAILED:
-            parts.insert(0, self._label_what_is_answered)
+            parts.insert(0, self._label_answered)
         for part in parts:
             try:
                 part(lease, job)
@@ -48,7 +52,7 @@ class End:
             except Exception:
                 if status != JobStatus.FAILED:
                     raise
-                log.exception("job %s has failed, and its end is not complete", job.name)
+                log.exception("job %s failed, and could not be wound up completely", job.name)
         self._runs.forget(job.id)
         with self._database.write() as connection:
             lease_rows.hold(connection, lease)
@@ -59,7 +63,7 @@ class End:
             log.info("job %s: %s %s", job.name, status, reason or "")
             self._announce(job.arn, status)
 
-    def _label_what_is_answered(self, lease: Lease, job: Row) -> None:
+    def _label_answered(self, lease: Lease, job: Row) -> None:
         with self._database.read() as connection:
             answered = object_rows.count(connection, job.id, ObjectState.ANSWERED)
         streams = is_streaming(json.loads(job.request))

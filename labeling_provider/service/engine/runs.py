@@ -1,4 +1,4 @@
-"""The labeling jobs whose steps this process does, as it remembers them."""
+"""The labeling jobs that this process runs, cached in memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from labeling_provider.service.work.workforce import Workforce
 
 
 class Runs:
-    """What this process knows of jobs besides what is in the database; worth something under the same lease only."""
+    """A cache of jobs. An entry is valid only under the lease that it was made for."""
 
     def __init__(
         self,
@@ -36,18 +36,18 @@ class Runs:
         self._runs: dict[int, Run] = {}
 
     def of(self, lease: Lease, job: Row) -> Run:
-        """A job in this process."""
+        """The job's entry, read from the database if there is none for this lease."""
         run = self._runs.get(job.id)
         if run is None or run.lease != lease:
             run = self._runs[job.id] = self._resume(lease, job)
         return run
 
     def forget(self, job_id: int) -> None:
-        """Begin anew with a job that another process has, that has ended, or whose step was not done to its end."""
+        """Drop a job that another process has, that has ended, or whose step was interrupted."""
         self._runs.pop(job_id, None)
 
     def _resume(self, lease: Lease, job: Row) -> Run:
-        """Bring a job into this process: what it is, and what its kind can learn from earlier answers."""
+        """Read a job from the database, and let its kind learn from earlier answers."""
         request = json.loads(job.request)
         task_type = task_type_of_request(request)
         categories = self._inputs.categories(request)

@@ -1,4 +1,4 @@
-"""A streaming labeling job at work: labels go out, objects come in, for as long as anything comes."""
+"""The stage of a running streaming job: publishes labels and takes in objects until no more arrive."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ _ITERATION: Final = 1
 
 
 class Streaming:
-    """Keeps streaming jobs going between their messages and their workers."""
+    """Moves objects of streaming jobs from their messages to their workers and back."""
 
     def __init__(self, database: Database, stream: Stream, hand_out: HandOut, output: Output) -> None:
         self._database, self._stream, self._hand_out, self._output = database, stream, hand_out, output
 
     def go_on(self, run: Run, job: Row, now: float, pause: float | None) -> float | None:
-        """Send labels out and take objects in.
+        """Publish labels, take in new objects, and send objects to workers.
 
-        :param pause: seconds until something can happen with the workers; None if no object is with them.
-        :return: seconds until the next step; None if nothing has come for too long.
+        :param now: epoch seconds.
+        :param pause: seconds until the tasks of workers can change; None if no object is with workers.
+        :return: seconds until the next step; None if the job has been idle for too long.
         """
         published = self._stream.publish(run)
         with self._database.read() as connection:

@@ -21,7 +21,7 @@ HERE = "tests.bad_functions"
 BAD = {
     "hangs": "Timeout: Task timed out after 2 seconds",
     "spins": "Timeout: Task timed out after 2 seconds",
-    "leaves": "process has ended with 3",
+    "leaves": "process exited with 3",
     "asks_to_end": "SystemExit: enough",
     "raises_what_cannot_be_written": "ValueError: half a pair",
     "says_much": "more than 6,291,456 bytes",

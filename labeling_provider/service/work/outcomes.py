@@ -1,4 +1,4 @@
-"""What becomes of objects, and how it is told. Each function is one part of a caller's transaction."""
+"""Records and reports what became of objects. Each function runs within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ _MAX_REASONS: Final = 20
 
 
 def label_objects(connection: Connection, run: Run, contents: dict[int, dict[str, Any]]) -> None:
-    """Give objects the label that their workers have come to.
+    """Store the labels of objects.
 
-    :param contents: the new keys of their output lines.
+    :param contents: the new keys of their output lines, by object id.
     """
     _decide(connection, run, ObjectState.LABELED, contents)
 
 
 def fail_objects(connection: Connection, run: Run, reasons: dict[int, str], at: float) -> None:
-    """Give objects up; the reason goes into their output line."""
+    """Mark objects as failed. The reason goes into their output lines.
+
+    :param reasons: texts by object id.
+    :param at: epoch seconds.
+    """
     job = run.job
     results = {
         object_id: layout.failure(
@@ -42,11 +46,12 @@ def fail_objects(connection: Connection, run: Run, reasons: dict[int, str], at: 
 def _decide(connection: Connection, run: Run, state: ObjectState, contents: dict[int, dict[str, Any]]) -> None:
     if contents:
         run.changed = True
-        object_rows.decide(connection, run.id, state, {one: as_json(content) for one, content in contents.items()})
+        results = {object_id: as_json(content) for object_id, content in contents.items()}
+        object_rows.decide(connection, run.id, state, results)
 
 
 def note_failures(connection: Connection, job_id: int, reasons: Iterable[str]) -> None:
-    """Tell why objects have failed, the most frequent reasons first."""
+    """Log why objects failed, most frequent reasons first."""
     counts = Counter(reasons)
     for reason, count in counts.most_common(_MAX_REASONS):
         note(connection, job_id, f"{count} object{'s' * (count > 1)} failed: {reason}")
@@ -55,7 +60,11 @@ def note_failures(connection: Connection, job_id: int, reasons: Iterable[str]) -
 
 
 def mark_answered(connection: Connection, run: Run, answered: Sequence[int], at: float) -> None:
-    """Queue objects for consolidation; each group of a consolidation file gets a second of its own."""
+    """Queue objects for consolidation. Each consolidation file gets a different timestamp, in whole seconds.
+
+    :param answered: object ids.
+    :param at: epoch seconds.
+    """
     row = find(connection, run.id)
     if not answered or row is None:
         return

@@ -78,5 +78,5 @@ def test_a_class_of_a_model_agrees_or_not_and_must_be_one() -> None:
     assert (kind.agreement(2, 2), kind.agreement(1, 2)) == (1.0, 0.0)
     assert [kind.answer_in(value) for value in (0, 3, 4, -1, True, "ant", None)] == [0, 3, None, None, None, None, None]
     for wrong in (4, -1, "ant", 1.0):
-        with pytest.raises(TypeError, match="no class position"):
+        with pytest.raises(TypeError, match="not a class position"):
             kind.agreement(wrong, 1)

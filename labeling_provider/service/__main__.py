@@ -94,13 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :return: the exit status.
     """
-    chosen = parser().parse_args(arguments)
-    logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        _check(chosen)
-        with _folder(chosen.data_dir) as folder:
-            _serve(chosen, folder)
+        _check(options)
+        with _folder(options.data_dir) as folder:
+            _serve(options, folder)
     except LabelingError as error:
         print(f"labeling local: {error}", file=sys.stderr)
         return 2
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check(chosen: argparse.Namespace) -> None:
+def _check(options: argparse.Namespace) -> None:
     """Check the options that need nothing but themselves to be checked.
 
     :raises StartError: if an option is invalid.
@@ -118,23 +118,23 @@ def _check(chosen: argparse.Namespace) -> None:
     from labeling_provider.service.web.origins import is_loopback
     from labeling_provider.service.web.signatures import Credentials
 
-    if not is_loopback(chosen.host) and Credentials.from_environment() is None:
+    if not is_loopback(options.host) and Credentials.from_environment() is None:
         raise StartError(
-            f"--host {chosen.host} is reachable from other machines: set LABELING_LOCAL_ACCESS_KEY_ID and "
+            f"--host {options.host} is reachable from other machines: set LABELING_LOCAL_ACCESS_KEY_ID and "
             "LABELING_LOCAL_SECRET_ACCESS_KEY first, or listen on 127.0.0.1"
         )
-    if chosen.region not in LAMBDA_ACCOUNTS:
-        raise StartError(f"--region {chosen.region} has no Ground Truth; use one of {', '.join(LAMBDA_ACCOUNTS)}")
-    if not 0 <= chosen.port <= 65_535:
-        raise StartError(f"--port {chosen.port} is not a valid port; use 1 to 65535, or 0 for a free one")
-    if not (chosen.speed > 0 and math.isfinite(chosen.speed)):
-        raise StartError(f"--speed {chosen.speed} must be a number greater than 0")
-    if chosen.minimum_automated < 0:
-        raise StartError(f"--minimum-automated {chosen.minimum_automated} must not be negative")
-    if chosen.shared and not (str(chosen.database_url).startswith("postgresql") and chosen.s3_endpoint):
+    if options.region not in LAMBDA_ACCOUNTS:
+        raise StartError(f"--region {options.region} has no Ground Truth; use one of {', '.join(LAMBDA_ACCOUNTS)}")
+    if not 0 <= options.port <= 65_535:
+        raise StartError(f"--port {options.port} is not a valid port; use 1 to 65535, or 0 for a free one")
+    if not (options.speed > 0 and math.isfinite(options.speed)):
+        raise StartError(f"--speed {options.speed} must be a number greater than 0")
+    if options.minimum_automated < 0:
+        raise StartError(f"--minimum-automated {options.minimum_automated} must not be negative")
+    if options.shared and not (str(options.database_url).startswith("postgresql") and options.s3_endpoint):
         raise StartError("--shared needs --database-url postgresql+psycopg://… and --s3-endpoint")
-    if chosen.s3_endpoint is not None and not _is_address(chosen.s3_endpoint):
-        raise StartError(f"--s3-endpoint {chosen.s3_endpoint!r} must be a URL such as https://s3.example.com")
+    if options.s3_endpoint is not None and not _is_address(options.s3_endpoint):
+        raise StartError(f"--s3-endpoint {options.s3_endpoint!r} must be a URL such as https://s3.example.com")
 
 
 def _is_address(url: str) -> bool:
@@ -146,23 +146,23 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _serve(chosen: argparse.Namespace, folder: Path) -> None:
+def _serve(options: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.service.app import ServiceSettings, serve
 
     serve(
         ServiceSettings(
-            host=chosen.host,
-            port=chosen.port,
-            region=chosen.region,
-            database_url=chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}",
-            shared=chosen.shared,
-            s3_endpoint=chosen.s3_endpoint,
-            truth=chosen.truth,
-            workforce=chosen.workforce,
-            seed=chosen.seed,
-            speed=chosen.speed,
-            minimum_automated=chosen.minimum_automated,
-            temporary=None if chosen.data_dir else folder,
+            host=options.host,
+            port=options.port,
+            region=options.region,
+            database_url=options.database_url or f"sqlite:///{folder / 'labeling.sqlite'}",
+            shared=options.shared,
+            s3_endpoint=options.s3_endpoint,
+            truth=options.truth,
+            workforce=options.workforce,
+            seed=options.seed,
+            speed=options.speed,
+            minimum_automated=options.minimum_automated,
+            temporary=None if options.data_dir else folder,
         )
     )
 

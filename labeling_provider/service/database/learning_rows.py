@@ -120,7 +120,9 @@ def record_training(
     _update(connection, objects, job_id, labeled, result=sa.bindparam("new_result"), state=ObjectState.MACHINE)
     scored = [{"object": number, "new_score": score} for number, score in scores.items()]
     _update(connection, learning, job_id, scored, score=sa.bindparam("new_score"))
-    left = [{"object": gone.object_id, "new_score": gone.score, "new_agreement": gone.agreement} for gone in leaving]
+    left = [
+        {"object": leaver.object_id, "new_score": leaver.score, "new_agreement": leaver.agreement} for leaver in leaving
+    ]
     values: dict[str, Any] = {"score": sa.bindparam("new_score"), "agreement": sa.bindparam("new_agreement")}
     _update(connection, learning, job_id, left, left=training.iteration, **values)
 

@@ -240,16 +240,16 @@ class OneByOne(Kind):
         """
 
     def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
-        done = Consolidated({}, {})
+        consolidated = Consolidated({}, {})
         for answered in batch:
             try:
                 label = for_object(self._label_of_usable, answered, stamp)
             except ObjectFailure as failure:
-                done.failed[answered.object_id] = str(failure)
+                consolidated.failed[answered.object_id] = str(failure)
             else:
                 if label is not None:
-                    done.labels[answered.object_id] = label
-        return done
+                    consolidated.labels[answered.object_id] = label
+        return consolidated
 
     def _label_of_usable(self, answered: Answered, stamp: str) -> ObjectLabel | None:
         answers = [answer for _, answer in self.usable(answered)]

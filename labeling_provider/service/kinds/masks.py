@@ -52,11 +52,11 @@ class SegmentationMasks(OneByOne, Learnable):
 
     def _colors(self) -> dict[str, str]:
         """A color for each label, such as ``#1f77b4``."""
-        chosen = {}
+        colors = {}
         for position, label in enumerate(self.job.labels):
             shade = (position * 2654435761) & 0xFFFFFF
-            chosen[label] = _COLORS[position] if position < len(_COLORS) else f"#{shade:06x}"
-        return chosen
+            colors[label] = _COLORS[position] if position < len(_COLORS) else f"#{shade:06x}"
+        return colors
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
         import numpy as np

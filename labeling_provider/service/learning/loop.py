@@ -92,8 +92,8 @@ class ActiveLearning:
         self, connection: Connection, job_id: int, request: dict[str, Any], rows: Iterable[dict[str, Any]]
     ) -> None:
         """Register a new job's unlabeled objects, within the caller's transaction."""
-        asked = CONFIG in request
-        waiting = [row["object_id"] for row in rows if asked and row["state"] == ObjectState.WAITING]
+        is_automated = CONFIG in request
+        waiting = [row["object_id"] for row in rows if is_automated and row["state"] == ObjectState.WAITING]
         learning_rows.take_in(connection, job_id, waiting)
 
     # Choosing objects
@@ -164,20 +164,20 @@ class ActiveLearning:
         :return: the room that is left; 0 if the job has been told to stop meanwhile.
         """
         with self._database.read() as connection:
-            done = learning_rows.trainings_of(connection, run.id)
+            trainings = learning_rows.trainings_of(connection, run.id)
         iteration = row.iteration + 1
         over = room.all is not None and room.all <= 0
         if (
             over
-            or (done and done[-1].iteration == iteration)
-            or _leads_nowhere(done)
+            or (trainings and trainings[-1].iteration == iteration)
+            or _leads_nowhere(trainings)
             or not self._least_certain(run, 1)
         ):
             return room
         try:
             learner = self._learner(run)
             material = self._material(run, learner)
-            outcome = learner.train(material, patient=len(done) < _MAX_PATIENCE)
+            outcome = learner.train(material, patient=len(trainings) < _MAX_PATIENCE)
             model_arn = self._write_round(run, iteration, material.examples, outcome)
             contents = self._label(run, learner, iteration, outcome, material.unlabeled, room)
         except ModelFailure as failure:
@@ -344,9 +344,9 @@ def _validation_size(total: int) -> int:
     return math.ceil(total * (0.2 if total < Quota.AUTOMATED_ADVISED_OBJECTS else 0.1))
 
 
-def _leads_nowhere(done: Sequence[TrainingRow]) -> bool:
+def _leads_nowhere(trainings: Sequence[TrainingRow]) -> bool:
     """Whether the last trainings labeled nothing, and the model has not improved either."""
-    recent = done[-_FRUITLESS - 1 :]
+    recent = trainings[-_FRUITLESS - 1 :]
     if len(recent) <= _FRUITLESS or any(training.labeled for training in recent):
         return False
     first, *later = (training.agreement or 0.0 for training in recent)

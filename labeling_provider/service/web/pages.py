@@ -110,10 +110,10 @@ class _JobPages:
     def overview(self, request: Request) -> Response:
         """A job's settings, its progress, and what automated labeling has done."""
         job = self._job(request)
-        asked = JobRequest(job.request)
+        job_request = JobRequest(job.request)
         with self._database.read() as connection:
             trainings = job_rows.latest_trainings(connection, job.id, MAX_TRAININGS)
-            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if asked.is_streaming else 0
+            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if job_request.is_streaming else 0
         facts = {
             "Reason": job.failure_reason,
             "Labeled by people": f"{job.labeled:,}",
@@ -122,13 +122,13 @@ class _JobPages:
             "Failed": f"{job.failed:,}",
             "Unlabeled": f"{job.unlabeled:,}",
             "Workteam": job.workteam_arn,
-            "Workers per object": asked.workers_per_object,
+            "Workers per object": job_request.workers_per_object,
             "Title": job.request["HumanTaskConfig"]["TaskTitle"],
-            "Input manifest": asked.manifest_uri,
-            "Input topic": asked.input_topic_arn,
-            "Waiting in the queue": f"{waiting:,}" if asked.is_streaming else "",
-            "Output topic": asked.output_topic_arn,
-            "Output manifest": output_manifest_uri(asked.output_uri),
+            "Input manifest": job_request.manifest_uri,
+            "Input topic": job_request.input_topic_arn,
+            "Waiting in the queue": f"{waiting:,}" if job_request.is_streaming else "",
+            "Output topic": job_request.output_topic_arn,
+            "Output manifest": output_manifest_uri(job_request.output_uri),
             "Created": _time(job.created),
             "Last modified": _time(job.modified),
         }

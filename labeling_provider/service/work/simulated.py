@@ -96,11 +96,11 @@ class SimulatedWorkers:
             return moves
         with self._database.read() as connection:
             rows = task_rows.with_workers(connection, run.id)
-        done = self._choose(run, rows, now, moves)
-        if done:
+        finished = self._choose(run, rows, now, moves)
+        if finished:
             with self._database.read() as connection:
-                lines = object_rows.lines(connection, run.id, {task.object_id for task in done})
-            self._answer(run, done, lines, moves)
+                lines = object_rows.lines(connection, run.id, {task.object_id for task in finished})
+            self._answer(run, finished, lines, moves)
         return moves
 
     def free_at(self, run: Run, now: float) -> float | None:
@@ -121,7 +121,7 @@ class SimulatedWorkers:
                 free_tasks[row.object_id].append(row)
             if row.worker_id is not None:
                 seen[row.object_id].add(row.worker_id)
-        done = []
+        finished = []
         with self._assigning:
             free = [
                 (until, turn, worker)
@@ -140,9 +140,9 @@ class SimulatedWorkers:
                     del free_tasks[object_id]
                 in_hand = self._accept(run, worker, task, at, now, moves)
                 if in_hand.due <= now:
-                    done.append(in_hand)
+                    finished.append(in_hand)
                     heapq.heappush(free, (in_hand.due, turn + len(run.team), worker))
-        return done
+        return finished
 
     def _accept(self, run: Run, worker: SimulatedWorker, task: Row, at: float, now: float, moves: Moves) -> _InHand:
         """Give a task to a worker.

@@ -112,13 +112,13 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
     unknown = settings.keys() - {"seed", "workteams", "functions", "models"}
     if unknown:
         raise WorkforceFileError(f"{where}: unknown key {min(unknown)!r}; use seed, workteams, functions, models")
-    chosen = _mapping(settings.get("workteams", {}), where, "workteams")
-    if PEOPLE in chosen:
+    workteams = _mapping(settings.get("workteams", {}), where, "workteams")
+    if PEOPLE in workteams:
         raise WorkforceFileError(f"{where}: workteams.{PEOPLE} is for people; simulate another workteam")
-    names = {name: _arn(name, region, account) for name in (*_SIMULATED, PEOPLE, *chosen)}
+    names = {name: _arn(name, region, account) for name in (*_SIMULATED, PEOPLE, *workteams)}
     teams = {}
-    for name in dict.fromkeys((*_SIMULATED, *chosen)):
-        given = _mapping(chosen.get(name, {}), where, f"workteams.{name}")
+    for name in dict.fromkeys((*_SIMULATED, *workteams)):
+        given = _mapping(workteams.get(name, {}), where, f"workteams.{name}")
         teams[names[name]] = _workers(name, given, f"{where}: workteams.{name}", region)
     functions = {
         arn: _function(given, f"{where}: functions.{arn}")

@@ -276,7 +276,7 @@ def _or_private(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Make moto's getter return a private access control list where none is set."""
     from moto.s3.models import get_canned_acl
 
-    return lambda thing: get(thing) or get_canned_acl("private")
+    return lambda resource: get(resource) or get_canned_acl("private")
 
 
 def _watched_buckets(record: S3Record) -> Any:

@@ -131,23 +131,23 @@ def is_marker_state(state: str) -> bool:
     return "again" in json.loads(state)
 
 
-def _described(thing: Any, fields: tuple[str, ...], tagger: Any) -> str:
-    state = {name: _plain(value) for name in fields if (value := getattr(thing, name, None)) is not None}
-    return json.dumps({**state, "tags": tagger.tags.get(thing.arn)})
+def _described(resource: Any, fields: tuple[str, ...], tagger: Any) -> str:
+    state = {name: _plain(value) for name in fields if (value := getattr(resource, name, None)) is not None}
+    return json.dumps({**state, "tags": tagger.tags.get(resource.arn)})
 
 
-def _apply(thing: Any, fields: tuple[str, ...], text: str, tagger: Any) -> None:
+def _apply(resource: Any, fields: tuple[str, ...], text: str, tagger: Any) -> None:
     state = json.loads(text)
     for name in fields:
-        if name not in state and not hasattr(thing, name):
+        if name not in state and not hasattr(resource, name):
             continue
         try:
-            setattr(thing, name, _live(state.get(name)))
+            setattr(resource, name, _live(state.get(name)))
         except Exception:
-            log.exception("%s: %s could not be restored", thing.arn, name.strip("_"))
-    tagger.tags.pop(thing.arn, None)
+            log.exception("%s: %s could not be restored", resource.arn, name.strip("_"))
+    tagger.tags.pop(resource.arn, None)
     if state["tags"] is not None:
-        tagger.tags[thing.arn] = state["tags"]
+        tagger.tags[resource.arn] = state["tags"]
 
 
 def _plain(value: Any) -> Any:

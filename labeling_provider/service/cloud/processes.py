@@ -61,7 +61,8 @@ class Process:
         :raises InterruptedError: if the answer is no longer wanted.
         """
         if not self._is_ready:
-            self._read(time.monotonic() + _START_SECONDS, "could not be started", is_wanted)
+            late = f"Runtime.InitError: its process was not ready after {_START_SECONDS:g} seconds"
+            self._read(time.monotonic() + _START_SECONDS, late, is_wanted)
             self._is_ready = True
         late, deadline = f"Timeout: Task timed out after {seconds:g} seconds", time.monotonic() + seconds
         self._write(json.dumps(event).encode() + b"\n", deadline, late, is_wanted)

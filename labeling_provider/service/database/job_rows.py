@@ -71,7 +71,7 @@ class TrainingRow:
 
     :param examples: how many labels the model learned from.
     :param agreement: the model's mean agreement with people, 0 to 1; None if it could not be measured.
-    :param threshold: the lowest score at which the model could label; None if it labeled nothing.
+    :param threshold: the lowest score at which the model may label an object; None if it may label none.
     :param labeled: how many objects the model labeled.
     """
 

@@ -184,7 +184,7 @@ class Engine:
             raise JobFailure(f"ClientError: {error}") from None
 
     def _final_status(self, run: Run) -> JobStatus:
-        """The status of a job that has nothing more to do: Stopped if objects are left unlabeled, else Completed."""
+        """The status of a job that has nothing more to do: Completed, unless it streams or has unlabeled objects."""
         with self._database.read() as connection:
             waiting = object_rows.count(connection, run.id, ObjectState.WAITING)
         return JobStatus.STOPPED if waiting or run.streams else JobStatus.COMPLETED

@@ -1,4 +1,4 @@
-"""The caller's functions for custom tasks. Each call runs in its own process, as on Lambda.
+"""The caller's functions for custom tasks. They run in separate processes, as on Lambda.
 
 A function that hangs, runs out of memory or exits does not affect the service or other jobs, and can be killed. A
 process that has answered is reused for the next event.

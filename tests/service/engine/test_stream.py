@@ -147,8 +147,8 @@ def test_the_same_id_is_labeled_once(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("{'source': 'single quotes'}", "no data object: not JSON"),
-        ('["source"]', "no data object: not a JSON object"),
+        ("{'source': 'single quotes'}", "not a data object: not JSON"),
+        ('["source"]', "not a data object: not a JSON object"),
         ('{"text": "no source"}', 'has no "source"'),
         ('{"source": 5}', 'has no "source"'),
         ('{"source": "\\ud800"}', "not valid Unicode"),

@@ -69,7 +69,7 @@ def wait_for_ends(pids: Path) -> None:
         ("HangsInTraining", "HangsInTraining.train failed with Timeout: Task timed out after 3 seconds"),
         ("HangsInPrediction", "HangsInPrediction.predict failed with Timeout"),
         ("SpinsInReading", "SpinsInReading.read failed with Timeout"),
-        ("Leaves", "Leaves.train failed with Runtime.ExitError: its process has ended with 3"),
+        ("Leaves", "Leaves.train failed with Runtime.ExitError: its process exited with 3"),
         ("Answers", "Answers.predict failed with TypeError: a model's answer can't contain the type Answers"),
     ],
     indirect=["with_model"],

@@ -122,7 +122,7 @@ def test_what_is_given_up_and_what_finds_no_room_is_told(
     sender = Deliveries(pauses=(0.01,))
     with silent() as url, answering(lambda _: 404) as (other, heard):
         sender.post(other, json={})
-        wait_until(lambda: "answered 404" in caplog.text, 30, "a refusal is told", 0.02)
+        wait_until(lambda: "responded with 404" in caplog.text, 30, "a refusal is told", 0.02)
         assert len(heard) == 1, "what is refused is not sent again"
         sender.post("http://[", json={})
         wait_until(lambda: "an invalid URL" in caplog.text, 30, "a crooked address is told", 0.02)

@@ -24,7 +24,7 @@ from dev.pictures import digits
 from dev.stack import Service, wait_until
 from labeling_provider.request import AutomatedLabeling, LabelingJobSpec, PrivateWorkteam
 from labeling_provider.service.kinds.choices import SingleChoice
-from labeling_provider.service.learning.learner import DataObject, Learner, Material
+from labeling_provider.service.learning.learner import Learner, LearningSample, Material
 from labeling_provider.service.learning.models import BUILT_IN, import_model
 
 SEEDS = range(10)
@@ -100,7 +100,7 @@ def at_random(people: list[int], seed: int) -> tuple[int, float]:
     kind = SingleChoice(SimpleNamespace(labels=LABELS))  # type: ignore[arg-type]
     new_model = import_model(BUILT_IN[ALGORITHM])
     learner = Learner(lambda: new_model(LABELS, seed), kind, lambda line: PICTURES[line["number"]][0])
-    objects = [DataObject(number, {"number": number}, answer) for number, answer in enumerate(people)]
+    objects = [LearningSample(number, {"number": number}, answer) for number, answer in enumerate(people)]
     Random(seed).shuffle(objects)
     measured = SET_SIZE + math.ceil(0.2 * len(objects))
     material = Material(objects[:SET_SIZE], objects[SET_SIZE:measured], [], objects[measured:])

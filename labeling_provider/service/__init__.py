@@ -1,1 +1,1 @@
-"""A Ground Truth that one hosts oneself."""
+"""The self-hosted Ground Truth service."""

@@ -1,4 +1,4 @@
-"""``labeling local``: start the local Ground Truth service."""
+"""``labeling local``: starts the local Ground Truth service."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ from labeling_provider.service.errors import StartError
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command-line parser."""
     options = argparse.ArgumentParser(
         prog="labeling local",
         description="Run a Ground Truth service on this machine: SageMaker's labeling operations, S3, SNS, SQS, IAM "
-        "and STS on one endpoint. When it is ready it prints one line of JSON with endpoint_url, region, account_id, "
-        "role_arn and workteams (name to ARN), and then serves until it is stopped.",
+        "and STS on one endpoint. Once ready, it prints one line of JSON with endpoint_url, region, account_id, "
+        "role_arn, workteams (name to ARN) and pages_url, then serves until it is stopped.",
     )
     options.add_argument(
         "--host",
         default="127.0.0.1",
-        help="address to listen on (default %(default)s). On an address that other machines reach, the service starts "
-        "only with LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY set, and then takes only "
-        "requests signed with them.",
+        help="address to listen on (default %(default)s). If other machines can reach the address, the service starts "
+        "only with LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY set, and accepts only requests "
+        "signed with them.",
     )
-    options.add_argument("--port", type=int, default=0, help="port to listen on; 0 takes a free one (default)")
+    options.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one (default)")
     options.add_argument(
         "--data-dir",
         type=Path,
-        help="folder that holds all state, made if missing; without it the state is gone when the service ends",
+        help="folder for all state, created if missing; without it, state is lost when the service stops",
     )
     options.add_argument(
         "--database-url",
-        help="SQLAlchemy URL of the database to use in place of SQLite in the data directory",
+        help="SQLAlchemy URL of the database to use instead of SQLite in the data directory",
     )
     options.add_argument(
         "--shared",
         action="store_true",
-        help="let other services use the same database at the same time, which must be PostgreSQL; objects must be in "
-        "a real S3 then. Streaming jobs run in one of the services.",
+        help="let several services use the same database at the same time. It must be PostgreSQL, and objects must be "
+        "in a real S3. Streaming jobs run in only one of the services.",
     )
     options.add_argument(
         "--s3-endpoint",
         metavar="URL",
-        help="use the S3 service at this URL, with credentials as boto3 finds them, in place of the embedded one",
+        help="use the S3 service at this URL instead of the embedded one; boto3 finds the credentials as usual",
     )
-    options.add_argument("--region", default="us-east-1", help="region to be (default %(default)s)")
+    options.add_argument("--region", default="us-east-1", help="AWS region to emulate (default %(default)s)")
     options.add_argument(
         "--truth",
         metavar="FILE_OR_S3_URI",
         action="append",
         default=[],
-        help='what simulated workers answer from: JSON Lines of {"source" or "source-ref": …, "truth": …}; may be '
-        "given more than once",
+        help='the right answers for simulated workers: JSON Lines of {"source" or "source-ref": …, "truth": …}; may '
+        "be given more than once",
     )
     options.add_argument("--workforce", type=Path, metavar="FILE", help="JSON file of simulated workers and functions")
     options.add_argument("--seed", type=int, default=0, help="seed of the simulated workers (default %(default)s)")
@@ -70,21 +70,21 @@ def parser() -> argparse.ArgumentParser:
         "--speed",
         type=float,
         default=1.0,
-        help="how many times faster than real time tasks, time limits and lifetimes pass (default %(default)s)",
+        help="how many times faster than real time to run tasks, time limits and lifetimes (default %(default)s)",
     )
     options.add_argument(
         "--minimum-automated",
         type=int,
         metavar="OBJECTS",
         default=Quota.AUTOMATED_MINIMUM_OBJECTS,
-        help="jobs with automated labeling fail below this many objects (default %(default)s, as on Amazon)",
+        help="jobs with automated labeling fail with fewer objects than this (default %(default)s, as on Amazon)",
     )
     options.add_argument(
         "--log-level",
         default="WARNING",
         type=str.upper,
         choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
-        help="log level, on standard error (default %(default)s)",
+        help="log level; logs go to standard error (default %(default)s)",
     )
     return options
 
@@ -94,13 +94,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :return: the exit status.
     """
-    chosen = parser().parse_args(arguments)
-    logging.basicConfig(level=chosen.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        _check(chosen)
-        with _folder(chosen.data_dir) as folder:
-            _serve(chosen, folder)
+        _check(options)
+        with _folder(options.data_dir) as folder:
+            _serve(options, folder)
     except LabelingError as error:
         print(f"labeling local: {error}", file=sys.stderr)
         return 2
@@ -109,36 +109,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check(chosen: argparse.Namespace) -> None:
-    """Look at the options that can be judged by themselves.
+def _check(options: argparse.Namespace) -> None:
+    """Check the options that need nothing but themselves to be checked.
 
-    :raises StartError: if one can't be followed.
+    :raises StartError: if an option is invalid.
     """
     from labeling_provider.groundtruth.facts import LAMBDA_ACCOUNTS
     from labeling_provider.service.web.origins import is_loopback
     from labeling_provider.service.web.signatures import Credentials
 
-    if not is_loopback(chosen.host) and Credentials.from_environment() is None:
+    if not is_loopback(options.host) and Credentials.from_environment() is None:
         raise StartError(
-            f"--host {chosen.host} can be reached from other machines: set LABELING_LOCAL_ACCESS_KEY_ID and "
+            f"--host {options.host} is reachable from other machines: set LABELING_LOCAL_ACCESS_KEY_ID and "
             "LABELING_LOCAL_SECRET_ACCESS_KEY first, or listen on 127.0.0.1"
         )
-    if chosen.region not in LAMBDA_ACCOUNTS:
-        raise StartError(f"--region {chosen.region} has no Ground Truth; use one of {', '.join(LAMBDA_ACCOUNTS)}")
-    if not 0 <= chosen.port <= 65_535:
-        raise StartError(f"--port {chosen.port} is no port; use 1 to 65535, or 0 for a free one")
-    if not (chosen.speed > 0 and math.isfinite(chosen.speed)):
-        raise StartError(f"--speed {chosen.speed} must be a number greater than 0")
-    if chosen.minimum_automated < 0:
-        raise StartError(f"--minimum-automated {chosen.minimum_automated} is no number of objects")
-    if chosen.shared and not (str(chosen.database_url).startswith("postgresql") and chosen.s3_endpoint):
+    if options.region not in LAMBDA_ACCOUNTS:
+        raise StartError(f"--region {options.region} has no Ground Truth; use one of {', '.join(LAMBDA_ACCOUNTS)}")
+    if not 0 <= options.port <= 65_535:
+        raise StartError(f"--port {options.port} is not a valid port; use 1 to 65535, or 0 for a free one")
+    if not (options.speed > 0 and math.isfinite(options.speed)):
+        raise StartError(f"--speed {options.speed} must be a number greater than 0")
+    if options.minimum_automated < 0:
+        raise StartError(f"--minimum-automated {options.minimum_automated} must not be negative")
+    if options.shared and not (str(options.database_url).startswith("postgresql") and options.s3_endpoint):
         raise StartError("--shared needs --database-url postgresql+psycopg://… and --s3-endpoint")
-    if chosen.s3_endpoint is not None and not _is_address(chosen.s3_endpoint):
-        raise StartError(f"--s3-endpoint {chosen.s3_endpoint!r} is no address such as https://s3.example.com")
+    if options.s3_endpoint is not None and not _is_address(options.s3_endpoint):
+        raise StartError(f"--s3-endpoint {options.s3_endpoint!r} must be a URL such as https://s3.example.com")
 
 
 def _is_address(url: str) -> bool:
-    """Whether this is the address of an HTTP service."""
+    """Whether this is the URL of an HTTP service."""
     try:
         parts = urlsplit(url)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -146,30 +146,33 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _serve(chosen: argparse.Namespace, folder: Path) -> None:
-    from labeling_provider.service.app import Settings, serve
+def _serve(options: argparse.Namespace, folder: Path) -> None:
+    from labeling_provider.service.app import ServiceSettings, serve
 
     serve(
-        Settings(
-            host=chosen.host,
-            port=chosen.port,
-            region=chosen.region,
-            database_url=chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}",
-            shared=chosen.shared,
-            s3_endpoint=chosen.s3_endpoint,
-            truth=chosen.truth,
-            workforce=chosen.workforce,
-            seed=chosen.seed,
-            speed=chosen.speed,
-            minimum_automated=chosen.minimum_automated,
-            temporary=None if chosen.data_dir else folder,
+        ServiceSettings(
+            host=options.host,
+            port=options.port,
+            region=options.region,
+            database_url=options.database_url or f"sqlite:///{folder / 'labeling.sqlite'}",
+            shared=options.shared,
+            s3_endpoint=options.s3_endpoint,
+            truth=options.truth,
+            workforce=options.workforce,
+            seed=options.seed,
+            speed=options.speed,
+            minimum_automated=options.minimum_automated,
+            temporary=None if options.data_dir else folder,
         )
     )
 
 
 @contextmanager
 def _folder(given: Path | None) -> Iterator[Path]:
-    """The data directory, for this process alone."""
+    """Lock the data directory for this process; without one, create a temporary folder.
+
+    :raises StartError: if another service uses it, or it can't be created.
+    """
     if given is None:
         with tempfile.TemporaryDirectory(prefix="labeling-local-") as folder:
             yield Path(folder)

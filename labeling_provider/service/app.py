@@ -1,4 +1,4 @@
-"""The labeling service put together: from its settings its parts are made, of the parts one application."""
+"""Wires the labeling service together: builds its parts from the settings, and one application from the parts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
-from labeling_provider.service.web.application import Application
+from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.listener import listen
-from labeling_provider.service.web.listener import serve as answer
+from labeling_provider.service.web.listener import serve as serve_requests
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.signatures import Credentials
@@ -36,11 +36,11 @@ CLOSING_SECONDS: Final = 4
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What can be chosen of a service. The options of ``labeling local`` of the same names tell more.
+class ServiceSettings:
+    """The settings of a service, as described by the options of ``labeling local`` with the same names.
 
-    :param shared: let other services use the database, too.
-    :param temporary: a folder that is gone when the service has ended.
+    :param shared: whether other services use the database as well.
+    :param temporary: a folder to delete when the service stops.
     """
 
     host: str
@@ -57,16 +57,16 @@ class Settings:
     temporary: Path | None
 
 
-def serve(chosen: Settings) -> None:
-    """Put the parts together, say that the service is ready, and serve.
+def serve(settings: ServiceSettings) -> None:
+    """Build the service, print that it is ready, and serve until it is stopped.
 
-    :raises StartError: if a setting can't be followed.
+    :raises StartError: if a setting is invalid.
     """
     credentials = Credentials.from_environment()
-    workforce = load_workforce(chosen.workforce, seed=chosen.seed, region=chosen.region, account=ACCOUNT)
-    database = Database(chosen.database_url, shared=chosen.shared)
-    cloud = Cloud(database, ACCOUNT, chosen.region, chosen.s3_endpoint)
-    truth = Truth(chosen.truth, cloud.objects)
+    workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
+    database = Database(settings.database_url, shared=settings.shared)
+    cloud = Cloud(database, ACCOUNT, settings.region, settings.s3_endpoint)
+    truth = Truth(settings.truth, cloud.objects)
     models = ModelRegistry(database, cloud.objects, workforce)
     engine = Engine(
         database,
@@ -75,35 +75,35 @@ def serve(chosen: Settings) -> None:
         truth,
         cloud.messaging,
         cloud.announce,
-        ActiveLearning(database, cloud.objects, workforce, models, chosen.minimum_automated),
-        Clock(chosen.speed),
-        shared=chosen.shared,
+        ActiveLearning(database, cloud.objects, workforce, models, settings.minimum_automated),
+        Clock(settings.speed),
+        shared=settings.shared,
         may_stream=lambda: database.try_hold("messaging"),
     )
-    place = {"region": chosen.region, "account": ACCOUNT}
+    place = {"region": settings.region, "account": ACCOUNT}
     jobs = LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists)
     operations = Operations(jobs, Workteams(database, workforce, **place), Tags(database), models)
     service = Application(
         operations,
         make_pages(database, cloud.objects),
         cloud.services,
-        s3_endpoint=chosen.s3_endpoint,
-        region=chosen.region,
+        s3_endpoint=settings.s3_endpoint,
+        region=settings.region,
         credentials=credentials,
     )
     cloud.restore()
     try:
-        listening = listen(chosen.host, chosen.port)
+        listening = listen(settings.host, settings.port)
     except (OSError, OverflowError) as error:
-        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error}") from None
-    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+        raise StartError(f"cannot listen on {settings.host}:{settings.port}: {error}") from None
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     endpoint = f"http://{host}:{listening.getsockname()[1]}"
     service_model()
-    _point_functions_here(endpoint, chosen.region, credentials)
+    _point_functions_here(endpoint, settings.region, credentials)
     engine.start()
     ready = {
         "endpoint_url": endpoint,
-        "region": chosen.region,
+        "region": settings.region,
         "account_id": ACCOUNT,
         "role_arn": cloud.roles.execution_role_arn,
         "workteams": workforce.names,
@@ -111,16 +111,16 @@ def serve(chosen: Settings) -> None:
     }
     print(json.dumps(ready), flush=True)
     try:
-        answer(service, listening, lambda: _end_for_certain(chosen.temporary))
+        serve_requests(service, listening, lambda: _end_for_certain(settings.temporary))
     finally:
         engine.stop()
         database.close()
 
 
 def _end_for_certain(temporary: Path | None) -> None:
-    """End the process after a few seconds, whatever holds it up: all that was acknowledged is in the database.
+    """Exit after a few seconds, whatever is still running: everything acknowledged is in the database.
 
-    :param temporary: a folder to remove then.
+    :param temporary: a folder to delete first.
     """
     time.sleep(CLOSING_SECONDS)
     if temporary:
@@ -129,7 +129,7 @@ def _end_for_certain(temporary: Path | None) -> None:
 
 
 def _point_functions_here(endpoint: str, region: str, credentials: Any) -> None:
-    """Let boto3 clients in functions of custom tasks find the service: their processes get this one's environment."""
+    """Point boto3 clients in custom functions at this service: their processes inherit this one's environment."""
     os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)
     os.environ.setdefault("AWS_DEFAULT_REGION", region)
     os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key_id if credentials else "local")

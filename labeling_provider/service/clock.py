@@ -1,4 +1,4 @@
-"""What time it is in the service, and how fast its time passes."""
+"""The service's clock, and how fast it runs."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ import time
 
 
 class Clock:
-    """The one clock that tasks, time limits and lifetimes go by.
+    """The one clock for tasks, time limits and lifetimes.
 
-    :param speed: how many times faster than real time they pass.
+    :param speed: how many times faster than real time it runs.
     """
 
     def __init__(self, speed: float = 1.0) -> None:
         self._speed = speed
 
     def now(self) -> float:
-        """Epoch seconds. Whatever the speed, what is written down has its real time."""
+        """The real time, in epoch seconds: timestamps are real at any speed."""
         return time.time()
 
     def real(self, span: float) -> float:
-        """Real seconds that a span of the service's time takes.
+        """Convert service time to real time.
 
-        :param span: seconds, such as a time limit's.
+        :param span: seconds of service time, such as a time limit.
+        :return: real seconds.
         """
         return span / self._speed
 
     def passed(self, seconds: float) -> float:
-        """Seconds of the service's time that pass in so many real ones."""
+        """Convert real seconds to seconds of service time."""
         return seconds * self._speed

@@ -1,4 +1,4 @@
-"""Errors that the service answers with, in Amazon's codes and shapes, and those that end a job or one object of it."""
+"""Errors that the service returns, with Amazon's codes and shapes, and errors that fail a job or one of its objects."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SHOWN: Final = 300
 
 
 class ApiError(Exception):
-    """An error answer of the JSON 1.1 protocol.
+    """An error that the caller of the API gets.
 
     :param code: Amazon's error code, such as ``ResourceNotFound``.
-    :param message: what a person reads.
+    :param message: the text for people.
     :param status: HTTP status.
     """
 
@@ -32,43 +32,42 @@ class ApiError(Exception):
 
 
 def validation_error(message: str) -> ApiError:
-    """A request that breaks a rule."""
+    """The error for a request that breaks a rule."""
     return ApiError("ValidationException", message)
 
 
 def constraint_error(violations: Iterable[Violation]) -> ApiError:
-    """A request that breaks botocore's model, in the words that Amazon uses."""
-    found = list(violations)
-    noun = "error" if len(found) == 1 else "errors"
+    """The error for a request that breaks botocore's model, in Amazon's words."""
     parts = [
-        f"Value {'null' if one.value is None else repr(one.value)} at '{one.path}' failed to satisfy "
-        f"constraint: {one.constraint}"
-        for one in found
+        f"Value {'null' if violation.value is None else repr(violation.value)} at '{violation.path}' failed to satisfy "
+        f"constraint: {violation.constraint}"
+        for violation in violations
     ]
-    return validation_error(f"{len(found)} validation {noun} detected: " + "; ".join(parts))
+    noun = "error" if len(parts) == 1 else "errors"
+    return validation_error(f"{len(parts)} validation {noun} detected: " + "; ".join(parts))
 
 
 def not_found(message: str) -> ApiError:
-    """Something that does not exist."""
+    """The error for something that does not exist."""
     return ApiError("ResourceNotFound", message)
 
 
 class StartError(LabelingError):
-    """The service cannot start as it was asked to."""
+    """The service cannot start with the given settings."""
 
 
 class JobFailure(Exception):
-    """The job cannot go on; its text becomes the job's FailureReason."""
+    """The job cannot continue; the text becomes its FailureReason."""
 
 
 class ObjectFailure(Exception):
-    """One data object cannot be labeled; its text becomes the failure-reason in the object's output line."""
+    """One data object cannot be labeled; the text becomes the failure-reason in its output line."""
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether what has gone wrong may be right again by itself, such as a locked database or a storage that is away.
+    """Whether the problem may go away by itself, such as a locked database or storage that is down.
 
-    What an error was raised from counts as well.
+    The exceptions that caused this one count as well.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -83,9 +82,9 @@ def may_pass(error: BaseException) -> bool:
 
 
 def for_object(work: Callable[..., T], *arguments: Any) -> T:
-    """Do something with one data object, so that what is wrong with it stops nothing else.
+    """Process one data object, so that a problem with it does not stop the others.
 
-    :raises ObjectFailure: for whatever the object's own content has led to.
+    :raises ObjectFailure: for any error that the object's content causes. Errors that may pass are raised as they are.
     """
     try:
         return work(*arguments)
@@ -94,5 +93,5 @@ def for_object(work: Callable[..., T], *arguments: Any) -> T:
     except Exception as error:
         if may_pass(error):
             raise
-        log.exception("a data object cannot be worked on")
+        log.exception("a data object could not be processed")
         raise ObjectFailure(f"{type(error).__name__}: {plain(str(error), _SHOWN)}") from error

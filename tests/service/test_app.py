@@ -51,7 +51,7 @@ def test_help_explains_every_option() -> None:
         (("--truth", "/no/such/file"), "/no/such/file"),
         (("--workforce", "/no/such/file"), "/no/such/file"),
         (("--speed", "0"), "greater than 0"),
-        (("--host", "127.0.0.1", "--port", "99999"), "--port 99999 is no port"),
+        (("--host", "127.0.0.1", "--port", "99999"), "--port 99999 is not a valid port"),
         (("--data-dir", "/dev/null/x"), "/dev/null/x"),
     ],
 )
@@ -194,7 +194,7 @@ def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "cannot be read as JSON"),
+        ("{", "can't be read as JSON"),
         ("[]", "the file must be a JSON object"),
         ('{"teams": {}}', "unknown key 'teams'"),
         ('{"workteams": {"a": {"worker": 1}}}', "workteams.a.worker is unknown"),
@@ -206,13 +206,13 @@ def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
         ('{"workteams": {"private-people": {}}}', "is for people"),
         ('{"seed": "x"}', "seed must be"),
         ('{"functions": {"arn": "os.path"}}', "functions.arn must be 'module:callable'"),
-        ('{"functions": {"arn": "no.such:thing"}}', "cannot be imported"),
+        ('{"functions": {"arn": "no.such:thing"}}', "can't be imported"),
         ('{"functions": {"arn": "os:sep"}}', "is not callable"),
-        ('{"functions": {"arn": "tests.raises_at_import:pre"}}', "cannot be imported: not today"),
+        ('{"functions": {"arn": "tests.raises_at_import:pre"}}', "can't be imported: not today"),
         ('{"functions": {"arn": {"path": "os:getcwd"}}}', "functions.arn.path is unknown"),
         ('{"functions": {"arn": {"handler": "os:getcwd", "timeout_seconds": 0}}}', "timeout_seconds must be"),
         ('{"functions": {"arn": {"handler": "os:getcwd", "timeout_seconds": NaN}}}', "timeout_seconds must be"),
-        ("[" * 50_000, "cannot be read as JSON"),
+        ("[" * 50_000, "can't be read as JSON"),
     ],
 )
 def test_a_workforce_file_is_checked_key_by_key(tmp_path: Path, content: str, words: str) -> None:

@@ -1,1 +1,1 @@
-"""What stands around labeling: S3, SNS, SQS, IAM, STS and EventBridge."""
+"""The supporting services: S3, SNS, SQS, IAM, STS and EventBridge."""

@@ -1,4 +1,4 @@
-"""What stands around labeling, as the service is set up: embedded, or with a real S3."""
+"""The supporting services as configured: all embedded, or with a real S3."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from labeling_provider.service.database.database import Database
 class Cloud:
     """One implementation of each interface.
 
-    :param database: where the embedded ones keep what they hold.
-    :param account: the account that owns it.
-    :param region: the one region that all are in.
-    :param s3_endpoint: a real S3's URL, in place of the embedded one.
+    :param database: stores the state of the embedded services.
+    :param account: the account that owns everything.
+    :param region: the one region of all services.
+    :param s3_endpoint: the URL of a real S3 to use instead of the embedded one.
     """
 
     def __init__(self, database: Database, account: str, region: str, s3_endpoint: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Events: what is told of a labeling job that has ended.
+"""The interface for events about labeling jobs that have ended.
 
 Source: developer guide, "Monitor labeling job status"; EventBridge reference, "Amazon SageMaker events".
 """
@@ -9,11 +9,11 @@ from typing import Protocol
 
 
 class Announce(Protocol):
-    """Puts a labeling job's state change on the default event bus. Nothing that goes wrong with it is raised."""
+    """Puts a labeling job's state change on the default event bus. Errors are logged, not raised."""
 
     def __call__(self, arn: str, status: str, /) -> None:
-        """Tell it.
+        """Send the event.
 
-        :param arn: the labeling job's.
-        :param status: its last one.
+        :param arn: the labeling job's ARN.
+        :param status: its final status.
         """

@@ -1,4 +1,4 @@
-"""Identity: the roles that labeling jobs run under."""
+"""The interface for the roles that labeling jobs run under."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class Roles(Protocol):
 
     @property
     def execution_role_arn(self) -> str:
-        """The role that the service has made for labeling jobs."""
+        """The role that the service creates for labeling jobs."""
 
     def exists(self, name: str) -> bool:
-        """Whether there is a role of this name."""
+        """Whether a role with this name exists."""

@@ -1,4 +1,4 @@
-"""Topics and queues, as the labeling jobs use them."""
+"""The interface for topics and queues, as labeling jobs use them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import NamedTuple
 from labeling_provider.service.database.database import Connection
 
 
-class Waiting(NamedTuple):
+class QueuedMessage(NamedTuple):
     """A message that waits in a queue.
 
-    :param message_id: SQS's id.
+    :param message_id: its SQS message id.
     :param body: its text.
     :param sent: epoch seconds.
     """
@@ -23,48 +23,54 @@ class Waiting(NamedTuple):
 
 
 class Messaging(ABC):
-    """Topics and queues of one account in one region.
+    """The topics and queues of one account in one region.
 
-    :ivar changed: called with a queue's name when a message has come into it, or topics and queues have changed.
+    :ivar changed: called with a queue's name when a message arrives in it, or when topics or queues change.
     """
 
     changed: Callable[[str], None]
 
     @abstractmethod
     def has_topic(self, arn: str) -> bool:
-        """Whether there is a topic."""
+        """Whether the topic exists."""
 
     @abstractmethod
     def has_queue(self, name: str) -> bool:
-        """Whether there is a queue."""
+        """Whether the queue exists."""
 
     @abstractmethod
     def open_queue(self, name: str, topic_arn: str) -> None:
-        """Make a queue that holds its messages for 14 days, and subscribe it to a topic; both may be there already."""
+        """Create a queue that keeps messages for 14 days, and subscribe it to a topic. Either may already be done."""
 
     @abstractmethod
     def leave(self, name: str) -> None:
-        """Take a queue's subscriptions away; the queue and what is in it stay."""
+        """Remove a queue's subscriptions. The queue and its messages stay."""
 
     @abstractmethod
     def put(self, name: str, bodies: Iterable[tuple[str, str]]) -> None:
-        """Put messages straight into a queue, each under an id; one whose id is there already is left out.
+        """Put messages directly into a queue, except those whose id is already in it.
 
-        :param bodies: id and text of each.
+        :param bodies: the id and text of each message.
         """
 
     @abstractmethod
-    def waiting(self, name: str, most: int) -> list[Waiting]:
-        """The oldest messages that wait in a queue."""
+    def waiting(self, name: str, most: int) -> list[QueuedMessage]:
+        """The oldest messages that wait in a queue.
+
+        :param most: how many, at most.
+        """
 
     @abstractmethod
     def drop(self, connection: Connection, ids: Sequence[str]) -> None:
-        """Delete messages from the database, in the transaction that records what has become of them."""
+        """Delete messages from the database, within the transaction that stores their objects."""
 
     @abstractmethod
     def forget(self, name: str, ids: Sequence[str]) -> None:
-        """Show messages to no receiver any more, after that transaction."""
+        """Hide messages from receivers, after that transaction."""
 
     @abstractmethod
     def publish(self, topic_arn: str, message: str) -> bool:
-        """Publish to a topic; False if there is none."""
+        """Publish a message.
+
+        :return: False if the topic does not exist.
+        """

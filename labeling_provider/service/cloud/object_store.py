@@ -1,4 +1,4 @@
-"""Objects: what labeling jobs read and write, by S3 URI."""
+"""The interface for the S3 objects that labeling jobs read and write."""
 
 from __future__ import annotations
 
@@ -24,25 +24,29 @@ class ObjectStore(ABC):
     def beginning(self, uri: str, most: int) -> bytes:
         """The object's first bytes.
 
+        :param most: how many, at most.
         :raises MissingObject: if there is none.
         """
         return self.read(uri)[:most]
 
     @abstractmethod
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
-        """Keep objects. Give as many as there are: they are written together, in no certain order.
+        """Write objects. Pass as many as possible in one call: they are written in parallel, in any order.
 
-        When this returns, all of them are kept. When it raises, some may be, and none is any more on its way. So what
-        must come last, such as a manifest, is a call of its own.
+        When this returns, all of them are stored. When it raises, some may be stored, and none is still being written.
+        So write an object that must come last, such as a manifest, with a separate call.
 
         :param files: bytes and content type by URI. The buckets must exist.
-        :raises MissingObject: if one does not.
+        :raises MissingObject: if a bucket does not exist.
         """
 
     @abstractmethod
     def version(self, uri: str) -> str | None:
-        """Something that changes when the object does; None if there is no object."""
+        """A text that changes whenever the object does; None if the object does not exist."""
 
     def lines(self, uri: str) -> Iterator[bytes]:
-        """The object's lines, each with its line break."""
+        """The object's lines, each with its line break.
+
+        :raises MissingObject: if there is no object.
+        """
         return iter(BytesIO(self.read(uri)))

@@ -1,4 +1,4 @@
-"""The services that one endpoint offers, what the wire says of each, and what answers for those around labeling."""
+"""The services that the endpoint offers, how requests name them, and the interface of the supporting ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Service(StrEnum):
 
 
 SERVICE_OF_TARGET = {"SageMaker": Service.SAGEMAKER, "AmazonSQS": Service.SQS, "AWSEvents": Service.EVENTS}
-"""The service, by what stands before the dot in ``X-Amz-Target``."""
+"""The service, by the part before the dot in ``X-Amz-Target``."""
 
 SERVICE_OF_VERSION = {
     "2010-03-31": Service.SNS,
@@ -34,15 +34,16 @@ SERVICE_OF_VERSION = {
 
 @dataclass(frozen=True)
 class Call:
-    """A request to one of the services around labeling, which has been let in.
+    """A request to a supporting service, after it was accepted.
 
-    :param operation: its name; empty for S3, where method and address say what to do.
-    :param path: percent-encoded; for S3 the bucket is in it.
+    :param operation: its name; empty for S3, which has it in the method and address.
+    :param path: percent-encoded; for S3, it includes the bucket.
+    :param query: percent-encoded.
     :param headers: values by lower-case name.
     :param host: the Host header.
-    :param scope: day, region and service that it was signed for, parted by slashes; None if it was not.
-    :param body: its bytes, at the beginning.
-    :param length: how many.
+    :param scope: the day, region and service of its signature, separated by slashes; None if it is not signed.
+    :param body: its bytes, positioned at the start.
+    :param length: of the body, in bytes.
     """
 
     operation: str
@@ -57,11 +58,11 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a service answers.
+class ServiceResponse:
+    """A supporting service's response.
 
-    :param body: its bytes, at the beginning; large ones are on the disk.
-    :param length: how many.
+    :param body: its bytes, positioned at the start; large ones are on disk.
+    :param length: of the body, in bytes.
     """
 
     status: int
@@ -71,11 +72,11 @@ class Answer:
 
 
 class Services(Protocol):
-    """Answers requests to the services around labeling."""
+    """Answers requests to the supporting services."""
 
-    def serve(self, service: Service, call: Call) -> Answer:
-        """Answer one request; what it has changed is kept before anybody hears of it.
+    def serve(self, service: Service, call: Call) -> ServiceResponse:
+        """Answer a request. What it changes is stored before this returns.
 
-        :raises ApiError: if it asks for what is not done here.
-        :raises DatabaseError: if the database doesn't take what it has changed.
+        :raises ApiError: if the operation is not offered or the request is invalid.
+        :raises DatabaseError: if the changes can't be stored.
         """

@@ -1,6 +1,7 @@
-"""A process that calls a function of a user's, started by :mod:`labeling_provider.service.cloud.processes`.
+"""The main module of a process that runs a user's function, started by
+:mod:`labeling_provider.service.cloud.processes`.
 
-One line of JSON in is an event, one line out the answer. What the function prints goes to the service's log.
+It reads one event per line of JSON and writes one answer per line. What the function prints goes to the service's log.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import IO, Any
 
 
 def main(target: str) -> None:
-    """Answer events until there are no more.
+    """Answer events until the service closes the pipe.
 
     :param target: ``module:callable``.
     """
@@ -27,16 +28,16 @@ def main(target: str) -> None:
     os.dup2(2, 1)
     module, _, name = target.partition(":")
     function = getattr(importlib.import_module(module), name)
-    _say(answers, '{"ready": true}')
+    _write(answers, '{"ready": true}')
     waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(events, waiting), daemon=True).start()
     while True:
         event = json.loads(waiting.get())
-        _say(answers, _answer(function, event))
+        _write(answers, _answer(function, event))
 
 
 def _listen(events: IO[bytes], waiting: queue.SimpleQueue[bytes]) -> None:
-    """Take events in; end the process with the service, whatever the function is doing."""
+    """Read events; exit when the service does, whatever the function is doing."""
     for line in events:
         waiting.put(line)
     os._exit(0)
@@ -45,15 +46,15 @@ def _listen(events: IO[bytes], waiting: queue.SimpleQueue[bytes]) -> None:
 def _answer(function: Any, event: Any) -> str:
     try:
         return f'{{"answer": {json.dumps(function(event, None), allow_nan=False)}}}'
-    except BaseException as error:  # noqa: BLE001 - whatever a function raises is its answer
+    except BaseException as error:  # noqa: BLE001 - whatever a function raises is reported
         import traceback
 
         traceback.print_exc()
         return json.dumps({"error": f"{type(error).__name__}: {error}"})
 
 
-def _say(answers: IO[bytes], said: str) -> None:
-    answers.write(said.encode() + b"\n")
+def _write(answers: IO[bytes], line: str) -> None:
+    answers.write(line.encode() + b"\n")
     answers.flush()
 
 

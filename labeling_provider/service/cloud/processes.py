@@ -1,7 +1,6 @@
-"""A user's own code in a process of its own, as Amazon runs it.
+"""Runs a user's own code in a separate process, as Amazon does.
 
-Code that never returns, uses up the memory or ends its process does not touch the service or other jobs, and can be
-ended.
+Code that hangs, runs out of memory or exits does not affect the service or other jobs, and can be killed.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ _READ: Final = 1 << 16
 
 
 class Fault(Exception):
-    """A call that has come to nothing; the text says why."""
+    """A call failed; the text says why."""
 
 
 class Process:
-    """A process that calls one function with one event after the other; ends by itself with the service.
+    """A process that calls one function with one event at a time. It exits when the service does.
 
     :param target: the function, ``module:callable``; it takes an event and None.
-    :param max_answer: largest answer, in bytes of JSON.
+    :param max_answer: the maximum size of an answer, in bytes of JSON.
     """
 
     def __init__(self, target: str, max_answer: int) -> None:
@@ -43,7 +42,7 @@ class Process:
         )
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
-            raise RuntimeError("a process without pipes")
+            raise RuntimeError("the process has no pipes")
         self._stdin, self._stdout, self._max_answer = stdin, stdout, max_answer
         os.set_blocking(stdin.fileno(), False)
         self._is_ready = False
@@ -53,25 +52,27 @@ class Process:
         return self._process.poll() is None
 
     def ask(self, event: dict[str, Any], seconds: float, is_wanted: Callable[[], bool] | None = None) -> Any:
-        """What the function has answered to an event, any JSON value.
+        """Call the function.
 
         :param seconds: how long the call may take.
-        :param is_wanted: is asked now and then whether anybody waits for the answer any more.
-        :raises Fault: if there is no answer: it has raised, takes too long, or answers what is no JSON.
-        :raises InterruptedError: if the answer is not wanted any more.
+        :param is_wanted: called regularly while waiting; if it returns False, the call is abandoned.
+        :return: the function's answer, any JSON value.
+        :raises Fault: if the function raises, takes too long, exits, or does not return JSON.
+        :raises InterruptedError: if the answer is no longer wanted.
         """
         if not self._is_ready:
-            self._hear(time.monotonic() + _START_SECONDS, "could not be started", is_wanted)
+            late = f"Runtime.InitError: its process was not ready after {_START_SECONDS:g} seconds"
+            self._read(time.monotonic() + _START_SECONDS, late, is_wanted)
             self._is_ready = True
         late, deadline = f"Timeout: Task timed out after {seconds:g} seconds", time.monotonic() + seconds
-        self._tell(json.dumps(event).encode() + b"\n", deadline, late, is_wanted)
-        said = self._hear(deadline, late, is_wanted)
-        if "error" in said:
-            raise Fault(str(said["error"]))
-        return said["answer"]
+        self._write(json.dumps(event).encode() + b"\n", deadline, late, is_wanted)
+        answer = self._read(deadline, late, is_wanted)
+        if "error" in answer:
+            raise Fault(str(answer["error"]))
+        return answer["answer"]
 
-    def _tell(self, said: bytes, deadline: float, late: str, is_wanted: Callable[[], bool] | None) -> None:
-        left, poll = memoryview(said), select.poll()
+    def _write(self, line: bytes, deadline: float, late: str, is_wanted: Callable[[], bool] | None) -> None:
+        left, poll = memoryview(line), select.poll()
         poll.register(self._stdin, select.POLLOUT)
         while left:
             _wait(poll, deadline, late, is_wanted)
@@ -82,48 +83,50 @@ class Process:
             except OSError:
                 raise Fault(self._gone()) from None
 
-    def _hear(self, deadline: float, late: str, is_wanted: Callable[[], bool] | None) -> dict[str, Any]:
-        heard, poll = bytearray(), select.poll()
+    def _read(self, deadline: float, late: str, is_wanted: Callable[[], bool] | None) -> dict[str, Any]:
+        line, poll = bytearray(), select.poll()
         poll.register(self._stdout, select.POLLIN)
-        while not heard.endswith(b"\n"):
+        while not line.endswith(b"\n"):
             _wait(poll, deadline, late, is_wanted)
             part = os.read(self._stdout.fileno(), _READ)
             if not part:
                 raise Fault(self._gone())
-            heard += part
-            if len(heard) > self._max_answer:
+            line += part
+            if len(line) > self._max_answer:
                 raise Fault(f"ResponseSizeTooLarge: its answer has more than {self._max_answer:,} bytes")
         try:
-            said: dict[str, Any] = json.loads(heard)
+            answer: dict[str, Any] = json.loads(line)
         except (ValueError, RecursionError):
             raise Fault("an answer that can't be read as JSON") from None
-        return said
+        return answer
 
     def _gone(self) -> str:
         try:
             code = self._process.wait(1)
         except subprocess.TimeoutExpired:
-            return "Runtime.ExitError: its process does not answer any more"
-        return f"Runtime.ExitError: its process has ended with {code}; the service's log may tell why"
+            return "Runtime.ExitError: its process no longer responds"
+        return f"Runtime.ExitError: its process exited with {code}; the service's log may say why"
 
     def kill(self) -> None:
-        """End the process, whatever it does."""
+        """Kill the process, whatever it is doing."""
         self._process.kill()
 
     def end(self) -> None:
-        """End the process and forget it."""
+        """Kill the process and clean up."""
         self.kill()
         self._process.wait()
         self._stdout.close()
         with suppress(OSError):
-            # What it has not taken any more can't be flushed.
+            # Data that the process has not read can't be flushed.
             self._stdin.close()
 
 
 def _wait(poll: select.poll, deadline: float, late: str, is_wanted: Callable[[], bool] | None) -> None:
     """Wait until a pipe can be used.
 
-    :param late: what to say after the deadline.
+    :param late: the error after the deadline.
+    :raises Fault: after the deadline.
+    :raises InterruptedError: if the answer is no longer wanted.
     """
     while True:
         left = deadline - time.monotonic()
@@ -132,4 +135,4 @@ def _wait(poll: select.poll, deadline: float, late: str, is_wanted: Callable[[],
         if left <= 0:
             raise Fault(late)
         if is_wanted is not None and not is_wanted():
-            raise InterruptedError("nobody waits for the answer any more")
+            raise InterruptedError("the answer is no longer wanted")

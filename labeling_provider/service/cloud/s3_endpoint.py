@@ -1,4 +1,4 @@
-"""Objects at a real S3 endpoint."""
+"""Objects in a real S3."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 
 MAX_WRITES_AT_ONCE: Final = 32
-"""How many objects are written at the same time, and how many connections are kept open."""
+"""How many objects are written at once, and how many connections are kept open."""
 
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 
 
 class EndpointObjectStore(ObjectStore):
-    """A real S3 endpoint; credentials as boto3 finds them.
+    """A real S3 endpoint. boto3 finds the credentials as usual.
 
-    :param endpoint_url: the endpoint, or None for Amazon's.
+    :param endpoint_url: its URL; None for Amazon's.
     :param region: its region.
     """
 
@@ -30,7 +30,7 @@ class EndpointObjectStore(ObjectStore):
         config = Config(max_pool_connections=MAX_WRITES_AT_ONCE)
         self._client = boto3.client("s3", endpoint_url=endpoint_url, region_name=region, config=config)
         self._client.meta.events.register("before-sign.s3.PutObject", _send_at_once)
-        # All that write share it: so many at once is what the endpoint has to bear, however many jobs there are.
+        # Shared by all writers, so that the load on the endpoint is limited, however many jobs there are.
         self._writers = ThreadPoolExecutor(MAX_WRITES_AT_ONCE, thread_name_prefix="labeling-s3")
 
     def read(self, uri: str) -> bytes:
@@ -52,7 +52,7 @@ class EndpointObjectStore(ObjectStore):
             for write in done:
                 write.result()
         finally:
-            # What has begun ends before its caller goes on: it must not come after what the caller writes next.
+            # Wait for running writes even after an error: they must not finish after the caller's next write.
             wait([write for write in writes if not write.cancel()])
 
     def _put(self, uri: str, body: bytes, content_type: str) -> None:
@@ -71,7 +71,7 @@ class EndpointObjectStore(ObjectStore):
 
 @contextmanager
 def _missing(uri: str) -> Iterator[None]:
-    """Say in our own words that there is no such object or bucket."""
+    """Turn the client's errors for a missing object or bucket into MissingObject."""
     from botocore.exceptions import ClientError
 
     try:
@@ -83,5 +83,5 @@ def _missing(uri: str) -> Iterator[None]:
 
 
 def _send_at_once(request: Any, **_: Any) -> None:
-    """Send head and body together: to ask first whether the body is welcome costs a round trip for each object."""
+    """Send head and body together. Waiting for "100 Continue" would cost a round trip per object."""
     del request.headers["Expect"]

@@ -1,1 +1,1 @@
-"""The database: schema, opening, statements."""
+"""The service's database: its schema, how it is opened, and all SQL statements."""

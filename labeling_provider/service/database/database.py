@@ -1,4 +1,4 @@
-"""The service's state, in one database: SQLite in the data directory, or any database SQLAlchemy can reach.
+"""The database with the service's state: SQLite in the data directory, or PostgreSQL.
 
 Every change that must not be lost is one transaction. SQLite runs with a write-ahead log and
 ``synchronous=NORMAL``: a killed process loses nothing that was committed.
@@ -15,13 +15,13 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Connection
 
-from labeling_provider.service.database.opening import DatabaseError, OpenDatabase, told
+from labeling_provider.service.database.opening import DatabaseError, OpenDatabase, reason
 
 Row: TypeAlias = sa.Row[Any]
 
 
 def now() -> float:
-    """Epoch seconds as Amazon gives them out: to the millisecond."""
+    """The time in epoch seconds, rounded to milliseconds as in Amazon's responses."""
     return round(time.time(), 3)
 
 
@@ -29,43 +29,43 @@ class Database:
     """The database.
 
     :param url: SQLAlchemy database URL.
-    :param shared: let other processes in that share it, too, if it is on PostgreSQL; SQLite is one process's alone.
-    :raises DatabaseInUse: if another service has it.
-    :raises DatabaseError: if it can't be reached, is not one of ours, or is damaged.
+    :param shared: whether other processes may share it, if it is PostgreSQL. Only one process can use SQLite.
+    :raises DatabaseInUse: if another service uses it.
+    :raises DatabaseError: if it can't be reached, is not the service's, or is damaged.
     """
 
     def __init__(self, url: str, *, shared: bool = False) -> None:
         self._open = OpenDatabase(url, shared)
-        # SQLite takes one writer at a time; waiting here is fair and never times out.
+        # SQLite allows one writer at a time; waiting here is fair and never times out.
         self._writing = threading.RLock()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading.
 
-        :raises DatabaseError: if the database doesn't answer.
+        :raises DatabaseError: if the database does not respond.
         """
-        with self._told(), self._open.engine.connect() as connection:
+        with self._translated(), self._open.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction: committed at the end of the block, rolled back if it raises.
+        """A transaction: committed at the end of the block, rolled back if the block raises.
 
-        :raises DatabaseError: if the database can't be written, because its disk is full for one.
+        :raises DatabaseError: if the database can't be written, for example because its disk is full.
         """
-        with self._told(), self._writing, self._open.engine.begin() as connection:
+        with self._translated(), self._writing, self._open.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let no other thread write before the end of the block."""
+        """Keep other threads from writing until the end of the block."""
         with self._writing:
             yield
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Give a database that fails one kind of exception; a row that breaks a rule keeps its own."""
+    def _translated(self) -> Iterator[None]:
+        """Turn the driver's errors into DatabaseError, except for errors about data, such as a broken constraint."""
         try:
             yield
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.InternalError, sa.exc.TimeoutError) as error:
@@ -76,18 +76,20 @@ class Database:
             raise self._failed(error) from error
 
     def _failed(self, error: BaseException) -> DatabaseError:
-        return DatabaseError(f"the database {self._open.name} fails: {told(error, self._open.url)}")
+        return DatabaseError(f"the database {self._open.name} failed: {reason(error, self._open.url)}")
 
     def try_hold(self, name: str) -> bool:
-        """Whether this process, of all that share the database, is the one to do what the name says.
+        """Take a role that only one of the processes sharing the database can have.
 
-        The first to ask is, until it ends. A connection that breaks can cost it the role, so ask again before each use.
+        The first process to ask gets the role until it ends. It may lose the role if its connection breaks, so ask
+        again before each use.
 
-        :raises DatabaseError: if the database doesn't answer.
+        :return: whether this process has the role.
+        :raises DatabaseError: if the database does not respond.
         """
-        with self._told():
+        with self._translated():
             return self._open.locks is None or self._open.locks.try_hold(name)
 
     def close(self) -> None:
-        """Close every connection and let another service in."""
+        """Close every connection and release the locks."""
         self._open.close()

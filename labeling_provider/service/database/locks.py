@@ -1,4 +1,4 @@
-"""Locks of PostgreSQL that belong to a process: they end with its connection, however the process ends.
+"""PostgreSQL locks that a process holds. They end with its connection, however the process ends.
 
 Source: PostgreSQL's documentation, "Advisory Locks".
 """
@@ -17,17 +17,17 @@ from sqlalchemy.engine import Connection
 
 log = logging.getLogger(__name__)
 
-# PostgreSQL locks numbers; this one says "labeling".
+# PostgreSQL locks are numbers; this one spells "labeling".
 _IN: Final = int.from_bytes(b"labeling", "big")
 _MIGRATION_SECONDS: Final = 600
 
 
 class Entry(NamedTuple):
-    """How a service has come into a database.
+    """A process's admission to a database.
 
-    :param connection: in the transaction of its opening.
-    :param is_in: whether the others let it in.
-    :param is_alone: whether there are no others.
+    :param connection: a connection, in the transaction for opening the database.
+    :param is_in: whether the process may use the database.
+    :param is_alone: whether no other process uses it.
     """
 
     connection: Connection
@@ -38,8 +38,8 @@ class Entry(NamedTuple):
 class SessionLocks:
     """The locks that this process holds in a database.
 
-    :param connect: makes a connection, which is kept for the locks alone.
-    :param shared: whether other processes that share the database may be in, too.
+    :param connect: opens a connection, which is used only for the locks.
+    :param shared: whether other processes may share the database.
     """
 
     def __init__(self, connect: Callable[[], Connection], shared: bool) -> None:
@@ -50,24 +50,24 @@ class SessionLocks:
 
     @contextmanager
     def opening(self) -> Iterator[Entry]:
-        """A transaction to come in by. Processes pass through here one after the other.
+        """A transaction for opening the database. Only one process at a time can have it.
 
-        :raises sqlalchemy.exc.OperationalError: if the one before takes more than ten minutes.
+        :raises sqlalchemy.exc.OperationalError: if another process holds it for more than ten minutes.
         """
         with self._session.begin():
             self._session.execute(sa.text(f"SET LOCAL lock_timeout = '{_MIGRATION_SECONDS}s'"))
             self._session.execute(sa.select(sa.func.pg_advisory_xact_lock(_number("opening"))))
-            is_in = self._come_in()
-            # One's own lock is not in the way, and nobody comes in meanwhile.
+            is_in = self._enter()
+            # This process's own lock does not conflict, and no other process can enter meanwhile.
             alone = sa.select(sa.func.pg_try_advisory_xact_lock(_IN))
             yield Entry(self._session, is_in, is_in and bool(self._session.execute(alone).scalar_one()))
 
     def try_hold(self, name: str) -> bool:
-        """Take the lock of a name, unless another process has it.
+        """Take a named lock, unless another process has it.
 
-        A connection that was lost has lost its locks: ask again before each use of what the lock is for.
+        If the connection breaks, its locks are lost, so call this again before each use of what the lock protects.
 
-        :return: whether this process holds it now.
+        :return: whether this process holds the lock.
         """
         with self._mutex:
             if not self._is_in():
@@ -77,12 +77,12 @@ class SessionLocks:
             return name in self._held
 
     def is_in(self) -> bool:
-        """Whether this process still has the database, or has it again after its connection was lost."""
+        """Whether this process may still use the database. If its connection was lost, it tries to enter again."""
         with self._mutex:
             return self._is_in()
 
     def close(self) -> None:
-        """Give all locks up."""
+        """Release all locks."""
         with self._mutex:
             self._session.close()
 
@@ -91,14 +91,14 @@ class SessionLocks:
             self._take(sa.true())
             return True
         except sa.exc.DBAPIError as error:
-            log.warning("the connection that holds the locks of the database was lost: %s", error.orig)
+            log.warning("the connection that holds the database locks was lost: %s", error.orig)
         self._session.close()
         self._held.clear()
         self._session = self._connect()
         with self._session.begin():
-            return self._come_in()
+            return self._enter()
 
-    def _come_in(self) -> bool:
+    def _enter(self) -> bool:
         lock = sa.func.pg_try_advisory_lock_shared if self._shared else sa.func.pg_try_advisory_lock
         return bool(self._session.execute(sa.select(lock(_IN))).scalar_one())
 

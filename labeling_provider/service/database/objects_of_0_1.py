@@ -1,4 +1,4 @@
-"""What embedded S3 kept in databases of version 1 of the tables: read once, then dropped."""
+"""The tables in which version 0.1 stored the objects of embedded S3. They are imported once, then dropped."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ _objects: Final = sa.Table(
 
 
 class OldSetting(NamedTuple):
-    """The request that gave a bucket a setting.
+    """The request that set something on a bucket.
 
-    :param name: of the setting, such as ``versioning``.
-    :param headers: as JSON.
+    :param name: the setting's name, such as ``versioning``.
+    :param headers: the request's, as JSON.
     """
 
     bucket: str
@@ -56,7 +56,7 @@ class OldObject(NamedTuple):
     """An object.
 
     :param modified: epoch seconds.
-    :param metadata: headers as JSON.
+    :param metadata: its headers, as JSON.
     """
 
     bucket: str
@@ -69,14 +69,14 @@ class OldObject(NamedTuple):
 
 
 def has_old_objects(connection: Connection) -> bool:
-    """Whether there are tables of version 1 that have not been taken over."""
+    """Whether the database has tables that have not been imported yet."""
     return sa.inspect(connection).has_table(_objects.name)
 
 
 def old_buckets(connection: Connection, region: str) -> dict[str, str]:
-    """The region of each bucket.
+    """The region of each bucket, by name.
 
-    :param region: of a bucket whose making was not noted: one that was made by its host name.
+    :param region: for buckets whose creation was not recorded, because they were created through their host name.
     """
     used = dict.fromkeys(connection.execute(sa.select(_objects.c.bucket).distinct()).scalars(), region)
     return used | {row.name: row.region for row in connection.execute(sa.select(_buckets))}
@@ -94,5 +94,5 @@ def old_settings(connection: Connection) -> list[OldSetting]:
 
 
 def drop_old_objects(connection: Connection) -> None:
-    """Drop the tables."""
+    """Drop the old tables."""
     _metadata.drop_all(connection)

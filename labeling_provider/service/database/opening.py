@@ -1,7 +1,7 @@
-"""Opens the database, for one service alone or for several that share it, and only if it is what it should be.
+"""Opens the database, for one service or for several that share it, and checks that it is the service's and intact.
 
-Beside a SQLite file ``NAME`` stands ``NAME.lock``. Its lock belongs to the process that serves, and dies with it. Its
-text says that there is a database: one that was emptied or deleted is not taken for a new one.
+Next to a SQLite file ``NAME`` is a file ``NAME.lock``. The service's process holds a lock on it for as long as it
+lives. Its text says that a database was created, so one that was emptied or deleted is not mistaken for a new one.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from sqlalchemy.engine import URL, Connection, Engine
 from labeling_provider.errors import LabelingError
 from labeling_provider.service.database.locks import SessionLocks
 
-_WRITE_IT: Final = "write it like sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+_WRITE_IT: Final = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 _CONNECT_SECONDS: Final = 10
-# With these drivers a host that does not answer is waited for until the system gives up.
+# By default, these drivers wait for a host that does not respond until the operating system gives up.
 _WAITS_FOR_EVER: Final = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
-_MARK: Final = "There is a labeling database beside this file. Delete this file only to begin with an empty one.\n"
+_MARK: Final = "There is a labeling database next to this file. Delete this file only to start with an empty one.\n"
 
 
 class DatabaseError(LabelingError):
-    """The database cannot be used: as it was asked for, as it is, or now."""
+    """The database can't be used, because of its settings, its state, or an outage."""
 
 
 class DatabaseInUse(DatabaseError):
@@ -33,26 +33,26 @@ class DatabaseInUse(DatabaseError):
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the database may do by itself what it has just refused: it was locked, away, or out of connections."""
+    """Whether a database error may go away by itself: it was locked, unreachable, or out of connections."""
     return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse))
 
 
-def told(error: BaseException, url: URL | None = None) -> str:
-    """What a driver says is wrong, in one line and without the password."""
+def reason(error: BaseException, url: URL | None = None) -> str:
+    """The driver's error message, in one line and without the password."""
     cause = getattr(error, "orig", None) or error
     text = " ".join(str(cause).split()) or type(cause).__name__
     return text.replace(url.password, "***") if url is not None and url.password else text
 
 
 class OpenDatabase:
-    """The engine of a database, and the lock that keeps others out.
+    """The engine of a database, and the lock that keeps other services out.
 
     :param address: SQLAlchemy database URL.
-    :param shared: let other services in that share it, too. Has no effect with SQLite, which one process has alone.
-    :ivar name: what to call it in messages: the file of SQLite, the URL without password otherwise.
-    :ivar locks: this process's locks of PostgreSQL; None with SQLite.
-    :raises DatabaseInUse: if another service has it.
-    :raises DatabaseError: if it can't be reached, or is not one of ours, or is damaged.
+    :param shared: whether other services may share it. Has no effect with SQLite, which only one process can use.
+    :ivar name: its name in messages: the file for SQLite, else the URL without the password.
+    :ivar locks: this process's PostgreSQL locks; None with SQLite.
+    :raises DatabaseInUse: if another service uses it.
+    :raises DatabaseError: if it can't be reached, is not the service's, or is damaged.
     """
 
     def __init__(self, address: str, shared: bool = False) -> None:
@@ -60,8 +60,8 @@ class OpenDatabase:
         self.locks: SessionLocks | None = None
         url = _parsed(address)
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
-            # With another one nothing would keep a second service out.
-            raise DatabaseError(f"the database URL begins with {url.drivername!r}; {_WRITE_IT}")
+            # Other databases could not keep a second service out.
+            raise DatabaseError(f"the database URL starts with {url.drivername!r}; {_WRITE_IT}")
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
         in_memory = self.is_sqlite and url.database in {None, "", ":memory:"}
@@ -69,7 +69,7 @@ class OpenDatabase:
         self._path: Path | None = None
         if self.is_sqlite and url.database and not in_memory:
             self._path = Path(os.path.realpath(url.database.removeprefix("file:")))
-        self.engine = self._made(url)
+        self.engine = self._new_engine(url)
         try:
             if self.is_sqlite:
                 self._open_sqlite()
@@ -78,29 +78,29 @@ class OpenDatabase:
         except BaseException as error:
             self.close()
             if isinstance(error, (sa.exc.SQLAlchemyError, OSError)):
-                raise DatabaseError(f"the database {self.name} can't be used: {told(error, url)}") from None
+                raise DatabaseError(f"the database {self.name} can't be used: {reason(error, url)}") from None
             raise
 
     def close(self) -> None:
-        """Close every connection and let others in."""
+        """Close every connection and release the locks."""
         self.engine.dispose()
         for held in (self.locks, self._file):
             if held is not None:
                 held.close()
 
-    def _made(self, url: URL, **options: Any) -> Engine:
+    def _new_engine(self, url: URL, **options: Any) -> Engine:
         if "connect_timeout" not in url.query and url.drivername in _WAITS_FOR_EVER:
             options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
         try:
             engine = sa.create_engine(url, pool_pre_ping=not self.is_sqlite, **options)
         except sa.exc.NoSuchModuleError:
-            raise DatabaseError(f"the database URL begins with {url.drivername!r}; {_WRITE_IT}") from None
+            raise DatabaseError(f"the database URL starts with {url.drivername!r}; {_WRITE_IT}") from None
         except ImportError as error:
             raise DatabaseError(
                 f"the database {self.name} needs a driver that is not installed: {error}. Install it with pip"
             ) from None
         except (sa.exc.SQLAlchemyError, TypeError, ValueError) as error:
-            raise DatabaseError(f"the database URL {self.name} can't be used: {told(error, url)}") from None
+            raise DatabaseError(f"the database URL {self.name} can't be used: {reason(error, url)}") from None
         if self.is_sqlite:
             sa.event.listen(engine, "connect", _prepare_sqlite)
         return engine
@@ -113,22 +113,24 @@ class OpenDatabase:
     def _open_sqlite(self) -> None:
         if self._path:
             if not self._path.parent.is_dir():
-                raise DatabaseError(f"the database {self.name} can't be made: there is no folder {self._path.parent}")
+                raise DatabaseError(
+                    f"the database {self.name} can't be created: the folder {self._path.parent} does not exist"
+                )
             self._file = Path(f"{self._path}.lock").open("a+")  # noqa: SIM115 -- close() closes it
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise self._in_use() from None
         with self.engine.begin() as connection:
-            # Without this a killed process could leave some of the tables.
+            # Without this, a killed process could leave only some of the tables.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             self._check(connection, may_change=True)
-        if self._file and not self._was_there():
+        if self._file and not self._existed_before():
             self._file.write(_MARK)
             self._file.flush()
 
     def _open_postgresql(self, shared: bool) -> None:
-        self.locks = SessionLocks(lambda: self._made(self.url, poolclass=sa.NullPool).connect(), shared)
+        self.locks = SessionLocks(lambda: self._new_engine(self.url, poolclass=sa.NullPool).connect(), shared)
         with self.locks.opening() as (connection, is_in, is_alone):
             if not is_in:
                 raise self._in_use()
@@ -136,24 +138,27 @@ class OpenDatabase:
         sa.event.listen(self.engine, "connect", self._stay_in)
 
     def _stay_in(self, *_: Any) -> None:
-        """Where connections break the lock has, too: before there are new ones, see that nobody came in meanwhile."""
+        """Check that the lock is still held: when connections break, it may be lost as well.
+
+        :raises DatabaseInUse: if another service has taken the database meanwhile.
+        """
         if self.locks and not self.locks.is_in():
             raise self._in_use()
 
     def _check(self, connection: Connection, may_change: bool) -> None:
-        """Make the tables of a new database, or bring those of an old one up to date, in the caller's transaction.
+        """Create the tables of a new database, or migrate those of an old one, within the caller's transaction.
 
-        :param may_change: whether no other service works with the tables.
-        :raises DatabaseInUse: if they would have to be changed under another service.
-        :raises DatabaseError: if they are damaged, or of a version that is not known.
+        :param may_change: whether no other service uses the tables.
+        :raises DatabaseInUse: if they need a migration while another service uses them.
+        :raises DatabaseError: if they are damaged, or their version is unknown.
         """
         from labeling_provider.service.database.migrations import Schema, UnknownSchema
 
         schema = Schema(connection)
-        if schema.is_empty and self._was_there():
+        if schema.is_empty and self._existed_before():
             raise DatabaseError(
-                f"the database {self.name} is empty or gone, but there was one: put it back from a copy, or "
-                f"delete {self._path}.lock to begin with an empty one"
+                f"the database {self.name} is empty or missing, but it existed before: restore it from a backup, or "
+                f"delete {self._path}.lock to start with an empty one"
             )
         if self.is_sqlite and not schema.is_empty:
             problem = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
@@ -162,13 +167,13 @@ class OpenDatabase:
         try:
             schema.check()
             if not (schema.is_current or may_change):
-                raise self._in_use(" of an earlier version")
+                raise self._in_use(" with an earlier version")
             schema.upgrade()
         except UnknownSchema as unknown:
             raise DatabaseError(f"the database {self.name} {unknown}") from None
 
-    def _was_there(self) -> bool:
-        """Whether a database has been made here before."""
+    def _existed_before(self) -> bool:
+        """Whether the SQLite database has been created before."""
         if self._file is None:
             return False
         self._file.seek(0)
@@ -179,8 +184,8 @@ def _parsed(address: str) -> URL:
     try:
         return sa.make_url(address)
     except (sa.exc.ArgumentError, ValueError):
-        # The text may hold a password, so it is not repeated.
-        raise DatabaseError(f"the database URL is not one; {_WRITE_IT}") from None
+        # The text may contain a password, so the error does not include it.
+        raise DatabaseError(f"the database URL is invalid; {_WRITE_IT}") from None
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -1,4 +1,4 @@
-"""Lists in pages: a page starts after the last row of the one before, so what is added meanwhile moves nothing."""
+"""Lists in pages. Each page starts after the last row of the one before, so rows added meanwhile shift nothing."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _MAX_INTEGER: Final = 1 << 63
 
 
 class BadToken(ValueError):
-    """A token that no page of this list has given out."""
+    """A token that was not issued by this list."""
 
 
 class Between(NamedTuple):
-    """A range of times, epoch seconds, without its ends.
+    """A range of times in epoch seconds, excluding both ends.
 
-    :param after: None if it has no beginning.
+    :param after: None if it has no start.
     :param before: None if it has no end.
     """
 
@@ -29,7 +29,7 @@ class Between(NamedTuple):
     before: float | None = None
 
     def narrow(self, query: sa.Select[Any], column: sa.Column[Any]) -> sa.Select[Any]:
-        """Leave out the rows outside the range."""
+        """Restrict a query to rows within the range."""
         if self.after is not None:
             query = query.where(column > self.after)
         if self.before is not None:
@@ -42,10 +42,10 @@ ALWAYS: Final = Between()
 
 @dataclass(frozen=True)
 class PageRequest:
-    """Which page of a list is wanted.
+    """The page of a list to read.
 
-    :param size: most rows on it.
-    :param token: as the page before gave it out; None for the first page.
+    :param size: the maximum number of rows.
+    :param token: the token from the page before; None for the first page.
     """
 
     size: int = PAGE_SIZE
@@ -56,12 +56,12 @@ class PageRequest:
 def read_page(
     connection: Connection, query: sa.Select[Any], column: sa.Column[Any], unique: sa.Column[Any], wanted: PageRequest
 ) -> tuple[list[sa.Row[Any]], str | None]:
-    """The rows of a page, and the token of the next page; None if this is the last.
+    """The rows of a page, and the token for the next page; None if this is the last.
 
     :param query: selects both columns.
-    :param column: what to sort by.
-    :param unique: what breaks ties.
-    :raises BadToken: if the token is not one of this list's.
+    :param column: the column to sort by.
+    :param unique: a unique column, which breaks ties.
+    :raises BadToken: if the token was not issued by this list.
     """
     if wanted.token is not None:
         here = sa.tuple_(column, unique)
@@ -77,7 +77,10 @@ def read_page(
 
 
 def _read_token(token: str, *columns: sa.Column[Any]) -> list[Any]:
-    """The values that the last row had in these columns."""
+    """The last row's values in these columns.
+
+    :raises BadToken: if the token is invalid.
+    """
     try:
         values = json.loads(base64.urlsafe_b64decode(token.encode()))
         if not isinstance(values, list) or not all(_fits(*pair) for pair in zip(values, columns, strict=True)):
@@ -88,7 +91,7 @@ def _read_token(token: str, *columns: sa.Column[Any]) -> list[Any]:
 
 
 def _fits(value: Any, column: sa.Column[Any]) -> bool:
-    """Whether a database can compare a value with a column."""
+    """Whether the database can compare a value with a column."""
     if not isinstance(value, column.type.python_type) or isinstance(value, bool):
         return False
     if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""What is kept of embedded S3: buckets, and every version of every object."""
+"""Statements on the state of embedded S3: buckets, and every version of every object."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _THE_VERSION: Final = (
 )
 
 
-class Place(NamedTuple):
-    """Which version of an object."""
+class VersionPlace(NamedTuple):
+    """The address of an object version."""
 
     bucket: str
     key: str
@@ -26,18 +26,18 @@ class Place(NamedTuple):
 
 
 class KeptVersion(NamedTuple):
-    """A version of an object, or a marker of its deletion.
+    """A version of an object, or a delete marker.
 
-    :param state: what belongs to it besides its bytes, as JSON.
+    :param state: everything but its bytes, as JSON.
     """
 
-    place: Place
+    place: VersionPlace
     state: str
     body: bytes
 
 
 def kept_buckets(connection: Connection) -> Iterator[tuple[str, str]]:
-    """Name and settings of each bucket, in the order in which they were made; settings as JSON."""
+    """The name of each bucket and its settings as JSON, in the order of creation."""
     for row in connection.execute(sa.select(s3_buckets).order_by(s3_buckets.c.id)):
         yield row.name, row.state
 
@@ -45,18 +45,21 @@ def kept_buckets(connection: Connection) -> Iterator[tuple[str, str]]:
 def kept_versions(connection: Connection) -> Iterator[KeptVersion]:
     """Every version of every object, oldest first."""
     for row in connection.execute(sa.select(s3_objects).order_by(s3_objects.c.id)).yield_per(100):
-        yield KeptVersion(Place(row.bucket, row.key, row.version), row.state, row.body)
+        yield KeptVersion(VersionPlace(row.bucket, row.key, row.version), row.state, row.body)
 
 
 def keep_bucket(connection: Connection, name: str, state: str) -> None:
-    """Keep a bucket that is new, or the new settings of one that is not."""
+    """Store a new bucket, or the new settings of an existing one.
+
+    :param state: its settings, as JSON.
+    """
     changed = sa.update(s3_buckets).where(s3_buckets.c.name == name).values(state=state)
     if not connection.execute(changed).rowcount:
         connection.execute(sa.insert(s3_buckets).values(name=name, state=state))
 
 
 def delete_bucket(connection: Connection, name: str) -> None:
-    """Delete a bucket with all that is in it."""
+    """Delete a bucket and everything in it."""
     connection.execute(sa.delete(s3_objects).where(s3_objects.c.bucket == name))
     connection.execute(sa.delete(s3_buckets).where(s3_buckets.c.name == name))
 
@@ -64,16 +67,18 @@ def delete_bucket(connection: Connection, name: str) -> None:
 def keep_versions(
     connection: Connection,
     *,
-    gone: Iterable[Place],
+    gone: Iterable[VersionPlace],
     new: Iterable[KeptVersion],
-    changed: Iterable[tuple[Place, str]],
+    changed: Iterable[tuple[VersionPlace, str]],
 ) -> None:
-    """Keep what has become of versions.
+    """Store changes to versions.
 
-    :param changed: the new state of each.
+    :param gone: versions to delete.
+    :param new: versions to add.
+    :param changed: the new state of each changed version, as JSON.
     """
     added = [{**version.place._asdict(), "state": version.state, "body": version.body} for version in new]
-    # What goes makes room: the new version may have the id of the old one.
+    # Delete first: a new version may have the id of an old one.
     _execute(connection, sa.delete(s3_objects).where(_THE_VERSION), [_bound(place) for place in gone])
     _execute(connection, sa.insert(s3_objects), added)
     update = sa.update(s3_objects).where(_THE_VERSION).values(state=sa.bindparam("new_state"))
@@ -85,5 +90,5 @@ def _execute(connection: Connection, statement: sa.Executable, rows: list[dict[s
         connection.execute(statement, rows)
 
 
-def _bound(place: Place) -> dict[str, str]:
+def _bound(place: VersionPlace) -> dict[str, str]:
     return {"in_bucket": place.bucket, "of_key": place.key, "of_version": place.version}

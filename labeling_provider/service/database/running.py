@@ -1,4 +1,4 @@
-"""The rows of labeling jobs that run, and what is told of them."""
+"""Statements on running labeling jobs and their logs."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ _MAX_CHARACTERS: Final = 2000
 
 
 def find(connection: Connection, job_id: int) -> sa.Row[Any] | None:
-    """A job."""
+    """The job with an id; None if there is none."""
     return connection.execute(sa.select(jobs).where(jobs.c.id == job_id)).one_or_none()
 
 
-def running(connection: Connection) -> list[int]:
-    """The ids of all jobs that have not ended."""
-    return list(connection.execute(sa.select(jobs.c.id).where(jobs.c.status.in_(RUNNING))).scalars())
-
-
 def update_job(connection: Connection, job_id: int, **values: Any) -> None:
-    """Set columns of a job, and when it was changed."""
+    """Set columns of a job, and its time of modification."""
     connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(modified=now(), **values))
 
 
 def arrived(connection: Connection, job_id: int, *, objects: int, given: int, failed: int) -> None:
-    """Count objects that have come into a streaming job."""
+    """Count new objects of a streaming job."""
     columns = {"lines": jobs.c.lines + objects, "given": jobs.c.given + given, "failed": jobs.c.failed + failed}
     update_job(connection, job_id, **columns)
 
 
 def end(connection: Connection, job_id: int, status: JobStatus, reason: str | None) -> bool:
-    """End a job; whether it had not ended before."""
+    """End a job.
+
+    :param reason: why it failed; None if it did not.
+    :return: whether it was running.
+    """
     ended = (
         sa.update(jobs)
         .where(jobs.c.id == job_id, jobs.c.status.in_(RUNNING))
@@ -49,12 +48,12 @@ def end(connection: Connection, job_id: int, status: JobStatus, reason: str | No
 
 
 def note(connection: Connection, job_id: int, message: str) -> None:
-    """Tell what has happened to a job."""
+    """Add a line to a job's log."""
     connection.execute(sa.insert(events).values(job_id=job_id, at=time.time(), message=plain(message, _MAX_CHARACTERS)))
 
 
 def labeled_by_machine(connection: Connection, job_ids: Iterable[int]) -> dict[int, int]:
-    """How many labels automated labeling has made, by job; jobs without are left out."""
+    """How many objects automated labeling has labeled, by job; jobs without any are missing."""
     query = (
         sa.select(trainings.c.job_id, sa.func.sum(trainings.c.labeled))
         .where(trainings.c.job_id.in_(list(job_ids)))

@@ -12,10 +12,10 @@ from labeling_provider.service.database.states import LearningRole, ObjectState,
 
 
 class State(sa.types.TypeDecorator[StrEnum]):
-    """One value of an enum: text in the database, a member in Python. Nothing else is written.
+    """A column of enum members, stored as text. Other values are refused.
 
     :param states: the enum.
-    :param length: most characters that the database holds.
+    :param length: the maximum number of characters.
     """
 
     impl = sa.String
@@ -27,15 +27,15 @@ class State(sa.types.TypeDecorator[StrEnum]):
 
     @property
     def python_type(self) -> type[str]:
-        """What members are when they leave Python, such as in a paging token."""
+        """The type of members outside Python, such as in a paging token."""
         return str
 
     def process_bind_param(self, value: str | None, dialect: sa.Dialect) -> str | None:
-        """:raises ValueError: if there is no such state."""
+        """:raises ValueError: if it is not a member."""
         return None if value is None else self.states(value).value
 
     def process_result_value(self, value: str | None, dialect: sa.Dialect) -> StrEnum | None:
-        """:raises ValueError: if there is no such state."""
+        """:raises ValueError: if it is not a member."""
         return None if value is None else self.states(value)
 
 
@@ -61,11 +61,11 @@ jobs: Final = sa.Table(
     sa.Column("labeled", sa.Integer, nullable=False, default=0),
     sa.Column("failed", sa.Integer, nullable=False, default=0),
     sa.Column("stamp", sa.Integer, nullable=False, default=0),
-    # Whose turn it is to go on with the job, until when, and how often it has changed hands.
+    # The process that runs the job, until when, and the fencing number.
     sa.Column("lease_owner", sa.String(32)),
     sa.Column("lease_until", sa.Float, nullable=False, server_default="0"),
     sa.Column("lease_number", sa.Integer, nullable=False, server_default="0"),
-    # When it is to be looked at next; 0 if somebody has asked for it.
+    # When the next step is due; 0 if somebody has woken the job.
     sa.Column("due", sa.Float, nullable=False, server_default="0"),
     sa.Index("jobs_by_status", "status", "id"),
 )
@@ -93,44 +93,44 @@ tasks: Final = sa.Table(
     sa.Column("worker_id", sa.String(100)),
     sa.Column("expires", sa.Float, nullable=False),
     sa.Column("accepted", sa.Float),
-    # Until when its worker is at it; of one that is done with, when that was.
+    # Until when its worker holds it; for a finished task, when it was finished.
     sa.Column("due", sa.Float),
-    # Of an accepted task a draft.
+    # For an accepted task, a draft.
     sa.Column("answer", sa.Text),
-    # One worker answers an object once, whatever crashes in between.
+    # A worker answers an object only once, even after crashes.
     sa.UniqueConstraint("job_id", "object_id", "worker_id"),
     sa.Index("tasks_by_state", "job_id", "state"),
 )
 arrivals: Final = sa.Table(
-    # Objects of streaming jobs that came with a message.
+    # The objects of streaming jobs.
     "arrivals",
     metadata,
     sa.Column("job_id", sa.Integer, primary_key=True),
     sa.Column("object_id", sa.Integer, primary_key=True),
-    # SHA-256 of the deduplication id, which may have more characters than a database indexes.
+    # The SHA-256 of the deduplication id, which may be too long for an index.
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("published", sa.Boolean, nullable=False),
     sa.UniqueConstraint("job_id", "digest"),
     sa.Index("arrivals_by_published", "job_id", "published", "object_id"),
 )
 learning: Final = sa.Table(
-    # What automated labeling knows of the objects of its jobs.
+    # The objects of jobs with automated labeling.
     "learning",
     metadata,
     sa.Column("job_id", sa.Integer, primary_key=True),
     sa.Column("object_id", sa.Integer, primary_key=True),
-    # What it went to people for; none if it did not.
+    # What people's label on it is for; null if it was not sent to people.
     sa.Column("role", State(LearningRole, 8)),
     # How sure the last model was.
     sa.Column("score", sa.Float),
-    # A validation object stands for those without a label until one like it gets its label: in this iteration,
+    # The iteration since which a validation object no longer represents unlabeled ones,
     sa.Column("left", sa.Integer),
-    # and if it is by machine, with this agreement with people.
+    # and the model's agreement with people on it, if a model labels objects with its score.
     sa.Column("agreement", sa.Float),
     sa.Index("learning_by_role", "job_id", "role"),
 )
 trainings: Final = sa.Table(
-    # The trainings of automated labeling and what came of them.
+    # The trainings of automated labeling and their results.
     "trainings",
     metadata,
     sa.Column("job_id", sa.Integer, primary_key=True),
@@ -148,7 +148,7 @@ models: Final = sa.Table(
     sa.Column("arn", sa.String(256), nullable=False, unique=True),
     sa.Column("algorithm", sa.String(63), nullable=False),
     sa.Column("created", sa.Float, nullable=False),
-    # The answer of DescribeModel.
+    # The response of DescribeModel.
     sa.Column("description", sa.Text, nullable=False),
 )
 events: Final = sa.Table(
@@ -187,14 +187,14 @@ s3_buckets: Final = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
 )
 s3_objects: Final = sa.Table(
-    # Every version of every object, oldest first, and the markers of deletions among them.
+    # Every version of every object and every delete marker, oldest first.
     "s3_objects",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("bucket", sa.String(63), nullable=False),
     sa.Column("key", sa.String(1024), nullable=False),
     sa.Column("version", sa.String(64), nullable=False),
-    # What belongs to it besides its bytes, as JSON.
+    # Everything but its bytes, as JSON.
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("bucket", "key", "version"),

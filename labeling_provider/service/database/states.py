@@ -1,4 +1,4 @@
-"""The states that rows are in. A job's own, which are Amazon's, are in ``groundtruth.job``."""
+"""The states of rows. The states of jobs are Amazon's and are in ``groundtruth.job``."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from typing import Final
 
 
 class ObjectState(StrEnum):
-    """Where a data object of a labeling job is."""
+    """The state of a data object in a labeling job."""
 
     GIVEN = "given"
-    """Its line came with a label."""
+    """It came with a label."""
     WAITING = "waiting"
-    """Nobody has seen it yet."""
+    """It has not been sent to workers yet."""
     OUT = "out"
-    """Workers have it."""
+    """It has been sent to workers."""
     ANSWERED = "answered"
-    """All of its workers are done; its answers wait for consolidation."""
+    """All its tasks are finished, and its answers wait for consolidation."""
     LABELED = "labeled"
-    """It has a label by people."""
+    """People have labeled it."""
     MACHINE = "machine"
-    """It has a label by automated labeling."""
+    """Automated labeling has labeled it."""
     FAILED = "failed"
-    """It was given up."""
+    """It could not be labeled."""
 
 
 class TaskState(StrEnum):
-    """Where one worker's task about one data object is."""
+    """The state of a task: one worker's work on one data object."""
 
     OPEN = "open"
     """Any worker of the workteam may accept it."""
     ACCEPTED = "accepted"
-    """A worker is at it."""
+    """A worker holds it."""
     SUBMITTED = "submitted"
-    """It has its answer."""
+    """It has an answer."""
     DECLINED = "declined"
-    """Its worker would rather not; another task stands in for it."""
+    """Its worker declined it; another task may replace it."""
     EXPIRED = "expired"
-    """Its time was over before anybody answered."""
+    """Its time ran out, or its job ended, before it had an answer."""
 
 
 UNDECIDED: Final = (TaskState.OPEN, TaskState.ACCEPTED)
@@ -45,9 +45,9 @@ UNDECIDED: Final = (TaskState.OPEN, TaskState.ACCEPTED)
 
 
 class LearningRole(StrEnum):
-    """What automated labeling sent a data object to people for."""
+    """What automated labeling uses people's label on a data object for."""
 
     TRAIN = "train"
-    """To learn from its label."""
+    """To train the model."""
     VALIDATE = "validate"
-    """To measure the model on its label."""
+    """To measure the model."""

@@ -1,1 +1,1 @@
-"""A labeling job's stages."""
+"""Runs labeling jobs, stage by stage."""

@@ -1,5 +1,4 @@
-"""What comes into a job: what a manifest line is worth, and what a message in a streaming job's queue says, that is
-which data objects it brings, and under which deduplication id.
+"""How data objects enter a job: from the lines of its manifest, or from the messages in a streaming job's queue.
 
 Source: developer guide, "Ground Truth streaming labeling jobs", section "Duplicate message handling".
 """
@@ -17,7 +16,8 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import TOO_DEEP, as_json, plain, trouble_with
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.manifest.reader import parse_line
-from labeling_provider.service.cloud.messaging import Waiting
+from labeling_provider.service.cloud.messaging import QueuedMessage
+from labeling_provider.service.database.states import ObjectState
 
 ID_KEY: Final = "dataset-objectid-attribute-name"
 _KEY_PATTERN: Final = re.compile(r"[$a-zA-Z0-9](-*[a-zA-Z0-9])*")
@@ -28,10 +28,10 @@ _MAX_REASON: Final = 1000
 
 
 class Arrival(NamedTuple):
-    """A data object that a message has brought.
+    """A data object that arrived in a message.
 
     :param line: its manifest line, as JSON.
-    :param digest: of its deduplication id; the same id is labeled once.
+    :param digest: SHA-256 of its deduplication id, in hexadecimal; objects with the same id are labeled once.
     :param reason: why it can't be labeled; None if it can.
     """
 
@@ -40,11 +40,11 @@ class Arrival(NamedTuple):
     reason: str | None = None
 
 
-def arrivals_of(message: Waiting, attribute: str, data_key: str) -> list[Arrival]:
-    """The data objects of a message; none if it brings none, such as S3's test event.
+def arrivals_of(message: QueuedMessage, attribute: str, data_key: str) -> list[Arrival]:
+    """The data objects in a message; empty for messages without any, such as S3's test event.
 
-    :param attribute: the job's label attribute name; an id that the service gives is stored under a key made of it.
-    :param data_key: ``source`` or ``source-ref`` if every object must have that one; empty for either.
+    :param attribute: the job's label attribute name; the key for an id that the service assigns is derived from it.
+    :param data_key: ``source`` or ``source-ref`` if every object must have that key; empty if it may have either.
     """
     text, message_id = _unwrapped(message)
     generated = f"${attribute}-object-id"
@@ -58,8 +58,8 @@ def arrivals_of(message: Waiting, attribute: str, data_key: str) -> list[Arrival
     if isinstance(content, dict) and content.get("Event") == "s3:TestEvent":
         return []
     if isinstance(content, dict) and isinstance(content.get("Records"), list):
-        records = [one for one in content["Records"] if isinstance(one, dict)]
-        return [_stored_object(one, generated, data_key) for one in records if _is_creation(one)]
+        records = [record for record in content["Records"] if isinstance(record, dict)]
+        return [_stored_object(record, generated, data_key) for record in records if _is_creation(record)]
     own_id = {ID_KEY: generated, generated: message_id}
     try:
         if trouble:
@@ -69,15 +69,16 @@ def arrivals_of(message: Waiting, attribute: str, data_key: str) -> list[Arrival
         dedup_id = _given_id(identified)
         written = as_json(identified)
     except ValueError as error:
-        reason = f"The message {text[:_SHOWN]!r} is no data object: {str(error).rstrip('.')}."
+        reason = f"The message {text[:_SHOWN]!r} is not a data object: {str(error).rstrip('.')}."
         return [Arrival(as_json(own_id), _digest(message_id), plain(reason, _MAX_REASON))]
     return [Arrival(written, _digest(dedup_id))]
 
 
 def first_state(line: str, attribute: str, metadata_type: str, job_name: str) -> tuple[dict[str, Any], str | None]:
-    """How the object of a manifest line starts in the database, and why it has failed at once, if it can't be used.
+    """The initial database row for a manifest line.
 
-    :param attribute: the job's label attribute name; a line that has it is left as it is.
+    :param attribute: the job's label attribute name; a line that already has it is not labeled again.
+    :return: the columns of the row, and why the object failed; None if it did not.
     """
     try:
         content = json.loads(line)
@@ -85,17 +86,17 @@ def first_state(line: str, attribute: str, metadata_type: str, job_name: str) ->
     except RecursionError:
         content, trouble = {}, TOO_DEEP
     if attribute in content:
-        return {"line": line, "state": "given", "result": None}, None
+        return {"line": line, "state": ObjectState.GIVEN, "result": None}, None
     if trouble is None:
-        return {"line": line, "state": "waiting", "result": None}, None
+        return {"line": line, "state": ObjectState.WAITING, "result": None}, None
     result = layout.failure(trouble, attribute, metadata_type, job_name, time.time())
-    return {"line": line, "state": "failed", "result": as_json(result)}, trouble
+    return {"line": line, "state": ObjectState.FAILED, "result": as_json(result)}, trouble
 
 
 def line_arrival(number: int, line: str) -> Arrival:
-    """The data object of a line of the manifest that a streaming job starts with.
+    """The data object of a line in a streaming job's initial manifest.
 
-    :param number: the line's number; its id, if the line names none.
+    :param number: the line's number; it identifies the object if the line has no deduplication id.
     """
     try:
         content = json.loads(line)
@@ -107,8 +108,8 @@ def line_arrival(number: int, line: str) -> Arrival:
     return Arrival(line, digest, trouble_with(line, content) if content else TOO_DEEP)
 
 
-def _unwrapped(message: Waiting) -> tuple[str, str]:
-    """The text that was published and its message id; what came without SNS's envelope is taken as it is."""
+def _unwrapped(message: QueuedMessage) -> tuple[str, str]:
+    """The published text and its message id. A message without SNS's envelope is used as it is."""
     try:
         envelope = json.loads(message.body)
         if envelope["Type"] == "Notification":
@@ -119,9 +120,9 @@ def _unwrapped(message: Waiting) -> tuple[str, str]:
 
 
 def _given_id(line: dict[str, Any]) -> str:
-    """The deduplication id that a line names.
+    """The deduplication id in a line.
 
-    :raises ValueError: if it can't be one.
+    :raises ValueError: if it is invalid.
     """
     key = line[ID_KEY]
     if not isinstance(key, str) or len(key) > _MAX_KEY or not _KEY_PATTERN.fullmatch(key):
@@ -146,12 +147,12 @@ def _stored_object(record: dict[str, Any], generated: str, data_key: str) -> Arr
         (uri + sequencer).encode()
     except (KeyError, TypeError, ValueError, AttributeError):
         text = json.dumps(record)
-        reason = f"The notification {text[:_SHOWN]!r} names no object."
+        reason = f"The notification {text[:_SHOWN]!r} does not name an object."
         return Arrival(as_json({ID_KEY: generated, generated: _digest(text)}), _digest(text), reason)
     dedup_id = uri + sequencer
     line = {"source-ref": uri, ID_KEY: generated, generated: dedup_id, "$sequencer": sequencer}
     if data_key == "source":
-        return Arrival(as_json(line), _digest(dedup_id), "Notifications of a bucket do not work for text.")
+        return Arrival(as_json(line), _digest(dedup_id), "Bucket notifications do not work for text.")
     return Arrival(as_json(line), _digest(dedup_id))
 
 

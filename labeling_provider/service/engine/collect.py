@@ -1,29 +1,29 @@
-"""Time passes for the workers of a labeling job: answers come in, and tasks go from hand to hand."""
+"""The stage in which workers do their tasks: answers come in, tasks expire or go to other workers."""
 
 from __future__ import annotations
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import leases, objects
-from labeling_provider.service.database import tasks as task_rows
+from labeling_provider.service.database import lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.work import tasks
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import Moves, SimulatedWorkers
 
 
 class Collect:
-    """Brings tasks up to date, whoever works on them."""
+    """Brings the tasks of a job up to date."""
 
     def __init__(self, database: Database, workers: SimulatedWorkers) -> None:
         self._database, self._workers = database, workers
 
     def collect(self, run: Run, now: float) -> bool:
-        """Let simulated workers do what they have had time for, and end what has taken too long.
+        """Let simulated workers do what they had time for, and expire what took too long.
 
-        :return: False if the job is to stop.
+        :param now: epoch seconds.
+        :return: False if the job has to stop.
         """
-        # Workers read pictures: nobody else may have to wait for that.
+        # Outside the transaction: workers read pictures, and nobody should wait for that.
         moves = self._workers.answers(run, now)
         while True:
             if not self._make(run, moves, now):
@@ -34,7 +34,7 @@ class Collect:
 
     def _make(self, run: Run, moves: Moves, now: float) -> bool:
         with self._database.write() as connection:
-            if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
+            if lease_rows.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
                 return False
             tasks.accept(connection, moves.accepted)
             tasks.submit(connection, moves.submitted)
@@ -45,13 +45,17 @@ class Collect:
         return True
 
     def pause(self, run: Run, now: float) -> float | None:
-        """Seconds until a worker is done or free for an open task, or a task expires; None if no object is out."""
+        """Seconds until a worker finishes, a worker is free for an open task, or a task expires.
+
+        :param now: epoch seconds.
+        :return: None if no object is with workers.
+        """
         with self._database.read() as connection:
-            is_out = objects.count(connection, run.id, ObjectState.OUT) > 0
+            is_out = object_rows.count(connection, run.id, ObjectState.OUT) > 0
             change = task_rows.next_change(connection, run.id)
             is_open = task_rows.has_open(connection, run.id)
         if change is None:
-            # The last answer of an object may have come in since this step has looked.
+            # The last answer may have come in since this step looked.
             return 0.0 if is_out else None
         free_at = self._workers.free_at(run, now) if is_open else None
         return (change if free_at is None else min(change, free_at)) - now

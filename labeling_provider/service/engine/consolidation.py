@@ -1,4 +1,4 @@
-"""From answers to labels: consolidation, and the files that come of it."""
+"""Consolidation: turns answers into labels, and writes the files that go with them."""
 
 from __future__ import annotations
 
@@ -13,50 +13,54 @@ from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import leases, objects, tasks
+from labeling_provider.service.database import lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.base import Answer, Answered, Consolidated
+from labeling_provider.service.kinds.kind import Answered, Consolidated, WorkerAnswer
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects
-from labeling_provider.service.work.run import Run
 
 _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
-"""The new keys of objects that have got a label, and why others have failed, by object id."""
+"""New keys for labeled objects, and reasons for failed ones, both by object id."""
 
 _Answers = list[tuple[Row, Any]]
 """Tasks with their answers."""
 
 
 class Results:
-    """Turns the answers about objects into labels.
+    """Turns the answers of workers into labels.
 
-    :param functions: the callers' own.
+    :param functions: the callers' own consolidation functions.
     """
 
     def __init__(self, database: Database, object_store: ObjectStore, functions: Functions, clock: Clock) -> None:
         self._database, self._object_store, self._functions, self._clock = database, object_store, functions, clock
 
     def consolidate(self, run: Run) -> None:
-        """Turn the answers of the objects that have all of theirs into labels."""
+        """Label the objects that have all their answers.
+
+        :raises LeaseLost: if another process has taken the job.
+        :raises JobFailure: if the caller's function fails.
+        """
         with self._database.read() as connection:
-            leases.hold(connection, run.lease)
-            rows = objects.answered(connection, run.id)
+            lease_rows.hold(connection, run.lease)
+            rows = object_rows.answered(connection, run.id)
             if not rows:
                 return
             answers = _read(connection, run.id, rows)
         batch = _answered(rows, answers)
         self._object_store.write(self._worker_responses(run, rows, answers))
-        found = run.kind.consolidate(batch, layout.creation_date(rows[-1].answered))
-        if found is None:
+        consolidated = run.kind.consolidate(batch, layout.creation_date(rows[-1].answered))
+        if consolidated is None:
             contents, failed = self._function_contents(run, rows, batch)
         else:
-            contents, failed = self._builtin_contents(run, rows, batch, found)
+            contents, failed = self._builtin_contents(run, rows, batch, consolidated)
         for row in rows:
             if row.object_id not in contents:
-                failed.setdefault(row.object_id, "No answer of its workers could be used.")
+                failed.setdefault(row.object_id, "None of the workers' answers could be used.")
         with self._database.write() as connection:
-            leases.hold(connection, run.lease)
+            lease_rows.hold(connection, run.lease)
             label_objects(connection, run, contents)
             fail_objects(connection, run, failed, self._clock.now())
 
@@ -90,9 +94,9 @@ class Results:
         }
 
     def _builtin_contents(
-        self, run: Run, rows: Sequence[Row], batch: Sequence[Answered], found: Consolidated
+        self, run: Run, rows: Sequence[Row], batch: Sequence[Answered], consolidated: Consolidated
     ) -> _Contents:
-        """Labels by our own consolidation, and the files that Amazon writes on the way."""
+        """Labels by built-in consolidation. Also writes the intermediate files that Amazon writes."""
         job = run.job
         when = {row.object_id: row.answered for row in rows}
         contents = {
@@ -102,30 +106,31 @@ class Results:
                     label.metadata, job.task_type.metadata_type, job.name, when[object_id]
                 ),
             }
-            for object_id, label in found.labels.items()
+            for object_id, label in consolidated.labels.items()
         }
-        files = {uri: content for label in found.labels.values() for uri, content in label.files.items()}
-        for members in self._groups(rows, batch):
-            row, group = members
+        files = {uri: content for label in consolidated.labels.values() for uri, content in label.files.items()}
+        for row, group in self._groups(rows, batch):
             request = layout.consolidation_request(group)
             response = layout.consolidation_response(
-                (one.object_id, contents[one.object_id]) for one in group if one.object_id in contents
+                (answered.object_id, contents[answered.object_id])
+                for answered in group
+                if answered.object_id in contents
             )
             for which, document in (("request", request), ("response", response)):
                 uri = layout.consolidation_uri(job.output, which, row.iteration, row.stamp)
                 files[uri] = (as_json(document).encode(), "application/json")
         self._object_store.write(files)
-        return contents, found.failed
+        return contents, consolidated.failed
 
     @staticmethod
     def _groups(rows: Sequence[Row], batch: Sequence[Answered]) -> list[tuple[Row, list[Answered]]]:
-        """The objects of each consolidation file, with the first one's row."""
+        """The objects of each consolidation file, with the row of the first."""
         pairs = zip(rows, batch, strict=True)
         groups = (list(group) for _, group in groupby(pairs, key=lambda pair: pair[0].stamp))
         return [(group[0][0], [answered for _, answered in group]) for group in groups]
 
     def _function_contents(self, run: Run, rows: Sequence[Row], batch: Sequence[Answered]) -> _Contents:
-        """Labels by the caller's consolidation function; without one, where the answers are."""
+        """Labels by the caller's consolidation function; without one, only a reference to the answers."""
         job = run.job
         contents: dict[int, dict[str, Any]] = {}
         if not job.consolidation_function:
@@ -141,15 +146,15 @@ class Results:
             payload = layout.consolidation_uri(job.output, "request", row.iteration, row.stamp)
             document = as_json(layout.consolidation_request(group)).encode()
             self._object_store.write({payload: (document, "application/json")})
-            answer = self._call_consolidation(run, payload)
+            result = self._call_consolidation(run, payload)
             uri = layout.consolidation_uri(job.output, "response", row.iteration, row.stamp)
-            self._object_store.write({uri: (as_json(answer).encode(), "application/json")})
-            given = _by_object(answer)
-            for one in group:
+            self._object_store.write({uri: (as_json(result).encode(), "application/json")})
+            entries = _by_object(result)
+            for answered in group:
                 try:
-                    contents[one.object_id] = _content(given, one.object_id)
+                    contents[answered.object_id] = _content(entries, answered.object_id)
                 except ObjectFailure as failure:
-                    failed[one.object_id] = f"The function {job.consolidation_function} {failure}"
+                    failed[answered.object_id] = f"The function {job.consolidation_function} {failure}"
         return contents, failed
 
     def _call_consolidation(self, run: Run, payload: str) -> Any:
@@ -168,45 +173,47 @@ class Results:
 
 
 def read_answers(connection: Connection, job_id: int, rows: Sequence[Row]) -> list[Answered]:
-    """The objects of some rows with the answers they got, in the order of the rows."""
+    """The objects of these rows with their answers, in the order of the rows."""
     return _answered(rows, _read(connection, job_id, rows))
 
 
 def _read(connection: Connection, job_id: int, rows: Sequence[Row]) -> _Answers:
-    submitted = tasks.submitted(connection, job_id, {row.object_id for row in rows})
+    submitted = task_rows.submitted(connection, job_id, {row.object_id for row in rows})
     return [(task, json.loads(task.answer)) for task in submitted]
 
 
 def _answered(rows: Sequence[Row], answers: _Answers) -> list[Answered]:
-    by_object: dict[int, list[Answer]] = defaultdict(list)
+    by_object: dict[int, list[WorkerAnswer]] = defaultdict(list)
     for task, content in answers:
-        by_object[task.object_id].append(Answer(task.worker_id, content if isinstance(content, dict) else {}))
+        by_object[task.object_id].append(WorkerAnswer(task.worker_id, content if isinstance(content, dict) else {}))
     return [Answered(row.object_id, json.loads(row.line), by_object[row.object_id]) for row in rows]
 
 
-def _by_object(answer: Any) -> dict[str, Any] | None:
-    """The entries of a consolidation function's answer by what they say their object is; None if it is no list."""
-    if not isinstance(answer, list):
+def _by_object(result: Any) -> dict[str, Any] | None:
+    """The entries of a consolidation function's result by dataset object id; None if it is not a list."""
+    if not isinstance(result, list):
         return None
-    entries = [one for one in answer if isinstance(one, dict)]
-    return {str(one["datasetObjectId"]): one for one in entries if isinstance(one.get("datasetObjectId"), str | int)}
+    entries = [entry for entry in result if isinstance(entry, dict)]
+    return {
+        str(entry["datasetObjectId"]): entry for entry in entries if isinstance(entry.get("datasetObjectId"), str | int)
+    }
 
 
-def _content(given: dict[str, Any] | None, object_id: int) -> dict[str, Any]:
-    """The new keys of an object's output line, as a consolidation function has answered.
+def _content(entries: dict[str, Any] | None, object_id: int) -> dict[str, Any]:
+    """The new keys of an object's output line, from a consolidation function's result.
 
-    :raises ObjectFailure: if it has not.
+    :raises ObjectFailure: if it has none that can be used. The text completes "The function …".
     """
-    if given is None:
-        raise ObjectFailure("has returned no list of consolidated annotations.")
-    entry = given.get(str(object_id))
+    if entries is None:
+        raise ObjectFailure("did not return a list of consolidated annotations.")
+    entry = entries.get(str(object_id))
     if entry is None:
-        raise ObjectFailure("has left the object out.")
+        raise ObjectFailure("left the object out.")
     consolidated = entry.get("consolidatedAnnotation")
     content = consolidated.get("content") if isinstance(consolidated, dict) else None
     if not isinstance(content, dict):
-        raise ObjectFailure('has returned no {"consolidatedAnnotation": {"content": {…}}} for the object.')
+        raise ObjectFailure('did not return {"consolidatedAnnotation": {"content": {…}}} for the object.')
     trouble = trouble_with(as_json(content), content)
     if trouble:
-        raise ObjectFailure(f"has returned an annotation that can't be used. {trouble}")
+        raise ObjectFailure(f"returned an annotation that can't be used. {trouble}")
     return content

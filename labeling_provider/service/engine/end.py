@@ -1,4 +1,4 @@
-"""A labeling job's last stage: what was labeled is written, what is under way is dropped."""
+"""A labeling job's last stage: writes the labels and drops unfinished tasks."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import logging
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.job import JobStatus, is_streaming
 from labeling_provider.service.cloud.eventbridge import Announce
-from labeling_provider.service.database import leases, objects, tasks
+from labeling_provider.service.database import lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.leases import Lease, LeaseLost
+from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.database.running import end, note
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.consolidation import Results
@@ -26,7 +26,7 @@ _MAX_REASON = 1024
 class End:
     """Ends jobs.
 
-    :param announce: is told of each job that has ended.
+    :param announce: called for each job that has ended.
     """
 
     def __init__(
@@ -36,10 +36,14 @@ class End:
         self._output, self._stream, self._announce = output, stream, announce
 
     def end(self, lease: Lease, job: Row, status: JobStatus, reason: str | None = None) -> None:
-        """End a job; one that fails ends, whatever else does not work."""
+        """End a job. A job that fails is ended even if its output can't be written.
+
+        :param reason: why it failed.
+        :raises LeaseLost: if another process has taken the job.
+        """
         parts = [self._leave_stream, self._write]
         if status != JobStatus.FAILED:
-            parts.insert(0, self._label_what_is_answered)
+            parts.insert(0, self._label_answered)
         for part in parts:
             try:
                 part(lease, job)
@@ -48,20 +52,20 @@ class End:
             except Exception:
                 if status != JobStatus.FAILED:
                     raise
-                log.exception("job %s has failed, and its end is not complete", job.name)
+                log.exception("job %s failed, and could not be wound up completely", job.name)
         self._runs.forget(job.id)
         with self._database.write() as connection:
-            leases.hold(connection, lease)
-            tasks.expire(connection, job.id)
+            lease_rows.hold(connection, lease)
+            task_rows.expire(connection, job.id)
             ended = end(connection, job.id, status, reason and plain(reason, _MAX_REASON))
             note(connection, job.id, f"{status}: {reason}" if reason else status)
         if ended:
             log.info("job %s: %s %s", job.name, status, reason or "")
             self._announce(job.arn, status)
 
-    def _label_what_is_answered(self, lease: Lease, job: Row) -> None:
+    def _label_answered(self, lease: Lease, job: Row) -> None:
         with self._database.read() as connection:
-            answered = objects.count(connection, job.id, ObjectState.ANSWERED)
+            answered = object_rows.count(connection, job.id, ObjectState.ANSWERED)
         streams = is_streaming(json.loads(job.request))
         if job.lines and (streams or answered):
             run = self._runs.of(lease, job)

@@ -1,9 +1,8 @@
-"""Runs the labeling jobs: each is started, its objects go out to workers, answers come in and become labels, it ends.
+"""Runs labeling jobs: starts each one, sends its objects to workers, turns their answers into labels, and ends it.
 
-Everything that counts is in the database before anything else happens, and a step only looks there to know what to do
-next. So a step can be killed at any instant and done again: an answer is one row that only one transaction can write,
-and a file that is written again has the same name and says the same. A step is done under a lease, so that of several
-processes only one does it.
+All state is in the database, and a step decides what to do from there alone. So a step can be killed at any point and
+repeated: an answer is one row that only one transaction can write, and a file that is written again has the same name
+and content. Each step runs under a lease, so only one process does it.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.eventbridge import Announce
 from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import objects
+from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.leases import Lease, LeaseLost
+from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.collect import Collect
 from labeling_provider.service.engine.consolidation import Results
@@ -34,10 +33,10 @@ from labeling_provider.service.engine.runs import Runs
 from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.engine.start import Start
 from labeling_provider.service.engine.stream import Stream
-from labeling_provider.service.engine.streaming import Streaming
+from labeling_provider.service.engine.streaming_stage import Streaming
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.learning.loop import ActiveLearning
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import SimulatedWorkers
 from labeling_provider.service.work.truth import Truth, TruthFileError
 from labeling_provider.service.work.workforce import Workforce
@@ -52,11 +51,11 @@ _MAX_REASON: Final = 500
 class Engine:
     """Runs every active job until it ends.
 
-    :param announce: is told of each job that has ended.
-    :param learning: decides who labels what in jobs with automated labeling.
-    :param clock: what tasks, limits and lifetimes go by.
-    :param shared: whether other processes run jobs of the same database.
-    :param may_stream: whether this process runs streaming jobs, whose queues one process holds.
+    :param announce: called for each job that has ended.
+    :param learning: decides who labels which objects in jobs with automated labeling.
+    :param clock: the time for tasks, limits and lifetimes.
+    :param shared: whether other processes run jobs in the same database.
+    :param may_stream: whether this process runs streaming jobs; only one process holds their queues.
     """
 
     def __init__(
@@ -89,26 +88,26 @@ class Engine:
         self._end = End(database, self._runs, self._results, self._output, self._stream, announce)
 
     def start(self) -> None:
-        """Go on with every job that has not ended."""
+        """Resume every job that has not ended."""
         self._workers.start()
         self._scheduler.start()
         self._leases.start()
 
     def stop(self) -> None:
-        """End after the steps that are under way; the jobs go on at the next start."""
+        """Stop after the current steps. The jobs resume at the next start."""
         self._functions.close()
         self._leases.stop()
         self._scheduler.stop()
 
     def wake(self, job_id: int) -> None:
-        """Look at a job now."""
+        """Run a job's next step now."""
         self._leases.wake(job_id)
         self._scheduler.wake(job_id)
 
     def _step(self, job_id: int) -> float | None:
-        """Do what is to be done for a job now; a job that can't go on fails with the reason.
+        """Do a job's next step.
 
-        :return: seconds until it should be looked at again; None if it has ended, or another process has it.
+        :return: seconds until the step after it; None if the job has ended, or another process has it.
         """
         taken = self._leases.take(job_id)
         if taken is None:
@@ -121,22 +120,25 @@ class Engine:
             self._runs.forget(job_id)
             return self._leases.release(lease, None)
         except BaseException:
-            # What it has learned may be half done: read it anew.
+            # The state in memory may be half updated: read it again.
             self._runs.forget(job_id)
             raise
         return self._leases.release(lease, pause)
 
     def _give_up(self, job_id: int, error: BaseException) -> None:
         """End a job whose steps keep failing."""
-        told = (str(error).splitlines() or [""])[0]
-        reason = f"InternalServerError: {type(error).__name__}: {told[:_MAX_REASON]}. The service's log tells more."
+        message = (str(error).splitlines() or [""])[0]
+        reason = f"InternalServerError: {type(error).__name__}: {message[:_MAX_REASON]}. See the service's log."
         taken = self._leases.take(job_id)
         if taken is not None:
             self._end.end(*taken, JobStatus.FAILED, reason)
             self._leases.release(taken[0], None)
 
     def _go_on(self, lease: Lease, job: Row) -> float | None:
-        """Do the job's next stage."""
+        """Run the stage that a job is in; end the job if that fails.
+
+        :return: seconds until the next step; None if the job has ended.
+        """
         try:
             if job.status == JobStatus.INITIALIZING:
                 self._start.start(lease, job)
@@ -150,7 +152,11 @@ class Engine:
             return None
 
     def _work(self, run: Run, job: Row) -> float | None:
-        """Take in what workers have done, make labels of it, and give them more to do."""
+        """Collect the workers' answers, consolidate them, and send out more objects.
+
+        :return: seconds until the next step; None if the job has ended.
+        :raises JobFailure: if the job can't continue.
+        """
         now = self._clock.now()
         if not run.streams and now > job.created + self._clock.real(Quota.JOB_SECONDS):
             raise JobFailure("ClientError: the job has expired: it was not finished within 30 days")
@@ -167,7 +173,7 @@ class Engine:
             self._output.write_set(run, job.iteration)
             pause = 0.0 if self._hand_out.next_set(run) else None
         if pause is None:
-            self._end.end(run.lease, job, self._how_it_ends(run))
+            self._end.end(run.lease, job, self._final_status(run))
             return None
         return 0.0 if pause == 0 else min(max(pause, _MIN_PAUSE), _MAX_PAUSE)
 
@@ -177,9 +183,8 @@ class Engine:
         except TruthFileError as error:
             raise JobFailure(f"ClientError: {error}") from None
 
-    def _how_it_ends(self, run: Run) -> JobStatus:
-        """What a job has come to that has nothing left to do: it is complete, unless something is left that it may
-        not do."""
+    def _final_status(self, run: Run) -> JobStatus:
+        """The status of a job that has nothing more to do: Completed, unless it streams or has unlabeled objects."""
         with self._database.read() as connection:
-            waiting = objects.count(connection, run.id, ObjectState.WAITING)
+            waiting = object_rows.count(connection, run.id, ObjectState.WAITING)
         return JobStatus.STOPPED if waiting or run.streams else JobStatus.COMPLETED

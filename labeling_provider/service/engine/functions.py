@@ -1,7 +1,7 @@
-"""The caller's functions of custom tasks, each in a process of its own, as on Lambda.
+"""The caller's functions for custom tasks. They run in separate processes, as on Lambda.
 
-One that never returns, uses up the memory or ends its process does not touch the service or other jobs, and can be
-ended. A process that has answered is kept for the next event.
+A function that hangs, runs out of memory or exits does not affect the service or other jobs, and can be killed. A
+process that has answered is reused for the next event.
 Source: Lambda's quotas: 15 minutes, 6 MB.
 """
 
@@ -38,21 +38,22 @@ class Functions:
         return arn in self._known
 
     def call(self, arn: str, event: dict[str, Any]) -> Any:
-        """What a function answers to an event, any JSON value.
+        """Call a function.
 
-        :raises JobFailure: naming the function, if it raises, takes too long or answers what is no JSON: Amazon fails
-            the job then, too.
-        :raises InterruptedError: if the service ends meanwhile.
+        :return: its result, any JSON value.
+        :raises JobFailure: naming the function, if it raises, takes too long or does not return JSON. Amazon fails the
+            job as well.
+        :raises InterruptedError: if the service stops meanwhile.
         """
         host = self._host(arn)
         try:
-            answer = host.ask(event, self._known[arn].timeout_seconds)
-            if is_deep(answer):
-                raise Fault(f"its answer can't be used. {TOO_DEEP}")
+            result = host.ask(event, self._known[arn].timeout_seconds)
+            if is_deep(result):
+                raise Fault(f"a result that can't be used. {TOO_DEEP}")
         except Fault as fault:
             self._end(host)
             if self._closed:
-                raise InterruptedError("the service ends") from None
+                raise InterruptedError("the service is stopping") from None
             log.warning("the function %s failed: %s", arn, fault)
             raise JobFailure(
                 f"ClientError: The function {arn} failed with {plain(str(fault), 500)}. "
@@ -67,21 +68,21 @@ class Functions:
                 self._idle[arn].append(host)
         if not kept:
             self._end(host)
-        return answer
+        return result
 
     def close(self) -> None:
         """End every process."""
         with self._changing:
             self._closed = True
             for host in self._all:
-                # Whoever waits for its answer sees that and clears up.
+                # The caller that waits for its answer notices and cleans up.
                 host.kill()
 
     def _host(self, arn: str) -> Process:
-        """A process that is ready for an event."""
+        """A process that is ready for an event: an idle one, or a new one."""
         with self._changing:
             if self._closed:
-                raise InterruptedError("the service ends")
+                raise InterruptedError("the service is stopping")
             while self._idle[arn]:
                 idle = self._idle[arn].pop()
                 if idle.is_alive:

@@ -1,4 +1,4 @@
-"""A labeling job's objects go out to workers, a set at a time."""
+"""The stage that sends a labeling job's objects to workers, one set at a time."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from random import Random
 
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import leases, objects
+from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.objects import WaitingObject
+from labeling_provider.service.database.object_rows import WaitingObject
 from labeling_provider.service.database.running import find, labeled_by_machine, note, update_job
 from labeling_provider.service.database.states import LearningRole
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
 from labeling_provider.service.work import tasks
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects
-from labeling_provider.service.work.run import Run
 
 
 class HandOut:
-    """Chooses the next objects of jobs, and offers them to workers.
+    """Chooses a job's next objects and offers them to workers.
 
-    :param learning: decides who labels what in jobs with automated labeling.
-    :param seed: of the sample that comes first.
+    :param learning: decides who labels which objects in jobs with automated labeling.
+    :param seed: for the random sample that comes first.
     """
 
     def __init__(
@@ -36,9 +36,9 @@ class HandOut:
         self._clock, self._seed = clock, seed
 
     def next_set(self, run: Run) -> bool:
-        """Put the next set of objects into the workers' hands.
+        """Send the next set of objects to workers.
 
-        :return: False if there is nothing left to send, or nothing more may be sent.
+        :return: False if no objects are left, or the stopping conditions allow no more.
         """
         with self._database.read() as connection:
             job = find(connection, run.id)
@@ -57,7 +57,7 @@ class HandOut:
         return True
 
     def _room(self, run: Run, job: Row) -> Room:
-        """What the stopping conditions of a job still allow."""
+        """How many labels the job's stopping conditions still allow."""
         request, people, everyone = run.request, None, None
         if request.max_human_labeled is not None:
             people = max(request.max_human_labeled - job.labeled, 0)
@@ -70,26 +70,26 @@ class HandOut:
         return Room(people, everyone)
 
     def _in_order(self, run: Run, job: Row) -> list[WaitingObject]:
-        """First a few at random, then the rest in order."""
+        """A few random objects first, then the rest in order."""
         with self._database.read() as connection:
-            chosen = objects.waiting(connection, run.id, run.set_size if job.iteration else None)
+            chosen = object_rows.waiting(connection, run.id, run.set_size if job.iteration else None)
         if job.iteration:
             return chosen
         probe = Random(f"{self._seed}|{job.name}")  # noqa: S311 - a simulation
         return probe.sample(chosen, min(PROBE_OBJECTS, run.set_size, len(chosen)))
 
     def send(self, run: Run, chosen: Sequence[WaitingObject], iteration: int, role: LearningRole | None = None) -> None:
-        """Put objects into the workers' hands, unless the job is to stop meanwhile.
+        """Send objects to workers, unless the job has been told to stop.
 
-        :param role: what automated labeling wants their labels for.
+        :param role: what automated labeling will use their labels for.
         """
         refused = self._not_for_people(run, chosen)
         now = self._clock.now()
         sent = sorted(row.object_id for row in chosen if row.object_id not in refused)
         with self._database.write() as connection:
-            if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
+            if lease_rows.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
                 return
-            objects.send_out(connection, run.id, [row.object_id for row in chosen], iteration)
+            object_rows.send_out(connection, run.id, [row.object_id for row in chosen], iteration)
             if role:
                 self._learning.assign(connection, run, [row.object_id for row in chosen], role)
             tasks.offer(connection, run, sent, now + self._clock.real(run.lifetime))
@@ -99,22 +99,26 @@ class HandOut:
                 note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
 
     def _not_for_people(self, run: Run, chosen: Sequence[WaitingObject]) -> dict[int, str]:
-        """Ask the caller's pre-annotation function; objects that it keeps from people, with the reason."""
+        """Call the caller's pre-annotation function, if there is one, for each object.
+
+        :return: why an object is not for people, by object id.
+        :raises JobFailure: if the function fails or returns something else than Amazon requires.
+        """
         arn = run.human.get("PreHumanTaskLambdaArn", "")
         refused: dict[int, str] = {}
         for row in chosen if arn in self._functions else ():
             with self._database.read() as connection:
-                if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
+                if lease_rows.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
                     break
             event = {
                 "version": "2018-10-16",
                 "labelingJobArn": run.job.arn,
                 "dataObject": json.loads(row.line),
             }
-            answer = self._functions.call(arn, event)
-            if not isinstance(answer, dict) or not isinstance(answer.get("taskInput"), dict):
+            result = self._functions.call(arn, event)
+            if not isinstance(result, dict) or not isinstance(result.get("taskInput"), dict):
                 raise JobFailure(f'ClientError: The function {arn} must return {{"taskInput": {{…}}}}')
-            needed = answer.get("isHumanAnnotationRequired", answer.get("humanAnnotationRequired", True))
+            needed = result.get("isHumanAnnotationRequired", result.get("humanAnnotationRequired", True))
             if str(needed).lower() == "false":
-                refused[row.object_id] = "The pre-annotation function asked for no annotation by people."
+                refused[row.object_id] = "The pre-annotation function said that no human annotation is required."
         return refused

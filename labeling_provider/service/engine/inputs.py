@@ -1,4 +1,4 @@
-"""What a labeling job reads before it can run: its manifest, its label categories, its worker template."""
+"""Reads a labeling job's inputs: its manifest, its label categories and its worker template."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from labeling_provider.service.errors import JobFailure
 
 
 class Inputs:
-    """Reads the files that requests name. What can't be used fails the job, by :class:`JobFailure`."""
+    """Reads the files that requests name. Each method raises :class:`JobFailure` for a file that can't be used."""
 
     def __init__(self, object_store: ObjectStore) -> None:
         self._object_store = object_store
 
     def check(self, request: dict[str, Any]) -> None:
-        """See that the category file and the worker template are there, and that the categories follow the rules."""
+        """Check that the category file and the worker template exist, and that the categories are valid."""
         categories = self.categories(request)
         if categories:
             is_automated = JobRequest(request).is_automated
@@ -34,21 +34,21 @@ class Inputs:
             self._read(template, "the worker template")
 
     def categories(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The label category document; empty if the request names none."""
+        """The label category document; empty if the request has none."""
         uri = JobRequest(request).category_uri
         if not uri:
             return {}
         try:
             document = parse_category_document(self._read(uri, "the label category file"))
             if not all(map(is_unicode, label_names(document))):
-                raise ValueError("a label is not valid Unicode: it holds half a surrogate pair")
+                raise ValueError("a label is not valid Unicode: it contains half of a surrogate pair")
             as_json(document["labels"])
         except (ValueError, RecursionError) as error:
             raise JobFailure(f"ClientError: {uri}: {error}") from None
         return document
 
     def manifest_lines(self, request: dict[str, Any]) -> list[str]:
-        """The lines of the input manifest; none if the request names none, as a streaming job's may."""
+        """The lines of the input manifest; empty if the request has none, as in a streaming job."""
         uri = JobRequest(request).manifest_uri
         return self._lines(uri, task_type_of_request(request)) if uri else []
 
@@ -61,7 +61,9 @@ class Inputs:
         if not count:
             raise JobFailure(f"ClientError: {uri}: the manifest is empty")
         if count > task_type.maximum_objects:
-            raise JobFailure(f"ClientError: {count:,} objects, at most {task_type.maximum_objects:,} are allowed")
+            raise JobFailure(
+                f"ClientError: {uri}: {count:,} objects; at most {task_type.maximum_objects:,} are allowed"
+            )
         return [line.decode().strip() for line in raw]
 
     def _read(self, uri: str, what: str) -> bytes:

@@ -1,4 +1,4 @@
-"""This process's leases of labeling jobs, which it keeps for as long as it lives."""
+"""This process's leases on labeling jobs."""
 
 from __future__ import annotations
 
@@ -9,59 +9,62 @@ from collections.abc import Callable
 from typing import Final
 
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import leases as statements
+from labeling_provider.service.database import lease_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.leases import Lease
+from labeling_provider.service.database.lease_rows import Lease
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS: Final = 15.0
-"""How long a job waits for a process that is gone."""
+"""How long a lease lasts: after a process dies, its jobs wait this long."""
 POLL_SECONDS: Final = 2.0
-"""How often a process that shares its database looks for jobs of others."""
+"""How often a process that shares its database looks for jobs without a lease."""
 
 
 class Leases:
-    """Takes jobs for this process, keeps them while their steps take long, and finds those that nobody has.
+    """Takes leases on jobs, renews them during long steps, and finds jobs without a lease.
 
-    :param shared: whether other processes use the database as well. Where none does, leases need no keeping.
-    :param may_stream: whether this process does streaming jobs, whose queues one process holds.
-    :param found: called with the id of each job that is due and that nobody has.
+    :param wake: called with the id of each job that is due and has no lease.
+    :param shared: whether other processes use the database as well. If not, leases are not renewed.
+    :param may_stream: whether this process runs streaming jobs; only one process holds their queues.
     """
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
-        found: Callable[[int], None],
+        wake: Callable[[int], None],
         *,
         shared: bool,
         may_stream: Callable[[], bool],
     ) -> None:
-        self._database, self._clock, self._found = database, clock, found
+        self._database, self._clock, self._wake = database, clock, wake
         self._shared, self._may_stream = shared, may_stream
         self._owner = uuid.uuid4().hex
         self._held: set[int] = set()
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Begin to keep, and to look for jobs."""
+        """Start to renew leases and to look for jobs."""
         if not self._shared:
             with self._database.write() as connection:
-                statements.release_all(connection)
+                lease_rows.release_all(connection)
         self.look()
         if self._shared:
             threading.Thread(target=self._keep, name="labeling-leases", daemon=True).start()
 
     def stop(self) -> None:
-        """Keep and look no more; what is held still is free for others a while later."""
+        """Stop renewing and looking. Leases that are still held run out."""
         self._stopping.set()
 
     def take(self, job_id: int) -> tuple[Lease, Row] | None:
-        """A job for a step; None if another process has it, if it is not due, or has ended."""
+        """Take the lease on a job for one step.
+
+        :return: the lease and the job; None if another process has the job, it is not due, or it has ended.
+        """
         now = self._clock.now()
         with self._database.write() as connection:
-            taken = statements.take(
+            taken = lease_rows.take(
                 connection, job_id, self._owner, now, now + LEASE_SECONDS, streams=self._may_stream()
             )
         if taken is not None:
@@ -69,31 +72,31 @@ class Leases:
         return taken
 
     def release(self, lease: Lease, pause: float | None) -> float | None:
-        """Give a job back after a step.
+        """Release a job after a step.
 
-        :param pause: seconds until the next one; None if the job has ended.
-        :return: seconds that are left until then, none if somebody has asked for the job meanwhile; None if there is
-            no next one, or another process does it.
+        :param pause: seconds until the next step; None if the job has ended.
+        :return: seconds until the next step, 0 if somebody has woken the job meanwhile; None if there is no next step,
+            or another process does it.
         """
         self._held.discard(lease.job_id)
         if pause is None:
             return None
         with self._database.write() as connection:
-            due = statements.release(connection, lease, self._clock.now() + pause)
+            due = lease_rows.release(connection, lease, self._clock.now() + pause)
         return None if due is None else max(due - self._clock.now(), 0.0)
 
     def wake(self, job_id: int) -> None:
-        """Tell whichever process has a job, or takes it next, that there is something to do."""
+        """Make a job due now, in whichever process has it or takes it next."""
         if self._shared:
             with self._database.write() as connection:
-                statements.wake(connection, job_id)
+                lease_rows.wake(connection, job_id)
 
     def look(self) -> None:
-        """Look for jobs that are due and that nobody has."""
+        """Look for jobs that are due and have no lease."""
         with self._database.read() as connection:
-            due = statements.due(connection, self._clock.now(), streams=self._may_stream())
+            due = lease_rows.due(connection, self._clock.now(), streams=self._may_stream())
         for job_id in due:
-            self._found(job_id)
+            self._wake(job_id)
 
     def _keep(self) -> None:
         renewed = self._clock.now()
@@ -102,9 +105,9 @@ class Leases:
                 now = self._clock.now()
                 if self._held and now - renewed > LEASE_SECONDS / 4:
                     with self._database.write() as connection:
-                        statements.renew(connection, self._owner, now + LEASE_SECONDS)
+                        lease_rows.renew(connection, self._owner, now + LEASE_SECONDS)
                     renewed = now
                 self.look()
             except Exception:
-                # A database that is away comes back; the leases of this process may be over by then.
-                log.exception("the leases of labeling jobs could not be kept")
+                # The database will be back. This process's leases may have run out by then.
+                log.exception("the leases on labeling jobs could not be renewed")

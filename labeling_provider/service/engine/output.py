@@ -1,4 +1,4 @@
-"""The output that a labeling job writes while it runs and when it ends."""
+"""Writes a labeling job's output while it runs and when it ends."""
 
 from __future__ import annotations
 
@@ -10,49 +10,54 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, with_result
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import leases, objects
+from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.leases import Lease, LeaseLost
+from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.errors import JobFailure
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 
 REFRESH_SECONDS: Final = 10.0
 _MANIFEST: Final = "application/x-sagemaker-manifest"
 
 
 class Output:
-    """Writes output manifests and the finished labels of each set."""
+    """Writes output manifests and the labels of each finished set."""
 
     def __init__(self, database: Database, object_store: ObjectStore) -> None:
         self._database, self._object_store = database, object_store
 
     def write_input(self, request: dict[str, Any], rows: Iterable[Mapping[str, Any]]) -> None:
-        """Write the output manifest of a job that begins, with what its input manifest says.
+        """Write the first output manifest of a new job: its input lines.
 
-        :raises JobFailure: if the output can't be written.
+        :param rows: the job's objects, each with ``line`` and ``result``.
+        :raises JobFailure: if the output bucket does not exist.
         """
         self._write_manifest(_manifest_uri(request), _manifest((row["line"], row["result"]) for row in rows))
 
     def write_manifest(self, lease: Lease, request: dict[str, Any]) -> None:
-        """Write the output manifest: one line per input line, with the label where there is one.
+        """Write the output manifest: one line per input line, with its label if there is one.
 
-        :raises JobFailure: if the output can't be written.
+        :raises JobFailure: if the output bucket does not exist.
+        :raises LeaseLost: if another process has taken the job.
         """
         uri = _manifest_uri(request)
 
         def lines(connection: Connection) -> bytes:
-            return _manifest((row.line, row.result) for row in objects.results(connection, lease.job_id))
+            return _manifest((row.line, row.result) for row in object_rows.results(connection, lease.job_id))
 
         self._write_newest(lease, lines, lambda body: self._write_manifest(uri, body))
 
     def write_set(self, run: Run, iteration: int) -> None:
-        """Write the finished labels of the set that is under way, and of no later one."""
+        """Write the labels of an iteration's set, as far as they are finished.
+
+        :raises LeaseLost: if another process has taken the job.
+        """
         if not iteration:
             return
         uri = layout.intermediate_uri(run.job.output, iteration)
 
         def lines(connection: Connection) -> bytes:
-            rows = objects.labeled_in(connection, run.id, iteration)
+            rows = object_rows.labeled_in(connection, run.id, iteration)
             return _joined(
                 as_json(
                     {
@@ -66,25 +71,28 @@ class Output:
         self._write_newest(run.lease, lines, lambda body: self._object_store.write({uri: (body, "application/json")}))
 
     def refresh(self, run: Run, iteration: int, now: float) -> None:
-        """Write what is labeled so far, if that is more than when it was last written."""
+        """Write the labels so far, if there are new ones since the last time."""
         if run.changed:
             run.refreshed, run.changed = now, False
             self.write_manifest(run.lease, run.job.request)
             self.write_set(run, iteration)
 
     def _write_newest(self, lease: Lease, read: Callable[[Connection], bytes], write: Callable[[bytes], None]) -> None:
-        """Write a file that other processes write as well, so that the last word is what the database says."""
+        """Write a file that another process may write at the same time, so that it ends up with the latest state.
+
+        :raises LeaseLost: if another process has taken the job.
+        """
         with self._database.read() as connection:
-            leases.hold(connection, lease)
+            lease_rows.hold(connection, lease)
             body = read(connection)
         while True:
             write(body)
             with self._database.read() as connection:
                 try:
-                    leases.hold(connection, lease)
+                    lease_rows.hold(connection, lease)
                     return
                 except LeaseLost:
-                    # This process was held up; another one may have written a later state before this one's came.
+                    # This process was delayed and may have overwritten a newer state: write again until it is current.
                     newest = read(connection)
                     if newest == body:
                         raise

@@ -1,4 +1,4 @@
-"""The labeling jobs whose steps this process does, as it remembers them."""
+"""The labeling jobs that this process runs, cached in memory."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request import task_type_of_request
 from labeling_provider.request.templates import label_names
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import objects
+from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.leases import Lease
+from labeling_provider.service.database.lease_rows import Lease
 from labeling_provider.service.engine.consolidation import read_answers
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.kinds import KINDS
-from labeling_provider.service.kinds.base import JobFacts
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.kinds.kind import JobFacts
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import Workforce
 
 
 class Runs:
-    """What this process knows of jobs besides what is in the database; worth something under the same lease only."""
+    """A cache of jobs. An entry is valid only under the lease that it was made for."""
 
     def __init__(
         self,
@@ -36,18 +36,18 @@ class Runs:
         self._runs: dict[int, Run] = {}
 
     def of(self, lease: Lease, job: Row) -> Run:
-        """A job in this process."""
+        """The job's entry, read from the database if there is none for this lease."""
         run = self._runs.get(job.id)
         if run is None or run.lease != lease:
             run = self._runs[job.id] = self._resume(lease, job)
         return run
 
     def forget(self, job_id: int) -> None:
-        """Begin anew with a job that another process has, that has ended, or whose step was not done to its end."""
+        """Drop a job that another process has, that has ended, or whose step was interrupted."""
         self._runs.pop(job_id, None)
 
     def _resume(self, lease: Lease, job: Row) -> Run:
-        """Bring a job into this process: what it is, and what its kind can learn from earlier answers."""
+        """Read a job from the database, and let its kind learn from earlier answers."""
         request = json.loads(job.request)
         task_type = task_type_of_request(request)
         categories = self._inputs.categories(request)
@@ -70,5 +70,5 @@ class Runs:
             )
         )
         with self._database.read() as connection:
-            kind.learn(read_answers(connection, job.id, objects.labeled(connection, job.id)))
+            kind.learn(read_answers(connection, job.id, object_rows.labeled(connection, job.id)))
         return Run(lease, kind, self._workforce.teams.get(job.workteam_arn, ()))

@@ -1,4 +1,4 @@
-"""Looks at jobs when it is time, a few at once, and at one job never twice at the same time."""
+"""Runs the steps of jobs when they are due: several jobs at once, but only one step per job."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _STOP_SECONDS: Final = 3.0
 
 @dataclass
 class _Trouble:
-    """What a job's steps have run into lately.
+    """Recent failures of a job's steps. Times are seconds of the monotonic clock.
 
-    :param failures: steps that failed for good; some in a row are too many.
-    :param last: when the last of them was.
-    :param outage: since when the steps have met only what may pass; None if the last one went well.
-    :param outages: how many steps that were.
+    :param failures: how many steps failed with a lasting error.
+    :param last: when the last of them failed.
+    :param outage: when the current series of temporary errors began; None if the last step succeeded.
+    :param outages: how many steps have failed in that series.
     """
 
     failures: int = 0
@@ -42,12 +42,13 @@ class _Trouble:
 
 
 class Scheduler:
-    """Calls a step for each job that is due, until the step says that the job has ended.
+    """Runs a step of each job that is due, until the job has ended.
 
-    A few threads do; while all of them are held up, more come in, so that a slow job does not stop the others.
+    A few threads run the steps. If long steps keep all of them busy, more are added, so that slow jobs do not block the
+    others.
 
-    :param step: does what is to be done for a job; returns the seconds until it is due again, or None.
-    :param give_up: ends a job whose steps keep failing, with what they fail with; may fail as well.
+    :param step: does a job's next step; returns the seconds until it is due again, or None if the job has ended.
+    :param give_up: ends a job whose steps keep failing, given the last error; may itself fail.
     """
 
     def __init__(self, step: Callable[[int], float | None], give_up: Callable[[int, BaseException], None]) -> None:
@@ -60,14 +61,14 @@ class Scheduler:
         self._threads: set[threading.Thread] = set()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the threads."""
         with self._changed:
             for _ in range(_THREADS):
                 self._add_thread(helper=False)
             threading.Thread(target=self._send_for_help, name="labeling-helpers", daemon=True).start()
 
     def stop(self) -> None:
-        """End after the steps that are under way, or without those that take long: they can be done again."""
+        """Stop after the current steps, but do not wait for long ones: they can be repeated."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -77,7 +78,10 @@ class Scheduler:
             thread.join(max(deadline - time.monotonic(), 0))
 
     def wake(self, job_id: int, delay: float = 0.0) -> None:
-        """Look at a job after some seconds, or earlier if it is due earlier."""
+        """Run a job's next step after some seconds, or earlier if it is already due earlier.
+
+        :param delay: in seconds.
+        """
         with self._changed:
             self._due[job_id] = min(time.monotonic() + delay, self._due.get(job_id, math.inf))
             self._changed.notify_all()
@@ -99,14 +103,15 @@ class Scheduler:
             self._threads.discard(threading.current_thread())
 
     def _first_due(self) -> tuple[float, int]:
-        """When which job is due next, of those that nobody looks at."""
+        """When the next job is due, and its id, among those without a running step; infinity if there is none."""
         waiting = [(at, job_id) for job_id, at in self._due.items() if job_id not in self._stepping]
         return min(waiting, default=(math.inf, 0))
 
     def _next(self, helper: bool) -> int | None:
-        """The next job to look at; None when the scheduler stops.
+        """Wait for the next job that is due.
 
-        :param helper: return None when nothing is due; else wait for a job.
+        :param helper: return None if no job is due, instead of waiting.
+        :return: its id; None if the scheduler stops.
         """
         with self._changed:
             while not self._stopping:
@@ -122,7 +127,7 @@ class Scheduler:
         return None
 
     def _send_for_help(self) -> None:
-        """Add a thread whenever a job is due and all threads are held up, each by one step that takes long."""
+        """Add a thread whenever a job is overdue and long steps keep all threads busy."""
         with self._changed:
             while not self._stopping:
                 late = time.monotonic() - _LATE_SECONDS
@@ -132,11 +137,14 @@ class Scheduler:
                 self._changed.wait(_LATE_SECONDS / 2)
 
     def _guarded(self, job_id: int) -> float | None:
-        """Do a step; one that fails is tried again, later and later, and then the job is given up."""
+        """Run a step. If it fails, retry it with growing delays, and finally give the job up.
+
+        :return: seconds until the next step; None if the job has ended.
+        """
         try:
             delay = self._step(job_id)
         except (Exception, SystemExit) as error:
-            # A job's own code may ask the process to end: it does not even end this thread.
+            # A job's own code may raise SystemExit, which would end this thread.
             log.exception("job %s: a step failed", job_id)
             return self._after_failure(job_id, error)
         if delay is None:
@@ -155,7 +163,7 @@ class Scheduler:
             trouble.outages += 1
             hopeless, tries = now - trouble.outage > _OUTAGE_SECONDS, trouble.outages
         else:
-            # Steps that go well in between do not count: they may just not have come to the same point.
+            # Successful steps in between do not reset this: they may not have reached the same point.
             trouble.failures = 1 if now - trouble.last > _FORGOTTEN_AFTER else trouble.failures + 1
             trouble.last = now
             hopeless, tries = trouble.failures > _MAX_RETRIES, trouble.failures

@@ -1,4 +1,4 @@
-"""A labeling job's first stage: its objects come into the database."""
+"""A labeling job's first stage: reads its objects into the database."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections import Counter
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.request import task_type_of_request
-from labeling_provider.service.database import leases, objects
+from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.leases import Lease
+from labeling_provider.service.database.lease_rows import Lease
 from labeling_provider.service.database.running import note, update_job
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.arrivals import first_state
@@ -22,7 +22,7 @@ from labeling_provider.service.work.outcomes import note_failures
 
 
 class Start:
-    """Reads what jobs are given, and puts every object into the database."""
+    """Reads the inputs of jobs and stores every object in the database."""
 
     def __init__(
         self, database: Database, inputs: Inputs, output: Output, stream: Stream, learning: ActiveLearning
@@ -31,30 +31,33 @@ class Start:
         self._stream, self._learning = stream, learning
 
     def start(self, lease: Lease, job: Row) -> None:
-        """Bring a job from Initializing to InProgress; done again after a crash, it comes to the same.
+        """Take a job from Initializing to InProgress. Repeating this after a crash gives the same result.
 
-        :raises JobFailure: if something it needs is missing or can't be used.
+        :raises JobFailure: if an input is missing or can't be used.
+        :raises LeaseLost: if another process has taken the job.
         """
         request = json.loads(job.request)
         self._inputs.check(request)
         lines = self._inputs.manifest_lines(request)
-        members, kind = JobRequest(request), task_type_of_request(request).metadata_type
-        attribute, streaming = members.label_attribute, members.is_streaming
-        made = [first_state(line, attribute, kind, job.name) for line in lines if not members.is_streaming]
-        rows = [{"object_id": number, **row} for number, (row, _) in enumerate(made)]
+        members, metadata_type = JobRequest(request), task_type_of_request(request).metadata_type
+        streaming = members.is_streaming
+        first_states = [
+            first_state(line, members.label_attribute, metadata_type, job.name) for line in lines if not streaming
+        ]
+        rows = [{"object_id": number, **row} for number, (row, _) in enumerate(first_states)]
         self._output.write_input(request, rows)
         if streaming:
             self._stream.open(job, request, lines)
         states = Counter(row["state"] for row in rows)
         self._learning.check_size(request, states[ObjectState.WAITING])
         with self._database.write() as connection:
-            if leases.hold(connection, lease) != JobStatus.INITIALIZING:
+            if lease_rows.hold(connection, lease) != JobStatus.INITIALIZING:
                 return
-            objects.replace(connection, job.id, rows)
+            object_rows.replace(connection, job.id, rows)
             self._learning.open(connection, job.id, request, rows)
             given, failed = states[ObjectState.GIVEN], states[ObjectState.FAILED]
             counts = {"lines": len(rows), "given": given, "failed": failed}
             update_job(connection, job.id, status=JobStatus.IN_PROGRESS, **counts)
-            what = "waiting for messages" if members.is_streaming else f"{len(rows)} objects, {given} already labeled"
+            what = "waiting for messages" if streaming else f"{len(rows)} objects, {given} already labeled"
             note(connection, job.id, f"InProgress: {what}")
-            note_failures(connection, job.id, [reason for _, reason in made if reason])
+            note_failures(connection, job.id, [reason for _, reason in first_states if reason])

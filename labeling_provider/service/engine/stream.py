@@ -1,7 +1,7 @@
-"""The messages of streaming labeling jobs: what comes in through the queue, and what goes out to the output topic.
+"""The messages of streaming labeling jobs: objects come in through a queue, labels go out to a topic.
 
-A message leaves the queue in the transaction that makes an object of it, so that nothing is lost and nothing is
-labeled twice, whatever is killed in between.
+A message leaves the queue in the transaction that stores its objects, so nothing is lost or labeled twice, whenever the
+service is killed.
 Source: developer guide, "Ground Truth streaming labeling jobs".
 """
 
@@ -16,15 +16,15 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, with_result
 from labeling_provider.groundtruth.job import JobStatus, queue_name
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.cloud.messaging import Messaging, Waiting
-from labeling_provider.service.database import arrivals, leases
+from labeling_provider.service.cloud.messaging import Messaging, QueuedMessage
+from labeling_provider.service.database import arrival_rows, lease_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.running import arrived, find, note
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.arrivals import Arrival, arrivals_of, line_arrival
 from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import note_failures
-from labeling_provider.service.work.run import Run
 
 IDLE_SECONDS: Final = 10 * 24 * 3600
 EXPIRY_SECONDS: Final = 14 * 24 * 3600
@@ -35,7 +35,7 @@ _PUBLISHED_AT_ONCE: Final = 200
 class Stream:
     """The message side of all streaming jobs.
 
-    :param wake: called with a job's id when a message has come for it.
+    :param wake: called with a job's id when a message arrives for it.
     """
 
     def __init__(self, database: Database, messaging: Messaging, clock: Clock, wake: Callable[[int], None]) -> None:
@@ -48,9 +48,9 @@ class Stream:
             self._wake(self._by_queue[queue])
 
     def open(self, row: Row, request: dict[str, Any], lines: Sequence[str]) -> None:
-        """Make the job's queue, subscribe it to the input topic, and put the lines of the start manifest into it.
+        """Create the job's queue, subscribe it to the input topic, and put the lines of the initial manifest into it.
 
-        May be done again after a crash.
+        This can be repeated after a crash.
 
         :raises JobFailure: if a topic does not exist.
         """
@@ -64,7 +64,7 @@ class Stream:
         self._messaging.put(name, ((f"{_line_prefix(row.id)}{number}", line) for number, line in enumerate(lines, 1)))
 
     def close(self, job_name: str) -> None:
-        """Take the queue's subscription away; the queue stays."""
+        """Unsubscribe the job's queue. The queue itself stays."""
         self._by_queue.pop(queue_name(job_name), None)
         self._messaging.leave(queue_name(job_name))
 
@@ -75,86 +75,100 @@ class Stream:
         return topic
 
     def take(self, run: Run, room: int, now: float) -> int:
-        """Make objects of the oldest messages, as many as there is room for; drop those that have waited too long.
+        """Turn the oldest messages into objects, and drop messages that have waited too long.
 
+        :param room: how many messages to take at most.
+        :param now: epoch seconds.
         :return: how many messages have left the queue.
-        :raises JobFailure: if the input can't be reached any more.
+        :raises JobFailure: if the topic or the queue does not exist any more.
         """
         self._input_topic(run.request)
         name = queue_name(run.job.name)
         self._by_queue[name] = run.id
         if not self._messaging.has_queue(name):
-            raise JobFailure(f"ClientError: the queue {name} does not exist any more")
+            raise JobFailure(f"ClientError: the queue {name} no longer exists")
         old = now - self._clock.real(EXPIRY_SECONDS)
         waiting = self._messaging.waiting(name, _LOOKED_AT)
-        expired = [one for one in waiting if one.sent < old]
-        fresh = [one for one in waiting if one.sent >= old][: max(room, 0)]
-        ids = [one.message_id for one in (*expired, *fresh)]
+        expired = [message for message in waiting if message.sent < old]
+        fresh = [message for message in waiting if message.sent >= old][: max(room, 0)]
+        ids = [message.message_id for message in (*expired, *fresh)]
         if not ids:
             return 0
         with self._database.write() as connection:
-            if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
+            if lease_rows.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
                 return 0
             self._record(connection, run, fresh, now)
             if expired:
-                note(connection, run.id, f"{len(expired)} objects have waited for 14 days and have left the queue")
+                note(connection, run.id, f"{len(expired)} objects waited for 14 days and were dropped from the queue")
             self._messaging.drop(connection, ids)
         self._messaging.forget(name, ids)
         return len(ids)
 
-    def _record(self, connection: Connection, run: Run, fresh: Sequence[Waiting], now: float) -> None:
-        """Write objects down, each deduplication id once."""
-        found: dict[str, Arrival] = {}
+    def _record(self, connection: Connection, run: Run, fresh: Sequence[QueuedMessage], now: float) -> None:
+        """Store the objects of messages, each deduplication id once."""
+        by_digest: dict[str, Arrival] = {}
         for message in fresh:
-            for one in self._arrivals(run, message):
-                found.setdefault(one.digest, one)
-        for digest in arrivals.seen(connection, run.id, found):
-            del found[digest]
+            for arrival in self._arrivals(run, message):
+                by_digest.setdefault(arrival.digest, arrival)
+        for digest in arrival_rows.seen(connection, run.id, by_digest):
+            del by_digest[digest]
         job = find(connection, run.id)
-        new = list(enumerate(found.values(), 0 if job is None else job.lines))
-        arrivals.add(connection, run.id, [(one.digest, self._object_row(run, number, one, now)) for number, one in new])
+        first = 0 if job is None else job.lines
+        new = list(by_digest.values())
+        rows = [
+            (arrival.digest, self._object_row(run, number, arrival, now)) for number, arrival in enumerate(new, first)
+        ]
+        arrival_rows.add(connection, run.id, rows)
         run.changed = run.changed or bool(new)
-        given = sum(run.job.attribute in json.loads(one.line) for _, one in new if one.reason is None)
-        reasons = [one.reason for _, one in new if one.reason is not None]
+        given = sum(row["state"] == ObjectState.GIVEN for _, row in rows)
+        reasons = [arrival.reason for arrival in new if arrival.reason is not None]
         arrived(connection, run.id, objects=len(new), given=given, failed=len(reasons))
         note_failures(connection, run.id, reasons)
 
     @staticmethod
-    def _arrivals(run: Run, message: Waiting) -> list[Arrival]:
+    def _arrivals(run: Run, message: QueuedMessage) -> list[Arrival]:
         number = message.message_id.removeprefix(_line_prefix(run.id))
         if number != message.message_id:
             return [line_arrival(int(number), message.body)]
         return arrivals_of(message, run.job.attribute, run.job.task_type.data_key)
 
     @staticmethod
-    def _object_row(run: Run, number: int, one: Arrival, now: float) -> dict[str, Any]:
-        row = {"object_id": number, "line": one.line, "state": ObjectState.WAITING, "result": None}
+    def _object_row(run: Run, number: int, arrival: Arrival, now: float) -> dict[str, Any]:
+        row = {"object_id": number, "line": arrival.line, "state": ObjectState.WAITING, "result": None}
         job = run.job
-        if one.reason is not None:
-            given_up = layout.failure(one.reason, job.attribute, job.task_type.metadata_type, job.name, now)
-            return {**row, "state": ObjectState.FAILED, "result": as_json(given_up)}
-        return {**row, "state": ObjectState.GIVEN} if job.attribute in json.loads(one.line) else row
+        if arrival.reason is not None:
+            result = layout.failure(arrival.reason, job.attribute, job.task_type.metadata_type, job.name, now)
+            return {**row, "state": ObjectState.FAILED, "result": as_json(result)}
+        return {**row, "state": ObjectState.GIVEN} if job.attribute in json.loads(arrival.line) else row
 
     def publish(self, run: Run) -> bool:
-        """Send objects that have got their label to the output topic; whether there were any."""
+        """Publish newly labeled objects to the output topic.
+
+        :return: whether there were any.
+        :raises LeaseLost: if another process has taken the job.
+        """
         topic = run.request.output_topic_arn
         if not topic:
             return False
         with self._database.read() as connection:
-            rows = arrivals.unpublished(connection, run.id, _PUBLISHED_AT_ONCE)
-        told = [self._messaging.publish(topic, with_result(row.line, row.result)) for row in rows]
+            rows = arrival_rows.unpublished(connection, run.id, _PUBLISHED_AT_ONCE)
+        published = [self._messaging.publish(topic, with_result(row.line, row.result)) for row in rows]
         if rows:
             with self._database.write() as connection:
-                leases.hold(connection, run.lease)
-                if not all(told) and not run.output_is_gone:
+                lease_rows.hold(connection, run.lease)
+                if not all(published) and not run.output_is_gone:
                     run.output_is_gone = True
-                    gone = f"The output topic {topic} does not exist any more: labels are in the output manifest only"
+                    gone = f"The output topic {topic} no longer exists: labels are only in the output manifest"
                     note(connection, run.id, gone)
-                arrivals.mark_published(connection, run.id, [row.object_id for row in rows])
+                arrival_rows.mark_published(connection, run.id, [row.object_id for row in rows])
         return bool(rows)
 
     def seconds_left(self, run: Run, modified: float, now: float) -> float:
-        """Seconds until the job has been idle for too long, or the oldest message has waited for too long."""
+        """Seconds until the oldest message expires; if there is none, until the job has been idle for too long.
+
+        :param modified: when the job last changed, in epoch seconds.
+        :param now: epoch seconds.
+        """
         oldest = self._messaging.waiting(queue_name(run.job.name), 1)
         if oldest:
             return oldest[0].sent + self._clock.real(EXPIRY_SECONDS) - now
@@ -162,5 +176,5 @@ class Stream:
 
 
 def _line_prefix(job_id: int) -> str:
-    """What the ids of messages that were lines of the start manifest begin with."""
+    """The prefix of the ids of messages made from lines of the initial manifest."""
     return f"{job_id}-line-"

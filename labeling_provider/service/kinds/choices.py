@@ -1,6 +1,6 @@
-"""Choosing classes: one of several, or any number of them; for pictures, texts and video clips.
+"""Classification with one class or several, for pictures, texts and video clips.
 
-The form's element: ``crowd-image-classifier``, ``crowd-classifier`` and their ``-multi-select`` siblings.
+The form elements are ``crowd-image-classifier``, ``crowd-classifier`` and their ``-multi-select`` variants.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
-from labeling_provider.service.kinds.base import (
+from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,
     Consolidated,
     Content,
     JobFacts,
     Kind,
-    Label,
     Learnable,
+    ObjectLabel,
     runs,
 )
 
-# Enough answers to know the workers by; older ones are left out of the models.
+# Enough answers to estimate the workers from; older ones are dropped.
 _MAX_VOTES: Final = 200_000
 
 
@@ -50,12 +50,12 @@ class SingleChoice(Kind, Learnable):
                 self._book.add(votes)
 
     def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
-        votes_of = {one.object_id: votes for one in batch if (votes := self.usable(one))}
+        votes_of = {answered.object_id: votes for answered in batch if (votes := self.usable(answered))}
         for votes in votes_of.values():
             self._book.add(votes)
         decided = self._book.decide(len(votes_of), max(len(self.job.labels), 2))
         labels = {
-            object_id: Label(choice, {"class-name": self.job.labels[choice], "confidence": self.confidence(sure)})
+            object_id: ObjectLabel(choice, {"class-name": self.job.labels[choice], "confidence": self.confidence(sure)})
             for object_id, (choice, sure) in zip(votes_of, decided, strict=True)
         }
         return Consolidated(labels, {})
@@ -65,11 +65,11 @@ class SingleChoice(Kind, Learnable):
 
     def agreement(self, machine: Any, people: Any) -> float:
         if self.answer_in(machine) is None:
-            raise TypeError(f"{machine!r} is no class position")
+            raise TypeError(f"{machine!r} is not a class position")
         return float(machine == people)
 
-    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
-        return Label(answer, {"class-name": self.job.labels[answer], "confidence": round(confidence, 2)})
+    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> ObjectLabel:
+        return ObjectLabel(answer, {"class-name": self.job.labels[answer], "confidence": round(confidence, 2)})
 
     def group(self, answer: Any) -> Any:
         return answer
@@ -77,7 +77,7 @@ class SingleChoice(Kind, Learnable):
 
 @runs("image-classification-multilabel", "text-classification-multilabel")
 class MultipleChoice(Kind):
-    """Any number of classes per object: each class is a question of its own, answered yes or no.
+    """Any number of classes per object. Each class is a separate question, answered yes or no.
 
     An answer is a set of class positions; the truth is a list of labels.
     """
@@ -89,7 +89,7 @@ class MultipleChoice(Kind):
     def read_answer(self, content: Content, line: dict[str, Any]) -> set[int]:
         labels = self.form(content).get("labels")
         if not isinstance(labels, list):
-            raise AnswerError(f"{self.key}.labels is missing or no list.")
+            raise AnswerError(f"{self.key}.labels is missing or not a list.")
         return {self.known_class(label, f"labels[{number}]") for number, label in enumerate(labels)}
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
@@ -111,38 +111,41 @@ class MultipleChoice(Kind):
                 self._note(choices)
 
     def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
-        choices_of = {one.object_id: choices for one in batch if (choices := self.usable(one))}
+        choices_of = {answered.object_id: choices for answered in batch if (choices := self.usable(answered))}
         for choices in choices_of.values():
             self._note(choices)
         size = len(self.job.labels)
         decided = self._book.decide(len(choices_of) * size, 2)
         labels = {}
         for number, (object_id, choices) in enumerate(choices_of.items()):
-            chosen = sorted(set().union(*(one for _, one in choices)))
+            chosen = sorted(set().union(*(choice for _, choice in choices)))
             likely = [sure if yes else 1 - sure for yes, sure in decided[number * size : (number + 1) * size]]
-            labels[object_id] = Label(
+            labels[object_id] = ObjectLabel(
                 chosen,
                 {
-                    "class-map": {str(one): self.job.labels[one] for one in chosen},
-                    "confidence-map": {str(one): self.confidence(likely[one]) for one in chosen},
+                    "class-map": {str(class_id): self.job.labels[class_id] for class_id in chosen},
+                    "confidence-map": {str(class_id): self.confidence(likely[class_id]) for class_id in chosen},
                 },
             )
         return Consolidated(labels, {})
 
 
 class _VoteBook:
-    """Votes of a job so far, numbered for the estimation."""
+    """The votes of a job so far, with workers as numbers, as the estimation needs them."""
 
     def __init__(self) -> None:
         self._workers: dict[str, int] = {}
         self._votes: list[list[tuple[int, int]]] = []
 
     def add(self, votes: Sequence[tuple[str, int]]) -> None:
-        """Take in what was answered to one question, by worker; one answer at least."""
+        """Add the votes on one question.
+
+        :param votes: pairs of worker and class; at least one.
+        """
         self._votes.append([(self._workers.setdefault(worker, len(self._workers)), choice) for worker, choice in votes])
 
     def decide(self, count: int, class_count: int) -> list[tuple[int, float]]:
-        """Class and probability of the last ``count`` questions."""
+        """The class and its probability, 0 to 1, for each of the last ``count`` questions."""
         if not count:
             return []
         import numpy as np
@@ -154,4 +157,5 @@ class _VoteBook:
         flat = [(number, worker, choice) for number, votes in enumerate(self._votes) for worker, choice in votes]
         columns = np.array(flat, dtype=np.int64).T
         classes, probabilities = consolidate_votes(Votes(*columns), class_count)
-        return [(int(one), float(sure)) for one, sure in zip(classes[-count:], probabilities[-count:], strict=True)]
+        decided = zip(classes[-count:], probabilities[-count:], strict=True)
+        return [(int(choice), float(probability)) for choice, probability in decided]

@@ -1,4 +1,4 @@
-"""The caller's own template and functions: what the form says and what becomes of it is the caller's."""
+"""Custom tasks: the caller's own template and functions define the form and the consolidation."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
-from labeling_provider.service.kinds.base import Answered, Content, JobFacts, Kind, runs
+from labeling_provider.service.kinds.kind import Answered, Content, JobFacts, Kind, runs
 
 _MAX_SEEN: Final = 100
 
 
 @runs("custom")
 class Custom(Kind):
-    """Any form. The truth is the form's content, by element name."""
+    """A form of any kind. The truth is its content by element name."""
 
     def __init__(self, job: JobFacts) -> None:
         super().__init__(job)
@@ -28,10 +28,10 @@ class Custom(Kind):
             return None
         if truth not in self._seen and len(self._seen) < _MAX_SEEN:
             self._seen.append(truth)
-        others = [one for one in self._seen if one != truth]
-        # The form's meaning is the caller's; a plausible mistake is what fits another object.
+        others = [content for content in self._seen if content != truth]
+        # Only the caller knows what the form means; a plausible mistake is the answer for another object.
         return copy.deepcopy(truth if right or not others else rng.choice(others))
 
     def consolidate(self, batch: Sequence[Answered], stamp: str) -> None:
-        """Answers are the caller's to consolidate."""
+        """Leave consolidation to the caller."""
         return

@@ -1,7 +1,7 @@
-"""A class for every pixel of a picture: the form's element ``crowd-semantic-segmentation``.
+"""A class for every pixel of a picture: the form element ``crowd-semantic-segmentation``.
 
-Of several workers' masks every pixel is a vote, smoothed with its neighbours.
-Source: developer guide, "Annotation consolidation": every pixel is a multi-class vote that takes its neighbours in.
+The masks of several workers are votes on each pixel, smoothed with its neighbors.
+Source: developer guide, "Annotation consolidation": each pixel is a multi-class vote that takes its neighbors in.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any, Final
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest.pictures import PictureError, open_picture
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.base import (
+from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,
     Content,
-    Label,
     Learnable,
+    ObjectLabel,
     OneByOne,
     runs,
     shown,
 )
-from labeling_provider.service.kinds.pictures import stored
+from labeling_provider.service.kinds.stored_data import stored
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.uint8]
     """Height × width: 0 background, n the n-th label."""
 
-# Votes that are in memory at a time: a large picture with many classes has more than a machine can hold.
+# How many votes are in memory at once: a large picture with many classes has more than fit into memory.
 _VOTES_AT_ONCE = 8_000_000
 _COLORS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22")
 _COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
@@ -45,18 +45,18 @@ _COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
 class SegmentationMasks(OneByOne, Learnable):
     """An answer is a mask; the truth is the URI of a palette or grayscale PNG: 0 background, n the n-th label.
 
-    What is kept of labels is their PNG: the masks of a large job, opened all at once, would fill the memory.
+    Labels are kept as PNG files, because all masks of a large job, decoded, would not fit into memory.
     """
 
     promised = 0.7
 
     def _colors(self) -> dict[str, str]:
-        """A hex colour per label."""
-        chosen = {}
+        """A color for each label, such as ``#1f77b4``."""
+        colors = {}
         for position, label in enumerate(self.job.labels):
             shade = (position * 2654435761) & 0xFFFFFF
-            chosen[label] = _COLORS[position] if position < len(_COLORS) else f"#{shade:06x}"
-        return chosen
+            colors[label] = _COLORS[position] if position < len(_COLORS) else f"#{shade:06x}"
+        return colors
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
         import numpy as np
@@ -89,7 +89,7 @@ class SegmentationMasks(OneByOne, Learnable):
         }
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> Mask:
-        """The class of each pixel's colour; of a colour that no label has, background."""
+        """The class of each pixel by its color; background if no label has that color."""
         import numpy as np
 
         form = self.form(content)
@@ -99,16 +99,19 @@ class SegmentationMasks(OneByOne, Learnable):
             body = base64.b64decode(image["pngImageData"], validate=True)  # type: ignore[index]
             pixels = np.asarray(open_picture(body, "RGB"))
         except (TypeError, KeyError, ValueError) as error:
-            raise AnswerError(f"{self.key}.labeledImage.pngImageData is no PNG in base64 ({error}).") from None
+            raise AnswerError(f"{self.key}.labeledImage.pngImageData is not a PNG in base64 ({error}).") from None
         mask = np.zeros(pixels.shape[:2], dtype=np.uint8)
         for position, color in colors:
             mask[(pixels == np.array(color, dtype=np.uint8)).all(axis=-1)] = position + 1
         return mask
 
     def _colors_in(self, mappings: Any) -> Iterator[tuple[int, tuple[int, int, int]]]:
-        """The colour of each class that a worker has used."""
+        """The position and RGB color of each class that a worker used.
+
+        :raises AnswerError: if the mappings are malformed, or a label is unknown.
+        """
         if not isinstance(mappings, dict):
-            raise AnswerError(f"{self.key}.labelMappings is missing or no JSON object.")
+            raise AnswerError(f"{self.key}.labelMappings is missing or not a JSON object.")
         for label, mapping in mappings.items():
             position = self.known_class(label, "labelMappings")
             color = mapping.get("color") if isinstance(mapping, dict) else None
@@ -116,15 +119,15 @@ class SegmentationMasks(OneByOne, Learnable):
                 raise AnswerError(f'{self.key}.labelMappings: {shown(label)} needs a "color" such as "#1f77b4".')
             yield position, _rgb(color)
 
-    def label_of(self, answers: Sequence[Mask], answered: Answered, stamp: str) -> Label:
+    def label_of(self, answers: Sequence[Mask], answered: Answered, stamp: str) -> ObjectLabel:
         masks = [mask for mask in answers if mask.shape == answers[0].shape]
         mask, support = consolidate_masks(masks, len(self.job.labels) + 1)
         return self._label(mask, self.confidence(support), f"{answered.object_id}_{stamp}")
 
-    def _label(self, mask: Mask, confidence: float, file: str) -> Label:
-        """The label of a mask.
+    def _label(self, mask: Mask, confidence: float, file: str) -> ObjectLabel:
+        """The label for a mask.
 
-        :param file: name of its picture, without an ending.
+        :param file: the name of its PNG, without extension.
         """
         import numpy as np
         from PIL import Image
@@ -140,7 +143,7 @@ class SegmentationMasks(OneByOne, Learnable):
             str(number): {"class-name": names[number][0], "hex-color": names[number][1], "confidence": confidence}
             for number in sorted({0, *np.unique(mask).tolist()})
         }
-        return Label(uri, {"internal-color-map": color_map}, {uri: (picture.getvalue(), "image/png")})
+        return ObjectLabel(uri, {"internal-color-map": color_map}, {uri: (picture.getvalue(), "image/png")})
 
     def answer_in(self, value: Any) -> bytes | None:
         try:
@@ -154,7 +157,7 @@ class SegmentationMasks(OneByOne, Learnable):
         return _OpenedMasks(kept)
 
     def agreement(self, machine: Any, people: Any) -> float:
-        """Mean overlap over the classes that either has, background left out; 1 if both see nothing."""
+        """The mean overlap over the classes in either mask, without background; 1 if both are empty."""
         import numpy as np
 
         mask = mask_of(people)
@@ -167,12 +170,12 @@ class SegmentationMasks(OneByOne, Learnable):
         ]
         return sum(shares) / len(shares) if shares else 1.0
 
-    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
+    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> ObjectLabel:
         return self._label(answer, round(confidence, 2), file)
 
 
 class _OpenedMasks(Sequence[Any]):
-    """Masks that are opened one by one, when they are looked at.
+    """Masks that are decoded one at a time, when they are accessed.
 
     :param kept: PNG files.
     """
@@ -190,15 +193,15 @@ class _OpenedMasks(Sequence[Any]):
 
 
 def mask_of(body: bytes) -> Mask:
-    """A mask as an array of height × width: 0 background, n the n-th label.
+    """Decode a mask: an array of height × width, 0 background, n the n-th label.
 
-    :raises PictureError: if it is no picture, or one of other colours than a palette's or grays.
+    :raises PictureError: if it is not a picture, or neither palette-based nor grayscale.
     """
     import numpy as np
 
     image = open_picture(body)
     if image.mode not in {"P", "L", "1"}:
-        raise PictureError("a mask is a PNG with a palette or in grays")
+        raise PictureError("a mask must be a palette or grayscale PNG")
     return np.asarray(image, dtype=np.uint8)
 
 
@@ -210,9 +213,9 @@ def _rgb(color: str) -> tuple[int, int, int]:
 def consolidate_masks(masks: Sequence[Mask], class_count: int) -> tuple[Mask, float]:
     """The mask that the workers agree on.
 
-    :param masks: per worker an array of height × width holding class numbers, 0 for background.
-    :param class_count: number of classes, background included.
-    :return: the mask, and the mean share of workers that chose a pixel's class.
+    :param masks: for each worker, an array of height × width with class numbers, 0 for background.
+    :param class_count: the number of classes, including background.
+    :return: the mask, and the share of workers that chose a pixel's class, averaged over pixels.
     """
     import numpy as np
 
@@ -220,19 +223,21 @@ def consolidate_masks(masks: Sequence[Mask], class_count: int) -> tuple[Mask, fl
     chosen, support = np.empty((height, width), dtype=np.uint8), 0.0
     rows = max(_VOTES_AT_ONCE // max(width * class_count, 1), 1)
     for top in range(0, height, rows):
-        # One more row on either side, for the neighbours.
+        # One extra row on either side, for the neighbors.
         first, end = max(top - 1, 0), min(top + rows, height)
         stack = np.stack([mask[first : end + 1] for mask in masks])
-        votes: npt.NDArray[Any] = np.stack([(stack == one).sum(axis=0, dtype=np.float32) for one in range(class_count)])
-        leaning = 0.25 * _neighbours(votes) if len(masks) > 1 else 0.0
+        votes: npt.NDArray[Any] = np.stack(
+            [(stack == number).sum(axis=0, dtype=np.float32) for number in range(class_count)]
+        )
+        leaning = 0.25 * _neighbors(votes) if len(masks) > 1 else 0.0
         own = slice(top - first, end - first)
         chosen[top:end] = (votes + leaning).argmax(axis=0)[own]
         support += float(np.take_along_axis(votes[:, own], chosen[None, top:end].astype(np.intp), axis=0).sum())
     return chosen, support / len(masks) / max(height * width, 1)
 
 
-def _neighbours(votes: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Mean of the four neighbours' votes; at the edge a pixel is its own neighbour."""
+def _neighbors(votes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The mean of the four neighbors' votes. At an edge, a pixel is its own neighbor."""
     import numpy as np
 
     padded = np.pad(votes, ((0, 0), (1, 1), (1, 1)), mode="edge")

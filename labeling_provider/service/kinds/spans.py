@@ -1,7 +1,7 @@
-"""Named entities, labeled stretches of a text: the form's element ``crowd-entity-annotation``.
+"""Named entities, that is labeled spans of a text: the form element ``crowd-entity-annotation``.
 
-Source: developer guide, "Annotation consolidation": selections are clustered by Jaccard similarity; a border is the
-mode of the cluster's, else the median; the label is the most frequent one.
+Source: developer guide, "Annotation consolidation": selections are clustered by Jaccard similarity; each boundary is
+the mode of the cluster, or else the median; the label is the most frequent one.
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ from random import Random
 from statistics import median_low
 from typing import Any, Final
 
-from labeling_provider.service.kinds.base import Answered, AnswerError, Content, Label, OneByOne, runs
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, ObjectLabel, OneByOne, runs
 
 Span = dict[str, Any]
-"""``label``, ``startOffset`` and ``endOffset``, in characters, the end not included."""
+"""``label``, ``startOffset`` and ``endOffset``, in characters, excluding the end."""
 
 _MATCH: Final = 0.5
 
 
 @runs("named-entity-recognition")
 class TextSpans(OneByOne):
-    """An answer, as the truth, is a list of spans."""
+    """Answers and the truth are lists of spans."""
 
     def _spans(self, value: Any, length: int) -> list[Span]:
-        """Well-formed spans of known labels.
+        """Parse a list of spans.
 
-        :param length: of the text, in characters.
-        :raises AnswerError: if the value is no list of spans, or one is not inside the text.
+        :param length: the text's length, in characters.
+        :raises AnswerError: if it is malformed, a label is unknown, or a span is not within the text.
         """
         if not isinstance(value, list) or not all(isinstance(span, dict) for span in value):
-            raise AnswerError(f"{self.key}.entities is missing or no list of spans.")
+            raise AnswerError(f"{self.key}.entities is missing or not a list of spans.")
         spans = []
         for number, span in enumerate(value):
             where = f"entities[{number}]"
             start, end = span.get("startOffset"), span.get("endOffset")
             if type(start) is not int or type(end) is not int or not 0 <= start < end <= length:
                 raise AnswerError(
-                    f"{self.key}.{where} is not inside the text: "
-                    f"startOffset and endOffset are whole numbers, 0 ≤ startOffset < endOffset ≤ {length}."
+                    f"{self.key}.{where} is not within the text: "
+                    f"startOffset and endOffset must be whole numbers, 0 ≤ startOffset < endOffset ≤ {length}."
                 )
             self.known_class(span.get("label"), f"{where}.label")
             spans.append({"label": span["label"], "startOffset": start, "endOffset": end})
@@ -68,19 +68,20 @@ class TextSpans(OneByOne):
             spans.append({"label": rng.choice(self.job.labels), "startOffset": start, "endOffset": end})
         return {self.key: {"entities": spans}}
 
-    def label_of(self, answers: Sequence[list[Span]], answered: Answered, stamp: str) -> Label:
+    def label_of(self, answers: Sequence[list[Span]], answered: Answered, stamp: str) -> ObjectLabel:
         kept = consolidate_spans(answers)
         entities = [span for span, _ in kept]
-        return Label(
+        return ObjectLabel(
             {"annotations": {"labels": self.job.categories["labels"], "entities": entities}},
             {"entities": [{"confidence": self.confidence(sure)} for _, sure in kept]},
         )
 
 
 def consolidate_spans(answers: Sequence[Sequence[Span]]) -> list[tuple[Span, float]]:
-    """Spans that at least half of the workers marked, with the share that did as confidence, in text order.
+    """The spans that at least half of the workers marked, in text order, each with a confidence.
 
-    :param answers: per worker the list of ``{label, startOffset, endOffset}``, in characters.
+    :param answers: for each worker, a list of ``{label, startOffset, endOffset}``, in characters.
+    :return: spans, each with the share of workers that marked it with that label, 0 to 1.
     """
     import numpy as np
 
@@ -89,13 +90,13 @@ def consolidate_spans(answers: Sequence[Sequence[Span]]) -> list[tuple[Span, flo
     clusters: list[list[Span]] = []
     for worker, spans in enumerate(answers):
         for span in spans:
-            found = len(clusters)
-            shared = np.minimum(span["endOffset"], ends[:found]) - np.maximum(span["startOffset"], starts[:found])
-            joint = np.maximum(span["endOffset"], ends[:found]) - np.minimum(span["startOffset"], starts[:found])
-            # A worker has one span in a cluster; spans are never empty.
-            fitting = (shared >= _MATCH * joint) & (latest[:found] != worker)
-            place = int(fitting.argmax()) if fitting.any() else found
-            if place == found:
+            size = len(clusters)
+            shared = np.minimum(span["endOffset"], ends[:size]) - np.maximum(span["startOffset"], starts[:size])
+            joint = np.maximum(span["endOffset"], ends[:size]) - np.minimum(span["startOffset"], starts[:size])
+            # A worker has at most one span in a cluster; spans are never empty.
+            fitting = (shared >= _MATCH * joint) & (latest[:size] != worker)
+            place = int(fitting.argmax()) if fitting.any() else size
+            if place == size:
                 starts[place], ends[place] = span["startOffset"], span["endOffset"]
                 clusters.append([])
             clusters[place].append(span)
@@ -108,11 +109,11 @@ def consolidate_spans(answers: Sequence[Sequence[Span]]) -> list[tuple[Span, flo
         start = _border([span["startOffset"] for span in members])
         end = _border([span["endOffset"] for span in members])
         kept.append(({"label": label, "startOffset": start, "endOffset": end}, votes / len(answers)))
-    return sorted(kept, key=lambda one: (one[0]["startOffset"], one[0]["endOffset"]))
+    return sorted(kept, key=lambda pair: (pair[0]["startOffset"], pair[0]["endOffset"]))
 
 
 def _border(offsets: list[int]) -> int:
-    """The most frequent offset if there is one, else the median."""
+    """The most frequent offset; the median if several are equally frequent."""
     ranked = Counter(offsets).most_common(2)
     if len(ranked) == 1 or ranked[0][1] > ranked[1][1]:
         return ranked[0][0]

@@ -1,4 +1,4 @@
-"""Automated data labeling: people label a part, a model that learns from them labels what it is sure of.
+"""Automated data labeling: people label some of the objects, and a model that learns from them labels others.
 
 Source: developer guide, "Automate data labeling".
 """

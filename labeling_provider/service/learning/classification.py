@@ -1,4 +1,4 @@
-"""Models that put objects into classes: one answer of yes or no per class, so that what is unlike all of them shows."""
+"""Models for classification. They answer yes or no for each class, so an object unlike any class gets a low score."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BATCH: Final = 2_000
 
 
 class _Classifier(Model):
-    """A model of classes; it is saved as its examples, so that a later one can learn from them and from its own."""
+    """A classification model. It is saved as its examples, so that a later model can learn from them as well."""
 
     most_examples: int
 
@@ -38,15 +38,19 @@ class _Classifier(Model):
 
     @abstractmethod
     def _stack(self, rows: Sequence[Any]) -> Any:
-        """One matrix of rows or matrices."""
+        """Stack rows or matrices into one matrix."""
 
     @abstractmethod
     def _fit(self, rows: Any, wanted: Floats) -> None:
-        """Learn which column of each row of ``wanted`` is 1; the others are -1."""
+        """Fit the model.
+
+        :param rows: examples × features.
+        :param wanted: examples × known classes: 1 for the right class, -1 for the others.
+        """
 
     @abstractmethod
     def _decide(self, rows: Any) -> Floats:
-        """Rows × known classes: how much an object looks like each, around 1 for yes and -1 for no."""
+        """How well each row matches each class: rows × known classes, around 1 for yes and -1 for no."""
 
     def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
         rows, classes = self._stack(inputs), np.asarray(answers, dtype=np.int64)
@@ -66,22 +70,22 @@ class _Classifier(Model):
             self._earlier = rows[positions >= 0], positions[positions >= 0]
 
     def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
-        found = []
+        predictions = []
         for start in range(0, len(inputs), _BATCH):
             batch = inputs[start : start + _BATCH]
             if len(self._known) == 1:
-                found += [Prediction(int(self._known[0]), 0.0)] * len(batch)
+                predictions += [Prediction(int(self._known[0]), 0.0)] * len(batch)
                 continue
             decided = self._decide(self._stack(batch))
             ordered = np.sort(decided, axis=1)
             scores = ordered[:, -1] - ordered[:, -2]
             chosen = self._known[decided.argmax(axis=1)]
-            found += [Prediction(int(one), float(score)) for one, score in zip(chosen, scores, strict=True)]
-        return found
+            predictions += [Prediction(int(choice), float(score)) for choice, score in zip(chosen, scores, strict=True)]
+        return predictions
 
 
 class TextClassifier(_Classifier):
-    """Hashed n-grams of characters and words under a linear model."""
+    """A linear model on hashed n-grams of characters and words."""
 
     most_examples = 50_000
 
@@ -98,7 +102,7 @@ class TextClassifier(_Classifier):
         from scipy.sparse import hstack
 
         text = data.decode(errors="replace") if isinstance(data, bytes) else data
-        return hstack([one.transform([text[:_MAX_TEXT]]) for one in self._vectorizers], format="csr")
+        return hstack([vectorizer.transform([text[:_MAX_TEXT]]) for vectorizer in self._vectorizers], format="csr")
 
     def _stack(self, rows: Sequence[Any]) -> Any:
         from scipy.sparse import vstack
@@ -129,7 +133,7 @@ class TextClassifier(_Classifier):
 
 
 class ImageClassifier(_Classifier):
-    """Histograms of gradients and scaled pixels under a kernel model."""
+    """A kernel model on histograms of gradients and downscaled pixels."""
 
     most_examples = 4_000
 
@@ -137,7 +141,7 @@ class ImageClassifier(_Classifier):
         picture = open_picture(data if isinstance(data, bytes) else data.encode(), "RGB")
         gray = np.asarray(picture.convert("L").resize((_SIDE, _SIDE)), dtype=np.float32) / 255
         pixels = np.asarray(picture.resize((_PIXEL_SIDE, _PIXEL_SIDE)), dtype=np.float32).ravel() / 255 - 0.5
-        # Both halves have a length of about one, so that neither drowns the other.
+        # Both parts have a norm of about one, so that neither dominates.
         return np.concatenate([_gradient_histograms(gray), pixels / np.sqrt(len(pixels)) * 2])
 
     def _stack(self, rows: Sequence[Any]) -> Any:
@@ -159,12 +163,12 @@ class ImageClassifier(_Classifier):
     def load(self, saved: bytes, labels: Sequence[str]) -> None:
         rows, classes = load_arrays(saved, "rows", "classes")
         if rows.shape != (len(classes), _IMAGE_FEATURES):
-            raise ValueError("its examples have another size")
+            raise ValueError("its examples have a different number of features")
         self._start_from(rows, classes, labels)
 
 
 def _gradient_histograms(gray: Floats) -> Floats:
-    """Directions of gradients, weighted by strength, per cell; cells are normalised together with their neighbours."""
+    """A histogram of gradient directions, weighted by strength, for each cell; normalized with neighboring cells."""
     down, right = np.gradient(gray)
     strength = np.hypot(down, right)
     direction = (np.arctan2(down, right) % np.pi) / np.pi * _DIRECTIONS

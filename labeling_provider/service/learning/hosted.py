@@ -1,8 +1,8 @@
-"""A user's own models, in a process of their own with a limit of time: ours are in the service's process.
+"""Runs a user's own models in a separate process with a time limit. Built-in models run in the service's process.
 
-This module is both ends. In the service, a :class:`HostedModel` hands each call on; in the process, :func:`answer` does
-it. Models and what they have read stay there, under numbers. What goes over is JSON, arrays and files packed into it,
-no code.
+This module is both ends. In the service, a :class:`HostedModel` forwards each call; in the process, :func:`answer`
+executes it. Models and the inputs that they have read stay in the process and are referred to by number. Messages are
+JSON with packed arrays and files; they contain no code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from labeling_provider.service.cloud.processes import Fault, Process
 from labeling_provider.service.learning.models import Model, ModelFailure, Prediction, import_model
 
 MAX_CALL_SECONDS: Final = 3600.0
-"""How long a model may take for one training, or for up to 100 predictions."""
+"""How long one training, or up to 100 predictions, may take."""
 _MAX_ANSWER: Final = 1 << 30
 _EXAMPLES_AT_ONCE: Final = 100
 
@@ -29,10 +29,10 @@ _EXAMPLES_AT_ONCE: Final = 100
 
 
 class ModelProcess:
-    """A process with models of one class; it ends with this object.
+    """A process for models of one class. It ends when this object is garbage-collected.
 
-    :param path: import path of the class, ``module:Class``.
-    :param is_wanted: is asked now and then whether what they do is wanted any more.
+    :param path: the class's import path, ``module:Class``.
+    :param is_wanted: called regularly during a call; if it returns False, the call is abandoned.
     """
 
     def __init__(self, path: str, is_wanted: Callable[[], bool]) -> None:
@@ -41,36 +41,39 @@ class ModelProcess:
         self._forgotten: deque[int] = deque()
         weakref.finalize(self, self._process.end)
 
-    def ask(self, method: str, **said: Any) -> Any:
-        """What a model's method has come to, unpacked.
+    def ask(self, method: str, **arguments: Any) -> Any:
+        """Call a model's method in the process.
 
-        :raises ValueError: what the method has raised of an object or a saved model.
-        :raises ModelFailure: if it has raised anything else, takes too long or ends its process.
-        :raises InterruptedError: if it is not wanted any more.
+        :return: its result, still packed.
+        :raises ValueError: if the method has raised it, about an object or a saved model.
+        :raises ModelFailure: if it raises anything else, takes too long or ends its process.
+        :raises InterruptedError: if the result is no longer wanted.
         """
         name = f"{self.path.rpartition(':')[2]}.{method}"
         forget = [self._forgotten.popleft() for _ in range(len(self._forgotten))]
         try:
-            told = self._process.ask({"method": method, "forget": forget, **said}, self._seconds, self._is_wanted)
-            if "failed" in told:
-                raise Fault(told["failed"])
+            result = self._process.ask(
+                {"method": method, "forget": forget, **arguments}, self._seconds, self._is_wanted
+            )
+            if "failed" in result:
+                raise Fault(result["failed"])
         except Fault as fault:
             self._process.end()
             raise ModelFailure(f"{name} failed with {fault}") from None
         except BaseException:
             self._process.end()
             raise
-        if "refused" in told:
-            raise ValueError(told["refused"])
-        return told["done"]
+        if "refused" in result:
+            raise ValueError(result["refused"])
+        return result["done"]
 
     def forget(self, number: int) -> None:
-        """Let something go, at the next call."""
+        """Drop something in the process, with the next call."""
         self._forgotten.append(number)
 
 
 class _Kept:
-    """Something that stays in the process as long as this is here."""
+    """A reference to something in the process, which is dropped there when this is garbage-collected."""
 
     def __init__(self, process: ModelProcess, number: int) -> None:
         self.number = number
@@ -81,7 +84,7 @@ class HostedModel(Model):
     """A model in another process.
 
     :param labels: label names in class order.
-    :param seed: for whatever the model leaves to chance.
+    :param seed: for the model's random choices.
     """
 
     def __init__(self, process: ModelProcess, labels: Sequence[str], seed: int) -> None:
@@ -100,16 +103,16 @@ class HostedModel(Model):
         return _Kept(self._process, self._process.ask("read", model=self._kept.number, data=packed(data)))
 
     def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
-        # In parts: packed, the masks of a large job are small, but not all at once as they are.
+        # In parts: all masks of a large job, unpacked, would not fit into memory.
         pairs = zip(inputs, answers, strict=True)
         for start in range(0, len(inputs), _EXAMPLES_AT_ONCE):
-            part = [(one.number, packed(said)) for one, said in itertools.islice(pairs, _EXAMPLES_AT_ONCE)]
+            part = [(kept.number, packed(answer)) for kept, answer in itertools.islice(pairs, _EXAMPLES_AT_ONCE)]
             self._process.ask("take_examples", model=self._kept.number, start=start, examples=part)
         self._process.ask("train", model=self._kept.number)
 
     def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
-        found = self._process.ask("predict", model=self._kept.number, inputs=[one.number for one in inputs])
-        return [Prediction(unpacked(said), float.fromhex(score)) for said, score in found]
+        pairs = self._process.ask("predict", model=self._kept.number, inputs=[kept.number for kept in inputs])
+        return [Prediction(unpacked(answer), float.fromhex(score)) for answer, score in pairs]
 
     def save(self) -> bytes:
         saved: bytes = unpacked(self._process.ask("save", model=self._kept.number))
@@ -119,11 +122,11 @@ class HostedModel(Model):
         self._process.ask("load", model=self._kept.number, saved=packed(saved), labels=list(labels))
 
 
-# Between the two
+# On both sides
 
 
 def packed(value: Any) -> Any:
-    """A value as JSON: texts, numbers, lists and objects, bytes, and arrays of numbers.
+    """Pack a value as JSON: texts, numbers, lists, objects, bytes, and arrays of numbers.
 
     :raises TypeError: for anything else.
     """
@@ -139,31 +142,31 @@ def packed(value: Any) -> Any:
         body = zlib.compress(np.ascontiguousarray(value).tobytes(), 1)
         return {"array": base64.b64encode(body).decode(), "type": value.dtype.str, "shape": list(value.shape)}
     if isinstance(value, list | tuple):
-        return [packed(one) for one in value]
+        return [packed(item) for item in value]
     if isinstance(value, dict):
-        return {"object": {str(key): packed(one) for key, one in value.items()}}
-    raise TypeError(f"{type(value).__name__} is no answer of a model")
+        return {"object": {str(key): packed(item) for key, item in value.items()}}
+    raise TypeError(f"a model's answer can't contain the type {type(value).__name__}")
 
 
 def unpacked(value: Any) -> Any:
-    """What :func:`packed` was given; tuples are lists.
+    """Unpack what :func:`packed` returned; tuples become lists.
 
-    :raises ValueError: if it can't be, or an array has more numbers than a picture may have pixels.
+    :raises ValueError: if it is malformed, or an array has more items than a picture may have pixels.
     """
     import numpy as np
 
     if isinstance(value, list):
-        return [unpacked(one) for one in value]
+        return [unpacked(item) for item in value]
     if not isinstance(value, dict):
         return value
     if "object" in value:
-        return {key: unpacked(one) for key, one in value["object"].items()}
+        return {key: unpacked(item) for key, item in value["object"].items()}
     if "bytes" in value:
         return base64.b64decode(value["bytes"])
     kind, shape = np.dtype(value["type"]), tuple(value["shape"])
     count = int(np.prod(shape, dtype=object))
     if kind.kind not in "biuf" or not 0 <= count <= MAX_PIXELS:
-        raise ValueError(f"an array of {kind} and shape {shape} is no answer of a model")
+        raise ValueError(f"a model's answer can't contain an array of {kind} with shape {shape}")
     body = zlib.decompressobj().decompress(base64.b64decode(value["array"]), count * kind.itemsize + 1)
     return np.frombuffer(body, kind).reshape(shape).copy()
 
@@ -176,13 +179,17 @@ _numbers: Final = itertools.count()
 
 
 def answer(event: dict[str, Any], context: None) -> Any:
-    """Do one call: ``{"done": …}``, or ``{"refused": …}`` or ``{"failed": …}`` with the reason."""
+    """Execute one call.
+
+    :return: ``{"done": result}``, or ``{"refused": reason}`` for a ValueError about an object or a saved model, or
+        ``{"failed": reason}`` for any other error.
+    """
     for number in event["forget"]:
         _kept.pop(number, None)
     method = event["method"]
     try:
         return {"done": _METHODS[method](event)}
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises is told
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a model raises is reported
         if isinstance(error, ValueError) and method in {"read", "load"}:
             return {"refused": str(error)}
         import traceback
@@ -214,13 +221,13 @@ def _take_examples(event: dict[str, Any]) -> None:
 
 def _train(event: dict[str, Any]) -> None:
     examples = _examples.pop(event["model"])
-    inputs, answers = [_kept[number] for number, _ in examples], _Unpacked([said for _, said in examples])
+    inputs, answers = [_kept[number] for number, _ in examples], _Unpacked([answer for _, answer in examples])
     _kept[event["model"]].train(inputs, answers)
 
 
 def _predict(event: dict[str, Any]) -> Any:
-    found = _kept[event["model"]].predict([_kept[number] for number in event["inputs"]])
-    return [(packed(said.answer), float(said.score).hex()) for said in found]
+    predictions = _kept[event["model"]].predict([_kept[number] for number in event["inputs"]])
+    return [(packed(prediction.answer), float(prediction.score).hex()) for prediction in predictions]
 
 
 def _save(event: dict[str, Any]) -> Any:
@@ -243,7 +250,7 @@ _METHODS: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
 
 
 class _Unpacked(Sequence[Any]):
-    """Answers that are unpacked when they are looked at."""
+    """Answers that are unpacked when they are accessed."""
 
     def __init__(self, values: Sequence[Any]) -> None:
         self._values = values

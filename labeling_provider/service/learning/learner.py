@@ -1,6 +1,6 @@
-"""One training and what comes of it: which objects the model may label, and which it knows least about.
+"""One training and its outcome: which objects the model may label, and which it is least sure about.
 
-Nothing here touches the database; the same arguments give the same outcome.
+Nothing here uses the database. The same arguments give the same outcome.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Final, NamedTuple, TypeVar
 
-from labeling_provider.service.kinds.base import Label, Learnable
+from labeling_provider.service.kinds.kind import Learnable, ObjectLabel
 from labeling_provider.service.learning.models import Model, ModelFailure, Prediction
 from labeling_provider.service.learning.threshold import Calibration, Judged, choose_threshold
 
@@ -22,10 +22,11 @@ _BATCH: Final = 100
 _FEWEST_OF_A_CLASS: Final = 2
 
 
-class DataObject(NamedTuple):
-    """A data object.
+class LearningSample(NamedTuple):
+    """A data object for learning.
 
-    :param answer: what people have said about it, as :class:`Learnable` keeps it; None if it has no label.
+    :param line: its manifest line.
+    :param answer: people's answer, as returned by :meth:`Learnable.answer_in`; None if it has no label.
     """
 
     object_id: int
@@ -35,30 +36,30 @@ class DataObject(NamedTuple):
 
 @dataclass
 class Material:
-    """What a training has to go on.
+    """The data for a training.
 
     :param examples: objects to learn from.
-    :param validation: objects to measure on, which stand for the unlabeled ones.
-    :param taken: earlier validation objects whose like was labeled by machine.
-    :param group_sizes: how many validation objects, earlier ones included, people have put into each class.
+    :param validation: objects to measure the model on; they represent the unlabeled ones.
+    :param taken: earlier validation objects, which represent objects that a model has labeled since.
+    :param group_sizes: how many validation objects, including earlier ones, people have put into each class.
     """
 
-    examples: list[DataObject] = field(default_factory=list)
-    validation: list[DataObject] = field(default_factory=list)
+    examples: list[LearningSample] = field(default_factory=list)
+    validation: list[LearningSample] = field(default_factory=list)
     taken: list[Judged] = field(default_factory=list)
-    unlabeled: list[DataObject] = field(default_factory=list)
+    unlabeled: list[LearningSample] = field(default_factory=list)
     group_sizes: Counter[Any] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training has come to.
+    """The outcome of a training.
 
-    :param model: as trained; None if there was nothing to learn from.
-    :param agreement: mean agreement with people on the validation objects, 0 to 1; None without any.
-    :param threshold: the score from which on the model may label; None if it may not.
-    :param scores: how sure it is of each object without a label; objects that can't be read are missing.
-    :param judged: what it has said about the validation objects, by object id.
+    :param model: the trained model; None if there was nothing to learn from.
+    :param agreement: mean agreement with people on the validation objects, 0 to 1; None if there are none.
+    :param threshold: the lowest score at which the model may label an object; None if it may label none.
+    :param scores: how sure the model is of each unlabeled object, by object id; unreadable objects are missing.
+    :param judged: the model's results on the validation objects, by object id.
     """
 
     model: Model | None
@@ -68,17 +69,16 @@ class Outcome:
     judged: dict[int, Judged]
 
     def confidence(self) -> Callable[[float], float]:
-        """From a score to the agreement with people that is to be expected."""
+        """A function from a score to the expected agreement with people, 0 to 1."""
         return Calibration(list(self.judged.values())).confidence
 
 
 class Learner:
-    """Trains models of one job.
+    """Trains models for one job.
 
-    :param new_model: makes a model that has not learned anything in this job yet.
-    :param kind: what is asked.
-    :param fetch: the data of a manifest line, bytes or text.
-        Raises ValueError if there is none.
+    :param new_model: creates a model that has not learned anything in this job yet.
+    :param kind: the job's kind of task.
+    :param fetch: returns the data of a manifest line, bytes or text; raises ValueError if it is missing.
     """
 
     def __init__(
@@ -89,69 +89,90 @@ class Learner:
         self._reader = new_model()
         self._kept: dict[int, Any] = {}
 
-    def _input(self, one: DataObject) -> Any | None:
-        """What a model works on; None if the object can't be read."""
-        if one.object_id in self._kept:
-            return self._kept[one.object_id]
+    def _input(self, sample: LearningSample) -> Any | None:
+        """The model's input for an object; None if it can't be read."""
+        if sample.object_id in self._kept:
+            return self._kept[sample.object_id]
         try:
-            data = self._fetch(one.line)
-            found = _asked(self._reader.read, data)
+            data = self._fetch(sample.line)
+            model_input = _guarded(self._reader.read, data)
         except ValueError:
-            found = None
+            model_input = None
         if len(self._kept) < self._reader.most_kept:
-            self._kept[one.object_id] = found
-        return found
+            self._kept[sample.object_id] = model_input
+        return model_input
 
-    def predictions(self, model: Model, objects: Sequence[DataObject]) -> Iterator[tuple[DataObject, Prediction]]:
-        """What a model says about those of some objects that can be read."""
-        for start in range(0, len(objects), _BATCH):
-            pairs = [(one, self._input(one)) for one in objects[start : start + _BATCH]]
-            readable = [(one, read) for one, read in pairs if read is not None]
-            if readable:
-                found = _asked(model.predict, [read for _, read in readable])
-                if len(found) != len(readable) or not all(math.isfinite(said.score) for said in found):
-                    raise ModelFailure(f"{type(model).__name__}.predict has not given each object a finite score")
-                yield from zip((one for one, _ in readable), found, strict=True)
+    def predictions(
+        self, model: Model, samples: Sequence[LearningSample]
+    ) -> Iterator[tuple[LearningSample, Prediction]]:
+        """A model's predictions for those objects that can be read.
 
-    def label(self, one: DataObject, said: Prediction, confidence: float, file: str) -> Label:
-        """The label for what a model has said.
-
-        :param file: name of a file beside the label, without an ending, if it needs one.
-        :raises ValueError: if the object is gone.
+        :raises ModelFailure: if the model fails, or does not give each object a finite score.
         """
-        return _asked(self.kind.label_by_machine, said.answer, confidence, one.line, file)
+        for start in range(0, len(samples), _BATCH):
+            pairs = [(sample, self._input(sample)) for sample in samples[start : start + _BATCH]]
+            readable = [(sample, model_input) for sample, model_input in pairs if model_input is not None]
+            if readable:
+                predictions = _guarded(model.predict, [model_input for _, model_input in readable])
+                if len(predictions) != len(readable) or not all(
+                    math.isfinite(prediction.score) for prediction in predictions
+                ):
+                    raise ModelFailure(f"{type(model).__name__}.predict did not give each object a finite score")
+                yield from zip((sample for sample, _ in readable), predictions, strict=True)
+
+    def label(self, sample: LearningSample, prediction: Prediction, confidence: float, file: str) -> ObjectLabel:
+        """The label for a model's prediction.
+
+        :param confidence: the expected agreement with people, 0 to 1.
+        :param file: the name, without extension, of the label's file, if it needs one.
+        :raises ValueError: if the object's data is missing.
+        :raises ModelFailure: if the prediction can't be used.
+        """
+        return _guarded(self.kind.label_by_machine, prediction.answer, confidence, sample.line, file)
 
     def train(self, material: Material, *, patient: bool = True) -> Outcome:
-        """Train a model and find out what it may label.
+        """Train a model and determine what it may label.
 
-        :param patient: wait for examples of every class that the validation objects show.
+        :param patient: whether the model may label only once it has learned every class among the validation objects.
+        :raises ModelFailure: if the model fails.
         """
-        pairs = [(read, one.answer) for one in material.examples if (read := self._input(one)) is not None]
+        pairs = [
+            (model_input, sample.answer)
+            for sample in material.examples
+            if (model_input := self._input(sample)) is not None
+        ]
         if not pairs:
             return Outcome(None, None, None, {}, {})
         model = self._new_model()
-        _asked(model.train, [read for read, _ in pairs], self.kind.opened([answer for _, answer in pairs]))
+        answers = self.kind.opened([answer for _, answer in pairs])
+        _guarded(model.train, [model_input for model_input, _ in pairs], answers)
         judged, named = {}, set()
-        for one, said in self.predictions(model, material.validation):
-            group = self.kind.group(one.answer)
-            agreement = _asked(self.kind.agreement, said.answer, one.answer)
-            judged[one.object_id] = Judged(float(said.score), agreement, group)
-            named.add(self.kind.group(said.answer))
-        scores = {one.object_id: float(said.score) for one, said in self.predictions(model, material.unlabeled)}
-        seen = list(judged.values())
-        threshold = choose_threshold(seen, material.taken, material.group_sizes, self.kind.promised)
-        shown = {group for group, size in Counter(one.group for one in seen).items() if size >= _FEWEST_OF_A_CLASS}
-        if patient and shown - named - {None}:
-            # It has not met a class yet that there is: it would give those objects to others.
+        for sample, prediction in self.predictions(model, material.validation):
+            group = self.kind.group(sample.answer)
+            agreement = _guarded(self.kind.agreement, prediction.answer, sample.answer)
+            judged[sample.object_id] = Judged(float(prediction.score), agreement, group)
+            named.add(self.kind.group(prediction.answer))
+        scores = {
+            sample.object_id: float(prediction.score)
+            for sample, prediction in self.predictions(model, material.unlabeled)
+        }
+        results = list(judged.values())
+        threshold = choose_threshold(results, material.taken, material.group_sizes, self.kind.promised)
+        counts = Counter(result.group for result in results)
+        common = {group for group, count in counts.items() if count >= _FEWEST_OF_A_CLASS}
+        if patient and common - named - {None}:
+            # The model does not know one of the classes yet, and would label its objects wrongly.
             threshold = None
-        return Outcome(model, fmean(one.agreement for one in seen) if seen else None, threshold, scores, judged)
+        mean = fmean(result.agreement for result in results) if results else None
+        return Outcome(model, mean, threshold, scores, judged)
 
 
-def _asked(call: Callable[..., T], *arguments: Any) -> T:
-    """Call a model, or something that works on its answers; a ValueError is about the object.
+def _guarded(call: Callable[..., T], *arguments: Any) -> T:
+    """Call a model, or a function that uses its answers. Models may be the user's own and raise anything.
 
-    :raises ModelFailure: for any other exception: models may be the user's own.
-    :raises InterruptedError: if the answer is not wanted any more.
+    :raises ValueError: if the call raises it; it is about the object.
+    :raises ModelFailure: for any other exception.
+    :raises InterruptedError: if the result is no longer wanted.
     """
     try:
         return call(*arguments)

@@ -1,6 +1,6 @@
-"""What a model has to do to label by machine, and the models that are built in.
+"""The interface of models for automated labeling, and the list of built-in ones.
 
-A model is named by the algorithm of a task type, as in Amazon's algorithm ARNs; the workforce file may name others of
+Models are named after a task type's algorithm, as in Amazon's algorithm ARNs. The workforce file can replace them with
 your own, by import path.
 """
 
@@ -22,21 +22,21 @@ BUILT_IN: Final = {
     "object-detection": "labeling_provider.service.learning.pixels:BoxDetector",
     "semantic-segmentation": "labeling_provider.service.learning.pixels:MaskPainter",
 }
-"""Import path of the model of each algorithm."""
+"""The import path of the model for each algorithm."""
 
 _LARGEST_MODEL: Final = 1 << 30
 _SAVED: Final = "model"
 _FORMER_ROOM: Final = "labeling_provider.local."
-"""Where the built-in models were in 0.1, as their files say."""
+"""The package of the built-in models in version 0.1, as named in their files."""
 _ABOUT: Final = "about.json"
 
 
 class Prediction(NamedTuple):
-    """What a model says about one object.
+    """A model's answer for one object.
 
     :param answer: a class position (int), boxes (a list of ``{"class_id", "left", "top", "width", "height"}``, in
-        pixels), or a mask (array of height × width, 0 background, n the n-th label).
-    :param score: how sure it is, on any scale that grows with certainty; it is calibrated afterwards.
+        pixels), or a mask (an array of height × width, 0 background, n the n-th label).
+    :param score: how sure the model is, on any scale that grows with certainty; it is calibrated later.
     """
 
     answer: Any
@@ -44,76 +44,85 @@ class Prediction(NamedTuple):
 
 
 class ModelFailure(Exception):
-    """A model that raises or gives answers that are none; the text says what it did."""
+    """A model has raised an error or given an invalid answer; the text says which."""
 
 
 class Model(ABC):
-    """A model of one labeling job; each training makes a new one.
+    """A model for one labeling job. Each training creates a new one.
 
-    The same examples and the same seed must give the same model.
+    The same examples and seed must give the same model.
 
     :param labels: label names in class order.
-    :param seed: for whatever the model leaves to chance.
+    :param seed: for the model's random choices.
     """
 
     version: ClassVar[int] = 1
-    """Raise it when a saved model can't be loaded any more."""
+    """Increase this when models saved earlier can no longer be loaded."""
     most_kept: ClassVar[int] = 20_000
-    """So many objects stay in memory as :meth:`read` gives them; the others are read anew each time."""
+    """How many objects are kept in memory as :meth:`read` returns them; others are read again each time."""
 
     def __init__(self, labels: Sequence[str], seed: int) -> None:
         self.labels, self.seed = list(labels), seed
 
     @property
     def import_path(self) -> str:
-        """Where its class is, as its file says."""
+        """The import path of its class, which is written to its file."""
         return f"{type(self).__module__}:{type(self).__qualname__}"
 
     @abstractmethod
     def read(self, data: bytes | str) -> Any:
-        """Turn an object, the bytes of a picture or a text, into what the model works on; kept between trainings.
+        """Turn an object, the bytes of a picture or a text, into the model's input. It is kept between trainings.
 
-        :raises ValueError: if it can't be read; people get it then.
+        :raises ValueError: if the object can't be read; it then goes to people.
         """
 
     @abstractmethod
     def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
-        """Learn from people's answers, at least one; they have the forms of :class:`Prediction`."""
+        """Learn from people's answers.
+
+        :param inputs: as returned by :meth:`read`; at least one.
+        :param answers: one for each input, in the form of :attr:`Prediction.answer`.
+        """
 
     @abstractmethod
     def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
-        """Answer for objects that were read."""
+        """Predict the answers for objects.
+
+        :param inputs: as returned by :meth:`read`.
+        :return: one prediction for each input.
+        """
 
     @abstractmethod
     def save(self) -> bytes:
-        """Everything that :meth:`load` needs, without code in it."""
+        """Everything that :meth:`load` needs. It must not contain code."""
 
     @abstractmethod
     def load(self, saved: bytes, labels: Sequence[str]) -> None:
-        """Start from an earlier model; :meth:`train` goes on from there.
+        """Start from an earlier model; :meth:`train` continues from there.
 
-        :param labels: the label names that it knew, in its class order.
+        :param saved: what the earlier model's :meth:`save` returned.
+        :param labels: the earlier model's label names, in its class order.
         :raises ValueError: if it can't be used.
         """
 
 
 def import_model(path: str) -> type[Model]:
-    """The model class at ``module:Class``.
+    """Import the model class at ``module:Class``.
 
-    :raises ValueError: if there is none.
+    :raises ValueError: if it can't be imported or is not a model.
     """
     module, _, name = path.partition(":")
     try:
-        found = getattr(importlib.import_module(module), name)
+        model_class = getattr(importlib.import_module(module), name)
     except Exception as error:  # noqa: BLE001 - a user's module may raise anything
-        raise ValueError(f"{path!r} cannot be imported: {error}") from None
-    if not (isinstance(found, type) and issubclass(found, Model)):
-        raise ValueError(f"{path!r} is no labeling_provider.service.learning.models.Model")
-    return found
+        raise ValueError(f"{path!r} can't be imported: {error}") from None
+    if not (isinstance(model_class, type) and issubclass(model_class, Model)):
+        raise ValueError(f"{path!r} is not a subclass of labeling_provider.service.learning.models.Model")
+    return model_class
 
 
 def pack(model: Model, algorithm: str) -> bytes:
-    """A model as ``model.tar.gz``; the same model gives the same bytes."""
+    """Pack a model as ``model.tar.gz``. The same model gives the same bytes."""
     about = {"algorithm": algorithm, "labels": model.labels, "model": model.import_path, "version": model.version}
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as files:
@@ -125,9 +134,9 @@ def pack(model: Model, algorithm: str) -> bytes:
 
 
 def unpack(archive: bytes, model: Model) -> None:
-    """Let a model start from an earlier one's ``model.tar.gz``.
+    """Load an earlier model's ``model.tar.gz`` into a model.
 
-    :raises ValueError: if it is another kind of model, or was changed on the way.
+    :raises ValueError: if it is a different kind of model, or the file is damaged.
     """
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
@@ -135,7 +144,7 @@ def unpack(archive: bytes, model: Model) -> None:
             saved = _member(files, _SAVED)
         labels, kind = about["labels"], (about["model"], about["version"])
     except (tarfile.TarError, zlib.error, OSError, EOFError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"it is no model of this service ({error})") from None
+        raise ValueError(f"it is not a model of this service ({error})") from None
     if isinstance(kind[0], str) and kind[0].startswith(_FORMER_ROOM):
         kind = (kind[0].replace(_FORMER_ROOM, "labeling_provider.service.", 1), kind[1])
     if kind != (model.import_path, model.version):
@@ -154,7 +163,7 @@ def _member(files: tarfile.TarFile, name: str) -> bytes:
 
 
 def save_arrays(**arrays: Any) -> bytes:
-    """Arrays as bytes; the same arrays give the same bytes."""
+    """Pack arrays as bytes. The same arrays give the same bytes."""
     import numpy as np
 
     content = io.BytesIO()
@@ -167,9 +176,10 @@ def save_arrays(**arrays: Any) -> bytes:
 
 
 def load_arrays(saved: bytes, *names: str) -> list[Any]:
-    """The arrays of :func:`save_arrays`.
+    """Unpack arrays of :func:`save_arrays`.
 
-    :raises ValueError: if one is missing or is no array.
+    :param names: the names of the arrays to return, in order.
+    :raises ValueError: if an array is missing or can't be read.
     """
     import numpy as np
 
@@ -184,9 +194,10 @@ def load_arrays(saved: bytes, *names: str) -> list[Any]:
 
 
 def translated(classes: Any, old: Sequence[str], new: Sequence[str]) -> Any:
-    """Class positions of an earlier model as positions among other labels; -1 for those that there are no more.
+    """Translate class positions from one list of labels to another.
 
-    :param classes: array of positions among ``old``; others become -1, too.
+    :param classes: an array of positions in ``old``.
+    :return: an array of positions in ``new``; -1 for labels that it does not have, and for invalid positions.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Models that look at every pixel and its surroundings: masks directly, boxes around what hangs together."""
+"""Models that classify each pixel by its surroundings. They predict masks, or boxes around connected pixels."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _MAX_BACKGROUND: Final = 0.2
 
 
 class Picture(NamedTuple):
-    """A picture as the models see it.
+    """A picture as input for the models.
 
-    :param pixels: RGB, height × width × 3, at most 128 pixels long.
-    :param width: of the original, pixels.
-    :param height: of the original, pixels.
+    :param pixels: RGB, height × width × 3, with sides of at most 128 pixels.
+    :param width: of the original, in pixels.
+    :param height: of the original, in pixels.
     """
 
     pixels: Array
@@ -38,7 +38,7 @@ class Picture(NamedTuple):
 
 
 class _PixelModel(Model):
-    """Tells the class of a pixel (0 background, n the n-th label) from colours and structure around it."""
+    """Predicts the class of each pixel (0 background, n the n-th label) from the colors and structure around it."""
 
     most_kept = 5_000
 
@@ -61,13 +61,13 @@ class _PixelModel(Model):
     def load(self, saved: bytes, labels: Sequence[str]) -> None:
         rows, classes = load_arrays(saved, "rows", "classes")
         if rows.ndim != 2 or rows.shape != (len(classes), _FEATURES):
-            raise ValueError("its examples have another size")
+            raise ValueError("its examples have a different number of features")
         positions = translated(classes - 1, labels, self.labels) + 1
         kept = (positions > 0) | (classes == 0)
         self._earlier = rows[kept], positions[kept]
 
     def _learn(self, pictures: Sequence[Picture], masks: Sequence[Array]) -> None:
-        """Learn from masks of the pictures' reduced size."""
+        """Learn from masks in the pictures' reduced size."""
         chance = np.random.default_rng(self.seed)
         rows, classes = [self._earlier[0]], [self._earlier[1]]
         for picture, mask in zip(pictures, masks, strict=True):
@@ -89,19 +89,19 @@ class _PixelModel(Model):
 
         network = MLPClassifier((32,), batch_size=min(1_000, len(self._classes)), max_iter=40, random_state=self.seed)
         with warnings.catch_warnings():
-            # It need not settle: what it is worth is measured afterwards.
+            # It does not have to converge: how good it is will be measured.
             warnings.simplefilter("ignore", ConvergenceWarning)
             return make_pipeline(StandardScaler(), network).fit(self._rows, self._classes)
 
     def _likelihoods(self, picture: Picture) -> Array:
-        """Height × width × classes, background first: how likely each class is, smoothed a little."""
+        """How likely each class is for each pixel, slightly smoothed: height × width × classes, background first."""
         from scipy.ndimage import gaussian_filter
 
         height, width = picture.pixels.shape[:2]
         likely = np.zeros((height, width, len(self.labels) + 1), dtype=np.float32)
-        found = self._network.predict_proba(_features(picture.pixels)).reshape(height, width, -1)
+        predicted = self._network.predict_proba(_features(picture.pixels)).reshape(height, width, -1)
         for position, name in enumerate(self._known):
-            likely[..., name] = gaussian_filter(found[..., position], 0.7)
+            likely[..., name] = gaussian_filter(predicted[..., position], 0.7)
         return likely
 
 
@@ -118,18 +118,18 @@ class MaskPainter(_PixelModel):
     def _paint(self, picture: Picture) -> Prediction:
         likely = self._likelihoods(picture)
         best = likely.max(axis=-1)
-        # Certainty counts where something may be, not on a clear background.
+        # Certainty counts where there may be something, not on clear background.
         weight = 0.02 + 1 - likely[..., 0]
         return Prediction(_enlarged(likely, picture), float((best * weight).sum() / weight.sum()))
 
 
 class BoxDetector(_PixelModel):
-    """Bounding boxes: around pixels of one class that hang together."""
+    """Bounding boxes around connected pixels of one class."""
 
     def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
         masks = [_filled(boxes, picture) for picture, boxes in zip(inputs, answers, strict=True)]
         self._learn(inputs, masks)
-        # A box holds background, too: what looks like it is taken out before the second look.
+        # Boxes contain background as well: pixels that look like it are removed before learning again.
         triples = zip(inputs, masks, answers, strict=True)
         self._learn(inputs, [self._tightened(picture, mask, boxes) for picture, mask, boxes in triples])
 
@@ -149,7 +149,7 @@ class BoxDetector(_PixelModel):
         from scipy.ndimage import find_objects, label
 
         likely = self._likelihoods(picture)
-        # The examples hold more of the things than pictures do, so a pixel has to be quite unlike background.
+        # Labeled pixels are more frequent among the examples than in pictures, so demand clear evidence.
         names = np.where(likely[..., 0] < _MAX_BACKGROUND, 1 + likely[..., 1:].argmax(axis=-1), 0)
         height, width = names.shape
         across, down = picture.width / width, picture.height / height
@@ -175,7 +175,10 @@ class BoxDetector(_PixelModel):
 
 
 def _features(pixels: Array) -> Array:
-    """Pixels × features: colours and their spread at several scales, edges, place."""
+    """The features of each pixel: colors and their spread at several scales, edges and position.
+
+    :return: pixels × features.
+    """
     from scipy.ndimage import gaussian_filter
 
     image = pixels.astype(np.float32) / 255
@@ -193,7 +196,7 @@ def _features(pixels: Array) -> Array:
 
 
 def _balanced(classes: Array, chance: np.random.Generator) -> Array:
-    """Some pixels of a picture, as many of each of its classes if there are so many."""
+    """Choose some pixels of a picture, the same number from each class as far as possible; their indices."""
     names = np.unique(classes)
     size = _PIXELS_PER_PICTURE // len(names)
     return np.concatenate([chance.permutation(np.flatnonzero(classes == name))[:size] for name in names])
@@ -207,7 +210,7 @@ def _reduced(mask: Array, picture: Picture) -> Array:
 
 
 def _enlarged(likely: Array, picture: Picture) -> Array:
-    """The likeliest class of each pixel of the original."""
+    """The most likely class of each pixel in the original size: an array of height × width."""
     from PIL import Image
 
     best = np.full((picture.height, picture.width), -1.0, dtype=np.float32)
@@ -221,7 +224,7 @@ def _enlarged(likely: Array, picture: Picture) -> Array:
 
 
 def _part(box: dict[str, Any], picture: Picture) -> tuple[slice, slice]:
-    """Where a box is in the reduced picture; at least one pixel."""
+    """The rows and columns of a box in the reduced picture; at least one pixel."""
     height, width = picture.pixels.shape[:2]
     across, down = width / picture.width, height / picture.height
     left, top = int(box["left"] * across), int(box["top"] * down)
@@ -231,8 +234,8 @@ def _part(box: dict[str, Any], picture: Picture) -> tuple[slice, slice]:
 
 
 def _filled(boxes: Sequence[dict[str, Any]], picture: Picture) -> Array:
-    """Boxes as a mask; small ones lie on top."""
+    """Boxes as a mask, with smaller boxes on top."""
     mask = np.zeros(picture.pixels.shape[:2], dtype=np.int64)
-    for box in sorted(boxes, key=lambda one: -one["width"] * one["height"]):
+    for box in sorted(boxes, key=lambda box: -box["width"] * box["height"]):
         mask[_part(box, picture)] = box["class_id"] + 1
     return mask

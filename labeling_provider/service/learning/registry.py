@@ -1,4 +1,4 @@
-"""The models that automated labeling has made: where they are, what DescribeModel says, and which a job starts from."""
+"""The models of automated labeling: stores and describes them, and chooses the one that a job starts from."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import models
+from labeling_provider.service.database import model_rows
 from labeling_provider.service.database.database import Connection, Database, now
 from labeling_provider.service.errors import JobFailure, validation_error
-from labeling_provider.service.kinds.base import JobFacts
+from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.learning.hosted import HostedModel, ModelProcess
 from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, pack, unpack
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import Workforce, WorkforceFileError
 
 CONFIG = "LabelingJobAlgorithmsConfig"
@@ -35,27 +35,27 @@ class ModelRegistry:
         self._paths = _paths(workforce)
 
     def describe(self, name: str) -> dict[str, Any]:
-        """The answer of DescribeModel.
+        """DescribeModel.
 
-        :raises ApiError: if there is none of that name.
+        :raises ApiError: if there is no model with that name.
         """
         with self._database.read() as connection:
-            model = models.find_by_name(connection, name)
+            model = model_rows.find_by_name(connection, name)
         if model is None:
             raise validation_error(f'Could not find model "{name}".')
         return model.description
 
     def check_request(self, request: dict[str, Any]) -> None:
-        """Refuse a job that would start from a model that does not fit.
+        """Check the initial model that a request names, if any.
 
-        :raises ApiError: if it does.
+        :raises ApiError: if it does not exist or is for another algorithm.
         """
         config = request.get(CONFIG, {})
         arn = config.get("InitialActiveLearningModelArn")
         if arn is None:
             return
         with self._database.read() as connection:
-            model = models.find_by_arn(connection, arn)
+            model = model_rows.find_by_arn(connection, arn)
         if model is None:
             raise validation_error(f"Could not find model {arn}.")
         algorithm = config["LabelingJobAlgorithmSpecificationArn"].rpartition("/")[2]
@@ -63,9 +63,10 @@ class ModelRegistry:
             raise validation_error(f"The model {arn} is for {model.algorithm}, not for {algorithm}.")
 
     def initial_arn(self, run: Run) -> str | None:
-        """The model to start from: the one that was asked for, or that of the job which has labeled the others.
+        """The ARN of the model to start from: the one in the request, or else that of the job that labeled the input.
 
-        Source: "Chain labeling jobs": a chained job with the same label attribute goes on with the former's model.
+        Source: developer guide, "Chain labeling jobs": a chained job with the same label attribute continues with the
+        earlier job's model.
         """
         arn: str | None = run.job.request[CONFIG].get("InitialActiveLearningModelArn")
         if arn is None and run.former_model is None:
@@ -74,18 +75,19 @@ class ModelRegistry:
 
     def _former_arn(self, run: Run) -> str | None:
         with self._database.read() as connection:
-            line = models.any_given_line(connection, run.id)
+            line = model_rows.any_given_line(connection, run.id)
             metadata = _parsed(line).get(f"{run.job.attribute}-metadata") if line else None
             name = plain(str(metadata.get("job-name", "")), 300) if isinstance(metadata, dict) else ""
-            return models.last_arn_of(connection, name.removeprefix("labeling-job/"), run.job.task_type.algorithm)
+            return model_rows.last_arn_of(connection, name.removeprefix("labeling-job/"), run.job.task_type.algorithm)
 
     def maker(self, run: Run, is_wanted: Callable[[], bool]) -> Callable[[], Model]:
-        """What makes models for a job, each as it is before it learns anything in the job.
+        """A function that creates models for a job, each in the state before it learns anything in the job.
 
-        A user's own models are in a process of their own, which ends with the maker and its models. To make one raises
-        JobFailure if the model that it is to start from can't be used, and ModelFailure if it can't be made.
+        A user's own models run in a separate process, which ends when the function and its models are
+        garbage-collected. The function raises JobFailure if the initial model can't be used, and ModelFailure if a
+        model can't be created.
 
-        :param is_wanted: is asked now and then, while a user's own model works, whether the job still wants that.
+        :param is_wanted: called regularly while a user's own model works; if it returns False, the work is abandoned.
         """
         algorithm, labels, arn = run.job.task_type.algorithm or "", run.job.labels, self.initial_arn(run)
         path, seed = self._paths[algorithm], self._seed % 2**32
@@ -110,13 +112,16 @@ class ModelRegistry:
             raise ValueError(f"{uri} does not exist or is not readable") from None
 
     def save(self, job: JobFacts, iteration: int, model: Model) -> str:
-        """Store a model; its ARN. It counts once it is registered."""
+        """Store a model. It does not exist for others until it is registered.
+
+        :return: its ARN.
+        """
         algorithm = job.task_type.algorithm or ""
         self._object_store.write({_data_uri(job, iteration): (pack(model, algorithm), "application/gzip")})
         return job.arn.replace(f"labeling-job/{job.name}", f"model/{_name(job, iteration)}")
 
     def register(self, connection: Connection, job: JobFacts, iteration: int, arn: str) -> None:
-        """Make a stored model known, as a part of the caller's transaction."""
+        """Register a stored model, within the caller's transaction."""
         at, algorithm, place = now(), job.task_type.algorithm or "", Arn.parse(arn)
         vpc = job.request[CONFIG].get("LabelingJobResourceConfig", {}).get("VpcConfig")
         description = {
@@ -133,7 +138,7 @@ class ModelRegistry:
             "EnableNetworkIsolation": False,
             **({"VpcConfig": vpc} if vpc else {}),
         }
-        models.put(connection, models.ModelRow(_name(job, iteration), arn, algorithm, at, description))
+        model_rows.put(connection, model_rows.ModelRow(_name(job, iteration), arn, algorithm, at, description))
 
 
 def _name(job: JobFacts, iteration: int) -> str:
@@ -142,10 +147,13 @@ def _name(job: JobFacts, iteration: int) -> str:
 
 
 def _paths(workforce: Workforce) -> dict[str, str]:
-    """Where the model of each algorithm is imported from: our own, or that of the workforce file."""
+    """The import path of each algorithm's model: the built-in one, or that of the workforce file.
+
+    :raises WorkforceFileError: if the file names an unknown algorithm, or a model that can't be imported.
+    """
     for algorithm, path in workforce.models.items():
         if algorithm not in BUILT_IN:
-            raise WorkforceFileError(f"{workforce.file}: models.{algorithm} is no algorithm; use {', '.join(BUILT_IN)}")
+            raise WorkforceFileError(f"{workforce.file}: models.{algorithm} is unknown; use {', '.join(BUILT_IN)}")
         try:
             import_model(str(path))
         except ValueError as error:
@@ -158,9 +166,9 @@ def _data_uri(job: JobFacts, iteration: int) -> str:
 
 
 def _parsed(line: str) -> dict[str, Any]:
-    """A line that came with its label; nobody has looked into it yet."""
+    """Parse a line that came with its label, which has not been checked yet; empty if it is nested too deeply."""
     try:
-        found: dict[str, Any] = json.loads(line)
+        content: dict[str, Any] = json.loads(line)
     except RecursionError:
         return {}
-    return found
+    return content

@@ -1,7 +1,7 @@
-"""How sure must a model be to label alone? Found on objects that people have labeled as well and it has not learned.
+"""Chooses how sure a model must be to label objects, based on validation objects that people have labeled.
 
-A label by machine is worth its agreement with people's, 0 to 1: for a class that is 0 or 1, for boxes and masks how
-far they overlap. What Ground Truth promises (developer guide, "Automate data labeling") is the mean of it.
+The value of a machine's label is its agreement with people's, 0 to 1: 0 or 1 for a class, the overlap for boxes and
+masks. Ground Truth promises a mean agreement. Source: developer guide, "Automate data labeling".
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 RISK: Final = 0.02
-"""How likely a lower agreement than promised may look like a sufficient one, at most."""
+"""The maximum probability of accepting a model whose agreement is lower than promised."""
 
 
 class Judged(NamedTuple):
-    """What a model has said about an object that people have labeled.
+    """A model's result on an object that people have labeled.
 
     :param score: how sure the model is, on its own scale.
-    :param agreement: with people's label, 0 to 1.
-    :param group: people's class, where an object has one.
+    :param agreement: its agreement with people's label, 0 to 1.
+    :param group: the class that people chose; None if labels are not classes.
     """
 
     score: float
@@ -32,16 +32,17 @@ class Judged(NamedTuple):
 
 
 def suffices(agreements: Sequence[float], promised: float) -> bool:
-    """Whether these objects show that all of their kind keep the promise in the mean."""
-    whole = all(one in {0, 1} for one in agreements)
+    """Whether these agreements show, at the risk of :data:`RISK`, that the mean is as high as promised."""
+    whole = all(agreement in {0, 1} for agreement in agreements)
     return _suffices(len(agreements), sum(agreements), promised, whole)
 
 
 def _suffices(count: int, total: float, promised: float, whole: bool) -> bool:
-    """Whether so high a sum would come about with a probability of :data:`RISK` at most, were the mean not kept.
+    """Whether the probability of such a high sum is at most :data:`RISK` if the true mean is only as promised.
 
-    :param whole: whether all agreements are 0 or 1: then the probability is known, else there is a bound on it
-        (Chernoff's and Hoeffding's for values from 0 to 1).
+    :param total: the sum of the agreements.
+    :param whole: whether all agreements are 0 or 1. Then the probability is exact, else it is bounded
+        (Chernoff-Hoeffding bound for values from 0 to 1).
     """
     mean = total / count if count else 0.0
     if mean <= promised:
@@ -59,36 +60,36 @@ def _suffices(count: int, total: float, promised: float, whole: bool) -> bool:
 def choose_threshold(
     judged: Sequence[Judged], taken: Sequence[Judged], group_sizes: dict[Any, int], promised: float
 ) -> float | None:
-    """The lowest score from which on labels by machine, together with earlier ones, keep the promise.
+    """The lowest score at which the model's labels, together with earlier ones, keep the promise.
 
-    No class pays for the others: the part of a class's objects that would be labeled wrongly stays within what is
-    promised, too, as far as so few objects can tell.
+    The promise also holds for each class, as far as the validation objects can show it: the share of a class's objects
+    that would be labeled wrongly stays within what is promised.
 
-    :param judged: the objects that stand for those that still have no label.
-    :param taken: those that would have been labeled by an earlier model of the job.
-    :param group_sizes: how many objects of each class people have found in all.
-    :param promised: the mean agreement that is needed, 0 to 1.
-    :return: None if no score will do.
+    :param judged: results on the objects that represent those without a label.
+    :param taken: results on the objects that an earlier model of the job would have labeled.
+    :param group_sizes: how many objects people have put into each class.
+    :param promised: the mean agreement that is required, 0 to 1.
+    :return: None if no score is high enough.
     """
     wrong: dict[Any, float] = defaultdict(float)
-    for one in taken:
-        wrong[one.group] += 1 - one.agreement
-    count, total, chosen = len(taken), sum(one.agreement for one in taken), None
-    whole = all(one.agreement in {0, 1} for one in (*judged, *taken))
-    ordered = sorted(judged, key=lambda one: -one.score)
-    for position, one in enumerate(ordered):
-        count, total = count + 1, total + one.agreement
-        wrong[one.group] += 1 - one.agreement
-        if _costs_a_class_too_much(wrong, group_sizes, promised):
+    for result in taken:
+        wrong[result.group] += 1 - result.agreement
+    count, total, chosen = len(taken), sum(result.agreement for result in taken), None
+    whole = all(result.agreement in {0, 1} for result in (*judged, *taken))
+    ordered = sorted(judged, key=lambda result: -result.score)
+    for position, result in enumerate(ordered):
+        count, total = count + 1, total + result.agreement
+        wrong[result.group] += 1 - result.agreement
+        if _fails_a_class(wrong, group_sizes, promised):
             break
-        followed_by_equal = position + 1 < len(ordered) and ordered[position + 1].score == one.score
+        followed_by_equal = position + 1 < len(ordered) and ordered[position + 1].score == result.score
         if not followed_by_equal and _suffices(count, total, promised, whole):
-            chosen = one.score
+            chosen = result.score
     return chosen
 
 
-def _costs_a_class_too_much(wrong: dict[Any, float], sizes: dict[Any, int], promised: float) -> bool:
-    """Whether more of a class's objects would be wrong than the promise allows, beyond what chance explains."""
+def _fails_a_class(wrong: dict[Any, float], sizes: dict[Any, int], promised: float) -> bool:
+    """Whether significantly more of a class's objects would be wrong than the promise allows."""
     from scipy.special import bdtrc
 
     return any(
@@ -99,27 +100,27 @@ def _costs_a_class_too_much(wrong: dict[Any, float], sizes: dict[Any, int], prom
 
 
 class Calibration:
-    """From a model's score to the agreement with people that it stands for, rising with it.
+    """Maps a model's score to the expected agreement with people, which never falls as the score rises.
 
-    :param judged: objects that people have labeled as well.
+    :param judged: results on objects that people have labeled.
     """
 
     def __init__(self, judged: Sequence[Judged]) -> None:
         from sklearn.isotonic import isotonic_regression
 
-        ordered = sorted(judged, key=lambda one: one.score)
-        rising = isotonic_regression([one.agreement for one in ordered]) if ordered else []
+        ordered = sorted(judged, key=lambda result: result.score)
+        rising = isotonic_regression([result.agreement for result in ordered]) if ordered else []
         self._scores: list[float] = []
         means: list[float] = []
         for _, pairs in groupby(zip(rising, ordered, strict=True), key=lambda pair: pair[0]):
-            pool = [one for _, one in pairs]
-            self._scores.append(sum(one.score for one in pool) / len(pool))
-            # A few that agree are no certainty yet.
-            means.append((sum(one.agreement for one in pool) + 0.5) / (len(pool) + 1))
+            pool = [result for _, result in pairs]
+            self._scores.append(sum(result.score for result in pool) / len(pool))
+            # A few agreements do not make certainty.
+            means.append((sum(result.agreement for result in pool) + 0.5) / (len(pool) + 1))
         self._means = list(accumulate(means, max))
 
     def confidence(self, score: float) -> float:
-        """Expected agreement of an object, 0 to 1; 0 if nothing is known."""
+        """The expected agreement at a score, 0 to 1; 0 without any results."""
         if not self._scores:
             return 0.0
         return float(np.interp(score, self._scores, self._means))

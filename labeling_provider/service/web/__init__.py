@@ -1,1 +1,1 @@
-"""The service's HTTP side: who is let in, what is asked for, and the answer."""
+"""The service's HTTP side: access checks, operations and pages."""

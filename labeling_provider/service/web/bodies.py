@@ -1,4 +1,4 @@
-"""Reads the body of a request: never more than is allowed, never for longer than is fair; large ones go to disk."""
+"""Reads request bodies within limits of size and time. Large ones go to disk."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ Receive = Callable[[], Awaitable[Any]]
 
 
 class ClientGone(Exception):
-    """The client has closed the connection before its request was complete."""
+    """The client closed the connection before its request was complete."""
 
 
 @dataclass
 class Body:
     """A body that has been read.
 
-    :param file: its bytes, at the beginning.
-    :param length: how many.
-    :param sha256: their hash in hexadecimal.
+    :param file: its bytes, positioned at the start.
+    :param length: in bytes.
+    :param sha256: its hash in hexadecimal.
     """
 
     file: IO[bytes]
@@ -45,13 +45,13 @@ class Body:
     sha256: str
 
     def bytes(self) -> bytes:
-        """All of it; for bodies with a small limit."""
+        """The whole body; for bodies with a small limit."""
         self.file.seek(0)
         return self.file.read()
 
 
 class _Crc32:
-    """CRC-32, with the methods of a hash."""
+    """CRC-32 with the interface of a hash."""
 
     def __init__(self) -> None:
         self._value = 0
@@ -72,9 +72,9 @@ _SUMS: Final[dict[str, Callable[[], Any]]] = {
 
 
 class _Sums:
-    """The checksums of a body, while it is read.
+    """The checksums of a body while it is read.
 
-    :param names: the headers that tell them; others are passed over.
+    :param names: names of headers; those that hold no checksum are ignored.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -84,17 +84,18 @@ class _Sums:
         return bool(self._sums)
 
     def update(self, piece: bytes) -> None:
-        """Go on with the next bytes."""
+        """Add the next bytes."""
         for running in self._sums.values():
             running.update(piece)
 
-    def check(self, told: Mapping[str, str]) -> None:
-        """Check them against what the sender gave.
+    def check(self, expected: Mapping[str, str]) -> None:
+        """Compare with the sender's checksums.
 
-        :raises ApiError: if the body is not what was sent.
+        :param expected: checksums in base64, by header name.
+        :raises ApiError: if one differs.
         """
         for name, running in self._sums.items():
-            if told.get(name, "").strip() != base64.b64encode(running.digest()).decode():
+            if expected.get(name, "").strip() != base64.b64encode(running.digest()).decode():
                 raise ApiError("BadDigest", f"The body does not match {name}.")
 
 
@@ -105,9 +106,9 @@ def _spool() -> IO[bytes]:
 async def read_body(request: RequestHead, receive: Receive, limit: int) -> Body:
     """Read the body of a request.
 
-    :param limit: how many bytes it may have.
-    :raises ApiError: if it has more, or comes too slowly.
-    :raises ClientGone: if it ends early.
+    :param limit: the maximum number of bytes.
+    :raises ApiError: if it is larger, or arrives too slowly.
+    :raises ClientGone: if the client disconnects.
     """
     declared = request.headers.get("content-length", "0")
     if not declared.isascii() or not declared.isdigit() or len(declared) > 15:
@@ -139,18 +140,19 @@ async def read_body(request: RequestHead, receive: Receive, limit: int) -> Body:
 
 
 def max_encoded(limit: int) -> int:
-    """How many bytes a body of at most ``limit`` may have when it comes in signed chunks."""
-    # Chunks of 8 KiB at least, but for the last; each with a line of about 90 characters.
+    """The maximum size of a body of at most ``limit`` bytes when it is sent in signed chunks."""
+    # All chunks but the last have at least 8 KiB, and each comes with a line of about 90 characters.
     return limit + limit // 64 + 65_536
 
 
 def decode_chunks(body: Body, headers: Mapping[str, str], limit: int, signatures: ChunkSignatures | None) -> Body:
-    """Take a body of the encoding ``aws-chunked`` apart, and check it against the checksums that follow it.
+    """Decode a body in the encoding ``aws-chunked`` and check it against its trailing checksums.
 
-    :param headers: the request's: ``x-amz-decoded-content-length`` says how long the body is, ``x-amz-trailer`` which
-        checksums follow it.
+    :param headers: the request's: ``x-amz-decoded-content-length`` is the length of the body in bytes,
+        ``x-amz-trailer`` names the checksums that follow it.
+    :param limit: the maximum number of decoded bytes.
     :param signatures: checks each chunk; None if the chunks are not signed.
-    :raises ApiError: if the body is not what it should be.
+    :raises ApiError: if the body is malformed, too large, or does not match its signatures or checksums.
     """
     declared = headers.get("x-amz-decoded-content-length")
     if declared is None or not declared.isascii() or not declared.isdigit() or len(declared) > 15:
@@ -193,9 +195,9 @@ def decode_chunks(body: Body, headers: Mapping[str, str], limit: int, signatures
 
 
 def check_sums(request: RequestHead, body: Body) -> None:
-    """Check an upload against the checksums that its sender gave.
+    """Check an upload against the sender's checksums.
 
-    :raises ApiError: if it is not what was sent.
+    :raises ApiError: if one differs.
     """
     sums = _Sums(request.headers)
     while sums and (piece := body.file.read(_PIECE)):
@@ -214,8 +216,12 @@ def _chunk_line(file: IO[bytes]) -> tuple[int, str]:
 
 
 def _read_trailer(file: IO[bytes], signatures: ChunkSignatures | None) -> dict[str, str]:
-    """Read what follows the last chunk: checksums, of which it gives the values by lower-case name, and a signature."""
-    covered, told = b"", dict[str, str]()
+    """Read what follows the last chunk: checksums and a signature.
+
+    :return: the checksums by lower-case header name.
+    :raises ApiError: if it is malformed or its signature is wrong.
+    """
+    covered, checksums = b"", dict[str, str]()
     for _ in range(_MAX_TRAILER_LINES):
         line = file.readline(_MAX_CHUNK_LINE)
         text = line.rstrip(b"\r\n")
@@ -230,12 +236,12 @@ def _read_trailer(file: IO[bytes], signatures: ChunkSignatures | None) -> dict[s
             covered = b""
         else:
             covered += text + b"\n"
-            told[name.strip().lower().decode("latin-1")] = value.strip().decode("latin-1")
+            checksums[name.strip().lower().decode("latin-1")] = value.strip().decode("latin-1")
     else:
         raise _malformed(f"more than {_MAX_TRAILER_LINES} lines follow the last chunk")
     if covered and signatures:
         raise _malformed("what follows the last chunk is not signed")
-    return told
+    return checksums
 
 
 def _malformed(what: str) -> ApiError:

@@ -1,7 +1,7 @@
 """The HTTP server, for many clients, some of them slow and some hostile.
 
-A connection costs a few kilobytes and no thread, and none may stay without making progress: the head of a request has a
-limit of bytes and of time, a body must come and an answer be taken at a pace.
+A connection costs a few kilobytes and no thread. It is closed if it makes no progress: the head of a request is limited
+in bytes and time, a body must arrive and a response must be read at a minimum pace.
 Source: uvicorn's and h11's documentation.
 """
 
@@ -27,14 +27,14 @@ MAX_STALLED_SECONDS: Final = 60
 _BACKLOG: Final = 2_048
 _KEEP_ALIVE_SECONDS: Final = 30
 _CLOSING_SECONDS: Final = 2
-# A connection, and the file of a large body.
+# A socket, and the temporary file of a large body.
 _FILES_EACH: Final = 2
-# What the process itself keeps open: databases, logs, its own requests.
+# Files of the process itself: databases, logs, its own requests.
 _OTHER_FILES: Final = 200
 
 
 class BoundedProtocol(H11Protocol):
-    """A connection that ends if its client makes no progress."""
+    """A connection that is closed if its client makes no progress."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -60,7 +60,7 @@ class BoundedProtocol(H11Protocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.conn.their_state is h11.SEND_BODY:
-            # The answer came before the body was read: its rest is thrown away, but not for ever.
+            # The response was sent before the body was read. The rest is discarded, but not forever.
             self._expect_head()
 
     def pause_writing(self) -> None:
@@ -75,7 +75,7 @@ class BoundedProtocol(H11Protocol):
             self._stalled = None
 
     def _expect_head(self) -> None:
-        """Start the clock for the next head, unless it runs."""
+        """Start the clock for the next head, unless it is running."""
         if self._clock is None:
             self._clock = self.loop.call_later(MAX_HEAD_SECONDS, self._end)
 
@@ -90,36 +90,36 @@ class BoundedProtocol(H11Protocol):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; connections wait until the server runs.
+    """Open a listening socket. Connections wait until the server runs.
 
     :param port: 0 for a free one.
-    :raises OSError: if the address can't be had.
-    :raises OverflowError: if the port is no port.
+    :raises OSError: if the address can't be used.
+    :raises OverflowError: if the port is out of range.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    # Its connections have it, too. Else the end of each answer would wait for the client to acknowledge its beginning.
+    # Connections inherit this. Otherwise, the end of a response waits until the client acknowledges its start.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
 class _Server(uvicorn.Server):
-    """A server that says at once when the process is asked to end."""
+    """A server that sets an event as soon as the process is told to stop."""
 
     def __init__(self, config: uvicorn.Config, ending: threading.Event) -> None:
         super().__init__(config)
         self._ending = ending
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        # A thread that began here, in the midst of anything, could wait for a lock that is held already.
+        # A signal may interrupt anything: starting a thread here could wait for a lock that is already held.
         self._ending.set()
         super().handle_exit(sig, frame)
 
 
 def serve(application: Any, listening: socket.socket, ending: Callable[[], None]) -> None:
-    """Answer requests until the process is asked to end by SIGTERM or SIGINT.
+    """Answer requests until the process gets SIGTERM or SIGINT.
 
-    :param ending: is called in a thread of its own when it is, before open connections are closed.
+    :param ending: called in its own thread on that signal, before open connections are closed.
     """
     asked_to_end = threading.Event()
 
@@ -149,7 +149,10 @@ def serve(application: Any, listening: socket.socket, ending: Callable[[], None]
 
 
 def _allow_connections() -> int:
-    """Raise the process's limit of open files as far as it may; how many of them can be connections."""
+    """Raise the process's limit of open files as far as allowed.
+
+    :return: how many connections that allows.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_CONNECTIONS * _FILES_EACH + _OTHER_FILES
     if soft != resource.RLIM_INFINITY and soft < wanted:

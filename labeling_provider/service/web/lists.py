@@ -1,4 +1,4 @@
-"""What the List operations have in common: MaxResults, SortOrder, NextToken and ranges of time."""
+"""What the List operations share: MaxResults, SortOrder, NextToken and time ranges."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def page_request(request: dict[str, Any]) -> PageRequest:
 
 
 def next_token(token: str | None) -> dict[str, str]:
-    """The part of an answer that leads to the next page."""
+    """The part of a response that leads to the next page."""
     return {} if token is None else {"NextToken": token}
 
 
 def between(request: dict[str, Any], name: str) -> Between:
-    """The range of a time: its …After and …Before.
+    """A time range: the members …After and …Before.
 
-    :param name: such as ``CreationTime``.
+    :param name: what they begin with, such as ``CreationTime``.
     """
     return Between(request.get(f"{name}After"), request.get(f"{name}Before"))

@@ -1,7 +1,7 @@
-"""SageMaker's operations by name, and the protocol that they are called by (JSON 1.1).
+"""SageMaker's operations by name, and their protocol, JSON 1.1.
 
 A request is checked against botocore's model before its operation sees it. To add an operation, write a method in the
-file of its resource, and a line in the table below.
+module of its resource and add a line to the table below.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_SHOWN: Final = 500
 
 
 class Operations:
-    """All operations, by the resource that each is about."""
+    """All operations, grouped by resource."""
 
     def __init__(self, jobs: LabelingJobs, workteams: Workteams, tags: Tags, models: ModelRegistry) -> None:
         self._functions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -44,10 +44,10 @@ class Operations:
         }
 
     def answer(self, operation: str, body: bytes) -> bytes:
-        """Answer a request as it came.
+        """Answer a raw request.
 
-        :param body: JSON.
-        :return: JSON.
+        :param body: the request, as JSON.
+        :return: the response, as JSON.
         :raises ApiError: with Amazon's code, if it is refused.
         """
         if operation not in self._functions:
@@ -59,7 +59,7 @@ class Operations:
         return json.dumps(self.call(operation, _read_json(body))).encode()
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        """Answer a request that has been read.
+        """Answer a parsed request.
 
         :raises ApiError: with Amazon's code, if it is refused.
         """
@@ -69,13 +69,13 @@ class Operations:
         try:
             return self._functions[operation](request)
         except BadToken:
-            raise validation_error("NextToken is not one that this operation has given out.") from None
+            raise validation_error("NextToken was not issued by this operation.") from None
 
 
 def _read_json(content: bytes) -> dict[str, Any]:
-    """A request's body.
+    """Parse a request's body.
 
-    :raises ApiError: if it is no JSON object that can be told to anybody.
+    :raises ApiError: if it is not a JSON object, or can't be written as JSON again.
     """
 
     def refuse(constant: str) -> Any:
@@ -85,7 +85,7 @@ def _read_json(content: bytes) -> dict[str, Any]:
         request = json.loads(content or b"{}", parse_constant=refuse)
         if not isinstance(request, dict):
             raise ValueError("the body is not a JSON object")
-        # Numbers beyond a float, and half surrogates, are read but can't be answered.
+        # Numbers too large for a float and lone surrogates can be read, but not written.
         json.dumps(request, ensure_ascii=False, allow_nan=False).encode()
         return dict(_without_nulls(request))
     except (ValueError, RecursionError) as error:
@@ -93,7 +93,7 @@ def _read_json(content: bytes) -> dict[str, Any]:
 
 
 def _without_nulls(value: Any) -> Any:
-    """A member that is null is one that is not there."""
+    """Leave out members that are null, at every level."""
     if isinstance(value, dict):
         return {name: _without_nulls(member) for name, member in value.items() if member is not None}
     return [_without_nulls(member) for member in value] if isinstance(value, list) else value

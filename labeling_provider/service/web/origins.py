@@ -1,7 +1,7 @@
-"""Which pages in a browser may ask for what.
+"""Which pages in a browser may send which requests.
 
-A browser sends requests for every page it shows, hostile ones included; it says whose page it was in
- ``Origin`` and ``Sec-Fetch-Site``. Source: Fetch standard; W3C, "Fetch Metadata Request Headers".
+A browser sends requests for any page it shows, including hostile ones. ``Origin`` and ``Sec-Fetch-Site`` say whose page
+it is. Source: Fetch standard; W3C, "Fetch Metadata Request Headers".
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _EMBEDDED: Final = frozenset({"image", "video", "audio"})
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to bind to is reachable from this machine only."""
+    """Whether an address to listen on is reachable from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -26,20 +26,19 @@ def is_loopback(host: str) -> bool:
 
 
 def is_local_name(name: str) -> bool:
-    """Whether a host name is this machine's: one that a page has rebound to loopback is not."""
+    """Whether a host name means this machine. A foreign name that DNS points at loopback does not."""
     return name.endswith(".localhost") or is_loopback(name)
 
 
 def check_page(request: RequestHead, *, presigned: bool, secret: bool) -> None:
-    """Refuse what a page of another site may not ask for.
+    """Refuse requests that a page of another site may not send.
 
-    Such a page may lead to one of our pages; may show a picture by a presigned URL; may read an object by a presigned
-    URL, if it is a page of this machine or nobody can sign but who was told the keys; and may write one in the latter
-    case.
+    Such a page may link to our pages and show pictures by presigned URLs. It may read objects by presigned URLs if it
+    comes from this machine or if the keys are secret, and write objects if the keys are secret.
 
-    :param presigned: whether the URL carries a signature for S3, which is right.
-    :param secret: whether the keys that sign are known to nobody but who was told.
-    :raises ApiError: if it is refused.
+    :param presigned: whether the URL carries a valid signature for S3.
+    :param secret: whether the signing keys are secret.
+    :raises ApiError: if the request is refused.
     """
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
     if site in {"none", "same-origin"} and (origin is None or _name_and_port(origin) == request.host.lower()):
@@ -54,7 +53,7 @@ def check_page(request: RequestHead, *, presigned: bool, secret: bool) -> None:
         return
     if request.reads_an_object:
         if request.method == "OPTIONS":
-            # It tells the bucket's rule and nothing else; the request that it asks for is looked at by itself.
+            # The response holds only the bucket's CORS rule; the request that follows is checked separately.
             return
         by_script = origin is not None or request.headers.get("sec-fetch-mode", "cors") not in {"no-cors", "navigate"}
         shown = navigates or request.headers.get("sec-fetch-dest") in _EMBEDDED
@@ -76,7 +75,7 @@ def _name_and_port(origin: str) -> str:
 
 
 def _parts(origin: str) -> tuple[str, str]:
-    """Name and name with port of an origin; empty if it is not one, such as ``null``."""
+    """An origin's host name, and its name with port; both empty if it is not a valid origin, such as ``null``."""
     try:
         parts = urlsplit(origin[:300])
         return parts.hostname or "", parts.netloc

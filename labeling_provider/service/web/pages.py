@@ -1,11 +1,11 @@
-"""What a browser sees of the service: its jobs, one job with its progress, its output and its log, quality reports.
+"""The service's browser pages: the jobs, each job's progress, output and log, and quality reports.
 
-This is where the operators' extra links point to when the connection's endpoint is local.
+The operators' extra links lead here when the connection's endpoint is local.
 
-All pages are below ``/_labeling``. A request reaches them only after :class:`~.application.Application` has let it in
-(the host's name, the site that asks, the credentials if there are any) and has read its body, within its limits. To add
-pages, write their endpoints in a module of their own: functions that take a Starlette ``Request`` and answer with
-:func:`page`. Then add their routes to :func:`make_pages`; the guards hold for them as well.
+All pages are below ``/_labeling``. :class:`~.asgi.Application` checks each request first (host name, origin,
+credentials if the service has any) and reads its body within limits. To add pages, write their endpoints in a module of
+their own: functions that take a Starlette ``Request`` and return :func:`page`. Then add their routes to
+:func:`make_pages`. The same checks apply to them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import jobs
+from labeling_provider.service.database import job_rows
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.jobs import JobRow
+from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.requests import PAGES_PATH
 
@@ -47,7 +47,7 @@ _MESSAGES: Final = {
 
 
 def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
-    """The application that answers for all pages; its paths begin after ``/_labeling``."""
+    """The application that serves all pages; its paths start after ``/_labeling``."""
     views = _JobPages(database, object_store)
     routes = [
         Route("/", views.jobs),
@@ -60,10 +60,11 @@ def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
 
 
 def page(template: str, *, status: int = 200, policy: str = _POLICY, refresh: bool = False, **values: Any) -> Response:
-    """An answer with one of ``service/web/templates``.
+    """Render a page.
 
+    :param template: a file in ``service/web/templates``.
     :param policy: its content security policy.
-    :param refresh: whether the browser asks again every two seconds.
+    :param refresh: whether the browser reloads it every two seconds.
     """
     names = {"address": _address, "time": _time, "pages_path": PAGES_PATH, "refresh": refresh}
     return _answer(render(f"service/web/templates/{template}", **names, **values), status, policy)
@@ -86,7 +87,7 @@ def _message(status: int) -> Response:
 
 
 def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
+    assert isinstance(error, HTTPException)  # noqa: S101 - this handler is registered for nothing else
     return _message(error.status_code)
 
 
@@ -95,7 +96,7 @@ def _unavailable(request: Request, error: Exception) -> Response:
 
 
 class _JobPages:
-    """What the routes answer."""
+    """The endpoints of the routes."""
 
     def __init__(self, database: Database, object_store: ObjectStore) -> None:
         self._database, self._object_store = database, object_store
@@ -103,16 +104,16 @@ class _JobPages:
     def jobs(self, request: Request) -> Response:
         """The latest jobs."""
         with self._database.read() as connection:
-            latest = jobs.latest_jobs(connection, MAX_JOBS)
+            latest = job_rows.latest_jobs(connection, MAX_JOBS)
         return page("jobs.html", title="Labeling jobs", jobs=latest)
 
     def overview(self, request: Request) -> Response:
-        """A job: what it is, how far it is, and what automated labeling has done."""
+        """A job's settings, its progress, and what automated labeling has done."""
         job = self._job(request)
-        asked = JobRequest(job.request)
+        job_request = JobRequest(job.request)
         with self._database.read() as connection:
-            trainings = jobs.latest_trainings(connection, job.id, MAX_TRAININGS)
-            waiting = jobs.messages_waiting(connection, queue_name(job.name)) if asked.is_streaming else 0
+            trainings = job_rows.latest_trainings(connection, job.id, MAX_TRAININGS)
+            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if job_request.is_streaming else 0
         facts = {
             "Reason": job.failure_reason,
             "Labeled by people": f"{job.labeled:,}",
@@ -121,13 +122,13 @@ class _JobPages:
             "Failed": f"{job.failed:,}",
             "Unlabeled": f"{job.unlabeled:,}",
             "Workteam": job.workteam_arn,
-            "Workers per object": asked.workers_per_object,
+            "Workers per object": job_request.workers_per_object,
             "Title": job.request["HumanTaskConfig"]["TaskTitle"],
-            "Input manifest": asked.manifest_uri,
-            "Input topic": asked.input_topic_arn,
-            "Waiting in the queue": f"{waiting:,}" if asked.is_streaming else "",
-            "Output topic": asked.output_topic_arn,
-            "Output manifest": output_manifest_uri(asked.output_uri),
+            "Input manifest": job_request.manifest_uri,
+            "Input topic": job_request.input_topic_arn,
+            "Waiting in the queue": f"{waiting:,}" if job_request.is_streaming else "",
+            "Output topic": job_request.output_topic_arn,
+            "Output manifest": output_manifest_uri(job_request.output_uri),
             "Created": _time(job.created),
             "Last modified": _time(job.modified),
         }
@@ -147,7 +148,7 @@ class _JobPages:
         """The last lines of a job's log."""
         job = self._job(request)
         with self._database.read() as connection:
-            lines = jobs.latest_log_lines(connection, job.id, MAX_LINES)
+            lines = job_rows.latest_log_lines(connection, job.id, MAX_LINES)
         return page("log.html", title=job.name, refresh=job.runs, job=job, lines=lines)
 
     def output(self, request: Request) -> Response:
@@ -164,7 +165,7 @@ class _JobPages:
         return page("output.html", **values, lines=shown, is_cut=len(lines) > MAX_LINES)
 
     def report(self, request: Request) -> Response:
-        """A report in S3, which may be anybody's: the browser gets it in a sandbox."""
+        """A report in S3. Anybody may have written it, so the browser shows it in a sandbox."""
         bucket, key = request.path_params["bucket"], request.path_params["key"]
         if not key.endswith(".html"):
             raise HTTPException(404)
@@ -178,7 +179,7 @@ class _JobPages:
 
     def _job(self, request: Request) -> JobRow:
         with self._database.read() as connection:
-            job = jobs.find_job(connection, request.path_params["name"])
+            job = job_rows.find_job(connection, request.path_params["name"])
         if job is None:
             raise HTTPException(404)
         return job

@@ -1,4 +1,4 @@
-"""The head of a request, read once: every later decision looks at this, however the request was written."""
+"""The head of a request, parsed once: all later decisions use this, however the request was written."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
 _HEADER_NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^`|~-]+")
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::[0-9]{1,5})?")
 _USER_METADATA: Final = "x-amz-meta-"
-# Two values of one of these would be understood in two ways.
+# Two values for one of these would be ambiguous.
 _ONCE: Final = ("x-amz-", "sec-fetch-", "content-", "authorization", "host", "origin", "referer", "transfer-encoding")
 
 
@@ -30,10 +30,11 @@ _ONCE: Final = ("x-amz-", "sec-fetch-", "content-", "authorization", "host", "or
 class RequestHead:
     """Method, address and headers of a request.
 
-    :param path: percent-encoded, as it was sent; of the form ``/…``.
-    :param query: percent-encoded, as it was sent.
+    :param path: percent-encoded, as sent; starts with ``/``.
+    :param query: percent-encoded, as sent.
     :param headers: values by lower-case name.
     :param host: the Host header.
+    :param parameters: names and values in the query, decoded, in order.
     """
 
     method: str
@@ -47,7 +48,7 @@ class RequestHead:
     def of(cls, scope: Mapping[str, Any]) -> RequestHead:
         """Read an ASGI scope.
 
-        :raises ApiError: if it isn't a request that could be meant in one way only.
+        :raises ApiError: if the request is malformed or ambiguous.
         """
         method = scope["method"]
         if method not in _METHODS:
@@ -76,31 +77,31 @@ class RequestHead:
         return cls(method, path, query, headers, host, tuple(pairs))
 
     def parameter(self, name: str) -> str | None:
-        """The one value of a query parameter; None if it is not there.
+        """The value of a query parameter; None if it is missing.
 
-        :raises ApiError: if there are several.
+        :raises ApiError: if it occurs more than once.
         """
         values = [value for given, value in self.parameters if given == name]
         if len(values) > 1:
-            raise _bad(f"The query has {name} {len(values)} times.")
+            raise _bad(f"{name} occurs {len(values)} times in the query.")
         return values[0] if values else None
 
     @property
     def host_name(self) -> str:
-        """The Host header's name, without the port, in lower case."""
+        """The name in the Host header, in lower case and without the port."""
         return _name_of(self.host)
 
     @property
     def is_page(self) -> bool:
-        """Whether one of the pages for browsers is asked for."""
+        """Whether the request is for one of the browser pages."""
         path = unquote(self.path)
         return path == PAGES_PATH or path.startswith(f"{PAGES_PATH}/")
 
     @cached_property
     def target(self) -> tuple[Service, str] | None:
-        """Service and operation that ``X-Amz-Target`` names; None without that header.
+        """The service and operation in ``X-Amz-Target``; None without that header.
 
-        :raises ApiError: if that service is not offered.
+        :raises ApiError: if the service is not offered.
         """
         given = self.headers.get("x-amz-target")
         if given is None:
@@ -113,7 +114,7 @@ class RequestHead:
 
     @property
     def content_type(self) -> str:
-        """The media type of the body, in lower case and without its parameters."""
+        """The body's media type, in lower case and without parameters."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     @property
@@ -123,9 +124,9 @@ class RequestHead:
 
     @cached_property
     def bucket_and_key(self) -> tuple[str, str]:
-        """What a request to S3 is about, decoded; the bucket may be in the Host header, ``bucket.localhost``.
+        """The bucket and key of an S3 request, decoded. The bucket may be in the Host header, ``bucket.localhost``.
 
-        :raises ApiError: if no object can have such a key here.
+        :raises ApiError: if there is a key but no bucket, or the key is not supported.
         """
         bucket, _, key = self.s3_path.removeprefix("/").partition("/")
         if key and not bucket:
@@ -144,17 +145,20 @@ class RequestHead:
 
     @property
     def reads_an_object(self) -> bool:
-        """Whether this can only read an object of S3, or ask whether a page may; not whether the request is for S3."""
+        """Whether an S3 request of this form reads an object, or asks whether a page may.
+
+        It does not say whether the request is for S3.
+        """
         reads = self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1])
         return reads and self.target is None and not self.is_page
 
 
 def service_of_form(fields: Iterable[tuple[str, str]]) -> tuple[Service | None, str]:
-    """Service and operation of a request in the query protocol.
+    """The service and operation of a request in the query protocol.
 
     :param fields: name and value of each field.
-    :return: None for the service if its version is nobody's here.
-    :raises ApiError: if it names two.
+    :return: the service, None if its version is unknown; and the operation, empty if it is missing.
+    :raises ApiError: if Action or Version occurs twice.
     """
     named: dict[str, str] = {}
     for name, value in fields:
@@ -180,7 +184,7 @@ def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
             code = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             raise ApiError("RequestHeaderSectionTooLarge", f"More than {MAX_HEADERS} headers.", code)
         name, value = name_bytes.decode("latin-1").lower(), value_bytes.decode("latin-1")
-        # Behind a gateway "_" and "-" are the same, so one could stand in for the other.
+        # Gateways treat "_" and "-" alike, so one header could pass as another.
         if not _HEADER_NAME.fullmatch(name) and not name.startswith(_USER_METADATA):
             raise _bad(f"The header name {name[:100]!r} is not supported.")
         if name not in headers:

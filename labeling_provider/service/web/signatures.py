@@ -1,6 +1,6 @@
 """Signature Version 4 of a request: in its headers, in a presigned URL, and chunk by chunk.
 
-What costs little is looked at first, and nothing here takes longer than a pass over what was sent.
+Cheap checks come first, and no check takes longer than one pass over the request.
 Source: IAM user guide, "AWS Signature Version 4 for API requests"; S3 API reference, "Authenticating Requests" and
 "Transferring Payload in Multiple Chunks"; tested against what boto3 signs.
 """
@@ -43,7 +43,7 @@ STREAMING: Final = frozenset(
 
 @dataclass(frozen=True)
 class Credentials:
-    """A pair of keys."""
+    """An access key pair."""
 
     access_key_id: str
     secret_access_key: str
@@ -58,13 +58,14 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Signature:
-    """A signature as a request carries it.
+    """The signature in a request.
 
     :param day: the day of its scope, ``YYYYMMDD``.
     :param stamp: when it was made, ``YYYYMMDDTHHMMSSZ``.
     :param headers: the names of the headers that it covers.
-    :param payload: what it says of the body: a SHA-256, one of S3's words, or None if that is the body's own hash.
-    :param lifetime: seconds for which a presigned URL holds; None in a header.
+    :param payload: what it states for the body: a SHA-256 in hexadecimal or one of S3's keywords; None if the hash of
+        the body itself is signed.
+    :param lifetime: for how many seconds a presigned URL is valid; None for a signature in a header.
     """
 
     access_key_id: str
@@ -81,7 +82,7 @@ class Signature:
     def of(cls, request: RequestHead) -> Signature | None:
         """The signature of a request; None if it has none.
 
-        :raises ApiError: if it has one that can't be read, or two.
+        :raises ApiError: if the signature can't be parsed, or there are two.
         """
         authorization = request.headers.get("authorization", "")
         in_header = authorization.startswith(ALGORITHM)
@@ -100,7 +101,7 @@ class Signature:
         if given("Algorithm") != ALGORITHM:
             raise _incomplete("X-Amz-Algorithm is not AWS4-HMAC-SHA256.")
         scope = _scope(given("Credential"))
-        # Of a body that a URL brings along, S3 signs nothing and every other service the hash.
+        # With a presigned URL, S3 does not sign the body; every other service signs its hash.
         payload = UNSIGNED_PAYLOAD if scope[3] == Service.S3 else None
         lifetime = given("Expires")
         return cls(*scope, *_rest(given("Date"), given("SignedHeaders"), given("Signature")), payload, lifetime)
@@ -117,7 +118,9 @@ class Signature:
         payload = request.headers.get("x-amz-content-sha256")
         if scope[3] == Service.S3:
             if payload not in STREAMING and payload != UNSIGNED_PAYLOAD and not _HEX.fullmatch(payload or ""):
-                raise _incomplete("x-amz-content-sha256 must be the SHA-256 of the body, or say how that is signed.")
+                raise _incomplete(
+                    "x-amz-content-sha256 must be the SHA-256 of the body, or say how the body is signed."
+                )
         elif payload is not None and not _HEX.fullmatch(payload):
             raise _incomplete(f"{scope[3]} requires a signed body.")
         stamp = request.headers.get("x-amz-date", "")
@@ -125,18 +128,18 @@ class Signature:
 
     @property
     def is_presigned(self) -> bool:
-        """Whether it came in the URL."""
+        """Whether it is part of a presigned URL."""
         return self.lifetime is not None
 
     @property
     def scope(self) -> str:
-        """Day, region and service as they are signed."""
+        """Day, region and service, as they are signed."""
         return f"{self.day}/{self.region}/{self.service}/aws4_request"
 
     def check_cover(self, request: RequestHead, now: datetime) -> None:
-        """Refuse what no signature could make right: it is too old, or leaves out something that matters.
+        """Check that the signature is recent enough and covers every header that matters.
 
-        :raises ApiError: if it is refused.
+        :raises ApiError: if it is not, or does not.
         """
         _check_time(self.stamp, self.lifetime, now)
         if not self.stamp.startswith(self.day):
@@ -153,10 +156,10 @@ class Signature:
             raise _denied("SignatureDoesNotMatch", f"A signed header is missing: {', '.join(missing)[:200]}.")
 
     def check(self, request: RequestHead, credentials: Credentials, body_hash: str | None) -> None:
-        """Compare with what the credentials would have signed.
+        """Compare with the signature that the credentials give.
 
-        :param body_hash: SHA-256 of the body in hexadecimal; only needed if ``payload`` is None.
-        :raises ApiError: if the request is not the one that was signed, or somebody else has signed it.
+        :param body_hash: SHA-256 of the body in hexadecimal; needed only if ``payload`` is None.
+        :raises ApiError: if the request was changed, or signed with other keys.
         """
         path = request.path if self.service == Service.S3 else quote(request.path, safe="/~-_.")
         headers = "".join(f"{name}:{_trimmed(request.headers[name])}\n" for name in self.headers)
@@ -169,7 +172,7 @@ class Signature:
             raise _denied("SignatureDoesNotMatch", "The signature does not match this request and the service's keys.")
 
     def key(self, credentials: Credentials) -> bytes:
-        """The key that signs within this scope."""
+        """The signing key for this scope."""
         key = f"AWS4{credentials.secret_access_key}".encode()
         for part in (self.day, self.region, self.service, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
@@ -177,9 +180,9 @@ class Signature:
 
 
 class ChunkSignatures:
-    """The signatures of a body's chunks, each of which covers the one before.
+    """The signatures of a body's chunks. Each one covers the one before.
 
-    :param signature: that of the head.
+    :param signature: the request's own.
     """
 
     def __init__(self, signature: Signature, credentials: Credentials) -> None:
@@ -189,16 +192,18 @@ class ChunkSignatures:
     def check_chunk(self, given: str, chunk_hash: str) -> None:
         """Check the next chunk.
 
+        :param given: its signature.
         :param chunk_hash: SHA-256 of its bytes in hexadecimal.
-        :raises ApiError: if the chunk is not the one that was signed.
+        :raises ApiError: if the signature does not match.
         """
         self._check(given, f"{ALGORITHM}-PAYLOAD", EMPTY_HASH, chunk_hash)
 
     def check_trailer(self, given: str, trailer: bytes) -> None:
-        """Check what comes after the last chunk.
+        """Check the lines after the last chunk.
 
-        :param trailer: its lines but for the signature, each ended by a line feed.
-        :raises ApiError: if they are not those that were signed.
+        :param given: their signature.
+        :param trailer: the lines without the signature, each with a line feed.
+        :raises ApiError: if the signature does not match.
         """
         self._check(given, f"{ALGORITHM}-TRAILER", hashlib.sha256(trailer).hexdigest())
 
@@ -210,7 +215,10 @@ class ChunkSignatures:
 
 
 def _scope(credential: str) -> tuple[str, str, str, str]:
-    """Access key, day, region and service."""
+    """Split a credential into access key, day, region and service.
+
+    :raises ApiError: if it is malformed.
+    """
     parts = credential.rsplit("/", 4) if len(credential) <= MAX_AUTHORIZATION else []
     if (
         len(parts) != 5
@@ -253,7 +261,7 @@ def _canonical_query(request: RequestHead) -> str:
 
 
 def _trimmed(value: str) -> str:
-    # Bytes that Latin-1 would take for blanks may be parts of letters.
+    # Only spaces and tabs: other bytes that Latin-1 calls blank may be part of a UTF-8 letter.
     return _BLANKS.sub(" ", value.strip(" \t"))
 
 

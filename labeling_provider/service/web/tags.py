@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from labeling_provider.service.database import tags
+from labeling_provider.service.database import tag_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.errors import ApiError, not_found
 
@@ -13,13 +13,13 @@ MAX_TAGS: Final = 50
 
 
 class Tags:
-    """Add-, List- and DeleteTags, for labeling jobs and workteams."""
+    """AddTags, ListTags and DeleteTags, for labeling jobs and workteams."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def add(self, request: dict[str, Any]) -> dict[str, Any]:
-        """AddTags. A tag of the same key is replaced."""
+        """AddTags. A tag with the same key is replaced."""
         arn = request["ResourceArn"]
         with self._database.write() as connection:
             _check_taggable(connection, arn)
@@ -27,7 +27,7 @@ class Tags:
             return {"Tags": list_tags(connection, arn)}
 
     def list(self, request: dict[str, Any]) -> dict[str, Any]:
-        """ListTags. There are at most 50, so the first page holds them all."""
+        """ListTags. A resource has at most 50 tags, so the first page holds them all."""
         with self._database.read() as connection:
             _check_taggable(connection, request["ResourceArn"])
             return {"Tags": list_tags(connection, request["ResourceArn"])}
@@ -36,28 +36,28 @@ class Tags:
         """DeleteTags."""
         with self._database.write() as connection:
             _check_taggable(connection, request["ResourceArn"])
-            tags.delete_tags(connection, request["ResourceArn"], request["TagKeys"])
+            tag_rows.delete_tags(connection, request["ResourceArn"], request["TagKeys"])
         return {}
 
 
 def list_tags(connection: Connection, arn: str) -> list[dict[str, str]]:
-    """All tags of a resource, as the API gives them out."""
-    return [{"Key": key, "Value": value} for key, value in tags.read_tags(connection, arn).items()]
+    """All tags of a resource, in the API's form."""
+    return [{"Key": key, "Value": value} for key, value in tag_rows.read_tags(connection, arn).items()]
 
 
 def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) -> None:
-    """Add tags to a resource, as a part of the caller's transaction.
+    """Add tags to a resource, within the caller's transaction.
 
-    :raises ApiError: if it would have too many.
+    :raises ApiError: if that makes too many.
     """
     new = {tag["Key"]: tag["Value"] for tag in given}
-    count = len(tags.read_tags(connection, arn).keys() | new.keys())
+    count = len(tag_rows.read_tags(connection, arn).keys() | new.keys())
     if count > MAX_TAGS:
         raise ApiError("ResourceLimitExceeded", f"{count} tags, at most {MAX_TAGS} are allowed.")
-    tags.put_tags(connection, arn, new)
+    tag_rows.put_tags(connection, arn, new)
 
 
 def _check_taggable(connection: Connection, arn: str) -> None:
     """:raises ApiError: if this is neither a labeling job nor a workteam."""
-    if not tags.is_taggable(connection, arn):
+    if not tag_rows.is_taggable(connection, arn):
         raise not_found(f"There is no labeling job or workteam {arn}.")

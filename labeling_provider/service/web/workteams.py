@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from labeling_provider.service.database import tags, workteams
+from labeling_provider.service.database import tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.jobs import NameTaken
-from labeling_provider.service.database.workteams import WorkteamRow
+from labeling_provider.service.database.job_rows import NameTaken
+from labeling_provider.service.database.workteam_rows import WorkteamRow
 from labeling_provider.service.errors import ApiError, validation_error
 from labeling_provider.service.web.lists import next_token, page_request
 from labeling_provider.service.web.tags import add_tags
@@ -18,26 +18,26 @@ _SETTINGS: Final[tuple[str, ...]] = ("NotificationConfiguration", "WorkerAccessC
 
 
 class Workteams:
-    """Create-, Describe-, List-, Update- and DeleteWorkteam.
+    """CreateWorkteam, DescribeWorkteam, ListWorkteams, UpdateWorkteam and DeleteWorkteam.
 
-    The workteams that are promised at start are made here, unless an earlier start has made them.
+    The workteams that exist from the start are created here, unless an earlier start has done so.
     """
 
     def __init__(self, database: Database, workforce: Workforce, *, region: str, account: str) -> None:
         self._database, self._workforce = database, workforce
         self._region, self._account = region, account
-        self._create_promised()
+        self._create_initial()
 
-    def _create_promised(self) -> None:
+    def _create_initial(self) -> None:
         names = self._workforce.names
         with self._database.write() as connection:
-            known = workteams.known_arns(connection, names.values())
+            known = workteam_rows.known_arns(connection, names.values())
             for name, arn in names.items():
                 if arn in known:
                     continue
                 people = "People" if name == PEOPLE else "Simulated workers"
                 member = {"UserPool": f"{self._region}_local", "UserGroup": name, "ClientId": "local"}
-                workteams.insert_workteam(
+                workteam_rows.insert_workteam(
                     connection,
                     name=name,
                     arn=arn,
@@ -54,9 +54,9 @@ class Workteams:
         settings = {key: request[key] for key in _SETTINGS if key in request}
         try:
             with self._database.write() as connection:
-                if workteams.count_workteams(connection) >= MAX_WORKTEAMS + len(self._workforce.names):
+                if workteam_rows.count_workteams(connection) >= MAX_WORKTEAMS + len(self._workforce.names):
                     raise ApiError("ResourceLimitExceeded", f"There are {MAX_WORKTEAMS} workteams already.")
-                workteams.insert_workteam(
+                workteam_rows.insert_workteam(
                     connection,
                     name=name,
                     arn=arn,
@@ -78,7 +78,7 @@ class Workteams:
         """ListWorkteams: this account's private workteams, as on Amazon."""
         order = request.get("SortBy", "CreateDate")
         with self._database.read() as connection:
-            rows, token = workteams.list_private_workteams(
+            rows, token = workteam_rows.list_private_workteams(
                 connection, request.get("NameContains"), order, page_request(request)
             )
         return {"Workteams": [self._entry(row) for row in rows], **next_token(token)}
@@ -88,7 +88,7 @@ class Workteams:
         with self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
             members = request.get("MemberDefinitions")
-            workteams.update_workteam(
+            workteam_rows.update_workteam(
                 connection,
                 row.arn,
                 description=request.get("Description", row.description),
@@ -101,8 +101,8 @@ class Workteams:
         """DeleteWorkteam."""
         with self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
-            workteams.delete_workteam(connection, row.arn)
-            tags.delete_all_tags(connection, row.arn)
+            workteam_rows.delete_workteam(connection, row.arn)
+            tag_rows.delete_all_tags(connection, row.arn)
         return {"Success": True}
 
     def _entry(self, row: WorkteamRow) -> dict[str, Any]:
@@ -121,22 +121,22 @@ class Workteams:
 
 def _workteam(connection: Connection, name: str) -> WorkteamRow:
     """:raises ApiError: if there is no workteam of this name."""
-    row = workteams.find_workteam(connection, name)
+    row = workteam_rows.find_workteam(connection, name)
     if row is None:
         raise validation_error(f"The workteam {name} does not exist.")
     return row
 
 
 def _checked_members(members: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Members of a workteam: all of Cognito, from one user pool, or all of OIDC.
+    """Check the members of a workteam: all from one Cognito user pool, or all from OIDC.
 
-    :raises ApiError: if they are not.
+    :raises ApiError: if they are mixed.
     """
     kinds = {key for member in members for key in member}
     if len(kinds) != 1 or any(len(member) != 1 for member in members):
-        raise validation_error("MemberDefinitions must be all CognitoMemberDefinition or all OidcMemberDefinition.")
+        raise validation_error("MemberDefinitions must all be CognitoMemberDefinition or all OidcMemberDefinition.")
     if kinds == {"CognitoMemberDefinition"}:
         groups = [member["CognitoMemberDefinition"] for member in members]
         if len({(group["UserPool"], group["ClientId"]) for group in groups}) > 1:
-            raise validation_error("All members must be of one user pool and client.")
+            raise validation_error("All members must have the same user pool and client.")
     return members

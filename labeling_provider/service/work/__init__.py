@@ -1,1 +1,1 @@
-"""The task queue and who works on it."""
+"""The task queue and the workforce."""

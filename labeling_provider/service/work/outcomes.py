@@ -1,4 +1,4 @@
-"""What becomes of objects, and how it is told. Each function is one part of a caller's transaction."""
+"""Records and reports what became of objects. Each function runs within the caller's transaction."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json, plain
-from labeling_provider.service.database import objects
+from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.database.running import find, note, update_job
 from labeling_provider.service.database.states import ObjectState
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 
 _MAX_CHARACTERS: Final = 2000
 _MAX_REASONS: Final = 20
 
 
 def label_objects(connection: Connection, run: Run, contents: dict[int, dict[str, Any]]) -> None:
-    """Give objects the label that their workers have come to.
+    """Store the labels of objects.
 
-    :param contents: the new keys of their output lines.
+    :param contents: the new keys of their output lines, by object id.
     """
     _decide(connection, run, ObjectState.LABELED, contents)
 
 
 def fail_objects(connection: Connection, run: Run, reasons: dict[int, str], at: float) -> None:
-    """Give objects up; the reason goes into their output line."""
+    """Mark objects as failed. The reason goes into their output lines.
+
+    :param reasons: texts by object id.
+    :param at: epoch seconds.
+    """
     job = run.job
     results = {
         object_id: layout.failure(
@@ -42,11 +46,12 @@ def fail_objects(connection: Connection, run: Run, reasons: dict[int, str], at: 
 def _decide(connection: Connection, run: Run, state: ObjectState, contents: dict[int, dict[str, Any]]) -> None:
     if contents:
         run.changed = True
-        objects.decide(connection, run.id, state, {one: as_json(content) for one, content in contents.items()})
+        results = {object_id: as_json(content) for object_id, content in contents.items()}
+        object_rows.decide(connection, run.id, state, results)
 
 
 def note_failures(connection: Connection, job_id: int, reasons: Iterable[str]) -> None:
-    """Tell why objects have failed, the most frequent reasons first."""
+    """Log why objects failed, most frequent reasons first."""
     counts = Counter(reasons)
     for reason, count in counts.most_common(_MAX_REASONS):
         note(connection, job_id, f"{count} object{'s' * (count > 1)} failed: {reason}")
@@ -55,7 +60,11 @@ def note_failures(connection: Connection, job_id: int, reasons: Iterable[str]) -
 
 
 def mark_answered(connection: Connection, run: Run, answered: Sequence[int], at: float) -> None:
-    """Queue objects for consolidation; each group of a consolidation file gets a second of its own."""
+    """Queue objects for consolidation. Each consolidation file gets a different timestamp, in whole seconds.
+
+    :param answered: object ids.
+    :param at: epoch seconds.
+    """
     row = find(connection, run.id)
     if not answered or row is None:
         return
@@ -65,5 +74,5 @@ def mark_answered(connection: Connection, run: Run, answered: Sequence[int], at:
         {"object": object_id, "answered": at, "stamp": stamp + position // size}
         for position, object_id in enumerate(answered)
     ]
-    objects.mark_answered(connection, run.id, rows)
+    object_rows.mark_answered(connection, run.id, rows)
     update_job(connection, run.id, stamp=rows[-1]["stamp"])

@@ -1,4 +1,4 @@
-"""The simulated workers: who takes which task when, and what comes of it. They use the task queue as people do."""
+"""Simulated workers: which tasks they take, when, and what they answer. They use the task queue as people do."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import objects, tasks
+from labeling_provider.service.database import object_rows, task_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.errors import ObjectFailure, for_object
-from labeling_provider.service.kinds.base import Kind
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.kinds.kind import Kind
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.tasks import Acceptance, Move
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import SimulatedWorker
@@ -26,7 +26,7 @@ from labeling_provider.service.work.workforce import SimulatedWorker
 
 @dataclass
 class Moves:
-    """What simulated workers do with the tasks of a job."""
+    """The moves that simulated workers make with a job's tasks."""
 
     accepted: list[Acceptance] = field(default_factory=list)
     submitted: list[Move] = field(default_factory=list)
@@ -34,7 +34,12 @@ class Moves:
 
 
 class _InHand(NamedTuple):
-    """A task that a simulated worker has had the time for."""
+    """A task that a simulated worker holds.
+
+    :param due: when the worker is done with it, in epoch seconds.
+    :param seconds: how long the work takes, in service time.
+    :param chance: the random numbers for the answer.
+    """
 
     id: int
     object_id: int
@@ -45,12 +50,12 @@ class _InHand(NamedTuple):
 
 
 class SimulatedWorkers:
-    """All workers of all workteams; a worker does one task at a time, whatever job it is of.
+    """The simulated workers of all workteams. A worker does one task at a time, across all jobs.
 
     Nothing here changes the database.
 
-    :param seed: decides the workers' luck.
-    :param truth: what they answer from.
+    :param seed: for the workers' random choices.
+    :param truth: the right answers.
     """
 
     def __init__(self, database: Database, seed: int, truth: Truth, clock: Clock) -> None:
@@ -59,49 +64,55 @@ class SimulatedWorkers:
         self._assigning = threading.Lock()
 
     def start(self) -> None:
-        """Learn who is busy until when since before a restart."""
+        """Read from the database which workers are busy, and until when."""
         with self._database.read() as connection:
-            self._busy = tasks.busy(connection)
+            self._busy = task_rows.busy(connection)
 
     def answers(self, run: Run, now: float) -> Moves:
-        """What comes of the tasks that workers have had until now."""
+        """The moves for the tasks that are due by now.
+
+        :param now: epoch seconds.
+        """
         moves = Moves()
         if run.team:
             team = {worker.worker_id: worker for worker in run.team}
             with self._database.read() as connection:
-                due = tasks.due(connection, run.id, now)
-            # The workforce file may have changed since: then another worker takes over.
+                due = task_rows.due(connection, run.id, now)
+            # If the workforce file no longer has the worker, the task expires and another worker takes it.
             held = [self._in_hand(run, row, team[row.worker_id], row.due) for row in due if row.worker_id in team]
             self._answer(run, held, {row.object_id: row.line for row in due}, moves)
         return moves
 
     def choices(self, run: Run, now: float) -> Moves:
-        """Which open tasks workers take up to now, and what comes of those that they are done with by then.
+        """The open tasks that workers accept by now, and the moves for those that they have finished by now.
 
-        Workers go from task to task without waiting for this step: one that was done a while ago has begun its
-        next task then, and may have finished that one, too.
+        Workers do not wait for this step: one that finished a task a while ago started its next task at that time, and
+        may have finished that as well.
+
+        :param now: epoch seconds.
         """
         moves = Moves()
         if not run.team:
             return moves
         with self._database.read() as connection:
-            rows = tasks.with_workers(connection, run.id)
-        done = self._choose(run, rows, now, moves)
-        if done:
+            rows = task_rows.with_workers(connection, run.id)
+        finished = self._choose(run, rows, now, moves)
+        if finished:
             with self._database.read() as connection:
-                lines = objects.lines(connection, run.id, {one.object_id for one in done})
-            self._answer(run, done, lines, moves)
+                lines = object_rows.lines(connection, run.id, {task.object_id for task in finished})
+            self._answer(run, finished, lines, moves)
         return moves
 
     def free_at(self, run: Run, now: float) -> float | None:
-        """When the first worker of a job's team who is busy will be free; None if nobody is busy."""
+        """When the next busy worker of a job's team will be free, in epoch seconds; None if no worker is busy."""
         times = (self._busy.get(worker.worker_id, 0.0) for worker in run.team)
         return min((until for until in times if until > now), default=None)
 
     def _choose(self, run: Run, rows: Iterable[Row], now: float, moves: Moves) -> list[_InHand]:
-        """Let workers accept tasks; those that they have had the time for.
+        """Let free workers accept open tasks.
 
-        :param rows: the tasks of the objects that are out.
+        :param rows: the tasks of the objects that are with workers.
+        :return: the accepted tasks that are finished by now.
         """
         free_tasks: dict[int, list[Row]] = defaultdict(list)
         seen: dict[int, set[str]] = defaultdict(set)
@@ -110,7 +121,7 @@ class SimulatedWorkers:
                 free_tasks[row.object_id].append(row)
             if row.worker_id is not None:
                 seen[row.object_id].add(row.worker_id)
-        done = []
+        finished = []
         with self._assigning:
             free = [
                 (until, turn, worker)
@@ -120,7 +131,7 @@ class SimulatedWorkers:
             heapq.heapify(free)
             while free and free_tasks:
                 at, turn, worker = heapq.heappop(free)
-                object_id = next((one for one in free_tasks if worker.worker_id not in seen[one]), None)
+                object_id = next((key for key in free_tasks if worker.worker_id not in seen[key]), None)
                 if object_id is None:
                     continue
                 task = free_tasks[object_id].pop(0)
@@ -129,12 +140,15 @@ class SimulatedWorkers:
                     del free_tasks[object_id]
                 in_hand = self._accept(run, worker, task, at, now, moves)
                 if in_hand.due <= now:
-                    done.append(in_hand)
+                    finished.append(in_hand)
                     heapq.heappush(free, (in_hand.due, turn + len(run.team), worker))
-        return done
+        return finished
 
     def _accept(self, run: Run, worker: SimulatedWorker, task: Row, at: float, now: float, moves: Moves) -> _InHand:
-        """Give a task to a worker who was free at some time."""
+        """Give a task to a worker.
+
+        :param at: since when the worker has been free, in epoch seconds.
+        """
         sent = task.expires - self._clock.real(run.lifetime)
         accepted = now if worker.seconds_per_task == 0 else max(at, sent)
         in_hand = self._in_hand(run, task, worker, accepted)
@@ -145,13 +159,13 @@ class SimulatedWorkers:
         return in_hand._replace(due=due)
 
     def _in_hand(self, run: Run, task: Row, worker: SimulatedWorker, due: float) -> _InHand:
-        """A task with how long its worker takes for it, in service time, and the worker's luck with the rest."""
+        """The task in its worker's hands, with the random numbers that decide its duration and answer."""
         chance = worker.chance(self._seed, run.job.name, task.object_id, task.tries)
         seconds = worker.seconds_per_task * chance.uniform(0.5, 1.5)
         return _InHand(task.id, task.object_id, worker, due, seconds, chance)
 
     def _answer(self, run: Run, held: Iterable[_InHand], lines: dict[int, str], moves: Moves) -> None:
-        """End the work on tasks; one that takes longer than the time limit comes to nothing."""
+        """Add the moves for finished tasks. A task that takes longer than the time limit has none: it expires."""
         for task in held:
             if task.seconds > run.time_limit:
                 continue
@@ -160,7 +174,7 @@ class SimulatedWorkers:
             (moves.declined if answer is None else moves.submitted).append(move)
 
     def _content(self, run: Run, task: _InHand, line: dict[str, Any]) -> str | None:
-        """A worker's answer as JSON; None if it declines."""
+        """A worker's answer as JSON; None if the worker declines."""
         chance = task.chance
         declined, right = chance.random() < task.worker.declined, chance.random() < task.worker.accuracy
         truth = self._truth.of(line)

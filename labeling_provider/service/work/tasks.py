@@ -1,8 +1,7 @@
-"""The task queue: every move of a worker's task, for people and simulated workers alike.
+"""The task queue: every move of a task, for people and simulated workers alike.
 
-A move is one conditional statement. It does nothing to a task that is not in the state for it, because somebody else
-was faster or the time is over; whoever has asked for it learns so from what it returns. Each function is a part of its
-caller's transaction.
+A move is one conditional statement. It does not change a task in the wrong state, because somebody else was faster or
+the time is up; the return value says so. Each function runs within the caller's transaction.
 Source: developer guide, "Control the flow of data objects sent to workers" and "Worker instruction pages".
 """
 
@@ -12,19 +11,19 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from labeling_provider.service.database import objects as objects_table
-from labeling_provider.service.database import tasks as statements
+from labeling_provider.service.database import object_rows, task_rows
 from labeling_provider.service.database.database import Connection, Row
 from labeling_provider.service.database.states import TaskState
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, mark_answered
-from labeling_provider.service.work.run import Run
 
 
 class Acceptance(NamedTuple):
-    """A worker begins a task.
+    """A worker accepts a task.
 
     :param at: epoch seconds.
-    :param due: until when the worker is at it: the end of the time limit; a simulated worker's own if that is earlier.
+    :param due: until when the worker holds it, in epoch seconds: the end of the time limit, or when a simulated worker
+        finishes, if that is earlier.
     """
 
     task: int
@@ -34,10 +33,10 @@ class Acceptance(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What a worker does with a task in hand.
+    """What a worker does with an accepted task.
 
     :param at: epoch seconds.
-    :param answer: as JSON; for a move that has one.
+    :param answer: as JSON; None for moves without an answer.
     """
 
     task: int
@@ -49,59 +48,65 @@ class Move(NamedTuple):
 class Refusal(StrEnum):
     """Why a move was not made."""
 
-    DONE_BEFORE = "the task has its answer already"
-    NOT_IN_HAND = "the task is not with this worker"
-    TIME_OVER = "the time for the task is over"
+    DONE_BEFORE = "the task already has an answer"
+    NOT_IN_HAND = "this worker does not hold the task"
+    TIME_OVER = "the time for the task is up"
     EXPIRED = "the task has expired, or its job has ended"
 
 
 def offer(connection: Connection, run: Run, object_ids: Iterable[int], expires: float) -> None:
-    """Let workers have objects: as many tasks for each as answers are wanted.
+    """Offer objects to workers: one task for each answer that the job asks for.
 
-    :param expires: epoch seconds until when the tasks are there.
+    :param expires: until when the tasks are available, in epoch seconds.
     """
-    statements.offer(connection, run.id, object_ids, run.job.workers_per_object, expires)
+    task_rows.offer(connection, run.id, object_ids, run.job.workers_per_object, expires)
 
 
 def accept(connection: Connection, acceptances: Sequence[Acceptance]) -> int:
-    """Give chosen tasks to workers; how many were free, and of objects new to their worker."""
-    return statements.accept(connection, [one._asdict() for one in acceptances])
+    """Assign tasks to workers.
+
+    :return: how many were assigned. A task is not if it is taken, or if its worker has already had the object.
+    """
+    return task_rows.accept(connection, [acceptance._asdict() for acceptance in acceptances])
 
 
 def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> Row | None:
-    """Give a worker the task of a job that is in the worker's hands already, or else the next free one.
+    """Give a worker the job's task that the worker already holds, or else the next free one.
 
     :param at: epoch seconds.
-    :param due: when the time limit of a new one ends.
+    :param due: when the time limit of a new task ends, in epoch seconds.
     :return: the task; None if there is none for this worker.
     """
-    in_hand = statements.in_hand(connection, job_id, worker, at)
-    return in_hand or statements.accept_next(connection, job_id, worker, at, due)
+    in_hand = task_rows.in_hand(connection, job_id, worker, at)
+    return in_hand or task_rows.accept_next(connection, job_id, worker, at, due)
 
 
 def save(connection: Connection, moves: Sequence[Move]) -> int:
-    """Keep drafts; how many were of tasks that are with their worker still. So for the other moves."""
-    return statements.save(connection, [one._asdict() for one in moves])
+    """Save drafts.
+
+    :return: how many were saved, that is whose worker still holds the task. The same goes for the other moves.
+    """
+    return task_rows.save(connection, [move._asdict() for move in moves])
 
 
 def submit(connection: Connection, moves: Sequence[Move]) -> int:
-    """Take answers, for good."""
-    return statements.submit(connection, [one._asdict() for one in moves])
+    """Submit answers. This is final."""
+    return task_rows.submit(connection, [move._asdict() for move in moves])
 
 
 def decline(connection: Connection, moves: Sequence[Move]) -> int:
-    """Take tasks back for good from workers who would rather not have them."""
-    return statements.decline(connection, [one._asdict() for one in moves])
+    """Decline tasks. Their workers will not get the same objects again."""
+    return task_rows.decline(connection, [move._asdict() for move in moves])
 
 
 def release(connection: Connection, moves: Sequence[Move]) -> int:
-    """Give tasks back, for anybody to accept; drafts are lost."""
-    return statements.release(connection, [one._asdict() for one in moves])
+    """Release tasks, so that anybody can accept them. Drafts are lost."""
+    return task_rows.release(connection, [move._asdict() for move in moves])
 
 
 def why_not(connection: Connection, move: Move) -> Refusal:
     """Why a worker's move was not made."""
-    task = statements.find(connection, move.task)
+    task = task_rows.find(connection, move.task)
     if task is None or (task.worker_id != move.worker and task.state != TaskState.EXPIRED):
         return Refusal.NOT_IN_HAND
     if task.state == TaskState.SUBMITTED:
@@ -112,25 +117,25 @@ def why_not(connection: Connection, move: Move) -> Refusal:
 
 
 def expire(connection: Connection, run: Run, at: float) -> None:
-    """Take tasks from workers whose time limit is over, and end those that have been there for too long."""
-    statements.return_late(connection, run.id, at)
-    statements.expire(connection, run.id, at)
+    """Take back tasks whose time limit has passed, and expire tasks that were available for too long."""
+    task_rows.return_late(connection, run.id, at)
+    task_rows.expire(connection, run.id, at)
 
 
 def replace_declined(connection: Connection, run: Run) -> None:
-    """Ask others in place of workers who have declined, until as many have declined as answers are wanted."""
-    statements.replace_declined(connection, run.id, run.job.workers_per_object)
+    """Offer declined tasks to other workers, until as many workers have declined an object as the job asks for."""
+    task_rows.replace_declined(connection, run.id, run.job.workers_per_object)
 
 
 def collect(connection: Connection, run: Run, at: float) -> None:
-    """Queue the objects for consolidation that no worker has a task of any more; those without an answer fail."""
-    over = objects_table.over(connection, run.id)
-    mark_answered(connection, run, [one.object_id for one in over if one.answers], at)
-    fail_objects(connection, run, {one.object_id: _reason(run, one) for one in over if not one.answers}, at)
+    """Queue objects for consolidation once all their tasks are finished. Objects without an answer fail."""
+    finished = object_rows.finished(connection, run.id)
+    mark_answered(connection, run, [row.object_id for row in finished if row.answers], at)
+    fail_objects(connection, run, {row.object_id: _reason(run, row) for row in finished if not row.answers}, at)
 
 
-def _reason(run: Run, over: Row) -> str:
-    trouble = run.troubles.pop(over.object_id, "")
-    if over.declined < run.job.workers_per_object:
-        return "The task expired: no worker has answered within TaskAvailabilityLifetimeInSeconds."
-    return f"The task was declined by as many workers as were asked for{trouble and ': '}{trouble.rstrip('.')}."
+def _reason(run: Run, row: Row) -> str:
+    trouble = run.troubles.pop(row.object_id, "")
+    if row.declined < run.job.workers_per_object:
+        return "The task expired: no worker answered within TaskAvailabilityLifetimeInSeconds."
+    return f"The task was declined by NumberOfHumanWorkersPerDataObject workers{trouble and ': '}{trouble.rstrip('.')}."

@@ -1,7 +1,7 @@
-"""What is true: where simulated workers look up the right answer.
+"""The right answers for simulated workers.
 
-A JSON Lines file, each line ``{"source" or "source-ref": …, "truth": …}``, local or in S3; or a ``truth`` key on
-the manifest line itself, which wins.
+They come from JSON Lines files, local or in S3, with lines ``{"source" or "source-ref": …, "truth": …}``, or from a
+``truth`` key on the manifest line, which takes precedence.
 """
 
 from __future__ import annotations
@@ -19,44 +19,43 @@ from labeling_provider.service.cloud.object_store import MissingObject, ObjectSt
 
 
 class TruthFileError(LabelingError):
-    """A truth file with a line that cannot be used; the text says which."""
+    """A truth file that can't be used; the text names the file and the line."""
 
 
 class Truth:
-    """Looks up the truth of a data object.
+    """Looks up the truth for a data object.
 
     A file in S3 may be written after the service has started: it is read when it is first needed, and again
     when it has changed.
 
-    :param sources: paths and S3 URIs of truth files, the first that knows an object wins; none if only manifest lines
-        tell.
-    :raises TruthFileError: if a local file cannot be read.
+    :param sources: paths and S3 URIs of truth files; the first one that has an object takes precedence.
+    :raises TruthFileError: if a local file can't be read.
     """
 
     def __init__(self, sources: Sequence[str], object_store: ObjectStore) -> None:
-        self._files = [_File(one, object_store) for one in sources]
+        self._files = [_File(source, object_store) for source in sources]
         self._loading = threading.Lock()
 
     def refresh(self) -> None:
-        """Read the files in S3 that are new.
+        """Read the files in S3 that are new or have changed.
 
         :raises TruthFileError: naming the line that is wrong.
         """
         with self._loading:
-            for one in self._files:
-                one.refresh()
+            for file in self._files:
+                file.refresh()
 
     def of(self, line: dict[str, Any]) -> Any:
-        """The truth about a manifest line; None if it is not known."""
+        """The truth for a manifest line, any JSON value; None if it is not known."""
         if "truth" in line:
             return line["truth"]
         keys = [key for name in ("source-ref", "source") if isinstance(key := line.get(name), str)]
-        found = next((one.known[key] for key in keys for one in self._files if key in one.known), None)
-        return None if found is None else json.loads(found)
+        truth = next((file.known[key] for key in keys for file in self._files if key in file.known), None)
+        return None if truth is None else json.loads(truth)
 
 
 class _File:
-    """One truth file."""
+    """A truth file."""
 
     def __init__(self, source: str, object_store: ObjectStore) -> None:
         self._object_store = object_store
@@ -82,7 +81,7 @@ class _File:
                 try:
                     lines = self._object_store.lines(self._uri)
                 except MissingObject:
-                    # Taken away meanwhile: as if it had not been written yet.
+                    # Deleted meanwhile: treat it as not written yet.
                     return
                 self.known = _read(lines, self._uri)
                 self._version = version

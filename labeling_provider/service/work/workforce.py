@@ -1,4 +1,4 @@
-"""Who works in the local service: the workteams that are ready at start, and simulated workers.
+"""The local service's workforce: the workteams that exist from the start, and their simulated workers.
 
 The workforce file is JSON::
 
@@ -7,7 +7,7 @@ The workforce file is JSON::
      "functions": {"arn:aws:lambda:us-east-1:123456789012:function:PreRecipe": "my_package.my_module:handler"},
      "models": {"image-classification": "my_package.my_module:MyModel"}}
 
-A workteam that the service does not know yet is made, with simulated workers, as a private one.
+A workteam that does not exist yet is created as a private one with simulated workers.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import public_workteam_arn
 
 MAX_SECONDS: Final = 900
-"""How long a call of a function may take. Source: Lambda's quotas."""
+"""How long one call of a function may take. Source: Lambda's quotas."""
 
 
 class WorkforceFileError(LabelingError):
-    """A workforce file that cannot be used; the text says which key and why."""
+    """A workforce file that can't be used; the text names the file and the key."""
 
 
 class Function(NamedTuple):
-    """A function as the workforce file names it.
+    """A function in the workforce file.
 
     :param target: ``module:callable``.
     :param timeout_seconds: how long one call may take.
@@ -45,12 +45,12 @@ class Function(NamedTuple):
 
 @dataclass(frozen=True)
 class SimulatedWorker:
-    """A worker that answers from the truth.
+    """A simulated worker, who answers from the truth.
 
     :param worker_id: as in Amazon's output: ``private.<region>.<16 hex digits>``.
     :param accuracy: share of right answers, 0 to 1.
-    :param seconds_per_task: mean time of one task; single tasks take half to one and a half of it.
-    :param declined: share of tasks that the worker turns down, 0 to 1.
+    :param seconds_per_task: mean seconds per task; a task takes between half and one and a half times as long.
+    :param declined: share of tasks that the worker declines, 0 to 1.
     """
 
     worker_id: str
@@ -59,25 +59,26 @@ class SimulatedWorker:
     declined: float
 
     def chance(self, seed: int, job: str, object_id: int, tries: int) -> Random:
-        """The worker's luck with one object: the same whenever it is asked, also after a restart."""
+        """Random numbers for one object; always the same, even after a restart."""
         return Random(f"{seed}|{self.worker_id}|{job}|{object_id}|{tries}")  # noqa: S311 - a simulation
 
     @property
     def sub(self) -> str:
-        """The worker's identity at the identity provider, a UUID."""
+        """The worker's id at the identity provider, a UUID."""
         digest = hashlib.sha256(self.worker_id.encode()).hexdigest()
         return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-8{digest[17:20]}-{digest[20:32]}"
 
 
 @dataclass(frozen=True)
 class Workforce:
-    """The simulated workers by workteam ARN, and the functions of custom tasks.
+    """The workteams, the functions for custom tasks, and the user's own models.
 
-    :param names: workteam name to ARN, for all workteams that are ready at start.
-    :param teams: simulated workers by workteam ARN; no entry: the work waits for people.
-    :param functions: functions of custom tasks by Lambda function ARN.
-    :param models: import paths of models of automated labeling other than our own, by algorithm.
-    :param file: where this comes from, for messages.
+    :param seed: for simulated workers.
+    :param names: ARNs by workteam name, for all workteams that exist from the start.
+    :param teams: simulated workers by workteam ARN; a workteam without an entry waits for people.
+    :param functions: functions for custom tasks, by Lambda function ARN.
+    :param models: import paths of models that replace the built-in ones, by algorithm.
+    :param file: the file's path, for messages.
     """
 
     seed: int
@@ -97,8 +98,8 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
     """Read a workforce file.
 
     :param path: the file; None for the defaults.
-    :param seed: taken where the file names none.
-    :raises WorkforceFileError: naming the file, the key and what is allowed there.
+    :param seed: used if the file has none.
+    :raises WorkforceFileError: naming the file, the key and the values allowed there.
     """
     where = str(path)
     settings: Any = {}
@@ -106,18 +107,18 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
         try:
             settings = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            raise WorkforceFileError(f"{where}: cannot be read as JSON: {error}") from None
+            raise WorkforceFileError(f"{where}: can't be read as JSON: {error}") from None
     settings = _mapping(settings, where, "the file")
     unknown = settings.keys() - {"seed", "workteams", "functions", "models"}
     if unknown:
         raise WorkforceFileError(f"{where}: unknown key {min(unknown)!r}; use seed, workteams, functions, models")
-    chosen = _mapping(settings.get("workteams", {}), where, "workteams")
-    if PEOPLE in chosen:
+    workteams = _mapping(settings.get("workteams", {}), where, "workteams")
+    if PEOPLE in workteams:
         raise WorkforceFileError(f"{where}: workteams.{PEOPLE} is for people; simulate another workteam")
-    names = {name: _arn(name, region, account) for name in (*_SIMULATED, PEOPLE, *chosen)}
+    names = {name: _arn(name, region, account) for name in (*_SIMULATED, PEOPLE, *workteams)}
     teams = {}
-    for name in (*_SIMULATED, *(one for one in chosen if one not in _SIMULATED)):
-        given = _mapping(chosen.get(name, {}), where, f"workteams.{name}")
+    for name in dict.fromkeys((*_SIMULATED, *workteams)):
+        given = _mapping(workteams.get(name, {}), where, f"workteams.{name}")
         teams[names[name]] = _workers(name, given, f"{where}: workteams.{name}", region)
     functions = {
         arn: _function(given, f"{where}: functions.{arn}")
@@ -154,7 +155,7 @@ def _workers(name: str, given: Mapping[str, Any], where: str, region: str) -> tu
     accuracies = values["accuracy"] if isinstance(values["accuracy"], list) else [values["accuracy"]] * count
     if len(accuracies) != count:
         raise WorkforceFileError(f"{where}.accuracy lists {len(accuracies)} values for {count} workers")
-    for key, number in (*(("accuracy", one) for one in accuracies), ("declined", values["declined"])):
+    for key, number in (*(("accuracy", accuracy) for accuracy in accuracies), ("declined", values["declined"])):
         if not _is_number(number) or not 0 <= number <= 1:
             raise WorkforceFileError(f"{where}.{key} must be a number from 0 to 1")
     seconds = values["seconds_per_task"]
@@ -177,14 +178,14 @@ def _is_number(value: Any) -> bool:
 
 
 def _function(given: Any, where: str) -> Function:
-    """A function, named by its path alone or together with how long it may take."""
+    """A function, given as its path or as an object with its path and time limit."""
     settings = given if isinstance(given, dict) else {"handler": given}
     unknown = settings.keys() - {"handler", "timeout_seconds"}
     if unknown:
         raise WorkforceFileError(f"{where}.{min(unknown)} is unknown; use handler, timeout_seconds")
     target, seconds = settings.get("handler"), settings.get("timeout_seconds", MAX_SECONDS)
     if not _is_number(seconds) or not 0 < seconds <= MAX_SECONDS:
-        raise WorkforceFileError(f"{where}.timeout_seconds must be a number above 0, at most {MAX_SECONDS}")
+        raise WorkforceFileError(f"{where}.timeout_seconds must be a number greater than 0 and at most {MAX_SECONDS}")
     _check_callable(target, where)
     return Function(str(target), float(seconds))
 
@@ -194,8 +195,8 @@ def _check_callable(target: Any, where: str) -> None:
     if not colon:
         raise WorkforceFileError(f"{where} must be 'module:callable', not {target!r}")
     try:
-        found = getattr(importlib.import_module(module), name)
+        function = getattr(importlib.import_module(module), name)
     except Exception as error:  # noqa: BLE001 - a user's module may raise anything
-        raise WorkforceFileError(f"{where}: {target!r} cannot be imported: {error}") from None
-    if not callable(found):
+        raise WorkforceFileError(f"{where}: {target!r} can't be imported: {error}") from None
+    if not callable(function):
         raise WorkforceFileError(f"{where}: {target!r} is not callable")

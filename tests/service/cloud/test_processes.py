@@ -54,5 +54,5 @@ def test_an_answer_that_is_not_wanted_any_more_is_not_waited_for(process: Proces
 
 @pytest.mark.parametrize("process", ["no_such_function"], indirect=True)
 def test_a_function_that_is_not_there_is_told(process: Process) -> None:
-    with pytest.raises(Fault, match="its process has ended with 1"):
+    with pytest.raises(Fault, match="its process exited with 1"):
         process.ask({}, 60)

@@ -14,7 +14,7 @@ from dev.postgresql import PostgreSQL
 from dev.stack import ROOT, wait_until
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
-from labeling_provider.service.database.tags import put_tags, read_tags
+from labeling_provider.service.database.tag_rows import put_tags, read_tags
 
 OPENING = """
 import sys
@@ -112,7 +112,7 @@ def test_tables_are_not_changed_under_a_service_that_works_with_them(postgresql_
         for column in ("lease_owner", "lease_until", "lease_number", "due"):
             connection.execute(sa.text(f"ALTER TABLE jobs DROP COLUMN {column}"))
         connection.execute(sa.text("UPDATE schema_version SET version_num = '0001'"))
-    with pytest.raises(DatabaseInUse, match="by another labeling service of an earlier version; stop it"):
+    with pytest.raises(DatabaseInUse, match="by another labeling service with an earlier version; stop it"):
         Database(postgresql_url, shared=True)
     assert put(inside, "v") == ["v"]
     inside.close()

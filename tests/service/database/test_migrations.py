@@ -121,7 +121,9 @@ def test_a_numbered_database_that_lacks_something_is_left_as_it_is(url: str) -> 
         connection.execute(sa.text("DROP TABLE messages"))
     engine.dispose()
     before = tables(url)
-    with pytest.raises(DatabaseError, match="not one of the labeling service, or damaged: it has no table messages"):
+    with pytest.raises(
+        DatabaseError, match="does not belong to the labeling service, or is damaged: it has no table messages"
+    ):
         Database(url)
     assert tables(url) == before
 
@@ -136,7 +138,10 @@ def test_a_database_of_a_newer_service_is_not_opened(url: str, newer: str, versi
     with engine.begin() as connection:
         connection.execute(sa.text(newer))
     engine.dispose()
-    told = f"tables of version {version}, this labeling service knows up to [0-9]+: use the newer one that made it"
+    told = (
+        f"tables of version {version}, but this labeling service only knows versions up to [0-9]+: "
+        "use the newer service that created it"
+    )
     with pytest.raises(DatabaseError, match=told):
         Database(url)
 

@@ -38,13 +38,13 @@ def started(*options: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        ("nonsense", "is not one; write it like"),
-        ("postgres://me:secret@host:none/db", "is not one; write it like"),
-        ("foo://me:secret@host/db", "begins with 'foo'"),
-        ("mysql+pymysql://me:secret@host/db", "begins with 'mysql.pymysql'; write it like sqlite"),
-        ("sqlite+none:///db", "begins with 'sqlite.none'"),
+        ("nonsense", "is invalid; use sqlite"),
+        ("postgres://me:secret@host:none/db", "is invalid; use sqlite"),
+        ("foo://me:secret@host/db", "starts with 'foo'"),
+        ("mysql+pymysql://me:secret@host/db", "starts with 'mysql.pymysql'; use sqlite"),
+        ("sqlite+none:///db", "starts with 'sqlite.none'"),
         ("postgresql+pg8000://me:secret@host/db", "needs a driver that is not installed"),
-        ("sqlite:////no/such/folder/db", "there is no folder /no/such/folder"),
+        ("sqlite:////no/such/folder/db", "the folder /no/such/folder does not exist"),
         ("sqlite:////proc/version", "can't be used"),
     ],
 )
@@ -59,7 +59,7 @@ def test_a_bad_database_url_ends_the_service_with_one_line() -> None:
     done = started("--database-url", "foo://me:secret@host/db")
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
-    assert line.startswith("labeling local: the database URL begins with 'foo'")
+    assert line.startswith("labeling local: the database URL starts with 'foo'")
     assert "secret" not in line
 
 
@@ -100,7 +100,7 @@ def test_a_garbled_database_is_not_opened(file: Path, place: int) -> None:
 @pytest.mark.parametrize("what", ["emptied", "deleted"])
 def test_a_database_that_is_gone_is_not_taken_for_a_new_one(file: Path, what: str) -> None:
     file.write_bytes(b"") if what == "emptied" else file.unlink()
-    with pytest.raises(DatabaseError, match=f"{file} is empty or gone.*delete {file}.lock to begin"):
+    with pytest.raises(DatabaseError, match=f"{file} is empty or missing.*delete {file}.lock to start"):
         Database(url_in(file.parent))
     Path(f"{file}.lock").unlink()
     Database(url_in(file.parent)).close()
@@ -110,7 +110,9 @@ def test_a_database_that_lacks_something_is_not_opened(file: Path) -> None:
     with closing(sqlite3.connect(file)) as database:
         database.execute("DROP TABLE messages")
         database.commit()
-    with pytest.raises(DatabaseError, match="not one of the labeling service, or damaged: it has no table messages"):
+    with pytest.raises(
+        DatabaseError, match="does not belong to the labeling service, or is damaged: it has no table messages"
+    ):
         Database(url_in(file.parent))
 
 

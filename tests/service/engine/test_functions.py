@@ -21,7 +21,7 @@ HERE = "tests.bad_functions"
 BAD = {
     "hangs": "Timeout: Task timed out after 2 seconds",
     "spins": "Timeout: Task timed out after 2 seconds",
-    "leaves": "process has ended with 3",
+    "leaves": "process exited with 3",
     "asks_to_end": "SystemExit: enough",
     "raises_what_cannot_be_written": "ValueError: half a pair",
     "says_much": "more than 6,291,456 bytes",
@@ -83,7 +83,7 @@ def test_a_process_serves_again_and_one_that_is_gone_is_replaced() -> None:
         os.kill(first["pid"], 9)
         wait_until(lambda: is_gone(str(first["pid"])), 30, "the process ends", 0.02)
         assert known.call("echo", {})["pid"] != first["pid"]
-        with pytest.raises(JobFailure, match="ended with 3"):
+        with pytest.raises(JobFailure, match="exited with 3"):
             known.call("bad", {})
     finally:
         known.close()

@@ -147,8 +147,8 @@ def test_the_same_id_is_labeled_once(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        ("{'source': 'single quotes'}", "no data object: not JSON"),
-        ('["source"]', "no data object: not a JSON object"),
+        ("{'source': 'single quotes'}", "not a data object: not JSON"),
+        ('["source"]', "not a data object: not a JSON object"),
         ('{"text": "no source"}', 'has no "source"'),
         ('{"source": 5}', 'has no "source"'),
         ('{"source": "\\ud800"}', "not valid Unicode"),
@@ -157,7 +157,7 @@ def test_the_same_id_is_labeled_once(lab: Lab) -> None:
         ('{"source": "a", "dataset-objectid-attribute-name": 7}', "'7', not a key"),
         ("[" * 50_000, "not JSON"),
         ("x" * 110_000, "110,000 characters"),
-        ('{"Records": [{"eventName": "ObjectCreated:Put"}]}', "names no object"),
+        ('{"Records": [{"eventName": "ObjectCreated:Put"}]}', "does not name an object"),
         (
             '{"Records": [{"eventName": "ObjectCreated:", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]}',
             "do not work for text",
@@ -458,7 +458,7 @@ def test_labels_without_an_output_topic_are_told_of_once(lab: Lab) -> None:
     assert len(stopped(lab, name)) == 3
     with urlopen(f"{lab.service.endpoint_url}/_labeling/jobs/{name}/log") as page:
         log = page.read().decode()
-    assert log.count(f"The output topic {output.arn} does not exist any more") == 1
+    assert log.count(f"The output topic {output.arn} no longer exists") == 1
 
 
 _JSON = st.recursive(

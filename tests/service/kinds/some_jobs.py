@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from labeling_provider.groundtruth.task_types import TASK_TYPES
-from labeling_provider.service.kinds.base import KINDS, Answer, Answered, JobFacts, Kind
+from labeling_provider.service.kinds.kind import KINDS, Answered, JobFacts, Kind, WorkerAnswer
 from tests.service.in_process import Memory
 
 LABELS = ["ant", "bee", "cow", "dog"]
@@ -75,7 +75,7 @@ def answered_objects(kind: Kind, seed: int, count: int = 12, right: float = 0.7)
         for worker in chance.sample(range(6), kind.job.workers_per_object):
             content = kind.simulate(line, line["truth"], chance.random() < right, chance)
             assert content is not None
-            answers.append(Answer(f"private.{worker}", json.loads(json.dumps(content))))
+            answers.append(WorkerAnswer(f"private.{worker}", json.loads(json.dumps(content))))
         found.append(Answered(object_id, line, answers))
     return found
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from labeling_provider.service.kinds import choices
-from labeling_provider.service.kinds.base import Answer, Answered, Kind
 from labeling_provider.service.kinds.choices import SingleChoice
+from labeling_provider.service.kinds.kind import Answered, Kind, WorkerAnswer
 from tests.service.kinds.some_jobs import make_kind
 
 STAMP = "2026-01-02T03:04:05.000006"
@@ -14,7 +14,7 @@ STAMP = "2026-01-02T03:04:05.000006"
 
 def answered(kind: Kind, *forms: dict, object_id: int = 0) -> Answered:
     """An object with the forms of workers ``private.0``, ``private.1``, and so on."""
-    answers = [Answer(f"private.{number}", {kind.key: form}) for number, form in enumerate(forms)]
+    answers = [WorkerAnswer(f"private.{number}", {kind.key: form}) for number, form in enumerate(forms)]
     return Answered(object_id, {"source": "a"}, answers)
 
 
@@ -78,5 +78,5 @@ def test_a_class_of_a_model_agrees_or_not_and_must_be_one() -> None:
     assert (kind.agreement(2, 2), kind.agreement(1, 2)) == (1.0, 0.0)
     assert [kind.answer_in(value) for value in (0, 3, 4, -1, True, "ant", None)] == [0, 3, None, None, None, None, None]
     for wrong in (4, -1, "ant", 1.0):
-        with pytest.raises(TypeError, match="no class position"):
+        with pytest.raises(TypeError, match="not a class position"):
             kind.agreement(wrong, 1)

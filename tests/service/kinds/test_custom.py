@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from labeling_provider.service.kinds.base import Answer, Answered
+from labeling_provider.service.kinds.kind import Answered, WorkerAnswer
 from tests.service.kinds.some_jobs import make_kind
 
 LINE = {"source": "a"}
@@ -24,5 +24,6 @@ def test_a_mistake_is_what_fits_another_object() -> None:
 def test_what_becomes_of_answers_is_the_callers() -> None:
     kind = make_kind("custom")
     assert (
-        kind.consolidate([Answered(0, LINE, [Answer("private.a", {"form": 1})])], "2026-01-02T03:04:05.000006") is None
+        kind.consolidate([Answered(0, LINE, [WorkerAnswer("private.a", {"form": 1})])], "2026-01-02T03:04:05.000006")
+        is None
     )

@@ -14,7 +14,7 @@ from PIL import Image
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.kinds import masks
 from labeling_provider.service.kinds.masks import SegmentationMasks, consolidate_masks
-from labeling_provider.service.learning.learner import DataObject, Learner, Material
+from labeling_provider.service.learning.learner import Learner, LearningSample, Material
 from labeling_provider.service.learning.models import BUILT_IN, import_model
 
 MASKS = "semantic-segmentation"
@@ -71,10 +71,10 @@ def test_masks_of_large_pictures_are_not_all_in_memory_at_once() -> None:
     asked = kind(files)
     learner = Learner(lambda: model(LABELS, 1), asked, lambda line: picture)
     # What a training takes anyway, libraries included.
-    learner.train(Material([DataObject(0, {}, asked.answer_in("0"))]))
+    learner.train(Material([LearningSample(0, {}, asked.answer_in("0"))]))
     tracemalloc.start()
     try:
-        examples = [DataObject(number, {}, asked.answer_in(str(number))) for number in range(count)]
+        examples = [LearningSample(number, {}, asked.answer_in(str(number))) for number in range(count)]
         learner.train(Material(examples))
         _, peak = tracemalloc.get_traced_memory()
     finally:

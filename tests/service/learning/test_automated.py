@@ -431,10 +431,10 @@ def test_a_model_of_ones_own_is_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("models", "words"),
     [
-        ({"named-entities": "my_models:FirstWord"}, "no algorithm"),
-        ({"text-classification": "tests.functions:pre"}, "no labeling_provider"),
+        ({"named-entities": "my_models:FirstWord"}, "models.named-entities is unknown"),
+        ({"text-classification": "tests.functions:pre"}, "is not a subclass of labeling_provider"),
         ({"text-classification": "nowhere:Model"}, "imported"),
-        ({"text-classification": "tests.raises_at_import:Model"}, "cannot be imported: not today"),
+        ({"text-classification": "tests.raises_at_import:Model"}, "can't be imported: not today"),
         ([], "JSON object"),
     ],
 )
@@ -453,9 +453,9 @@ def test_a_model_that_cannot_be_used_is_refused_at_the_start(tmp_path: Path, mod
     ("method", "body", "words"),
     [
         ("train", "raise RuntimeError('no <b>luck</b>')", "Broken.train failed with RuntimeError: no <b>luck</b>"),
-        ("predict", "return []", "has not given each object a finite score"),
+        ("predict", "return []", "did not give each object a finite score"),
         ("predict", "return [Prediction(0, float('nan'))] * len(args[1])", "finite score"),
-        ("predict", "return [Prediction(99, 1.0)] * len(args[1])", "99 is no class position"),
+        ("predict", "return [Prediction(99, 1.0)] * len(args[1])", "99 is not a class position"),
     ],
 )
 def test_a_model_that_fails_fails_its_job_with_the_reason(tmp_path: Path, method: str, body: str, words: str) -> None:

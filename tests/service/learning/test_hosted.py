@@ -69,8 +69,8 @@ def wait_for_ends(pids: Path) -> None:
         ("HangsInTraining", "HangsInTraining.train failed with Timeout: Task timed out after 3 seconds"),
         ("HangsInPrediction", "HangsInPrediction.predict failed with Timeout"),
         ("SpinsInReading", "SpinsInReading.read failed with Timeout"),
-        ("Leaves", "Leaves.train failed with Runtime.ExitError: its process has ended with 3"),
-        ("Answers", "Answers.predict failed with TypeError: Answers is no answer of a model"),
+        ("Leaves", "Leaves.train failed with Runtime.ExitError: its process exited with 3"),
+        ("Answers", "Answers.predict failed with TypeError: a model's answer can't contain the type Answers"),
     ],
     indirect=["with_model"],
 )
@@ -155,5 +155,5 @@ def test_values_come_over_as_they_are(value: Any) -> None:
     ],
 )
 def test_an_array_that_is_none_is_refused(said: Any) -> None:
-    with pytest.raises(ValueError, match="no answer of a model"):
+    with pytest.raises(ValueError, match="a model's answer can't contain"):
         unpacked(said)

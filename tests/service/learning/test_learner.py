@@ -9,7 +9,7 @@ import pytest
 
 from dev.pictures import digits
 from labeling_provider.service.kinds.choices import SingleChoice
-from labeling_provider.service.learning.learner import DataObject, Learner, Material
+from labeling_provider.service.learning.learner import Learner, LearningSample, Material
 from labeling_provider.service.learning.models import BUILT_IN, import_model
 
 LABELS = [str(digit) for digit in range(10)]
@@ -18,8 +18,8 @@ UNKNOWN = 7
 
 
 @pytest.fixture(scope="module")
-def objects() -> list[DataObject]:
-    return [DataObject(number, {}, int(digit)) for number, (_, digit) in enumerate(digits())]
+def objects() -> list[LearningSample]:
+    return [LearningSample(number, {}, int(digit)) for number, (_, digit) in enumerate(digits())]
 
 
 @pytest.fixture(scope="module")
@@ -31,19 +31,21 @@ def learner() -> Learner:
     return Learner(lambda: model(LABELS, 1), kind, lambda line: pictures[line["number"]])
 
 
-def material(objects: list[DataObject], examples: list[DataObject], validation: list[DataObject]) -> Material:
+def material(
+    objects: list[LearningSample], examples: list[LearningSample], validation: list[LearningSample]
+) -> Material:
     taken = {one.object_id for one in (*examples, *validation)}
     found = Material(
-        [DataObject(one.object_id, {"number": one.object_id}, one.answer) for one in examples],
-        [DataObject(one.object_id, {"number": one.object_id}, one.answer) for one in validation],
+        [LearningSample(one.object_id, {"number": one.object_id}, one.answer) for one in examples],
+        [LearningSample(one.object_id, {"number": one.object_id}, one.answer) for one in validation],
         [],
-        [DataObject(one.object_id, {"number": one.object_id}) for one in objects if one.object_id not in taken],
+        [LearningSample(one.object_id, {"number": one.object_id}) for one in objects if one.object_id not in taken],
     )
     found.group_sizes.update(one.answer for one in validation)
     return found
 
 
-def test_a_model_waits_for_a_class_that_it_has_not_met(learner: Learner, objects: list[DataObject]) -> None:
+def test_a_model_waits_for_a_class_that_it_has_not_met(learner: Learner, objects: list[LearningSample]) -> None:
     known = [one for one in objects if one.answer != UNKNOWN]
     strangers = [one for one in objects if one.answer == UNKNOWN]
     given = material(objects, known[:300], [*known[300:900], *strangers[:20]])
@@ -58,7 +60,7 @@ def test_a_model_waits_for_a_class_that_it_has_not_met(learner: Learner, objects
     assert learner.train(met, patient=True).threshold is not None
 
 
-def test_scores_are_of_the_objects_without_a_label(learner: Learner, objects: list[DataObject]) -> None:
+def test_scores_are_of_the_objects_without_a_label(learner: Learner, objects: list[LearningSample]) -> None:
     given = material(objects, objects[:200], objects[200:400])
     outcome = learner.train(given)
     assert outcome.scores.keys() == {one.object_id for one in given.unlabeled}
@@ -69,7 +71,7 @@ def test_scores_are_of_the_objects_without_a_label(learner: Learner, objects: li
     assert outcome.agreement == pytest.approx(sum(right) / len(right))
 
 
-def test_there_is_nothing_to_learn_from_nothing(learner: Learner, objects: list[DataObject]) -> None:
+def test_there_is_nothing_to_learn_from_nothing(learner: Learner, objects: list[LearningSample]) -> None:
     outcome = learner.train(material(objects, [], objects[:50]))
     assert (outcome.model, outcome.threshold, outcome.scores) == (None, None, {})
     unmeasured = learner.train(material(objects, objects[:50], []))

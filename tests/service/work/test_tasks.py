@@ -118,7 +118,7 @@ def test_who_declines_is_not_asked_again_and_as_many_as_are_asked_for_end_it(eng
     description = engine.wait(name)
     assert description["LabelCounters"]["FailedNonRetryableError"] == 1
     output = json.loads(engine.storage.objects[description["LabelingJobOutput"]["OutputDatasetS3Uri"]])
-    assert "declined by as many workers" in output["label-metadata"]["failure-reason"]
+    assert "declined by NumberOfHumanWorkersPerDataObject workers" in output["label-metadata"]["failure-reason"]
 
 
 def test_somebody_else_is_asked_for_each_who_declines(engine: InProcess) -> None:

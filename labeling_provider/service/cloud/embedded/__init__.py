@@ -1,1 +1,1 @@
-"""The services around labeling in this process: moto's, made durable. Nothing outside this folder knows of moto."""
+"""The supporting services in this process: moto, made durable. Only this folder uses moto."""

@@ -1,6 +1,6 @@
-"""Which pages of other sites may use a bucket's objects: its CORS rules, as S3 follows them.
+"""A bucket's CORS rules, applied as S3 does: which pages of other sites may use its objects.
 
-moto lets every rule have a say, and asks neither for the method nor for the headers.
+moto applies all rules instead of the first that matches, and ignores the method and the headers.
 Source: S3 user guide, "Using cross-origin resource sharing (CORS)"; Fetch standard, "CORS protocol and HTTP caches".
 """
 
@@ -11,7 +11,7 @@ from http import HTTPStatus
 from io import BytesIO
 from typing import Any, Final
 
-from labeling_provider.service.cloud.offered import Answer, Call
+from labeling_provider.service.cloud.offered import Call, ServiceResponse
 from labeling_provider.service.errors import ApiError
 
 _ASKED_METHOD: Final = "access-control-request-method"
@@ -21,46 +21,46 @@ _OURS: Final = "access-control-"
 Headers = list[tuple[str, str]]
 
 
-def preflight(rules: Sequence[Any], headers: Mapping[str, str]) -> Answer:
-    """Answer a browser that asks whether a page may do something.
+def preflight(rules: Sequence[Any], headers: Mapping[str, str]) -> ServiceResponse:
+    """Answer a browser's preflight request.
 
-    :param rules: moto's, of the bucket that it asks about; none if there is no such bucket.
-    :param headers: the question's, by lower-case name.
-    :raises ApiError: if it may not.
+    :param rules: moto's CORS rules of the bucket; empty if the bucket does not exist.
+    :param headers: the request's, by lower-case name.
+    :raises ApiError: if the page may not do what it wants.
     """
     origin, method = headers.get("origin"), headers.get(_ASKED_METHOD)
     if not origin or not method:
-        raise ApiError("BadRequest", "A question for CORS has Origin and Access-Control-Request-Method.")
+        raise ApiError("BadRequest", "A CORS preflight request needs Origin and Access-Control-Request-Method.")
     asked = [name.strip().lower() for name in headers.get(_ASKED_HEADERS, "").split(",") if name.strip()]
     rule = _first(rules, origin, method, asked)
     if rule is None:
-        message = "No CORS rule of the bucket lets this origin send this method with these headers."
+        message = "No CORS rule of the bucket allows this origin to use this method with these headers."
         raise ApiError("AccessForbidden", message, HTTPStatus.FORBIDDEN)
     allowed = _allowing(rule, origin)
     if asked:
         allowed.append(("Access-Control-Allow-Headers", ", ".join(asked)))
     vary = ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
-    return Answer(int(HTTPStatus.OK), [*allowed, vary], BytesIO(), 0)
+    return ServiceResponse(int(HTTPStatus.OK), [*allowed, vary], BytesIO(), 0)
 
 
-def with_cors(answer: Answer, rules: Sequence[Any], call: Call) -> Answer:
-    """What a service has answered, with what a page that has asked may see of it.
+def with_cors(response: ServiceResponse, rules: Sequence[Any], call: Call) -> ServiceResponse:
+    """Replace the CORS headers of a response by those that S3 would send.
 
-    :param rules: moto's, of the bucket.
+    :param rules: moto's CORS rules of the bucket.
     """
-    headers = [(name, value) for name, value in answer.headers if not name.lower().startswith(_OURS)]
+    headers = [(name, value) for name, value in response.headers if not name.lower().startswith(_OURS)]
     if rules:
-        # Whoever keeps the answer for others must not give it to another origin.
+        # A cache must not give the response to another origin.
         headers.append(("Vary", "Origin"))
     origin = call.headers.get("origin")
     rule = _first(rules, origin, call.method, ()) if origin else None
     if origin and rule:
         headers += _allowing(rule, origin)
-    return Answer(answer.status, headers, answer.body, answer.length)
+    return ServiceResponse(response.status, headers, response.body, response.length)
 
 
 def _first(rules: Sequence[Any], origin: str, method: str, headers: Sequence[str]) -> Any:
-    """The first rule that lets an origin send a method with some headers; None if none does.
+    """The first rule that allows an origin to use a method with some headers; None if there is none.
 
     :param headers: lower-case names.
     """
@@ -76,7 +76,7 @@ def _first(rules: Sequence[Any], origin: str, method: str, headers: Sequence[str
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """Whether a text is as a pattern says, in which one ``*`` stands for any characters."""
+    """Whether a text matches a pattern, in which the first ``*`` matches any characters."""
     before, star, after = pattern.partition("*")
     if not star:
         return text == pattern

@@ -1,8 +1,8 @@
-"""Messages to subscribers over HTTP: sent from threads of their own, so that nobody waits for one that does not answer.
+"""Sends messages to HTTP subscribers from separate threads, so that a subscriber that does not respond blocks nobody.
 
-moto posts a notification while the publisher waits, for as long as the subscriber likes. Here it goes into a queue of
-its endpoint and is sent from there, a few times if need be; what is given up is logged. As on Amazon, delivery over
-HTTP is not certain: what is in these queues is gone when the service ends.
+With moto alone, the publisher waits while it posts a notification, for as long as the subscriber takes. Here, each
+endpoint has a queue. Failed deliveries are retried a few times, then logged and dropped. As on Amazon, HTTP delivery is
+not guaranteed: these queues are lost when the service stops.
 Source: SNS developer guide, "Message delivery retries".
 """
 
@@ -40,9 +40,9 @@ class _Delivery(NamedTuple):
 
 
 class Deliveries:
-    """Sends HTTP requests in the background, to each endpoint one after the other; stands in for moto's ``requests``.
+    """Sends HTTP requests in the background, one at a time per endpoint. It replaces ``requests`` in moto.
 
-    :param pauses: seconds before each further try.
+    :param pauses: the seconds before each retry.
     """
 
     def __init__(self, pauses: tuple[float, ...] = _PAUSES) -> None:
@@ -52,27 +52,27 @@ class Deliveries:
         self._changing = threading.Lock()
 
     def post(self, url: str, json: Any = None, headers: dict[str, str] | None = None) -> None:
-        """Send a POST request, at some time.
+        """Queue a POST request.
 
         :param json: its body.
         """
         self.request("POST", url, headers or {}, json)
 
     def request(self, method: str, url: str, headers: dict[str, str], json: Any = None) -> None:
-        """Send a request, at some time.
+        """Queue a request.
 
-        :param json: its body; None for none.
+        :param json: its body; None for an empty one.
         """
         delivery = _Delivery(method, url, headers, b"" if json is None else as_json(json).encode())
         with self._changing:
             queue = self._waiting.get(url)
             full = None
             if queue is None and len(self._waiting) >= MAX_ENDPOINTS:
-                full = f"{MAX_ENDPOINTS} endpoints are being served"
+                full = f"{MAX_ENDPOINTS} endpoints are already being served"
             elif queue is not None and len(queue) >= MAX_WAITING:
-                full = f"{MAX_WAITING} wait for it already"
+                full = f"{MAX_WAITING} messages are already waiting for it"
             elif self._bytes + len(delivery.body) > MAX_BYTES:
-                full = f"{self._bytes:,} bytes of messages wait already"
+                full = f"{self._bytes:,} bytes of messages are already waiting"
             if full:
                 log.warning("a message to %s was dropped: %s", _shown(url), full)
                 return
@@ -83,7 +83,7 @@ class Deliveries:
             self._bytes += len(delivery.body)
 
     def _serve(self, url: str, queue: deque[_Delivery]) -> None:
-        """Send what waits for an endpoint, until nothing does."""
+        """Send the messages for an endpoint until its queue is empty."""
         while True:
             with self._changing:
                 if not queue:
@@ -99,13 +99,16 @@ class Deliveries:
             if trouble is None:
                 return
             if pause is None or is_final:
-                log.warning("a message to %s was given up: %s", _shown(delivery.url), trouble)
+                log.warning("a message to %s could not be delivered: %s", _shown(delivery.url), trouble)
                 return
             time.sleep(pause)
 
 
 def _sent(delivery: _Delivery) -> tuple[str | None, bool]:
-    """Send a request once; what went wrong, if anything did, and whether that is for good."""
+    """Send a request once.
+
+    :return: what went wrong, None if nothing did; and whether a retry is pointless.
+    """
     import requests
 
     try:
@@ -116,30 +119,30 @@ def _sent(delivery: _Delivery) -> tuple[str | None, bool]:
             data=delivery.body,
             timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
             allow_redirects=False,
-            # What the subscriber has to say is of no interest, and may have no end.
+            # The response's body is not needed, and may be endless.
             stream=True,
-        ) as answer:
-            status = answer.status_code
+        ) as response:
+            status = response.status_code
     except (requests.ConnectionError, requests.Timeout) as error:
         return f"{type(error).__name__}: {error}", False
-    except Exception as error:  # noqa: BLE001 - whatever an address or an answer is like, it is told
+    except Exception as error:  # noqa: BLE001 - a bad address or response may raise anything
         return f"{type(error).__name__}: {error}", True
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return None, True
-    return f"it has answered {status}", status < HTTPStatus.INTERNAL_SERVER_ERROR and status != 429
+    return f"it responded with {status}", status < HTTPStatus.INTERNAL_SERVER_ERROR and status != 429
 
 
 def _shown(url: str) -> str:
-    """An endpoint without what may be secret in it."""
+    """An endpoint's URL for the log, without the parts that may be secret."""
     try:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.hostname}:{parts.port or ''}{parts.path}"[:200].replace("\n", " ")
     except ValueError:
-        return "an endpoint that is no URL"
+        return "an invalid URL"
 
 
 def deliver_in_background() -> Deliveries:
-    """Let moto's topics and event buses send what goes over HTTP this way, and let no subscriber stop the others."""
+    """Make moto's topics and event buses deliver over HTTP in the background, each subscriber independently."""
     from moto.events import models as events_models
     from moto.sns import models as sns_models
 
@@ -147,21 +150,21 @@ def deliver_in_background() -> Deliveries:
     sns_models.requests = deliveries
     events_models.requests = deliveries
     if not hasattr(sns_models.Subscription, "is_independent"):
-        # moto makes its subscriptions and rules by these names.
+        # moto creates its subscriptions and rules by these names.
         sns_models.Subscription = _independent_subscription(sns_models.Subscription)
         events_models.Rule = _independent_rule(events_models.Rule)
     return deliveries
 
 
 def _independent_subscription(base: Any) -> Any:
-    """A subclass of moto's subscription: one that can't be served stops neither the publisher nor the others."""
+    """A subclass of moto's subscription. If it fails, the publisher and other subscriptions are not affected."""
 
     class IndependentSubscription(base):  # type: ignore[misc]
         is_independent = True
 
         def publish(self, message: str, message_id: str, **arguments: Any) -> None:
             if arguments.get("message_structure") == "json":
-                # The publisher's own mistake is told to the publisher.
+                # This raises the publisher's own mistakes to the publisher.
                 self._parse_message_structure(message, self.protocol)
             with _alone(f"subscription {self.arn}"):
                 super().publish(message, message_id, **arguments)
@@ -170,14 +173,14 @@ def _independent_subscription(base: Any) -> Any:
 
 
 def _independent_rule(base: Any) -> Any:
-    """A subclass of moto's EventBridge rule: a target that can't be served does not stop the others."""
+    """A subclass of moto's EventBridge rule. If one target fails, the others are not affected."""
 
     class IndependentRule(base):  # type: ignore[misc]
         def send_to_targets(self, original_event: Any, transform_input: bool = True) -> None:
             for target in list(self.targets):
                 alone = copy.copy(self)
                 alone.targets = [target]
-                with _alone(f"target {target.get('Arn')} of the rule {self.name}"):
+                with _alone(f"target {target.get('Arn')} of rule {self.name}"):
                     base.send_to_targets(alone, original_event, transform_input)
 
     return IndependentRule
@@ -185,10 +188,10 @@ def _independent_rule(base: Any) -> Any:
 
 @contextmanager
 def _alone(name: str) -> Iterator[None]:
-    """Log what goes wrong with one receiver; what may pass is the sender's to try again."""
+    """Log errors of one receiver. Temporary errors are raised, so that the sender can try again."""
     try:
         yield
     except Exception as error:
         if may_pass(error):
             raise
-        log.warning("a message could not be put to the %s: %r", name, error)
+        log.warning("a message could not be sent to %s: %r", name, error)

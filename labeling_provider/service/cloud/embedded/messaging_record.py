@@ -1,9 +1,9 @@
-"""Keeps moto's SNS and SQS in the database: topics, subscriptions, queues and messages.
+"""Stores the state of moto's SNS and SQS in the database: topics, subscriptions, queues and messages.
 
-A message is in the database before the sender gets an answer, and leaves it when the receiver deletes it. What a
-request looks up in moto's dictionaries of topics, subscriptions and queues may change; it is compared with what is kept
-when the request ends. Not kept: which messages are with a receiver and how often each was received (after a restart
-they are visible again, and are counted anew), and what is in other regions.
+A message is in the database before the sender gets a response, and stays until the receiver deletes it. A request may
+change any topic, subscription or queue that it looks up in moto's dictionaries, so those are compared with what is
+stored when the request ends. Not stored are other regions, which messages are with a receiver, and how often each was
+received: after a restart, all messages are visible and their counts start again.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from labeling_provider.service.cloud.embedded.restoring import restoring
 from labeling_provider.service.database import recorded_messages
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.database.recorded_messages import Kind, Row
+from labeling_provider.service.database.recorded_messages import ResourceKind, Row
 
-# The characters that a message may consist of: SQS API reference, SendMessage.
+# Characters that a message must not contain. Source: SQS API reference, SendMessage.
 _FOREIGN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MAX_REPEAT_MS: Final = 300_000
 
@@ -34,8 +34,7 @@ _MAX_REPEAT_MS: Final = 300_000
 class MessagingRecord:
     """moto's SNS and SQS of one account in one region, written through to the database.
 
-    :param database: the database.
-    :ivar changed: called with a queue's name when a message has come into it, or topics and queues have changed.
+    :ivar changed: called with a queue's name when a message arrives in it, or when topics or queues change.
     :ivar sns: moto's SNS.
     :ivar sqs: moto's SQS.
     """
@@ -49,32 +48,34 @@ class MessagingRecord:
         self.changed: Callable[[str], None] = lambda queue: None
         self._sns_models: Any = sns_models
         self._sqs_models: Any = sqs_models
-        # moto makes its queues by this name.
+        # moto creates its queues by this name.
         sqs_models.Queue = _durable_queue(getattr(sqs_models.Queue, "original", sqs_models.Queue), self)
         self.sqs: Any = sqs_models.sqs_backends[account][region]
         self.sns: Any = sns_models.sns_backends[account][region]
-        self.sqs.queues, self.sns.topics, self.sns.subscriptions = (_Watched(self, kind) for kind in Kind)
+        self.sqs.queues, self.sns.topics, self.sns.subscriptions = (
+            _WatchedResources(self, kind) for kind in ResourceKind
+        )
         self.sqs.purge_queue = lambda queue_name: self.sqs.get_queue(queue_name).purge()
         self.sns.publish = _to_topics_only(self.sns.publish)
-        self._alive: dict[Kind, _Watched] = {
-            Kind.QUEUE: self.sqs.queues,
-            Kind.TOPIC: self.sns.topics,
-            Kind.SUBSCRIPTION: self.sns.subscriptions,
+        self._alive: dict[ResourceKind, _WatchedResources] = {
+            ResourceKind.QUEUE: self.sqs.queues,
+            ResourceKind.TOPIC: self.sns.topics,
+            ResourceKind.SUBSCRIPTION: self.sns.subscriptions,
         }
-        self._kept: dict[Kind, dict[str, Row]] = {kind: {} for kind in Kind}
+        self._kept: dict[ResourceKind, dict[str, Row]] = {kind: {} for kind in ResourceKind}
 
     # Topics, subscriptions and queues
 
     @contextmanager
     def recording(self) -> Iterator[None]:
-        """Keep what the block changes, or undo it if the database fails.
+        """Store what the block changes; undo it in moto if the database fails.
 
-        :raises DatabaseError: if the database doesn't take it.
+        :raises DatabaseError: if the changes can't be stored.
         """
         if self._seen is not None:
             yield
             return
-        seen: set[tuple[Kind, str]] = set()
+        seen: set[tuple[ResourceKind, str]] = set()
         self._current.seen = seen
         failed = False
         try:
@@ -90,15 +91,15 @@ class MessagingRecord:
                 self._keep(seen)
 
     @property
-    def _seen(self) -> set[tuple[Kind, str]] | None:
+    def _seen(self) -> set[tuple[ResourceKind, str]] | None:
         return getattr(self._current, "seen", None)
 
-    def see(self, kind: Kind, key: str) -> None:
-        """Note that moto has looked something up, which it may change."""
+    def see(self, kind: ResourceKind, key: str) -> None:
+        """Note that moto has looked something up, and may change it."""
         if self._seen is not None:
             self._seen.add((kind, key))
 
-    def _keep(self, seen: set[tuple[Kind, str]]) -> None:
+    def _keep(self, seen: set[tuple[ResourceKind, str]]) -> None:
         if not seen:
             return
         with self._database.alone():
@@ -119,32 +120,32 @@ class MessagingRecord:
                 raise
             for kind, key, row in differing:
                 self._kept[kind][key] = row
-        self._tell()
+        self._notify()
 
-    def _undo(self, seen: set[tuple[Kind, str]]) -> None:
-        """Give moto back what is kept of what it has looked up."""
+    def _undo(self, seen: set[tuple[ResourceKind, str]]) -> None:
+        """Reset what moto has looked up to what is stored."""
         for kind, key in seen:
             alive, row = dict.get(self._alive[kind], key), self._kept[kind].get(key)
             if alive is None or row is None:
                 continue
             with restoring(str(row["arn"])):
                 apply(kind, alive, row, self.sns)
-                if kind is Kind.QUEUE:
+                if kind is ResourceKind.QUEUE:
                     self._recall(alive)
         self.link()
 
     def _recall(self, queue: Any) -> None:
-        """Let a queue have the messages that the database has."""
+        """Reset a queue's messages to those in the database."""
         with self._database.alone(), self._database.read() as connection:
             kept = list(recorded_messages.kept_messages(connection, queue.queue_arn))
             with queue._messages_lock:
                 present = {message.id: message for message in queue._messages}
                 queue._messages = [present.get(message.message_id) or restored_message(message) for message in kept]
 
-    def add(self, kind: Kind, key: str, new: Any) -> None:
-        """Keep something new, and then let moto have it."""
+    def add(self, kind: ResourceKind, key: str, new: Any) -> None:
+        """Store something new, and then add it to moto."""
         row = row_of(kind, new)
-        if kind is Kind.TOPIC:
+        if kind is ResourceKind.TOPIC:
             new.sent_notifications = _Unkept()
         with self._database.alone():
             with self._database.write() as connection:
@@ -152,10 +153,10 @@ class MessagingRecord:
             self._kept[kind][key] = row
             dict.__setitem__(self._alive[kind], key, new)
             self.link()
-        self._tell()
+        self._notify()
 
-    def remove(self, kind: Kind, key: str) -> None:
-        """Keep that something is gone, with its messages if it is a queue, and then take it from moto."""
+    def remove(self, kind: ResourceKind, key: str) -> None:
+        """Delete something from the database, including a queue's messages, and then from moto."""
         with self._database.alone():
             if key in self._kept[kind]:
                 with self._database.write() as connection:
@@ -163,12 +164,12 @@ class MessagingRecord:
                 del self._kept[kind][key]
             dict.pop(self._alive[kind], key, None)
             self.link()
-        self._tell()
-        if kind is Kind.QUEUE:
+        self._notify()
+        if kind is ResourceKind.QUEUE:
             self.changed(key)
 
     def link(self) -> None:
-        """Let every queue know its dead-letter queue by name, as Amazon does: it may be deleted and made again."""
+        """Link every queue to its dead-letter queue by name, as Amazon does: that may be deleted and created again."""
         by_arn = self._by_arn()
         for queue in by_arn.values():
             queue.dead_letter_queue = by_arn.get((queue.redrive_policy or {}).get("deadLetterTargetArn", ""))
@@ -176,7 +177,7 @@ class MessagingRecord:
     def _by_arn(self) -> dict[str, Any]:
         return {queue.queue_arn: queue for queue in dict.values(self.sqs.queues)}
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for name in list(dict.keys(self.sqs.queues)):
             self.changed(name)
 
@@ -184,8 +185,9 @@ class MessagingRecord:
 
     @contextmanager
     def alone(self, queue: Any) -> Iterator[bool]:
-        """Change what is in a queue. It is told whether the queue is kept; those of other regions are not.
+        """Lock a queue while its messages change.
 
+        :return: whether the queue is stored in the database; those of other regions and accounts are not.
         :raises QueueDoesNotExist: if it has been deleted meanwhile.
         """
         if queue.region != self._region or queue.account_id != self._account:
@@ -197,13 +199,13 @@ class MessagingRecord:
             yield True
 
     def keep_messages(self, queue: Any, added: Sequence[Any]) -> None:
-        """Write messages down before anybody sees them; one that comes from another queue leaves that one."""
+        """Store messages before receivers can see them. A message from another queue is moved."""
         kept = [describe_message(queue.queue_arn, message) for message in added]
         with self._database.write() as connection:
             recorded_messages.keep_messages(connection, kept)
 
     def drop_messages(self, ids: Sequence[str]) -> None:
-        """Delete messages that their receiver has deleted."""
+        """Delete messages by id."""
         if ids:
             with self._database.write() as connection:
                 recorded_messages.delete_messages(connection, ids)
@@ -213,15 +215,15 @@ class MessagingRecord:
         with self._database.write() as connection:
             recorded_messages.delete_messages_of(connection, queue.queue_arn)
 
-    # What comes back
+    # Restoring
 
     def restore(self) -> None:
-        """Put everything back into moto; what can't be put back is logged and left out."""
+        """Load everything into moto. What can't be restored is logged and skipped."""
         # A subscription needs its topic.
         makers = {
-            Kind.QUEUE: self._made_queue,
-            Kind.TOPIC: self._made_topic,
-            Kind.SUBSCRIPTION: self._subscribed,
+            ResourceKind.QUEUE: self._new_queue,
+            ResourceKind.TOPIC: self._new_topic,
+            ResourceKind.SUBSCRIPTION: self._new_subscription,
         }
         with self._database.read() as connection:
             for kind, make in makers.items():
@@ -231,37 +233,37 @@ class MessagingRecord:
             self.link()
             by_arn = self._by_arn()
             for kept in recorded_messages.kept_messages(connection):
-                with restoring(f"the message {kept.message_id} of {kept.queue}"):
+                with restoring(f"message {kept.message_id} of {kept.queue}"):
                     by_arn[kept.queue]._messages.append(restored_message(kept))
 
-    def _restore(self, kind: Kind, made: Any, row: Row) -> None:
-        apply(kind, made, row, self.sns)
-        key = row["name"] if kind is Kind.QUEUE else row["arn"]
-        dict.__setitem__(self._alive[kind], key, made)
+    def _restore(self, kind: ResourceKind, alive: Any, row: Row) -> None:
+        apply(kind, alive, row, self.sns)
+        key = row["name"] if kind is ResourceKind.QUEUE else row["arn"]
+        dict.__setitem__(self._alive[kind], key, alive)
         self._kept[kind][key] = row
 
-    def _made_queue(self, row: Row) -> Any:
+    def _new_queue(self, row: Row) -> Any:
         fifo = {"FifoQueue": "true"} if row["name"].endswith(".fifo") else {}
         return self._sqs_models.Queue(row["name"], self._region, self._account, **fifo)
 
-    def _made_topic(self, row: Row) -> Any:
-        made = self._sns_models.Topic(row["name"], self.sns)
-        made.sent_notifications = _Unkept()
-        return made
+    def _new_topic(self, row: Row) -> Any:
+        topic = self._sns_models.Topic(row["name"], self.sns)
+        topic.sent_notifications = _Unkept()
+        return topic
 
-    def _subscribed(self, row: Row) -> Any:
+    def _new_subscription(self, row: Row) -> Any:
         topic = dict.__getitem__(self.sns.topics, row["topic"])
-        made = self._sns_models.Subscription(self._account, topic, row["endpoint"], row["protocol"])
-        made.arn = row["arn"]
-        # moto's own method, which reads a filter, looks for it here.
-        dict.__setitem__(self.sns.subscriptions, made.arn, made)
-        return made
+        subscription = self._sns_models.Subscription(self._account, topic, row["endpoint"], row["protocol"])
+        subscription.arn = row["arn"]
+        # moto's method that sets a filter looks it up here.
+        dict.__setitem__(self.sns.subscriptions, subscription.arn, subscription)
+        return subscription
 
 
-class _Watched(dict[str, Any]):
-    """One of moto's dictionaries, which tells the record what is looked up, and asks it to keep what comes and goes."""
+class _WatchedResources(dict[str, Any]):
+    """One of moto's dictionaries. It reports look-ups, additions and removals to the record."""
 
-    def __init__(self, record: MessagingRecord, kind: Kind) -> None:
+    def __init__(self, record: MessagingRecord, kind: ResourceKind) -> None:
         super().__init__()
         self._record, self._kind = record, kind
 
@@ -274,7 +276,7 @@ class _Watched(dict[str, Any]):
         return super().get(key, default)
 
     def values(self) -> Any:
-        # As a list: others may change the dictionary meanwhile.
+        # A copy: other threads may change the dictionary meanwhile.
         for key in list(self):
             self._record.see(self._kind, key)
         return list(super().values())
@@ -294,26 +296,26 @@ class _Watched(dict[str, Any]):
 
 
 class _Unkept(list[Any]):
-    """moto would remember every message that was published."""
+    """A list that stays empty: moto would keep every published message in it."""
 
     def append(self, _: Any) -> None:
         pass
 
 
 def _to_topics_only(publish: Callable[..., str]) -> Callable[..., str]:
-    """moto's publisher, without text messages: it would remember each, and send none."""
+    """moto's publish function without text messages, which it would keep in memory and never send."""
     from moto.sns.exceptions import SNSInvalidParameter
 
     def published(*arguments: Any, phone_number: str | None = None, **more: Any) -> str:
         if phone_number is not None:
-            raise SNSInvalidParameter("PhoneNumber: text messages are not sent from here")
+            raise SNSInvalidParameter("PhoneNumber: this service does not send text messages")
         return publish(*arguments, phone_number=None, **more)
 
     return published
 
 
 def _durable_queue(base: Any, record: MessagingRecord) -> Any:
-    """A subclass of moto's queue that writes its messages through."""
+    """A subclass of moto's queue that writes its messages through to the database."""
 
     class DurableQueue(base):  # type: ignore[misc]
         original = base
@@ -323,7 +325,7 @@ def _durable_queue(base: Any, record: MessagingRecord) -> Any:
                 self.add_messages([message])
 
         def _repeats(self, message: Any) -> bool:
-            """Whether the same message was sent in the last five minutes, and is still here."""
+            """Whether the same message was sent in the last five minutes and is still in the queue."""
             wanted = message.deduplication_id
             return wanted is not None and any(
                 sent.deduplication_id == wanted and message.sent_timestamp - sent.sent_timestamp < _MAX_REPEAT_MS
@@ -335,7 +337,7 @@ def _durable_queue(base: Any, record: MessagingRecord) -> Any:
                 return
             for message in added:
                 if foreign := _FOREIGN.search(message.body):
-                    text = f"A message may not contain the character U+{ord(foreign[0]):04X}."
+                    text = f"A message must not contain the character U+{ord(foreign[0]):04X}."
                     raise record._sqs_models.SQSException("InvalidMessageContents", text)
             with record.alone(self) as kept:
                 if kept:
@@ -351,7 +353,7 @@ def _durable_queue(base: Any, record: MessagingRecord) -> Any:
                     record.drop_messages(
                         [message.id for message in self._messages if message.had_receipt_handle(receipt_handle)]
                     )
-                # Without the lock a message that arrives meanwhile would be lost: moto puts a new list in place.
+                # Without the lock, a message that arrives meanwhile would be lost, because moto replaces the list.
                 with self._messages_lock:
                     super().delete_message(receipt_handle)
 

@@ -1,4 +1,4 @@
-"""moto's topics, subscriptions, queues and messages as rows, and back: what of them is kept in the database."""
+"""Converts moto's topics, subscriptions, queues and messages to database rows and back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
-from labeling_provider.service.database.recorded_messages import KeptMessage, Kind, Row
+from labeling_provider.service.database.recorded_messages import KeptMessage, ResourceKind, Row
 
 _TOPIC_FIELDS: Final = (
     "display_name",
@@ -19,7 +19,7 @@ _TOPIC_FIELDS: Final = (
     "content_based_deduplication",
     "_tags",
 )
-# Attributes of a queue and moto's fields for them.
+# A queue's attributes, and moto's fields for them.
 _QUEUE_FIELDS: Final = {
     "ContentBasedDeduplication": "content_based_deduplication",
     "CreatedTimestamp": "created_timestamp",
@@ -40,15 +40,15 @@ _QUEUE_FIELDS: Final = {
 }
 
 
-def apply(kind: Kind, alive: Any, row: Row, sns: Any) -> None:
-    """Give a topic, subscription or queue what is kept of it.
+def apply(kind: ResourceKind, alive: Any, row: Row, sns: Any) -> None:
+    """Set the state of a topic, subscription or queue from its row.
 
-    :param sns: moto's, which reads the filter of a subscription.
+    :param sns: moto's SNS, which parses a subscription's filter.
     """
-    if kind is Kind.TOPIC:
+    if kind is ResourceKind.TOPIC:
         for field, value in json.loads(row["fields"]).items():
             setattr(alive, field, value)
-    elif kind is Kind.SUBSCRIPTION:
+    elif kind is ResourceKind.SUBSCRIPTION:
         given = json.loads(row["attributes"])
         alive.attributes, alive._filter_policy, alive._filter_policy_matcher = dict(given), None, None
         if given.get("FilterPolicy"):
@@ -57,7 +57,7 @@ def apply(kind: Kind, alive: Any, row: Row, sns: Any) -> None:
         settings = json.loads(row["settings"])
         for name, field in _QUEUE_FIELDS.items():
             value = settings.get(name)
-            # Version 0.1.0 kept some as text, and left out those that were not set.
+            # Version 0.1.0 stored some as text, and left out those that were not set.
             if name in {"ContentBasedDeduplication", "FifoQueue"}:
                 value = str(value).lower() == "true"
             if name == "RedrivePolicy" and isinstance(value, str):
@@ -68,14 +68,14 @@ def apply(kind: Kind, alive: Any, row: Row, sns: Any) -> None:
 
 
 def new_message(message_id: str, body: str) -> Any:
-    """A message of moto's."""
+    """A new moto message."""
     from moto.sqs.models import Message
 
     return Message(message_id, body)
 
 
 def restored_message(kept: KeptMessage) -> Any:
-    """A message as it was described."""
+    """The moto message for a stored one."""
     message = new_message(kept.message_id, kept.body)
     message.sent_timestamp = kept.sent
     for name, value in json.loads(kept.details).items():
@@ -107,20 +107,20 @@ def _queue_row(queue: Any) -> Row:
     }
 
 
-_ROWS: Final[dict[Kind, Callable[[Any], Row]]] = {
-    Kind.QUEUE: _queue_row,
-    Kind.TOPIC: _topic_row,
-    Kind.SUBSCRIPTION: _subscription_row,
+_ROWS: Final[dict[ResourceKind, Callable[[Any], Row]]] = {
+    ResourceKind.QUEUE: _queue_row,
+    ResourceKind.TOPIC: _topic_row,
+    ResourceKind.SUBSCRIPTION: _subscription_row,
 }
 
 
-def row_of(kind: Kind, alive: Any) -> Row:
-    """What is kept of a topic, subscription or queue."""
+def row_of(kind: ResourceKind, alive: Any) -> Row:
+    """The row of a topic, subscription or queue."""
     return _ROWS[kind](alive)
 
 
 def describe_message(queue_arn: str, message: Any) -> KeptMessage:
-    """What is kept of a message."""
+    """The stored form of a moto message."""
     details = {
         "message_attributes": _as_json(message.message_attributes),
         "system_attributes": _as_json(message.system_attributes),
@@ -133,7 +133,7 @@ def describe_message(queue_arn: str, message: Any) -> KeptMessage:
 
 
 def _as_json(value: Any) -> Any:
-    """Message attributes with their bytes in base64, under a key of their own."""
+    """Message attributes as JSON; bytes become an object with the key ``base64``."""
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
     return {key: _as_json(part) for key, part in value.items()} if isinstance(value, dict) else value

@@ -1,6 +1,6 @@
-"""What moto would do, and is refused here: what would be gone at the next start, and what could be misused.
+"""Operations that moto has but this service refuses: those that would not survive a restart, or could be misused.
 
-Nothing that has to do with labeling needs it.
+Labeling needs none of them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 from labeling_provider.service.cloud.offered import Call, Service
 from labeling_provider.service.errors import ApiError
 
-_APPLICATION: Final = "notifications to applications on phones are not kept here"
-_TEXT_MESSAGE: Final = "text messages are not sent from here"
+_APPLICATION: Final = "this service does not send push notifications"
+_TEXT_MESSAGE: Final = "this service does not send text messages"
 _REFUSED: Final = {
     Service.SNS: {
         "CreatePlatformApplication": _APPLICATION,
@@ -24,15 +24,15 @@ _REFUSED: Final = {
 
 
 def refuse(service: Service, call: Call) -> None:
-    """Refuse what is not done here.
+    """Refuse an operation that is not offered.
 
-    :raises ApiError: if the request is for that.
+    :raises ApiError: if the request is for one.
     """
     why = _REFUSED.get(service, {}).get(call.operation)
     if why:
         raise ApiError("InvalidAction", f"{call.operation} is not offered: {why}.")
     if service == Service.S3 and call.method == "POST" and any(name == "select" for name, _ in _query(call)):
-        # Amazon takes no new users for it, and moto would unpack whatever it is given, however large that gets.
+        # Amazon no longer offers this to new users, and moto would decompress input of any size.
         raise ApiError("InvalidRequest", "SelectObjectContent is not offered: read the object.")
 
 

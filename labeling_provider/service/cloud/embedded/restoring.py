@@ -1,4 +1,4 @@
-"""What can't be put back into moto stops nothing else."""
+"""Skips what can't be restored into moto."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def restoring(what: str) -> Iterator[None]:
-    """Log what goes wrong while one thing is put back, and go on without it.
+    """Log an error in restoring one thing, and continue without it.
 
-    :param what: as it is called in the log.
+    :param what: its name for the log.
     """
     try:
         yield

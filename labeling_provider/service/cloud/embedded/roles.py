@@ -1,4 +1,4 @@
-"""Roles in this process: moto's."""
+"""Roles in this process, based on moto's IAM."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ _TRUST: Final = {
 
 
 class EmbeddedRoles:
-    """The roles of one account, with the one for labeling jobs, which is made anew at each start.
+    """The roles of one account. The role for labeling jobs is created at each start.
 
-    :param account: the account.
-    :ivar execution_role_arn: that role.
+    :ivar execution_role_arn: the ARN of that role.
     """
 
     def __init__(self, account: str) -> None:
@@ -24,9 +23,9 @@ class EmbeddedRoles:
 
         self._backend: Any = iam_backends[account]["aws"]
         description = "Role of local labeling jobs"
-        made = self._backend.create_role(_NAME, json.dumps(_TRUST), "/", None, description, [], None)
-        self.execution_role_arn: str = made.arn
+        role = self._backend.create_role(_NAME, json.dumps(_TRUST), "/", None, description, [], None)
+        self.execution_role_arn: str = role.arn
 
     def exists(self, name: str) -> bool:
-        """Whether there is a role of this name."""
+        """Whether a role with this name exists."""
         return any(role.name == name for role in self._backend.get_roles())

@@ -1,4 +1,4 @@
-"""Takes over what embedded S3 kept in databases of version 1 of the tables."""
+"""Imports the objects of embedded S3 from databases of version 0.1."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from labeling_provider.service.database.objects_of_0_1 import (
 
 
 def take_over(database: Database, record: S3Record, region: str) -> None:
-    """Bring buckets and objects of an old database into moto and the new tables, and drop the old ones.
+    """Import the buckets and objects of an old database into moto and the new tables, and drop the old tables.
 
-    :param region: where a bucket is whose making was not noted.
+    :param region: the region of buckets whose creation was not recorded.
     """
     with database.read() as connection:
         if not has_old_objects(connection):
@@ -31,15 +31,15 @@ def take_over(database: Database, record: S3Record, region: str) -> None:
         with record.changes():
             buckets = old_buckets(connection, region)
             for name in sorted(buckets.keys() - record.backend.buckets.keys()):
-                with restoring(f"the bucket {name}"):
+                with restoring(f"bucket {name}"):
                     record.backend.create_bucket(name, buckets[name])
             for stored in old_objects(connection):
                 with restoring(f"s3://{stored.bucket}/{stored.key}"):
                     _take_object(record.backend, stored)
             for setting in old_settings(connection):
-                with restoring(f"the setting {setting.name} of the bucket {setting.bucket}"):
+                with restoring(f"setting {setting.name} of bucket {setting.bucket}"):
                     _send_again(setting)
-            # Test events of the settings have been sent when they were made.
+            # The test events were sent when the settings were first made.
             record.forget_events()
     with database.write() as connection:
         drop_old_objects(connection)
@@ -52,13 +52,13 @@ def _take_object(backend: Any, stored: OldObject) -> None:
 
 
 def _send_again(setting: OldSetting) -> None:
-    """Give moto the request that made a setting."""
+    """Repeat the request that made a setting."""
     from moto.moto_server.werkzeug_app import create_backend_app
     from werkzeug.test import Client
 
     client = Client(create_backend_app("s3"))
-    answer = client.put(
+    response = client.put(
         f"/{setting.bucket}", query_string=setting.query, data=setting.body, headers=json.loads(setting.headers)
     )
-    if answer.status_code >= 300:
-        raise ValueError(answer.status)
+    if response.status_code >= 300:
+        raise ValueError(response.status)

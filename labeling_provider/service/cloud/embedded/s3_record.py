@@ -1,8 +1,8 @@
-"""Keeps moto's S3 in the database: its buckets with their settings, and every version of every object.
+"""Stores the state of moto's S3 in the database: buckets with their settings, and every version of every object.
 
-What changes is seen where moto keeps it, in its dictionaries of buckets and of object versions. Whatever moto looks up
-while a request is served may change: it is described before and after, and what differs is written down. How the
-request was spelled does not matter. Not kept: unfinished multipart uploads, and where the parts of finished ones began.
+Changes are detected in moto's own dictionaries of buckets and object versions. A request may change anything that it
+looks up there, so that is described before and after, and the differences are stored. This works for any request. Not
+stored are unfinished multipart uploads, and where the parts of finished ones began.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from labeling_provider.service.cloud.embedded.restoring import restoring
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.recorded_objects import (
     KeptVersion,
-    Place,
+    VersionPlace,
     delete_bucket,
     keep_bucket,
     keep_versions,
@@ -33,23 +33,23 @@ _UNSAYABLE: Final = re.compile("[\0-\x08\n-\x1f\ufffe\uffff]")
 
 
 class _Bucket(NamedTuple):
-    """A bucket before a change: the bucket, if there was one, and its settings."""
+    """A bucket before a request: the bucket itself, None if it did not exist, and its settings."""
 
     bucket: Any
     state: str
 
 
 class _Versions(NamedTuple):
-    """The versions of one key before a change, oldest first, and what belonged to each."""
+    """The versions of one key, oldest first, and the state of each."""
 
     versions: list[Any]
     states: list[str]
 
 
 class _Changes:
-    """What may have changed while one request was served, as it was before.
+    """Everything that one request may have changed, as it was before.
 
-    :param stack: ends with the request.
+    :param stack: closed at the end of the request.
     """
 
     def __init__(self, stack: ExitStack) -> None:
@@ -63,9 +63,8 @@ class _Changes:
 class S3Record:
     """moto's S3, written through to the database.
 
-    :param database: the database.
     :param account: the account that owns everything.
-    :param region: the region of the buckets of an old database that does not say it.
+    :param region: the region of buckets in old databases that do not have it.
     :ivar backend: moto's S3.
     """
 
@@ -78,23 +77,23 @@ class S3Record:
         self._current = threading.local()
         self.backend: Any = models.s3_backends[account]["aws"]
         self.backend.buckets = _watched_buckets(self)
-        # moto lets an object that was put together of parts have no access control list, and then can't tell it.
+        # In moto, an object from a multipart upload has no access control list, which its responses can't handle.
         for name in ("get_object_acl", "get_bucket_acl"):
             setattr(self.backend, name, _or_private(getattr(self.backend, name)))
         for name in PARTITION_NAMES:
-            # One S3, whatever region a client says.
+            # There is one S3, whatever partition a client names.
             models.s3_backends[account][name] = self.backend
         notifications._get_s3_event = _with_sequencer(notifications._get_s3_event)
         for name in ("send_event", "send_test_event"):
             setattr(notifications, name, self._later(getattr(notifications, name)))
 
-    # What changes
+    # Detecting changes
 
     @contextmanager
     def changes(self) -> Iterator[None]:
-        """Keep what the block changes, or undo it if the block or the database fails.
+        """Store what the block changes; undo it in moto if the block or the database fails.
 
-        :raises DatabaseError: if the database doesn't take it.
+        :raises DatabaseError: if the changes can't be stored.
         """
         if self._under_way is not None:
             yield
@@ -111,12 +110,12 @@ class S3Record:
             except BaseException:
                 self._undo(changes)
                 raise
-        # Receivers of events hear only of what is kept, and keep nobody waiting.
+        # Events are sent only for stored changes, and after the lock is released.
         for send in changes.events:
             send()
 
     def forget_events(self) -> None:
-        """Tell nobody of what has changed so far."""
+        """Drop the events for the changes so far."""
         if self._under_way is not None:
             self._under_way.events.clear()
 
@@ -125,27 +124,27 @@ class S3Record:
         return getattr(self._current, "changes", None)
 
     def begin(self) -> None:
-        """From the first look at a bucket until the request ends, no other thread may change anything."""
+        """Lock out other threads from the request's first look-up of a bucket until it ends."""
         changes = self._under_way
         if changes is not None and not changes.is_alone:
             changes.stack.enter_context(self._database.alone())
             changes.is_alone = True
 
     def see_bucket(self, name: str, bucket: Any) -> None:
-        """Note how a bucket is before moto changes it, if it does."""
+        """Note a bucket's state before moto may change it."""
         changes = self._under_way
         if changes is not None and name not in changes.buckets:
             state = "" if bucket is None else s3_state.describe_bucket(bucket, self.backend.tagger)
             changes.buckets[name] = _Bucket(bucket, state)
 
     def see_key(self, keys: Any, name: str, versions: list[Any]) -> None:
-        """Note how the versions of a key are before moto changes them, if it does."""
+        """Note the versions of a key before moto may change them."""
         changes = self._under_way
         if changes is not None and (keys.bucket, name) not in changes.keys:
             changes.keys[keys.bucket, name] = (keys, _Versions(list(versions), self._states(versions)))
 
     def see_upload(self, uploads: Any, name: str) -> None:
-        """Note a multipart upload that ends."""
+        """Note a multipart upload before it is removed."""
         changes = self._under_way
         if changes is not None:
             changes.uploads[name] = (uploads, uploads[name])
@@ -154,18 +153,18 @@ class S3Record:
         return [s3_state.describe_version(version, self.backend.tagger) for version in versions]
 
     def _later(self, send: Callable[..., None]) -> Callable[..., None]:
-        """moto's sender of events, which waits until what they tell of is kept."""
+        """moto's function to send an event, delayed until the change is stored."""
 
-        def made(*arguments: Any, **more: Any) -> None:
+        def send_later(*arguments: Any, **more: Any) -> None:
             changes = self._under_way
             if changes is None:
                 send(*arguments, **more)
             else:
                 changes.events.append(partial(send, *arguments, **more))
 
-        return made
+        return send_later
 
-    # What is kept of it
+    # Storing and undoing changes
 
     def _keep(self, changes: _Changes) -> None:
         buckets = [name for name, before in changes.buckets.items() if self._bucket_differs(name, before)]
@@ -193,7 +192,7 @@ class S3Record:
         return bucket is not None and s3_state.describe_bucket(bucket, self.backend.tagger) != before.state
 
     def _undo(self, changes: _Changes) -> None:
-        """Give moto back what it had."""
+        """Reset moto to the state before the changes."""
         for (_, name), (keys, before) in changes.keys.items():
             keys.put_back(name, before.versions)
             for version, state in zip(before.versions, before.states, strict=True):
@@ -205,13 +204,13 @@ class S3Record:
         for name, (uploads, upload) in changes.uploads.items():
             uploads[name] = upload
 
-    # What comes back
+    # Restoring
 
     def restore(self) -> None:
-        """Put everything back into moto; what can't be put back is logged and left out."""
+        """Load everything into moto. What can't be restored is logged and skipped."""
         with self._database.read() as connection:
             for name, state in kept_buckets(connection):
-                with restoring(f"the bucket {name}"):
+                with restoring(f"bucket {name}"):
                     bucket = self._models.FakeBucket(name, self._account, self._region)
                     s3_state.apply_bucket(bucket, state, self.backend.tagger)
                     self.backend.buckets.put_back(name, bucket)
@@ -234,20 +233,22 @@ class S3Record:
 
 def _differences(
     differing: list[tuple[str, str, _Versions, _Versions]],
-) -> tuple[list[Place], list[KeptVersion], list[tuple[Place, str]]]:
+) -> tuple[list[VersionPlace], list[KeptVersion], list[tuple[VersionPlace, str]]]:
     """Which versions are gone, new and changed.
 
-    :param differing: bucket, key, its versions before and now.
+    :param differing: bucket, key, the key's versions before, and its versions now.
     """
-    gone: list[Place] = []
+    gone: list[VersionPlace] = []
     new: list[KeptVersion] = []
-    changed: list[tuple[Place, str]] = []
+    changed: list[tuple[VersionPlace, str]] = []
     for bucket, key, before, now in differing:
         states = {id(version): state for version, state in zip(before.versions, before.states, strict=True)}
         present = {id(version) for version in now.versions}
-        gone += [Place(bucket, key, version.version_id) for version in before.versions if id(version) not in present]
+        gone += [
+            VersionPlace(bucket, key, version.version_id) for version in before.versions if id(version) not in present
+        ]
         for version, state in zip(now.versions, now.states, strict=True):
-            place = Place(bucket, key, version.version_id)
+            place = VersionPlace(bucket, key, version.version_id)
             if id(version) not in states:
                 new.append(KeptVersion(place, state, b"" if s3_state.is_marker(version) else version.value))
             elif states[id(version)] != state:
@@ -260,32 +261,32 @@ def _same(before: _Versions, now: _Versions) -> bool:
 
 
 def _with_sequencer(make: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """moto's event notifications lack what tells two events of one object apart."""
+    """Add a sequencer to moto's event notifications, which distinguishes events of the same object."""
 
-    def made(*arguments: Any) -> dict[str, Any]:
+    def make_with_sequencer(*arguments: Any) -> dict[str, Any]:
         event = make(*arguments)
         for record in event["Records"]:
             record["s3"]["object"]["sequencer"] = f"{time.time_ns():016X}"
         return event
 
-    return made
+    return make_with_sequencer
 
 
 def _or_private(get: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """What is nobody else's where nothing has been said."""
+    """Make moto's getter return a private access control list where none is set."""
     from moto.s3.models import get_canned_acl
 
-    return lambda thing: get(thing) or get_canned_acl("private")
+    return lambda resource: get(resource) or get_canned_acl("private")
 
 
 def _watched_buckets(record: S3Record) -> Any:
-    """moto's dictionary of buckets, which tells the record what is looked up and changed."""
+    """A replacement for moto's dictionary of buckets, which reports look-ups and changes to the record."""
     from moto.s3.exceptions import S3ClientError
     from moto.s3.models import MultipartDict, s3_backends
     from moto.s3.utils import _VersionedKeyStore
 
     class Keys(_VersionedKeyStore):  # type: ignore[misc]
-        """The versions of the objects of one bucket. moto reads every list of them by ``__sgetitem__``."""
+        """The versions of the objects in one bucket. moto reads each list of them with ``__sgetitem__``."""
 
         def __init__(self, bucket: str) -> None:
             super().__init__()
@@ -313,11 +314,11 @@ def _watched_buckets(record: S3Record) -> Any:
             if len(name.encode()) > MAX_KEY_BYTES:
                 raise S3ClientError("KeyTooLongError", "Your key is too long")
             if not name or _UNSAYABLE.search(name):
-                # PostgreSQL holds no U+0000, and XML, the language of lists, can say none of them.
-                raise S3ClientError("InvalidArgument", "A key is a text without control characters.")
+                # PostgreSQL can't store U+0000, and XML, which lists use, can't contain any of them.
+                raise S3ClientError("InvalidArgument", "A key must not be empty or contain control characters.")
             with record.changes():
                 self.getlist(name)
-                # moto would close the files of the versions that go; they may have to come back, or be being read.
+                # moto would close the files of replaced versions, but they may be restored or still being read.
                 dict.__setitem__(self, name, versions)
 
         def pop(self, name: str) -> None:

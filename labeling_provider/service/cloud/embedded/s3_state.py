@@ -1,4 +1,4 @@
-"""moto's buckets and object versions as JSON, and back: what of them is kept in the database besides the bytes."""
+"""Converts the state of moto's buckets and object versions, without the bytes, to JSON and back."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ VERSION_FIELDS: Final = (
     "_expiry",
     "_status",
 )
-# The classes of moto.s3.models that settings consist of.
+# The classes in moto.s3.models that settings are made of.
 _PARTS: Final = frozenset(
     {
         "CorsRule",
@@ -77,31 +77,31 @@ _PARTS: Final = frozenset(
         "PublicAccessBlock",
     }
 )
-# Under this key stands what a JSON object is when it is not just an object.
+# This key holds the type of a value that JSON has no form for.
 _KIND: Final = "$"
 
 
 def describe_bucket(bucket: Any, tagger: Any) -> str:
-    """A bucket's settings and tags."""
+    """A bucket's settings and tags, as JSON."""
     return _described(bucket, BUCKET_FIELDS, tagger)
 
 
 def describe_version(version: Any, tagger: Any) -> str:
-    """What belongs to a version of an object, or to a marker of a deletion, besides its bytes."""
+    """The state of an object version or delete marker, without the bytes, as JSON."""
     if is_marker(version):
-        # A marker that follows a marker is answered otherwise when it is deleted.
+        # Deleting a marker that follows another marker gives a different response.
         return json.dumps({"last_modified": _plain(version.last_modified), "again": is_marker(version.key)})
-    _ = version.etag  # moto computes it when it is asked for
+    _ = version.etag  # makes moto compute it
     return _described(version, VERSION_FIELDS, tagger)
 
 
 def apply_bucket(bucket: Any, state: str, tagger: Any) -> None:
-    """Give a bucket the settings that were described; what can't be given is logged and left out."""
+    """Set a bucket's settings and tags. What can't be restored is logged and skipped."""
     _apply(bucket, BUCKET_FIELDS, state, tagger)
 
 
 def apply_version(version: Any, state: str, tagger: Any) -> None:
-    """Give a version what was described; what can't be given is logged and left out."""
+    """Set the state of an object version or delete marker. What can't be restored is logged and skipped."""
     if is_marker(version):
         version.last_modified = _live(json.loads(state)["last_modified"])
     else:
@@ -109,7 +109,7 @@ def apply_version(version: Any, state: str, tagger: Any) -> None:
 
 
 def make_marker(name: str, version_id: str, state: str) -> Any:
-    """A marker of a deletion as it was described."""
+    """Create a delete marker from its state."""
     from moto.s3.models import FakeDeleteMarker
 
     before: Any = SimpleNamespace(name=name)
@@ -120,38 +120,41 @@ def make_marker(name: str, version_id: str, state: str) -> Any:
 
 
 def is_marker(version: Any) -> bool:
-    """Whether a version says that the object was deleted."""
+    """Whether a version is a delete marker."""
     from moto.s3.models import FakeDeleteMarker
 
     return isinstance(version, FakeDeleteMarker)
 
 
 def is_marker_state(state: str) -> bool:
-    """Whether it is a marker that was described."""
+    """Whether this is the state of a delete marker."""
     return "again" in json.loads(state)
 
 
-def _described(thing: Any, fields: tuple[str, ...], tagger: Any) -> str:
-    state = {name: _plain(value) for name in fields if (value := getattr(thing, name, None)) is not None}
-    return json.dumps({**state, "tags": tagger.tags.get(thing.arn)})
+def _described(resource: Any, fields: tuple[str, ...], tagger: Any) -> str:
+    state = {name: _plain(value) for name in fields if (value := getattr(resource, name, None)) is not None}
+    return json.dumps({**state, "tags": tagger.tags.get(resource.arn)})
 
 
-def _apply(thing: Any, fields: tuple[str, ...], text: str, tagger: Any) -> None:
+def _apply(resource: Any, fields: tuple[str, ...], text: str, tagger: Any) -> None:
     state = json.loads(text)
     for name in fields:
-        if name not in state and not hasattr(thing, name):
+        if name not in state and not hasattr(resource, name):
             continue
         try:
-            setattr(thing, name, _live(state.get(name)))
+            setattr(resource, name, _live(state.get(name)))
         except Exception:
-            log.exception("%s: %s could not be restored", thing.arn, name.strip("_"))
-    tagger.tags.pop(thing.arn, None)
+            log.exception("%s: %s could not be restored", resource.arn, name.strip("_"))
+    tagger.tags.pop(resource.arn, None)
     if state["tags"] is not None:
-        tagger.tags[thing.arn] = state["tags"]
+        tagger.tags[resource.arn] = state["tags"]
 
 
 def _plain(value: Any) -> Any:
-    """A value of moto's as JSON."""
+    """A moto value as JSON.
+
+    :raises TypeError: if its type is not supported.
+    """
     if value is None or isinstance(value, (str, int, float)):
         return value
     if isinstance(value, bytes):
@@ -159,7 +162,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return {_KIND: "time", "iso": value.isoformat()}
     if isinstance(value, Mapping):
-        # Lists of pairs: the keys come from outside and could be ours.
+        # Pairs, because a key is user input and could be _KIND.
         return {_KIND: type(value).__name__, "items": [[key, _plain(part)] for key, part in value.items()]}
     if isinstance(value, (list, tuple)):
         return [_plain(part) for part in value]
@@ -170,7 +173,10 @@ def _plain(value: Any) -> Any:
 
 
 def _live(value: Any) -> Any:
-    """What :func:`_plain` has described."""
+    """The moto value for the JSON of :func:`_plain`.
+
+    :raises ValueError: if its type is not supported.
+    """
     if isinstance(value, list):
         return [_live(part) for part in value]
     if not isinstance(value, dict):
@@ -195,13 +201,13 @@ def _mapping(kind: str) -> Any:
 
 
 def _part(kind: str, fields: dict[str, Any]) -> Any:
-    """An object of moto's; a field that a newer moto has added gets what moto gives it by itself."""
+    """Create a moto object. Fields that a newer moto has added get their default."""
     from moto.s3 import models
 
     cls = getattr(models, kind)
-    made = cls(**{name: fields[name] for name in _required(cls)})
-    vars(made).update(fields)
-    return made
+    part = cls(**{name: fields[name] for name in _required(cls)})
+    vars(part).update(fields)
+    return part
 
 
 @lru_cache

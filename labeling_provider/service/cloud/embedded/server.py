@@ -1,4 +1,4 @@
-"""moto's S3, SNS, SQS, IAM, STS and EventBridge in this process: one application each, reached by its name."""
+"""Runs moto's S3, SNS, SQS, IAM, STS and EventBridge in this process, as one WSGI application per service."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 from xml.parsers.expat import ExpatError
 
-from labeling_provider.service.cloud.offered import Answer, Call, Service
+from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.errors import ApiError
 
 log = logging.getLogger(__name__)
 
 _USER_METADATA: Final = "x-amz-meta-"
-# What moto's code ends in where a request is not formed as it expects.
+# What moto raises for malformed requests.
 _TRIPPED: Final = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError),
     *(EOFError, ExpatError, zlib.error),
@@ -28,8 +28,8 @@ _TRIPPED: Final = (
 _MAX_IN_MEMORY: Final = 1 << 20
 _STATUS: Final = re.compile("[2-5][0-9][0-9] ")
 _CONTROL: Final = re.compile("[^\t\x20-\x7e\x80-\xff]")
-# What the connection and the encoding of the body were; moto gets the plain body.
-# In a User-Agent it looks for a region.
+# Headers about the connection and the body's encoding: moto gets the decoded body.
+# moto would look for a region in User-Agent.
 _LEFT_OUT: Final = frozenset(
     {
         *("authorization", "connection", "content-length", "expect", "host", "transfer-encoding"),
@@ -37,24 +37,24 @@ _LEFT_OUT: Final = frozenset(
     }
 )
 _MOTOS_OWN: Final = "x-moto-"
-# By a key that it has given out for a role of another account, moto would look into that account.
+# A fixed access key: with one that moto issued for a role of another account, it would use that account.
 _KEY: Final = "LOCALLOCALLOCALLOCAL"
 
 
 class Moto:
-    """The applications, by service.
+    """moto's applications, one for each service.
 
-    :param region: the region of requests that are not signed.
+    :param region: the region for unsigned requests.
     """
 
     def __init__(self, region: str) -> None:
-        # "Everything from everywhere" is not for a service that holds a customer's data.
+        # By default, moto allows all origins everything, which would expose users' data.
         os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
         from moto.core.responses import BaseResponse
         from moto.moto_server.werkzeug_app import create_backend_app
         from moto.s3 import responses as s3_responses
 
-        # It would look for a region in the whole address, for a very long time, before the one that was signed for.
+        # moto would first search the whole URL for a region, which can take very long, before using the signature's.
         BaseResponse.region_regex = re.compile("(?!)")
         s3_responses.parse_region_from_url = _no_region
         self._region = region
@@ -62,10 +62,10 @@ class Moto:
         self._make: Any = create_backend_app
         self._applications: dict[Service, Any] = {}
 
-    def serve(self, service: Service, call: Call) -> Answer:
-        """Answer one request.
+    def serve(self, service: Service, call: Call) -> ServiceResponse:
+        """Answer a request.
 
-        :raises ApiError: if moto does not do what is asked for.
+        :raises ApiError: if moto does not offer the operation, or can't parse the request.
         """
         with self._making:
             application = self._applications.get(service) or self._make(str(service))
@@ -79,22 +79,22 @@ class Moto:
 
         try:
             parts: Iterable[bytes] = application(_environ(service, call, self._region), start)
-            body = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - who sends it closes it
+            body = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - the sender closes it
             body.writelines(parts)
         except (NotImplementedError, OperationNotFoundError) as error:
             raise ApiError("InvalidAction", f"This operation is not offered: {str(error)[:200]}") from None
         except _TRIPPED as error:
-            log.warning("%s: moto can't read a request: %s %s: %r", service, call.method, call.path[:200], error)
-            log.debug("where it happened", exc_info=True)
-            raise ApiError("InvalidRequest", "The request is not one that this service can read.") from None
+            log.warning("%s: moto can't parse a request: %s %s: %r", service, call.method, call.path[:200], error)
+            log.debug("traceback", exc_info=True)
+            raise ApiError("InvalidRequest", "This service can't parse the request.") from None
         status, headers = seen[-1]
         if not _STATUS.match(status):
-            raise ApiError("InvalidArgument", f"{status[:20]!r} is no status that can be answered.")
+            raise ApiError("InvalidArgument", f"The response would have the invalid status {status[:20]!r}.")
         if any(_CONTROL.search(value) for _, value in headers):
-            raise ApiError("InvalidArgument", "A header of the answer would not be one.")
+            raise ApiError("InvalidArgument", "The response would have an invalid header.")
         length = body.tell()
         body.seek(0)
-        return Answer(int(status[:3]), headers, body, length)
+        return ServiceResponse(int(status[:3]), headers, body, length)
 
 
 def _no_region(url: str, use_default_region: bool = True) -> str | None:
@@ -102,7 +102,7 @@ def _no_region(url: str, use_default_region: bool = True) -> str | None:
 
 
 def _environ(service: Service, call: Call, region: str) -> dict[str, Any]:
-    """What WSGI makes of a request."""
+    """The WSGI environment of a request."""
     headers = {
         name: value for name, value in call.headers.items() if name not in _LEFT_OUT and not name.startswith(_MOTOS_OWN)
     }
@@ -113,7 +113,7 @@ def _environ(service: Service, call: Call, region: str) -> dict[str, Any]:
         headers["content-encoding"] = ",".join(encodings).strip()
     if not headers.get("content-encoding"):
         headers.pop("content-encoding", None)
-    # Without a scope moto would take another region than the service's, and refuse what only its owner may do.
+    # Without a scope, moto would use a different region, and refuse operations that only the owner may do.
     scope = f"{_KEY}/{call.scope or f'20000101/{region}/{service}/aws4_request'}"
     headers["authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
     environ = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
@@ -123,7 +123,7 @@ def _environ(service: Service, call: Call, region: str) -> dict[str, Any]:
     if not port.isdigit():
         host, colon, port = call.host, "", "80"
     if service == Service.S3:
-        # By any other name moto would look for a bucket in it.
+        # moto would look for a bucket in any other host name.
         host = "localhost"
     return {
         **environ,
@@ -144,7 +144,7 @@ def _environ(service: Service, call: Call, region: str) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": False,
         "wsgi.run_once": False,
-        # WSGI takes "_" and "-" for the same; in the names of user metadata they are not.
+        # WSGI does not distinguish "_" from "-", but names of user metadata do.
         "moto.preserved_header_names": {
             f"HTTP_{name.upper().replace('-', '_')}": name
             for name in headers

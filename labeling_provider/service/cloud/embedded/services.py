@@ -1,4 +1,4 @@
-"""S3, SNS, SQS, IAM, STS and EventBridge in this process, as one thing that is made, restored and asked."""
+"""The embedded S3, SNS, SQS, IAM, STS and EventBridge together."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Final
 from urllib.parse import unquote
 
 from labeling_provider.service.cloud.embedded.cors import preflight, with_cors
-from labeling_provider.service.cloud.embedded.events import EmbeddedEvents
-from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
-from labeling_provider.service.cloud.embedded.objects import EmbeddedObjectStore
+from labeling_provider.service.cloud.embedded.moto_events import EmbeddedEvents
+from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
+from labeling_provider.service.cloud.embedded.moto_objects import EmbeddedObjectStore
 from labeling_provider.service.cloud.embedded.refused import refuse
 from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
 from labeling_provider.service.cloud.embedded.server import Moto
-from labeling_provider.service.cloud.offered import Answer, Call, Service
+from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database.database import Database
 
 _READING: Final = frozenset({"GET", "HEAD"})
 
 
 class EmbeddedServices:
-    """The services around labeling, made durable.
+    """The embedded supporting services.
 
-    :param database: where what they hold is kept.
-    :param account: the account that owns it.
-    :param region: the one region that they are in.
-    :param keeps_objects: whether S3 is among them; it may be elsewhere.
+    :param database: stores their state.
+    :param account: the account that owns everything.
+    :param region: their only region.
+    :param keeps_objects: whether they include S3; it may be external.
     """
 
     def __init__(self, database: Database, account: str, region: str, *, keeps_objects: bool) -> None:
@@ -36,16 +36,16 @@ class EmbeddedServices:
         self.roles = EmbeddedRoles(account)
 
     def restore(self) -> None:
-        """Put back everything that the database has; what can't be put back is logged and left out."""
+        """Load the state from the database. What can't be restored is logged and skipped."""
         if self.objects:
             self.objects.restore()
         self.messaging.restore()
 
-    def serve(self, service: Service, call: Call) -> Answer:
-        """Answer one request; what it has changed is kept before anybody hears of it.
+    def serve(self, service: Service, call: Call) -> ServiceResponse:
+        """Answer a request. What it changes is stored before this returns.
 
-        :raises ApiError: if it asks for what is not done here.
-        :raises DatabaseError: if the database doesn't take what it has changed.
+        :raises ApiError: if the operation is not offered or the request is invalid.
+        :raises DatabaseError: if the changes can't be stored.
         """
         refuse(service, call)
         if service != Service.S3 or self.objects is None:
@@ -56,7 +56,7 @@ class EmbeddedServices:
             return preflight(rules, call.headers)
         return with_cors(self._served(service, call), rules, call)
 
-    def _served(self, service: Service, call: Call) -> Answer:
+    def _served(self, service: Service, call: Call) -> ServiceResponse:
         with ExitStack() as recorded:
             recorded.enter_context(self.messaging.recording())
             if self.objects and call.method not in _READING:

@@ -1,4 +1,4 @@
-"""Brings a database to the tables that this version of the service works with."""
+"""Migrates a database to the tables of this version of the service."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from labeling_provider.service.database.migrations.versions import r0001_tables
 from labeling_provider.service.database.schema import State, metadata
 
 OPTIONS: Final[dict[str, Any]] = {
-    # Alembic's own name for it is what Airflow's database has.
+    # Alembic's default name is already used in Airflow's database.
     "version_table": "schema_version",
-    # SQLite changes a column by making its table anew.
+    # SQLite can change a column only by creating its table again.
     "render_as_batch": True,
-    # What a state was called then is no matter of the code of today.
+    # Migrations must not depend on the states in today's code.
     "render_item": lambda _kind, item, _context: f"sa.String({item.length})" if isinstance(item, State) else False,
 }
 _NUMBERS: Final = sa.table("database_information", sa.column("name"), sa.column("value"))
-"""Where the tables' number stood before there were migrations. Those of 0.1 had none."""
+"""The table with the schema's number, from before there were migrations. Version 0.1 did not have it."""
 _LAST_NUMBER: Final = "2"
 
 
 class UnknownSchema(Exception):
-    """The tables are not the service's, or not of a version that it knows. Its text goes on after a database's name."""
+    """The tables are not the service's, or their version is unknown. The text completes "the database NAME …"."""
 
 
 def config() -> Config:
-    """Where alembic finds the migrations."""
-    made = Config()
-    made.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    return made
+    """Alembic's configuration, with the path to the migrations."""
+    configuration = Config()
+    configuration.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    return configuration
 
 
 class Schema:
-    """The tables of a database, looked at and changed within a transaction of the caller's."""
+    """The tables of a database, checked and migrated within the caller's transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -56,7 +56,7 @@ class Schema:
 
     @cached_property
     def _version(self) -> str | None:
-        """The last migration that the database has seen; None if there were none when it was made."""
+        """The database's last migration; None if it is older than migrations."""
         if OPTIONS["version_table"] not in self._present:
             return None
         seen = MigrationContext.configure(self._connection, opts=OPTIONS).get_current_heads()
@@ -64,13 +64,13 @@ class Schema:
 
     @property
     def is_current(self) -> bool:
-        """Whether there is nothing to change."""
+        """Whether there is nothing to migrate."""
         return self._version == self._script.get_current_head()
 
     def check(self) -> None:
-        """See that the tables are of this version of the service, or of an earlier one.
+        """Check that the tables belong to this version of the service or an earlier one.
 
-        :raises UnknownSchema: if they are not.
+        :raises UnknownSchema: if they do not.
         """
         if self._version is None:
             self._check_unversioned()
@@ -84,31 +84,31 @@ class Schema:
             number = self._connection.execute(kept).scalar_one_or_none() or "none"
         if number not in {None, _LAST_NUMBER}:
             raise self._newer(number)
-        # Before they had a number tables came one by one, so some may be missing, but none may be another's.
+        # Before there was a number, tables were added one by one, so some may be missing. The others must be right.
         self._check_whole(baseline, self._present if number is None else set(baseline.tables))
 
     def upgrade(self) -> None:
-        """Do all migrations that the database has not seen.
+        """Run the missing migrations.
 
-        :raises UnknownSchema: if what comes of it is not what the service works with.
+        :raises UnknownSchema: if tables or columns are missing afterwards.
         """
         if not self.is_current:
-            done = config()
-            done.attributes["connection"] = self._connection
-            command.upgrade(done, "head")
+            configuration = config()
+            configuration.attributes["connection"] = self._connection
+            command.upgrade(configuration, "head")
         self._check_whole(metadata, set(metadata.tables))
 
     def _check_whole(self, tables: sa.MetaData, names: set[str]) -> None:
-        columns = sa.inspect(self._connection).get_multi_columns()
-        present = {name: {column["name"] for column in found} for (_, name), found in columns.items()}
+        inspected = sa.inspect(self._connection).get_multi_columns()
+        present = {name: {column["name"] for column in columns} for (_, name), columns in inspected.items()}
         for table in tables.sorted_tables:
             have = present.get(table.name, set())
             if table.name in names and (lost := set(table.columns.keys()) - have):
                 what = f"its table {table.name} has no column {min(lost)}" if have else f"it has no table {table.name}"
-                raise UnknownSchema(f"is not one of the labeling service, or damaged: {what}")
+                raise UnknownSchema(f"does not belong to the labeling service, or is damaged: {what}")
 
     def _newer(self, version: str) -> UnknownSchema:
         return UnknownSchema(
-            f"has tables of version {version}, this labeling service knows up to {self._script.get_current_head()}: "
-            "use the newer one that made it"
+            f"has tables of version {version}, but this labeling service only knows versions up to "
+            f"{self._script.get_current_head()}: use the newer service that created it"
         )

@@ -1,4 +1,4 @@
-"""What alembic runs: migrations over a connection that is open and in a transaction of the caller's."""
+"""Alembic's entry point: runs migrations on the caller's connection, within its transaction."""
 
 from __future__ import annotations
 

@@ -12,5 +12,5 @@ down_revision: Final = ${repr(down_revision)}
 
 
 def upgrade() -> None:
-    """TELL WHAT AND WHY."""
+    """SAY WHAT AND WHY."""
     ${upgrades if upgrades else "pass"}

@@ -122,14 +122,14 @@ def test_what_is_given_up_and_what_finds_no_room_is_told(
     sender = Deliveries(pauses=(0.01,))
     with silent() as url, answering(lambda _: 404) as (other, heard):
         sender.post(other, json={})
-        wait_until(lambda: "answered 404" in caplog.text, 30, "a refusal is told", 0.02)
+        wait_until(lambda: "responded with 404" in caplog.text, 30, "a refusal is told", 0.02)
         assert len(heard) == 1, "what is refused is not sent again"
         sender.post("http://[", json={})
-        wait_until(lambda: "no URL" in caplog.text, 30, "a crooked address is told", 0.02)
+        wait_until(lambda: "an invalid URL" in caplog.text, 30, "a crooked address is told", 0.02)
         for _ in range(6):
             sender.post(url, json={}, headers={})
-        assert "2 wait for it already" in caplog.text
+        assert "2 messages are already waiting for it" in caplog.text
         monkeypatch.setattr(deliveries, "MAX_BYTES", 10)
         sender.post(other, json={"text": "too much"})
-        assert "bytes of messages wait already" in caplog.text
+        assert "bytes of messages are already waiting" in caplog.text
         wait_until(lambda: "ReadTimeout" in caplog.text, 30, "what is given up is told", 0.02)

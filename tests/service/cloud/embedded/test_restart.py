@@ -296,7 +296,7 @@ def test_a_database_of_version_0_1_0_is_taken_over(inside: Inside, caplog: pytes
         for one in caplog.records
         if one.name == "labeling_provider.service.cloud.embedded.restoring"
     ]
-    assert told == ["the setting acl of the bucket cats could not be restored"]
+    assert told == ["setting acl of bucket cats could not be restored"]
     seen = same_after_a_kill(inside)
     assert [one["Name"] for one in seen["s3"]["listed"]["Buckets"]] == ["cats", "dogs"]
     assert seen["s3"]["cats"]["get_bucket_versioning"]["Status"] == "Enabled"

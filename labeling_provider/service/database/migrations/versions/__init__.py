@@ -1,1 +1,1 @@
-"""The migrations, oldest first; what each did is not changed afterwards."""
+"""The migrations, oldest first. Do not change a migration after its release."""

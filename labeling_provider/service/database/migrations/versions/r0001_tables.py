@@ -1,4 +1,4 @@
-"""The tables as they were before migrations. Those of 0.1 and after came one by one: what is missing is made."""
+"""Creates the tables as they were before migrations. Version 0.1 and later added them one by one, so some may exist."""
 
 from __future__ import annotations
 
@@ -187,5 +187,5 @@ sa.Table(
 
 
 def upgrade() -> None:
-    """Make the tables that are not there."""
+    """Create the missing tables."""
     tables.create_all(op.get_bind())

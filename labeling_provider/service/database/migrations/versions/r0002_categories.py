@@ -1,4 +1,4 @@
-"""Drops what nothing reads: the categories of a job, and the number that the tables had before migrations."""
+"""Drops unused data: the categories of a job, and the schema's number from before migrations."""
 
 from __future__ import annotations
 

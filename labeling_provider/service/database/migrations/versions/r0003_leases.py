@@ -1,4 +1,4 @@
-"""Adds whose turn it is to go on with a job, and when it is due."""
+"""Adds leases and due times to jobs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ down_revision: Final = "0002"
 
 
 def upgrade() -> None:
-    """Add it; every job is due and nobody's."""
+    """Add the columns. Every job is due and free."""
     with op.batch_alter_table("jobs") as jobs:
         jobs.add_column(sa.Column("lease_owner", sa.String(32)))
         jobs.add_column(sa.Column("lease_until", sa.Float, nullable=False, server_default="0"))

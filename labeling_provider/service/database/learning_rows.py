@@ -1,4 +1,4 @@
-"""What automated labeling knows of the objects of its jobs, and the trainings that came of it."""
+"""Statements on the state of automated labeling: the objects of its jobs, and its trainings."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling_provider.service.database.jobs import TrainingRow
-from labeling_provider.service.database.objects import WaitingObject, unseen
+from labeling_provider.service.database.job_rows import TrainingRow
+from labeling_provider.service.database.object_rows import WaitingObject, waiting_query
 from labeling_provider.service.database.schema import learning, objects, trainings
 from labeling_provider.service.database.states import LearningRole, ObjectState
 
@@ -19,11 +19,13 @@ _SAME_OBJECT = (objects.c.job_id == learning.c.job_id) & (objects.c.object_id ==
 class LearningObject(NamedTuple):
     """An object that a model learns from, is measured on, or may label.
 
+    :param line: its manifest line.
     :param result: the new keys of its output line, as JSON; None unless people have labeled it.
-    :param role: what it went to people for; None if it did not.
-    :param score: how sure the last model was of it.
-    :param left: iteration since which it stands for no unlabeled objects any more; None while it does.
-    :param agreement: with people, of the machine's label on one like it; None if it left for another reason.
+    :param role: what people's label on it is for; None if it was not sent to people.
+    :param score: how sure the last model was of it; None if no model has seen it.
+    :param left: since which iteration a validation object no longer represents unlabeled ones; None while it does.
+    :param agreement: if it left because a model labels objects with its score, the model's agreement with people on it,
+        0 to 1; else None.
     """
 
     object_id: int
@@ -37,7 +39,7 @@ class LearningObject(NamedTuple):
 
 
 class Leaving(NamedTuple):
-    """A validation object that stands for no unlabeled objects any more; see :class:`LearningObject`."""
+    """A validation object that no longer represents unlabeled objects; see :class:`LearningObject`."""
 
     object_id: int
     score: float
@@ -45,7 +47,7 @@ class Leaving(NamedTuple):
 
 
 def take_in(connection: Connection, job_id: int, object_ids: Iterable[int]) -> None:
-    """Let automated labeling know of these objects of a job, and of no others."""
+    """Set the objects of a job that automated labeling is about, replacing any earlier ones."""
     connection.execute(sa.delete(learning).where(learning.c.job_id == job_id))
     rows = [{"job_id": job_id, "object_id": number} for number in object_ids]
     if rows:
@@ -53,12 +55,12 @@ def take_in(connection: Connection, job_id: int, object_ids: Iterable[int]) -> N
 
 
 def send(connection: Connection, job_id: int, object_ids: Iterable[int], role: LearningRole) -> None:
-    """Remember what objects go to people for."""
+    """Set the role of objects that go to people."""
     _update(connection, learning, job_id, [{"object": number} for number in object_ids], role=role)
 
 
 def count_sent(connection: Connection, job_id: int) -> dict[tuple[LearningRole, ObjectState], int]:
-    """How many objects have gone to people for what, and where they are now."""
+    """How many objects have gone to people, by their role and their current state."""
     query = (
         sa.select(learning.c.role, objects.c.state, sa.func.count())
         .join(objects, _SAME_OBJECT)
@@ -69,9 +71,9 @@ def count_sent(connection: Connection, job_id: int) -> dict[tuple[LearningRole, 
 
 
 def least_certain(connection: Connection, job_id: int, limit: int) -> list[WaitingObject]:
-    """The objects that nobody has seen yet of which the last model was least sure; those that it did not see first."""
+    """The waiting objects that the last model was least sure of. Those that it has not seen come first."""
     query = (
-        unseen(job_id)
+        waiting_query(job_id)
         .join(learning, _SAME_OBJECT)
         .order_by(learning.c.score.is_not(None), learning.c.score, objects.c.object_id)
         .limit(limit)
@@ -80,7 +82,7 @@ def least_certain(connection: Connection, job_id: int, limit: int) -> list[Waiti
 
 
 def material(connection: Connection, job_id: int) -> list[LearningObject]:
-    """The objects that people have labeled or nobody has seen yet, in the order of the job's input."""
+    """The objects that people have labeled and those that are waiting, in the order of the job's input."""
     query = (
         sa.select(objects.c.object_id, objects.c.state, objects.c.line, objects.c.result)
         .add_columns(learning.c.role, learning.c.score, learning.c.left, learning.c.agreement)
@@ -92,7 +94,7 @@ def material(connection: Connection, job_id: int) -> list[LearningObject]:
 
 
 def trainings_of(connection: Connection, job_id: int) -> list[TrainingRow]:
-    """A job's trainings, the first one first."""
+    """A job's trainings, oldest first."""
     columns = [trainings.c[name] for name in TrainingRow.__slots__]
     query = sa.select(*columns).where(trainings.c.job_id == job_id).order_by(trainings.c.iteration)
     return [TrainingRow(*row) for row in connection.execute(query)]
@@ -106,11 +108,11 @@ def record_training(
     scores: Mapping[int, float],
     leaving: Sequence[Leaving],
 ) -> None:
-    """Make a training count, with all that came of it.
+    """Store a training and its results.
 
-    :param results: the new keys of the output lines of objects that the model has labeled, as JSON, by object id.
-    :param scores: how sure it was of the others.
-    :param leaving: validation objects that it is not measured on again.
+    :param results: the new keys of the output lines of objects that the model labeled, as JSON, by object id.
+    :param scores: how sure it was of the other objects, by object id.
+    :param leaving: validation objects that later models are not measured on.
     """
     columns = {name: getattr(training, name) for name in TrainingRow.__slots__}
     connection.execute(sa.insert(trainings).values(job_id=job_id, **columns))
@@ -118,7 +120,9 @@ def record_training(
     _update(connection, objects, job_id, labeled, result=sa.bindparam("new_result"), state=ObjectState.MACHINE)
     scored = [{"object": number, "new_score": score} for number, score in scores.items()]
     _update(connection, learning, job_id, scored, score=sa.bindparam("new_score"))
-    left = [{"object": one.object_id, "new_score": one.score, "new_agreement": one.agreement} for one in leaving]
+    left = [
+        {"object": leaver.object_id, "new_score": leaver.score, "new_agreement": leaver.agreement} for leaver in leaving
+    ]
     values: dict[str, Any] = {"score": sa.bindparam("new_score"), "agreement": sa.bindparam("new_agreement")}
     _update(connection, learning, job_id, left, left=training.iteration, **values)
 
@@ -126,9 +130,10 @@ def record_training(
 def _update(
     connection: Connection, table: sa.Table, job_id: int, rows: Sequence[Mapping[str, Any]], **values: Any
 ) -> None:
-    """Set columns of a job's objects, one by one.
+    """Set columns of a job's objects.
 
-    :param rows: for each its id, as ``object``, and what the values are bound to.
+    :param rows: for each object its id, as ``object``, and the bound parameters.
+    :param values: the columns to set.
     """
     if rows:
         own = sa.update(table).where(table.c.job_id == job_id, table.c.object_id == sa.bindparam("object"))

@@ -1,4 +1,4 @@
-"""Labeling jobs as the API and the pages see them: created, described, listed, asked to stop."""
+"""Statements on labeling jobs for the API and the pages: create, describe, list and stop."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ JobOrder = Literal["Name", "CreationTime", "Status"]
 
 
 class NameTaken(Exception):
-    """There is one of this name already; names are compared without case."""
+    """The name is already taken. Names are compared without case."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """A labeling job as it is stored.
+    """A stored labeling job.
 
     :param created: epoch seconds.
     :param modified: epoch seconds.
-    :param request: the CreateLabelingJob request, with its defaults filled in and without tags.
-    :param lines: objects in all.
-    :param given: objects that had a label before.
-    :param labeled: objects with a label by people.
-    :param machine_labeled: objects with a label by automated labeling.
+    :param request: the CreateLabelingJob request, with defaults and without tags.
+    :param lines: how many objects it has.
+    :param given: how many objects came with a label.
+    :param labeled: how many objects people have labeled.
+    :param machine_labeled: how many objects automated labeling has labeled.
+    :param failed: how many objects failed.
     """
 
     id: int
@@ -55,7 +56,7 @@ class JobRow:
 
     @property
     def unlabeled(self) -> int:
-        """Objects that are not decided yet."""
+        """How many objects have neither a label nor failed."""
         return max(self.lines - self.given - self.labeled - self.machine_labeled - self.failed, 0)
 
     @property
@@ -69,9 +70,9 @@ class TrainingRow:
     """A training of automated labeling.
 
     :param examples: how many labels the model learned from.
-    :param agreement: with people, on the objects that were not labeled then; None if nobody could tell.
-    :param threshold: score from which on the model's labels count; None if none does.
-    :param labeled: objects that the model labeled.
+    :param agreement: the model's mean agreement with people, 0 to 1; None if it could not be measured.
+    :param threshold: the lowest score at which the model may label an object; None if it may label none.
+    :param labeled: how many objects the model labeled.
     """
 
     iteration: int
@@ -97,7 +98,7 @@ class LogLine:
 class JobFilter:
     """Which jobs to list.
 
-    :param name_contains: in whatever case.
+    :param name_contains: a part of the name, in any case.
     """
 
     name_contains: str | None = None
@@ -108,7 +109,7 @@ class JobFilter:
     modified: Between = ALWAYS
 
     def narrow(self, query: sa.Select[Any]) -> sa.Select[Any]:
-        """Leave out the other jobs."""
+        """Restrict a query to these jobs."""
         query = self.modified.narrow(self.created.narrow(query, jobs.c.created), jobs.c.modified)
         if self.name_contains is not None:
             query = query.where(jobs.c.name_key.contains(self.name_contains.lower(), autoescape=True))
@@ -137,9 +138,10 @@ _MACHINE_LABELED: Final = (
 def insert_job(
     connection: Connection, *, name: str, arn: str, reference_code: str, workteam_arn: str, request: dict[str, Any]
 ) -> int:
-    """Store a new job; its id.
+    """Insert a new job.
 
-    :raises NameTaken: if there is one of this name.
+    :return: its id.
+    :raises NameTaken: if a job with this name exists.
     """
     at = now()
     row = {
@@ -162,7 +164,7 @@ def insert_job(
 
 
 def find_job(connection: Connection, name: str) -> JobRow | None:
-    """The job of a name, in whatever case; None if there is none."""
+    """The job with a name, in any case; None if there is none."""
     row = connection.execute(_rows().where(jobs.c.name_key == name.lower())).one_or_none()
     return None if row is None else _job(row)
 
@@ -170,21 +172,24 @@ def find_job(connection: Connection, name: str) -> JobRow | None:
 def list_jobs(
     connection: Connection, which: JobFilter, order: JobOrder, wanted: PageRequest
 ) -> tuple[list[JobRow], str | None]:
-    """A page of jobs, and the token of the next page.
+    """A page of jobs, and the token for the next page; None if this is the last.
 
-    :raises BadToken: if the token is not one of this list's.
+    :raises BadToken: if the request's token was not issued by this list.
     """
     rows, token = read_page(connection, which.narrow(_rows()), _ORDERS[order], jobs.c.id, wanted)
     return [_job(row) for row in rows], token
 
 
 def latest_jobs(connection: Connection, limit: int) -> list[JobRow]:
-    """The jobs that were created last, the newest first."""
+    """The most recently created jobs, newest first."""
     return [_job(row) for row in connection.execute(_rows().order_by(jobs.c.id.desc()).limit(limit))]
 
 
 def request_stop(connection: Connection, job_id: int) -> bool:
-    """Ask a job to stop; whether it ran."""
+    """Tell a job to stop.
+
+    :return: whether it was running.
+    """
     stopping = sa.update(jobs).where(jobs.c.id == job_id, jobs.c.status.in_(RUNNING))
     if not connection.execute(stopping.values(status=JobStatus.STOPPING, modified=now())).rowcount:
         return False
@@ -193,7 +198,7 @@ def request_stop(connection: Connection, job_id: int) -> bool:
 
 
 def objects_with_workers(connection: Connection, job_ids: Sequence[int]) -> dict[int, int]:
-    """How many objects wait for workers or are with them, by job; jobs without any are left out."""
+    """How many objects have tasks that are open or accepted, by job; jobs without any are missing."""
     query = (
         sa.select(tasks.c.job_id, sa.func.count(sa.distinct(tasks.c.object_id)).label("objects"))
         .where(tasks.c.job_id.in_(job_ids), tasks.c.state.in_(UNDECIDED))
@@ -203,7 +208,7 @@ def objects_with_workers(connection: Connection, job_ids: Sequence[int]) -> dict
 
 
 def latest_trainings(connection: Connection, job_id: int, limit: int) -> list[TrainingRow]:
-    """What automated labeling has learned and done in a job, the latest training first."""
+    """A job's trainings, latest first."""
     columns = [trainings.c[name] for name in TrainingRow.__slots__]
     query = sa.select(*columns).where(trainings.c.job_id == job_id).order_by(trainings.c.iteration.desc()).limit(limit)
     return [TrainingRow(*row) for row in connection.execute(query)]
@@ -221,21 +226,21 @@ def final_model_arn(connection: Connection, job_id: int) -> str | None:
 
 
 def latest_log_lines(connection: Connection, job_id: int, limit: int) -> list[LogLine]:
-    """The last lines of a job's log, the latest at the end."""
+    """The last lines of a job's log, oldest first."""
     query = sa.select(events.c.at, events.c.message).where(events.c.job_id == job_id)
     rows = connection.execute(query.order_by(events.c.id.desc()).limit(limit)).all()
     return [LogLine(*row) for row in reversed(rows)]
 
 
 def messages_waiting(connection: Connection, queue: str) -> int:
-    """How many messages are in the queue of a name."""
+    """How many messages are in the queue with a name."""
     own = messages.c.queue.endswith(f":{queue}", autoescape=True)
     return int(connection.execute(sa.select(sa.func.count()).select_from(messages).where(own)).scalar_one())
 
 
 def _rows() -> sa.Select[Any]:
     columns = [jobs.c[name] for name in JobRow.__slots__ if name != "machine_labeled"]
-    # What a page is sorted by has to be there, too.
+    # Pages may be sorted by name_key, so it must be selected.
     return sa.select(*columns, jobs.c.name_key, _MACHINE_LABELED)
 
 
@@ -245,6 +250,6 @@ def _job(row: sa.Row[Any]) -> JobRow:
 
 
 def is_in_progress(connection: Connection, job_id: int) -> bool:
-    """Whether a job may still label: it has begun, and is neither over nor to be stopped."""
+    """Whether a job's status is InProgress: it has started, has not ended, and has not been told to stop."""
     query = sa.select(jobs.c.id).where(jobs.c.id == job_id, jobs.c.status == JobStatus.IN_PROGRESS)
     return connection.execute(query).one_or_none() is not None

@@ -1,4 +1,4 @@
-"""Topics and queues in this process: moto's, as they are kept in the database."""
+"""Topics and queues in this process, based on moto and stored in the database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from labeling_provider.service.cloud.embedded.deliveries import deliver_in_background
 from labeling_provider.service.cloud.embedded.messaging_record import MessagingRecord
 from labeling_provider.service.cloud.embedded.messaging_state import new_message
-from labeling_provider.service.cloud.messaging import Messaging, Waiting
+from labeling_provider.service.cloud.messaging import Messaging, QueuedMessage
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.recorded_messages import delete_messages
 
@@ -18,9 +18,9 @@ _FOURTEEN_DAYS: Final = 1_209_600
 
 
 class EmbeddedMessaging(Messaging):
-    """Topics and queues of one account in one region.
+    """The topics and queues of one account in one region.
 
-    :param database: where everything is kept.
+    :param database: stores them.
     """
 
     def __init__(self, database: Database, account: str, region: str) -> None:
@@ -32,7 +32,7 @@ class EmbeddedMessaging(Messaging):
 
     @property
     def changed(self) -> Callable[[str], None]:
-        """Called with a queue's name when a message has come into it, or topics and queues have changed."""
+        """Called with a queue's name when a message arrives in it, or when topics or queues change."""
         return self._record.changed
 
     @changed.setter
@@ -61,22 +61,23 @@ class EmbeddedMessaging(Messaging):
     def put(self, name: str, bodies: Iterable[tuple[str, str]]) -> None:
         queue = self._sqs.queues[name]
         present = {message.id for message in queue._messages}
-        made = []
+        messages = []
         for message_id, body in bodies:
             if message_id not in present:
                 message = new_message(message_id, body)
                 message.mark_sent()
-                made.append(message)
-        queue.add_messages(made)
+                messages.append(message)
+        queue.add_messages(messages)
 
-    def waiting(self, name: str, most: int) -> list[Waiting]:
+    def waiting(self, name: str, most: int) -> list[QueuedMessage]:
         queue = self._sqs.queues.get(name)
         if queue is None:
             return []
         with queue._messages_lock:
             visible = (message for message in queue._messages if message.visible and not message.delayed)
             return [
-                Waiting(message.id, message.body, message.sent_timestamp / 1000) for message in islice(visible, most)
+                QueuedMessage(message.id, message.body, message.sent_timestamp / 1000)
+                for message in islice(visible, most)
             ]
 
     def drop(self, connection: Connection, ids: Sequence[str]) -> None:
@@ -96,15 +97,15 @@ class EmbeddedMessaging(Messaging):
         return True
 
     def recording(self) -> AbstractContextManager[None]:
-        """Keep what the block changes in SNS and SQS, however it does so.
+        """Store everything that the block changes in SNS and SQS.
 
-        When the block has ended, it is in the database; or, if the database fails, in neither. A request to moto that
-        may change something belongs into such a block, and may be answered only after it.
+        After the block, the changes are in the database; if the database fails, they are undone in moto. Run each
+        request to moto that may change something in such a block, and answer it only afterwards.
 
-        :raises DatabaseError: if the database doesn't take it.
+        :raises DatabaseError: if the changes can't be stored.
         """
         return self._record.recording()
 
     def restore(self) -> None:
-        """Put everything back into moto."""
+        """Load everything from the database into moto."""
         self._record.restore()

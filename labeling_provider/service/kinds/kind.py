@@ -1,6 +1,6 @@
-"""What every kind of task is: how a worker answers, how an answer is checked, how answers become a label.
+"""The base classes for kinds of task: how workers answer, how answers are checked, and how they become labels.
 
-A kind is a class in a module of this folder. One object of it belongs to one job and may learn from its answers.
+A kind is a class in a module of this folder. Each instance belongs to one job and may learn from its answers.
 Formats: developer guide, "Labeling job output data" and "Crowd HTML elements reference".
 """
 
@@ -19,22 +19,25 @@ from labeling_provider.groundtruth.layout import data_object
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.errors import ObjectFailure, for_object
-from labeling_provider.service.kinds.pictures import stored
+from labeling_provider.service.kinds.stored_data import stored
 
 MAX_CONFIDENCE: Final = 0.95
-"""The highest that Amazon's own output has been seen to give."""
+"""The highest confidence seen in Amazon's own output."""
 _SHOWN: Final = 60
 
 Content = dict[str, Any]
-"""What a worker's form sends: its values by element name, as in ``answerContent`` of the worker-response files."""
+"""What a worker's form submits: values by element name, as in ``answerContent`` in worker-response files."""
 
 
 class AnswerError(ValueError):
-    """A worker's answer that can't be used; the text names the key and says what belongs there."""
+    """A worker's answer that can't be used. The text names the key and says what belongs there."""
 
 
-class Answer(NamedTuple):
-    """What one worker sent."""
+class WorkerAnswer(NamedTuple):
+    """One worker's answer about one data object.
+
+    :param worker: the worker's id.
+    """
 
     worker: str
     content: Content
@@ -45,16 +48,16 @@ class Answered(NamedTuple):
 
     object_id: int
     line: dict[str, Any]
-    answers: Sequence[Answer]
+    answers: Sequence[WorkerAnswer]
 
 
 @dataclass
-class Label:
+class ObjectLabel:
     """A consolidated label.
 
-    :param value: what goes under the label attribute.
-    :param metadata: what goes into its metadata, besides what every label has.
-    :param files: files that the value names: bytes and content type by URI.
+    :param value: the value of the label attribute, any JSON value.
+    :param metadata: its metadata, without the keys that every label has.
+    :param files: the files that the value names: bytes and content type by URI.
     """
 
     value: Any
@@ -63,26 +66,26 @@ class Label:
 
 
 class Consolidated(NamedTuple):
-    """What has become of some objects, by object id.
+    """The outcome of consolidating some objects, by object id.
 
-    :param labels: of those that have got one.
-    :param failed: why others can't get any.
+    :param labels: the labels of those that have one.
+    :param failed: why the others can't be labeled.
     """
 
-    labels: dict[int, Label]
+    labels: dict[int, ObjectLabel]
     failed: dict[int, str]
 
 
 @dataclass(frozen=True)
 class JobFacts:
-    """What a kind needs to know of its job.
+    """What a kind needs to know about its job.
 
     :param labels: label names in class order.
     :param categories: the category document.
-    :param workers_per_object: how many answers were asked for.
+    :param workers_per_object: how many answers the job asks for.
     :param output: ``<S3OutputPath>/<job name>``.
     :param request: the CreateLabelingJob request.
-    :param consolidation_function: ARN of the caller's own, for custom tasks; empty without one.
+    :param consolidation_function: ARN of the caller's own function, for custom tasks; empty if there is none.
     """
 
     name: str
@@ -99,101 +102,102 @@ class JobFacts:
 
 
 class Kind(ABC):
-    """One kind of task at work in one job."""
+    """One kind of task, in one job."""
 
     def __init__(self, job: JobFacts) -> None:
         self.job = job
 
-    # What each kind has to say
+    # What each kind defines
 
     @abstractmethod
     def read_answer(self, content: Content, line: dict[str, Any]) -> Any:
-        """What a worker means, in the form that this kind consolidates.
+        """Parse an answer into the form that this kind consolidates.
 
-        :param content: what the form has sent, JSON as the element of this kind submits it.
+        :param content: what the form submitted.
         :param line: the data object's manifest line.
         :raises AnswerError: if it can't be used.
         """
 
     @abstractmethod
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
-        """What a simulated worker sends, in the shape in which people's answers arrive.
+        """A simulated worker's answer, in the same form as people's.
 
-        :param truth: what is true of the object, in a form of the kind's own; it comes from outside.
+        :param truth: the truth about the object, in this kind's own form. It is user input.
         :param right: False for a plausible mistake.
-        :return: None if the truth makes no sense here, so the worker declines.
-        :raises ObjectFailure: if no worker can answer, with the reason.
+        :param rng: the random numbers to use.
+        :return: None if the truth is not valid for this kind; the worker then declines.
+        :raises ObjectFailure: with the reason, if no worker can answer.
         """
 
     @abstractmethod
     def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated | None:
-        """Labels out of answers. An object that is left out had no answer that could be used.
+        """Turn answers into labels. An object that is missing from the result had no usable answer.
 
         :param stamp: the time of consolidation, as in file names.
-        :return: None if answers are the caller's to consolidate, with a function or later.
+        :return: None if the caller consolidates the answers, with a function or later.
         """
 
     def learn(self, earlier: Sequence[Answered]) -> None:  # noqa: B027 - only some kinds learn
-        """Take in answers that were consolidated before this process started."""
+        """Learn from answers that were consolidated before this process started."""
 
     # What all kinds share
 
     def check_answer(self, content: Any, line: dict[str, Any]) -> None:
-        """Refuse an answer that could not be written or consolidated.
+        """Check that an answer can be stored and consolidated.
 
-        :param content: any JSON value that somebody has sent for the object.
+        :param content: any JSON value that was submitted for the object.
         :param line: the data object's manifest line.
-        :raises AnswerError: naming the key and what belongs there.
+        :raises AnswerError: if it can't. The text names the key and says what belongs there.
         """
         if not isinstance(content, dict):
-            raise AnswerError("An answer is a JSON object: the form's values by element name.")
+            raise AnswerError("An answer must be a JSON object: the form's values by element name.")
         if is_deep(content):
-            raise AnswerError(f"The answer can't be kept. {TOO_DEEP}")
+            raise AnswerError(f"The answer can't be stored. {TOO_DEEP}")
         try:
             trouble = trouble_with(as_json(content), content)
         except ValueError as error:
-            raise AnswerError(f"The answer can't be kept: {error}.") from None
+            raise AnswerError(f"The answer can't be stored: {error}.") from None
         if trouble:
-            raise AnswerError(f"The answer can't be kept. {trouble}")
+            raise AnswerError(f"The answer can't be stored. {trouble}")
         self.read_answer(content, line)
 
     @property
     def key(self) -> str:
-        """Name of the element in the worker's form."""
+        """The name of the element in the worker's form."""
         return self.job.task_type.answer_key or "answer"
 
     def form(self, content: Content) -> dict[str, Any]:
-        """What the form's element says.
+        """The value of the form's element.
 
-        :raises AnswerError: if it says nothing.
+        :raises AnswerError: if it is missing or not a JSON object.
         """
-        said = content.get(self.key)
-        if not isinstance(said, dict):
-            raise AnswerError(f"{self.key} is missing or no JSON object.")
-        return said
+        value = content.get(self.key)
+        if not isinstance(value, dict):
+            raise AnswerError(f"{self.key} is missing or not a JSON object.")
+        return value
 
     def usable(self, answered: Answered) -> list[tuple[str, Any]]:
-        """An object's answers that can be used, each with its worker."""
-        found = []
+        """An object's usable answers, parsed: pairs of worker and answer."""
+        answers = []
         for worker, content in answered.answers:
             with suppress(AnswerError):
-                found.append((worker, self.read_answer(content, answered.line)))
-        return found
+                answers.append((worker, self.read_answer(content, answered.line)))
+        return answers
 
     def source(self, line: dict[str, Any]) -> str:
-        """What a manifest line says under its data key: a text, or where the data is."""
+        """The value of a manifest line's data key: a text, or the URI of the data."""
         return data_object(line, self.job.task_type.data_key)[1]
 
     def data(self, line: dict[str, Any]) -> bytes | str:
-        """The data of a manifest line: a text, or what is in its file.
+        """The data of a manifest line: a text, or the content of its file.
 
-        :raises ValueError: if there is no such file.
+        :raises ValueError: if the file does not exist.
         """
-        key, said = data_object(line, self.job.task_type.data_key)
-        return said if key == "source" else stored(self.job.object_store, said)
+        key, value = data_object(line, self.job.task_type.data_key)
+        return value if key == "source" else stored(self.job.object_store, value)
 
     def class_id(self, label: Any) -> int | None:
-        """Position of a label among the job's labels."""
+        """The position of a label among the job's labels; None if the job has no such label."""
         return self.positions.get(label) if isinstance(label, str) else None
 
     @cached_property
@@ -202,75 +206,75 @@ class Kind(ABC):
         return {name: position for position, name in enumerate(self.job.labels)}
 
     def known_class(self, label: Any, where: str) -> int:
-        """Position of a label that a worker has chosen.
+        """The position of a label that a worker chose.
 
-        :param where: its key below the element's name.
+        :param where: the label's key within the element, for the error.
         :raises AnswerError: if the job has no such label.
         """
         position = self.class_id(label)
         if position is None:
-            raise AnswerError(f"{self.key}.{where} is {shown(label)}, which is no label of the job.")
+            raise AnswerError(f"{self.key}.{where} is {shown(label)}, which is not one of the job's labels.")
         return position
 
     def another_label(self, label: str, rng: Random) -> str:
-        """Another one of the job's labels, if there is one."""
+        """A different label of the job; the same if it has only one."""
         return rng.choice([name for name in self.job.labels if name != label] or [label])
 
     def confidence(self, probability: float) -> float:
-        """A label's confidence as Amazon writes it: two digits, 0 where each object has one worker."""
+        """A label's confidence as Amazon writes it: two decimals; 0 if each object has only one worker."""
         if self.job.workers_per_object == 1:
             return 0.0
         return round(min(max(probability, 0.0), MAX_CONFIDENCE), 2)
 
 
 class OneByOne(Kind):
-    """A kind whose labels each come of one object's answers alone."""
+    """A kind that consolidates each object by itself."""
 
     @abstractmethod
-    def label_of(self, answers: Sequence[Any], answered: Answered, stamp: str) -> Label:
+    def label_of(self, answers: Sequence[Any], answered: Answered, stamp: str) -> ObjectLabel:
         """The label of one object.
 
-        :param answers: what :meth:`read_answer` made of those that can be used, one at least.
+        :param answers: its usable answers, as returned by :meth:`read_answer`; at least one.
         :param stamp: the time of consolidation, as in file names.
-        :raises ObjectFailure: if it can't get any, with the reason.
+        :raises ObjectFailure: with the reason, if it can't be labeled.
         """
 
     def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
-        done = Consolidated({}, {})
+        consolidated = Consolidated({}, {})
         for answered in batch:
             try:
                 label = for_object(self._label_of_usable, answered, stamp)
             except ObjectFailure as failure:
-                done.failed[answered.object_id] = str(failure)
+                consolidated.failed[answered.object_id] = str(failure)
             else:
                 if label is not None:
-                    done.labels[answered.object_id] = label
-        return done
+                    consolidated.labels[answered.object_id] = label
+        return consolidated
 
-    def _label_of_usable(self, answered: Answered, stamp: str) -> Label | None:
+    def _label_of_usable(self, answered: Answered, stamp: str) -> ObjectLabel | None:
         answers = [answer for _, answer in self.usable(answered)]
         return self.label_of(answers, answered, stamp) if answers else None
 
 
 class Learnable(ABC):
-    """What automated labeling needs of a kind that models can learn.
+    """What automated labeling needs from a kind that models can learn.
 
     A model's answers have the forms of :class:`~labeling_provider.service.learning.models.Prediction`.
     Source of the promises: developer guide, "Automate data labeling".
     """
 
     promised: ClassVar[float]
-    """Mean agreement with people that Ground Truth promises, 0 to 1."""
+    """The mean agreement with people that Ground Truth promises, 0 to 1."""
 
     @abstractmethod
     def answer_in(self, value: Any) -> Any | None:
-        """The answer in a label that people have made, as it is kept; None if it can't be used.
+        """The answer in a label that people made, in the form it is kept in memory; None if it can't be used.
 
-        :param value: what is under the label attribute.
+        :param value: the value of the label attribute.
         """
 
     def opened(self, kept: Sequence[Any]) -> Sequence[Any]:
-        """People's answers, as they are kept, in the form of a model's."""
+        """Convert answers from the form they are kept in to the form of a model's answers."""
         return kept
 
     @abstractmethod
@@ -278,20 +282,20 @@ class Learnable(ABC):
         """How well two answers agree, 0 to 1.
 
         :param machine: a model's answer.
-        :param people: people's, as it is kept.
+        :param people: people's answer, as returned by :meth:`answer_in`.
         """
 
     @abstractmethod
-    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
-        """The label that says what a model has answered.
+    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> ObjectLabel:
+        """The label for a model's answer.
 
-        :param confidence: expected agreement with people, 0 to 1.
-        :param file: name of a file beside the label, without an ending, if it needs one.
-        :raises ValueError: if the object is gone.
+        :param confidence: the expected agreement with people, 0 to 1.
+        :param file: the name, without extension, of the label's file, if it needs one.
+        :raises ValueError: if the object's data is missing.
         """
 
     def group(self, answer: Any) -> Any:
-        """The class, if an answer is one."""
+        """The class of an answer; None for kinds whose answers are not a class."""
         return None
 
 
@@ -302,10 +306,10 @@ K = TypeVar("K", bound=Kind)
 
 
 def runs(*task_types: str) -> Callable[[type[K]], type[K]]:
-    """Let a kind run task types: a decorator.
+    """Decorate a kind with the task types that it runs.
 
     :param task_types: their names, as in ``groundtruth/task_types.py``.
-    :raises ValueError: if there is no such task type, or another kind runs it.
+    :raises ValueError: if a task type is unknown, or another kind already runs it.
     """
 
     def register(kind: type[K]) -> type[K]:
@@ -319,5 +323,5 @@ def runs(*task_types: str) -> Callable[[type[K]], type[K]]:
 
 
 def shown(value: Any) -> str:
-    """A value from outside in a message, cut to a readable length."""
+    """A user's value for a message, cut to a readable length."""
     return repr(value[:_SHOWN]) if isinstance(value, str) else f"a {type(value).__name__}"

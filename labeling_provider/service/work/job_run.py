@@ -1,4 +1,4 @@
-"""A labeling job as the process that does its steps remembers it."""
+"""A labeling job in the memory of the process that runs it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.service.database.leases import Lease
-from labeling_provider.service.kinds.base import Kind
+from labeling_provider.service.database.lease_rows import Lease
+from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.work.workforce import SimulatedWorker
 
 
 class Run:
-    """A job's request, and what its kind has learned so far. All that counts is in the database.
+    """A cache of a job: its request, and what its kind has learned so far. The truth is in the database.
 
-    :param lease: the right to go on with the job; under another one this is worth nothing.
+    :param lease: the lease that this is valid under.
+    :param team: the simulated workers of its workteam; empty if people do the work.
     """
 
     def __init__(self, lease: Lease, kind: Kind, team: Sequence[SimulatedWorker]) -> None:
@@ -30,11 +31,11 @@ class Run:
         self.changed = False
         self.output_is_gone = False
         self.troubles: dict[int, str] = {}
-        """Why workers could not answer, by object id."""
+        """Why simulated workers could not answer, by object id."""
         self.learner: object | None = None
-        """What automated labeling knows of the job."""
+        """The state of automated labeling, a :class:`~labeling_provider.service.learning.learner.Learner`."""
         self.former_model: str | None = None
-        """Model of the job that this one goes on from; empty if there is none, None if nobody has looked yet."""
+        """ARN of the model of the job that this one continues; empty if there is none, None if not yet looked up."""
 
     @property
     def id(self) -> int:
@@ -42,17 +43,17 @@ class Run:
 
     @property
     def lifetime(self) -> float:
-        """Seconds that an object may wait for workers."""
+        """For how many seconds a task stays available to workers."""
         public = self.request.workforce_kind == "public"
         default = Quota.PUBLIC_AVAILABILITY_DEFAULT if public else Quota.AVAILABILITY_SECONDS
         return float(self.human.get("TaskAvailabilityLifetimeInSeconds", default))
 
     @property
     def time_limit(self) -> float:
-        """Seconds that a worker has for one task."""
+        """How many seconds a worker has for one task."""
         return float(self.human["TaskTimeLimitInSeconds"])
 
     @property
     def set_size(self) -> int:
-        """Objects in the workers' hands at once."""
+        """How many objects may be with workers at once."""
         return int(self.human.get("MaxConcurrentTaskCount", Quota.CONCURRENT_OBJECTS_DEFAULT))

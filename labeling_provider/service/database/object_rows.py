@@ -1,4 +1,4 @@
-"""The data objects of labeling jobs: where each is, and what has come of it."""
+"""Statements on the data objects of labeling jobs: their states and results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from labeling_provider.service.database.states import UNDECIDED, ObjectState, Ta
 
 
 class WaitingObject(NamedTuple):
-    """An object that nobody has seen yet.
+    """An object that has not been sent to workers.
 
     :param line: its manifest line.
     """
@@ -24,32 +24,32 @@ class WaitingObject(NamedTuple):
 
 
 def replace(connection: Connection, job_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Make these a job's objects, and no others.
+    """Replace a job's objects.
 
-    :param rows: object_id, line, state and result of each.
+    :param rows: the object_id, line, state and result of each.
     """
     connection.execute(sa.delete(objects).where(objects.c.job_id == job_id))
     if rows:
         connection.execute(sa.insert(objects), [{"job_id": job_id, **row} for row in rows])
 
 
-def unseen(job_id: int) -> sa.Select[tuple[int, str]]:
-    """The query for the objects of a job that nobody has seen yet."""
+def waiting_query(job_id: int) -> sa.Select[tuple[int, str]]:
+    """The query for a job's waiting objects: object_id and line."""
     columns = sa.select(objects.c.object_id, objects.c.line)
     return columns.where(objects.c.job_id == job_id, objects.c.state == ObjectState.WAITING)
 
 
 def waiting(connection: Connection, job_id: int, limit: int | None = None) -> list[WaitingObject]:
-    """The objects of a job that nobody has seen yet, in the order of its input.
+    """A job's waiting objects, in the order of its input.
 
-    :param limit: how many, at most.
+    :param limit: how many, at most; None for all.
     """
-    query = unseen(job_id).order_by(objects.c.object_id).limit(limit)
+    query = waiting_query(job_id).order_by(objects.c.object_id).limit(limit)
     return [WaitingObject(row.object_id, row.line) for row in connection.execute(query)]
 
 
 def count(connection: Connection, job_id: int, *states: ObjectState) -> int:
-    """How many objects of a job are in one of some states; without a state, how many there are."""
+    """How many objects of a job are in any of these states; without states, how many it has."""
     query = sa.select(sa.func.count()).where(objects.c.job_id == job_id)
     if states:
         query = query.where(objects.c.state.in_(states))
@@ -57,7 +57,7 @@ def count(connection: Connection, job_id: int, *states: ObjectState) -> int:
 
 
 def lines(connection: Connection, job_id: int, object_ids: set[int]) -> dict[int, str]:
-    """The manifest lines of some objects."""
+    """The manifest lines of some objects, by object id."""
     if not object_ids:
         return {}
     query = sa.select(objects.c.object_id, objects.c.line).where(
@@ -67,18 +67,18 @@ def lines(connection: Connection, job_id: int, object_ids: set[int]) -> dict[int
 
 
 def send_out(connection: Connection, job_id: int, object_ids: Iterable[int], iteration: int) -> None:
-    """Put objects into the workers' hands, in an iteration of their job."""
+    """Mark waiting objects as sent to workers, in an iteration of their job."""
     send = (
         sa.update(objects)
         .where(objects.c.job_id == job_id, objects.c.object_id == sa.bindparam("object"))
         .where(objects.c.state == ObjectState.WAITING)
         .values(state=ObjectState.OUT, iteration=iteration)
     )
-    connection.execute(send, [{"object": one} for one in object_ids])
+    connection.execute(send, [{"object": object_id} for object_id in object_ids])
 
 
-def over(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
-    """The objects that are out, but that no worker has a task of any more: id, answers, and how many declined."""
+def finished(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
+    """The objects with workers whose tasks are all finished: object_id, and how many answers and declined tasks."""
     same = (tasks.c.job_id == objects.c.job_id) & (tasks.c.object_id == objects.c.object_id)
     other = tasks.alias()
     undecided = sa.exists().where(
@@ -103,7 +103,8 @@ def over(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
 def mark_answered(connection: Connection, job_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
     """Queue objects for consolidation.
 
-    :param rows: object, when it was answered, and the stamp of its consolidation file.
+    :param rows: for each, its id as ``object``, when it was ``answered`` in epoch seconds, and the ``stamp`` of its
+        consolidation file.
     """
     mark = (
         sa.update(objects)
@@ -115,10 +116,10 @@ def mark_answered(connection: Connection, job_id: int, rows: Sequence[Mapping[st
 
 
 def decide(connection: Connection, job_id: int, state: ObjectState, results: Mapping[int, str]) -> int:
-    """Give objects that are with people, or were, their outcome.
+    """Set the final state of objects that were sent to workers, and count them in their job.
 
     :param results: the new keys of their output lines, as JSON, by object id.
-    :return: how many had none before.
+    :return: how many were not in a final state before.
     """
     if not results:
         return 0
@@ -128,7 +129,7 @@ def decide(connection: Connection, job_id: int, state: ObjectState, results: Map
         .where((objects.c.state == ObjectState.OUT) | (objects.c.state == ObjectState.ANSWERED))
         .values(state=state, result=sa.bindparam("content"))
     )
-    rows = [{"object": one, "content": content} for one, content in results.items()]
+    rows = [{"object": object_id, "content": content} for object_id, content in results.items()]
     settled = connection.execute(settle, rows).rowcount
     column = jobs.c.labeled if state == ObjectState.LABELED else jobs.c.failed
     counted = {column.name: column + settled, "modified": now()}
@@ -137,13 +138,13 @@ def decide(connection: Connection, job_id: int, state: ObjectState, results: Map
 
 
 def answered(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
-    """The objects that wait for consolidation, in the order of its files."""
+    """The objects that wait for consolidation, in the order of their consolidation files."""
     query = sa.select(objects).where(objects.c.job_id == job_id, objects.c.state == ObjectState.ANSWERED)
     return list(connection.execute(query.order_by(objects.c.stamp, objects.c.object_id)))
 
 
 def labeled(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
-    """The objects that people have labeled, id and line, in the order of their consolidation."""
+    """The objects that people have labeled, in the order of their consolidation: object_id and line."""
     query = sa.select(objects.c.object_id, objects.c.line).where(
         objects.c.job_id == job_id, objects.c.state == ObjectState.LABELED
     )
@@ -151,7 +152,7 @@ def labeled(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
 
 
 def labeled_in(connection: Connection, job_id: int, iteration: int) -> list[sa.Row[Any]]:
-    """The objects that people have labeled in an iteration: id, line, result."""
+    """The objects that people have labeled in an iteration: object_id, line, result."""
     query = (
         sa.select(objects.c.object_id, objects.c.line, objects.c.result)
         .where(objects.c.job_id == job_id, objects.c.iteration == iteration)
@@ -162,6 +163,6 @@ def labeled_in(connection: Connection, job_id: int, iteration: int) -> list[sa.R
 
 
 def results(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
-    """All objects of a job in the order of its input: line and result."""
+    """All objects of a job, in the order of its input: line and result."""
     query = sa.select(objects.c.line, objects.c.result).where(objects.c.job_id == job_id)
     return list(connection.execute(query.order_by(objects.c.object_id)))

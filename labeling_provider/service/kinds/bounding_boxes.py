@@ -1,6 +1,6 @@
-"""Boxes around things in a picture: the form's element ``crowd-bounding-box``.
+"""Boxes around things in a picture: the form element ``crowd-bounding-box``.
 
-Several workers' boxes are matched by overlap; what a majority drew is kept and averaged.
+The boxes of several workers are matched by overlap. Those that at least half of the workers drew are kept and averaged.
 Source: developer guide, "Annotation consolidation" (matching by Jaccard index, averaging the matched boxes).
 """
 
@@ -12,11 +12,11 @@ from random import Random
 from typing import Any, Final
 
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.base import Answered, AnswerError, Content, Label, Learnable, OneByOne, runs
-from labeling_provider.service.kinds.pictures import image_size
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, Learnable, ObjectLabel, OneByOne, runs
+from labeling_provider.service.kinds.stored_data import image_size
 
 Box = dict[str, Any]
-"""``label`` (in labels and models' answers ``class_id``), ``left``, ``top``, ``width`` and ``height``, in pixels."""
+"""``label``, or ``class_id`` in labels and models' answers; ``left``, ``top``, ``width`` and ``height`` in pixels."""
 
 _MATCH: Final = 0.5
 _SIDES: Final = ("left", "top", "width", "height")
@@ -25,22 +25,22 @@ _MAX_PIXELS: Final = 1e9
 
 @runs("bounding-box")
 class BoundingBoxes(OneByOne, Learnable):
-    """An answer, as the truth, is a list of boxes with labels; what is kept of labels has class positions instead."""
+    """Answers and the truth are lists of boxes with a ``label``. In labels, boxes have a ``class_id`` instead."""
 
     promised = 0.6
 
     def _boxes(self, value: Any) -> list[Box]:
-        """Well-formed boxes of known labels.
+        """Parse a list of boxes.
 
-        :raises AnswerError: if the value is no list of boxes.
+        :raises AnswerError: if it is malformed, or a label is unknown.
         """
         if not isinstance(value, list) or not all(isinstance(box, dict) for box in value):
-            raise AnswerError(f"{self.key}.boundingBoxes is missing or no list of boxes.")
+            raise AnswerError(f"{self.key}.boundingBoxes is missing or not a list of boxes.")
         for number, box in enumerate(value):
             where = f"boundingBoxes[{number}]"
             for side in _SIDES:
                 if not _is_number(box.get(side)):
-                    raise AnswerError(f"{self.key}.{where}.{side} is no number of pixels.")
+                    raise AnswerError(f"{self.key}.{where}.{side} is not a number of pixels.")
             self.known_class(box.get("label"), f"{where}.label")
         return [{"label": box["label"], **{side: box[side] for side in _SIDES}} for box in value]
 
@@ -53,7 +53,7 @@ class BoundingBoxes(OneByOne, Learnable):
         except AnswerError:
             return None
         width, height, _ = self._size(line)
-        # Nobody draws to the pixel: a right box is off by up to 2 % of its side.
+        # Nobody draws to the exact pixel: a right box is off by up to 2 % of its sides.
         drawn = [
             {side: value if side == "label" else round(value, 1) for side, value in box.items()}
             for box in (_moved(box, rng, 0.02, width, height) for box in boxes)
@@ -77,13 +77,13 @@ class BoundingBoxes(OneByOne, Learnable):
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
 
-    def label_of(self, answers: Sequence[list[Box]], answered: Answered, stamp: str) -> Label:
+    def label_of(self, answers: Sequence[list[Box]], answered: Answered, stamp: str) -> ObjectLabel:
         kept = consolidate_boxes(answers)
         confidences = [self.confidence(confidence) for _, confidence in kept]
         return self._label([box for box, _ in kept], confidences, self._size(answered.line))
 
-    def _label(self, boxes: Sequence[Box], confidences: Sequence[float], size: tuple[int, int, int]) -> Label:
-        """The label of boxes.
+    def _label(self, boxes: Sequence[Box], confidences: Sequence[float], size: tuple[int, int, int]) -> ObjectLabel:
+        """The label for some boxes.
 
         :param confidences: 0 to 1, one for each box.
         :param size: the image's width, height and number of channels.
@@ -98,30 +98,30 @@ class BoundingBoxes(OneByOne, Learnable):
         }
         metadata = {
             "objects": [{"confidence": confidence} for confidence in confidences],
-            "class-map": {str(one): self.job.labels[one] for one in used},
+            "class-map": {str(class_id): self.job.labels[class_id] for class_id in used},
         }
-        return Label(value, metadata)
+        return ObjectLabel(value, metadata)
 
     def answer_in(self, value: Any) -> Any:
         return value["annotations"]
 
     def agreement(self, machine: Any, people: Any) -> float:
-        """Mean overlap over predicted and missed boxes of a class, then over classes; 1 if both see nothing."""
+        """The mean overlap over the predicted and missed boxes of each class, then over classes; 1 without any box."""
         values: dict[int, list[float]] = defaultdict(list)
         missed = list(people)
         for box in machine:
-            same = [one for one in missed if one["class_id"] == box["class_id"]]
-            best = max(same, key=lambda one: overlap(one, box), default=None)
+            same = [candidate for candidate in missed if candidate["class_id"] == box["class_id"]]
+            best = max(same, key=lambda candidate: overlap(candidate, box), default=None)
             shared = overlap(best, box) if best else 0.0
             values[box["class_id"]].append(shared)
             if best and shared:
                 missed.remove(best)
-        for one in missed:
-            values[one["class_id"]].append(0.0)
+        for box in missed:
+            values[box["class_id"]].append(0.0)
         means = [sum(own) / len(own) for own in values.values()]
         return sum(means) / len(means) if means else 1.0
 
-    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> Label:
+    def label_by_machine(self, answer: Any, confidence: float, line: dict[str, Any], file: str) -> ObjectLabel:
         boxes = [{**box, "label": self.job.labels[box["class_id"]]} for box in answer]
         size = image_size(self.job.object_store, self.source(line))
         return self._label(boxes, [round(confidence, 2)] * len(boxes), size)
@@ -132,7 +132,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _moved(box: Box, rng: Random, share: float, width: int, height: int) -> Box:
-    """A box somewhere near, inside the picture: off by up to a share of its sides."""
+    """The box moved by up to a share of its sides, but within the picture."""
     left = box["left"] + rng.uniform(-share, share) * box["width"]
     top = box["top"] + rng.uniform(-share, share) * box["height"]
     return {
@@ -142,20 +142,21 @@ def _moved(box: Box, rng: Random, share: float, width: int, height: int) -> Box:
     }
 
 
-def overlap(one: Box, other: Box) -> float:
-    """Jaccard index of two boxes given as left, top, width and height: shared area by joint area."""
-    width = min(one["left"] + one["width"], other["left"] + other["width"]) - max(one["left"], other["left"])
-    height = min(one["top"] + one["height"], other["top"] + other["height"]) - max(one["top"], other["top"])
+def overlap(box: Box, other: Box) -> float:
+    """The Jaccard index of two boxes, 0 to 1: intersection over union."""
+    width = min(box["left"] + box["width"], other["left"] + other["width"]) - max(box["left"], other["left"])
+    height = min(box["top"] + box["height"], other["top"] + other["height"]) - max(box["top"], other["top"])
     shared = max(width, 0) * max(height, 0)
-    joint = one["width"] * one["height"] + other["width"] * other["height"] - shared
+    joint = box["width"] * box["height"] + other["width"] * other["height"] - shared
     return shared / joint if joint > 0 else 0.0
 
 
 def consolidate_boxes(answers: Sequence[Sequence[Box]]) -> list[tuple[Box, float]]:
-    """Boxes that at least half of the workers drew, with a confidence each.
+    """The boxes that at least half of the workers drew, each with a confidence.
 
-    :param answers: per worker the list of ``{label, left, top, width, height}``, in pixels.
-    :return: averaged boxes with their label, and the share of workers that drew it times how well they agree.
+    :param answers: for each worker, a list of ``{label, left, top, width, height}``, in pixels.
+    :return: averaged boxes with their label, each with a confidence of 0 to 1: the share of workers that drew it with
+        that label, times their mean overlap with the average.
     """
     import numpy as np
 
@@ -165,13 +166,13 @@ def consolidate_boxes(answers: Sequence[Sequence[Box]]) -> list[tuple[Box, float
     groups: list[list[Box]] = []
     for worker, boxes in enumerate(answers):
         for box in boxes:
-            found = len(groups)
-            means = sums[:found] / sizes[:found, None]
-            # A worker has one box in a group.
-            fitting = np.where(latest[:found] == worker, -1.0, _overlaps(box, means))
-            best = int(fitting.argmax()) if found else 0
-            if not found or fitting[best] < _MATCH:
-                best = found
+            group_count = len(groups)
+            means = sums[:group_count] / sizes[:group_count, None]
+            # A worker has at most one box in a group.
+            fitting = np.where(latest[:group_count] == worker, -1.0, _overlaps(box, means))
+            best = int(fitting.argmax()) if group_count else 0
+            if not group_count or fitting[best] < _MATCH:
+                best = group_count
                 groups.append([])
             groups[best].append(box)
             sums[best] += [box[side] for side in _SIDES]
@@ -190,7 +191,10 @@ def consolidate_boxes(answers: Sequence[Sequence[Box]]) -> list[tuple[Box, float
 
 
 def _overlaps(box: Box, others: Any) -> Any:
-    """Jaccard index of a box with each of others, given as an array of n × 4, its columns as :data:`_SIDES`."""
+    """The Jaccard index of a box with each of the others: an array of n values.
+
+    :param others: an array of n × 4, with the columns of :data:`_SIDES`.
+    """
     import numpy as np
 
     left, top, width, height = others.T

@@ -1,4 +1,4 @@
-"""The data objects of streaming jobs, which come with messages and leave with others."""
+"""Statements on the data objects of streaming jobs: which have arrived, and which have been published."""
 
 from __future__ import annotations
 
@@ -13,30 +13,33 @@ from labeling_provider.service.database.states import ObjectState
 
 
 def seen(connection: Connection, job_id: int, digests: Collection[str]) -> Sequence[str]:
-    """Which deduplication ids a job has had before.
+    """Those of some deduplication ids that a job already has.
 
-    :param digests: SHA-256 of each.
+    :param digests: their SHA-256, in hexadecimal.
     """
     query = sa.select(arrivals.c.digest).where(arrivals.c.job_id == job_id, arrivals.c.digest.in_(digests))
     return list(connection.execute(query).scalars())
 
 
 def add(connection: Connection, job_id: int, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
-    """Write new objects down.
+    """Insert new objects.
 
-    :param rows: digest of the deduplication id, and object_id, line, state and result.
+    :param rows: for each, the digest of its deduplication id, and its object_id, line, state and result.
     """
     if not rows:
         return
     connection.execute(sa.insert(objects), [{"job_id": job_id, **row} for _, row in rows])
-    came = [
+    new = [
         {"job_id": job_id, "object_id": row["object_id"], "digest": digest, "published": False} for digest, row in rows
     ]
-    connection.execute(sa.insert(arrivals), came)
+    connection.execute(sa.insert(arrivals), new)
 
 
 def unpublished(connection: Connection, job_id: int, most: int) -> list[sa.Row[Any]]:
-    """The first objects that have a label that has not been sent to the output topic: id, line, result."""
+    """The first labeled objects that have not been published to the output topic: object_id, line, result.
+
+    :param most: how many, at most.
+    """
     query = (
         sa.select(objects.c.object_id, objects.c.line, objects.c.result)
         .join(arrivals, (arrivals.c.job_id == objects.c.job_id) & (arrivals.c.object_id == objects.c.object_id))
@@ -48,10 +51,10 @@ def unpublished(connection: Connection, job_id: int, most: int) -> list[sa.Row[A
 
 
 def mark_published(connection: Connection, job_id: int, object_ids: Iterable[int]) -> None:
-    """Remember whose labels have been sent."""
+    """Mark objects as published."""
     mark = (
         sa.update(arrivals)
         .where(arrivals.c.job_id == job_id, arrivals.c.object_id == sa.bindparam("object"))
         .values(published=True)
     )
-    connection.execute(mark, [{"object": one} for one in object_ids])
+    connection.execute(mark, [{"object": object_id} for object_id in object_ids])

@@ -1,4 +1,4 @@
-"""Which service a request is for, which operation, how large its body may be, and how that service is called."""
+"""Routing: which service and operation a request is for, how large its body may be, and the call to that service."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labeling_provider.service.web.requests import RequestHead, service_of_form
 from labeling_provider.service.web.signatures import Signature
 
 MAX_OBJECT_BYTES: Final = 1_000_000_000
-"""The largest object: SQLite holds no larger value."""
+"""The largest object: SQLite can't store a larger value."""
 
 _MAX_REQUEST_BYTES: Final = {Service.SAGEMAKER: 1 << 20}
 _MAX_OTHER_BYTES: Final = 4 << 20
@@ -23,9 +23,9 @@ _POSTED_TO_OBJECTS: Final = frozenset({"uploads", "uploadId", "restore", "select
 
 
 def named_service(request: RequestHead, signature: Signature | None) -> Service | None:
-    """The service that a request is for; None if only its body tells.
+    """The service that a request's head names; None if only the body does.
 
-    :raises ApiError: if it names two, or one that is not offered.
+    :raises ApiError: if it names two services, or one that is not offered.
     """
     target = request.target
     if request.method == "OPTIONS":
@@ -49,9 +49,10 @@ def named_service(request: RequestHead, signature: Signature | None) -> Service 
 
 
 def service_and_operation(named: Service | None, request: RequestHead, body: Body) -> tuple[Service, str]:
-    """The service that a request is for, and the operation; empty for S3, whose addresses say what to do.
+    """The service and operation that a request is for. The operation is empty for S3, which has it in the address.
 
-    :param named: the service, as far as the head tells.
+    :param named: the service from the head; None if only the body names it.
+    :raises ApiError: if they are unknown or ambiguous.
     """
     in_query = any(name in {"Action", "Version"} for name, _ in request.parameters)
     if sum((bool(request.target), request.is_form, in_query)) > 1:
@@ -74,9 +75,10 @@ def service_and_operation(named: Service | None, request: RequestHead, body: Bod
 
 
 def check_plain(request: RequestHead, signature: Signature | None) -> None:
-    """Refuse what could be understood in two ways: a form in parts, a packed body, a link that does things.
+    """Refuse ambiguous requests: multipart forms, compressed bodies, and unsigned links that change something.
 
-    :raises ApiError: if it is refused.
+    :param signature: the request's, if its keys are secret; else None.
+    :raises ApiError: if the request is refused.
     """
     if request.method != "POST" and (signature is None or request.method != "GET"):
         raise ApiError("MethodNotAllowed", "Operations must be called with POST.", HTTPStatus.METHOD_NOT_ALLOWED)
@@ -86,13 +88,13 @@ def check_plain(request: RequestHead, signature: Signature | None) -> None:
 
 
 def is_upload(request: RequestHead) -> bool:
-    """Whether the body of a request to S3 is an object, or a part of one."""
+    """Whether the body of an S3 request is an object or a part of one."""
     names = {name for name, _ in request.parameters}
     return request.method == "PUT" and bool(request.bucket_and_key[1]) and not names & _SETTINGS_OF_OBJECTS
 
 
 def max_body(service: Service | None, request: RequestHead) -> int:
-    """How many bytes the body may have."""
+    """The maximum size of the body in bytes."""
     if request.method == "OPTIONS":
         return 0
     if service == Service.S3:
@@ -102,7 +104,7 @@ def max_body(service: Service | None, request: RequestHead) -> int:
 
 
 def call_of(service: Service, operation: str, request: RequestHead, signature: Signature | None, body: Body) -> Call:
-    """The request as a service around labeling gets it: one spelling for each thing."""
+    """The request in the normalized form that supporting services get."""
     path = request.s3_path if service == Service.S3 else request.path
     scope = signature.scope if signature else None
     return Call(
@@ -116,7 +118,10 @@ def _wrong_scope(service: Service) -> ApiError:
 
 
 def _fields(body: Body) -> list[tuple[str, str]]:
-    """The fields of a form."""
+    """The fields of a form.
+
+    :raises ApiError: if it can't be parsed.
+    """
     content = body.bytes()
     body.file.seek(0)
     try:

@@ -1,4 +1,4 @@
-"""One endpoint: labeling operations are ours, job pages for a browser too, the services around them are their own."""
+"""The ASGI application: one endpoint for labeling operations, the job pages and the supporting services."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from labeling_provider.service.cloud.offered import Service, Services
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
-from labeling_provider.service.web.answers import JSON, amazon_response, refusal, streamed
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
 from labeling_provider.service.web.requests import PAGES_PATH, RequestHead
-from labeling_provider.service.web.services import (
+from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
+from labeling_provider.service.web.routing import (
     call_of,
     check_plain,
     is_upload,
@@ -43,15 +43,15 @@ from labeling_provider.service.web.signatures import (
 log = logging.getLogger(__name__)
 
 WELL_KNOWN: Final = Credentials("local", "local")
-"""The keys on loopback, where others are accepted as well but can't be checked."""
+"""The keys on loopback. Other keys are accepted there as well, but can't be checked."""
 
 MAX_PAGE_BODY_BYTES: Final = 1 << 20
 
-# What would be in another region would be lost at the next start.
+# State in another region would be lost at the next start.
 _OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS})
 _T = TypeVar("_T")
 _AT_ONCE: Final = 24
-# Receivers of messages hold a thread each while they wait.
+# Each caller that waits for messages holds a thread.
 _WAITING_AT_ONCE: Final = 400
 
 
@@ -59,10 +59,10 @@ class Application:
     """The ASGI application.
 
     :param operations: the labeling operations.
-    :param pages: answers for the pages for a browser; its paths begin after ``/_labeling``.
-    :param services: those around labeling.
-    :param s3_endpoint: where S3 is, if it is elsewhere.
-    :param region: the one region that labeling operations are served for.
+    :param pages: serves the browser pages; its paths start after ``/_labeling``.
+    :param services: the supporting services, such as S3 and SQS.
+    :param s3_endpoint: the URL of an external S3; None for the embedded one.
+    :param region: the only region that labeling operations are served for.
     :param credentials: if set, every request must be signed with them.
     """
 
@@ -81,7 +81,7 @@ class Application:
         self._demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, whatever it is."""
+        """Answer any request."""
         request: RequestHead | None = None
         response: ASGIApp
         try:
@@ -100,7 +100,7 @@ class Application:
             response = refusal(request, ApiError("InternalFailure", "See the log of the local service.", 500))
         is_expecting = any(name == b"expect" for name, _ in scope["headers"])
         if is_expecting and isinstance(response, Response) and response.status_code >= HTTPStatus.BAD_REQUEST:
-            # A client that has not been told to go on sends no body; what it sends next must not be taken for one.
+            # A client that was not told to continue sends no body: its next request must not be read as one.
             response.headers["connection"] = "close"
         await response(scope, receive, send)
 
@@ -125,7 +125,7 @@ class Application:
         body = await self._body(request, named, signature, receive)
         service, operation = service_and_operation(named, request, body)
         if service != Service.S3:
-            # Where everybody knows the keys, a link could be signed by anybody.
+            # If the keys are public, anybody could sign a link.
             check_plain(request, signature if self._demanding else None)
         if signature and service in _OF_ONE_REGION and signature.region != self._region:
             raise ApiError(
@@ -142,7 +142,7 @@ class Application:
         return streamed(request, await self._run(lambda: self._services.serve(service, call), limiter))
 
     def _page(self, request: RequestHead, body: Body) -> ASGIApp:
-        """The pages' answer to one request, whose body has been read."""
+        """The pages, as an application for one request whose body has been read."""
         path = "/".join(part for part in unquote(request.path).removeprefix(PAGES_PATH).split("/") if part)
         unread: list[Message] = [{"type": "http.request", "body": body.bytes(), "more_body": False}]
 
@@ -155,15 +155,16 @@ class Application:
         return answer
 
     def _admit(self, request: RequestHead) -> Signature | None:
-        """Refuse what must not come in; the signature, unless its keys can't be checked.
+        """Check who is asking.
 
+        :return: the request's signature; None if it has none.
         :raises ApiError: if the request is refused.
         """
         if not self._demanding and not is_local_name(request.host_name):
             message = f"This service does not answer for the host {request.host!r}."
             raise ApiError("AccessDenied", message, HTTPStatus.FORBIDDEN)
         if request.method == "OPTIONS" and request.reads_an_object and not request.is_page:
-            # A browser asks so before it reads; it can't sign that.
+            # This is a browser's preflight request: it can't be signed.
             return None
         signature = Signature.of(request)
         if self._demanding and request.is_page:
@@ -178,8 +179,9 @@ class Application:
         return signature
 
     def _is_right(self, request: RequestHead, signature: Signature) -> bool:
-        """Check a signature as far as the head of the request allows; False if nobody here knows its keys.
+        """Check a signature as far as the request's head allows.
 
+        :return: False if the service does not know its keys.
         :raises ApiError: if it is wrong.
         """
         ours = self._credentials.access_key_id
@@ -196,10 +198,10 @@ class Application:
     async def _body(
         self, request: RequestHead, named: Service | None, signature: Signature | None, receive: Receive
     ) -> Body:
-        """Read the body and check it against what was signed.
+        """Read the body and check it against its signature.
 
-        :param named: the service, as far as the head tells.
-        :raises ApiError: if it is not that, or too large.
+        :param named: the service; None if only the body names it.
+        :raises ApiError: if the body does not match, or is too large.
         """
         claimed = request.headers.get("x-amz-content-sha256", "")
         chunked = claimed.startswith("STREAMING-")
@@ -224,7 +226,10 @@ class Application:
 
 
 def _check_basic(authorization: str, credentials: Credentials) -> None:
-    """Let a browser in with the access key as user name and the secret key as password."""
+    """Accept the access key as user name and the secret key as password.
+
+    :raises ApiError: if they are wrong.
+    """
     wanted = base64.b64encode(f"{credentials.access_key_id}:{credentials.secret_access_key}".encode())
     if not hmac.compare_digest(authorization.encode(), b"Basic " + wanted):
         raise ApiError("Unauthorized", "Sign in with the service's access key and secret key.", HTTPStatus.UNAUTHORIZED)

@@ -1,4 +1,4 @@
-"""What is in the object store, above all pictures."""
+"""Reads stored pictures and other files of data objects."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from labeling_provider.service.cloud.object_store import MissingObject, ObjectSt
 
 
 def image_size(object_store: ObjectStore, uri: str) -> tuple[int, int, int]:
-    """Width and height of the stored pixels and number of channels of an image.
+    """An image's width and height in pixels, and its number of channels.
 
-    :raises ValueError: if it is missing or no image.
+    :raises ValueError: if it is missing or not an image.
     """
     try:
         return picture_header(stored(object_store, uri))
@@ -18,9 +18,9 @@ def image_size(object_store: ObjectStore, uri: str) -> tuple[int, int, int]:
 
 
 def stored(object_store: ObjectStore, uri: str) -> bytes:
-    """What is in the storage.
+    """An object's bytes.
 
-    :raises ValueError: if there is nothing.
+    :raises ValueError: if it does not exist.
     """
     try:
         return object_store.read(uri)

@@ -1,4 +1,4 @@
-"""Objects in this process: moto's S3, as it is kept in the database."""
+"""Objects in this process, based on moto's S3 and stored in the database."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from labeling_provider.service.database.database import Database
 
 
 class EmbeddedObjectStore(ObjectStore):
-    """moto's S3 in this process, as it is kept in the database.
+    """moto's S3, made durable.
 
-    :param database: where buckets and objects are kept.
+    :param database: stores buckets and objects.
     :param account: the account that owns them.
-    :param region: the region of the buckets of an old database that does not say it.
+    :param region: the region of buckets in old databases that do not have it.
     """
 
     def __init__(self, database: Database, account: str, region: str) -> None:
@@ -51,22 +51,22 @@ class EmbeddedObjectStore(ObjectStore):
         return self._backend.get_object(bucket, name) if bucket in self._backend.buckets else None
 
     def cors_rules(self, bucket: str) -> Sequence[Any]:
-        """moto's CORS rules of a bucket, in their order; none if there is no such bucket."""
-        # By the usual way the record would take it for something that may change.
+        """moto's CORS rules of a bucket, in order; empty if the bucket does not exist."""
+        # A normal look-up would make the record check the bucket for changes.
         known = dict.get(self._backend.buckets, bucket)
         return known.cors if known else ()
 
     def recording(self) -> AbstractContextManager[None]:
-        """Keep what the block changes in S3, however it does so.
+        """Store everything that the block changes in S3.
 
-        When the block has ended, it is in the database; or, if the block or the database fails, in neither. A request
-        to moto that may change something belongs into such a block, and may be answered only after it.
+        After the block, the changes are in the database; if the block or the database fails, they are undone in moto.
+        Run each request to moto that may change something in such a block, and answer it only afterwards.
 
-        :raises DatabaseError: if the database doesn't take it.
+        :raises DatabaseError: if the changes can't be stored.
         """
         return self._record.changes()
 
     def restore(self) -> None:
-        """Put every bucket and object back into moto."""
+        """Load every bucket and object from the database into moto."""
         self._record.restore()
         take_over(self._database, self._record, self._region)

@@ -1,4 +1,4 @@
-"""Tags of labeling jobs and workteams."""
+"""Statements on the tags of labeling jobs and workteams."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def is_taggable(connection: Connection, arn: str) -> bool:
 
 
 def read_tags(connection: Connection, arn: str) -> dict[str, str]:
-    """Values by key, in the order of the keys."""
+    """A resource's tags: values by key, sorted by key."""
     query = sa.select(tags.c.key, tags.c.value).where(tags.c.arn == arn).order_by(tags.c.key)
     return {row.key: row.value for row in connection.execute(query)}
 
 
 def put_tags(connection: Connection, arn: str, given: Mapping[str, str]) -> None:
-    """Add tags; one of the same key is replaced.
+    """Add tags. A tag with the same key is replaced.
 
     :param given: values by key.
     """
@@ -36,10 +36,10 @@ def put_tags(connection: Connection, arn: str, given: Mapping[str, str]) -> None
 
 
 def delete_tags(connection: Connection, arn: str, keys: Collection[str]) -> None:
-    """Take tags away."""
+    """Delete tags by key."""
     connection.execute(sa.delete(tags).where(tags.c.arn == arn, tags.c.key.in_(keys)))
 
 
 def delete_all_tags(connection: Connection, arn: str) -> None:
-    """Take all tags away."""
+    """Delete all tags of a resource."""
     connection.execute(sa.delete(tags).where(tags.c.arn == arn))

@@ -1,4 +1,4 @@
-"""The models that automated labeling has made."""
+"""Statements on the models of automated labeling."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from labeling_provider.service.database.states import ObjectState
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model.
+    """A stored model.
 
-    :param algorithm: what it is for, by the end of the ARN of its specification.
+    :param algorithm: the last part of the ARN of its algorithm specification.
     :param created: epoch seconds.
-    :param description: the answer of DescribeModel.
+    :param description: the response of DescribeModel.
     """
 
     name: str
@@ -30,17 +30,17 @@ class ModelRow:
 
 
 def find_by_name(connection: Connection, name: str) -> ModelRow | None:
-    """The model of a name, in whatever case; None if there is none."""
-    return _found(connection, models.c.name_key == name.lower())
+    """The model with a name, in any case; None if there is none."""
+    return _find(connection, models.c.name_key == name.lower())
 
 
 def find_by_arn(connection: Connection, arn: str) -> ModelRow | None:
-    """The model of an ARN; None if there is none."""
-    return _found(connection, models.c.arn == arn)
+    """The model with an ARN; None if there is none."""
+    return _find(connection, models.c.arn == arn)
 
 
 def put(connection: Connection, model: ModelRow) -> None:
-    """Store a model, in place of one of the same name."""
+    """Store a model. It replaces one with the same name."""
     row = {
         "name_key": model.name.lower(),
         "arn": model.arn,
@@ -53,7 +53,7 @@ def put(connection: Connection, model: ModelRow) -> None:
 
 
 def last_arn_of(connection: Connection, job_name: str, algorithm: str | None) -> str | None:
-    """The last model that a job has made for an algorithm; None if there is none."""
+    """The ARN of the last model that a job trained for an algorithm; None if there is none."""
     query = (
         sa.select(trainings.c.model_arn)
         .join(jobs, jobs.c.id == trainings.c.job_id)
@@ -66,12 +66,12 @@ def last_arn_of(connection: Connection, job_name: str, algorithm: str | None) ->
 
 
 def any_given_line(connection: Connection, job_id: int) -> str | None:
-    """The manifest line of some object of a job that came with its label; None if none did."""
+    """The manifest line of one of the job's objects that came with a label; None if there is none."""
     given = (objects.c.job_id == job_id, objects.c.state == ObjectState.GIVEN)
     return connection.execute(sa.select(objects.c.line).where(*given).limit(1)).scalar_one_or_none()
 
 
-def _found(connection: Connection, which: sa.ColumnElement[bool]) -> ModelRow | None:
+def _find(connection: Connection, which: sa.ColumnElement[bool]) -> ModelRow | None:
     row = connection.execute(sa.select(models).where(which)).one_or_none()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Workteams, by name or by ARN."""
+"""Statements on workteams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from labeling_provider.service.database.database import now
-from labeling_provider.service.database.jobs import NameTaken
+from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.paging import PageRequest, read_page
 from labeling_provider.service.database.schema import workteams
 
@@ -22,10 +22,10 @@ _ORDERS: Final[dict[WorkteamOrder, sa.Column[Any]]] = {"Name": workteams.c.name_
 
 @dataclass(frozen=True, slots=True)
 class WorkteamRow:
-    """A workteam as it is stored.
+    """A stored workteam.
 
-    :param members: MemberDefinitions.
-    :param settings: NotificationConfiguration and WorkerAccessConfiguration, if they were given.
+    :param members: its MemberDefinitions.
+    :param settings: its NotificationConfiguration and WorkerAccessConfiguration, if set.
     :param created: epoch seconds.
     :param updated: epoch seconds.
     """
@@ -48,9 +48,9 @@ def insert_workteam(
     members: list[dict[str, Any]],
     settings: Mapping[str, Any],
 ) -> None:
-    """Store a new workteam.
+    """Insert a new workteam.
 
-    :raises NameTaken: if there is one of this name.
+    :raises NameTaken: if a workteam with this name exists.
     """
     at = now()
     row = {
@@ -70,17 +70,17 @@ def insert_workteam(
 
 
 def find_workteam(connection: Connection, name: str) -> WorkteamRow | None:
-    """The workteam of a name, in whatever case; None if there is none."""
-    return _one(connection, workteams.c.name_key == name.lower())
+    """The workteam with a name, in any case; None if there is none."""
+    return _find(connection, workteams.c.name_key == name.lower())
 
 
 def find_workteam_by_arn(connection: Connection, arn: str) -> WorkteamRow | None:
-    """The workteam of an ARN; None if there is none."""
-    return _one(connection, workteams.c.arn == arn)
+    """The workteam with an ARN; None if there is none."""
+    return _find(connection, workteams.c.arn == arn)
 
 
 def known_arns(connection: Connection, arns: Collection[str]) -> set[str]:
-    """Those of some ARNs that workteams have."""
+    """Those of some ARNs that belong to a workteam."""
     return set(connection.execute(sa.select(workteams.c.arn).where(workteams.c.arn.in_(arns))).scalars())
 
 
@@ -92,10 +92,10 @@ def count_workteams(connection: Connection) -> int:
 def list_private_workteams(
     connection: Connection, name_contains: str | None, order: WorkteamOrder, wanted: PageRequest
 ) -> tuple[list[WorkteamRow], str | None]:
-    """A page of the private workteams, and the token of the next page.
+    """A page of the private workteams, and the token for the next page; None if this is the last.
 
-    :param name_contains: in whatever case.
-    :raises BadToken: if the token is not one of this list's.
+    :param name_contains: a part of the name, in any case.
+    :raises BadToken: if the request's token was not issued by this list.
     """
     query = sa.select(workteams).where(workteams.c.arn.like("%:workteam/private-crowd/%"))
     if name_contains is not None:
@@ -107,7 +107,7 @@ def list_private_workteams(
 def update_workteam(
     connection: Connection, arn: str, *, description: str, members: list[dict[str, Any]], settings: Mapping[str, Any]
 ) -> None:
-    """Change a workteam."""
+    """Update a workteam."""
     values = {
         "description": description,
         "members": json.dumps(members),
@@ -122,7 +122,7 @@ def delete_workteam(connection: Connection, arn: str) -> None:
     connection.execute(sa.delete(workteams).where(workteams.c.arn == arn))
 
 
-def _one(connection: Connection, which: sa.ColumnElement[bool]) -> WorkteamRow | None:
+def _find(connection: Connection, which: sa.ColumnElement[bool]) -> WorkteamRow | None:
     row = connection.execute(sa.select(workteams).where(which)).one_or_none()
     return None if row is None else _workteam(row)
 

@@ -1,4 +1,4 @@
-"""Answers and refusals in the protocols that callers speak: JSON 1.1, XML, and objects in pieces."""
+"""Responses and errors in the protocols that callers use: JSON 1.1, XML and streamed objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from starlette.responses import Response, StreamingResponse
 
-from labeling_provider.service.cloud.offered import Answer
+from labeling_provider.service.cloud.offered import ServiceResponse
 from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.requests import RequestHead
 
@@ -19,8 +19,8 @@ JSON: Final = "application/x-amz-json-1.1"
 _PIECE: Final = 1 << 18
 
 
-def streamed(request: RequestHead, answer: Answer) -> StreamingResponse:
-    """The answer of a service around labeling, in pieces that a slow reader can take."""
+def streamed(request: RequestHead, answer: ServiceResponse) -> StreamingResponse:
+    """Stream a supporting service's response, in pieces small enough for slow readers."""
 
     async def pieces() -> AsyncIterator[bytes]:
         with answer.body as file:
@@ -32,7 +32,7 @@ def streamed(request: RequestHead, answer: Answer) -> StreamingResponse:
     response.raw_headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     if "content-length" not in given and request.method != "HEAD" and answer.status not in {204, 304}:
         response.headers["content-length"] = str(answer.length)
-    # An object is somebody's file: as a page it must not act in the name of this service.
+    # An object is somebody's file: shown as a page, it must not act on behalf of this service.
     response.headers["content-security-policy"] = "sandbox"
     response.headers["x-content-type-options"] = "nosniff"
     return response
@@ -46,7 +46,7 @@ def amazon_response(status: int, body: bytes, content_type: str) -> Response:
 
 
 def refusal(request: RequestHead | None, error: ApiError) -> Response:
-    """An error in the protocol that the caller speaks: JSON for operations with a target, XML for S3 and the rest."""
+    """An error in the caller's protocol: JSON for operations with a target, XML for S3 and the rest."""
     if request and "x-amz-target" in request.headers:
         body = json.dumps({"__type": error.code, "message": error.message, "Message": error.message})
         return amazon_response(error.status, body.encode(), JSON)

@@ -1,4 +1,4 @@
-"""EventBridge in this process: rules and targets are moto's."""
+"""The event bus in this process, based on moto's EventBridge."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class EmbeddedEvents:
         try:
             self._backend.put_events([event])
         except Exception:
-            # A rule whose queue is gone is its owner's trouble; the job has ended all the same.
-            log.exception("the end of %s could not be told to every target of EventBridge", arn)
+            # A rule with a broken target is its owner's problem; the job has ended anyway.
+            log.exception("the event that %s ended could not be sent to every target", arn)

@@ -25,15 +25,15 @@ from dev.stack import ROOT
 from labeling_provider.groundtruth import task_types
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.service.kinds import KINDS
-from labeling_provider.service.kinds.base import (
-    Answer,
+from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,
     Content,
     Kind,
-    Label,
     Learnable,
+    ObjectLabel,
     OneByOne,
+    WorkerAnswer,
     runs,
 )
 from labeling_provider.service.learning.models import BUILT_IN
@@ -134,8 +134,8 @@ class Counting(OneByOne):
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
         return {self.key: {"count": truth if right else truth + 1}}
 
-    def label_of(self, answers: Sequence[int], answered: Answered, stamp: str) -> Label:
-        return Label(median_low(answers), {"seen-by": len(answers)})
+    def label_of(self, answers: Sequence[int], answered: Answered, stamp: str) -> ObjectLabel:
+        return ObjectLabel(median_low(answers), {"seen-by": len(answers)})
 
 
 @pytest.fixture
@@ -225,7 +225,7 @@ def test_an_answer_that_is_taken_can_be_consolidated(name: str, seed: int, data:
     assert len(told) < 400
     if told:
         return
-    found = kind.consolidate([Answered(0, line, [Answer("private.a", content)])], "2026-01-02T03:04:05.000006")
+    found = kind.consolidate([Answered(0, line, [WorkerAnswer("private.a", content)])], "2026-01-02T03:04:05.000006")
     if found is not None:
         assert (found.labels.keys(), found.failed) == ({0}, {})
         json.dumps(found.labels[0].value, allow_nan=False)
@@ -239,21 +239,29 @@ SPAN = {"label": "ant", "startOffset": 4, "endOffset": 9}
     ("name", "form", "words"),
     [
         ("image-classification", None, "crowd-image-classifier is missing"),
-        ("image-classification", {"label": "gnu"}, "crowd-image-classifier.label is 'gnu', which is no label"),
-        ("text-classification", {"label": ["ant"]}, "crowd-classifier.label is a list, which is no label"),
+        (
+            "image-classification",
+            {"label": "gnu"},
+            "crowd-image-classifier.label is 'gnu', which is not one of the job's labels",
+        ),
+        (
+            "text-classification",
+            {"label": ["ant"]},
+            "crowd-classifier.label is a list, which is not one of the job's labels",
+        ),
         ("text-classification-multilabel", {"labels": "ant"}, "crowd-classifier-multi-select.labels is missing or no"),
         ("text-classification-multilabel", {"labels": ["ant", "gnu"]}, r"labels\[1\] is 'gnu'"),
-        ("bounding-box", {"boundingBoxes": {}}, "boundingBox.boundingBoxes is missing or no list of boxes"),
-        ("bounding-box", {"boundingBoxes": [BOX, {**BOX, "top": True}]}, r"boundingBoxes\[1\].top is no number"),
-        ("bounding-box", {"boundingBoxes": [{**BOX, "left": math.nan}]}, "not JSON|no number|JSON compliant"),
+        ("bounding-box", {"boundingBoxes": {}}, "boundingBox.boundingBoxes is missing or not a list of boxes"),
+        ("bounding-box", {"boundingBoxes": [BOX, {**BOX, "top": True}]}, r"boundingBoxes\[1\].top is not a number"),
+        ("bounding-box", {"boundingBoxes": [{**BOX, "left": math.nan}]}, "not JSON|not a number|JSON compliant"),
         ("bounding-box", {"boundingBoxes": [{**BOX, "label": "gnu"}]}, r"boundingBoxes\[0\].label is 'gnu'"),
-        ("named-entity-recognition", {"entities": [{**SPAN, "endOffset": 900}]}, r"entities\[0\] is not inside"),
-        ("named-entity-recognition", {"entities": [{**SPAN, "startOffset": 9}]}, r"entities\[0\] is not inside"),
+        ("named-entity-recognition", {"entities": [{**SPAN, "endOffset": 900}]}, r"entities\[0\] is not within"),
+        ("named-entity-recognition", {"entities": [{**SPAN, "startOffset": 9}]}, r"entities\[0\] is not within"),
         ("named-entity-recognition", {"entities": [{**SPAN, "label": "gnu"}]}, r"entities\[0\].label is 'gnu'"),
         ("semantic-segmentation", {"labelMappings": []}, "labelMappings is missing or no"),
         ("semantic-segmentation", {"labelMappings": {"gnu": {"color": "#000000"}}}, "labelMappings is 'gnu'"),
         ("semantic-segmentation", {"labelMappings": {"ant": {"color": "red"}}}, "'ant' needs a \"color\""),
-        ("semantic-segmentation", {"labelMappings": {}}, "pngImageData is no PNG in base64"),
+        ("semantic-segmentation", {"labelMappings": {}}, "pngImageData is not a PNG in base64"),
         ("custom", {"note": "half a pair \ud800"}, "not valid Unicode"),
     ],
 )

@@ -1,7 +1,7 @@
-"""Leases of labeling jobs: whose turn it is to do a job's next step, of several processes.
+"""Statements on the leases of labeling jobs. A lease decides which of several processes runs a job's steps.
 
-Each lease has a number, which grows when a job changes hands. A process that has lost its lease, because it was
-stopped or cut off for too long, has an old number: whatever it still wants to write is refused.
+Each lease has a fencing number, which increases when another process takes the job. A process that has lost its lease,
+because it was paused or disconnected for too long, has an old number, so it can't write any more.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ _STREAMS = '%"SnsDataSource"%'
 
 
 class Lease(NamedTuple):
-    """The right to do the steps of a job.
+    """The right to run a job's steps.
 
-    :param number: fencing number; a greater one has come after.
+    :param owner: the process.
+    :param number: the fencing number; a later lease has a greater one.
     """
 
     job_id: int
@@ -29,16 +30,18 @@ class Lease(NamedTuple):
 
 
 class LeaseLost(Exception):
-    """Another process does the job's steps now."""
+    """Another process runs the job's steps now."""
 
 
 def take(
     connection: Connection, job_id: int, owner: str, at: float, until: float, *, streams: bool
 ) -> tuple[Lease, sa.Row[Any]] | None:
-    """Take a job that is due and that nobody has; its last owner may take it whenever no other one has it.
+    """Take the lease on a job that is due and free. Its last owner may take it again at any time.
 
-    :param streams: whether the owner does streaming jobs, too.
-    :return: the lease and the job; None if another process has it, if it is not due or has ended.
+    :param at: the time now, in epoch seconds.
+    :param until: when the lease runs out, in epoch seconds.
+    :param streams: whether the owner runs streaming jobs.
+    :return: the lease and the job; None if another process has the job, it is not due, or it has ended.
     """
     is_mine = jobs.c.lease_owner == owner
     is_free = (jobs.c.lease_until <= at) & (jobs.c.due <= at)
@@ -49,7 +52,7 @@ def take(
     taken = (
         sa.update(jobs)
         .where(*free)
-        # Should this process die, the job is due as soon as its lease is over.
+        # If this process dies, the job is due as soon as the lease runs out.
         .values(lease_owner=owner, lease_until=until, lease_number=number, due=until)
         .returning(jobs)
     )
@@ -58,29 +61,32 @@ def take(
 
 
 def hold(connection: Connection, lease: Lease) -> JobStatus:
-    """Keep the lease until the end of the transaction; each one that goes on with a job begins with this.
+    """Check the lease and keep it until the end of the transaction. Every transaction of a step starts with this.
 
-    :return: the job's status, which stays as it is meanwhile.
-    :raises LeaseLost: if the job has changed hands.
+    :return: the job's status, which does not change during the transaction.
+    :raises LeaseLost: if another process has taken the job.
     """
     query = sa.select(jobs.c.status).where(jobs.c.id == lease.job_id, jobs.c.lease_number == lease.number)
     status: JobStatus | None = connection.execute(query.with_for_update()).scalar_one_or_none()
     if status is None:
-        raise LeaseLost(f"job {lease.job_id} has changed hands")
+        raise LeaseLost(f"another process has taken job {lease.job_id}")
     return status
 
 
 def renew(connection: Connection, owner: str, until: float) -> None:
-    """Keep all jobs that a process has."""
+    """Extend all leases of a process.
+
+    :param until: when they run out, in epoch seconds.
+    """
     held = (jobs.c.lease_owner == owner, jobs.c.lease_until > 0)
     connection.execute(sa.update(jobs).where(*held).values(lease_until=until))
 
 
 def release(connection: Connection, lease: Lease, due: float) -> float | None:
-    """Give a job back.
+    """Release a job.
 
-    :param due: when it is to be looked at again, if nobody has asked for it meanwhile.
-    :return: when that is; None if the job is another process's.
+    :param due: when its next step is due, in epoch seconds, unless somebody has woken it meanwhile.
+    :return: when its next step is due, 0 for now; None if another process has the job.
     """
     given_back = (
         sa.update(jobs)
@@ -92,19 +98,20 @@ def release(connection: Connection, lease: Lease, due: float) -> float | None:
 
 
 def release_all(connection: Connection) -> None:
-    """Take all leases back, where no other process can be."""
+    """Release all leases. Only for a database that no other process uses."""
     connection.execute(sa.update(jobs).where(jobs.c.status.in_(RUNNING)).values(lease_until=0, due=0))
 
 
 def wake(connection: Connection, job_id: int) -> None:
-    """Make a job due at once, whoever does its steps."""
+    """Make a job due now, whichever process runs it."""
     connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(due=0))
 
 
 def due(connection: Connection, at: float, *, streams: bool) -> list[int]:
-    """The jobs that are due and that nobody has.
+    """The ids of jobs that are due and free.
 
-    :param streams: whether streaming jobs are asked for, too.
+    :param at: the time now, in epoch seconds.
+    :param streams: whether to include streaming jobs.
     """
     free = [jobs.c.status.in_(RUNNING), jobs.c.lease_until <= at, jobs.c.due <= at]
     if not streams:

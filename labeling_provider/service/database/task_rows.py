@@ -1,4 +1,4 @@
-"""The statements of the task queue. Each move of a task is one of them, and moves only what is in the state for it."""
+"""Statements on the task queue. Each move is one statement, and changes only tasks that are in the right state."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ANSWER: Final[sa.BindParameter[Any]] = sa.bindparam("answer")
 
 
 def _fixed(state: TaskState) -> sa.ColumnElement[Any]:
-    """A state as a part of the statement: one that is executed for many tasks is not given it for each."""
+    """A state as a literal, so that it is not a parameter for each of many tasks."""
     return sa.literal_column(f"'{state.value}'", tasks.c.state.type)
 
 
@@ -37,11 +37,11 @@ _FREE: Final[dict[str, Any]] = {
     "answer": sa.null(),
     "tries": tasks.c.tries + 1,
 }
-"""A task that nobody is at any more."""
+"""The values of a task that is open again."""
 
 
 def _unseen(task: Any, worker: Any) -> sa.ColumnElement[bool]:
-    """Whether a worker has had no task of this one's object."""
+    """Whether a worker has not had any task for the same object."""
     own = tasks.alias("own")
     same = (own.c.job_id == task.c.job_id, own.c.object_id == task.c.object_id, own.c.worker_id == worker)
     return ~sa.exists().where(*same)
@@ -59,7 +59,7 @@ _HELD: Final = (
     tasks.c.state == _fixed(TaskState.ACCEPTED),
     tasks.c.due >= _AT,
 )
-"""A worker is at the task, and its time is not over."""
+"""The worker holds the task, and its time is not up."""
 _SAVE: Final = sa.update(tasks).where(*_HELD).values(answer=_ANSWER)
 _SUBMIT: Final = sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.SUBMITTED), answer=_ANSWER, due=_AT)
 _DECLINE: Final = sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.DECLINED), answer=sa.null(), due=_AT)
@@ -71,34 +71,41 @@ def _moved(connection: Connection, move: sa.Update, rows: Sequence[Mapping[str, 
 
 
 def offer(connection: Connection, job_id: int, object_ids: Iterable[int], each: int, expires: float) -> None:
-    """Make open tasks for objects.
+    """Insert open tasks for objects.
 
-    :param each: how many, for each object.
+    :param each: how many tasks for each object.
+    :param expires: until when they are available, in epoch seconds.
     """
     same = {"job_id": job_id, "state": TaskState.OPEN, "tries": 0, "expires": expires}
-    rows = [{**same, "object_id": one} for one in object_ids for _ in range(each)]
+    rows = [{**same, "object_id": object_id} for object_id in object_ids for _ in range(each)]
     if rows:
         connection.execute(sa.insert(tasks), rows)
 
 
 def accept(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Give open tasks to workers who have had none of the same object.
+    """Assign open tasks to workers who have not had the same object.
 
-    :param rows: task, worker, and the times from (``at``) and until when (``due``) the worker is at it.
-    :return: how many tasks were free.
+    :param rows: for each, ``task``, ``worker``, and the times from (``at``) and until (``due``) which the worker holds
+        it, in epoch seconds.
+    :return: how many tasks were assigned.
     """
     return _moved(connection, _ACCEPT, rows)
 
 
 def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> sa.Row[Any] | None:
-    """Give a worker the first free task of a job; None if there is none for this worker."""
+    """Assign the first open task of a job whose object the worker has not had.
+
+    :param at: epoch seconds.
+    :param due: until when the worker holds it, in epoch seconds.
+    :return: the task; None if there is none.
+    """
     free = tasks.alias("free")
     first = (
         sa.select(free.c.id)
         .where(free.c.job_id == job_id, free.c.state == TaskState.OPEN, free.c.expires > at, _unseen(free, worker))
         .order_by(free.c.id)
         .limit(1)
-        # Where others are choosing at the same time, each gets another one.
+        # Workers that choose at the same time get different tasks.
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
@@ -113,49 +120,52 @@ def accept_next(connection: Connection, job_id: int, worker: str, at: float, due
             with connection.begin_nested():
                 return connection.execute(take).one_or_none()
         except IntegrityError:
-            # The same worker, in another window, has just got another task of this object.
+            # The same worker, in another window, has just got a task for this object.
             continue
 
 
 def in_hand(connection: Connection, job_id: int, worker: str, at: float) -> sa.Row[Any] | None:
-    """The task of a job that a worker is at; None if there is none."""
+    """The task of a job that a worker holds; None if there is none."""
     mine = (tasks.c.job_id == job_id, tasks.c.worker_id == worker, tasks.c.state == TaskState.ACCEPTED)
     query = sa.select(tasks).where(*mine, tasks.c.due >= at).order_by(tasks.c.id).limit(1)
     return connection.execute(query).one_or_none()
 
 
 def save(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Keep drafts of answers.
+    """Save drafts of answers.
 
-    :param rows: task, worker, answer and ``at``, as for all moves of a task that a worker is at.
-    :return: how many of the tasks were with their worker, and in time, as for all of these moves.
+    :param rows: for each, ``task``, ``worker``, ``answer`` as JSON, and ``at`` in epoch seconds.
+    :return: how many were saved, because the worker still held the task.
     """
     return _moved(connection, _SAVE, rows)
 
 
 def submit(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Take answers; see :func:`save`."""
+    """Submit answers, with the parameters and result of :func:`save`."""
     return _moved(connection, _SUBMIT, rows)
 
 
 def decline(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Take tasks from workers who would rather not; they get none of the same object again. See :func:`save`."""
+    """Decline tasks; their workers get no other task for the same object. Parameters and result as in :func:`save`."""
     return _moved(connection, _DECLINE, rows)
 
 
 def release(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
-    """Let tasks go; anybody may accept them, and what was done is lost. See :func:`save`."""
+    """Make tasks open again and delete their drafts. Parameters and result as in :func:`save`."""
     return _moved(connection, _RELEASE, rows)
 
 
 def return_late(connection: Connection, job_id: int, at: float) -> int:
-    """Take a job's tasks from workers whose time for them is over."""
+    """Make a job's accepted tasks open again whose time is up."""
     late = (tasks.c.job_id == job_id, tasks.c.state == TaskState.ACCEPTED, tasks.c.due <= at)
     return connection.execute(sa.update(tasks).where(*late).values(**_FREE)).rowcount
 
 
 def expire(connection: Connection, job_id: int, at: float | None = None) -> int:
-    """End a job's tasks that have waited for too long; without a time, all that have no answer yet."""
+    """Expire a job's unfinished tasks.
+
+    :param at: expire those that are no longer available at this time, in epoch seconds; None for all.
+    """
     over = [tasks.c.job_id == job_id, tasks.c.state.in_(UNDECIDED)]
     if at is not None:
         over.append(tasks.c.expires <= at)
@@ -163,10 +173,11 @@ def expire(connection: Connection, job_id: int, at: float | None = None) -> int:
 
 
 def replace_declined(connection: Connection, job_id: int, wanted: int) -> None:
-    """Ask somebody else for each task that was declined; give objects up that too many have declined.
+    """Insert new tasks in place of declined ones; expire the tasks of objects that too many workers have declined.
 
-    Done again, it changes nothing: an object has as many tasks that were not declined as answers are wanted, until
-    as many were declined.
+    Repeating this changes nothing: it keeps the number of tasks that were not declined at ``wanted``.
+
+    :param wanted: how many answers each object needs, and how many declined tasks are too many.
     """
     declined = sa.select(tasks.c.object_id).where(tasks.c.job_id == job_id, tasks.c.state == TaskState.DECLINED)
     refusals = sa.func.sum(sa.case((tasks.c.state == TaskState.DECLINED, 1), else_=0))
@@ -189,12 +200,12 @@ def replace_declined(connection: Connection, job_id: int, wanted: int) -> None:
 
 
 def find(connection: Connection, task_id: int) -> sa.Row[Any] | None:
-    """A task."""
+    """The task with an id; None if there is none."""
     return connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
 
 
 def due(connection: Connection, job_id: int, at: float) -> list[sa.Row[Any]]:
-    """The accepted tasks of a job whose workers must be done by then, with their objects' manifest lines."""
+    """A job's accepted tasks that are due at a time, in epoch seconds, with the manifest lines of their objects."""
     query = (
         sa.select(tasks, objects.c.line)
         .join(objects, _OUT)
@@ -205,33 +216,33 @@ def due(connection: Connection, job_id: int, at: float) -> list[sa.Row[Any]]:
 
 
 def with_workers(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
-    """The tasks of the objects that are out, those that nobody has yet among them."""
+    """All tasks, including open ones, for a job's objects that are with workers."""
     columns = (tasks.c.id, tasks.c.object_id, tasks.c.state, tasks.c.tries, tasks.c.worker_id, tasks.c.expires)
     query = sa.select(*columns).join(objects, _OUT).where(tasks.c.job_id == job_id).order_by(tasks.c.id)
     return list(connection.execute(query))
 
 
 def has_open(connection: Connection, job_id: int) -> bool:
-    """Whether anybody may accept a task."""
+    """Whether a job has open tasks."""
     query = sa.select(tasks.c.id).where(tasks.c.job_id == job_id, tasks.c.state == TaskState.OPEN).limit(1)
     return connection.execute(query).first() is not None
 
 
 def next_change(connection: Connection, job_id: int) -> float | None:
-    """When the first task of a job expires or must be done; None if there is none left to do."""
+    """When a job's next task is due or expires, in epoch seconds; None if all are finished."""
     query = sa.select(sa.func.min(tasks.c.expires), sa.func.min(tasks.c.due))
     times = connection.execute(query.where(tasks.c.job_id == job_id, tasks.c.state.in_(UNDECIDED))).one()
     return min((time for time in times if time is not None), default=None)
 
 
 def busy(connection: Connection) -> dict[str, float]:
-    """Until when the workers who are at a task are at it."""
+    """Until when each worker who holds a task holds it, in epoch seconds, by worker id."""
     query = sa.select(tasks.c.worker_id, sa.func.max(tasks.c.due)).where(tasks.c.state == TaskState.ACCEPTED)
     return {row[0]: row[1] for row in connection.execute(query.group_by(tasks.c.worker_id))}
 
 
 def submitted(connection: Connection, job_id: int, object_ids: set[int]) -> list[sa.Row[Any]]:
-    """The tasks of some objects that have their answer, in order."""
+    """The submitted tasks of some objects, in order of their ids."""
     if not object_ids:
         return []
     query = (

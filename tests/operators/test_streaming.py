@@ -130,7 +130,7 @@ def test_new_objects_are_told_by_their_bucket_and_what_it_told_before_stays(conn
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        ({"automated_labeling": AutomatedLabeling()}, "a streaming job can't label by machine"),
+        ({"automated_labeling": AutomatedLabeling()}, "a streaming job can't use automated labeling"),
         ({"max_human_labeled_objects": 5}, "StoppingConditions: a streaming job ignores them"),
         ({"on_missing_labels": "chain"}, "a streaming job goes on until it is stopped"),
         ({"notify_from": "s3://lab/new/"}, "do not work for text-classification"),
@@ -139,7 +139,7 @@ def test_new_objects_are_told_by_their_bucket_and_what_it_told_before_stays(conn
         ({"notify_from": "lab/new", "task_type": "image-classification"}, "is not an S3 URI"),
         ({"notify_from": "s3://yard/", "create_topics": False}, "Give create_topics=True"),
         ({"labels_queue": "labels"}, "Give output_topic_arn"),
-        ({"manifest_uri": "s3://lab/out/input.manifest"}, "A streaming job needs input and output apart"),
+        ({"manifest_uri": "s3://lab/out/input.manifest"}, "Keep a streaming job's input and output apart"),
     ],
 )
 def test_the_rules_of_streaming_are_checked_before_anything_is_made(

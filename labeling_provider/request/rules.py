@@ -124,8 +124,7 @@ def attribute_name_problems(name: str, task_type: TaskType) -> list[Problem]:
         remedy = f"Use {name + '-ref'!r}."
         problems.append(Problem(where, f"{name!r} must end with -ref for {task_type.name}.", remedy))
     if not task_type.ref and name.endswith("-ref") and name != "source-ref":
-        remedy = "Drop the ending -ref."
-        problems.append(Problem(where, f"{name!r} must not end with -ref for {task_type.name}.", remedy))
+        problems.append(Problem(where, f"{name!r} must not end with -ref for {task_type.name}.", "Drop the ending."))
     return problems
 
 

@@ -1,4 +1,4 @@
-"""Airflow provider for labeling jobs: SageMaker Ground Truth, on Amazon or on the local service."""
+"""Airflow provider for SageMaker Ground Truth labeling jobs, on Amazon or on the local service."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 def get_provider_info() -> dict[str, Any]:
     """Describe this package to Airflow (entry point ``apache_airflow_provider``).
 
-    Airflow reads it at every start, so it must import nothing.
+    Airflow calls this at every start, so it imports nothing.
     """
     links = "labeling_provider.links"
     return {

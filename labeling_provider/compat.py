@@ -1,4 +1,4 @@
-"""What differs between the Airflow versions that this package runs on. No other module looks at versions."""
+"""Differences between the supported Airflow versions. No other module depends on the version."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
-"""From 3.3 on Airflow calls a trigger's ``on_kill`` when a user ends its task, and only then."""
+"""From 3.3 on, Airflow calls a trigger's ``on_kill`` when, and only when, a user kills its task."""
 
 _STATE_PAUSES: Final = (0.2, 0.5, 1.0)
 _TRY_KEY: Final = "labeling_try"
 _ENDED_BY_USER: Final = frozenset({None, "failed", "success", "skipped", "restarting", "removed"})
-_under_way: set[asyncio.Task[Any]] = set()
+_running: set[asyncio.Task[Any]] = set()
 _publishers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Publisher] = WeakKeyDictionary()
 
 
 def _undisturbed(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-    """A task of its own for something that must not be interrupted.
+    """Run something that must not be interrupted in a task of its own.
 
-    Airflow 3.2 cancels a trigger again every second until it is gone, and an answer of the supervisor that nobody reads
-    ends the whole triggerer. So a trigger lets such a task ask, and waits for it behind a shield or not at all.
+    Airflow 3.2 cancels a trigger every second until it has ended, and an answer of the supervisor that nobody reads
+    ends the whole triggerer. So a trigger asks in such a task, and waits for it behind a shield or not at all.
     """
     task = asyncio.get_running_loop().create_task(work)
-    _under_way.add(task)
-    task.add_done_callback(_under_way.discard)
+    _running.add(task)
+    task.add_done_callback(_running.discard)
     return task
 
 
 def when_cancelled(trigger: Any) -> None:
-    """Before 3.3: call a cancelled trigger's ``on_kill`` if it was a user who ended its task.
+    """Before 3.3: call a cancelled trigger's ``on_kill`` if a user has killed its task.
 
-    A triggerer that stops or hands its triggers on cancels them as well, but leaves the task deferred.
+    A triggerer that stops or hands over its triggers cancels them too, but leaves the task deferred.
 
     :param trigger: a trigger with an ``on_kill`` coroutine.
     """
@@ -60,55 +60,55 @@ async def _kill_unless_deferred(trigger: Any, task_instance: Any) -> None:
 
     try:
         state = await sync_to_async(_task_state)(task_instance)
-        # A task that was cleared may have started, and be deferred, once more.
+        # A task that was cleared may have started again, and be deferred again.
         later_try = await sync_to_async(read_xcom)(task_instance, _TRY_KEY) not in {None, task_instance.try_number}
         if state != "deferred" or later_try:
             await trigger.on_kill()
     except Exception:
-        trigger.log.exception("The job of a task that has ended may still run")
+        trigger.log.exception("The labeling job of a killed task may still be running")
 
 
 def count(name: str, value: int, tags: dict[str, str]) -> None:
-    """Add to one of Airflow's counters."""
+    """Add to a counter in Airflow's metrics."""
     if value:
         _stats().incr(name, value, tags=tags)
 
 
 def gauge(name: str, value: float, tags: dict[str, str]) -> None:
-    """Tell what one of Airflow's gauges shows."""
+    """Set a gauge in Airflow's metrics."""
     _stats().gauge(name, value, tags=tags)
 
 
 def timing(name: str, duration: timedelta, tags: dict[str, str]) -> None:
-    """Tell Airflow how long something took."""
+    """Add a duration to Airflow's metrics."""
     _stats().timing(name, duration, tags=tags)
 
 
 def _stats() -> Any:
-    """Airflow's metrics: a module from 3.3 on, an object of it before."""
+    """Airflow's metrics: a module from 3.3 on, an object in that module before."""
     from airflow.sdk.observability import stats
 
     return stats if hasattr(stats, "incr") else stats.Stats
 
 
 def mark_try(task_instance: Any) -> None:
-    """Before 3.3: let the trigger of an earlier try see that this one has begun."""
+    """Before 3.3: tell the trigger of an earlier try that a new try has started."""
     if not TRIGGERS_HAVE_ON_KILL:
         task_instance.xcom_push(key=_TRY_KEY, value=task_instance.try_number)
 
 
 def _task_state(task_instance: Any) -> str | None:
-    """The state that Airflow's database has for a task instance; asked again if no answer comes of it."""
+    """A task instance's state in Airflow's database; asks again if there is no answer."""
     for pause in _STATE_PAUSES:
         try:
-            return _asked_task_state(task_instance)
-        except Exception as error:  # noqa: BLE001 - a process that is being ended gets an answer late or not at all
-            log.warning("Airflow does not say how %s is, asking again: %s", task_instance.task_id, error)
+            return _read_task_state(task_instance)
+        except Exception as error:  # noqa: BLE001 - a process that is being killed may get no answer
+            log.warning("Can't read the state of %s, asking again: %s", task_instance.task_id, error)
         time.sleep(pause)
-    return _asked_task_state(task_instance)
+    return _read_task_state(task_instance)
 
 
-def _asked_task_state(task_instance: Any) -> str | None:
+def _read_task_state(task_instance: Any) -> str | None:
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
     states = RuntimeTaskInstance.get_task_states(
@@ -124,9 +124,9 @@ def _asked_task_state(task_instance: Any) -> str | None:
 
 
 def declared_asset(uri: str) -> Asset | None:
-    """The asset of a URI that a DAG has declared, by whatever name; None if there is none or Airflow does not say.
+    """The asset that a DAG has declared for a URI, under any name; None if there is none or Airflow does not answer.
 
-    Two assets of one URI are two assets to Airflow if they have two names, and only one of them can be in use.
+    For Airflow, two names for one URI are two assets, and only one of them can be active.
     """
     from airflow.sdk import Asset
 
@@ -135,16 +135,17 @@ def declared_asset(uri: str) -> Asset | None:
         from airflow.sdk.execution_time.task_runner import SUPERVISOR_COMMS
 
         answer = SUPERVISOR_COMMS.send(GetAssetByUri(uri=uri))
-    except Exception as error:  # noqa: BLE001 - the labels are there, whoever hears of them
-        log.warning("Airflow does not say which asset %s is: %s", uri, error)
+    except Exception as error:  # noqa: BLE001 - the labels matter more than the asset's name
+        log.warning("Can't find the declared asset of %s: %s", uri, error)
         return None
     return Asset(name=answer.name, uri=answer.uri) if isinstance(answer, AssetResult) else None
 
 
 def map_indexes(task_instance: Any, task_id: str) -> list[int]:
-    """The instances that a task of the same DAG run has, by map index; -1 for the one of a task that is not mapped.
+    """Map indexes of a task's instances in the same DAG run; -1 for a task that is not mapped.
 
     :param task_instance: the running task instance.
+    :param task_id: the other task.
     """
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
@@ -156,58 +157,58 @@ def map_indexes(task_instance: Any, task_id: str) -> list[int]:
 
 
 def was_ended_by_user(task_instance: Any) -> bool:
-    """Whether a task that is told to end was ended by a user, rather than because its worker goes away or was given up.
+    """Whether a task is being killed by a user, rather than because its worker shuts down or was given up on.
 
-    A worker that shuts down asks its tasks to end as well; Airflow then still has them as running. One that was silent
-    for too long finds its task waiting for its next try, or running somewhere else.
+    If the worker shuts down, Airflow's database still has the task as running. If the worker was silent for too long,
+    the task is waiting for its next try or running elsewhere.
 
-    :param task_instance: the task instance of the running task.
+    :param task_instance: the running task instance.
     """
     return _task_state(task_instance) in _ENDED_BY_USER
 
 
 def is_timeout(error: BaseException | None) -> bool:
-    """Whether a task is told to end because it ran into its ``execution_timeout``."""
+    """Whether an exception says that the task ran into its ``execution_timeout``."""
     return isinstance(error, AirflowTaskTimeout)
 
 
 def read_xcom(ti_key: TaskInstanceKey, key: str) -> Any:
-    """A value that a task instance has pushed; None if there is none."""
+    """The value of a task instance's XCom; None if there is none."""
     return XCom.get_value(ti_key=ti_key, key=key)
 
 
 async def pull_xcom(task_instance: Any, key: str) -> Any:
-    """The same from a trigger; None as well if Airflow does not answer."""
+    """The same as :func:`read_xcom`, from a trigger; also None if Airflow does not answer."""
     from asgiref.sync import sync_to_async
 
     try:
         return await asyncio.shield(_undisturbed(sync_to_async(read_xcom)(task_instance, key)))
-    except Exception as error:  # noqa: BLE001 - a trigger can do without
+    except Exception as error:  # noqa: BLE001 - the trigger works without it
         log.warning("The XCom %s of %s can't be read: %s", key, task_instance.task_id, error)
         return None
 
 
 def push_xcom_soon(task_instance: Any, key: str, value: dict[str, Any]) -> None:
-    """Let a trigger push an XCom of its deferred task; of several values for a key only the last is sure to arrive."""
+    """Push an XCom of a trigger's deferred task in the background. Only the last value of a key is sure to arrive."""
     loop = asyncio.get_running_loop()
     publisher = _publishers.get(loop) or _publishers.setdefault(loop, _Publisher())
     publisher.push(task_instance, key, value)
 
 
 class _Publisher:
-    """Pushes XComs one after the other, and never takes more than a quarter of the time for it."""
+    """Pushes XComs one after the other, and pauses in between so that it is busy at most a quarter of the time."""
 
     _PAUSES: Final = 3
 
     def __init__(self) -> None:
         self._waiting: dict[tuple[Any, ...], dict[str, Any]] = {}
-        self._at_work: asyncio.Task[None] | None = None
+        self._worker: asyncio.Task[None] | None = None
 
     def push(self, task_instance: Any, key: str, value: dict[str, Any]) -> None:
         ti = task_instance
         self._waiting[ti.dag_id, ti.task_id, ti.run_id, ti.map_index, key] = value
-        if self._at_work is None or self._at_work.done():
-            self._at_work = _undisturbed(self._work())
+        if self._worker is None or self._worker.done():
+            self._worker = _undisturbed(self._work())
 
     async def _work(self) -> None:
         from asgiref.sync import sync_to_async
@@ -219,39 +220,40 @@ class _Publisher:
                 await sync_to_async(XCom.set)(
                     key=key, value=value, dag_id=dag_id, task_id=task_id, run_id=run_id, map_index=map_index
                 )
-            except Exception as error:  # noqa: BLE001 - counters for people to look at
+            except Exception as error:  # noqa: BLE001 - these are only counters for people
                 log.warning("The XCom %s of %s can't be pushed: %s", key, task_id, error)
             await asyncio.sleep(self._PAUSES * (time.monotonic() - began))
 
 
 def latest_of_this_task(context: Context, key: str) -> Any:
-    """The last XCom of this task under a key, of this run of the DAG or an earlier one; None if there is none."""
+    """This task's latest XCom with a key, from this DAG run or an earlier one; None if there is none."""
     ti = context["ti"]
     index = -1 if ti.map_index is None else ti.map_index
     return ti.xcom_pull(task_ids=ti.task_id, key=key, include_prior_dates=True, map_indexes=index)
 
 
 def remembered(context: Context, key: str) -> Any:
-    """What an earlier try of this task has stored under a key; None before Airflow 3.3 or if there is nothing."""
+    """The value that an earlier try of this task has stored; None if there is none, and before Airflow 3.3."""
     store: Any = context.get("task_state_store")
     return None if store is None else store.get(key)
 
 
 def remember(context: Context, key: str, value: Any) -> None:
-    """Store a JSON value for later tries of this task, from Airflow 3.3 on; it outlives the longest chain of jobs."""
+    """Store a JSON value for later tries of this task, from Airflow 3.3 on."""
     store: Any = context.get("task_state_store")
     if store is not None:
+        # Long enough for the longest chain of labeling jobs.
         store.set(key, value, retention=timedelta(days=365))
 
 
 async def asset_state(trigger: Any, key: str) -> Any:
-    """What was kept under a key with the asset that an event trigger watches; None if there is nothing.
+    """The value stored with the asset that an event trigger watches; None if there is none.
 
-    :raises LookupError: if there is no such asset, or more than one; always before Airflow 3.3.
+    :raises LookupError: if the trigger does not watch exactly one asset; always before Airflow 3.3.
     """
     store = getattr(trigger, "asset_state_store", None)
     if store is None:
-        raise LookupError("the trigger watches no asset that keeps state")
+        raise LookupError("the trigger watches no asset with a state store")
     try:
         return await asyncio.shield(_undisturbed(_asynchronous(store, "get")(key)))
     except ValueError as error:
@@ -259,12 +261,12 @@ async def asset_state(trigger: Any, key: str) -> Any:
 
 
 async def keep_asset_state(trigger: Any, key: str, value: dict[str, Any]) -> None:
-    """Keep a JSON value with the asset that an event trigger watches."""
+    """Store a JSON value with the asset that an event trigger watches."""
     await asyncio.shield(_undisturbed(_asynchronous(trigger.asset_state_store, "set")(key, value)))
 
 
 def _asynchronous(store: Any, method: str) -> Callable[..., Coroutine[Any, Any, Any]]:
-    """A method of an asset's store that does not block the event loop; Airflow has its own from 3.3.2 on."""
+    """A method of an asset's state store that does not block the event loop; Airflow has one from 3.3.2 on."""
     from asgiref.sync import sync_to_async
 
     own: Callable[..., Coroutine[Any, Any, Any]] | None = getattr(store, f"a{method}", None)
@@ -274,10 +276,10 @@ def _asynchronous(store: Any, method: str) -> Callable[..., Coroutine[Any, Any, 
 def acknowledging_producer(
     stream: Callable[[], AsyncIterator[tuple[Any, Any]]], acknowledge: Callable[[Any], Coroutine[Any, Any, None]]
 ) -> Any:
-    """From 3.3 on: what feeds a shared stream of an event trigger, and is told when Airflow has stored an event.
+    """From 3.3 on: the producer of an event trigger's shared stream, which acknowledges stored events.
 
-    :param stream: yields each event with what identifies it to ``acknowledge``.
-    :param acknowledge: is called when every trigger's event is stored.
+    :param stream: yields each event with a payload for ``acknowledge``.
+    :param acknowledge: called with the payload when the event has been stored for every trigger.
     """
     from airflow.triggers.shared_stream import SharedStreamProducer
 

@@ -1,4 +1,4 @@
-"""From data objects to a labeled, divided, exported dataset: the whole chain as one task group."""
+"""From data objects to a labeled, split and exported dataset: the whole chain as one task group."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _FRACTIONS: Final = {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 @dataclass(frozen=True)
 class LabeledDataset:
-    """What :func:`label_dataset` has put into the DAG.
+    """The tasks that :func:`label_dataset` has added to the DAG.
 
     :param group: the task group, for ``>>`` and ``<<``.
     :param quality: result of the quality gate; see ``LabelQualityOperator``.
     :param merged: result with the merged manifest; see ``MergeManifestsOperator``.
-    :param sets: result with a manifest for each set; see ``SplitManifestOperator``.
+    :param sets: result with a manifest per set; see ``SplitManifestOperator``.
     :param exported: result of the export; see ``ExportLabelsOperator``. None if nothing is exported.
     """
 
@@ -60,31 +60,31 @@ def label_dataset(
     export_format: str | None = None,
     export: Mapping[str, Any] | None = None,
 ) -> LabeledDataset:
-    """Build a manifest, look at it, have its cost approved, label it, measure the labels, label again what is not sure,
-    merge, split and export: a task group in the DAG that is being defined, each step a task of its own.
+    """Add a task group to the current DAG that turns data objects into a labeled dataset.
 
-    If there is nothing new to label, or the cost is rejected, the tasks after that are skipped.
+    Its tasks build a manifest, validate it, ask for approval of the cost, label the objects, measure the labels,
+    relabel those of low confidence, then merge, split and export the labels. If there is nothing new to label, or the
+    cost is rejected, the remaining tasks are skipped.
 
     :param group_id: id of the task group.
-    :param folder: ``s3://bucket/prefix`` under which everything is written: ``manifests/``, ``labels/``, ``merged/``,
-        ``sets/`` and ``exports/`` (templated).
-    :param source: arguments of ``BuildManifestOperator`` that say where the objects come from, and how many at most.
-    :param job: arguments of ``CreateLabelingJobOperator``; ``task_type`` is needed.
-    :param only_new: leave out what an earlier run has labeled, and merge the labels of all runs; False labels
-        everything at each run, and hands on the labels of the run alone.
-    :param object_keys: keys that tell objects apart, such as ``["source-ref", "page"]``; None for all that a line says
-        besides its labels.
-    :param ask_above_usd: have people approve a labeling job that would cost more than this, USD; None never asks.
+    :param folder: ``s3://bucket/prefix`` for all output: ``manifests/``, ``labels/``, ``merged/``, ``sets/`` and
+        ``exports/`` (templated).
+    :param source: arguments of ``BuildManifestOperator`` for the source of the objects, and for their number.
+    :param job: arguments of ``CreateLabelingJobOperator``; ``task_type`` is required.
+    :param only_new: whether to leave out objects that an earlier run has labeled, and merge the labels of all runs.
+        False labels all objects in every run, and uses only that run's labels.
+    :param object_keys: keys that identify an object, such as ``["source-ref", "page"]``; None for all input keys.
+    :param ask_above_usd: ask people to approve a labeling job that would cost more than this, in USD; None never asks.
     :param approval: further arguments of ``ApproveCostOperator``, such as ``assigned_users`` or ``response_timeout``.
     :param quality: arguments of ``LabelQualityOperator``, such as its thresholds.
-    :param relabel_below: label objects again, in a second job, whose label is less sure than this, 0 to 1, or that have
-        none; None for one round.
-    :param relabel_job: what is different about the second job, such as ``{"workers_per_object": 5}``.
-    :param fractions: the sets and their shares.
-    :param split_seed: another one divides otherwise.
-    :param export_format: see ``ExportLabelsOperator``; None exports nothing.
+    :param relabel_below: label the objects with a confidence below this, 0 to 1, and those without a label again, in a
+        second job; None for one round.
+    :param relabel_job: arguments of the second job that differ, such as ``{"workers_per_object": 5}``.
+    :param fractions: share of each set by name.
+    :param split_seed: a different seed gives a different split.
+    :param export_format: see ``ExportLabelsOperator``; None to export nothing.
     :param export: further arguments of ``ExportLabelsOperator``, such as ``copy_pictures``.
-    :raises ValueError: if ``job`` lacks ``task_type``, or an argument has nothing to act on.
+    :raises ValueError: if ``job`` lacks ``task_type``, or an argument requires another one that is missing.
     """
     if not job.get("task_type"):
         raise ValueError("job needs task_type, such as 'image-classification'")
@@ -194,24 +194,27 @@ def label_dataset(
 
 
 def _part(task: BaseOperator, key: str) -> str:
-    """One key of what a task returns, as a template."""
+    """One key of a task's result, as a template."""
     return f"{{{{ ti.xcom_pull(task_ids='{task.task_id}')['{key}'] }}}}"
 
 
 def _label_attribute(job: Mapping[str, Any]) -> str:
-    """The label attribute of the jobs."""
+    """The label attribute of the jobs.
+
+    :raises ValueError: if the task type is unknown.
+    """
     from labeling_provider.groundtruth.task_types import TASK_TYPES
     from labeling_provider.request.builder import default_attribute_name
 
     given = job.get("label_attribute_name") or (job.get("config") or {}).get("LabelAttributeName")
-    kind = TASK_TYPES.get(job["task_type"])
-    if kind is None:
+    task_type = TASK_TYPES.get(job["task_type"])
+    if task_type is None:
         raise ValueError(f"task_type must be one of {', '.join(TASK_TYPES)}, not {job['task_type']!r}")
-    return str(given or default_attribute_name(kind))
+    return str(given or default_attribute_name(task_type))
 
 
 def _most_objects(task_type: str) -> int:
-    """How many objects one labeling job may have: the rest waits for the next run."""
+    """Most objects in one labeling job; the rest is left for the next run."""
     from labeling_provider.groundtruth.task_types import TASK_TYPES
 
     return TASK_TYPES[task_type].maximum_objects

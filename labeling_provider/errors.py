@@ -1,4 +1,4 @@
-"""What can go wrong, as exceptions. Every error of this package is a :class:`LabelingError`."""
+"""The exceptions of this package. All derive from :class:`LabelingError`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 
 def printable(text: str, keep: str = "") -> str:
-    """A text from outside, for people: what a terminal would obey, hide or turn around is escaped, as JSON does it.
+    """Make a text from outside safe to print: control, invisible and bidirectional characters are escaped as in JSON.
 
-    :param keep: characters that are not escaped, such as line breaks where the text has several lines.
+    :param keep: characters to leave unescaped, such as line breaks in a text of several lines.
     """
     if text.isprintable():
         return text
@@ -20,14 +20,14 @@ def printable(text: str, keep: str = "") -> str:
 
 
 class LabelingError(Exception):
-    """Base of every error that this package raises on purpose. Its text is fit for a terminal, whatever it quotes."""
+    """Base of every error that this package raises on purpose. Its text is safe to print, whatever it quotes."""
 
     def __str__(self) -> str:
         return printable(super().__str__(), keep="\n")
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong with an input: where, what, and what to do about it."""
+    """One thing wrong with an input: where, what, and how to fix it."""
 
     field: str
     message: str
@@ -38,9 +38,9 @@ class Problem(NamedTuple):
 
 
 class InvalidRequestError(LabelingError):
-    """A labeling job that cannot be created as described. Nothing was sent.
+    """A labeling job cannot be created as described. Nothing was sent.
 
-    :param problems: every problem that was found, in the order of the request's fields.
+    :param problems: every problem of the request, in the order of its fields.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -52,10 +52,10 @@ class InvalidRequestError(LabelingError):
 
 
 class InvalidManifestError(LabelingError):
-    """A manifest that is not fit for labeling.
+    """A manifest cannot be used for labeling.
 
-    :param where: its URI.
-    :param problems: every problem that was found.
+    :param where: its URI or path.
+    :param problems: every problem of the manifest.
     """
 
     def __init__(self, where: str, problems: Sequence[Problem]) -> None:
@@ -67,9 +67,9 @@ class InvalidManifestError(LabelingError):
 
 
 class InvalidArgumentsError(LabelingError):
-    """Arguments of a task that can't be read as what they are meant to be. Nothing was done.
+    """A task's arguments are not of the types they should be. Nothing was done.
 
-    :param problems: every argument that is wrong.
+    :param problems: one per wrong argument.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -87,24 +87,24 @@ def _listed(problems: Sequence[Problem]) -> str:
 
 
 class JobNameTakenError(LabelingError):
-    """A labeling job of the wanted name exists and was not made by this task."""
+    """A labeling job with this name exists and was not created by this task."""
 
 
 class LabelingJobFailedError(LabelingError):
-    """A labeling job ended Failed or Stopped, or ended without all of its labels when that is an error."""
+    """A labeling job ended as Failed or Stopped, or without all of its labels where that counts as an error."""
 
 
 class LabelingJobStoppedError(LabelingJobFailedError):
-    """A labeling job that somebody else has stopped: a retry that makes another would not be what they want."""
+    """Somebody else stopped the labeling job, so a retry must not start another."""
 
 
 class PoorLabelsError(LabelingError):
-    """Labels are not as good as they were asked for."""
+    """The labels do not meet the required quality."""
 
 
 class LabelingTimeoutError(LabelingError):
-    """A labeling job did not reach the awaited status before the deadline."""
+    """A labeling job did not reach the expected status before the deadline."""
 
 
 class LabelingJobStalledError(LabelingError):
-    """A labeling job on which nothing has moved for too long."""
+    """A labeling job has made no progress for too long."""

@@ -1,7 +1,7 @@
 """Buttons on a task in the Airflow UI: the labeling job, its output and its log.
 
-Airflow reads a link from the XCom of its key. It is pushed as soon as the job exists, so that it works while the
-task is deferred. On Amazon the links lead to the console, on a self-hosted service to its own pages.
+Airflow reads a link from an XCom. It is pushed as soon as the job exists, so it works while the task is deferred. On
+Amazon the links lead to the console, on a self-hosted service to the service's pages.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from airflow.sdk import BaseOperatorLink
 
-from labeling_provider.jobs.addresses import JOB_PAGE, LOG_PAGE, OUTPUT_PAGE, Page, job_url
+from labeling_provider.jobs.addresses import JOB_PAGE, LOG_PAGE, OUTPUT_PAGE, JobPage, job_url
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 
 
 class _Link(BaseOperatorLink):
-    """A link whose address the task pushes to XCom."""
+    """A link whose URL the task pushes to XCom."""
 
     @property
     def xcom_key(self) -> str:
-        """Where Airflow finds the link."""
+        """The XCom key of the link."""
         return f"_link_{type(self).__name__}"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:
@@ -41,7 +41,7 @@ class _Link(BaseOperatorLink):
 class _JobLink(_Link):
     """A link to a page about a labeling job."""
 
-    page: ClassVar[Page]
+    page: ClassVar[JobPage]
 
 
 class LabelingJobLink(_JobLink):
@@ -59,7 +59,7 @@ class LabelingOutputLink(_JobLink):
 
 
 class LabelingLogsLink(_JobLink):
-    """What happened to the job."""
+    """The job's log."""
 
     name = "Labeling log"
     page = LOG_PAGE
@@ -72,29 +72,29 @@ class QualityReportLink(_Link):
 
 
 class WorkersPageLink(_Link):
-    """Where the people of a private workteam sign in and work."""
+    """The page on which the members of a private workteam sign in and work."""
 
     name = "Workers' page"
 
 
 WORKERS_LINK: Final = WorkersPageLink()
-"""The link to the page of the workers."""
+"""The link to the workers' page."""
 
 QUALITY_LINK: Final = QualityReportLink()
-"""The link of the quality gate."""
+"""The link to a quality gate's report."""
 
 JOB_LINKS: Final[tuple[_JobLink, ...]] = (LabelingJobLink(), LabelingOutputLink(), LabelingLogsLink())
-"""The links of every operator that has a job."""
+"""The links of every operator with a labeling job."""
 
 
 def push_job_links(context: Context, ground_truth: GroundTruth, job: JobRequest) -> None:
-    """Make a task's links work from now on."""
+    """Push the links of a task's job to XCom."""
     for link in JOB_LINKS:
         context["ti"].xcom_push(key=link.xcom_key, value=job_url(ground_truth, job, link.page))
 
 
 def push_workers_link(context: Context, ground_truth: GroundTruth, job: JobRequest) -> None:
-    """Make the link to the workers' page work, where there is one: private workteams have one on Amazon.
+    """Push the link to the workers' page to XCom, if there is one: Amazon's private workteams have one.
 
     Source: API reference, Workteam.SubDomain.
     """
@@ -103,8 +103,8 @@ def push_workers_link(context: Context, ground_truth: GroundTruth, job: JobReque
     team = str(job.workteam_arn).rpartition("/")[2]
     try:
         domain = ground_truth.sagemaker.describe_workteam(WorkteamName=team)["Workteam"].get("SubDomain")
-    except Exception as error:  # noqa: BLE001 - a link is no reason to fail
-        log.info("The page of the workers is not known: %s", error)
+    except Exception as error:  # noqa: BLE001 - a missing link must not fail the task
+        log.info("The workers' page is not known: %s", error)
         return
     if domain:
         context["ti"].xcom_push(key=WORKERS_LINK.xcom_key, value=f"https://{domain}")

@@ -1,20 +1,20 @@
-"""XComs that tasks push on top of what they return: other tasks and the pages read them by these keys."""
+"""Keys of the XComs that tasks push besides their return value, for other tasks and the pages."""
 
 from __future__ import annotations
 
 from typing import Final
 
 JOB_KEY: Final = "labeling_job"
-"""XCom key of the job that a task has made, as soon as it exists."""
+"""The labeling job a task has created, pushed as soon as it exists."""
 NAME_KEY: Final = "labeling_job_name"
-"""XCom key of the name of the first job of a task, before there is one."""
+"""The name of a task's first job, pushed before the job exists."""
 PROGRESS_KEY: Final = "labeling_progress"
-"""XCom key of the live counters of the job that a task waits for."""
+"""Live counters of the job a task is waiting for."""
 MODEL_KEY: Final = "labeling_model"
-"""XCom key of the ARN of the last model of a job with automated labeling."""
+"""ARN of the last model trained by a job with automated labeling."""
 PUSHED_KEY: Final = "labeling_pushed"
-"""XCom key of the live counts of what a task has pushed."""
+"""Live counts of the objects a task has pushed."""
 QUALITY_KEY: Final = "labeling_quality"
-"""XCom key of what was measured, also when the labels are too poor and the task fails."""
+"""The measured quality, pushed even if the task fails because the labels are too poor."""
 BUILT_KEY: Final = "labeling_manifest"
-"""XCom key of what was built."""
+"""The manifest a task has built."""

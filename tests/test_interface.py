@@ -102,7 +102,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "deferrable": False,
         **CONNECTION,
     },
-    "operators.manifest.BuildManifestOperator": {
+    "operators.build_manifest.BuildManifestOperator": {
         "manifest_uri": REQUIRED,
         "prefix_uri": None,
         "objects": None,
@@ -120,7 +120,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "skip_if_empty": True,
         **CONNECTION,
     },
-    "operators.manifest.ExportLabelsOperator": {
+    "operators.export_labels.ExportLabelsOperator": {
         "manifest_uri": REQUIRED,
         "output_uri": REQUIRED,
         "format": REQUIRED,

@@ -1,4 +1,4 @@
-"""``airflow labeling …``: the labeling jobs of a connection, manifests and costs, without a DAG."""
+"""``airflow labeling …``: labeling jobs, manifests and costs on the command line, without a DAG."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 
 def get_labeling_commands() -> list[Any]:
-    """The commands, for Airflow's command line."""
+    """The commands for Airflow's command line."""
     from airflow.cli import cli_config
     from airflow.cli.cli_config import ActionCommand, GroupCommand, lazy_load_command
 
     argument: Any = cli_config.Arg
     connection = argument(("--aws-conn-id",), help="Airflow connection", default="aws_default")
-    region = argument(("--region",), help="region, if it is not the connection's")
+    region = argument(("--region",), help="region; by default the connection's")
     here = f"{__name__}."
     commands = (
         ActionCommand(
             name="list",
-            help="List labeling jobs, the newest first",
+            help="List labeling jobs, newest first",
             func=lazy_load_command(f"{here}list_jobs"),
             args=(
-                argument(("--status",), help="only jobs of this status, such as InProgress"),
-                argument(("--name",), help="only jobs whose name has this in it"),
-                argument(("--limit",), help="how many at most", type=int, default=50),
+                argument(("--status",), help="only jobs with this status, such as InProgress"),
+                argument(("--name",), help="only jobs whose name contains this"),
+                argument(("--limit",), help="largest number of jobs", type=int, default=50),
                 connection,
                 region,
             ),
@@ -42,23 +42,23 @@ def get_labeling_commands() -> list[Any]:
         ),
         ActionCommand(
             name="validate-manifest",
-            help="Look at every line of a manifest; fails if one is wrong",
+            help="Check every line of a manifest; fails if any line is wrong",
             func=lazy_load_command(f"{here}validate_manifest"),
             args=(
                 argument(("manifest",), help="path or s3:// URI"),
-                argument(("--label-attribute",), help="count this label, and look at its metadata"),
+                argument(("--label-attribute",), help="count this label, and check its metadata"),
                 connection,
                 region,
             ),
         ),
         ActionCommand(
             name="estimate-cost",
-            help="Estimate what a labeling job would cost on Amazon, USD",
+            help="Estimate what a labeling job would cost on Amazon, in USD",
             func=lazy_load_command(f"{here}estimate_job_cost"),
             args=(
-                argument(("objects",), help="how many objects there are to label", type=int),
-                argument(("--workers",), help="workers for each object", type=int, default=1),
-                argument(("--price",), help="USD for each worker and object; 0 for your own people", default="0"),
+                argument(("objects",), help="number of objects to label", type=int),
+                argument(("--workers",), help="number of workers per object", type=int, default=1),
+                argument(("--price",), help="USD per worker and object; 0 for your own people", default="0"),
                 argument(("--automated",), help="with automated labeling", action="store_true"),
             ),
         ),
@@ -67,7 +67,7 @@ def get_labeling_commands() -> list[Any]:
 
 
 def list_jobs(args: Namespace) -> None:
-    """Print a line for each job: status, counters, name."""
+    """Print a line for each job: status, counters, creation time, name."""
     request: dict[str, Any] = {"SortBy": "CreationTime", "SortOrder": "Descending"}
     if args.status:
         request["StatusEquals"] = args.status
@@ -88,14 +88,14 @@ def list_jobs(args: Namespace) -> None:
 
 
 def describe_job(args: Namespace) -> None:
-    """Print the answer of DescribeLabelingJob."""
+    """Print the response of DescribeLabelingJob."""
     description = _answered(args, "describe_labeling_job", LabelingJobName=args.job_name)
     description.pop("ResponseMetadata", None)
     _say(json.dumps(description, indent=2, default=str, ensure_ascii=False), keep="\n")
 
 
 def validate_manifest(args: Namespace) -> None:
-    """Print what a manifest holds, and what is wrong with it."""
+    """Print what a manifest contains, and what is wrong with it."""
     from labeling_provider.errors import LabelingError
     from labeling_provider.manifest import Manifests
 
@@ -115,7 +115,7 @@ def validate_manifest(args: Namespace) -> None:
 
 
 def estimate_job_cost(args: Namespace) -> None:
-    """Print an estimate and how it came about."""
+    """Print an estimate with its arithmetic."""
     from labeling_provider.request import estimate_cost
 
     try:
@@ -125,9 +125,9 @@ def estimate_job_cost(args: Namespace) -> None:
 
 
 def _say(text: str, keep: str = "", file: TextIO | None = None) -> None:
-    """Print something that may hold what came from outside, fit for a terminal of any encoding.
+    """Print a text that may contain data from outside, safely for terminals and in any encoding.
 
-    :param keep: characters that are not escaped.
+    :param keep: characters to leave unescaped.
     """
     out = file or sys.stdout
     encoding = getattr(out, "encoding", None) or "utf-8"

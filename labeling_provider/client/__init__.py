@@ -1,1 +1,1 @@
-"""Talking to AWS well. Plain Python over boto3 clients."""
+"""Robust access to AWS over boto3 clients: retries, outages, renewed credentials, paging. Plain Python."""

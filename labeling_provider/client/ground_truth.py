@@ -1,4 +1,4 @@
-"""Ground Truth by one connection: its labeling jobs, and boto3 clients of what stands around them."""
+"""Ground Truth through one connection: its labeling jobs, and boto3 clients of the services around them."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ T = TypeVar("T")
 _PAUSE: Final = 0.5
 
 MakeClient = Callable[..., Any]
-"""Makes a boto3 client: of a service by its name, with members of ``botocore.config.Config`` as keywords."""
+"""Makes a boto3 client by the service's name; keywords are members of ``botocore.config.Config``."""
 
 log = logging.getLogger(__name__)
 
 
 class GroundTruth:
-    """SageMaker Ground Truth, or a self-hosted one, and the AWS services beside it.
+    """SageMaker Ground Truth, Amazon's or self-hosted, and the AWS services around it.
 
-    Its clients get over credentials that fail: they are made anew.
+    If credentials fail, its clients are created again from the connection.
 
-    :param make_client: such as a boto3 session's ``client``, but for the keywords.
+    :param make_client: creates a boto3 client, like a boto3 session's ``client``.
     :param outage: seconds without any answer after which to give up, on top of botocore's own retries.
-    :param forget: called before clients are made anew: drops what is remembered of the connection.
+    :param forget: called before clients are created again; drops cached parts of the connection.
     """
 
     def __init__(
@@ -45,9 +45,10 @@ class GroundTruth:
         self._renewal = Renewal(forget)
 
     def client(self, service: str, prepare: Callable[[Any], None] = lambda client: None, **settings: Any) -> Any:
-        """A boto3 client of a service, such as ``sqs``; it is made when it is first used.
+        """A boto3 client, created on first use.
 
-        :param prepare: called with the client whenever it was made.
+        :param service: the service's name, such as ``sqs``.
+        :param prepare: called with the client each time it is created.
         :param settings: botocore configuration on top of the connection's.
         """
 
@@ -71,35 +72,35 @@ class GroundTruth:
 
     @cached_property
     def objects(self) -> Objects:
-        """The S3 objects."""
+        """Access to S3 objects."""
         return Objects(self.s3, self.outage)
 
     @property
     def region(self) -> str:
-        """The region."""
+        """The connection's region."""
         return str(self.sagemaker.meta.region_name)
 
     @property
     def partition(self) -> str:
-        """``aws``, ``aws-cn`` or another."""
+        """The AWS partition, such as ``aws`` or ``aws-cn``."""
         return str(self.sagemaker.meta.partition)
 
     @property
     def endpoint_url(self) -> str:
-        """Where SageMaker is."""
+        """The URL of the SageMaker endpoint."""
         return str(self.sagemaker.meta.endpoint_url)
 
     @property
     def is_amazon(self) -> bool:
-        """Whether it is Amazon's, rather than a self-hosted one."""
+        """Whether the endpoint is Amazon's rather than self-hosted."""
         return facts.is_amazon(self.endpoint_url)
 
     def find_job(self, name: str) -> JobDescription | None:
-        """A labeling job; None if there is no such job.
+        """Describe a labeling job; None if there is no such job.
 
-        :raises LabelingError: if the service does not say.
+        :raises LabelingError: if the service refuses or does not answer.
         """
-        what = f"Looking for labeling job {name}"
+        what = f"Describing labeling job {name}"
         try:
             return JobDescription(
                 self._persist(lambda: self.sagemaker.describe_labeling_job(LabelingJobName=name), what)
@@ -110,21 +111,21 @@ class GroundTruth:
             raise LabelingError(f"{what}: {error}") from error
 
     def job(self, name: str) -> JobDescription:
-        """A labeling job that was there a moment ago.
+        """Describe a labeling job that is known to exist.
 
-        :raises LabelingError: if it is gone, or the service does not say.
+        :raises LabelingError: if it no longer exists, or the service refuses or does not answer.
         """
         job = self.find_job(name)
         if job is None:
-            raise LabelingError(f"Labeling job {name} is gone.")
+            raise LabelingError(f"Labeling job {name} no longer exists.")
         return job
 
     def create_job(self, request: Mapping[str, Any]) -> JobDescription:
-        """Create a labeling job, or find the one of this name that exists: an answer may have been lost on its way.
+        """Create a labeling job, or return an existing one with its name, because a response may have been lost.
 
         :param request: arguments of ``create_labeling_job``.
-        :return: the job. The caller sees by its tags whose it is.
-        :raises LabelingError: if there is no job in the end.
+        :return: the job. The caller must check its tags for the owner.
+        :raises LabelingError: if the job could not be created.
         """
         name = request["LabelingJobName"]
 
@@ -144,13 +145,13 @@ class GroundTruth:
         except (BotoCoreError, ClientError) as error:
             raise LabelingError(f"Labeling job {name} was not created: {error}") from error
         if job is None:
-            raise LabelingError(f"Labeling job {name} was created, but is gone.")
+            raise LabelingError(f"Labeling job {name} was created, but no longer exists.")
         return job
 
     def stop_job(self, name: str, tags: Mapping[str, str] | None = None) -> bool:
-        """Stop a job; one that has ended is left as it is.
+        """Stop a labeling job, unless it has ended.
 
-        :param tags: what to note on the job first.
+        :param tags: tags to add to the job first.
         :return: whether it was still running.
         :raises LabelingError: if there is no such job, or it can't be stopped.
         """
@@ -160,11 +161,11 @@ class GroundTruth:
         if job.state.has_ended:
             return False
         if tags:
-            noted = [{"Key": key, "Value": value} for key, value in tags.items()]
+            added = [{"Key": key, "Value": value} for key, value in tags.items()]
             try:
-                self._persist(lambda: self.sagemaker.add_tags(ResourceArn=job.arn, Tags=noted), f"Tagging {name}")
+                self._persist(lambda: self.sagemaker.add_tags(ResourceArn=job.arn, Tags=added), f"Tagging {name}")
             except ClientError as error:
-                log.warning("The tags %s can't be put on labeling job %s: %s", ", ".join(tags), name, error)
+                log.warning("Can't add the tags %s to labeling job %s: %s", ", ".join(tags), name, error)
         try:
             self._persist(lambda: self.sagemaker.stop_labeling_job(LabelingJobName=name), f"Stopping {name}")
         except (BotoCoreError, ClientError) as error:
@@ -172,11 +173,11 @@ class GroundTruth:
         return True
 
     def has_model(self, arn: str) -> bool:
-        """Whether a model is there; taken for granted if this connection may not ask (``sagemaker:DescribeModel``).
+        """Whether a model exists. Assumed to exist without the permission ``sagemaker:DescribeModel``.
 
-        :raises LabelingError: if the service does not say.
+        :raises LabelingError: if the service does not answer.
         """
-        what = f"Looking for model {arn}"
+        what = f"Describing model {arn}"
         try:
             self._persist(lambda: self.sagemaker.describe_model(ModelName=arn.rpartition("/")[2]), what)
         except (BotoCoreError, ClientError) as error:

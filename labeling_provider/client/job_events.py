@@ -1,6 +1,6 @@
-"""Reads labeling-job state changes from an SQS queue that an EventBridge rule feeds. Plain Python over a boto3 client.
+"""Reads labeling job state changes from an SQS queue that is the target of an EventBridge rule.
 
-An event says only that a job has ended, may come twice and in any order: whoever gets one looks at the job itself.
+An event says only that a job has ended. Events may arrive twice and in any order, so the receiver describes the job.
 Source: developer guide, "Monitor labeling job status"; EventBridge reference, "Amazon SageMaker events".
 """
 
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 class Notice(NamedTuple):
     """A message about jobs that have ended.
 
-    :param jobs: their names in lower case, as ARNs have them.
-    :param sent: epoch seconds.
-    :param receipt: what SQS wants for its deletion.
+    :param jobs: names of the jobs in lower case, as in ARNs.
+    :param sent: when it was sent, in epoch seconds.
+    :param receipt: SQS's receipt handle, for deleting it.
     """
 
     jobs: frozenset[str]
@@ -33,7 +33,7 @@ class Notice(NamedTuple):
 
 
 class JobEvents:
-    """The queue.
+    """A queue of labeling job state changes.
 
     :param sqs: a boto3 SQS client.
     :param url: the queue's URL.
@@ -44,10 +44,10 @@ class JobEvents:
         self._warned = False
 
     def receive(self, seconds: float) -> list[Notice]:
-        """Wait for messages; those that are not labeling-job state changes are left in the queue.
+        """Wait for messages. Messages that are not labeling job state changes stay in the queue.
 
-        :param seconds: how long to wait for the first, at most 20.
-        :raises botocore.exceptions.BotoCoreError: or ClientError, if the service does not answer.
+        :param seconds: the longest time to wait for the first message, at most 20 seconds.
+        :raises botocore.exceptions.BotoCoreError: or ClientError, if the service refuses or does not answer.
         """
         answer = self._sqs.receive_message(
             QueueUrl=self._url,
@@ -62,15 +62,15 @@ class JobEvents:
                 notices.append(Notice(jobs, sent, message["ReceiptHandle"]))
             elif not self._warned:
                 self._warned = True
-                log.warning("%s holds messages that are not labeling-job state changes; they are left alone", self._url)
+                log.warning("%s contains messages that are not labeling job state changes; ignoring them", self._url)
         return notices
 
     def settle(self, notice: Notice, mine: bool) -> None:
-        """Delete a message that is done with.
+        """Delete a message that has been handled.
 
-        One about jobs that nobody here waits for may be meant for another process, so it stays for 15 minutes.
+        A message about jobs that this process does not wait for may be for another process, so it stays for 15 minutes.
 
-        :param mine: whether somebody here has waited for it.
+        :param mine: whether this process waits for one of its jobs.
         """
         if mine or time.time() - notice.sent > _KEEP_FOR_OTHERS:
             self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=notice.receipt)

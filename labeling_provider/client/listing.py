@@ -1,4 +1,4 @@
-"""Lists what is under an S3 prefix, several folders at once, in the order of the keys."""
+"""Lists the objects under an S3 prefix in key order, several folders at once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _FOLDERS_AT_ONCE: Final = 8
 
 
 def list_uris(objects: Objects, prefix_uri: str, suffixes: Sequence[str] = ()) -> Iterator[str]:
-    """URIs of the objects under a prefix, in the order of their keys.
+    """URIs of the objects under a prefix, in key order, without folder placeholders (keys that end with ``/``).
 
-    The folders right under it are listed at the same time. A folder's placeholder (a key that ends with ``/``) is none.
+    The folders directly under the prefix are listed in parallel.
 
-    :param objects: what the connection reaches.
+    :param objects: access to S3.
     :param prefix_uri: ``s3://bucket/prefix``.
-    :param suffixes: how wanted keys end; any if there are none.
+    :param suffixes: list only keys that end with one of these; all keys if empty.
     :raises LabelingError: if the prefix can't be listed.
     """
     bucket, prefix = bucket_and_key(prefix_uri)
@@ -50,7 +50,7 @@ def _keys(objects: Objects, bucket: str, prefix: str) -> Iterator[str]:
 
 
 def _entries(pages: Iterable[dict[str, Any]]) -> Iterator[tuple[str, bool]]:
-    """Keys and folders in the order of the keys, and which is a folder."""
+    """Keys and folders in key order, each with whether it is a folder."""
     for page in pages:
         folders = [(folder["Prefix"], True) for folder in page.get("CommonPrefixes", ())]
         yield from sorted([*folders, *((key, False) for key in _contents(page))])

@@ -1,4 +1,4 @@
-"""How boto3 clients read answers: no half ones, and times fast."""
+"""Adjusts how boto3 clients parse responses: refuses truncated bodies, and parses times fast."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def parse_time(value: Any) -> datetime:
-    """A time in an answer. botocore's own way takes four fifths of the time of reading a listing of S3."""
+    """Parse a time in a response. botocore's own parser takes four fifths of the time of parsing an S3 listing."""
     from botocore.utils import parse_timestamp
 
     if isinstance(value, str) and value.endswith("Z"):
@@ -20,7 +20,7 @@ def parse_time(value: Any) -> datetime:
 
 
 def refuse_half_answers(client: Any) -> None:
-    """Have a client raise IncompleteReadError for a body that broke off: botocore reads it as one without fields."""
+    """Make a client raise IncompleteReadError for a truncated body, which botocore parses as a body without fields."""
     client.meta.events.register("after-call", _check_length)
 
 

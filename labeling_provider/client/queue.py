@@ -1,4 +1,4 @@
-"""An SQS queue that is read: by whoever pushes what it is told of, and by whoever waits for its labels."""
+"""Reads an SQS queue: one with notifications of new objects, or one with labels."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Final
 from labeling_provider.client.retries import answer_to, error_code
 
 MAX_MESSAGES: Final = 10
-"""Messages that SQS hands out, or deletes, at once."""
+"""Most messages that SQS returns or deletes in one call. Source: API reference, ReceiveMessage."""
 
 
 class ReadQueue:
-    """The queue.
+    """A queue to read from.
 
     :param sqs: a boto3 SQS client.
     :param url: the queue's URL.
@@ -26,11 +26,12 @@ class ReadQueue:
         self.url = url
 
     def receive(self, max_messages: int, *, wait: float, keep: float) -> list[dict[str, Any]]:
-        """Messages, as SQS gives them.
+        """Receive messages.
 
-        :param max_messages: how many at most.
-        :param wait: seconds to wait for the first.
-        :param keep: seconds for which nobody else gets them.
+        :param max_messages: most messages to receive.
+        :param wait: seconds to wait for the first message.
+        :param keep: seconds during which no other reader gets the messages.
+        :return: the messages as SQS returns them.
         :raises LabelingError: if the queue can't be read.
         """
         arguments = {"MaxNumberOfMessages": min(max_messages, MAX_MESSAGES), "WaitTimeSeconds": math.ceil(wait)}
@@ -41,7 +42,10 @@ class ReadQueue:
         return messages
 
     def keep(self, receipt: str, seconds: float) -> None:
-        """Let nobody else get a message for some more time."""
+        """Hide a message from other readers for some more seconds.
+
+        :raises LabelingError: if SQS refuses or does not answer.
+        """
         self._call(
             lambda: self._sqs.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=int(seconds)
@@ -49,7 +53,10 @@ class ReadQueue:
         )
 
     def delete(self, receipts: Sequence[str]) -> None:
-        """Delete messages. One that SQS does not delete comes again."""
+        """Delete messages. A message that SQS fails to delete is delivered again.
+
+        :raises LabelingError: if SQS refuses or does not answer.
+        """
         for start in range(0, len(receipts), MAX_MESSAGES):
             entries = [
                 {"Id": str(number), "ReceiptHandle": receipt}
@@ -62,5 +69,5 @@ class ReadQueue:
 
 
 def is_missing_queue(error: Exception) -> bool:
-    """Whether the answer is that there is no such queue, also behind an error of ours."""
+    """Whether an error, or the cause of a LabelingError, says that the queue does not exist."""
     return error_code(error).rpartition(".")[2] in {"NonExistentQueue", "QueueDoesNotExist"}

@@ -1,7 +1,7 @@
-"""Clients that get over what ails their credentials: they are made anew, from the connection as it is then.
+"""Clients that recover from failing credentials: they are created again from the current connection.
 
-botocore looks for credentials once, when a client is made. A client that was made while the credentials endpoint was
-away has none for ever, and one with keys that were replaced keeps the old ones.
+botocore looks up credentials once, when a client is created. A client created while the credentials endpoint was down
+never gets any, and a client whose keys were rotated keeps the old ones.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 
 class Renewal:
-    """Says when the clients of one connection are to be made anew: all of them, and not too often.
+    """Decides when to create the clients of a connection again: all at once, and not too often.
 
-    :param forget: drops what was read of the connection.
+    :param forget: drops cached parts of the connection.
     """
 
     def __init__(self, forget: Callable[[], None]) -> None:
@@ -34,7 +34,7 @@ class Renewal:
         self._renewed_at: float | None = None
 
     def generation(self) -> int:
-        """The generation that a client must be of to be used now."""
+        """The current generation of clients."""
         with self._lock:
             now = time.monotonic()
             if self._has_failed and (self._renewed_at is None or now - self._renewed_at >= _PAUSE):
@@ -44,16 +44,16 @@ class Renewal:
             return self._generation
 
     def failed(self, generation: int) -> None:
-        """Credentials have failed a client of a generation, or it could not be made."""
+        """Note that credentials failed for a client of some generation, or that it could not be created."""
         with self._lock:
             self._has_failed |= generation == self._generation
 
 
 class RenewedClient:
-    """Stands for a boto3 client, and has all that it has. It is made when it is first used.
+    """A proxy for a boto3 client, which is created on first use and again after credentials failed.
 
-    :param renewal: says when it is to be made anew.
-    :param make: makes it.
+    :param renewal: decides when to create the client again.
+    :param make: creates the client.
     """
 
     def __init__(self, renewal: Renewal, make: Callable[[], Any]) -> None:
@@ -80,7 +80,7 @@ class RenewedClient:
 
     @property
     def now(self) -> Any:
-        """The boto3 client that is in use at this moment."""
+        """The current boto3 client."""
         return self._current()[1]
 
     def _current(self) -> tuple[int, Any]:
@@ -88,7 +88,7 @@ class RenewedClient:
             generation = self._renewal.generation()
             if self._made is None or self._made[0] != generation:
                 if self._made is not None:
-                    log.info("Credentials have failed: the connection is read anew")
+                    log.info("Credentials failed; reading the connection again")
                 try:
                     self._made = generation, self._make()
                 except Exception:

@@ -1,4 +1,4 @@
-"""What to ask again, and for how long, when a service does not answer."""
+"""Decides which calls to retry, and for how long, when a service does not answer."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _TRANSIENT_CODES: Final = frozenset(
         "RequestTimeTooSkewed",
     }
 )
-# Common errors of AWS, and what S3 and STS call the same. That somebody may not do something is none of them.
+# AWS's common errors and their counterparts in S3 and STS. Missing permissions are not among them.
 _CREDENTIALS_CODES: Final = frozenset(
     {
         "AuthFailure",
@@ -69,19 +69,19 @@ _MAX_PAUSE: Final = 120.0
 
 
 def is_credentials_trouble(error: Exception) -> bool:
-    """Whether credentials are missing, late, expired, replaced, or signed for by a wrong clock.
+    """Whether credentials are missing, not yet available, expired or rotated, or a signature's time is wrong.
 
-    A region that is missing counts as well: an Airflow connection that can't be read just now leaves nothing at all.
+    A missing region counts too, because an Airflow connection that can't be read leaves both out.
     """
     from botocore import exceptions
 
-    # Older versions of botocore lack some of them.
+    # Older versions of botocore lack some of these.
     known = tuple(getattr(exceptions, name) for name in _CREDENTIALS_ERRORS if hasattr(exceptions, name))
     return isinstance(error, known) or error_code(error) in _CREDENTIALS_CODES
 
 
 def is_transient(error: Exception) -> bool:
-    """Whether asking again may help: throttling, a server error, half an answer or none, or credentials that fail."""
+    """Whether a retry may help: throttling, a server error, a truncated or missing response, or failing credentials."""
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError
     from botocore.exceptions import ConnectionError as BotoConnectionError
     from botocore.parsers import ResponseParserError
@@ -97,19 +97,19 @@ def is_transient(error: Exception) -> bool:
 
 
 def is_refused(error: Exception) -> bool:
-    """Whether the answer is that the caller may not do this."""
+    """Whether an error says that the caller lacks permission."""
     return error_code(error) in _REFUSED_CODES
 
 
 def error_code(error: BaseException | None) -> str:
-    """The code of a service's error, such as ``NoSuchKey``, also behind an error of ours; empty for any other error."""
+    """The code of a service's error, such as ``NoSuchKey``, or of a LabelingError's cause; empty for other errors."""
     if isinstance(error, LabelingError):
         error = error.__cause__
     return str((getattr(error, "response", None) or {}).get("Error", {}).get("Code", ""))
 
 
 def is_missing(error: Exception) -> bool:
-    """Whether the answer is that there is no such labeling job, or model."""
+    """Whether an error says that a labeling job or model does not exist."""
     code = error_code(error)
     message = str((getattr(error, "response", None) or {}).get("Error", {}).get("Message", ""))
     return code in {"ResourceNotFound", "ResourceNotFoundException"} or (
@@ -118,12 +118,12 @@ def is_missing(error: Exception) -> bool:
 
 
 def is_name_taken(error: Exception) -> bool:
-    """Whether the answer is that a job of this name exists."""
+    """Whether an error says that a job with this name exists."""
     return error_code(error) == "ResourceInUse"
 
 
 class Patience:
-    """Decides, failure by failure, whether to ask again and when.
+    """Decides after each failure whether and when to retry.
 
     :param outage: seconds without any answer after which to give up.
     """
@@ -134,23 +134,23 @@ class Patience:
         self._failures = 0
 
     def answered(self) -> None:
-        """The service has answered: all is forgiven."""
+        """Note that the service has answered, which resets all failures."""
         self._since, self._failures = None, 0
 
     def silence(self, now: float) -> float:
-        """Seconds since the first failure in a row; 0 if the last try was answered."""
+        """Seconds since the first of the current row of failures; 0 if the last call was answered."""
         return 0.0 if self._since is None else now - self._since
 
     def pause(self, error: Exception, what: str, now: float, usual: float) -> float:
         """Seconds until the next try.
 
         :param what: what was being done, for the message.
-        :param now: any clock's seconds.
-        :param usual: seconds between polls when all is well.
-        :raises LabelingError: if asking again can't help, or nobody has answered for too long.
+        :param now: seconds of any clock.
+        :param usual: seconds between polls without failures.
+        :raises LabelingError: if a retry can't help, or the service has not answered for too long.
         """
         if is_missing(error):
-            raise LabelingError(f"{what}: there is no such labeling job any more ({error})") from error
+            raise LabelingError(f"{what}: the labeling job no longer exists ({error})") from error
         if not is_transient(error):
             raise LabelingError(f"{what}: {error}") from error
         if self._since is None:
@@ -162,21 +162,21 @@ class Patience:
 
 
 def no_answer(what: str, seconds: float, error: Exception) -> str:
-    """What to tell when nobody has answered for too long."""
+    """The message after a service has not answered for too long."""
     return (
-        f"{what}: no answer for {seconds:.0f} s ({error}). The labeling job itself may still run; "
-        "a retry of this task finds it again."
+        f"{what}: no answer for {seconds:.0f} s ({error}). The labeling job itself may still be running; "
+        "a retry of this task will find it."
     )
 
 
 def persist(call: Callable[[], T], what: str, *, outage: float, pause: float = 1.0) -> T:
-    """Call until the service answers.
+    """Repeat a call until the service answers.
 
-    :param what: what is being done, for the messages.
+    :param what: what is being done, for messages.
     :param outage: seconds without any answer after which to give up.
-    :param pause: seconds before the second try; each further one waits twice as long.
-    :raises LabelingError: if nobody has answered for so long.
-    :raises Exception: the call's own, if trying again can't help.
+    :param pause: seconds before the second try; doubled before each further one.
+    :raises LabelingError: if the service has not answered for that long.
+    :raises Exception: the call's own error, if a retry can't help.
     """
     patience = Patience(outage)
     while True:
@@ -191,12 +191,12 @@ def persist(call: Callable[[], T], what: str, *, outage: float, pause: float = 1
 
 
 def answer_to(call: Callable[[], T], what: str, *, outage: float, pause: float = 1.0) -> T:
-    """Call until the service answers; any error of AWS is one of ours.
+    """Repeat a call until the service answers, and turn any AWS error into a LabelingError.
 
-    :param what: what is being done, for the messages.
+    :param what: what is being done, for messages.
     :param outage: seconds without any answer after which to give up.
-    :param pause: seconds before the second try; each further one waits twice as long.
-    :raises LabelingError: if the answer is an error, its cause; or nobody has answered for so long.
+    :param pause: seconds before the second try; doubled before each further one.
+    :raises LabelingError: if the answer is an error, which is its cause, or the service has not answered for that long.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -1,4 +1,4 @@
-"""Reads and writes S3 objects of any size in constant memory, however often the connection breaks off."""
+"""Reads and writes S3 objects of any size in constant memory, and resumes after broken connections."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 def bucket_and_key(uri: str) -> tuple[str, str]:
     """Bucket and key of an S3 URI.
 
-    :raises LabelingError: if it is none.
+    :raises LabelingError: if it is not an S3 URI.
     """
     try:
         return split_s3_uri(uri)
@@ -35,7 +35,7 @@ def bucket_and_key(uri: str) -> tuple[str, str]:
 
 
 class Objects:
-    """The objects that a connection reaches, by S3 URI.
+    """Access to S3 objects by URI.
 
     :param s3: a boto3 S3 client.
     :param outage: seconds without any answer after which to give up.
@@ -45,26 +45,26 @@ class Objects:
         self._s3, self._outage = s3, outage
 
     def read_lines(self, uri: str) -> Iterator[bytes]:
-        """The lines of an object, streamed, each with its line break.
+        """Stream the lines of an object, each with its line break.
 
         :raises LabelingError: if it can't be read.
         """
         yield from split_lines(self.read_chunks(uri))
 
     def read_chunks(self, uri: str) -> Iterator[bytes]:
-        """An object in pieces; a connection that breaks is taken up again where it broke.
+        """Read an object in chunks, resuming where a connection breaks.
 
         :raises LabelingError: if it can't be read.
         """
         bucket, key = bucket_and_key(uri)
         patience = Patience(self._outage)
         offset, size = 0, -1
-        same: dict[str, str] = {}
+        unchanged: dict[str, str] = {}
         while True:
             try:
-                there = {"Range": f"bytes={offset}-"} if offset else {}
-                answer = self._s3.get_object(Bucket=bucket, Key=key, **there, **same)
-                same = {"IfMatch": answer["ETag"]}
+                rest = {"Range": f"bytes={offset}-"} if offset else {}
+                answer = self._s3.get_object(Bucket=bucket, Key=key, **rest, **unchanged)
+                unchanged = {"IfMatch": answer["ETag"]}
                 size = offset + answer["ContentLength"]
                 for chunk in answer["Body"].iter_chunks(_CHUNK):
                     offset += len(chunk)
@@ -72,32 +72,34 @@ class Objects:
                     patience.answered()
                 if offset >= size:
                     return
-                raise OSError(f"only {offset:,} of {size:,} bytes have come")
+                raise OSError(f"only {offset:,} of {size:,} bytes arrived")
             except (BotoCoreError, ClientError, OSError) as error:
                 if not is_transient(error):
                     raise LabelingError(f"{uri} can't be read: {error}") from error
                 if offset == size:
                     return
                 pause = patience.pause(error, f"Reading {uri}", time.monotonic(), _PAUSE)
-                log.warning("%s broke off after %s bytes, going on in %.1f s: %s", uri, offset, pause, error)
+                log.warning("%s: connection broken after %s bytes, resuming in %.1f s: %s", uri, offset, pause, error)
             time.sleep(pause)
 
     def read(self, uri: str, max_bytes: int) -> bytes:
-        """A whole object.
+        """Read a whole object.
 
+        :param max_bytes: the largest size to accept, in bytes.
         :raises LabelingError: if it can't be read or is larger.
         """
         body = bytearray()
         for chunk in self.read_chunks(uri):
             body += chunk
             if len(body) > max_bytes:
-                raise LabelingError(f"{uri} has more than {max_bytes:,} bytes.")
+                raise LabelingError(f"{uri} is larger than {max_bytes:,} bytes.")
         return bytes(body)
 
     def list_page(self, **arguments: Any) -> dict[str, Any]:
-        """One answer of ListObjectsV2.
+        """One page of ListObjectsV2.
 
-        :raises LabelingError: if there is none.
+        :param arguments: arguments of ``list_objects_v2``.
+        :raises LabelingError: if S3 refuses or does not answer.
         """
         what = f"Listing s3://{arguments['Bucket']}/{arguments.get('Prefix', '')}"
         page: dict[str, Any] = answer_to(
@@ -106,7 +108,7 @@ class Objects:
         return page
 
     def write_text(self, uri: str, text: str) -> None:
-        """Store a small text.
+        """Write a small text, in UTF-8.
 
         :raises LabelingError: if it can't be written.
         """
@@ -115,9 +117,9 @@ class Objects:
 
     @contextmanager
     def writer(self, uri: str) -> Iterator[Upload]:
-        """Store an object piece by piece, so that any size takes the same memory.
+        """Write an object piece by piece, in constant memory.
 
-        It appears at the end of the ``with`` block, whole, or not at all if that ends by an exception.
+        It appears at the end of the ``with`` block, complete, or not at all after an exception.
 
         :raises LabelingError: if it can't be written.
         """
@@ -131,18 +133,18 @@ class Objects:
 
 
 class Upload:
-    """An object that is being written, in parts as soon as it is large.
+    """An object being written; a large one is uploaded in parts.
 
     :param s3: a boto3 S3 client.
-    :param uri: where it goes.
+    :param uri: the object's S3 URI.
     :param outage: seconds without any answer after which to give up.
-    :raises LabelingError: if that is no S3 URI.
+    :raises LabelingError: if the URI is not an S3 URI.
     """
 
     def __init__(self, s3: Any, uri: str, outage: float) -> None:
         bucket, key = bucket_and_key(uri)
-        self._s3, self._there, self._outage = s3, {"Bucket": bucket, "Key": key}, outage
-        # Browsers show pictures and reports by it.
+        self._s3, self._place, self._outage = s3, {"Bucket": bucket, "Key": key}, outage
+        # Browsers need the type to show pictures and reports.
         self._type = guess_type(key)[0] or "binary/octet-stream"
         self._what = f"Writing {uri}"
         self._pending = bytearray()
@@ -150,18 +152,18 @@ class Upload:
         self._parts: list[dict[str, Any]] = []
 
     def write(self, data: bytes) -> None:
-        """Take some bytes.
+        """Write some bytes.
 
-        :raises LabelingError: if they can't be sent.
+        :raises LabelingError: if they can't be uploaded.
         """
         self._pending += data
         if len(self._pending) >= _PART:
             self._send_part()
 
     def finish(self) -> None:
-        """Let the object appear.
+        """Complete the upload, which makes the object appear.
 
-        :raises LabelingError: if that can't be done.
+        :raises LabelingError: if that fails.
         """
         if self._id is None:
             self._send(self._s3.put_object, Body=bytes(self._pending), ContentType=self._type)
@@ -171,10 +173,10 @@ class Upload:
         self._send(self._s3.complete_multipart_upload, UploadId=self._id, MultipartUpload={"Parts": self._parts})
 
     def abandon(self) -> None:
-        """Leave nothing behind."""
+        """Abort the upload and leave nothing behind."""
         if self._id is not None:
             with suppress(BotoCoreError, ClientError):
-                self._s3.abort_multipart_upload(**self._there, UploadId=self._id)
+                self._s3.abort_multipart_upload(**self._place, UploadId=self._id)
 
     def _send_part(self) -> None:
         if self._id is None:
@@ -185,5 +187,5 @@ class Upload:
         self._pending.clear()
 
     def _send(self, operation: Callable[..., Any], **arguments: Any) -> Any:
-        call = lambda: operation(**self._there, **arguments)  # noqa: E731
+        call = lambda: operation(**self._place, **arguments)  # noqa: E731
         return answer_to(call, self._what, outage=self._outage, pause=_PAUSE)

@@ -1,1 +1,1 @@
-"""Ground Truth's contract, as plain Python: no Airflow, no network."""
+"""Ground Truth's contract in plain Python: no Airflow, no network."""

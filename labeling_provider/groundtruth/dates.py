@@ -1,6 +1,6 @@
 """Dates as Ground Truth and other tools write them.
 
-Ground Truth writes ``creation-date`` as ISO 8601 without a zone, which is UTC (developer guide, "Output metadata").
+Ground Truth writes ``creation-date`` in ISO 8601 without a zone, meaning UTC (developer guide, "Output metadata").
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _DAY: Final = 86_400
 
 @lru_cache(maxsize=1024)
 def nanoseconds(text: str) -> int | None:
-    """Nanoseconds since the beginning of the year 1, UTC; None if the text is no date.
+    """Nanoseconds since the start of the year 1, UTC; None if the text is not a date.
 
-    :param text: ISO 8601 in any of its forms: with ``T`` or a blank, with or without dashes and colons, with ``Z``, an
-        offset or no zone, which is UTC, and with any number of digits of a second, of which nine count.
+    :param text: ISO 8601 in any form: ``T`` or a space, with or without dashes and colons, with ``Z``, an offset or no
+        zone (read as UTC). Fractions of a second may have any number of digits; the first nine are used.
     """
-    whole, found = text.strip().upper().replace(" UTC", "Z"), 0
+    whole, fraction_ns = text.strip().upper().replace(" UTC", "Z"), 0
     if fraction := _FRACTION.search(whole):
         whole = whole[: fraction.end(1)] + whole[fraction.end() :]
-        found = int(fraction[2][:_DIGITS].ljust(_DIGITS, "0"))
+        fraction_ns = int(fraction[2][:_DIGITS].ljust(_DIGITS, "0"))
     try:
         when = datetime.fromisoformat(re.sub(r"\s{1,9}(?=[+-])", "", whole))
     except ValueError:
         return None
-    # Reckoned in whole numbers, as a zone may lead out of the years that a datetime can be of.
+    # Integers, because applying the offset can take a datetime out of its range of years.
     seconds = (when.hour * 60 + when.minute) * 60 + when.second - int((when.utcoffset() or timedelta()).total_seconds())
-    return (when.toordinal() * _DAY + seconds) * _UNIT + found
+    return (when.toordinal() * _DAY + seconds) * _UNIT + fraction_ns

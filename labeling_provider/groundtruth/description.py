@@ -1,7 +1,7 @@
-"""What a labeling job was asked to be, and what the service says of it: the members of its request, by name.
+"""Typed views of a labeling job's request and of its description.
 
 Source: API reference, CreateLabelingJob, DescribeLabelingJob and ListLabelingJobs. DescribeLabelingJob repeats the
-request's members, so one view serves both.
+members of the request, so the description extends the request.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.groundtruth.uris import join_s3_uri
 
 _LIFETIME_SECONDS: Final = 30 * 24 * 3600 - 3600
-"""A job that is nearly as old as this has expired: 30 days, with an hour for the clock."""
+"""A failed job at least this old has expired: 30 days, less an hour for clock differences."""
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A CreateLabelingJob request. Nothing needs to be valid: what is missing, or no text, is None.
+    """A CreateLabelingJob request. It need not be valid: a text that is missing or of another type reads as None.
 
-    :param members: arguments of ``create_labeling_job``, an answer of DescribeLabelingJob, or an entry of
-        ListLabelingJobs, which has only some of them.
+    :param members: arguments of ``create_labeling_job``, a response of DescribeLabelingJob, or an entry of
+        ListLabelingJobs, which has only some of the members.
     """
 
     members: Mapping[str, Any]
@@ -47,34 +47,34 @@ class JobRequest:
 
     @property
     def label_attribute(self) -> str:
-        """The label attribute: the key of the label in the output. Empty in a listing, which does not have it."""
+        """The label attribute: the key of the label in the output. Empty in a listing, which omits it."""
         return self._text("LabelAttributeName") or ""
 
     @property
     def manifest_uri(self) -> str | None:
-        """The input manifest; None if objects come from a topic alone."""
+        """S3 URI of the input manifest; None if all objects come from a topic."""
         return self._text("InputConfig", "DataSource", "S3DataSource", "ManifestS3Uri")
 
     @property
     def input_topic_arn(self) -> str | None:
-        """The topic that a streaming job takes objects from."""
+        """ARN of the topic from which a streaming job takes its objects."""
         return self._text("InputConfig", "DataSource", "SnsDataSource", "SnsTopicArn")
 
     @property
     def output_topic_arn(self) -> str | None:
-        """The topic that each label is published to."""
+        """ARN of the topic to which each label is published."""
         return self._text("OutputConfig", "SnsTopicArn")
 
     @property
     def output_path(self) -> str | None:
-        """S3 URI under which the output of any job goes, in a folder of the job's name."""
+        """S3 URI of the output; each job writes to a folder named after it."""
         return self._text("OutputConfig", "S3OutputPath")
 
     @property
     def output_uri(self) -> str:
-        """That folder.
+        """S3 URI of the folder with this job's output.
 
-        :raises ValueError: if there is no output path.
+        :raises ValueError: if the job has no output path.
         """
         if self.output_path is None:
             raise ValueError(f"Labeling job {self.name} has no output path")
@@ -82,27 +82,27 @@ class JobRequest:
 
     @property
     def role_arn(self) -> str | None:
-        """The execution role."""
+        """ARN of the execution role."""
         return self._text("RoleArn")
 
     @property
     def category_uri(self) -> str | None:
-        """The category file: the labels, in their order."""
+        """S3 URI of the label category file: the labels, in order."""
         return self._text("LabelCategoryConfigS3Uri")
 
     @property
     def template_uri(self) -> str | None:
-        """The worker template."""
+        """S3 URI of the worker template."""
         return self._text("HumanTaskConfig", "UiConfig", "UiTemplateS3Uri")
 
     @property
     def workteam_arn(self) -> str | None:
-        """The workteam."""
+        """ARN of the workteam."""
         return self._text("HumanTaskConfig", "WorkteamArn")
 
     @property
     def workforce_kind(self) -> str:
-        """``private``, ``vendor``, ``public`` or ``unknown``: who the workers are."""
+        """The kind of workforce: ``private``, ``vendor``, ``public`` or ``unknown``."""
         return workforce_kind(self.workteam_arn or "")
 
     @property
@@ -112,13 +112,13 @@ class JobRequest:
 
     @property
     def max_human_labeled(self) -> int | None:
-        """A stopping condition: objects labeled by people."""
+        """Stopping condition: objects labeled by people."""
         count: int | None = self._member("StoppingConditions", "MaxHumanLabeledObjectCount")
         return count
 
     @property
     def max_percentage_labeled(self) -> int | None:
-        """A stopping condition: percent of the objects that are labeled."""
+        """Stopping condition: labeled objects in percent of all objects."""
         percentage: int | None = self._member("StoppingConditions", "MaxPercentageOfInputDatasetLabeled")
         return percentage
 
@@ -129,24 +129,24 @@ class JobRequest:
 
     @property
     def is_automated(self) -> bool:
-        """Whether a model labels, too."""
+        """Whether the job uses automated labeling."""
         return "LabelingJobAlgorithmsConfig" in self.members
 
     @property
     def tags(self) -> dict[str, str]:
-        """The tags."""
+        """The tags, values by key."""
         return {tag["Key"]: tag["Value"] for tag in self.members.get("Tags", [])}
 
 
 @dataclass(frozen=True)
 class JobDescription(JobRequest):
-    """An answer of DescribeLabelingJob."""
+    """A response of DescribeLabelingJob."""
 
     @cached_property
     def state(self) -> JobState:
         """Status and counters.
 
-        :raises LabelingError: if the status is one that this package does not know.
+        :raises LabelingError: if this package does not know the status.
         """
         return JobState.of(self.members)
 
@@ -162,14 +162,14 @@ class JobDescription(JobRequest):
 
     @property
     def output_manifest_uri(self) -> str:
-        """Where the labels are, or will be."""
+        """S3 URI of the output manifest, whether or not it exists yet."""
         return self.state.output_manifest_uri or output_manifest_uri(self.output_uri)
 
     @property
     def labels_uri(self) -> str:
-        """Where the labels are; the input manifest as long as there are none.
+        """S3 URI of the output manifest, or of the input manifest while there is no output.
 
-        :raises ValueError: for a streaming job without labels.
+        :raises ValueError: for a streaming job that has neither.
         """
         uri = self.state.output_manifest_uri or self.manifest_uri
         if uri is None:
@@ -178,7 +178,7 @@ class JobDescription(JobRequest):
 
     @property
     def was_stopped_as_asked(self) -> bool:
-        """Whether it was stopped by its own stopping conditions."""
+        """Whether the job was stopped by its own stopping conditions."""
         state, people, percentage = self.state, self.max_human_labeled, self.max_percentage_labeled
         return state.status == "Stopped" and (
             (people is not None and state.human_labeled >= people)
@@ -187,9 +187,9 @@ class JobDescription(JobRequest):
 
     @property
     def has_expired(self) -> bool:
-        """Whether it failed because it was not finished within 30 days; what it has labeled is there.
+        """Whether the job failed because it did not finish within 30 days. The labels it has produced are available.
 
-        The guide says that such a job expires, the API reference that it fails with a client error.
+        The developer guide says that such a job expires, the API reference that it fails with a client error.
         """
         state, reason = self.state, self.state.reason.lower()
         is_old = state.modified - state.created >= _LIFETIME_SECONDS

@@ -1,7 +1,7 @@
-"""JSON and text as the service takes them in and writes them: whatever came from outside, writing it does not fail.
+"""Reads and writes JSON and text from outside so that writing never fails.
 
-Python's strings can hold half a surrogate pair, which no file and no database can; its parser takes numbers and depths
-that its writer refuses.
+A Python string can hold a lone surrogate, which no UTF-8 file or database accepts. Python's JSON parser also accepts
+numbers and nesting that its writer refuses.
 """
 
 from __future__ import annotations
@@ -9,100 +9,112 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 MAX_NESTING: Final = 100
-"""So many levels of lists and objects a data object's line may have; far more than any label has."""
+"""Most levels of lists and objects in a data object's line; far more than any label needs."""
 
-NOT_UNICODE: Final = "It is not valid Unicode: it holds half a surrogate pair. Write the character itself, or its pair."
+NOT_UNICODE: Final = (
+    "It is not valid Unicode: it contains a lone surrogate. Write the character itself, or both surrogates."
+)
 TOO_DEEP: Final = f"It is nested more than {MAX_NESTING} levels deep."
 
-_HALF_PAIRS: Final = re.compile("[\ud800-\udfff]")
+_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
 
 def as_json(value: Any) -> str:
-    """JSON as the service writes it: UTF-8 text kept as it is, half surrogate pairs as escapes.
+    """JSON as the service writes it: UTF-8 text unchanged, lone surrogates escaped.
 
-    :raises ValueError: for a number that JSON does not have, such as NaN.
+    :raises ValueError: for a number that JSON cannot express, such as NaN.
     """
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return text if text.isascii() else _HALF_PAIRS.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
+    return text if text.isascii() else _SURROGATES.sub(lambda surrogate: f"\\u{ord(surrogate[0]):04x}", text)
 
 
 def strict_json(text: str | bytes) -> Any:
-    """What a JSON document says.
+    """Parse a JSON document.
 
-    :raises ValueError: if it is none, or holds what JSON does not have, such as NaN and 1e999.
+    :raises ValueError: if it is not JSON, is nested too deeply, or holds a number JSON lacks, such as NaN or 1e999.
     """
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        return json.loads(text, parse_constant=refuse_constant, parse_float=finite_float)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
 
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no number in JSON")
+def refuse_constant(name: str) -> None:
+    """``parse_constant`` of :func:`json.loads` for NaN and the infinities.
+
+    :raises ValueError: always.
+    """
+    raise ValueError(f"{name} is not a number in JSON")
 
 
-def _finite(text: str) -> float:
+def finite_float(text: str) -> float:
+    """``parse_float`` of :func:`json.loads`.
+
+    :raises ValueError: if the number is too large for a float.
+    """
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"{text[:40]} is too large a number")
+        raise ValueError(f"the number {text[:40]} is too large")
     return number
 
 
 def trouble_with(text: str, value: Any) -> str | None:
-    """What keeps a data object from being shown and written like any other, in words for a person; None if nothing.
+    """Why a data object cannot be shown and written like any other, as a sentence for people; None if it can.
 
     :param text: its manifest line.
-    :param value: the same, parsed.
+    :param value: the line, parsed.
     """
     if not is_unicode(text):
         return NOT_UNICODE
-    # Most lines are cleared without a look inside.
+    # Cheap check first: most lines need no walk through the value.
     if "\\u" not in text and text.count("[") + text.count("{") <= MAX_NESTING:
         return None
     if is_deep(value):
         return TOO_DEEP
-    return None if all(is_unicode(one) for one, _ in _parts(value) if isinstance(one, str)) else NOT_UNICODE
+    return NOT_UNICODE if lone_surrogate(value) else None
 
 
 def is_deep(value: Any) -> bool:
-    """Whether a JSON value has more than :data:`MAX_NESTING` levels."""
-    return any(depth > MAX_NESTING for one, depth in _parts(value) if isinstance(one, list | dict))
+    """Whether a JSON value has more than :data:`MAX_NESTING` levels. Not recursive, so any depth works."""
+    level, depth = [value] if isinstance(value, dict | list) else [], 0
+    while level and depth <= MAX_NESTING:
+        depth += 1
+        children = (part.values() if isinstance(part, dict) else part for part in level)
+        level = [child for siblings in children for child in siblings if isinstance(child, dict | list)]
+    return depth > MAX_NESTING
 
 
-def _parts(value: Any) -> Iterator[tuple[Any, int]]:
-    """A JSON value, its keys and all that is in it, each with its level from 1; no depth is too much."""
-    left = [(value, 1)]
-    while left:
-        one, depth = left.pop()
-        yield one, depth
-        if isinstance(one, list | dict):
-            inside = [*one, *one.values()] if isinstance(one, dict) else one
-            left += [(part, depth + 1) for part in inside]
+def lone_surrogate(value: Any) -> str | None:
+    """The first lone surrogate in the keys and texts of a JSON value; None if there is none.
+
+    :param value: at most :data:`MAX_NESTING` levels deep.
+    """
+    surrogate = _SURROGATES.search(json.dumps(value, ensure_ascii=False))
+    return surrogate[0] if surrogate else None
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text can be written in UTF-8."""
-    return text.isascii() or _HALF_PAIRS.search(text) is None
+    """Whether a text can be encoded as UTF-8."""
+    return text.isascii() or _SURROGATES.search(text) is None
 
 
 def plain(text: str, most: int) -> str:
-    """A text as every database takes it.
+    """A text that every database accepts: lone surrogates and NUL characters are replaced.
 
-    :param most: characters that are kept.
+    :param most: the number of characters to keep.
     """
-    return _HALF_PAIRS.sub("\ufffd", text[:most]).replace("\x00", "\ufffd")
+    return _SURROGATES.sub("\ufffd", text[:most]).replace("\x00", "\ufffd")
 
 
 def with_result(line: str, result: str | None) -> str:
-    """An output line: a manifest line with what has become of its object, both JSON objects."""
+    """An output line: a manifest line with its object's result added; both are JSON objects, as text."""
     if result is None:
         return line
     try:
         return as_json({**json.loads(line), **json.loads(result)})
     except RecursionError:
-        # Nested too deeply to be taken apart here. Of two equal keys the last one counts.
+        # Nested too deeply to parse here, so join the texts. Of two equal keys the last one counts.
         return f"{line.rstrip()[:-1].rstrip()}, {result.lstrip()[1:]}"

@@ -1,8 +1,8 @@
 """Ground Truth's fixed numbers and names: regions, accounts, ARNs, prices, quotas.
 
-Sources: the documentation strings of botocore's SageMaker model (HumanTaskConfig.PreHumanTaskLambdaArn,
+Sources: the documentation in botocore's SageMaker model (HumanTaskConfig.PreHumanTaskLambdaArn,
 AnnotationConsolidationConfig, LabelingJobAlgorithmsConfig, UiConfig, PublicWorkforceTaskPrice) and the
-developer guide's pages "Input data quotas" and "Control the flow of data objects sent to workers".
+developer guide, "Input data quotas" and "Control the flow of data objects sent to workers".
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ LAMBDA_ACCOUNTS: Final[dict[str, str]] = {
     "us-east-2": "266458841044",
     "us-west-2": "081040173940",
 }
-"""The account that owns the built-in functions, by region: the 12 regions of Ground Truth."""
+"""The account that owns the built-in functions, by region. These 12 are all of Ground Truth's regions."""
 
 PUBLIC_WORKFORCE_ACCOUNT: Final = "394669845002"
 HUMAN_TASK_UI_ACCOUNT: Final = "394669845002"
 ALGORITHM_ACCOUNT: Final = "027400017018"
-# Of the public partitions, first of IPv4 and then of dual-stack endpoints: botocore's partitions.json.
+# Domains of the public partitions, IPv4 endpoints first, then dual-stack. Source: botocore's partitions.json.
 _AMAZONS_DOMAINS: Final = (
     *(".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu"),
     *(".api.aws", ".api.amazonwebservices.com.cn", ".api.amazonwebservices.eu"),
@@ -48,17 +48,17 @@ BOX_PRICES_USD: Final = (
     *SEGMENTATION_PRICES_USD,
 )
 CLASSIFICATION_PRICES_USD: Final = (*_prices("0.012", "0.024"), *BOX_PRICES_USD)
-"""USD per worker and task that Mechanical Turk accepts for classification and custom tasks."""
+"""Prices that Mechanical Turk accepts for classification and custom tasks, in USD per worker and task."""
 
 PRICE_PER_OBJECT_USD: Final = Decimal("0.08")
-"""What Amazon charges per labeled object, by people or machine (the figure of AWS's own notebooks)."""
+"""Amazon's charge per labeled object, whether labeled by people or by a model. Source: AWS's example notebooks."""
 
 HOUR: Final = 3600
 DAY: Final = 24 * HOUR
 
 
 class Quota:
-    """Limits of one labeling job; times in seconds, texts in characters, files in bytes, pictures in pixels."""
+    """Limits of a labeling job: times in seconds, texts in characters, files in bytes, images in pixels."""
 
     MANIFEST_LINE = 100_000
     MANIFEST_ATTRIBUTE = 20_000
@@ -85,7 +85,7 @@ class Quota:
 
 
 class Arn(NamedTuple):
-    """The parts of an ARN. ``resource`` is everything after the account."""
+    """An ARN's parts. ``resource`` is everything after the account."""
 
     partition: str
     service: str
@@ -109,7 +109,10 @@ class Arn(NamedTuple):
 
 
 def lambda_arn(function: str, region: str) -> str:
-    """ARN of a built-in function such as ``PRE-BoundingBox`` in a region of Ground Truth."""
+    """ARN of a built-in function such as ``PRE-BoundingBox``.
+
+    :raises KeyError: if the region has no Ground Truth.
+    """
     return f"arn:aws:lambda:{region}:{LAMBDA_ACCOUNTS[region]}:function:{function}"
 
 
@@ -124,12 +127,12 @@ def algorithm_arn(name: str, region: str) -> str:
 
 
 def public_workteam_arn(region: str) -> str:
-    """ARN of the Mechanical Turk workteam of a region."""
+    """ARN of a region's Mechanical Turk workteam."""
     return f"arn:aws:sagemaker:{region}:{PUBLIC_WORKFORCE_ACCOUNT}:workteam/public-crowd/default"
 
 
 def is_amazon(endpoint_url: str) -> bool:
-    """Whether an endpoint is Amazon's own, rather than a service that one hosts oneself."""
+    """Whether an endpoint is Amazon's own rather than self-hosted."""
     try:
         host = urlsplit(endpoint_url).hostname or ""
     except ValueError:
@@ -138,6 +141,6 @@ def is_amazon(endpoint_url: str) -> bool:
 
 
 def workforce_kind(workteam_arn: str) -> str:
-    """``private``, ``vendor``, ``public`` or ``unknown``: who the workers behind a workteam ARN are."""
+    """The kind of workforce a workteam ARN belongs to: ``private``, ``vendor``, ``public`` or ``unknown``."""
     match = re.search(r":workteam/(private|vendor|public)-crowd/", workteam_arn)
     return match[1] if match else "unknown"

@@ -1,4 +1,4 @@
-"""A labeling job as it is seen from outside: its status, counters and progress. Plain Python.
+"""The state of a labeling job: status, counters and progress.
 
 Source: API reference, DescribeLabelingJob and LabelCounters; developer guide, "Monitor labeling job status".
 """
@@ -35,14 +35,14 @@ class JobState:
     """A labeling job at one moment. Two states are equal if nothing has happened in between.
 
     :param status: one of :data:`STATUSES`.
-    :param labeled: objects with a label, by people and by machine.
-    :param failed: objects that were given up.
-    :param unlabeled: objects that are not decided yet.
-    :param reason: why it failed; empty unless it did.
-    :param created: epoch seconds, by the service's clock.
-    :param output_manifest_uri: where the labels are; None before there are any.
-    :param label_attribute: empty in a listing, which does not tell.
-    :param modified: epoch seconds of the last change that the service knows of.
+    :param labeled: objects with a label, from people or a model.
+    :param failed: objects given up on.
+    :param unlabeled: objects still open.
+    :param reason: why the job failed; otherwise empty.
+    :param created: creation time by the service's clock, in epoch seconds.
+    :param output_manifest_uri: S3 URI of the labels; None before there are any.
+    :param label_attribute: empty in a listing, which omits it.
+    :param modified: time of the last change by the service's clock, in epoch seconds.
     """
 
     name: str
@@ -62,15 +62,16 @@ class JobState:
 
     @classmethod
     def of(cls, description: Mapping[str, Any]) -> JobState:
-        """Read an answer of DescribeLabelingJob, or an entry of ListLabelingJobs.
+        """Read a response of DescribeLabelingJob or an entry of ListLabelingJobs.
 
-        :raises LabelingError: if the status is one that this package does not know, rather than wait for ever.
+        :raises LabelingError: if this package does not know the status; waiting for it to change could take for ever.
         """
         status = description["LabelingJobStatus"]
         if status not in STATUSES:
             raise LabelingError(
                 f"Labeling job {description['LabelingJobName']} has the status {status!r}, which this version of "
-                f"airflow-provider-labeling does not know (it knows {', '.join(sorted(STATUSES))}). Upgrade it."
+                f"airflow-provider-labeling does not know (it knows {', '.join(sorted(STATUSES))}). "
+                "Upgrade airflow-provider-labeling."
             )
         counters = description.get("LabelCounters", {})
         output = description.get("LabelingJobOutput", {})
@@ -93,12 +94,12 @@ class JobState:
 
     @property
     def total(self) -> int:
-        """Objects that needed a label when the job began."""
+        """Objects that needed a label when the job started."""
         return self.labeled + self.failed + self.unlabeled
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the job has reached a final status."""
         return self.status in ENDED
 
     @property
@@ -107,7 +108,7 @@ class JobState:
         return self.failed + self.unlabeled
 
     def with_follow_up(self, later: JobState) -> JobState:
-        """This job and the one that followed up on what it has left over, taken together."""
+        """This job and its follow-up job as one state."""
         return replace(
             later,
             labeled=self.labeled + later.labeled,
@@ -119,11 +120,11 @@ class JobState:
 
     @property
     def counted(self) -> list[str | int]:
-        """What moves while people work: status and counters, as a JSON value."""
+        """What changes while people work, as a JSON value: status and counters."""
         return [self.status, self.human_labeled, self.machine_labeled, self.failed, self.unlabeled]
 
     def counters(self) -> dict[str, Any]:
-        """Name, status and counters as a JSON value, for people and pages."""
+        """Name, status and counters as a JSON value, for XComs and pages."""
         return {
             "job_name": self.name,
             "status": self.status,
@@ -143,7 +144,7 @@ class JobState:
 def is_streaming(members: Mapping[str, Any]) -> bool:
     """Whether a job takes objects from a topic.
 
-    :param members: an answer of DescribeLabelingJob, an entry of ListLabelingJobs, or a request.
+    :param members: a response of DescribeLabelingJob, an entry of ListLabelingJobs, or a request.
     """
     config = members.get("InputConfig")
     source = config.get("DataSource") if isinstance(config, Mapping) else None
@@ -151,12 +152,12 @@ def is_streaming(members: Mapping[str, Any]) -> bool:
 
 
 def queue_name(job_name: str) -> str:
-    """The SQS queue in which the objects of a streaming job wait."""
+    """Name of the SQS queue that holds a streaming job's waiting objects."""
     return f"GroundTruth-{job_name.lower()}"
 
 
 def service_time(description: Mapping[str, Any]) -> float:
-    """When the service has answered, epoch seconds by its own clock, or by this machine's if it does not say."""
+    """Time of a response in epoch seconds, by the service's clock, or by this machine's if the response has no date."""
     from email.utils import parsedate_to_datetime
 
     date = description.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")

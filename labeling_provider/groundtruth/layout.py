@@ -1,4 +1,4 @@
-"""Where a job's output goes and what the files hold, as Amazon lays it out.
+"""Amazon's layout of a job's output: paths and contents of the files.
 
 Source: developer guide, "Labeling job output data", and the output of real jobs.
 """
@@ -13,52 +13,58 @@ from typing import Any, Final
 from labeling_provider.groundtruth.uris import join_s3_uri
 
 OUTPUT_MANIFEST: Final = "manifests/output/output.manifest"
-"""The manifest with the labels, in a job's output folder."""
+"""Path of the output manifest in a job's output folder."""
 WORKER_RESPONSES: Final = "annotations/worker-response"
-"""The folder with what the workers answered, in a job's output folder."""
+"""Path of the folder with the workers' answers in a job's output folder."""
 OBJECTS_PER_FILE = 50
-"""How many objects one consolidation file holds at most."""
+"""Most objects in one consolidation file."""
 
 
 def file_stamp(at: float) -> str:
-    """The time in a file's name, UTC to the second."""
+    """A time in a file's name: UTC, in seconds."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d_%H:%M:%S")
 
 
 def creation_date(at: float) -> str:
-    """The time in a label's metadata: ISO 8601, microseconds, UTC without saying so."""
+    """A time in a label's metadata: ISO 8601, microseconds, UTC without a zone."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
 def worker_time(at: float) -> str:
-    """The time in a worker's answer: ISO 8601, milliseconds, Z."""
+    """A time in a worker's answer: ISO 8601, milliseconds, ``Z``."""
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def output_manifest_uri(output: str) -> str:
-    """The manifest with the labels."""
+    """S3 URI of the output manifest.
+
+    :param output: S3 URI of the job's output folder.
+    """
     return join_s3_uri(output, OUTPUT_MANIFEST)
 
 
 def worker_response_uri(output: str, iteration: int, object_id: int, stamp: int) -> str:
-    """All answers about one object."""
+    """S3 URI of the file with all answers about one object."""
     folder = f"{WORKER_RESPONSES}/iteration-{iteration}/{object_id}"
     return join_s3_uri(output, folder, f"{file_stamp(stamp)}.json")
 
 
 def consolidation_uri(output: str, which: str, iteration: int, stamp: int) -> str:
-    """A consolidation step's ``request`` or ``response``."""
+    """S3 URI of a consolidation step's file.
+
+    :param which: ``request`` or ``response``.
+    """
     folder = f"annotations/consolidated-annotation/consolidation-{which}/iteration-{iteration}"
     return join_s3_uri(output, folder, f"{file_stamp(stamp)}.json")
 
 
 def intermediate_uri(output: str, iteration: int) -> str:
-    """Finished labels of one set of objects, while the job runs."""
+    """S3 URI of the labels of one iteration, written while the job runs."""
     return join_s3_uri(output, f"annotations/intermediate/{iteration}/annotations.json")
 
 
 def learning_uri(output: str, folder: str, iteration: int, *path: str) -> str:
-    """A file of automated labeling.
+    """S3 URI of a file of automated labeling.
 
     :param folder: ``training``, ``inference`` or ``activelearning``.
     """
@@ -68,7 +74,7 @@ def learning_uri(output: str, folder: str, iteration: int, *path: str) -> str:
 def label_metadata(
     metadata: dict[str, Any], metadata_type: str, job_name: str, at: float, *, by_people: bool = True
 ) -> dict[str, Any]:
-    """A label's metadata: what is special to it, then what every label has; Amazon writes job names in lower case."""
+    """A label's metadata: its own keys, then those of every label. Amazon writes the job name in lower case."""
     return {
         **metadata,
         "type": metadata_type,
@@ -79,14 +85,14 @@ def label_metadata(
 
 
 def failure(reason: str, attribute: str, metadata_type: str, job_name: str, at: float) -> dict[str, Any]:
-    """The new keys of an object that was given up: no label, and the reason in its metadata."""
+    """Output keys of an object that was given up on: metadata with the reason, and no label."""
     return {f"{attribute}-metadata": label_metadata({"failure-reason": reason}, metadata_type, job_name, at)}
 
 
 def data_object(line: dict[str, Any], data_key: str = "") -> tuple[str, str]:
-    """The key that holds a manifest line's data object, and what it says there.
+    """The key and value of a manifest line's data object.
 
-    :param data_key: ``source`` or ``source-ref``, by the task type; empty for either.
+    :param data_key: ``source`` or ``source-ref``, as the task type requires; empty for either.
     """
     keys = (data_key,) if data_key else ("source-ref", "source")
     return next(((key, line[key]) for key in keys if isinstance(line.get(key), str)), ("source", ""))
@@ -100,9 +106,9 @@ def _payload_object(line: dict[str, Any]) -> dict[str, str]:
 def consolidation_request(
     batch: Iterable[tuple[int, dict[str, Any], Sequence[tuple[str, dict[str, Any]]]]],
 ) -> Any:
-    """The payload of a consolidation function.
+    """The input of a consolidation function.
 
-    :param batch: object id, manifest line, and (worker id, answer content) of each answer.
+    :param batch: for each object its id, its manifest line, and (worker id, answer content) of each answer.
     """
     return [
         {
@@ -118,7 +124,10 @@ def consolidation_request(
 
 
 def consolidation_response(contents: Iterable[tuple[int, dict[str, Any]]]) -> Any:
-    """What a consolidation function answers."""
+    """The output of a consolidation function.
+
+    :param contents: for each object its id and the content of its consolidated annotation.
+    """
     return [
         {"datasetObjectId": str(object_id), "consolidatedAnnotation": {"content": content}}
         for object_id, content in contents

@@ -1,6 +1,6 @@
-"""Checks a request against botocore's own model of SageMaker: types, required members, lengths, patterns, enums.
+"""Checks a request against botocore's model of SageMaker: types, required members, lengths, patterns, enums.
 
-botocore itself checks only types, required members and minimums before it sends; Amazon checks the rest.
+botocore itself checks only types, required members and minimums before sending; Amazon checks the rest.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 class Violation(NamedTuple):
     """A value that the model does not allow.
 
-    :param path: where, as Amazon writes it: ``humanTaskConfig.taskKeywords.1.member``.
-    :param field: where, as the request writes it: ``HumanTaskConfig.TaskKeywords[0]``.
+    :param path: its place in Amazon's notation: ``humanTaskConfig.taskKeywords.1.member``.
+    :param field: its place in the request's notation: ``HumanTaskConfig.TaskKeywords[0]``.
     :param value: the value as Amazon quotes it; None if it is missing.
-    :param constraint: what must hold, in the words of Amazon's validation errors.
+    :param constraint: the rule, in the words of Amazon's validation errors.
     """
 
     path: str
@@ -46,7 +46,7 @@ def violations(operation: str, request: dict[str, Any]) -> list[Violation]:
 
 
 _LOWER_FIRST = re.compile(r"^[A-Z]")
-# Python's re has no Unicode properties: the nearest class for each that the model's patterns use.
+# Python's re has no Unicode properties. These are the nearest classes for those in the model's patterns.
 _UNICODE_CLASSES = {
     r"\p{L}": r"\w",
     r"\p{N}": r"\w",
@@ -71,8 +71,8 @@ _LARGEST_TIME = 253_402_300_800
 
 
 def _walk(shape: Any, value: Any, path: str, field: str) -> Iterator[Violation]:
-    wanted = _PYTHON_TYPES.get(shape.type_name)
-    mismatch = wanted is not None and not isinstance(value, wanted)
+    expected = _PYTHON_TYPES.get(shape.type_name)
+    mismatch = expected is not None and not isinstance(value, expected)
     if mismatch or not _is_sound(shape.type_name, value):
         yield Violation(path, field, _quote(value), f"Member must be of type {shape.type_name}")
         return
@@ -89,7 +89,7 @@ def _walk(shape: Any, value: Any, path: str, field: str) -> Iterator[Violation]:
 
 
 def _is_sound(type_name: str, value: Any) -> bool:
-    """Whether a number is one that Amazon's types can hold."""
+    """Whether a value fits Amazon's number types; True for any other type."""
     if isinstance(value, bool):
         return type_name not in {"integer", "long", "timestamp"}
     if type_name == "timestamp" and isinstance(value, int | float):
@@ -120,7 +120,7 @@ def _walk_structure(shape: Any, value: dict[str, Any], path: str, field: str) ->
 def _walk_string(shape: Any, value: str, path: str, field: str) -> Iterator[Violation]:
     yield from _in_range(shape, len(value), path, field, value, "length")
     pattern, most = shape.metadata.get("pattern"), shape.metadata.get("max")
-    # Some of the patterns take very long for a very long text.
+    # Some patterns take very long on a very long text, which the length check refuses anyway.
     if pattern and (most is None or len(value) <= most) and not _compiled(pattern).fullmatch(value):
         yield Violation(path, field, _quote(value), f"Member must satisfy regular expression pattern: {pattern}")
     if shape.enum and value not in shape.enum:

@@ -1,9 +1,9 @@
-"""What a data object is: its line's source, and whatever else the line says that tells two objects of one source apart.
+"""The identity of a data object: its source, and whatever else in its line tells objects with the same source apart.
 
-A page of a document, a crop of a picture or a time range of a clip is an object of its own. So the identity of an
-object is the JSON value of all input keys of its line. No input keys are labels, what is known of labels, the truth
-that simulated workers answer from, and what Ground Truth or a streaming job notes for itself (developer guide,
-"Labeling job output data", "Output metadata"; "Ground Truth streaming labeling jobs", "Duplicate message handling").
+A page of a document, a crop of an image or a time range of a clip is an object in its own right. So an object's
+identity is the JSON value of all input keys in its line. Input keys are all keys except labels, their metadata, the
+truth that simulated workers answer from, and what Ground Truth or a streaming job adds (developer guide, "Labeling job
+output data", "Output metadata"; "Ground Truth streaming labeling jobs", "Duplicate message handling").
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from hashlib import blake2b
 from typing import Any, Final
 
 ID_KEY: Final = "dataset-objectid-attribute-name"
-"""Key that names the key with an object's deduplication id."""
+"""Key whose value is the name of the key with an object's deduplication id."""
 OWN_ID_KEY: Final = "labeling-object-id"
-"""Key under which this package gives an object its deduplication id."""
+"""Key in which this package stores an object's deduplication id."""
 TRUTH_KEY: Final = "truth"
-"""Key with what simulated workers are to answer."""
+"""Key with the right answer, for simulated workers."""
 METADATA: Final = "-metadata"
-"""How the key ends that holds what is known of a label."""
+"""Suffix of the key with a label's metadata."""
 _SOURCES: Final = ("source", "source-ref")
 _NOTES: Final = frozenset({ID_KEY, OWN_ID_KEY, TRUTH_KEY})
 _OF_A_JOB: Final = frozenset({"failure-reason", "job-name", "human-annotated", "creation-date"})
 
 
 class ObjectKeys:
-    """Which keys of a line tell objects apart.
+    """The keys that identify an object.
 
     :param keys: their names, such as ``("source-ref", "page")``; None for all input keys.
-    :param labels: label attributes that are known by name, so that one without metadata is seen as a label too.
-    :raises ValueError: if the names are none.
+    :param labels: known label attributes, which are not input keys even without metadata.
+    :raises ValueError: if ``keys`` is not a list of names.
     """
 
     def __init__(self, keys: Sequence[str] | None = None, labels: Collection[str] = ()) -> None:
@@ -41,36 +41,36 @@ class ObjectKeys:
         self._no_input = _NOTES.union(labels, (f"{label}{METADATA}" for label in labels))
 
     def of(self, line: Mapping[str, Any]) -> dict[str, Any]:
-        """What identifies the object of a line: keys and values. A key that is null says nothing, as if it were absent.
+        """The keys and values that identify a line's object. A key that is null counts as absent.
 
-        :raises ValueError: in words for a person, if the line has none of the keys.
+        :raises ValueError: in words for people, if the line has none of the keys.
         """
         keys = self._input_keys(line) if self._keys is None else self._keys
-        found = {key: value for key in keys if (value := line.get(key)) is not None}
-        if not found:
-            wanted = ", ".join(f'"{key}"' for key in self._keys or _SOURCES)
-            raise ValueError(f"has none of the keys that tell objects apart: {wanted}")
-        return found
+        identity = {key: value for key in keys if (value := line.get(key)) is not None}
+        if not identity:
+            expected = ", ".join(f'"{key}"' for key in self._keys or _SOURCES)
+            raise ValueError(f"has none of the keys that identify an object: {expected}")
+        return identity
 
     def digest(self, line: Mapping[str, Any], salt: bytes = b"") -> bytes:
-        """The object's identity, 16 bytes: the same for the same object in any manifest, however its line is written.
+        """The object's identity, 16 bytes: the same in any manifest, however the line is written.
 
-        :param salt: at most 16 bytes; another one makes another identity.
-        :raises ValueError: in words for a person, if the line has none of the keys.
+        :param salt: at most 16 bytes; a different salt gives a different identity.
+        :raises ValueError: in words for people, if the line has none of the keys.
         """
-        found = self.of(line)
-        if len(found) == 1:
-            # The identity of the source alone decides about sets and choices that were made before: it must not change.
+        identity = self.of(line)
+        if len(identity) == 1:
+            # Earlier splits and selections rest on the digest of the source alone, so it must not change.
             for key in _SOURCES:
-                if isinstance(source := found.get(key), str):
+                if isinstance(source := identity.get(key), str):
                     return source_digest(key, source, salt)
-        text = json.dumps(_normal(found), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(_normal(identity), sort_keys=True, separators=(",", ":"))
         return blake2b(text.encode(), digest_size=16, salt=salt, person=b"keys").digest()
 
     def identifier(self, line: Mapping[str, Any]) -> str | None:
-        """A text that identifies the object: its URI, and a hash if the line says more than that; None without a URI.
+        """The object's identity as text: its URI, plus a hash if more keys identify it; None without a URI.
 
-        :raises ValueError: in words for a person, if the line has none of the keys.
+        :raises ValueError: in words for people, if the line has none of the keys.
         """
         reference = line.get("source-ref")
         if not isinstance(reference, str):
@@ -84,28 +84,28 @@ class ObjectKeys:
 
 
 def source_digest(key: str, source: str, salt: bytes = b"") -> bytes:
-    """The identity of an object that is nothing but its source, 16 bytes.
+    """The identity of an object that has only a source, 16 bytes.
 
     :param key: ``source`` or ``source-ref``.
-    :param salt: at most 16 bytes; another one makes another identity.
+    :param salt: at most 16 bytes; a different salt gives a different identity.
     """
     person = b"" if key == "source-ref" else b"text"
     return blake2b(source.encode(errors="surrogatepass"), digest_size=16, salt=salt, person=person).digest()
 
 
 def is_job_metadata(value: Any) -> bool:
-    """Whether something is what a labeling job writes beside a label, or in its place if it has got none."""
+    """Whether a value is the metadata that a labeling job writes, with a label or in place of a missing one."""
     if not isinstance(value, dict):
         return False
     return not _OF_A_JOB.isdisjoint(value) or str(value.get("type")).lower().startswith("groundtruth/")
 
 
 def _is_of_label(line: Mapping[str, Any], key: str) -> bool:
-    """Whether a key is a label, or what is known of one: the two stand side by side, unless a job has failed."""
+    """Whether a key is a label or a label's metadata. A line has both, unless the job gave up on the object."""
     if isinstance(line.get(f"{key}{METADATA}"), dict):
         return True
     label = key.removesuffix(METADATA)
-    # Frames of point clouds have their cameras and positions in source-ref-metadata.
+    # Point cloud frames keep their cameras and positions in source-ref-metadata, which is input.
     if label == key or label in _SOURCES:
         return False
     value = line[key]
@@ -113,9 +113,9 @@ def _is_of_label(line: Mapping[str, Any], key: str) -> bool:
 
 
 def _normal(value: Any) -> Any:
-    """A JSON value in the one way of writing it in which equal values are equal texts: 1.0 is 1."""
+    """A JSON value in canonical form, so that equal values give equal text: 1.0 becomes 1."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
-        return {key: _normal(one) for key, one in value.items()}
-    return [_normal(one) for one in value] if isinstance(value, list | tuple) else value
+        return {key: _normal(member) for key, member in value.items()}
+    return [_normal(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,7 +1,7 @@
-"""The table of task types: one row each, everything that differs between them.
+"""The table of task types: one row each, with everything that differs between them.
 
-Sources: the API reference of HumanTaskConfig, AnnotationConsolidationConfig, UiConfig and CreateLabelingJob,
-and the developer guide's page of each task type. Nothing else in this package asks which task type it has.
+Sources: API reference, HumanTaskConfig, AnnotationConsolidationConfig, UiConfig and CreateLabelingJob, and the
+developer guide's page on each task type. No other module branches on the name of a task type.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from labeling_provider.groundtruth.facts import Quota
 class TaskType:
     """One kind of labeling work.
 
-    :param name: our name for it, as in ``CreateLabelingJobOperator(task_type=…)``.
+    :param name: this package's name for it, as in ``CreateLabelingJobOperator(task_type=…)``.
     :param function: the built-in functions are ``PRE-<function>`` and ``ACS-<function>``; None for custom.
     :param media: what an object is: image, text, video, frames, points or any.
     :param metadata_type: the value of ``type`` in the label's metadata.
     :param element: the ``crowd-*`` element of its worker template; None if Amazon hosts the interface.
     :param answer_key: the element's ``name``: the key of a worker's answer.
-    :param human_task_ui: name of Amazon's own worker interface, if there is no template.
-    :param ref: whether the label attribute's name must end with ``-ref`` (else it must not).
+    :param human_task_ui: name of the worker interface that Amazon hosts in place of a template.
+    :param ref: whether the label attribute's name must end with ``-ref`` (otherwise it must not).
     :param algorithm: name of the automated labeling algorithm, if Amazon has one.
-    :param minimum_labels: fewest labels of the category file.
+    :param minimum_labels: fewest labels in the category file.
     :param maximum_labels: most labels through the API; None for no limit.
     :param maximum_labels_automated: most labels with automated labeling, if stricter.
-    :param maximum_pixels_automated: largest picture with automated labeling, pixels.
-    :param label_characters: longest label.
-    :param maximum_objects: most objects of one job.
-    :param prices_usd: what Mechanical Turk may be paid per worker and task; empty if it can't do the task.
+    :param maximum_pixels_automated: largest image with automated labeling, in pixels.
+    :param label_characters: longest label, in characters.
+    :param maximum_objects: most objects in one job.
+    :param prices_usd: what Mechanical Turk may be paid, in USD per worker and task; empty if it can't do the task.
     :param audits: whether it adjusts or verifies the labels of an earlier job.
     :param needs_instructions: whether the category file must hold the instructions.
     :param needs_categories: whether it needs a category file at all.
@@ -306,6 +306,6 @@ _BY_FUNCTION: Final = {row.function: row for row in _ROWS if row.function}
 
 
 def task_type_of_function(function: str) -> TaskType | None:
-    """The task type of a built-in function such as ``PRE-BoundingBox`` or ``ACS-BoundingBox``, else None."""
+    """The task type of a built-in function such as ``PRE-BoundingBox`` or ``ACS-BoundingBox``; None for any other."""
     kind, _, name = function.partition("-")
     return _BY_FUNCTION.get(name) if kind in {"PRE", "ACS"} else None

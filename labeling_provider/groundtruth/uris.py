@@ -9,7 +9,7 @@ _S3_URI: Final = re.compile(r"s3://([^/]+)/?(.*)", re.DOTALL)
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of ``s3://bucket/key``.
+    """Split ``s3://bucket/key`` into bucket and key.
 
     :raises ValueError: if the text is not an S3 URI.
     """
@@ -20,5 +20,5 @@ def split_s3_uri(uri: str) -> tuple[str, str]:
 
 
 def join_s3_uri(prefix: str, *parts: str) -> str:
-    """One slash between the parts, none doubled at the seam."""
+    """Join a prefix and parts with single slashes, whether or not the prefix ends with one."""
     return "/".join((prefix.rstrip("/"), *parts))

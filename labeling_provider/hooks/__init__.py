@@ -1,1 +1,1 @@
-"""The hook: the one way to AWS."""
+"""The hook: turns an Airflow connection into a client of Ground Truth."""

@@ -1,6 +1,6 @@
-"""The hook: an Airflow connection becomes a client of Ground Truth.
+"""The hook: turns an Airflow connection into a client of Ground Truth.
 
-So retries, region, endpoint and credentials have one home: the Airflow connection.
+Retries, region, endpoint and credentials all come from the connection.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _OF_CONNECTION: Final = ("conn_config", "conn", "_client", "conn_client_meta", "
 
 
 class LabelingHook(AwsBaseHook):
-    """Talks to SageMaker Ground Truth, or to a self-hosted Ground Truth, and to the S3 beside it.
+    """Talks to SageMaker Ground Truth, Amazon's or self-hosted, and to its S3.
 
-    Which of them is chosen by the connection alone: ``endpoint_url`` in its extra field, or none for Amazon.
+    The connection decides which: with ``endpoint_url`` in its extra field it is self-hosted, otherwise Amazon's.
 
-    :param aws_conn_id: the Airflow connection; None for boto3's own way to find credentials.
-    :param region_name: the region, if it is not the connection's.
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param aws_conn_id: the Airflow connection; None for boto3's default credentials.
+    :param region_name: the region; None for the connection's.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param config: botocore configuration.
     :param outage: seconds without any answer after which to give up, on top of botocore's own retries.
-    :param ask: calls what asks Airflow for the connection, and returns what that returns.
-    :ivar ground_truth: the client, which everything here goes through.
+    :param ask: calls the function that gets the connection from Airflow, and returns its result.
+    :ivar ground_truth: the client behind all methods.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class LabelingHook(AwsBaseHook):
     def conn_config(self) -> AwsConnectionWrapper:
         """The Airflow connection.
 
-        :raises OSError: if it was there before and can't be read now.
+        :raises OSError: if it could be read before, but not now.
         """
         connection = self._ask(lambda: super(LabelingHook, self).conn_config)
-        # Airflow tells a connection that is not defined and one that can't be read just now in the same way.
+        # Airflow does not distinguish an undefined connection from one that temporarily can't be read.
         if self._had_connection and not connection:
             self._forget()
-            raise OSError(f"the Airflow connection {self.aws_conn_id} can't be read now")
+            raise OSError(f"the Airflow connection {self.aws_conn_id} temporarily can't be read")
         self._had_connection = bool(connection)
         return connection
 
@@ -87,13 +87,13 @@ class LabelingHook(AwsBaseHook):
 
     @cached_property
     def conn(self) -> Any:
-        """The boto3 SageMaker client that is in use at this moment."""
+        """The current boto3 SageMaker client."""
         return self.sagemaker.now
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for one labeling job.
+        """Test the connection by listing one labeling job.
 
-        :return: whether an answer came, and what to tell the user.
+        :return: whether that succeeded, and a message for the user.
         """
         try:
             self.sagemaker.list_labeling_jobs(MaxResults=1)
@@ -119,11 +119,10 @@ class LabelingHook(AwsBaseHook):
         return self.ground_truth.s3
 
     def client(self, service: str, prepare: Callable[[Any], None] = lambda client: None, **settings: Any) -> Any:
-        """A boto3 client of another service by the same connection, such as ``sqs``.
+        """A boto3 client of another service with the same connection. It is created again after credentials failed.
 
-        It is made anew when credentials have failed.
-
-        :param prepare: called with the client whenever it was made.
+        :param service: the service's name, such as ``sqs``.
+        :param prepare: called with the client each time it is created.
         :param settings: botocore configuration on top of the connection's.
         """
         return self.ground_truth.client(service, prepare, **settings)
@@ -131,74 +130,74 @@ class LabelingHook(AwsBaseHook):
     # Labeling jobs
 
     def find_job(self, name: str) -> dict[str, Any] | None:
-        """The answer of DescribeLabelingJob; None if there is no such job.
+        """The response of DescribeLabelingJob; None if there is no such job.
 
-        :raises LabelingError: if the service does not say.
+        :raises LabelingError: if the service refuses or does not answer.
         """
         job = self.ground_truth.find_job(name)
         return None if job is None else dict(job.members)
 
     def create_job(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """Create a labeling job, or find the one of this name that exists: an answer may have been lost on its way.
+        """Create a labeling job, or return an existing one with its name, because a response may have been lost.
 
         :param request: arguments of ``create_labeling_job``.
-        :return: the answer of DescribeLabelingJob. The caller sees by its tags whose job it is.
-        :raises LabelingError: if there is no job in the end.
+        :return: the response of DescribeLabelingJob. The caller must check its tags for the owner.
+        :raises LabelingError: if the job could not be created.
         """
         return dict(self.ground_truth.create_job(request).members)
 
     def stop_job(self, name: str, killed_try: int | None = None) -> bool:
-        """Stop a job; one that has ended is left as it is.
+        """Stop a labeling job, unless it has ended.
 
-        :param killed_try: the try of an Airflow task that a user has ended, to be noted on the job: a later try then
-            knows that it was not stopped for good.
+        :param killed_try: number of the Airflow task's try that a user has killed. It is stored in the job's tags, so
+            that a later try may start another job.
         :return: whether it was still running.
         :raises LabelingError: if there is no such job, or it can't be stopped.
         """
         return self.ground_truth.stop_job(name, killed_tags(killed_try))
 
     def has_model(self, arn: str) -> bool:
-        """Whether a model is there; taken for granted if this connection may not ask (``sagemaker:DescribeModel``).
+        """Whether a model exists. Assumed to exist without the permission ``sagemaker:DescribeModel``.
 
-        :raises LabelingError: if the service does not say.
+        :raises LabelingError: if the service does not answer.
         """
         return self.ground_truth.has_model(arn)
 
     # S3 objects
 
     def read_lines(self, uri: str) -> Iterator[bytes]:
-        """The lines of an S3 object, streamed, each with its line break.
+        """Stream the lines of an S3 object, each with its line break.
 
         :raises LabelingError: if it can't be read.
         """
         return self.ground_truth.objects.read_lines(uri)
 
     def read_chunks(self, uri: str) -> Iterator[bytes]:
-        """An S3 object in pieces; a connection that breaks is taken up again where it broke.
+        """Read an S3 object in chunks, resuming where a connection breaks.
 
         :raises LabelingError: if it can't be read.
         """
         return self.ground_truth.objects.read_chunks(uri)
 
     def read_object(self, uri: str, limit: int) -> bytes:
-        """An S3 object.
+        """Read a whole S3 object.
 
-        :param limit: most bytes that it may have.
+        :param limit: the largest size to accept, in bytes.
         :raises LabelingError: if it can't be read or is larger.
         """
         return self.ground_truth.objects.read(uri, limit)
 
     def write_text(self, uri: str, text: str) -> None:
-        """Store a small text in S3.
+        """Write a small text to S3, in UTF-8.
 
         :raises LabelingError: if it can't be written.
         """
         self.ground_truth.objects.write_text(uri, text)
 
     def writer(self, uri: str) -> AbstractContextManager[Upload]:
-        """Store an S3 object piece by piece, so that any size takes the same memory.
+        """Write an S3 object piece by piece, in constant memory.
 
-        It appears at the end of the ``with`` block, whole, or not at all if that ends by an exception.
+        It appears at the end of the ``with`` block, complete, or not at all after an exception.
 
         :raises LabelingError: if it can't be written.
         """

@@ -1,1 +1,1 @@
-"""A labeling job seen from outside: whose it is, what to check before it, how to wait for it, what follows it."""
+"""Runs labeling jobs: checks before creation, ownership, waiting, and follow-up jobs. Plain Python."""

@@ -1,4 +1,4 @@
-"""Where a browser finds a labeling job: in Amazon's console, or on the pages of a self-hosted service."""
+"""URLs of a labeling job's pages, in Amazon's console or on a self-hosted service."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 _CONSOLES: Final = {"aws": "aws.amazon.com", "aws-cn": "amazonaws.cn", "aws-us-gov": "amazonaws-us-gov.com"}
 
 
-class Page(NamedTuple):
+class JobPage(NamedTuple):
     """A page about a labeling job.
 
-    :param console: its path in Amazon's console, with places for ``region``, ``job_name``, ``bucket`` and ``prefix``.
+    :param console: its path in Amazon's console, with the placeholders ``region``, ``job_name``, ``bucket`` and
+        ``prefix``.
     :param local: its path on the self-hosted service, below the job's page.
     """
 
@@ -25,17 +26,17 @@ class Page(NamedTuple):
     local: str
 
 
-JOB_PAGE: Final = Page("/sagemaker/groundtruth?region={region}#/labeling-jobs/details/{job_name}", "")
-OUTPUT_PAGE: Final = Page("/s3/buckets/{bucket}?region={region}&prefix={prefix}", "/output")
-LOG_PAGE: Final = Page(
+JOB_PAGE: Final = JobPage("/sagemaker/groundtruth?region={region}#/labeling-jobs/details/{job_name}", "")
+OUTPUT_PAGE: Final = JobPage("/s3/buckets/{bucket}?region={region}&prefix={prefix}", "/output")
+LOG_PAGE: Final = JobPage(
     "/cloudwatch/home?region={region}#logsV2:log-groups/log-group/$252Faws$252Fsagemaker$252FLabelingJobs"
     "/log-events$3FfilterPattern$3D$2522{job_name}$2522",
     "/log",
 )
 
 
-def job_url(ground_truth: GroundTruth, job: JobRequest, page: Page = JOB_PAGE) -> str:
-    """The address of a page about a labeling job."""
+def job_url(ground_truth: GroundTruth, job: JobRequest, page: JobPage = JOB_PAGE) -> str:
+    """The URL of a page about a labeling job."""
     if not ground_truth.is_amazon:
         return f"{_service(ground_truth)}/jobs/{quote(job.name)}{page.local}"
     bucket, prefix = split_s3_uri(job.output_uri)
@@ -49,7 +50,10 @@ def job_url(ground_truth: GroundTruth, job: JobRequest, page: Page = JOB_PAGE) -
 
 
 def report_url(ground_truth: GroundTruth, report_uri: str) -> str:
-    """The address of a report in S3: the service shows those of its jobs, Amazon's console has a page of the object."""
+    """The URL of a report in S3: on the self-hosted service, or the object's page in Amazon's console.
+
+    :param report_uri: the report's S3 URI.
+    """
     bucket, key = split_s3_uri(report_uri)
     if not ground_truth.is_amazon:
         return f"{_service(ground_truth)}/reports/{quote(bucket)}/{quote(key)}"

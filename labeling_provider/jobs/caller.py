@@ -1,4 +1,4 @@
-"""What a labeling job is run with: its options, and whoever runs it."""
+"""The options for running a labeling job, and the interface to its caller."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
-    """How a job is run; see :class:`labeling_provider.operators.labeling_job.CreateLabelingJobOperator` for each."""
+    """Options for running a job; :class:`~labeling_provider.operators.labeling_job.CreateLabelingJobOperator` explains
+    each."""
 
     job_name: str | None = None
     max_cost_usd: float | None = None
@@ -41,9 +42,9 @@ class RunOptions:
 class Wait(NamedTuple):
     """A wait for a job.
 
-    :param state: the job as it was last seen.
-    :param targets: statuses to wait for; any end of the job ends the wait as well.
-    :param deadline: epoch seconds at which to stop waiting; None for never.
+    :param state: the last known state of the job.
+    :param targets: statuses to wait for; the end of the job also ends the wait.
+    :param deadline: when to stop waiting, in epoch seconds; None for never.
     :param stall_timeout: seconds without any change after which to stop waiting; None for never.
     """
 
@@ -54,46 +55,47 @@ class Wait(NamedTuple):
 
 
 class Caller:
-    """Whoever runs a job: what it remembers from run to run, and what it wants to hear. This one remembers nothing.
+    """The caller of a run: stores values between runs and receives progress. This base class stores nothing.
 
-    :param owner: the task instance whose jobs they are.
-    :param try_number: which try of it this is.
-    :param deadline: epoch seconds at which this try ends; None for never.
+    :param owner: the task instance that owns the jobs.
+    :param try_number: the number of the task's current try.
+    :param deadline: when this try ends, in epoch seconds; None for never.
     """
 
     def __init__(self, owner: Owner, try_number: int = 1, deadline: float | None = None) -> None:
         self.owner, self.try_number, self.deadline = owner, try_number, deadline
 
     def remembered_name(self) -> str | None:
-        """The name of the first job of an earlier try."""
+        """The stored name of an earlier try's first job."""
         return None
 
     def remember_name(self, name: str) -> None:
-        """Keep the name of the first job for later tries."""
+        """Store the name of the first job for later tries."""
 
     def last_model(self) -> str | None:
-        """ARN of the last model of this task's automated labeling, of whatever run."""
+        """ARN of the last model from this task's automated labeling in any run."""
         return None
 
     def keep_model(self, arn: str) -> None:
-        """Keep the ARN of a model for later runs."""
+        """Store the ARN of a model for later runs."""
 
     def follows(self, job: OwnJob) -> None:
-        """A job is followed from now on."""
+        """Called when the run starts to follow a job."""
 
     def progressed(self, state: JobState, memory: dict[str, Any]) -> None:
-        """Something has happened to the job.
+        """Called when the job's state changes.
 
-        :param memory: from what a later wait goes on.
+        :param memory: a JSON value from which a later wait can continue.
         """
 
     def has_ended(self, state: JobState) -> None:
-        """A job has ended."""
+        """Called when a job has ended."""
 
     def wait(self, ground_truth: GroundTruth, wait: Wait, options: RunOptions) -> dict[str, Any]:
-        """Wait for a job, holding this process; the event that a trigger would have fired.
+        """Wait for a job, blocking.
 
-        :raises LabelingError: if the job can't be followed any more.
+        :return: the event that a trigger would fire.
+        :raises LabelingError: if the job can no longer be followed.
         """
         vigil = Vigil(targets=wait.targets, deadline=wait.deadline, stall_timeout=wait.stall_timeout)
         return wait_for_job(

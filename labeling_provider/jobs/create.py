@@ -1,4 +1,4 @@
-"""Finds the labeling job that an earlier try has made, or checks and creates one."""
+"""Adopts the labeling job of an earlier try, or checks and creates one."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ log = logging.getLogger(__name__)
 
 
 class Creation:
-    """Makes the jobs of one task instance, each once.
+    """Creates the jobs of one task instance, each exactly once.
 
-    :param spec: what is to be labeled, and how.
-    :ivar under_way: the name of the job that is being created, or was created last; None before.
-    :ivar was_killed: whether a user has ended the task: a job that is being created then is stopped at once.
+    :param spec: the labeling job's arguments.
+    :ivar under_way: the name of the job being created or created last; None before the first.
+    :ivar was_killed: whether a user has killed the task; a job being created at that time is stopped at once.
     """
 
     def __init__(self, ground_truth: GroundTruth, spec: LabelingJobSpec, options: RunOptions, caller: Caller) -> None:
@@ -42,48 +42,50 @@ class Creation:
         return OwnJobs(self._caller.owner, self._given_name, self._caller.remembered_name(), find)
 
     def adopt(self) -> tuple[OwnJob | None, bool]:
-        """The job of an earlier try to go on with; None if there is none. And whether it is to be followed up on.
+        """The job of an earlier try to continue with, or None; and whether it needs a follow-up job.
 
-        :raises JobNameTakenError: if the name is somebody else's, or the arguments have changed and that is an error.
+        :raises JobNameTakenError: if the name belongs to somebody else, or the arguments have changed and that is an
+            error.
         """
         mark = self._request_mark()
         for job in reversed(self.own_jobs().all()):
             same = job.request_mark == mark
             earlier = f"Labeling job {job.name} of an earlier try is {job.status}"
             if job.is_good and (same or self._takes_changed(job)):
-                log.info("%s: going on with it", earlier)
+                log.info("%s: continuing with it", earlier)
                 return job, False
             if same and self._options.on_missing_labels == "chain":
                 log.info("%s: following up on it", earlier)
                 return job, True
-            log.info("%s: another one follows", earlier)
+            log.info("%s: creating another one", earlier)
         return None, False
 
     def _takes_changed(self, job: OwnJob) -> bool:
-        """Whether to go on with a job whose arguments were others."""
+        """Whether to continue with a job that was created with different arguments."""
         differing = ", ".join(changes(self._draft(job.name), job))
         what = (
-            f"Labeling job {job.name} of an earlier try is {job.status} and was made with other arguments ({differing})"
+            f"Labeling job {job.name} of an earlier try is {job.status} and was created with different arguments "
+            f"({differing})"
         )
         if self._options.if_job_exists == "fail":
             raise JobNameTakenError(
-                f"{what}. Give if_job_exists='adopt' to go on with it, or 'replace' to stop it and make another."
+                f"{what}. Set if_job_exists='adopt' to continue with it, or 'replace' to stop it and create another."
             )
         if self._options.if_job_exists == "adopt":
-            log.warning("%s: going on with it, as if_job_exists='adopt' asks", what)
+            log.warning("%s: continuing with it, because of if_job_exists='adopt'", what)
             return True
-        log.warning("%s: replacing it, as if_job_exists='replace' asks", what)
+        log.warning("%s: replacing it, because of if_job_exists='replace'", what)
         if job.status in RUNNING:
             self._ground_truth.stop_job(job.name)
         return False
 
     def create(self, round_number: int = 1, before: OwnJob | None = None) -> OwnJob:
-        """Check, store the files, and create the next job, or find it if the answer was lost.
+        """Check the request, store its files, and create the next job.
 
-        :param round_number: 1, or more for a follow-up on objects that were not labeled.
-        :param before: the job to follow up on; None to label everything.
+        :param round_number: 1, or more for a follow-up on unlabeled objects.
+        :param before: the job to follow up on; None to label all objects.
         :raises InvalidRequestError: with every problem of the request; nothing was sent.
-        :raises LabelingError: if the job is not created, or the task was killed while it was.
+        :raises LabelingError: if the job can't be created, or the task was killed meanwhile.
         """
         own = self.own_jobs()
         jobs = own.all()
@@ -107,11 +109,11 @@ class Creation:
         log.info("Created labeling job %s, round %s", job.arn, round_number)
         if self.was_killed:
             self._ground_truth.stop_job(job.name, killed_tags(self._caller.try_number))
-            raise LabelingError(f"The task was ended while labeling job {job.name} was created; the job was stopped.")
+            raise LabelingError(f"The task was killed while labeling job {job.name} was created; the job was stopped.")
         return job
 
     def labels_queue_url(self, job: JobRequest) -> str | None:
-        """The queue behind the output topic, made if it is missing; None if none is asked for."""
+        """URL of the queue for labels, created if it does not exist; None if the options ask for none."""
         if not self._options.labels_queue or not job.output_topic_arn:
             return None
         return StreamResources(self._ground_truth).labels_queue(self._options.labels_queue, job.output_topic_arn)
@@ -123,7 +125,10 @@ class Creation:
         return request_mark(self._draft("any"))
 
     def _check(self, draft: LabelingJobDraft, spent_usd: float) -> float:
-        """Refuse a draft that has problems; the estimated cost, USD."""
+        """Check a draft; returns the estimated cost in USD.
+
+        :raises InvalidRequestError: with every problem.
+        """
         options = self._options
         problems = stream_problems(
             draft,
@@ -145,22 +150,22 @@ class Creation:
         return float(cost.total_usd)
 
     def _continue_from_previous_run(self, request: dict[str, Any]) -> None:
-        """Let automated labeling start from the last model of this task, if that is asked for and it is still there."""
+        """Start automated labeling from this task's last model, if the spec asks for it and the model still exists."""
         settings, config = self._spec.automated_labeling, request.get("LabelingJobAlgorithmsConfig")
         wanted = isinstance(settings, AutomatedLabeling) and settings.continue_from_previous_run
         if not wanted or config is None or "InitialActiveLearningModelArn" in config:
             return
         arn = self._caller.last_model()
         if not arn:
-            log.info("There is no model of an earlier run: automated labeling starts from scratch")
+            log.info("There is no model from an earlier run; automated labeling starts from scratch")
         elif self._ground_truth.has_model(arn):
-            log.info("Automated labeling goes on from %s", arn)
+            log.info("Automated labeling continues from %s", arn)
             config["InitialActiveLearningModelArn"] = arn
         else:
-            log.warning("The model of an earlier run, %s, is gone: automated labeling starts from scratch", arn)
+            log.warning("The model %s no longer exists; automated labeling starts from scratch", arn)
 
     def _make_resources(self, job: JobRequest) -> None:
-        """Make the topics of a streaming job and what belongs to them."""
+        """Create a streaming job's topics, bucket notifications and queue for labels."""
         resources = StreamResources(self._ground_truth)
         for topic in filter(None, (job.input_topic_arn, job.output_topic_arn)):
             resources.topic(topic)

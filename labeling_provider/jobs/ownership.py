@@ -1,8 +1,8 @@
-"""Whose labeling job is it? CreateLabelingJob has no idempotency token: the name is one, and tags prove the rest.
+"""Decides who owns a labeling job. CreateLabelingJob has no idempotency token, so names and tags take its place.
 
-The jobs of one task instance are NAME, NAME-2, NAME-3 and so on. Each has tags that tell the task instance, the request
-that the user has made, the round, and which job it follows up on. So after any crash a later try finds out from the
-service alone how far an earlier one has come. Plain Python.
+The jobs of one task instance are NAME, NAME-2, NAME-3 and so on. Their tags hold the task instance, a hash of the
+user's request, the round, and the job that they follow up on. So after any crash a later try can tell from the service
+alone how far an earlier one got.
 """
 
 from __future__ import annotations
@@ -39,21 +39,22 @@ class Owner(NamedTuple):
 
     @classmethod
     def of(cls, task_instance: Any) -> Owner:
-        """The owner that an Airflow task instance is."""
+        """The owner for an Airflow task instance."""
         index = -1 if task_instance.map_index is None else task_instance.map_index
         return cls(task_instance.dag_id, task_instance.task_id, task_instance.run_id, index)
 
     @property
     def mark(self) -> str:
-        """A hash that fits into a tag."""
+        """A hash of the task instance, short enough for a tag."""
         return fingerprint(list(self))
 
     def tags(self, request_mark: str, cost_usd: float, round_number: int, follows: str | None) -> list[dict[str, str]]:
         """Tags for a job of this task instance.
 
-        :param request_mark: what :func:`request_mark` has made of the user's request.
-        :param round_number: 1, or more for a follow-up on objects that were not labeled.
-        :param follows: the job whose left-over objects this one labels.
+        :param request_mark: :func:`request_mark` of the user's request.
+        :param cost_usd: the estimated cost, in USD.
+        :param round_number: 1, or more for a follow-up on unlabeled objects.
+        :param follows: the name of the job to follow up on.
         """
         readable = re.sub(r"[^\w\s.:/=+\-@]", "-", "/".join(str(part) for part in self))
         tags = {
@@ -69,11 +70,11 @@ class Owner(NamedTuple):
 
 @dataclass(frozen=True)
 class OwnJob(JobDescription):
-    """A labeling job of this task instance, as DescribeLabelingJob has answered."""
+    """A labeling job of this task instance: a response of DescribeLabelingJob."""
 
     @property
     def request_mark(self) -> str:
-        """What the user's request was."""
+        """The hash of the user's request."""
         return self.tags.get(REQUEST_TAG, "")
 
     @property
@@ -83,44 +84,43 @@ class OwnJob(JobDescription):
 
     @property
     def follows(self) -> str:
-        """The job whose left-over objects it labels; empty if there is none."""
+        """The name of the job that it follows up on; empty if there is none."""
         return self.tags.get(FOLLOWS_TAG, "")
 
     @property
     def cost_usd(self) -> float:
-        """What it was estimated to cost, USD."""
+        """The estimated cost, in USD."""
         return float(self.tags.get(COST_TAG, "0"))
 
     @property
     def is_good(self) -> bool:
-        """Whether it runs, or has ended as it should."""
+        """Whether it is running or has ended as intended."""
         return self.status not in {"Failed", "Stopped", "Stopping"} or self.was_stopped_as_asked
 
     @property
     def has_run_its_course(self) -> bool:
-        """Whether it has done what it could: a further job may take up what it has left over."""
+        """Whether it completed or expired, so that another job may label the remaining objects."""
         return self.status == "Completed" or self.has_expired
 
     def was_killed_before(self, try_number: int) -> bool:
-        """Whether it was stopped because a user has ended an earlier try of the task."""
+        """Whether it was stopped because a user killed an earlier try of the task."""
         killed = self.tags.get(KILLED_TRY_TAG)
         return self.status in {"Stopping", "Stopped"} and killed is not None and killed != str(try_number)
 
 
 def killed_tags(try_number: int | None) -> dict[str, str]:
-    """What to note on a job that is stopped because a user has ended a try of its task; nothing for None."""
+    """Tags for a job that is stopped because a user killed a try of its task; empty for None."""
     return {} if try_number is None else {KILLED_TRY_TAG: str(try_number)}
 
 
 class OwnJobs:
-    """The labeling jobs that a task instance has made so far.
+    """The labeling jobs that a task instance has created so far.
 
     :param owner: the task instance.
-    :param given: the job name that the user has given; None to have one derived.
-    :param remembered: the name that an earlier try has used, if Airflow has kept it.
+    :param given: the job name from the user; None to derive one.
+    :param remembered: the name used by an earlier try, if Airflow has stored it.
     :param find: ``find_job`` of a :class:`labeling_provider.client.ground_truth.GroundTruth`.
-
-    ``free_name`` is the first name that :meth:`all` has found free.
+    :ivar free_name: the first unused name, as of the last call of :meth:`all`.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class OwnJobs:
     def all(self) -> list[OwnJob]:
         """Every job of this task instance, oldest first.
 
-        :raises JobNameTakenError: if the first name belongs to somebody else's job, or there are too many.
+        :raises JobNameTakenError: if the first name belongs to somebody else's job, or there are too many jobs.
         """
         own: list[OwnJob] = []
         for name in self._names():
@@ -149,34 +149,37 @@ class OwnJobs:
             if own and job.tags.get(OWNER_TAG) != self._owner.mark:
                 continue
             own.append(self.claim(job))
-        raise JobNameTakenError(f"There are {_MAX_JOBS} labeling jobs named like {self._first}; clear the cause first.")
+        raise JobNameTakenError(
+            f"This task has already created {_MAX_JOBS} labeling jobs named {self._first}-N. Find out why they ended, "
+            "then choose another job_name."
+        )
 
     def claim(self, job: JobDescription) -> OwnJob:
-        """Make sure that a job is this task instance's.
+        """Make sure that a job belongs to this task instance.
 
-        :raises JobNameTakenError: if it is not.
+        :raises JobNameTakenError: if it does not.
         """
         if job.tags.get(OWNER_TAG) != self._owner.mark:
             raise JobNameTakenError(
                 f"A labeling job named {job.name} exists ({job.arn}, {job.status}) and was not "
-                "made by this task. Give another job_name."
+                "created by this task. Choose another job_name."
             )
         return OwnJob(job.members)
 
 
 def request_mark(draft: LabelingJobDraft) -> str:
-    """A hash of what the user wants, files included; drafted for the same name, it is the same for every job.
+    """A hash of the user's request, files included.
 
-    :param draft: a request that was drafted for a fixed name.
+    :param draft: the request, drafted for a fixed name, so that the hash is the same for every job.
     """
     content = {key: value for key, value in draft.request.items() if key not in {"Tags", "LabelingJobName"}}
     return fingerprint([content, draft.files])
 
 
 def changes(draft: LabelingJobDraft, job: OwnJob) -> list[str]:
-    """Fields in which a job differs from what is wanted now, for people.
+    """Fields in which a job differs from the current request, for messages.
 
-    :param draft: what is wanted, drafted for the job's own name.
+    :param draft: the current request, drafted for the job's name.
     """
     differing = [
         key
@@ -186,8 +189,8 @@ def changes(draft: LabelingJobDraft, job: OwnJob) -> list[str]:
     return differing or ["labels or instructions"]
 
 
-def _within(wanted: Any, there: Any) -> bool:
-    """Whether all that is wanted is there; the service adds its defaults."""
-    if isinstance(wanted, Mapping) and isinstance(there, Mapping):
-        return all(_within(value, there.get(key)) for key, value in wanted.items())
-    return bool(wanted == there)
+def _within(requested: Any, described: Any) -> bool:
+    """Whether a description contains what was requested; the service adds defaults."""
+    if isinstance(requested, Mapping) and isinstance(described, Mapping):
+        return all(_within(value, described.get(key)) for key, value in requested.items())
+    return bool(requested == described)

@@ -1,7 +1,8 @@
-"""Looks at many labeling jobs with as few requests as possible. Plain Python over a boto3 client.
+"""Polls many labeling jobs with as few requests as possible.
 
-ListLabelingJobs answers for up to 100 jobs a page, with status, counters and failure reason: enough to follow them.
-DescribeLabelingJob is for few jobs, and for those that a listing has not shown. Source: API reference of both.
+ListLabelingJobs returns up to 100 jobs per page with status, counters and failure reason, which is enough to follow
+them. DescribeLabelingJob is used for few jobs, and for jobs that a listing did not contain. Source: API reference,
+ListLabelingJobs and DescribeLabelingJob.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ log = logging.getLogger(__name__)
 
 
 class Watched:
-    """What is known about a job that is looked after.
+    """A job that is being polled.
 
-    :param created: epoch seconds by the service's clock; None if it is not known yet.
-    :param status: the last status seen.
+    :param created: creation time by the service's clock, in epoch seconds; None if not known yet.
+    :param status: the last known status.
     """
 
     __slots__ = ("created", "status")
@@ -38,12 +39,12 @@ class Watched:
         self.created, self.status = created, status
 
     def saw(self, state: JobState) -> None:
-        """Remember what the next look goes by."""
+        """Remember a state for the next poll."""
         self.created, self.status = state.created, state.status
 
 
 class Lookout:
-    """Finds out the states of labeling jobs.
+    """Polls the states of labeling jobs.
 
     :param sagemaker: a boto3 SageMaker client.
     """
@@ -52,15 +53,15 @@ class Lookout:
         self._sagemaker = sagemaker
         self._may_list = True
 
-    def look(self, watched: dict[str, Watched]) -> Iterator[Seen]:
-        """The state of every job, in portions as they are learnt; an error in its place where there is none.
+    def poll(self, watched: dict[str, Watched]) -> Iterator[Seen]:
+        """Poll all jobs. Yields states by name as they arrive, with an error in place of a state that can't be read.
 
-        Jobs of one status are listed in the stretch of time in which they were created, until all are seen. What such a
-        listing does not show has changed its status in between: it is looked for in a listing of all statuses, or one
-        by one when that costs less.
+        Jobs of one status are listed by the period in which they were created, until all have been seen. A job missing
+        from such a listing has changed its status meanwhile. It is looked up in a listing of all statuses, or described
+        where that takes fewer requests.
 
         :param watched: the jobs, by name.
-        :raises botocore.exceptions.BotoCoreError: or ClientError, if the service does not answer.
+        :raises botocore.exceptions.BotoCoreError: or ClientError, if the service refuses or does not answer.
         """
         missing = dict(watched)
         for status, count in Counter(job.status for job in watched.values()).most_common():
@@ -74,11 +75,11 @@ class Lookout:
             yield {name: self.describe(name)}
 
     def _list(self, wanted: dict[str, Watched], missing: dict[str, Watched], status: str | None) -> Iterator[Seen]:
-        """Pages of ListLabelingJobs, until all the wanted jobs are seen or as many pages are read as there are jobs."""
+        """Pages of ListLabelingJobs, until all wanted jobs were seen or as many pages were read as there are jobs."""
         dated = [job.created for job in wanted.values() if job.created is not None]
         if not dated or not self._may_list:
             return
-        # Times go over the wire in whole seconds, and both bounds are exclusive.
+        # Times are sent in whole seconds, and both bounds are exclusive.
         request: dict[str, Any] = {
             "MaxResults": PAGE,
             "SortBy": "CreationTime",
@@ -96,7 +97,7 @@ class Lookout:
                     raise
                 self._may_list = False
                 log.warning(
-                    "Labeling jobs can't be listed, so each is asked for on its own, which costs more: %s", error
+                    "Labeling jobs can't be listed; describing each on its own, which takes more requests: %s", error
                 )
                 return
             page: Seen = {}
@@ -110,15 +111,15 @@ class Lookout:
                 return
 
     def describe(self, name: str) -> JobState | LabelingError:
-        """One job's state; an error if there is none.
+        """The state of one job, or an error if it can't be read.
 
-        :raises botocore.exceptions.BotoCoreError: or ClientError, if the service does not answer.
+        :raises botocore.exceptions.BotoCoreError: or ClientError, if a retry may help.
         """
         try:
             return _read(self._sagemaker.describe_labeling_job(LabelingJobName=name))
         except Exception as error:
             if is_missing(error):
-                return LabelingError(f"Waiting for {name}: there is no such labeling job any more ({error})")
+                return LabelingError(f"Waiting for {name}: the labeling job no longer exists ({error})")
             if is_transient(error):
                 raise
             return LabelingError(f"Waiting for {name}: {error}")

@@ -1,4 +1,4 @@
-"""Looks at everything that can be looked at before a labeling job is created and money is spent."""
+"""Checks everything that can be checked before a labeling job is created and money is spent."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ def check_draft(
     fix_cors: bool = False,
     further_data: str | None = None,
 ) -> CostEstimate:
-    """Check a request, its manifest and its category file, and estimate its cost.
+    """Check a request, its manifest, its category file and its surroundings, and estimate its cost.
 
-    :param ground_truth: reads the files.
-    :param max_cost_usd: the most that the estimate may be, USD; None for no limit.
-    :param spent_usd: what earlier rounds count for in that limit, USD.
-    :param further_problems: what is known to be wrong already.
-    :param preflight: what to do about trouble around the job, in its objects, buckets, role and workteam: ``fail``,
-        ``warn``, or ``off`` to look at nothing.
-    :param fix_cors: add a missing CORS rule.
-    :param further_data: S3 URI where objects will come from that are in no manifest.
+    :param max_cost_usd: the highest estimate to allow, in USD; None for no limit.
+    :param spent_usd: the estimate for earlier rounds, which counts towards the limit, in USD.
+    :param further_problems: problems that are already known.
+    :param preflight: how to treat problems with the job's objects, buckets, role and workteam: ``fail``, ``warn``, or
+        ``off`` to skip those checks.
+    :param fix_cors: add missing CORS rules.
+    :param further_data: S3 URI of future objects that are in no manifest.
+    :return: the estimated cost on Amazon.
     :raises InvalidRequestError: with all problems; nothing was sent.
     """
     problems: list[Problem] = []
@@ -55,7 +55,7 @@ def check_draft(
     objects = report.unlabeled if report else None
     around = Surroundings(ground_truth.region, categories, objects)
     if not ground_truth.is_amazon:
-        # Another service has a minimum of its own, and says so itself.
+        # A self-hosted service enforces its own minimum.
         around = replace(around, automated_minimum=0)
     problems = [*check_request(request, around), *problems, *further_problems]
     if preflight != "off":
@@ -67,7 +67,7 @@ def check_draft(
     cost = estimate_request(request, objects or 0)
     if automated and objects is not None and objects < Quota.AUTOMATED_ADVISED_OBJECTS:
         log.warning(
-            "%s objects are few for automated labeling: Amazon takes %s or more and advises %s",
+            "%s objects are few for automated labeling: Amazon requires %s and advises %s",
             f"{objects:,}",
             f"{Quota.AUTOMATED_MINIMUM_OBJECTS:,}",
             f"{Quota.AUTOMATED_ADVISED_OBJECTS:,}",
@@ -80,7 +80,7 @@ def check_draft(
         raise InvalidRequestError([Problem("max_cost_usd", message, remedy)])
     if JobRequest(request).workforce_kind == "public" and ground_truth.is_amazon:
         log.warning(
-            "Amazon's own pages say that Mechanical Turk closed on 2026-09-30: the public workforce may never work."
+            "Amazon's own pages say that Mechanical Turk closed on 2026-09-30; the public workforce may never answer."
         )
     return cost
 
@@ -88,7 +88,9 @@ def check_draft(
 def stream_problems(
     draft: LabelingJobDraft, *, create_topics: bool, notify_from: str | None, labels_queue: str | None, chained: bool
 ) -> list[Problem]:
-    """What is wrong with the streaming side of a job; see the operator for the arguments.
+    """Problems with a job's streaming arguments; the operator explains each argument.
+
+    :param chained: whether ``on_missing_labels`` is ``chain``.
 
     Source: developer guide, "Ground Truth streaming labeling jobs" and "Set up Amazon S3 bucket event notifications".
     """
@@ -96,20 +98,20 @@ def stream_problems(
     if not JobRequest(request).is_streaming:
         given = {"create_topics": create_topics, "notify_from": notify_from, "labels_queue": labels_queue}
         return [
-            Problem(name, "is for streaming jobs.", "Give input_topic_arn, or leave it out.")
+            Problem(name, "is for streaming jobs only.", f"Set input_topic_arn, or remove {name}.")
             for name, value in given.items()
             if value
         ]
     if chained:
-        message = "'chain' follows up on jobs that have ended; a streaming job goes on until it is stopped."
+        message = "'chain' follows up on ended jobs, but a streaming job runs until it is stopped."
         problems.append(Problem("on_missing_labels", message, "Use 'warn'."))
     if request.get("StoppingConditions"):
-        problems.append(Problem("StoppingConditions", "a streaming job ignores them.", "Leave them out."))
+        problems.append(Problem("StoppingConditions", "a streaming job ignores them.", "Omit them."))
     for name, value in (("notify_from", notify_from), ("labels_queue", labels_queue)):
         if value and not create_topics:
-            problems.append(Problem(name, "nothing makes it.", "Give create_topics=True."))
+            problems.append(Problem(name, "has no effect without create_topics.", "Set create_topics=True."))
     if labels_queue and not JobRequest(request).output_topic_arn:
-        problems.append(Problem("labels_queue", "there is no output topic.", "Give output_topic_arn."))
+        problems.append(Problem("labels_queue", "needs an output topic.", "Set output_topic_arn."))
     if notify_from:
         problems.extend(_notification_problems(draft, notify_from))
     return problems
@@ -118,21 +120,21 @@ def stream_problems(
 def _notification_problems(draft: LabelingJobDraft, notify_from: str) -> Iterator[Problem]:
     where = "notify_from"
     if draft.task_type.data_key == "source":
-        message = f"notifications of a bucket do not work for {draft.task_type.name}: a message holds the text."
+        message = f"bucket notifications do not work for {draft.task_type.name}, whose messages contain the text."
         yield Problem(where, message, "Push the texts with PushNewObjectsOperator.")
     if not notify_from.startswith("s3://"):
         yield Problem(where, f"{notify_from!r} is not an S3 URI.", "Write s3://bucket/prefix.")
     path = JobRequest(draft.request).output_path
     output = join_s3_uri(path, "") if path else ""
     if output and (output.startswith(notify_from) or notify_from.startswith(output)):
-        message = f"{notify_from} and the output {output} overlap: outputs would become inputs."
-        yield Problem(where, message, "Give them prefixes of their own.")
+        message = f"{notify_from} and the output {output} overlap, so output would become input."
+        yield Problem(where, message, "Use separate prefixes.")
 
 
 def _to_fail_for(inspection: Inspection, preflight: str) -> list[Problem]:
-    """The problems around a job that are to fail it; else they go into the log."""
+    """The problems that must fail the job. With ``warn`` there are none, and the problems are logged."""
     if inspection.unseen:
-        log.info("This connection can't look at %s", ", ".join(inspection.unseen))
+        log.info("This connection can't check %s", ", ".join(inspection.unseen))
     for remark in inspection.remarks:
         log.warning("%s", remark)
     if preflight == "fail":
@@ -154,13 +156,13 @@ def _manifest_report(
         lines = sample.through(ground_truth.objects.read_lines(uri))
         report = check_manifest(lines, data_key=draft.task_type.data_key, label_attribute=attribute)
     except LabelingError as error:
-        problems.append(Problem(where, f"{error}.", "Check the URI and the rights to read it."))
+        problems.append(Problem(where, f"{error}.", "Check the URI and the permission to read it."))
         return None
     problems.extend(Problem(where, f"{uri} {problem}.", "") for problem in report.problems)
     if report.more_problems:
-        problems.append(Problem(where, f"{report.more_problems} further lines are wrong.", ""))
+        problems.append(Problem(where, f"{report.more_problems:,} more lines are wrong.", ""))
     if not report.problems and not report.unlabeled:
-        message = f"every line of {uri} has the label {attribute!r} already."
+        message = f"every line of {uri} already has the label {attribute!r}."
         problems.append(Problem(where, message, "There is nothing to label."))
     return report
 

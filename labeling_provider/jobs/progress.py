@@ -1,4 +1,4 @@
-"""How a labeling job gets on, in words: for the log of a task that waits for it, and when it stands still."""
+"""Describes the progress of a labeling job in words: for the log of a waiting task, and for stalled jobs."""
 
 from __future__ import annotations
 
@@ -10,48 +10,45 @@ from labeling_provider.groundtruth.job import JobState
 
 
 def stall_report(job: JobDescription, seconds: float) -> str:
-    """What is known about a job that stands still, and what usually is the cause.
+    """What is known about a stalled job, and the usual cause.
 
-    :param seconds: for how long nothing has moved.
+    :param seconds: how long the job has made no progress.
     """
     state, workers = job.state, job.workers_per_object
     modified = datetime.fromtimestamp(state.modified, UTC).isoformat(timespec="seconds")
     known = (
-        f"Labeling job {state.name} has stood still for {duration(seconds)}: {state.status}, {state.labeled:,} of "
+        f"Labeling job {state.name} has made no progress for {duration(seconds)}: {state.status}, {state.labeled:,} of "
         f"{state.total:,} objects labeled ({state.human_labeled:,} by people, {state.machine_labeled:,} by machine), "
-        f"{state.failed:,} failed, {state.unlabeled:,} open; workteam {job.workteam_arn}; last change that the "
-        f"service knows of at {modified}."
+        f"{state.failed:,} failed, {state.unlabeled:,} open; workteam {job.workteam_arn}; last changed at {modified}."
     )
     if state.status == "Initializing":
         cause = "the execution role can't be assumed or can't read the manifest, or the manifest is very large."
     elif state.status == "Stopping":
-        cause = "tasks that are in the workers' hands are waited for until their time limit."
+        cause = "workers still have tasks, which may take until their time limit."
     elif state.labeled + state.failed == 0:
         cause = (
-            "the workteam has no members or they were not told; workers see broken images because the bucket has no "
-            f"CORS rule; or fewer than {workers} workers have answered, and each object wants so many."
+            "the workteam has no members, or they do not know of the job; workers see broken images because the bucket "
+            f"has no CORS rule; or fewer than {workers} workers, the number that each object needs, have answered."
         )
     else:
         cause = (
-            f"the workers have gone home, or each object that is left wants {workers} workers who have not declined it."
+            f"the workers have stopped working, or the remaining objects need {workers} workers who have not declined "
+            "them."
         )
     return f"{known} Usual cause: {cause}"
 
 
 class Progress:
-    """Turns states into log lines: one when something changed, none otherwise.
-
-    :param first: the first state seen, and when (epoch seconds); the rate is reckoned from there.
-    """
+    """Turns states into log lines, one for each change. Rates are measured from the first state."""
 
     def __init__(self) -> None:
         self._first: tuple[JobState, float] | None = None
         self._last: JobState | None = None
 
     def line(self, state: JobState, now: float) -> str | None:
-        """What to log about a state; None if it is as before.
+        """The log line for a state; None if nothing has changed.
 
-        :param now: epoch seconds.
+        :param now: current time in epoch seconds.
         """
         before, self._last = self._last, state
         if self._first is None or self._first[0].labeled > state.labeled:
@@ -72,7 +69,7 @@ class Progress:
         return ", ".join(parts)
 
     def _outlook(self, state: JobState, now: float) -> Iterable[str]:
-        """Rate and time left, once there is something to reckon from."""
+        """Rate and time left, as soon as objects have been labeled."""
         assert self._first is not None  # noqa: S101 - set by line()
         first, since = self._first
         done = state.labeled + state.failed - first.labeled - first.failed
@@ -84,7 +81,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """A stretch of time for people: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    """A duration for people: ``45 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

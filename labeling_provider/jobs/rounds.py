@@ -1,4 +1,4 @@
-"""Jobs that follow up on what the ones before have left over, and what they come to together."""
+"""A labeling job and its follow-up jobs, which label what was left unlabeled; and their combined result."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _MAX_REASON: Final = 300
 
 
 class Rounds:
-    """One labeling job, or several of which each has followed up on the one before.
+    """One labeling job, or a chain of jobs that each follow up on the one before.
 
-    :param jobs: in their order, at least one.
+    :param jobs: the jobs in order, at least one.
     """
 
     def __init__(self, ground_truth: GroundTruth, jobs: Sequence[OwnJob]) -> None:
@@ -32,8 +32,9 @@ class Rounds:
 
     @classmethod
     def leading_to(cls, ground_truth: GroundTruth, last: OwnJob, known: Sequence[OwnJob]) -> Rounds:
-        """The jobs that have led to one.
+        """The chain of jobs that ends with a given one.
 
+        :param last: the last job of the chain.
         :param known: all jobs of the task instance.
         """
         by_name = {job.name: job for job in known}
@@ -44,16 +45,19 @@ class Rounds:
 
     @cached_property
     def state(self) -> JobState:
-        """All rounds taken together."""
+        """The combined state of all rounds."""
         return reduce(JobState.with_follow_up, (job.state for job in self._jobs))
 
     @property
     def cost_usd(self) -> float:
-        """What all rounds were estimated to cost, USD."""
+        """The estimated cost of all rounds, in USD."""
         return sum(job.cost_usd for job in self._jobs)
 
     def follow_up(self, draft: LabelingJobDraft) -> LabelingJobDraft:
-        """A draft changed to label only what is left over; the manifest of that is stored beside its output."""
+        """Change a draft to label only the unlabeled objects, and store their manifest with the job's output.
+
+        :raises LabelingError: if the labels can't be read, or the manifest can't be written.
+        """
         last = self._jobs[-1]
         uri = join_s3_uri(JobRequest(draft.request).output_uri, "manifests/input/missing.manifest")
         missing = 0
@@ -66,7 +70,10 @@ class Rounds:
         return draft.follow_up(uri, missing, self.state)
 
     def result(self) -> dict[str, Any]:
-        """What the task hands on; the labels of several rounds are merged into one manifest."""
+        """The task's result as a JSON value. The labels of several rounds are merged into one manifest.
+
+        :raises LabelingError: if the manifests can't be read or merged.
+        """
         state, last = self.state, self._jobs[-1]
         return {
             "job_name": state.name,
@@ -107,7 +114,7 @@ class Rounds:
         return uri
 
     def missing_labels(self) -> str:
-        """How many objects have no label in the end, and why, for people."""
+        """How many objects have no label in the end, and why, as a sentence for people."""
         state, last = self.state, self._jobs[-1]
         message = (
             f"Labeling job {state.name} has ended with {state.missing:,} of {state.total:,} objects unlabeled "
@@ -121,15 +128,15 @@ class Rounds:
             ):
                 reasons[reason] += 1
                 examples.setdefault(reason, number)
-        told = [
+        details = [
             f"{count:,} failed, line {examples[reason]} first: {reason}"
             for reason, count in reasons.most_common(_MAX_REASONS)
         ]
-        return "; ".join([message, *told])
+        return "; ".join([message, *details])
 
 
 def _failures(lines: Iterator[bytes], attribute: str) -> Iterator[tuple[int, str]]:
-    """Line number and reason of every object that has failed."""
+    """Line number and reason of every failed object."""
     for number, raw in enumerate(lines, 1):
         if b"failure-reason" not in raw:
             continue

@@ -1,4 +1,4 @@
-"""Runs a labeling job to its end: found or created, waited for, followed up on. Plain Python, also in a notebook."""
+"""Runs a labeling job to its end: adopts or creates it, waits for it, follows up on it. Also works in a notebook."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 
 
 class LabelingRun:
-    """One try of a task that labels.
+    """One try of a labeling task.
 
-    :param ground_truth: where.
-    :param spec: what is to be labeled, and how.
-    :param options: how the job is run.
-    :param caller: who runs it.
+    :param ground_truth: the service that runs the job.
+    :param spec: the labeling job's arguments.
+    :param options: how to run the job.
+    :param caller: stores values between runs and receives progress.
     """
 
     def __init__(self, ground_truth: GroundTruth, spec: LabelingJobSpec, options: RunOptions, caller: Caller) -> None:
@@ -42,24 +42,24 @@ class LabelingRun:
 
     @property
     def first_name(self) -> str:
-        """The name of the first job, before there is one."""
+        """The name for the first job, available before the job exists."""
         return self._creation.own_jobs().free_name
 
     @property
     def job_under_way(self) -> str | None:
-        """The name of the job that is being created or followed; None before."""
+        """The name of the job being created or followed; None before the first."""
         return self._creation.under_way
 
     def run(self) -> dict[str, Any]:
-        """Go on with the job of an earlier try, or check and create one; then follow it to its end.
+        """Continue with the job of an earlier try, or check and create one; then follow it to its end.
 
-        :return: where the labels are, and what has become of the job: see ``CreateLabelingJobOperator``.
+        :return: the result as a JSON value, as described by ``CreateLabelingJobOperator``.
         :raises InvalidRequestError: with every problem of the request; nothing was sent.
-        :raises JobNameTakenError: if a job of this name exists that is not the caller's.
-        :raises LabelingJobFailedError: if the job fails, or misses labels and that is an error.
-        :raises LabelingJobStoppedError: if somebody else has stopped it.
-        :raises LabelingTimeoutError: if time is up.
-        :raises LabelingJobStalledError: if nothing has moved for too long.
+        :raises JobNameTakenError: if a job with this name exists that does not belong to the caller.
+        :raises LabelingJobFailedError: if the job fails, or labels are missing and that is an error.
+        :raises LabelingJobStoppedError: if somebody else has stopped the job.
+        :raises LabelingTimeoutError: if the job has not ended by the deadline.
+        :raises LabelingJobStalledError: if the job has made no progress for too long.
         """
         job, is_left_over = self._creation.adopt()
         if job is not None and is_left_over:
@@ -67,9 +67,10 @@ class LabelingRun:
         return self._follow(job or self._creation.create())
 
     def resume(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on after a wait that somebody else has done.
+        """Continue after a wait outside this process, such as a trigger's.
 
-        :param event: what has come of it, as :meth:`Caller.wait` returns it, with ``job_name``; or with ``error``.
+        :param event: the event of the wait, as returned by :meth:`Caller.wait`, plus ``job_name``; or only ``error``.
+        :return: the same as :meth:`run`.
         :raises LabelingError: the same as :meth:`run`.
         """
         if "error" in event:
@@ -77,7 +78,7 @@ class LabelingRun:
         return self._follow(self._own_job(event["job_name"]), event)
 
     def kill(self) -> None:
-        """Stop the job that is under way, because a user has ended the task; may be called from another thread.
+        """Stop the current job because a user has killed the task. May be called from another thread.
 
         :raises LabelingError: if it can't be stopped.
         """
@@ -91,9 +92,9 @@ class LabelingRun:
     # While it runs
 
     def _follow(self, job: OwnJob, event: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Wait for a job and those that follow from it; the result.
+        """Wait for a job and its follow-up jobs, and return the result.
 
-        :param event: what a wait for the job has come to.
+        :param event: the event of a wait for the job that is already over.
         """
         while True:
             if self._followed != job.name:
@@ -120,7 +121,7 @@ class LabelingRun:
                 event = None
 
     def _takes_objects(self, job: OwnJob) -> dict[str, Any]:
-        """The result of a streaming job: it runs, and goes on."""
+        """The result of a streaming job that has started and keeps running."""
         log.info("Streaming labeling job %s takes objects from %s", job.name, job.input_topic_arn)
         return {
             **Rounds(self._ground_truth, [job]).result(),
@@ -132,7 +133,7 @@ class LabelingRun:
         }
 
     def _wait(self, job: OwnJob) -> Wait:
-        """What to wait for; the caller's time is up no later than the job's."""
+        """What to wait for. The deadline is the earlier of the caller's and the job's."""
         limits = [] if self._caller.deadline is None else [self._caller.deadline]
         if self._options.job_timeout is not None:
             age = service_time(job.members) - job.state.created
@@ -146,49 +147,51 @@ class LabelingRun:
         )
 
     def _time_is_up(self, job: OwnJob) -> NoReturn:
-        state, left = job.state, "It goes on, as stop_job_on_kill=False asks."
+        state, outcome = job.state, "It keeps running, because of stop_job_on_kill=False."
         if self._options.stop_job_on_kill:
             self._ground_truth.stop_job(job.name)
-            left = "It was stopped; what was labeled is in its output manifest."
+            outcome = "It was stopped; its labels are in its output manifest."
         raise LabelingTimeoutError(
-            f"Labeling job {job.name} was still {state.status} when time was up: {state.labeled:,} of "
-            f"{state.total:,} objects labeled, {state.failed:,} failed. {left}"
+            f"Labeling job {job.name} was still {state.status} at the deadline: {state.labeled:,} of "
+            f"{state.total:,} objects labeled, {state.failed:,} failed. {outcome}"
         )
 
     def _stalled(self, job: OwnJob, seconds: float) -> NoReturn:
-        left = "It goes on; a retry of this task waits for it again."
+        outcome = "It keeps running; a retry of this task waits for it again."
         if self._options.on_stall == "stop":
             self._ground_truth.stop_job(job.name)
-            left = "It was stopped, as on_stall='stop' asks; what was labeled is in its output manifest."
-        raise LabelingJobStalledError(f"{stall_report(job, seconds)} {left}")
+            outcome = "It was stopped, because of on_stall='stop'; its labels are in its output manifest."
+        raise LabelingJobStalledError(f"{stall_report(job, seconds)} {outcome}")
 
     # When it has ended
 
     def _after(self, job: OwnJob) -> OwnJob | None:
-        """The job that follows one that has ended; None if it was the last.
+        """The next job after one that has ended; None if it was the last.
 
-        :raises LabelingJobFailedError: if it has not ended as it should.
+        :raises LabelingJobFailedError: if it failed or was stopped.
         """
         state, chain = job.state, self._options.on_missing_labels == "chain"
         if chain and job.has_run_its_course and state.missing and job.round < self._options.max_rounds:
-            log.warning("%s of %s objects have no label: another job follows", state.missing, state.total)
+            log.warning("%s of %s objects have no label; creating a follow-up job", state.missing, state.total)
             return self._creation.create(job.round + 1, job)
         if job.is_good or (chain and job.has_run_its_course):
             return None
         if job.name == self._left_by_earlier_try or job.was_killed_before(self._caller.try_number):
-            log.info("Labeling job %s was %s in an earlier try: another job follows", job.name, job.status)
+            log.info("Labeling job %s was %s in an earlier try; creating another one", job.name, job.status)
             return self._creation.create(job.round, job if chain else None)
         reason = state.reason or "it was stopped from outside this task"
         message = (
-            f"Labeling job {state.name} ended {state.status}: {reason}. {state.labeled:,} of {state.total:,} "
+            f"Labeling job {state.name} ended as {state.status}: {reason}. {state.labeled:,} of {state.total:,} "
             f"objects were labeled; they are in {state.output_manifest_uri}."
         )
         if state.status == "Stopped":
-            raise LabelingJobStoppedError(f"{message} The task is not retried by itself: clear it for a further job.")
+            raise LabelingJobStoppedError(
+                f"{message} The task is not retried automatically; clear it to start another job."
+            )
         raise LabelingJobFailedError(message)
 
     def _finish(self, last: OwnJob) -> dict[str, Any]:
-        """Turn the end of the last job into the result."""
+        """The result after the last job has ended."""
         known = self._creation.own_jobs().all() if last.follows else []
         rounds = Rounds.leading_to(self._ground_truth, last, known)
         result = rounds.result()
@@ -197,6 +200,6 @@ class LabelingRun:
         if rounds.state.missing:
             message = rounds.missing_labels()
             if self._options.on_missing_labels == "fail":
-                raise LabelingJobFailedError(f"{message}. What is labeled is in {result['output_manifest_uri']}.")
+                raise LabelingJobFailedError(f"{message}. The labels are in {result['output_manifest_uri']}.")
             log.warning(message)
         return result

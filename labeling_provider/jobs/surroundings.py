@@ -1,4 +1,4 @@
-"""Looks at what surrounds a labeling job: its objects, buckets, role and workteam. What can't be seen is no problem.
+"""Checks a labeling job's surroundings: objects, buckets, role and workteam. What it may not see is not a problem.
 
 Sources: developer guide, "CORS requirement for input image data", "Input data quotas", "Assign IAM permissions to use
 Ground Truth"; the API references of S3, IAM and SageMaker.
@@ -29,8 +29,9 @@ from labeling_provider.manifest.pictures import BEGINNING_BYTES, facts_of
 if TYPE_CHECKING:
     from labeling_provider.request import LabelingJobDraft
 
-MAX_LOOKED_AT: Final = 1000
-_LOOKS_AT_ONCE: Final = 10
+MAX_SAMPLE: Final = 1000
+"""Most objects of a manifest that are checked."""
+_THREADS: Final = 10
 _MAX_PROBLEMS: Final = 10
 _UNTYPED: Final = ("binary/octet-stream", "application/octet-stream", "")
 _SAGEMAKER: Final = "sagemaker.amazonaws.com"
@@ -39,14 +40,14 @@ log = logging.getLogger(__name__)
 
 
 class _Media(NamedTuple):
-    """What Ground Truth asks of the files of a kind of objects.
+    """Ground Truth's requirements for the files of one medium.
 
-    :param endings: of the keys; any if there are none.
-    :param max_bytes: of one file; None for no limit.
-    :param max_pixels: of one picture; None if it is none.
-    :param types: how content types begin.
-    :param cors: methods that the bucket's CORS rule must allow; None if it needs no rule.
-    :param writes: whether workers' browsers use the output bucket too.
+    :param endings: allowed endings of keys; empty for any.
+    :param max_bytes: largest file, in bytes; None for no limit.
+    :param max_pixels: largest image, in pixels; None for other media.
+    :param types: allowed prefixes of content types; empty for any.
+    :param cors: methods that the bucket's CORS rule must allow; None if no rule is needed.
+    :param writes: whether workers' browsers also use the output bucket.
     """
 
     endings: tuple[str, ...] = ()
@@ -68,25 +69,25 @@ _MEDIA: Final[Mapping[str, _Media]] = {
 
 
 class LineSample:
-    """A random sample of the lines that pass through, the same for the same manifest.
+    """A random sample of lines, always the same for the same manifest and seed.
 
-    :param seed: such as the manifest's URI.
+    :param seed: a seed, such as the manifest's URI.
     """
 
     def __init__(self, seed: str) -> None:
         self._chance, self._kept, self._passed = random.Random(seed), list[tuple[int, bytes]](), 0  # noqa: S311
 
     def through(self, lines: Iterable[bytes]) -> Iterator[bytes]:
-        """The lines, unchanged."""
+        """Sample lines while passing them through unchanged."""
         for self._passed, raw in enumerate(lines, 1):
-            if self._passed <= MAX_LOOKED_AT:
+            if self._passed <= MAX_SAMPLE:
                 self._kept.append((self._passed, raw))
-            elif (place := self._chance.randrange(self._passed)) < MAX_LOOKED_AT:
+            elif (place := self._chance.randrange(self._passed)) < MAX_SAMPLE:
                 self._kept[place] = (self._passed, raw)
             yield raw
 
     def references(self) -> list[tuple[int, str]]:
-        """Line number and ``source-ref`` of the sampled lines that have one, in order."""
+        """Line number and ``source-ref`` of the sampled lines with an S3 URI, in order."""
         references = []
         for number, raw in sorted(self._kept):
             try:
@@ -99,14 +100,14 @@ class LineSample:
 
 
 class Inspection:
-    """What was found wrong, and what could not be seen.
+    """Checks a job's surroundings and collects the problems.
 
-    :param task_type: the kind of work, which decides what files and buckets must be like.
-    :param fix_cors: add the missing CORS rule to a bucket that has none, beside the rules that are there.
-    :param automated: whether a model labels, too: that takes smaller pictures only.
+    :param task_type: the task type, which decides on the requirements for files and buckets.
+    :param fix_cors: add a missing CORS rule to a bucket's existing rules.
+    :param automated: whether the job uses automated labeling, which allows only smaller images.
     :ivar problems: what is wrong.
-    :ivar remarks: what is not wrong, and should be known before anything is labeled.
-    :ivar unseen: what this connection may not look at, for the log.
+    :ivar remarks: what is not wrong, but worth knowing before labeling.
+    :ivar unseen: what this connection may not check, for the log.
     """
 
     def __init__(
@@ -122,9 +123,9 @@ class Inspection:
         self.unseen: list[str] = []
 
     def of_job(self, draft: LabelingJobDraft, sample: LineSample, further_data: str | None = None) -> None:
-        """Look at everything around a job that is about to be created.
+        """Check all surroundings of a job that is about to be created.
 
-        :param further_data: where objects will come from that are in no manifest.
+        :param further_data: S3 URI of future objects that are in no manifest.
         """
         request = JobRequest(draft.request)
         self.of_manifest(request.manifest_uri, sample, request.output_path, further_data)
@@ -136,10 +137,10 @@ class Inspection:
     def of_manifest(
         self, manifest: str | None, sample: LineSample, output: str | None = None, further_data: str | None = None
     ) -> None:
-        """Look at a manifest's objects and at all buckets.
+        """Check a manifest's objects and all buckets.
 
-        :param output: where labels go to.
-        :param further_data: where objects will come from that are in no manifest.
+        :param output: S3 URI of the output.
+        :param further_data: S3 URI of future objects that are in no manifest.
         """
         references = sample.references()
         self.objects(references, manifest or "")
@@ -147,22 +148,23 @@ class Inspection:
         self.buckets(data, _buckets(output), _buckets(manifest))
 
     def objects(self, references: list[tuple[int, str]], manifest: str) -> None:
-        """Whether objects are there and their files such as Ground Truth takes.
+        """Check that objects exist and meet Ground Truth's requirements.
 
         :param references: line numbers and S3 URIs.
+        :param manifest: the manifest's URI, for messages.
         """
-        with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
+        with ThreadPoolExecutor(_THREADS) as pool:
             wrong = [finding for finding in pool.map(self._wrong_with, references) if finding]
         if self._turned:
             self.remarks.append(
-                f"{manifest}: {len(self._turned)} of the {len(references)} pictures looked at are stored turned, the "
-                f"first in line {min(self._turned)}. Workers see the stored pixels, and most programs turn them as the "
-                "EXIF orientation says: store them upright before they are labeled (Pillow: ImageOps.exif_transpose)."
+                f"{manifest}: {len(self._turned)} of the {len(references)} pictures checked are stored rotated, the "
+                f"first in line {min(self._turned)}. Workers see the stored pixels, but most programs rotate them by "
+                "the EXIF orientation. Store them upright before labeling (Pillow: ImageOps.exif_transpose)."
             )
         for where, message in wrong[:_MAX_PROBLEMS]:
             self._wrong("manifest_uri", f"{manifest} line {where}: {message}.", "Correct the manifest or the object.")
         if len(wrong) > _MAX_PROBLEMS:
-            more = f"{len(wrong) - _MAX_PROBLEMS} more of the {len(references)} objects looked at are wrong."
+            more = f"{len(wrong) - _MAX_PROBLEMS} more of the {len(references)} objects checked are wrong."
             self._wrong("manifest_uri", more, "")
 
     def _wrong_with(self, reference: tuple[int, str]) -> tuple[int, str] | None:
@@ -183,18 +185,19 @@ class Inspection:
         if media.types and kind not in _UNTYPED and not kind.startswith(media.types):
             return number, f"{uri} has the content type {kind[:80]!r}"
         if media.max_bytes is not None and size > media.max_bytes:
-            return number, f"{uri} has {size:,} bytes, at most {media.max_bytes:,} are allowed"
+            return number, f"{uri} has {size:,} bytes; at most {media.max_bytes:,} are allowed"
         facts = facts_of(beginning)
         if facts is None or media.max_pixels is None:
             return None
         if facts.orientation != 1:
             self._turned.append(number)
         if (width := facts.width) * (height := facts.height) > media.max_pixels:
-            return number, f"{uri} has {width:,} × {height:,} pixels, at most {media.max_pixels:,} in all are allowed"
+            limit = f"at most {media.max_pixels:,} in total are allowed"
+            return number, f"{uri} has {width:,} × {height:,} pixels; {limit}"
         return None
 
     def _file(self, bucket: str, key: str) -> tuple[str, int, bytes]:
-        """Content type, size in bytes, and how a file begins if that tells more."""
+        """Content type, size in bytes, and for pictures the first bytes of the file."""
         if self._media.max_pixels is None:
             head = self._ground_truth.s3.head_object(Bucket=bucket, Key=key)
             return head.get("ContentType", ""), head["ContentLength"], b""
@@ -203,11 +206,11 @@ class Inspection:
         return answer.get("ContentType", ""), int(size), answer["Body"].read(BEGINNING_BYTES)
 
     def buckets(self, data: set[str], output: set[str], others: set[str]) -> None:
-        """Whether buckets are there, in the job's region, and let workers' browsers in.
+        """Check that buckets exist, are in the job's region, and have the CORS rules that workers' browsers need.
 
-        :param data: buckets of the objects.
-        :param output: the output's.
-        :param others: the manifest's.
+        :param data: names of the objects' buckets.
+        :param output: name of the output's bucket.
+        :param others: name of the manifest's bucket.
         """
         region = self._ground_truth.region
         for bucket in sorted(data | output | others):
@@ -219,10 +222,10 @@ class Inspection:
                 else:
                     self._not_seen(f"the region of {bucket}", error)
                 continue
-            place = answer.get("LocationConstraint")
-            bucket_region = {None: "us-east-1", "EU": "eu-west-1"}.get(place, place)
+            location = answer.get("LocationConstraint")
+            bucket_region = {None: "us-east-1", "EU": "eu-west-1"}.get(location, location)
             if bucket_region != region:
-                message = f"the bucket {bucket} is in {bucket_region}, and the job in {region}."
+                message = f"the bucket {bucket} is in {bucket_region}, but the job is in {region}."
                 self._wrong("bucket", message, "Manifest, objects, output and job must be in one region.")
             elif bucket in data or (self._media.writes and bucket in output):
                 self._cors(bucket)
@@ -240,10 +243,10 @@ class Inspection:
             rules = []
         if any(_lets_in(rule, methods) for rule in rules):
             return
-        told = ", ".join(sorted(methods))
+        allowed = ", ".join(sorted(methods))
         if not self._fix_cors:
-            message = f"the bucket {bucket} has no CORS rule that allows {told}: workers would see no objects."
-            self._wrong("CORS", message, "Give fix_cors=True, or add the rule of docs/manifests.md.")
+            message = f"the bucket {bucket} has no CORS rule that allows {allowed}, so workers would see no objects."
+            self._wrong("CORS", message, "Set fix_cors=True, or add the rule in docs/manifests.md.")
             return
         rule: dict[str, Any] = {
             "AllowedMethods": sorted(methods),
@@ -256,12 +259,12 @@ class Inspection:
         try:
             self._ground_truth.s3.put_bucket_cors(**put)
         except (BotoCoreError, ClientError) as error:
-            self._wrong("CORS", f"the rule can't be added to {bucket}: {error}.", "Add the rule of docs/manifests.md.")
+            self._wrong("CORS", f"the rule can't be added to {bucket}: {error}.", "Add the rule in docs/manifests.md.")
             return
-        log.info("Added a CORS rule for %s to the bucket %s, which has %s others", told, bucket, len(rules))
+        log.info("Added a CORS rule for %s to the bucket %s, next to %s others", allowed, bucket, len(rules))
 
     def role(self, arn: str, manifest: str | None, output: str | None) -> None:
-        """Whether the execution role is there, lets SageMaker assume it, and may read and write."""
+        """Check that the execution role exists, lets SageMaker assume it, and may read input and write output."""
         iam, name = self._once("iam"), arn.rpartition("/")[2]
         try:
             role = iam.get_role(RoleName=name)["Role"]
@@ -273,7 +276,7 @@ class Inspection:
             return
         if not _trusts(role.get("AssumeRolePolicyDocument")):
             message = f"the role {name} does not let {_SAGEMAKER} assume it."
-            self._wrong("RoleArn", message, "Add that service to its trust policy.")
+            self._wrong("RoleArn", message, "Add this service to its trust policy.")
         rights = {"s3:PutObject": f"{_arn(output).rstrip('/')}/*"} if output else {}
         if manifest:
             rights["s3:GetObject"] = _arn(manifest)
@@ -281,15 +284,16 @@ class Inspection:
         try:
             answer = iam.simulate_principal_policy(**ask)
         except (BotoCoreError, ClientError) as error:
-            self._not_seen(f"the rights of the role {name}", error)
+            self._not_seen(f"the permissions of the role {name}", error)
             return
         for result in answer["EvaluationResults"]:
             action, resource = result["EvalActionName"], result["EvalResourceName"]
             if rights.get(action) == resource and result["EvalDecision"] != "allowed":
-                self._wrong("RoleArn", f"the role may not {action} {resource}.", "Add that to its policy.")
+                message = f"the role {name} lacks the permission {action} on {resource}."
+                self._wrong("RoleArn", message, "Add it to the role's policy.")
 
     def workteam(self, arn: str) -> None:
-        """Whether a private workteam is there and has members."""
+        """Check that a private workteam exists and has members."""
         if workforce_kind(arn) != "private":
             return
         name = arn.rpartition("/")[2]
@@ -305,7 +309,7 @@ class Inspection:
         if not groups:
             self._wrong("WorkteamArn", f"the workteam {name} has no members.", "Add people to it.")
         elif all(groups) and not any(self._has_people(group) for group in groups):
-            self._wrong("WorkteamArn", f"nobody is in the user groups of workteam {name}.", "Add people to them.")
+            self._wrong("WorkteamArn", f"the user groups of the workteam {name} are empty.", "Add people to them.")
 
     def _has_people(self, group: Mapping[str, str]) -> bool:
         cognito = self._once("cognito-idp")
@@ -313,20 +317,20 @@ class Inspection:
         try:
             return bool(cognito.list_users_in_group(**ask)["Users"])
         except (BotoCoreError, ClientError) as error:
-            self._not_seen(f"who is in the user group {group['UserGroup']}", error)
+            self._not_seen(f"the members of the user group {group['UserGroup']}", error)
             return True
 
     def _once(self, service: str) -> Any:
-        """A client that asks once: what can't be seen at once need not be."""
+        """A client without retries: these checks are optional, so they must not cost time."""
         return self._ground_truth.client(service, retries={"total_max_attempts": 1})
 
     def _wrong(self, field: str, message: str, remedy: str) -> None:
         self.problems.append(Problem(field, message, remedy))
 
     def _not_seen(self, what: str, error: Exception) -> None:
-        told = f"{what} ({error_code(error) or type(error).__name__})"
-        if told not in self.unseen:
-            self.unseen.append(told)
+        unseen = f"{what} ({error_code(error) or type(error).__name__})"
+        if unseen not in self.unseen:
+            self.unseen.append(unseen)
 
 
 def _buckets(uri: str | None) -> set[str]:
@@ -348,7 +352,7 @@ def _lets_in(rule: Mapping[str, Any], methods: frozenset[str]) -> bool:
 
 
 def _trusts(document: Any) -> bool:
-    """Whether a trust policy lets SageMaker in; True for one that can't be read."""
+    """Whether a trust policy lets SageMaker assume the role; True for a policy that can't be read."""
     try:
         policy = json.loads(unquote(document)) if isinstance(document, str) else document
         statements = policy["Statement"]

@@ -1,7 +1,7 @@
-"""Makes what a streaming job needs around it: topics, their policies, a bucket's notifications, a queue for labels.
+"""Creates the resources of a streaming job: topics and their policies, bucket notifications, and a queue for labels.
 
-Everything may be there already: nothing is replaced, and what is there and right is left untouched, because a change of
-a bucket's notifications makes S3 send a test event that a running job would take for an object.
+Existing resources are never replaced. Those that are already right are not touched at all, because S3 sends a test
+event whenever a bucket's notifications change, and a running job would take that event for an object.
 Source: developer guide, "Create Amazon SNS input and output topics" and "Set up Amazon S3 bucket event notifications".
 """
 
@@ -39,7 +39,7 @@ class StreamResources:
     def topic(self, arn: str) -> None:
         """Make sure that a topic exists.
 
-        :raises LabelingError: if it does not and can't be made: it is of another account.
+        :raises LabelingError: if it does not exist and belongs to another account.
         """
         try:
             self._sns.get_topic_attributes(TopicArn=arn)
@@ -48,18 +48,21 @@ class StreamResources:
                 raise
         else:
             return
-        made = self._sns.create_topic(Name=Arn.parse(arn).resource)["TopicArn"]
-        if made != arn:
-            self._sns.delete_topic(TopicArn=made)
-            raise LabelingError(f"The topic {arn} is of another account: this connection would make {made}.")
+        created = self._sns.create_topic(Name=Arn.parse(arn).resource)["TopicArn"]
+        if created != arn:
+            self._sns.delete_topic(TopicArn=created)
+            raise LabelingError(
+                f"The topic {arn} does not exist and belongs to another account or region: this connection would "
+                f"create {created}."
+            )
         log.info("Created the topic %s", arn)
 
     def bucket_notifies(self, topic_arn: str, prefix_uri: str, suffix: str = "") -> None:
-        """Make sure that a bucket tells a topic about every object that is created under a prefix.
+        """Make sure that a bucket notifies a topic of every object created under a prefix.
 
         :param prefix_uri: ``s3://bucket/prefix``.
-        :param suffix: how their keys end.
-        :raises LabelingError: if S3 refuses it, such as for a prefix that overlaps with another notification's.
+        :param suffix: notify only of keys with this suffix.
+        :raises LabelingError: if S3 refuses, for example because the prefix overlaps another notification's.
         """
         bucket, prefix = split_s3_uri(prefix_uri)
         self._let_bucket_publish(topic_arn, bucket)
@@ -101,10 +104,10 @@ class StreamResources:
             self._sns.set_topic_attributes(TopicArn=topic_arn, AttributeName="Policy", AttributeValue=policy)
 
     def labels_queue(self, name: str, topic_arn: str) -> str:
-        """Make sure that a queue gets what is published to the output topic.
+        """Make sure that a queue exists and is subscribed to the output topic.
 
         :param name: the queue's name.
-        :return: its URL.
+        :return: the queue's URL.
         """
         url = str(self._sqs.create_queue(QueueName=name)["QueueUrl"])
         wanted = ["QueueArn", "Policy"]
@@ -125,7 +128,7 @@ class StreamResources:
 
 
 def _with_statement(policy: str | None, statement: Mapping[str, Any]) -> str | None:
-    """A policy with one more statement; None if it has it already."""
+    """A policy with a statement added; None if it already has the statement."""
     document: dict[str, Any] = json.loads(policy) if policy else {"Version": "2012-10-17", "Statement": []}
     statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
     if statement in statements:
@@ -135,7 +138,7 @@ def _with_statement(policy: str | None, statement: Mapping[str, Any]) -> str | N
 
 
 def _same_notification(notification: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Whether a notification does what is wanted, whatever it is called."""
+    """Whether a notification does the same as the wanted one, whatever its id."""
     return (
         notification["TopicArn"] == wanted["TopicArn"]
         and _CREATED in notification["Events"]

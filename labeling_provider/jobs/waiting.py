@@ -1,4 +1,4 @@
-"""Waits for a labeling job, and decides when that is over."""
+"""Waits for a labeling job, and decides when the wait is over."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 
 
 class Vigil:
-    """Decides when the wait for one job is over.
+    """Decides when the wait for a job is over.
 
-    :param targets: statuses to wait for; any end of the job ends the wait as well.
-    :param deadline: epoch seconds at which to stop waiting; None for never.
+    :param targets: statuses to wait for; the end of the job also ends the wait.
+    :param deadline: when to stop waiting, in epoch seconds; None for never.
     :param stall_timeout: seconds without any change after which to stop waiting; None for never.
-    :param memory: what an earlier vigil over this job has remembered.
+    :param memory: the memory of an earlier wait for this job.
     """
 
     def __init__(
@@ -41,21 +41,24 @@ class Vigil:
 
     @property
     def memory(self) -> dict[str, Any]:
-        """A JSON value from which a later vigil over the job goes on: how it was, and since when (epoch seconds)."""
+        """A JSON value from which a later wait can continue: the last counters, and their time in epoch seconds."""
         return {"counted": self._counted, "moved_at": self._moved_at}
 
     def seconds_left(self, now: float) -> float | None:
-        """How long a wait may last before :meth:`verdict` must be asked again; None for as long as it likes."""
+        """Seconds until :meth:`verdict` must be called again; None for no limit.
+
+        :param now: current time in epoch seconds.
+        """
         ends = [] if self._deadline is None else [self._deadline]
         if self._stall_timeout is not None and self._moved_at is not None:
             ends.append(self._moved_at + self._stall_timeout)
         return max(min(ends) - now, 0.0) if ends else None
 
     def verdict(self, state: JobState | None, now: float) -> dict[str, Any] | None:
-        """Why the wait is over, as a trigger event; None while it is not.
+        """Why the wait is over, as a trigger event; None if it is not.
 
-        :param state: the job as it was just seen; None if there is nothing new.
-        :param now: epoch seconds.
+        :param state: the job's current state; None if there is no news.
+        :param now: current time in epoch seconds.
         """
         if state is not None:
             if self._counted != state.counted:
@@ -84,14 +87,14 @@ def wait_for_job(
     events_queue_url: str | None = None,
     show: Callable[[JobState], None] = lambda state: None,
 ) -> dict[str, Any]:
-    """Look at a job until the wait is over, holding this process.
+    """Poll a job until the wait is over, blocking.
 
-    :param state: the job as it was last seen.
-    :param poll_interval: seconds between two looks.
-    :param events_queue_url: an SQS queue of labeling-job state changes, which tells earlier that the job has ended.
-    :param show: called with each state that differs from the one before.
-    :return: the event that a trigger would have fired.
-    :raises LabelingError: if the job can't be followed any more.
+    :param state: the last known state of the job.
+    :param poll_interval: seconds between polls.
+    :param events_queue_url: an SQS queue of labeling job state changes, which report the end of a job sooner.
+    :param show: called with each changed state.
+    :return: the event that a trigger would fire.
+    :raises LabelingError: if the job can no longer be followed.
     """
     from labeling_provider.client.job_events import JobEvents
     from labeling_provider.client.retries import Patience
@@ -113,7 +116,7 @@ def wait_for_job(
         _pause(pause if left is None else min(pause, left), state.name, events)
         try:
             answer = lookout.describe(state.name)
-        except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
+        except Exception as error:  # noqa: BLE001 - Patience raises errors that a retry can't help
             news = None
             pause = patience.pause(error, f"Waiting for {state.name}", time.monotonic(), poll_interval)
             log.warning("No answer about %s, next try in %.0f s: %s", state.name, pause, error)
@@ -125,7 +128,7 @@ def wait_for_job(
 
 
 def _pause(seconds: float, job_name: str, events: JobEvents | None) -> None:
-    """Sleep, or until the queue tells that the job has ended."""
+    """Sleep, or return early when the queue reports the end of the job."""
     until = time.monotonic() + seconds
     while events is not None and until - time.monotonic() >= 1:
         try:
@@ -133,7 +136,7 @@ def _pause(seconds: float, job_name: str, events: JobEvents | None) -> None:
             mine = [notice for notice in notices if job_name.lower() in notice.jobs]
             for notice in notices:
                 events.settle(notice, notice in mine)
-        except Exception as error:  # noqa: BLE001 - the queue is an extra, the polls go on
+        except Exception as error:  # noqa: BLE001 - the queue is optional, polling continues
             log.warning("No answer from the queue of events: %s", error)
             break
         if mine:

@@ -1,6 +1,6 @@
-"""Reads, checks, sorts, merges and writes manifests: JSON Lines files of data objects.
+"""Reads, checks, filters, splits, merges and writes manifests: JSON Lines files of data objects.
 
-Plain Python: no Airflow, no network; what is at ``s3://`` comes through a store that the caller gives.
+Plain Python: no Airflow, no network. Objects in S3 are read and written through a store that the caller passes.
 """
 
 from labeling_provider.manifest.files import Files, Sink, Store
@@ -27,10 +27,10 @@ from labeling_provider.manifest.labels import (
 )
 from labeling_provider.manifest.manifests import Manifests, Merged
 from labeling_provider.manifest.merge import Merge
+from labeling_provider.manifest.metadata import LabelMetadata
 from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, split_lines, written
 from labeling_provider.manifest.scan import (
     LabeledLine,
-    LabelMetadata,
     Line,
     ManifestReport,
     Scan,

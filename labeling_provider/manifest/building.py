@@ -1,4 +1,4 @@
-"""New manifests out of data objects: those that are known already are left out, and so many are chosen."""
+"""Builds manifests from data objects: leaves out known objects, and takes at most so many of the others."""
 
 from __future__ import annotations
 
@@ -20,58 +20,61 @@ _ROWS: Final = 10_000
 _CHOICE: Final = b"choice"
 
 
-class DataObject(NamedTuple):
+class Candidate(NamedTuple):
     """An object that may go into a manifest.
 
-    :param data: its line; None where there is nothing.
-    :param where: where it was found, for errors.
+    :param data: its line as a JSON object; None for an empty line or row.
+    :param where: its place in the input, for errors.
     """
 
     data: Mapping[str, Any] | None
     where: str
 
+    @classmethod
+    def of(cls, value: str | Mapping[str, Any], where: str, data_key: str = "") -> Candidate:
+        """A candidate from a text, an S3 URI, or a line's JSON object.
 
-def data_object(value: str | Mapping[str, Any], where: str, data_key: str = "") -> DataObject:
-    """A data object out of a text, an S3 URI, or a whole line.
-
-    :param data_key: ``source`` or ``source-ref``; empty for ``source-ref`` where the value is an S3 URI.
-    """
-    if isinstance(value, str):
-        return DataObject({data_key or ("source-ref" if value.startswith("s3://") else "source"): value}, where)
-    return DataObject(value, where)
+        :param data_key: the key for a text, ``source`` or ``source-ref``; if empty, ``source-ref`` for an S3 URI and
+            ``source`` for any other text.
+        """
+        if isinstance(value, str):
+            return cls({data_key or ("source-ref" if value.startswith("s3://") else "source"): value}, where)
+        return cls(value, where)
 
 
-def text_objects(files: Files, uri: str) -> Iterator[DataObject]:
-    """A text from each line of a file, without the blanks around it; nothing from an empty line.
+def text_objects(files: Files, uri: str) -> Iterator[Candidate]:
+    """One object per line of a text file, without surrounding spaces; an empty line gives an empty candidate.
 
     :raises ManifestError: if a line is not UTF-8.
     """
     for number, text in _decoded(files, uri):
         stripped = text.strip()
-        yield DataObject({"source": stripped} if stripped else None, f"{uri}, line {number}")
+        yield Candidate({"source": stripped} if stripped else None, f"{uri}, line {number}")
 
 
-def column_objects(files: Files, uri: str, column: str, data_key: str = "") -> Iterator[DataObject]:
-    """An object from each row of a table, out of one column; nothing from a row without a value.
+def column_objects(files: Files, uri: str, column: str, data_key: str = "") -> Iterator[Candidate]:
+    """One object per row of a table, from one column; a row without a value gives an empty candidate.
 
     :param uri: a CSV file with a header, or a Parquet file if its name ends with ``.parquet``.
-    :raises ManifestError: if the file or a row can't be read, or there is no such column.
+    :param data_key: see :meth:`Candidate.of`.
+    :raises ManifestError: if the file or a row can't be read, or the column does not exist.
+    :raises LabelingError: for a Parquet file, if pyarrow is not installed.
     """
     rows = _parquet_values(files, uri, column) if uri.endswith(".parquet") else _csv_values(files, uri, column)
     for number, value in rows:
         where = f"{uri}, row {number}"
-        yield data_object(value, where, data_key) if value else DataObject(None, where)
+        yield Candidate.of(value, where, data_key) if value else Candidate(None, where)
 
 
 def _csv_values(files: Files, uri: str, column: str) -> Iterator[tuple[int, str | None]]:
     reader = csv.DictReader(text for _, text in _decoded(files, uri))
     try:
         if column not in (reader.fieldnames or ()):
-            raise _no_column(uri, column, reader.fieldnames or ())
+            raise _missing_column(uri, column, reader.fieldnames or ())
         for number, row in enumerate(reader, 1):
             yield number, row[column]
     except csv.Error as error:
-        raise ManifestError(uri, [LineProblem(reader.line_num + 1, 0, f"is no CSV: {error}")]) from None
+        raise ManifestError(uri, [LineProblem(reader.line_num + 1, 0, f"is not CSV: {error}")]) from None
 
 
 def _parquet_values(files: Files, uri: str, column: str) -> Iterator[tuple[int, str | None]]:
@@ -79,26 +82,26 @@ def _parquet_values(files: Files, uri: str, column: str) -> Iterator[tuple[int, 
         from pyarrow import ArrowException, parquet
     except ImportError:
         raise LabelingError(f"{uri}: Parquet needs pyarrow; install airflow-provider-labeling[parquet].") from None
-    # Parquet is read from its end, so the file has to be here.
+    # Parquet is read from its end, so download the whole file first.
     with TemporaryFile() as copy:
         for chunk in files.chunks(uri):
             copy.write(chunk)
         try:
             table = parquet.ParquetFile(copy)
             if column not in table.schema_arrow.names:
-                raise _no_column(uri, column, table.schema_arrow.names)
+                raise _missing_column(uri, column, table.schema_arrow.names)
             number = 0
             for batch in table.iter_batches(_ROWS, columns=[column]):
                 for value in batch.column(0).to_pylist():
                     number += 1
                     yield number, value if value is None else str(value)
         except (ArrowException, OSError) as error:
-            raise ManifestError(uri, [LineProblem(0, 0, f"is no Parquet file: {error}")]) from None
+            raise ManifestError(uri, [LineProblem(0, 0, f"is not a Parquet file: {error}")]) from None
 
 
-def _no_column(uri: str, column: str, names: Iterable[str]) -> ManifestError:
-    told = ", ".join(repr(name) for name in islice(names, 20))
-    return ManifestError(uri, [LineProblem(0, 0, f"has no column {column!r}, only {told}")])
+def _missing_column(uri: str, column: str, names: Iterable[str]) -> ManifestError:
+    columns = ", ".join(repr(name) for name in islice(names, 20)) or "none"
+    return ManifestError(uri, [LineProblem(0, 0, f"has no column {column!r}; its columns: {columns}")])
 
 
 def _decoded(files: Files, uri: str) -> Iterator[tuple[int, str]]:
@@ -111,14 +114,22 @@ def _decoded(files: Files, uri: str) -> Iterator[tuple[int, str]]:
             raise ManifestError(uri, [LineProblem(number, 0, f"byte {error.start + 1} is not UTF-8")]) from None
 
 
-class Building:
-    """Chooses objects and makes manifest lines of them.
+class _NewLine(NamedTuple):
+    """A line that may be taken; ``rank`` orders the lines for a random selection."""
 
-    :param known: objects that are left out; those that are chosen from are added.
-    :param data_key: ``source`` or ``source-ref`` if every object must have that one; empty for either.
-    :param objects: what tells objects apart; the same as of the known ones.
-    :ivar counts: how many objects were ``found``, how many of them were ``known`` or found before, and how many lines
-        or rows were ``empty``.
+    rank: bytes
+    number: int
+    raw: bytes
+
+
+class Building:
+    """Selects objects and turns them into manifest lines.
+
+    :param known: objects to leave out; every new candidate is added to it.
+    :param data_key: ``source`` or ``source-ref`` if every object must have that key; empty for either.
+    :param objects: the keys that identify an object, as used for ``known``.
+    :ivar counts: number of objects ``found``, how many of them were ``known`` or repeated, and number of ``empty``
+        lines or rows.
     """
 
     def __init__(self, known: Known, data_key: str = "", objects: ObjectKeys | None = None) -> None:
@@ -126,41 +137,41 @@ class Building:
         self.counts: Counter[str] = Counter(found=0, known=0, empty=0)
 
     def lines(
-        self, objects: Iterable[DataObject], most: int | None = None, choose: Literal["first", "random"] = "first"
+        self, candidates: Iterable[Candidate], most: int | None = None, choose: Literal["first", "random"] = "first"
     ) -> Iterator[bytes]:
-        """Lines of the objects that are not known yet, in their order.
+        """Manifest lines of the new objects, in order.
 
-        :param most: how many at most; None for all.
-        :param choose: which of them: the ``first``, or ``random`` ones: those whose hash is smallest, so that the same
-            objects always give the same choice, and more objects give a choice that holds most of it.
-        :raises ManifestError: if an object can't be a line.
+        :param most: the largest number of objects to take; None for all.
+        :param choose: which to take: the ``first``, or ``random`` ones. Random ones have the smallest hashes, so the
+            same objects always give the same selection, and adding objects changes little of it.
+        :raises ManifestError: if an object can't be a manifest line.
         """
-        new = self._new(objects)
+        new = self._new(candidates)
         if most is None:
-            chosen: Iterable[tuple[bytes, int, bytes]] = new
+            selected: Iterable[_NewLine] = new
         elif choose == "first":
-            chosen = islice(new, most)
+            selected = islice(new, most)
         else:
-            chosen = sorted(heapq.nsmallest(most, new), key=lambda one: one[1])
-        for _, _, line in chosen:
-            yield line
+            selected = sorted(heapq.nsmallest(most, new), key=lambda line: line.number)
+        for line in selected:
+            yield line.raw
+        # Count the objects that were not taken, too.
         for _ in new:
             pass
 
-    def _new(self, objects: Iterable[DataObject]) -> Iterator[tuple[bytes, int, bytes]]:
-        """Place in the choice, number and line of each new object."""
-        for number, one in enumerate(objects, 1):
-            if one.data is None:
+    def _new(self, candidates: Iterable[Candidate]) -> Iterator[_NewLine]:
+        for number, candidate in enumerate(candidates, 1):
+            if candidate.data is None:
                 self.counts["empty"] += 1
                 continue
             self.counts["found"] += 1
             try:
-                line = written(one.data)
-                data = parse_line(line, self._data_key)
+                raw = written(candidate.data)
+                data = parse_line(raw, self._data_key)
                 digest = self._object_keys.digest(data)
             except (ValueError, TypeError, RecursionError) as error:
-                raise ManifestError(one.where, [LineProblem(0, 0, str(error))]) from None
+                raise ManifestError(candidate.where, [LineProblem(0, 0, str(error))]) from None
             if self._known.add(digest):
-                yield self._object_keys.digest(data, _CHOICE), number, line
+                yield _NewLine(self._object_keys.digest(data, _CHOICE), number, raw)
             else:
                 self.counts["known"] += 1

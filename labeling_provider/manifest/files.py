@@ -1,4 +1,4 @@
-"""Where manifests are: local paths, and ``s3://`` through a store such as the hook; ``.gz`` is packed on the way."""
+"""Reads and writes manifests at local paths, and in S3 through a store such as the hook; handles ``.gz`` files."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 class Sink(Protocol):
-    """Takes bytes."""
+    """Something to write bytes to."""
 
     def write(self, data: bytes, /) -> Any:
-        """Take some bytes."""
+        """Write some bytes."""
 
 
 class Store(Protocol):
-    """Reads and writes ``s3://`` URIs; :class:`labeling_provider.hooks.labeling.LabelingHook` is one."""
+    """Reads and writes ``s3://`` URIs, as :class:`labeling_provider.hooks.labeling.LabelingHook` does."""
 
     def read_chunks(self, uri: str) -> Iterator[bytes]:
-        """An object in pieces."""
+        """Read an object in chunks."""
 
     def writer(self, uri: str) -> Any:
-        """A context manager that gives a :class:`Sink`; the object appears at its end, whole, or not at all."""
+        """A context manager that returns a :class:`Sink`. The object appears on exit, complete or not at all."""
 
 
 class Files:
     """Reads and writes files by path or URI, in constant memory.
 
-    :param store: for ``s3://``; without it there are only local paths.
+    :param store: access to ``s3://`` URIs; without it only local paths work.
     """
 
     def __init__(self, store: Store | None = None) -> None:
         self._store = store
 
     def chunks(self, where: str | os.PathLike[str]) -> Iterator[bytes]:
-        """A file in pieces, unpacked if its name ends with ``.gz``.
+        """Read a file in chunks, decompressed if its name ends with ``.gz``.
 
         :raises LabelingError: if it can't be read.
         """
         name = os.fspath(where)
-        packed = self._s3.read_chunks(name) if name.startswith("s3://") else _local_chunks(name)
-        return _unpacked(packed, name) if name.endswith(".gz") else packed
+        stored = self._s3.read_chunks(name) if name.startswith("s3://") else _local_chunks(name)
+        return _decompressed(stored, name) if name.endswith(".gz") else stored
 
     def lines(self, where: str | os.PathLike[str]) -> Iterator[bytes]:
         """The lines of a file, each with its line break.
@@ -59,7 +59,7 @@ class Files:
 
     @contextmanager
     def writer(self, where: str | os.PathLike[str]) -> Iterator[Sink]:
-        """A new file; it appears at the end, whole, or not at all.
+        """Write a new file, which appears on exit, complete or not at all.
 
         :raises LabelingError: if it can't be written.
         """
@@ -69,12 +69,12 @@ class Files:
             if not name.endswith(".gz"):
                 yield sink
                 return
-            packer = _Packer(sink)
-            yield packer
-            packer.finish()
+            compressor = _Compressor(sink)
+            yield compressor
+            compressor.finish()
 
     def write_all(self, where: str | os.PathLike[str], pieces: Iterable[bytes]) -> None:
-        """Write a file out of pieces.
+        """Write a file from pieces.
 
         :raises LabelingError: if it can't be written.
         """
@@ -85,22 +85,22 @@ class Files:
     @property
     def _s3(self) -> Store:
         if self._store is None:
-            raise ValueError("s3:// needs a store: give LabelingHook().")
+            raise ValueError("s3:// needs a store; pass LabelingHook().")
         return self._store
 
 
-class _Packer:
-    """Packs what it is given; the same bytes always make the same file."""
+class _Compressor:
+    """Compresses to gzip; the same bytes always give the same file."""
 
     def __init__(self, sink: Sink) -> None:
-        self._sink, self._pack = sink, zlib.compressobj(wbits=_GZIP)
+        self._sink, self._gzip = sink, zlib.compressobj(wbits=_GZIP)
 
     def write(self, data: bytes) -> None:
-        if packed := self._pack.compress(data):
-            self._sink.write(packed)
+        if compressed := self._gzip.compress(data):
+            self._sink.write(compressed)
 
     def finish(self) -> None:
-        self._sink.write(self._pack.flush())
+        self._sink.write(self._gzip.flush())
 
 
 def _local_chunks(path: str) -> Iterator[bytes]:
@@ -127,23 +127,23 @@ def _local_writer(path: Path) -> Iterator[Sink]:
             part.unlink()
 
 
-def _unpacked(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
-    """What gzip has packed, piece by piece however well it was packed; files may hang together."""
-    unpack, inside = zlib.decompressobj(_GZIP), False
+def _decompressed(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
+    """Decompress gzip in bounded chunks, whatever the compression ratio; several gzip files may be concatenated."""
+    gzip, inside = zlib.decompressobj(_GZIP), False
     try:
         for chunk in chunks:
             rest = chunk
             while rest:
                 inside = True
-                if piece := unpack.decompress(rest, _CHUNK):
+                if piece := gzip.decompress(rest, _CHUNK):
                     yield piece
-                rest = unpack.unconsumed_tail
-                if unpack.eof:
-                    rest = unpack.unused_data
-                    unpack, inside = zlib.decompressobj(_GZIP), False
+                rest = gzip.unconsumed_tail
+                if gzip.eof:
+                    rest = gzip.unused_data
+                    gzip, inside = zlib.decompressobj(_GZIP), False
         if inside:
-            yield unpack.flush()
-            if not unpack.eof:
+            yield gzip.flush()
+            if not gzip.eof:
                 raise zlib.error("it ends too early")
     except zlib.error as error:
-        raise ManifestError(where, [LineProblem(0, 0, f"is no whole gzip file: {error}")]) from None
+        raise ManifestError(where, [LineProblem(0, 0, f"is not a complete gzip file: {error}")]) from None

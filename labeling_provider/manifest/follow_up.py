@@ -1,7 +1,8 @@
-"""What a labeling job has left over, and the labels of several rounds put together. Streaming, in constant memory.
+"""Finds the objects that a labeling job left unlabeled, and merges the labels of its follow-up jobs.
 
-A job's output manifest has one line per input line, in input order, at all times; an object that failed has its reason
-in the metadata and no label (developer guide, "Labeling job output data" and "Chaining labeling jobs").
+Everything is streamed, in constant memory. A job's output manifest always has one line per input line, in input order.
+An object that failed has the reason in its metadata and no label (developer guide, "Labeling job output data" and
+"Chaining labeling jobs").
 """
 
 from __future__ import annotations
@@ -13,15 +14,15 @@ from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.manifest.reader import LineProblem, ManifestError, parse_line, size_of, written
 
 MAX_PROBLEMS: Final = 20
-"""So many wrong lines an error names."""
+"""Most wrong lines that an error lists."""
 
 
 def missing_lines(lines: Iterable[bytes], label_attribute: str, where: str = "manifest") -> Iterator[bytes]:
-    """The lines without a label, ready to be the input of a further job: without the metadata of the failure.
+    """The lines without a label, as input for a follow-up job: without the metadata of the failure.
 
     :param lines: the raw lines of an output manifest.
-    :param where: its name, for the error.
-    :raises ManifestError: at a line that can't be read.
+    :param where: the manifest's name, for errors.
+    :raises ManifestError: at the first line that can't be read.
     """
     for data, raw in _parsed(lines, where):
         if label_attribute in data:
@@ -33,9 +34,9 @@ def missing_lines(lines: Iterable[bytes], label_attribute: str, where: str = "ma
 
 
 def without_label(raw: bytes, label_attribute: str) -> bytes:
-    """A line as the input of a further job: without its label, or the reason why it has none.
+    """A line as input for another job: without its label and the label's metadata.
 
-    :raises ValueError: in words for a person, if it can't be read.
+    :raises ValueError: in words for people, if the line can't be read.
     """
     data = parse_line(raw)
     for key in (label_attribute, f"{label_attribute}-metadata"):
@@ -46,14 +47,14 @@ def without_label(raw: bytes, label_attribute: str) -> bytes:
 def merge_rounds(
     rounds: Sequence[Iterable[bytes]], label_attribute: str, where: str | Sequence[str] = "manifest"
 ) -> Iterator[bytes]:
-    """One manifest out of a job's output and those of the jobs that followed up on what it had left over.
+    """Merge the output manifests of a job and its follow-up jobs.
 
-    :param rounds: raw lines of each output manifest; the input of each was :func:`missing_lines` of the one before.
-    :param where: the name of each manifest, or of the first, for the error.
-    :return: every line of the first, once and in its order, with the label of the round that has made it. After a wrong
-        line nothing more is returned.
-    :raises ManifestError: at the end, if lines can't be read or the rounds do not belong together: it names each
-        manifest and line, up to 20 of them.
+    :param rounds: raw lines of each output manifest; each job's input was :func:`missing_lines` of the manifest before.
+    :param where: the name of each manifest, or of the first, for errors.
+    :return: every line of the first manifest, once and in order, with the label from whichever job made it. Nothing
+        more is returned after a wrong line.
+    :raises ManifestError: at the end, if lines can't be read or the manifests do not belong together. It lists up to
+        20 problems, each with its manifest and line.
     """
     given = [where] if isinstance(where, str) else list(where)
     names = given + [f"follow-up {number} of {given[0]}" for number in range(len(given), len(rounds))]
@@ -68,11 +69,11 @@ def merge_rounds(
 
 
 class _TooManyProblems(Exception):
-    """So many lines are wrong that the rest need not be looked at."""
+    """There are enough problems to report; the remaining lines need no check."""
 
 
 class _Merging:
-    """Rounds that are being merged; it goes on after a wrong line only to find the others."""
+    """A merge in progress. After a wrong line it continues only to find further problems."""
 
     def __init__(self, label_attribute: str) -> None:
         self._attribute = label_attribute
@@ -80,9 +81,9 @@ class _Merging:
         self.problems: list[tuple[str, LineProblem]] = []
 
     def merged(self, rounds: Sequence[tuple[str, Iterable[bytes]]]) -> Iterator[tuple[dict[str, Any], bytes]]:
-        """Lines of the first round, with the labels of the others, parsed and as they are written.
+        """Lines of the first round with the labels of the others, parsed and raw.
 
-        :param rounds: name and raw lines of each.
+        :param rounds: name and raw lines of each round.
         """
         (where, lines), *later = rounds
         follow_ups = self.merged(later) if later else None
@@ -97,13 +98,13 @@ class _Merging:
             if follow_up is not None and self._keys.digest(follow_up[0]) == self._keys.digest(line[0]):
                 yield follow_up
             elif not self.problems:
-                self._note(where, number, offset, "has no label, and the follow-up job has another object in its place")
+                self._note(where, number, offset, "has no label, and the follow-up job has a different object here")
         for _ in follow_ups or ():
             if not self.problems:
-                self._note(where, number, 0, "is the last, and the follow-up job has further objects")
+                self._note(where, number, 0, "is the last line, but the follow-up job has more objects")
 
     def _parsed(self, where: str, lines: Iterable[bytes]) -> Iterator[tuple[int, int, tuple[dict[str, Any], bytes]]]:
-        """Number, offset, and what each line says, of those that can be read."""
+        """Number, offset and content of each line that can be read."""
         offset = 0
         for number, raw in enumerate(lines, 1):
             try:
@@ -120,7 +121,7 @@ class _Merging:
             raise _TooManyProblems
 
     def error(self) -> ManifestError:
-        """What to raise for the problems: the first manifest's own, and the others' with their name."""
+        """The error for all problems. Those in manifests other than the first carry the manifest's name."""
         first = self.problems[0][0]
         problems = [
             problem if where == first else LineProblem(0, 0, f"{where}: {problem}") for where, problem in self.problems

@@ -1,7 +1,7 @@
-"""Typed label values: what a labeled line says, for each kind of task.
+"""Typed labels: one class for each kind of label in an output manifest.
 
-A label keeps the JSON that it was read from, so what is written again is the same, unknown keys and all. Its typed
-parts are read once, when it is made; what is wrong with one is told in a sentence that names the key.
+A label keeps the JSON it was read from, so it can be written back unchanged, unknown keys included. Its typed parts are
+read on construction; an error names the key that is wrong.
 
 Sources: developer guide, "Labeling job output data" (one section for each task type) and "Output metadata".
 """
@@ -16,19 +16,19 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import msgspec
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.manifest.scan import LabelMetadata
+from labeling_provider.manifest.metadata import LabelMetadata
 
 Number = int | float
 _DIGITS = 9
-Part = TypeVar("Part")
+Converted = TypeVar("Converted")
 
 
 class LabelError(LabelingError):
-    """A label is not of the shape that its type has."""
+    """A label does not have the structure of its type, or can't be exported."""
 
 
 class Box(msgspec.Struct, frozen=True):
-    """A box in an image, in pixels, the origin at the top left."""
+    """A box in an image, in pixels from the top left corner."""
 
     class_id: int
     left: Number
@@ -37,13 +37,13 @@ class Box(msgspec.Struct, frozen=True):
     height: Number
 
     def is_in(self, size: ImageSize) -> bool:
-        """Whether it has an area, all of it in an image of this size."""
-        across = self.left >= 0 and self.width > 0 and self.left + self.width <= size.width
-        return across and self.top >= 0 and self.height > 0 and self.top + self.height <= size.height
+        """Whether the box has an area and lies entirely inside an image of this size."""
+        fits_width = self.left >= 0 and self.width > 0 and self.left + self.width <= size.width
+        return fits_width and self.top >= 0 and self.height > 0 and self.top + self.height <= size.height
 
 
 class ImageSize(msgspec.Struct, frozen=True):
-    """Size of an image in pixels, and its number of channels."""
+    """An image's size in pixels, and its number of channels."""
 
     width: int
     height: int
@@ -51,7 +51,7 @@ class ImageSize(msgspec.Struct, frozen=True):
 
 
 class Entity(msgspec.Struct, frozen=True):
-    """A span of a text, in Unicode characters; the end is not part of it."""
+    """A span of a text, in Unicode characters; the end is exclusive."""
 
     label: str
     start: int = msgspec.field(name="startOffset")
@@ -59,14 +59,14 @@ class Entity(msgspec.Struct, frozen=True):
 
 
 class EntityLabel(msgspec.Struct, frozen=True):
-    """A label that spans may have."""
+    """A label for spans."""
 
     label: str
     short_display_name: str | None = msgspec.field(name="shortDisplayName", default=None)
 
 
 class MaskColor(msgspec.Struct, frozen=True, rename="kebab"):
-    """What an index of a mask's palette, or a byte of a point cloud's labels, stands for."""
+    """The class of an index in a mask's palette, or of a byte in a point cloud's labels."""
 
     class_name: str
     hex_color: str | None = None
@@ -74,7 +74,7 @@ class MaskColor(msgspec.Struct, frozen=True, rename="kebab"):
 
 
 class Cuboid(msgspec.Struct, frozen=True, rename="kebab"):
-    """A box in a point cloud, in metres and radians; x points right, y forward, z up."""
+    """A box in a point cloud, in meters and radians; x points right, y forward, z up."""
 
     class_id: int | str
     center_x: Number
@@ -118,12 +118,12 @@ class _Comment(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Label:
-    """The label of a data object as an output manifest holds it. Of a custom task the value may be anything.
+    """A data object's label, as in an output manifest. The label of a custom task may be any JSON value.
 
     :param attribute: name of the label attribute.
     :param value: its JSON value.
-    :param metadata: the JSON object beside it, ``<attribute>-metadata``; None if there is none, as in one's own data.
-    :raises LabelError: if they are not of the shape that this kind of label has.
+    :param metadata: the JSON object in ``<attribute>-metadata``; None if there is none, as in data from elsewhere.
+    :raises LabelError: if value or metadata do not have the structure of this kind of label.
     """
 
     attribute: str
@@ -134,51 +134,50 @@ class Label:
     parts: ClassVar[tuple[str, ...]] = ("about",)
 
     def __post_init__(self) -> None:
-        # A wrong part is told here, not where somebody happens to look at it.
+        # Report wrong parts on construction, not on first access.
         for part in self.parts:
             getattr(self, part)
 
     @cached_property
     def about(self) -> LabelMetadata:
-        """What is known of the label: confidence, people or machine, job, date."""
+        """The label's metadata: confidence, human or machine, job, date."""
         return self._read(self.metadata or {}, LabelMetadata, "-metadata")
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes that the label has, each once; see :meth:`LabelMetadata.classes_of`."""
+        """Names of the label's classes, each once; see :meth:`LabelMetadata.classes_of`."""
         return self.about.classes_of(self.value)
 
     @property
     def keys(self) -> dict[str, Any]:
-        """The keys of the manifest line, as they were read."""
-        beside = {} if self.metadata is None else {f"{self.attribute}-metadata": self.metadata}
-        return {self.attribute: self.value, **beside}
+        """The label's keys in the manifest line, as they were read."""
+        metadata = {} if self.metadata is None else {f"{self.attribute}-metadata": self.metadata}
+        return {self.attribute: self.value, **metadata}
 
-    def _read(self, value: Any, shape: type[Part], under: str = "") -> Part:
+    def _read(self, value: Any, structure: type[Converted], suffix: str = "") -> Converted:
         try:
-            return msgspec.convert(value, shape)
+            return msgspec.convert(value, structure)
         except msgspec.ValidationError as error:
-            raise LabelError(f"{self.attribute}{under}: {error}") from None
+            raise LabelError(f"{self.attribute}{suffix}: {error}") from None
 
-    def _beside(self, key: str, shape: type[Part], default: Part) -> Part:
-        """A key of the metadata."""
+    def _from_metadata(self, key: str, structure: type[Converted], default: Converted) -> Converted:
         value = (self.metadata or {}).get(key)
-        return default if value is None else self._read(value, shape, f"-metadata.{key}")
+        return default if value is None else self._read(value, structure, f"-metadata.{key}")
 
-    def _numbered(self, key: str, shape: type[Part]) -> dict[int, Part]:
-        """A map of the metadata whose keys are numbers of classes."""
-        found: dict[str, Part] = self._beside(key, dict[str, shape], {})  # type: ignore[valid-type]
-        return {self._number(number, f"-metadata.{key}"): one for number, one in found.items()}
+    def _by_class_id(self, key: str, structure: type[Converted]) -> dict[int, Converted]:
+        """A map in the metadata whose keys are class ids."""
+        entries: dict[str, Converted] = self._from_metadata(key, dict[str, structure], {})  # type: ignore[valid-type]
+        return {self._class_id(class_id, f"-metadata.{key}"): entry for class_id, entry in entries.items()}
 
-    def _number(self, value: int | str, under: str = "") -> int:
-        # Amazon writes class ids as numbers, some of its examples and all keys of maps as strings.
+    def _class_id(self, value: int | str, suffix: str = "") -> int:
+        # Amazon writes class ids as numbers; in some of its examples and in all map keys they are strings.
         if isinstance(value, str) and not (value.isascii() and value.isdigit() and len(value) <= _DIGITS):
-            raise LabelError(f"{self.attribute}{under}: {value[:40]!r} is not the number of a class")
+            raise LabelError(f"{self.attribute}{suffix}: {value[:40]!r} is not a class id")
         return int(value)
 
 
 class ClassLabel(Label):
-    """One class: of an image, a text or a video clip."""
+    """A single class for an image, a text or a video clip."""
 
     types: ClassVar[tuple[str, ...]] = (
         "groundtruth/image-classification",
@@ -189,8 +188,8 @@ class ClassLabel(Label):
 
     @cached_property
     def class_id(self) -> int:
-        """Number of the class."""
-        return self._number(self._read(self.value, int | str))  # type: ignore[arg-type]
+        """Id of the class."""
+        return self._class_id(self._read(self.value, int | str))  # type: ignore[arg-type]
 
     @property
     def class_name(self) -> str | None:
@@ -199,37 +198,37 @@ class ClassLabel(Label):
 
 
 class VerdictLabel(ClassLabel):
-    """What was found when the label of an earlier job was verified."""
+    """The verdict on the label of an earlier job."""
 
     types = ("groundtruth/label-verification",)
     parts = ("about", "class_id", "comments")
 
     @cached_property
     def comments(self) -> list[str]:
-        """What workers wrote."""
-        return [one.comment for one in self._beside("worker-feedback", list[_Comment], [])]
+        """The workers' comments."""
+        return [feedback.comment for feedback in self._from_metadata("worker-feedback", list[_Comment], [])]
 
 
 class ClassesLabel(Label):
-    """Several classes of an image or a text: each that any worker chose."""
+    """Several classes for an image or a text: every class that any worker chose."""
 
     types = ("groundtruth/image-classification-multilabel", "groundtruth/text-classification-multilabel")
     parts = ("about", "class_ids", "class_names", "confidences")
 
     @cached_property
     def class_ids(self) -> list[int]:
-        """Numbers of the classes."""
+        """Ids of the classes."""
         return self._read(self.value, list[int])
 
     @cached_property
     def class_names(self) -> dict[int, str]:
-        """Their names."""
-        return self._numbered("class-map", str)
+        """Names of the classes by id."""
+        return self._by_class_id("class-map", str)
 
     @cached_property
     def confidences(self) -> dict[int, float]:
-        """Their confidences, 0 to 1."""
-        return self._numbered("confidence-map", float)
+        """Confidences by class id, 0 to 1."""
+        return self._by_class_id("confidence-map", float)
 
 
 class BoxesLabel(Label):
@@ -244,30 +243,32 @@ class BoxesLabel(Label):
 
     @property
     def boxes(self) -> list[Box]:
-        """The boxes; none if the image shows nothing of the classes."""
+        """The boxes; empty if the image shows none of the classes."""
         return self._value.annotations
 
     @property
     def size(self) -> ImageSize:
-        """Size of the image."""
+        """The image's size."""
         return self._value.image_size[0]
 
     @cached_property
     def class_names(self) -> dict[int, str]:
-        """Names of the classes by number; also of such that no box has, where somebody else has written the label."""
-        return self._numbered("class-map", str)
+        """Names of the classes by id. Labels from elsewhere may list classes that no box has."""
+        return self._by_class_id("class-map", str)
 
     @cached_property
     def confidences(self) -> list[float]:
-        """Confidence of each box, 0 to 1; empty if the metadata rates none."""
-        found = [one.confidence for one in self._beside("objects", list[_Rated], [])]
-        if found and len(found) != len(self.boxes):
-            raise LabelError(f"{self.attribute}-metadata.objects: {len(found)} for {len(self.boxes)} boxes")
-        return found
+        """The confidence of each box, 0 to 1; empty if the metadata has none."""
+        confidences = [rating.confidence for rating in self._from_metadata("objects", list[_Rated], [])]
+        if confidences and len(confidences) != len(self.boxes):
+            raise LabelError(
+                f"{self.attribute}-metadata.objects: {len(confidences)} confidences for {len(self.boxes)} boxes"
+            )
+        return confidences
 
     @property
     def outside(self) -> list[int]:
-        """Positions in ``boxes`` of those that are not wholly in the image, or that are no boxes."""
+        """Positions of the boxes that have no area or do not lie entirely inside the image."""
         return [number for number, box in enumerate(self.boxes) if not box.is_in(self.size)]
 
 
@@ -279,12 +280,12 @@ class EntitiesLabel(Label):
 
     @cached_property
     def _value(self) -> _Spans:
-        found = self._read(self.value, _Entities).annotations
-        for number, one in enumerate(found.entities):
-            if not 0 <= one.start < one.end:
+        annotations = self._read(self.value, _Entities).annotations
+        for number, entity in enumerate(annotations.entities):
+            if not 0 <= entity.start < entity.end:
                 where = f"{self.attribute}.annotations.entities[{number}]"
-                raise LabelError(f"{where}: characters {one.start} to {one.end} are no span")
-        return found
+                raise LabelError(f"{where}: characters {entity.start} to {entity.end} are not a span")
+        return annotations
 
     @property
     def entities(self) -> list[Entity]:
@@ -293,12 +294,12 @@ class EntitiesLabel(Label):
 
     @property
     def labels(self) -> list[EntityLabel]:
-        """The labels that a span could have had."""
+        """The labels that workers could choose from."""
         return self._value.labels
 
 
 class MaskLabel(Label):
-    """Classes of the pixels of an image: a PNG with a palette."""
+    """The class of each pixel of an image: a PNG with a palette."""
 
     types = ("groundtruth/semantic-segmentation",)
     parts = ("about", "uri", "colors")
@@ -306,24 +307,24 @@ class MaskLabel(Label):
 
     @cached_property
     def uri(self) -> str:
-        """Where the file is."""
+        """S3 URI of the file."""
         return self._read(self.value, str)
 
     @cached_property
     def colors(self) -> dict[int, MaskColor]:
-        """What each number in it stands for."""
-        return self._numbered(self._key, MaskColor)
+        """The class of each number in the file."""
+        return self._by_class_id(self._key, MaskColor)
 
 
 class PointMaskLabel(MaskLabel):
-    """Classes of the points of a point cloud: a zlib file of one byte for each point."""
+    """The class of each point of a point cloud: a zlib file with one byte per point."""
 
     types = ("groundtruth/point_cloud_single_frame_semantic_segmentation",)
     _key = "color-map"
 
 
 class SequenceLabel(Label):
-    """Boxes, lines, polygons, key points or cuboids over time: a sequence file."""
+    """Boxes, lines, polygons, keypoints or cuboids over time: a sequence file."""
 
     types = (
         "groundtruth/video-object-detection",
@@ -334,13 +335,13 @@ class SequenceLabel(Label):
 
     @cached_property
     def uri(self) -> str:
-        """Where the file is."""
+        """S3 URI of the file."""
         return self._read(self.value, str)
 
     @cached_property
     def class_names(self) -> dict[int, str]:
-        """Names of the classes."""
-        return self._numbered("class-map", str)
+        """Names of the classes by id."""
+        return self._by_class_id("class-map", str)
 
 
 class CuboidsLabel(Label):
@@ -356,13 +357,13 @@ class CuboidsLabel(Label):
 
     @cached_property
     def class_names(self) -> dict[int, str]:
-        """Names of the classes; Amazon's pages write this map with an underscore for this type alone."""
-        return self._numbered("class_map", str) or self._numbered("class-map", str)
+        """Names of the classes by id. For this type alone Amazon's pages spell the map's key with an underscore."""
+        return self._by_class_id("class_map", str) or self._by_class_id("class-map", str)
 
 
-_KINDS: dict[str, type[Label]] = {
-    kind: one
-    for one in (
+_LABEL_CLASSES: dict[str, type[Label]] = {
+    metadata_type: label_class
+    for label_class in (
         ClassLabel,
         VerdictLabel,
         ClassesLabel,
@@ -373,22 +374,22 @@ _KINDS: dict[str, type[Label]] = {
         SequenceLabel,
         CuboidsLabel,
     )
-    for kind in one.types
+    for metadata_type in label_class.types
 }
 
 
 def read_label(line: Mapping[str, Any], attribute: str) -> Label | None:
-    """The label of a manifest line, typed by what its metadata says it is.
+    """The label of a manifest line, as the class for the type in its metadata.
 
-    :param line: the line, as ``parse_line`` and ``read_manifest`` give it.
+    :param line: the line, as returned by ``parse_line`` and ``read_manifest``.
     :param attribute: name of the label attribute.
-    :return: None if the line has no label, be it that it waits for one or that it failed.
-    :raises LabelError: if the label is not of its type's shape.
+    :return: None if the line has no label, because it is not labeled yet or labeling failed.
+    :raises LabelError: if the label does not have the structure of its type.
     """
     if line.get(attribute) is None:
         return None
     metadata = line.get(f"{attribute}-metadata")
     if metadata is not None and not isinstance(metadata, Mapping):
-        raise LabelError(f"{attribute}-metadata: a JSON object is expected")
-    kind = (metadata or {}).get("type")
-    return _KINDS.get(str(kind).lower(), Label)(attribute, line[attribute], metadata)
+        raise LabelError(f"{attribute}-metadata: must be a JSON object")
+    metadata_type = (metadata or {}).get("type")
+    return _LABEL_CLASSES.get(str(metadata_type).lower(), Label)(attribute, line[attribute], metadata)

@@ -1,4 +1,4 @@
-"""What can be done with whole manifests: one pass each, in constant memory, from and to any place."""
+"""Operations on whole manifests: one pass each, in constant memory, on local and S3 files."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _NOWHERE: Final = ""
 class Part(NamedTuple):
     """A part of a manifest.
 
-    :param objects: how many it has.
-    :param classes: how many of them have each class of the label that was asked for.
+    :param objects: number of objects.
+    :param classes: number of objects by class, if a label attribute was given.
     """
 
     objects: int
@@ -44,10 +44,10 @@ class Part(NamedTuple):
 
 
 class Division(NamedTuple):
-    """What a manifest was divided into.
+    """The result of splitting a manifest.
 
-    :param sets: what each set has.
-    :param left_out: how many objects are in none.
+    :param sets: the sets by name.
+    :param left_out: number of objects in no set.
     """
 
     sets: dict[str, Part]
@@ -55,25 +55,25 @@ class Division(NamedTuple):
 
 
 class Merged(Counter[str]):
-    """What merging has come to.
+    """The counts of a merge.
 
-    How many ``lines`` came in, how many were ``repeated``, and how many ``objects`` went out; with a job that wins, how
-    many lines are ``preferred``: have a label of it; and ``undated``: how many labels have a date that can't be read.
+    ``lines`` read, lines of ``repeated`` objects, and ``objects`` written. With a preferred job, ``preferred`` lines
+    with a label from that job. If there are any, ``undated`` labels, whose date can't be read.
 
-    :ivar problems: where the first of those are.
+    :ivar problems: the places of the first undated labels.
     """
 
     problems: tuple[str, ...] = ()
 
 
 class Manifests:
-    """Checks, filters, divides and merges manifests.
+    """Checks, filters, splits and merges manifests.
 
-    Every method takes local paths and ``s3://`` URIs, packed if the name ends with ``.gz``, and writes a line as the
-    bytes that it was wherever nothing about it changes. A line that can't be read is an error, with everything that is
-    wrong; then nothing is written. So the lines that come in are those that go out or are counted as left out.
+    Every method takes local paths and ``s3://`` URIs, gzipped if the name ends with ``.gz``. Lines that do not change
+    are written byte for byte. If lines can't be read, one error lists what is wrong and nothing is written. So every
+    line read is either written or counted as left out.
 
-    :param store: what reads and writes ``s3://``, such as ``LabelingHook()``; without it there are only local paths.
+    :param store: access to ``s3://`` URIs, such as ``LabelingHook()``; without it only local paths work.
     """
 
     def __init__(self, store: Store | None = None) -> None:
@@ -82,7 +82,7 @@ class Manifests:
     def check(
         self, where: Place, *, label_attribute: str | None = None, data_key: str = "", metadata: bool = True
     ) -> ManifestReport:
-        """Look at every line: counts, and all problems; see :func:`check_manifest`.
+        """Check every line, and count; see :func:`check_manifest`.
 
         :raises LabelingError: if the file can't be read.
         """
@@ -92,11 +92,11 @@ class Manifests:
     def filter(
         self, where: Place, label_attribute: str, keep: Filter, to: Place, rest: Place | None = None
     ) -> Counter[str]:
-        """Keep the lines whose label meets some conditions.
+        """Keep the lines whose label meets the conditions.
 
-        :param rest: where to write the others; None to leave them out.
-        :return: how many lines were ``kept`` and how many ``left``.
-        :raises ManifestError: if lines are wrong.
+        :param rest: where to write the other lines; None to drop them.
+        :return: number of lines ``kept`` and ``left``.
+        :raises ManifestError: if lines can't be read.
         """
         targets = {True: to} if rest is None else {True: to, False: rest}
         return _kept(self._sort(self._labels(where, label_attribute), keep.rule(), targets))
@@ -109,16 +109,16 @@ class Manifests:
         label_attribute: str | None = None,
         keep: Filter | None = None,
     ) -> Division:
-        """Divide a manifest into sets.
+        """Split a manifest into sets.
 
-        :param to: where each set is written.
-        :param label_attribute: count the classes of this label in each set.
-        :param keep: divide only the lines whose label meets these conditions; the others are only counted.
-        :raises ManifestError: if lines are wrong.
-        :raises ValueError: if a set has no place, or there are conditions and no label attribute.
+        :param to: where to write each set, by name.
+        :param label_attribute: count this label's classes in each set.
+        :param keep: split only the lines whose label meets these conditions; the others are only counted.
+        :raises ManifestError: if lines can't be read.
+        :raises ValueError: if a set is missing in ``to``, or there are conditions but no label attribute.
         """
         if missing := set(split.names) - to.keys():
-            raise ValueError(f"there is no place for the sets {sorted(missing)}")
+            raise ValueError(f"there is no place to write the sets {sorted(missing)}; name them in to")
         classes = {name: Counter[str]() for name in split.names}
         if label_attribute is None:
             if keep is not None:
@@ -132,8 +132,8 @@ class Manifests:
                     return _NOWHERE
                 name = split(line)
                 count = classes[name]
-                for one in line.classes:
-                    count[one] += 1
+                for class_name in line.classes:
+                    count[class_name] += 1
                 return name
 
             objects = self._sort(self._labels(where, label_attribute), part, to)
@@ -149,14 +149,14 @@ class Manifests:
         most: int | None = None,
         object_keys: Sequence[str] | None = None,
     ) -> Counter[str]:
-        """Keep the objects that are in none of some other manifests.
+        """Keep the objects that are in none of the known manifests.
 
-        :param known: those manifests.
-        :param label_attribute: only objects that have this label there count as known.
-        :param most: keep so many at most, the first ones.
-        :param object_keys: what tells objects apart, such as ``("source-ref", "page")``; None for all input keys.
-        :return: how many lines were ``kept`` and how many ``left``.
-        :raises ManifestError: if lines are wrong.
+        :param known: the manifests of known objects.
+        :param label_attribute: only objects with this label count as known.
+        :param most: the largest number of lines to keep; the first ones win.
+        :param object_keys: keys that identify an object, such as ``("source-ref", "page")``; None for all input keys.
+        :return: number of lines ``kept`` and ``left``.
+        :raises ManifestError: if lines can't be read.
         """
         keys = _keys(object_keys, label_attribute)
         with closing(self.known(known, label_attribute, object_keys)) as objects:
@@ -176,11 +176,11 @@ class Manifests:
         label_attribute: str | None = None,
         object_keys: Sequence[str] | None = None,
     ) -> Known:
-        """The objects of some manifests; to be closed in the end.
+        """The set of all objects in some manifests. The caller closes it.
 
-        :param label_attribute: only objects that have this label.
-        :param object_keys: what tells objects apart; None for all input keys.
-        :raises ManifestError: if lines are wrong.
+        :param label_attribute: only objects with this label.
+        :param object_keys: keys that identify an object; None for all input keys.
+        :raises ManifestError: if lines can't be read.
         """
         keys = _keys(object_keys, label_attribute)
         with ExitStack() as stack:
@@ -205,10 +205,10 @@ class Manifests:
     ) -> Counter[str]:
         """Keep the first line of each object.
 
-        :param label_attribute: a label that lines may have without metadata, so that it is not taken for an input key.
-        :param object_keys: what tells objects apart, such as ``("source-ref", "page")``; None for all input keys.
-        :return: how many lines were ``kept`` and how many ``left``.
-        :raises ManifestError: if lines are wrong.
+        :param label_attribute: a label that may have no metadata; naming it keeps it from counting as an input key.
+        :param object_keys: keys that identify an object, such as ``("source-ref", "page")``; None for all input keys.
+        :return: number of lines ``kept`` and ``left``.
+        :raises ManifestError: if lines can't be read.
         """
         keys = _keys(object_keys, label_attribute)
         with closing(Known()) as objects:
@@ -219,16 +219,16 @@ class Manifests:
             return _kept(self._sort(self._lines(where), is_first, {True: to}))
 
     def shard(self, where: Place, size: int, to: Callable[[int], Place]) -> dict[str, int]:
-        """Cut a manifest into several, each of at most so many lines, in order; those before a bad line are written.
+        """Cut a manifest into shards of at most ``size`` lines, in order. Shards before a bad line are written.
 
-        :param to: the place of each, which counts from 1.
-        :return: the places, and how many lines each has.
-        :raises ManifestError: if lines are wrong.
+        :param to: returns the place of a shard by its number, from 1.
+        :return: number of lines by place.
+        :raises ManifestError: if lines can't be read.
         """
         return self.write_shards((raw for raw, _ in self._lines(where)), size, to)
 
     def write_shards(self, lines: Iterable[bytes], size: int, to: Callable[[int], Place]) -> dict[str, int]:
-        """Write lines to several places, as :meth:`shard` does with those of a manifest."""
+        """Write lines as shards; see :meth:`shard`."""
         counts: dict[str, int] = {}
         rest = iter(lines)
         while (first := next(rest, None)) is not None:
@@ -247,11 +247,11 @@ class Manifests:
         job: str | None = None,
         object_keys: Sequence[str] | None = None,
     ) -> Merged:
-        """Put manifests together by object; see :class:`~labeling_provider.manifest.merge.Merge`.
+        """Merge manifests by object; see :class:`~labeling_provider.manifest.merge.Merge`.
 
         :param job: name of the labeling job whose labels win over newer ones, with or without ``labeling-job/``.
-        :param object_keys: what tells objects apart, such as ``("source-ref", "page")``; None for all input keys.
-        :raises ManifestError: if lines are wrong, or a class number has two meanings.
+        :param object_keys: keys that identify an object, such as ``("source-ref", "page")``; None for all input keys.
+        :raises ManifestError: if lines can't be read, or a class id has two meanings.
         """
         with closing(Merge(job, object_keys)) as merge:
             for place in manifests:
@@ -276,18 +276,18 @@ class Manifests:
         copy_pictures: bool = False,
         keep_formulas: bool = False,
     ) -> Exported:
-        """Write labels in a format that trainings read. What can't be exported is left out, counted and told.
+        """Write labels in a format for training. Lines that can't be exported are left out, counted and reported.
 
-        :param sets: manifests by the name of their set, such as ``train``.
+        :param sets: manifests by name of the set, such as ``train``.
         :param format_name: one of :data:`~labeling_provider.manifest.export.FORMATS`.
-        :param to: the folder.
-        :param classes: names of all classes in the order of their numbers; None for the numbers of the labeling jobs.
-        :param copy_pictures: copy the pictures into the folder too, for the formats that have a place for them.
-        :param keep_formulas: for ``csv``, leave texts as they are that a spreadsheet would reckon as formulas; by
-            default an apostrophe is put before them.
+        :param to: path or URI of the folder to write to.
+        :param classes: names of all classes in the order of their ids; None to keep the ids of the labeling jobs.
+        :param copy_pictures: also copy the pictures into the folder, for formats that have a place for them.
+        :param keep_formulas: for ``csv``, leave texts unchanged that a spreadsheet would run as formulas; by default an
+            apostrophe is put before them.
         :raises LabelingError: if a manifest can't be read, or a file can't be written.
-        :raises ValueError: if there is no such format, an option is of another format, or the format's readers don't
-            take the name of a set.
+        :raises ValueError: if the format is unknown, an option belongs to another format, or the format does not allow
+            the name of a set.
         """
         export = Export(
             self.files,
@@ -306,9 +306,9 @@ class Manifests:
         return scan_labels(self.files.lines(where), label_attribute, os.fspath(where))
 
     def _sort(self, lines: Scan[AnyLine], rule: Callable[[AnyLine], Key], to: Mapping[Key, Place]) -> dict[Key, int]:
-        """Write each line where a rule says; a part without a place is only counted."""
+        """Write each line to the part that a rule chooses; a part without a place is only counted."""
         if len({os.fspath(place) for place in to.values()}) < len(to):
-            raise ValueError(f"two parts can't be written to one place: {dict(to)}")
+            raise ValueError(f"two parts can't be written to the same place: {dict(to)}")
         counts: dict[Key, int] = {}
         with ExitStack() as stack:
             writes = {part: stack.enter_context(self.files.writer(place)).write for part, place in to.items()}

@@ -1,4 +1,4 @@
-"""Several manifests put together by object, in constant memory: what does not fit waits on disk."""
+"""Merges manifests by object, in constant memory: lines wait on disk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FAILURE: Final = "failure-reason"
 
 
 class _ClassName(NamedTuple):
-    """What a class number of a label attribute means, and where that was first read."""
+    """The name of a class id, and where it was first read."""
 
     name: str
     where: str
@@ -25,23 +25,23 @@ class _ClassName(NamedTuple):
 class Merge:
     """Merges manifests by data object: each object once, with the labels of all its lines.
 
-    Where two lines have the same label attribute, the labeling job named by ``job`` wins, then the newest
-    ``creation-date``, then the later line; any label wins over none. Other keys are the later line's.
+    If two lines have the same label attribute, the label of the labeling job ``job`` wins, then the one with the newest
+    ``creation-date``, then that of the later line. Any label wins over none. Other keys come from the later line.
 
-    :param job: name of the labeling job whose labels win over newer ones; capitals and small letters are the same.
-    :param object_keys: what tells objects apart; None for all input keys.
-    :ivar lines: how many lines have come in.
-    :ivar repeated: how many of them were about an object that was there already.
-    :ivar preferred: how many lines have a label of the labeling job that wins.
-    :ivar undated: how many labels have a date that can't be read, which loses to one that can.
-    :ivar problems: where the first of those are.
+    :param job: name of the labeling job whose labels win over newer ones; case is ignored.
+    :param object_keys: keys that identify an object; None for all input keys.
+    :ivar lines: number of lines read.
+    :ivar repeated: number of lines whose object had been read before.
+    :ivar preferred: number of lines with a label from ``job``.
+    :ivar undated: number of labels whose date can't be read; they lose to dated ones.
+    :ivar problems: the places of the first undated labels.
     """
 
     def __init__(self, job: str | None = None, object_keys: Sequence[str] | None = None) -> None:
         self._job = _job_name(job) if job else None
         self._keys, self._objects = object_keys, ObjectKeys(object_keys)
         self._classes: dict[tuple[str, str], _ClassName] = {}
-        self._told: set[tuple[str, str, str]] = set()
+        self._reported: set[tuple[str, str, str]] = set()
         self._labels: set[str] = set()
         self._inputs: set[str] = set()
         self._database = sqlite3.connect("", isolation_level=None)
@@ -52,30 +52,30 @@ class Merge:
         self.problems: list[str] = []
 
     def add(self, lines: Iterable[bytes], where: str) -> None:
-        """Take a manifest in.
+        """Add a manifest.
 
         :param lines: its raw lines.
-        :param where: its name, for the error.
-        :raises ManifestError: if lines are wrong, or a class number means another class than before.
+        :param where: its name, for errors.
+        :raises ManifestError: if lines can't be read, or a class id means a different class than before.
         """
         scanned = scan(lines, where)
         for raw, line in scanned:
             self.lines += 1
             try:
-                found = self._objects.of(line.data)
+                identity = self._objects.of(line.data)
                 digest = self._objects.digest(line.data)
             except ValueError as error:
                 scanned.refuse(str(error))
                 continue
-            self._inputs.update(found)
-            self._look(line, scanned)
+            self._inputs.update(identity)
+            self._inspect_labels(line, scanned)
             self._put("lines", digest, raw, line.data)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Every object's line, in the order in which the objects first came."""
+        """Every object's line, in order of first appearance."""
         table = "lines"
         if self._keys is None and (late := self._labels & self._inputs):
-            # A label that somebody else has made may have no metadata, and looks like an input key until a job's comes.
+            # A label from elsewhere may have no metadata. It counted as an input key until a job's label came.
             table, objects = "objects", ObjectKeys(labels=late)
             self._begin(table)
             for (body,) in self._database.execute("SELECT body FROM lines ORDER BY number"):
@@ -85,20 +85,20 @@ class Merge:
             yield body
 
     def close(self) -> None:
-        """Forget all."""
+        """Delete the temporary data."""
         self._database.close()
 
     def _begin(self, table: str) -> None:
         self._database.execute(f"CREATE TABLE {table} (number INTEGER PRIMARY KEY, digest BLOB UNIQUE, body BLOB)")
 
     def _put(self, table: str, digest: bytes, raw: bytes, data: Mapping[str, Any]) -> None:
-        """Store an object's line, put together with the one that is there."""
-        found = self._database.execute(f"SELECT number, body FROM {table} WHERE digest = ?", (digest,)).fetchone()  # noqa: S608
-        if found is None:
+        """Store an object's line, merged with an earlier one."""
+        stored = self._database.execute(f"SELECT number, body FROM {table} WHERE digest = ?", (digest,)).fetchone()  # noqa: S608
+        if stored is None:
             self._database.execute(f"INSERT INTO {table} (digest, body) VALUES (?, ?)", (digest, raw))  # noqa: S608
             return
         self.repeated += 1
-        number, before = found
+        number, before = stored
         body = written(self._merged(parse_line(before), data))
         self._database.execute(f"UPDATE {table} SET body = ? WHERE number = ?", (body, number))  # noqa: S608
 
@@ -114,17 +114,17 @@ class Merge:
         return merged
 
     def _rank(self, data: Mapping[str, Any], attribute: str) -> tuple[bool, bool, bool, int]:
-        """How strong a line's label is."""
-        metadata = data.get(f"{attribute}{METADATA}")
-        known = metadata if isinstance(metadata, dict) else {}
+        """The precedence of a line's label."""
+        value = data.get(f"{attribute}{METADATA}")
+        metadata = value if isinstance(value, dict) else {}
         labeled = attribute in data
-        return labeled, labeled and self._is_preferred(known), _FAILURE in known, _date(known) or 0
+        return labeled, labeled and self._is_preferred(metadata), _FAILURE in metadata, _date(metadata) or 0
 
-    def _is_preferred(self, known: Mapping[str, Any]) -> bool:
-        return self._job is not None and _job_name(str(known.get("job-name", ""))) == self._job
+    def _is_preferred(self, metadata: Mapping[str, Any]) -> bool:
+        return self._job is not None and _job_name(str(metadata.get("job-name", ""))) == self._job
 
-    def _look(self, line: Line, scanned: Scan[Any]) -> None:
-        """Look at the labels of a line: of which job they are, whether their dates can be read, and their classes."""
+    def _inspect_labels(self, line: Line, scanned: Scan[Any]) -> None:
+        """Check the jobs, dates and classes of a line's labels."""
         preferred = False
         for key, metadata in line.data.items():
             if not key.endswith(METADATA) or not isinstance(metadata, dict):
@@ -139,13 +139,13 @@ class Merge:
                     date = str(metadata["creation-date"])[:80]
                     where = f"{scanned.where}: line {scanned.number}, byte {scanned.offset}: {key}"
                     self.problems.append(
-                        f"{where}: creation-date {date!r} is no ISO 8601 date; it counts as the oldest"
+                        f"{where}: creation-date {date!r} is not an ISO 8601 date; it counts as the oldest"
                     )
             for number, name in _classes(line.data.get(attribute), metadata):
                 here = _ClassName(name, scanned.where, scanned.number)
                 known = self._classes.setdefault((attribute, number), here)
-                if known.name != name and (attribute, number, name) not in self._told:
-                    self._told.add((attribute, number, name))
+                if known.name != name and (attribute, number, name) not in self._reported:
+                    self._reported.add((attribute, number, name))
                     scanned.refuse(
                         f"class {number} of {attribute!r} is {name!r} here and {known.name!r} in {known.where}, line "
                         f"{known.line}; label with the same category file, or merge under different label attributes"
@@ -155,21 +155,21 @@ class Merge:
 
 
 def _job_name(text: str) -> str:
-    """A labeling job's name as it is compared: without what stands before it, and capitals are no difference."""
+    """A labeling job's name for comparison: without a path before it, and without regard to case."""
     return text.rpartition("/")[2].casefold()
 
 
 def _date(metadata: Mapping[str, Any]) -> int | None:
-    """When a label was made; None if that is not told, or in no way that can be read."""
+    """When a label was made, as by :func:`nanoseconds`; None if the date is missing or can't be read."""
     date = metadata.get("creation-date")
     return nanoseconds(date) if isinstance(date, str) else None
 
 
 def _classes(value: Any, metadata: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Numbers and names of the classes that a line's metadata tells."""
+    """Ids and names of the classes in a label's metadata."""
     name, names = metadata.get("class-name"), metadata.get("class-map")
     if isinstance(name, str) and isinstance(value, int | str) and not isinstance(value, bool):
         yield str(value), name
-    for number, one in names.items() if isinstance(names, dict) else ():
-        if isinstance(one, str):
-            yield str(number), one
+    for number, class_name in names.items() if isinstance(names, dict) else ():
+        if isinstance(class_name, str):
+            yield str(number), class_name

@@ -1,13 +1,13 @@
-"""Pictures that others made: the one place that opens them, and the one definition of which way up they are.
+"""Opens pictures from outside, and defines which way up they are. No other module decodes pictures.
 
-A picture is bounded before it is read and before it is decoded, is one of few formats, and whatever a crooked one makes
-a decoder raise is a :class:`PictureError`.
+Sizes are checked before a picture is read and before it is decoded, only a few formats are accepted, and whatever a
+decoder raises on a malformed file becomes a :class:`PictureError`.
 
-Labels are of the **stored pixels**, in the order in which the file has them. A camera may store a picture turned and
-say so in its EXIF data; Ground Truth shows its workers the stored pixels all the same, while most readers turn them. A
-label whose ``image_size`` fits the turned picture only is of the turned one.
+Labels refer to the **stored pixels**, in file order. A camera may store a picture rotated and say so in its EXIF data.
+Ground Truth shows its workers the stored pixels nevertheless, while most readers rotate them. If a label's
+``image_size`` fits only the rotated picture, the label refers to the rotated one.
 
-Sources: developer guide, "CORS requirement for input image data" (why Ground Truth keeps browsers from turning
+Sources: developer guide, "CORS requirement for input image data" (why Ground Truth keeps browsers from rotating
 pictures), "Input data quotas", "Crowd HTML elements reference" (formats); ITU-T T.81, annex B; PNG specification; "WebP
 Container Specification"; TIFF 6.0, section 2 and tag 274.
 """
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 MAX_BYTES: Final = Quota.IMAGE_BYTES
 MAX_PIXELS: Final = Quota.IMAGE_PIXELS
 BEGINNING_BYTES: Final = 1 << 16
-"""So much of a file says how large its picture is, and for all but WebP which way up."""
+"""The first bytes of a file that contain its picture's size and, except for WebP, its orientation."""
 _MAX_SCANS: Final = 100
 _LARGE_PIXELS: Final = 10_000_000
-# A large picture takes hundreds of megabytes, and a page or a report opens many at a time.
+# A large picture takes hundreds of megabytes, and a page or a report opens many at once.
 _LARGE: Final = BoundedSemaphore(2)
 _FORMATS: Final = ("PNG", "JPEG", "GIF", "WEBP", "BMP")
 _SIGNATURES: Final = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF8", "gif"), (b"RIFF", "webp"))
@@ -50,21 +50,21 @@ _QUARTER_TURNS: Final = frozenset({5, 6, 7, 8})
 
 
 class PictureError(LabelingError, ValueError):
-    """Something is no picture that we open: crooked, of another format, or too large."""
+    """A picture can't be opened: it is malformed, in an unsupported format, or too large."""
 
 
 class MissingPillowError(PictureError):
-    """Pillow is not there to open pictures."""
+    """Pillow, which opens pictures, is not installed."""
 
 
 class Facts(NamedTuple):
-    """What a file says of its picture before it is decoded.
+    """What a file's headers say about its picture.
 
     :param kind: png, jpeg or webp.
-    :param width: of the stored pixels.
-    :param height: of the stored pixels.
-    :param orientation: 1 if readers show the stored pixels, else how they turn them, as EXIF has it (2 to 8).
-    :param whole: whether the whole file must be read to know the orientation.
+    :param width: width of the stored picture, in pixels.
+    :param height: height of the stored picture, in pixels.
+    :param orientation: EXIF orientation: 1 if readers show the stored pixels, 2 to 8 if they rotate or mirror them.
+    :param whole: whether the whole file is needed to know the orientation.
     """
 
     kind: str
@@ -75,19 +75,24 @@ class Facts(NamedTuple):
 
     @property
     def turned_size(self) -> tuple[int, int]:
-        """Width and height as readers show it."""
+        """Width and height as readers show the picture, in pixels."""
         return (self.height, self.width) if self.orientation in _QUARTER_TURNS else (self.width, self.height)
 
     def is_of_turned(self, size: tuple[int, int] | None) -> bool:
-        """Whether a label is of the turned picture.
+        """Whether a label refers to the rotated picture.
 
-        :param size: width and height that the label says; None if it says none.
+        :param size: width and height according to the label; None if it does not say.
         """
         return size == self.turned_size and size != (self.width, self.height)
 
 
 class _Mark(NamedTuple):
-    """Where a file says that its picture is turned: what to write there so that it is not, and the chunk to sum up."""
+    """An orientation in a file.
+
+    :param at: its offset.
+    :param upright: the bytes to write there so that readers show the stored pixels.
+    :param chunk: start and end of the PNG chunk whose checksum then changes.
+    """
 
     at: int
     upright: bytes
@@ -96,9 +101,9 @@ class _Mark(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A part of a file that may hold EXIF data, XMP or neither.
+    """A part of a file that may contain EXIF data or XMP.
 
-    :param chunk: where a PNG's chunk begins, its type included, and ends; a checksum follows.
+    :param chunk: start and end of the PNG chunk, including its type; the checksum follows.
     """
 
     start: int
@@ -108,13 +113,13 @@ class _Part(NamedTuple):
 
 
 def kind_of(body: bytes) -> str | None:
-    """png, jpeg, gif or webp by how a file begins; None for anything else."""
+    """png, jpeg, gif or webp, by the first bytes of a file; None for anything else."""
     kind = next((kind for start, kind in _SIGNATURES if body.startswith(start)), None)
     return None if kind == "webp" and body[8:12] != b"WEBP" else kind
 
 
 def facts_of(beginning: bytes) -> Facts | None:
-    """What a JPEG, PNG or WebP with metadata says of itself; None if it does not, or is something else.
+    """The facts about a JPEG, a PNG or a WebP with metadata; None for any other file.
 
     :param beginning: the file, or its first bytes.
     """
@@ -123,13 +128,13 @@ def facts_of(beginning: bytes) -> Facts | None:
     if size is None or kind is None:
         return None
     mark = next(_marks(beginning), None)
-    # A WebP tells at its beginning that there is metadata, which follows the pixels.
+    # A WebP announces its metadata at the start, but stores it after the pixels.
     whole = kind == "webp" and mark is None
     return Facts(kind, *size, mark.orientation if mark else 1, whole)
 
 
 def as_stored(body: bytes) -> bytes:
-    """The file, changed so that readers show the stored pixels; the same bytes if they do."""
+    """The file with its orientation removed, so that readers show the stored pixels."""
     changed = None
     for mark in _marks(body):
         changed = changed or bytearray(body)
@@ -141,9 +146,9 @@ def as_stored(body: bytes) -> bytes:
 
 
 def as_turned(body: bytes) -> bytes:
-    """The picture with its pixels turned as its file says, for readers that would not turn them.
+    """The picture with its pixels rotated as its orientation says, for readers that ignore the orientation.
 
-    :raises PictureError: if it can't be opened, or Pillow is missing.
+    :raises PictureError: if the picture can't be opened or saved, or Pillow is not installed.
     """
     facts = facts_of(body)
     if facts is None or facts.orientation == 1:
@@ -153,15 +158,15 @@ def as_turned(body: bytes) -> bytes:
     turned = BytesIO()
     try:
         image.save(turned, facts.kind.upper(), icc_profile=image.info.get("icc_profile"), exif=b"", **options)
-    except Exception as error:  # noqa: BLE001 - encoders raise whatever they like
-        raise PictureError(f"it can't be turned ({_told(error)})") from None
+    except Exception as error:  # noqa: BLE001 - encoders raise all kinds of exceptions
+        raise PictureError(f"it can't be rotated ({_reason(error)})") from None
     return as_stored(turned.getvalue())
 
 
 def picture_header(body: bytes) -> tuple[int, int, int]:
-    """Width and height of the stored pixels and the number of channels, without decoding them.
+    """Width and height of the stored picture in pixels, and its number of channels, without decoding it.
 
-    :raises PictureError: if it is no picture, or too large.
+    :raises PictureError: if it is not a picture, or too large.
     """
     image = _opened(body, MAX_PIXELS)
     return image.width, image.height, len(image.getbands())
@@ -175,17 +180,17 @@ def open_picture(
     longest_side: int | None = None,
     turn: int = 1,
 ) -> Image:
-    """The pixels of a picture, the first if it has several, decoded.
+    """Decode a picture, the first if the file has several.
 
-    :param mode: Pillow's mode, such as ``RGB``; None for the file's.
-    :param max_pixels: the largest that is decoded.
-    :param longest_side: make it no longer than so many pixels.
-    :param turn: turn it as EXIF's orientation says; 1 for the stored pixels.
-    :raises PictureError: if it is no picture, or too large.
+    :param mode: Pillow's mode, such as ``RGB``; None for the file's own.
+    :param max_pixels: the largest picture to decode, in pixels.
+    :param longest_side: scale the picture down to this many pixels on its longest side.
+    :param turn: the EXIF orientation to apply; 1 for the stored pixels.
+    :raises PictureError: if it is not a picture, or too large.
     """
     image: Image = _opened(body, max_pixels)
     if body.count(b"\xff\xda") > _MAX_SCANS and kind_of(body) == "jpeg":
-        raise PictureError("it is no picture that can be read (it has too many scans)")
+        raise PictureError("it can't be read as a picture (it has too many scans)")
     try:
         with _LARGE if image.width * image.height > _LARGE_PIXELS else nullcontext():
             if longest_side is not None:
@@ -194,14 +199,14 @@ def open_picture(
             if turn != 1:
                 image = image.transpose(_transpositions()[turn])
             return image if mode is None or image.mode == mode else image.convert(mode)
-    except Exception as error:  # noqa: BLE001 - decoders raise whatever they like
-        raise PictureError(f"it is no picture that can be read ({_told(error)})") from None
+    except Exception as error:  # noqa: BLE001 - decoders raise all kinds of exceptions
+        raise PictureError(f"it can't be read as a picture ({_reason(error)})") from None
 
 
 def _opened(body: bytes, max_pixels: int) -> Any:
-    """A picture whose header is read."""
+    """A picture with only its header read."""
     if len(body) > MAX_BYTES:
-        raise PictureError(f"it has {len(body):,} bytes, at most {MAX_BYTES:,} are read")
+        raise PictureError(f"it has {len(body):,} bytes; at most {MAX_BYTES:,} are allowed")
     try:
         from PIL import Image
     except ImportError:
@@ -209,15 +214,15 @@ def _opened(body: bytes, max_pixels: int) -> Any:
     try:
         image = Image.open(BytesIO(body), formats=_FORMATS)
         width, height = image.size
-    except Exception as error:  # noqa: BLE001 - decoders raise whatever they like
-        raise PictureError(f"it is no picture that can be read ({_told(error)})") from None
+    except Exception as error:  # noqa: BLE001 - decoders raise all kinds of exceptions
+        raise PictureError(f"it can't be read as a picture ({_reason(error)})") from None
     if width * height > max_pixels:
-        raise PictureError(f"it has {width:,} × {height:,} pixels, at most {max_pixels:,} in all are read")
+        raise PictureError(f"it has {width:,} × {height:,} pixels; at most {max_pixels:,} in total are allowed")
     return image
 
 
-def _told(error: Exception) -> str:
-    # What Pillow says of a file that it does not know is the address of an object.
+def _reason(error: Exception) -> str:
+    # For an unknown format Pillow's message contains only the address of an object.
     return type(error).__name__ if "BytesIO" in str(error) else f"{type(error).__name__}: {str(error)[:200]}"
 
 
@@ -236,7 +241,7 @@ def _transpositions() -> dict[int, Any]:
 
 
 def _size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of a JPEG, a PNG or a WebP that may have metadata; None for others."""
+    """Width and height of a JPEG, a PNG or an extended WebP, in pixels; None for any other file."""
     if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR" and len(data) >= 24:
         return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
     if _is_extended_webp(data):
@@ -248,14 +253,13 @@ def _size(data: bytes) -> tuple[int, int] | None:
 
 
 def _marks(data: bytes) -> Iterator[_Mark]:
-    """Everything in a file that makes some reader turn its picture; what readers heed first comes first."""
-    parts = sorted(_parts(data), key=lambda one: not one.is_exif)
-    for part in parts:
+    """Every orientation in a file that makes some reader rotate the picture, in order of precedence: EXIF, then XMP."""
+    for part in sorted(_parts(data), key=lambda part: not part.is_exif):
         if part.is_exif:
             yield from _exif_marks(data, part)
         else:
-            for found in _XMP.finditer(data, part.start, part.end):
-                yield _Mark(found.start(1), b"1", int(found[1]), part.chunk)
+            for orientation in _XMP.finditer(data, part.start, part.end):
+                yield _Mark(orientation.start(1), b"1", int(orientation[1]), part.chunk)
 
 
 def _exif_marks(data: bytes, part: _Part) -> Iterator[_Mark]:
@@ -296,17 +300,17 @@ def _parts(data: bytes) -> Iterator[_Part]:
 
 
 def _is_extended_webp(data: bytes) -> bool:
-    """Whether it is a WebP that says that it has EXIF data or XMP."""
+    """Whether a file is a WebP whose header announces EXIF data or XMP."""
     is_extended = data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X" and len(data) >= 30
     return is_extended and bool(data[20] & 0b1100)
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Marker, start and end of what comes before the pixels of a JPEG."""
+    """Marker, start and end of each segment before the pixels of a JPEG."""
     if not data.startswith(b"\xff\xd8"):
         return
     at = 2
-    # Decoders skip what is between two segments.
+    # Like decoders, skip anything between two segments.
     while 0 <= (at := data.find(b"\xff", at)) <= len(data) - 4:
         marker = data[at + 1]
         if marker in {_JPEG_SCAN, _JPEG_END}:

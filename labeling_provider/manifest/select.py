@@ -1,4 +1,4 @@
-"""Rules by which the lines of a manifest are sorted."""
+"""Rules for filtering and splitting manifests, and sets of known objects."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _WHOLE: Final = 1 << 64
 
 @dataclass(frozen=True)
 class Filter:
-    """Keeps lines by their label. Conditions that are None ask nothing; a line must meet all others.
+    """Keeps lines whose label meets all conditions that are not None.
 
-    A line without the label, or whose label has no confidence, meets no condition about confidence or class.
+    A line without the label, or without confidence or class, meets no condition on confidence or class.
 
-    :param state: ``labeled``, ``failed`` (a job has tried and got none) or ``unlabeled`` (neither).
-    :param by: ``people`` or ``machine``: who has made the label.
-    :param min_confidence: the least confidence of the label's least sure part, 0 to 1.
-    :param below_confidence: that confidence must be less.
-    :param classes: it has at least one of these, by name.
+    :param state: ``labeled``, ``failed`` (a job gave up on it) or ``unlabeled`` (neither).
+    :param by: who made the label: ``people`` or ``machine``.
+    :param min_confidence: the confidence is at least this, 0 to 1. A label with several confidences has the lowest.
+    :param below_confidence: the confidence is below this, 0 to 1.
+    :param classes: the label has at least one of these classes, by name.
     """
 
     state: Literal["labeled", "failed", "unlabeled"] | None = None
@@ -37,27 +37,27 @@ class Filter:
     classes: frozenset[str] | None = None
 
     def rule(self) -> Callable[[LabeledLine], bool]:
-        """Whether to keep a line, as a function that asks only what there is to ask."""
-        asked: list[Callable[[LabeledLine], bool]] = []
+        """A function that tells whether to keep a line; it evaluates only the conditions that are set."""
+        conditions: list[Callable[[LabeledLine], bool]] = []
         if self.min_confidence is not None or self.below_confidence is not None:
-            asked.append(_within(self.min_confidence, self.below_confidence))
+            conditions.append(_within(self.min_confidence, self.below_confidence))
         if self.state is not None:
-            asked.append(lambda line: state_of(line) == self.state)
+            conditions.append(lambda line: state_of(line) == self.state)
         if self.by is not None:
-            asked.append(lambda line: line.is_labeled and line.by_people == (self.by == "people"))
+            conditions.append(lambda line: line.is_labeled and line.by_people == (self.by == "people"))
         if (classes := self.classes) is not None:
-            asked.append(lambda line: not classes.isdisjoint(line.classes))
-        return asked[0] if len(asked) == 1 else lambda line: all(one(line) for one in asked)
+            conditions.append(lambda line: not classes.isdisjoint(line.classes))
+        return conditions[0] if len(conditions) == 1 else lambda line: all(holds(line) for holds in conditions)
 
 
 def _within(least: float | None, below: float | None) -> Callable[[LabeledLine], bool]:
     low, high = -inf if least is None else least, inf if below is None else below
 
     def rule(line: LabeledLine) -> bool:
-        known = line.metadata
-        if known is None or not line.is_labeled:
+        metadata = line.metadata
+        if metadata is None or not line.is_labeled:
             return False
-        confidence = known.confidence
+        confidence = metadata.confidence
         if confidence is None:
             confidence = line.confidence
         return confidence is not None and low <= confidence < high
@@ -66,24 +66,23 @@ def _within(least: float | None, below: float | None) -> Callable[[LabeledLine],
 
 
 def state_of(line: LabeledLine) -> Literal["labeled", "failed", "unlabeled"]:
-    """What has become of a line."""
+    """Whether a line is labeled, failed, or not labeled yet."""
     if line.is_labeled:
         return "labeled"
     return "failed" if line.has_failed else "unlabeled"
 
 
 class Split:
-    """Divides objects into sets, such as train, validation and test, by a hash of their source alone.
+    """Splits objects into sets, such as train, validation and test, by a hash of their source alone.
 
-    So an object stays in its set for ever: whatever is added or removed, however the manifest is ordered, whoever
-    labels it anew. What has one source, such as the pages of a document or the crops of a picture, stays together, or
-    what a model was trained on would leak into its test. Each class is divided in the same proportion, as nearly as
-    chance has it.
+    So an object always stays in its set, even if objects are added or removed, the manifest is reordered, or the object
+    is labeled again. Objects with the same source, such as the pages of a document or the crops of a picture, stay
+    together; otherwise training data would leak into the test set. Classes are split in about the same proportions.
 
-    :param fractions: the sets and their shares; they must add up to 1.
-    :param seed: another one divides otherwise.
-    :param object_keys: divide by a hash of these keys instead, such as ``("source-ref", "page")``.
-    :raises ValueError: if the shares are none, or the keys.
+    :param fractions: share of each set by name; the shares must add up to 1.
+    :param seed: a different seed gives a different split.
+    :param object_keys: split by a hash of these keys instead, such as ``("source-ref", "page")``.
+    :raises ValueError: if the fractions or the keys are invalid.
     """
 
     def __init__(
@@ -102,31 +101,34 @@ class Split:
     def __call__(self, line: Line) -> str:
         """The name of a line's set.
 
-        :raises ValueError: in words for a person, if the line has none of the keys.
+        :raises ValueError: in words for people, if the line has none of the keys.
         """
         objects, salt = self._objects, self._salt
         digest = line.source_digest(salt) if objects is None else objects.digest(line.data, salt)
-        # Digests are longer than the bounds, so that one that begins with a bound is past it.
+        # Digests are longer than bounds, so a digest that starts with a bound is above it.
         return self.names[bisect_right(self._bounds, digest)]
 
 
 class Known:
-    """A set of data objects, on disk as soon as it is large: any number of them takes the same memory."""
+    """A set of data objects in constant memory: a large set goes to disk."""
 
     def __init__(self) -> None:
-        # A database without a name is a temporary one of this connection.
+        # A database without a name is temporary and private to the connection.
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA cache_size=-49152")
         self._database.execute("CREATE TABLE known (digest BLOB PRIMARY KEY) WITHOUT ROWID")
         self._database.execute("BEGIN")
 
     def add(self, digest: bytes) -> bool:
-        """Put an object in; whether it is new."""
+        """Add an object.
+
+        :return: whether it is new.
+        """
         return self._database.execute("INSERT OR IGNORE INTO known VALUES (?)", (digest,)).rowcount == 1
 
     def __contains__(self, digest: object) -> bool:
         return self._database.execute("SELECT 1 FROM known WHERE digest = ?", (digest,)).fetchone() is not None
 
     def close(self) -> None:
-        """Forget all."""
+        """Delete the set."""
         self._database.close()

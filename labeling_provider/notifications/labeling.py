@@ -1,4 +1,4 @@
-"""Tells people what has become of a labeling job: counters, links, and what went wrong."""
+"""Notifies people of the end of a labeling job: counters, links, and errors."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ _MAX_REASON = 2_000
 
 
 class LabelingNotifier(BaseNotifier):
-    """For ``on_success_callback`` and ``on_failure_callback`` of a labeling task; a job that stalls fails its task.
+    """A notifier for ``on_success_callback`` and ``on_failure_callback`` of a labeling task.
 
-    Give ``send``, or ``topic_arn``. Any notifier of another provider can send the text:
+    Set ``send`` or ``topic_arn``. Any other provider's notifier can send the text:
     ``send=lambda subject, text, context: SlackNotifier(text=text)(context)``.
 
-    :param send: called with a subject, a text of some lines, and Airflow's context.
-    :param topic_arn: an SNS topic to send it to (templated).
-    :param aws_conn_id: the Airflow connection, for the topic (templated).
-    :param region_name: the region, if it is not the connection's (templated).
+    :param send: called with a subject, a text of several lines, and Airflow's context.
+    :param topic_arn: ARN of an SNS topic to publish to (templated).
+    :param aws_conn_id: the Airflow connection for the topic (templated).
+    :param region_name: the region; None for the connection's (templated).
+    :raises ValueError: unless exactly one of ``send`` and ``topic_arn`` is set.
     """
 
     template_fields = ("topic_arn", "aws_conn_id", "region_name")
@@ -40,14 +41,14 @@ class LabelingNotifier(BaseNotifier):
     ) -> None:
         super().__init__()
         if (send is None) == (topic_arn is None):
-            raise ValueError("give send or topic_arn")
+            raise ValueError("set either send or topic_arn")
         self.send = send
         self.topic_arn = topic_arn
         self.aws_conn_id = aws_conn_id
         self.region_name = region_name
 
     def notify(self, context: Context) -> None:
-        """Send it."""
+        """Send the notification."""
         subject, text = message_about(context)
         if self.send is not None:
             self.send(subject, text, context)
@@ -55,13 +56,13 @@ class LabelingNotifier(BaseNotifier):
         from labeling_provider.hooks.labeling import LabelingHook
 
         hook = LabelingHook(aws_conn_id=self.aws_conn_id, region_name=self.region_name)
-        # SNS takes subjects of ASCII without line breaks, of at most 100 characters.
+        # SNS subjects are ASCII without line breaks, at most 100 characters. Source: API reference, Publish.
         plain = " ".join(subject.encode("ascii", "replace").decode().split())[:100]
         hook.client("sns").publish(TopicArn=self.topic_arn, Subject=plain, Message=text)
 
 
 def message_about(context: Context) -> tuple[str, str]:
-    """A subject and a text about the labeling job of a task."""
+    """Subject and text of a notification about a task's labeling job."""
     task_instance: Any = context.get("ti") or context.get("task_instance")
     job, progress = _pulled(task_instance, JOB_KEY), _pulled(task_instance, PROGRESS_KEY)
     exception: Any = context.get("exception")
@@ -92,5 +93,5 @@ def _pulled(task_instance: Any, key: str) -> Mapping[str, Any]:
 def _pulled_value(task_instance: Any, key: str) -> Any:
     try:
         return task_instance.xcom_pull(task_ids=task_instance.task_id, key=key)
-    except Exception:  # noqa: BLE001 - a callback tells what it can
+    except Exception:  # noqa: BLE001 - report what is available
         return None

@@ -1,1 +1,1 @@
-"""Operators: create and stop labeling jobs."""
+"""Operators for labeling jobs, their manifests and their labels."""

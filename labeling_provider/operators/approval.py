@@ -1,4 +1,4 @@
-"""People approve what labeling would cost before anything is spent."""
+"""Asks people to approve the cost of labeling before any money is spent."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ if TYPE_CHECKING:
 
 
 class ApproveCostOperator(LabelingTask, ApprovalOperator):
-    """Ask people in the Airflow UI whether to spend what a labeling job would cost, and wait for their answer.
+    """Ask people in the Airflow UI to approve the cost of a labeling job, and wait for their answer.
 
-    A cheaper job goes on unasked. What follows is skipped if they reject it, or the task fails with
-    ``fail_on_reject=True``. Takes the arguments of ``ApprovalOperator`` as well, such as ``assigned_users``,
-    ``response_timeout`` and ``notifiers``. The connection is asked for its region.
+    A job that costs no more than ``ask_above_usd`` is approved automatically. If people reject the cost, the downstream
+    tasks are skipped, or the task fails with ``fail_on_reject=True``. Takes the arguments of ``ApprovalOperator`` as
+    well, such as ``assigned_users``, ``response_timeout`` and ``notifiers``.
 
-    Returns ``{"approved": True, "estimated_cost_usd": …}`` if nobody had to be asked, else what the people answered.
+    Returns ``{"approved": True, "estimated_cost_usd": …}`` if nobody had to be asked, otherwise the people's answer.
 
-    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
+    Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well; the connection
+    decides on the region.
 
-    :param objects: how many objects there are to label (templated).
+    :param objects: number of objects to label (templated).
     :param job: arguments of ``CreateLabelingJobOperator`` (templated).
-    :param ask_above_usd: the highest cost that nobody is asked about, USD (templated).
-    :raises InvalidArgumentsError: if arguments can't be read as what they are.
-    :raises InvalidRequestError: if they make no labeling job.
+    :param ask_above_usd: highest cost to approve automatically, in USD (templated).
+    :raises InvalidArgumentsError: if arguments are of the wrong type.
+    :raises InvalidRequestError: if ``job`` does not describe a labeling job.
     """
 
     argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
@@ -57,7 +58,7 @@ class ApproveCostOperator(LabelingTask, ApprovalOperator):
         self.ask_above_usd = ask_above_usd
 
     def execute(self, context: Context) -> Any:
-        """Estimate, and ask if it is too much."""
+        """Estimate the cost, and ask if it is above the limit."""
         from labeling_provider.request import LabelingJobSpec, estimate_request
 
         self.read_arguments()
@@ -68,6 +69,6 @@ class ApproveCostOperator(LabelingTask, ApprovalOperator):
         self.log.info("Estimated cost on Amazon: %s", cost)
         if cost.total_usd <= limit:
             return {"approved": True, "estimated_cost_usd": float(cost.total_usd)}
-        told = f"A labeling job over **{objects:,}** objects would cost **${cost.total_usd:,.2f}** on Amazon: {cost}"
-        self.body = "\n\n".join(part for part in (self.body, told) if part)
+        summary = f"Labeling **{objects:,}** objects would cost **${cost.total_usd:,.2f}** on Amazon: {cost}"
+        self.body = "\n\n".join(part for part in (self.body, summary) if part)
         return super().execute(context)

@@ -1,10 +1,11 @@
-"""Templated arguments, each read as the kind of value that it is.
+"""Converts templated arguments to their types.
 
-A template gives a text: ``3``, ``False``, ``["cat", "dog"]``. With ``render_template_as_native_obj`` it gives whatever
-Python value the text looks like: class names that are digits become numbers. So each templated argument is declared
-with its kind, once; what can't be read as that kind is refused with the argument's name, never half understood.
+A template renders to a text: ``3``, ``False``, ``["cat", "dog"]``. With ``render_template_as_native_obj`` it renders to
+whatever Python value the text looks like, so class names made of digits become numbers. Therefore every templated
+argument is declared with its kind, and a value that can't be converted is refused with the argument's name.
 
-Where a value may be left out, an empty text and ``None`` leave it out too: that is what a template makes of nothing.
+For optional arguments, an empty text and ``None`` count as missing, because a template renders to these for a missing
+value.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from labeling_provider.errors import Problem
 from labeling_provider.request.workforces import AutomatedLabeling, MechanicalTurk, PrivateWorkteam, VendorWorkteam
 
 Kind = Callable[[Any, str], Any]
-"""Reads a value; the second argument is its name, for :class:`RefusedArgument`."""
+"""Converts a value; the second argument is its name, for :class:`RefusedArgument`."""
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"[+-]?([0-9]{1,300}(\.[0-9]{0,300})?|\.[0-9]{1,300})([eE][+-]?[0-9]{1,3})?")
@@ -28,14 +29,14 @@ _MAX_NUMBER: Final = 1e300
 _MAX_DIGITS: Final = 10**1000
 _TRUTH: Final = {"true": True, "false": False}
 _MAX_SHOWN: Final = 100
-_AS_LIST: Final = 'Give a list, or a JSON text such as ["cat", "dog"]; {{ … | tojson }} makes one.'
-_AS_MAPPING: Final = 'Give a dict, or a JSON text such as {"key": "value"}; {{ … | tojson }} makes one.'
+_AS_LIST: Final = 'Use a list, or JSON such as ["cat", "dog"]; {{ … | tojson }} renders it.'
+_AS_MAPPING: Final = 'Use a dict, or JSON such as {"key": "value"}; {{ … | tojson }} renders it.'
 
 
 class RefusedArgument(Exception):
-    """A value that is not of its kind.
+    """A value that can't be converted to its kind.
 
-    :param problem: which, why, and what to do.
+    :param problem: the argument, the reason, and the remedy.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -44,9 +45,9 @@ class RefusedArgument(Exception):
 
 
 def problems_of(task: Any, kinds: Mapping[str, Kind]) -> list[Problem]:
-    """Read the arguments of a task in place; what is wrong with those that can't be read.
+    """Convert the arguments of a task in place; returns the problems of those that can't be converted.
 
-    :param kinds: kind by attribute.
+    :param kinds: kinds by attribute.
     """
     problems = []
     for field, kind in kinds.items():
@@ -61,7 +62,7 @@ def _refuse(where: str, value: Any, what: str, remedy: str) -> NoReturn:
     try:
         shown = repr(value)
     except ValueError:
-        shown = "a number of very many digits"
+        shown = "a number with very many digits"
     shown = shown if len(shown) <= _MAX_SHOWN else f"{shown[:_MAX_SHOWN]}…"
     raise RefusedArgument(Problem(where, f"{shown} is not {what}.", remedy))
 
@@ -81,16 +82,16 @@ def _json(value: str, where: str, what: str, remedy: str) -> Any:
 
 
 def text(value: Any, where: str) -> str | None:
-    """Words for people. A whole number is what native rendering makes of digits."""
+    """A text. Native rendering turns digits into whole numbers, so these are converted back."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) < _MAX_DIGITS:
         return str(value)
-    _refuse(where, value, "a text", "Give a text.")
+    _refuse(where, value, "a text", "Use a text.")
 
 
 def name(value: Any, where: str) -> str | None:
-    """A name, an ARN, a URI."""
+    """A name, an ARN or a URI."""
     return None if _is_nothing(value) else text(value, where)
 
 
@@ -104,7 +105,7 @@ def whole(value: Any, where: str) -> int | None:
         return value
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value)
-    _refuse(where, value, "a whole number", "Give one, such as 3.")
+    _refuse(where, value, "a whole number", "Use a whole number, such as 3.")
 
 
 def number(value: Any, where: str) -> Any:
@@ -114,7 +115,7 @@ def number(value: Any, where: str) -> Any:
     read: Any = float(value) if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) else value
     if isinstance(read, int | float | Decimal) and not isinstance(read, bool) and -_MAX_NUMBER < read < _MAX_NUMBER:
         return read
-    _refuse(where, value, "a number", "Give one, such as 0.5.")
+    _refuse(where, value, "a number", "Use a number, such as 0.5.")
 
 
 def truth(value: Any, where: str) -> bool | None:
@@ -124,16 +125,16 @@ def truth(value: Any, where: str) -> bool | None:
     read = _TRUTH.get(value.strip().lower()) if isinstance(value, str) else value
     if isinstance(read, bool):
         return read
-    _refuse(where, value, "a truth value", "Give True or False.")
+    _refuse(where, value, "a truth value", "Use True or False.")
 
 
 def required(kind: Kind) -> Kind:
-    """The same, of a value that can't be left out."""
+    """A value of some kind that may not be missing."""
 
     def read(value: Any, where: str) -> Any:
         read_value = kind(value, where)
         if read_value is None:
-            _refuse(where, value, "given", "It is needed.")
+            _refuse(where, value, "a value", "This argument is required.")
         return read_value
 
     return read
@@ -143,7 +144,7 @@ def required(kind: Kind) -> Kind:
 
 
 def list_of(kind: Kind) -> Kind:
-    """A list; a text must be JSON."""
+    """A list of values of some kind; a text must be JSON."""
 
     def read(value: Any, where: str) -> list[Any] | None:
         if _is_nothing(value):
@@ -157,7 +158,7 @@ def list_of(kind: Kind) -> Kind:
 
 
 def mapping_of(kind: Kind) -> Kind:
-    """A mapping; a text must be JSON."""
+    """A mapping from texts to values of some kind; a text must be JSON."""
 
     def read(value: Any, where: str) -> dict[str, Any] | None:
         if _is_nothing(value):
@@ -171,7 +172,7 @@ def mapping_of(kind: Kind) -> Kind:
 
 
 def one_or_list(kind: Kind) -> Kind:
-    """One value, or a list of them; a text that begins as a JSON list does must be one."""
+    """One value of some kind, or a list of them; a text that starts with ``[`` must be a JSON list."""
     several = list_of(kind)
 
     def read(value: Any, where: str) -> Any:
@@ -182,40 +183,40 @@ def one_or_list(kind: Kind) -> Kind:
 
 
 def anything(value: Any, where: str) -> Any:
-    """Whatever it is: something else looks at it."""
+    """Any value, unchanged; it is checked elsewhere."""
     return value
 
 
 texts: Final = list_of(required(text))
-"""Texts in their order."""
+"""A list of texts."""
 
 tags: Final = mapping_of(required(text))
 """Texts by name."""
 
 
 def objects(value: Any, where: str) -> Sequence[Any] | None:
-    """Data objects; as many as there are, so a list that is not in memory stays where it is."""
+    """A sequence of data objects. It is not copied, because a lazy XCom sequence may not fit into memory."""
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return value
     return list_of(anything)(value, where)  # type: ignore[no-any-return]
 
 
 def source(value: Any, where: str) -> str | dict[str, Any] | None:
-    """A manifest: its URI, or the result of a task that made one."""
+    """A manifest: its URI, or the result of a task that wrote one."""
     if isinstance(value, Mapping) or (isinstance(value, str) and value.lstrip().startswith("{")):
         return mapping_of(anything)(value, where)  # type: ignore[no-any-return]
     return name(value, where)
 
 
 sources: Final = one_or_list(source)
-"""Manifests, or one."""
+"""One manifest or several."""
 
 
-# What only labeling jobs have
+# Arguments of labeling jobs
 
 
 def category(value: Any, where: str) -> str | dict[str, Any]:
-    """A label: its name, or an entry of a category file."""
+    """A label: its name, or an entry of the label category file."""
     if isinstance(value, Mapping):
         return dict(value)
     return str(required(text)(value, where))
@@ -226,7 +227,7 @@ labels: Final = list_of(category)
 
 
 def workforce(value: Any, where: str) -> Any:
-    """Who works; a bare workteam ARN is taken as it is."""
+    """A workforce, or a workteam ARN."""
     if isinstance(value, PrivateWorkteam | VendorWorkteam):
         return type(value)(required(name)(value.arn, f"{where}.arn"))
     if isinstance(value, MechanicalTurk):
@@ -239,12 +240,12 @@ def workforce(value: Any, where: str) -> Any:
 
 
 def _price(value: Any, where: str) -> Any:
-    # A text keeps its tenths of a cent exactly.
+    # Keep a text, which is exact to a tenth of a cent.
     return None if number(value, where) is None else value
 
 
 def automated(value: Any, where: str) -> Any:
-    """Whether a model labels, or how."""
+    """A truth value, or settings for automated labeling."""
     if not isinstance(value, AutomatedLabeling):
         return truth(value, where)
     return AutomatedLabeling(
@@ -257,7 +258,7 @@ def automated(value: Any, where: str) -> Any:
 
 
 def request(value: Any, where: str) -> dict[str, Any]:
-    """A raw CreateLabelingJob request, or a part of one: each member is what botocore's model says that it is."""
+    """A raw CreateLabelingJob request, or part of one; its members have the types of botocore's model."""
     given = mapping_of(anything)(value, where)
     if not given:
         return {}
@@ -278,7 +279,7 @@ def _member(shape: Any) -> Kind:
         given = mapping_of(anything)(value, where)
         if given is None:
             return None
-        # A name that the model does not know is told by the check of the request.
+        # Checking the request reports members that the model does not know.
         return {
             key: _member(shape.members[key])(member, f"{where}.{key}") if key in shape.members else member
             for key, member in given.items()
@@ -294,7 +295,7 @@ def job(value: Any, where: str) -> dict[str, Any]:
 
 
 CONNECTION: Final[Mapping[str, Kind]] = {"aws_conn_id": name, "region_name": name}
-"""What decides where everything goes."""
+"""The templated connection arguments."""
 
 JOB: Final[Mapping[str, Kind]] = {
     "task_type": name,
@@ -327,6 +328,6 @@ JOB: Final[Mapping[str, Kind]] = {
     "content_classifiers": texts,
     "tags": tags,
 }
-"""What describes a labeling job: the fields of :class:`labeling_provider.request.LabelingJobSpec`."""
+"""The arguments of a labeling job: the fields of :class:`labeling_provider.request.LabelingJobSpec`."""
 
 _ARGUMENTS: Final = {"labeling_type": "task_type"}

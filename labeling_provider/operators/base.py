@@ -1,4 +1,4 @@
-"""What every task on labeling jobs shares: its connection, its links, its colour, its ways to wait."""
+"""The base of all operators and sensors: connection, links, color, and ways to wait."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
     from labeling_provider.operators.arguments import Kind
 
 DEFERRABLE: Final[bool] = conf.getboolean("operators", "default_deferrable", fallback=False)
-"""What ``deferrable`` is by default, by Airflow's configuration."""
+"""The default of ``deferrable``, from Airflow's configuration."""
 CONNECTION_ARGUMENTS: Final = ("aws_conn_id", "region_name", "verify", "botocore_config")
-"""What every operator, sensor and trigger takes to find its service."""
+"""The connection arguments of every operator, sensor and trigger."""
 
 
 def check_choice(argument: str, value: str, allowed: Collection[str]) -> None:
-    """Refuse a value that an argument can't have.
+    """Check an argument that takes one of a few values.
 
-    :raises ValueError: naming those that it can.
+    :raises ValueError: if the value is not allowed; the message lists those that are.
     """
     if value not in allowed:
         raise ValueError(f"{argument} must be {' or '.join(map(repr, allowed))}, not {value!r}")
 
 
 class LabelingTask(BaseOperator):
-    """Base of all operators and sensors here: a task with an Airflow connection.
+    """Base of all operators and sensors: a task with an Airflow connection.
 
     :param aws_conn_id: the Airflow connection (templated).
-    :param region_name: the region, if it is not the connection's (templated).
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param region_name: the region; None for the connection's (templated).
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param botocore_config: botocore configuration.
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = JOB_LINKS
     ui_color: str = "#ffe8c4"
     argument_kinds: ClassVar[Mapping[str, Kind]]
-    """What each templated argument is to be read as."""
+    """The kind of each templated argument."""
     arguments_error: ClassVar[type[InvalidArgumentsError | InvalidRequestError]] = InvalidArgumentsError
 
     outage: float = 900
@@ -69,7 +69,7 @@ class LabelingTask(BaseOperator):
         self.botocore_config = botocore_config
 
     def keep(self, arguments: Mapping[str, Any]) -> None:
-        """Keep the arguments of a subclass as attributes of the same names.
+        """Store the arguments of a subclass as attributes of the same names.
 
         :param arguments: ``locals()`` of its ``__init__``.
         """
@@ -79,7 +79,7 @@ class LabelingTask(BaseOperator):
 
     @property
     def connection_arguments(self) -> dict[str, Any]:
-        """What a trigger needs to use this task's connection."""
+        """This task's connection arguments, for its trigger."""
         return {name: getattr(self, name) for name in CONNECTION_ARGUMENTS}
 
     @cached_property
@@ -101,9 +101,9 @@ class LabelingTask(BaseOperator):
         return self.hook.ground_truth
 
     def read_arguments(self) -> None:
-        """Read each templated argument as its kind, in place.
+        """Convert each templated argument to its kind, in place.
 
-        :raises InvalidArgumentsError: or what :attr:`arguments_error` says, with all that can't be read.
+        :raises InvalidArgumentsError: or the class in :attr:`arguments_error`, with all wrong arguments.
         """
         from labeling_provider.operators.arguments import problems_of
 
@@ -119,9 +119,9 @@ class LabelingTask(BaseOperator):
         events_queue_url: str | None,
         kwargs: dict[str, Any] | None = None,
     ) -> None:
-        """Let the triggerer wait for a job; ``execute_complete`` goes on.
+        """Let the triggerer wait for a job; the task continues in ``execute_complete``.
 
-        :param kwargs: further arguments of ``execute_complete``.
+        :param kwargs: further arguments for ``execute_complete``.
         :raises TaskDeferred: always.
         """
         from labeling_provider.triggers.labeling_job import LabelingJobTrigger
@@ -142,7 +142,7 @@ class LabelingTask(BaseOperator):
 
     @staticmethod
     def run_here(trigger: BaseTrigger) -> dict[str, Any]:
-        """Run a trigger in this process, holding this worker; what it fires."""
+        """Run a trigger in this process, blocking; returns the payload of its event."""
 
         async def first() -> dict[str, Any]:
             async for event in trigger.run():

@@ -36,81 +36,83 @@ _CHOICES: Final = {
 
 
 class CreateLabelingJobOperator(Lineage, LabelingTask):
-    """Create a labeling job, wait for it, and hand on where the labels are.
+    """Create a labeling job, wait for it, and return where its labels are.
 
-    Everything that CreateLabelingJob accepts can be set: by name here, or in ``config``, a raw request that the named
-    arguments fill up. Before anything is sent, all that can be checked is checked, and every problem is reported at
-    once. The job's name is the same for every try of a task instance: a retry finds its job again and goes on with it.
+    Everything that CreateLabelingJob accepts can be set: by the named arguments, or in ``config``, a raw request that
+    the named arguments complete. Everything that can be checked is checked before anything is sent, and all problems
+    are reported at once. The job's name is the same for every try of a task instance, so a retry finds its job again
+    and continues with it.
 
-    Returns one dict: ``job_name``, ``job_arn``, ``status``, ``output_manifest_uri``, ``label_attribute_name``,
-    ``counters``, ``unlabeled``, ``failed``, ``final_model_arn``, ``estimated_cost_usd``, ``region``. The same goes
-    into the event of every Asset among the outlets; without outlets, a plain ``output_uri`` becomes one.
+    Returns a dict with ``job_name``, ``job_arn``, ``status``, ``output_manifest_uri``, ``label_attribute_name``,
+    ``counters``, ``unlabeled``, ``failed``, ``final_model_arn``, ``estimated_cost_usd``, ``region`` and ``rounds``. The
+    same dict is the extra of the event of every Asset among the outlets. Without outlets, ``output_uri`` becomes an
+    outlet, if it contains no template.
 
-    With ``input_topic_arn`` it is a streaming job, which never completes: the task succeeds when the job takes objects,
-    and the dict also holds ``input_topic_arn``, ``output_topic_arn``, ``backlog_queue`` (the name of the queue in
-    which objects wait) and ``labels_queue_url``.
+    With ``input_topic_arn`` it is a streaming job, which never completes: the task succeeds as soon as the job takes
+    objects, and the dict also has ``input_topic_arn``, ``output_topic_arn``, ``backlog_queue`` (the name of the queue
+    with waiting objects) and ``labels_queue_url``.
 
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
-    :param task_type: kind of work, such as ``image-classification``; see ``docs/operators.md`` for all.
+    :param task_type: task type, such as ``image-classification``; ``docs/operators.md`` lists all.
     :param manifest_uri: S3 URI of the input manifest.
-    :param output_uri: S3 URI under which the output goes, in a folder of the job's name.
-    :param labels: labels in class order; stored as the category file beside the output.
+    :param output_uri: S3 URI of the output; each job writes to a folder named after it.
+    :param labels: labels in class order; stored as the label category file with the output.
     :param workforce: :class:`PrivateWorkteam`, :class:`VendorWorkteam`, :class:`MechanicalTurk` or a workteam ARN.
-    :param role_arn: execution role of the job.
+    :param role_arn: ARN of the job's execution role.
     :param title: question shown to workers.
     :param instructions: plain text for workers; becomes the worker page of the task type.
     :param description: one line about the task; by default the instructions.
-    :param keywords: one to five keywords for workers who search.
-    :param workers_per_object: how many people label each object, 1 to 9.
-    :param time_limit: seconds that a worker has for one task.
-    :param availability: seconds that an object may wait for workers.
-    :param max_concurrent_objects: objects in the workers' hands at once.
+    :param keywords: one to five keywords by which workers can find the task.
+    :param workers_per_object: number of workers who label each object, 1 to 9.
+    :param time_limit: time a worker has for one task, in seconds.
+    :param availability: time an object may wait for workers, in seconds.
+    :param max_concurrent_objects: most objects offered to workers at once.
     :param label_attribute_name: key of the label in the output; by default ``label`` or ``label-ref``.
-    :param job_name: name of the job; by default derived from dag, task, run and map index.
-    :param automated_labeling: True or :class:`AutomatedLabeling` to let a model label what it is sure of.
-    :param max_human_labeled_objects: stop when people have labeled so many objects.
-    :param max_percentage_labeled: stop when so many percent of the objects are labeled.
-    :param max_cost_usd: fail before anything is sent if the estimate is higher, USD.
-    :param category_uri: S3 URI of a category file, in place of ``labels``.
-    :param audited_attribute: for adjustment and verification of frames and point clouds: whose labels are shown.
+    :param job_name: name of the job; by default derived from DAG, task, run and map index.
+    :param automated_labeling: True or :class:`AutomatedLabeling` to let a model label what it is confident about.
+    :param max_human_labeled_objects: stop when people have labeled this many objects.
+    :param max_percentage_labeled: stop when this percentage of the objects is labeled.
+    :param max_cost_usd: fail before anything is sent if the estimated cost is higher, in USD.
+    :param category_uri: S3 URI of a label category file, in place of ``labels``.
+    :param audited_attribute: the label attribute to adjust or verify, for frames and point clouds.
     :param ui_template_uri: S3 URI of a worker template, in place of ``instructions``.
-    :param pre_annotation_function: Lambda function ARN, for custom tasks.
-    :param consolidation_function: Lambda function ARN, for custom tasks.
-    :param input_topic_arn: SNS topic that feeds a streaming job.
-    :param output_topic_arn: SNS topic that gets each label.
-    :param create_topics: for a streaming job, make what is missing before the job: the topics, and what the next three
-        ask for. What is there is kept.
-    :param notify_from: S3 URI prefix whose bucket tells the input topic about each new object (not for text).
-    :param notify_suffix: how the keys of those objects end.
-    :param labels_queue: name of an SQS queue that gets what the output topic tells.
-    :param output_kms_key: key for the output.
-    :param content_classifiers: declarations about the content.
+    :param pre_annotation_function: ARN of a Lambda function, for custom tasks.
+    :param consolidation_function: ARN of a Lambda function, for custom tasks.
+    :param input_topic_arn: ARN of the SNS topic that feeds a streaming job.
+    :param output_topic_arn: ARN of the SNS topic to which each label is published.
+    :param create_topics: for a streaming job, first create the topics and the resources of the next three arguments,
+        unless they exist.
+    :param notify_from: S3 URI prefix whose bucket notifies the input topic of each new object (not for text).
+    :param notify_suffix: notify only of objects whose keys end with this.
+    :param labels_queue: name of an SQS queue to subscribe to the output topic.
+    :param output_kms_key: KMS key for the output.
+    :param content_classifiers: declarations about the content, such as ``FreeOfAdultContent``.
     :param tags: tags of the job.
-    :param config: a raw CreateLabelingJob request; what it says wins over the named arguments.
-    :param preflight: what to do about trouble around the job, in its objects (up to 1,000 are looked at), buckets, role
-        and workteam: ``fail``, ``warn``, or ``off`` to look at nothing of that.
+    :param config: a raw CreateLabelingJob request; its members win over the named arguments.
+    :param preflight: how to treat problems with the job's objects (up to 1,000 are checked), buckets, role and
+        workteam: ``fail``, ``warn``, or ``off`` to skip these checks.
     :param fix_cors: add the CORS rule that workers' browsers need to the buckets that lack it.
-    :param wait_for_completion: False returns as soon as the job is created.
-    :param deferrable: whether to wait without a worker.
-    :param poll_interval: seconds between two looks at the job.
-    :param events_queue_url: an SQS queue that an EventBridge rule feeds with labeling-job state changes: the end of the
-        job is seen within seconds, and the polls remain as a safety net.
+    :param wait_for_completion: False to return as soon as the job is created.
+    :param deferrable: whether to wait without occupying a worker.
+    :param poll_interval: seconds between polls.
+    :param events_queue_url: URL of an SQS queue that an EventBridge rule feeds with labeling job state changes. The end
+        of the job is then noticed within seconds; polling continues as a safety net.
     :param job_timeout: longest time from a job's creation to its end; None for Amazon's 30 days.
     :param outage: seconds without any answer after which to give up waiting.
-    :param if_job_exists: what to do about a job of an earlier try that was made with other arguments and runs or is
-        complete: ``adopt`` it, ``replace`` it by another (it is stopped), or ``fail``.
-    :param on_missing_labels: what to do when the job ends with objects that have no label: ``warn``, ``fail``, or
-        ``chain``: follow-up jobs for what is missing, and one merged manifest.
-    :param max_rounds: with ``chain``, how many jobs there may be, the first included.
+    :param if_job_exists: what to do with a job of an earlier try that was created with different arguments and is
+        running or complete: ``adopt`` it, ``replace`` it (it is stopped), or ``fail``.
+    :param on_missing_labels: what to do if the job ends with unlabeled objects: ``warn``, ``fail``, or ``chain`` to
+        create follow-up jobs for them and merge the manifests.
+    :param max_rounds: with ``chain``, the largest number of jobs, including the first.
     :param stall_timeout: longest time without any change of status or counters; None for no limit.
-    :param on_stall: whether a job that stands still is left running (``leave``) or stopped (``stop``).
-    :param stop_job_on_kill: whether to stop the job when the task is killed or runs out of time.
-    :raises InvalidRequestError: with every problem of the request; nothing has been sent.
-    :raises JobNameTakenError: if a job of this name exists that this task has not made.
-    :raises LabelingJobFailedError: if the job fails, is stopped, or misses labels and that is an error.
-    :raises LabelingTimeoutError: if time is up.
-    :raises LabelingJobStalledError: if nothing has moved for ``stall_timeout``.
+    :param on_stall: whether to leave a stalled job running (``leave``) or stop it (``stop``).
+    :param stop_job_on_kill: whether to stop the job when the task is killed or times out.
+    :raises InvalidRequestError: with every problem of the request; nothing was sent.
+    :raises JobNameTakenError: if a job with this name exists that was not created by this task.
+    :raises LabelingJobFailedError: if the job fails, is stopped, or labels are missing and that is an error.
+    :raises LabelingTimeoutError: if the job has not ended within ``job_timeout`` or the task's ``execution_timeout``.
+    :raises LabelingJobStalledError: if nothing has changed for ``stall_timeout``.
     """
 
     operator_extra_links = (*JOB_LINKS, WORKERS_LINK)
@@ -128,7 +130,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
     }
     arguments_error = InvalidRequestError
     template_fields: Sequence[str] = tuple(argument_kinds)
-    template_fields_renderers = {"config": "json", "tags": "json"}  # noqa: RUF012 - Airflow reads it as it is
+    template_fields_renderers = {"config": "json", "tags": "json"}  # noqa: RUF012 - Airflow's attribute
 
     output_uri: str | None
     manifest_uri: str | None
@@ -193,7 +195,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
         given = locals()
         # A streaming job has no labels yet when its task succeeds.
         if not kwargs.get("outlets") and not input_topic_arn and _is_plain_s3_uri(output_uri):
-            # An Asset with an S3 URI makes Airflow load the amazon provider's S3 hook while it parses the DAG file.
+            # An alias, because an Asset with an S3 URI makes Airflow load the S3 hook while it parses the DAG file.
             kwargs["outlets"] = [AssetAlias(str(output_uri))]
         super().__init__(**kwargs)
         # BaseOperator.task_type is the name of the operator class.
@@ -205,7 +207,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
             check_choice(argument, getattr(self, argument), allowed)
 
     def execute(self, context: Context) -> dict[str, Any] | None:
-        """Find the job that an earlier try has made, or check and create it; then follow it to its end."""
+        """Continue with the job of an earlier try, or check and create one; then follow it to its end."""
         started = time.time()
         self.read_arguments()
         run = self._begin(context, started)
@@ -214,7 +216,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
     def execute_complete(
         self, context: Context, event: dict[str, Any], started: float | None = None
     ) -> dict[str, Any] | None:
-        """Go on after the trigger has fired."""
+        """Continue after the trigger has fired."""
         self.read_arguments()
         run = self._begin(context, time.time() if started is None else started)
         return self._outcome(run, lambda: run.resume(event))
@@ -232,7 +234,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
         return self._run
 
     def _outcome(self, run: TaskRun, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The result of a run, which whoever waits for the labels hears of."""
+        """The result of a run, announced in lineage and asset events."""
         try:
             result = work()
         except LabelingJobStoppedError as error:
@@ -245,21 +247,21 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
         return result
 
     def on_kill(self) -> None:
-        """Stop the job if a user has ended the task, unless ``stop_job_on_kill=False``.
+        """Stop the job if a user has killed the task, unless ``stop_job_on_kill=False``.
 
-        A worker that goes away tells its tasks to end as well: then the job goes on, and the next try with it.
+        A worker that shuts down kills its tasks too. The job then keeps running, and the next try continues with it.
         """
         if self._run is None or self._run.job_under_way is None or not self.stop_job_on_kill:
             return
         error = sys.exception()
-        # This runs in a signal handler: whatever it has interrupted may hold the line to Airflow's supervisor.
+        # This runs in a signal handler, and the interrupted code may hold the connection to Airflow's supervisor.
         stopping = threading.Thread(target=self._run.end, args=(error,), daemon=True)
         stopping.start()
         stopping.join(None if self._run.is_timeout(error) else _KILL_SECONDS)
 
 
 class _StoppedError(LabelingJobStoppedError, AirflowFailException):
-    """The same for Airflow, which then does not retry."""
+    """The same as an exception that Airflow does not retry."""
 
 
 def _is_plain_s3_uri(uri: Any) -> bool:

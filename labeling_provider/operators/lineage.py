@@ -1,4 +1,4 @@
-"""What a task has read and written, and what came of its job, for OpenLineage where its provider is installed."""
+"""Reports a task's inputs, outputs and labeling job to OpenLineage, if its provider is installed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _COUNTERS = ("total_labeled", "human_labeled", "machine_labeled", "failed", "unl
 
 
 class Lineage:
-    """Mixed into operators: ``execute`` notes what it read and wrote, Airflow asks for it when the task has ended."""
+    """Mix-in for operators: ``execute`` sets the inputs and outputs, and Airflow reads them when the task has ended."""
 
     lineage_inputs: Sequence[str] = ()
     lineage_outputs: Sequence[str] = ()
     lineage_job: Mapping[str, Any] | None = None
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
-        """The datasets, and a facet ``labeling`` with the job's name, status, counters and estimated cost (USD)."""
+        """The datasets, and a facet ``labeling`` with the job's name, status, counters and estimated cost in USD."""
         from airflow.providers.openlineage.extractors import OperatorLineage
         from openlineage.client.event_v2 import Dataset
 

@@ -1,4 +1,4 @@
-"""The gate between labels and what is made of them."""
+"""A quality gate: measures labels and lets only good ones through."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from labeling_provider.jobs.addresses import report_url
 from labeling_provider.links import QUALITY_LINK
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import check_choice
-from labeling_provider.operators.manifest import ManifestTask, label_attribute_of, manifest_uris_of
+from labeling_provider.operators.manifest_task import ManifestTask, label_attribute_of, manifest_uris_of
 from labeling_provider.xcoms import QUALITY_KEY
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from labeling_provider.quality import Job, Quality
+    from labeling_provider.quality import AnsweredJob, Quality
 
 GOOD: Final = "good"
 POOR: Final = "poor"
@@ -41,46 +41,49 @@ _THRESHOLDS: Final = {
 
 
 class LabelQualityOperator(ManifestTask, BranchMixIn):
-    """Measure labels, write a report, and let only good ones through.
+    """Measure labels, write a report, and let only good labels through.
 
-    Measured are: labeled, failed and missing objects, class balance, confidence, labels against golden ones, and what
-    the workers of the labeling jobs answered: Krippendorff's alpha, and how near each of them is to the labels that
-    came of all answers. Thresholds that are None ask nothing; one that can't be measured is not met.
+    It measures labeled, failed and missing objects, class balance, confidence, agreement with golden labels, and the
+    workers' answers: Krippendorff's alpha, and each worker's agreement with the consolidated labels. Thresholds that
+    are None are not checked. A threshold whose value can't be measured is not met.
 
     Returns ``manifest_uri``, ``label_attribute_name``, ``verdict`` (``good``, ``poor`` or ``relabel``), ``shortfalls``,
     ``report_uri``, ``relabel_manifest_uri`` (None if there is nothing to label again), ``relabel_objects``,
     ``objects``, ``labeled``, ``failed``, ``unlabeled``, ``by_machine``, ``classes``, ``mean_confidence``,
-    ``confidence`` (labels in 20 bins), ``agreement``, ``answers``, ``workers``, ``golden``, ``golden_accuracy``,
-    ``golden_apart`` (objects that have the source of a golden one and differ in another key) and ``unreadable``. The
-    same is in the XCom ``labeling_quality`` when the task fails.
+    ``confidence`` (number of labels in 20 bins), ``agreement``, ``answers``, ``workers``, ``golden``,
+    ``golden_accuracy``, ``golden_apart`` (objects with the source of a golden object but a different value in another
+    key), ``unreadable``, and for labels by machine ``mean_machine_confidence``, ``machine_confidence``,
+    ``machine_golden`` and ``machine_golden_accuracy``. The same is in the XCom ``labeling_quality``, even if the task
+    fails.
 
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
-    :param manifest_uri: the labeled manifest, or the result of a task that made it (templated).
-    :param label_attribute_name: the label; by default that of the labeling job whose result ``manifest_uri`` is
+    :param manifest_uri: the labeled manifest, or the result of a task that wrote it (templated).
+    :param label_attribute_name: the label attribute; by default the one in the result given as ``manifest_uri``
         (templated).
     :param labeling_jobs: results of the labeling jobs, or URIs of their output manifests, for the workers' answers; by
-        default those of ``manifest_uri`` (templated).
-    :param classes: names of all classes, so that one that no object has is seen (templated).
-    :param golden_uri: a manifest of objects whose labels are known to be right (templated).
-    :param golden_attribute_name: the label there, if it has another name (templated).
-    :param object_keys: keys that tell objects apart, such as ``["source-ref", "page"]``, where golden ones are found;
+        default taken from ``manifest_uri`` (templated).
+    :param classes: names of all classes, so that classes without objects count too (templated).
+    :param golden_uri: a manifest of golden objects, whose right labels are known (templated).
+    :param golden_attribute_name: the label attribute of the golden objects, if it differs (templated).
+    :param object_keys: keys that identify an object, such as ``["source-ref", "page"]``, for matching golden objects;
         None for all input keys.
-    :param report_uri: where to write the report; by default in ``quality/`` beside the job's output, else beside the
-        manifest (templated).
-    :param min_labeled: least share of the objects that have a label, 0 to 1.
-    :param min_confidence: least mean confidence, 0 to 1. With one worker for each object Amazon gives none: 0.
-    :param min_agreement: least Krippendorff's alpha, at most 1.
-    :param min_worker_accuracy: how near the worst worker must be to the labels, 0 to 1.
-    :param min_golden_accuracy: how near the labels must be to the golden ones, 0 to 1.
-    :param min_class_share: least share of the labeled objects that the rarest class has, 0 to 1.
-    :param relabel_below: write objects whose label is less sure than this, 0 to 1, or that have none, to a manifest
-        without their label, for a second round; ``MergeManifestsOperator`` puts the rounds together.
-    :param relabel_uri: where; by default beside the report (templated).
-    :param max_answers: look at the answers about so many objects at most, always the same ones.
-    :param on_poor_labels: ``fail`` or ``warn``.
-    :param branches: ids of the tasks or groups to go on with for each verdict: ``good``, ``poor``, ``relabel``; then
-        poor labels fail nothing that has a branch. A verdict without a branch goes on with all that follow (templated).
+    :param report_uri: where to write the report; by default in ``quality/`` in the job's output folder, otherwise next
+        to the manifest (templated).
+    :param min_labeled: lowest share of labeled objects, 0 to 1.
+    :param min_confidence: lowest mean confidence, 0 to 1. With one worker per object Amazon reports 0.
+    :param min_agreement: lowest Krippendorff's alpha, at most 1.
+    :param min_worker_accuracy: lowest accuracy of the worst worker, 0 to 1.
+    :param min_golden_accuracy: lowest agreement with the golden labels, 0 to 1.
+    :param min_class_share: lowest share of the labeled objects for the rarest class, 0 to 1.
+    :param relabel_below: write the objects with a confidence below this, 0 to 1, and those without a label, to a
+        manifest without their label, for a second round; ``MergeManifestsOperator`` merges the rounds.
+    :param relabel_uri: where to write that manifest; by default next to the report (templated).
+    :param max_answers: most objects whose answers are read; the sample is always the same.
+    :param on_poor_labels: what to do if a threshold is not met: ``fail`` or ``warn``.
+    :param branches: ids of the tasks or groups to continue with for each verdict: ``good``, ``poor``, ``relabel``. A
+        verdict without a branch continues with all downstream tasks; poor labels with a branch do not fail the task
+        (templated).
     :raises PoorLabelsError: if a threshold is not met and that is an error.
     :raises LabelingError: if something can't be read or written.
     """
@@ -131,7 +134,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
             raise ValueError(f"branches are for 'good', 'poor' and 'relabel', not {sorted(unknown)}")
         if min_golden_accuracy is not None and golden_uri is None:
             raise ValueError("min_golden_accuracy needs golden_uri")
-        # Raises while the DAG file is parsed.
+        # Raises errors while the DAG file is parsed.
         ObjectKeys(object_keys)
         if max_answers < 0:
             raise ValueError(f"max_answers must be at least 0, not {max_answers}")
@@ -167,14 +170,14 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         report_uri, relabel_uri = self._places(manifest)
         measure = Measure(files, attribute, self.classes, object_keys=self.object_keys)
         if self.golden_uri is not None:
-            measure.know_golden(self.golden_uri, self.golden_attribute_name or attribute)
+            measure.add_golden(self.golden_uri, self.golden_attribute_name or attribute)
         measure.labels(manifest, self.relabel_below, relabel_uri)
         measure.answers(self._jobs(manifest))
         quality = measure.quality
         if quality.golden_apart:
             (self.log.info if quality.golden else self.log.warning)(
-                "%s objects have the source of a golden object and differ in another key: they are not compared. "
-                "object_keys names the keys that tell objects apart",
+                "%s objects have the source of a golden object but a different value in another key; they are not "
+                "compared. Set object_keys to the keys that identify an object",
                 quality.golden_apart,
             )
         shortfalls = list(self._shortfalls(quality))
@@ -183,7 +186,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         self.lineage_inputs = [uri for uri in (manifest, self.golden_uri) if uri]
         self.lineage_outputs = [report_uri, *([relabel_uri] if quality.relabel else [])]
         context["ti"].xcom_push(key=QUALITY_LINK.xcom_key, value=report_url(self.ground_truth, report_uri))
-        # Labels that are let through though they are poor can get better in a second round.
+        # With on_poor_labels="warn", a second round may still improve poor labels.
         stays_poor = shortfalls and not (quality.relabel and self.on_poor_labels == "warn")
         verdict = POOR if stays_poor else RELABEL if quality.relabel else GOOD
         result = {
@@ -207,20 +210,20 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         if verdict == POOR and self.on_poor_labels == "fail" and branch is None:
             raise PoorLabelsError(f"The labels are too poor: {'; '.join(shortfalls)}. See {result['report_uri']}")
         if branch is not None:
-            # Airflow takes no result of a task that skips others: it does so by an exception.
+            # do_branch skips tasks by raising an exception, so the result would be lost.
             context["ti"].xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=result)
             self.do_branch(context, branch)
 
     def _places(self, manifest: str) -> tuple[str, str]:
-        """Where the report goes, and the manifest of a second round."""
+        """URIs of the report and of the manifest for a second round."""
         of_job = _OF_JOB.fullmatch(manifest)
         report = self.report_uri or (f"{of_job[1]}/quality/report.html" if of_job else f"{manifest}.quality.html")
         return report, self.relabel_uri or report.removesuffix(".html") + ".relabel.manifest"
 
-    def _jobs(self, manifest: str) -> Iterator[Job]:
-        """The jobs whose workers' answers are looked at."""
+    def _jobs(self, manifest: str) -> Iterator[AnsweredJob]:
+        """The jobs whose answers are measured."""
         from labeling_provider.client.listing import list_uris
-        from labeling_provider.quality import Job, chosen_files
+        from labeling_provider.quality import AnsweredJob, chosen_files
 
         uris = list(dict.fromkeys(_manifests_of_jobs(self.labeling_jobs or self.manifest_uri)))
         jobs = [uri for uri in uris if uri.endswith(_JOB_MANIFEST)]
@@ -233,7 +236,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
             folder = f"{uri.removesuffix(_JOB_MANIFEST)}/{WORKER_RESPONSES}/"
             answers = list_uris(self.ground_truth.objects, folder, [".json"])
             files, count = chosen_files(answers, self.max_answers // len(jobs))
-            yield Job(uri, files, count)
+            yield AnsweredJob(uri, files, count)
 
     def _shortfalls(self, quality: Quality) -> Iterator[str]:
         for argument, (measured, name) in _THRESHOLDS.items():
@@ -241,13 +244,13 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
             if least is None:
                 continue
             if value is None:
-                yield f"the {name} can't be measured, and {argument} is {least:g}"
+                yield f"the {name} can't be measured, but {argument} is {least:g}"
             elif value < least:
-                yield f"the {name} is {value:.3f}, and {argument} is {least:g}"
+                yield f"the {name} is {value:.3f}, but {argument} is {least:g}"
 
 
 def _measurements(quality: Quality) -> dict[str, Any]:
-    """What was measured, as a JSON value."""
+    """The measured values, as a JSON value."""
     return {
         "relabel_objects": quality.relabel,
         "objects": quality.objects,
@@ -273,10 +276,10 @@ def _measurements(quality: Quality) -> dict[str, Any]:
 
 
 def _manifests_of_jobs(given: Any) -> Iterator[str]:
-    """Output manifests of labeling jobs, each round's own."""
+    """Output manifests of labeling jobs, one per round."""
     for result in [given] if isinstance(given, str | Mapping) else given:
         rounds = result.get("rounds") if isinstance(result, Mapping) else None
         if rounds and len(rounds) > 1:
-            yield from (uri for each in rounds if isinstance(uri := each.get("output_manifest_uri"), str))
+            yield from (uri for job in rounds if isinstance(uri := job.get("output_manifest_uri"), str))
         else:
             yield from manifest_uris_of([result])

@@ -1,4 +1,4 @@
-"""Stop labeling jobs."""
+"""Stops labeling jobs."""
 
 from __future__ import annotations
 
@@ -23,29 +23,30 @@ if TYPE_CHECKING:
 
 
 class StopLabelingJobOperator(LabelingTask):
-    """Stop labeling jobs; quiet about one that has already ended, so that it can be a teardown.
+    """Stop labeling jobs. A job that has already ended is fine, so the task can be a teardown.
 
-    Give ``job_name``, or ``of_task``. A task that has failed or was killed has returned no name, but its jobs are found
-    by the names and tags that they have from it: all of its tries, follow-ups and, if it is mapped, instances.
+    Set ``job_name`` or ``of_task``. A task that failed or was killed has returned no name, but its jobs can be found by
+    their names and tags: those of all tries, follow-ups and, if the task is mapped, instances.
 
-    Returns ``{"job_name": …, "status": …}``, and for a streaming job ``left_in_queue``, how many objects nobody has
-    taken. With ``of_task`` it returns ``{"jobs": […]}``, a list of these.
+    Returns ``{"job_name": …, "status": …}``, and for a streaming job ``left_in_queue``, the number of objects left in
+    its queue. With ``of_task`` it returns ``{"jobs": […]}``, a list of such results.
 
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
-    :param job_name: the labeling job (templated).
-    :param of_task: the task, or its id, whose labeling jobs are to be stopped, of the same DAG run (templated).
+    :param job_name: name of the labeling job (templated).
+    :param of_task: the task, or its id, whose labeling jobs to stop; it is in the same DAG run (templated).
     :param drain: for a streaming job, first wait until nothing is left to label.
-    :param drain_quiet: seconds for which nothing may wait or move before the job counts as empty; Amazon's counters
-        follow by one or two minutes.
-    :param drain_timeout: longest time to wait for that; then the job is stopped as it is. None for no limit.
-    :param delete_queue: whether to delete the queue that a streaming job leaves behind, if it is empty.
-    :param wait_for_completion: wait until it is Stopped.
-    :param deferrable: whether to wait for an empty job without a worker.
-    :param poll_interval: seconds between two looks.
-    :param missing_ok: whether it is fine that there is no such job, or that the rendered name is empty.
-    :raises ValueError: unless one of ``job_name`` and ``of_task`` is given.
-    :raises LabelingError: if there is no such job and that is not fine, or a job can't be stopped; the others are.
+    :param drain_quiet: seconds without waiting objects or changes after which the job counts as drained; Amazon's
+        counters lag by one or two minutes.
+    :param drain_timeout: longest time to wait for that before the job is stopped anyway; None for no limit.
+    :param delete_queue: whether to delete a streaming job's queue if it is empty.
+    :param wait_for_completion: whether to wait until the job is Stopped.
+    :param deferrable: whether to wait for a drained job without occupying a worker.
+    :param poll_interval: seconds between polls.
+    :param missing_ok: whether to succeed if there is no such job, or the rendered name is empty.
+    :raises ValueError: unless exactly one of ``job_name`` and ``of_task`` is set.
+    :raises LabelingError: if there is no such job and that is an error, or if a job can't be stopped; all other jobs
+        are stopped nevertheless.
     """
 
     argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
@@ -72,7 +73,7 @@ class StopLabelingJobOperator(LabelingTask):
     ) -> None:
         super().__init__(**kwargs)
         if (job_name is None) == (of_task is None):
-            raise ValueError("give job_name or of_task")
+            raise ValueError("set either job_name or of_task")
         self.job_name = job_name
         self.of_task = getattr(of_task, "task_id", of_task)
         self.drain = drain
@@ -85,7 +86,7 @@ class StopLabelingJobOperator(LabelingTask):
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Stop them, once they are empty if that is asked for."""
+        """Stop the jobs, after draining them if requested."""
         self.read_arguments()
         names = list(self._names(context))
         if not names:
@@ -100,7 +101,7 @@ class StopLabelingJobOperator(LabelingTask):
         return self._stop_all(context, names, [], [])
 
     def _names(self, context: Context) -> Iterator[str]:
-        """Names of the jobs to stop, of those that there are."""
+        """Names of the existing jobs to stop."""
         from labeling_provider import compat
 
         if self.of_task is None:
@@ -128,11 +129,11 @@ class StopLabelingJobOperator(LabelingTask):
         done: Sequence[dict[str, Any]] = (),
         failures: Sequence[str] = (),
     ) -> dict[str, Any]:
-        """Go on after the trigger has fired.
+        """Continue after the trigger has fired.
 
-        :param left: names of the jobs that are to be stopped after the one that the trigger has waited for.
-        :param done: what has become of those before.
-        :param failures: why some of those could not be stopped.
+        :param left: names of the jobs to stop after the one that the trigger has waited for.
+        :param done: results of the jobs before.
+        :param failures: messages for those that could not be stopped.
         """
         self.read_arguments()
         outcome = [*done], [*failures]
@@ -146,7 +147,7 @@ class StopLabelingJobOperator(LabelingTask):
     def _stop_all(
         self, context: Context, names: Sequence[str], done: list[dict[str, Any]], failures: list[str]
     ) -> dict[str, Any]:
-        """Stop jobs one after the other; what can't be stopped keeps no other from it."""
+        """Stop jobs one after the other; a job that can't be stopped does not affect the others."""
         for number, name in enumerate(names, 1):
             job = self.ground_truth.job(name)
             push_job_links(context, self.ground_truth, job)
@@ -169,9 +170,9 @@ class StopLabelingJobOperator(LabelingTask):
 
     def _drained(self, event: Mapping[str, Any]) -> None:
         if event.get("timeout"):
-            seen = event["sight"]
+            seen = event["snapshot"]
             self.log.warning(
-                "Time is up: %s is stopped with %s objects in its queue and %s with the workers",
+                "drain_timeout is over: stopping %s with %s objects in its queue and %s with workers",
                 *(event["job_name"], seen["backlog"], seen["unlabeled"]),
             )
 
@@ -193,26 +194,26 @@ class StopLabelingJobOperator(LabelingTask):
             failures.append(str(error))
 
     def _stopped(self, name: str) -> dict[str, Any]:
-        """Stop a job; what has become of it."""
+        """Stop a job and return its result."""
         if self.ground_truth.stop_job(name):
             self.log.info("Stopping labeling job %s", name)
             if self.wait_for_completion:
                 state = self.ground_truth.job(name).state
                 wait_for_job(self.ground_truth, state, Vigil(), poll_interval=self.poll_interval)
         else:
-            self.log.info("Labeling job %s has ended already", name)
+            self.log.info("Labeling job %s has already ended", name)
         job = self.ground_truth.job(name)
         result = {"job_name": name, "status": job.status}
         return {**result, **self._leftover(job.state)} if job.is_streaming else result
 
     def _leftover(self, state: JobState) -> dict[str, Any]:
-        """What a streaming job has left in its queue, which is deleted if that is asked for and nothing is in it."""
+        """The number of objects left in a streaming job's queue; deletes an empty queue if requested."""
         from labeling_provider.streaming.pusher import Backlog
 
         backlog = Backlog(self.ground_truth, state.name)
         left = backlog.depth_if_any()
         if left:
-            self.log.warning("%s objects are left in the queue %s", left, queue_name(state.name))
+            self.log.warning("The queue %s still has %s objects", queue_name(state.name), left)
         elif left == 0 and self.delete_queue and state.has_ended:
             backlog.delete_queue()
             self.log.info("Deleted the empty queue %s", queue_name(state.name))

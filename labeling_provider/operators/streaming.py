@@ -1,4 +1,4 @@
-"""Pushes new objects to a running streaming job as a task."""
+"""Pushes new objects to a running streaming job."""
 
 from __future__ import annotations
 
@@ -21,38 +21,37 @@ _ENDS = frozenset({"drained", "max_objects", "deadline"})
 
 
 class PushNewObjectsOperator(LabelingTask):
-    """Publish what is new in a source to the input topic of a streaming labeling job.
+    """Publish new objects from a source to the input topic of a streaming labeling job.
 
-    Give one source: ``prefix_uri``, ``queue_url`` or ``manifest_uri``. It ends when the source is drained, when
-    ``max_objects`` are pushed, or when ``duration`` is over. Each object is published under an id that is always the
-    same, so that the job labels it once however often it is found; how far the source is done with is kept beside the
-    job's output, and the next run goes on from there.
+    Set one source: ``prefix_uri``, ``queue_url`` or ``manifest_uri``. The task ends when the source is drained, after
+    ``max_objects`` objects, or after ``duration``. Each object is published with a stable id, so the job labels it only
+    once. The position in the source is stored with the job's output, and the next run continues from there.
 
-    Returns ``{"published": …, "refused": …, "examples": […], "reason": …}``; ``examples`` tells of refused objects.
+    Returns ``{"published": …, "refused": …, "examples": […], "reason": …}``; ``examples`` describes refused objects.
 
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
-    :param input_topic_arn: the input topic (templated).
-    :param job_name: the streaming job (templated); None for whichever listens to the topic, and to wait while there is
-        none.
+    :param input_topic_arn: ARN of the input topic (templated).
+    :param job_name: the streaming job; None for any job that listens to the topic, waiting for one if necessary
+        (templated).
     :param prefix_uri: ``s3://bucket/prefix`` to list (templated).
-    :param queue_url: an SQS queue that S3 or EventBridge tells of new objects (templated).
-    :param manifest_uri: a manifest whose lines are pushed (templated).
-    :param object_keys: keys that tell its objects apart, such as ``["source-ref", "page"]``; None for all that a line
-        says besides its labels.
-    :param suffixes: how the keys of wanted objects end; any if there are none.
+    :param queue_url: URL of an SQS queue with notifications from S3 or EventBridge (templated).
+    :param manifest_uri: a manifest whose objects to push (templated).
+    :param object_keys: keys that identify an object of the manifest, such as ``["source-ref", "page"]``; None for all
+        input keys.
+    :param suffixes: push only keys that end with one of these; all keys if empty.
     :param text: whether each line of an object is a text to label, rather than the object itself.
-    :param relabel_changed: whether an object that was written again is labeled again.
-    :param max_objects: how many objects to push at most; None for all.
-    :param duration: how long to push at most; None until the source is drained.
-    :param max_backlog: how many objects may wait in the job's queue.
-    :param overlap: seconds by which an object may appear in a listing later than its own time tells.
-    :param in_flight: batches of ten messages that are on their way at once.
-    :param poll_interval: seconds between two looks at a job that takes nothing now.
-    :param position_uri: S3 URI of the object that keeps the position, if it is to be somewhere else (templated).
-    :param deferrable: whether to push from the triggerer, without a worker.
-    :raises LabelingJobFailedError: if the job ends; what was not pushed stays for the next run.
-    :raises LabelingError: if the source can't be read or the topic not be published to.
+    :param relabel_changed: whether to label an overwritten object again.
+    :param max_objects: most objects to push; None for all.
+    :param duration: longest time to push; None to push until the source is drained.
+    :param max_backlog: most objects that may wait in the job's queue.
+    :param overlap: longest delay, in seconds, with which an object may appear in a listing after its time stamp.
+    :param in_flight: number of batches of ten messages to send at once.
+    :param poll_interval: seconds between checks while the job does not take objects.
+    :param position_uri: S3 URI for the position, if it should be stored elsewhere (templated).
+    :param deferrable: whether to push from the triggerer, without occupying a worker.
+    :raises LabelingJobFailedError: if the job ends; the remaining objects are left for the next run.
+    :raises LabelingError: if the source can't be read, or the topic can't be published to.
     """
 
     argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
@@ -94,12 +93,12 @@ class PushNewObjectsOperator(LabelingTask):
     ) -> None:
         given = locals()
         super().__init__(**kwargs)
-        # Raises while the DAG file is parsed.
+        # Raises errors while the DAG file is parsed.
         ObjectKeys(object_keys)
         self.keep(given)
 
     def execute(self, context: Context) -> dict[str, Any] | None:
-        """Push, in this process or deferred."""
+        """Push objects, in this process or in the triggerer."""
         self.read_arguments()
         trigger = self._trigger()
         if self.deferrable:
@@ -107,13 +106,13 @@ class PushNewObjectsOperator(LabelingTask):
         return self.execute_complete(context, self.run_here(trigger))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on after the trigger has fired."""
+        """Continue after the trigger has fired."""
         self.read_arguments()
         if "error" in event:
             raise LabelingError(event["error"])
         if event["reason"] not in _ENDS:
             raise LabelingJobFailedError(
-                f"{event['reason']}. {event['published']:,} objects were pushed; the rest stays for the next run."
+                f"{event['reason']}. {event['published']:,} objects were pushed; the rest is left for the next run."
             )
         return event
 

@@ -1,4 +1,4 @@
-"""Runs a labeling job for an Airflow task: what the run asks and tells its caller, Airflow answers and hears."""
+"""Connects the run of a labeling job to an Airflow task: XComs, links, asset events, metrics and deferral."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from labeling_provider.request import LabelingJobSpec
 
 _FIRST_NAME: Final = "labeling_job"
-"""Key of the name of the task's first job in Airflow's store of what a task remembers."""
+"""Key of the first job's name in Airflow's task state store."""
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +34,10 @@ class TaskRun(Caller):
     """A task instance that runs a labeling job.
 
     :param operator: the task's operator.
-    :param spec: what is to be labeled, and how.
-    :param options: how the job is run.
-    :param deferrable: whether to wait without a worker.
-    :param started: epoch seconds at which this try began.
+    :param spec: the labeling job's arguments.
+    :param options: how to run the job.
+    :param deferrable: whether to wait without occupying a worker.
+    :param started: start of this try, in epoch seconds.
     """
 
     def __init__(
@@ -54,98 +54,100 @@ class TaskRun(Caller):
         self._deferrable, self._started = deferrable, started
         self._task_instance: Any = context["ti"]
         limit = operator.execution_timeout
-        # Airflow does not call a task whose deferral has run out, so execution_timeout is kept here.
+        # Airflow does not resume a task whose deferral times out, so execution_timeout is enforced here.
         deadline = None if limit is None else started + limit.total_seconds()
         super().__init__(Owner.of(self._task_instance), self._task_instance.try_number, deadline)
         self._run = LabelingRun(operator.ground_truth, spec, options, self)
 
     def start(self) -> dict[str, Any]:
-        """Begin this try; the result."""
+        """Start this try, and return the run's result."""
         compat.mark_try(self._task_instance)
-        # Whatever becomes of this try, a teardown finds its jobs by it.
+        # A teardown finds the jobs by this name, even if this try fails.
         self._task_instance.xcom_push(key=NAME_KEY, value=self._run.first_name)
         return self._run.run()
 
     def resume(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Go on after a trigger has fired; the result."""
+        """Continue after a trigger has fired, and return the run's result."""
         return self._run.resume(event)
 
     @property
     def job_under_way(self) -> str | None:
-        """The name of the job that is being created or followed; None before."""
+        """The name of the job being created or followed; None before the first."""
         return self._run.job_under_way
 
     @staticmethod
     def is_timeout(error: BaseException | None) -> bool:
-        """Whether a task is told to end because it ran into its ``execution_timeout``."""
+        """Whether an exception says that the task ran into its ``execution_timeout``."""
         return compat.is_timeout(error)
 
     def end(self, error: BaseException | None) -> None:
-        """Stop the job if it is a user, or the task's time limit, that ends the task.
+        """Stop the job if a user or the task's time limit ends the task.
 
-        :param error: what has interrupted the task.
+        :param error: the exception that interrupted the task.
         """
         name = self.job_under_way
         try:
             if not compat.is_timeout(error) and not compat.was_ended_by_user(self._task_instance):
-                log.info("This worker is shutting down, and no user has asked for it: labeling job %s goes on", name)
+                log.info(
+                    "The worker is shutting down, but no user killed the task: labeling job %s keeps running", name
+                )
                 return
-            log.info("The task was ended: stopping labeling job %s", name)
+            log.info("The task was killed: stopping labeling job %s", name)
             self._run.kill()
         except Exception:
-            log.exception("Labeling job %s may still run", name)
+            log.exception("Labeling job %s may still be running", name)
 
     def announce(self, result: dict[str, Any]) -> None:
-        """Put the result into the asset events of the task's outlets."""
+        """Add the result to the asset events of the task's outlets."""
         events = self._context["outlet_events"]
         for outlet in self._operator.outlets:
             if isinstance(outlet, Asset):
                 events[outlet].extra.update(result)
             elif isinstance(outlet, AssetAlias) and outlet.name != self._spec.output_uri:
                 events[outlet].add(Asset(str(result["output_manifest_uri"])), extra=result)
-            # Mapped tasks end together, and Airflow fails one of two that make the same asset. Each has but a part.
+            # Not for mapped tasks: each has only part of the labels, and Airflow fails tasks that race for one asset.
             elif isinstance(outlet, AssetAlias) and self._task_instance.map_index in (None, -1):
                 events[outlet].add(self._asset_of_output(), extra=result)
 
     def _asset_of_output(self) -> Asset:
-        """The asset of the output, by the name that a DAG has given it."""
+        """The asset of the output, under the name that a DAG has declared for it."""
         unnamed = Asset(str(self._spec.output_uri))
         declared = compat.declared_asset(unnamed.uri) or unnamed
         if declared.name != unnamed.name:
             log.warning(
-                "The asset %s has the name %r in another DAG, and that asset hears of the labels: name it in outlets",
+                "Another DAG declares the asset %s with the name %r, so that asset gets the event; add it to outlets",
                 *(unnamed.uri, declared.name),
             )
         return declared
 
-    # What the run asks and tells
+    # Called by the run
 
     def remembered_name(self) -> str | None:
-        """The name of the first job of an earlier try, where Airflow has kept it."""
+        """The name of an earlier try's first job, if Airflow has stored it."""
         name: str | None = compat.remembered(self._context, _FIRST_NAME)
         return name
 
     def remember_name(self, name: str) -> None:
-        """Have Airflow keep the name of the first job."""
+        """Store the first job's name in Airflow."""
         compat.remember(self._context, _FIRST_NAME, name)
 
     def last_model(self) -> str | None:
-        """ARN of the last model, by the XCom of this run of the DAG or an earlier one."""
+        """ARN of the last model, from the XCom of this DAG run or an earlier one."""
         arn: str | None = compat.latest_of_this_task(self._context, MODEL_KEY)
         return arn
 
     def keep_model(self, arn: str) -> None:
-        """Put the ARN of a model into an XCom."""
+        """Push the ARN of a model to XCom."""
         self._task_instance.xcom_push(key=MODEL_KEY, value=arn)
 
     def follows(self, job: OwnJob) -> None:
-        """Show a job: its links work from now on, and pages know where to ask about it."""
+        """Push a job's links and facts to XCom."""
         push_job_links(self._context, self._operator.ground_truth, job)
         push_workers_link(self._context, self._operator.ground_truth, job)
         self._task_instance.xcom_push(key=JOB_KEY, value=self._facts(job))
 
     def _facts(self, job: OwnJob) -> dict[str, Any]:
-        """What pages about the job need to know, and how to ask for more; no secrets."""
+        """What the plugin's pages need to show the job and to query it; no secrets."""
         return {
             "job_name": job.name,
             "status": job.status,
@@ -164,7 +166,7 @@ class TaskRun(Caller):
         }
 
     def progressed(self, state: JobState, memory: dict[str, Any]) -> None:
-        """Put the counters where Airflow's UI finds them."""
+        """Push the counters to XCom, for the Airflow UI."""
         self._task_instance.xcom_push(key=PROGRESS_KEY, value={**state.counters(), **memory})
 
     def has_ended(self, state: JobState) -> None:
@@ -175,9 +177,9 @@ class TaskRun(Caller):
         compat.timing("labeling.job.duration", timedelta(seconds=max(state.modified - state.created, 0)), tags)
 
     def wait(self, ground_truth: GroundTruth, wait: Wait, options: RunOptions) -> dict[str, Any]:
-        """Wait for a job, in the triggerer or here.
+        """Wait for a job, in the triggerer or in this process.
 
-        :raises TaskDeferred: if the wait is a trigger's.
+        :raises TaskDeferred: if the task is deferrable.
         """
         if self._deferrable:
             self._operator.defer_to_trigger(

@@ -1,19 +1,20 @@
-"""How good labels are: what workers answered and how far they agree.
+"""Measures the quality of labels, from the labels themselves and from the workers' answers.
 
-Plain Python, as ``manifest`` is: no Airflow, no network; what is at ``s3://`` comes through the caller's store.
+Plain Python: no Airflow, no network. Objects in S3 are read through a store that the caller passes.
 """
 
 from labeling_provider.quality.agreement import Agreement
-from labeling_provider.quality.answers import AnswerFile, answer_file, chosen_files
 from labeling_provider.quality.judgement import Boxes, Choice, Judgement, Spans, judgement_of_answer, judgement_of_label
-from labeling_provider.quality.measure import Job, Measure, Quality, Worker
+from labeling_provider.quality.measure import AnsweredJob, Measure
+from labeling_provider.quality.result import Quality, Worker
+from labeling_provider.quality.worker_responses import AnswerFile, answer_file, chosen_files
 
 __all__ = [
     "Agreement",
     "AnswerFile",
+    "AnsweredJob",
     "Boxes",
     "Choice",
-    "Job",
     "Judgement",
     "Measure",
     "Quality",

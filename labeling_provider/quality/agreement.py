@@ -1,7 +1,7 @@
 """How far workers agree beyond chance: Krippendorff's alpha, for any number of workers and missing answers.
 
-Source: Klaus Krippendorff, "Computing Krippendorff's Alpha-Reliability", 2011: observed disagreement within objects by
-the disagreement that is expected between answers whatever they are about.
+Source: Klaus Krippendorff, "Computing Krippendorff's Alpha-Reliability", 2011: the disagreement observed within
+objects, divided by the disagreement expected between answers to any objects.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ _MAX_VALUES: Final = 500
 
 
 class Agreement:
-    """Krippendorff's alpha of answers that come object by object, in constant memory.
+    """Krippendorff's alpha of answers that are added object by object, in constant memory.
 
-    The expected disagreement is exact as long as there are at most 500 different answers, as with classes; of boxes and
-    spans it is that of 500 answers, taken at random and always the same.
+    The expected disagreement is exact for up to 500 different answers, as with classes. Beyond that, as with boxes and
+    spans, it is estimated from 500 answers sampled with a fixed seed.
     """
 
     def __init__(self) -> None:
         self._observed, self._count = 0.0, 0
         self._values: Counter[Judgement] | None = Counter()
         self._sample: list[Judgement] = []
-        self._random = Random(0)  # noqa: S311 - a sample, no secret
+        self._random = Random(0)  # noqa: S311 - for sampling, not for security
 
     def add(self, judgements: Sequence[Judgement]) -> None:
-        """Take in what several workers said of one object; a single answer can't be compared with any."""
+        """Add the judgements of several workers on one object; a single judgement is ignored."""
         if len(judgements) < 2:
             return
-        pairs = sum(one.distance(another) for one, another in combinations(judgements, 2))
+        pairs = sum(first.distance(second) for first, second in combinations(judgements, 2))
         self._observed += 2 * pairs / (len(judgements) - 1)
         for judgement in judgements:
             self._count += 1
@@ -52,16 +52,17 @@ class Agreement:
 
     @property
     def alpha(self) -> float | None:
-        """1 if all agree, 0 if they agree as chance would have it, below 0 if less.
+        """1 if all workers agree, 0 if they agree no more than by chance, negative if less.
 
-        None if no object has two answers that can be compared.
+        None if no object has two judgements.
         """
         if not self._count:
             return None
         values = Counter(self._sample) if self._values is None else self._values
         count = sum(values.values())
         expected = sum(
-            2 * many * more * one.distance(another) for (one, many), (another, more) in combinations(values.items(), 2)
+            2 * first_count * second_count * first.distance(second)
+            for (first, first_count), (second, second_count) in combinations(values.items(), 2)
         ) / (count * (count - 1))
-        # Where all answers are one and the same, nothing tells agreement from chance, and nobody has disagreed.
+        # If all answers are the same, agreement and chance cannot be told apart, and nobody disagreed.
         return 1 - self._observed / self._count / expected if expected else 1.0

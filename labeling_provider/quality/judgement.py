@@ -1,4 +1,4 @@
-"""What somebody said of an object, be it a worker, the consolidated label or a golden one, and how far two differ."""
+"""Judgements on an object, from a worker, a consolidated label or a golden label, and the distance between two."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _MAX_PARTS: Final = 300
 
 
 class Judgement(ABC):
-    """What somebody said of an object; equal ones are equal values."""
+    """A judgement on an object. Equal judgements compare equal."""
 
     @abstractmethod
     def distance(self, other: Judgement) -> float:
-        """How far two judgements differ, 0 to 1; those of different kinds wholly."""
+        """How far two judgements differ, 0 to 1; 1 if they are of different kinds."""
 
 
 @dataclass(frozen=True)
 class Choice(Judgement):
-    """One class or several; the distance is 1 less their Jaccard index, so of single ones 0 or 1."""
+    """One or several classes. The distance is 1 minus their Jaccard index: 0 or 1 for single classes."""
 
     names: frozenset[str]
 
     def distance(self, other: Judgement) -> float:
-        """See the class."""
+        """How far two judgements differ, 0 to 1, as defined by the class."""
         if not isinstance(other, Choice):
             return 1
         joint = len(self.names | other.names)
@@ -38,7 +38,7 @@ class Choice(Judgement):
 
 
 class NamedBox(NamedTuple):
-    """A box of a class, in pixels."""
+    """A box with a class, in pixels."""
 
     name: str
     left: float
@@ -47,26 +47,26 @@ class NamedBox(NamedTuple):
     height: float
 
     def overlap(self, other: NamedBox) -> float:
-        """Jaccard index of two boxes: shared area by joint area."""
+        """The Jaccard index of two boxes: intersection over union of their areas."""
         width = min(self.left + self.width, other.left + other.width) - max(self.left, other.left)
         height = min(self.top + self.height, other.top + other.height) - max(self.top, other.top)
         shared = max(width, 0) * max(height, 0)
         joint = self.width * self.height + other.width * other.height - shared
-        # Boxes may be as large as numbers go, and their areas larger.
+        # The sides come from outside, so areas can overflow to infinity.
         return min(shared / joint, 1) if 0 < joint < inf else 0
 
 
 @dataclass(frozen=True)
 class Boxes(Judgement):
-    """Boxes; each is matched with the one of its class that it overlaps most.
+    """Boxes; each is matched with the box of its class that it overlaps most.
 
-    The distance is 1 less the matches' Jaccard indices summed, by the number of boxes on the side that has more.
+    The distance is 1 minus the sum of the matches' Jaccard indices divided by the larger number of boxes.
     """
 
     boxes: tuple[NamedBox, ...]
 
     def distance(self, other: Judgement) -> float:
-        """See the class."""
+        """How far two judgements differ, 0 to 1, as defined by the class."""
         if not isinstance(other, Boxes):
             return 1
         most = max(len(self.boxes), len(other.boxes))
@@ -74,22 +74,22 @@ class Boxes(Judgement):
 
     def _matches(self, other: Boxes) -> Iterator[float]:
         pairs = [
-            (overlap, mine, its)
-            for mine, one in enumerate(self.boxes)
-            for its, another in enumerate(other.boxes)
-            if one.name == another.name and (overlap := one.overlap(another)) > 0
+            (overlap, own, theirs)
+            for own, own_box in enumerate(self.boxes)
+            for theirs, their_box in enumerate(other.boxes)
+            if own_box.name == their_box.name and (overlap := own_box.overlap(their_box)) > 0
         ]
-        own: set[int] = set()
-        others: set[int] = set()
-        for overlap, mine, its in sorted(pairs, reverse=True):
-            if mine not in own and its not in others:
-                own.add(mine)
-                others.add(its)
+        own_matched: set[int] = set()
+        their_matched: set[int] = set()
+        for overlap, own, theirs in sorted(pairs, reverse=True):
+            if own not in own_matched and theirs not in their_matched:
+                own_matched.add(own)
+                their_matched.add(theirs)
                 yield overlap
 
 
 class NamedSpan(NamedTuple):
-    """Characters of a text that have a label; the end is not part of it."""
+    """A labeled span of a text, in characters; the end is exclusive."""
 
     name: str
     start: int
@@ -98,21 +98,21 @@ class NamedSpan(NamedTuple):
 
 @dataclass(frozen=True)
 class Spans(Judgement):
-    """Labeled stretches of a text; the distance is 1 less the Jaccard index of the labeled characters."""
+    """Labeled spans of a text. The distance is 1 minus the Jaccard index of the labeled characters."""
 
     spans: tuple[NamedSpan, ...]
 
     def distance(self, other: Judgement) -> float:
-        """See the class."""
+        """How far two judgements differ, 0 to 1, as defined by the class."""
         if not isinstance(other, Spans):
             return 1
         shared = sum(
-            max(min(one.end, another.end) - max(one.start, another.start), 0)
-            for one in self.spans
-            for another in other.spans
-            if one.name == another.name
+            max(min(own.end, theirs.end) - max(own.start, theirs.start), 0)
+            for own in self.spans
+            for theirs in other.spans
+            if own.name == theirs.name
         )
-        joint = sum(one.end - one.start for one in (*self.spans, *other.spans)) - shared
+        joint = sum(span.end - span.start for span in (*self.spans, *other.spans)) - shared
         return min(max(1 - shared / joint, 0), 1) if joint > 0 else 0
 
 
@@ -139,13 +139,13 @@ def _choices(value: Any) -> Judgement:
 
 
 def _boxes(value: Any) -> Judgement:
-    found = msgspec.convert(value, list[_Box])
-    return Boxes(tuple(NamedBox(one.label, one.left, one.top, one.width, one.height) for one in found))
+    boxes = msgspec.convert(value, list[_Box])
+    return Boxes(tuple(NamedBox(box.label, box.left, box.top, box.width, box.height) for box in boxes))
 
 
 def _spans(value: Any) -> Judgement:
-    found = msgspec.convert(value, list[_Span])
-    return Spans(tuple(NamedSpan(one.label, one.startOffset, one.endOffset) for one in found))
+    spans = msgspec.convert(value, list[_Span])
+    return Spans(tuple(NamedSpan(span.label, span.startOffset, span.endOffset) for span in spans))
 
 
 _READERS: Final[dict[str, Callable[[Any], Judgement]]] = {
@@ -154,14 +154,14 @@ _READERS: Final[dict[str, Callable[[Any], Judgement]]] = {
     "boundingBoxes": _boxes,
     "entities": _spans,
 }
-"""What a worker's form holds, by its key (developer guide, "Crowd HTML elements reference")."""
+"""Readers of a worker's form, by its key (developer guide, "Crowd HTML elements reference")."""
 
 
 def judgement_of_answer(content: Any) -> Judgement | None:
-    """What a worker said.
+    """The judgement in a worker's answer.
 
-    :param content: ``answerContent`` of a worker response: forms by the name of their element, maybe in a list of one.
-    :return: None if it is of a kind that can't be compared, such as a mask, or malformed.
+    :param content: ``answerContent`` of a worker response: forms by element name, possibly in a list of one.
+    :return: None if the answer is malformed, or of a kind that can't be compared, such as a mask.
     """
     forms = content[0] if isinstance(content, list) and len(content) == 1 else content
     for form in forms.values() if isinstance(forms, dict) else ():
@@ -175,9 +175,9 @@ def judgement_of_answer(content: Any) -> Judgement | None:
 
 
 def judgement_of_label(label: Label) -> Judgement | None:
-    """What a label says; None if it is of a kind that can't be compared, such as a mask.
+    """The judgement in a label; None if it is of a kind that can't be compared, such as a mask.
 
-    In one's own data, without metadata, it is the name of a class, or a list of them.
+    A label without metadata, as in data from elsewhere, is the name of a class or a list of names.
     """
     if isinstance(label, ClassLabel):
         return Choice(frozenset([label.class_name])) if label.class_name is not None else None
@@ -187,20 +187,20 @@ def judgement_of_label(label: Label) -> Judgement | None:
     if isinstance(label, BoxesLabel):
         names = label.class_names
         boxes = [
-            NamedBox(names.get(one.class_id, str(one.class_id)), one.left, one.top, one.width, one.height)
-            for one in label.boxes
+            NamedBox(names.get(box.class_id, str(box.class_id)), box.left, box.top, box.width, box.height)
+            for box in label.boxes
         ]
         return _bounded(Boxes(tuple(boxes)))
     if isinstance(label, EntitiesLabel):
-        return _bounded(Spans(tuple(NamedSpan(one.label, one.start, one.end) for one in label.entities)))
-    own = [label.value] if isinstance(label.value, str) else label.value
-    if label.metadata is None and isinstance(own, list) and all(isinstance(name, str) for name in own):
-        return Choice(frozenset(own))
+        return _bounded(Spans(tuple(NamedSpan(entity.label, entity.start, entity.end) for entity in label.entities)))
+    plain_names = [label.value] if isinstance(label.value, str) else label.value
+    if label.metadata is None and isinstance(plain_names, list) and all(isinstance(name, str) for name in plain_names):
+        return Choice(frozenset(plain_names))
     return None
 
 
 def _bounded(judgement: Judgement) -> Judgement | None:
-    """The judgement, unless it has so many parts that a comparison would take for ever."""
-    parts = judgement.boxes if isinstance(judgement, Boxes) else ()
+    """The judgement; None if it has too many parts to compare in reasonable time."""
+    boxes = judgement.boxes if isinstance(judgement, Boxes) else ()
     spans = judgement.spans if isinstance(judgement, Spans) else ()
-    return judgement if len(parts) + len(spans) <= _MAX_PARTS else None
+    return judgement if len(boxes) + len(spans) <= _MAX_PARTS else None

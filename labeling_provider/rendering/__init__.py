@@ -1,1 +1,1 @@
-"""Labels as HTML."""
+"""Renders labels as HTML."""

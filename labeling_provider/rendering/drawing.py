@@ -1,6 +1,6 @@
-"""How a label is shown to people: a text with its spans marked, a picture with its boxes drawn over it.
+"""Draws labels as HTML: a text with its spans marked, a picture with its boxes drawn on top.
 
-Everything that came from outside is escaped; only pictures are shown as pictures.
+Everything from outside is escaped, and only files that are pictures are shown as pictures.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ _COLORS: Final = ("#0b62c4", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e749
 
 
 class SmallPicture(NamedTuple):
-    """A picture, small enough to be shown among others.
+    """A picture small enough to show next to others.
 
     :param kind: png, jpeg, gif or webp.
+    :param body: the file.
     """
 
     kind: str
@@ -45,9 +46,9 @@ class SmallPicture(NamedTuple):
 
 
 def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -> SmallPicture | None:
-    """A picture; None if it can't be read, is not a picture, or is too large to be made small.
+    """A picture, scaled down; None if it can't be read, is not a picture, or is too large.
 
-    :param size: width and height of the picture that the label is about, pixels; which way up it is shown.
+    :param size: the picture's width and height according to its label, in pixels; they decide which way up it is shown.
     """
     body = bytearray()
     try:
@@ -62,7 +63,7 @@ def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -
 
 
 def size_of(label: Label | None) -> tuple[int, int] | None:
-    """Width and height that a label gives for its picture, pixels; None if it gives none."""
+    """A picture's width and height according to its label, in pixels; None if the label does not say."""
     if isinstance(label, BoxesLabel):
         return label.size.width, label.size.height
     polygons = _polygons(label)
@@ -76,7 +77,7 @@ def class_names(label: Label | None) -> Markup:
 
 
 def marked_text(text: str, label: Label | None) -> Markup:
-    """A text with its entities marked, as HTML; a long one is cut."""
+    """A text with its entities marked, as HTML; a long text is cut."""
     entities = sorted(label.entities, key=lambda entity: entity.start) if isinstance(label, EntitiesLabel) else []
     parts, position = [], 0
     for entity in entities[:MAX_PARTS]:
@@ -91,10 +92,10 @@ def marked_text(text: str, label: Label | None) -> Markup:
 
 
 def drawn_picture(address: str, label: Label | None, mask: str | None = None) -> Markup:
-    """A picture with its boxes, its polygons or its mask drawn over it, as HTML.
+    """A picture with its boxes, polygons or mask drawn on top, as HTML.
 
-    :param address: where a browser gets the picture.
-    :param mask: where it gets the mask.
+    :param address: the picture's URL.
+    :param mask: the mask's URL.
     """
     if (polygons := _polygons(label)) is not None:
         width, height, shapes = polygons
@@ -127,14 +128,14 @@ class _Size(msgspec.Struct):
 
 
 class _Polygons(msgspec.Struct, rename="camel"):
-    """What ``crowd-polygon`` submits (developer guide, "Crowd HTML elements reference")."""
+    """The answer of ``crowd-polygon`` (developer guide, "Crowd HTML elements reference")."""
 
     polygons: list[_Polygon]
     input_image_properties: _Size
 
 
 def _polygons(label: Label | None) -> tuple[int, int, list[Markup]] | None:
-    """Size of the picture and the polygons of a custom label that holds what its workers drew; None if it does not."""
+    """Width, height and polygons of a custom label from ``crowd-polygon``; None for any other label."""
     try:
         drawn = msgspec.convert(label.value if label else None, _Polygons)
     except msgspec.ValidationError:
@@ -160,9 +161,9 @@ def _outlines(label: BoxesLabel) -> Iterator[Markup]:
 
 
 def _look(place: int, name: str) -> Markup:
-    """The rest of a shape's first tag, and its name as a tooltip.
+    """The remaining attributes of a shape, and its class as a tooltip.
 
-    :param place: of its class among all.
+    :param place: position of the class among all classes, which decides on the color.
     """
     return Markup(
         'fill="none" stroke="{}" stroke-width="2" vector-effect="non-scaling-stroke"><title>{}</title>'
@@ -170,7 +171,7 @@ def _look(place: int, name: str) -> Markup:
 
 
 def _small(body: bytes, size: tuple[int, int] | None) -> tuple[str, bytes] | None:
-    """Kind and file of a picture, made smaller if Pillow is installed."""
+    """Kind and bytes of a picture, scaled down if Pillow is installed."""
     facts = facts_of(body)
     is_turned = facts is not None and facts.is_of_turned(size)
     kind = kind_of(body)

@@ -1,7 +1,7 @@
-"""The one Jinja environment and the one style sheet: for the Airflow plugin, the service's pages, the quality report.
+"""The Jinja environment and the style sheet of all pages: the Airflow plugin's, the service's and the quality report.
 
-A template's name is its path in the package, such as ``ui/templates/job.html``. Everything that a template shows is
-escaped unless it is markup already; a name that is missing is an error.
+A template's name is its path in the package, such as ``ui/templates/job.html``. Values are escaped unless they are
+markup, and an undefined name is an error.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from markupsafe import Markup
 
 
 def render(template: str, **values: Any) -> str:
-    """A page, or a part of one, as HTML.
+    """Render a page, or a part of one, as HTML.
 
-    :param template: its path in the package.
-    :param values: what it shows.
+    :param template: the template's path in the package.
+    :param values: the template's variables.
     """
-    return printable(_environment().get_template(template).render(values))
+    return replace_surrogates(_environment().get_template(template).render(values))
 
 
-def printable(text: str) -> str:
-    """A text without half surrogates: JSON can hold them, and no page can."""
+def replace_surrogates(text: str) -> str:
+    """A text with lone surrogates replaced: JSON can contain them, but a page can't."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 @cache
 def style_sheet() -> str:
-    """The style sheet."""
+    """The style sheet of all pages, as CSS."""
     return (files("labeling_provider.rendering") / "static" / "labeling.css").read_text("utf-8")
 
 
 def share(value: float | None) -> str:
-    """A share from 0 to 1, or a dash if nobody knows."""
+    """A share from 0 to 1 as text, or a dash for None."""
     return "–" if value is None else f"{value:.2f}"
 
 

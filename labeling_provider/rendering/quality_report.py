@@ -1,6 +1,6 @@
-"""A page about the quality of labels: one file, no scripts, nothing from other hosts.
+"""The quality report: one HTML file, no scripts, nothing from other hosts.
 
-Pictures are embedded, and a content security policy lets nothing else in.
+Pictures are embedded, and a content security policy forbids everything else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from markupsafe import Markup
 
 from labeling_provider.manifest import Files, Label, LabelError, read_label
-from labeling_provider.quality.measure import BINS, Quality, Sample
+from labeling_provider.quality.result import BINS, Quality, Sample
 from labeling_provider.rendering.drawing import class_names, drawn_picture, marked_text, size_of, small_picture
 from labeling_provider.rendering.environment import render, share
 
@@ -23,7 +23,7 @@ _POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; 
 
 
 class _Column(NamedTuple):
-    """A column of the histogram: from which confidence to which, and how many labels."""
+    """A column of the histogram: a range of confidence, and the number of labels in it."""
 
     low: float
     high: float
@@ -33,12 +33,12 @@ class _Column(NamedTuple):
 def report_html(
     quality: Quality, files: Files, *, title: str, label_attribute: str, shortfalls: Sequence[str] = ()
 ) -> bytes:
-    """The page.
+    """Render the quality report.
 
-    :param files: reads the pictures of the samples; one that can't be read is left out.
-    :param title: what was measured, such as the URI of the manifest.
-    :param shortfalls: the requirements that are not met, in words.
-    :return: HTML, UTF-8.
+    :param files: reads the samples' pictures; a picture that can't be read is left out.
+    :param title: what was measured, such as the manifest's URI.
+    :param shortfalls: the requirements that were not met, in words.
+    :return: HTML in UTF-8.
     """
     histograms = {"by people": quality.people.histogram, "by machine": quality.machine.histogram}
     with ThreadPoolExecutor(8) as pool:
@@ -59,7 +59,7 @@ def report_html(
 
 
 def _facts(quality: Quality) -> dict[str, str]:
-    """Figures by what they are."""
+    """The key figures by name."""
     machine = quality.machine
     facts = {
         "objects": f"{quality.objects:,}",
@@ -87,7 +87,7 @@ def _columns(histogram: Sequence[int]) -> list[_Column]:
 
 
 def _card(sample: Sample, files: Files, attribute: str) -> dict[str, Any]:
-    """What the page shows of a sample."""
+    """A sample's card, as variables for the template."""
     uri, text = sample.line.get("source-ref"), sample.line.get("source")
     card = {"confidence": sample.confidence, "uri": uri[-200:] if isinstance(uri, str) else "", "problem": ""}
     try:
@@ -99,7 +99,7 @@ def _card(sample: Sample, files: Files, attribute: str) -> dict[str, Any]:
 
 
 def _picture(files: Files, uri: str, label: Label | None) -> Markup:
-    """A picture, embedded; nothing if it can't be read."""
+    """A picture, embedded; empty if it can't be read."""
     picture = small_picture(files, uri, size_of(label))
     if picture is None:
         return Markup("")

@@ -1,6 +1,6 @@
 """Builds and checks CreateLabelingJob requests. Plain Python: no Airflow, no network, usable in a notebook.
 
-Each name is imported when it is first used: a DAG file that only names a workteam does not load the rules.
+Each name is imported on first use, so a DAG file that only names a workteam does not load the rules.
 """
 
 from importlib import import_module
@@ -54,7 +54,7 @@ def __getattr__(name: str) -> Any:
     for home, names in _HOMES.items():
         if name in names:
             module = import_module(f"labeling_provider.{home}")
-            globals().update({one: getattr(module, one) for one in names})
+            globals().update({exported: getattr(module, exported) for exported in names})
             return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -1,4 +1,4 @@
-"""From a few words to a CreateLabelingJob request and the files that it names."""
+"""Builds a CreateLabelingJob request and the files it refers to from a few named arguments."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from labeling_provider.groundtruth.job import JobState
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.request import templates
-from labeling_provider.request.rules import task_type_of_request
+from labeling_provider.request.rules import no_algorithm, task_type_of_request
 from labeling_provider.request.workforces import (
     AutomatedLabeling,
     MechanicalTurk,
@@ -29,12 +29,12 @@ from labeling_provider.request.workforces import (
 
 @dataclass(frozen=True)
 class LabelingJobDraft:
-    """A request that is ready to be checked and sent.
+    """A request, ready to be checked and sent.
 
     :param request: arguments of boto3's ``create_labeling_job``.
-    :param files: what must be stored before it is sent, text by S3 URI.
-    :param categories: the category document, if the labels were given inline.
-    :param task_type: the row of the task type table.
+    :param files: files to store before sending it, text by S3 URI.
+    :param categories: the label category document, if the labels were given inline.
+    :param task_type: its row in the task type table.
     """
 
     request: dict[str, Any]
@@ -43,14 +43,14 @@ class LabelingJobDraft:
     task_type: TaskType
 
     def follow_up(self, manifest_uri: str, missing: int, state: JobState) -> LabelingJobDraft:
-        """The same work for what a job has left over.
+        """The same work for the objects that a job left unlabeled.
 
-        Stopping conditions keep their meaning for the whole; automated labeling goes on from the model that there is,
-        unless too few objects are left for it.
+        Stopping conditions still refer to all objects. Automated labeling continues from the last model, unless too few
+        objects are left for it.
 
-        :param manifest_uri: the manifest of those objects.
-        :param missing: how many they are.
-        :param state: what the jobs so far have come to.
+        :param manifest_uri: S3 URI of the manifest of those objects.
+        :param missing: the number of those objects.
+        :param state: the combined state of the jobs so far.
         """
         request = copy.deepcopy(self.request)
         request["InputConfig"]["DataSource"] = {"S3DataSource": {"ManifestS3Uri": manifest_uri}}
@@ -72,18 +72,18 @@ class LabelingJobDraft:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelingJobSpec:
-    """The named arguments of a labeling job; see ``docs/operators.md`` for each.
+    """The named arguments of a labeling job; ``docs/operators.md`` explains each.
 
-    Everything is optional here because ``config`` may already say it; what is missing in the end is reported
-    by :func:`labeling_provider.request.check_request`.
+    All are optional because ``config`` may supply them. :func:`labeling_provider.request.check_request` reports what is
+    still missing in the request.
 
     :param config: a raw CreateLabelingJob request; the named arguments fill in what it lacks.
-    :param task_type: a name of the task type table.
-    :param workforce: who works; a bare workteam ARN is taken as it is.
-    :param labels: labels in class order, stored as the category file.
-    :param instructions: plain text for workers, stored as the worker template or in the category file.
-    :param time_limit: seconds that a worker has for one task.
-    :param availability: seconds that an object may wait for workers.
+    :param task_type: a name from the task type table.
+    :param workforce: who does the work; a bare workteam ARN is used unchanged.
+    :param labels: labels in class order, stored as the label category file.
+    :param instructions: plain text for workers, stored in the worker template or the category file.
+    :param time_limit: time a worker has for one task, in seconds.
+    :param availability: time an object may wait for workers, in seconds.
     """
 
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class LabelingJobSpec:
 
         :param job_name: the labeling job's name.
         :param region: the region that it will run in.
-        :raises InvalidRequestError: if an argument makes no request at all, such as an unknown task type.
+        :raises InvalidRequestError: if an argument, such as an unknown task type, makes a request impossible.
         """
         problems: list[Problem] = []
         request = copy.deepcopy(dict(self.config))
@@ -130,7 +130,7 @@ class LabelingJobSpec:
         if region not in facts.LAMBDA_ACCOUNTS and task_type and task_type.function:
             known = ", ".join(facts.LAMBDA_ACCOUNTS)
             problems.append(
-                Problem("region", f"{region!r} has no Ground Truth.", f"Use a connection to one of {known}.")
+                Problem("region", f"Ground Truth does not exist in {region!r}.", f"Use a connection to one of {known}.")
             )
         if problems or task_type is None:
             raise InvalidRequestError(problems)
@@ -170,7 +170,8 @@ class LabelingJobSpec:
         config: dict[str, Any] = {"DataSource": source}
         classifiers = list(self.content_classifiers or [])
         if isinstance(self.workforce, PrivateWorkteam | VendorWorkteam | MechanicalTurk):
-            classifiers += [one for one in self.workforce.content_classifiers if one not in classifiers]
+            declared = self.workforce.content_classifiers
+            classifiers += [classifier for classifier in declared if classifier not in classifiers]
         if classifiers:
             config["DataAttributes"] = {"ContentClassifiers": classifiers}
         return {"InputConfig": config}
@@ -217,16 +218,16 @@ class LabelingJobSpec:
         try:
             config = workforce.human_task_config(region)
         except ValueError as error:
-            problems.append(Problem("workforce", f"{error}.", "Use a price of the task type's list."))
+            problems.append(Problem("workforce", f"{error}.", "Use one of the task type's prices."))
             return {}
-        wanted = {"PrivateWorkteam": "private", "VendorWorkteam": "vendor"}.get(type(workforce).__name__)
-        found = facts.workforce_kind(config["WorkteamArn"])
-        if wanted and found not in {wanted, "unknown"}:
+        expected = {"PrivateWorkteam": "private", "VendorWorkteam": "vendor"}.get(type(workforce).__name__)
+        actual = facts.workforce_kind(config["WorkteamArn"])
+        if expected and actual not in {expected, "unknown"}:
             problems.append(
                 Problem(
                     "workforce",
-                    f"{config['WorkteamArn']} is a {found} workteam.",
-                    f"A {wanted} one was meant.",
+                    f"{config['WorkteamArn']} is a {actual} workteam.",
+                    f"Use a {expected} workteam, or another workforce class.",
                 )
             )
         return config
@@ -241,10 +242,7 @@ class LabelingJobSpec:
 
     def _automated(self, task_type: TaskType, region: str, problems: list[Problem]) -> dict[str, Any]:
         if not task_type.algorithm:
-            able = ", ".join(row.name for row in TASK_TYPES.values() if row.algorithm)
-            problems.append(
-                Problem("automated_labeling", f"Amazon labels no {task_type.name} by machine.", f"It does {able}.")
-            )
+            problems.append(no_algorithm("automated_labeling", task_type))
             return {}
         chosen = self.automated_labeling
         settings = chosen if isinstance(chosen, AutomatedLabeling) else AutomatedLabeling()
@@ -254,7 +252,7 @@ class LabelingJobSpec:
     def _files(
         self, request: dict[str, Any], task_type: TaskType, problems: list[Problem]
     ) -> tuple[dict[str, str], dict[str, Any] | None]:
-        """Names and texts of the category file and the worker template, where they were given inline."""
+        """Category file and worker template where given inline, text by S3 URI, and the category document."""
         files: dict[str, str] = {}
         categories = None
         output = request.get("OutputConfig", {}).get("S3OutputPath", "")
@@ -275,7 +273,7 @@ class LabelingJobSpec:
                     Problem(
                         "instructions",
                         f"there is no built-in worker page for {task_type.name}.",
-                        "Write one and give its place as ui_template_uri.",
+                        "Write one and pass its S3 URI as ui_template_uri.",
                     )
                 )
                 return files, categories
@@ -287,12 +285,12 @@ class LabelingJobSpec:
 
 
 def default_attribute_name(task_type: TaskType) -> str:
-    """``label``, or ``label-ref`` where the task type wants that ending."""
+    """``label``, or ``label-ref`` if the task type requires that ending."""
     return "label-ref" if task_type.ref else "label"
 
 
 def _fill(request: dict[str, Any], values: Mapping[str, Any]) -> None:
-    """Add what a request lacks, at any depth; what it has wins."""
+    """Add the values that a request lacks, at any depth; values that it has win."""
     for key, value in values.items():
         if value is None:
             continue
@@ -305,7 +303,7 @@ def _fill(request: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 
 def _one_line(text: str | None) -> str | None:
-    """A task description has no line breaks and at most 255 characters."""
+    """A text as a task description: no line breaks and at most 255 characters."""
     if not text:
         return None
     line = re.sub(r"\s+", " ", text).strip()

@@ -1,7 +1,7 @@
-"""What a labeling job would cost on Amazon, with the arithmetic shown.
+"""Estimates what a labeling job would cost on Amazon, and shows the arithmetic.
 
-Source of the figures: Amazon's pricing page and notebooks (USD 0.08 per object). What a vendor charges, SageMaker's
-training time for automated labeling, and discounts at volume are not known here and are named as left out.
+Source of the figures: Amazon's pricing page and notebooks (USD 0.08 per object). A vendor's price, SageMaker's training
+time for automated labeling and volume discounts are unknown here; the estimate lists what it leaves out.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from labeling_provider.request.workforces import amount_to_usd
 class CostEstimate:
     """An upper estimate in USD.
 
-    :param total_usd: the sum.
-    :param people_usd: the part of it that goes to workers: only for what people label.
-    :param arithmetic: how it came about, one line.
-    :param left_out: costs that are not in it, in words; empty if none.
+    :param total_usd: the total.
+    :param people_usd: the workers' share, for the objects that people label.
+    :param arithmetic: the calculation, in one line.
+    :param left_out: costs not included, in words; empty if none.
     """
 
     total_usd: Decimal
@@ -45,11 +45,11 @@ def estimate_cost(
 ) -> CostEstimate:
     """Estimate a labeling job's cost.
 
-    :param objects: data objects to label.
-    :param workers_per_object: people asked per object.
+    :param objects: number of data objects to label.
+    :param workers_per_object: number of workers per object.
     :param task_price_usd: USD per worker and object; 0 for your own people.
-    :param vendor: whether a vendor does the work, whose price only its contract knows.
-    :param automated: whether a model labels a part: then the people's part is an upper bound.
+    :param vendor: whether a vendor does the work; its price is in its contract and not included.
+    :param automated: whether a model labels some objects; the workers' share is then an upper bound.
     :param most_human_labels: StoppingConditions.MaxHumanLabeledObjectCount, if set.
     """
     price = Decimal(str(task_price_usd))
@@ -61,7 +61,7 @@ def estimate_cost(
     if price:
         most = "at most " if automated else ""
         arithmetic += f" + {most}{by_people:,} objects × {workers_per_object} workers × ${price} = ${people:,.2f}"
-        arithmetic += f"; together ${service + people:,.2f}"
+        arithmetic += f"; total ${service + people:,.2f}"
     left_out = [
         *(["the vendor's price"] if vendor else []),
         *(["training and inference time of automated labeling"] if automated else []),
@@ -72,7 +72,8 @@ def estimate_cost(
 def estimate_request(request: dict[str, Any], objects: int) -> CostEstimate:
     """Estimate the cost of a CreateLabelingJob request.
 
-    :param objects: data objects to label.
+    :param request: arguments of ``create_labeling_job``, already checked.
+    :param objects: number of data objects to label.
     """
     job = JobRequest(request)
     amount = request["HumanTaskConfig"].get("PublicWorkforceTaskPrice", {}).get("AmountInUsd")

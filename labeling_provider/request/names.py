@@ -1,4 +1,4 @@
-"""Names of labeling jobs: the name is the only idempotency key that CreateLabelingJob has."""
+"""Names of labeling jobs. The name is CreateLabelingJob's only idempotency key."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _HASH_CHARACTERS: Final = 10
 
 
 def derive_job_name(dag_id: str, task_id: str, run_id: str, map_index: int = -1) -> str:
-    """A job name that is the same for every try of one task instance and different for any other.
+    """A job name that is the same for every try of a task instance, and different for any other task instance.
 
-    Readable first, unique by a hash of all four parts; the alphabet and length are those of
-    CreateLabelingJob.LabelingJobName, and the hash is hexadecimal, so case never decides.
+    A readable start, then a hash of all four arguments. Characters and length follow CreateLabelingJob.LabelingJobName.
+    The hash is hexadecimal, so names never differ only in case.
     """
     identity = json.dumps([dag_id, task_id, run_id, map_index], ensure_ascii=False)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:_HASH_CHARACTERS]
@@ -27,6 +27,6 @@ def derive_job_name(dag_id: str, task_id: str, run_id: str, map_index: int = -1)
 
 
 def fingerprint(value: Any) -> str:
-    """A short stable hash of a JSON value."""
+    """A short stable hash of a JSON value, 32 hexadecimal digits."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,7 +1,7 @@
-"""Every rule and quota of CreateLabelingJob that can be checked without asking Amazon, all reported at once.
+"""Checks every rule and quota of CreateLabelingJob that needs no call to Amazon, and reports all problems at once.
 
-Sources: the API reference of CreateLabelingJob and its structures, and the developer guide's pages of the task
-types, "Input data quotas", "Automate data labeling" and "Create a streaming labeling job".
+Sources: API reference, CreateLabelingJob and its structures; developer guide, the pages on the task types, "Input data
+quotas", "Automate data labeling" and "Create a streaming labeling job".
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _UI_NAMES = {row.human_task_ui: row for row in reversed(list(TASK_TYPES.values()
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is known about the world around a request; what is None is not checked.
+    """What is known outside the request. Rules that need a value that is None are skipped.
 
-    :param region: the region that the request is sent to.
+    :param region: the region to which the request is sent.
     :param categories: the parsed label category file.
-    :param objects: how many objects of the manifest need a label.
-    :param automated_minimum: how many of them automated labeling takes at least.
+    :param objects: number of objects in the manifest that need a label.
+    :param automated_minimum: fewest such objects that automated labeling accepts.
     """
 
     region: str | None = None
@@ -39,7 +39,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class _Facts:
-    """A request with the lookups that several rules need done once."""
+    """A request, with the values that several rules need."""
 
     request: dict[str, Any]
     around: Surroundings
@@ -79,7 +79,7 @@ class _Facts:
 
 
 def task_type_of_request(request: dict[str, Any]) -> TaskType:
-    """The task type that a CreateLabelingJob request asks for, by its functions or its worker interface."""
+    """The task type of a CreateLabelingJob request: by its functions, else by its worker interface, else custom."""
     human = request.get("HumanTaskConfig") or {}
     consolidation = human.get("AnnotationConsolidationConfig") or {}
     for arn in (human.get("PreHumanTaskLambdaArn"), consolidation.get("AnnotationConsolidationLambdaArn")):
@@ -93,9 +93,9 @@ def task_type_of_request(request: dict[str, Any]) -> TaskType:
 def check_request(request: dict[str, Any], around: Surroundings | None = None) -> list[Problem]:
     """Every problem of a CreateLabelingJob request, in the order of its fields.
 
-    :param request: the request, as it would be given to boto3's ``create_labeling_job``.
-    :param around: what is known of the region, the category file and the manifest.
-    :return: an empty list if Amazon has no reason in its documentation to refuse it.
+    :param request: arguments of boto3's ``create_labeling_job``.
+    :param around: what is known about the region, the category file and the manifest.
+    :return: empty if Amazon's documentation gives no reason to refuse the request.
     """
     broken = [
         Problem(
@@ -113,59 +113,67 @@ def check_request(request: dict[str, Any], around: Surroundings | None = None) -
 
 
 def attribute_name_problems(name: str, task_type: TaskType) -> list[Problem]:
-    """What is wrong with a label attribute name for a task type."""
+    """Problems with a label attribute's name for a task type; empty if it is allowed."""
     where = "LabelAttributeName"
-    found = []
+    problems = []
     if name.endswith("-metadata"):
-        found.append(Problem(where, f"{name!r} ends with -metadata.", "Choose a name without that ending."))
+        problems.append(Problem(where, f"{name!r} ends with -metadata.", "Choose a name without that ending."))
     if name in {"source", "source-ref"}:
-        found.append(Problem(where, f"{name!r} is reserved for the input.", "Choose another name."))
+        problems.append(Problem(where, f"{name!r} is reserved for the input.", "Choose another name."))
     if task_type.ref and not name.endswith("-ref"):
-        found.append(Problem(where, f"{name!r} must end with -ref for {task_type.name}.", f"Use {name + '-ref'!r}."))
+        remedy = f"Use {name + '-ref'!r}."
+        problems.append(Problem(where, f"{name!r} must end with -ref for {task_type.name}.", remedy))
     if not task_type.ref and name.endswith("-ref") and name != "source-ref":
-        found.append(Problem(where, f"{name!r} must not end with -ref for {task_type.name}.", "Drop the ending -ref."))
-    return found
+        problems.append(Problem(where, f"{name!r} must not end with -ref for {task_type.name}.", "Drop the ending."))
+    return problems
 
 
 def category_problems(document: dict[str, Any], task_type: TaskType, *, automated: bool = False) -> list[Problem]:
-    """What is wrong with a label category document for a task type."""
+    """Problems with a label category document for a task type; empty if it is allowed."""
     where = "LabelCategoryConfigS3Uri"
     names = templates.label_names(document)
-    found = []
-    twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
-    if twice:
-        found.append(Problem(where, f"labels appear twice: {', '.join(twice)}.", "Name each label once."))
+    problems = []
+    repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
+    if repeated:
+        problems.append(Problem(where, f"labels appear twice: {', '.join(repeated)}.", "List each label once."))
     if len(names) < task_type.minimum_labels:
-        found.append(
+        problems.append(
             Problem(
                 where,
-                f"{len(names)} label(s), {task_type.name} needs at least {task_type.minimum_labels}.",
+                f"there are {len(names)} labels; {task_type.name} needs at least {task_type.minimum_labels}.",
                 "Add labels.",
             )
         )
-    most = [task_type.maximum_labels, task_type.maximum_labels_automated if automated else None]
-    limit = min((number for number in most if number), default=None)
+    limits = [task_type.maximum_labels, task_type.maximum_labels_automated if automated else None]
+    limit = min((number for number in limits if number), default=None)
     if limit is not None and len(names) > limit:
-        found.append(Problem(where, f"{len(names)} labels, {task_type.name} takes at most {limit}.", "Remove some."))
+        message = f"there are {len(names)} labels; {task_type.name} allows at most {limit}."
+        problems.append(Problem(where, message, "Remove some."))
     for name in names:
         if not 1 <= len(name) <= task_type.label_characters:
-            found.append(
+            problems.append(
                 Problem(
                     where,
                     f"label {name[:40]!r} has {len(name)} characters.",
                     f"Use 1 to {task_type.label_characters}.",
                 )
             )
-    found.extend(_instruction_problems(document, task_type))
+    problems.extend(_instruction_problems(document, task_type))
     if task_type.audits and task_type.is_sequence and not document.get("auditLabelAttributeName"):
-        found.append(
+        problems.append(
             Problem(
                 where,
                 "auditLabelAttributeName is missing.",
                 "Name the attribute whose labels are adjusted or verified.",
             )
         )
-    return found
+    return problems
+
+
+def no_algorithm(where: str, task_type: TaskType) -> Problem:
+    """The problem of automated labeling for a task type that Amazon has no algorithm for."""
+    supported = ", ".join(row.name for row in TASK_TYPES.values() if row.algorithm)
+    return Problem(where, f"Amazon has no automated labeling for {task_type.name}.", f"It supports {supported}.")
 
 
 def _instruction_problems(document: dict[str, Any], task_type: TaskType) -> Iterator[Problem]:
@@ -174,11 +182,11 @@ def _instruction_problems(document: dict[str, Any], task_type: TaskType) -> Iter
     texts = given if isinstance(given, dict) else {}
     for key in ("shortInstruction", "fullInstruction"):
         if task_type.needs_instructions and not texts.get(key):
-            yield Problem(where, f"instructions.{key} is missing.", f"{task_type.name} has no other place for it.")
+            yield Problem(where, f"instructions.{key} is missing.", f"{task_type.name} takes it from nowhere else.")
     limits = {"shortInstruction": Quota.CATEGORY_NOTE_SHORT, "fullInstruction": Quota.CATEGORY_NOTE_FULL}
     for key, limit in limits.items() if task_type.is_sequence else ():
         if len(str(texts.get(key, ""))) >= limit:
-            yield Problem(where, f"instructions.{key} is too long.", f"Use less than {limit} characters.")
+            yield Problem(where, f"instructions.{key} is too long.", f"Use fewer than {limit} characters.")
 
 
 def _check_attribute(known: _Facts) -> Iterator[Problem]:
@@ -188,7 +196,7 @@ def _check_attribute(known: _Facts) -> Iterator[Problem]:
         yield Problem(
             "LabelAttributeName",
             f"{audited!r} is the attribute that this job audits.",
-            "An adjustment or verification needs a name of its own.",
+            "Give the adjustment or verification a name of its own.",
         )
 
 
@@ -206,14 +214,14 @@ def _check_input(known: _Facts) -> Iterator[Problem]:
         if manifest.startswith(output):
             yield Problem(
                 "OutputConfig.S3OutputPath",
-                f"{output} holds the input manifest.",
-                "A streaming job needs input and output apart, or outputs become inputs.",
+                f"{output} contains the input manifest.",
+                "Keep a streaming job's input and output apart, or its output becomes input.",
             )
     limit, objects = known.task_type.maximum_objects, known.around.objects
     if objects is not None and objects > limit and not known.is_streaming:
         yield Problem(
             "InputConfig.DataSource.S3DataSource.ManifestS3Uri",
-            f"{objects:,} objects, {known.task_type.name} takes at most {limit:,} in one job.",
+            f"it has {objects:,} objects; {known.task_type.name} allows at most {limit:,} in one job.",
             "Split the manifest.",
         )
 
@@ -222,13 +230,14 @@ def _check_interface(known: _Facts) -> Iterator[Problem]:
     where, given = "HumanTaskConfig.UiConfig", known.human["UiConfig"]
     chosen = [key for key in ("UiTemplateS3Uri", "HumanTaskUiArn") if given.get(key)]
     if len(chosen) != 1:
-        yield Problem(where, f"{len(chosen)} interfaces given.", "Give exactly one of UiTemplateS3Uri, HumanTaskUiArn.")
+        remedy = "Give exactly one of UiTemplateS3Uri and HumanTaskUiArn."
+        yield Problem(where, f"{len(chosen)} interfaces are given.", remedy)
         return
     hosted = known.task_type.human_task_ui
     if hosted and chosen == ["UiTemplateS3Uri"]:
-        yield Problem(where, f"{known.task_type.name} takes no template.", f"Use HumanTaskUiArn of {hosted}.")
+        yield Problem(where, f"{known.task_type.name} takes no template.", f"Use the HumanTaskUiArn of {hosted}.")
     elif hosted and given["HumanTaskUiArn"].rpartition("/")[2] != hosted:
-        yield Problem(where, f"HumanTaskUiArn is not that of {known.task_type.name}.", f"Use {hosted}.")
+        yield Problem(where, f"HumanTaskUiArn is not the one of {known.task_type.name}.", f"Use {hosted}.")
     elif not hosted and chosen == ["HumanTaskUiArn"]:
         yield Problem(where, f"{known.task_type.name} has no hosted interface.", "Give UiTemplateS3Uri.")
 
@@ -246,12 +255,12 @@ def _check_functions(known: _Facts) -> Iterator[Problem]:
     for where, (arn, prefix) in kinds.items():
         if not arn or not builtin:
             continue
-        parts, wanted = Arn.parse(arn), f"{prefix}-{builtin}"
-        if parts.resource != f"function:{wanted}":
-            yield Problem(where, f"{arn} is not for {known.task_type.name}.", f"Use {wanted}.")
+        parts, function = Arn.parse(arn), f"{prefix}-{builtin}"
+        if parts.resource != f"function:{function}":
+            yield Problem(where, f"{arn} is not for {known.task_type.name}.", f"Use {function}.")
         elif parts.region in facts.LAMBDA_ACCOUNTS and parts.account != facts.LAMBDA_ACCOUNTS[parts.region]:
-            right = facts.lambda_arn(wanted, parts.region)
-            yield Problem(where, f"{arn} is not Amazon's account for {parts.region}.", f"Use {right}.")
+            remedy = f"Use {facts.lambda_arn(function, parts.region)}."
+            yield Problem(where, f"{arn} is not in Amazon's account for {parts.region}.", remedy)
 
 
 def _check_regions(known: _Facts) -> Iterator[Problem]:
@@ -276,11 +285,11 @@ def _check_regions(known: _Facts) -> Iterator[Problem]:
         ),
     ):
         try:
-            found = Arn.parse(arn).region if arn else region
+            arn_region = Arn.parse(arn).region if arn else region
         except ValueError:
             continue
-        if found != region:
-            yield Problem(where, f"{arn} is in {found}.", f"The job runs in {region}; use an ARN of that region.")
+        if arn_region != region:
+            yield Problem(where, f"{arn} is in {arn_region}.", f"The job runs in {region}; use an ARN of that region.")
 
 
 def _check_workers(known: _Facts) -> Iterator[Problem]:
@@ -288,27 +297,27 @@ def _check_workers(known: _Facts) -> Iterator[Problem]:
     if human["NumberOfHumanWorkersPerDataObject"] > task_type.maximum_workers:
         yield Problem(
             "HumanTaskConfig.NumberOfHumanWorkersPerDataObject",
-            f"{human['NumberOfHumanWorkersPerDataObject']} workers.",
-            f"{task_type.name} takes at most {task_type.maximum_workers}.",
+            f"{human['NumberOfHumanWorkersPerDataObject']} workers are too many.",
+            f"{task_type.name} allows at most {task_type.maximum_workers}.",
         )
     if human["TaskTimeLimitInSeconds"] > task_type.maximum_task_seconds:
         yield Problem(
             "HumanTaskConfig.TaskTimeLimitInSeconds",
-            f"{human['TaskTimeLimitInSeconds']:,} s.",
-            f"{task_type.name} takes at most {task_type.maximum_task_seconds:,} s.",
+            f"{human['TaskTimeLimitInSeconds']:,} s is too long.",
+            f"{task_type.name} allows at most {task_type.maximum_task_seconds:,} s.",
         )
     public = known.workforce == "public"
-    most = Quota.PUBLIC_AVAILABILITY_SECONDS if public else Quota.AVAILABILITY_SECONDS
-    if human.get("TaskAvailabilityLifetimeInSeconds", 0) > most:
+    limit = Quota.PUBLIC_AVAILABILITY_SECONDS if public else Quota.AVAILABILITY_SECONDS
+    if human.get("TaskAvailabilityLifetimeInSeconds", 0) > limit:
         yield Problem(
             "HumanTaskConfig.TaskAvailabilityLifetimeInSeconds",
-            f"{human['TaskAvailabilityLifetimeInSeconds']:,} s.",
-            f"The {known.workforce} workforce takes at most {most:,} s.",
+            f"{human['TaskAvailabilityLifetimeInSeconds']:,} s is too long.",
+            f"The {known.workforce} workforce allows at most {limit:,} s.",
         )
     if known.workforce == "unknown":
         yield Problem(
             "HumanTaskConfig.WorkteamArn",
-            f"{human['WorkteamArn']} is no private, vendor or public workteam.",
+            f"{human['WorkteamArn']} is not a private, vendor or public workteam.",
             "Use …:workteam/private-crowd/NAME, …/vendor-crowd/NAME or …/public-crowd/default.",
         )
 
@@ -317,13 +326,13 @@ def _check_public_workforce(known: _Facts) -> Iterator[Problem]:
     where, given = "HumanTaskConfig.PublicWorkforceTaskPrice", known.human.get("PublicWorkforceTaskPrice")
     if known.workforce != "public":
         if given:
-            yield Problem(where, "only the public workforce has a price.", "Leave it out.")
+            yield Problem(where, "only the public workforce has a price.", "Omit it.")
         return
     prices = known.task_type.prices_usd
     if not prices:
         yield Problem(
             "HumanTaskConfig.WorkteamArn",
-            f"the public workforce does no {known.task_type.name}.",
+            f"the public workforce does not do {known.task_type.name}.",
             "Use a private or vendor workteam.",
         )
         return
@@ -332,13 +341,14 @@ def _check_public_workforce(known: _Facts) -> Iterator[Problem]:
         yield Problem(where, "is missing.", f"Choose a price: {allowed} USD.")
     elif amount_to_usd(given["AmountInUsd"]) not in prices:
         price = amount_to_usd(given["AmountInUsd"])
-        yield Problem(where, f"{price} USD is not a price for {known.task_type.name}.", f"Choose {allowed} USD.")
+        remedy = f"Choose a price: {allowed} USD."
+        yield Problem(where, f"{price} USD is not a price for {known.task_type.name}.", remedy)
     declared = known.request["InputConfig"].get("DataAttributes", {}).get("ContentClassifiers", [])
     if _PII not in declared:
         yield Problem(
             "InputConfig.DataAttributes.ContentClassifiers",
             f"{_PII} is missing.",
-            "The public workforce may see no personal information: declare it "
+            "The public workforce may not see personal information. Declare that there is none "
             "(MechanicalTurk(free_of_personal_information=True)) or use another workforce.",
         )
 
@@ -349,10 +359,9 @@ def _check_automated(known: _Facts) -> Iterator[Problem]:
         return
     algorithm = known.task_type.algorithm
     if known.is_streaming:
-        yield Problem(where, "a streaming job can't label by machine.", "Leave it out.")
+        yield Problem(where, "a streaming job can't use automated labeling.", "Omit it.")
     if not algorithm:
-        able = ", ".join(row.name for row in TASK_TYPES.values() if row.algorithm)
-        yield Problem(where, f"Amazon labels no {known.task_type.name} by machine.", f"It does {able}.")
+        yield no_algorithm(where, known.task_type)
         return
     arn = known.automated["LabelingJobAlgorithmSpecificationArn"]
     if not arn.endswith(f":{facts.ALGORITHM_ACCOUNT}:labeling-job-algorithm-specification/{algorithm}"):
@@ -366,7 +375,8 @@ def _check_automated(known: _Facts) -> Iterator[Problem]:
         yield Problem(
             where,
             f"{objects:,} objects are too few for automated labeling.",
-            f"It needs {known.around.automated_minimum:,}; {Quota.AUTOMATED_ADVISED_OBJECTS:,} are advised.",
+            f"It needs at least {known.around.automated_minimum:,}; Amazon advises "
+            f"{Quota.AUTOMATED_ADVISED_OBJECTS:,}.",
         )
 
 

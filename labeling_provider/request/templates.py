@@ -1,7 +1,7 @@
-"""What workers see, made from a few words: the category file and the worker template of each task type.
+"""Builds the category file and the worker template of each task type from labels, a title and instructions.
 
-The templates use Amazon's public ``crowd-*`` elements (developer guide, "Crowd HTML elements reference") and
-Liquid. What the caller writes goes in as text: HTML in it is escaped and Liquid in it is shown, not run.
+The templates use Amazon's public ``crowd-*`` elements (developer guide, "Crowd HTML elements reference") and Liquid.
+The caller's words go in as plain text: HTML is escaped, and Liquid is shown, not run.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _VIDEO_TARGET: Final = """\
       </video>
     </classification-target>
 """
-# By element and medium: the attributes that bind the data, and what stands inside the element.
+# By element and medium: the attributes that bind the data, and the element's content.
 _BINDINGS: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("crowd-image-classifier", "image"): (f"{_IMAGE} {_CATEGORIES}", ""),
     ("crowd-image-classifier-multi-select", "image"): (f"{_IMAGE} {_CATEGORIES}", ""),
@@ -62,7 +62,7 @@ _BINDINGS: Final[dict[tuple[str, str], tuple[str, str]]] = {
 
 
 def has_worker_template(task_type: TaskType) -> bool:
-    """Whether :func:`worker_template` can write the page of this task type."""
+    """Whether :func:`worker_template` supports this task type."""
     return not task_type.audits and (task_type.element, task_type.media) in _BINDINGS
 
 
@@ -71,11 +71,11 @@ def worker_template(task_type: TaskType, title: str, instructions: str) -> str:
 
     :param title: the question, shown above the object.
     :param instructions: plain text; line breaks are kept.
-    :raises ValueError: if this task type has no template of ours: give ``ui_template_uri`` instead.
+    :raises ValueError: if there is no built-in template for this task type; use ``ui_template_uri`` instead.
     """
     if not has_worker_template(task_type):
         raise ValueError(f"there is no built-in worker template for {task_type.name}")
-    assert task_type.element  # noqa: S101 - has_worker_template said so
+    assert task_type.element  # noqa: S101 - has_worker_template checked it
     attributes, body = _BINDINGS[task_type.element, task_type.media]
     return _PAGE.format(
         script=_CROWD_SCRIPT,
@@ -89,7 +89,7 @@ def worker_template(task_type: TaskType, title: str, instructions: str) -> str:
 
 
 def as_page_text(text: str) -> str:
-    """Text that shows as itself inside a Liquid template: no markup, no Liquid."""
+    """Escape a text for a Liquid template, so that it is shown as it is: neither markup nor Liquid."""
     return re.sub(r"[{}]", lambda brace: f"&#{ord(brace[0])};", html.escape(text, quote=True))
 
 
@@ -99,12 +99,12 @@ def category_document(
     instructions: str = "",
     audited_attribute: str | None = None,
 ) -> dict[str, Any]:
-    """The label category configuration file.
+    """The content of the label category configuration file, as a JSON value.
 
     :param labels: label names in class order (the position is the class id), or full entries such as
         ``{"label": "Vessel", "shortDisplayName": "VES"}``.
-    :param instructions: for task types without a worker template, plain text.
-    :param audited_attribute: for adjustment and verification of frames and point clouds.
+    :param instructions: plain text, for task types without a worker template.
+    :param audited_attribute: the label attribute to adjust or verify, for frames and point clouds.
     """
     entries = [dict(label) if isinstance(label, dict) else {"label": label} for label in labels]
     version = "documentVersion" if task_type.is_sequence else "document-version"
@@ -121,9 +121,9 @@ def category_document(
 
 
 def parse_category_document(text: str | bytes) -> dict[str, Any]:
-    """Read a category file.
+    """Parse a category file.
 
-    :raises ValueError: saying what is wrong, if it is not JSON or holds no list of labels.
+    :raises ValueError: with an explanation, if it is not JSON or has no list of labels.
     """
     try:
         document: dict[str, Any] = json.loads(text)

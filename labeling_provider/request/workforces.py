@@ -1,7 +1,7 @@
-"""Who does the work: a private workteam, a vendor's, or Amazon Mechanical Turk.
+"""Who does the work: a private workteam, a vendor's workteam, or Amazon Mechanical Turk.
 
-These are named tuples because Airflow renders the templates inside a named tuple and finds the upstream
-tasks in it. A value that still holds a template is taken as it is; once rendered it is checked.
+These are named tuples because Airflow renders the templates inside a named tuple and finds its upstream tasks. Values
+are checked after rendering, not on construction.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ class PrivateWorkteam(NamedTuple):
     arn: str
 
     def human_task_config(self, region: str) -> dict[str, Any]:
-        """The part of HumanTaskConfig that says who works."""
+        """The members of HumanTaskConfig that choose the workers."""
         return {"WorkteamArn": self.arn}
 
     @property
     def content_classifiers(self) -> list[str]:
-        """What must be declared about the content: nothing, it stays with your people."""
+        """Declarations about the content: none are needed, because it stays with your people."""
         return []
 
 
 class VendorWorkteam(NamedTuple):
-    """A vendor's people, subscribed to in the AWS Marketplace.
+    """A vendor's people, by subscription in the AWS Marketplace.
 
     :param arn: the workteam's ARN, ``arn:…:workteam/vendor-crowd/NAME``.
     """
@@ -39,24 +39,24 @@ class VendorWorkteam(NamedTuple):
     arn: str
 
     def human_task_config(self, region: str) -> dict[str, Any]:
-        """The part of HumanTaskConfig that says who works."""
+        """The members of HumanTaskConfig that choose the workers."""
         return {"WorkteamArn": self.arn}
 
     @property
     def content_classifiers(self) -> list[str]:
-        """What must be declared about the content: nothing, the vendor's contract covers it."""
+        """Declarations about the content: none are needed, because the vendor's contract covers it."""
         return []
 
 
 class MechanicalTurk(NamedTuple):
     """The public workforce.
 
-    Amazon's own pages say that Mechanical Turk closed on 2026-09-30; the local service still runs such jobs.
+    Amazon's own pages say that Mechanical Turk closed on 2026-09-30. The local service still runs such jobs.
 
-    :param price_usd: USD paid to each worker for each task, one of the prices of the task type.
-    :param free_of_personal_information: your declaration that the data holds no personal information.
-        Amazon fails the job without it, so it has to be said, never assumed.
-    :param adult_content: False declares the data free of adult content; True or None declares nothing,
+    :param price_usd: USD paid to each worker for each task, one of the task type's prices.
+    :param free_of_personal_information: your declaration that the data contains no personal information.
+        Amazon fails the job without it, so you must set it explicitly.
+    :param adult_content: False declares the data free of adult content. True and None declare nothing,
         and Amazon may then show the tasks to fewer workers.
     """
 
@@ -65,7 +65,10 @@ class MechanicalTurk(NamedTuple):
     adult_content: bool | None = None
 
     def human_task_config(self, region: str) -> dict[str, Any]:
-        """The part of HumanTaskConfig that says who works, and for how much."""
+        """The members of HumanTaskConfig that choose the workers and their pay.
+
+        :raises ValueError: if the price is not a whole number of tenths of a cent.
+        """
         return {
             "WorkteamArn": facts.public_workteam_arn(region),
             "PublicWorkforceTaskPrice": {"AmountInUsd": usd_to_amount(self.price_usd)},
@@ -84,15 +87,15 @@ Workforce = PrivateWorkteam | VendorWorkteam | MechanicalTurk
 
 
 class AutomatedLabeling(NamedTuple):
-    """Let a model label what it is sure of.
+    """Let a model label the objects that it is confident about.
 
-    :param initial_model_arn: FinalActiveLearningModelArn of an earlier job, to start from its model. Empty or
-        ``None``, also as a text that a template has come to: start anew.
-    :param continue_from_previous_run: start from the last model that this task has come to in an earlier run of its
-        DAG; anew in the first run, or if that model is gone.
-    :param volume_kms_key: key for the disks of the training instances.
-    :param subnets: subnets for the training and inference instances, with ``security_group_ids``.
-    :param security_group_ids: security groups for the same.
+    :param initial_model_arn: FinalActiveLearningModelArn of an earlier job, to start from its model. Start without a
+        model if it is empty or ``None``, or if a template renders to the text ``None``.
+    :param continue_from_previous_run: start from the last model of this task in an earlier run of its DAG. Start
+        without a model in the first run, or if that model no longer exists.
+    :param volume_kms_key: KMS key for the disks of the training instances.
+    :param subnets: subnets for the training and inference instances; goes with ``security_group_ids``.
+    :param security_group_ids: security groups for those instances.
     """
 
     initial_model_arn: str | None = None
@@ -122,7 +125,7 @@ class AutomatedLabeling(NamedTuple):
 def usd_to_amount(price: float | str | Decimal) -> dict[str, int]:
     """Split a price in USD into whole dollars, cents and tenths of a cent, exactly.
 
-    :raises ValueError: if it is no amount, is negative or has fractions of a tenth of a cent.
+    :raises ValueError: if it is not a number, is negative or is finer than a tenth of a cent.
     """
     try:
         mills = Decimal(str(price)) * 1000
@@ -136,7 +139,7 @@ def usd_to_amount(price: float | str | Decimal) -> dict[str, int]:
 
 
 def amount_to_usd(amount: dict[str, Any]) -> Decimal:
-    """USD of an AmountInUsd structure; the inverse of :func:`usd_to_amount`."""
+    """The USD of an AmountInUsd structure; the inverse of :func:`usd_to_amount`."""
     return (
         Decimal(int(amount.get("Dollars", 0)))
         + Decimal(int(amount.get("Cents", 0))) / 100

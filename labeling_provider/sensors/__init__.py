@@ -1,1 +1,1 @@
-"""Sensors: wait for labeling jobs that something else has created."""
+"""Sensors: wait for labeling jobs that were created elsewhere."""

@@ -1,4 +1,4 @@
-"""Waits for a labeling job that something else has created."""
+"""Waits for a labeling job that was created elsewhere."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class JobSensor(LabelingTask, BaseSensorOperator):
-    """What the sensors of labeling jobs share."""
+    """Base of the sensors for labeling jobs."""
 
     job_name: str
 
@@ -44,20 +44,20 @@ class JobSensor(LabelingTask, BaseSensorOperator):
 
 
 class LabelingJobSensor(JobSensor):
-    """Succeeds when a labeling job has reached one of the awaited statuses.
+    """Succeeds when a labeling job has reached one of the target statuses.
 
-    Any other end of the job fails the sensor with the reason (or skips it with ``soft_fail``); it never waits for a
-    job that has ended. ``timeout`` counts from the sensor's first look, also across deferral.
+    If the job ends with another status, the sensor fails with the reason, or is skipped with ``soft_fail``. ``timeout``
+    counts from the start of the sensor, also while it is deferred.
 
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
-    :param job_name: the labeling job (templated).
-    :param target_statuses: statuses to wait for (templated), by default Completed.
+    :param job_name: name of the labeling job (templated).
+    :param target_statuses: statuses to wait for; by default Completed (templated).
     :param outage: seconds without any answer after which to give up.
-    :param deferrable: whether to wait without a worker.
-    :param events_queue_url: when deferred, an SQS queue that an EventBridge rule feeds with labeling-job state changes:
-        the end of the job is seen within seconds (templated).
-    :raises LabelingJobFailedError: if the job ends otherwise.
+    :param deferrable: whether to wait without occupying a worker.
+    :param events_queue_url: URL of an SQS queue that an EventBridge rule feeds with labeling job state changes. A
+        deferred sensor then notices the end of the job within seconds (templated).
+    :raises LabelingJobFailedError: if the job ends with another status.
     """
 
     argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
@@ -88,7 +88,7 @@ class LabelingJobSensor(JobSensor):
         self._patience = Patience(outage)
 
     def execute(self, context: Context) -> Any:
-        """Wait, in this process or deferred."""
+        """Wait, in this process or in the triggerer."""
         self.read_arguments()
         unknown = set(self.target_statuses) - STATUSES
         if unknown:
@@ -112,49 +112,50 @@ class LabelingJobSensor(JobSensor):
         return None
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on after the trigger has fired."""
+        """Continue after the trigger has fired."""
         self.read_arguments()
         if "error" in event:
             self._fail(LabelingError(event["error"]))
         if event.get("timeout"):
-            seen = event["state"]["status"] if event["state"] else "unknown"
-            message = f"Labeling job {event['job_name']} is still {seen} after {self.timeout:.0f} s."
+            status = event["state"]["status"] if event["state"] else "unknown"
+            message = f"Labeling job {event['job_name']} is still {status} after {self.timeout:.0f} s."
             self._fail(AirflowSensorTimeout(message))
-        # The trigger knows the job from a listing, which has neither of these; its status is what was waited for.
+        # The trigger's state may come from a listing, which lacks these two. Its status is the one waited for.
         job = self._described()
-        seen = {"label_attribute": job.label_attribute, "final_model_arn": job.state.final_model_arn}
-        done = self._judge(JobState(**{**event["state"], **seen}))
+        missing = {"label_attribute": job.label_attribute, "final_model_arn": job.state.final_model_arn}
+        done = self._judge(JobState(**{**event["state"], **missing}))
         return done.xcom_value if done else None
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
-        """Look once."""
-        state = self._look()
+        """Check the job once."""
+        state = self._current_state()
         return False if state is None else self._judge(state) or False
 
-    def _look(self) -> JobState | None:
-        """The job's state; None if the service did not answer and there is hope that it will."""
+    def _current_state(self) -> JobState | None:
+        """The job's state; None if the service did not answer, but a later check may succeed."""
         try:
             state = JobState.of(self.ground_truth.sagemaker.describe_labeling_job(LabelingJobName=self.job_name))
         except LabelingError as error:
             self._fail(error)
-        except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
+        except Exception as error:  # noqa: BLE001 - Patience raises errors that a retry can't help
             try:
                 self._patience.pause(error, f"Waiting for {self.job_name}", time.monotonic(), self.poke_interval)
-            except LabelingError as hopeless:
-                self._fail(hopeless)
+            except LabelingError as final_error:
+                self._fail(final_error)
             self.log.warning("No answer about %s: %s", self.job_name, error)
             return None
         self._patience.answered()
         return state
 
     def _judge(self, state: JobState) -> PokeReturnValue | None:
-        """Whether the wait is over; a job that ended otherwise fails the sensor."""
+        """The result if the wait is over, otherwise None; a job that ended with another status fails the sensor."""
         if line := self._progress.line(state, time.time()):
             self.log.info(line)
         if state.status in self.target_statuses:
             return PokeReturnValue(True, xcom_value=state.as_dict())
         if state.status in ENDED:
-            wanted = " or ".join(self.target_statuses)
+            targets = " or ".join(self.target_statuses)
             reason = f": {state.reason}" if state.reason else ""
-            self._fail(LabelingJobFailedError(f"Labeling job {state.name} ended {state.status}, not {wanted}{reason}"))
+            message = f"Labeling job {state.name} ended as {state.status}, not as {targets}{reason}"
+            self._fail(LabelingJobFailedError(message))
         return None

@@ -1,4 +1,4 @@
-"""Waits for something to happen to a streaming labeling job."""
+"""Waits for a streaming labeling job to reach a goal."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ if TYPE_CHECKING:
 
 
 class StreamingJobSensor(JobSensor):
-    """Succeeds when a streaming labeling job has reached any of what is given; its end fails the sensor.
+    """Succeeds when a streaming labeling job meets any of the given conditions; fails if the job ends before.
 
-    Returns the job's counters, with ``backlog`` and, in words, ``reached``.
+    Returns the job's counters with ``backlog``, and ``reached``, the condition that is met, in words.
 
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
-    :param job_name: the streaming job (templated).
-    :param backlog_below: fewer objects than this wait in the job's queue.
-    :param labeled: so many objects were labeled since the counter stood at ``baseline``.
-    :param baseline: such as the counter of an earlier task (templated); None for where it stands at the first look.
-    :param idle_for: for so long nothing has moved and nothing was left to label.
-    :param deferrable: whether to wait without a worker.
-    :raises ValueError: if nothing is given to wait for.
+    :param job_name: name of the streaming job (templated).
+    :param backlog_below: fewer objects than this are in the job's queue.
+    :param labeled: this many objects have been labeled since ``baseline``.
+    :param baseline: value of the counter to count from, such as a counter of an earlier task; None for its value at the
+        first check (templated).
+    :param idle_for: nothing has changed for this long, and nothing is left to label.
+    :param deferrable: whether to wait without occupying a worker.
+    :raises ValueError: if no condition is given.
     :raises LabelingJobFailedError: if the job ends before.
     """
 
@@ -68,10 +69,10 @@ class StreamingJobSensor(JobSensor):
         self.idle_for = idle_for
         self.deferrable = deferrable
         if backlog_below is None and labeled is None and idle_for is None:
-            raise ValueError("Give backlog_below, labeled or idle_for.")
+            raise ValueError("Set backlog_below, labeled or idle_for.")
 
     def execute(self, context: Context) -> Any:
-        """Wait, in this process or deferred."""
+        """Wait, in this process or in the triggerer."""
         self.read_arguments()
         push_job_links(context, self.ground_truth, self._described())
         if not self.deferrable:
@@ -89,34 +90,34 @@ class StreamingJobSensor(JobSensor):
         return None
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Go on after the trigger has fired."""
+        """Continue after the trigger has fired."""
         self.read_arguments()
         if "error" in event:
             self._fail(LabelingError(event["error"]))
         if event.get("timeout"):
             self._fail(AirflowSensorTimeout(f"{self.job_name} has not reached its goal after {self.timeout:.0f} s."))
-        return self._result(event["sight"], event["reached"])
+        return self._result(event["snapshot"], event["reached"])
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
-        """Look once."""
+        """Check the job once."""
         from labeling_provider import compat
-        from labeling_provider.streaming.goal import look
+        from labeling_provider.streaming.goal import take_snapshot
 
-        sight = look(self.ground_truth, self.job_name, self._backlog)
-        if sight is None:
-            self._fail(LabelingError(f"Labeling job {self.job_name} is gone."))
+        snapshot = take_snapshot(self.ground_truth, self.job_name, self._backlog)
+        if snapshot is None:
+            self._fail(LabelingError(f"Labeling job {self.job_name} no longer exists."))
         if self.reschedule and (kept := context["ti"].xcom_pull(task_ids=self.task_id, key=PROGRESS_KEY)):
             self._goal.recall(kept)
-        reached = self._goal.reached(sight, time.time())
-        known = {**sight.state.counters(), "backlog": sight.waiting}
+        reached = self._goal.reached(snapshot, time.time())
+        known = {**snapshot.state.counters(), "backlog": snapshot.waiting}
         context["ti"].xcom_push(key=PROGRESS_KEY, value={**known, **self._goal.memory})
-        compat.gauge("labeling.objects.backlog", sight.waiting, {"job_name": self.job_name})
-        if not reached and not sight.state.has_ended:
+        compat.gauge("labeling.objects.backlog", snapshot.waiting, {"job_name": self.job_name})
+        if not reached and not snapshot.state.has_ended:
             return False
         return PokeReturnValue(True, xcom_value=self._result(known, reached))
 
     def _result(self, known: dict[str, Any], reached: str) -> dict[str, Any]:
-        """What the sensor hands on; the end of the job fails it."""
+        """The sensor's result; fails if the job has ended before reaching the goal."""
         if not reached:
             self._fail(LabelingJobFailedError(f"Streaming labeling job {self.job_name} is {known['status']}."))
         self.log.info("%s: %s", self.job_name, reached)

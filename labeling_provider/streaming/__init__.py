@@ -1,4 +1,4 @@
-"""Feeding streaming labeling jobs: topics, sources of new objects, messages, publication. Plain Python over boto3.
+"""Feeds streaming labeling jobs and receives their labels. Plain Python over boto3.
 
 Source: developer guide, "Ground Truth streaming labeling jobs".
 """

@@ -1,4 +1,4 @@
-"""What a wait for a streaming job is for: such a job does not complete, so something else has to be reached."""
+"""Goals of a wait for a streaming job, which never completes by itself."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from labeling_provider.streaming.pusher import Backlog
 
 
-class Sight(NamedTuple):
-    """A streaming job as it was seen.
+class Snapshot(NamedTuple):
+    """A streaming job at one moment.
 
     :param state: status and counters.
-    :param waiting: objects in its queue.
+    :param waiting: number of objects in its queue.
     """
 
     state: JobState
@@ -25,18 +25,19 @@ class Sight(NamedTuple):
 
     @property
     def counted(self) -> list[str | int]:
-        """What moves while anything happens."""
+        """What changes while the job makes progress, as a JSON value."""
         return [*self.state.counted, self.waiting]
 
 
 @dataclass
 class Goal:
-    """Any one of these.
+    """What to wait for. The goal is reached as soon as any of the given conditions is met.
 
-    :param backlog_below: fewer objects than this wait in the queue.
-    :param labeled: so many objects were labeled since the counter stood at ``baseline``.
-    :param baseline: None for where the counter stood at the first look.
-    :param idle_for: seconds for which nothing has moved, with nothing in the queue and nothing in the workers' hands.
+    :param backlog_below: fewer objects than this are in the queue.
+    :param labeled: this many objects have been labeled since ``baseline``.
+    :param baseline: value of the counter to count from; None for its value in the first snapshot.
+    :param idle_for: nothing has changed for this many seconds, the queue is empty and workers have no tasks.
+    :raises ValueError: if no condition is given.
     """
 
     backlog_below: int | None = None
@@ -48,44 +49,45 @@ class Goal:
         self._counted: list[str | int] | None = None
         self._moved_at: float | None = None
         if self.backlog_below is None and self.labeled is None and self.idle_for is None:
-            raise ValueError("Give backlog_below, labeled or idle_for.")
+            raise ValueError("Set backlog_below, labeled or idle_for.")
 
     @property
     def memory(self) -> dict[str, Any]:
-        """A JSON value from which a later wait for the same goal goes on."""
+        """A JSON value from which a later wait for the same goal can continue."""
         return {"counted": self._counted, "moved_at": self._moved_at, "baseline": self.baseline}
 
     def recall(self, memory: Mapping[str, Any]) -> None:
-        """Go on from what an earlier wait has remembered."""
+        """Continue from the memory of an earlier wait."""
         self._counted, self._moved_at = memory.get("counted"), memory.get("moved_at")
         self.baseline = memory.get("baseline", self.baseline)
 
-    def reached(self, sight: Sight, now: float) -> str:
-        """Which part of the goal is reached, in words; empty if none.
+    def reached(self, snapshot: Snapshot, now: float) -> str:
+        """The condition that is met, in words; empty if none is.
 
-        :param now: epoch seconds.
+        :param now: current time in epoch seconds.
         """
-        if self._counted != sight.counted:
-            self._counted, self._moved_at = sight.counted, now
+        if self._counted != snapshot.counted:
+            self._counted, self._moved_at = snapshot.counted, now
         if self.baseline is None:
-            self.baseline = sight.state.labeled
-        since = sight.state.labeled - self.baseline
-        if self.backlog_below is not None and sight.waiting < self.backlog_below:
-            return f"{sight.waiting:,} objects wait"
-        if self.labeled is not None and since >= self.labeled:
-            return f"{since:,} objects were labeled"
+            self.baseline = snapshot.state.labeled
+        labeled, waiting = snapshot.state.labeled - self.baseline, snapshot.waiting
+        if self.backlog_below is not None and waiting < self.backlog_below:
+            return f"{waiting:,} objects are waiting"
+        if self.labeled is not None and labeled >= self.labeled:
+            return f"{labeled:,} objects were labeled"
         quiet = now - (self._moved_at or now)
-        if self.idle_for is not None and quiet >= self.idle_for and not (sight.waiting or sight.state.unlabeled):
+        if self.idle_for is not None and quiet >= self.idle_for and not (waiting or snapshot.state.unlabeled):
             return f"nothing has happened for {quiet:.0f} s"
         return ""
 
 
-def look(ground_truth: GroundTruth, job_name: str, backlog: Backlog) -> Sight | None:
-    """See a streaming job; None if there is no such job. Of one that has ended the queue may be gone.
+def take_snapshot(ground_truth: GroundTruth, job_name: str, backlog: Backlog) -> Snapshot | None:
+    """Describe a streaming job and its queue; None if there is no such job.
 
     :raises LabelingError: if the service does not answer.
     """
     job = ground_truth.find_job(job_name)
     if job is None:
         return None
-    return Sight(job.state, backlog.depth() if job.status == "InProgress" else 0)
+    # The queue of a job that has ended may have been deleted.
+    return Snapshot(job.state, backlog.depth() if job.status == "InProgress" else 0)

@@ -1,4 +1,4 @@
-"""Takes finished labels out of the SQS queue behind an output topic, and puts them into S3 by batches."""
+"""Receives labels from the SQS queue of an output topic, and stores them in S3 in batches."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from labeling_provider.client.queue import ReadQueue, is_missing_queue
 from labeling_provider.client.retries import answer_to
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.dates import nanoseconds
+from labeling_provider.groundtruth.events import message_content
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import LabelError, read_label
 
@@ -27,10 +28,10 @@ log = logging.getLogger(__name__)
 
 
 class Batch(NamedTuple):
-    """Labels that have arrived.
+    """A stored batch of labels.
 
-    :param event: where they are and how many, as a JSON value.
-    :param receipts: what SQS wants for their deletion.
+    :param event: its URI and counts, as a JSON value.
+    :param receipts: SQS's receipt handles, for deleting the messages.
     """
 
     event: dict[str, Any]
@@ -44,12 +45,12 @@ class _Held(NamedTuple):
 
 
 class LabelsQueue:
-    """The queue.
+    """A queue of labels.
 
-    :param queue: its URL or name; it may be made later.
-    :param labels_uri: S3 URI prefix under which the label lines go.
-    :param batch_size: how many labels make a batch.
-    :param max_wait: seconds after which fewer make one.
+    :param queue: the queue's URL or name; it need not exist yet.
+    :param labels_uri: S3 URI of the folder for the batches.
+    :param batch_size: number of labels in a full batch.
+    :param max_wait: seconds after which a smaller batch is stored.
     """
 
     def __init__(
@@ -64,11 +65,12 @@ class LabelsQueue:
         self._warned = False
 
     def collect(self) -> Batch | None:
-        """Wait a few seconds for labels; a batch once there are enough, or the first has waited long enough.
+        """Wait a few seconds for labels.
 
-        :raises LabelingError: if the queue can't be read or the lines can't be stored.
+        :return: a batch, once there are enough labels or the first has waited long enough; otherwise None.
+        :raises LabelingError: if the queue can't be read, or the batch can't be stored.
         """
-        reader = self._reader = self._reader or self._found()
+        reader = self._reader = self._reader or self._find()
         if reader is None:
             time.sleep(_MAX_WAIT)
             return None
@@ -84,9 +86,9 @@ class LabelsQueue:
         self._held = []
         return batch
 
-    def _found(self) -> ReadQueue | None:
-        """The queue of this name; None if it has not been made yet."""
-        what = f"Looking for the queue {self._queue}"
+    def _find(self) -> ReadQueue | None:
+        """The queue with this name; None if it does not exist yet."""
+        what = f"Getting the URL of the queue {self._queue}"
         try:
             answer = answer_to(lambda: self._sqs.get_queue_url(QueueName=self._queue), what, outage=self._outage)
         except LabelingError as error:
@@ -106,7 +108,7 @@ class LabelsQueue:
                 self._held.append(_Held(message["ReceiptHandle"], message["MessageId"], line))
             elif line is None and not self._warned:
                 self._warned = True
-                log.warning("%s holds messages that are not labels; they are left alone", self._queue)
+                log.warning("%s contains messages that are not labels; ignoring them", self._queue)
 
     def _stored(self, batch: list[_Held]) -> dict[str, Any]:
         text = "".join(f"{held.line}\n" for held in batch)
@@ -117,31 +119,29 @@ class LabelsQueue:
         return {"labels_uri": uri, "count": len(batch), **_counts([json.loads(held.line) for held in batch])}
 
     def delete(self, receipts: list[str]) -> None:
-        """Delete messages: somebody else knows of their labels now."""
+        """Delete the messages of a batch, once its event has been stored elsewhere."""
         if self._reader is not None:
             self._reader.delete(receipts)
 
 
 def label_line(body: str) -> str | None:
-    """The output line that a message of an output topic holds, as JSON on one line; None if it holds none.
+    """The output line in a message from an output topic, as JSON on one line; None if the message has none.
 
-    :param body: an SNS envelope, or the line itself where the subscription delivers it raw.
+    :param body: an SNS envelope, or the line itself if the subscription delivers raw messages.
     """
     try:
-        content = json.loads(body)
-        if isinstance(content, dict) and content.get("Type") == "Notification":
-            content = json.loads(content["Message"])
+        content = message_content(body)
         if not isinstance(content, dict) or not _attribute(content):
             return None
         text = json.dumps(content, ensure_ascii=False)
         text.encode()
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return text
 
 
 def _attribute(line: dict[str, Any]) -> str:
-    """The label attribute that was added last; empty if there is none."""
+    """The label attribute with the newest label; empty if there is none."""
     names = [key.removesuffix("-metadata") for key in line if key.endswith("-metadata")]
     dates = {name: str(_metadata(line, name).get("creation-date")) for name in names if name in line}
     return max(((nanoseconds(date) or 0, name) for name, date in dates.items()), default=(0, ""))[1]
@@ -153,7 +153,7 @@ def _metadata(line: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _classes(line: dict[str, Any], attribute: str) -> tuple[str, ...]:
-    """Names of the classes of a line's label; none if it is not of the shape that its type has."""
+    """Names of the classes of a line's label; empty if the label does not have the structure of its type."""
     try:
         label = read_label(line, attribute)
     except LabelError:
@@ -162,9 +162,8 @@ def _classes(line: dict[str, Any], attribute: str) -> tuple[str, ...]:
 
 
 def _counts(lines: list[dict[str, Any]]) -> dict[str, Any]:
-    """Which attribute the labels have, from which job they are, and how many there are of each class."""
+    """Label attribute, job and number of labels by class."""
     attribute = _attribute(lines[-1])
-    told = [_metadata(line, attribute) for line in lines]
     classes = Counter(name[:256] for line in lines for name in _classes(line, attribute))
-    job = str(told[-1].get("job-name", "")).rpartition("/")[2]
+    job = str(_metadata(lines[-1], attribute).get("job-name", "")).rpartition("/")[2]
     return {"label_attribute_name": attribute, "job_name": job, "classes": dict(classes.most_common(_MAX_CLASSES))}

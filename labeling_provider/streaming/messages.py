@@ -1,4 +1,4 @@
-"""Messages for the input topic of a streaming job: a manifest line each, with an id under which it is labeled once.
+"""Messages for the input topic of a streaming job: a manifest line each, with a deduplication id.
 
 Source: developer guide, "Ground Truth streaming labeling jobs", section "Duplicate message handling"; SNS API
 reference, PublishBatch.
@@ -15,19 +15,20 @@ from typing import Any, Final, NamedTuple
 from labeling_provider.groundtruth.objects import ID_KEY, OWN_ID_KEY
 
 MAX_MESSAGE_BYTES: Final = 262_144
-"""Most bytes of an SNS message, and of all messages of one PublishBatch together."""
+"""Largest SNS message, and largest total of one PublishBatch, in bytes."""
 MAX_BATCH: Final = 10
+"""Most messages in one PublishBatch."""
 _MAX_ID: Final = 1024
-# Neither SNS nor SQS takes these as they are.
+# Neither SNS nor SQS accepts these characters unescaped.
 _ESCAPED: Final = re.compile("[\ufffe\uffff\ud800-\udfff]")
 
 
 class Message(NamedTuple):
-    """What is published about one data object.
+    """A message about one data object.
 
     :param text: the message.
-    :param size: its bytes.
-    :param about: what it is about, for people.
+    :param size: its size in bytes.
+    :param about: the object's id, for people.
     """
 
     text: str
@@ -38,8 +39,8 @@ class Message(NamedTuple):
 def message_of(line: dict[str, Any], object_id: str) -> Message:
     """The message for a data object.
 
-    :param line: its manifest line. If it names its own deduplication id, that stays.
-    :param object_id: the same whenever the same object is found, different for any other.
+    :param line: its manifest line. A deduplication id in the line is kept.
+    :param object_id: a stable, unique id of the object.
     """
     reference = line.get("source-ref")
     if ID_KEY in line:
@@ -55,16 +56,16 @@ def message_of(line: dict[str, Any], object_id: str) -> Message:
 
 
 def _short(object_id: str) -> str:
-    """An id that is not longer than an id may be."""
+    """An id within the length limit: the id itself, or a hash."""
     if len(object_id) <= _MAX_ID:
         return object_id
     return f"s3://sha-256/{hashlib.sha256(object_id.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
-    """Messages in groups that one PublishBatch takes.
+    """Group messages for PublishBatch.
 
-    :param messages: none larger than :data:`MAX_MESSAGE_BYTES`.
+    :param messages: messages of at most :data:`MAX_MESSAGE_BYTES` each.
     """
     batch: list[Message] = []
     size = 0

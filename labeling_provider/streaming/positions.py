@@ -1,4 +1,4 @@
-"""Keeps how far a source is done with in a small S3 object."""
+"""Stores the position in a source of objects in a small S3 object."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ _MAX_BYTES: Final = 16_384
 
 
 def position_uri(ground_truth: GroundTruth, job_name: str | None, topic_arn: str, key: str) -> str | None:
-    """Where the position of a source is kept: beside the output of the job that it feeds.
+    """S3 URI for the position of a source: next to the output of the job that it feeds.
 
-    :param job_name: the job; None for one that listens to the topic.
-    :return: None if there is no such job now.
+    :param job_name: the job; None for a running job that listens to the topic.
+    :param key: a name that is unique for the source.
+    :return: None if there is no such job at the moment.
     """
     name = job_name or next(iter(listeners(ground_truth, topic_arn)), None)
     job = ground_truth.find_job(name) if name else None
@@ -29,18 +30,18 @@ def position_uri(ground_truth: GroundTruth, job_name: str | None, topic_arn: str
 
 
 class S3Position:
-    """The object.
+    """A position stored in S3.
 
-    :param uri: its S3 URI.
+    :param uri: the object's S3 URI.
     """
 
     def __init__(self, ground_truth: GroundTruth, uri: str) -> None:
         self._ground_truth, self._uri = ground_truth, uri
 
     def load(self) -> Position | None:
-        """What was saved last; None if there is nothing.
+        """The saved position; None if there is none.
 
-        :raises LabelingError: if it can't be read, or is not what was saved.
+        :raises LabelingError: if it can't be read, or is not a position.
         """
         try:
             text = self._ground_truth.objects.read(self._uri, _MAX_BYTES)
@@ -57,9 +58,12 @@ class S3Position:
         return position
 
     def save(self, position: Position) -> None:
-        """Save a position, unless another pusher of the same source has come further."""
-        there = self.load()
-        if there is None or _order(there) <= _order(position):
+        """Save a position, unless another pusher of the same source has got further.
+
+        :raises LabelingError: if it can't be saved.
+        """
+        saved = self.load()
+        if saved is None or _order(saved) <= _order(position):
             self._ground_truth.objects.write_text(self._uri, json.dumps(position))
 
 

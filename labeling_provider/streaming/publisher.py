@@ -1,4 +1,4 @@
-"""Publishes messages to a topic: ten at a time, several batches in flight, each entry until it is taken or refused."""
+"""Publishes messages to a topic in batches of ten, several at once, and retries until each is accepted or refused."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ log = logging.getLogger(__name__)
 
 
 class Refused(NamedTuple):
-    """A data object that can't be published, and why."""
+    """A data object that can't be published, and the reason."""
 
     about: str
     reason: str
 
 
 class Publisher:
-    """A topic to publish to. Close it in the end.
+    """Publishes to a topic. The caller closes it.
 
-    :param ground_truth: makes the client.
-    :param topic_arn: the topic.
-    :param in_flight: batches that are on their way at once.
+    :param topic_arn: the topic's ARN.
+    :param in_flight: number of batches that are sent at once.
     """
 
     def __init__(self, ground_truth: GroundTruth, topic_arn: str, in_flight: int) -> None:
-        # What goes into a batch is made here, so there is nothing that botocore's validation could find.
+        # Batches are built here, so validation by botocore would only cost time.
         self._sns = ground_truth.client(
             "sns",
             lambda sns: sns.meta.events.register("before-call.sns.PublishBatch", _encode_once),
@@ -47,27 +46,27 @@ class Publisher:
         self._executor = ThreadPoolExecutor(in_flight, thread_name_prefix="labeling-publisher")
 
     def publish(self, messages: Iterable[Message]) -> list[Refused]:
-        """Publish messages; returns when each is with SNS or refused.
+        """Publish messages; returns when SNS has accepted or refused each of them.
 
-        :return: what was refused, and why.
-        :raises LabelingError: if the topic can't be published to, or nobody has answered for too long.
+        :return: the refused objects.
+        :raises LabelingError: if the topic can't be published to, or SNS has not answered for too long.
         """
         refused: list[Refused] = []
-        under_way: list[Future[list[Refused]]] = []
+        pending: list[Future[list[Refused]]] = []
         try:
             for batch in batches(_small_enough(messages, refused)):
-                if len(under_way) >= self._in_flight * _MAX_WAITING:
-                    refused += under_way.pop(0).result()
-                under_way.append(self._executor.submit(self._send, batch))
-            for future in under_way:
+                if len(pending) >= self._in_flight * _MAX_WAITING:
+                    refused += pending.pop(0).result()
+                pending.append(self._executor.submit(self._send, batch))
+            for future in pending:
                 refused += future.result()
         finally:
-            for future in under_way:
+            for future in pending:
                 future.cancel()
         return refused
 
     def close(self) -> None:
-        """End its threads."""
+        """Stop the threads."""
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _send(self, batch: list[Message]) -> list[Refused]:
@@ -90,22 +89,22 @@ class Publisher:
                         refused.append(Refused(message.about, f"{entry['Code']}: {entry.get('Message', '')}"))
                 if not left:
                     return refused
-                raise OSError(f"{len(left)} of {len(batch)} messages were not taken")
-            except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
+                raise OSError(f"{len(left)} of {len(batch)} messages were not accepted")
+            except Exception as error:  # noqa: BLE001 - Patience raises errors that a retry can't help
                 pause = patience.pause(error, f"Publishing to {self._topic_arn}", time.monotonic(), _PAUSE)
-                log.warning("Publishing to %s again in %.1f s: %s", self._topic_arn, pause, error)
+                log.warning("Publishing to %s failed, retrying in %.1f s: %s", self._topic_arn, pause, error)
             time.sleep(pause)
 
 
 def _encode_once(params: dict[str, Any], **_: Any) -> None:
-    """Encode a request's form here: botocore would do it twice, for the signature and to send it, and byte by byte."""
+    """Encode a request's form here, because botocore does it twice (to sign and to send) and byte by byte."""
     params["body"] = encoded_form(params["body"])
 
 
 def encoded_form(fields: Mapping[str, str]) -> bytes:
-    """A form as a URL would have it.
+    """Encode a form as ``application/x-www-form-urlencoded``.
 
-    :param fields: their names need no escapes.
+    :param fields: values by name; the names must not need escaping.
     """
     escaped = (f"{name}={value.encode().decode('latin-1').translate(_ESCAPES)}" for name, value in fields.items())
     return "&".join(escaped).encode()
@@ -115,7 +114,8 @@ def _small_enough(messages: Iterable[Message], refused: list[Refused]) -> Iterab
     for message in messages:
         if message.size > MAX_MESSAGE_BYTES:
             reason = (
-                f"its message has {message.size:,} bytes, SNS takes {MAX_MESSAGE_BYTES:,}; shorten it or store it in S3"
+                f"its message has {message.size:,} bytes, but SNS accepts at most {MAX_MESSAGE_BYTES:,}; shorten it or "
+                "store it in S3"
             )
             refused.append(Refused(message.about, reason))
         else:

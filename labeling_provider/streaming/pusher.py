@@ -1,4 +1,4 @@
-"""Pushes new objects of a source to the streaming job that listens to a topic, no faster than the job takes them."""
+"""Pushes new objects from a source to a streaming job, no faster than the job labels them."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.streaming.messages import Message, message_of
 from labeling_provider.streaming.publisher import Publisher, Refused
-from labeling_provider.streaming.sources import Found, Source
+from labeling_provider.streaming.sources import Source, SourceObject
 
 PORTION: Final = 5000
-_LOOK_SECONDS: Final = 5.0
+"""Most objects that are pushed in one step."""
+_CHECK_SECONDS: Final = 5.0
 _SETTLING_SECONDS: Final = 2.0
 
 log = logging.getLogger(__name__)
 
 
 class Step(NamedTuple):
-    """What a step has come to.
+    """The result of a step.
 
-    :param published: how many objects were published.
-    :param refused: which objects can't be, and why.
-    :param blocked: why nothing could be pushed now; empty if it could.
-    :param ended: why nothing will be pushed any more; empty if it will.
+    :param published: number of objects published.
+    :param refused: objects that can't be published.
+    :param blocked: why nothing can be pushed at the moment; otherwise empty.
+    :param ended: why nothing more will be pushed; otherwise empty.
     """
 
     published: int = 0
@@ -41,10 +42,9 @@ class Step(NamedTuple):
 
 
 class Backlog:
-    """The objects that wait in the queue of a streaming job.
+    """The objects waiting in the queue of a streaming job.
 
-    :param ground_truth: makes the client.
-    :param job_name: the job.
+    :param job_name: the job's name.
     """
 
     def __init__(self, ground_truth: GroundTruth, job_name: str) -> None:
@@ -53,16 +53,16 @@ class Backlog:
         self._url: str | None = None
 
     def depth(self) -> int:
-        """How many there are.
+        """The approximate number of waiting objects.
 
-        :raises LabelingError: if there is no such queue, or it can't be asked.
+        :raises LabelingError: if the queue does not exist or can't be read.
         """
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        answer = answer_to(lambda: self._ask(names), f"Looking at the queue {self._name}", outage=self._outage)
+        answer = answer_to(lambda: self._attributes(names), f"Reading the queue {self._name}", outage=self._outage)
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def depth_if_any(self) -> int | None:
-        """The same; None if there is no such queue."""
+        """The same as :meth:`depth`; None if the queue does not exist."""
         try:
             return self.depth()
         except LabelingError as error:
@@ -70,7 +70,7 @@ class Backlog:
                 return None
             raise
 
-    def _ask(self, names: list[str]) -> dict[str, Any]:
+    def _attributes(self, names: list[str]) -> dict[str, Any]:
         self._url = self._url or self._sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
         answer: dict[str, Any] = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         return answer
@@ -81,14 +81,13 @@ class Backlog:
 
 
 class Pusher:
-    """Takes objects from a source, and publishes them. Close it in the end.
+    """Takes objects from a source and publishes them. The caller closes it.
 
-    :param ground_truth: talks to everything.
-    :param topic_arn: the input topic.
-    :param source: where the objects come from.
-    :param job_name: the streaming job; None for whichever listens to the topic.
-    :param max_backlog: how many objects may wait in the job's queue.
-    :param in_flight: batches that are on their way at once.
+    :param topic_arn: ARN of the input topic.
+    :param source: the source of objects.
+    :param job_name: the streaming job; None for any jobs that listen to the topic.
+    :param max_backlog: most objects that may wait in a job's queue.
+    :param in_flight: number of batches that are sent at once.
     """
 
     def __init__(
@@ -106,18 +105,18 @@ class Pusher:
         self._max_backlog = max_backlog
         self._publisher = Publisher(ground_truth, topic_arn, in_flight)
         self._backlogs: dict[str, Backlog] = {}
-        self._looked: tuple[float, Step | None] = (0.0, None)
+        self._checked: tuple[float, Step | None] = (0.0, None)
         self._recently: list[tuple[float, int]] = []
 
     def close(self) -> None:
-        """End its threads."""
+        """Stop the threads."""
         self._publisher.close()
 
     def step(self, most: int = PORTION) -> Step:
-        """Push one portion. What it comes to is published, or refused, when this returns.
+        """Push one portion. All of its objects are published or refused when this returns.
 
-        :param most: how many objects at most.
-        :raises LabelingError: if the source can't be read or the topic not be published to.
+        :param most: most objects to push.
+        :raises LabelingError: if the source can't be read, or the topic can't be published to.
         """
         if (hindrance := self._hindrance()) is not None:
             return hindrance
@@ -135,24 +134,24 @@ class Pusher:
         return Step(published, tuple(refused))
 
     def _hindrance(self) -> Step | None:
-        """Why nothing can be pushed; looked up anew every few seconds."""
-        at, step = self._looked
-        if time.monotonic() - at > _LOOK_SECONDS:
-            step = self._look()
-            self._looked = (time.monotonic(), step)
+        """Why nothing can be pushed; None if something can. Checked every few seconds."""
+        at, step = self._checked
+        if time.monotonic() - at > _CHECK_SECONDS:
+            step = self._check_jobs()
+            self._checked = (time.monotonic(), step)
         return step
 
-    def _look(self) -> Step | None:
+    def _check_jobs(self) -> Step | None:
         if self._job_name is None:
             names = listeners(self._ground_truth, self._topic_arn)
             self._backlogs = {name: self._backlogs.get(name) or Backlog(self._ground_truth, name) for name in names}
-            return None if names else Step(blocked=f"no streaming labeling job listens to {self._topic_arn} now")
+            return None if names else Step(blocked=f"no running labeling job listens to {self._topic_arn}")
         job = self._ground_truth.find_job(self._job_name)
         if job is None:
             raise LabelingError(f"There is no labeling job named {self._job_name} in {self._ground_truth.region}.")
         state = job.state
         if state.status == "Initializing":
-            self._looked = (0.0, None)
+            self._checked = (0.0, None)
             return Step(blocked=f"{state.name} is Initializing")
         if state.status != "InProgress":
             return Step(
@@ -162,7 +161,7 @@ class Pusher:
         return None
 
     def _room(self) -> int:
-        """How many objects more may wait; what was published a moment ago may not be counted by SQS yet."""
+        """How many more objects may be pushed. SQS may not have counted those published a moment ago."""
         since = time.monotonic() - _SETTLING_SECONDS
         self._recently = [(at, count) for at, count in self._recently if at > since]
         waiting = max((backlog.depth() for backlog in self._backlogs.values()), default=0)
@@ -170,11 +169,11 @@ class Pusher:
 
 
 def listeners(ground_truth: GroundTruth, topic_arn: str) -> list[str]:
-    """Names of the running jobs that listen to a topic, youngest first.
+    """Names of the running jobs that listen to a topic, newest first.
 
-    :raises LabelingError: if the service does not say.
+    :raises LabelingError: if the service refuses or does not answer.
     """
-    what = f"Looking for labeling jobs that listen to {topic_arn}"
+    what = f"Listing labeling jobs that listen to {topic_arn}"
     wanted = {"StatusEquals": "InProgress", "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
     running: list[dict[str, Any]] = []
     token: dict[str, str] | None = {}
@@ -188,7 +187,7 @@ def listeners(ground_truth: GroundTruth, topic_arn: str) -> list[str]:
     return [job.name for job in map(JobRequest, running) if job.input_topic_arn == topic_arn]
 
 
-def _messages(portion: list[Found]) -> Iterator[Message]:
+def _messages(portion: list[SourceObject]) -> Iterator[Message]:
     for item in portion:
         if not item.problem:
             yield message_of(item.line, item.object_id)

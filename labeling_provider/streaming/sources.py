@@ -1,13 +1,12 @@
-"""Where new data objects come from: an S3 prefix, a queue of notifications, or a manifest.
+"""Sources of new data objects: an S3 prefix, a queue of notifications, or a manifest.
 
-A source hands out objects in portions. What was handed out counts as done only once it was published: then the caller
-saves the source's position, or a queue's messages are deleted. So after any crash objects may be found again, and their
-id, which is always the same, keeps the job from labeling them twice.
+A source returns objects in portions. A portion is done only after it was published: then the caller saves the source's
+position, or the queue's messages are deleted. So a crash may lead to objects being taken again, but their stable id
+keeps the job from labeling them twice.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -23,6 +22,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.queue import MAX_MESSAGES, ReadQueue
 from labeling_provider.client.retries import error_code, persist
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.events import message_content
 from labeling_provider.groundtruth.job import service_time
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.groundtruth.uris import split_s3_uri
@@ -38,11 +38,11 @@ _GONE: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NotFound"})
 log = logging.getLogger(__name__)
 
 
-class Found(NamedTuple):
-    """A data object that a source has found.
+class SourceObject(NamedTuple):
+    """A data object from a source.
 
-    :param line: its manifest line.
-    :param object_id: the same whenever it is found.
+    :param line: its manifest line, parsed.
+    :param object_id: a stable, unique id of the object.
     :param problem: why it can't be pushed; empty if it can.
     """
 
@@ -52,35 +52,35 @@ class Found(NamedTuple):
 
 
 class Source(ABC):
-    """A place that is looked through for new objects."""
+    """A source of new objects."""
 
     exhausted = False
-    """Whether the last portion was all that there is for now."""
+    """Whether the last portion contained all objects that were left."""
 
     @abstractmethod
-    def take(self, most: int) -> list[Found]:
-        """The next objects.
+    def take(self, most: int) -> list[SourceObject]:
+        """The next portion of objects.
 
-        :param most: how many at most.
+        :param most: most objects to return.
         :raises LabelingError: if the source can't be read.
         """
 
     @property
     def position(self) -> Position | None:
-        """From where to go on once all that was taken is published; None if the source itself knows."""
+        """A JSON value from which to continue after the last portion; None if the source keeps track itself."""
         return None
 
     @abstractmethod
     def settle(self) -> None:
-        """All that was taken is published."""
+        """Note that the last portion was published."""
 
 
-class Settings(NamedTuple):
-    """What all sources of S3 objects ask.
+class ObjectSettings(NamedTuple):
+    """Which S3 objects to push, and as what.
 
-    :param suffixes: how keys end; any if there are none.
+    :param suffixes: push only keys that end with one of these; all keys if empty.
     :param text: whether each line of an object is a text to label, rather than the object itself.
-    :param relabel_changed: whether an object that was written again counts as another one.
+    :param relabel_changed: whether an overwritten object counts as a new one.
     """
 
     suffixes: Sequence[str] = ()
@@ -88,22 +88,23 @@ class Settings(NamedTuple):
     relabel_changed: bool = False
 
     def wants(self, key: str) -> bool:
-        """Whether a key is one to push; a folder's placeholder never is."""
+        """Whether to push a key; a folder's placeholder never is pushed."""
         return not key.endswith("/") and (not self.suffixes or key.endswith(tuple(self.suffixes)))
 
     def object_id(self, uri: str, etag: str) -> str:
-        """The id of an object."""
+        """The stable id of an object."""
         return f"{uri}#{etag.strip(chr(34))}" if self.relabel_changed else uri
 
     def objects(
         self, ground_truth: GroundTruth, uri: str, object_id: str, lines_done: int = 0
-    ) -> Iterator[tuple[int, Found]]:
-        """What an S3 object comes to: itself, or a text from each of its lines, with the line's number.
+    ) -> Iterator[tuple[int, SourceObject]]:
+        """The data objects in an S3 object: itself, or a text from each line, with the line's number.
 
-        :param lines_done: how many lines to leave out.
+        :param lines_done: number of lines to skip.
+        :raises LabelingError: if the object can't be read; a deleted one gives no data objects.
         """
         if not self.text:
-            yield 0, Found({"source-ref": uri}, object_id)
+            yield 0, SourceObject({"source-ref": uri}, object_id)
             return
         try:
             for number, raw in enumerate(ground_truth.objects.read_lines(uri), 1):
@@ -115,30 +116,35 @@ class Settings(NamedTuple):
             log.info("%s was deleted before it was read", uri)
 
 
-def _text_object(raw: bytes, object_id: str) -> Found:
+def _text_object(raw: bytes, object_id: str) -> SourceObject:
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
-        return Found({}, object_id, f"byte {error.start + 1} of the line is not UTF-8")
+        return SourceObject({}, object_id, f"byte {error.start + 1} of the line is not UTF-8")
     if len(text) > MAX_LINE:
-        return Found({}, object_id, f"the line has more than {MAX_LINE:,} characters")
-    return Found({"source": text}, object_id)
+        return SourceObject({}, object_id, f"the line is longer than {MAX_LINE:,} characters")
+    return SourceObject({"source": text}, object_id)
 
 
 class S3Prefix(Source):
-    """All objects under a prefix, listed over and over; of those listed before only what is newer.
+    """All objects under a prefix. It is listed over and over, and every sweep takes only objects newer than the last.
 
-    S3 can't list by time, so each sweep lists everything. An object may appear later than its own time tells (a
-    multipart upload bears the time at which it began), so a sweep also takes what is up to ``overlap`` older than the
-    newest object of the one before, unless this process remembers it.
+    S3 can't list by time, so each sweep lists everything. An object may appear later than its time stamp says (that of
+    a multipart upload is its start), so a sweep also takes objects up to ``overlap`` seconds older than the newest
+    object of the sweep before, unless this process remembers them.
 
     :param prefix_uri: ``s3://bucket/prefix``.
-    :param position: where an earlier one has come to; None to begin with everything there is.
-    :param overlap: seconds.
+    :param position: the position of an earlier source; None to start with all objects.
+    :param overlap: the overlap of two sweeps, in seconds.
     """
 
     def __init__(
-        self, ground_truth: GroundTruth, prefix_uri: str, settings: Settings, position: Position | None, overlap: float
+        self,
+        ground_truth: GroundTruth,
+        prefix_uri: str,
+        settings: ObjectSettings,
+        position: Position | None,
+        overlap: float,
     ) -> None:
         self._ground_truth, self._settings, self._overlap = ground_truth, settings, overlap
         self._bucket, self._prefix = split_s3_uri(prefix_uri)
@@ -150,11 +156,11 @@ class S3Prefix(Source):
         self._inside: str = given.get("inside", "")
         self._line: int = given.get("line", 0)
         self._remembered: OrderedDict[int, None] = OrderedDict()
-        self._sweep: Iterator[Found] | None = None
+        self._sweep: Iterator[SourceObject] | None = None
 
     @property
     def position(self) -> Position:
-        """Where the objects that were taken last are in the listing."""
+        """The place of the last portion in the listing."""
         return {
             "newest": self._newest,
             "threshold": self._threshold,
@@ -164,7 +170,7 @@ class S3Prefix(Source):
             "line": self._line,
         }
 
-    def take(self, most: int) -> list[Found]:
+    def take(self, most: int) -> list[SourceObject]:
         if self._sweep is None:
             self._sweep = self._objects()
         portion = list(islice(self._sweep, most))
@@ -172,15 +178,15 @@ class S3Prefix(Source):
         if self.exhausted:
             self._sweep = None
             self._after, self._inside, self._line = "", "", 0
-            # What came while the sweep was past its key may be as old as the sweep.
+            # An object whose key the sweep had already passed may be as old as the start of the sweep.
             self._threshold = min(self._newest, self._began) - self._overlap
             self._began = 0.0
         return portion
 
     def settle(self) -> None:
-        """The position tells all."""
+        """Nothing to do: the position is enough."""
 
-    def _objects(self) -> Iterator[Found]:
+    def _objects(self) -> Iterator[SourceObject]:
         for key, etag, modified in self._listed():
             self._newest = max(self._newest, modified)
             version = hash((key, etag))
@@ -189,19 +195,19 @@ class S3Prefix(Source):
             lines_done = self._line if key == self._inside else 0
             uri = f"s3://{self._bucket}/{key}"
             object_id = self._settings.object_id(uri, etag)
-            for number, found in self._settings.objects(self._ground_truth, uri, object_id, lines_done):
+            for number, item in self._settings.objects(self._ground_truth, uri, object_id, lines_done):
                 if number:
                     self._inside, self._line = key, number
                 else:
                     self._after = key
-                yield found
+                yield item
             self._after, self._inside, self._line = key, "", 0
             self._remembered[version] = None
             if len(self._remembered) > _REMEMBERED:
                 self._remembered.popitem(last=False)
 
     def _listed(self) -> Iterator[tuple[str, str, float]]:
-        """Key, ETag and time of every object, in the order of keys; the next page is asked for ahead."""
+        """Key, ETag and time of every object, in key order; the next page is prefetched."""
         arguments: dict[str, Any] = {"Bucket": self._bucket, "Prefix": self._prefix}
         if self._after:
             arguments["StartAfter"] = self._after
@@ -220,11 +226,11 @@ class S3Prefix(Source):
 
 
 class Manifest(Source):
-    """The lines of a manifest, once.
+    """The objects of a manifest, once.
 
-    :param uri: its S3 URI.
-    :param position: where an earlier one has come to.
-    :param object_keys: what tells objects apart, such as ``["source-ref", "page"]``; None for all input keys.
+    :param uri: the manifest's S3 URI.
+    :param position: the position of an earlier source; None to start with the first line.
+    :param object_keys: keys that identify an object, such as ``["source-ref", "page"]``; None for all input keys.
     """
 
     def __init__(
@@ -236,10 +242,10 @@ class Manifest(Source):
 
     @property
     def position(self) -> Position:
-        """The number of lines that were taken."""
+        """The number of lines taken."""
         return {"line": self._line}
 
-    def take(self, most: int) -> list[Found]:
+    def take(self, most: int) -> list[SourceObject]:
         portion = []
         for number, raw in islice(self._lines, most):
             self._line = number
@@ -247,33 +253,33 @@ class Manifest(Source):
                 line = parse_line(raw)
                 object_id = self._objects.identifier(line) or f"{self._uri}#{number}"
             except ValueError as error:
-                portion.append(Found({}, f"{self._uri}#{number}", str(error)))
+                portion.append(SourceObject({}, f"{self._uri}#{number}", str(error)))
             else:
-                portion.append(Found(line, object_id))
+                portion.append(SourceObject(line, object_id))
         self.exhausted = len(portion) < most
         return portion
 
     def settle(self) -> None:
-        """The position tells all."""
+        """Nothing to do: the position is enough."""
 
 
 class Notifications(Source):
-    """Objects that S3 tells an SQS queue about, by itself, through SNS or through EventBridge.
+    """Objects announced in an SQS queue, which gets S3's notifications directly, from SNS or from EventBridge.
 
-    A message is deleted when all that it has told of is published. Objects that are gone meanwhile are left out.
+    A message is deleted when all its objects have been published. Objects deleted meanwhile are skipped.
 
     :param url: the queue's URL.
     """
 
-    def __init__(self, ground_truth: GroundTruth, url: str, settings: Settings) -> None:
+    def __init__(self, ground_truth: GroundTruth, url: str, settings: ObjectSettings) -> None:
         self._ground_truth, self._settings = ground_truth, settings
         self._queue = ReadQueue(ground_truth.client("sqs"), url, ground_truth.outage)
-        self._pending: list[tuple[str, Iterator[Found]]] = []
+        self._pending: list[tuple[str, Iterator[SourceObject]]] = []
         self._done: list[str] = []
         self._warned = False
 
-    def take(self, most: int) -> list[Found]:
-        taken: list[Found] = []
+    def take(self, most: int) -> list[SourceObject]:
+        taken: list[SourceObject] = []
         self.exhausted = False
         while len(taken) < most:
             if not self._pending and not self._receive(wait=not taken):
@@ -287,7 +293,7 @@ class Notifications(Source):
                 self._pending.pop(0)
                 self._done.append(receipt)
             else:
-                # The rest of its objects come with the next portion: it must not come back in the meantime.
+                # Its remaining objects are in the next portion, so keep the message hidden until then.
                 self._queue.keep(receipt, _KEEP_SECONDS)
         return taken
 
@@ -296,7 +302,7 @@ class Notifications(Source):
         self._done.clear()
 
     def _receive(self, wait: bool) -> bool:
-        """Get more messages; whether there were any."""
+        """Receive more messages; returns whether any objects are pending."""
         messages = self._queue.receive(MAX_MESSAGES, wait=_WAIT_SECONDS if wait else 0, keep=_KEEP_SECONDS)
         for message in messages:
             created = created_objects(message["Body"])
@@ -304,10 +310,10 @@ class Notifications(Source):
                 self._pending.append((message["ReceiptHandle"], self._objects(created)))
             elif not self._warned:
                 self._warned = True
-                log.warning("%s holds messages that are not from S3; they are left alone", self._queue.url)
+                log.warning("%s contains messages that are not from S3; ignoring them", self._queue.url)
         return bool(self._pending)
 
-    def _objects(self, created: Sequence[tuple[str, str, str]]) -> Iterator[Found]:
+    def _objects(self, created: Sequence[tuple[str, str, str]]) -> Iterator[SourceObject]:
         for bucket, key, etag in created:
             uri = f"s3://{bucket}/{key}"
             if not self._settings.wants(key):
@@ -315,15 +321,15 @@ class Notifications(Source):
             if self._is_gone(bucket, key):
                 log.info("%s was deleted before it was pushed", uri)
                 continue
-            for _, found in self._settings.objects(self._ground_truth, uri, self._settings.object_id(uri, etag)):
-                yield found
+            for _, item in self._settings.objects(self._ground_truth, uri, self._settings.object_id(uri, etag)):
+                yield item
 
     def _is_gone(self, bucket: str, key: str) -> bool:
-        """Whether an object has been deleted. If that can't be seen, it counts as there."""
+        """Whether an object has been deleted; False if this connection may not check."""
         try:
             persist(
                 lambda: self._ground_truth.s3.head_object(Bucket=bucket, Key=key),
-                f"Looking for s3://{bucket}/{key}",
+                f"Checking s3://{bucket}/{key}",
                 outage=self._ground_truth.outage,
             )
         except ClientError as error:
@@ -332,15 +338,13 @@ class Notifications(Source):
 
 
 def created_objects(body: str) -> list[tuple[str, str, str]] | None:
-    """Bucket, key and ETag of every object that a notification tells has been created.
+    """Bucket, key and ETag of every created object in a notification.
 
-    :param body: an S3 event notification or an EventBridge event, as it is or in an SNS envelope.
-    :return: an empty list if it tells of nothing to push, such as a deletion; None if it is no notification of S3.
+    :param body: an S3 event notification or an EventBridge event, bare or in an SNS envelope.
+    :return: empty if nothing was created, for example after a deletion; None if it is not a notification from S3.
     """
     try:
-        event = json.loads(body)
-        if isinstance(event, dict) and event.get("Type") == "Notification":
-            event = json.loads(event["Message"])
+        event = message_content(body)
         if not isinstance(event, dict):
             return None
         if event.get("Event") == "s3:TestEvent":

@@ -1,1 +1,1 @@
-"""Triggers: wait for labeling jobs without a worker."""
+"""Triggers: wait for labeling jobs and feed streaming jobs without occupying a worker."""

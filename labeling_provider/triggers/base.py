@@ -1,4 +1,4 @@
-"""What all triggers share: the connection, and how they travel from a task to a triggerer."""
+"""The base of all triggers: connection arguments and serialization."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from airflow.triggers.base import BaseTrigger
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LabelingTrigger(BaseTrigger):
-    """Base of the triggers: a dataclass whose fields are its arguments, all JSON values.
+    """Base of all triggers: a dataclass whose fields are the trigger's arguments, all of them JSON values.
 
     :param aws_conn_id: the Airflow connection.
-    :param region_name: the region, if it is not the connection's.
-    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param region_name: the region; None for the connection's.
+    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param botocore_config: botocore configuration.
     """
 
@@ -32,6 +32,6 @@ class LabelingTrigger(BaseTrigger):
         return [field.name for field in fields(cls)]
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Class path and arguments."""
+        """The class path and the arguments, for the triggerer."""
         path = f"{type(self).__module__}.{type(self).__qualname__}"
         return path, {name: getattr(self, name) for name in self.arguments()}

@@ -1,4 +1,4 @@
-"""Waits for a labeling job without holding a worker."""
+"""Waits for a labeling job without occupying a worker."""
 
 from __future__ import annotations
 
@@ -23,26 +23,27 @@ from labeling_provider.xcoms import PROGRESS_KEY
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class LabelingJobTrigger(LabelingTrigger):
-    """Fires once, when a labeling job has reached a status, has ended, stands still, or time is up.
+    """Fires once, when a labeling job reaches a status, ends or stalls, or at a deadline.
 
-    All triggers of one triggerer with the same connection and region are answered by one sweep of ListLabelingJobs per
-    interval. While the task is deferred, the counters are in its XCom ``labeling_progress``.
+    All triggers of a triggerer with the same connection and region share one sweep of ListLabelingJobs per interval.
+    While the task is deferred, the counters are in its XCom ``labeling_progress``.
 
     The event is ``{"job_name": …, "state": …}`` with the fields of
-    :class:`labeling_provider.groundtruth.job.JobState`, with ``"timeout": True`` when time is up, or
-    ``"stalled": seconds`` when nothing has moved for so long; or ``{"error": …}`` with a sentence.
+    :class:`labeling_provider.groundtruth.job.JobState`, plus ``"timeout": True`` at the deadline, or
+    ``"stalled": seconds`` after that time without any change. If the job can no longer be followed, it is
+    ``{"error": …}`` with a message.
 
     Takes the connection arguments of :class:`labeling_provider.triggers.base.LabelingTrigger` as well.
 
-    :param job_name: the labeling job.
-    :param created: epoch seconds at which it was created, by the service's clock; None if not known.
-    :param targets: statuses to wait for; any end of the job fires as well.
-    :param poll_interval: seconds between two looks; of several triggers the shortest counts for all.
-    :param deadline: epoch seconds at which to stop waiting; None for never.
+    :param job_name: name of the labeling job.
+    :param created: creation time by the service's clock, in epoch seconds; None if not known.
+    :param targets: statuses to wait for; the end of the job also fires.
+    :param poll_interval: seconds between polls; with several triggers the shortest interval applies to all.
+    :param deadline: when to stop waiting, in epoch seconds; None for never.
     :param stall_timeout: seconds without any change after which to stop waiting; None for never.
-    :param outage: seconds without an answer after which to give up.
-    :param stop_job_on_kill: whether to stop the job when a user ends the task.
-    :param events_queue_url: an SQS queue of labeling-job state changes, which tells earlier that the job has ended.
+    :param outage: seconds without any answer after which to give up.
+    :param stop_job_on_kill: whether to stop the job when a user kills the task.
+    :param events_queue_url: URL of an SQS queue of labeling job state changes, which report the end of a job sooner.
     """
 
     job_name: str = field(kw_only=False)
@@ -92,23 +93,23 @@ class LabelingJobTrigger(LabelingTrigger):
                         return event
 
     def _show(self, state: JobState, vigil: Vigil) -> None:
-        """Put the counters where Airflow's UI and a later trigger find them."""
+        """Push the counters to XCom, for the Airflow UI and for a later trigger."""
         if self.task_instance is not None:
             compat.push_xcom_soon(self.task_instance, PROGRESS_KEY, {**state.counters(), **vigil.memory})
 
     async def _memory(self) -> dict[str, Any] | None:
-        """What an earlier trigger remembered of the job: a restart of the triggerer does not restart the clock."""
+        """An earlier trigger's memory of the job, so that a restart of the triggerer does not reset stall_timeout."""
         if self.stall_timeout is None or self.task_instance is None:
             return None
         shown = await compat.pull_xcom(self.task_instance, PROGRESS_KEY)
         return shown if isinstance(shown, dict) and shown.get("job_name") == self.job_name else None
 
     async def on_kill(self) -> None:
-        """Stop the job: a user has ended the task. Airflow from 3.3 on calls this, before it ``compat`` does."""
+        """Stop the job because a user has killed the task. Airflow calls this from 3.3 on; before, ``compat`` does."""
         if not self.stop_job_on_kill:
-            self.log.info("The task was ended; labeling job %s goes on, as stop_job_on_kill=False asks", self.job_name)
+            self.log.info("The task was killed; labeling job %s keeps running: stop_job_on_kill=False", self.job_name)
             return
         try_number = getattr(self.task_instance, "try_number", None)
         async with Poller.shared(HookArguments.of(self)) as poller:
             await poller.call(lambda ground_truth: ground_truth.stop_job(self.job_name, killed_tags(try_number)))
-        self.log.info("The task was ended: stopped labeling job %s", self.job_name)
+        self.log.info("The task was killed: stopped labeling job %s", self.job_name)

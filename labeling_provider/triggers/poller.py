@@ -1,7 +1,7 @@
-"""One poller for all triggers of a triggerer that wait on the same connection and region.
+"""One poller for all triggers of a triggerer with the same connection and region.
 
-A sweep per interval answers all of them. It runs in a thread, the creation of its client included, so that the event
-loop, which all triggers of the triggerer share, is never held up.
+One sweep per interval serves all of them. Everything that blocks, even creating the client, runs in a thread, because
+all triggers of the triggerer share one event loop.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 
 class HookArguments(NamedTuple):
-    """What makes two triggers talk to the same service in the same way: the arguments of the hook."""
+    """The arguments of a hook. Triggers with the same arguments share a poller."""
 
     aws_conn_id: str | None
     region_name: str | None
@@ -49,14 +49,14 @@ class HookArguments(NamedTuple):
 
     @classmethod
     def of(cls, trigger: Any) -> HookArguments:
-        """The connection of a trigger that has the amazon provider's connection arguments."""
+        """The hook arguments of a trigger with connection arguments."""
         config = json.dumps(trigger.botocore_config, sort_keys=True) if trigger.botocore_config else ""
         return cls(trigger.aws_conn_id, trigger.region_name, trigger.verify, config)
 
     def hook(self, ask: Callable[[Callable[[], Any]], Any]) -> LabelingHook:
-        """The hook of this connection.
+        """A hook with these arguments.
 
-        :param ask: calls what asks Airflow for the connection.
+        :param ask: calls the function that gets the connection from Airflow, and returns its result.
         """
         from labeling_provider.hooks.labeling import LabelingHook
 
@@ -80,27 +80,28 @@ class Watch:
         self._news = asyncio.Event()
 
     def silence(self, of_service: float) -> float:
-        """Seconds for which this watch has had no answer: no longer than it has waited.
+        """Seconds without an answer for this watch, which is at most the time it has been waiting.
 
-        :param of_service: seconds for which the service has not answered anybody.
+        :param of_service: seconds since the service last answered any watch.
         """
         return min(of_service, time.monotonic() - self._began)
 
-    def tell(self, seen: JobState | LabelingError) -> None:
-        """Hand on what was seen; a state that is as before wakes nobody."""
-        if isinstance(seen, LabelingError):
-            self._error = seen
-        elif seen == self._state:
+    def tell(self, news: JobState | LabelingError) -> None:
+        """Pass on a polled state or an error; an unchanged state is ignored."""
+        if isinstance(news, LabelingError):
+            self._error = news
+        elif news == self._state:
             return
         else:
-            self._state = seen
+            self._state = news
         self._news.set()
 
     async def news(self, seconds: float | None) -> JobState | None:
-        """The next state that differs from the one before; None if there is none in time.
+        """Wait for the next changed state.
 
-        :param seconds: how long to wait; None for as long as it takes.
-        :raises LabelingError: if the job can't be followed any more.
+        :param seconds: longest time to wait; None for no limit.
+        :return: None if nothing has changed in that time.
+        :raises LabelingError: if the job can no longer be followed.
         """
         try:
             async with asyncio.timeout(seconds):
@@ -114,21 +115,18 @@ class Watch:
 
 
 class OwnThread(NamedTuple):
-    """A thread, and the poller whose client it uses."""
+    """A thread of its own, with the client of a poller."""
 
     executor: ThreadPoolExecutor
     poller: Poller
 
     async def call(self, function: Callable[[GroundTruth], T]) -> T:
-        """Run something with the client in this thread."""
+        """Call a function with the client, in this thread."""
         return await self.poller.in_thread_of(self.executor, function)
 
 
 class Poller:
-    """Answers all watches of one connection. Starts with the first user and ends with the last.
-
-    Get one with :meth:`shared`.
-    """
+    """Serves all watches of one connection, from its first user to its last. Use :meth:`shared` to get one."""
 
     _running: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[HookArguments, Poller]]] = WeakKeyDictionary()
 
@@ -147,7 +145,7 @@ class Poller:
     @classmethod
     @asynccontextmanager
     async def shared(cls, connection: HookArguments) -> AsyncIterator[Poller]:
-        """The poller of a connection in the running event loop, for as long as it is needed."""
+        """The poller of a connection in the running event loop."""
         pollers = cls._running.setdefault(asyncio.get_running_loop(), {})
         poller = pollers.get(connection) or pollers.setdefault(connection, cls(connection))
         poller._users += 1
@@ -165,12 +163,12 @@ class Poller:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def call(self, function: Callable[[GroundTruth], T]) -> T:
-        """Run something short with the client in a thread."""
+        """Call a function that takes little time with the client, in a shared thread."""
         return await self.in_thread_of(self._executor, function)
 
     @asynccontextmanager
     async def own_thread(self) -> AsyncIterator[OwnThread]:
-        """A thread for a trigger that holds it for long, so that nobody else has to wait for one."""
+        """A thread for a trigger with long calls, so that the shared threads stay free."""
         executor = ThreadPoolExecutor(1, thread_name_prefix="labeling-trigger")
         try:
             yield OwnThread(executor, self)
@@ -178,7 +176,7 @@ class Poller:
             executor.shutdown(wait=False, cancel_futures=True)
 
     async def in_thread_of(self, executor: ThreadPoolExecutor, function: Callable[[GroundTruth], T]) -> T:
-        """Run something with the client in a thread of an executor."""
+        """Call a function with the client, in a thread of an executor."""
         return await self._loop.run_in_executor(executor, lambda: function(self._ready_client()))
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -191,11 +189,11 @@ class Poller:
             return self._client
 
     def _ask(self, question: Callable[[], T]) -> T:
-        """Ask Airflow something from a thread of this poller."""
+        """Call a function that asks Airflow something, from a thread of this poller."""
         from asgiref.sync import sync_to_async
 
-        # Only asgiref's threads may ask Airflow. 3.2 does not survive that a question to it is interrupted, so it is a
-        # task of its own, which no trigger's end takes along.
+        # Only asgiref's threads may ask Airflow. An interrupted question breaks the triggerer of Airflow 3.2, so it
+        # runs as a task of its own, which is not cancelled with a trigger.
         answer: Future[T] = asyncio.run_coroutine_threadsafe(sync_to_async(question)(), self._loop)
         return answer.result(_ANSWER_SECONDS)
 
@@ -205,10 +203,10 @@ class Poller:
     ) -> Iterator[Watch]:
         """Watch a job.
 
-        :param created: epoch seconds at which the job was created, by the service's clock; None if not known.
-        :param interval: seconds between two looks; the shortest of all watches counts.
-        :param outage: seconds without an answer after which to give up.
-        :param events_queue_url: an SQS queue that tells earlier when a job has ended.
+        :param created: creation time by the service's clock, in epoch seconds; None if not known.
+        :param interval: seconds between polls; the shortest interval of all watches applies.
+        :param outage: seconds without any answer after which to give up.
+        :param events_queue_url: URL of an SQS queue of labeling job state changes, which report a job's end sooner.
         """
         watch = Watch(job_name, interval, outage)
         self._watches.setdefault(job_name, []).append(watch)
@@ -229,7 +227,7 @@ class Poller:
     # Sweeps
 
     async def _sweep_for_ever(self) -> None:
-        """Sweep at every interval while anybody watches; longer pauses while nobody answers."""
+        """Sweep at every interval, with longer pauses while the service does not answer."""
         loop = asyncio.get_running_loop()
         patience = Patience(math.inf)
         lookouts: list[Lookout] = []
@@ -237,7 +235,7 @@ class Poller:
         def sweep(ground_truth: GroundTruth, watched: dict[str, Watched]) -> None:
             if not lookouts:
                 lookouts.append(Lookout(ground_truth.sagemaker))
-            for seen in lookouts[0].look(watched):
+            for seen in lookouts[0].poll(watched):
                 loop.call_soon_threadsafe(self._tell, seen)
 
         pause = min(_GATHERING, self._interval())
@@ -247,8 +245,8 @@ class Poller:
             watched = dict(self._watched)
             try:
                 await self.call(partial(sweep, watched=watched))
-            except Exception as error:  # noqa: BLE001 - Patience tells the hopeless from the passing
-                pause = self._bear(error, patience, pause)
+            except Exception as error:  # noqa: BLE001 - Patience raises errors that a retry can't help
+                pause = self._after_failure(error, patience, pause)
             else:
                 patience.answered()
 
@@ -262,18 +260,18 @@ class Poller:
             for watch in self._watches.get(name, ()):
                 watch.tell(news)
 
-    def _bear(self, error: Exception, patience: Patience, interval: float) -> float:
-        """Seconds until the next sweep after one that failed; whoever has waited too long is told."""
+    def _after_failure(self, error: Exception, patience: Patience, interval: float) -> float:
+        """Seconds until the next sweep after a failed one. Watches that have waited too long get an error."""
         now = time.monotonic()
-        everyone = [watch for watches in self._watches.values() for watch in watches]
+        all_watches = [watch for watches in self._watches.values() for watch in watches]
         try:
-            pause = patience.pause(error, "Looking at labeling jobs", now, interval)
-        except LabelingError as hopeless:
-            for watch in everyone:
-                watch.tell(hopeless)
+            pause = patience.pause(error, "Polling labeling jobs", now, interval)
+        except LabelingError as final_error:
+            for watch in all_watches:
+                watch.tell(final_error)
             return interval
         log.warning("No answer about labeling jobs, next try in %.0f s: %s", pause, error)
-        for watch in everyone:
+        for watch in all_watches:
             if (silence := watch.silence(patience.silence(now))) >= watch.outage:
                 watch.tell(LabelingError(no_answer(f"Waiting for {watch.job_name}", silence, error)))
         return pause
@@ -293,7 +291,7 @@ class Poller:
             reader.cancel()
 
     async def _read_for_ever(self, url: str) -> None:
-        """Look at a job as soon as the queue tells that it has ended. Without the queue, the sweep will see it."""
+        """Describe a job as soon as the queue reports its end. If the queue fails, the next sweep notices the end."""
         queue: JobEvents | None = None
         while True:
             try:
@@ -302,10 +300,10 @@ class Poller:
                 for notice in await self._in_thread(queue.receive, _QUEUE_PAUSE):
                     names = [name for name in self._watched if name.lower() in notice.jobs]
                     seen = {name: await self.call(partial(_describe, name=name)) for name in names}
-                    # Whoever is told may be the last who keeps this reader; a message lost now is made good by a sweep.
+                    # Settle first: telling the last watch cancels this reader. A sweep makes up for a lost message.
                     await self._in_thread(queue.settle, notice, bool(names))
                     self._tell(seen)
-            except Exception as error:  # noqa: BLE001 - the queue is an extra, the sweep goes on
+            except Exception as error:  # noqa: BLE001 - the queue is optional, sweeps continue
                 log.warning("No answer from %s, next try in %.0f s: %s", url, _QUEUE_PAUSE, error)
                 await asyncio.sleep(_QUEUE_PAUSE)
 

@@ -1,4 +1,4 @@
-"""Pushes new objects to a running streaming job, for as long as it is wanted."""
+"""Pushes new objects to a running streaming job, once or for ever."""
 
 from __future__ import annotations
 
@@ -27,44 +27,45 @@ if TYPE_CHECKING:
 
 _SOURCES: Final = ("prefix_uri", "queue_url", "manifest_uri")
 _SAVE_SECONDS: Final = 5.0
-_TELL_SECONDS: Final = 60.0
+_FIRE_SECONDS: Final = 60.0
 _BLOCKED_SECONDS: Final = 5.0
 _MAX_EXAMPLES: Final = 10
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
-    """Publishes what is new in a source to the input topic of a streaming labeling job.
+    """Publishes new objects from a source to the input topic of a streaming labeling job.
 
-    Give one source: ``prefix_uri``, ``queue_url`` or ``manifest_uri``. Each object is published under an id that is
-    always the same, so that the job labels it once, however often it is found. How far the source is done with is kept
-    in the state store of the watched asset (Airflow 3.3 and later), or in a small object beside the job's output.
+    Set one source: ``prefix_uri``, ``queue_url`` or ``manifest_uri``. Each object is published with a stable id, so the
+    job labels it only once. The position in the source is stored in the state store of the watched asset (Airflow 3.3
+    and later), or in a small object in the job's output folder.
 
-    With ``forever`` it is for an AssetWatcher: it fires whenever a sweep has pushed something, and at least every
-    minute while it pushes. Otherwise it fires once, when the source is drained, ``max_objects`` are pushed, time is up,
-    or the job has ended. The event is ``{"published": …, "refused": …, "examples": […], "reason": …}``.
+    With ``forever`` it is for an AssetWatcher: it fires after every sweep that has pushed something, and at least once
+    a minute while it pushes. Otherwise it fires once, when the source is drained, after ``max_objects`` objects, at the
+    deadline, or when the job has ended. The event is
+    ``{"published": …, "refused": …, "examples": […], "reason": …}``.
 
     Takes the connection arguments of :class:`labeling_provider.triggers.base.LabelingTrigger` as well.
 
-    :param input_topic_arn: the input topic.
-    :param job_name: the streaming job; None for whichever listens to the topic, and to wait while there is none.
+    :param input_topic_arn: ARN of the input topic.
+    :param job_name: the streaming job; None for any job that listens to the topic, waiting for one if necessary.
     :param prefix_uri: ``s3://bucket/prefix`` to list over and over.
-    :param queue_url: an SQS queue that S3 or EventBridge tells of new objects.
-    :param manifest_uri: a manifest whose lines are pushed, once.
-    :param object_keys: keys that tell its objects apart, such as ``["source-ref", "page"]``; None for all that a line
-        says besides its labels.
-    :param suffixes: how the keys of wanted objects end; any if there are none.
+    :param queue_url: URL of an SQS queue with notifications from S3 or EventBridge.
+    :param manifest_uri: a manifest whose objects to push, once.
+    :param object_keys: keys that identify an object of the manifest, such as ``["source-ref", "page"]``; None for all
+        input keys.
+    :param suffixes: push only keys that end with one of these; all keys if empty.
     :param text: whether each line of an object is a text to label, rather than the object itself.
-    :param relabel_changed: whether an object that was written again is labeled again.
-    :param max_backlog: how many objects may wait in the job's queue.
-    :param overlap: seconds by which an object may appear in a listing later than its own time tells.
-    :param in_flight: batches of ten messages that are on their way at once.
-    :param poll_interval: seconds between two looks at a source that has nothing new.
-    :param forever: whether to go on when the source is drained.
-    :param max_objects: how many objects to push at most; None for all.
-    :param deadline: epoch seconds at which to stop; None for never.
-    :param position_uri: S3 URI of the object that keeps the position, if it is to be somewhere else.
-    :raises ValueError: unless exactly one source is given.
+    :param relabel_changed: whether to label an overwritten object again.
+    :param max_backlog: most objects that may wait in the job's queue.
+    :param overlap: longest delay, in seconds, with which an object may appear in a listing after its time stamp.
+    :param in_flight: number of batches of ten messages to send at once.
+    :param poll_interval: seconds between checks of a source that has nothing new.
+    :param forever: whether to continue when the source is drained.
+    :param max_objects: most objects to push; None for all.
+    :param deadline: when to stop, in epoch seconds; None for never.
+    :param position_uri: S3 URI for the position, if it should be stored elsewhere.
+    :raises ValueError: unless exactly one source is set.
     """
 
     input_topic_arn: str
@@ -90,10 +91,10 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
         self.object_keys = None if self.object_keys is None else list(self.object_keys)
         self.suffixes = list(self.suffixes)
         if sum(getattr(self, name) is not None for name in _SOURCES) != 1:
-            raise ValueError(f"Give exactly one of {', '.join(_SOURCES)}.")
+            raise ValueError(f"Set exactly one of {', '.join(_SOURCES)}.")
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Push. For a watcher, trouble passes: its source or topic may be made later."""
+        """Push objects. With ``forever``, errors are retried, because the source or topic may be created later."""
         async with Poller.shared(HookArguments.of(self)) as poller, poller.own_thread() as thread:
             while True:
                 try:
@@ -112,7 +113,7 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
         position = await positions.load()
         pusher = await thread.call(partial(self._pusher, position=position))
         source = pusher.source
-        total, news, told, blocked = _PushCount(), _PushCount(), time.monotonic(), ""
+        total, news, fired_at, blocked = _PushCount(), _PushCount(), time.monotonic(), ""
         try:
             while True:
                 step = await thread.call(partial(_step, pusher, self._most(total)))
@@ -122,13 +123,15 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
                 await positions.save(source, at_once=exhausted or bool(reason))
                 if step.blocked != blocked:
                     blocked = step.blocked
-                    self.log.info("Pushing waits: %s", blocked or "no more")
+                    self.log.info("%s", f"Pushing is paused: {blocked}" if blocked else "Pushing continues")
                 self._show(total)
-                if reason or (self.forever and news.any and (exhausted or time.monotonic() - told > _TELL_SECONDS)):
-                    tell = news if self.forever else total
-                    self.log.info("%s objects pushed, %s refused: %s", tell.published, tell.refused, reason or "new")
-                    yield {**tell.event(), "reason": reason or "new"}
-                    news, told = _PushCount(), time.monotonic()
+                if reason or (self.forever and news.any and (exhausted or time.monotonic() - fired_at > _FIRE_SECONDS)):
+                    counts = news if self.forever else total
+                    self.log.info(
+                        "%s objects pushed, %s refused: %s", counts.published, counts.refused, reason or "new"
+                    )
+                    yield {**counts.event(), "reason": reason or "new"}
+                    news, fired_at = _PushCount(), time.monotonic()
                 if reason:
                     return
                 await asyncio.sleep(self._pause(step, exhausted))
@@ -148,9 +151,9 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
         )
 
     def _source(self, ground_truth: GroundTruth, position: Position | None) -> Source:
-        from labeling_provider.streaming.sources import Manifest, Notifications, S3Prefix, Settings
+        from labeling_provider.streaming.sources import Manifest, Notifications, ObjectSettings, S3Prefix
 
-        settings = Settings(self.suffixes, self.text, self.relabel_changed)
+        settings = ObjectSettings(self.suffixes, self.text, self.relabel_changed)
         if self.prefix_uri is not None:
             return S3Prefix(ground_truth, self.prefix_uri, settings, position, self.overlap)
         if self.queue_url is not None:
@@ -159,13 +162,13 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
         return Manifest(ground_truth, self.manifest_uri, position, self.object_keys)
 
     def _most(self, total: _PushCount) -> int:
-        """How many objects the next step may push."""
+        """The largest number of objects for the next step."""
         from labeling_provider.streaming.pusher import PORTION
 
         return PORTION if self.max_objects is None else min(PORTION, self.max_objects - total.published)
 
     def _reason(self, step: Step, total: _PushCount, exhausted: bool) -> str:
-        """Why to end; empty to go on."""
+        """The reason to end; empty to continue."""
         if step.ended:
             return step.ended
         if self.max_objects is not None and total.published >= self.max_objects:
@@ -181,13 +184,13 @@ class PushNewObjectsTrigger(LabelingTrigger, BaseEventTrigger):
         return pause if self.deadline is None else max(min(pause, self.deadline - time.time()), 0)
 
     def _show(self, total: _PushCount) -> None:
-        """Put the counts where Airflow's UI finds them while the task is deferred."""
+        """Push the counts to XCom, for the Airflow UI."""
         if self.task_instance is not None:
             compat.push_xcom_soon(self.task_instance, PUSHED_KEY, total.event())
 
     @property
     def position_key(self) -> str:
-        """What tells this source and topic from any other."""
+        """A key that is unique for this source and topic."""
         source = [getattr(self, name) for name in _SOURCES]
         return fingerprint([self.input_topic_arn, source, self.suffixes, self.text, self.relabel_changed])
 
@@ -197,32 +200,32 @@ def _step(pusher: Pusher, most: int, _: GroundTruth) -> Step:
 
 
 class _PushCount(NamedTuple):
-    """What steps have come to."""
+    """Totals of several steps."""
 
     published: int = 0
     refused: int = 0
     examples: tuple[str, ...] = ()
 
     def with_step(self, step: Step) -> _PushCount:
-        told = [f"{refusal.about}: {refusal.reason}" for refusal in step.refused]
+        examples = [f"{refusal.about}: {refusal.reason}" for refusal in step.refused]
         return _PushCount(
             self.published + step.published,
             self.refused + len(step.refused),
-            (*self.examples, *told)[:_MAX_EXAMPLES],
+            (*self.examples, *examples)[:_MAX_EXAMPLES],
         )
 
     @property
     def any(self) -> bool:
-        """Whether there is anything to tell."""
+        """Whether anything was published or refused."""
         return bool(self.published or self.refused)
 
     def event(self) -> dict[str, Any]:
-        """A JSON value."""
+        """The totals as a JSON value."""
         return {"published": self.published, "refused": self.refused, "examples": list(self.examples)}
 
 
 class _Positions:
-    """Keeps how far the source is done with: with the watched asset if there is one, else in S3."""
+    """Stores the position in the source: with the watched asset if there is one, otherwise in S3."""
 
     def __init__(self, trigger: PushNewObjectsTrigger, thread: OwnThread) -> None:
         self._trigger, self._thread = trigger, thread
@@ -232,14 +235,17 @@ class _Positions:
         self._saved_at = time.monotonic()
 
     async def load(self) -> Position | None:
-        """The position that was saved last; None if there is none."""
+        """The saved position; None if there is none.
+
+        :raises LabelingError: if it can't be read.
+        """
         if self._trigger.queue_url is not None:
             return None
         if self._trigger.position_uri is None:
             try:
                 kept = await compat.asset_state(self._trigger, self._key)
             except LookupError:
-                self._trigger.log.info("There is no asset to keep the position with: it is kept in S3")
+                self._trigger.log.info("There is no watched asset; storing the position in S3")
             else:
                 return kept if isinstance(kept, dict) else None
         while self._in_s3 is None:
@@ -250,7 +256,7 @@ class _Positions:
         return await self._thread.call(lambda _: store.load())
 
     def _place(self, ground_truth: GroundTruth) -> S3Position | None:
-        """Where in S3; None as long as there is no job beside whose output it could be."""
+        """The place in S3; None as long as there is no job whose output folder could be used."""
         from labeling_provider.streaming.positions import S3Position, position_uri
 
         trigger = self._trigger
@@ -258,7 +264,7 @@ class _Positions:
         return S3Position(ground_truth, uri) if uri else None
 
     async def save(self, source: Source, at_once: bool) -> None:
-        """Save where the source is, every few seconds at most unless it is time."""
+        """Save the source's position, at most every few seconds unless ``at_once``."""
         position = source.position
         if position is None or (not at_once and time.monotonic() - self._saved_at < _SAVE_SECONDS):
             return

@@ -1,4 +1,4 @@
-"""Waits for something to happen to a streaming job, without holding a worker."""
+"""Waits for a streaming job to reach a goal, without occupying a worker."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from labeling_provider.triggers.base import LabelingTrigger
 from labeling_provider.triggers.poller import HookArguments, Poller
 from labeling_provider.xcoms import PROGRESS_KEY
 
-_TOLD: Final = ("job_name", "status", "labeled", "backlog")
+_LOGGED: Final = ("job_name", "status", "labeled", "backlog")
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class StreamingJobTrigger(LabelingTrigger):
-    """Fires once, when a streaming labeling job has reached a goal, has ended, or time is up.
+    """Fires once, when a streaming labeling job reaches a goal or ends, or at a deadline.
 
-    The event is ``{"job_name": …, "reached": …, "sight": {…counters, "backlog": …}}``, with ``"timeout": True`` when
-    time is up; ``reached`` says in words what was reached and is empty if the job has ended before. Or
-    ``{"error": …}`` with a sentence.
+    The event is ``{"job_name": …, "reached": …, "snapshot": {…counters, "backlog": …}}``, plus ``"timeout": True`` at
+    the deadline. ``reached`` is the condition that is met, in words, and empty if the job has ended before. If the job
+    can no longer be followed, the event is ``{"error": …}`` with a message.
 
     Takes the connection arguments of :class:`labeling_provider.triggers.base.LabelingTrigger` as well.
 
-    :param job_name: the job.
+    :param job_name: name of the streaming job.
     :param goal: the fields of :class:`labeling_provider.streaming.goal.Goal`.
-    :param poll_interval: seconds between two looks.
-    :param deadline: epoch seconds at which to stop waiting; None for never.
+    :param poll_interval: seconds between polls.
+    :param deadline: when to stop waiting, in epoch seconds; None for never.
     """
 
     job_name: str = field(kw_only=False)
@@ -49,7 +49,7 @@ class StreamingJobTrigger(LabelingTrigger):
             yield TriggerEvent({"error": str(error)})  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> dict[str, Any]:
-        from labeling_provider.streaming.goal import Goal, look
+        from labeling_provider.streaming.goal import Goal, take_snapshot
         from labeling_provider.streaming.pusher import Backlog
 
         goal, shown = Goal(**self.goal), None
@@ -60,20 +60,20 @@ class StreamingJobTrigger(LabelingTrigger):
         async with Poller.shared(HookArguments.of(self)) as poller:
             backlog = await poller.call(lambda ground_truth: Backlog(ground_truth, self.job_name))
             while True:
-                sight = await poller.call(lambda ground_truth: look(ground_truth, self.job_name, backlog))
-                if sight is None:
+                snapshot = await poller.call(lambda ground_truth: take_snapshot(ground_truth, self.job_name, backlog))
+                if snapshot is None:
                     raise LabelingError(f"There is no labeling job named {self.job_name}.")
-                reached = goal.reached(sight, time.time())
-                known = {**sight.state.counters(), "backlog": sight.waiting}
+                reached = goal.reached(snapshot, time.time())
+                known = {**snapshot.state.counters(), "backlog": snapshot.waiting}
                 if known != shown:
                     shown = known
-                    compat.gauge("labeling.objects.backlog", sight.waiting, {"job_name": self.job_name})
-                    self.log.info("%s %s, %s labeled, %s wait", *(known[key] for key in _TOLD))
+                    compat.gauge("labeling.objects.backlog", snapshot.waiting, {"job_name": self.job_name})
+                    self.log.info("%s %s, %s labeled, %s waiting", *(known[key] for key in _LOGGED))
                     if self.task_instance is not None:
                         compat.push_xcom_soon(self.task_instance, PROGRESS_KEY, {**known, **goal.memory})
-                if reached or sight.state.has_ended:
-                    return {"reached": reached, "sight": known}
+                if reached or snapshot.state.has_ended:
+                    return {"reached": reached, "snapshot": known}
                 if self.deadline is not None and time.time() >= self.deadline:
-                    return {"reached": "", "sight": known, "timeout": True}
+                    return {"reached": "", "snapshot": known, "timeout": True}
                 left = math.inf if self.deadline is None else self.deadline - time.time()
                 await asyncio.sleep(max(min(self.poll_interval, left), 0))

@@ -1,1 +1,1 @@
-"""Labeling in the Airflow UI: a plugin with pages of its own, served by Airflow's API server."""
+"""The plugin with pages about labeling jobs in the Airflow UI, served by Airflow's API server."""

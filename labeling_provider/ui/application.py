@@ -1,7 +1,7 @@
-"""The plugin's pages: who may see what, what the pages show, and the few things people can do there.
+"""The plugin's pages: routes, permissions, and actions.
 
-Every route asks Airflow who the user is and whether they may read, or edit, the DAG. Slow parts of a page load on their
-own, so a service that is slow or down never takes a page down with it.
+Every route asks Airflow who the user is and whether they may read or edit the DAG. Slow parts of a page load
+separately, so a slow or unavailable service never blocks a page.
 """
 
 from __future__ import annotations
@@ -18,21 +18,19 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.configuration import conf
-from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BeforeValidator, Field
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import WORKER_RESPONSES, output_manifest_uri
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Files
 from labeling_provider.rendering.drawing import small_picture
-from labeling_provider.rendering.environment import printable
+from labeling_provider.rendering.environment import replace_surrogates
 from labeling_provider.ui.cards import Cards
-from labeling_provider.ui.catalog import Place, find_job, find_jobs
+from labeling_provider.ui.catalog import JobPlace, find_job, find_jobs
 from labeling_provider.ui.live import Confirmed, LiveJobs, is_plain_s3
 from labeling_provider.ui.output_manifest import (
     MAX_PAGES,
@@ -67,7 +65,7 @@ log = logging.getLogger(__name__)
 
 
 def _unmapped(text: Any) -> Any:
-    """Airflow leaves its placeholder in place for tasks that are not mapped."""
+    """The map index; for tasks that are not mapped, Airflow leaves the placeholder in the URL."""
     return -1 if text == "{MAP_INDEX}" else text
 
 
@@ -83,12 +81,12 @@ def _after(
     after_run: Annotated[int | None, Query(ge=0, le=_INTEGER)] = None,
     after_task: Id = "",
     after_index: Annotated[int, Query(ge=-2, le=_INTEGER)] = -2,
-) -> Place | None:
-    return None if after_run is None else Place(after_run, after_task, after_index)
+) -> JobPlace | None:
+    return None if after_run is None else JobPlace(after_run, after_task, after_index)
 
 
 TaskDep = Annotated[TaskKey, Depends(_task)]
-AfterDep = Annotated[Place | None, Depends(_after)]
+AfterDep = Annotated[JobPlace | None, Depends(_after)]
 Status = Literal["", "Initializing", "InProgress", "Stopping", "Completed", "Failed", "Stopped"]
 _READS: Final = [Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))]
 _EDITS: Final = [Depends(requires_access_dag("PUT"))]
@@ -109,14 +107,14 @@ def make_application() -> FastAPI:
     @application.exception_handler(LabelingError)
     async def failed(request: Request, error: LabelingError) -> Response:
         if request.method == "POST":
-            return JSONResponse({"detail": printable(str(error))}, 502)
+            return JSONResponse({"detail": replace_surrogates(str(error))}, 502)
         return HTMLResponse(render_page("trouble.html", trouble=str(error)))
 
     @application.exception_handler(RequestValidationError)
     async def unreadable(request: Request, error: RequestValidationError) -> Response:
-        # FastAPI's own answer repeats what was sent, which need not be valid JSON.
+        # FastAPI's own response repeats the input, which may not be valid JSON.
         problems = [f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()]
-        return JSONResponse({"detail": printable("; ".join(problems)[:1_000])}, 422)
+        return JSONResponse({"detail": replace_surrogates("; ".join(problems)[:1_000])}, 422)
 
     application.get("/", response_class=HTMLResponse)(views.jobs)
     application.get("/job", response_class=HTMLResponse, dependencies=_READS)(views.job)
@@ -132,7 +130,7 @@ def make_application() -> FastAPI:
 
 
 class _Views:
-    """What the routes answer."""
+    """The routes' handlers."""
 
     def __init__(self) -> None:
         self._services = LiveJobs()
@@ -149,7 +147,7 @@ class _Views:
         text: Annotated[str, Query(max_length=200)] = "",
         part: bool = False,
     ) -> str:
-        """A page of the jobs that the user may see, newest first."""
+        """A page of jobs that the user may see, newest first."""
         allowed = get_auth_manager().get_authorized_dag_ids(user=user)
         chosen = allowed & {dag_id} if dag_id else allowed
 
@@ -188,7 +186,7 @@ class _Views:
         )
 
     def job(self, task: TaskDep, user: GetUserDep) -> str:
-        """The page of one job; its parts load on their own."""
+        """The page of one job; its parts load separately."""
         job = find_job(task)
         if job is not None:
             self._services.show(job)
@@ -231,10 +229,9 @@ class _Views:
         )
 
     def workers(self, task: TaskDep) -> str:
-        """What the workers did, from a sample of their answers."""
+        """The workers' statistics, from a sample of their answers."""
         from labeling_provider.client.listing import list_uris
-        from labeling_provider.quality import Job as AnsweredJob
-        from labeling_provider.quality import Measure, chosen_files
+        from labeling_provider.quality import AnsweredJob, Measure, chosen_files
 
         _, mine = self._confirmed(task)
         files, count = chosen_files(
@@ -246,16 +243,11 @@ class _Views:
         return render_page("workers_part.html", quality=measure.quality)
 
     def stream(self, task: TaskDep) -> str:
-        """How many objects wait for a streaming job, and how fast they arrive and are labeled."""
+        """The number of objects waiting for a streaming job, and the rates at which they arrive and are labeled."""
+        from labeling_provider.streaming.pusher import Backlog
+
         job, mine = self._confirmed(task)
-        try:
-            sqs = mine.hook.client("sqs")
-            url = sqs.get_queue_url(QueueName=queue_name(mine.name))["QueueUrl"]
-            names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
-        except (BotoCoreError, ClientError) as error:
-            raise LabelingError(f"The queue of {mine.name} can't be read: {error}") from error
-        backlog = sum(int(count) for count in attributes.values())
+        backlog = Backlog(mine.hook.ground_truth, mine.name).depth()
         age = max(time.time() - job.created, 1)
         arrivals = (job.count("total") + backlog) / age * 3600
         figures = {
@@ -274,16 +266,16 @@ class _Views:
         width: Annotated[int, Query(ge=0, le=2**31)] = 0,
         height: Annotated[int, Query(ge=0, le=2**31)] = 0,
     ) -> Response:
-        """One of the job's pictures, made small; its address must come from one of our pages.
+        """One of the job's pictures, scaled down; the URL must be signed.
 
-        ``width`` and ``height`` are what the label says: they decide which way up it is.
+        ``width`` and ``height`` are the picture's size according to its label; they decide which way up it is shown.
         """
         if not is_plain_s3(uri) or not is_signed(self._secret, task, uri, expires, signature):
-            raise HTTPException(403, "This address is not one of ours, or has expired")
+            raise HTTPException(403, "This URL is not valid or has expired")
         _, mine = self._confirmed(task)
         picture = small_picture(Files(mine.hook), uri, (width, height))
         if picture is None:
-            raise HTTPException(404, "There is no picture to show")
+            raise HTTPException(404, "This picture can't be shown")
         return Response(
             picture.body, media_type=f"image/{picture.kind}", headers={"Cache-Control": "private, max-age=900"}
         )
@@ -320,7 +312,7 @@ class _Views:
     def static(self, name: str, user: GetUserDep) -> Response:
         """The script and the style sheet."""
         if name not in STATIC:
-            raise HTTPException(404, "There is no such file")
+            raise HTTPException(404, "This file does not exist")
         return Response(static_file(name), media_type=STATIC[name], headers={"Cache-Control": "private, max-age=3600"})
 
     @staticmethod
@@ -336,7 +328,7 @@ class _Views:
 
 
 def _refused(request: Request) -> Response | None:
-    """The answer to a request that is refused before its body is read; None if it may pass."""
+    """The response to a request that is refused before its body is read; None if the request is allowed."""
     if b"%00" in request.scope["query_string"]:
         return JSONResponse({"detail": "Arguments must not contain NUL characters"}, 400)
     length = request.headers.get("content-length", "0" if request.method in {"GET", "HEAD"} else "")
@@ -345,7 +337,7 @@ def _refused(request: Request) -> Response | None:
     return None
 
 
-def _further(place: Place) -> str:
+def _further(place: JobPlace) -> str:
     return urlencode({"after_run": place.run, "after_task": place.task_id, "after_index": place.map_index})
 
 
@@ -354,13 +346,16 @@ def _may_edit(user: Any, dag_id: str) -> bool:
 
 
 def _refuse_foreign(request: Request) -> None:
-    """Only our own pages may change anything: forms and other sites can't send this header."""
+    """Refuse changes from anywhere but the plugin's pages: forms and other sites can't send this header.
+
+    :raises HTTPException: if the header is missing.
+    """
     if request.headers.get("x-labeling") != "1":
         raise HTTPException(403, "Changes can only be made from the page")
 
 
 def _note(user: Any, event: str, task: TaskKey, what: str) -> None:
-    """Write who did what into Airflow's audit log."""
+    """Record a user's action in Airflow's audit log."""
     from airflow.models.log import Log
     from airflow.utils.session import create_session
 

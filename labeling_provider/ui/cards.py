@@ -1,4 +1,4 @@
-"""The objects on a page with their labels: what of a job's data a browser may see, and how it gets it."""
+"""Draws the objects on a page with their labels, and decides which of a job's data a browser may see."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class Cards:
     """The cards of one page.
 
-    :param secret: signs the pictures' addresses.
+    :param secret: signs the pictures' URLs.
     :param job: the task's job, as the service has confirmed it.
     :param objects: all objects of the page.
     """
@@ -33,7 +33,7 @@ class Cards:
         self._inputs = _inputs(job, objects)
 
     def card(self, shown: ShownObject) -> Markup:
-        """An object with its label, as HTML; what can't be shown is added to its problem."""
+        """An object with its label, as HTML. If it can't be shown, the reason is added to its problem."""
         uri, text, label = shown.line.get("source-ref"), shown.line.get("source"), shown.label
         if isinstance(text, str):
             return _drawn(shown, lambda: marked_text(text, label))
@@ -60,9 +60,9 @@ class Cards:
 
 
 def _inputs(job: Confirmed, objects: Iterable[ShownObject]) -> set[str]:
-    """Those of some objects' URIs that are the job's input.
+    """The URIs of objects that are part of the job's input: they are in its manifest's folder, or in the manifest.
 
-    They are in its manifest's folder, or the manifest names them. For a streaming job nobody else can tell.
+    A streaming job has no manifest, so all its objects are allowed.
     """
     refs = {uri for shown in objects if isinstance(uri := shown.line.get("source-ref"), str) and is_plain_s3(uri)}
     if job.manifest_uri is None:
@@ -76,9 +76,9 @@ def _inputs(job: Confirmed, objects: Iterable[ShownObject]) -> set[str]:
 
 
 def _drawn(shown: ShownObject, draw: Callable[[], Markup]) -> Markup:
-    """An object as HTML; if its label can't be drawn, it says so, and the others are shown."""
+    """An object as HTML. If its label can't be drawn, the reason is added to its problem."""
     try:
         return draw()
-    except Exception as error:  # noqa: BLE001 - a label may hold anything
+    except Exception as error:  # noqa: BLE001 - a label may contain anything
         shown.problem = f"{shown.problem} It can't be drawn: {error}"[:300].strip()
         return Markup("")

@@ -1,8 +1,8 @@
-"""The labeling jobs that this Airflow's tasks have created, from the XComs that the tasks push.
+"""Finds the labeling jobs that this Airflow's tasks have created, in the XComs that the tasks push.
 
-Only what a page needs is read. Airflow has an index of XCom keys, and one that begins with the DAG run; none says which
-jobs are the newest. So where jobs are few their runs are sorted; where they are many, runs are gone through from the
-newest on until the page is full, or so many were looked at that the reader should decide whether to go on.
+Only what a page needs is read. Airflow has an index of XCom keys and one that starts with the DAG run, but none that
+orders jobs by age. So a small number of jobs is sorted as a whole. With many jobs, DAG runs are searched from the
+newest on, until the page is full or so many jobs were searched that users should decide whether to continue.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 MAX_SORTED_JOBS: Final = 20_000
-"""Up to this many jobs are sorted as a whole."""
-MAX_LOOKED_AT: Final = 2_000
-"""How many jobs a page with filters searches at most."""
+"""Most jobs that are sorted as a whole."""
+MAX_SEARCHED_JOBS: Final = 2_000
+"""Most jobs that a page with filters searches."""
 MAX_RUNS: Final = 10_000
-"""How many DAG runs a page searches at most."""
+"""Most DAG runs that a page searches."""
 _RUNS_AT_ONCE: Final = (100, 1_000)
 _ROWS_AT_ONCE: Final = (100, 2_000)
 
 
-class Place(NamedTuple):
-    """Where a job stands among all of them: the newest DAG run first, and in it by task and map index."""
+class JobPlace(NamedTuple):
+    """A job's position in the order of pages: by DAG run, newest first, then by task and map index."""
 
     run: int
     task_id: str
@@ -36,14 +36,14 @@ class Place(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Some jobs, newest first.
+    """A page of jobs, newest first.
 
-    :param after: where to go on; None if there are no more.
-    :param total: how many there are of these DAGs in all; None if that was not counted.
+    :param after: the position after which to continue; None if there are no more jobs.
+    :param total: number of all jobs of these DAGs; None if they were not counted.
     """
 
     jobs: list[TaskJob]
-    after: Place | None
+    after: JobPlace | None
     total: int | None
 
 
@@ -70,25 +70,25 @@ def find_jobs(
     size: int,
     *,
     run_id: str = "",
-    after: Place | None = None,
+    after: JobPlace | None = None,
     matches: Callable[[TaskJob], bool] | None = None,
     word: str = "",
 ) -> Page:
     """A page of jobs.
 
-    :param dag_ids: of these DAGs.
-    :param size: how many.
-    :param run_id: of this run; of all if it is empty.
-    :param after: where the previous page ended.
-    :param matches: which to take; all if it is None.
+    :param dag_ids: the DAGs to search.
+    :param size: number of jobs on the page.
+    :param run_id: search only this DAG run; all if empty.
+    :param after: position of the last job on the previous page.
+    :param matches: returns whether to include a job; None to include all.
     :param word: text that the ids or XComs of all matching tasks contain; the database searches for it.
     """
     from airflow.utils.session import create_session
 
-    placed: list[tuple[Place, TaskJob]] = []
+    placed: list[tuple[JobPlace, TaskJob]] = []
     looked = runs = 0
 
-    def page(end: Place | None) -> Page:
+    def page(end: JobPlace | None) -> Page:
         return Page([job for _, job in placed], end, total)
 
     with create_session() as session:
@@ -102,16 +102,16 @@ def find_jobs(
                     if len(placed) == size:
                         return page(placed[-1][0])
                     placed.append((place, job))
-                if looked == MAX_LOOKED_AT:
+                if looked == MAX_SEARCHED_JOBS:
                     return page(place)
             runs += stretch.runs if stretch else 0
             if stretch and runs >= MAX_RUNS:
-                return page(Place(stretch.first - 1, "", -2))
+                return page(JobPlace(stretch.first - 1, "", -2))
     return page(None)
 
 
 class _Stretch(NamedTuple):
-    """DAG runs from one id to another, and how many of them are the wanted DAGs'."""
+    """A range of DAG run ids, and the number of runs of the searched DAGs in it."""
 
     first: int
     last: int
@@ -119,7 +119,7 @@ class _Stretch(NamedTuple):
 
 
 def _are_few(session: Session) -> bool:
-    """Whether all jobs can be sorted; the index of keys alone tells."""
+    """Whether there are few enough jobs to sort all; the query uses only the index of keys."""
     from airflow.models.xcom import XComModel
     from sqlalchemy import func, literal, select
 
@@ -135,8 +135,8 @@ def _counted(session: Session, dag_ids: Collection[str]) -> int:
     return int(session.scalar(query) or 0)
 
 
-def _stretches(session: Session, dag_ids: Collection[str], run_id: str, after: Place | None) -> Iterator[_Stretch]:
-    """All runs of some DAGs, the newest first, in growing stretches."""
+def _stretches(session: Session, dag_ids: Collection[str], run_id: str, after: JobPlace | None) -> Iterator[_Stretch]:
+    """All runs of some DAGs, newest first, in growing ranges."""
     from airflow.models.dagrun import DagRun
     from sqlalchemy import select
 
@@ -152,9 +152,9 @@ def _stretches(session: Session, dag_ids: Collection[str], run_id: str, after: P
 
 
 def _jobs_in(
-    session: Session, dag_ids: Collection[str], run_id: str, stretch: _Stretch | None, after: Place | None, word: str
-) -> Iterator[tuple[Place, TaskJob]]:
-    """The jobs of a stretch, or of all runs, in the order of a page."""
+    session: Session, dag_ids: Collection[str], run_id: str, stretch: _Stretch | None, after: JobPlace | None, word: str
+) -> Iterator[tuple[JobPlace, TaskJob]]:
+    """The jobs of a range of runs, or of all runs, in the order of pages."""
     from airflow.models.dagrun import DagRun
     from airflow.models.xcom import XComModel
     from sqlalchemy import Text, and_, cast, or_, select
@@ -187,12 +187,12 @@ def _jobs_in(
         runs = select(DagRun.id).where(DagRun.dag_id.in_(dag_ids), DagRun.id.between(stretch.first, stretch.last))
         if run_id:
             runs = runs.where(DagRun.run_id == run_id)
-        # The range is for PostgreSQL's planner. The key is an expression, so that SQLite goes by the runs
-        # and not through all that have this key.
+        # The range helps PostgreSQL's planner. The key is an expression so that SQLite uses the index of runs instead
+        # of that of keys.
         column = XComModel.dag_run_id
         query = query.where(column.in_(runs), column.between(stretch.first, stretch.last))
         query = query.where(XComModel.key.concat("") == JOB_KEY)
-    # Other letters are escaped in JSON, and databases differ in how they lower their case.
+    # Other letters are escaped in JSON, and databases lower their case differently.
     if word and word.isascii() and word.isprintable() and not {'"', "\\"} & set(word):
         texts = (XComModel.dag_id, XComModel.run_id, XComModel.task_id, cast(XComModel.value, Text))
         query = query.where(or_(*(text.icontains(word, autoescape=True) for text in texts)))
@@ -200,7 +200,7 @@ def _jobs_in(
     while True:
         rows = session.execute((query if after is None else query.where(_is_after(after))).limit(count)).all()
         for row in rows:
-            after = Place(row.dag_run_id, row.task_id, row.map_index)
+            after = JobPlace(row.dag_run_id, row.task_id, row.map_index)
             task = TaskKey(row.dag_id, row.run_id, row.task_id, row.map_index)
             yield after, read_job(task, row.facts, row.counters)
         if len(rows) < count:
@@ -208,7 +208,7 @@ def _jobs_in(
         count = most
 
 
-def _is_after(place: Place) -> ColumnElement[bool]:
+def _is_after(place: JobPlace) -> ColumnElement[bool]:
     from airflow.models.xcom import XComModel
     from sqlalchemy import and_, or_
 
@@ -220,9 +220,10 @@ def _is_after(place: Place) -> ColumnElement[bool]:
 
 
 def _start_of(value: Any) -> ColumnElement[str]:
-    """The beginning of an XCom's JSON as the database holds it, long enough to tell whether it is too long.
+    """The start of an XCom's JSON text in the database, one character longer than what may be read.
 
-    SQLAlchemy and Airflow would make values, or objects of any class, out of all rows, and fail for one that is odd.
+    As text, because SQLAlchemy and Airflow would turn every row into a value or an object of any class, and fail on a
+    malformed one.
     """
     from sqlalchemy import Text, cast, func
 

@@ -1,7 +1,7 @@
-"""What the services say about the jobs on a page: whose they are, and their status.
+"""Asks the services about the jobs on a page: their owner and their status.
 
-XComs can be written by people as well, and name any job and any connection. So a service's answers about a job are only
-shown once its tags, which a task gives its job and nobody else can, have told that it is this task's.
+People can write XComs too, with any job and any connection. So a service's answers about a job are shown only after the
+job's tags have proved that it belongs to the task.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ log = logging.getLogger(__name__)
 
 
 class JobError(LabelingError):
-    """A problem with one job alone; the service itself answers.
+    """A problem with one job; the service itself has answered.
 
-    :param is_ours: whether the task created it; None if nobody can say.
+    :param is_ours: whether the task created the job; None if that is unknown.
     """
 
     def __init__(self, message: str, is_ours: bool | None) -> None:
@@ -43,11 +43,11 @@ class JobError(LabelingError):
 
 
 class Confirmed(NamedTuple):
-    """A job that the service says is this task's, and where its data is.
+    """A job that is confirmed to belong to its task, and where its data is.
 
-    :param hook: talks to the service.
-    :param output_uri: ``<S3OutputPath>/<job name>``.
-    :param manifest_uri: its input manifest; None if it takes objects from a topic.
+    :param hook: the hook for the service.
+    :param output_uri: S3 URI of its output folder.
+    :param manifest_uri: S3 URI of its input manifest; None if it takes objects from a topic.
     """
 
     hook: Any
@@ -61,20 +61,20 @@ class Confirmed(NamedTuple):
         return is_plain_s3(uri) and uri.startswith(f"{self.output_uri}/")
 
     def has_beside_input(self, uri: str) -> bool:
-        """Whether an object is in the folder of the job's input manifest; a whole bucket is no folder."""
+        """Whether an object is in the folder of the job's input manifest; a whole bucket does not count as a folder."""
         folder = (self.manifest_uri or "").rpartition("/")[0]
         return is_plain_s3(folder) and is_plain_s3(uri) and uri.startswith(f"{folder}/")
 
 
 def is_plain_s3(uri: str) -> bool:
-    """Whether a text is the URI of an S3 object, without path segments that lead elsewhere."""
+    """Whether a text is the URI of an S3 object, without ``.`` and ``..`` segments and lone surrogates."""
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     strays = {".", ".."} & set(key.split("/")) or any("\ud800" <= letter <= "\udfff" for letter in uri)
     return uri.startswith("s3://") and bool(bucket and key) and not strays
 
 
 class _Remembered(Generic[V]):
-    """The latest values, each kept for some time."""
+    """A cache of the latest values, each kept for some seconds."""
 
     def __init__(self, seconds: float = float("inf")) -> None:
         self._seconds = seconds
@@ -96,9 +96,9 @@ class _Remembered(Generic[V]):
 
 
 class _Seen(NamedTuple):
-    """What the service said about a job.
+    """The service's last answer about a job.
 
-    :param is_ours: False if the task did not create it; None if the service has not said.
+    :param is_ours: whether the task created the job; None if that is not known yet.
     """
 
     is_ours: bool | None
@@ -107,9 +107,9 @@ class _Seen(NamedTuple):
 
 
 def hook_of(connection: TaskConnection) -> Any:
-    """A hook that does not keep people waiting for long.
+    """A hook with short timeouts, because people are waiting.
 
-    :raises LabelingError: if Airflow has no such connection: the server's own credentials are no substitute.
+    :raises LabelingError: if Airflow has no such connection; the server's own credentials must not be used instead.
     """
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
     from botocore.config import Config
@@ -118,13 +118,14 @@ def hook_of(connection: TaskConnection) -> Any:
 
     name, verify = connection.aws_conn_id, connection.verify
     if isinstance(verify, str) and not (Path(verify).is_file() or Path(verify).is_dir()):
-        raise LabelingError(f"The API server has no CA bundle {verify!r}, which the task names (verify).")
+        raise LabelingError(f"The API server does not have the CA bundle {verify!r} that the task uses (verify).")
     if name is not None:
         try:
             LabelingHook.get_connection(name)
         except AirflowNotFoundException:
             raise LabelingError(
-                f"The API server has no connection {name!r}, which the task used to create its job. Define it there."
+                f"The API server does not have the connection {name!r} that the task used to create its job. Define it "
+                "there."
             ) from None
     return LabelingHook(
         aws_conn_id=name,
@@ -136,7 +137,7 @@ def hook_of(connection: TaskConnection) -> Any:
 
 
 class LiveJobs:
-    """Asks the services about jobs, once for everybody who looks: at most every five seconds per connection."""
+    """Asks the services about jobs on behalf of all users, at most every five seconds per connection."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="labeling-ui")
@@ -148,16 +149,19 @@ class LiveJobs:
         self._under_way: dict[TaskConnection, Future[None]] = {}
 
     def confirmed(self, job: TaskJob) -> Confirmed:
-        """The job, if it is its task's. Waits for the service.
+        """Confirm that a job belongs to its task; waits for the service.
 
-        :raises LabelingError: if it no longer exists, is not this task's, or the service does not say.
+        :raises LabelingError: if the job no longer exists, does not belong to the task, or the service does not answer.
         """
         if job.facts is None:
             raise LabelingError(job.trouble)
         return _sure(lambda: self._ask_whose(job)[0], job.connection)
 
     def show(self, job: TaskJob) -> bool:
-        """Add what is known of a job to it. True if it is known not to be its task's."""
+        """Add the service's last answer to a job.
+
+        :return: whether the job is known not to belong to its task.
+        """
         seen = self._seen.get(_key(job)) if job.facts else None
         if seen is not None:
             job.live = seen.state or job.live
@@ -165,10 +169,10 @@ class LiveJobs:
         return seen is not None and seen.is_ours is False
 
     def refresh(self, jobs: Iterable[TaskJob], seconds: float = 0.0, *, ended: bool = False) -> None:
-        """Have jobs looked up in the background; the next caller sees the result.
+        """Ask about jobs in the background; later calls of :meth:`show` see the result.
 
-        :param seconds: how long to wait for it.
-        :param ended: whether to look up ended jobs as well whose owner has not been asked for yet.
+        :param seconds: how long to wait for the result.
+        :param ended: whether to ask about ended jobs too, if their owner is not known yet.
         """
         wanted: dict[TaskConnection, list[TaskJob]] = {}
         for job in jobs:
@@ -192,7 +196,7 @@ class LiveJobs:
         return self._hooks.get(connection) or self._hooks.put(connection, hook_of(connection))
 
     def _ask_whose(self, job: TaskJob) -> tuple[Confirmed, JobState | None]:
-        """The job and, if it was looked up just now, its state."""
+        """The confirmed job and, if it was described just now, its state."""
         from labeling_provider.jobs.ownership import OWNER_TAG, Owner, OwnJob
 
         hook = self._hook(job.connection)
@@ -208,7 +212,7 @@ class LiveJobs:
                 state = JobState.of(description)
             except LabelingError as error:
                 raise JobError(str(error), True) from None
-            # Everything else in a description can be large.
+            # The rest of a description can be large.
             known = ("OutputConfig", "InputConfig", "LabelAttributeName")
             self._owned.put(_key(job), {key: description[key] for key in known})
         request = JobRequest({**description, "LabelingJobName": job.name})
@@ -234,11 +238,11 @@ class LiveJobs:
                 else:
                     by_name[job.name] = job
             watched = {name: Watched(job.created or None, job.status or "InProgress") for name, job in by_name.items()}
-            for states in Lookout(self._hook(connection).sagemaker).look(watched):
+            for states in Lookout(self._hook(connection).sagemaker).poll(watched):
                 for name, answer in states.items():
                     seen = _Seen(True, None, str(answer)) if isinstance(answer, LabelingError) else _Seen(True, answer)
                     self._seen.put(_key(by_name[name]), seen)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the page says it and stays
+        except Exception as error:  # noqa: BLE001 - the page shows any error
             log.warning("Labeling jobs can't be read through the connection %s: %s", connection.aws_conn_id, error)
             for job in jobs:
                 before = self._seen.get(_key(job)) or _Seen(None)
@@ -254,9 +258,9 @@ def _key(job: TaskJob) -> tuple[TaskKey, str, TaskConnection]:
 
 
 def _sure(ask: Callable[[], V], connection: TaskConnection) -> V:
-    """Ask; whatever goes wrong becomes an error of ours.
+    """Call a function that asks a service, and turn any error into a LabelingError.
 
-    :raises LabelingError: if there is no answer.
+    :raises LabelingError: if the call fails.
     """
     try:
         return ask()

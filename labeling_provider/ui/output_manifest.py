@@ -1,4 +1,4 @@
-"""What a job's output manifest says: labels over time, why objects failed, and the objects themselves."""
+"""Reads a job's output manifest for the pages: labels over time, failure reasons, and a page of objects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from labeling_provider.manifest import (
 
 PAGE: Final = 24
 MAX_PAGES: Final = 1_000
-"""There are no pages beyond this one; filters lead to the objects on them."""
+"""The last page; filters lead to the objects beyond it."""
 MAX_POINTS: Final = 120
 MAX_REASONS: Final = 20
 MAX_PROBLEMS: Final = 5
@@ -37,7 +37,7 @@ MAX_CLASS_CHARACTERS: Final = 300
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which objects to show.
+    """The filters and the page to show.
 
     :param state: ``labeled`` or ``failed``.
     :param by: ``people``, ``machine`` or empty for both.
@@ -57,10 +57,10 @@ class Wanted:
 class ShownObject:
     """An object on a page.
 
-    :param number: its line, from 1.
-    :param line: what the manifest says of it.
-    :param label: its typed label; None if it failed or is not readable.
-    :param problem: why it failed, or can't be read.
+    :param number: number of its line, from 1.
+    :param line: its line, parsed.
+    :param label: its typed label; None if it failed or can't be read.
+    :param problem: why it failed or can't be read.
     """
 
     number: int
@@ -73,14 +73,14 @@ class ShownObject:
 
 @dataclass
 class Labels:
-    """What the manifest says.
+    """What the manifest contains.
 
-    :param points: hours since the first label, and how many there were by then in all and by machine.
-    :param classes: how many objects have each class.
-    :param reasons: how many objects failed for a reason, and the first line.
-    :param matching: how many objects match the filters.
-    :param shown: a page of them.
-    :param unreadable: how many lines can't be read.
+    :param points: hours since the first label, with the number of labels by then, total and by machine.
+    :param classes: number of objects by class.
+    :param reasons: number of failed objects by reason, with the first line.
+    :param matching: number of objects that match the filters.
+    :param shown: the objects on the page.
+    :param unreadable: number of lines that can't be read.
     :param problems: what is wrong with the first of them.
     """
 
@@ -145,7 +145,7 @@ def _lines(files: Files, manifest: str, numbers: Collection[int]) -> Iterator[tu
 
 
 def named_by(files: Files, manifest: str, uris: Collection[str]) -> set[str]:
-    """Those of some data objects that a manifest names.
+    """The subset of some data objects' URIs that a manifest contains.
 
     :raises LabelingError: if it can't be read.
     """
@@ -172,7 +172,7 @@ def _matches(line: Any, classes: Collection[str], wanted: Wanted) -> bool:
 
 
 def _shown(number: int, raw: bytes, attribute: str) -> ShownObject:
-    """An object read from its line, with whatever is wrong with it."""
+    """An object read from its line, with the problem if there is one."""
     try:
         data = parse_line(raw)
         _, line = next(iter(scan_labels([raw], attribute)))
@@ -190,7 +190,7 @@ def _shown(number: int, raw: bytes, attribute: str) -> ShownObject:
 
 
 def _second(date: str) -> int:
-    """Epoch seconds of a label's date; 0 if it is none."""
+    """A label's date in epoch seconds; 0 if it is not a date."""
     try:
         moment = datetime.fromisoformat(date)
         return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
@@ -213,9 +213,9 @@ def _burn_up(dates: Counter[int], by_machine: Counter[int]) -> list[tuple[float,
 def without_labels(files: Files, manifest: str, attribute: str, numbers: set[int], to: str) -> int:
     """Write some lines of a manifest, without their label, for another job.
 
-    :param numbers: the lines, from 1.
-    :return: how many were written.
-    :raises LabelingError: if the manifest or one of the lines can't be read, or has none of them.
+    :param numbers: numbers of the lines, from 1.
+    :return: number of lines written.
+    :raises LabelingError: if the manifest or one of the lines can't be read, or the manifest has none of the lines.
     """
     count = 0
     with files.writer(to) as sink:

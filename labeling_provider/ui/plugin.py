@@ -1,5 +1,4 @@
-"""What Airflow loads (entry point ``airflow.plugins``): where the pages are, and nothing slow until one is
-requested."""
+"""The plugin that Airflow loads (entry point ``airflow.plugins``). Nothing slow is loaded until a page is requested."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ PREFIX = "/labeling"
 
 
 class Pages:
-    """The application with the pages, made at the first request: schedulers and workers load plugins too."""
+    """The application with the pages, created at the first request, because schedulers and workers load plugins too."""
 
     def __init__(self) -> None:
         self._application: Any = None

@@ -1,4 +1,4 @@
-"""What the plugin's templates show: links into Airflow, counters, the progress bar, the chart of labels over time."""
+"""Values and functions for the plugin's templates: links into Airflow, counters, progress bar, chart of labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHARES: Final = (
     ("failed", "failed", "failed"),
     ("unlabeled", "", "unlabeled"),
 )
-"""Counters, their CSS class in the progress bar, and what they count."""
+"""Counters, their CSS class in the progress bar, and their name."""
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -59,7 +59,7 @@ def static_file(name: str) -> bytes:
 
 
 def chart(labels: Labels, job: TaskJob) -> dict[str, Any] | None:
-    """Lines through the number of labels over time, in all and by machine, in a box of 600 by 160."""
+    """Lines for the number of labels over time, total and by machine, in a box of 600 by 160 pixels."""
     if len(labels.points) < 2:
         return None
     span, last, machine = labels.points[-1]
@@ -80,22 +80,22 @@ def chart(labels: Labels, job: TaskJob) -> dict[str, Any] | None:
 
 @cache
 def _versions() -> dict[str, str]:
-    """Part of the files' addresses, so that no browser takes an old one."""
+    """Hashes of the static files, which are part of their URLs, so that no browser uses an outdated file."""
     return {name: hashlib.sha256(static_file(name)).hexdigest()[:12] for name in STATIC}
 
 
 def _counters_of(job: TaskJob) -> dict[str, int]:
-    """Counters by what they count."""
+    """Counters by name."""
     return {words: job.count(counter) for counter, _, words in _SHARES}
 
 
 def _counts_of(job: TaskJob) -> str:
-    """The same in one sentence."""
+    """Counters in one line."""
     return ", ".join(f"{count:,} {words}" for words, count in _counters_of(job).items())
 
 
 def _bar_of(job: TaskJob) -> list[tuple[str, float]]:
-    """Parts of the progress bar: CSS class and percent."""
+    """Parts of the progress bar: CSS class and percentage."""
     total = max(job.count("total"), 1)
     return [(css_class, 100 * job.count(counter) / total) for counter, css_class, _ in _SHARES if css_class]
 

@@ -1,6 +1,6 @@
-"""Addresses of pictures that only this server can have made, and that expire after some minutes.
+"""Signed URLs of pictures, which expire after 15 minutes.
 
-So a browser gets the objects of a job's own manifest and no others, whatever addresses it makes up.
+Only this server can create them, so a browser gets only the objects of a job's own manifest.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ _SECONDS: Final = 900
 
 
 def sign(secret: bytes, task: tuple[object, ...], uri: str, now: float | None = None) -> tuple[int, str]:
-    """When an address expires (epoch seconds), and its signature.
+    """The expiry of a URL in epoch seconds, and its signature.
 
     :param task: the task instance whose object it is.
+    :param uri: the object's S3 URI.
     """
     expires = int(time.time() if now is None else now) + _SECONDS
     return expires, _signature(secret, task, uri, expires)
 
 
 def is_signed(secret: bytes, task: tuple[object, ...], uri: str, expires: int, signature: str) -> bool:
-    """Whether an address is ours and has not expired."""
-    wanted = _signature(secret, task, uri, expires)
-    return time.time() < expires and hmac.compare_digest(wanted.encode(), signature.encode(errors="replace"))
+    """Whether a signature is valid and has not expired."""
+    expected = _signature(secret, task, uri, expires)
+    return time.time() < expires and hmac.compare_digest(expected.encode(), signature.encode(errors="replace"))
 
 
 def _signature(secret: bytes, task: tuple[object, ...], uri: str, expires: int) -> str:

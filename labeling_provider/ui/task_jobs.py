@@ -1,4 +1,4 @@
-"""A labeling job of a task, as its XComs and the service describe it."""
+"""A task's labeling job, as described by its XComs and by the service."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TaskKey(NamedTuple):
 
 
 class TaskConnection(NamedTuple):
-    """How the task reaches the service."""
+    """The connection that the task uses."""
 
     aws_conn_id: str | None
     region_name: str | None
@@ -39,10 +39,10 @@ class TaskConnection(NamedTuple):
 
 
 class CreationFacts(msgspec.Struct, frozen=True):
-    """What a task said of its job when it created the job; see ``CreateLabelingJobOperator``.
+    """The facts that a task pushed when it created its job.
 
-    :param created: epoch seconds.
-    :param aws_conn_id: None if the task takes boto3's own way to find credentials.
+    :param created: creation time in epoch seconds.
+    :param aws_conn_id: None if the task uses boto3's default credentials.
     """
 
     job_name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}\Z")]
@@ -58,7 +58,7 @@ class CreationFacts(msgspec.Struct, frozen=True):
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """The counters of a job, as the task or its trigger last reported them."""
+    """The counters of a job, as last reported by the task or its trigger."""
 
     job_name: str
     status: _Status = ""
@@ -71,40 +71,40 @@ class Counters(msgspec.Struct, frozen=True):
 
 @dataclass
 class TaskJob:
-    """A labeling job of a task.
+    """A task's labeling job.
 
     :param task: the task instance.
-    :param facts: what the task said; None if that can't be read.
-    :param counters: the last counters that the task or its trigger has seen.
-    :param live: the service's last answer; None if it was not asked.
-    :param trouble: what can't be read or asked, and why.
+    :param facts: the facts that the task pushed; None if they can't be read.
+    :param counters: the last counters from the task or its trigger.
+    :param live: the service's last answer; None if there is none.
+    :param trouble: why something can't be read; otherwise empty.
     """
 
     task: TaskKey
     facts: CreationFacts | None
-    counters: Counters = Counters("")  # noqa: RUF009 - it is frozen
+    counters: Counters = Counters("")  # noqa: RUF009 - frozen
     live: JobState | None = None
     trouble: str = ""
 
     @property
     def name(self) -> str:
-        """Name of the job; empty if it can't be read."""
+        """The job's name; empty if it can't be read."""
         return self.facts.job_name if self.facts else ""
 
     @property
     def connection(self) -> TaskConnection:
-        """How to reach its service."""
-        assert self.facts is not None  # noqa: S101 - nobody asks about what can't be read
+        """The connection to its service."""
+        assert self.facts is not None  # noqa: S101 - callers skip jobs without facts
         return TaskConnection(self.facts.aws_conn_id or None, self.facts.region_name, self.facts.verify)
 
     @property
     def created(self) -> float:
-        """When it was created, epoch seconds."""
+        """Creation time in epoch seconds; 0 if not known."""
         return self.facts.created if self.facts else 0.0
 
     @property
     def status(self) -> str:
-        """Its last known status."""
+        """The last known status."""
         if self.live:
             return self.live.status
         return self.counters.status or (self.facts.status if self.facts else "")
@@ -132,13 +132,13 @@ class TaskJob:
 
     @property
     def seconds_left(self) -> float | None:
-        """At this rate; None if there is nothing to estimate from."""
+        """Seconds until all objects are labeled at this rate; None if that can't be estimated."""
         streams = self.facts is not None and self.facts.streaming
         return self.count("unlabeled") / self.rate * 3600 if self.rate and not streams else None
 
     @property
     def cost(self) -> float:
-        """What Amazon would charge for the labels so far, USD: a model's labels cost no workers."""
+        """Amazon's price for the labels so far, in USD; labels by a model have no workers' share."""
         total, by_people = self.count("total"), self.count("human_labeled")
         service = min(self.estimated_cost, float(PRICE_PER_OBJECT_USD) * total)
         labeled = service * (by_people + self.count("machine_labeled"))
@@ -146,15 +146,15 @@ class TaskJob:
 
     @property
     def estimated_cost(self) -> float:
-        """Estimated cost of the whole job on Amazon, USD."""
+        """Estimated cost of the whole job on Amazon, in USD."""
         return self.facts.estimated_cost_usd if self.facts else 0.0
 
 
 def read_job(task: TaskKey, facts: str | None, counters: str | None) -> TaskJob:
-    """A job from the XComs its task pushed; it says what can't be read.
+    """A job from the XComs of its task; its ``trouble`` says what can't be read.
 
     :param facts: JSON of the XCom :data:`labeling_provider.xcoms.JOB_KEY`.
-    :param counters: that of :data:`labeling_provider.xcoms.PROGRESS_KEY`; None if there is none.
+    :param counters: JSON of the XCom :data:`labeling_provider.xcoms.PROGRESS_KEY`; None if there is none.
     """
     try:
         job = TaskJob(task, _read(facts, CreationFacts))
@@ -173,16 +173,16 @@ def read_job(task: TaskKey, facts: str | None, counters: str | None) -> TaskJob:
 
 
 def _read(text: str | None, kind: type[T]) -> T:
-    """Read plain JSON.
+    """Parse JSON as a type.
 
-    :raises ValueError: if it is not that, or not of this kind.
+    :raises ValueError: if it is not JSON, or not of this type.
     """
     if text is None:
         raise ValueError("it is empty")
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"it has more than {MAX_CHARACTERS:,} characters")
     try:
-        # What people add in Airflow's UI is stored as a text that holds JSON.
+        # XComs that people add in the Airflow UI are stored as a JSON string that contains JSON.
         plain = msgspec.json.decode(text, type=str) if text.startswith('"') else text
         return msgspec.json.decode(plain, type=kind)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:

@@ -107,6 +107,6 @@ def test_a_cost_is_estimated(capsys: pytest.CaptureFixture[str]) -> None:
     airflow("estimate-cost", "1000", "--workers", "3", "--price", "0.012")
     said = capsys.readouterr().out
     assert said.startswith("On Amazon: ")
-    assert "together $116.00" in said
+    assert "total $116.00" in said
     with pytest.raises(SystemExit, match="'cheap' is not an amount"):
         airflow("estimate-cost", "1000", "--price", "cheap")

@@ -44,7 +44,7 @@ def test_settings_are_the_client_s(client: GroundTruth) -> None:
 
 def test_a_job_is_found_stopped_and_noted_on(lab: Lab, client: GroundTruth) -> None:
     assert client.find_job("nobody") is None
-    with pytest.raises(LabelingError, match="nobody is gone"):
+    with pytest.raises(LabelingError, match="nobody no longer exists"):
         client.job("nobody")
     with pytest.raises(LabelingError, match="no labeling job named nobody in us-east-1"):
         client.stop_job("nobody")
@@ -87,7 +87,7 @@ def test_objects_are_read_with_a_limit_and_lines_as_they_come(lab: Lab, client: 
     uri = lab.put("client/lines", b"a\nbb\r\nc")
     assert list(client.objects.read_lines(uri)) == [b"a\n", b"bb\r\n", b"c"]
     assert client.objects.read(uri, 7) == b"a\nbb\r\nc"
-    with pytest.raises(LabelingError, match="more than 6 bytes"):
+    with pytest.raises(LabelingError, match="larger than 6 bytes"):
         client.objects.read(uri, 6)
     with pytest.raises(LabelingError, match="not an S3 URI"):
         client.objects.read("https://lab/lines", 6)
@@ -114,5 +114,5 @@ def test_an_object_appears_whole_or_not_at_all(lab: Lab, client: GroundTruth) ->
 
 def test_who_gives_up_says_after_how_long(lab: Lab) -> None:
     impatient = ground_truth(lab, "http://127.0.0.1:9", outage=0)
-    with pytest.raises(LabelingError, match="Looking for labeling job nobody: no answer for 0 s"):
+    with pytest.raises(LabelingError, match="Describing labeling job nobody: no answer for 0 s"):
         impatient.find_job("nobody")

@@ -97,7 +97,7 @@ def test_a_connection_that_can_not_be_read_for_a_moment_is_not_taken_for_one_tha
     hook._forget()
     defined = connected.service.connection()
     monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT")
-    with pytest.raises(OSError, match="aws_default can't be read now"):
+    with pytest.raises(OSError, match="aws_default temporarily can't be read"):
         hook.conn_config  # noqa: B018
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", defined)
     assert hook.conn_region_name == "us-east-1"

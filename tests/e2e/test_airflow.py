@@ -69,7 +69,7 @@ def test_the_next_run_goes_on_from_the_model_of_the_one_before(stack: Stack, dig
     labeled = stack.airflow.xcom("label_digits", run, "label")
     asked = stack.lab.describe(labeled["job_name"])["LabelingJobAlgorithmsConfig"]
     assert asked["InitialActiveLearningModelArn"] == model, log
-    assert f"Automated labeling goes on from {model}" in log
+    assert f"Automated labeling continues from {model}" in log
     assert labeled["final_model_arn"] != model
     assert labeled["counters"]["machine_labeled"] > 900
 
@@ -174,13 +174,13 @@ def test_a_worker_that_is_lost_leaves_its_job_to_the_next_try(stack: Stack, numb
     os.kill(wait_until(lambda: worker_of(stack, dag, run), 30, "the task's process is there"), number)
     if number is signal.SIGTERM:
         wait_until(
-            lambda: f"labeling job {name} goes on" in stack.airflow.task_log(dag, run, "label"), 60, "it says so"
+            lambda: f"labeling job {name} keeps running" in stack.airflow.task_log(dag, run, "label"), 60, "it says so"
         )
     elif TRIGGERS_HAVE_ON_KILL:
         wait_until(lambda: stack.airflow.task(dag, run, "label")["try_number"] == 2, 120, "there is a second try")
         wait_until(
             lambda: (
-                f"{name} of an earlier try is InProgress: going on with it"
+                f"{name} of an earlier try is InProgress: continuing with it"
                 in stack.airflow.task_log(dag, run, "label", 2)
             ),
             90,

@@ -129,7 +129,7 @@ def test_keys_may_be_named() -> None:
     assert not differ({"page": 1, "shift": "late"}, {"page": 1, "shift": "early"}, keys)
     assert differ({"page": 1}, {"page": 2}, keys)
     assert keys.digest({"source-ref": "s3://b/1"}) == ObjectKeys().digest({"source-ref": "s3://b/1"})
-    with pytest.raises(ValueError, match='has none of the keys that tell objects apart: "page", "id"'):
+    with pytest.raises(ValueError, match='has none of the keys that identify an object: "page", "id"'):
         ObjectKeys(["page", "id"]).digest({"source": "a"})
 
 

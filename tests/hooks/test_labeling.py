@@ -57,7 +57,7 @@ def test_objects_are_read_with_a_limit_and_lines_as_they_come(connected: Lab) ->
     hook = LabelingHook()
     assert list(hook.read_lines(uri)) == [b"a\n", b"bb\r\n", b"c"]
     assert hook.read_object(uri, 7) == b"a\nbb\r\nc"
-    with pytest.raises(LabelingError, match="more than 6 bytes"):
+    with pytest.raises(LabelingError, match="larger than 6 bytes"):
         hook.read_object(uri, 6)
     for bad in ("s3://lab/none", "s3://no-such-bucket/none", "file:///etc/passwd"):
         with pytest.raises(LabelingError):

@@ -1,4 +1,4 @@
-"""What is looked at before a labeling job is created: objects, buckets, role, workteam."""
+"""What is checked before a labeling job is created: objects, buckets, role, workteam."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.operators.test_labeling_job import run_id
 
 
 def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJobOperator:
-    """A job whose surroundings are looked at."""
+    """A job whose surroundings are checked."""
     return job_operator(lab, lines, **{"preflight": "fail", **arguments})
 
 
@@ -127,7 +127,7 @@ def test_objects_that_are_not_as_they_must_be_are_named_all_at_once(connected: L
         3: "gone.png does not exist",
         4: "page.png has the content type 'text/html'",
         5: "drawing.svg does not end with .jpg or .jpeg or .png",
-        6: "large.PNG has 40,000,001 bytes, at most 40,000,000 are allowed",
+        6: "large.PNG has 40,000,001 bytes; at most 40,000,000 are allowed",
     }.items():
         assert any(f"line {line}: s3://{yard.bucket}/{words}" in one for one in found)
     assert any("labels" in one.lower() for one in found)
@@ -154,7 +154,7 @@ def test_pictures_that_are_too_large_for_the_job_are_named(
     connected: Lab, task: str, automated: bool, most: tuple[int, int]
 ) -> None:
     yard = Yard(connected, 0)
-    (width, height), allowed = most, f"at most {most[0] * most[1]:,} in all are allowed"
+    (width, height), allowed = most, f"at most {most[0] * most[1]:,} in total are allowed"
     yard.uris = [
         yard.put("fits.png", picture(*most)),
         yard.put("wide.png", picture(width + 1, height)),
@@ -166,8 +166,8 @@ def test_pictures_that_are_too_large_for_the_job_are_named(
     ref = "label-ref" if task == "semantic-segmentation" else "label"
     found = complaints(pictures(yard, task_type=task, automated_labeling=automated, label_attribute_name=ref))
     assert len(found) == 3
-    assert f"line 2: s3://{yard.bucket}/wide.png has {width + 1:,} × {height:,} pixels, {allowed}" in found[0]
-    assert f"line 3: s3://{yard.bucket}/high.jpg has {width:,} × {height + 1:,} pixels, {allowed}" in found[1]
+    assert f"line 2: s3://{yard.bucket}/wide.png has {width + 1:,} × {height:,} pixels; {allowed}" in found[0]
+    assert f"line 3: s3://{yard.bucket}/high.jpg has {width:,} × {height + 1:,} pixels; {allowed}" in found[1]
     assert f"line 6: s3://{yard.bucket}/empty.png is empty" in found[2]
 
 
@@ -184,7 +184,7 @@ def test_pictures_that_are_stored_turned_are_told_and_fail_nothing(connected: La
     yard = Yard(connected, 1)
     yard.uris += [yard.put(f"{number}.jpg", turned(number)) for number in (1, 6, 3)]
     assert pictures(yard).execute(context(**run_id()))
-    words = "2 of the 4 pictures looked at are stored turned, the first in line 3."
+    words = "2 of the 4 pictures checked are stored rotated, the first in line 3."
     assert logged().count(words) == 1
     task = ValidateManifestOperator(
         task_id="validate", manifest_uri=yard.manifest(), task_type="image-classification", fix_cors=True
@@ -198,7 +198,7 @@ def test_many_wrong_objects_are_counted(connected: Lab) -> None:
     yard.uris += [f"s3://{yard.bucket}/gone-{number}.png" for number in range(25)]
     found = complaints(pictures(yard))
     assert len(found) == 11
-    assert "15 more of the 26 objects looked at are wrong" in found[-1]
+    assert "15 more of the 26 objects checked are wrong" in found[-1]
 
 
 def test_of_a_large_manifest_a_sample_is_looked_at(connected: Lab) -> None:
@@ -206,7 +206,7 @@ def test_of_a_large_manifest_a_sample_is_looked_at(connected: Lab) -> None:
     yard.uris = [f"s3://{yard.bucket}/gone-{number}.png" for number in range(3000)]
     task = pictures(yard)
     found = complaints(task)
-    assert "990 more of the 1000 objects looked at are wrong" in found[-1]
+    assert "990 more of the 1000 objects checked are wrong" in found[-1]
     assert found == complaints(task)
     lines = [int(one.split(" line ")[1].split(":")[0]) for one in found[:-1]]
     assert lines == sorted(lines)
@@ -216,7 +216,7 @@ def test_of_a_large_manifest_a_sample_is_looked_at(connected: Lab) -> None:
 def test_everything_must_be_in_one_region_and_there(connected: Lab) -> None:
     yard = Yard(connected, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     found = complaints(pictures(yard, output_uri="s3://nobody-has-this-bucket/out"))
-    assert any(f"the bucket {yard.bucket} is in eu-west-1, and the job in us-east-1" in one for one in found)
+    assert any(f"the bucket {yard.bucket} is in eu-west-1, but the job is in us-east-1" in one for one in found)
     assert any("the bucket nobody-has-this-bucket does not exist" in one for one in found)
 
 
@@ -258,7 +258,7 @@ def test_a_right_that_the_role_lacks_is_named(connected: Lab, monkeypatch: pytes
 
     monkeypatch.setattr(type(task.ground_truth), "client", client)
     (problem,) = complaints(task)
-    assert "RoleArn: the role may not s3:PutObject arn:aws:s3:::lab/out/*" in problem
+    assert "lacks the permission s3:PutObject on arn:aws:s3:::lab/out/*" in problem
 
 
 def test_what_a_service_does_not_do_is_asked_once_and_told_in_a_line(
@@ -269,9 +269,9 @@ def test_what_a_service_does_not_do_is_asked_once_and_told_in_a_line(
         between.unsupported = {"SimulatePrincipalPolicy"}
         assert operator(connected, preflight="fail").execute(context(**run_id()))
         assert between.operations["SimulatePrincipalPolicy"] == 1
-    (line,) = [one for one in logged().splitlines() if "rights of the role" in one]
+    (line,) = [one for one in logged().splitlines() if "permissions of the role" in one]
     assert "INFO" in line
-    assert "can't look at the rights of the role labeling-local (NotImplemented)" in line
+    assert "can't check the permissions of the role labeling-local (NotImplemented)" in line
 
 
 def test_trouble_fails_the_task_unless_something_else_is_asked_for() -> None:
@@ -320,7 +320,7 @@ def test_a_manifest_is_checked_as_a_task(connected: Lab, logged: Callable[[], st
         check(bad)
     told = [str(problem) for problem in caught.value.problems]
     assert "line 2: not JSON" in told[0]
-    assert "40 further lines" in told[20] or "further lines are wrong" in told[20]
+    assert "40 more lines" in told[20] or "more lines are wrong" in told[20]
     assert "gone.png does not exist" in told[21]
     logged()
     assert len(check(bad, on_problems="warn")["problems"]) == 22

@@ -99,7 +99,7 @@ def test_the_cost_limit_holds_for_all_rounds_together(connected: Lab) -> None:
 
 def test_a_job_that_failed_for_another_reason_is_not_followed_up(connected: Lab) -> None:
     task = moody(connected, **broken_custom(connected), workforce=PrivateWorkteam(connected.team()))
-    with pytest.raises(LabelingJobFailedError, match="ended Failed"):
+    with pytest.raises(LabelingJobFailedError, match="ended as Failed"):
         task.execute(context(**run_id()))
 
 

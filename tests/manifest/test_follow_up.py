@@ -62,9 +62,9 @@ def test_half_a_surrogate_pair_survives() -> None:
 @pytest.mark.parametrize(
     ("later", "words"),
     [
-        ([b'{"source": "other", "y": 1}\n'], "line 2: has no label, and the follow-up job has another object"),
-        ([], "line 2: has no label, and the follow-up job has another object"),
-        ([b'{"source": "b", "y": 1}\n'] * 2, "line 2: is the last, and the follow-up job has further objects"),
+        ([b'{"source": "other", "y": 1}\n'], "line 2: has no label, and the follow-up job has a different object"),
+        ([], "line 2: has no label, and the follow-up job has a different object"),
+        ([b'{"source": "b", "y": 1}\n'] * 2, "line 2: is the last line, but the follow-up job has more objects"),
         ([b"{broken\n"], "line 1: not JSON"),
     ],
     ids=["another-object", "too-short", "too-long", "broken"],

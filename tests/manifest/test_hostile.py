@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files, Filter, LineProblem, ManifestError, Manifests, Split
-from labeling_provider.quality import Job, Measure, answer_file
+from labeling_provider.quality import AnsweredJob, Measure, answer_file
 from labeling_provider.rendering.quality_report import report_html
 from tests.memory import MemoryStore
 
@@ -191,9 +191,9 @@ def test_answers_and_golden_labels_are_measured_or_told(
         files.append(found)
     measure = Measure(Files(bucket), "bird")
     for step in (
-        lambda: measure.know_golden("s3://b/golden", "bird"),
+        lambda: measure.add_golden("s3://b/golden", "bird"),
         lambda: measure.labels("s3://b/m"),
-        lambda: measure.answers([Job("s3://b/m", files, len(files))]),
+        lambda: measure.answers([AnsweredJob("s3://b/m", files, len(files))]),
     ):
         try:
             step()

@@ -62,7 +62,7 @@ def test_lines_are_the_same_however_the_file_is_cut(body: bytes, size: int) -> N
         (b'{"source": 5}\n', 'has no "source" or "source-ref"'),
         (b'{"source-ref": "/local/path"}\n', "not an S3 URI"),
         (b'{"a":' * 50_000 + b"\n", "characters"),
-        (b"[" * 90_000 + b"\n", "not JSON"),
+        (b"[" * 90_000 + b"\n", "is nested more than 100 levels deep"),
     ],
 )
 def test_a_bad_line_is_named_with_its_place(raw: bytes, words: str) -> None:

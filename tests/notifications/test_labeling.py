@@ -76,5 +76,5 @@ def test_a_topic_gets_the_text(connected: Lab, ended: dict[str, Any]) -> None:
 
 def test_one_way_is_needed() -> None:
     for arguments in ({}, {"send": print, "topic_arn": "arn"}):
-        with pytest.raises(ValueError, match="give send or topic_arn"):
+        with pytest.raises(ValueError, match="set either send or topic_arn"):
             LabelingNotifier(**arguments)

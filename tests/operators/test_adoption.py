@@ -50,14 +50,14 @@ def test_a_try_with_other_arguments_adopts_by_default_and_says_what_differs(
     result = again.execute(context(run_id=first["run_id"], try_number=2))
     assert result is not None
     assert names(connected, first["name"]) == [first["name"]] == [result["job_name"]]
-    assert "was made with other arguments (HumanTaskConfig)" in logged()
+    assert "was created with different arguments (HumanTaskConfig)" in logged()
 
 
 def test_labels_that_have_changed_are_other_arguments_too(
     connected: Lab, manifest: str, first: dict[str, Any], logged: Callable[[], str]
 ) -> None:
     for_people(connected, manifest_uri=manifest, labels=["cat", "dog"]).execute(context(run_id=first["run_id"]))
-    assert "other arguments (labels or instructions)" in logged()
+    assert "different arguments (labels or instructions)" in logged()
 
 
 def test_replace_stops_the_job_and_makes_another_and_the_next_try_finds_that(
@@ -75,7 +75,9 @@ def test_replace_stops_the_job_and_makes_another_and_the_next_try_finds_that(
 
 def test_fail_fails_and_touches_nothing(connected: Lab, manifest: str, first: dict[str, Any]) -> None:
     task = for_people(connected, manifest_uri=manifest, title="Which animal?", if_job_exists="fail")
-    with pytest.raises(JobNameTakenError, match="made with other arguments .HumanTaskConfig.. Give if_job_exists="):
+    with pytest.raises(
+        JobNameTakenError, match="created with different arguments .HumanTaskConfig.. Set if_job_exists="
+    ):
         task.execute(context(run_id=first["run_id"]))
     assert names(connected, first["name"]) == [first["name"]]
     assert connected.describe(first["name"])["LabelingJobStatus"] in {"Initializing", "InProgress"}

@@ -49,7 +49,7 @@ def test_a_cheap_job_goes_on_unasked(connected: Lab, asking: None) -> None:
 
 
 def test_a_dear_job_is_asked_about_with_its_price(connected: Lab, asking: None) -> None:
-    with pytest.raises(Asked, match=r"^\*\*Budget 7\*\*\n\nA labeling job over \*\*1,000\*\* .* cost \*\*\$116.00\*\*"):
+    with pytest.raises(Asked, match=r"^\*\*Budget 7\*\*\n\nLabeling \*\*1,000\*\* .* cost \*\*\$116.00\*\*"):
         approve(ask_above_usd=115.99, body="**Budget 7**")
 
 

@@ -38,4 +38,4 @@ def test_an_asset_of_the_same_uri_and_another_name_hears_of_the_labels(
     result = task.execute(around)
     (alias,) = task.outlets
     assert around["outlet_events"][alias].added == [(Asset(name or "s3://lab/out", uri="s3://lab/out"), result)]
-    assert (f"has the name {name!r} in another DAG" in logged()) is told
+    assert (f"with the name {name!r}" in logged()) is told

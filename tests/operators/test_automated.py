@@ -94,7 +94,7 @@ def test_the_next_run_starts_from_the_last_model_of_this_task(auto: Lab, logged:
     anew = task(auto, settings, wait_for_completion=False).execute(context(**run_id(), earlier=gone))
     assert anew is not None
     assert initial_model(auto, anew) is None
-    assert "is gone: automated labeling starts from scratch" in logged()
+    assert "no longer exists; automated labeling starts from scratch" in logged()
 
 
 @pytest.mark.parametrize("text", ["", "None"])
@@ -109,7 +109,7 @@ def test_few_objects_are_warned_of_and_the_service_has_the_last_word(
     auto: Lab, lab: Lab, monkeypatch: pytest.MonkeyPatch, logged: Callable[[], str]
 ) -> None:
     task(auto, True, 30, wait_for_completion=False).execute(context(**run_id()))
-    told = "30 objects are few for automated labeling: Amazon takes 1,250 or more and advises 5,000"
+    told = "30 objects are few for automated labeling: Amazon requires 1,250 and advises 5,000"
     assert told in logged()
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", lab.service.connection())
     with pytest.raises(LabelingJobFailedError, match="at least 1,250 objects"):

@@ -181,7 +181,7 @@ def test_after_a_job_that_was_stopped_a_retry_makes_a_further_one(connected: Lab
 
 def test_a_job_of_somebody_elses_with_the_wanted_name_is_an_error(connected: Lab) -> None:
     name = connected.create(texts(1))
-    with pytest.raises(JobNameTakenError, match="was not made by this task"):
+    with pytest.raises(JobNameTakenError, match="was not created by this task"):
         operator(connected, job_name=name).execute(context(**run_id()))
 
 
@@ -225,7 +225,7 @@ def test_a_kill_while_the_job_is_being_created_stops_it_as_well(
         return real(**request)
 
     monkeypatch.setattr(task.hook.sagemaker, "create_labeling_job", kill_first)
-    with pytest.raises(LabelingError, match="ended while labeling job .* was created"):
+    with pytest.raises(LabelingError, match="killed while labeling job .* was created"):
         task.execute(around)
     name = derive_job_name("dag", "label", around["ti"].run_id)
     assert connected.wait(name, {"Stopped"})
@@ -278,7 +278,7 @@ def test_a_job_that_is_stopped_outside_fails_the_task(connected: Lab, deferrable
 
     outside = threading.Thread(target=stop)
     outside.start()
-    with pytest.raises(LabelingJobFailedError, match="ended Stopped: it was stopped from outside this task"):
+    with pytest.raises(LabelingJobFailedError, match="ended as Stopped: it was stopped from outside this task"):
         run_to_the_end(task, around)
     outside.join()
 
@@ -313,7 +313,7 @@ def test_a_job_on_which_something_moves_does_not_stall(connected: Lab) -> None:
 @pytest.mark.parametrize("deferrable", [True, False])
 def test_a_job_that_fails_fails_the_task_with_its_reason(connected: Lab, deferrable: bool) -> None:
     task = operator(connected, **broken_custom(connected), deferrable=deferrable)
-    with pytest.raises(LabelingJobFailedError, match="ended Failed: .*broken.*LambdaErrorCode"):
+    with pytest.raises(LabelingJobFailedError, match="ended as Failed: .*broken.*LambdaErrorCode"):
         run_to_the_end(task, context(**run_id()))
 
 

@@ -114,7 +114,7 @@ def test_each_line_of_a_text_file_is_an_object_and_the_next_run_goes_on_inside_i
     assert (result["published"], result["refused"], result["reason"]) == (3, 2, "drained")
     assert result["examples"] == [
         f"{yard.prefix}b.txt#2: byte 1 of the line is not UTF-8",
-        f"{yard.prefix}b.txt#3: the line has more than 100,000 characters",
+        f"{yard.prefix}b.txt#3: the line is longer than 100,000 characters",
     ]
     lines = yard.arrived(5)
     assert [line["source"] for line in lines] == ["one", "two", "three", "four", "five"]

@@ -57,12 +57,12 @@ def test_workers_answers_are_measured_and_a_report_is_written(connected: Lab, la
 @pytest.mark.parametrize(
     ("threshold", "words"),
     [
-        ({"min_labeled": 0.96}, "the share of the objects that have a label is 0.950, and min_labeled is 0.96"),
+        ({"min_labeled": 0.96}, "the share of the objects that have a label is 0.950, but min_labeled is 0.96"),
         ({"min_confidence": 0.99}, "the mean confidence is 0."),
         ({"min_agreement": 0.95}, r"the agreement of the workers \(Krippendorff's alpha\) is 0."),
         ({"min_worker_accuracy": 0.99}, "the accuracy of the worst worker is 0."),
         ({"min_class_share": 0.1, "classes": ["fish"]}, "the share of the rarest class is 0.000"),
-        ({"min_agreement": -1, "max_answers": 0}, "alpha.* can't be measured, and min_agreement is -1"),
+        ({"min_agreement": -1, "max_answers": 0}, "alpha.* can't be measured, but min_agreement is -1"),
     ],
 )
 def test_poor_labels_fail_the_task(

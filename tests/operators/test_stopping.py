@@ -112,7 +112,7 @@ def test_nothing_to_stop_is_an_error_unless_told_otherwise(
 
 @pytest.mark.parametrize("arguments", [{}, {"job_name": "a", "of_task": "b"}])
 def test_one_of_job_name_and_of_task_is_given(arguments: dict[str, str]) -> None:
-    with pytest.raises((ValueError, AirflowException), match="give job_name or of_task"):
+    with pytest.raises((ValueError, AirflowException), match="set either job_name or of_task"):
         stop(**arguments)
 
 

@@ -130,16 +130,16 @@ def test_new_objects_are_told_by_their_bucket_and_what_it_told_before_stays(conn
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        ({"automated_labeling": AutomatedLabeling()}, "a streaming job can't label by machine"),
+        ({"automated_labeling": AutomatedLabeling()}, "a streaming job can't use automated labeling"),
         ({"max_human_labeled_objects": 5}, "StoppingConditions: a streaming job ignores them"),
-        ({"on_missing_labels": "chain"}, "a streaming job goes on until it is stopped"),
+        ({"on_missing_labels": "chain"}, "a streaming job runs until it is stopped"),
         ({"notify_from": "s3://lab/new/"}, "do not work for text-classification"),
-        ({"notify_from": "s3://lab/", "task_type": "image-classification"}, "outputs would become inputs"),
-        ({"notify_from": "s3://lab/out/a", "task_type": "image-classification"}, "outputs would become inputs"),
+        ({"notify_from": "s3://lab/", "task_type": "image-classification"}, "output would become input"),
+        ({"notify_from": "s3://lab/out/a", "task_type": "image-classification"}, "output would become input"),
         ({"notify_from": "lab/new", "task_type": "image-classification"}, "is not an S3 URI"),
-        ({"notify_from": "s3://yard/", "create_topics": False}, "Give create_topics=True"),
-        ({"labels_queue": "labels"}, "Give output_topic_arn"),
-        ({"manifest_uri": "s3://lab/out/input.manifest"}, "A streaming job needs input and output apart"),
+        ({"notify_from": "s3://yard/", "create_topics": False}, "Set create_topics=True"),
+        ({"labels_queue": "labels"}, "Set output_topic_arn"),
+        ({"manifest_uri": "s3://lab/out/input.manifest"}, "Keep a streaming job's input and output apart"),
     ],
 )
 def test_the_rules_of_streaming_are_checked_before_anything_is_made(
@@ -163,7 +163,7 @@ def test_a_static_job_takes_no_arguments_of_streaming(connected: Lab, argument: 
 
 def test_a_topic_of_another_account_is_not_made(connected: Lab) -> None:
     topic = arn(account="999999999999")
-    with pytest.raises(LabelingError, match="is of another account"):
+    with pytest.raises(LabelingError, match="belongs to another account"):
         streaming(connected, input_topic_arn=topic).execute(context(**run_id()))
     made = topic.replace("999999999999", "123456789012")
     assert {"TopicArn": made} not in connected.service.client("sns").list_topics()["Topics"]

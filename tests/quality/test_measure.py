@@ -13,7 +13,7 @@ from PIL import Image
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files, ManifestError
-from labeling_provider.quality import AnswerFile, Job, Measure, Quality, answer_file, chosen_files
+from labeling_provider.quality import AnsweredJob, AnswerFile, Measure, Quality, answer_file, chosen_files
 from labeling_provider.rendering.quality_report import report_html
 from tests.memory import MemoryStore
 
@@ -95,7 +95,7 @@ def test_workers_are_compared_with_the_labels_and_each_other(bucket: MemoryStore
         answered(bucket, 3, answer("w1", "c", 5), answer("w2", "c"), answer("w3", ["no", "label"], None)),
     ]
     measure = Measure(Files(bucket), "bird")
-    measure.answers([Job(manifest, files, 7)])
+    measure.answers([AnsweredJob(manifest, files, 7)])
     found = measure.quality
     first, second, third = found.workers
     assert (first.worker_id, first.answers, first.accuracy, first.median_seconds) == ("w1", 4, 1, 4.5)
@@ -112,9 +112,9 @@ def test_answers_that_can_not_be_read_are_counted_and_told(bucket: MemoryStore) 
     broken = AnswerFile(f"{OUT}/iteration-1/1/x.json", 1)
     bucket.objects[broken.uri] = b'{"answers": [{"workerId": 7}]}'
     measure = Measure(Files(bucket), "bird")
-    measure.answers([Job(manifest, [good, broken, AnswerFile("s3://marsh/gone.json", 9)], 3)])
+    measure.answers([AnsweredJob(manifest, [good, broken, AnswerFile("s3://marsh/gone.json", 9)], 3)])
     assert (measure.quality.answers, measure.quality.unreadable) == (1, 2)
-    assert "holds no answers of workers" in measure.quality.problems[0]
+    assert "does not contain workers' answers" in measure.quality.problems[0]
     assert "is not there" in measure.quality.problems[1]
 
 
@@ -141,11 +141,11 @@ def test_labels_are_compared_with_golden_ones(bucket: MemoryStore) -> None:
         bucket, "g", [{**classed("1", "a"), "truth": 0}, classed("2", "b"), classed("9", "c"), {"source": "3"}]
     )
     measure = Measure(Files(bucket), "bird")
-    measure.know_golden(golden, "bird")
+    measure.add_golden(golden, "bird")
     measure.labels(put(bucket, "m", [classed("1", "a"), classed("2", "c"), classed("3", "c"), FAILED]))
     assert (measure.quality.golden, measure.quality.golden_accuracy) == (2, 0.5)
     with pytest.raises(LabelingError, match="has no label 'other'"):
-        measure.know_golden(golden, "other")
+        measure.add_golden(golden, "other")
 
 
 def test_labels_of_several_classes_are_compared_by_what_was_chosen(bucket: MemoryStore) -> None:
@@ -154,7 +154,7 @@ def test_labels_of_several_classes_are_compared_by_what_was_chosen(bucket: Memor
         return {"source": str(number), "bird": list(chosen), "bird-metadata": about}
 
     measure = Measure(Files(bucket), "bird", ["a", "b", "c"])
-    measure.know_golden(put(bucket, "g", [several(0, 0), several(1, 0, 1)]), "bird")
+    measure.add_golden(put(bucket, "g", [several(0, 0), several(1, 0, 1)]), "bird")
     measure.labels(put(bucket, "m", [several(0, 1), several(1, 1, 0)]))
     assert (measure.quality.golden, measure.quality.golden_accuracy) == (2, 0.5)
     assert measure.quality.classes == {"a": 1, "b": 2, "c": 0}
@@ -172,7 +172,7 @@ def test_numbers_that_can_be_none_of_their_kind_spoil_no_measure(bucket: MemoryS
     huge = {"label": "a", "left": -1e308, "top": 0, "width": 1.7e308, "height": 1.7e308}
     boxes = [{"workerId": worker, "answerContent": {"x": {"boundingBoxes": [huge]}}} for worker in ("w1", "w2")]
     files = [answered(bucket, 0, *boxes), answered(bucket, 1, answer("w1", "a", 1e308), answer("w1", "a", 1e308))]
-    measure.answers([Job(manifest, files, 2)])
+    measure.answers([AnsweredJob(manifest, files, 2)])
     assert found.agreement is not None
     assert found.agreement <= 1
     assert [one.median_seconds for one in found.workers] == [None, None]
@@ -181,14 +181,14 @@ def test_numbers_that_can_be_none_of_their_kind_spoil_no_measure(bucket: MemoryS
 def test_pages_of_a_document_are_compared_with_their_own_golden_labels(bucket: MemoryStore) -> None:
     pages = [{**classed("doc", name), "page": page} for page, name in enumerate("abca")]
     measure = Measure(Files(bucket), "bird")
-    measure.know_golden(put(bucket, "g", pages[:3]), "bird")
+    measure.add_golden(put(bucket, "g", pages[:3]), "bird")
     measure.labels(put(bucket, "m", list(reversed(pages))))
     found = measure.quality
     assert (found.golden, found.golden_accuracy, found.golden_apart) == (3, 1, 1)
     page = report_html(found, Files(bucket), title="m", label_attribute="bird").decode()
     assert "with a golden object&#39;s source" in page
     named = Measure(Files(bucket), "bird", object_keys=["page"])
-    named.know_golden(put(bucket, "g", pages), "bird")
+    named.add_golden(put(bucket, "g", pages), "bird")
     with pytest.raises(ManifestError, match="line 2: has none of the keys"):
         named.labels(put(bucket, "m", [pages[0], classed("doc", "a")]))
 
@@ -196,7 +196,7 @@ def test_pages_of_a_document_are_compared_with_their_own_golden_labels(bucket: M
 def test_golden_labels_may_be_names_alone(bucket: MemoryStore) -> None:
     golden = put(bucket, "g", [{"source": "1", "truth": "a"}, {"source": "2", "truth": ["b", "c"]}, {"source": "3"}])
     measure = Measure(Files(bucket), "bird")
-    measure.know_golden(golden, "truth")
+    measure.add_golden(golden, "truth")
     measure.labels(put(bucket, "m", [classed("1", "a"), classed("2", "c"), classed("3", "c")]))
     assert (measure.quality.golden, measure.quality.golden_accuracy) == (2, 0.75)
 
@@ -305,7 +305,8 @@ def test_the_page_tells_what_was_measured(bucket: MemoryStore) -> None:
     manifest = put(bucket, "m", [classed("0", "a", 0.42), classed("1", "b"), FAILED])
     measure = Measure(Files(bucket), "bird")
     measure.labels(manifest)
-    measure.answers([Job(manifest, [answered(bucket, 0, answer("worker-1", "b", 6), answer("worker-2", "a"))], 1)])
+    file = answered(bucket, 0, answer("worker-1", "b", 6), answer("worker-2", "a"))
+    measure.answers([AnsweredJob(manifest, [file], 1)])
     page = report_html(
         measure.quality, Files(bucket), title="m", label_attribute="bird", shortfalls=["too few"]
     ).decode()

@@ -9,7 +9,7 @@ import pytest
 from jinja2 import UndefinedError
 
 from dev.stack import ROOT
-from labeling_provider.rendering.environment import printable, render, style_sheet
+from labeling_provider.rendering.environment import render, replace_surrogates, style_sheet
 
 PACKAGE = ROOT / "labeling_provider"
 
@@ -26,7 +26,7 @@ def test_a_page_that_lacks_a_value_is_an_error() -> None:
 
 
 def test_half_surrogates_are_replaced() -> None:
-    assert printable("a\ud800b\U0001f600") == "a\ufffdb\U0001f600"
+    assert replace_surrogates("a\ud800b\U0001f600") == "a\ufffdb\U0001f600"
 
 
 def test_there_is_one_environment_and_one_style_sheet() -> None:

@@ -168,12 +168,12 @@ def test_a_task_type_is_needed_unless_config_says_it() -> None:
 
 
 def test_a_region_without_ground_truth_is_named() -> None:
-    with pytest.raises(InvalidRequestError, match="'eu-north-1' has no Ground Truth"):
+    with pytest.raises(InvalidRequestError, match="Ground Truth does not exist in 'eu-north-1'"):
         spec().draft("birds", "eu-north-1")
 
 
 def test_automated_labeling_of_other_task_types_is_refused_with_a_reason() -> None:
-    with pytest.raises(InvalidRequestError, match="labels no named-entity-recognition by machine"):
+    with pytest.raises(InvalidRequestError, match="no automated labeling for named-entity-recognition"):
         spec("named-entity-recognition", automated_labeling=True).draft("birds", "us-east-1")
 
 

@@ -10,9 +10,7 @@ from labeling_provider.request import estimate_cost
 def test_an_estimate_shows_its_arithmetic() -> None:
     cost = estimate_cost(1000, 3, "0.012")
     assert cost.total_usd == Decimal("116.000")
-    assert str(cost) == (
-        "1,000 objects × $0.08 = $80.00 + 1,000 objects × 3 workers × $0.012 = $36.00; together $116.00"
-    )
+    assert str(cost) == ("1,000 objects × $0.08 = $80.00 + 1,000 objects × 3 workers × $0.012 = $36.00; total $116.00")
 
 
 def test_what_is_not_known_is_named_as_left_out() -> None:

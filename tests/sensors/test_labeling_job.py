@@ -50,21 +50,21 @@ def test_it_can_wait_for_other_statuses(connected: Lab, deferrable: bool) -> Non
 def test_a_stopped_job_fails_the_sensor_and_never_waits_for_ever(connected: Lab, deferrable: bool) -> None:
     name = waiting_job(connected)
     connected.sagemaker.stop_labeling_job(LabelingJobName=name)
-    with pytest.raises(LabelingJobFailedError, match="ended Stopped, not Completed"):
+    with pytest.raises(LabelingJobFailedError, match="ended as Stopped, not as Completed"):
         sense(name, deferrable)
 
 
 @BOTH
 def test_a_failed_job_fails_the_sensor_with_the_reason(connected: Lab, deferrable: bool) -> None:
     name = connected.create("s3://lab/none.manifest")
-    with pytest.raises(LabelingJobFailedError, match="ended Failed.*none.manifest does not exist"):
+    with pytest.raises(LabelingJobFailedError, match="ended as Failed.*none.manifest does not exist"):
         sense(name, deferrable)
 
 
 @BOTH
 def test_soft_fail_skips(connected: Lab, deferrable: bool) -> None:
     name = connected.create("s3://lab/none.manifest")
-    with pytest.raises(AirflowSkipException, match="ended Failed"):
+    with pytest.raises(AirflowSkipException, match="ended as Failed"):
         sense(name, deferrable, soft_fail=True)
     with pytest.raises(AirflowSkipException):
         sense(waiting_job(connected), deferrable, soft_fail=True, timeout=0.3)

@@ -56,7 +56,7 @@ def test_a_small_backlog_and_idleness_are_waited_for(connected: Lab, deferrable:
     counted(connected, name, Unlabeled=1)
     with pytest.raises(AirflowSensorTimeout):
         wait_for(name, deferrable, backlog_below=2, idle_for=timedelta(0), timeout=1)
-    assert wait_for(name, deferrable, backlog_below=3)["reached"] == "2 objects wait"
+    assert wait_for(name, deferrable, backlog_below=3)["reached"] == "2 objects are waiting"
     stopped(connected, name)
     idle = stream(connected, topic)
     assert "nothing has happened" in wait_for(idle, deferrable, idle_for=timedelta(seconds=0.5))["reached"]
@@ -73,7 +73,7 @@ def test_the_end_of_the_job_fails_the_wait(connected: Lab, deferrable: bool) -> 
         wait_for(name, deferrable, labeled=1, soft_fail=True)
     with pytest.raises(LabelingError, match="There is no labeling job named nobody"):
         wait_for("nobody", deferrable, labeled=1)
-    with pytest.raises(ValueError, match="Give backlog_below, labeled or idle_for"):
+    with pytest.raises(ValueError, match="Set backlog_below, labeled or idle_for"):
         wait_for(name, deferrable)
 
 

@@ -93,7 +93,9 @@ def test_each_entry_is_sent_until_it_is_taken_or_refused(fussy: FussyTopic) -> N
     assert sorted(fussy.taken) == sorted(one.text for one in wanted)
     assert sorted(refused) == [
         Refused("bad", "InvalidParameter: no"),
-        Refused("large", "its message has 262,145 bytes, SNS takes 262,144; shorten it or store it in S3"),
+        Refused(
+            "large", "its message has 262,145 bytes, but SNS accepts at most 262,144; shorten it or store it in S3"
+        ),
     ]
 
 

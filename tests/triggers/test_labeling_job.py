@@ -64,7 +64,7 @@ def test_it_fires_when_nothing_moves(connected: Lab) -> None:
 
 
 def test_a_job_that_is_gone_is_an_error(connected: Lab) -> None:
-    assert "no such labeling job any more" in fire(trigger("nobody"))["error"]
+    assert "the labeling job no longer exists" in fire(trigger("nobody"))["error"]
 
 
 @pytest.mark.parametrize("kind", ["ThrottlingException", "InternalFailure", "drop"])
@@ -87,7 +87,7 @@ def test_a_service_that_stays_away_is_given_up_with_one_clear_error(
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(url))
     error = fire(trigger(name, outage=0.5))["error"]
     assert f"Waiting for {name}: no answer for" in error
-    assert "a retry of this task finds it again" in error
+    assert "a retry of this task will find it" in error
 
 
 def test_a_status_that_is_not_known_is_an_error_and_not_a_wait(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

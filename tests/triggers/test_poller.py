@@ -141,7 +141,7 @@ def test_a_job_that_is_not_there_is_the_trouble_of_its_own_trigger_only(connecte
 
     async def scenario() -> list[dict[str, Any]]:
         tasks = [asyncio.create_task(event_of(one)) for one in [*watch(connected, names), trigger("nobody")]]
-        assert "no such labeling job any more" in (await tasks[3])["error"]
+        assert "the labeling job no longer exists" in (await tasks[3])["error"]
         await asyncio.to_thread(stop, connected, names)
         return await asyncio.gather(*tasks[:3])
 

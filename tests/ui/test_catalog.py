@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from labeling_provider.ui import catalog
-from labeling_provider.ui.catalog import Place, find_job, find_jobs
+from labeling_provider.ui.catalog import JobPlace, find_job, find_jobs
 from labeling_provider.ui.task_jobs import Counters, CreationFacts, TaskJob, TaskKey
 from tests.ui.conftest import Jobs
 
@@ -59,7 +59,7 @@ def many(jobs: Jobs) -> list[str]:
 
 
 def pages_of(size: int, **options: Any) -> Iterator[list[TaskJob]]:
-    after: Place | None = None
+    after: JobPlace | None = None
     for _ in range(200):
         page = find_jobs(DAGS, size, after=after, **options)
         assert len(page.jobs) <= size
@@ -73,7 +73,7 @@ def pages_of(size: int, **options: Any) -> Iterator[list[TaskJob]]:
 
 @pytest.mark.parametrize("size", [1, 3, 50])
 @pytest.mark.parametrize(
-    "limits", [{}, {"MAX_SORTED_JOBS": 0}, {"MAX_SORTED_JOBS": 0, "MAX_RUNS": 3, "MAX_LOOKED_AT": 2}]
+    "limits", [{}, {"MAX_SORTED_JOBS": 0}, {"MAX_SORTED_JOBS": 0, "MAX_RUNS": 3, "MAX_SEARCHED_JOBS": 2}]
 )
 def test_pages_follow_each_other_however_jobs_are_found(
     many: list[str], monkeypatch: pytest.MonkeyPatch, size: int, limits: dict[str, int]

@@ -89,8 +89,8 @@ def test_the_list_tells_nothing_of_such_a_job(lab: Lab, jobs: Jobs, pages: Pages
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"aws_conn_id": "nowhere"}, "no connection 'nowhere'"),
-        ({"verify": "/no/such/bundle"}, "no CA bundle '/no/such/bundle'"),
+        ({"aws_conn_id": "nowhere"}, "not have the connection 'nowhere'"),
+        ({"verify": "/no/such/bundle"}, "not have the CA bundle '/no/such/bundle'"),
     ],
 )
 def test_a_connection_that_is_missing_is_told_and_no_other_is_taken(
@@ -107,7 +107,7 @@ def test_a_connection_that_is_missing_is_told_and_no_other_is_taken(
 def test_a_bundle_that_never_ends_is_not_read(lab: Lab, jobs: Jobs, pages: Pages, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "bundle.pem")
     task = jobs.add(facts_of("x", verify=str(tmp_path / "bundle.pem")))
-    assert "no CA bundle" in pages.shows("/job/labels", **task)
+    assert "not have the CA bundle" in pages.shows("/job/labels", **task)
 
 
 def picture(side: int = 8) -> bytes:

@@ -1,5 +1,5 @@
-"""Exports labels into the formats that trainings read: COCO, YOLO, Pascal VOC, CSV, Parquet, JSON Lines, CoNLL, a
-folder for Hugging Face ``datasets``, and SageMaker's channels."""
+"""Exports labels to training formats: COCO, YOLO, Pascal VOC, CSV, Parquet, JSON Lines, CoNLL, a folder for Hugging
+Face ``datasets``, and SageMaker channels."""
 
 from labeling_provider.manifest.export.exporter import FORMATS, Export, Exported
 

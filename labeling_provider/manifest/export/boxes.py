@@ -1,6 +1,6 @@
-"""Boxes in pictures as COCO, YOLO and Pascal VOC have them.
+"""Exports boxes as COCO, YOLO and Pascal VOC.
 
-A box is cut at the edge of its picture; one that has no area in it is left out. Both are counted.
+A box is cut at the edge of its picture, and left out if it has no area inside. Both are counted.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from tempfile import TemporaryFile
 from typing import IO, Any, Final, NamedTuple, cast
 from xml.etree import ElementTree
 
-from labeling_provider.manifest.export.base import Example, Format, as_json, csv_row, stem_of
+from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
 from labeling_provider.manifest.files import Sink
 from labeling_provider.manifest.labels import BoxesLabel, ImageSize, LabelError
 
 MAX_SIDE: Final = 1_000_000_000
-"""Longest side of a picture or box, pixels."""
+"""Longest side of a picture or box, in pixels."""
 _CHUNK: Final = 1 << 16
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class ShownBox(NamedTuple):
-    """The part of a box that is in the picture, in pixels."""
+    """The part of a box inside its picture, in pixels."""
 
     number: int
     name: str
@@ -37,7 +37,7 @@ class ShownBox(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """The boxes of a picture, its size, and what had to be changed."""
+    """A picture's boxes and size, and the number of changes by kind."""
 
     size: ImageSize
     boxes: list[ShownBox]
@@ -45,12 +45,12 @@ class Shown(NamedTuple):
 
 
 class BoxesFormat(Format[Shown]):
-    """What the formats of boxes share."""
+    """Base of the formats for boxes."""
 
     takes = (BoxesLabel,)
 
     def picture_folder(self, set_name: str) -> str:
-        """Where the pictures of a set belong."""
+        """The folder for a set's pictures."""
         return f"images/{set_name}"
 
     def read(self, example: Example) -> Shown:
@@ -59,7 +59,7 @@ class BoxesFormat(Format[Shown]):
         return shown(label, self.classes.numbers(label, box_classes(label)))
 
     def write(self, example: Example, content: Shown) -> None:
-        """Write them and count what had to be changed."""
+        """Write the boxes of a picture and count the changes."""
         self.notes.update(content.notes)
         self._write(example, content)
 
@@ -68,32 +68,32 @@ class BoxesFormat(Format[Shown]):
 
 
 def box_classes(label: BoxesLabel) -> dict[int, str]:
-    """Names by number of the classes that a label's boxes have; its class map may tell of others.
+    """Names by id of the classes of a label's boxes; the class map may list more.
 
-    :raises LabelError: if one has no name.
+    :raises LabelError: if a class has no name.
     """
-    found = {}
+    names = {}
     for position, box in enumerate(label.boxes):
         if box.class_id not in label.class_names:
             where = f"{label.attribute}.annotations[{position}]"
             raise LabelError(f"{where}: class {box.class_id} has no name in {label.attribute}-metadata.class-map")
-        found[box.class_id] = label.class_names[box.class_id]
-    return found
+        names[box.class_id] = label.class_names[box.class_id]
+    return names
 
 
 def shown(label: BoxesLabel, numbers: Mapping[int, int]) -> Shown:
-    """The part of a label that its picture shows.
+    """The part of a label inside its picture.
 
-    :param numbers: the export's number for each of the label's classes.
-    :raises LabelError: if the picture has no size, or a number is beyond all pictures.
+    :param numbers: the export's class ids by the labeling job's.
+    :raises LabelError: if the picture's size is not positive, or a size or position is out of range.
     """
     size = label.size
     if not (0 < size.width <= MAX_SIDE and 0 < size.height <= MAX_SIDE):
-        raise LabelError(f"{label.attribute}.image_size: a picture has 1 to {MAX_SIDE:,} pixels a side")
+        raise LabelError(f"{label.attribute}.image_size: each side must be 1 to {MAX_SIDE:,} pixels")
     boxes, notes = [], Counter[str]()
     for position, box in enumerate(label.boxes):
-        if any(abs(one) > MAX_SIDE for one in (box.left, box.top, box.width, box.height)):
-            raise LabelError(f"{label.attribute}.annotations[{position}]: a box has at most {MAX_SIDE:,} pixels a side")
+        if any(abs(number) > MAX_SIDE for number in (box.left, box.top, box.width, box.height)):
+            raise LabelError(f"{label.attribute}.annotations[{position}]: no number may exceed {MAX_SIDE:,} pixels")
         left, top = max(box.left, 0), max(box.top, 0)
         width = min(box.left + box.width, size.width) - left
         height = min(box.top + box.height, size.height) - top
@@ -108,9 +108,9 @@ def shown(label: BoxesLabel, numbers: Mapping[int, int]) -> Shown:
 
 
 class Coco(BoxesFormat):
-    """COCO: ``SET.json`` for each set. A category's ``id`` is the number of its class plus 1, as COCO's own begin at 1.
+    """COCO: ``SET.json`` for each set. A category's ``id`` is the class id plus 1, because COCO's ids start at 1.
 
-    All sets have the categories of the whole export, in one order: they are written when all are known.
+    All sets have the same categories, in the same order; they are written last, when all are known.
 
     Format: cocodataset.org, "Data format", object detection.
     """
@@ -123,7 +123,7 @@ class Coco(BoxesFormat):
         """Start the set's file."""
         self._images = self._annotations = 0
         self._sink = self.folder.sink(stack, f"{set_name}.json")
-        # Two lists grow at the same time and can't both be last in one file.
+        # Images and annotations grow together but can't both be last in one file.
         self._rest: IO[bytes] = stack.enter_context(TemporaryFile())  # noqa: SIM115 - the stack closes it
         self._sink.write(b'{"images": [')
         self._sets.append((self._sink, self._rest))
@@ -137,7 +137,7 @@ class Coco(BoxesFormat):
             "height": content.size.height,
             "coco_url": example.uri,
         }
-        self._sink.write((b",\n" if self._images > 1 else b"\n") + as_json(image))
+        self._sink.write((b",\n" if self._images > 1 else b"\n") + json_bytes(image))
         for box in content.boxes:
             self._annotations += 1
             annotation: dict[str, Any] = {
@@ -150,32 +150,32 @@ class Coco(BoxesFormat):
             }
             if box.confidence is not None:
                 annotation["confidence"] = box.confidence
-            self._rest.write((b",\n" if self._annotations > 1 else b"\n") + as_json(annotation))
+            self._rest.write((b",\n" if self._annotations > 1 else b"\n") + json_bytes(annotation))
 
     def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
-        """End the files of all sets."""
+        """Write the annotations and categories of all sets."""
         categories = [{"id": number + 1, "name": name} for number, name in self.classes.used.items()]
         for sink, rest in self._sets:
             sink.write(b'],\n"annotations": [')
             rest.seek(0)
             while chunk := rest.read(_CHUNK):
                 sink.write(chunk)
-            sink.write(b'],\n"categories": ' + as_json(categories) + b"}\n")
+            sink.write(b'],\n"categories": ' + json_bytes(categories) + b"}\n")
         return {}
 
 
 class Yolo(BoxesFormat):
     """YOLO: ``labels/SET/NAME.txt`` for each picture ``images/SET/NAME``, and ``data.yaml``.
 
-    ``SET.csv`` says which object each file name stands for. A line of a text file is a class number, and the box's
-    centre and size as shares of the picture's.
+    ``SET.csv`` maps file names to objects. A line of a text file is a class id, and the box's center and size relative
+    to the picture's size.
 
     Format: docs.ultralytics.com, "Object detection datasets".
     """
 
-    # What else data.yaml says is no set.
+    # The other keys of data.yaml can't be set names.
     set_name = re.compile(r"(?!(?:channels|download|flip_idx|kpt_shape|names|nc|path)\Z)\w[\w.-]{0,99}", re.IGNORECASE)
-    set_name_told = "letters, digits, '_', '-' and '.', but no key that data.yaml has anyway, such as 'names'"
+    set_name_rule = "letters, digits, '_', '-' and '.', but not another key of data.yaml, such as 'names'"
     endings = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
     def begin(self, set_name: str, stack: ExitStack) -> None:
@@ -184,10 +184,10 @@ class Yolo(BoxesFormat):
         self._sink.write(csv_row(["file_name", "object"]))
 
     def _write(self, example: Example, content: Shown) -> None:
-        across, down = content.size.width, content.size.height
+        width, height = content.size.width, content.size.height
         lines = [
-            f"{box.number} {(box.left + box.width / 2) / across:.6f} {(box.top + box.height / 2) / down:.6f} "
-            f"{box.width / across:.6f} {box.height / down:.6f}\n"
+            f"{box.number} {(box.left + box.width / 2) / width:.6f} {(box.top + box.height / 2) / height:.6f} "
+            f"{box.width / width:.6f} {box.height / height:.6f}\n"
             for box in content.boxes
         ]
         self.folder.put(f"labels/{example.set_name}/{stem_of(example.file_name)}.txt", "".join(lines).encode())
@@ -197,7 +197,7 @@ class Yolo(BoxesFormat):
         """Write ``data.yaml``."""
         import yaml
 
-        # Ultralytics asks for a set named val.
+        # Ultralytics expects a set named val.
         sets = {name if "val" in objects or name != "validation" else "val": f"images/{name}" for name in objects}
         body = yaml.safe_dump({**sets, "names": dict(enumerate(self.classes.names))}, sort_keys=False)
         self.folder.put("data.yaml", body.encode())
@@ -205,16 +205,19 @@ class Yolo(BoxesFormat):
 
 
 class Voc(BoxesFormat):
-    """Pascal VOC: ``annotations/SET/NAME.xml`` for each picture; corners in whole pixels, the first one is 1.
+    """Pascal VOC: ``annotations/SET/NAME.xml`` for each picture, with corners in whole pixels, counted from 1.
 
     Format: the development kit of the PASCAL Visual Object Classes Challenge 2012, section "Annotation".
     """
 
     def read(self, example: Example) -> Shown:
-        """The boxes of a picture; their classes' names must fit into XML."""
+        """The boxes of a picture.
+
+        :raises LabelError: if XML does not allow the name of a class.
+        """
         for name in box_classes(cast(BoxesLabel, example.label)).values():
             if _NOT_IN_XML.search(name):
-                raise LabelError(f"{example.label.attribute}: XML can't hold the class name {name[:80]!r}")
+                raise LabelError(f"{example.label.attribute}: XML does not allow the class name {name[:80]!r}")
         return super().read(example)
 
     def _write(self, example: Example, content: Shown) -> None:
@@ -225,10 +228,10 @@ class Voc(BoxesFormat):
         _add(size, width=content.size.width, height=content.size.height, depth=content.size.depth)
         _add(root, segmented=0)
         for box in content.boxes:
-            one = ElementTree.SubElement(root, "object")
-            _add(one, name=box.name, pose="Unspecified", truncated=0, difficult=0)
+            element = ElementTree.SubElement(root, "object")
+            _add(element, name=box.name, pose="Unspecified", truncated=0, difficult=0)
             left, top = int(box.left) + 1, int(box.top) + 1
-            corners = ElementTree.SubElement(one, "bndbox")
+            corners = ElementTree.SubElement(element, "bndbox")
             _add(corners, xmin=left, ymin=top)
             _add(corners, xmax=max(round(box.left + box.width), left), ymax=max(round(box.top + box.height), top))
         ElementTree.indent(root)

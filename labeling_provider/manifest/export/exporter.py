@@ -1,4 +1,4 @@
-"""Labels out of manifests into the files that trainings read."""
+"""Exports the labels of manifests to files for training."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ FORMATS: Final[dict[str, type[Format[Any]]]] = {
     "sagemaker-pipe": SageMakerPipe,
 }
 """Formats by name."""
-_TOGETHER: Final = 64
+_BATCH: Final = 64
 
 
 @dataclass
 class Exported:
-    """What has become of the lines of an export: ``objects`` went out, and the others are counted by reason.
+    """The result of an export: the number of exported objects, and of all other lines by reason.
 
-    :param objects: how many objects each set has.
-    :param unlabeled: how many lines wait for their label.
-    :param failed: on how many lines a job has tried and has not got a label.
-    :param left_out: how many lines are wrong, or can't be written in this format.
-    :param classes: names of the classes by number; a number that no label has is ``unused-N``.
-    :param notes: how often something was changed, or should be known: ``boxes_cut`` at the picture's edge,
-        ``boxes_left_out`` beyond it; ``pictures_kept_unturned`` whose EXIF orientation was taken out, as their label
-        is of the stored pixels, ``pictures_turned`` whose label is of the turned ones, ``pictures_of_another_size``
-        than their label says; ``spans_trimmed`` of blanks, ``spans_left_out`` that are only blanks, ``words_divided``
-        where a span ends within; ``formulas_quoted`` in CSV; ``sets_without_boxes``, which ``datasets`` can't load
-        together with others.
-    :param problems: the first reasons for lines that were left out, by manifest.
-    :param training: what a training needs to know besides the files: SageMaker's channels and hyperparameters.
+    :param objects: number of exported objects by set.
+    :param unlabeled: number of lines that are not labeled yet.
+    :param failed: number of lines that a job gave up on.
+    :param left_out: number of lines that are wrong, or can't be written in this format.
+    :param classes: names of the classes in the order of their ids; an id that no label has is ``unused-N``.
+    :param notes: number of changes and remarks by kind: ``boxes_cut`` at the picture's edge and ``boxes_left_out``
+        beyond it; ``pictures_kept_unturned``, whose EXIF orientation was removed because their label refers to the
+        stored pixels, ``pictures_turned``, whose label refers to the rotated ones, and ``pictures_of_another_size``
+        than their label says; ``spans_trimmed`` of spaces, ``spans_left_out`` because they are only spaces, and
+        ``words_divided`` by a span's end; ``formulas_quoted`` in CSV; ``sets_without_boxes``, which ``datasets`` can't
+        load together with others.
+    :param problems: the first reasons why lines were left out, each with its manifest.
+    :param training: what training needs to know besides the files: SageMaker's channels and hyperparameters.
     """
 
     objects: dict[str, int] = field(default_factory=dict)
@@ -65,12 +65,12 @@ class Exported:
 
     @property
     def more_problems(self) -> int:
-        """How many more lines were left out than ``problems`` tells of."""
+        """Number of left out lines that ``problems`` does not list."""
         return self.left_out - len(self.problems)
 
 
-class _Taken(NamedTuple):
-    """An example, what is to be written of it, and where it was read."""
+class _Converted(NamedTuple):
+    """An example, its content in the export's format, and its place in the manifest."""
 
     example: Example
     content: Any
@@ -79,15 +79,15 @@ class _Taken(NamedTuple):
 
 
 class Export:
-    """One export at work.
+    """One export.
 
-    :param files: reads the manifests and pictures, and writes.
-    :param to: path or URI of the folder.
+    :param files: reads manifests and pictures, and writes the export.
+    :param to: path or URI of the folder to write to.
     :param format_name: one of :data:`FORMATS`.
-    :param classes: names of all classes in the order of their numbers; None for the numbers of the labeling jobs.
-    :param copy_pictures: whether to copy the pictures into the folder, for the formats that have a place for them.
-    :param keep_formulas: for CSV, leave texts as they are that a spreadsheet would reckon as formulas.
-    :raises ValueError: if there is no such format, a class comes twice, or an option is of another format.
+    :param classes: names of all classes in the order of their ids; None to keep the ids of the labeling jobs.
+    :param copy_pictures: whether to copy the pictures into the folder, for formats that have a place for them.
+    :param keep_formulas: for CSV, leave texts unchanged that a spreadsheet would run as formulas.
+    :raises ValueError: if the format is unknown, a class is repeated, or an option belongs to another format.
     """
 
     def __init__(
@@ -116,13 +116,13 @@ class Export:
     def run(self, sets: Mapping[str, str], label_attribute: str) -> Exported:
         """Export some sets.
 
-        :param sets: their manifests by name.
+        :param sets: manifests by name of the set.
         :raises LabelingError: if a manifest can't be read, or a file can't be written.
-        :raises ValueError: if the name of a set can't be that of a file.
+        :raises ValueError: if the format does not allow the name of a set.
         """
         for name in sets:
             self._check_set(name, sets)
-        # All files of the export appear together, at its end.
+        # The sets' files appear together, at the end.
         with closing(self._folder), ExitStack() as stack:
             for name, where in sets.items():
                 scanned = scan_labels(self._files.lines(where), label_attribute, where, metadata=True, tolerant=True)
@@ -136,32 +136,32 @@ class Export:
         return self.result
 
     def _check_set(self, name: str, sets: Mapping[str, str]) -> None:
-        for rule, reader in ((Format, "a file"), (type(self._format), f"a set of {self._name}")):
+        for rule, purpose in ((Format, "a file"), (type(self._format), f"a set of {self._name}")):
             if not rule.set_name.fullmatch(name):
-                raise ValueError(f"the set {name!r} can't be {reader}; use {rule.set_name_told}")
-        if same := [one for one in sets if one != name and one.casefold() == name.casefold()]:
-            raise ValueError(f"the sets {name!r} and {same[0]!r} would have the same files where capitals don't count")
+                raise ValueError(f"the name {name!r} can't be used for {purpose}; use {rule.set_name_rule}")
+        if same := [other for other in sets if other != name and other.casefold() == name.casefold()]:
+            raise ValueError(f"the sets {name!r} and {same[0]!r} would have the same files where case does not matter")
 
     def _run_set(self, name: str, attribute: str, scanned: Scan[Any]) -> int:
-        written, taken = 0, self._taken(name, attribute, scanned)
-        while several := list(islice(taken, _TOGETHER)):
-            refusals = self._folder.each(self._fetch, [one.example for one in several])
-            for one, refusal in zip(several, refusals, strict=True):
+        written, converted = 0, self._converted(name, attribute, scanned)
+        while batch := list(islice(converted, _BATCH)):
+            errors = self._folder.map(self._fetch, [item.example for item in batch])
+            for item, fetch_error in zip(batch, errors, strict=True):
                 try:
-                    if refusal:
-                        raise refusal
-                    self._format.write(one.example, one.content)
-                    self._format.notes.update(one.example.notes)
+                    if fetch_error:
+                        raise fetch_error
+                    self._format.write(item.example, item.content)
+                    self._format.notes.update(item.example.notes)
                     written += 1
                 except LabelingError as error:
-                    self._leave_out(scanned.where, LineProblem(one.line, one.offset, str(error)))
-        # The scan has kept its own problems: lines that can't be read.
+                    self._leave_out(scanned.where, LineProblem(item.line, item.offset, str(error)))
+        # The scan has collected the lines that can't be read.
         for problem in scanned.problems:
             self._leave_out(scanned.where, problem)
         self.result.left_out += scanned.bad - len(scanned.problems)
         return written
 
-    def _taken(self, set_name: str, attribute: str, scanned: Scan[Any]) -> Iterator[_Taken]:
+    def _converted(self, set_name: str, attribute: str, scanned: Scan[Any]) -> Iterator[_Converted]:
         for raw, line in scanned:
             if not line.is_labeled:
                 failed = state_of(line) == "failed"
@@ -177,23 +177,26 @@ class Export:
             folder = self._format.picture_folder(set_name)
             if folder is not None and example.uri:
                 example.file_name = self._folder.free_name(folder, example.uri, self._format.endings)
-            yield _Taken(example, content, scanned.number, scanned.offset)
+            yield _Converted(example, content, scanned.number, scanned.offset)
 
     def _example(self, set_name: str, attribute: str, raw: bytes) -> Example:
         line = parse_line(raw)
         label = read_label(line, attribute)
         if label is None:
-            raise LabelError(f"{attribute}: null is no label")
+            raise LabelError(f"{attribute}: null is not a label")
         if not isinstance(label, self._format.takes):
-            kind = (label.metadata or {}).get("type", "a type that is not told")
-            raise LabelError(f"{attribute}: {self._name} has no place for labels of {str(kind)[:80]}")
+            metadata_type = (label.metadata or {}).get("type", "unknown type")
+            raise LabelError(f"{attribute}: {self._name} can't store labels of {str(metadata_type)[:80]}")
         example = Example(set_name, raw, line, label)
         if self._format.picture_folder(set_name) is not None and not (example.uri or self._format.needs_text(example)):
-            raise LabelError('has no "source-ref", and this format is for pictures')
+            raise LabelError('has no "source-ref", but this format is for pictures')
         return example
 
     def _fetch(self, example: Example) -> LabelingError | None:
-        """Bring what an object needs; why that can't be done."""
+        """Fetch an object's text or picture.
+
+        :return: the error if that fails.
+        """
         try:
             if self._format.needs_text(example):
                 example.text = self._text(example)
@@ -212,7 +215,7 @@ class Export:
         for chunk in self._files.chunks(example.uri):
             body += chunk
             if len(body) > 4 * MAX_LINE:
-                raise LabelError(f"{example.uri}: a text of more than {4 * MAX_LINE:,} bytes is not exported")
+                raise LabelError(f"{example.uri}: the text is longer than {4 * MAX_LINE:,} bytes")
         try:
             return body.decode()
         except UnicodeDecodeError as error:
@@ -225,5 +228,5 @@ class Export:
 
 
 def _size(label: Label) -> tuple[int, int] | None:
-    """Width and height that a label says of its picture, pixels."""
+    """A picture's width and height according to its label, in pixels; None if the label does not say."""
     return (label.size.width, label.size.height) if isinstance(label, BoxesLabel) else None

@@ -1,4 +1,4 @@
-"""Classes of objects as tables: CSV and Parquet, one row for each object and class."""
+"""Exports classifications as tables: CSV and Parquet, one row per object and class."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any, ClassVar, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.manifest.export.base import Example, Format, csv_row, no_formula, printable
+from labeling_provider.manifest.export.base import Example, Format, csv_row, no_formula, without_surrogates
 from labeling_provider.manifest.files import Sink
 from labeling_provider.manifest.labels import ClassesLabel, ClassLabel, Label, LabelError
 
@@ -15,7 +15,7 @@ _ROWS: Final = 10_000
 
 
 class Row(NamedTuple):
-    """A row; the class is None where workers have chosen none of several."""
+    """A row; the class is None if workers chose none of the classes."""
 
     object: str
     class_name: str | None
@@ -27,23 +27,23 @@ class Row(NamedTuple):
 
 
 def named_classes(label: Label) -> dict[int, str]:
-    """Names of a classification's classes by the labeling job's number.
+    """Names of a classification's classes by the labeling job's class id.
 
-    :raises LabelError: if one has no name.
+    :raises LabelError: if a class has no name.
     """
     if isinstance(label, ClassesLabel):
-        found: dict[int, str | None] = {number: label.class_names.get(number) for number in label.class_ids}
+        classes: dict[int, str | None] = {class_id: label.class_names.get(class_id) for class_id in label.class_ids}
     else:
-        found = {label.class_id: label.class_name} if isinstance(label, ClassLabel) else {}
-    names = {number: name for number, name in found.items() if name is not None}
-    if len(names) < len(found):
-        missing = min(found.keys() - names.keys())
+        classes = {label.class_id: label.class_name} if isinstance(label, ClassLabel) else {}
+    names = {class_id: name for class_id, name in classes.items() if name is not None}
+    if len(names) < len(classes):
+        missing = min(classes.keys() - names.keys())
         raise LabelError(f"{label.attribute}: class {missing} has no name in {label.attribute}-metadata")
     return names
 
 
 class Table(Format[list[Row]]):
-    """What the formats of tables share."""
+    """Base of the table formats."""
 
     takes = (ClassLabel, ClassesLabel)
 
@@ -52,14 +52,17 @@ class Table(Format[list[Row]]):
         label, about = example.label, example.label.about
         names = named_classes(label)
         numbers = self.classes.numbers(label, names)
-        rated = label.confidences if isinstance(label, ClassesLabel) else dict.fromkeys(names, about.confidence)
+        confidences = label.confidences if isinstance(label, ClassesLabel) else dict.fromkeys(names, about.confidence)
         rest = (about.human_annotated != "no", about.job_name, about.creation_date)
-        rows = [Row(example.object, name, numbers[one], rated.get(one), *rest) for one, name in names.items()]
+        rows = [
+            Row(example.object, name, numbers[class_id], confidences.get(class_id), *rest)
+            for class_id, name in names.items()
+        ]
         return rows or [Row(example.object, None, None, None, *rest)]
 
 
 class Csv(Table):
-    """CSV: ``SET.csv`` for each set, UTF-8, with a header; an apostrophe is before texts that would be formulas."""
+    """CSV: ``SET.csv`` for each set, UTF-8, with a header; texts that would be formulas start with an apostrophe."""
 
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start the set's file."""
@@ -70,7 +73,7 @@ class Csv(Table):
         """Write the rows of an object."""
         for row in content:
             safe = row if self._keep_formulas else [no_formula(cell) for cell in row]
-            self.notes["formulas_quoted"] += sum(one is not other for one, other in zip(row, safe, strict=True))
+            self.notes["formulas_quoted"] += sum(old is not new for old, new in zip(row, safe, strict=True))
             self._sink.write(csv_row(safe))
 
 
@@ -82,7 +85,7 @@ class Parquet(Table):
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start the set's file.
 
-        :raises LabelingError: if pyarrow is missing.
+        :raises LabelingError: if pyarrow is not installed.
         """
         try:
             import pyarrow
@@ -97,7 +100,7 @@ class Parquet(Table):
         self._writer = stack.enter_context(parquet.ParquetWriter(_WritableFile(sink), self._schema))
 
     def write(self, example: Example, content: list[Row]) -> None:
-        """Write the rows of an object, together with others."""
+        """Add the rows of an object to the current batch."""
         self._rows.extend(content)
         if len(self._rows) >= _ROWS:
             self._flush()
@@ -108,7 +111,7 @@ class Parquet(Table):
 
     def _flush(self) -> None:
         rows = [
-            {key: printable(value) if isinstance(value, str) else value for key, value in row._asdict().items()}
+            {key: without_surrogates(cell) if isinstance(cell, str) else cell for key, cell in row._asdict().items()}
             for row in self._rows
         ]
         self._writer.write_batch(self._batch.from_pylist(rows, schema=self._schema))
@@ -116,7 +119,7 @@ class Parquet(Table):
 
 
 class _WritableFile(io.RawIOBase):
-    """A sink as the file that pyarrow asks for."""
+    """A sink as a file object, for pyarrow."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink, self._position = sink, 0

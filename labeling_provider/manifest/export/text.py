@@ -1,7 +1,7 @@
-"""Named entities in texts: JSON Lines, and CoNLL's columns.
+"""Exports named entities: JSON Lines and CoNLL.
 
-Spans lose the blanks at their ends, as spaCy refuses spans with such; those that are nothing but blanks are left out.
-Both are counted, and so are words that a span divides.
+Spans lose the spaces at their ends, because spaCy refuses them. Spans of nothing but spaces are left out. Both are
+counted, and so are words that a span divides.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Any, Final, cast
 
-from labeling_provider.manifest.export.base import Example, Format, as_json
+from labeling_provider.manifest.export.base import Example, Format, json_bytes
 from labeling_provider.manifest.labels import EntitiesLabel, Entity, LabelError
 
 _SOLID: Final = re.compile(r"\S+")
@@ -23,25 +23,25 @@ _BLANK: Final = re.compile(r"\s+")
 
 
 def spans_in(example: Example) -> list[Entity]:
-    """The spans of a text in its order, without blanks at their ends; what is changed is noted.
+    """The spans of a text in order, without spaces at their ends. Changes are counted in the example's notes.
 
-    :raises LabelError: if one ends after the text, or has no label.
+    :raises LabelError: if a span ends after the text, or has no label.
     """
     label, spans = cast(EntitiesLabel, example.label), []
-    for number, one in enumerate(label.entities):
+    for number, entity in enumerate(label.entities):
         where = f"{label.attribute}.annotations.entities[{number}]"
-        if one.end > len(example.text):
-            raise LabelError(f"{where}: ends at character {one.end}, and the text has {len(example.text):,}")
-        if not one.label.strip():
+        if entity.end > len(example.text):
+            raise LabelError(f"{where}: ends at character {entity.end}, but the text has {len(example.text):,}")
+        if not entity.label.strip():
             raise LabelError(f"{where}: has no label")
-        inner = example.text[one.start : one.end]
-        start, end = one.end - len(inner.lstrip()), one.start + len(inner.rstrip())
+        inner = example.text[entity.start : entity.end]
+        start, end = entity.end - len(inner.lstrip()), entity.start + len(inner.rstrip())
         if start >= end:
             example.notes["spans_left_out"] += 1
             continue
-        example.notes["spans_trimmed"] += (start, end) != (one.start, one.end)
-        spans.append(Entity(one.label, start, end))
-    spans.sort(key=lambda one: (one.start, one.end))
+        example.notes["spans_trimmed"] += (start, end) != (entity.start, entity.end)
+        spans.append(Entity(entity.label, start, end))
+    spans.sort(key=lambda span: (span.start, span.end))
     ends = _ends(spans)
     if ends:
         example.notes["words_divided"] += sum(
@@ -51,14 +51,20 @@ def spans_in(example: Example) -> list[Entity]:
 
 
 def _ends(spans: list[Entity]) -> list[int]:
-    return sorted({place for one in spans for place in (one.start, one.end)})
+    """All starts and ends of spans, sorted."""
+    return sorted({place for span in spans for place in (span.start, span.end)})
+
+
+def span_dicts(spans: list[Entity]) -> list[dict[str, int | str]]:
+    """Spans as JSON objects with ``start``, ``end`` and ``label``."""
+    return [{"start": span.start, "end": span.end, "label": span.label} for span in spans]
 
 
 def words_of(text: str) -> Iterator[tuple[int, int]]:
-    """Start and end of each word and sign of a text, blanks left out.
+    """Start and end of each word and punctuation mark of a text, without spaces.
 
-    Words are those of Unicode's default rules. What is written without blanks between words and needs a dictionary to
-    be parted, such as Thai, Lao, Khmer and Burmese, stays together from blank to blank.
+    Words follow Unicode's default rules. Scripts that are written without spaces and need a dictionary to be split,
+    such as Thai, Lao, Khmer and Burmese, are split at spaces only.
 
     Source: Unicode Standard Annex #29, "Word boundaries" and its note on such scripts; #14, class SA.
     """
@@ -69,21 +75,21 @@ def words_of(text: str) -> Iterator[tuple[int, int]]:
             place = first + border.start()
             if place == start or (place < len(text) and patterns.together.match(text, place - 1, place + 1)):
                 continue
-            yield from ((found.start(), found.end()) for found in _SOLID.finditer(text, start, place))
+            yield from (word.span() for word in _SOLID.finditer(text, start, place))
             start = place
         first = last
-    yield from ((found.start(), found.end()) for found in _SOLID.finditer(text, start))
+    yield from (word.span() for word in _SOLID.finditer(text, start))
 
 
 class _Patterns:
-    """Compiled when they are first needed, as is their library."""
+    """Patterns compiled on first use, because their library is slow to load."""
 
     def __init__(self) -> None:
         import regex
 
         self.border: Any = regex.compile(r"\b", regex.WORD | regex.V1)
         self.together: Any = regex.compile(r"\p{Line_Break=SA}{2}", regex.V1)
-        # The time that borders take grows with the square of a row of flags: a long one is looked at in parts.
+        # The time to find borders grows with the square of the length of a row of flags, so long rows are split.
         self.flags: Any = regex.compile(
             r"(?:\p{Regional_Indicator}[\p{Word_Break=Extend}\p{Word_Break=Format}\p{Word_Break=ZWJ}]*+){64}", regex.V1
         )
@@ -95,7 +101,7 @@ def _patterns() -> _Patterns:
 
 
 class Entities(Format[None]):
-    """What the formats of entities share."""
+    """Base of the formats for entities."""
 
     takes = (EntitiesLabel,)
     ending = ""
@@ -109,13 +115,13 @@ class Entities(Format[None]):
         self._sink = self.folder.sink(stack, f"{set_name}{self.ending}")
 
     def read(self, example: Example) -> None:
-        """Nothing: what can be written depends on the text, which is read later."""
+        """Nothing yet: the content depends on the text, which is fetched later."""
 
     def write(self, example: Example, content: None) -> None:
         """Write a text with its entities."""
         spans = spans_in(example)
         body = self._body(example, spans)
-        self.classes.add(example.label, [one.label for one in spans])
+        self.classes.add(example.label, [span.label for span in spans])
         self._sink.write(body)
 
     @abstractmethod
@@ -123,19 +129,18 @@ class Entities(Format[None]):
 
 
 class JsonLines(Entities):
-    """JSON Lines: ``SET.jsonl``, ``{"text": …, "spans": [{"start", "end", "label"}]}``, as spaCy's tools have it."""
+    """JSON Lines: ``SET.jsonl`` with ``{"text": …, "spans": [{"start", "end", "label"}]}``, as in spaCy's tools."""
 
     ending = ".jsonl"
 
     def _body(self, example: Example, spans: list[Entity]) -> bytes:
-        told = [{"start": one.start, "end": one.end, "label": one.label} for one in spans]
-        return as_json({"text": example.text, "spans": told}) + b"\n"
+        return json_bytes({"text": example.text, "spans": span_dicts(spans)}) + b"\n"
 
 
 class Conll(Entities):
-    """CoNLL: ``SET.conll``, a token and its tag (``B-LABEL``, ``I-LABEL``, ``O``) a line, an empty line after a text.
+    """CoNLL: ``SET.conll``, a token and its tag (``B-LABEL``, ``I-LABEL``, ``O``) per line, an empty line per text.
 
-    Tokens are words and single signs; a span that begins or ends within one divides it, so that nothing is lost.
+    Tokens are words and punctuation marks. A span that starts or ends inside a token divides it, so nothing is lost.
 
     Format: the CoNLL-2003 shared task, with the first and the last of its columns.
     """
@@ -146,15 +151,15 @@ class Conll(Entities):
         for before, after in pairwise(spans):
             if after.start < before.end:
                 raise LabelError(
-                    f"{example.label.attribute}: characters {after.start} to {after.end} are in two spans, for which "
-                    "CoNLL has no place; export them as jsonl"
+                    f"{example.label.attribute}: characters {after.start} to {after.end} overlap another span, which "
+                    "CoNLL does not allow; export as jsonl"
                 )
         lines = [f"{token} {tag}\n" for token, tag in _tagged(example.text, spans)]
         return ("".join(lines) + "\n").encode(errors="backslashreplace")
 
 
 def _tagged(text: str, spans: list[Entity]) -> Iterator[tuple[str, str]]:
-    """Tokens and their tags; the ends of spans are ends of tokens."""
+    """Tokens and their tags; every start or end of a span is a token boundary."""
     ends, ahead = iter(_ends(spans)), iter(spans)
     end, span = next(ends, None), next(ahead, None)
     for word_start, word_end in words_of(text):

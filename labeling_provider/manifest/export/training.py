@@ -1,4 +1,4 @@
-"""Labels as trainings take them: a folder for Hugging Face ``datasets``, channels for SageMaker."""
+"""Exports labels for training frameworks: a folder for Hugging Face ``datasets``, and SageMaker channels."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
-from labeling_provider.manifest.export.base import Example, Format, as_json
+from labeling_provider.manifest.export.base import Example, Format, json_bytes
 from labeling_provider.manifest.export.boxes import box_classes, shown
 from labeling_provider.manifest.export.tables import named_classes
-from labeling_provider.manifest.export.text import spans_in
+from labeling_provider.manifest.export.text import span_dicts, spans_in
 from labeling_provider.manifest.files import Sink
 from labeling_provider.manifest.labels import (
     BoxesLabel,
@@ -30,25 +30,25 @@ _TRAINING: Final = ("train", "training")
 
 
 class _Row(NamedTuple):
-    """A row without its data, and what had to be changed."""
+    """A row without its text or picture, and the number of changes by kind."""
 
     values: dict[str, Any]
     notes: Mapping[str, int] = MappingProxyType({})
 
 
 class HuggingFace(Format[_Row]):
-    """A folder that ``datasets.load_dataset(FOLDER)`` takes.
+    """A folder for ``datasets.load_dataset(FOLDER)``.
 
-    Pictures are in ``SET/`` beside their ``metadata.jsonl``, texts in ``SET.jsonl``; ``README.md`` names the sets, and
-    the classes, so that the numbers have names. One kind of label for each export.
+    Pictures are in ``SET/`` next to their ``metadata.jsonl``, texts in ``SET.jsonl``. ``README.md`` lists the sets and
+    the names of the classes. An export contains one kind of label.
 
     Formats: huggingface.co/docs/datasets, "Create an image dataset" and "Manual configuration" of the Hub.
     """
 
     takes = (ClassLabel, ClassesLabel, BoxesLabel, EntitiesLabel)
-    # The names that datasets takes for splits.
+    # The split names that datasets accepts.
     set_name = re.compile(r"(?!all\Z|README\.md\Z)\w+(\.\w+)*", re.IGNORECASE)
-    set_name_told = "letters, digits and '_', with '.' between them, but not 'all'"
+    set_name_rule = "letters, digits and '_', with '.' between them, but not 'all'"
     endings = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
     def __init__(self, *arguments: Any) -> None:
@@ -57,15 +57,15 @@ class HuggingFace(Format[_Row]):
         self._boxes: Counter[str] = Counter()
 
     def picture_folder(self, set_name: str) -> str:
-        """Where the pictures of a set belong."""
+        """The folder for a set's pictures."""
         return set_name
 
     def copies(self, example: Example) -> bool:
-        """Pictures, always: rows name them by their file."""
+        """True for pictures: rows refer to their files."""
         return not self._is_text(example.label)
 
     def needs_text(self, example: Example) -> bool:
-        """Whether the object is a text."""
+        """True for texts."""
         return self._is_text(example.label)
 
     @staticmethod
@@ -73,20 +73,20 @@ class HuggingFace(Format[_Row]):
         return "/text-" in str((label.metadata or {}).get("type")).lower()
 
     def begin(self, set_name: str, stack: ExitStack) -> None:
-        """Start a set; its file waits for the first object, which says where it is."""
+        """Start a set; its file is opened for the first object, whose kind decides on the path."""
         self._stack = stack
         self._rows: Sink | None = None
-        # No picture may take the place of the rows, or be read as rows of another kind.
+        # No picture may overwrite the rows, or be taken for rows in another format.
         self.folder.hold(set_name, "metadata")
 
     def read(self, example: Example) -> _Row:
         """The row of an object, without its data."""
         label = example.label
-        # Verification is a class of its own too.
+        # A subclass, such as a verification, counts as its base.
         base = next(kind for kind in self.takes if isinstance(label, kind))
         kind = (base, self._is_text(label))
         if kind != (self._kind or kind):
-            raise LabelError(f"{label.attribute}: a dataset has one kind of label, and this is another than the first")
+            raise LabelError(f"{label.attribute}: a dataset has one kind of label, and this one differs from the first")
         row = self._row(label)
         self._kind = kind
         return row
@@ -96,8 +96,8 @@ class HuggingFace(Format[_Row]):
             return _Row({})
         if isinstance(label, BoxesLabel):
             boxes = shown(label, self.classes.numbers(label, box_classes(label)))
-            # Sets whose numbers are of another kind can't be loaded together.
-            sides = [[float(one) for one in (box.left, box.top, box.width, box.height)] for box in boxes.boxes]
+            # Always floats: datasets can't load sets with different number types together.
+            sides = [[float(side) for side in (box.left, box.top, box.width, box.height)] for box in boxes.boxes]
             return _Row({"objects": {"bbox": sides, "category": [box.number for box in boxes.boxes]}}, boxes.notes)
         numbers = list(self.classes.numbers(label, named_classes(label)).values())
         return _Row({"labels": numbers} if isinstance(label, ClassesLabel) else {"label": numbers[0]})
@@ -108,19 +108,19 @@ class HuggingFace(Format[_Row]):
         if self._is_text(example.label):
             if isinstance(example.label, EntitiesLabel):
                 spans = spans_in(example)
-                self.classes.add(example.label, [one.label for one in spans])
-                values = {"entities": [{"start": one.start, "end": one.end, "label": one.label} for one in spans]}
+                self.classes.add(example.label, [span.label for span in spans])
+                values = {"entities": span_dicts(spans)}
             row, name = {"text": example.text, **values}, f"{example.set_name}.jsonl"
         else:
             row, name = {"file_name": example.file_name, **values}, f"{example.set_name}/metadata.jsonl"
         if self._rows is None:
             self._rows = self.folder.sink(self._stack, name)
-        self._rows.write(as_json(row) + b"\n")
+        self._rows.write(json_bytes(row) + b"\n")
         self._boxes[example.set_name] += len(values.get("objects", {}).get("category", ()))
         self.notes.update(content.notes)
 
     def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
-        """Write ``README.md``, and note the sets without a box that ``datasets`` can't load together with others."""
+        """Write ``README.md``, and count sets without a box, which ``datasets`` can't load together with others."""
         import yaml
 
         if self._kind is None:
@@ -144,7 +144,7 @@ class HuggingFace(Format[_Row]):
         else:
             features = [{"name": "label", "dtype": names}]
         data = {"name": "text", "dtype": "string"} if is_text else {"name": "image", "dtype": "image"}
-        # Pictures are read by the features of the configuration, and not by those of the dataset's description.
+        # datasets reads pictures by the features of the configuration, not by those of dataset_info.
         card = {"configs": [{"config_name": "default", "data_files": files, "features": [data, *features]}]}
         body = f"---\n{yaml.safe_dump(card, sort_keys=False, allow_unicode=True)}---\n"
         self.folder.put("README.md", body.encode())
@@ -154,8 +154,8 @@ class HuggingFace(Format[_Row]):
 class _PipeLine(NamedTuple):
     """A line of a channel.
 
-    :param boxes: how many it has; -1 if its label is none of boxes.
-    :param numbers: the export's number of each of the label's classes.
+    :param boxes: number of boxes; -1 for other labels.
+    :param numbers: the export's class ids by the labeling job's.
     """
 
     boxes: int
@@ -163,11 +163,11 @@ class _PipeLine(NamedTuple):
 
 
 class SageMakerPipe(Format[_PipeLine]):
-    """``SET.manifest`` for each set, labeled lines only, and the channels of a SageMaker training in Pipe mode.
+    """``SET.manifest`` for each set, and the channels of a SageMaker training job in Pipe mode.
 
-    A training that meets a line without its attributes fails, so lines without a label are left out. With given classes
-    the lines have their numbers. For semantic segmentation the numbers are those of the mask's pixels, where 0 is the
-    background: the algorithm counts it as a class of its own.
+    Training fails on a line without its attributes, so the manifests contain labeled lines only. With given classes the
+    lines use their ids. For semantic segmentation the ids are those of the mask's pixels, where 0 is the background,
+    which the algorithm counts as a class.
 
     Source: developer guide, "Provide dataset metadata to training jobs with an augmented manifest file", "Object
     detection hyperparameters" (``label_width``), "Semantic segmentation algorithm", "Semantic segmentation
@@ -176,7 +176,7 @@ class SageMakerPipe(Format[_PipeLine]):
 
     takes = (BoxesLabel, ClassLabel, ClassesLabel, MaskLabel)
     set_name = re.compile(r"[A-Za-z0-9.\-_]{1,64}")
-    set_name_told = "at most 64 of A to Z, a to z, 0 to 9, '_', '-' and '.'"
+    set_name_rule = "at most 64 of A to Z, a to z, 0 to 9, '_', '-' and '.'"
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -188,11 +188,14 @@ class SageMakerPipe(Format[_PipeLine]):
         self._sink = self.folder.sink(stack, f"{set_name}.manifest")
 
     def read(self, example: Example) -> _PipeLine:
-        """How many boxes there are, and the numbers of the classes."""
+        """The number of boxes and the class ids."""
         label = example.label
         attributes = ["source-ref" if example.uri else "source", label.attribute]
         if attributes != (self._attributes or attributes):
-            raise LabelError(f"{label.attribute}: a channel has objects or texts, and this is another than the first")
+            raise LabelError(
+                f"{label.attribute}: all lines of a channel have the same keys; this one has {attributes[0]!r}, the "
+                f"first has {self._attributes[0]!r}"
+            )
         if isinstance(label, BoxesLabel):
             line = _PipeLine(len(label.boxes), self.classes.numbers(label, box_classes(label)))
         elif isinstance(label, MaskLabel):
@@ -203,26 +206,26 @@ class SageMakerPipe(Format[_PipeLine]):
         return line
 
     def _mask_numbers(self, label: MaskLabel) -> dict[int, int]:
-        numbers = self.classes.numbers(label, {number: one.class_name for number, one in label.colors.items()})
+        numbers = self.classes.numbers(label, {number: color.class_name for number, color in label.colors.items()})
         for number, other in numbers.items():
             if number != other:
                 name = label.colors[number].class_name
                 raise LabelError(
                     f"{label.attribute}: {name[:80]!r} is {number} in the mask and {other} in classes; masks are not "
-                    "changed: give the classes in their order there, BACKGROUND included"
+                    "changed, so pass the classes in the mask's order, including BACKGROUND"
                 )
         return numbers
 
     def write(self, example: Example, content: _PipeLine) -> None:
-        """Write the line, as it was unless classes were given."""
+        """Write the line, byte for byte unless its class ids change."""
         self._most_boxes = max(self._most_boxes, content.boxes)
         if all(number == other for number, other in content.numbers.items()):
             self._sink.write(example.raw)
             return
-        self._sink.write(as_json({**example.line, **_renumbered(example.label, content.numbers)}) + b"\n")
+        self._sink.write(json_bytes({**example.line, **_renumbered(example.label, content.numbers)}) + b"\n")
 
     def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
-        """The channels, and the hyperparameters that depend on the data, as strings as SageMaker takes them."""
+        """The channels, and the hyperparameters that depend on the data, as strings, which SageMaker requires."""
         channels = [
             {
                 "ChannelName": name,
@@ -242,30 +245,30 @@ class SageMakerPipe(Format[_PipeLine]):
             for name, count in objects.items()
             if count
         ]
-        found = {}
+        hyperparameters = {}
         training = [count for name, count in objects.items() if name.lower() in _TRAINING or len(objects) == 1]
         if training:
-            found["num_training_samples"] = str(training[0])
+            hyperparameters["num_training_samples"] = str(training[0])
         if self.classes.names:
-            found["num_classes"] = str(len(self.classes.names))
+            hyperparameters["num_classes"] = str(len(self.classes.names))
         if self._most_boxes >= 0:
-            found["label_width"] = str(_BOX_NUMBERS * self._most_boxes + _HEADER)
-        return {"channels": channels, "hyperparameters": found}
+            hyperparameters["label_width"] = str(_BOX_NUMBERS * self._most_boxes + _HEADER)
+        return {"channels": channels, "hyperparameters": hyperparameters}
 
 
 def _renumbered(label: Label, numbers: Mapping[int, int]) -> dict[str, Any]:
-    """The keys of a line with a label of classes, or of boxes, whose classes have other numbers."""
-    about = dict(label.metadata or {})
+    """The keys of a line's classification or boxes with other class ids."""
+    metadata = dict(label.metadata or {})
     for key in ("class-map", "confidence-map"):
-        if isinstance(about.get(key), Mapping):
-            about[key] = {str(numbers[int(one)]): value for one, value in about[key].items() if int(one) in numbers}
+        if isinstance(by_class := metadata.get(key), Mapping):
+            metadata[key] = {str(numbers[int(old)]): value for old, value in by_class.items() if int(old) in numbers}
     value: Any
     if isinstance(label, BoxesLabel):
-        boxes = [{**one, "class_id": numbers[one["class_id"]]} for one in label.value["annotations"]]
+        boxes = [{**box, "class_id": numbers[box["class_id"]]} for box in label.value["annotations"]]
         value = {**label.value, "annotations": boxes}
     elif isinstance(label, ClassesLabel):
-        value = [numbers[one] for one in label.class_ids]
+        value = [numbers[class_id] for class_id in label.class_ids]
     else:
-        # Some of Amazon's examples write the number as a string.
+        # Some of Amazon's examples write the class id as a string.
         value = type(label.value)(numbers[cast(ClassLabel, label).class_id])
-    return {label.attribute: value, **({} if label.metadata is None else {f"{label.attribute}-metadata": about})}
+    return {label.attribute: value, **({} if label.metadata is None else {f"{label.attribute}-metadata": metadata})}

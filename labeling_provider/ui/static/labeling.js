@@ -48,7 +48,7 @@
         const focused = part.contains(document.activeElement) ? document.activeElement : null;
         part.innerHTML = body;
         // Keyboard users keep their place.
-        const same = (one) => ["name", "href", "data-go"].some((key) => one.hasAttribute(key) && one.getAttribute(key) === focused.getAttribute(key));
+        const same = (element) => ["name", "href", "data-go"].some((key) => element.hasAttribute(key) && element.getAttribute(key) === focused.getAttribute(key));
         if (focused) [...part.querySelectorAll("a, button, input, select")].find(same)?.focus();
       } else {
         const notice = document.createElement("p");
@@ -130,7 +130,7 @@
     } else if (button.dataset.post) {
       post(button.dataset.post, button.dataset.question, {});
     } else if (button.dataset.relabel) {
-      const chosen = [...document.querySelectorAll("input[data-line]:checked")].map((one) => Number(one.dataset.line));
+      const chosen = [...document.querySelectorAll("input[data-line]:checked")].map((box) => Number(box.dataset.line));
       if (chosen.length) post(button.dataset.relabel, button.dataset.question, { lines: chosen });
       else say("Select objects first.");
     }

@@ -100,7 +100,7 @@ def test_pascal_voc(export: Exporting) -> None:
 def test_a_name_that_xml_can_not_hold_is_told(export: Exporting) -> None:
     found = export("pascal-voc", boxed("a.jpg", (0, 1, 1, 5, 5), names={"0": "he\x00ron"}))
     assert (found.objects, found.left_out) == ({"train": 0}, 1)
-    assert "XML can't hold the class name" in reasons(found)[0][1]
+    assert "XML does not allow the class name" in reasons(found)[0][1]
 
 
 def test_csv_and_parquet_have_a_row_for_each_class(export: Exporting) -> None:
@@ -169,8 +169,8 @@ def test_spans_that_do_not_fit_are_told(export: Exporting) -> None:
     found = export("conll", beyond, twice, spanned("fine", (0, 4, "all")))
     assert (found.objects, found.left_out) == ({"train": 1}, 2)
     assert reasons(found) == [
-        (1, "bird.annotations.entities[0]: ends at character 6, and the text has 5"),
-        (2, "bird: characters 6 to 11 are in two spans, for which CoNLL has no place; export them as jsonl"),
+        (1, "bird.annotations.entities[0]: ends at character 6, but the text has 5"),
+        (2, "bird: characters 6 to 11 overlap another span, which CoNLL does not allow; export as jsonl"),
     ]
     assert export("jsonl", beyond, twice).objects == {"train": 1}
 
@@ -188,7 +188,7 @@ def test_texts_are_read_where_a_line_only_names_them(export: Exporting) -> None:
     assert [line for line, _ in reasons(found)] == [2, 3, 4]
     assert "is not UTF-8" in reasons(found)[0][1]
     assert "can't be read" in reasons(found)[1][1]
-    assert "more than 400,000 bytes" in reasons(found)[2][1]
+    assert "longer than 400,000 bytes" in reasons(found)[2][1]
 
 
 def test_hugging_face_reads_classes_of_texts(export: Exporting) -> None:
@@ -258,8 +258,8 @@ def test_classes_that_disagree_are_told_or_numbered_anew(export: Exporting) -> N
     found = export("csv", *lines)
     assert (found.objects, found.left_out) == ({"train": 2}, 2)
     assert reasons(found) == [
-        (2, "bird: class 0 is 'stork' here, and 0 is 'heron' too; give the classes in order"),
-        (3, "bird: class 1 is 'heron' here, and its number is 0 too; give the classes in order"),
+        (2, "bird: class 0 is 'stork' here, but class 0 is 'heron' elsewhere; pass the classes in order"),
+        (3, "bird: class 1 is 'heron' here, but 'heron' is class 0 elsewhere; pass the classes in order"),
     ]
     found = export("csv", *lines, classes=["stork", "heron"])
     assert [(row["class_name"], row["class_id"]) for row in export.rows("train.csv")] == [
@@ -270,7 +270,7 @@ def test_classes_that_disagree_are_told_or_numbered_anew(export: Exporting) -> N
     ]
     found = export("csv", *lines, classes=["heron"])
     assert (found.objects, found.left_out) == ({"train": 2}, 2)
-    assert reasons(found)[0] == (2, "bird: 'stork' is none of the given classes")
+    assert reasons(found)[0] == (2, "bird: 'stork' is not one of the given classes")
 
 
 def test_labels_of_other_jobs_are_left_alone(export: Exporting) -> None:
@@ -292,21 +292,21 @@ def test_labels_of_other_jobs_are_left_alone(export: Exporting) -> None:
     ("line", "words"),
     [
         (b"{\n", "not JSON"),
-        (b'{"source-ref": "s3://b/k", "bird": null}\n', "null is no label"),
-        (classed("a", 0, "heron"), "coco has no place for labels of groundtruth/text-classification"),
-        ({"source-ref": "s3://b/k", "bird": 1}, "coco has no place for labels of a type that is not told"),
+        (b'{"source-ref": "s3://b/k", "bird": null}\n', "null is not a label"),
+        (classed("a", 0, "heron"), "coco can't store labels of groundtruth/text-classification"),
+        ({"source-ref": "s3://b/k", "bird": 1}, "coco can't store labels of unknown type"),
         (
             {"source": "a", **{key: boxed("a.jpg")[key] for key in ("bird", "bird-metadata")}},
-            'has no "source-ref", and this format is for pictures',
+            'has no "source-ref", but this format is for pictures',
         ),
         (boxed("a.jpg", (1, 1, 1, 5, 5)), "class 1 has no name in bird-metadata.class-map"),
         (
             boxed("a.jpg", (10_000, 1, 1, 5, 5), names={"10000": "far"}),
-            "the number 10000 of a class is not below 10,000",
+            "the class id 10000 is not below 10,000",
         ),
         (
             boxed("a.jpg", (3, 1, 1, 5, 5), (4, 1, 1, 5, 5), names={"3": "a", "4": "a"}),
-            "class 4 is 'a' here, and its number is 3 too",
+            "class 4 is 'a' here, but 'a' is class 3 elsewhere",
         ),
     ],
 )
@@ -358,8 +358,8 @@ def test_wrong_arguments_are_refused_before_anything_is_read(export: Exporting) 
     for more, words in (
         ({"format_name": "word"}, "format must be one of coco, yolo"),
         ({"format_name": "csv", "copy_pictures": True}, "csv has no place for pictures"),
-        ({"format_name": "csv", "classes": ["a", "a"]}, "a name comes twice"),
-        ({"format_name": "csv", "sets": {"../x": "in"}}, "can't be a file"),
+        ({"format_name": "csv", "classes": ["a", "a"]}, "contains a name twice"),
+        ({"format_name": "csv", "sets": {"../x": "in"}}, "can't be used for a file"),
     ):
         arguments: dict[str, Any] = {"sets": {}, **more}
         with pytest.raises(ValueError, match=words):

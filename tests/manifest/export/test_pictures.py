@@ -152,7 +152,7 @@ def test_a_crooked_picture_that_must_be_turned_is_left_out_and_told(export: Expo
     lines = [turned_label(boxed("a.jpg"), 100, 200), boxed("a.jpg")]
     found = export("coco", *lines, copy_pictures=True)
     assert (found.objects, found.left_out) == ({"train": 1}, 1)
-    assert "no picture that can be read" in reasons(found)[0][1]
+    assert "can't be read as a picture" in reasons(found)[0][1]
     (image,) = json.loads(export.read("train.json"))["images"]
     assert (image["width"], image["height"]) == (200, 100)
 

@@ -145,7 +145,7 @@ def test_channels_of_masks_have_the_number_of_classes(export: Exporting) -> None
     ],
 )
 def test_names_of_sets_that_readers_refuse_are_refused(export: Exporting, format_name: str, name: str) -> None:
-    with pytest.raises(ValueError, match=f"the set '{name}' can't be a set of {format_name}; use"):
+    with pytest.raises(ValueError, match=f"the name '{name}' can't be used for a set of {format_name}; use"):
         export(format_name, sets={name: [classed("a", 0, "heron")]})
     assert export.names == []
 

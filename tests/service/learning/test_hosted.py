@@ -116,7 +116,7 @@ def test_a_model_is_the_same_in_a_process_of_its_own() -> None:
         model.train(inputs[:6], masks[:6])
         said.append(model.predict(inputs[6:]))
         files.append(gzip.decompress(pack(model, MASKS)))
-        with pytest.raises(ValueError, match="no picture"):
+        with pytest.raises(ValueError, match="as a picture"):
             model.read(b"no picture")
     assert all(np.array_equal(a.answer, b.answer) and a.score == b.score for a, b in zip(*said, strict=True))
     assert files[0] == files[1]

@@ -1,4 +1,4 @@
-"""The files with the workers' answers, as a labeling job leaves them beside its labels.
+"""Reads the files with the workers' answers in a labeling job's output.
 
 Source: developer guide, "Labeling job output data", "Worker response directory", and "Worker metadata".
 """
@@ -24,6 +24,7 @@ _MAX_BYTES: Final = 16 << 20
 class AnswerFile(NamedTuple):
     """A file with the answers about one object.
 
+    :param uri: its S3 URI.
     :param object_id: the object's line in the job's manifest, from 0.
     """
 
@@ -31,8 +32,8 @@ class AnswerFile(NamedTuple):
     object_id: int
 
 
-class Answer(msgspec.Struct, rename="camel"):
-    """What one worker sent."""
+class WorkerAnswer(msgspec.Struct, rename="camel"):
+    """One worker's answer."""
 
     worker_id: str
     answer_content: Any = None
@@ -40,47 +41,48 @@ class Answer(msgspec.Struct, rename="camel"):
 
 
 class _Answers(msgspec.Struct):
-    answers: list[Answer]
+    answers: list[WorkerAnswer]
 
 
 def answer_file(uri: str) -> AnswerFile | None:
-    """What the name of a file tells; None if it is no answer about an object."""
-    found = _FILE.search(uri)
-    return AnswerFile(uri, int(found[1])) if found else None
+    """An answer file by its URI; None if the URI is not that of an answer file."""
+    match = _FILE.search(uri)
+    return AnswerFile(uri, int(match[1])) if match else None
 
 
 def chosen_files(uris: Iterable[str], most: int) -> tuple[list[AnswerFile], int]:
-    """So many files at most: those whose hash is smallest, so that the same files always give the same choice.
+    """A sample of the answer files among some URIs: those with the smallest hashes, so the sample is reproducible.
 
-    :return: the files, and how many there are.
+    :param most: the largest number of files to take.
+    :return: the sample, and the number of all answer files.
     """
     count = 0
 
     def counted() -> Iterable[AnswerFile]:
         nonlocal count
         for uri in uris:
-            if (one := answer_file(uri)) is not None:
+            if (file := answer_file(uri)) is not None:
                 count += 1
-                yield one
+                yield file
 
     return heapq.nsmallest(most, counted(), key=_hash), count
 
 
-def _hash(one: AnswerFile) -> bytes:
-    return blake2b(one.uri.encode(errors="backslashreplace"), digest_size=8).digest()
+def _hash(file: AnswerFile) -> bytes:
+    return blake2b(file.uri.encode(errors="backslashreplace"), digest_size=8).digest()
 
 
-def read_answers(files: Files, uri: str) -> list[Answer]:
-    """The answers of a file.
+def read_answers(files: Files, uri: str) -> list[WorkerAnswer]:
+    """Read the answers in a file.
 
-    :raises LabelingError: if it can't be read or holds no answers.
+    :raises LabelingError: if it can't be read or does not contain answers.
     """
     body = bytearray()
     for chunk in files.chunks(uri):
         body += chunk
         if len(body) > _MAX_BYTES:
-            raise LabelingError(f"{uri} has more than {_MAX_BYTES:,} bytes, too many for answers about one object.")
+            raise LabelingError(f"{uri} is larger than {_MAX_BYTES:,} bytes, too large for answers about one object.")
     try:
         return msgspec.json.decode(body, type=_Answers).answers
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise LabelingError(f"{uri} holds no answers of workers: {error}") from None
+        raise LabelingError(f"{uri} does not contain workers' answers: {error}") from None

@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database.states import LearningRole, ObjectState, TaskState
+from labeling_provider.service.database.states import LearningRole, ObjectState, RemarkKind, TaskState
 
 
 class State(sa.types.TypeDecorator[StrEnum]):
@@ -97,6 +97,8 @@ tasks: Final = sa.Table(
     sa.Column("due", sa.Float),
     # Of an accepted task a draft.
     sa.Column("answer", sa.Text),
+    # Seconds of active work; none if only the times say how long it took.
+    sa.Column("spent", sa.Float),
     # One worker answers an object once, whatever crashes in between.
     sa.UniqueConstraint("job_id", "object_id", "worker_id"),
     sa.Index("tasks_by_state", "job_id", "state"),
@@ -170,6 +172,50 @@ workteams: Final = sa.Table(
     sa.Column("settings", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("updated", sa.Float, nullable=False),
+)
+people: Final = sa.Table(
+    # Those who label in a browser.
+    "people",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name_key", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("worker_id", sa.String(100), nullable=False, unique=True),
+    sa.Column("sub", sa.String(36), nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    # A hash; none if none was chosen yet.
+    sa.Column("password", sa.String(200)),
+    # Of the invitation that lets its bearer choose a password, the token's hash, and until when.
+    sa.Column("invitation", sa.String(64), unique=True),
+    sa.Column("invited_until", sa.Float),
+    # Language and keys of the pages, as JSON.
+    sa.Column("settings", sa.Text, nullable=False),
+)
+memberships: Final = sa.Table(
+    "memberships",
+    metadata,
+    sa.Column("person_id", sa.Integer, primary_key=True),
+    sa.Column("workteam_arn", sa.String(256), primary_key=True),
+)
+sessions: Final = sa.Table(
+    # Who is signed in to the worker portal.
+    "sessions",
+    metadata,
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("person_id", sa.Integer, nullable=False, index=True),
+    sa.Column("expires", sa.Float, nullable=False),
+)
+remarks: Final = sa.Table(
+    # What people tell the requester of a job about its data objects.
+    "remarks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("job_id", sa.Integer, nullable=False, index=True),
+    sa.Column("object_id", sa.Integer, nullable=False),
+    sa.Column("worker_id", sa.String(100), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("kind", State(RemarkKind, 8), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
 )
 tags: Final = sa.Table(
     "tags",

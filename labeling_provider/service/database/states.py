@@ -51,3 +51,12 @@ class LearningRole(StrEnum):
     """To learn from its label."""
     VALIDATE = "validate"
     """To measure the model on its label."""
+
+
+class RemarkKind(StrEnum):
+    """Why a person tells the requester something."""
+
+    DECLINE = "decline"
+    """The reason for declining a task."""
+    COMMENT = "comment"
+    """A comment, or a report of a problem."""

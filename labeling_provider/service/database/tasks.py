@@ -22,6 +22,7 @@ _WORKER: Final[sa.BindParameter[Any]] = sa.bindparam("worker")
 _AT: Final[sa.BindParameter[Any]] = sa.bindparam("at")
 _DUE: Final[sa.BindParameter[Any]] = sa.bindparam("due")
 _ANSWER: Final[sa.BindParameter[Any]] = sa.bindparam("answer")
+_SPENT: Final[sa.BindParameter[Any]] = sa.bindparam("spent")
 
 
 def _fixed(state: TaskState) -> sa.ColumnElement[Any]:
@@ -35,6 +36,7 @@ _FREE: Final[dict[str, Any]] = {
     "accepted": sa.null(),
     "due": sa.null(),
     "answer": sa.null(),
+    "spent": sa.null(),
     "tries": tasks.c.tries + 1,
 }
 """A task that nobody is at any more."""
@@ -60,10 +62,21 @@ _HELD: Final = (
     tasks.c.due >= _AT,
 )
 """A worker is at the task, and its time is not over."""
-_SAVE: Final = sa.update(tasks).where(*_HELD).values(answer=_ANSWER)
-_SUBMIT: Final = sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.SUBMITTED), answer=_ANSWER, due=_AT)
+_SAVE: Final = sa.update(tasks).where(*_HELD).values(answer=_ANSWER, spent=_SPENT)
+_SUBMIT: Final = (
+    sa.update(tasks)
+    .where(*_HELD)
+    .values(state=_fixed(TaskState.SUBMITTED), answer=_ANSWER, due=_AT, spent=_SPENT)
+)
 _DECLINE: Final = sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.DECLINED), answer=sa.null(), due=_AT)
 _RELEASE: Final = sa.update(tasks).where(*_HELD).values(**_FREE)
+
+
+_WITH_LINE: Final = (
+    sa.select(tasks, objects.c.line)
+    .join(objects, (objects.c.job_id == tasks.c.job_id) & (objects.c.object_id == tasks.c.object_id))
+    .where(tasks.c.id == _TASK)
+)
 
 
 def _moved(connection: Connection, move: sa.Update, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -88,6 +101,17 @@ def accept(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
     :return: how many tasks were free.
     """
     return _moved(connection, _ACCEPT, rows)
+
+
+def accept_this(connection: Connection, task_id: int, worker: str, at: float, due: float) -> bool:
+    """Give one open task to a worker who has had none of the same object; whether it was free."""
+    row = {"task": task_id, "worker": worker, "at": at, "due": due}
+    try:
+        with connection.begin_nested():
+            return bool(connection.execute(_ACCEPT, row).rowcount)
+    except IntegrityError:
+        # The same worker, in another window, has just got another task of this object.
+        return False
 
 
 def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> sa.Row[Any] | None:
@@ -191,6 +215,46 @@ def replace_declined(connection: Connection, job_id: int, wanted: int) -> None:
 def find(connection: Connection, task_id: int) -> sa.Row[Any] | None:
     """A task."""
     return connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
+
+
+def find_with_line(connection: Connection, task_id: int) -> sa.Row[Any] | None:
+    """A task with its object's manifest line."""
+    return connection.execute(_WITH_LINE, {"task": task_id}).one_or_none()
+
+
+def open_tasks(connection: Connection, job_id: int, at: float, limit: int) -> list[sa.Row[Any]]:
+    """Number and object of the first tasks of a job that are free."""
+    query = sa.select(tasks.c.id, tasks.c.object_id).where(
+        tasks.c.job_id == job_id, tasks.c.state == TaskState.OPEN, tasks.c.expires > at
+    )
+    return list(connection.execute(query.order_by(tasks.c.id).limit(limit)))
+
+
+def objects_of(connection: Connection, job_id: int, worker: str) -> set[int]:
+    """The objects of a job that a worker has had a task of."""
+    query = sa.select(tasks.c.object_id).where(tasks.c.job_id == job_id, tasks.c.worker_id == worker)
+    return set(connection.execute(query).scalars())
+
+
+def is_decided(connection: Connection, job_id: int, object_id: int) -> bool:
+    """Whether no task of an object may get an answer any more."""
+    undecided = (tasks.c.job_id == job_id, tasks.c.object_id == object_id, tasks.c.state.in_(UNDECIDED))
+    return connection.execute(sa.select(tasks.c.id).where(*undecided).limit(1)).first() is None
+
+
+def count_open(connection: Connection, job_id: int, worker: str, at: float) -> int:
+    """How many objects of a job have a free task for a worker."""
+    free = tasks.alias("free")
+    query = sa.select(sa.func.count(sa.distinct(free.c.object_id))).where(
+        free.c.job_id == job_id, free.c.state == TaskState.OPEN, free.c.expires > at, _unseen(free, worker)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def workers_at_work(connection: Connection, job_id: int, at: float) -> set[str]:
+    """Who has a task of a job in hand."""
+    held = (tasks.c.job_id == job_id, tasks.c.state == TaskState.ACCEPTED, tasks.c.due >= at)
+    return set(connection.execute(sa.select(tasks.c.worker_id).where(*held).distinct()).scalars())
 
 
 def due(connection: Connection, job_id: int, at: float) -> list[sa.Row[Any]]:

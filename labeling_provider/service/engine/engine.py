@@ -24,13 +24,14 @@ from labeling_provider.service.database.leases import Lease, LeaseLost
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.collect import Collect
 from labeling_provider.service.engine.consolidation import Results
+from labeling_provider.service.engine.desk import Desk
 from labeling_provider.service.engine.end import End
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.hand_out import HandOut
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.engine.leases import Leases
 from labeling_provider.service.engine.output import REFRESH_SECONDS, Output
-from labeling_provider.service.engine.runs import Runs
+from labeling_provider.service.engine.runs import Kinds, Runs
 from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.engine.start import Start
 from labeling_provider.service.engine.stream import Stream
@@ -80,7 +81,9 @@ class Engine:
         self._workers = SimulatedWorkers(database, workforce.seed, truth, clock)
         inputs, self._output = Inputs(object_store), Output(database, object_store)
         self._stream = Stream(database, messaging, clock, self._scheduler.wake)
-        self._runs = Runs(database, object_store, workforce, self._functions, inputs)
+        kinds = Kinds(object_store, self._functions, inputs)
+        self._runs = Runs(database, workforce, kinds)
+        self.desk = Desk(database, kinds, clock, self.wake)
         self._start = Start(database, inputs, self._output, self._stream, learning)
         self._collect = Collect(database, self._workers)
         self._results = Results(database, object_store, self._functions, clock)
@@ -100,10 +103,10 @@ class Engine:
         self._leases.stop()
         self._scheduler.stop()
 
-    def wake(self, job_id: int) -> None:
-        """Look at a job now."""
+    def wake(self, job_id: int, delay: float = 0.0) -> None:
+        """Look at a job after some seconds, or earlier if it is due earlier."""
         self._leases.wake(job_id)
-        self._scheduler.wake(job_id)
+        self._scheduler.wake(job_id, delay)
 
     def _step(self, job_id: int) -> float | None:
         """Do what is to be done for a job now; a job that can't go on fails with the reason.

@@ -38,12 +38,14 @@ class Move(NamedTuple):
 
     :param at: epoch seconds.
     :param answer: as JSON; for a move that has one.
+    :param spent: seconds of active work, if the worker's page has told.
     """
 
     task: int
     worker: str
     at: float
     answer: str | None = None
+    spent: float | None = None
 
 
 class Refusal(StrEnum):

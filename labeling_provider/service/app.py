@@ -20,14 +20,20 @@ from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.application import Application
+from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
+from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.listener import listen
 from labeling_provider.service.web.listener import serve as answer
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import make_pages
+from labeling_provider.service.web.portal.application import make_portal
+from labeling_provider.service.web.portal.frames import Frames
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.workers import Workers
 from labeling_provider.service.web.workteams import Workteams
+from labeling_provider.service.work.people import People
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce
 
@@ -68,6 +74,7 @@ def serve(chosen: Settings) -> None:
     cloud = Cloud(database, ACCOUNT, chosen.region, chosen.s3_endpoint)
     truth = Truth(chosen.truth, cloud.objects)
     models = ModelRegistry(database, cloud.objects, workforce)
+    clock = Clock(chosen.speed)
     engine = Engine(
         database,
         cloud.objects,
@@ -76,20 +83,26 @@ def serve(chosen: Settings) -> None:
         cloud.messaging,
         cloud.announce,
         ActiveLearning(database, cloud.objects, workforce, models, chosen.minimum_automated),
-        Clock(chosen.speed),
+        clock,
         shared=chosen.shared,
         may_stream=lambda: database.try_hold("messaging"),
     )
     place = {"region": chosen.region, "account": ACCOUNT}
     jobs = LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists)
     operations = Operations(jobs, Workteams(database, workforce, **place), Tags(database), models)
+    people = People(database, clock, chosen.region, passwords=credentials is not None)
+    assets, signer = Assets(), Signer(cloud.objects, make_link_credentials(), chosen.region)
+    frames = Frames(cloud.objects, signer, assets)
     service = Application(
         operations,
-        make_pages(database, cloud.objects),
+        make_pages(database, cloud.objects, Workers(people)),
+        make_portal(database, engine.desk, people, frames),
         cloud.services,
         s3_endpoint=chosen.s3_endpoint,
         region=chosen.region,
         credentials=credentials,
+        static=assets,
+        link_credentials=signer.credentials,
     )
     cloud.restore()
     try:
@@ -108,6 +121,7 @@ def serve(chosen: Settings) -> None:
         "role_arn": cloud.roles.execution_role_arn,
         "workteams": workforce.names,
         "pages_url": f"{endpoint}/_labeling",
+        "portal_url": f"{endpoint}/portal",
     }
     print(json.dumps(ready), flush=True)
     try:

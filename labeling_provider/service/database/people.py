@@ -224,5 +224,6 @@ def _found(connection: Connection, query: sa.Select[Any]) -> PersonRow | None:
     return None if row is None else _person(row)
 
 
-def _person(row: sa.Row[Any]) -> PersonRow:
-    return PersonRow(*row[:-1], settings=json.loads(row.settings))
+def _person(row: Any) -> PersonRow:
+    values = {name: row._mapping[name] for name in PersonRow.__slots__}
+    return PersonRow(**{**values, "settings": json.loads(row.settings)})

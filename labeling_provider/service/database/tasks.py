@@ -64,9 +64,7 @@ _HELD: Final = (
 """A worker is at the task, and its time is not over."""
 _SAVE: Final = sa.update(tasks).where(*_HELD).values(answer=_ANSWER, spent=_SPENT)
 _SUBMIT: Final = (
-    sa.update(tasks)
-    .where(*_HELD)
-    .values(state=_fixed(TaskState.SUBMITTED), answer=_ANSWER, due=_AT, spent=_SPENT)
+    sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.SUBMITTED), answer=_ANSWER, due=_AT, spent=_SPENT)
 )
 _DECLINE: Final = sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.DECLINED), answer=sa.null(), due=_AT)
 _RELEASE: Final = sa.update(tasks).where(*_HELD).values(**_FREE)

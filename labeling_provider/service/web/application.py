@@ -23,7 +23,7 @@ from labeling_provider.service.web.answers import JSON, amazon_response, refusal
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
-from labeling_provider.service.web.requests import PAGES_PATH, RequestHead
+from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, RequestHead
 from labeling_provider.service.web.services import (
     call_of,
     check_plain,
@@ -46,6 +46,8 @@ WELL_KNOWN: Final = Credentials("local", "local")
 """The keys on loopback, where others are accepted as well but can't be checked."""
 
 MAX_PAGE_BODY_BYTES: Final = 1 << 20
+MAX_PORTAL_BODY_BYTES: Final = 16 << 20
+"""A drawn mask and its draft come in one request."""
 
 # What would be in another region would be lost at the next start.
 _OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS})
@@ -60,7 +62,8 @@ class Application:
     """The ASGI application.
 
     :param operations: the labeling operations.
-    :param pages: answers for the pages for a browser; its paths begin after ``/_labeling``.
+    :param pages: answers for the requester's pages; its paths begin after ``/_labeling``.
+    :param portal: answers for the worker portal; its paths begin after ``/portal``.
     :param services: those around labeling.
     :param s3_endpoint: where S3 is, if it is elsewhere.
     :param region: the one region that labeling operations are served for.
@@ -73,6 +76,7 @@ class Application:
         self,
         operations: Operations,
         pages: ASGIApp,
+        portal: ASGIApp,
         services: Services,
         *,
         s3_endpoint: str | None,
@@ -82,7 +86,7 @@ class Application:
         link_credentials: Credentials | None = None,
     ) -> None:
         self._static, self._link_credentials = static, link_credentials
-        self._operations, self._pages, self._services = operations, pages, services
+        self._operations, self._pages, self._portal, self._services = operations, pages, portal, services
         self._s3_endpoint, self._region = s3_endpoint, region
         self._demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
 
@@ -126,7 +130,11 @@ class Application:
         if request.is_static and self._static:
             return self._static_file(request, self._static)
         if request.is_page:
-            return self._page(request, await read_body(request, receive, MAX_PAGE_BODY_BYTES))
+            body = await read_body(request, receive, MAX_PAGE_BODY_BYTES)
+            return _inner(self._pages, _clean(request.path, PAGES_PATH), body)
+        if request.is_portal:
+            body = await read_body(request, receive, MAX_PORTAL_BODY_BYTES)
+            return _inner(self._portal, _clean(request.path, PORTAL_PATH), body)
         named = named_service(request, signature)
         if named == Service.S3 and self._s3_endpoint is not None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: use that endpoint for S3 clients.")
@@ -161,19 +169,6 @@ class Application:
 
         return answer
 
-    def _page(self, request: RequestHead, body: Body) -> ASGIApp:
-        """The pages' answer to one request, whose body has been read."""
-        path = "/".join(part for part in unquote(request.path).removeprefix(PAGES_PATH).split("/") if part)
-        unread: list[Message] = [{"type": "http.request", "body": body.bytes(), "more_body": False}]
-
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            async def read() -> Message:
-                return unread.pop() if unread else await receive()
-
-            await self._pages({**scope, "path": f"/{path}", "root_path": ""}, read, send)
-
-        return answer
-
     def _admit(self, request: RequestHead) -> Signature | None:
         """Refuse what must not come in; the signature, unless its keys can't be checked.
 
@@ -186,6 +181,10 @@ class Application:
             # A browser asks so before it reads; it can't sign that.
             return None
         if request.is_static:
+            return None
+        if request.is_portal:
+            # People sign in there by themselves.
+            check_page(request, presigned=False, secret=self._demanding)
             return None
         signature = Signature.of(request)
         if self._demanding and request.is_page:
@@ -255,6 +254,24 @@ class Application:
         if named == Service.S3 and is_upload(request):
             await self._run(lambda: check_sums(request, body))
         return body
+
+
+def _clean(path: str, below: str) -> str:
+    """A page's path, decoded, below another one and without empty parts."""
+    return "/" + "/".join(part for part in unquote(path).removeprefix(below).split("/") if part)
+
+
+def _inner(application: ASGIApp, path: str, body: Body) -> ASGIApp:
+    """An application's answer to one request, whose body has been read."""
+    unread: list[Message] = [{"type": "http.request", "body": body.bytes(), "more_body": False}]
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def read() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await application({**scope, "path": path, "root_path": ""}, read, send)
+
+    return answer
 
 
 def _check_basic(authorization: str, credentials: Credentials) -> None:

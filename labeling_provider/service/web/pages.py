@@ -10,6 +10,7 @@ pages, write their endpoints in a module of their own: functions that take a Sta
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -25,15 +26,17 @@ from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import jobs
+from labeling_provider.service.database import jobs, people, tasks
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.jobs import JobRow
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.requests import PAGES_PATH
+from labeling_provider.service.web.workers import Workers
 
 MAX_JOBS: Final = 200
 MAX_LINES: Final = 200
 MAX_TRAININGS: Final = 100
+MAX_REMARKS: Final = 100
 MAX_LINE_CHARACTERS: Final = 2_000
 MAX_OUTPUT_BYTES: Final = 1 << 20
 MAX_REPORT_BYTES: Final = 64 << 20
@@ -46,10 +49,11 @@ _MESSAGES: Final = {
 }
 
 
-def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
+def make_pages(database: Database, object_store: ObjectStore, workers: Workers) -> Starlette:
     """The application that answers for all pages; its paths begin after ``/_labeling``."""
     views = _JobPages(database, object_store)
     routes = [
+        *workers.routes,
         Route("/", views.jobs),
         Route("/jobs/{name}", views.overview),
         Route("/jobs/{name}/log", views.log),
@@ -113,6 +117,9 @@ class _JobPages:
         with self._database.read() as connection:
             trainings = jobs.latest_trainings(connection, job.id, MAX_TRAININGS)
             waiting = jobs.messages_waiting(connection, queue_name(job.name)) if asked.is_streaming else 0
+            workers = tasks.workers_at_work(connection, job.id, time.time())
+            at_work = sorted(people.names(connection, workers).values(), key=str.casefold)
+            remarks = people.latest_remarks(connection, job.id, MAX_REMARKS)
         facts = {
             "Reason": job.failure_reason,
             "Labeled by people": f"{job.labeled:,}",
@@ -121,6 +128,7 @@ class _JobPages:
             "Failed": f"{job.failed:,}",
             "Unlabeled": f"{job.unlabeled:,}",
             "Workteam": job.workteam_arn,
+            "People at work": ", ".join(at_work),
             "Workers per object": asked.workers_per_object,
             "Title": job.request["HumanTaskConfig"]["TaskTitle"],
             "Input manifest": asked.manifest_uri,
@@ -141,6 +149,7 @@ class _JobPages:
             done=sum(counts.values()),
             shares=[(css_class, 100 * count / max(job.lines, 1)) for css_class, count in counts.items()],
             trainings=trainings,
+            remarks=remarks,
         )
 
     def log(self, request: Request) -> Response:

@@ -6,28 +6,27 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount
 
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.engine.desk import Desk
-from labeling_provider.service.web.portal.pages import Frames, Pages
+from labeling_provider.service.web.portal.frames import Frames
+from labeling_provider.service.web.portal.pages import Pages
 from labeling_provider.service.web.portal.protocol import Protocol
 from labeling_provider.service.web.portal.sessions import Threads
 from labeling_provider.service.work.people import People
 
 
-def make_portal(database: Database, desk: Desk, people: People, frames: Frames, static: Mount) -> Starlette:
+def make_portal(database: Database, desk: Desk, people: People, frames: Frames) -> Starlette:
     """The application that answers for the portal; its paths begin after ``/portal``.
 
     :param frames: makes the pages of tasks.
-    :param static: the files that pages load, at ``/static``.
     """
     threads = Threads()
-    pages = Pages(database, desk, people, threads, frames, frames.asset)
+    pages = Pages(database, desk, people, threads, frames)
     protocol = Protocol(desk, people, threads, frames.fresh_link)
     return Starlette(
-        routes=[static, *pages.routes, *protocol.routes],
+        routes=[*pages.routes, *protocol.routes],
         exception_handlers={HTTPException: _refused, DatabaseError: _unavailable},
     )
 

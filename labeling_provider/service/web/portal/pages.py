@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
@@ -15,13 +15,16 @@ from starlette.routing import Route
 from labeling_provider.rendering.environment import render
 from labeling_provider.service.database import people as people_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.engine.desk import Desk, JobAtDesk, NoSuchTask
+from labeling_provider.service.engine.desk import Desk, NoSuchTask
+from labeling_provider.service.web.portal.frames import Frames
 from labeling_provider.service.web.portal.protocol import PAGE_KEYS, numbers, start_of
 from labeling_provider.service.web.portal.sessions import (
     COOKIE,
     PATH,
+    Endpoint,
     NotSignedIn,
     Threads,
+    base_of,
     page_token,
     person_of,
     redirect,
@@ -34,27 +37,8 @@ from labeling_provider.service.work.people import People, PeopleError, Person
 _MAX_FORM_FIELDS: Final = 10
 
 
-class Frames(Protocol):
-    """Makes the page that a template becomes."""
-
-    def page(self, job: JobAtDesk, line: dict[str, Any], task_id: int, base: str) -> Response:
-        """The page of a task.
-
-        :param base: where the service is, as the browser sees it: ``http://host:port``.
-        """
-
-    def asset(self, name: str) -> str:
-        """The address of one of the files that pages load."""
-
-    def fresh_link(self, job: JobAtDesk, line: dict[str, Any], url: str) -> str | None:
-        """A fresh link for one that the page of a task has; None if it has none such."""
-
-
 class Pages:
-    """What a person's browser shows.
-
-    :param assets: addresses of the portal's script and style sheets, by file name.
-    """
+    """What a person's browser shows."""
 
     def __init__(
         self,
@@ -63,10 +47,9 @@ class Pages:
         people: People,
         threads: Threads,
         frames: Frames,
-        assets: Callable[[str], str],
     ) -> None:
         self._database, self._desk, self._people, self._threads = database, desk, people, threads
-        self._frames, self._assets = frames, assets
+        self._frames = frames
 
     @property
     def routes(self) -> list[Route]:
@@ -161,9 +144,8 @@ class Pages:
 
     def frame(self, person: Person, request: Request) -> Response:
         """The page of a task, for the frame of the task page."""
-        task_id = request.path_params["task"]
-        job, line = self._desk.shown(person, task_id)
-        return self._frames.page(job, line, task_id, f"{request.url.scheme}://{request.url.netloc}")
+        shown = self._desk.shown(person, request.path_params["task"])
+        return self._frames.page(shown, base_of(request), choose_language(request, person))
 
     # Details
 
@@ -180,7 +162,7 @@ class Pages:
             "word": words.__getitem__,
             "language": language,
             "languages": LANGUAGES,
-            "asset": self._assets,
+            "asset": self._frames.asset,
             "title": words[title] if title else values["heading"],
             "person": None,
             "page_keys": PAGE_KEYS,
@@ -188,7 +170,7 @@ class Pages:
             "day": _day,
             "duration": _duration,
         }
-        host = f"{request.url.scheme}://{request.url.netloc}"
+        host = base_of(request)
         policy = (
             f"default-src 'none'; script-src {host}{PATH}/static/; style-src {host}{PATH}/static/ 'unsafe-inline'; "
             f"img-src 'self' data:; connect-src {host}{PATH}/; frame-src {host}{PATH}/frame/; form-action 'self'; "
@@ -204,7 +186,7 @@ class Pages:
         content = render(f"service/web/portal/templates/{template}", **{**names, **values})
         return HTMLResponse(content, status, headers)
 
-    def _in_thread(self, view: Callable[[Request, Mapping[str, str]], Response]) -> Callable[[Request], Awaitable[Response]]:
+    def _in_thread(self, view: Callable[[Request, Mapping[str, str]], Response]) -> Endpoint:
         """An endpoint for somebody who need not be signed in."""
 
         async def endpoint(request: Request) -> Response:
@@ -213,7 +195,7 @@ class Pages:
 
         return endpoint
 
-    def _signed_in(self, view: Callable[[Person, Request], Response]) -> Callable[[Request], Awaitable[Response]]:
+    def _signed_in(self, view: Callable[[Person, Request], Response]) -> Endpoint:
         """An endpoint for somebody who is signed in."""
 
         def answer(request: Request) -> Response:

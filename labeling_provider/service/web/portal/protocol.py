@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, Final
@@ -15,12 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, NoSuchTask, Refused
+from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, NoSuchTask, Refused, TaskShown
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.web.portal.sessions import (
     PATH,
+    Endpoint,
     NotSignedIn,
     Threads,
+    base_of,
     check_token,
     page_token,
     person_of,
@@ -54,7 +56,8 @@ class BadRequest(Exception):
 class Protocol:
     """The moves of tasks over HTTP.
 
-    :param refresh_link: a fresh link in place of one that a task's page has; None if it has none such.
+    :param refresh_link: a fresh link in place of one that a task's page has, for a task, where the service is, and the
+        link; None if the page has none such.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class Protocol:
         desk: Desk,
         people: People,
         threads: Threads,
-        refresh_link: Callable[[JobAtDesk, dict[str, Any], str], str | None],
+        refresh_link: Callable[[TaskShown, str, str], str | None],
     ) -> None:
         self._desk, self._people, self._threads, self._refresh_link = desk, people, threads, refresh_link
         self._openings = Openings(desk, threads)
@@ -124,8 +127,8 @@ class Protocol:
 
     def link(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """A fresh link for one that does not work any more. Body: ``{"url": text}``."""
-        job, line = self._desk.shown(person, request.path_params["task"])
-        return {"fresh": self._refresh_link(job, line, _text(body, "url"))}
+        shown = self._desk.shown(person, request.path_params["task"])
+        return {"fresh": self._refresh_link(shown, base_of(request), _text(body, "url"))}
 
     def settings(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """Keep language and keys. Body: ``{"language": code, "keys": {command: key}}``; what is left out stays."""
@@ -172,7 +175,7 @@ class Protocol:
         offered = next((one for one in self._desk.jobs(person) if one.job.id == job_id), None)
         return "others" if offered is not None and offered.others else "objects"
 
-    def _guarded(self, move: Callable[[Person, Request, dict[str, Any]], Any]) -> Callable[[Request], Awaitable[Response]]:
+    def _guarded(self, move: Callable[[Person, Request, dict[str, Any]], Any]) -> Endpoint:
         """An endpoint: who asks is known, the body is an object, and whatever is refused has its status and reason."""
 
         @wraps(move)
@@ -245,7 +248,9 @@ def numbers(work: Callable[[float], Any]) -> dict[str, Any]:
     return {name: work(at.timestamp()) for name, at in since.items()} | {"ever": work(0.0)}
 
 
-def start_of(request: Request, person: Person, job: JobAtDesk, words: Mapping[str, str], language: str) -> dict[str, Any]:
+def start_of(
+    request: Request, person: Person, job: JobAtDesk, words: Mapping[str, str], language: str
+) -> dict[str, Any]:
     """What the script of the task page begins with."""
     return {
         "job": job.id,

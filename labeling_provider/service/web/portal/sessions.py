@@ -79,6 +79,11 @@ def without_session(response: Response) -> Response:
     return response
 
 
+def base_of(request: Request) -> str:
+    """Where the service is, as the browser sees it: ``http://host:port``."""
+    return f"{request.url.scheme}://{request.url.netloc}"
+
+
 def redirect(path: str, headers: Mapping[str, str] | None = None) -> Response:
     """Go to another page of the portal."""
     return RedirectResponse(f"{PATH}{path}", 303, dict(headers or {}))

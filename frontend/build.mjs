@@ -32,6 +32,8 @@ const script = await build({
   ],
 });
 await build({ ...shared, entryPoints: ["src/page.css"], outfile: join(out, "crowd-html-elements.css") });
+await build({ ...shared, entryPoints: ["src/portal/index.ts"], format: "iife", outfile: join(out, "portal.js") });
+await build({ ...shared, entryPoints: ["src/portal/portal.css"], outfile: join(out, "portal.css") });
 await writeFile(join(out, "crowd-html-elements.licenses.txt"), await licenses(script.metafile));
 
 /** Style sheets that the script carries as text are minified as well. */

@@ -39,7 +39,7 @@ export function askFor(
     form.append(label);
   }
   const buttons = made("div", "", { class: "buttons" });
-  const no = made("button", words["cancel"], { type: "button" });
+  const no = made("button", words.cancel, { type: "button" });
   const yes = made("button", texts.yes, { class: "primary", value: "yes" });
   buttons.append(no, yes);
   form.append(buttons);
@@ -64,8 +64,8 @@ export function showKeys(
   const note = made("p", "", { role: "status", class: "quiet" });
   const all = [...page, ...task];
   for (const [title, entries] of [
-    [words["keys_of_labels"], task],
-    [words["keys_of_page"], page],
+    [words.keys_of_labels, task],
+    [words.keys_of_page, page],
   ] as [string, FrameKey[]][]) {
     if (!entries.length) continue;
     const table = made("table");
@@ -75,10 +75,13 @@ export function showKeys(
       row.append(made("th", entry.label, { scope: "row" }));
       const shown = made("kbd", entry.key);
       row.insertCell().append(shown);
-      const button = made("button", words["change_key"], { type: "button", "aria-label": `${words["change_key"]}: ${entry.label}` });
+      const button = made("button", words.change_key, {
+        type: "button",
+        "aria-label": `${words.change_key}: ${entry.label}`,
+      });
       row.insertCell().append(button);
       button.addEventListener("click", () => {
-        note.textContent = words["press_new_key"] ?? "";
+        note.textContent = words.press_new_key ?? "";
         const listen = (event: KeyboardEvent): void => {
           const name = nameOf(event);
           if (!name) return;
@@ -88,7 +91,7 @@ export function showKeys(
           if (name === "Escape" || name === "Tab") {
             note.textContent = "";
           } else if (all.some((other) => other !== entry && other.key === name)) {
-            note.textContent = words["key_taken"] ?? "";
+            note.textContent = words.key_taken ?? "";
           } else {
             entry.key = name;
             shown.textContent = name;
@@ -102,14 +105,14 @@ export function showKeys(
     content.push(table);
   }
   const buttons = made("div", "", { class: "buttons" });
-  const reset = made("button", words["reset_keys"], { type: "button" });
+  const reset = made("button", words.reset_keys, { type: "button" });
   reset.addEventListener("click", () => {
     change();
     dialog.close();
   });
-  const close = made("button", words["close"], { type: "button", class: "primary" });
+  const close = made("button", words.close, { type: "button", class: "primary" });
   close.addEventListener("click", () => dialog.close());
   buttons.append(reset, close);
-  opened(dialog, words["shortcuts"] ?? "", note, ...content, buttons);
+  opened(dialog, words.shortcuts ?? "", note, ...content, buttons);
   close.focus();
 }

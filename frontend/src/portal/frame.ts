@@ -46,7 +46,7 @@ export class TaskFrame {
     const { element } = this;
     element.setAttribute("sandbox", SANDBOX);
     element.title = title;
-    element.dataset["task"] = String(task);
+    element.dataset.task = String(task);
     element.inert = true;
     const silent = setTimeout(() => !this.isReady && onSilent(), MAX_SILENT_MS);
     element.addEventListener("load", () => {
@@ -63,11 +63,9 @@ export class TaskFrame {
         }
         this.onMessage(message);
       };
-      element.contentWindow?.postMessage(
-        { labeling: "port", preview: false, theme: "auto", ...start },
-        "*",
-        [channel.port2],
-      );
+      element.contentWindow?.postMessage({ labeling: "port", preview: false, theme: "auto", ...start }, "*", [
+        channel.port2,
+      ]);
       for (const message of this.unsent.splice(0)) this.port.postMessage(message);
     });
     element.src = address;

@@ -10,7 +10,7 @@ if (start) {
 }
 const language = document.querySelector<HTMLSelectElement>("#language select");
 language?.addEventListener("change", async () => {
-  const service = new Service(language.dataset["path"] ?? "", language.dataset["token"] ?? "");
+  const service = new Service(language.dataset.path ?? "", language.dataset.token ?? "");
   await service.ask("/settings", { language: language.value });
   location.reload();
 });

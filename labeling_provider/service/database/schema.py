@@ -225,6 +225,7 @@ remarks: Final = sa.Table(
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("kind", State(RemarkKind, 8), nullable=False),
     sa.Column("text", sa.Text, nullable=False),
+)
 human_task_uis: Final = sa.Table(
     # Worker templates that were given a name.
     "human_task_uis",

@@ -180,7 +180,8 @@ class Pages:
             "content-security-policy": policy,
             "x-content-type-options": "nosniff",
             "x-frame-options": "DENY",
-            "referrer-policy": "no-referrer",
+            # With none at all a form would not say whose it is.
+            "referrer-policy": "same-origin",
             "cache-control": "no-store",
         }
         content = render(f"service/web/portal/templates/{template}", **{**names, **values})

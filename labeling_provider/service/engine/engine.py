@@ -164,9 +164,12 @@ class Engine:
         pause = self._collect.pause(run, now)
         if run.streams:
             pause = self._streaming.go_on(run, job, now, pause)
-        elif pause is not None and now - run.refreshed > REFRESH_SECONDS:
-            self._output.refresh(run, job.iteration, now)
-        elif pause is None:
+        elif pause is not None:
+            if self._hand_out.top_up(run, job, now):
+                pause = 0.0
+            if now - run.refreshed > REFRESH_SECONDS:
+                self._output.refresh(run, job.iteration, now)
+        else:
             self._output.write_set(run, job.iteration)
             pause = 0.0 if self._hand_out.next_set(run) else None
         if pause is None:

@@ -11,10 +11,11 @@ from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import leases, objects, task_inputs
+from labeling_provider.service.database import tasks as task_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.objects import WaitingObject
 from labeling_provider.service.database.running import find, labeled_by_machine, note, update_job
-from labeling_provider.service.database.states import LearningRole
+from labeling_provider.service.database.states import LearningRole, ObjectState
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
@@ -56,6 +57,24 @@ class HandOut:
             return False
         self.send(run, chosen, job.iteration + 1, role)
         return True
+
+    def top_up(self, run: Run, job: Row, now: float) -> bool:
+        """Let people go on without waiting for the last ones of a set: more objects join the set that is under way.
+
+        :return: whether any have.
+        """
+        if run.request.is_automated or not job.iteration:
+            return False
+        simulated = {worker.worker_id for worker in run.team}
+        with self._database.read() as connection:
+            if simulated and not task_rows.workers_at_work(connection, run.id, now) - simulated:
+                return False
+            free = run.set_size - objects.count(connection, run.id, ObjectState.OUT)
+            chosen = objects.waiting(connection, run.id, free) if free > 0 else []
+        chosen = chosen[: self._room(run, job).for_people(len(chosen))]
+        if chosen:
+            self.send(run, chosen, job.iteration)
+        return bool(chosen)
 
     def _room(self, run: Run, job: Row) -> Room:
         """What the stopping conditions of a job still allow."""

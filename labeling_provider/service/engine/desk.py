@@ -180,6 +180,11 @@ class Desk:
             row = running.find(connection, job.id)
         return row is None or row.status not in {JobStatus.INITIALIZING, JobStatus.IN_PROGRESS}
 
+    def others_at_work(self, person: Person, job: JobAtDesk) -> bool:
+        """Whether somebody else has a task of a job in hand."""
+        with self._database.read() as connection:
+            return bool(task_rows.workers_at_work(connection, job.id, self._clock.now()) - {person.worker_id})
+
     def has_open(self, job_id: int) -> bool:
         """Whether a job has a task that anybody may accept."""
         with self._database.read() as connection:
@@ -194,8 +199,12 @@ class Desk:
             row = task_rows.find_with_line(connection, task_id)
             if row is None or not (row.worker_id == person.worker_id or row.state == TaskState.OPEN):
                 raise NoSuchTask("There is no such task for you.")
-            prepared = task_inputs.of_task(connection, task_id)
-        return TaskShown(self.job(person, row.job_id), json.loads(row.line), prepared)
+        job = self.job(person, row.job_id)
+        prepared = None
+        if job.human.get("PreHumanTaskLambdaArn"):
+            with self._database.read() as connection:
+                prepared = task_inputs.of_task(connection, task_id)
+        return TaskShown(job, json.loads(row.line), prepared)
 
     # Moves
 
@@ -340,17 +349,18 @@ class Desk:
         return self._next(connection, person, job, now)
 
     def _next(self, connection: Connection, person: Person, job: JobAtDesk, now: float) -> Handed:
-        row = task_rows.in_hand(connection, job.id, person.worker_id, now)
-        if row is None:
+        held = task_rows.in_hand(connection, job.id, person.worker_id, now)
+        if held is None:
             row = self._accept(connection, person, job, now)
+        else:
+            row = task_rows.find_with_line(connection, held.id)
         if row is None:
             return Handed(None, None)
-        line = objects.lines(connection, job.id, {row.object_id})[row.object_id]
         task = TaskInHand(
             row.id,
             job,
             row.object_id,
-            json.loads(line),
+            json.loads(row.line),
             row.accepted,
             seconds_left=max(row.due - now, 0.0),
             active=self._clock.real(row.spent or 0.0),
@@ -366,16 +376,14 @@ class Desk:
             if task_id is None:
                 break
             if task_rows.accept_this(connection, task_id, person.worker_id, now, due):
-                row = task_rows.find(connection, task_id)
-            else:
-                self._open_tasks.gone(job.id, person.worker_id)
-                continue
-            self._taken(person, job, row)
-            return row
-        row = task_rows.accept_next(connection, job.id, person.worker_id, now, due)
-        self._taken(person, job, row)
-        return row
+                return self._taken(connection, person, job, task_id)
+            self._open_tasks.gone(job.id, person.worker_id)
+        taken = task_rows.accept_next(connection, job.id, person.worker_id, now, due)
+        return None if taken is None else self._taken(connection, person, job, taken.id)
 
-    def _taken(self, person: Person, job: JobAtDesk, row: Row | None) -> None:
+    def _taken(self, connection: Connection, person: Person, job: JobAtDesk, task_id: int) -> Row | None:
+        """A task that a person has just got, with its manifest line."""
+        row = task_rows.find_with_line(connection, task_id)
         if row is not None:
             self._open_tasks.taken(job.id, person.worker_id, row.id, row.object_id)
+        return row

@@ -32,7 +32,8 @@ INVITATION_SECONDS: Final = 7 * 86_400.0
 MAX_FAILURES: Final = 10
 """Wrong passwords for one name within :data:`FAILURE_SECONDS`, after which the name has to wait."""
 FAILURE_SECONDS: Final = 900.0
-_REMEMBERED_SECONDS: Final = 2.0
+_REMEMBERED_SECONDS: Final = 10.0
+"""How long another process may take to hear that somebody has signed out."""
 _MAX_REMEMBERED: Final = 10_000
 
 

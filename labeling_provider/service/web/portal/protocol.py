@@ -172,8 +172,7 @@ class Protocol:
         job = self._desk.job(person, job_id)
         if self._desk.is_over(job):
             return "over"
-        offered = next((one for one in self._desk.jobs(person) if one.job.id == job_id), None)
-        return "others" if offered is not None and offered.others else "objects"
+        return "others" if self._desk.others_at_work(person, job) else "objects"
 
     def _guarded(self, move: Callable[[Person, Request, dict[str, Any]], Any]) -> Endpoint:
         """An endpoint: who asks is known, the body is an object, and whatever is refused has its status and reason."""

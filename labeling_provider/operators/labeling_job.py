@@ -73,7 +73,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
     :param max_percentage_labeled: stop when so many percent of the objects are labeled.
     :param max_cost_usd: fail before anything is sent if the estimate is higher, USD.
     :param category_uri: S3 URI of a category file, in place of ``labels``.
-    :param audited_attribute: for adjustment and verification of frames and point clouds: whose labels are shown.
+    :param audited_attribute: for adjustment and verification: whose labels are shown.
     :param ui_template_uri: S3 URI of a worker template, in place of ``instructions``.
     :param pre_annotation_function: Lambda function ARN, for custom tasks.
     :param consolidation_function: Lambda function ARN, for custom tasks.

@@ -101,6 +101,15 @@ tasks: Final = sa.Table(
     sa.UniqueConstraint("job_id", "object_id", "worker_id"),
     sa.Index("tasks_by_state", "job_id", "state"),
 )
+task_inputs: Final = sa.Table(
+    # What pre-annotation functions have made of objects for the workers' templates.
+    "task_inputs",
+    metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True),
+    sa.Column("object_id", sa.Integer, primary_key=True),
+    # As JSON.
+    sa.Column("input", sa.Text, nullable=False),
+)
 arrivals: Final = sa.Table(
     # Objects of streaming jobs that came with a message.
     "arrivals",
@@ -167,6 +176,30 @@ workteams: Final = sa.Table(
     sa.Column("arn", sa.String(256), nullable=False, unique=True),
     sa.Column("description", sa.String(200), nullable=False),
     sa.Column("members", sa.Text, nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("updated", sa.Float, nullable=False),
+)
+human_task_uis: Final = sa.Table(
+    # Worker templates that were given a name.
+    "human_task_uis",
+    metadata,
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("arn", sa.String(300), nullable=False, unique=True),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False, index=True),
+)
+workforces: Final = sa.Table(
+    # The private workforce, of which there is one.
+    "workforces",
+    metadata,
+    sa.Column("name_key", sa.String(63), primary_key=True),
+    sa.Column("name", sa.String(63), nullable=False),
+    sa.Column("arn", sa.String(300), nullable=False, unique=True),
+    # Who its people are: CognitoConfig or OidcConfig, as JSON. The client's secret is apart, for it is never told.
+    sa.Column("identity", sa.Text, nullable=False),
+    sa.Column("client_secret", sa.Text),
+    # Where they may come from, as JSON.
     sa.Column("settings", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("updated", sa.Float, nullable=False),

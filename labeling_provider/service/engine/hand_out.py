@@ -7,9 +7,10 @@ import math
 from collections.abc import Sequence
 from random import Random
 
+from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import leases, objects
+from labeling_provider.service.database import leases, objects, task_inputs
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.objects import WaitingObject
 from labeling_provider.service.database.running import find, labeled_by_machine, note, update_job
@@ -83,7 +84,7 @@ class HandOut:
 
         :param role: what automated labeling wants their labels for.
         """
-        refused = self._not_for_people(run, chosen)
+        inputs, refused = self._prepare(run, chosen)
         now = self._clock.now()
         sent = sorted(row.object_id for row in chosen if row.object_id not in refused)
         with self._database.write() as connection:
@@ -92,15 +93,20 @@ class HandOut:
             objects.send_out(connection, run.id, [row.object_id for row in chosen], iteration)
             if role:
                 self._learning.assign(connection, run, [row.object_id for row in chosen], role)
+            task_inputs.put(connection, run.id, inputs)
             tasks.offer(connection, run, sent, now + self._clock.real(run.lifetime))
             fail_objects(connection, run, refused, now)
             update_job(connection, run.id, iteration=iteration)
             if not run.streams:
                 note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
 
-    def _not_for_people(self, run: Run, chosen: Sequence[WaitingObject]) -> dict[int, str]:
-        """Ask the caller's pre-annotation function; objects that it keeps from people, with the reason."""
+    def _prepare(self, run: Run, chosen: Sequence[WaitingObject]) -> tuple[dict[int, str], dict[int, str]]:
+        """Ask the caller's pre-annotation function.
+
+        :return: what templates get as input, as JSON, and why objects are kept from people, by object id.
+        """
         arn = run.human.get("PreHumanTaskLambdaArn", "")
+        inputs: dict[int, str] = {}
         refused: dict[int, str] = {}
         for row in chosen if arn in self._functions else ():
             with self._database.read() as connection:
@@ -117,4 +123,11 @@ class HandOut:
             needed = answer.get("isHumanAnnotationRequired", answer.get("humanAnnotationRequired", True))
             if str(needed).lower() == "false":
                 refused[row.object_id] = "The pre-annotation function asked for no annotation by people."
-        return refused
+                continue
+            inputs[row.object_id] = as_json(answer["taskInput"])
+            trouble = trouble_with(inputs[row.object_id], answer["taskInput"])
+            if trouble:
+                raise JobFailure(
+                    f"ClientError: The function {arn} has returned a taskInput that can't be used. {trouble}"
+                )
+        return inputs, refused

@@ -45,6 +45,15 @@ class TextSpans(OneByOne):
             spans.append({"label": span["label"], "startOffset": start, "endOffset": end})
         return spans
 
+    def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
+        """With what the interface that Amazon hosts shows besides: it has no template to say it."""
+        return {
+            "taskObject": self.source(line),
+            "labels": self.job.categories["labels"],
+            "header": self.job.request["HumanTaskConfig"]["TaskTitle"],
+            "instructions": self.job.categories.get("instructions", {}),
+        }
+
     def read_answer(self, content: Content, line: dict[str, Any]) -> list[Span]:
         return self._spans(self.form(content).get("entities"), len(self.source(line)))
 

@@ -84,6 +84,11 @@ def known_arns(connection: Connection, arns: Collection[str]) -> set[str]:
     return set(connection.execute(sa.select(workteams.c.arn).where(workteams.c.arn.in_(arns))).scalars())
 
 
+def every_workteam(connection: Connection) -> list[WorkteamRow]:
+    """All of them; there are few."""
+    return [_workteam(row) for row in connection.execute(sa.select(workteams).order_by(workteams.c.created))]
+
+
 def count_workteams(connection: Connection) -> int:
     """How many workteams there are."""
     return int(connection.execute(sa.select(sa.func.count()).select_from(workteams)).scalar_one())

@@ -16,7 +16,8 @@ from labeling_provider.service.errors import ApiError
 MAX_HEADERS: Final = 100
 MAX_PARAMETERS: Final = 200
 PAGES_PATH: Final = "/_labeling"
-STATIC_PATH: Final = "/portal/static"
+PORTAL_PATH: Final = "/portal"
+STATIC_PATH: Final = f"{PORTAL_PATH}/static"
 FORM: Final = "application/x-www-form-urlencoded"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -96,6 +97,12 @@ class RequestHead:
         """Whether one of the pages for browsers is asked for."""
         path = unquote(self.path)
         return path == PAGES_PATH or path.startswith(f"{PAGES_PATH}/")
+
+    @property
+    def is_portal(self) -> bool:
+        """Whether something of the worker portal is asked for."""
+        path = unquote(self.path)
+        return path == PORTAL_PATH or path.startswith(f"{PORTAL_PATH}/")
 
     @property
     def is_static(self) -> bool:

@@ -65,6 +65,13 @@ def parser() -> argparse.ArgumentParser:
         "given more than once",
     )
     options.add_argument("--workforce", type=Path, metavar="FILE", help="JSON file of simulated workers and functions")
+    options.add_argument(
+        "--template-assets",
+        type=Path,
+        metavar="FILE",
+        help='JSON file {"https://…": "path"}: files that stand in for those that worker templates load from other '
+        "sites; without it templates load nothing from there",
+    )
     options.add_argument("--seed", type=int, default=0, help="seed of the simulated workers (default %(default)s)")
     options.add_argument(
         "--speed",
@@ -163,6 +170,7 @@ def _serve(chosen: argparse.Namespace, folder: Path) -> None:
             speed=chosen.speed,
             minimum_automated=chosen.minimum_automated,
             temporary=None if chosen.data_dir else folder,
+            template_assets=chosen.template_assets,
         )
     )
 

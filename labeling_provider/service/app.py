@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from starlette.routing import Mount, Router
+
 from labeling_provider.groundtruth.model import service_model
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.cloud import Cloud
@@ -20,7 +22,8 @@ from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.application import Application
-from labeling_provider.service.web.assets import Assets
+from labeling_provider.service.web.assets import Assets, read_outside
+from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.listener import listen
@@ -29,9 +32,11 @@ from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.portal.application import make_portal
 from labeling_provider.service.web.portal.frames import Frames
+from labeling_provider.service.web.requests import PORTAL_PATH, STATIC_PATH
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.workers import Workers
+from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.people import People
 from labeling_provider.service.work.truth import Truth
@@ -61,6 +66,7 @@ class Settings:
     speed: float
     minimum_automated: int
     temporary: Path | None
+    template_assets: Path | None = None
 
 
 def serve(chosen: Settings) -> None:
@@ -69,6 +75,7 @@ def serve(chosen: Settings) -> None:
     :raises StartError: if a setting can't be followed.
     """
     credentials = Credentials.from_environment()
+    assets = Assets(outside=read_outside(chosen.template_assets) if chosen.template_assets else None)
     workforce = load_workforce(chosen.workforce, seed=chosen.seed, region=chosen.region, account=ACCOUNT)
     database = Database(chosen.database_url, shared=chosen.shared)
     cloud = Cloud(database, ACCOUNT, chosen.region, chosen.s3_endpoint)
@@ -87,11 +94,28 @@ def serve(chosen: Settings) -> None:
         shared=chosen.shared,
         may_stream=lambda: database.try_hold("messaging"),
     )
+    cloud.restore()
+    try:
+        listening = listen(chosen.host, chosen.port)
+    except (OSError, OverflowError) as error:
+        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error}") from None
+    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    address = f"{host}:{listening.getsockname()[1]}"
+    endpoint = f"http://{address}"
     place = {"region": chosen.region, "account": ACCOUNT}
-    jobs = LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists)
-    operations = Operations(jobs, Workteams(database, workforce, **place), Tags(database), models)
+    portal = f"{address}{PORTAL_PATH}"
+    signer = Signer(cloud.objects, make_link_credentials(), chosen.region)
+    workforces = Workforces(database, portal=portal, **place)
+    templates = HumanTaskUis(database, signer, endpoint=endpoint, **place, role_exists=cloud.roles.exists)
+    operations = Operations(
+        LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists),
+        Workteams(database, workforce, **place, portal=portal),
+        workforces,
+        templates,
+        Tags(database),
+        models,
+    )
     people = People(database, clock, chosen.region, passwords=credentials is not None)
-    assets, signer = Assets(), Signer(cloud.objects, make_link_credentials(), chosen.region)
     frames = Frames(cloud.objects, signer, assets)
     service = Application(
         operations,
@@ -101,16 +125,10 @@ def serve(chosen: Settings) -> None:
         s3_endpoint=chosen.s3_endpoint,
         region=chosen.region,
         credentials=credentials,
-        static=assets,
+        static=Router([Mount(TEMPLATES_PATH, templates), Mount(STATIC_PATH, assets)]),
         link_credentials=signer.credentials,
+        may_enter=workforces.may_enter,
     )
-    cloud.restore()
-    try:
-        listening = listen(chosen.host, chosen.port)
-    except (OSError, OverflowError) as error:
-        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error}") from None
-    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
-    endpoint = f"http://{host}:{listening.getsockname()[1]}"
     service_model()
     _point_functions_here(endpoint, chosen.region, credentials)
     engine.start()
@@ -121,7 +139,7 @@ def serve(chosen: Settings) -> None:
         "role_arn": cloud.roles.execution_role_arn,
         "workteams": workforce.names,
         "pages_url": f"{endpoint}/_labeling",
-        "portal_url": f"{endpoint}/portal",
+        "portal_url": f"http://{portal}",
     }
     print(json.dumps(ready), flush=True)
     try:

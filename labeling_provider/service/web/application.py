@@ -70,6 +70,7 @@ class Application:
     :param credentials: if set, every request must be signed with them.
     :param static: the files that workers' pages load.
     :param link_credentials: what links in workers' pages are signed with: they read objects and do nothing else.
+    :param may_enter: whether people may come to the portal from an IP address.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class Application:
         credentials: Credentials | None,
         static: ASGIApp | None = None,
         link_credentials: Credentials | None = None,
+        may_enter: Callable[[str], bool] | None = None,
     ) -> None:
+        self._may_enter = may_enter
         self._static, self._link_credentials = static, link_credentials
         self._operations, self._pages, self._portal, self._services = operations, pages, portal, services
         self._s3_endpoint, self._region = s3_endpoint, region
@@ -96,6 +99,8 @@ class Application:
         response: ASGIApp
         try:
             request = RequestHead.of(scope)
+            if request.is_portal and self._may_enter and not self._may_enter((scope.get("client") or ("",))[0]):
+                raise ApiError("NotFound", "There is nothing here.", HTTPStatus.NOT_FOUND)
             response = await self._answer(request, receive)
         except ClientGone:
             return

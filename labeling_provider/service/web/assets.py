@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import json
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -84,6 +84,12 @@ class Assets:
     def address(self, name: str) -> str:
         """The path of one of the built files; it is served as not found if it was not built."""
         return f"{STATIC_PATH}/{self._names.get(name, name)}"
+
+    def all(self) -> Iterator[tuple[str, bytes, str]]:
+        """Address, body and content type of each file."""
+        if self._names:
+            for path, file in self._files.items():
+                yield f"{STATIC_PATH}/{path}", file.body, file.content_type
 
     @cached_property
     def _built(self) -> dict[str, str]:

@@ -67,8 +67,11 @@ def message_page(message: str, status: int) -> Response:
     )
 
 
-def frame_html(rendered: str, assets: Assets, *, title: str = "", language: str = "en") -> str:
-    """A rendered template as a document: with our elements in place of Amazon's, and with them if it names none."""
+def frame_html(rendered: str, assets: Assets, *, title: str = "", language: str = "en", policy: str = "") -> str:
+    """A rendered template as a document: with our elements in place of Amazon's, and with them if it names none.
+
+    :param policy: a content policy to write into the document, for one that comes without headers.
+    """
     has_elements = False
 
     def changed(tag: re.Match[str]) -> str:
@@ -92,6 +95,8 @@ def frame_html(rendered: str, assets: Assets, *, title: str = "", language: str 
 
     body = _TAG.sub(changed, rendered)
     added = "" if has_elements else f'<script src="{assets.address(ELEMENTS)}"></script>\n'
+    if policy:
+        added = f'<meta http-equiv="content-security-policy" content="{html.escape(policy)}">\n{added}'
     return _with_head(body, added, title, language)
 
 

@@ -17,7 +17,7 @@ MAX_HEADERS: Final = 100
 MAX_PARAMETERS: Final = 200
 PAGES_PATH: Final = "/_labeling"
 PORTAL_PATH: Final = "/portal"
-STATIC_PATH: Final = "/portal/static"
+STATIC_PATH: Final = f"{PORTAL_PATH}/static"
 FORM: Final = "application/x-www-form-urlencoded"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})

@@ -13,7 +13,7 @@ MAX_TAGS: Final = 50
 
 
 class Tags:
-    """Add-, List- and DeleteTags, for labeling jobs and workteams."""
+    """Add-, List- and DeleteTags, for labeling jobs, workteams, workforces and worker templates."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -58,6 +58,6 @@ def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) 
 
 
 def _check_taggable(connection: Connection, arn: str) -> None:
-    """:raises ApiError: if this is neither a labeling job nor a workteam."""
+    """:raises ApiError: if this is nothing that can have tags."""
     if not tags.is_taggable(connection, arn):
-        raise not_found(f"There is no labeling job or workteam {arn}.")
+        raise not_found(f"There is no labeling job, workteam, workforce or worker template {arn}.")

@@ -208,7 +208,7 @@ def paint_ms(service: Service, job: int, tasks: int) -> float:
 
     taken = []
     with browser_page() as page:
-        page.goto(f"{service.endpoint_url}/portal/sign-in?job={job}")
+        page.goto(f"{service.endpoint_url}/portal/sign-in?onward=/jobs/{job}")
         page.fill("input[name=name]", "Somebody in a browser")
         page.click("button.primary")
         for _ in range(tasks):

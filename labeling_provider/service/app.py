@@ -31,10 +31,10 @@ from labeling_provider.service.web.listener import serve as answer
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.portal.application import make_portal
-from labeling_provider.service.web.portal.frames import Frames
 from labeling_provider.service.web.requests import PORTAL_PATH, STATIC_PATH
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.task_pages import TaskPages
 from labeling_provider.service.web.workers import Workers
 from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
@@ -116,11 +116,11 @@ def serve(chosen: Settings) -> None:
         models,
     )
     people = People(database, clock, chosen.region, passwords=credentials is not None)
-    frames = Frames(cloud.objects, signer, assets)
+    task_pages = TaskPages(database, cloud.objects, signer, assets)
     service = Application(
         operations,
         make_pages(database, cloud.objects, Workers(people)),
-        make_portal(database, engine.desk, people, frames),
+        make_portal(database, engine.desk, people, task_pages),
         cloud.services,
         s3_endpoint=chosen.s3_endpoint,
         region=chosen.region,

@@ -14,7 +14,7 @@ from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import jobs as job_rows
-from labeling_provider.service.database import objects, people, running, task_inputs
+from labeling_provider.service.database import objects, people, running
 from labeling_provider.service.database import tasks as task_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.jobs import JobRow
@@ -90,19 +90,6 @@ class TaskInHand:
     seconds_left: float
     active: float
     draft: Any
-
-
-@dataclass(frozen=True)
-class TaskShown:
-    """What the page of a task shows.
-
-    :param line: the data object's manifest line.
-    :param prepared: what the caller's pre-annotation function has made of it; None without one.
-    """
-
-    job: JobAtDesk
-    line: dict[str, Any]
-    prepared: dict[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -190,8 +177,8 @@ class Desk:
         with self._database.read() as connection:
             return task_rows.has_open(connection, job_id)
 
-    def shown(self, person: Person, task_id: int) -> TaskShown:
-        """What the page of a task shows that a person has in hand, or may get.
+    def shown(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any]]:
+        """The job and the manifest line of a task that a person has in hand, or may get.
 
         :raises NoSuchTask: if it is neither.
         """
@@ -199,12 +186,7 @@ class Desk:
             row = task_rows.find_with_line(connection, task_id)
             if row is None or not (row.worker_id == person.worker_id or row.state == TaskState.OPEN):
                 raise NoSuchTask("There is no such task for you.")
-        job = self.job(person, row.job_id)
-        prepared = None
-        if job.human.get("PreHumanTaskLambdaArn"):
-            with self._database.read() as connection:
-                prepared = task_inputs.of_task(connection, task_id)
-        return TaskShown(job, json.loads(row.line), prepared)
+        return self.job(person, row.job_id), json.loads(row.line)
 
     # Moves
 

@@ -10,21 +10,21 @@ from starlette.responses import PlainTextResponse, Response
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.engine.desk import Desk
-from labeling_provider.service.web.portal.frames import Frames
 from labeling_provider.service.web.portal.pages import Pages
 from labeling_provider.service.web.portal.protocol import Protocol
 from labeling_provider.service.web.portal.sessions import Threads
+from labeling_provider.service.web.task_pages import TaskPages
 from labeling_provider.service.work.people import People
 
 
-def make_portal(database: Database, desk: Desk, people: People, frames: Frames) -> Starlette:
+def make_portal(database: Database, desk: Desk, people: People, task_pages: TaskPages) -> Starlette:
     """The application that answers for the portal; its paths begin after ``/portal``.
 
-    :param frames: makes the pages of tasks.
+    :param task_pages: makes the pages in the frame.
     """
     threads = Threads()
-    pages = Pages(database, desk, people, threads, frames)
-    protocol = Protocol(desk, people, threads, frames.fresh_link)
+    pages = Pages(database, desk, people, threads, task_pages)
+    protocol = Protocol(desk, people, threads, task_pages)
     return Starlette(
         routes=[*pages.routes, *protocol.routes],
         exception_handlers={HTTPException: _refused, DatabaseError: _unavailable},

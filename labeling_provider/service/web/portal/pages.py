@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,10 +14,10 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from labeling_provider.rendering.environment import render
+from labeling_provider.service.database import jobs
 from labeling_provider.service.database import people as people_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.engine.desk import Desk, NoSuchTask
-from labeling_provider.service.web.portal.frames import Frames
 from labeling_provider.service.web.portal.protocol import PAGE_KEYS, numbers, start_of
 from labeling_provider.service.web.portal.sessions import (
     COOKIE,
@@ -32,9 +33,11 @@ from labeling_provider.service.web.portal.sessions import (
     without_session,
 )
 from labeling_provider.service.web.portal.words import LANGUAGES, choose_language, words_of
+from labeling_provider.service.web.task_pages import TaskPages
 from labeling_provider.service.work.people import People, PeopleError, Person
 
 _MAX_FORM_FIELDS: Final = 10
+_ONWARD: Final = re.compile(r"/(?:jobs/[0-9]{1,9}|labeling-jobs/[a-zA-Z0-9-]{1,63}|numbers|help)?")
 
 
 class Pages:
@@ -46,10 +49,10 @@ class Pages:
         desk: Desk,
         people: People,
         threads: Threads,
-        frames: Frames,
+        task_pages: TaskPages,
     ) -> None:
         self._database, self._desk, self._people, self._threads = database, desk, people, threads
-        self._frames = frames
+        self._task_pages = task_pages
 
     @property
     def routes(self) -> list[Route]:
@@ -60,6 +63,7 @@ class Pages:
             Route("/sign-out", self._in_thread(self.sign_out), methods=["POST"]),
             Route("/invitations/{token}", self._in_thread(self.invitation), methods=["GET", "POST"]),
             Route("/jobs/{job:int}", self._signed_in(self.task_page)),
+            Route("/labeling-jobs/{name}", self._signed_in(self.named_job)),
             Route("/numbers", self._signed_in(self.my_numbers)),
             Route("/help", self._signed_in(self.help)),
             Route("/frame/{task:int}", self._signed_in(self.frame)),
@@ -77,7 +81,7 @@ class Pages:
             except PeopleError as error:
                 trouble = str(error)
             else:
-                return with_session(redirect("/" + _onward(form)), token, secure=request.url.scheme == "https")
+                return with_session(redirect(_onward(form)), token, secure=request.url.scheme == "https")
         known = [] if self._people.passwords else [person["name"] for person in self._people.list()][:100]
         return self._page(
             request,
@@ -129,6 +133,14 @@ class Pages:
             person, request, "task.html", title="", heading=job.human["TaskTitle"], job=job, start=start
         )
 
+    def named_job(self, person: Person, request: Request) -> Response:
+        """The task page of a labeling job, by the job's own name: this is where links from elsewhere lead."""
+        with self._database.read() as connection:
+            job = jobs.find_job(connection, request.path_params["name"])
+        if job is None:
+            raise NoSuchTask("There is no such labeling job.")
+        return redirect(f"/jobs/{job.id}")
+
     def my_numbers(self, person: Person, request: Request) -> Response:
         """What a person has done."""
 
@@ -144,8 +156,9 @@ class Pages:
 
     def frame(self, person: Person, request: Request) -> Response:
         """The page of a task, for the frame of the task page."""
-        shown = self._desk.shown(person, request.path_params["task"])
-        return self._frames.page(shown, base_of(request), choose_language(request, person))
+        task_id = request.path_params["task"]
+        job, line = self._desk.shown(person, task_id)
+        return self._task_pages.page(job, line, task_id, base_of(request), choose_language(request, person))
 
     # Details
 
@@ -162,7 +175,7 @@ class Pages:
             "word": words.__getitem__,
             "language": language,
             "languages": LANGUAGES,
-            "asset": self._frames.asset,
+            "asset": self._task_pages.asset,
             "title": words[title] if title else values["heading"],
             "person": None,
             "page_keys": PAGE_KEYS,
@@ -203,7 +216,7 @@ class Pages:
             try:
                 return view(person_of(self._people, request), request)
             except NotSignedIn:
-                return redirect(f"/sign-in?job={request.path_params.get('job', '')}")
+                return redirect(f"/sign-in?onward={quote(request.scope['path'], safe='')}")
             except NoSuchTask:
                 raise HTTPException(404) from None
 
@@ -242,6 +255,6 @@ def _form(body: bytes) -> dict[str, str]:
 
 
 def _onward(given: Mapping[str, str]) -> str:
-    """Where a person wanted to go: a job's page, or nowhere."""
-    job = given.get("job", "")
-    return f"jobs/{job}" if job.isascii() and job.isdigit() and len(job) < 10 else ""
+    """Where a person wanted to go: the path of a page of the portal."""
+    path = given.get("onward", "")
+    return path if _ONWARD.fullmatch(path) else "/"

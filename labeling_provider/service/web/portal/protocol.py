@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, NoSuchTask, Refused, TaskShown
+from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, NoSuchTask, Refused
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.web.portal.sessions import (
     PATH,
@@ -27,6 +27,7 @@ from labeling_provider.service.web.portal.sessions import (
     page_token,
     person_of,
 )
+from labeling_provider.service.web.task_pages import TaskPages
 from labeling_provider.service.work.people import People, Person
 from labeling_provider.service.work.tasks import Refusal
 
@@ -54,20 +55,16 @@ class BadRequest(Exception):
 
 
 class Protocol:
-    """The moves of tasks over HTTP.
-
-    :param refresh_link: a fresh link in place of one that a task's page has, for a task, where the service is, and the
-        link; None if the page has none such.
-    """
+    """The moves of tasks over HTTP."""
 
     def __init__(
         self,
         desk: Desk,
         people: People,
         threads: Threads,
-        refresh_link: Callable[[TaskShown, str, str], str | None],
+        task_pages: TaskPages,
     ) -> None:
-        self._desk, self._people, self._threads, self._refresh_link = desk, people, threads, refresh_link
+        self._desk, self._people, self._threads, self._task_pages = desk, people, threads, task_pages
         self._openings = Openings(desk, threads)
 
     @property
@@ -127,8 +124,9 @@ class Protocol:
 
     def link(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """A fresh link for one that does not work any more. Body: ``{"url": text}``."""
-        shown = self._desk.shown(person, request.path_params["task"])
-        return {"fresh": self._refresh_link(shown, base_of(request), _text(body, "url"))}
+        task_id = request.path_params["task"]
+        job, line = self._desk.shown(person, task_id)
+        return {"fresh": self._task_pages.fresh_link(job, line, task_id, base_of(request), _text(body, "url"))}
 
     def settings(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """Keep language and keys. Body: ``{"language": code, "keys": {command: key}}``; what is left out stays."""

@@ -408,7 +408,9 @@ export class TaskPage {
       label: this.word(command),
       key: keys[command] ?? "",
     }));
-    const task = (this.work?.frame.keys ?? []).map((entry) => ({ ...entry }));
+    const task = (this.work?.frame.keys ?? [])
+      .filter((entry) => !(entry.command in keys))
+      .map((entry) => ({ ...entry }));
     showKeys(this.dialog, this.words, page, task, (command, key) => {
       if (command === undefined || key === undefined) this.start.keys = {};
       else this.start.keys[command] = key;

@@ -17,7 +17,7 @@ MAX_HEADERS: Final = 100
 MAX_PARAMETERS: Final = 200
 PAGES_PATH: Final = "/_labeling"
 PORTAL_PATH: Final = "/portal"
-STATIC_PATH: Final = f"{PORTAL_PATH}/static"
+STATIC_PATH: Final = "/portal/static"
 FORM: Final = "application/x-www-form-urlencoded"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -98,16 +98,17 @@ class RequestHead:
         path = unquote(self.path)
         return path == PAGES_PATH or path.startswith(f"{PAGES_PATH}/")
 
-    @property
+    @cached_property
     def is_portal(self) -> bool:
-        """Whether something of the worker portal is asked for."""
+        """Whether the worker portal is asked for. A signed request means a bucket of that name."""
         path = unquote(self.path)
-        return path == PORTAL_PATH or path.startswith(f"{PORTAL_PATH}/")
+        is_signed = "authorization" in self.headers or any(name.startswith("X-Amz-") for name, _ in self.parameters)
+        return (path == PORTAL_PATH or path.startswith(f"{PORTAL_PATH}/")) and not is_signed and not self.target
 
     @property
     def is_static(self) -> bool:
         """Whether one of the files is asked for that the pages of workers load, which are for everybody."""
-        return self.path.startswith(f"{STATIC_PATH}/") and self.method in {"GET", "HEAD"}
+        return self.is_portal and self.path.startswith(f"{STATIC_PATH}/") and self.method in {"GET", "HEAD"}
 
     @cached_property
     def target(self) -> tuple[Service, str] | None:
@@ -159,7 +160,7 @@ class RequestHead:
     def reads_an_object(self) -> bool:
         """Whether this can only read an object of S3, or ask whether a page may; not whether the request is for S3."""
         reads = self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1])
-        return reads and self.target is None and not self.is_page and not self.is_static
+        return reads and self.target is None and not self.is_page and not self.is_portal
 
 
 def service_of_form(fields: Iterable[tuple[str, str]]) -> tuple[Service | None, str]:

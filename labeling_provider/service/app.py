@@ -30,9 +30,11 @@ from labeling_provider.service.web.listener import listen
 from labeling_provider.service.web.listener import serve as answer
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import make_pages
+from labeling_provider.service.web.previews import Previews
 from labeling_provider.service.web.requests import PORTAL_PATH, STATIC_PATH
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.task_pages import TaskPages
 from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.truth import Truth
@@ -100,6 +102,7 @@ def serve(chosen: Settings) -> None:
     place = {"region": chosen.region, "account": ACCOUNT}
     portal = f"{address}{PORTAL_PATH}"
     signer = Signer(cloud.objects, make_link_credentials(), chosen.region)
+    task_pages = TaskPages(cloud.objects, signer, assets)
     workforces = Workforces(database, portal=portal, **place)
     templates = HumanTaskUis(database, signer, endpoint=endpoint, **place, role_exists=cloud.roles.exists)
     operations = Operations(
@@ -112,7 +115,7 @@ def serve(chosen: Settings) -> None:
     )
     service = Application(
         operations,
-        make_pages(database, cloud.objects),
+        make_pages(database, cloud.objects, Previews(database, engine.kinds, task_pages).routes),
         cloud.services,
         s3_endpoint=chosen.s3_endpoint,
         region=chosen.region,

@@ -30,7 +30,7 @@ from labeling_provider.service.engine.hand_out import HandOut
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.engine.leases import Leases
 from labeling_provider.service.engine.output import REFRESH_SECONDS, Output
-from labeling_provider.service.engine.runs import Runs
+from labeling_provider.service.engine.runs import Kinds, Runs
 from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.engine.start import Start
 from labeling_provider.service.engine.stream import Stream
@@ -57,6 +57,7 @@ class Engine:
     :param clock: what tasks, limits and lifetimes go by.
     :param shared: whether other processes run jobs of the same database.
     :param may_stream: whether this process runs streaming jobs, whose queues one process holds.
+    :ivar kinds: makes the kind of task that a job is of.
     """
 
     def __init__(
@@ -80,7 +81,8 @@ class Engine:
         self._workers = SimulatedWorkers(database, workforce.seed, truth, clock)
         inputs, self._output = Inputs(object_store), Output(database, object_store)
         self._stream = Stream(database, messaging, clock, self._scheduler.wake)
-        self._runs = Runs(database, object_store, workforce, self._functions, inputs)
+        self.kinds = Kinds(object_store, self._functions, inputs)
+        self._runs = Runs(database, workforce, self.kinds)
         self._start = Start(database, inputs, self._output, self._stream, learning)
         self._collect = Collect(database, self._workers)
         self._results = Results(database, object_store, self._functions, clock)

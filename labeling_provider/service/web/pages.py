@@ -10,6 +10,7 @@ pages, write their endpoints in a module of their own: functions that take a Sta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -37,8 +38,8 @@ MAX_TRAININGS: Final = 100
 MAX_LINE_CHARACTERS: Final = 2_000
 MAX_OUTPUT_BYTES: Final = 1 << 20
 MAX_REPORT_BYTES: Final = 64 << 20
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_REPORT_POLICY: Final = f"{_POLICY}; img-src data:; sandbox"
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_REPORT_POLICY: Final = f"{POLICY}; img-src data:; sandbox"
 _MESSAGES: Final = {
     404: ("Not found", "There is no such page."),
     405: ("Not allowed", "These pages are read-only."),
@@ -46,10 +47,14 @@ _MESSAGES: Final = {
 }
 
 
-def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
-    """The application that answers for all pages; its paths begin after ``/_labeling``."""
+def make_pages(database: Database, object_store: ObjectStore, more: Sequence[Route]) -> Starlette:
+    """The application that answers for all pages; its paths begin after ``/_labeling``.
+
+    :param more: routes of pages that have a module of their own.
+    """
     views = _JobPages(database, object_store)
     routes = [
+        *more,
         Route("/", views.jobs),
         Route("/jobs/{name}", views.overview),
         Route("/jobs/{name}/log", views.log),
@@ -59,7 +64,7 @@ def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
     return Starlette(routes=routes, exception_handlers={HTTPException: _refused, DatabaseError: _unavailable})
 
 
-def page(template: str, *, status: int = 200, policy: str = _POLICY, refresh: bool = False, **values: Any) -> Response:
+def page(template: str, *, status: int = 200, policy: str = POLICY, refresh: bool = False, **values: Any) -> Response:
     """An answer with one of ``service/web/templates``.
 
     :param policy: its content security policy.

@@ -31,6 +31,7 @@ from labeling_provider.service.web.listener import serve as answer
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.portal.application import make_portal
+from labeling_provider.service.web.previews import Previews
 from labeling_provider.service.web.requests import PORTAL_PATH, STATIC_PATH
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
@@ -105,6 +106,7 @@ def serve(chosen: Settings) -> None:
     place = {"region": chosen.region, "account": ACCOUNT}
     portal = f"{address}{PORTAL_PATH}"
     signer = Signer(cloud.objects, make_link_credentials(), chosen.region)
+    task_pages = TaskPages(cloud.objects, signer, assets)
     workforces = Workforces(database, portal=portal, **place)
     templates = HumanTaskUis(database, signer, endpoint=endpoint, **place, role_exists=cloud.roles.exists)
     operations = Operations(
@@ -116,10 +118,13 @@ def serve(chosen: Settings) -> None:
         models,
     )
     people = People(database, clock, chosen.region, passwords=credentials is not None)
-    task_pages = TaskPages(database, cloud.objects, signer, assets)
     service = Application(
         operations,
-        make_pages(database, cloud.objects, Workers(people)),
+        make_pages(
+            database,
+            cloud.objects,
+            [*Workers(people).routes, *Previews(database, engine.kinds, task_pages).routes],
+        ),
         make_portal(database, engine.desk, people, task_pages),
         cloud.services,
         s3_endpoint=chosen.s3_endpoint,

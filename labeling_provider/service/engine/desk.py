@@ -14,7 +14,7 @@ from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import jobs as job_rows
-from labeling_provider.service.database import objects, people, running
+from labeling_provider.service.database import objects, people, running, task_inputs
 from labeling_provider.service.database import tasks as task_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.jobs import JobRow
@@ -177,8 +177,8 @@ class Desk:
         with self._database.read() as connection:
             return task_rows.has_open(connection, job_id)
 
-    def shown(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any]]:
-        """The job and the manifest line of a task that a person has in hand, or may get.
+    def shown(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any], dict[str, Any] | None]:
+        """The job and the manifest line of a task that a person has in hand or may get, and its prepared input.
 
         :raises NoSuchTask: if it is neither.
         """
@@ -186,7 +186,11 @@ class Desk:
             row = task_rows.find_with_line(connection, task_id)
             if row is None or not (row.worker_id == person.worker_id or row.state == TaskState.OPEN):
                 raise NoSuchTask("There is no such task for you.")
-        return self.job(person, row.job_id), json.loads(row.line)
+        job, prepared = self.job(person, row.job_id), None
+        if "PreHumanTaskLambdaArn" in job.human and job.kind.job.task_type.function is None:
+            with self._database.read() as connection:
+                prepared = task_inputs.of_task(connection, task_id)
+        return job, json.loads(row.line), prepared
 
     # Moves
 

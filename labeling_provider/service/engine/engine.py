@@ -58,6 +58,7 @@ class Engine:
     :param clock: what tasks, limits and lifetimes go by.
     :param shared: whether other processes run jobs of the same database.
     :param may_stream: whether this process runs streaming jobs, whose queues one process holds.
+    :ivar kinds: makes the kind of task that a job is of.
     """
 
     def __init__(
@@ -81,9 +82,9 @@ class Engine:
         self._workers = SimulatedWorkers(database, workforce.seed, truth, clock)
         inputs, self._output = Inputs(object_store), Output(database, object_store)
         self._stream = Stream(database, messaging, clock, self._scheduler.wake)
-        kinds = Kinds(object_store, self._functions, inputs)
-        self._runs = Runs(database, workforce, kinds)
-        self.desk = Desk(database, kinds, clock, self.wake)
+        self.kinds = Kinds(object_store, self._functions, inputs)
+        self._runs = Runs(database, workforce, self.kinds)
+        self.desk = Desk(database, self.kinds, clock, self.wake)
         self._start = Start(database, inputs, self._output, self._stream, learning)
         self._collect = Collect(database, self._workers)
         self._results = Results(database, object_store, self._functions, clock)

@@ -11,6 +11,7 @@ pages, write their endpoints in a module of their own: functions that take a Sta
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -31,7 +32,6 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.jobs import JobRow
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.requests import PAGES_PATH
-from labeling_provider.service.web.workers import Workers
 
 MAX_JOBS: Final = 200
 MAX_LINES: Final = 200
@@ -40,8 +40,8 @@ MAX_REMARKS: Final = 100
 MAX_LINE_CHARACTERS: Final = 2_000
 MAX_OUTPUT_BYTES: Final = 1 << 20
 MAX_REPORT_BYTES: Final = 64 << 20
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_REPORT_POLICY: Final = f"{_POLICY}; img-src data:; sandbox"
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_REPORT_POLICY: Final = f"{POLICY}; img-src data:; sandbox"
 _MESSAGES: Final = {
     404: ("Not found", "There is no such page."),
     405: ("Not allowed", "These pages are read-only."),
@@ -49,11 +49,14 @@ _MESSAGES: Final = {
 }
 
 
-def make_pages(database: Database, object_store: ObjectStore, workers: Workers) -> Starlette:
-    """The application that answers for all pages; its paths begin after ``/_labeling``."""
+def make_pages(database: Database, object_store: ObjectStore, more: Sequence[Route]) -> Starlette:
+    """The application that answers for all pages; its paths begin after ``/_labeling``.
+
+    :param more: routes of pages that have a module of their own.
+    """
     views = _JobPages(database, object_store)
     routes = [
-        *workers.routes,
+        *more,
         Route("/", views.jobs),
         Route("/jobs/{name}", views.overview),
         Route("/jobs/{name}/log", views.log),
@@ -63,7 +66,7 @@ def make_pages(database: Database, object_store: ObjectStore, workers: Workers) 
     return Starlette(routes=routes, exception_handlers={HTTPException: _refused, DatabaseError: _unavailable})
 
 
-def page(template: str, *, status: int = 200, policy: str = _POLICY, refresh: bool = False, **values: Any) -> Response:
+def page(template: str, *, status: int = 200, policy: str = POLICY, refresh: bool = False, **values: Any) -> Response:
     """An answer with one of ``service/web/templates``.
 
     :param policy: its content security policy.

@@ -17,7 +17,7 @@ MAX_HEADERS: Final = 100
 MAX_PARAMETERS: Final = 200
 PAGES_PATH: Final = "/_labeling"
 PORTAL_PATH: Final = "/portal"
-STATIC_PATH: Final = f"{PORTAL_PATH}/static"
+STATIC_PATH: Final = "/portal/static"
 FORM: Final = "application/x-www-form-urlencoded"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -108,7 +108,7 @@ class RequestHead:
     @property
     def is_static(self) -> bool:
         """Whether one of the files is asked for that the pages of workers load, which are for everybody."""
-        return self.path.startswith(f"{STATIC_PATH}/") and self.method in {"GET", "HEAD"}
+        return self.is_portal and self.path.startswith(f"{STATIC_PATH}/") and self.method in {"GET", "HEAD"}
 
     @cached_property
     def target(self) -> tuple[Service, str] | None:

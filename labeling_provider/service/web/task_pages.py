@@ -10,15 +10,13 @@ import threading
 import time
 from collections import OrderedDict
 from http import HTTPStatus
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple
 
 from starlette.responses import Response
 
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request.templates import hosted_template
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import task_inputs
-from labeling_provider.service.database.database import Database
 from labeling_provider.service.kinds.base import Kind
 from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.frame import frame_page, message_page
@@ -32,20 +30,17 @@ _KEPT_SECONDS: Final = 30.0
 _MAX_BYTES_A_CHARACTER: Final = 4
 
 
-class JobOfPages(Protocol):
-    """What a page needs to know of a labeling job."""
+class ShownTask(NamedTuple):
+    """What a page shows.
 
-    @property
-    def id(self) -> int:
-        """Its number."""
+    :param kind: of the job.
+    :param line: the manifest line of the task's object.
+    :param prepared: what the caller's pre-annotation function has made of it; None without one.
+    """
 
-    @property
-    def kind(self) -> Kind:
-        """Its kind of task."""
-
-    @property
-    def time_limit(self) -> float:
-        """Seconds that a worker has for a task."""
+    kind: Kind
+    line: dict[str, Any]
+    prepared: dict[str, Any] | None = None
 
 
 class TaskPages:
@@ -55,30 +50,30 @@ class TaskPages:
     :param assets: the files that they load.
     """
 
-    def __init__(self, database: Database, object_store: ObjectStore, signer: Signer, assets: Assets) -> None:
-        self._database, self._signer, self._assets = database, signer, assets
+    def __init__(self, object_store: ObjectStore, signer: Signer, assets: Assets) -> None:
+        self._signer, self._assets = signer, assets
         self._templates = Templates(object_store)
 
-    def page(self, job: JobOfPages, line: dict[str, Any], task_id: int, base: str, language: str = "en") -> Response:
+    def page(self, task: ShownTask, base: str, language: str = "en") -> Response:
         """The page of a task; one that says why, if the template can't be rendered.
 
-        :param line: the manifest line of the task's object.
         :param base: the service as the browser sees it: ``http://host:port``.
         :param language: of the page, such as ``en``.
         """
         try:
-            rendered, links = self._rendered(job, line, task_id, base)
+            rendered, links = self._rendered(task, base)
         except TemplateError as error:
-            log.warning("the worker template of %s can't be rendered: %s", job.kind.job.name, error)
-            message = f"The page of this task can't be shown. Tell the requester: {error}"
+            name = task.kind.job.name
+            log.warning("the worker template of %s can't be rendered: %s", name, error)
+            message = f"The page of this task can't be shown. Tell the requester of {name}: {error}"
             return message_page(message, HTTPStatus.UNPROCESSABLE_ENTITY)
-        title = job.kind.job.request["HumanTaskConfig"]["TaskTitle"]
+        title = task.kind.job.request["HumanTaskConfig"]["TaskTitle"]
         return frame_page(rendered, self._assets, base, objects=links.given, title=title, language=language)
 
-    def fresh_link(self, job: JobOfPages, line: dict[str, Any], task_id: int, base: str, url: str) -> str | None:
+    def fresh_link(self, task: ShownTask, base: str, url: str) -> str | None:
         """A fresh link for one that the page of a task has; None if it has none such."""
         try:
-            _, links = self._rendered(job, line, task_id, base)
+            _, links = self._rendered(task, base)
         except TemplateError:
             return None
         return links.fresh(url)
@@ -87,14 +82,12 @@ class TaskPages:
         """The address of one of the files that pages load."""
         return self._assets.address(name)
 
-    def _rendered(self, job: JobOfPages, line: dict[str, Any], task_id: int, base: str) -> tuple[str, Links]:
-        facts, prepared = job.kind.job, None
-        if facts.task_type.function is None and "PreHumanTaskLambdaArn" in facts.request["HumanTaskConfig"]:
-            with self._database.read() as connection:
-                prepared = task_inputs.of_task(connection, task_id)
-        links = self._signer.links(base, job.time_limit)
-        source = self._templates.of(facts.request)
-        return render(source, job.kind.task_input(line, prepared), links.grant), links
+    def _rendered(self, task: ShownTask, base: str) -> tuple[str, Links]:
+        request = task.kind.job.request
+        seconds = float(request["HumanTaskConfig"]["TaskTimeLimitInSeconds"])
+        links = self._signer.links(base, seconds)
+        source = self._templates.of(request)
+        return render(source, task.kind.task_input(task.line, task.prepared), links.grant), links
 
 
 class Templates:

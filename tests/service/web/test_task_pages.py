@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import re
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,11 @@ from labeling_provider.request.templates import (
     ranking_template,
     worker_template,
 )
-from labeling_provider.service.database import task_inputs
-from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.tasks import offer
 from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.base import JobFacts, Kind
 from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.links import Signer, make_link_credentials
-from labeling_provider.service.web.task_pages import TaskPages
+from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from tests.service.in_process import Memory
 from tests.service.inside import REGION
 
@@ -54,15 +50,6 @@ MASK = {
 }
 
 
-@dataclass
-class Job:
-    """A job as pages see it."""
-
-    id: int
-    kind: Kind
-    time_limit: float = 300.0
-
-
 class Elements(HTMLParser):
     """What a browser makes of a page: each element with its attributes."""
 
@@ -85,19 +72,12 @@ def store() -> Memory:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Any:
-    database = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def pages(database: Database, store: Memory, tmp_path: Path) -> TaskPages:
+def pages(store: Memory, tmp_path: Path) -> TaskPages:
     (tmp_path / "crowd-html-elements.js").write_text("1")
-    return TaskPages(database, store, Signer(store, make_link_credentials(), REGION), Assets(tmp_path))
+    return TaskPages(store, Signer(store, make_link_credentials(), REGION), Assets(tmp_path))
 
 
-def make_job(task_type: str, ui: dict[str, str], **human: Any) -> Job:
+def make_kind(task_type: str, ui: dict[str, str]) -> Kind:
     facts = JobFacts(
         name="job",
         arn="",
@@ -110,14 +90,14 @@ def make_job(task_type: str, ui: dict[str, str], **human: Any) -> Job:
         },
         workers_per_object=1,
         output="",
-        request={"HumanTaskConfig": {"TaskTitle": "Which <b>?", "UiConfig": ui, **human}},
+        request={"HumanTaskConfig": {"TaskTitle": "Which <b>?", "UiConfig": ui, "TaskTimeLimitInSeconds": 300}},
         object_store=Memory(),
     )
-    return Job(1, KINDS[task_type](facts))
+    return KINDS[task_type](facts)
 
 
-def elements(pages: TaskPages, job: Job, line: dict[str, Any], task_id: int = 1) -> Elements:
-    answer = pages.page(job, line, task_id, BASE)
+def elements(pages: TaskPages, kind: Kind, line: dict[str, Any], prepared: dict[str, Any] | None = None) -> Elements:
+    answer = pages.page(ShownTask(kind, line, prepared), BASE)
     assert answer.status_code == 200, answer.body
     return Elements(answer.body.decode())
 
@@ -130,7 +110,7 @@ def test_our_templates_show_the_object_and_the_labels(pages: TaskPages, store: M
     row = TASK_TYPES[task_type]
     store.objects["s3://lab/template.liquid"] = worker_template(row, "Which <b>?", "Look.").encode()
     line = {**LINES[row.media], **BOXES, **MASK}
-    page = elements(pages, make_job(task_type, TEMPLATE), line)
+    page = elements(pages, make_kind(task_type, TEMPLATE), line)
     assert row.element
     element = page.found[row.element]
     assert element["header"] == "Which <b>?"
@@ -148,8 +128,8 @@ def test_a_verification_shows_the_old_labels(pages: TaskPages, store: Memory, na
         row = TASK_TYPES[task_type]
         source = worker_template(row, "x", "y", attribute if named else None)
         store.objects[f"s3://lab/{task_type}"] = source.encode()
-        job = make_job(task_type, {"UiTemplateS3Uri": f"s3://lab/{task_type}"})
-        page = elements(pages, job, {**LINES["image"], **BOXES, **MASK})
+        kind = make_kind(task_type, {"UiTemplateS3Uri": f"s3://lab/{task_type}"})
+        page = elements(pages, kind, {**LINES["image"], **BOXES, **MASK})
         assert "worker-comment" in page.found
         return json.loads(page.found["crowd-image-classifier"]["overlay"] or "")
 
@@ -166,8 +146,10 @@ def test_a_verification_shows_the_old_labels(pages: TaskPages, store: Memory, na
 
 
 def test_named_entities_have_the_page_that_amazon_hosts(pages: TaskPages) -> None:
-    job = make_job("named-entity-recognition", {"HumanTaskUiArn": human_task_ui_arn("NamedEntityRecognition", REGION)})
-    page = elements(pages, job, LINES["text"])
+    kind = make_kind(
+        "named-entity-recognition", {"HumanTaskUiArn": human_task_ui_arn("NamedEntityRecognition", REGION)}
+    )
+    page = elements(pages, kind, LINES["text"])
     element = page.found["crowd-entity-annotation"]
     # Offsets count the characters of the text as it is in the manifest, so none may be lost or changed.
     assert element["text"] == LINES["text"]["source"]
@@ -179,36 +161,32 @@ def test_named_entities_have_the_page_that_amazon_hosts(pages: TaskPages) -> Non
 
 def test_ranking_and_questions_pass_through(pages: TaskPages, store: Memory) -> None:
     store.objects["s3://lab/template.liquid"] = ranking_template("Best?", "Rank.", ["It's clear"], ties=True).encode()
-    element = elements(pages, make_job("pass-through", TEMPLATE), LINES["any"]).found["crowd-text-ranking"]
+    element = elements(pages, make_kind("pass-through", TEMPLATE), LINES["any"]).found["crowd-text-ranking"]
     assert (element["text"], json.loads(element["responses"] or "")) == ("a", ["it's", "<b>"])
     assert json.loads(element["ordinal-ranking-dimensions"] or "") == [{"name": "It's clear", "allowTie": True}]
     other = {"UiTemplateS3Uri": "s3://lab/questions.liquid"}
     store.objects["s3://lab/questions.liquid"] = question_template("Ask.", "Two.", min_questions=2, tags=["a"]).encode()
-    element = elements(pages, make_job("pass-through", other), LINES["any"]).found["crowd-question-answer-generation"]
+    element = elements(pages, make_kind("pass-through", other), LINES["any"]).found["crowd-question-answer-generation"]
     assert (element["text"], element["min-questions"], element["question-tags"]) == ("a", "2", '["a"]')
 
 
-def test_a_callers_template_gets_the_line_or_what_the_function_has_made(
-    pages: TaskPages, store: Memory, database: Database
-) -> None:
+def test_a_callers_template_gets_the_line_or_what_the_function_has_made(pages: TaskPages, store: Memory) -> None:
     store.objects["s3://lab/template.liquid"] = b"\xef\xbb\xbf<p>{{ task.input }}</p>"
-    line = LINES["any"]
-    assert json.loads(elements(pages, make_job("custom", TEMPLATE), line).text.splitlines()[-1]) == line
-    with database.write() as connection:
-        offer(connection, 1, [7], 1, 1e12)
-        task_inputs.put(connection, 1, {7: '{"made": "<i>"}'})
-    job = make_job("custom", TEMPLATE, PreHumanTaskLambdaArn="arn:aws:lambda:us-east-1:1:function:Pre")
-    assert json.loads(elements(pages, job, line, task_id=1).text.splitlines()[-1]) == {"made": "<i>"}
+    kind, line = make_kind("custom", TEMPLATE), LINES["any"]
+    assert json.loads(elements(pages, kind, line).text.splitlines()[-1]) == line
+    prepared = {"made": "<i>"}
+    assert json.loads(elements(pages, kind, line, prepared).text.splitlines()[-1]) == prepared
 
 
 def test_a_link_can_be_had_anew_by_the_page_that_has_it(pages: TaskPages, store: Memory) -> None:
     store.objects["s3://lab/template.liquid"] = b"{{ task.input.source-ref | grant_read_access }}"
-    job = make_job("custom", TEMPLATE)
-    answer = pages.page(job, LINES["image"], 1, BASE)
+    kind = make_kind("custom", TEMPLATE)
+    task = ShownTask(kind, LINES["image"])
+    answer = pages.page(task, BASE)
     link = html.unescape(re.findall(r"http://localhost:8099/lab\S+", bytes(answer.body).decode())[0])
     assert "/lab/it%27s.png" in answer.headers["content-security-policy"]
-    assert pages.fresh_link(job, LINES["image"], 1, BASE, link.partition("?")[0] + "?old") == link
-    assert pages.fresh_link(job, LINES["image"], 1, BASE, f"{BASE}/lab/other.png?{link.partition('?')[2]}") is None
+    assert pages.fresh_link(task, BASE, link.partition("?")[0] + "?old") == link
+    assert pages.fresh_link(task, BASE, f"{BASE}/lab/other.png?{link.partition('?')[2]}") is None
 
 
 @pytest.mark.parametrize(
@@ -226,21 +204,22 @@ def test_a_page_that_can_not_be_made_says_why(
 ) -> None:
     if template is not None:
         store.objects["s3://lab/template.liquid"] = template
-    job = make_job("custom", TEMPLATE)
-    answer = pages.page(job, LINES["any"], 1, BASE)
+    kind = make_kind("custom", TEMPLATE)
+    task = ShownTask(kind, LINES["any"])
+    answer = pages.page(task, BASE)
     assert answer.status_code == 422
     assert what in html.unescape(bytes(answer.body).decode())
     assert "sandbox" in answer.headers["content-security-policy"]
-    assert pages.fresh_link(job, LINES["any"], 1, BASE, "x") is None
+    assert pages.fresh_link(task, BASE, "x") is None
 
 
 def test_a_template_is_read_anew_after_a_while(
     pages: TaskPages, store: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.objects["s3://lab/template.liquid"] = b"first"
-    job = make_job("custom", TEMPLATE)
-    assert "first" in elements(pages, job, {}).text
+    kind = make_kind("custom", TEMPLATE)
+    assert "first" in elements(pages, kind, {}).text
     store.objects["s3://lab/template.liquid"] = b"second"
-    assert "first" in elements(pages, job, {}).text
+    assert "first" in elements(pages, kind, {}).text
     monkeypatch.setattr("labeling_provider.service.web.task_pages._KEPT_SECONDS", 0.0)
-    assert "second" in elements(pages, job, {}).text
+    assert "second" in elements(pages, kind, {}).text

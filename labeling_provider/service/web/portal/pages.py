@@ -33,7 +33,7 @@ from labeling_provider.service.web.portal.sessions import (
     without_session,
 )
 from labeling_provider.service.web.portal.words import LANGUAGES, choose_language, words_of
-from labeling_provider.service.web.task_pages import TaskPages
+from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.people import People, PeopleError, Person
 
 _MAX_FORM_FIELDS: Final = 10
@@ -156,9 +156,9 @@ class Pages:
 
     def frame(self, person: Person, request: Request) -> Response:
         """The page of a task, for the frame of the task page."""
-        task_id = request.path_params["task"]
-        job, line = self._desk.shown(person, task_id)
-        return self._task_pages.page(job, line, task_id, base_of(request), choose_language(request, person))
+        job, line, prepared = self._desk.shown(person, request.path_params["task"])
+        task = ShownTask(job.kind, line, prepared)
+        return self._task_pages.page(task, base_of(request), choose_language(request, person))
 
     # Details
 

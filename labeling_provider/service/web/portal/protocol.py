@@ -27,7 +27,7 @@ from labeling_provider.service.web.portal.sessions import (
     page_token,
     person_of,
 )
-from labeling_provider.service.web.task_pages import TaskPages
+from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.people import People, Person
 from labeling_provider.service.work.tasks import Refusal
 
@@ -124,9 +124,9 @@ class Protocol:
 
     def link(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """A fresh link for one that does not work any more. Body: ``{"url": text}``."""
-        task_id = request.path_params["task"]
-        job, line = self._desk.shown(person, task_id)
-        return {"fresh": self._task_pages.fresh_link(job, line, task_id, base_of(request), _text(body, "url"))}
+        job, line, prepared = self._desk.shown(person, request.path_params["task"])
+        task = ShownTask(job.kind, line, prepared)
+        return {"fresh": self._task_pages.fresh_link(task, base_of(request), _text(body, "url"))}
 
     def settings(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """Keep language and keys. Body: ``{"language": code, "keys": {command: key}}``; what is left out stays."""

@@ -109,7 +109,8 @@ abstract class Classifier extends Annotator {
       return;
     this.pick(label, !this.several || !this.chosen.includes(label));
     // The arrow keys go on from what is chosen.
-    if (this.shadowRoot?.activeElement?.matches(".option [type=radio]")) void this.updateComplete.then(() => this.focus());
+    if (this.shadowRoot?.activeElement?.matches(".option [type=radio]"))
+      void this.updateComplete.then(() => this.focus());
   }
 
   override focus(options?: FocusOptions): void {

@@ -64,6 +64,11 @@ abstract class TextControl extends Control {
     this.changed(false);
   }
 
+  /** The browser would select all of the text, so that the next key replaces it. */
+  override focus(options?: FocusOptions): void {
+    this.field?.focus(options);
+  }
+
   override reportValidity(): boolean {
     this.shown = true;
     return super.reportValidity();

@@ -131,7 +131,8 @@ export class CrowdPicture extends CrowdElement {
   }
 
   #down(event: PointerEvent): void {
-    if (event.button !== 0) return;
+    // A held pointer would take the click from the button.
+    if (event.button !== 0 || event.composedPath().some((one) => one instanceof HTMLButtonElement)) return;
     this.#pointers.set(event.pointerId, this.#inView(event));
     if (event.pointerType !== "touch" || this.zoom > 1 || this.#pointers.size > 1)
       this.view?.setPointerCapture(event.pointerId);

@@ -184,7 +184,7 @@ function hear(message: FromPortal): void {
       undo(1);
       break;
     case "focus":
-      controls(document)[0]?.focus();
+      controls(document).find(isUsable)?.focus();
       break;
     case "refused":
       form()?.reopen(word("refused", { message: message.message }));
@@ -211,6 +211,10 @@ function freshLink(url: string): Promise<string | undefined> {
   });
 }
 
+function isUsable(control: HTMLElement): boolean {
+  return !control.matches(":disabled, [type=hidden]") && control.checkVisibility();
+}
+
 function listenToKeys(): void {
   window.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
@@ -221,6 +225,7 @@ function listenToKeys(): void {
       return;
     }
     const { key, code, ctrlKey, altKey, shiftKey, metaKey } = event;
+    if (/^(Control|Shift|Alt|Meta)$/.test(key)) return;
     if (!writing || ctrlKey || altKey || metaKey) send({ type: "key", key, code, ctrlKey, altKey, shiftKey, metaKey });
   });
 }

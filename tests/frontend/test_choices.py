@@ -171,6 +171,23 @@ def test_a_picture_is_zoomed_moved_and_brightened(portal: Portal) -> None:
     assert task.submit() == {"shape": {"label": "circle"}}
 
 
+def test_two_fingers_zoom_a_picture(portal: Portal) -> None:
+    task = portal.open(IMAGE.format(more=""))
+    box = task(".view").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = task.page.context.new_cdp_session(task.page)
+
+    def fingers(kind: str, *distances: int) -> None:
+        points = [{"x": x + distance, "y": y, "id": number} for number, distance in enumerate(distances)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", -40, 40)
+    for distance in (50, 60, 80):
+        fingers("touchMove", -distance, distance)
+    fingers("touchEnd")
+    assert stage(task)[0] == pytest.approx(2, abs=0.05)
+
+
 def test_labels_to_verify_lie_over_the_picture(portal: Portal) -> None:
     boxes = {"boundingBox": {"labels": ["sun", "hat"], "value": [
         {"label": "sun", "left": 110, "top": 60, "width": 180, "height": 180}]}}  # fmt: skip

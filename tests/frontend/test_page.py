@@ -149,11 +149,11 @@ def test_keys_that_nobody_needs_go_to_the_portal(portal: Portal) -> None:
     task("crowd-input input").click()
     task.press("x", "Control+ArrowRight")
     assert task.heard("key")["key"] == "ArrowRight"
-    assert [one["key"] for one in task.all_heard("key")] == ["Control", "ArrowRight"]
+    assert [one["key"] for one in task.all_heard("key")] == ["ArrowRight"]
     task("crowd-classifier").evaluate("one => one.focus()")
     task.press("?")
-    assert task.heard("key", 3) == {
-        "type": "key", "key": "?", "code": task.heard("key", 3)["code"], "ctrlKey": False, "altKey": False,
+    assert task.heard("key", 2) == {
+        "type": "key", "key": "?", "code": task.heard("key", 2)["code"], "ctrlKey": False, "altKey": False,
         "shiftKey": False, "metaKey": False,
     }  # fmt: skip
     assert task.all_heard("activity")

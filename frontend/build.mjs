@@ -14,7 +14,7 @@ const shared = {
   logLevel: "warning",
   metafile: true,
   minify: true,
-  target: ["chrome111", "firefox115", "safari16.4"],
+  target: ["chrome123", "firefox125", "safari17.5"],
 };
 
 await rm(out, { recursive: true, force: true });

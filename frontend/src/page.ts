@@ -21,6 +21,7 @@ let init: Init | undefined;
 let isReady = false;
 let restoring = false;
 let told = false;
+let noting = false;
 let changeTimer: ReturnType<typeof setTimeout> | undefined;
 let noteTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -37,7 +38,13 @@ export function start(): void {
     { id: "undo", label: word("undo"), key: "Ctrl+z", run: () => undo(-1) },
     { id: "redo", label: word("redo"), key: "Ctrl+Shift+z", run: () => undo(1) },
   ];
-  for (const type of ["input", "change"]) window.addEventListener(type, () => noteSoon(type), { capture: true });
+  for (const type of ["input", "change", "reset"])
+    window.addEventListener(type, () => noteSoon(type), { capture: true });
+  // Whoever goes on somewhere else has ended a step.
+  window.addEventListener("pointerdown", () => noting && note(), { capture: true });
+  window.addEventListener("keydown", (event) => noting && (event.key === "Tab" || !isWriting(event)) && note(), {
+    capture: true,
+  });
   listenToKeys();
   listenToActivity();
   keepLinksInside();
@@ -146,17 +153,19 @@ function undo(step: -1 | 1): boolean {
 function noteSoon(type: string): void {
   if (!isReady || restoring) return;
   clearTimeout(noteTimer);
+  noting = true;
   // The listeners of the template come first: what they do belongs to the same step.
   noteTimer = setTimeout(note, type === "input" ? TYPING_PAUSE : 0);
 }
 
 function note(): void {
   clearTimeout(noteTimer);
+  noting = false;
   if (isReady && history.note(capture(document))) changeSoon();
 }
 
 function changeSoon(): void {
-  form()?.clearProblem();
+  form()?.recheck();
   clearTimeout(changeTimer);
   changeTimer = setTimeout(() => {
     send({ type: "change", answer: form()?.answer ?? collect(controls(document)), draft: draft() });
@@ -175,7 +184,7 @@ function hear(message: FromPortal): void {
       undo(1);
       break;
     case "focus":
-      controls(document)[0]?.focus();
+      controls(document).find(isUsable)?.focus();
       break;
     case "refused":
       form()?.reopen(word("refused", { message: message.message }));
@@ -202,6 +211,10 @@ function freshLink(url: string): Promise<string | undefined> {
   });
 }
 
+function isUsable(control: HTMLElement): boolean {
+  return !control.matches(":disabled, [type=hidden]") && control.checkVisibility();
+}
+
 function listenToKeys(): void {
   window.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.isComposing) return;
@@ -212,6 +225,7 @@ function listenToKeys(): void {
       return;
     }
     const { key, code, ctrlKey, altKey, shiftKey, metaKey } = event;
+    if (/^(Control|Shift|Alt|Meta)$/.test(key)) return;
     if (!writing || ctrlKey || altKey || metaKey) send({ type: "key", key, code, ctrlKey, altKey, shiftKey, metaKey });
   });
 }

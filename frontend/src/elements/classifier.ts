@@ -18,7 +18,7 @@ const MANY = 15;
 
 const style = css`
   fieldset { border: 0; padding: 0; margin: 0; min-width: 0; }
-  .options { display: grid; gap: .4rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); max-height: 60vh; overflow: auto; padding: 3px; }
+  .options { display: grid; gap: .4rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); max-height: 60vh; overflow: auto; padding: 3px; margin: -3px; }
   .option {
     display: flex; gap: .6rem; align-items: center; min-height: 2.6rem; padding: .35rem .7rem; border: 1px solid var(--crowd-line);
     border-radius: .5rem; cursor: pointer; content-visibility: auto; contain-intrinsic-size: auto 2.6rem;
@@ -109,7 +109,8 @@ abstract class Classifier extends Annotator {
       return;
     this.pick(label, !this.several || !this.chosen.includes(label));
     // The arrow keys go on from what is chosen.
-    if (this.shadowRoot?.activeElement?.matches(".option [type=radio]")) void this.updateComplete.then(() => this.focus());
+    if (this.shadowRoot?.activeElement?.matches(".option [type=radio]"))
+      void this.updateComplete.then(() => this.focus());
   }
 
   override focus(options?: FocusOptions): void {

@@ -28,7 +28,7 @@ export class CrowdForm extends CrowdElement {
     base,
     paneStyle,
     css`
-      footer { margin-top: 1rem; }
+      footer { position: sticky; bottom: 0; z-index: 5; margin-top: .6rem; padding: .6rem 0; background: var(--crowd-back); }
       footer:not(:has(*)) { display: none; }
       .problem { margin: 0 0 .5rem; }
     `,
@@ -47,6 +47,8 @@ export class CrowdForm extends CrowdElement {
     this.#watch.observe(this, { childList: true, subtree: true });
     // A submission inside a shadow root is seen from here only.
     this.addEventListener("submit", catchNative, { capture: true });
+    if (document.readyState === "loading")
+      document.addEventListener("DOMContentLoaded", () => this.#adopt(), { once: true });
     this.#adopt();
   }
 
@@ -106,9 +108,9 @@ export class CrowdForm extends CrowdElement {
     this.problem = message;
   }
 
-  /** An empty one means that nothing is wrong any more. */
-  clearProblem(): void {
-    this.problem = "";
+  /** What was wrong may be right now. */
+  recheck(): void {
+    if (this.problem) this.problem = firstProblem(this.controls)?.message ?? "";
   }
 
   #isValid(): boolean {

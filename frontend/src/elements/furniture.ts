@@ -140,7 +140,8 @@ export class CrowdCard extends CrowdElement {
     css`
       :host { border: 1px solid var(--crowd-line); border-radius: .5rem; background: var(--crowd-back); overflow: hidden; box-shadow: 0 1px 3px rgb(0 0 0 / .15); }
       img { display: block; width: 100%; }
-      h2 { padding: .7rem .9rem 0; }
+      h2 { margin-bottom: 0; }
+      .inside { padding: .7rem .9rem; }
     `,
   ];
 
@@ -150,8 +151,10 @@ export class CrowdCard extends CrowdElement {
   override render() {
     return html`
       ${this.image ? html`<img src=${this.image} alt="">` : nothing}
-      ${this.heading ? html`<h2>${this.heading}</h2>` : nothing}
-      <slot></slot>
+      <div class="inside">
+        ${this.heading ? html`<h2>${this.heading}</h2>` : nothing}
+        <slot></slot>
+      </div>
     `;
   }
 }

@@ -8,6 +8,7 @@ import { base, element } from "../element";
 import { word } from "../words";
 
 const style = css`
+  :host { margin-bottom: .6rem; }
   label, .label { display: block; margin-bottom: .2rem; font-weight: 600; }
   input, textarea { width: 100%; }
   input[aria-invalid=true], textarea[aria-invalid=true] { border-color: var(--crowd-trouble); }
@@ -62,6 +63,11 @@ abstract class TextControl extends Control {
     this.#value = typeof state === "string" ? state : undefined;
     this.shown = false;
     this.changed(false);
+  }
+
+  /** The browser would select all of the text, so that the next key replaces it. */
+  override focus(options?: FocusOptions): void {
+    this.field?.focus(options);
   }
 
   override reportValidity(): boolean {

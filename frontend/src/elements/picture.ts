@@ -33,7 +33,7 @@ export class CrowdPicture extends CrowdElement {
     base,
     css`
       .view {
-        position: relative; overflow: hidden; height: min(60vh, 36rem); min-height: 12rem; border: 1px solid var(--crowd-line); border-radius: .5rem;
+        position: relative; overflow: hidden; width: 100%; max-height: min(60vh, 36rem); min-height: 12rem; border: 1px solid var(--crowd-line); border-radius: .5rem;
         background: repeating-conic-gradient(light-dark(#f4f4f5, #1c1c1f) 0 25%, light-dark(#fff, #111) 0 50%) 0 0 / 20px 20px; cursor: grab;
       }
       .view.held { cursor: grabbing; }
@@ -131,7 +131,8 @@ export class CrowdPicture extends CrowdElement {
   }
 
   #down(event: PointerEvent): void {
-    if (event.button !== 0) return;
+    // A held pointer would take the click from the button.
+    if (event.button !== 0 || event.composedPath().some((one) => one instanceof HTMLButtonElement)) return;
     this.#pointers.set(event.pointerId, this.#inView(event));
     if (event.pointerType !== "touch" || this.zoom > 1 || this.#pointers.size > 1)
       this.view?.setPointerCapture(event.pointerId);
@@ -175,13 +176,17 @@ export class CrowdPicture extends CrowdElement {
     const over = readOverlay(this.overlay);
     const fitted = this.#fittedSize();
     const some = over.boxes.length > 0 || over.mask !== undefined;
+    const shape = {
+      aspectRatio: this.size ? `${this.size.width} / ${this.size.height}` : "4 / 3",
+      touchAction: this.zoom > 1 ? "none" : "pan-x pan-y",
+    };
     return html`
       <div
         class="view ${this.#pointers.size > 0 ? "held" : ""}"
         tabindex="0"
         role="group"
         aria-label=${word("picture_view")}
-        style="touch-action: ${this.zoom > 1 ? "none" : "pan-x pan-y"}"
+        style=${styleMap(shape)}
         @pointerdown=${this.#down}
         @pointermove=${this.#move}
         @pointerup=${this.#up}

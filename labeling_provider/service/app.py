@@ -21,7 +21,7 @@ from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
-from labeling_provider.service.web.application import Application
+from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets, read_outside
 from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs

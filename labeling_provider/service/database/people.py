@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from labeling_provider.service.database.database import Row, now
-from labeling_provider.service.database.jobs import NameTaken
+from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.schema import memberships, people, remarks, sessions, tasks
 from labeling_provider.service.database.states import RemarkKind, TaskState
 

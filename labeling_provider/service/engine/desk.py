@@ -13,14 +13,12 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import jobs as job_rows
-from labeling_provider.service.database import objects, people, running, task_inputs
-from labeling_provider.service.database import tasks as task_rows
+from labeling_provider.service.database import job_rows, object_rows, people, running, task_inputs, task_rows
 from labeling_provider.service.database.database import Connection, Database, Row
-from labeling_provider.service.database.jobs import JobRow
+from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.states import ObjectState, RemarkKind, TaskState
 from labeling_provider.service.engine.runs import Kinds
-from labeling_provider.service.kinds.base import AnswerError, Kind
+from labeling_provider.service.kinds.kind import AnswerError, Kind
 from labeling_provider.service.work import tasks
 from labeling_provider.service.work.open_tasks import OpenTasks
 from labeling_provider.service.work.people import Person
@@ -140,7 +138,7 @@ class Desk:
             offered = []
             for job in job_rows.jobs_of_teams(connection, person.teams):
                 open_now = task_rows.count_open(connection, job.id, person.worker_id, now)
-                waiting = objects.count(connection, job.id, ObjectState.WAITING)
+                waiting = object_rows.count(connection, job.id, ObjectState.WAITING)
                 in_hand = task_rows.in_hand(connection, job.id, person.worker_id, now) is not None
                 others = task_rows.workers_at_work(connection, job.id, now) - {person.worker_id}
                 offered.append(OfferedJob(job, open_now + waiting, in_hand, len(others)))

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from labeling_provider.service.kinds.base import Answered, AnswerError, Consolidated, Content, runs, shown
 from labeling_provider.service.kinds.choices import SingleChoice
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, Content, runs, shown
 
 
 @runs("verification-bounding-box", "verification-semantic-segmentation")

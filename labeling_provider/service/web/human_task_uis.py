@@ -14,10 +14,10 @@ from starlette.types import Receive, Scope, Send
 from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.groundtruth.facts import HUMAN_TASK_UI_ACCOUNT, Arn
 from labeling_provider.request.templates import hosted_template
-from labeling_provider.service.database import human_task_uis, tags
+from labeling_provider.service.database import human_task_uis, tag_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.human_task_uis import HumanTaskUiRow
-from labeling_provider.service.database.jobs import NameTaken
+from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.errors import ApiError, not_found, validation_error
 from labeling_provider.service.web.links import Signer
 from labeling_provider.service.web.liquid import TemplateError, render
@@ -91,7 +91,7 @@ class HumanTaskUis:
         with self._database.write() as connection:
             row = _found(connection, request["HumanTaskUiName"])
             human_task_uis.delete(connection, row.name)
-            tags.delete_all_tags(connection, row.arn)
+            tag_rows.delete_all_tags(connection, row.arn)
         return {}
 
     def render(self, request: dict[str, Any]) -> dict[str, Any]:

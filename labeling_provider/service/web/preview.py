@@ -25,7 +25,7 @@ from labeling_provider.request.templates import label_names, parse_category_docu
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.kinds import KINDS
-from labeling_provider.service.kinds.base import JobFacts
+from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.web.assets import NOT_BUILT, Assets, read_outside
 from labeling_provider.service.web.frame import frame_headers, frame_html, message_page, outside_addresses
 from labeling_provider.service.web.links import Links, Signer, make_link_credentials

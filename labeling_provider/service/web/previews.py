@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from labeling_provider.groundtruth.documents import strict_json
-from labeling_provider.service.database import jobs, objects, task_inputs
+from labeling_provider.service.database import job_rows, object_rows, task_inputs
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.jobs import JobRow
+from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.engine.runs import Kinds
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.web.frame import SANDBOX, message_page
@@ -52,7 +52,7 @@ class Previews:
         """What is in the frame."""
         job, number = self._job(request), _number(request)
         with self._database.read() as connection:
-            line = objects.lines(connection, job.id, {number}).get(number)
+            line = object_rows.lines(connection, job.id, {number}).get(number)
             prepared = task_inputs.of_object(connection, job.id, number)
         if line is None:
             return message_page(f"The job has no object {number} yet.", 404)
@@ -64,7 +64,7 @@ class Previews:
 
     def _job(self, request: Request) -> JobRow:
         with self._database.read() as connection:
-            job = jobs.find_job(connection, request.path_params["name"])
+            job = job_rows.find_job(connection, request.path_params["name"])
         if job is None:
             raise HTTPException(404)
         return job

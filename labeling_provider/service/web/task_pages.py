@@ -17,7 +17,7 @@ from starlette.responses import Response
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request.templates import hosted_template
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.kinds.base import Kind
+from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.frame import frame_page, message_page
 from labeling_provider.service.web.links import Links, Signer

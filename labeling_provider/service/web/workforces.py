@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from labeling_provider.service.database import tags, workforces, workteams
+from labeling_provider.service.database import tag_rows, workforces, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.workforces import WorkforceRow
 from labeling_provider.service.errors import ApiError, validation_error
@@ -99,7 +99,7 @@ class Workforces:
             if row.name == DEFAULT or teams_of(connection, row.name):
                 raise ApiError("ResourceInUse", _still_used(connection, row.name))
             workforces.delete(connection, row.name)
-            tags.delete_all_tags(connection, row.arn)
+            tag_rows.delete_all_tags(connection, row.arn)
         self._networks = (0.0, [])
         return {}
 
@@ -160,7 +160,7 @@ def check_workforce(connection: Connection, name: str, members: list[dict[str, A
 
 def teams_of(connection: Connection, name: str) -> int:
     """How many workteams a workforce has that were made with its name."""
-    return sum(1 for row in workteams.every_workteam(connection) if row.settings.get("WorkforceName") == name)
+    return sum(1 for row in workteam_rows.every_workteam(connection) if row.settings.get("WorkforceName") == name)
 
 
 def _still_used(connection: Connection, name: str) -> str:

@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from labeling_provider.service.database import tasks
+from labeling_provider.service.database import task_rows
 from labeling_provider.service.database.database import Connection
 
 _AT_ONCE: Final = 1_000
@@ -56,7 +56,7 @@ class OpenTasks:
             job = self._jobs.setdefault(job_id, _Job())
             seen = job.seen.get(worker)
             if seen is None:
-                seen = job.seen[worker] = tasks.objects_of(connection, job_id, worker)
+                seen = job.seen[worker] = task_rows.objects_of(connection, job_id, worker)
             kept = job.promised.get(worker)
             if kept is not None and kept[1] not in seen:
                 job.promised[worker] = (kept[0], kept[1], at + _PROMISE_SECONDS)
@@ -113,6 +113,6 @@ class OpenTasks:
         job.read = at
         job.promised = {worker: kept for worker, kept in job.promised.items() if kept[2] > at}
         promised = {task_id for task_id, _, _ in job.promised.values()}
-        rows = tasks.open_tasks(connection, job_id, at, _AT_ONCE + len(promised))
+        rows = task_rows.open_tasks(connection, job_id, at, _AT_ONCE + len(promised))
         job.free = deque((row.id, row.object_id) for row in rows if row.id not in promised)
         return True

@@ -19,9 +19,9 @@ from functools import cached_property
 from typing import Any, Final
 
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import people, workteams
+from labeling_provider.service.database import people, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.jobs import NameTaken
+from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people import PersonRow
 
 MAX_NAME_CHARACTERS: Final = 64
@@ -263,7 +263,7 @@ class People:
         teams = people.teams_of(connection, row.id)
         if not self.passwords:
             # Where a name is enough, a workteam without members is everybody's.
-            teams |= workteams.private_arns(connection) - people.teams_with_members(connection)
+            teams |= workteam_rows.private_arns(connection) - people.teams_with_members(connection)
         return Person(row.id, row.name, row.worker_id, frozenset(teams), row.settings)
 
     def _forget(self) -> None:
@@ -295,7 +295,7 @@ def identities(connection: Connection, worker_ids: Collection[str]) -> dict[str,
 
 
 def _team(connection: Connection, name: str) -> str:
-    row = workteams.find_workteam(connection, name)
+    row = workteam_rows.find_workteam(connection, name)
     if row is None:
         raise PeopleError(f"There is no workteam {name}.")
     return row.arn

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import objects, tasks
+from labeling_provider.service.database import object_rows, task_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.errors import ObjectFailure, for_object
-from labeling_provider.service.kinds.base import Kind
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.kinds.kind import Kind
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.tasks import Acceptance, Move
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import SimulatedWorker
@@ -61,7 +61,7 @@ class SimulatedWorkers:
     def start(self) -> None:
         """Learn who is busy until when since before a restart."""
         with self._database.read() as connection:
-            self._busy = tasks.busy(connection)
+            self._busy = task_rows.busy(connection)
 
     def answers(self, run: Run, now: float) -> Moves:
         """What comes of the tasks that workers have had until now."""
@@ -69,7 +69,7 @@ class SimulatedWorkers:
         if run.team:
             team = {worker.worker_id: worker for worker in run.team}
             with self._database.read() as connection:
-                due = tasks.due(connection, run.id, now)
+                due = task_rows.due(connection, run.id, now)
             # The workforce file may have changed since: then another worker takes over.
             held = [self._in_hand(run, row, team[row.worker_id], row.due) for row in due if row.worker_id in team]
             self._answer(run, held, {row.object_id: row.line for row in due}, moves)
@@ -85,11 +85,11 @@ class SimulatedWorkers:
         if not run.team:
             return moves
         with self._database.read() as connection:
-            rows = tasks.with_workers(connection, run.id)
+            rows = task_rows.with_workers(connection, run.id)
         done = self._choose(run, rows, now, moves)
         if done:
             with self._database.read() as connection:
-                lines = objects.lines(connection, run.id, {one.object_id for one in done})
+                lines = object_rows.lines(connection, run.id, {one.object_id for one in done})
             self._answer(run, done, lines, moves)
         return moves
 

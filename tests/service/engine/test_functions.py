@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from dev.stack import wait_until
-from labeling_provider.service.database import task_inputs, tasks
+from labeling_provider.service.database import task_inputs, task_rows
 from labeling_provider.service.database.database import Connection
-from labeling_provider.service.database.jobs import find_job
+from labeling_provider.service.database.job_rows import find_job
 from labeling_provider.service.engine.functions import Function, Functions
 from labeling_provider.service.errors import JobFailure
 from tests.bad_functions import PIDS
@@ -100,7 +100,7 @@ def test_what_the_pre_annotation_function_makes_of_an_object_is_what_its_page_sh
 
 def in_order(connection: Connection, job_id: int) -> list[int]:
     """The tasks of a job, by object."""
-    return [task.id for task in tasks.submitted(connection, job_id, {0, 1})]
+    return [task.id for task in task_rows.submitted(connection, job_id, {0, 1})]
 
 
 def test_a_process_serves_again_and_one_that_is_gone_is_replaced() -> None:

@@ -17,8 +17,8 @@ import pytest
 from dev.stack import wait_until
 from labeling_provider.groundtruth.job import RUNNING, JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
-from labeling_provider.service.database import leases as statements
+from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
+from labeling_provider.service.database import lease_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.engine import leases as timing
 from labeling_provider.service.engine.engine import Engine
@@ -191,41 +191,41 @@ def test_engines_that_are_killed_and_held_up_do_each_thing_once(
 def test_a_process_that_was_held_up_for_too_long_changes_nothing(home: InProcess) -> None:
     home.create(lines(3))
     with home.store.write() as connection:
-        first = statements.take(connection, 1, "a", 100.0, 110.0, streams=True)
+        first = lease_rows.take(connection, 1, "a", 100.0, 110.0, streams=True)
         assert first is not None
-        assert statements.take(connection, 1, "b", 109.0, 119.0, streams=True) is None
-        again = statements.take(connection, 1, "a", 109.0, 119.0, streams=True)
+        assert lease_rows.take(connection, 1, "b", 109.0, 119.0, streams=True) is None
+        again = lease_rows.take(connection, 1, "a", 109.0, 119.0, streams=True)
         assert again is not None
         assert again[0] == first[0], "the same owner goes on with what it remembers"
-        second = statements.take(connection, 1, "b", 120.0, 130.0, streams=True)
+        second = lease_rows.take(connection, 1, "b", 120.0, 130.0, streams=True)
         assert second is not None
         assert second[0].number == first[0].number + 1
-        with pytest.raises(statements.LeaseLost):
-            statements.hold(connection, first[0])
-        assert statements.hold(connection, second[0]) == JobStatus.INITIALIZING
-        assert statements.release(connection, first[0], 0.0) is None
+        with pytest.raises(lease_rows.LeaseLost):
+            lease_rows.hold(connection, first[0])
+        assert lease_rows.hold(connection, second[0]) == JobStatus.INITIALIZING
+        assert lease_rows.release(connection, first[0], 0.0) is None
 
 
 def test_who_asks_for_a_job_during_a_step_is_not_forgotten(home: InProcess) -> None:
     home.create(lines(3))
     with home.store.write() as connection:
-        taken = statements.take(connection, 1, "a", 100.0, 110.0, streams=True)
+        taken = lease_rows.take(connection, 1, "a", 100.0, 110.0, streams=True)
         assert taken is not None
-        assert statements.due(connection, 105.0, streams=True) == []
-        statements.wake(connection, 1)
-        assert statements.release(connection, taken[0], 170.0) == 0.0
-        assert statements.due(connection, 105.0, streams=True) == [1]
-        taken = statements.take(connection, 1, "b", 106.0, 116.0, streams=True)
+        assert lease_rows.due(connection, 105.0, streams=True) == []
+        lease_rows.wake(connection, 1)
+        assert lease_rows.release(connection, taken[0], 170.0) == 0.0
+        assert lease_rows.due(connection, 105.0, streams=True) == [1]
+        taken = lease_rows.take(connection, 1, "b", 106.0, 116.0, streams=True)
         assert taken is not None
-        assert statements.release(connection, taken[0], 170.0) == 170.0
-        assert statements.due(connection, 169.0, streams=True) == []
-        assert statements.due(connection, 170.0, streams=True) == [1]
+        assert lease_rows.release(connection, taken[0], 170.0) == 170.0
+        assert lease_rows.due(connection, 169.0, streams=True) == []
+        assert lease_rows.due(connection, 170.0, streams=True) == [1]
 
 
 def test_a_job_of_a_process_that_is_gone_is_taken_by_another(home: InProcess) -> None:
     name = home.create(lines(5), workers_per_object=2)
     with home.store.write() as connection:
-        assert statements.take(connection, 1, "gone", time.time(), time.time() + 0.3, streams=True)
+        assert lease_rows.take(connection, 1, "gone", time.time(), time.time() + 0.3, streams=True)
     told: list[Any] = []
     replica = Replica(home, lambda: None, told)
     replica.engine.start()

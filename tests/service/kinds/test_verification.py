@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from labeling_provider.service.kinds.base import Answer, Answered, AnswerError
+from labeling_provider.service.kinds.kind import Answer, Answered, AnswerError
 from tests.service.kinds.some_jobs import make_kind
 
 LINE = {"source-ref": "s3://lab/picture"}

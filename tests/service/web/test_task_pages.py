@@ -20,7 +20,7 @@ from labeling_provider.request.templates import (
     worker_template,
 )
 from labeling_provider.service.kinds import KINDS
-from labeling_provider.service.kinds.base import JobFacts, Kind
+from labeling_provider.service.kinds.kind import JobFacts, Kind
 from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages

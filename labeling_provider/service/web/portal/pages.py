@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from labeling_provider.rendering.environment import render
-from labeling_provider.service.database import jobs
+from labeling_provider.service.database import job_rows
 from labeling_provider.service.database import people as people_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.engine.desk import Desk, NoSuchTask
@@ -136,7 +136,7 @@ class Pages:
     def named_job(self, person: Person, request: Request) -> Response:
         """The task page of a labeling job, by the job's own name: this is where links from elsewhere lead."""
         with self._database.read() as connection:
-            job = jobs.find_job(connection, request.path_params["name"])
+            job = job_rows.find_job(connection, request.path_params["name"])
         if job is None:
             raise NoSuchTask("There is no such labeling job.")
         return redirect(f"/jobs/{job.id}")

@@ -5,9 +5,9 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs clean
+.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint pages screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs clean
 
-setup: $(VENV)/.ready $(VENV)/.system
+setup: $(VENV)/.ready $(VENV)/.system pages
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
@@ -68,6 +68,11 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python frontend/build.py lint
+
+# The worker pages' script. Installing the package builds it; this does after a change in frontend/.
+pages: $(VENV)/.ready
+	$(BIN)/python frontend/build.py
 
 # A hundred kills take about fifteen minutes, thirty during pushes five; `make test` runs a shorter one.
 torture: $(VENV)/.ready

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from airflow.sdk import BaseOperatorLink
 
-from labeling_provider.jobs.addresses import JOB_PAGE, LOG_PAGE, OUTPUT_PAGE, JobPage, job_url
+from labeling_provider.jobs.addresses import JOB_PAGE, LOG_PAGE, OUTPUT_PAGE, Page, job_url, portal_url
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
@@ -74,7 +74,7 @@ class QualityReportLink(_Link):
 class WorkersPageLink(_Link):
     """The page on which the members of a private workteam sign in and work."""
 
-    name = "Workers' page"
+    name = "Label"
 
 
 WORKERS_LINK: Final = WorkersPageLink()
@@ -94,7 +94,7 @@ def push_job_links(context: Context, ground_truth: GroundTruth, job: JobRequest)
 
 
 def push_workers_link(context: Context, ground_truth: GroundTruth, job: JobRequest) -> None:
-    """Push the link to the workers' page to XCom, if there is one: Amazon's private workteams have one.
+    """Make the link to where people label work, where there is such a page: private workteams have one.
 
     Source: API reference, Workteam.SubDomain.
     """
@@ -107,4 +107,4 @@ def push_workers_link(context: Context, ground_truth: GroundTruth, job: JobReque
         log.info("The workers' page is not known: %s", error)
         return
     if domain:
-        context["ti"].xcom_push(key=WORKERS_LINK.xcom_key, value=f"https://{domain}")
+        context["ti"].xcom_push(key=WORKERS_LINK.xcom_key, value=portal_url(ground_truth, job, domain))

@@ -52,3 +52,10 @@ def says_much(event: dict[str, Any], context: None) -> str:
 
 def echoes(event: dict[str, Any], context: None) -> Any:
     return {"pid": os.getpid(), "event": event}
+
+
+def makes_deep_input(event: dict[str, Any], context: None) -> dict[str, Any]:
+    deep: list[Any] = []
+    for _ in range(98):
+        deep = [deep]
+    return {"taskInput": {"x": {"y": deep}}}

@@ -13,6 +13,7 @@ import pytest
 from dev.stack import BIN, ROOT
 from labeling_provider.request import TASK_TYPES
 from labeling_provider.service.learning.models import BUILT_IN
+from labeling_provider.service.web.assets import read_outside
 from labeling_provider.service.work.workforce import load_workforce
 from tests.airflow_context import context
 from tests.conftest import Lab
@@ -55,7 +56,7 @@ def test_every_json_snippet_is_json(path: Path) -> None:
 
 
 def test_the_workforce_file_of_the_docs_is_taken(tmp_path: Path) -> None:
-    (text,) = blocks(ROOT / "docs" / "local-service.md", "json")
+    text, assets = blocks(ROOT / "docs" / "local-service.md", "json")
     document = json.loads(text)
     document["functions"] = dict.fromkeys(document["functions"], "tests.functions:pre")
     document["models"] = dict.fromkeys(document["models"], BUILT_IN["text-classification"])
@@ -63,6 +64,10 @@ def test_the_workforce_file_of_the_docs_is_taken(tmp_path: Path) -> None:
     path.write_text(json.dumps(document))
     workforce = load_workforce(path, seed=0, region="us-east-1", account="123456789012")
     assert len(workforce.teams[workforce.names["slow-experts"]]) == 3
+    (tmp_path / "copies").mkdir()
+    (tmp_path / "copies" / "jquery.js").write_text("1")
+    (tmp_path / "assets.json").write_text(assets)
+    assert list(read_outside(tmp_path / "assets.json").values()) == [b"1"]
 
 
 def test_the_commands_of_the_readme_exist() -> None:

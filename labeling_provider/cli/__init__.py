@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
 
-_USAGE = """usage: labeling local [options]
+_USAGE: Final = """usage: labeling {local,preview,workers} [options]
 
   local    run a Ground Truth service on this machine (labeling local --help)
+  preview  show a worker template as workers will see it (labeling preview --help)
+  workers  say who labels in the portal of a running service (labeling workers --help)
 """
+_MODULES: Final = {
+    "local": "labeling_provider.service.__main__",
+    "preview": "labeling_provider.service.web.preview",
+    "workers": "labeling_provider.cli.workers",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,15 +26,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: the exit status.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] != ["local"]:
-        print(_USAGE, end="", file=sys.stdout if given[:1] in (["-h"], ["--help"]) else sys.stderr)
-        return 0 if given[:1] in (["-h"], ["--help"]) else 2
+    if not given or given[0] not in _MODULES:
+        is_asked = given[:1] in (["-h"], ["--help"])
+        print(_USAGE, end="", file=sys.stdout if is_asked else sys.stderr)
+        return 0 if is_asked else 2
     try:
-        from labeling_provider.service.__main__ import main as local
+        command = import_module(_MODULES[given[0]])
     except ImportError as error:
         print(
-            f"labeling local needs the extra 'local': pip install airflow-provider-labeling[local] ({error})",
+            f"labeling {given[0]} needs the extra 'local': pip install airflow-provider-labeling[local] ({error})",
             file=sys.stderr,
         )
         return 2
-    return local(given[1:])
+    status: int = command.main(given[1:])
+    return status

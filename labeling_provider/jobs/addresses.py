@@ -49,6 +49,16 @@ def job_url(ground_truth: GroundTruth, job: JobRequest, page: JobPage = JOB_PAGE
     return f"{_console(ground_truth)}{path}"
 
 
+def portal_url(ground_truth: GroundTruth, job: JobRequest, domain: str) -> str:
+    """Where people label a job: the job's page in the portal of the service, or Amazon's portal of the workforce.
+
+    :param domain: SubDomain of the job's workteam.
+    """
+    if ground_truth.is_amazon:
+        return f"https://{domain}"
+    return f"{ground_truth.endpoint_url.rstrip('/')}/portal/labeling-jobs/{quote(job.name)}"
+
+
 def report_url(ground_truth: GroundTruth, report_uri: str) -> str:
     """The URL of a report in S3: on the self-hosted service, or the object's page in Amazon's console.
 

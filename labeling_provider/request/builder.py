@@ -279,7 +279,10 @@ class LabelingJobSpec:
                 return files, categories
             uri = join_s3_uri(folder, "template.liquid")
             title = request["HumanTaskConfig"].get("TaskTitle", "")
-            files[uri] = templates.worker_template(task_type, title, self.instructions)
+            try:
+                files[uri] = templates.worker_template(task_type, title, self.instructions, self.audited_attribute)
+            except ValueError as error:
+                problems.append(Problem("audited_attribute", f"{error}.", "Name the attribute with the old labels."))
             ui["UiTemplateS3Uri"] = uri
         return files, categories
 

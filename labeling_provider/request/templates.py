@@ -18,6 +18,8 @@ DOCUMENT_VERSION: Final = "2018-11-28"
 _SEQUENCE_DOCUMENT_VERSION: Final = "2020-03-01"
 _CROWD_SCRIPT: Final = "https://assets.crowd.aws/crowd-html-elements.js"
 
+_ATTRIBUTE: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}")
+
 _PAGE: Final = """\
 <script src="{script}"></script>
 <crowd-form>
@@ -60,27 +62,160 @@ _BINDINGS: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("crowd-classifier", "video"): (_CATEGORIES, _VIDEO_TARGET),
 }
 
+# A verification shows the labels of an earlier job: "old" and, in their metadata, "about".
+_OLD_BY_NAME: Final = """\
+{%- assign old = task.input.manifestLine["NAME"] -%}
+{%- assign about = task.input.manifestLine["NAME-metadata"] -%}
+"""
+_OLD_BY_TYPE: Final = """\
+{%- for pair in task.input.manifestLine -%}
+  {%- if pair[1].type == "TYPE" -%}
+    {%- assign about = pair[1] -%}
+    {%- assign name = pair[0] | remove: "-metadata" -%}
+    {%- assign old = task.input.manifestLine[name] -%}
+  {%- endif -%}
+{%- endfor -%}
+"""
+_OLD_BOXES: Final = """\
+{%- capture names -%}
+  {%- for one in about.class-map -%}{{ one[1] | to_json }}{% unless forloop.last %}, {% endunless %}{%- endfor -%}
+{%- endcapture -%}
+{%- capture boxes -%}
+  {%- for box in old.annotations -%}
+    {%- capture id -%}{{ box.class_id }}{%- endcapture -%}
+    {"label": {{ about.class-map[id] | to_json }}, "left": {{ box.left }}, "top": {{ box.top }},
+    "width": {{ box.width }}, "height": {{ box.height }} }{% unless forloop.last %}, {% endunless %}
+  {%- endfor -%}
+{%- endcapture -%}
+"""
+_OLD_MASK: Final = """\
+{%- capture names -%}
+  {%- assign comma = "" -%}
+  {%- for one in about.internal-color-map -%}
+    {%- unless one[1].class-name == "BACKGROUND" -%}
+      {{ comma }}{{ one[1].class-name | to_json }}{%- assign comma = ", " -%}
+    {%- endunless -%}
+  {%- endfor -%}
+{%- endcapture -%}
+{%- capture colors -%}
+  {%- assign comma = "" -%}
+  {%- for one in about.internal-color-map -%}
+    {%- unless one[1].class-name == "BACKGROUND" -%}
+      {{ comma }}{{ one[1].class-name | to_json }}: {"color": {{ one[1].hex-color | to_json }} }
+      {%- assign comma = ", " -%}
+    {%- endunless -%}
+  {%- endfor -%}
+{%- endcapture -%}
+"""
+_COMMENT: Final = """\
+    <worker-comment placeholder="{placeholder}"></worker-comment>
+"""
+_OVERLAYS: Final[dict[str, tuple[str, str, str]]] = {
+    "verification-bounding-box": (
+        "groundtruth/object-detection",
+        _OLD_BOXES,
+        """overlay='{"boundingBox": {"labels": [{{ names }}], "value": [{{ boxes }}]} }'""",
+    ),
+    "verification-semantic-segmentation": (
+        "groundtruth/semantic-segmentation",
+        _OLD_MASK,
+        """overlay='{"semanticSegmentation": {"labels": [{{ names }}], "labelMappings": { {{- colors -}} }, """
+        """"src": "{{ old | grant_read_access }}"} }'""",
+    ),
+}
+"""By verification: the type of the labels that it shows, what reads them, and the attribute that shows them."""
+
+_HOSTED: Final[dict[str, str]] = {
+    "NamedEntityRecognition": f"""\
+<script src="{_CROWD_SCRIPT}"></script>
+<crowd-entity-annotation name="crowd-entity-annotation" header="{{{{ task.input.header }}}}"
+  labels="{{{{ task.input.labels | to_json | escape }}}}" text="{{{{ task.input.taskObject }}}}">
+  <full-instructions header="{{{{ task.input.header }}}}">
+    {{{{ task.input.instructions.fullInstruction | skip_autoescape }}}}
+  </full-instructions>
+  <short-instructions>{{{{ task.input.instructions.shortInstruction | skip_autoescape }}}}</short-instructions>
+</crowd-entity-annotation>
+""",
+}
+
 
 def has_worker_template(task_type: TaskType) -> bool:
-    """Whether :func:`worker_template` supports this task type."""
-    return not task_type.audits and (task_type.element, task_type.media) in _BINDINGS
+    """Whether :func:`worker_template` can write the page of this task type."""
+    if task_type.audits:
+        return task_type.name in _OVERLAYS
+    return (task_type.element, task_type.media) in _BINDINGS
 
 
-def worker_template(task_type: TaskType, title: str, instructions: str) -> str:
+def worker_template(task_type: TaskType, title: str, instructions: str, audited_attribute: str | None = None) -> str:
     """The worker page of a task type, as a Liquid template.
 
     :param title: the question, shown above the object.
     :param instructions: plain text; line breaks are kept.
-    :raises ValueError: if there is no built-in template for this task type; use ``ui_template_uri`` instead.
+    :param audited_attribute: of a verification: the attribute whose labels are shown; without one the last attribute
+        of the right type.
+    :raises ValueError: if this task type has no template of ours: give ``ui_template_uri`` instead.
     """
     if not has_worker_template(task_type):
         raise ValueError(f"there is no built-in worker template for {task_type.name}")
-    assert task_type.element  # noqa: S101 - has_worker_template checked it
-    attributes, body = _BINDINGS[task_type.element, task_type.media]
+    assert task_type.element  # noqa: S101 - has_worker_template said so
+    before = ""
+    if task_type.audits:
+        labels_type, reading, overlay = _OVERLAYS[task_type.name]
+        old = _OLD_BY_TYPE.replace("TYPE", labels_type)
+        if audited_attribute is not None:
+            if not _ATTRIBUTE.fullmatch(audited_attribute):
+                raise ValueError(f"{audited_attribute!r} can't be the name of a label attribute")
+            old = _OLD_BY_NAME.replace("NAME", audited_attribute)
+        before, attributes = old + reading, f"{_IMAGE} {_CATEGORIES}\n    {overlay}"
+        body = _COMMENT.format(placeholder="What is wrong?")
+    else:
+        attributes, body = _BINDINGS[task_type.element, task_type.media]
+    return before + _page(task_type.element, task_type.answer_key or "", attributes, title, instructions, body)
+
+
+def ranking_template(title: str, instructions: str, dimensions: Sequence[str], *, ties: bool = False) -> str:
+    """The page of a ``pass-through`` job on which workers rank the responses to a text.
+
+    A manifest line has the text as ``source`` and the ``responses`` as a list of texts.
+
+    :param dimensions: what they are ranked by, such as ``["Clarity"]``.
+    :param ties: whether two of them may have the same rank.
+    """
+    given = json.dumps([{"name": name, "allowTie": ties} for name in dimensions], ensure_ascii=False)
+    attributes = (
+        'text="{{ task.input.source }}" responses="{{ task.input.responses | to_json | escape }}"\n'
+        f'    ordinal-ranking-dimensions="{as_page_text(given)}"'
+    )
+    return _page("crowd-text-ranking", "crowd-text-ranking", attributes, title, instructions)
+
+
+def question_template(
+    title: str, instructions: str, *, min_questions: int = 1, max_questions: int = 10, tags: Sequence[str] = ()
+) -> str:
+    """The page of a ``pass-through`` job on which workers ask questions about a text, and answer them.
+
+    A manifest line has the text as ``source``.
+
+    :param tags: what questions can be marked with.
+    """
+    attributes = f'text="{{{{ task.input.source }}}}" min-questions="{min_questions}" max-questions="{max_questions}"'
+    if tags:
+        attributes += f'\n    question-tags="{as_page_text(json.dumps(list(tags), ensure_ascii=False))}"'
+    return _page(
+        "crowd-question-answer-generation", "crowd-question-answer-generation", attributes, title, instructions
+    )
+
+
+def hosted_template(human_task_ui_arn: str) -> str | None:
+    """What stands in for a worker interface that Amazon hosts; None if nothing does yet."""
+    return _HOSTED.get(human_task_ui_arn.rpartition("/")[2])
+
+
+def _page(element: str, name: str, attributes: str, title: str, instructions: str, body: str = "") -> str:
     return _PAGE.format(
         script=_CROWD_SCRIPT,
-        element=task_type.element,
-        name=task_type.answer_key,
+        element=element,
+        name=name,
         attributes=attributes,
         header=as_page_text(title),
         body=body,
@@ -115,7 +250,7 @@ def category_document(
     if task_type.human_task_ui:
         paragraph = f"<p>{html.escape(instructions)}</p>".replace("\n", "<br>")
         document["instructions"] = {"shortInstruction": paragraph, "fullInstruction": paragraph}
-    if audited_attribute:
+    if audited_attribute and task_type.is_sequence:
         document["auditLabelAttributeName"] = audited_attribute
     return document
 

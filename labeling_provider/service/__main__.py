@@ -65,6 +65,13 @@ def parser() -> argparse.ArgumentParser:
         "be given more than once",
     )
     options.add_argument("--workforce", type=Path, metavar="FILE", help="JSON file of simulated workers and functions")
+    options.add_argument(
+        "--template-assets",
+        type=Path,
+        metavar="FILE",
+        help='JSON file {"https://…": "path"}: files that stand in for those that worker templates load from other '
+        "sites; without it templates load nothing from there",
+    )
     options.add_argument("--seed", type=int, default=0, help="seed of the simulated workers (default %(default)s)")
     options.add_argument(
         "--speed",
@@ -150,19 +157,20 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.service.app import ServiceSettings, serve
 
     serve(
-        ServiceSettings(
-            host=options.host,
-            port=options.port,
-            region=options.region,
-            database_url=options.database_url or f"sqlite:///{folder / 'labeling.sqlite'}",
-            shared=options.shared,
-            s3_endpoint=options.s3_endpoint,
-            truth=options.truth,
-            workforce=options.workforce,
-            seed=options.seed,
-            speed=options.speed,
-            minimum_automated=options.minimum_automated,
-            temporary=None if options.data_dir else folder,
+        Settings(
+            host=chosen.host,
+            port=chosen.port,
+            region=chosen.region,
+            database_url=chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}",
+            shared=chosen.shared,
+            s3_endpoint=chosen.s3_endpoint,
+            truth=chosen.truth,
+            workforce=chosen.workforce,
+            seed=chosen.seed,
+            speed=chosen.speed,
+            minimum_automated=chosen.minimum_automated,
+            temporary=None if chosen.data_dir else folder,
+            template_assets=chosen.template_assets,
         )
     )
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from starlette.routing import Mount, Router
+
 from labeling_provider.groundtruth.model import service_model
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.cloud import Cloud
@@ -20,14 +22,24 @@ from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.asgi import Application
+from labeling_provider.service.web.assets import Assets, read_outside
+from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
+from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.listener import listen
 from labeling_provider.service.web.listener import serve as serve_requests
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import make_pages
+from labeling_provider.service.web.portal.application import make_portal
+from labeling_provider.service.web.previews import Previews
+from labeling_provider.service.web.requests import PORTAL_PATH, STATIC_PATH
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.task_pages import TaskPages
+from labeling_provider.service.web.workers import Workers
+from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
+from labeling_provider.service.work.people import People
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce
 
@@ -55,6 +67,7 @@ class ServiceSettings:
     speed: float
     minimum_automated: int
     temporary: Path | None
+    template_assets: Path | None = None
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -63,11 +76,13 @@ def serve(settings: ServiceSettings) -> None:
     :raises StartError: if a setting is invalid.
     """
     credentials = Credentials.from_environment()
-    workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
-    database = Database(settings.database_url, shared=settings.shared)
-    cloud = Cloud(database, ACCOUNT, settings.region, settings.s3_endpoint)
-    truth = Truth(settings.truth, cloud.objects)
+    assets = Assets(outside=read_outside(chosen.template_assets) if chosen.template_assets else None)
+    workforce = load_workforce(chosen.workforce, seed=chosen.seed, region=chosen.region, account=ACCOUNT)
+    database = Database(chosen.database_url, shared=chosen.shared)
+    cloud = Cloud(database, ACCOUNT, chosen.region, chosen.s3_endpoint)
+    truth = Truth(chosen.truth, cloud.objects)
     models = ModelRegistry(database, cloud.objects, workforce)
+    clock = Clock(chosen.speed)
     engine = Engine(
         database,
         cloud.objects,
@@ -75,29 +90,50 @@ def serve(settings: ServiceSettings) -> None:
         truth,
         cloud.messaging,
         cloud.announce,
-        ActiveLearning(database, cloud.objects, workforce, models, settings.minimum_automated),
-        Clock(settings.speed),
-        shared=settings.shared,
+        ActiveLearning(database, cloud.objects, workforce, models, chosen.minimum_automated),
+        clock,
+        shared=chosen.shared,
         may_stream=lambda: database.try_hold("messaging"),
-    )
-    place = {"region": settings.region, "account": ACCOUNT}
-    jobs = LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists)
-    operations = Operations(jobs, Workteams(database, workforce, **place), Tags(database), models)
-    service = Application(
-        operations,
-        make_pages(database, cloud.objects),
-        cloud.services,
-        s3_endpoint=settings.s3_endpoint,
-        region=settings.region,
-        credentials=credentials,
     )
     cloud.restore()
     try:
         listening = listen(settings.host, settings.port)
     except (OSError, OverflowError) as error:
-        raise StartError(f"cannot listen on {settings.host}:{settings.port}: {error}") from None
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    endpoint = f"http://{host}:{listening.getsockname()[1]}"
+        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error}") from None
+    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    address = f"{host}:{listening.getsockname()[1]}"
+    endpoint = f"http://{address}"
+    place = {"region": chosen.region, "account": ACCOUNT}
+    portal = f"{address}{PORTAL_PATH}"
+    signer = Signer(cloud.objects, make_link_credentials(), chosen.region)
+    task_pages = TaskPages(cloud.objects, signer, assets)
+    workforces = Workforces(database, portal=portal, **place)
+    templates = HumanTaskUis(database, signer, endpoint=endpoint, **place, role_exists=cloud.roles.exists)
+    operations = Operations(
+        LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists),
+        Workteams(database, workforce, **place, portal=portal),
+        workforces,
+        templates,
+        Tags(database),
+        models,
+    )
+    people = People(database, clock, chosen.region, passwords=credentials is not None)
+    service = Application(
+        operations,
+        make_pages(
+            database,
+            cloud.objects,
+            [*Workers(people).routes, *Previews(database, engine.kinds, task_pages).routes],
+        ),
+        make_portal(database, engine.desk, people, task_pages),
+        cloud.services,
+        s3_endpoint=chosen.s3_endpoint,
+        region=chosen.region,
+        credentials=credentials,
+        static=Router([Mount(TEMPLATES_PATH, templates), Mount(STATIC_PATH, assets)]),
+        link_credentials=signer.credentials,
+        may_enter=workforces.may_enter,
+    )
     service_model()
     _point_functions_here(endpoint, settings.region, credentials)
     engine.start()
@@ -108,6 +144,7 @@ def serve(settings: ServiceSettings) -> None:
         "role_arn": cloud.roles.execution_role_arn,
         "workteams": workforce.names,
         "pages_url": f"{endpoint}/_labeling",
+        "portal_url": f"http://{portal}",
     }
     print(json.dumps(ready), flush=True)
     try:

@@ -56,8 +56,7 @@ def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack,
         "Labeling job": page,
         "Labels": f"{page}/output",
         "Labeling log": f"{page}/log",
-        # The local service has no page for workers.
-        "Workers' page": None,
+        "Label": f"{stack.lab.service.endpoint_url}/portal/labeling-jobs/{labeled['job_name']}",
     }
 
 

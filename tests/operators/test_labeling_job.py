@@ -474,19 +474,9 @@ def test_a_choice_that_does_not_exist_is_refused_when_the_dag_is_parsed(argument
         CreateLabelingJobOperator(task_id="label", **{argument: "ignore"})
 
 
-@pytest.mark.parametrize(
-    ("answer", "link"),
-    [
-        (
-            {"Workteam": {"SubDomain": "abc.labeling.us-east-1.sagemaker.aws"}},
-            "https://abc.labeling.us-east-1.sagemaker.aws",
-        ),
-        ({"Workteam": {}}, None),
-        (ConnectionError("no"), None),
-    ],
-)
+@pytest.mark.parametrize("answer", [{"Workteam": {"SubDomain": "a.b/portal"}}, {"Workteam": {}}, ConnectionError("no")])
 def test_the_workers_page_is_linked_where_there_is_one(
-    connected: Lab, monkeypatch: pytest.MonkeyPatch, answer: Any, link: str | None
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
     task, around = operator(connected), context(**run_id())
 
@@ -496,5 +486,7 @@ def test_the_workers_page_is_linked_where_there_is_one(
         return answer
 
     monkeypatch.setattr(task.hook.sagemaker, "describe_workteam", describe)
-    task.execute(around)
-    assert around["ti"].pushed.get("_link_WorkersPageLink") == link
+    result = task.execute(around)
+    page = f"{connected.service.endpoint_url}/portal/labeling-jobs/{result['job_name']}"
+    has_one = isinstance(answer, dict) and answer["Workteam"]
+    assert around["ti"].pushed.get("_link_WorkersPageLink") == (page if has_one else None)

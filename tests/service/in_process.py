@@ -18,9 +18,12 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.web.human_task_uis import HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
+from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import Workforce, load_workforce
@@ -64,7 +67,10 @@ def all_operations(database: Database, engine: Engine, workforce: Workforce, reg
     """SageMaker's operations, where every role exists."""
     place = {"region": REGION, "account": ACCOUNT}
     jobs = LabelingJobs(database, engine, workforce, registry, **place, role_exists=lambda _: True)
-    return Operations(jobs, Workteams(database, workforce, **place), Tags(database), registry)
+    signer = Signer(Memory(), make_link_credentials(), REGION)
+    templates = HumanTaskUis(database, signer, endpoint="http://localhost", **place, role_exists=lambda _: True)
+    workforces = Workforces(database, portal="localhost/portal", **place)
+    return Operations(jobs, Workteams(database, workforce, **place), workforces, templates, Tags(database), registry)
 
 
 class InProcess:

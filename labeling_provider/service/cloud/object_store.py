@@ -44,6 +44,14 @@ class ObjectStore(ABC):
     def version(self, uri: str) -> str | None:
         """A text that changes whenever the object does; None if the object does not exist."""
 
+    def link(self, bucket: str, key: str, seconds: int) -> str | None:
+        """An address at which anybody can read an object for a while.
+
+        :param seconds: for how long.
+        :return: None if the objects are read at the service's own address.
+        """
+        return None
+
     def lines(self, uri: str) -> Iterator[bytes]:
         """The object's lines, each with its line break.
 

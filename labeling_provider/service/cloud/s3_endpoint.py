@@ -13,6 +13,7 @@ from labeling_provider.service.cloud.object_store import MissingObject, ObjectSt
 MAX_WRITES_AT_ONCE: Final = 32
 """How many objects are written at once, and how many connections are kept open."""
 
+_MAX_LINK_SECONDS: Final = 7 * 24 * 3600
 _MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 
 
@@ -59,6 +60,11 @@ class EndpointObjectStore(ObjectStore):
         bucket, key = split_s3_uri(uri)
         with _missing(uri):
             self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+
+    def link(self, bucket: str, key: str, seconds: int) -> str:
+        where = {"Bucket": bucket, "Key": key}
+        lifetime = min(seconds, _MAX_LINK_SECONDS)
+        return str(self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=lifetime))
 
     def version(self, uri: str) -> str | None:
         bucket, key = split_s3_uri(uri)

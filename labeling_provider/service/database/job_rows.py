@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -183,6 +183,12 @@ def list_jobs(
 def latest_jobs(connection: Connection, limit: int) -> list[JobRow]:
     """The most recently created jobs, newest first."""
     return [_job(row) for row in connection.execute(_rows().order_by(jobs.c.id.desc()).limit(limit))]
+
+
+def jobs_of_teams(connection: Connection, workteam_arns: Collection[str]) -> list[JobRow]:
+    """The jobs of some workteams that have not ended, oldest first."""
+    query = _rows().where(jobs.c.status.in_(RUNNING), jobs.c.workteam_arn.in_(workteam_arns))
+    return [_job(row) for row in connection.execute(query.order_by(jobs.c.id))]
 
 
 def request_stop(connection: Connection, job_id: int) -> bool:

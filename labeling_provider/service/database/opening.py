@@ -17,7 +17,8 @@ from sqlalchemy.engine import URL, Connection, Engine
 from labeling_provider.errors import LabelingError
 from labeling_provider.service.database.locks import SessionLocks
 
-_WRITE_IT: Final = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+_WRITE_IT: Final = "write it like sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+_CONNECTIONS: Final = 40
 _CONNECT_SECONDS: Final = 10
 # By default, these drivers wait for a host that does not respond until the operating system gives up.
 _WAITS_FOR_EVER: Final = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
@@ -64,7 +65,7 @@ class OpenDatabase:
             raise DatabaseError(f"the database URL starts with {url.drivername!r}; {_WRITE_IT}")
         self.url = url
         self.is_sqlite = url.get_backend_name() == "sqlite"
-        in_memory = self.is_sqlite and url.database in {None, "", ":memory:"}
+        in_memory = _is_in_memory(url)
         self.name = (url.database if self.is_sqlite else None) or url.set(query={}).render_as_string()
         self._path: Path | None = None
         if self.is_sqlite and url.database and not in_memory:
@@ -91,8 +92,10 @@ class OpenDatabase:
     def _new_engine(self, url: URL, **options: Any) -> Engine:
         if "connect_timeout" not in url.query and url.drivername in _WAITS_FOR_EVER:
             options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
+        # As many as the threads that ask: one more would be opened and closed each time.
+        pool = {} if "poolclass" in options or _is_in_memory(url) else {"pool_size": _CONNECTIONS}
         try:
-            engine = sa.create_engine(url, pool_pre_ping=not self.is_sqlite, **options)
+            engine = sa.create_engine(url, pool_pre_ping=not self.is_sqlite, **{**pool, **options})
         except sa.exc.NoSuchModuleError:
             raise DatabaseError(f"the database URL starts with {url.drivername!r}; {_WRITE_IT}") from None
         except ImportError as error:
@@ -180,6 +183,10 @@ class OpenDatabase:
         return bool(self._file.read(1))
 
 
+def _is_in_memory(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
+
+
 def _parsed(address: str) -> URL:
     try:
         return sa.make_url(address)
@@ -190,6 +197,6 @@ def _parsed(address: str) -> URL:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "cache_size=-32768"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "cache_size=-8192"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

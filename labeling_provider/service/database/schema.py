@@ -8,7 +8,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database.states import LearningRole, ObjectState, TaskState
+from labeling_provider.service.database.states import LearningRole, ObjectState, RemarkKind, TaskState
 
 
 class State(sa.types.TypeDecorator[StrEnum]):
@@ -97,9 +97,20 @@ tasks: Final = sa.Table(
     sa.Column("due", sa.Float),
     # For an accepted task, a draft.
     sa.Column("answer", sa.Text),
-    # A worker answers an object only once, even after crashes.
+    # Seconds of active work; none if only the times say how long it took.
+    sa.Column("spent", sa.Float),
+    # One worker answers an object once, whatever crashes in between.
     sa.UniqueConstraint("job_id", "object_id", "worker_id"),
     sa.Index("tasks_by_state", "job_id", "state"),
+)
+task_inputs: Final = sa.Table(
+    # What pre-annotation functions have made of objects for the workers' templates.
+    "task_inputs",
+    metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True),
+    sa.Column("object_id", sa.Integer, primary_key=True),
+    # As JSON.
+    sa.Column("input", sa.Text, nullable=False),
 )
 arrivals: Final = sa.Table(
     # The objects of streaming jobs.
@@ -167,6 +178,74 @@ workteams: Final = sa.Table(
     sa.Column("arn", sa.String(256), nullable=False, unique=True),
     sa.Column("description", sa.String(200), nullable=False),
     sa.Column("members", sa.Text, nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("updated", sa.Float, nullable=False),
+)
+people: Final = sa.Table(
+    # Those who label in a browser.
+    "people",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name_key", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("worker_id", sa.String(100), nullable=False, unique=True),
+    sa.Column("sub", sa.String(36), nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    # A hash; none if none was chosen yet.
+    sa.Column("password", sa.String(200)),
+    # Of the invitation that lets its bearer choose a password, the token's hash, and until when.
+    sa.Column("invitation", sa.String(64), unique=True),
+    sa.Column("invited_until", sa.Float),
+    # Language and keys of the pages, as JSON.
+    sa.Column("settings", sa.Text, nullable=False),
+)
+memberships: Final = sa.Table(
+    "memberships",
+    metadata,
+    sa.Column("person_id", sa.Integer, primary_key=True),
+    sa.Column("workteam_arn", sa.String(256), primary_key=True),
+)
+sessions: Final = sa.Table(
+    # Who is signed in to the worker portal.
+    "sessions",
+    metadata,
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("person_id", sa.Integer, nullable=False, index=True),
+    sa.Column("expires", sa.Float, nullable=False),
+)
+remarks: Final = sa.Table(
+    # What people tell the requester of a job about its data objects.
+    "remarks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("job_id", sa.Integer, nullable=False, index=True),
+    sa.Column("object_id", sa.Integer, nullable=False),
+    sa.Column("worker_id", sa.String(100), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("kind", State(RemarkKind, 8), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+human_task_uis: Final = sa.Table(
+    # Worker templates that were given a name.
+    "human_task_uis",
+    metadata,
+    sa.Column("name", sa.String(63), primary_key=True),
+    sa.Column("arn", sa.String(300), nullable=False, unique=True),
+    sa.Column("template", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False, index=True),
+)
+workforces: Final = sa.Table(
+    # The private workforce, of which there is one.
+    "workforces",
+    metadata,
+    sa.Column("name_key", sa.String(63), primary_key=True),
+    sa.Column("name", sa.String(63), nullable=False),
+    sa.Column("arn", sa.String(300), nullable=False, unique=True),
+    # Who its people are: CognitoConfig or OidcConfig, as JSON. The client's secret is apart, for it is never told.
+    sa.Column("identity", sa.Text, nullable=False),
+    sa.Column("client_secret", sa.Text),
+    # Where they may come from, as JSON.
     sa.Column("settings", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("updated", sa.Float, nullable=False),

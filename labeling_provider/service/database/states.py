@@ -50,4 +50,13 @@ class LearningRole(StrEnum):
     TRAIN = "train"
     """To train the model."""
     VALIDATE = "validate"
-    """To measure the model."""
+    """To measure the model on its label."""
+
+
+class RemarkKind(StrEnum):
+    """Why a person tells the requester something."""
+
+    DECLINE = "decline"
+    """The reason for declining a task."""
+    COMMENT = "comment"
+    """A comment, or a report of a problem."""

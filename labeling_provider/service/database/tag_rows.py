@@ -1,4 +1,4 @@
-"""Statements on the tags of labeling jobs and workteams."""
+"""Tags of labeling jobs, workteams, workforces and worker templates."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Collection, Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling_provider.service.database.schema import jobs, tags, workteams
+from labeling_provider.service.database.schema import human_task_uis, jobs, tags, workforces, workteams
 
 
 def is_taggable(connection: Connection, arn: str) -> bool:
-    """Whether a labeling job or a workteam has this ARN."""
+    """Whether something that can have tags has this ARN."""
     return any(
         connection.execute(sa.select(table.c.arn).where(table.c.arn == arn)).first() is not None
-        for table in (jobs, workteams)
+        for table in (jobs, workteams, workforces, human_task_uis)
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ _WORKER: Final[sa.BindParameter[Any]] = sa.bindparam("worker")
 _AT: Final[sa.BindParameter[Any]] = sa.bindparam("at")
 _DUE: Final[sa.BindParameter[Any]] = sa.bindparam("due")
 _ANSWER: Final[sa.BindParameter[Any]] = sa.bindparam("answer")
+_SPENT: Final[sa.BindParameter[Any]] = sa.bindparam("spent")
 
 
 def _fixed(state: TaskState) -> sa.ColumnElement[Any]:
@@ -35,6 +37,7 @@ _FREE: Final[dict[str, Any]] = {
     "accepted": sa.null(),
     "due": sa.null(),
     "answer": sa.null(),
+    "spent": sa.null(),
     "tries": tasks.c.tries + 1,
 }
 """The values of a task that is open again."""
@@ -59,11 +62,38 @@ _HELD: Final = (
     tasks.c.state == _fixed(TaskState.ACCEPTED),
     tasks.c.due >= _AT,
 )
-"""The worker holds the task, and its time is not up."""
-_SAVE: Final = sa.update(tasks).where(*_HELD).values(answer=_ANSWER)
-_SUBMIT: Final = sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.SUBMITTED), answer=_ANSWER, due=_AT)
+"""A worker is at the task, and its time is not over."""
+_SAVE: Final = sa.update(tasks).where(*_HELD).values(answer=_ANSWER, spent=_SPENT)
+_SUBMIT: Final = (
+    sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.SUBMITTED), answer=_ANSWER, due=_AT, spent=_SPENT)
+)
 _DECLINE: Final = sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.DECLINED), answer=sa.null(), due=_AT)
 _RELEASE: Final = sa.update(tasks).where(*_HELD).values(**_FREE)
+
+
+_WITH_LINE: Final = (
+    sa.select(tasks, objects.c.line)
+    .join(objects, (objects.c.job_id == tasks.c.job_id) & (objects.c.object_id == tasks.c.object_id))
+    .where(tasks.c.id == _TASK)
+)
+_IN_HAND: Final = (
+    sa.select(tasks)
+    .where(tasks.c.job_id == sa.bindparam("job"), tasks.c.state == _fixed(TaskState.ACCEPTED))
+    .where(tasks.c.worker_id == _WORKER, tasks.c.due >= _AT)
+    .order_by(tasks.c.id)
+    .limit(1)
+)
+_STILL_UNDECIDED: Final = (
+    sa.select(tasks.c.id)
+    .where(tasks.c.job_id == sa.bindparam("job"), tasks.c.object_id == sa.bindparam("object"))
+    .where(sa.or_(*(tasks.c.state == _fixed(state) for state in UNDECIDED)))
+    .limit(1)
+)
+
+
+def _kept_apart(connection: Connection) -> AbstractContextManager[Any]:
+    """Let the rest of a transaction live on if a statement breaks a rule; on SQLite, nobody else writes meanwhile."""
+    return nullcontext() if connection.dialect.name == "sqlite" else connection.begin_nested()
 
 
 def _moved(connection: Connection, move: sa.Update, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -92,6 +122,17 @@ def accept(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
     return _moved(connection, _ACCEPT, rows)
 
 
+def accept_this(connection: Connection, task_id: int, worker: str, at: float, due: float) -> bool:
+    """Give one open task to a worker who has had none of the same object; whether it was free."""
+    row = {"task": task_id, "worker": worker, "at": at, "due": due}
+    try:
+        with _kept_apart(connection):
+            return bool(connection.execute(_ACCEPT, row).rowcount)
+    except IntegrityError:
+        # The same worker, in another window, has just got another task of this object.
+        return False
+
+
 def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> sa.Row[Any] | None:
     """Assign the first open task of a job whose object the worker has not had.
 
@@ -117,7 +158,7 @@ def accept_next(connection: Connection, job_id: int, worker: str, at: float, due
     )
     while True:
         try:
-            with connection.begin_nested():
+            with _kept_apart(connection):
                 return connection.execute(take).one_or_none()
         except IntegrityError:
             # The same worker, in another window, has just got a task for this object.
@@ -125,10 +166,8 @@ def accept_next(connection: Connection, job_id: int, worker: str, at: float, due
 
 
 def in_hand(connection: Connection, job_id: int, worker: str, at: float) -> sa.Row[Any] | None:
-    """The task of a job that a worker holds; None if there is none."""
-    mine = (tasks.c.job_id == job_id, tasks.c.worker_id == worker, tasks.c.state == TaskState.ACCEPTED)
-    query = sa.select(tasks).where(*mine, tasks.c.due >= at).order_by(tasks.c.id).limit(1)
-    return connection.execute(query).one_or_none()
+    """The task of a job that a worker is at; None if there is none."""
+    return connection.execute(_IN_HAND, {"job": job_id, "worker": worker, "at": at}).one_or_none()
 
 
 def save(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -202,6 +241,45 @@ def replace_declined(connection: Connection, job_id: int, wanted: int) -> None:
 def find(connection: Connection, task_id: int) -> sa.Row[Any] | None:
     """The task with an id; None if there is none."""
     return connection.execute(sa.select(tasks).where(tasks.c.id == task_id)).one_or_none()
+
+
+def find_with_line(connection: Connection, task_id: int) -> sa.Row[Any] | None:
+    """A task with its object's manifest line."""
+    return connection.execute(_WITH_LINE, {"task": task_id}).one_or_none()
+
+
+def open_tasks(connection: Connection, job_id: int, at: float, limit: int) -> list[sa.Row[Any]]:
+    """Number and object of the first tasks of a job that are free."""
+    query = sa.select(tasks.c.id, tasks.c.object_id).where(
+        tasks.c.job_id == job_id, tasks.c.state == TaskState.OPEN, tasks.c.expires > at
+    )
+    return list(connection.execute(query.order_by(tasks.c.id).limit(limit)))
+
+
+def objects_of(connection: Connection, job_id: int, worker: str) -> set[int]:
+    """The objects of a job that a worker has had a task of."""
+    query = sa.select(tasks.c.object_id).where(tasks.c.job_id == job_id, tasks.c.worker_id == worker)
+    return set(connection.execute(query).scalars())
+
+
+def is_decided(connection: Connection, job_id: int, object_id: int) -> bool:
+    """Whether no task of an object may get an answer any more."""
+    return connection.execute(_STILL_UNDECIDED, {"job": job_id, "object": object_id}).first() is None
+
+
+def count_open(connection: Connection, job_id: int, worker: str, at: float) -> int:
+    """How many objects of a job have a free task for a worker."""
+    free = tasks.alias("free")
+    query = sa.select(sa.func.count(sa.distinct(free.c.object_id))).where(
+        free.c.job_id == job_id, free.c.state == TaskState.OPEN, free.c.expires > at, _unseen(free, worker)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def workers_at_work(connection: Connection, job_id: int, at: float) -> set[str]:
+    """Who has a task of a job in hand."""
+    held = (tasks.c.job_id == job_id, tasks.c.state == TaskState.ACCEPTED, tasks.c.due >= at)
+    return set(connection.execute(sa.select(tasks.c.worker_id).where(*held).distinct()).scalars())
 
 
 def due(connection: Connection, job_id: int, at: float) -> list[sa.Row[Any]]:

@@ -84,6 +84,17 @@ def known_arns(connection: Connection, arns: Collection[str]) -> set[str]:
     return set(connection.execute(sa.select(workteams.c.arn).where(workteams.c.arn.in_(arns))).scalars())
 
 
+def private_arns(connection: Connection) -> set[str]:
+    """The ARNs of all private workteams."""
+    query = sa.select(workteams.c.arn).where(workteams.c.arn.like("%:workteam/private-crowd/%"))
+    return set(connection.execute(query).scalars())
+
+
+def every_workteam(connection: Connection) -> list[WorkteamRow]:
+    """All of them; there are few."""
+    return [_workteam(row) for row in connection.execute(sa.select(workteams).order_by(workteams.c.created))]
+
+
 def count_workteams(connection: Connection) -> int:
     """How many workteams there are."""
     return int(connection.execute(sa.select(sa.func.count()).select_from(workteams)).scalar_one())

@@ -17,9 +17,10 @@ from labeling_provider.service.database import lease_rows, object_rows, task_row
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, Consolidated, WorkerAnswer
+from labeling_provider.service.kinds.kind import Answer, Answered, Consolidated
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects
+from labeling_provider.service.work.people import identities
 
 _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
 """New keys for labeled objects, and reasons for failed ones, both by object id."""
@@ -66,9 +67,11 @@ class Results:
 
     def _worker_responses(self, run: Run, rows: Sequence[Row], answers: _Answers) -> dict[str, tuple[bytes, str]]:
         documents: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        workers = {worker.worker_id: worker for worker in run.team}
+        subs = {worker.worker_id: worker.sub for worker in run.team}
+        with self._database.read() as connection:
+            subs |= identities(connection, {task.worker_id for task, _ in answers} - subs.keys())
         for task, content in answers:
-            spent = self._clock.passed(task.due - task.accepted)
+            spent = self._clock.passed(task.due - task.accepted) if task.spent is None else task.spent
             answer = {
                 "answerContent": content,
                 "submissionTime": layout.worker_time(task.due),
@@ -76,12 +79,12 @@ class Results:
                 "timeSpentInSeconds": round(spent, 3),
                 "workerId": task.worker_id,
             }
-            if not task.worker_id.startswith("public.") and task.worker_id in workers:
+            if not task.worker_id.startswith("public.") and task.worker_id in subs:
                 answer["workerMetadata"] = {
                     "identityData": {
                         "identityProviderType": "Cognito",
                         "issuer": "https://cognito-idp.local/labeling",
-                        "sub": workers[task.worker_id].sub,
+                        "sub": subs[task.worker_id],
                     }
                 }
             documents[task.object_id].append(answer)

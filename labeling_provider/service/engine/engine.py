@@ -23,13 +23,14 @@ from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.collect import Collect
 from labeling_provider.service.engine.consolidation import Results
+from labeling_provider.service.engine.desk import Desk
 from labeling_provider.service.engine.end import End
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.hand_out import HandOut
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.engine.leases import Leases
 from labeling_provider.service.engine.output import REFRESH_SECONDS, Output
-from labeling_provider.service.engine.runs import Runs
+from labeling_provider.service.engine.runs import Kinds, Runs
 from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.engine.start import Start
 from labeling_provider.service.engine.stream import Stream
@@ -51,11 +52,12 @@ _MAX_REASON: Final = 500
 class Engine:
     """Runs every active job until it ends.
 
-    :param announce: called for each job that has ended.
-    :param learning: decides who labels which objects in jobs with automated labeling.
-    :param clock: the time for tasks, limits and lifetimes.
-    :param shared: whether other processes run jobs in the same database.
-    :param may_stream: whether this process runs streaming jobs; only one process holds their queues.
+    :param announce: is told of each job that has ended.
+    :param learning: decides who labels what in jobs with automated labeling.
+    :param clock: what tasks, limits and lifetimes go by.
+    :param shared: whether other processes run jobs of the same database.
+    :param may_stream: whether this process runs streaming jobs, whose queues one process holds.
+    :ivar kinds: makes the kind of task that a job is of.
     """
 
     def __init__(
@@ -79,7 +81,9 @@ class Engine:
         self._workers = SimulatedWorkers(database, workforce.seed, truth, clock)
         inputs, self._output = Inputs(object_store), Output(database, object_store)
         self._stream = Stream(database, messaging, clock, self._scheduler.wake)
-        self._runs = Runs(database, object_store, workforce, self._functions, inputs)
+        self.kinds = Kinds(object_store, self._functions, inputs)
+        self._runs = Runs(database, workforce, self.kinds)
+        self.desk = Desk(database, self.kinds, clock, self.wake)
         self._start = Start(database, inputs, self._output, self._stream, learning)
         self._collect = Collect(database, self._workers)
         self._results = Results(database, object_store, self._functions, clock)
@@ -99,10 +103,10 @@ class Engine:
         self._leases.stop()
         self._scheduler.stop()
 
-    def wake(self, job_id: int) -> None:
-        """Run a job's next step now."""
+    def wake(self, job_id: int, delay: float = 0.0) -> None:
+        """Look at a job after some seconds, or earlier if it is due earlier."""
         self._leases.wake(job_id)
-        self._scheduler.wake(job_id)
+        self._scheduler.wake(job_id, delay)
 
     def _step(self, job_id: int) -> float | None:
         """Do a job's next step.
@@ -167,9 +171,12 @@ class Engine:
         pause = self._collect.pause(run, now)
         if run.streams:
             pause = self._streaming.go_on(run, job, now, pause)
-        elif pause is not None and now - run.refreshed > REFRESH_SECONDS:
-            self._output.refresh(run, job.iteration, now)
-        elif pause is None:
+        elif pause is not None:
+            if self._hand_out.top_up(run, job, now):
+                pause = 0.0
+            if now - run.refreshed > REFRESH_SECONDS:
+                self._output.refresh(run, job.iteration, now)
+        else:
             self._output.write_set(run, job.iteration)
             pause = 0.0 if self._hand_out.next_set(run) else None
         if pause is None:

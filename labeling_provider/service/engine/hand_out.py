@@ -7,13 +7,14 @@ import math
 from collections.abc import Sequence
 from random import Random
 
+from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import lease_rows, object_rows
+from labeling_provider.service.database import lease_rows, object_rows, task_inputs, task_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.object_rows import WaitingObject
 from labeling_provider.service.database.running import find, labeled_by_machine, note, update_job
-from labeling_provider.service.database.states import LearningRole
+from labeling_provider.service.database.states import LearningRole, ObjectState
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
@@ -56,6 +57,24 @@ class HandOut:
         self.send(run, chosen, job.iteration + 1, role)
         return True
 
+    def top_up(self, run: Run, job: Row, now: float) -> bool:
+        """Let people go on without waiting for the last ones of a set: more objects join the set that is under way.
+
+        :return: whether any have.
+        """
+        if run.request.is_automated or not job.iteration:
+            return False
+        simulated = {worker.worker_id for worker in run.team}
+        with self._database.read() as connection:
+            if simulated and not task_rows.workers_at_work(connection, run.id, now) - simulated:
+                return False
+            free = run.set_size - object_rows.count(connection, run.id, ObjectState.OUT)
+            chosen = object_rows.waiting(connection, run.id, free) if free > 0 else []
+        chosen = chosen[: self._room(run, job).for_people(len(chosen))]
+        if chosen:
+            self.send(run, chosen, job.iteration)
+        return bool(chosen)
+
     def _room(self, run: Run, job: Row) -> Room:
         """How many labels the job's stopping conditions still allow."""
         request, people, everyone = run.request, None, None
@@ -83,7 +102,7 @@ class HandOut:
 
         :param role: what automated labeling will use their labels for.
         """
-        refused = self._not_for_people(run, chosen)
+        inputs, refused = self._prepare(run, chosen)
         now = self._clock.now()
         sent = sorted(row.object_id for row in chosen if row.object_id not in refused)
         with self._database.write() as connection:
@@ -92,19 +111,20 @@ class HandOut:
             object_rows.send_out(connection, run.id, [row.object_id for row in chosen], iteration)
             if role:
                 self._learning.assign(connection, run, [row.object_id for row in chosen], role)
+            task_inputs.put(connection, run.id, inputs)
             tasks.offer(connection, run, sent, now + self._clock.real(run.lifetime))
             fail_objects(connection, run, refused, now)
             update_job(connection, run.id, iteration=iteration)
             if not run.streams:
                 note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
 
-    def _not_for_people(self, run: Run, chosen: Sequence[WaitingObject]) -> dict[int, str]:
-        """Call the caller's pre-annotation function, if there is one, for each object.
+    def _prepare(self, run: Run, chosen: Sequence[WaitingObject]) -> tuple[dict[int, str], dict[int, str]]:
+        """Ask the caller's pre-annotation function.
 
-        :return: why an object is not for people, by object id.
-        :raises JobFailure: if the function fails or returns something else than Amazon requires.
+        :return: what templates get as input, as JSON, and why objects are kept from people, by object id.
         """
         arn = run.human.get("PreHumanTaskLambdaArn", "")
+        inputs: dict[int, str] = {}
         refused: dict[int, str] = {}
         for row in chosen if arn in self._functions else ():
             with self._database.read() as connection:
@@ -120,5 +140,12 @@ class HandOut:
                 raise JobFailure(f'ClientError: The function {arn} must return {{"taskInput": {{…}}}}')
             needed = result.get("isHumanAnnotationRequired", result.get("humanAnnotationRequired", True))
             if str(needed).lower() == "false":
-                refused[row.object_id] = "The pre-annotation function said that no human annotation is required."
-        return refused
+                refused[row.object_id] = "The pre-annotation function asked for no annotation by people."
+                continue
+            inputs[row.object_id] = as_json(answer["taskInput"])
+            trouble = trouble_with(inputs[row.object_id], answer["taskInput"])
+            if trouble:
+                raise JobFailure(
+                    f"ClientError: The function {arn} has returned a taskInput that can't be used. {trouble}"
+                )
+        return inputs, refused

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request import task_type_of_request
@@ -15,24 +16,54 @@ from labeling_provider.service.engine.consolidation import read_answers
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.kinds import KINDS
-from labeling_provider.service.kinds.kind import JobFacts
+from labeling_provider.service.kinds.kind import JobFacts, Kind
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import Workforce
+
+
+class Kinds:
+    """Makes the kind of task that a labeling job is of.
+
+    :param functions: the callers' own.
+    """
+
+    def __init__(self, object_store: ObjectStore, functions: Functions, inputs: Inputs) -> None:
+        self._object_store, self._functions, self._inputs = object_store, functions, inputs
+
+    def of(self, name: str, arn: str, request: dict[str, Any]) -> Kind:
+        """The kind of a job, which has learned nothing yet.
+
+        :param name: of the job.
+        :param request: the CreateLabelingJob request.
+        :raises JobFailure: if its label categories can't be read.
+        """
+        task_type = task_type_of_request(request)
+        categories = self._inputs.categories(request)
+        members = JobRequest(request)
+        human = request["HumanTaskConfig"]
+        consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn", "")
+        return KINDS[task_type.name](
+            JobFacts(
+                name=name,
+                arn=arn,
+                attribute=members.label_attribute,
+                task_type=task_type,
+                labels=label_names(categories) if categories else [],
+                categories=categories,
+                workers_per_object=members.workers_per_object,
+                output=members.output_uri,
+                request=request,
+                object_store=self._object_store,
+                consolidation_function=consolidation if consolidation in self._functions else "",
+            )
+        )
 
 
 class Runs:
     """A cache of jobs. An entry is valid only under the lease that it was made for."""
 
-    def __init__(
-        self,
-        database: Database,
-        object_store: ObjectStore,
-        workforce: Workforce,
-        functions: Functions,
-        inputs: Inputs,
-    ) -> None:
-        self._database, self._object_store, self._workforce = database, object_store, workforce
-        self._functions, self._inputs = functions, inputs
+    def __init__(self, database: Database, workforce: Workforce, kinds: Kinds) -> None:
+        self._database, self._workforce, self._kinds = database, workforce, kinds
         self._runs: dict[int, Run] = {}
 
     def of(self, lease: Lease, job: Row) -> Run:
@@ -47,28 +78,8 @@ class Runs:
         self._runs.pop(job_id, None)
 
     def _resume(self, lease: Lease, job: Row) -> Run:
-        """Read a job from the database, and let its kind learn from earlier answers."""
-        request = json.loads(job.request)
-        task_type = task_type_of_request(request)
-        categories = self._inputs.categories(request)
-        members = JobRequest(request)
-        human = request["HumanTaskConfig"]
-        consolidation = human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn", "")
-        kind = KINDS[task_type.name](
-            JobFacts(
-                name=job.name,
-                arn=job.arn,
-                attribute=members.label_attribute,
-                task_type=task_type,
-                labels=label_names(categories) if categories else [],
-                categories=categories,
-                workers_per_object=members.workers_per_object,
-                output=members.output_uri,
-                request=request,
-                object_store=self._object_store,
-                consolidation_function=consolidation if consolidation in self._functions else "",
-            )
-        )
+        """Bring a job into this process: what it is, and what its kind can learn from earlier answers."""
+        kind = self._kinds.of(job.name, job.arn, json.loads(job.request))
         with self._database.read() as connection:
             kind.learn(read_answers(connection, job.id, object_rows.labeled(connection, job.id)))
         return Run(lease, kind, self._workforce.teams.get(job.workteam_arn, ()))

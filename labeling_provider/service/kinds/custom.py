@@ -1,4 +1,8 @@
-"""Custom tasks: the caller's own template and functions define the form and the consolidation."""
+"""The caller's own template: what the form says and what becomes of it is the caller's.
+
+Without functions, or with those that pass everything through, the template gets the manifest line as it is, and the
+output says where the answers are.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,16 @@ from labeling_provider.service.kinds.kind import Answered, Content, JobFacts, Ki
 _MAX_SEEN: Final = 100
 
 
-@runs("custom")
+@runs("custom", "pass-through")
 class Custom(Kind):
     """A form of any kind. The truth is its content by element name."""
 
     def __init__(self, job: JobFacts) -> None:
         super().__init__(job)
         self._seen: list[Content] = []
+
+    def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
+        return line
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> Content:
         return content

@@ -137,6 +137,19 @@ class Kind(ABC):
         :return: None if the caller consolidates the answers, with a function or later.
         """
 
+    def task_input(self, line: dict[str, Any], prepared: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What the worker's template knows as ``task.input``: for people's pages and previews alike.
+
+        :param line: the data object's manifest line.
+        :param prepared: what the caller's pre-annotation function has made of it; None without one.
+        """
+        return self.own_input(line) if prepared is None else prepared
+
+    def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
+        """What Amazon's own pre-annotation function makes of an object, as the guide's page of each task type tells."""
+        found = {"taskObject": self.source(line), "labels": self.job.labels}
+        return {**found, "manifestLine": line} if self.job.task_type.audits else found
+
     def learn(self, earlier: Sequence[Answered]) -> None:  # noqa: B027 - only some kinds learn
         """Learn from answers that were consolidated before this process started."""
 

@@ -12,7 +12,7 @@ from random import Random
 from statistics import median_low
 from typing import Any, Final
 
-from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, ObjectLabel, OneByOne, runs
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, Label, OneByOne, runs
 
 Span = dict[str, Any]
 """``label``, ``startOffset`` and ``endOffset``, in characters, excluding the end."""
@@ -44,6 +44,15 @@ class TextSpans(OneByOne):
             self.known_class(span.get("label"), f"{where}.label")
             spans.append({"label": span["label"], "startOffset": start, "endOffset": end})
         return spans
+
+    def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
+        """With what the interface that Amazon hosts shows besides: it has no template to say it."""
+        return {
+            "taskObject": self.source(line),
+            "labels": self.job.categories["labels"],
+            "header": self.job.request["HumanTaskConfig"]["TaskTitle"],
+            "instructions": self.job.categories.get("instructions", {}),
+        }
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> list[Span]:
         return self._spans(self.form(content).get("entities"), len(self.source(line)))

@@ -22,7 +22,7 @@ from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
-from labeling_provider.service.web.requests import PAGES_PATH, RequestHead
+from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, RequestHead
 from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
 from labeling_provider.service.web.routing import (
     call_of,
@@ -46,10 +46,13 @@ WELL_KNOWN: Final = Credentials("local", "local")
 """The keys on loopback. Other keys are accepted there as well, but can't be checked."""
 
 MAX_PAGE_BODY_BYTES: Final = 1 << 20
+MAX_PORTAL_BODY_BYTES: Final = 16 << 20
+"""A drawn mask and its draft come in one request."""
 
 # State in another region would be lost at the next start.
 _OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS})
 _T = TypeVar("_T")
+_LINK_CACHE_SECONDS: Final = 900
 _AT_ONCE: Final = 24
 # Each caller that waits for messages holds a thread.
 _WAITING_AT_ONCE: Final = 400
@@ -59,24 +62,34 @@ class Application:
     """The ASGI application.
 
     :param operations: the labeling operations.
-    :param pages: serves the browser pages; its paths start after ``/_labeling``.
-    :param services: the supporting services, such as S3 and SQS.
-    :param s3_endpoint: the URL of an external S3; None for the embedded one.
-    :param region: the only region that labeling operations are served for.
+    :param pages: answers for the requester's pages; its paths begin after ``/_labeling``.
+    :param portal: answers for the worker portal; its paths begin after ``/portal``.
+    :param services: those around labeling.
+    :param s3_endpoint: where S3 is, if it is elsewhere.
+    :param region: the one region that labeling operations are served for.
     :param credentials: if set, every request must be signed with them.
+    :param static: the files that workers' pages load.
+    :param link_credentials: what links in workers' pages are signed with: they read objects and do nothing else.
+    :param may_enter: whether people may come to the portal from an IP address.
     """
 
     def __init__(
         self,
         operations: Operations,
         pages: ASGIApp,
+        portal: ASGIApp,
         services: Services,
         *,
         s3_endpoint: str | None,
         region: str,
         credentials: Credentials | None,
+        static: ASGIApp | None = None,
+        link_credentials: Credentials | None = None,
+        may_enter: Callable[[str], bool] | None = None,
     ) -> None:
-        self._operations, self._pages, self._services = operations, pages, services
+        self._may_enter = may_enter
+        self._static, self._link_credentials = static, link_credentials
+        self._operations, self._pages, self._portal, self._services = operations, pages, portal, services
         self._s3_endpoint, self._region = s3_endpoint, region
         self._demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
 
@@ -86,6 +99,8 @@ class Application:
         response: ASGIApp
         try:
             request = RequestHead.of(scope)
+            if request.is_portal and self._may_enter and not self._may_enter((scope.get("client") or ("",))[0]):
+                raise ApiError("NotFound", "There is nothing here.", HTTPStatus.NOT_FOUND)
             response = await self._answer(request, receive)
         except ClientGone:
             return
@@ -117,8 +132,14 @@ class Application:
 
     async def _answer(self, request: RequestHead, receive: Receive) -> ASGIApp:
         signature = self._admit(request)
+        if request.is_static and self._static:
+            return self._static_file(request, self._static)
         if request.is_page:
-            return self._page(request, await read_body(request, receive, MAX_PAGE_BODY_BYTES))
+            body = await read_body(request, receive, MAX_PAGE_BODY_BYTES)
+            return _inner(self._pages, _clean(request.path, PAGES_PATH), body)
+        if request.is_portal:
+            body = await read_body(request, receive, MAX_PORTAL_BODY_BYTES)
+            return _inner(self._portal, _clean(request.path, PORTAL_PATH), body)
         named = named_service(request, signature)
         if named == Service.S3 and self._s3_endpoint is not None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: use that endpoint for S3 clients.")
@@ -139,18 +160,17 @@ class Application:
             return amazon_response(HTTPStatus.OK, answer, JSON)
         call = call_of(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
-        return streamed(request, await self._run(lambda: self._services.serve(service, call), limiter))
+        response = streamed(request, await self._run(lambda: self._services.serve(service, call), limiter))
+        if signature and self._is_link(signature):
+            # A worker's template is of no site, and knows the link from its own page only.
+            response.headers["access-control-allow-origin"] = "*"
+            response.headers["cache-control"] = f"private, max-age={_LINK_CACHE_SECONDS}"
+        return response
 
-    def _page(self, request: RequestHead, body: Body) -> ASGIApp:
-        """The pages, as an application for one request whose body has been read."""
-        path = "/".join(part for part in unquote(request.path).removeprefix(PAGES_PATH).split("/") if part)
-        unread: list[Message] = [{"type": "http.request", "body": body.bytes(), "more_body": False}]
-
+    @staticmethod
+    def _static_file(request: RequestHead, static: ASGIApp) -> ASGIApp:
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-            async def read() -> Message:
-                return unread.pop() if unread else await receive()
-
-            await self._pages({**scope, "path": f"/{path}", "root_path": ""}, read, send)
+            await static({**scope, "path": unquote(request.path)}, receive, send)
 
         return answer
 
@@ -166,6 +186,12 @@ class Application:
         if request.method == "OPTIONS" and request.reads_an_object and not request.is_page:
             # This is a browser's preflight request: it can't be signed.
             return None
+        if request.is_static:
+            return None
+        if request.is_portal:
+            # People sign in there by themselves.
+            check_page(request, presigned=False, secret=self._demanding)
+            return None
         signature = Signature.of(request)
         if self._demanding and request.is_page:
             _check_basic(request.headers.get("authorization", ""), self._credentials)
@@ -175,8 +201,14 @@ class Application:
         right = signature is not None and self._is_right(request, signature)
         of_s3 = signature is not None and signature.is_presigned and signature.service == Service.S3
         presigned = right and of_s3
-        check_page(request, presigned=presigned, secret=self._demanding)
+        is_secret = self._demanding or (signature is not None and self._is_link(signature))
+        check_page(request, presigned=presigned, secret=is_secret)
         return signature
+
+    def _is_link(self, signature: Signature) -> bool:
+        """Whether this is a link in a worker's page, as its access key says."""
+        own = self._link_credentials
+        return own is not None and signature.access_key_id == own.access_key_id
 
     def _is_right(self, request: RequestHead, signature: Signature) -> bool:
         """Check a signature as far as the request's head allows.
@@ -184,6 +216,12 @@ class Application:
         :return: False if the service does not know its keys.
         :raises ApiError: if it is wrong.
         """
+        if self._link_credentials and self._is_link(signature):
+            if not (signature.is_presigned and signature.service == Service.S3 and request.method == "GET"):
+                raise ApiError("AccessDenied", "This key is for links that read objects.", HTTPStatus.FORBIDDEN)
+            signature.check_cover(request, datetime.now(UTC))
+            signature.check(request, self._link_credentials, None)
+            return True
         ours = self._credentials.access_key_id
         if not hmac.compare_digest(signature.access_key_id.encode(), ours.encode()):
             if not self._demanding and not signature.is_presigned:
@@ -223,6 +261,24 @@ class Application:
         if named == Service.S3 and is_upload(request):
             await self._run(lambda: check_sums(request, body))
         return body
+
+
+def _clean(path: str, below: str) -> str:
+    """A page's path, decoded, below another one and without empty parts."""
+    return "/" + "/".join(part for part in unquote(path).removeprefix(below).split("/") if part)
+
+
+def _inner(application: ASGIApp, path: str, body: Body) -> ASGIApp:
+    """An application's answer to one request, whose body has been read."""
+    unread: list[Message] = [{"type": "http.request", "body": body.bytes(), "more_body": False}]
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def read() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await application({**scope, "path": path, "root_path": ""}, read, send)
+
+    return answer
 
 
 def _check_basic(authorization: str, credentials: Credentials) -> None:

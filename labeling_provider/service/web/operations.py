@@ -15,8 +15,10 @@ from labeling_provider.groundtruth import model
 from labeling_provider.service.database.paging import BadToken
 from labeling_provider.service.errors import ApiError, constraint_error, validation_error
 from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.web.human_task_uis import HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.tags import Tags
+from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
 
 _MAX_SHOWN: Final = 500
@@ -25,7 +27,15 @@ _MAX_SHOWN: Final = 500
 class Operations:
     """All operations, grouped by resource."""
 
-    def __init__(self, jobs: LabelingJobs, workteams: Workteams, tags: Tags, models: ModelRegistry) -> None:
+    def __init__(
+        self,
+        jobs: LabelingJobs,
+        workteams: Workteams,
+        workforces: Workforces,
+        templates: HumanTaskUis,
+        tags: Tags,
+        models: ModelRegistry,
+    ) -> None:
         self._functions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "CreateLabelingJob": jobs.create,
             "DescribeLabelingJob": jobs.describe,
@@ -37,6 +47,18 @@ class Operations:
             "ListWorkteams": workteams.list,
             "UpdateWorkteam": workteams.update,
             "DeleteWorkteam": workteams.delete,
+            "DescribeSubscribedWorkteam": workteams.describe_subscribed,
+            "ListSubscribedWorkteams": workteams.list_subscribed,
+            "CreateWorkforce": workforces.create,
+            "DescribeWorkforce": workforces.describe,
+            "ListWorkforces": workforces.list,
+            "UpdateWorkforce": workforces.update,
+            "DeleteWorkforce": workforces.delete,
+            "CreateHumanTaskUi": templates.create,
+            "DescribeHumanTaskUi": templates.describe,
+            "ListHumanTaskUis": templates.list,
+            "DeleteHumanTaskUi": templates.delete,
+            "RenderUiTemplate": templates.render,
             "AddTags": tags.add,
             "ListTags": tags.list,
             "DeleteTags": tags.delete,

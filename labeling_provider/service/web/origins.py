@@ -45,7 +45,7 @@ def check_page(request: RequestHead, *, presigned: bool, secret: bool) -> None:
         return
     navigates = request.headers.get("sec-fetch-mode") == "navigate"
     if (
-        request.is_page
+        (request.is_page or request.is_portal)
         and request.method == "GET"
         and navigates
         and request.headers.get("sec-fetch-dest") == "document"

@@ -2,14 +2,16 @@
 
 The operators' extra links lead here when the connection's endpoint is local.
 
-All pages are below ``/_labeling``. :class:`~.asgi.Application` checks each request first (host name, origin,
-credentials if the service has any) and reads its body within limits. To add pages, write their endpoints in a module of
-their own: functions that take a Starlette ``Request`` and return :func:`page`. Then add their routes to
-:func:`make_pages`. The same checks apply to them.
+All pages are below ``/_labeling``. A request reaches them only after :class:`~.asgi.Application` has let it in
+(the host's name, the site that asks, the credentials if there are any) and has read its body, within its limits. To add
+pages, write their endpoints in a module of their own: functions that take a Starlette ``Request`` and answer with
+:func:`page`. Then add their routes to :func:`make_pages`; the guards hold for them as well.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
@@ -25,7 +27,7 @@ from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import job_rows
+from labeling_provider.service.database import job_rows, people, task_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.opening import DatabaseError
@@ -34,11 +36,12 @@ from labeling_provider.service.web.requests import PAGES_PATH
 MAX_JOBS: Final = 200
 MAX_LINES: Final = 200
 MAX_TRAININGS: Final = 100
+MAX_REMARKS: Final = 100
 MAX_LINE_CHARACTERS: Final = 2_000
 MAX_OUTPUT_BYTES: Final = 1 << 20
 MAX_REPORT_BYTES: Final = 64 << 20
-_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-_REPORT_POLICY: Final = f"{_POLICY}; img-src data:; sandbox"
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_REPORT_POLICY: Final = f"{POLICY}; img-src data:; sandbox"
 _MESSAGES: Final = {
     404: ("Not found", "There is no such page."),
     405: ("Not allowed", "These pages are read-only."),
@@ -46,10 +49,14 @@ _MESSAGES: Final = {
 }
 
 
-def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
-    """The application that serves all pages; its paths start after ``/_labeling``."""
+def make_pages(database: Database, object_store: ObjectStore, more: Sequence[Route]) -> Starlette:
+    """The application that answers for all pages; its paths begin after ``/_labeling``.
+
+    :param more: routes of pages that have a module of their own.
+    """
     views = _JobPages(database, object_store)
     routes = [
+        *more,
         Route("/", views.jobs),
         Route("/jobs/{name}", views.overview),
         Route("/jobs/{name}/log", views.log),
@@ -59,8 +66,8 @@ def make_pages(database: Database, object_store: ObjectStore) -> Starlette:
     return Starlette(routes=routes, exception_handlers={HTTPException: _refused, DatabaseError: _unavailable})
 
 
-def page(template: str, *, status: int = 200, policy: str = _POLICY, refresh: bool = False, **values: Any) -> Response:
-    """Render a page.
+def page(template: str, *, status: int = 200, policy: str = POLICY, refresh: bool = False, **values: Any) -> Response:
+    """An answer with one of ``service/web/templates``.
 
     :param template: a file in ``service/web/templates``.
     :param policy: its content security policy.
@@ -113,7 +120,10 @@ class _JobPages:
         job_request = JobRequest(job.request)
         with self._database.read() as connection:
             trainings = job_rows.latest_trainings(connection, job.id, MAX_TRAININGS)
-            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if job_request.is_streaming else 0
+            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if asked.is_streaming else 0
+            workers = task_rows.workers_at_work(connection, job.id, time.time())
+            at_work = sorted(people.names(connection, workers).values(), key=str.casefold)
+            remarks = people.latest_remarks(connection, job.id, MAX_REMARKS)
         facts = {
             "Reason": job.failure_reason,
             "Labeled by people": f"{job.labeled:,}",
@@ -122,7 +132,8 @@ class _JobPages:
             "Failed": f"{job.failed:,}",
             "Unlabeled": f"{job.unlabeled:,}",
             "Workteam": job.workteam_arn,
-            "Workers per object": job_request.workers_per_object,
+            "People at work": ", ".join(at_work),
+            "Workers per object": asked.workers_per_object,
             "Title": job.request["HumanTaskConfig"]["TaskTitle"],
             "Input manifest": job_request.manifest_uri,
             "Input topic": job_request.input_topic_arn,
@@ -142,6 +153,7 @@ class _JobPages:
             done=sum(counts.values()),
             shares=[(css_class, 100 * count / max(job.lines, 1)) for css_class, count in counts.items()],
             trainings=trainings,
+            remarks=remarks,
         )
 
     def log(self, request: Request) -> Response:

@@ -16,6 +16,8 @@ from labeling_provider.service.errors import ApiError
 MAX_HEADERS: Final = 100
 MAX_PARAMETERS: Final = 200
 PAGES_PATH: Final = "/_labeling"
+PORTAL_PATH: Final = "/portal"
+STATIC_PATH: Final = "/portal/static"
 FORM: Final = "application/x-www-form-urlencoded"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -98,6 +100,18 @@ class RequestHead:
         return path == PAGES_PATH or path.startswith(f"{PAGES_PATH}/")
 
     @cached_property
+    def is_portal(self) -> bool:
+        """Whether the worker portal is asked for. A signed request means a bucket of that name."""
+        path = unquote(self.path)
+        is_signed = "authorization" in self.headers or any(name.startswith("X-Amz-") for name, _ in self.parameters)
+        return (path == PORTAL_PATH or path.startswith(f"{PORTAL_PATH}/")) and not is_signed and not self.target
+
+    @property
+    def is_static(self) -> bool:
+        """Whether one of the files is asked for that the pages of workers load, which are for everybody."""
+        return self.is_portal and self.path.startswith(f"{STATIC_PATH}/") and self.method in {"GET", "HEAD"}
+
+    @cached_property
     def target(self) -> tuple[Service, str] | None:
         """The service and operation in ``X-Amz-Target``; None without that header.
 
@@ -150,7 +164,7 @@ class RequestHead:
         It does not say whether the request is for S3.
         """
         reads = self.method in {"GET", "HEAD", "OPTIONS"} and bool(self.bucket_and_key[1])
-        return reads and self.target is None and not self.is_page
+        return reads and self.target is None and not self.is_page and not self.is_portal
 
 
 def service_of_form(fields: Iterable[tuple[str, str]]) -> tuple[Service | None, str]:

@@ -27,7 +27,7 @@ EMPTY_HASH: Final = hashlib.sha256().hexdigest()
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 
 _WINDOW: Final = timedelta(minutes=15)
-_MAX_PRESIGNED_SECONDS: Final = 7 * 24 * 3600
+MAX_PRESIGNED_SECONDS: Final = 7 * 24 * 3600
 _DAY: Final = re.compile(r"[0-9]{8}")
 _NAME: Final = re.compile(r"[a-z0-9-]{1,64}")
 _HEX: Final = re.compile(r"[0-9a-f]{64}")
@@ -165,11 +165,15 @@ class Signature:
         headers = "".join(f"{name}:{_trimmed(request.headers[name])}\n" for name in self.headers)
         payload = self.payload or body_hash or EMPTY_HASH
         query = _canonical_query(request)
-        canonical = "\n".join((request.method, path, query, headers, ";".join(self.headers), payload))
-        digest = hashlib.sha256(canonical.encode("latin-1", errors="replace")).hexdigest()
-        expected = _hmac(self.key(credentials), "\n".join((ALGORITHM, self.stamp, self.scope, digest)))
+        expected = self.expected(request.method, path, query, headers, payload, credentials)
         if not hmac.compare_digest(expected, self.value):
             raise _denied("SignatureDoesNotMatch", "The signature does not match this request and the service's keys.")
+
+    def expected(self, method: str, path: str, query: str, headers: str, payload: str, credentials: Credentials) -> str:
+        """What the value must be, of a request in its canonical form."""
+        canonical = "\n".join((method, path, query, headers, ";".join(self.headers), payload))
+        digest = hashlib.sha256(canonical.encode("latin-1", errors="replace")).hexdigest()
+        return _hmac(self.key(credentials), "\n".join((ALGORITHM, self.stamp, self.scope, digest)))
 
     def key(self, credentials: Credentials) -> bytes:
         """The signing key for this scope."""
@@ -177,6 +181,33 @@ class Signature:
         for part in (self.day, self.region, self.service, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
         return key
+
+
+def presigned(
+    host: str, bucket: str, key: str, credentials: Credentials, region: str, signed_at: datetime, seconds: int
+) -> str:
+    """Path and query of an address at which anybody can read an object of S3 for a while.
+
+    :param host: the Host header that it will be asked for with.
+    :param signed_at: when its time begins.
+    :param seconds: for how long, a week at most.
+    """
+    path = quote(f"/{bucket}/{key}", safe="/~-_.")
+    stamp = signed_at.strftime("%Y%m%dT%H%M%SZ")
+    scope = (stamp[:8], region, Service.S3.value)
+    parameters = {
+        "X-Amz-Algorithm": ALGORITHM,
+        "X-Amz-Credential": "/".join((credentials.access_key_id, *scope, "aws4_request")),
+        "X-Amz-Date": stamp,
+        "X-Amz-Expires": str(min(seconds, MAX_PRESIGNED_SECONDS)),
+        "X-Amz-SignedHeaders": "host",
+    }
+    query = "&".join(f"{name}={quote(value, safe='~-_.')}" for name, value in parameters.items())
+    unsigned = Signature(
+        credentials.access_key_id, *scope, stamp, ("host",), "", UNSIGNED_PAYLOAD, parameters["X-Amz-Expires"]
+    )
+    value = unsigned.expected("GET", path, query, f"host:{host}\n", UNSIGNED_PAYLOAD, credentials)
+    return f"{path}?{query}&X-Amz-Signature={value}"
 
 
 class ChunkSignatures:
@@ -247,7 +278,7 @@ def _check_time(stamp: str, lifetime: str | None, now: datetime) -> None:
     if lifetime is None:
         if abs(now - signed) > _WINDOW:
             raise _denied("RequestTimeTooSkewed", "The request was signed more than 15 minutes from now.")
-    elif not 0 < seconds <= _MAX_PRESIGNED_SECONDS or not -_WINDOW <= now - signed <= timedelta(seconds=seconds):
+    elif not 0 < seconds <= MAX_PRESIGNED_SECONDS or not -_WINDOW <= now - signed <= timedelta(seconds=seconds):
         raise _denied("AccessDenied", "The presigned URL has expired.")
 
 

@@ -13,7 +13,7 @@ MAX_TAGS: Final = 50
 
 
 class Tags:
-    """AddTags, ListTags and DeleteTags, for labeling jobs and workteams."""
+    """Add-, List- and DeleteTags, for labeling jobs, workteams, workforces and worker templates."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -41,7 +41,7 @@ class Tags:
 
 
 def list_tags(connection: Connection, arn: str) -> list[dict[str, str]]:
-    """All tags of a resource, in the API's form."""
+    """All tags of a resource, as the API gives them out."""
     return [{"Key": key, "Value": value} for key, value in tag_rows.read_tags(connection, arn).items()]
 
 
@@ -58,6 +58,6 @@ def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) 
 
 
 def _check_taggable(connection: Connection, arn: str) -> None:
-    """:raises ApiError: if this is neither a labeling job nor a workteam."""
+    """:raises ApiError: if this is nothing that can have tags."""
     if not tag_rows.is_taggable(connection, arn):
-        raise not_found(f"There is no labeling job or workteam {arn}.")
+        raise not_found(f"There is no labeling job, workteam, workforce or worker template {arn}.")

@@ -7,10 +7,12 @@ from typing import Any, Final
 from labeling_provider.service.database import tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
+from labeling_provider.service.database.paging import BadToken
 from labeling_provider.service.database.workteam_rows import WorkteamRow
-from labeling_provider.service.errors import ApiError, validation_error
+from labeling_provider.service.errors import ApiError, not_found, validation_error
 from labeling_provider.service.web.lists import next_token, page_request
 from labeling_provider.service.web.tags import add_tags
+from labeling_provider.service.web.workforces import DEFAULT, check_workforce, workforce_arn
 from labeling_provider.service.work.workforce import PEOPLE, Workforce
 
 MAX_WORKTEAMS: Final = 25
@@ -18,13 +20,17 @@ _SETTINGS: Final[tuple[str, ...]] = ("NotificationConfiguration", "WorkerAccessC
 
 
 class Workteams:
-    """CreateWorkteam, DescribeWorkteam, ListWorkteams, UpdateWorkteam and DeleteWorkteam.
+    """Create-, Describe-, List-, Update- and DeleteWorkteam, and the reads of vendors' workteams.
 
-    The workteams that exist from the start are created here, unless an earlier start has done so.
+    The workteams that are promised at start are made here, unless an earlier start has made them.
+
+    :param portal: where people sign in, without the scheme: ``host:port/portal``.
     """
 
-    def __init__(self, database: Database, workforce: Workforce, *, region: str, account: str) -> None:
-        self._database, self._workforce = database, workforce
+    def __init__(
+        self, database: Database, workforce: Workforce, *, region: str, account: str, portal: str = ""
+    ) -> None:
+        self._database, self._workforce, self._portal = database, workforce, portal
         self._region, self._account = region, account
         self._create_initial()
 
@@ -56,6 +62,8 @@ class Workteams:
             with self._database.write() as connection:
                 if workteam_rows.count_workteams(connection) >= MAX_WORKTEAMS + len(self._workforce.names):
                     raise ApiError("ResourceLimitExceeded", f"There are {MAX_WORKTEAMS} workteams already.")
+                if "WorkforceName" in request:
+                    settings["WorkforceName"] = check_workforce(connection, request["WorkforceName"], members)
                 workteam_rows.insert_workteam(
                     connection,
                     name=name,
@@ -88,6 +96,8 @@ class Workteams:
         with self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
             members = request.get("MemberDefinitions")
+            if members is not None and "WorkforceName" in row.settings:
+                check_workforce(connection, row.settings["WorkforceName"], members)
             workteam_rows.update_workteam(
                 connection,
                 row.arn,
@@ -105,17 +115,30 @@ class Workteams:
             tag_rows.delete_all_tags(connection, row.arn)
         return {"Success": True}
 
+    def describe_subscribed(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeSubscribedWorkteam: there is no marketplace here."""
+        raise not_found(f"There is no subscription to the workteam {request['WorkteamArn']}.")
+
+    def list_subscribed(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListSubscribedWorkteams."""
+        if "NextToken" in request:
+            raise BadToken
+        return {"SubscribedWorkteams": []}
+
     def _entry(self, row: WorkteamRow) -> dict[str, Any]:
         """A Workteam."""
+        settings = dict(row.settings)
+        workforce = settings.pop("WorkforceName", DEFAULT)
         return {
             "WorkteamName": row.name,
             "WorkteamArn": row.arn,
-            "WorkforceArn": f"arn:aws:sagemaker:{self._region}:{self._account}:workforce/private-crowd/default",
+            "WorkforceArn": workforce_arn(self._region, self._account, workforce),
             "MemberDefinitions": row.members,
             "Description": row.description,
             "CreateDate": row.created,
             "LastUpdatedDate": row.updated,
-            **row.settings,
+            **({"SubDomain": self._portal} if self._portal else {}),
+            **settings,
         }
 
 

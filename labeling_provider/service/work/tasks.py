@@ -36,13 +36,15 @@ class Move(NamedTuple):
     """What a worker does with an accepted task.
 
     :param at: epoch seconds.
-    :param answer: as JSON; None for moves without an answer.
+    :param answer: as JSON; for a move that has one.
+    :param spent: seconds of active work, if the worker's page has told.
     """
 
     task: int
     worker: str
     at: float
     answer: str | None = None
+    spent: float | None = None
 
 
 class Refusal(StrEnum):
@@ -63,11 +65,8 @@ def offer(connection: Connection, run: Run, object_ids: Iterable[int], expires: 
 
 
 def accept(connection: Connection, acceptances: Sequence[Acceptance]) -> int:
-    """Assign tasks to workers.
-
-    :return: how many were assigned. A task is not if it is taken, or if its worker has already had the object.
-    """
-    return task_rows.accept(connection, [acceptance._asdict() for acceptance in acceptances])
+    """Give chosen tasks to workers; how many were free, and of objects new to their worker."""
+    return task_rows.accept(connection, [one._asdict() for one in acceptances])
 
 
 def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> Row | None:
@@ -82,26 +81,23 @@ def accept_next(connection: Connection, job_id: int, worker: str, at: float, due
 
 
 def save(connection: Connection, moves: Sequence[Move]) -> int:
-    """Save drafts.
-
-    :return: how many were saved, that is whose worker still holds the task. The same goes for the other moves.
-    """
-    return task_rows.save(connection, [move._asdict() for move in moves])
+    """Keep drafts; how many were of tasks that are with their worker still. So for the other moves."""
+    return task_rows.save(connection, [one._asdict() for one in moves])
 
 
 def submit(connection: Connection, moves: Sequence[Move]) -> int:
-    """Submit answers. This is final."""
-    return task_rows.submit(connection, [move._asdict() for move in moves])
+    """Take answers, for good."""
+    return task_rows.submit(connection, [one._asdict() for one in moves])
 
 
 def decline(connection: Connection, moves: Sequence[Move]) -> int:
-    """Decline tasks. Their workers will not get the same objects again."""
-    return task_rows.decline(connection, [move._asdict() for move in moves])
+    """Take tasks back for good from workers who would rather not have them."""
+    return task_rows.decline(connection, [one._asdict() for one in moves])
 
 
 def release(connection: Connection, moves: Sequence[Move]) -> int:
-    """Release tasks, so that anybody can accept them. Drafts are lost."""
-    return task_rows.release(connection, [move._asdict() for move in moves])
+    """Give tasks back, for anybody to accept; drafts are lost."""
+    return task_rows.release(connection, [one._asdict() for one in moves])
 
 
 def why_not(connection: Connection, move: Move) -> Refusal:
@@ -117,21 +113,21 @@ def why_not(connection: Connection, move: Move) -> Refusal:
 
 
 def expire(connection: Connection, run: Run, at: float) -> None:
-    """Take back tasks whose time limit has passed, and expire tasks that were available for too long."""
+    """Take tasks from workers whose time limit is over, and end those that have been there for too long."""
     task_rows.return_late(connection, run.id, at)
     task_rows.expire(connection, run.id, at)
 
 
 def replace_declined(connection: Connection, run: Run) -> None:
-    """Offer declined tasks to other workers, until as many workers have declined an object as the job asks for."""
+    """Ask others in place of workers who have declined, until as many have declined as answers are wanted."""
     task_rows.replace_declined(connection, run.id, run.job.workers_per_object)
 
 
 def collect(connection: Connection, run: Run, at: float) -> None:
-    """Queue objects for consolidation once all their tasks are finished. Objects without an answer fail."""
-    finished = object_rows.finished(connection, run.id)
-    mark_answered(connection, run, [row.object_id for row in finished if row.answers], at)
-    fail_objects(connection, run, {row.object_id: _reason(run, row) for row in finished if not row.answers}, at)
+    """Queue the objects for consolidation that no worker has a task of any more; those without an answer fail."""
+    over = object_rows.over(connection, run.id)
+    mark_answered(connection, run, [one.object_id for one in over if one.answers], at)
+    fail_objects(connection, run, {one.object_id: _reason(run, one) for one in over if not one.answers}, at)
 
 
 def _reason(run: Run, row: Row) -> str:

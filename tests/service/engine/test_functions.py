@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from dev.stack import wait_until
+from labeling_provider.service.database import task_inputs, task_rows
+from labeling_provider.service.database.database import Connection
+from labeling_provider.service.database.job_rows import find_job
 from labeling_provider.service.engine.functions import Function, Functions
 from labeling_provider.service.errors import JobFailure
 from tests.bad_functions import PIDS
@@ -72,6 +75,32 @@ def test_what_a_function_prints_is_not_its_answer(engine: InProcess) -> None:
     description, output = engine.run(LINE * 2, **CUSTOM, pre_annotation_function=FUNCTION + "prints")
     assert description["LabelingJobStatus"] == "Completed"
     assert [line["label"] for line in output] == [{}, {}]
+
+
+def test_what_the_pre_annotation_function_makes_of_an_object_is_what_its_page_shows(tmp_path: Path) -> None:
+    one = InProcess(tmp_path, {"pre": "tests.functions:pre", "deep": f"{HERE}:makes_deep_input"})
+    one.storage.objects["s3://lab/template.liquid"] = b"<crowd-form></crowd-form>"
+    try:
+        lines = b"".join(json.dumps({"source": text, "truth": {"form": 1}}).encode() + b"\n" for text in ("a", "é<"))
+        name = one.create(lines, **CUSTOM, pre_annotation_function=FUNCTION + "pre")
+        assert one.wait(name)["LabelingJobStatus"] == "Completed"
+        with one.store.read() as connection:
+            job = find_job(connection, name)
+            assert job is not None
+            inputs = [task_inputs.of_object(connection, job.id, number) for number in range(3)]
+            first = in_order(connection, job.id)[0]
+            assert task_inputs.of_task(connection, first) == {"text": "a"}
+        assert inputs == [{"text": "a"}, {"text": "é<"}, None]
+        description, _ = one.run(LINE, **CUSTOM, pre_annotation_function=FUNCTION + "deep")
+        assert description["LabelingJobStatus"] == "Failed"
+        assert "nested more than" in description["FailureReason"]
+    finally:
+        one.close()
+
+
+def in_order(connection: Connection, job_id: int) -> list[int]:
+    """The tasks of a job, by object."""
+    return [task.id for task in task_rows.submitted(connection, job_id, {0, 1})]
 
 
 def test_a_process_serves_again_and_one_that_is_gone_is_replaced() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from labeling_provider.groundtruth.task_types import TASK_TYPES
-from labeling_provider.service.kinds.kind import KINDS, Answered, JobFacts, Kind, WorkerAnswer
+from labeling_provider.service.kinds.kind import KINDS, Answer, Answered, JobFacts, Kind
 from tests.service.in_process import Memory
 
 LABELS = ["ant", "bee", "cow", "dog"]
@@ -45,8 +45,10 @@ def make_line(kind: Kind, chance: Random) -> dict[str, Any]:
     line: dict[str, Any] = (
         {"source": TEXT} if task_type.media in {"text", "any"} else {"source-ref": "s3://lab/picture"}
     )
-    if task_type.name == "custom":
+    if task_type.media == "any":
         truth: Any = {"form": {"number": chance.randrange(9)}}
+    elif task_type.name.startswith("verification-"):
+        truth = {"label": chance.choice(LABELS), "comment": chance.choice(("", "Too wide."))}
     elif task_type.name.endswith("-multilabel"):
         truth = chance.sample(LABELS, chance.randrange(len(LABELS)))
     elif task_type.name.endswith("-classification"):

@@ -1,0 +1,75 @@
+// Bundles the sources into one classic script, its style sheet and the licences of what is inside.
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2] ?? join(here, "out");
+
+const shared = {
+  absWorkingDir: here,
+  bundle: true,
+  legalComments: "none",
+  logLevel: "warning",
+  metafile: true,
+  minify: true,
+  target: ["chrome123", "firefox125", "safari17.5"],
+};
+
+await rm(out, { recursive: true, force: true });
+await mkdir(out, { recursive: true });
+const script = await build({
+  ...shared,
+  entryPoints: ["src/index.ts"],
+  format: "iife",
+  loader: { ".css": "text" },
+  charset: "utf8",
+  outfile: join(out, "crowd-html-elements.js"),
+  plugins: [
+    { name: "css", setup: minifiedStyles },
+    { name: "messages", setup: allMessages },
+  ],
+});
+await build({ ...shared, entryPoints: ["src/page.css"], outfile: join(out, "crowd-html-elements.css") });
+await build({ ...shared, entryPoints: ["src/portal/index.ts"], format: "iife", outfile: join(out, "portal.js") });
+await build({ ...shared, entryPoints: ["src/portal/portal.css"], outfile: join(out, "portal.css") });
+await writeFile(join(out, "crowd-html-elements.licenses.txt"), await licenses(script.metafile));
+
+/** Style sheets that the script carries as text are minified as well. */
+function minifiedStyles(plugin) {
+  plugin.onLoad({ filter: /\.css$/ }, async ({ path }) => {
+    const made = await build({ ...shared, entryPoints: [path], write: false });
+    return { contents: made.outputFiles[0].text.trim(), loader: "text" };
+  });
+}
+
+/** A language is a file: all of `messages/` as one module. */
+function allMessages(plugin) {
+  plugin.onResolve({ filter: /^labeling:messages$/ }, () => ({ path: "messages", namespace: "messages" }));
+  plugin.onLoad({ filter: /.*/, namespace: "messages" }, async () => {
+    const found = {};
+    for (const file of (await readdir(join(here, "messages"))).sort()) {
+      found[file.replace(/\.json$/, "")] = JSON.parse(await readFile(join(here, "messages", file), "utf8"));
+    }
+    return { contents: JSON.stringify(found), loader: "json" };
+  });
+}
+
+/** The licence of each package of which something is in the bundle. */
+async function licenses(metafile) {
+  const names = new Set();
+  for (const path of Object.keys(metafile.inputs)) {
+    const found = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path);
+    if (found) names.add(found[1]);
+  }
+  const texts = [];
+  for (const name of [...names].sort()) {
+    const folder = join(here, "node_modules", name);
+    const { version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
+    const file = (await readdir(folder)).find((one) => /^licen[cs]e/i.test(one));
+    if (!file) throw new Error(`${name} has no licence file`);
+    texts.push(`${name} ${version} (${license})\n\n${(await readFile(join(folder, file), "utf8")).trim()}\n`);
+  }
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
+}

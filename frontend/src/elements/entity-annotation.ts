@@ -1,0 +1,510 @@
+/** `crowd-entity-annotation`: passages of a text get labels. */
+import { css, html, nothing, type PropertyValues } from "lit";
+import { property, query, state } from "lit/decorators.js";
+import { Annotator, unwrapped } from "../annotator";
+import { asList, isRecord, json5, labelText } from "../attributes";
+import { colorOf } from "../colors";
+import { element, keyCap } from "../element";
+import { OWN } from "../form";
+import { type Command, keys } from "../keys";
+import {
+  Characters,
+  crosses,
+  occurrences,
+  type Passage,
+  toWords,
+  trimmed,
+  wordAfter,
+  wordAt,
+  wordBefore,
+} from "../passages";
+import { TextView, textStyle } from "../text-view";
+import { word } from "../words";
+import type { CrowdForm } from "./form";
+
+/** Passages that one action can label. */
+const MAX_OCCURRENCES = 5000;
+const MANY = 15;
+
+interface Label {
+  label: string;
+  short: string;
+  full: string;
+  color: string;
+}
+interface Entity extends Passage {
+  label: string;
+}
+
+@element("crowd-entity-annotation")
+export class CrowdEntityAnnotation extends Annotator {
+  static override styles = [
+    ...Annotator.styles,
+    textStyle,
+    css`
+      .labels { display: flex; flex-wrap: wrap; gap: .4rem; margin: 0 0 .6rem; max-height: 30vh; overflow: auto; padding: 3px; }
+      .labels button { display: inline-flex; align-items: center; gap: .45rem; min-height: 2.3rem; }
+      .labels button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); box-shadow: inset 0 0 0 1px var(--crowd-accent); }
+      .labels i { width: .9rem; height: .9rem; border-radius: .25rem; flex: none; }
+      .tools { display: flex; flex-wrap: wrap; gap: .4rem 1rem; align-items: center; margin: .5rem 0; font-size: .92rem; }
+      .tools label { display: flex; gap: .35rem; align-items: center; min-height: 2rem; }
+      .find { width: min(100%, 20rem); margin-bottom: .5rem; }
+      .help { font-size: .9rem; margin: .3rem 0; }
+      [role=status] { min-height: 1.5em; }
+    `,
+  ];
+
+  @property({ converter: json5, hasChanged: () => true }) labels: unknown;
+  @property() text = "";
+  @state() private active: string | undefined;
+  @state() private wholeWords = true;
+  @state() private allOccurrences = false;
+  @state() private filter = "";
+  @state() private told = "";
+  @query(".text") private readonly area!: HTMLElement;
+  @query("crowd-form") private readonly ownForm!: CrowdForm | null;
+  #view: TextView | undefined;
+  #entities: Entity[] | undefined;
+  /** What is selected, also while the focus is elsewhere. */
+  #passage: Passage | undefined;
+  /** The other end of what the keyboard selects. */
+  #backwards = false;
+  /** Where the keyboard goes on when nothing is selected. */
+  #cursor: number | undefined;
+  #characters: { text: string; map: Characters } | undefined;
+  #pointer = "";
+
+  override get innerForm(): ParentNode | undefined {
+    return this.ownForm ?? undefined;
+  }
+
+  override commands(): Command[] {
+    return [
+      ...this.#labels().map(({ label, full }) => ({
+        id: `label:${label}`,
+        label: full,
+        run: () => this.#choose(label),
+      })),
+      { id: "next-passage", label: word("next_passage"), key: "]", run: () => this.#goTo(1) },
+      { id: "previous-passage", label: word("previous_passage"), key: "[", run: () => this.#goTo(-1) },
+      { id: "remove-label", label: word("remove"), key: "Delete", run: () => this.#removeSelected() },
+    ];
+  }
+
+  protected override get result(): Record<string, unknown> {
+    const map = this.#map();
+    const entities = this.#all()
+      .map(({ label, start, end }) => ({ label, startOffset: map.before(start), endOffset: map.before(end) }))
+      .sort((one, other) => one.startOffset - other.startOffset || one.endOffset - other.endOffset);
+    return { entities };
+  }
+
+  override get state(): unknown {
+    if (!this.#entities) return undefined;
+    const list = (entities: Entity[]) =>
+      JSON.stringify(entities.map((one) => [one.start, one.end, one.label]).sort(byNumbers));
+    return list(this.#entities) === list(this.#initial().entities) ? undefined : this.#entities;
+  }
+  override set state(state: unknown) {
+    this.#entities = Array.isArray(state) ? (state as Entity[]).filter((one) => this.#isInside(one)) : undefined;
+    this.#passage = undefined;
+    this.changed(false);
+  }
+
+  protected override problem(): string {
+    return "";
+  }
+
+  override focus(options?: FocusOptions): void {
+    this.area?.focus(options);
+  }
+
+  #labels(): Label[] {
+    const seen = new Set<string>();
+    return asList(this.labels).flatMap((one) => {
+      const label = labelText(one);
+      if (seen.has(label)) return [];
+      seen.add(label);
+      const given = isRecord(one) ? one : {};
+      const name = (key: string) => (typeof given[key] === "string" && given[key] ? given[key] : label);
+      return [{ label, short: name("shortDisplayName"), full: name("fullDisplayName"), color: colorOf(seen.size - 1) }];
+    });
+  }
+
+  #all(): Entity[] {
+    return this.#entities ?? this.#initial().entities;
+  }
+
+  /** The entities that the template gives; those that are not inside the text are only counted. */
+  #initial(): { entities: Entity[]; outside: number } {
+    const map = this.#map();
+    let outside = 0;
+    const entities = asList(unwrapped(this.initialValue, "entities")).flatMap((one) => {
+      if (!isRecord(one)) return [];
+      const [first, last] = [Number(one.startOffset), Number(one.endOffset)];
+      const entity = { label: labelText(one.label ?? ""), start: map.offset(first), end: map.offset(last) };
+      if (Number.isInteger(first) && Number.isInteger(last) && first >= 0 && this.#isInside(entity)) return [entity];
+      outside++;
+      return [];
+    });
+    return { entities, outside };
+  }
+
+  #isInside({ start, end }: Passage): boolean {
+    return start >= 0 && start < end && end <= this.text.length;
+  }
+
+  #map(): Characters {
+    if (this.#characters?.text !== this.text) this.#characters = { text: this.text, map: new Characters(this.text) };
+    return this.#characters.map;
+  }
+
+  /** A label has been chosen: for what is selected, or for all that will be. */
+  #choose(label: string): void {
+    if (this.#passage) this.#label(this.#passage, label);
+    else this.active = this.active === label ? undefined : label;
+  }
+
+  #label(wanted: Passage, label: string): void {
+    const passage = this.#fitting(wanted);
+    if (!passage) return;
+    const entities = this.#all();
+    const places = this.allOccurrences ? occurrences(this.text, passage, this.wholeWords, MAX_OCCURRENCES) : [passage];
+    const known = new Set(entities.map(({ start, end }) => `${start}-${end}`));
+    const fresh = places.filter(
+      (one) =>
+        same(one, passage) || (!known.has(`${one.start}-${one.end}`) && !entities.some((other) => crosses(one, other))),
+    );
+    const replaced = new Set(fresh.map(({ start, end }) => `${start}-${end}`));
+    this.#entities = [
+      ...entities.filter(({ start, end }) => !replaced.has(`${start}-${end}`)),
+      ...fresh.map(({ start, end }) => ({ label, start, end })),
+    ];
+    const full = this.#labels().find((one) => one.label === label)?.full ?? label;
+    this.told =
+      fresh.length > 1
+        ? word("marked_all", { count: fresh.length, label: full })
+        : word("marked", { text: this.#quote(passage), label: full });
+    this.#passage = undefined;
+    window.getSelection()?.removeAllRanges();
+    this.#cursor = passage.end;
+    this.changed();
+  }
+
+  /** A passage as it may be marked: trimmed, whole words, and never only a part of one that is marked. */
+  #fitting(wanted: Passage): Passage | undefined {
+    const entities = this.#all();
+    let passage = trimmed(this.text, wanted);
+    if (!passage || entities.some((one) => same(one, wanted))) return passage ? wanted : undefined;
+    if (this.wholeWords) passage = toWords(this.text, passage, this.#language);
+    const around = entities.filter((one) => one.start <= wanted.start && wanted.end <= one.end);
+    const inner = around.sort((one, other) => one.end - one.start - (other.end - other.start))[0];
+    if (inner) return { start: inner.start, end: inner.end };
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const one of entities) {
+        if (!crosses(one, passage)) continue;
+        passage = { start: Math.min(one.start, passage.start), end: Math.max(one.end, passage.end) };
+        changed = true;
+      }
+    }
+    return passage;
+  }
+
+  #remove(removed: Entity | undefined): boolean {
+    if (!removed) return false;
+    this.#entities = this.#all().filter((one) => one !== removed);
+    this.told = word("removed", { text: this.#quote(removed) });
+    this.#passage = undefined;
+    this.changed();
+    return true;
+  }
+
+  #removeSelected(): boolean {
+    const passage = this.#passage;
+    return passage ? this.#remove(this.#all().find((one) => same(one, passage))) : false;
+  }
+
+  /** Select the next or previous labeled passage. */
+  #goTo(step: number): boolean {
+    const sorted = [...this.#all()].sort((one, other) => one.start - other.start || one.end - other.end);
+    if (sorted.length === 0) return false;
+    const from = this.#passage ?? this.#caretPassage();
+    const at = from ? sorted.findIndex((one) => same(one, from)) : -1;
+    const next =
+      at >= 0
+        ? sorted.at((at + step) % sorted.length)
+        : step > 0
+          ? (sorted.find((one) => one.start >= (from?.start ?? 0)) ?? sorted[0])
+          : (sorted.findLast((one) => one.end <= (from?.end ?? this.text.length)) ?? sorted.at(-1));
+    if (next) this.#select({ start: next.start, end: next.end });
+    this.area.focus();
+    return true;
+  }
+
+  #select(passage: Passage, backwards = false): void {
+    this.#passage = passage;
+    this.#backwards = backwards;
+    this.#view?.select(passage, backwards);
+    const full = new Map(this.#labels().map((one) => [one.label, one.full]));
+    const labels = this.#all()
+      .filter((one) => same(one, passage))
+      .map((one) => full.get(one.label) ?? one.label);
+    this.told = `“${this.#quote(passage)}”${labels.length > 0 ? `: ${labels.join(", ")}` : ""}`;
+    this.requestUpdate();
+  }
+
+  #caretPassage(): Passage | undefined {
+    return this.#cursor === undefined ? undefined : { start: this.#cursor, end: this.#cursor };
+  }
+
+  get #language(): string {
+    return this.closest("[lang]")?.getAttribute("lang") ?? "";
+  }
+
+  #quote({ start, end }: Passage): string {
+    const text = this.text.slice(start, end).replace(/\s+/g, " ");
+    return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+  }
+
+  /** Move by word; with Shift the selected passage grows or shrinks, with Alt by single characters. */
+  #keydown(event: KeyboardEvent): void {
+    if (event.ctrlKey || event.metaKey) return;
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (event.key === "Escape" && this.#passage) {
+      this.#cursor = this.#passage.end;
+      this.#passage = undefined;
+      window.getSelection()?.removeAllRanges();
+      this.requestUpdate();
+    } else if (event.key === "Backspace") {
+      if (!this.#removeSelected()) return;
+    } else if (step === undefined) {
+      return;
+    } else if (event.altKey && event.shiftKey && this.#passage) {
+      this.#stretch(this.#passage, (offset) => this.#characterStep(offset, step));
+    } else if (event.shiftKey && this.#passage) {
+      this.#stretch(this.#passage, (offset) => this.#wordStep(offset, step));
+    } else {
+      this.#moveByWord(step);
+    }
+    event.preventDefault();
+  }
+
+  #stretch({ start, end }: Passage, moved: (offset: number) => number): void {
+    const [anchor, focus] = this.#backwards ? [end, moved(start)] : [start, moved(end)];
+    if (anchor === focus) return;
+    this.#select({ start: Math.min(anchor, focus), end: Math.max(anchor, focus) }, focus < anchor);
+  }
+
+  /** Where the border of a passage is when it takes in, or lets go, one word. */
+  #wordStep(offset: number, step: number): number {
+    if (step > 0)
+      return this.#backwards
+        ? (wordAfter(this.text, offset + 1, this.#language)?.start ?? offset)
+        : (wordAfter(this.text, offset, this.#language)?.end ?? offset);
+    if (this.#backwards) return wordBefore(this.text, offset, this.#language)?.start ?? offset;
+    return wordBefore(this.text, offset - 1, this.#language)?.end ?? offset;
+  }
+
+  #characterStep(offset: number, step: number): number {
+    const next = offset + step;
+    const wide = /[\udc00-\udfff]/.test(this.text[next] ?? "") && /[\ud800-\udbff]/.test(this.text[next - 1] ?? "");
+    return Math.min(Math.max(wide ? next + step : next, 0), this.text.length);
+  }
+
+  #moveByWord(step: number): void {
+    const from = this.#passage ?? this.#caretPassage();
+    const next = !from
+      ? wordAfter(this.text, 0, this.#language)
+      : step > 0
+        ? wordAfter(this.text, from.end, this.#language)
+        : wordBefore(this.text, from.start, this.#language);
+    if (next) this.#select(next);
+  }
+
+  #selectionChanged(): void {
+    const selected = this.#view?.selected();
+    if (selected) {
+      this.#passage = selected;
+      this.requestUpdate();
+    }
+  }
+
+  #pointerDown(event: PointerEvent): void {
+    this.#pointer = event.pointerType;
+    const onChip = event.composedPath().some((one) => one instanceof Element && one.classList.contains("chip"));
+    if (!onChip) this.#passage = undefined;
+  }
+
+  /** By mouse, what has been selected is labeled at once if a label is active. By touch its ends can still be moved. */
+  #pointerUp(event: PointerEvent): void {
+    if (event.composedPath().some((one) => one instanceof Element && one.classList.contains("chip"))) return;
+    const at = { x: event.clientX, y: event.clientY };
+    // The browser ends the selection after this event.
+    setTimeout(() => {
+      const selected = this.#view?.selected();
+      if (selected && this.#pointer !== "touch") {
+        if (this.active !== undefined) this.#label(selected, this.active);
+        else this.#settle(selected);
+      } else if (!selected) {
+        this.#clicked(this.#view?.offsetAt(at.x, at.y));
+      }
+    });
+  }
+
+  /** What will be labeled is what is shown as selected. */
+  #settle(selected: Passage): void {
+    const fitting = this.#fitting(selected);
+    if (fitting) this.#select(fitting);
+  }
+
+  /** A click selects the labeled passage under it; a tap also a word, and labels it if a label is active. */
+  #clicked(offset: number | undefined): void {
+    if (offset === undefined) return;
+    const under = this.#all().filter((one) => one.start <= offset && offset < one.end);
+    const inner = under.sort((one, other) => one.end - one.start - (other.end - other.start))[0];
+    if (inner) {
+      this.#select({ start: inner.start, end: inner.end });
+      return;
+    }
+    this.#cursor = offset;
+    const found = this.#pointer === "touch" ? wordAt(this.text, offset, this.#language) : undefined;
+    if (found && this.active !== undefined) this.#label(found, this.active);
+    else if (found) this.#select(found);
+    else this.requestUpdate();
+  }
+
+  readonly #onSelection = () => this.#selectionChanged();
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    document.addEventListener("selectionchange", this.#onSelection);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    document.removeEventListener("selectionchange", this.#onSelection);
+  }
+
+  protected override firstUpdated(): void {
+    this.#view = new TextView(this.area, (number) => this.#remove(this.#all()[number]));
+    const form = this.ownForm;
+    if (form) {
+      form.owner = this;
+      form.requestUpdate();
+    }
+  }
+
+  protected override async getUpdateComplete(): Promise<boolean> {
+    const done = await super.getUpdateComplete();
+    await this.ownForm?.updateComplete;
+    return done;
+  }
+
+  protected override updated(changes?: PropertyValues): void {
+    super.updated(changes);
+    const labels = new Map(this.#labels().map((one) => [one.label, one]));
+    this.#view?.show(this.text);
+    this.#view?.mark(
+      this.#all().map(({ label, start, end }) => {
+        const known = labels.get(label);
+        const title = known?.full ?? label;
+        return {
+          start,
+          end,
+          title,
+          color: known?.color ?? "#7f7f7f",
+          short: known?.short ?? label,
+          removal: word("remove_label", { label: title, text: this.#quote({ start, end }) }),
+        };
+      }),
+      this.#passage,
+    );
+  }
+
+  protected override renderWork() {
+    const { outside } = this.#initial();
+    return html`
+      ${this.faults({ labels: this.labels, "initial-value": this.initialValue }, { labels: this.labels, text: this.text })}
+      ${outside > 0 ? html`<p class="problem">${word("outside_text", { count: outside })}</p>` : nothing}
+      <div class="category-picker-wrapper" ${OWN}>${this.#renderLabels()}</div>
+      <div
+        class="text"
+        tabindex="0"
+        role="group"
+        aria-label=${word("text")}
+        aria-describedby="help"
+        dir="auto"
+        ${OWN}
+        @keydown=${this.#keydown}
+        @pointerdown=${this.#pointerDown}
+        @pointerup=${this.#pointerUp}
+      ></div>
+      <div class="tools" ${OWN}>
+        <label><input type="checkbox" .checked=${this.wholeWords} @change=${(event: Event) => {
+          this.wholeWords = isChecked(event);
+        }}>${word("whole_words")}</label>
+        <label><input type="checkbox" .checked=${this.allOccurrences} @change=${(event: Event) => {
+          this.allOccurrences = isChecked(event);
+        }}>${word("all_occurrences")}</label>
+        <button type="button" ?disabled=${!this.#passage || !this.#all().some((one) => this.#passage && same(one, this.#passage))} @pointerdown=${keepSelection} @click=${() => this.#removeSelected()}>${word("remove")}</button>
+        <span class="quiet">${word("passages", { count: this.#all().length })}</span>
+      </div>
+      <p id="help" class="quiet help">${word("text_help")}</p>
+      <p role="status" class="quiet help">${this.told}</p>
+      <slot></slot>
+    `;
+  }
+
+  #renderLabels() {
+    const labels = this.#labels();
+    const wanted = this.filter.toLocaleLowerCase();
+    const shown = wanted
+      ? labels.filter((one) => `${one.label} ${one.full}`.toLocaleLowerCase().includes(wanted))
+      : labels;
+    const caps = keys.of(this);
+    const active = labels.find((one) => one.label === this.active);
+    return html`
+      ${
+        labels.length > MANY
+          ? html`<input class="find" type="search" aria-label=${word("find_label")} placeholder=${word("find_label")}
+              @input=${(event: Event) => {
+                this.filter = (event.target as HTMLInputElement).value;
+              }}>`
+          : nothing
+      }
+      <div class="labels" role="group" aria-label=${word("labels")}>
+        ${shown.map(
+          ({ label, full, color }) => html`<button
+            type="button"
+            aria-pressed=${label === this.active}
+            @pointerdown=${keepSelection}
+            @click=${() => this.#choose(label)}
+          ><i style="background: ${color}"></i><span dir="auto">${full}</span>${keyCap(caps.get(`label:${label}`))}</button>`,
+        )}
+      </div>
+      ${active ? html`<p class="quiet help">${word("one_label_active", { label: active.full })}</p>` : nothing}
+    `;
+  }
+
+  override render() {
+    return html`<crowd-form><div>${this.renderLayout()}</div></crowd-form>`;
+  }
+}
+
+/** A click on a button does not end the selection in the text. */
+function keepSelection(event: Event): void {
+  event.preventDefault();
+}
+
+function isChecked(event: Event): boolean {
+  return (event.target as HTMLInputElement).checked;
+}
+
+function same(one: Passage, other: Passage): boolean {
+  return one.start === other.start && one.end === other.end;
+}
+
+function byNumbers(one: (string | number)[], other: (string | number)[]): number {
+  return Number(one[0]) - Number(other[0]) || Number(one[1]) - Number(other[1]);
+}

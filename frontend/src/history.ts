@@ -1,0 +1,37 @@
+/** Steps back and forth: drafts of the page, the oldest forgotten when they become too many. */
+import type { Draft } from "./form";
+
+const MAX_STEPS = 500;
+const MAX_CHARACTERS = 20_000_000;
+
+export class History {
+  #steps: string[] = [];
+  #at = 0;
+
+  /** What the page is at the start. */
+  begin(draft: Draft): void {
+    this.#steps = [JSON.stringify(draft)];
+    this.#at = 0;
+  }
+
+  /** Note a change. @returns whether it was one */
+  note(draft: Draft): boolean {
+    const step = JSON.stringify(draft);
+    if (step === this.#steps[this.#at]) return false;
+    this.#steps.splice(this.#at + 1, Number.POSITIVE_INFINITY, step);
+    let characters = this.#steps.reduce((sum, one) => sum + one.length, 0);
+    while (this.#steps.length > 2 && (this.#steps.length > MAX_STEPS || characters > MAX_CHARACTERS)) {
+      characters -= this.#steps.shift()?.length ?? 0;
+    }
+    this.#at = this.#steps.length - 1;
+    return true;
+  }
+
+  /** The draft one step back (-1) or forth (1), which is where we are then; none at the end. */
+  go(step: -1 | 1): Draft | undefined {
+    const found = this.#steps[this.#at + step];
+    if (found === undefined) return undefined;
+    this.#at += step;
+    return JSON.parse(found) as Draft;
+  }
+}

@@ -1,0 +1,104 @@
+/** Pictures, sounds and films that don't load: tried again, then with a fresh link, then reported. */
+import { word } from "./words";
+
+const PAUSES = [500, 2000];
+type Media = HTMLImageElement | HTMLMediaElement | HTMLSourceElement | SVGImageElement;
+
+/** Asks for a fresh link in place of one that has failed; none if there is none. */
+export type Refresher = (url: string) => Promise<string | undefined>;
+/** Tells that a file can't be loaded. */
+export type Reporter = (message: string, url: string) => void;
+
+let refresh: Refresher = async () => undefined;
+let report: Reporter = () => undefined;
+const attempts = new WeakMap<Media, { url: string; number: number }>();
+
+export function mediaHelpers(refresher: Refresher, reporter: Reporter): void {
+  refresh = refresher;
+  report = reporter;
+}
+
+/** Look after everything that is loaded below a root; a shadow root has to be named itself. */
+export function watchMedia(root: Document | ShadowRoot): void {
+  root.addEventListener("error", (event) => void failed(event.target), { capture: true });
+  root.addEventListener("load", (event) => loaded(event.target), { capture: true });
+  root.addEventListener("loadeddata", (event) => loaded(event.target), { capture: true });
+}
+
+/** Try a file once more, as if for the first time. */
+export function tryAgain(media: Media): void {
+  const url = addressOf(media);
+  attempts.delete(media);
+  setAddress(media, "");
+  setAddress(media, url);
+}
+
+async function failed(target: EventTarget | null): Promise<void> {
+  if (!isMedia(target)) return;
+  const url = addressOf(target);
+  if (!url || url.startsWith("data:") || url.startsWith("blob:")) return tell(target, url);
+  const before = attempts.get(target);
+  const number = before ? before.number + 1 : 0;
+  attempts.set(target, { url, number });
+  const pause = PAUSES[number];
+  if (pause !== undefined) {
+    mark(target, "again");
+    await new Promise((done) => setTimeout(done, pause));
+    if (addressOf(target) === url) again(target, url);
+    return;
+  }
+  if (number === PAUSES.length) {
+    const fresh = await refresh(url);
+    if (addressOf(target) !== url) return;
+    if (fresh && fresh !== url) {
+      attempts.set(target, { url: fresh, number });
+      setAddress(target, fresh);
+      return;
+    }
+  }
+  tell(target, url);
+}
+
+function tell(target: Media, url: string): void {
+  mark(target, "failed");
+  report(word("not_loaded"), url);
+}
+
+function loaded(target: EventTarget | null): void {
+  if (isMedia(target)) {
+    attempts.delete(target);
+    mark(target, "");
+  }
+}
+
+/** Elements show how it stands. */
+function mark(target: Media, state: string): void {
+  if (state) target.setAttribute("data-crowd-loading", state);
+  else target.removeAttribute("data-crowd-loading");
+  target.dispatchEvent(new CustomEvent("crowd-loading", { detail: state }));
+}
+
+function again(target: Media, url: string): void {
+  if (target instanceof HTMLMediaElement) target.load();
+  else if (target instanceof HTMLSourceElement) target.closest<HTMLMediaElement>("audio, video")?.load();
+  else setAddress(target, url);
+}
+
+function isMedia(target: unknown): target is Media {
+  return (
+    target instanceof HTMLImageElement ||
+    target instanceof HTMLMediaElement ||
+    target instanceof HTMLSourceElement ||
+    target instanceof SVGImageElement
+  );
+}
+
+function addressOf(target: Media): string {
+  return target instanceof SVGImageElement ? target.href.baseVal : target.src;
+}
+
+function setAddress(target: Media, url: string): void {
+  if (target instanceof SVGImageElement) target.setAttribute("href", url);
+  else target.src = url;
+  if (target instanceof HTMLSourceElement) target.closest<HTMLMediaElement>("audio, video")?.load();
+}

@@ -1,0 +1,277 @@
+/** The page as a whole: when it is ready, what is saved, undone, sent, and what the portal hears. */
+import { type Answer, Control } from "./control";
+import { CrowdElement } from "./element";
+import { CrowdForm, catchNativeForms, receive } from "./elements/form";
+import { capture, collect, controls, type Draft, firstProblem, rememberHidden, restore } from "./form";
+import { History } from "./history";
+import { isWriting, keys } from "./keys";
+import { mediaHelpers, watchMedia } from "./media";
+import { connect, type FromPortal, type Init, isConnected, send } from "./port";
+import { showAnswer, showNotice } from "./standalone";
+import { speak, word } from "./words";
+
+const CHANGE_PAUSE = 250;
+const TYPING_PAUSE = 300;
+const ACTIVITY_PAUSE = 1000;
+const MAX_DRAFT = 1_000_000;
+
+const history = new History();
+const links = new Map<string, ((fresh: string | undefined) => void)[]>();
+let init: Init | undefined;
+let isReady = false;
+let restoring = false;
+let told = false;
+let noting = false;
+let changeTimer: ReturnType<typeof setTimeout> | undefined;
+let noteTimer: ReturnType<typeof setTimeout> | undefined;
+
+/** Start everything; to be called once, while the page is still being read. */
+export function start(): void {
+  catchNativeForms();
+  watchMedia(document);
+  mediaHelpers(freshLink, (message, url) =>
+    send(url ? { type: "trouble", message, url } : { type: "trouble", message }),
+  );
+  receive({ submitted, invalid: (message) => send({ type: "invalid", message }) });
+  keys.page = [
+    { id: "submit", label: word("submit"), key: "Ctrl+Enter", writing: true, run: submit },
+    { id: "undo", label: word("undo"), key: "Ctrl+z", run: () => undo(-1) },
+    { id: "redo", label: word("redo"), key: "Ctrl+Shift+z", run: () => undo(1) },
+  ];
+  for (const type of ["input", "change", "reset"])
+    window.addEventListener(type, () => noteSoon(type), { capture: true });
+  // Whoever goes on somewhere else has ended a step.
+  window.addEventListener("pointerdown", () => noting && note(), { capture: true });
+  window.addEventListener("keydown", (event) => noting && (event.key === "Tab" || !isWriting(event)) && note(), {
+    capture: true,
+  });
+  listenToKeys();
+  listenToActivity();
+  keepLinksInside();
+  const connected = connect(hear).then((given) => {
+    init = given;
+    speak(given.language);
+    for (const command of keys.page) command.label = word(command.id as "submit" | "undo" | "redo");
+    keys.custom = given.keys;
+    setTheme(given.theme);
+  });
+  void Promise.all([ready(), connected]).then(meetPortal);
+}
+
+/** When everything on the page stands, scripts are told; what they do is part of the page as it begins. */
+async function ready(): Promise<void> {
+  if (document.readyState === "loading") {
+    await new Promise((done) => document.addEventListener("DOMContentLoaded", done, { once: true }));
+  }
+  await allUpdated();
+  followOwnColors();
+  document.dispatchEvent(new CustomEvent("all-crowd-elements-ready", { bubbles: true }));
+  await allUpdated();
+  rememberHidden(controls(document));
+  history.begin(capture(document));
+  isReady = true;
+}
+
+async function allUpdated(): Promise<void> {
+  await Promise.all(
+    [...document.querySelectorAll("*")].map((one) => (one instanceof CrowdElement ? one.updateComplete : null)),
+  );
+}
+
+async function meetPortal(): Promise<void> {
+  if (init?.draft) {
+    apply(init.draft);
+    await allUpdated();
+    history.begin(capture(document));
+  }
+  const elements = [...document.querySelectorAll("*")].map((one) => one.localName);
+  const crowd = [...new Set(elements)].filter((name) => name.startsWith("crowd-")).sort();
+  send({ type: "ready", keys: keys.list(), elements: crowd });
+}
+
+function form(): CrowdForm | undefined {
+  for (const one of document.querySelectorAll("*")) {
+    if (one instanceof CrowdForm) return one;
+    if (one instanceof Control && one.innerForm instanceof CrowdForm) return one.innerForm;
+  }
+  return undefined;
+}
+
+function submit(): void {
+  const found = form();
+  if (found) {
+    found.requestSubmit();
+    return;
+  }
+  // A page of plain controls alone.
+  const all = controls(document);
+  const wrong = firstProblem(all);
+  if (wrong) {
+    wrong.control.focus();
+    send({ type: "invalid", message: wrong.message });
+  } else {
+    submitted(undefined, collect(all));
+  }
+}
+
+function submitted(found: CrowdForm | undefined, answer: Answer): void {
+  clearTimeout(changeTimer);
+  send({ type: "submit", answer, draft: draft() });
+  if (isConnected() && !init?.preview) return;
+  showAnswer(answer);
+  found?.reopen();
+}
+
+function draft(): Draft | null {
+  const captured = capture(document);
+  const fits = JSON.stringify(captured).length <= MAX_DRAFT;
+  if (!fits && !told) {
+    told = true;
+    send({ type: "trouble", message: word("too_big_draft") });
+  }
+  return fits ? captured : null;
+}
+
+function apply(wanted: Draft): void {
+  restoring = true;
+  try {
+    restore(document, wanted);
+  } finally {
+    restoring = false;
+  }
+  changeSoon();
+}
+
+/** A step back or forth; what has been typed just now is a step of its own. */
+function undo(step: -1 | 1): boolean {
+  note();
+  const wanted = history.go(step);
+  if (wanted) apply(wanted);
+  return wanted !== undefined;
+}
+
+function noteSoon(type: string): void {
+  if (!isReady || restoring) return;
+  clearTimeout(noteTimer);
+  noting = true;
+  // The listeners of the template come first: what they do belongs to the same step.
+  noteTimer = setTimeout(note, type === "input" ? TYPING_PAUSE : 0);
+}
+
+function note(): void {
+  clearTimeout(noteTimer);
+  noting = false;
+  if (isReady && history.note(capture(document))) changeSoon();
+}
+
+function changeSoon(): void {
+  form()?.recheck();
+  clearTimeout(changeTimer);
+  changeTimer = setTimeout(() => {
+    send({ type: "change", answer: form()?.answer ?? collect(controls(document)), draft: draft() });
+  }, CHANGE_PAUSE);
+}
+
+function hear(message: FromPortal): void {
+  switch (message.type) {
+    case "submit":
+      submit();
+      break;
+    case "undo":
+      undo(-1);
+      break;
+    case "redo":
+      undo(1);
+      break;
+    case "focus":
+      controls(document).find(isUsable)?.focus();
+      break;
+    case "refused":
+      form()?.reopen(word("refused", { message: message.message }));
+      break;
+    case "link": {
+      const waiting = links.get(message.url) ?? [];
+      links.delete(message.url);
+      for (const one of waiting) one(message.fresh ?? undefined);
+    }
+  }
+}
+
+/** A fresh link from the portal; several pictures of one link share the question. */
+function freshLink(url: string): Promise<string | undefined> {
+  if (!isConnected()) return Promise.resolve(undefined);
+  return new Promise((done) => {
+    const waiting = links.get(url);
+    if (waiting) {
+      waiting.push(done);
+      return;
+    }
+    links.set(url, [done]);
+    send({ type: "refresh", url });
+  });
+}
+
+function isUsable(control: HTMLElement): boolean {
+  return !control.matches(":disabled, [type=hidden]") && control.checkVisibility();
+}
+
+function listenToKeys(): void {
+  window.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    if (event.composedPath().some((one) => one instanceof HTMLDialogElement)) return;
+    const writing = isWriting(event);
+    if (keys.press(event, writing)) {
+      event.preventDefault();
+      return;
+    }
+    const { key, code, ctrlKey, altKey, shiftKey, metaKey } = event;
+    if (/^(Control|Shift|Alt|Meta)$/.test(key)) return;
+    if (!writing || ctrlKey || altKey || metaKey) send({ type: "key", key, code, ctrlKey, altKey, shiftKey, metaKey });
+  });
+}
+
+function listenToActivity(): void {
+  let last = Number.NEGATIVE_INFINITY;
+  for (const type of ["pointerdown", "pointermove", "keydown", "wheel", "scroll", "touchstart"]) {
+    window.addEventListener(
+      type,
+      (event) => {
+        if (type === "pointerdown") keys.touched(event.composedPath());
+        if (!event.isTrusted || event.timeStamp - last < ACTIVITY_PAUSE) return;
+        last = event.timeStamp;
+        send({ type: "activity" });
+      },
+      { capture: true, passive: true },
+    );
+  }
+}
+
+/** A link that would replace the page, and the work on it, stays closed. */
+function keepLinksInside(): void {
+  window.addEventListener("click", (event) => {
+    const link = event.composedPath().find((one): one is HTMLAnchorElement => one instanceof HTMLAnchorElement);
+    const href = link?.getAttribute("href");
+    if (event.defaultPrevented || !link || !href || href.startsWith("#") || /^(javascript|blob|data):/i.test(href))
+      return;
+    event.preventDefault();
+    showNotice(word("link_kept", { url: link.href }));
+  });
+}
+
+function setTheme(theme: Init["theme"]): void {
+  const { classList } = document.documentElement;
+  if (classList.contains("crowd-own-colors")) return;
+  classList.toggle("light", theme === "light");
+  classList.toggle("dark", theme === "dark");
+}
+
+/** A template with colours of its own was made for a white page, and stays on one. */
+function followOwnColors(): void {
+  const colors = /(^|[\s;{"'])(color|background(-color)?)\s*:/i;
+  const styled = [...document.querySelectorAll("style")].some((one) => colors.test(one.textContent ?? ""));
+  const inline = [...document.querySelectorAll("[style]")].some((one) => colors.test(one.getAttribute("style") ?? ""));
+  if (!styled && !inline && !document.querySelector("[bgcolor], font[color], body[text]")) return;
+  const { classList } = document.documentElement;
+  classList.remove("dark");
+  classList.add("light", "crowd-own-colors");
+}

@@ -1,0 +1,144 @@
+/** Passages of a text: where words begin and end, where else a passage stands, and offsets as the answer has them. */
+
+/** From start to before end, in JavaScript's UTF-16 units. */
+export interface Passage {
+  start: number;
+  end: number;
+}
+
+/** So far around a place words are looked for; longer ones are cut. */
+const REACH = 200;
+const SPACE = /\s/u;
+
+/** Translates between JavaScript's offsets and Unicode characters, which answers count in. */
+export class Characters {
+  /** The offset after each character that takes two units. */
+  readonly #wide: number[] = [];
+
+  constructor(text: string) {
+    for (const found of text.matchAll(/[\u{10000}-\u{10ffff}]/gu)) this.#wide.push(found.index + 2);
+  }
+
+  /** How many characters stand before an offset. */
+  before(offset: number): number {
+    return offset - firstAbove(this.#wide, offset);
+  }
+
+  /** The offset before which so many characters stand. */
+  offset(characters: number): number {
+    // The wide ones before it push it on; how many they are depends on where it is.
+    let [low, high] = [0, this.#wide.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#wide[middle] ?? 0) - middle - 1 <= characters) low = middle + 1;
+      else high = middle;
+    }
+    return characters + low;
+  }
+}
+
+/** How many of the sorted numbers are not above a limit. */
+function firstAbove(numbers: number[], limit: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((numbers[middle] ?? 0) <= limit) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A passage without white space at its ends; none if nothing else is in it. */
+export function trimmed(text: string, { start, end }: Passage): Passage | undefined {
+  while (start < end && SPACE.test(text[start] ?? "")) start++;
+  while (end > start && SPACE.test(text[end - 1] ?? "")) end--;
+  return start < end ? whole(text, { start, end }) : undefined;
+}
+
+/** Extended to whole words. */
+export function toWords(text: string, passage: Passage, language: string): Passage {
+  const first = wordAt(text, passage.start, language);
+  const last = wordAt(text, passage.end - 1, language);
+  return {
+    start: first ? Math.min(first.start, passage.start) : passage.start,
+    end: last ? Math.max(last.end, passage.end) : passage.end,
+  };
+}
+
+/** The word that has an offset inside. */
+export function wordAt(text: string, offset: number, language: string): Passage | undefined {
+  return wordsAround(text, offset, language).find(({ start, end }) => start <= offset && offset < end);
+}
+
+/** The next word that begins at or after an offset. */
+export function wordAfter(text: string, offset: number, language: string): Passage | undefined {
+  for (let from = offset; from < text.length; from += REACH) {
+    const found = wordsAround(text, from, language).find(({ start }) => start >= offset);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** The last word that ends at or before an offset. */
+export function wordBefore(text: string, offset: number, language: string): Passage | undefined {
+  for (let from = offset; from > -REACH; from -= REACH) {
+    const found = wordsAround(text, Math.max(from, 0), language).findLast(({ end }) => end <= offset);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** All places where the passage's text stands, not inside words if it is not inside one itself; at most so many. */
+export function occurrences(text: string, passage: Passage, words: boolean, most: number): Passage[] {
+  const wanted = text.slice(passage.start, passage.end);
+  const found: Passage[] = [];
+  for (let at = text.indexOf(wanted); at >= 0 && found.length < most; at = text.indexOf(wanted, at + wanted.length)) {
+    const end = at + wanted.length;
+    if (!words || (!joins(text, at) && !joins(text, end))) found.push({ start: at, end });
+  }
+  return found;
+}
+
+/** Whether two passages share a part, but neither holds the other. */
+export function crosses(one: Passage, other: Passage): boolean {
+  return (
+    (one.start < other.start && other.start < one.end && one.end < other.end) ||
+    (other.start < one.start && one.start < other.end && other.end < one.end)
+  );
+}
+
+/** Not in the middle of a character that takes two units. */
+function whole(text: string, { start, end }: Passage): Passage {
+  const splits = (offset: number) =>
+    /[\udc00-\udfff]/.test(text[offset] ?? "") && /[\ud800-\udbff]/.test(text[offset - 1] ?? "");
+  return { start: splits(start) ? start - 1 : start, end: splits(end) ? end + 1 : end };
+}
+
+/** Whether letters stand on both sides of an offset. */
+function joins(text: string, offset: number): boolean {
+  const letter = /[\p{L}\p{N}\p{M}_]/u;
+  const before = String.fromCodePoint(
+    text.codePointAt(offset - (/[\udc00-\udfff]/.test(text[offset - 1] ?? "") ? 2 : 1)) ?? 32,
+  );
+  return (
+    offset > 0 &&
+    offset < text.length &&
+    letter.test(before) &&
+    letter.test(String.fromCodePoint(text.codePointAt(offset) ?? 32))
+  );
+}
+
+const segmenters = new Map<string, Intl.Segmenter>();
+
+function wordsAround(text: string, offset: number, language: string): Passage[] {
+  const from = Math.max(0, offset - REACH);
+  const part = text.slice(from, offset + REACH);
+  let segmenter = segmenters.get(language);
+  if (!segmenter) {
+    segmenter = new Intl.Segmenter(language || undefined, { granularity: "word" });
+    segmenters.set(language, segmenter);
+  }
+  return [...segmenter.segment(part)]
+    .filter((one) => one.isWordLike)
+    .map((one) => ({ start: from + one.index, end: from + one.index + one.segment.length }));
+}

@@ -1,0 +1,56 @@
+/** The way to the portal around the frame: one port, handed over once by the parent. */
+import type { Answer } from "./control";
+import type { Draft } from "./form";
+import type { KeyEntry } from "./keys";
+
+export interface Init {
+  draft: Draft | null;
+  language: string;
+  keys: Record<string, string>;
+  preview: boolean;
+  theme: "light" | "dark" | "auto";
+}
+
+export type ToPortal =
+  | { type: "ready"; keys: KeyEntry[]; elements: string[] }
+  | { type: "change" | "submit"; answer: Answer; draft: Draft | null }
+  | { type: "invalid"; message: string }
+  | { type: "activity" }
+  | { type: "key"; key: string; code: string; ctrlKey: boolean; altKey: boolean; shiftKey: boolean; metaKey: boolean }
+  | { type: "trouble"; message: string; url?: string }
+  | { type: "refresh"; url: string };
+
+export type FromPortal =
+  | { type: "submit" | "undo" | "redo" | "focus" }
+  | { type: "link"; url: string; fresh: string | null }
+  | { type: "refused"; message: string };
+
+let port: MessagePort | undefined;
+
+/** The port, when the parent hands it over; listens from now on, and to the parent alone. */
+export function connect(hear: (message: FromPortal) => void): Promise<Init> {
+  return new Promise((done) => {
+    const listen = (event: MessageEvent) => {
+      const [given] = event.ports;
+      if (event.source !== window.parent || window.parent === window || event.data?.labeling !== "port" || !given)
+        return;
+      window.removeEventListener("message", listen);
+      // Nobody else on the page is to have it.
+      event.stopImmediatePropagation();
+      port = given;
+      given.addEventListener("message", ({ data }) => hear(data));
+      given.start();
+      const { draft = null, language = "", keys = {}, preview = false, theme = "auto" } = event.data;
+      done({ draft, language, keys, preview, theme });
+    };
+    window.addEventListener("message", listen);
+  });
+}
+
+export function send(message: ToPortal): void {
+  port?.postMessage(message);
+}
+
+export function isConnected(): boolean {
+  return port !== undefined;
+}

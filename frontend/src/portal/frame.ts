@@ -1,0 +1,88 @@
+/** A task's page in its sandboxed frame, and the port that leads to it. */
+
+import type { Pressed } from "./keys.ts";
+
+export interface FrameKey {
+  command: string;
+  label: string;
+  key: string;
+}
+
+export type FromFrame =
+  | { type: "ready"; keys?: FrameKey[] }
+  | { type: "change"; answer: unknown; draft: unknown }
+  | { type: "submit"; answer: unknown; draft: unknown }
+  | { type: "invalid"; message: string }
+  | { type: "activity" }
+  | ({ type: "key" } & Pressed)
+  | { type: "trouble"; message: string; url?: string }
+  | { type: "refresh"; url: string };
+
+export interface FrameStart {
+  draft: unknown;
+  language: string;
+  keys: Record<string, string>;
+}
+
+const SANDBOX = "allow-scripts allow-forms allow-modals";
+const MAX_SILENT_MS = 20_000;
+
+export class TaskFrame {
+  readonly element = document.createElement("iframe");
+  keys: FrameKey[] = [];
+  isReady = false;
+  onMessage: (message: FromFrame) => void = () => {};
+  private port: MessagePort | undefined;
+  private unsent: object[] = [];
+
+  /** Load the page of a task, unseen at first. */
+  constructor(
+    readonly task: number,
+    address: string,
+    title: string,
+    start: FrameStart,
+    onSilent: () => void,
+  ) {
+    const { element } = this;
+    element.setAttribute("sandbox", SANDBOX);
+    element.title = title;
+    element.dataset.task = String(task);
+    element.inert = true;
+    const silent = setTimeout(() => !this.isReady && onSilent(), MAX_SILENT_MS);
+    element.addEventListener("load", () => {
+      const channel = new MessageChannel();
+      this.port?.close();
+      this.port = channel.port1;
+      this.port.onmessage = (event: MessageEvent) => {
+        const message = event.data as FromFrame;
+        if (typeof message !== "object" || message === null) return;
+        if (message.type === "ready") {
+          clearTimeout(silent);
+          this.isReady = true;
+          this.keys = Array.isArray(message.keys) ? message.keys.slice(0, 200) : [];
+        }
+        this.onMessage(message);
+      };
+      element.contentWindow?.postMessage({ labeling: "port", preview: false, theme: "auto", ...start }, "*", [
+        channel.port2,
+      ]);
+      for (const message of this.unsent.splice(0)) this.port.postMessage(message);
+    });
+    element.src = address;
+  }
+
+  send(message: object): void {
+    if (this.port) this.port.postMessage(message);
+    else this.unsent.push(message);
+  }
+
+  show(): void {
+    this.element.inert = false;
+    this.element.classList.add("shown");
+  }
+
+  remove(): void {
+    this.port?.close();
+    this.element.remove();
+  }
+}

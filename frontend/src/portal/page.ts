@@ -1,0 +1,452 @@
+/** The task page: one task after the other, the next one loaded ahead; whatever happens, no work is lost. */
+
+import { askFor, showKeys } from "./dialogs.ts";
+import { type FromFrame, TaskFrame } from "./frame.ts";
+import { commandOf, type Pressed } from "./keys.ts";
+import { type Handed, Refused, Service, type TaskInHand } from "./service.ts";
+
+export interface Start {
+  job: number;
+  path: string;
+  token: string;
+  language: string;
+  /** Of the page's own commands; what the person has changed is in `keys`. */
+  page_keys: Record<string, string>;
+  keys: Record<string, string>;
+  words: Record<string, string>;
+  person: string;
+}
+
+const SAVE_AFTER_MS = 300;
+const IDLE_AFTER_MS = 60_000;
+const WAIT_SECONDS = 25;
+const MOVES = ["report", "release", "decline", "submit"] as const;
+
+/** A task as this page works on it. */
+interface Work {
+  task: TaskInHand;
+  frame: TaskFrame;
+  deadline: number;
+  /** Seconds of active work. */
+  active: number;
+  draft: unknown;
+  /** How many changes there were, and how many of them the service has. */
+  changes: number;
+  saved: number;
+  isOver: boolean;
+  isSubmitting: boolean;
+}
+
+export class TaskPage {
+  private readonly service: Service;
+  private readonly words: Record<string, string>;
+  private work: Work | undefined;
+  private ahead: TaskFrame | undefined;
+  private saving: ReturnType<typeof setTimeout> | undefined;
+  private lastInput = performance.now();
+  private lastTick = performance.now();
+  private readonly frames = element("frames");
+  private readonly waiting = element("waiting");
+  private readonly state = element("state");
+  private readonly clock = element("clock");
+  private readonly dialog = element("dialog") as HTMLDialogElement;
+
+  constructor(private readonly start: Start) {
+    this.words = start.words;
+    this.service = new Service(start.path, start.token);
+    this.service.onTrouble = (reason) => this.say(reason ? this.word(reason) : this.word("saved"), reason !== null);
+  }
+
+  async run(): Promise<void> {
+    for (const type of ["pointerdown", "keydown", "wheel", "touchstart"]) {
+      document.addEventListener(type, () => this.noteInput(), { passive: true, capture: true });
+    }
+    document.addEventListener("keydown", (event) => {
+      if (this.dialog.open || isField(event.target)) return;
+      if (this.press(event)) event.preventDefault();
+    });
+    for (const command of ["undo", "redo", "shortcuts", ...MOVES]) {
+      element(command).addEventListener("click", () => this.do(command));
+    }
+    element("stop").addEventListener("click", (event) => {
+      event.preventDefault();
+      this.do("stop");
+    });
+    addEventListener("pagehide", () => this.keep());
+    setInterval(() => this.tick(), 1000);
+    await this.fetchNext(0);
+  }
+
+  // What comes next
+
+  private async fetchNext(wait: number): Promise<void> {
+    for (let seconds = wait; ; seconds = WAIT_SECONDS) {
+      let handed: Handed;
+      try {
+        handed = await this.service.ask<Handed>(`/jobs/${this.start.job}/next`, { wait: seconds });
+      } catch (error) {
+        this.say(error instanceof Refused ? error.message : String(error), true);
+        return;
+      }
+      if (this.take(handed) || handed.waiting === "over") return;
+    }
+  }
+
+  /** Show what was handed out; whether there is a task. */
+  private take(handed: Handed): boolean {
+    this.work?.frame.remove();
+    this.work = undefined;
+    const { task } = handed;
+    this.enable(task !== null);
+    if (!task) {
+      this.dropAhead();
+      this.waiting.textContent = this.word(`wait_${handed.waiting ?? "objects"}`);
+      this.waiting.hidden = false;
+      this.clock.textContent = "";
+      this.say("");
+      return false;
+    }
+    const kept = this.recall(task.id);
+    const draft = kept ?? task.draft;
+    const loaded = this.ahead?.task === task.id && draft === null ? this.ahead : undefined;
+    if (loaded) this.ahead = undefined;
+    else this.dropAhead();
+    const frame = loaded ?? this.load(task.id, task.frame, draft);
+    this.work = {
+      task,
+      frame,
+      deadline: performance.now() + task.seconds_left * 1000,
+      active: task.active,
+      draft,
+      changes: kept === null ? 0 : 1,
+      saved: 0,
+      isOver: false,
+      isSubmitting: false,
+    };
+    frame.onMessage = (message) => this.hear(frame, message);
+    frame.show();
+    this.waiting.hidden = true;
+    this.say("");
+    frame.send({ type: "focus" });
+    this.tick();
+    if (kept !== null) this.saveSoon();
+    const { ahead } = handed;
+    if (ahead && ahead.id !== task.id) this.ahead = this.load(ahead.id, ahead.frame, null);
+    return true;
+  }
+
+  private load(task: number, address: string, draft: unknown): TaskFrame {
+    const start = { draft, language: this.start.language, keys: this.start.keys };
+    const frame = new TaskFrame(task, address, this.word("task"), start, () => {
+      if (this.work?.frame === frame) this.say(this.word("frame_failed"), true);
+    });
+    this.frames.append(frame.element);
+    return frame;
+  }
+
+  private dropAhead(): void {
+    this.ahead?.remove();
+    this.ahead = undefined;
+  }
+
+  // What the person does
+
+  private hear(frame: TaskFrame, message: FromFrame): void {
+    const { work } = this;
+    if (!work || work.frame !== frame) return;
+    switch (message.type) {
+      case "activity":
+        this.noteInput();
+        break;
+      case "key":
+        this.noteInput();
+        this.press(message);
+        break;
+      case "change":
+        work.draft = message.draft;
+        work.changes += 1;
+        this.remember(work);
+        this.say("");
+        this.saveSoon();
+        break;
+      case "submit":
+        work.draft = message.draft;
+        void this.submit(work, message.answer);
+        break;
+      case "invalid":
+        this.say(message.message, true);
+        break;
+      case "trouble":
+        this.say(this.word("broken_file"), true);
+        break;
+      case "refresh":
+        void this.refreshLink(work, message.url);
+        break;
+      default:
+        break;
+    }
+  }
+
+  private press(pressed: Pressed): boolean {
+    const command = commandOf(pressed, this.pageKeys());
+    if (command) this.do(command);
+    return command !== undefined;
+  }
+
+  private do(command: string): void {
+    const { work } = this;
+    if (command === "stop") void this.stop();
+    else if (command === "shortcuts") this.showKeys();
+    else if (!work) return;
+    else if (command === "submit") work.isOver ? void this.fetchNext(0) : work.frame.send({ type: "submit" });
+    else if (command === "undo" || command === "redo") work.frame.send({ type: command });
+    else if (command === "decline") void this.decline(work);
+    else if (command === "release") void this.release(work);
+    else if (command === "report") void this.report(work);
+  }
+
+  private async submit(work: Work, answer: unknown): Promise<void> {
+    if (work.isSubmitting || work.isOver) return;
+    work.isSubmitting = true;
+    this.enable(false);
+    this.remember(work);
+    try {
+      const handed = await this.service.ask<Handed>(
+        `/tasks/${work.task.id}/submit`,
+        { answer, active: work.active, job: this.start.job },
+        () => this.work === work,
+      );
+      this.forget(work);
+      if (!this.take(handed) && handed.waiting !== "over") await this.fetchNext(WAIT_SECONDS);
+    } catch (error) {
+      work.isSubmitting = false;
+      this.enable(true);
+      this.refused(work, error);
+    }
+  }
+
+  private async decline(work: Work): Promise<void> {
+    const reason = await askFor(this.dialog, this.words, {
+      title: this.word("decline_title"),
+      text: this.word("decline_text"),
+      field: this.word("decline_reason"),
+      yes: this.word("decline"),
+    });
+    if (reason === null || this.work !== work) return;
+    try {
+      const handed = await this.service.ask<Handed>(`/tasks/${work.task.id}/decline`, {
+        reason,
+        job: this.start.job,
+      });
+      this.forget(work);
+      if (!this.take(handed) && handed.waiting !== "over") await this.fetchNext(WAIT_SECONDS);
+    } catch (error) {
+      this.refused(work, error);
+    }
+  }
+
+  private async release(work: Work): Promise<void> {
+    const sure = await askFor(this.dialog, this.words, {
+      title: this.word("release_title"),
+      text: this.word("release_text"),
+      yes: this.word("release"),
+    });
+    if (sure === null || this.work !== work) return;
+    try {
+      await this.service.ask(`/tasks/${work.task.id}/release`, {});
+      this.forget(work);
+      location.assign(`${this.start.path}/`);
+    } catch (error) {
+      this.refused(work, error);
+    }
+  }
+
+  private async report(work: Work): Promise<void> {
+    const text = await askFor(this.dialog, this.words, {
+      title: this.word("report_title"),
+      text: this.word("report_text"),
+      field: this.word("report_field"),
+      yes: this.word("send"),
+      required: true,
+    });
+    if (text === null) return;
+    try {
+      await this.service.ask(`/tasks/${work.task.id}/remark`, { text });
+      this.say(this.word("sent"));
+    } catch (error) {
+      this.refused(work, error);
+    }
+  }
+
+  /** Leave; the task stays the person's until its time is over. */
+  private async stop(): Promise<void> {
+    if (this.work && this.work.changes > this.work.saved) await this.save(this.work);
+    location.assign(`${this.start.path}/`);
+  }
+
+  private refused(work: Work, error: unknown): void {
+    if (!(error instanceof Refused)) throw error;
+    if (error.reason === "late" || error.reason === "gone") this.end(work);
+    else if (error.reason !== "given_up") {
+      this.say(`${this.word("refused")} ${error.message}`, true);
+      work.frame.send({ type: "refused", message: error.message });
+    }
+  }
+
+  /** The time is over: what was done stays to be seen, and the next task is a button away. */
+  private end(work: Work): void {
+    work.isOver = true;
+    this.enable(false);
+    const submit = element("submit") as HTMLButtonElement;
+    submit.textContent = this.word("next_task");
+    submit.disabled = false;
+    this.say(this.word("time_over"), true);
+  }
+
+  private async refreshLink(work: Work, url: string): Promise<void> {
+    try {
+      const told = await this.service.ask<{ fresh: string | null }>(`/tasks/${work.task.id}/link`, { url });
+      work.frame.send({ type: "link", url, fresh: told.fresh });
+    } catch {
+      work.frame.send({ type: "link", url, fresh: null });
+    }
+  }
+
+  // Keeping the work
+
+  private saveSoon(): void {
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => this.work && void this.save(this.work), SAVE_AFTER_MS);
+  }
+
+  private async save(work: Work): Promise<void> {
+    const { changes } = work;
+    if (work.isOver || work.isSubmitting) return;
+    try {
+      await this.service.ask(
+        `/tasks/${work.task.id}/save`,
+        { draft: work.draft, active: work.active },
+        () => this.work === work && work.changes === changes && !work.isSubmitting,
+      );
+      work.saved = changes;
+      if (work.changes === changes) {
+        this.forget(work);
+        if (this.work === work && !work.isOver) this.say(this.word("saved"));
+      }
+    } catch (error) {
+      if (this.work === work) this.refused(work, error);
+    }
+  }
+
+  /** Tell the service at the last moment what it does not know yet. */
+  private keep(): void {
+    const { work } = this;
+    if (!work || work.isOver || work.changes === work.saved) return;
+    void fetch(`${this.start.path}/api/tasks/${work.task.id}/save`, {
+      method: "POST",
+      keepalive: true,
+      headers: { "content-type": "application/json", "x-labeling-portal": this.start.token },
+      body: JSON.stringify({ draft: work.draft, active: work.active }),
+    }).catch(() => {});
+  }
+
+  private place(task: number): string {
+    return `labeling:${this.start.person}:${task}`;
+  }
+
+  private remember(work: Work): void {
+    try {
+      localStorage.setItem(this.place(work.task.id), JSON.stringify(work.draft));
+    } catch {
+      // Without room in the browser there is still the service.
+    }
+  }
+
+  /** What this browser knows of a task and the service does not; null if nothing. */
+  private recall(task: number): unknown {
+    try {
+      return JSON.parse(localStorage.getItem(this.place(task)) ?? "null");
+    } catch {
+      return null;
+    }
+  }
+
+  private forget(work: Work): void {
+    try {
+      localStorage.removeItem(this.place(work.task.id));
+    } catch {
+      // It was not there either.
+    }
+  }
+
+  // What is shown
+
+  private noteInput(): void {
+    this.lastInput = performance.now();
+  }
+
+  private tick(): void {
+    const now = performance.now();
+    const passed = (now - this.lastTick) / 1000;
+    this.lastTick = now;
+    const { work } = this;
+    if (!work || work.isOver) return;
+    const isActive = document.visibilityState === "visible" && now - this.lastInput < IDLE_AFTER_MS;
+    if (isActive) work.active += Math.min(passed, 2);
+    const left = Math.max(Math.round((work.deadline - now) / 1000), 0);
+    const parts = [Math.floor(left / 3600), Math.floor(left / 60) % 60, left % 60];
+    const shown = (parts[0] ? parts : parts.slice(1)).map((part, place) => String(part).padStart(place ? 2 : 1, "0"));
+    this.clock.textContent = shown.join(":");
+    this.clock.classList.toggle("urgent", left < 60);
+    if (left === 0) this.end(work);
+  }
+
+  private showKeys(): void {
+    const keys = this.pageKeys();
+    const page = Object.keys(keys).map((command) => ({
+      command,
+      label: this.word(command),
+      key: keys[command] ?? "",
+    }));
+    const task = (this.work?.frame.keys ?? [])
+      .filter((entry) => !(entry.command in keys))
+      .map((entry) => ({ ...entry }));
+    showKeys(this.dialog, this.words, page, task, (command, key) => {
+      if (command === undefined || key === undefined) this.start.keys = {};
+      else this.start.keys[command] = key;
+      for (const frame of [this.work?.frame, this.ahead]) frame?.send({ type: "keys", keys: this.start.keys });
+      void this.service.ask("/settings", { keys: this.start.keys });
+    });
+  }
+
+  private pageKeys(): Record<string, string> {
+    const { page_keys: own, keys } = this.start;
+    return Object.fromEntries(Object.keys(own).map((command) => [command, keys[command] ?? own[command] ?? ""]));
+  }
+
+  private enable(isOn: boolean): void {
+    for (const command of ["undo", "redo", ...MOVES]) (element(command) as HTMLButtonElement).disabled = !isOn;
+    element("submit").textContent = this.word("submit");
+  }
+
+  private say(text: string, isTrouble = false): void {
+    this.state.textContent = text;
+    this.state.classList.toggle("trouble", isTrouble);
+  }
+
+  private word(key: string): string {
+    return this.words[key] ?? key;
+  }
+}
+
+function element(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`the page has no ${id}`);
+  return found;
+}
+
+function isField(target: EventTarget | null): boolean {
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
+}

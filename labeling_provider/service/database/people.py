@@ -1,0 +1,229 @@
+"""People who label in a browser: who they are, which workteams they are in, and who is signed in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from labeling_provider.service.database.database import Row, now
+from labeling_provider.service.database.job_rows import NameTaken
+from labeling_provider.service.database.schema import memberships, people, remarks, sessions, tasks
+from labeling_provider.service.database.states import RemarkKind, TaskState
+
+_COLUMNS: Final = (
+    people.c.id,
+    people.c.name,
+    people.c.worker_id,
+    people.c.sub,
+    people.c.created,
+    people.c.password,
+    people.c.settings,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A person as stored.
+
+    :param worker_id: as in Amazon's output, ``private.<region>.<16 hex digits>``.
+    :param sub: the identity in results, a UUID.
+    :param created: epoch seconds.
+    :param password: its hash; None if none was chosen.
+    :param settings: language and keys of the pages.
+    """
+
+    id: int
+    name: str
+    worker_id: str
+    sub: str
+    created: float
+    password: str | None
+    settings: dict[str, Any]
+
+
+def insert_person(connection: Connection, *, name: str, worker_id: str, sub: str) -> PersonRow:
+    """Store a new person.
+
+    :raises NameTaken: if there is one of this name, in whatever case.
+    """
+    row = {"name": name, "worker_id": worker_id, "sub": sub, "created": now(), "settings": "{}"}
+    insert = sa.insert(people).values(**row, name_key=_key(name)).returning(*_COLUMNS)
+    try:
+        with connection.begin_nested():
+            return _person(connection.execute(insert).one())
+    except IntegrityError:
+        raise NameTaken(name) from None
+
+
+def find_person(connection: Connection, name: str) -> PersonRow | None:
+    """The person of a name, in whatever case; None if there is none."""
+    return _found(connection, sa.select(*_COLUMNS).where(people.c.name_key == _key(name)))
+
+
+def list_people(connection: Connection, workteam_arn: str | None = None) -> list[PersonRow]:
+    """All people, or those of a workteam, by name."""
+    query = sa.select(*_COLUMNS).order_by(people.c.name_key)
+    if workteam_arn is not None:
+        members = sa.select(memberships.c.person_id).where(memberships.c.workteam_arn == workteam_arn)
+        query = query.where(people.c.id.in_(members))
+    return [_person(row) for row in connection.execute(query)]
+
+
+def delete_person(connection: Connection, person_id: int) -> None:
+    """Forget a person and sign the person out everywhere. Answers stay, under the worker id."""
+    connection.execute(sa.delete(sessions).where(sessions.c.person_id == person_id))
+    connection.execute(sa.delete(memberships).where(memberships.c.person_id == person_id))
+    connection.execute(sa.delete(people).where(people.c.id == person_id))
+
+
+def subs(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:
+    """The identities behind some worker ids, as far as these are people's."""
+    if not worker_ids:
+        return {}
+    query = sa.select(people.c.worker_id, people.c.sub).where(people.c.worker_id.in_(worker_ids))
+    return {row.worker_id: row.sub for row in connection.execute(query)}
+
+
+def names(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:
+    """The names behind some worker ids, as far as these are people's."""
+    if not worker_ids:
+        return {}
+    query = sa.select(people.c.worker_id, people.c.name).where(people.c.worker_id.in_(worker_ids))
+    return {row.worker_id: row.name for row in connection.execute(query)}
+
+
+def update_settings(connection: Connection, person_id: int, settings: dict[str, Any]) -> None:
+    """Keep a person's language and keys."""
+    connection.execute(sa.update(people).where(people.c.id == person_id).values(settings=json.dumps(settings)))
+
+
+# Workteams
+
+
+def teams_of(connection: Connection, person_id: int) -> set[str]:
+    """ARNs of the workteams that a person is in."""
+    query = sa.select(memberships.c.workteam_arn).where(memberships.c.person_id == person_id)
+    return set(connection.execute(query).scalars())
+
+
+def teams_with_members(connection: Connection) -> set[str]:
+    """ARNs of the workteams that anybody is in."""
+    return set(connection.execute(sa.select(memberships.c.workteam_arn).distinct()).scalars())
+
+
+def join(connection: Connection, person_id: int, workteam_arn: str) -> None:
+    """Put a person into a workteam; one who is in it stays."""
+    there = sa.select(memberships.c.person_id).where(
+        memberships.c.person_id == person_id, memberships.c.workteam_arn == workteam_arn
+    )
+    if connection.execute(there).first() is None:
+        connection.execute(sa.insert(memberships).values(person_id=person_id, workteam_arn=workteam_arn))
+
+
+def leave(connection: Connection, person_id: int, workteam_arn: str) -> bool:
+    """Take a person out of a workteam; whether the person was in it."""
+    there = (memberships.c.person_id == person_id, memberships.c.workteam_arn == workteam_arn)
+    return bool(connection.execute(sa.delete(memberships).where(*there)).rowcount)
+
+
+# Signing in
+
+
+def invite(connection: Connection, person_id: int, token_hash: str, until: float) -> None:
+    """Let whoever has a token choose the person's password; an earlier invitation is void."""
+    values = {"invitation": token_hash, "invited_until": until}
+    connection.execute(sa.update(people).where(people.c.id == person_id).values(values))
+
+
+def invited(connection: Connection, token_hash: str, at: float) -> PersonRow | None:
+    """The person who is invited by a token; None if nobody is, or no longer."""
+    query = sa.select(*_COLUMNS).where(people.c.invitation == token_hash, people.c.invited_until > at)
+    return _found(connection, query)
+
+
+def choose_password(connection: Connection, token_hash: str, password: str, at: float) -> PersonRow | None:
+    """Use an invitation up: the person's password is this hash now, and earlier sessions are over.
+
+    :return: None if the invitation is not valid any more.
+    """
+    take = (
+        sa.update(people)
+        .where(people.c.invitation == token_hash, people.c.invited_until > at)
+        .values(password=password, invitation=None, invited_until=None)
+        .returning(*_COLUMNS)
+    )
+    row = connection.execute(take).one_or_none()
+    if row is None:
+        return None
+    connection.execute(sa.delete(sessions).where(sessions.c.person_id == row.id))
+    return _person(row)
+
+
+def open_session(connection: Connection, person_id: int, token_hash: str, expires: float, at: float) -> None:
+    """Sign a person in, and forget sessions that are over."""
+    connection.execute(sa.delete(sessions).where(sessions.c.expires <= at))
+    connection.execute(sa.insert(sessions).values(token_hash=token_hash, person_id=person_id, expires=expires))
+
+
+def signed_in(connection: Connection, token_hash: str, at: float) -> PersonRow | None:
+    """The person of a session; None if there is none, or it is over."""
+    query = (
+        sa.select(*_COLUMNS)
+        .join(sessions, sessions.c.person_id == people.c.id)
+        .where(sessions.c.token_hash == token_hash, sessions.c.expires > at)
+    )
+    return _found(connection, query)
+
+
+def close_session(connection: Connection, token_hash: str) -> None:
+    """Sign somebody out."""
+    connection.execute(sa.delete(sessions).where(sessions.c.token_hash == token_hash))
+
+
+# What they do
+
+
+def add_remark(connection: Connection, task: Row, worker_id: str, kind: RemarkKind, text: str, at: float) -> None:
+    """Keep what a person says about a task's object."""
+    values = {"job_id": task.job_id, "object_id": task.object_id, "worker_id": worker_id, "kind": kind, "text": text}
+    connection.execute(sa.insert(remarks).values(**values, at=at))
+
+
+def latest_remarks(connection: Connection, job_id: int, limit: int) -> Sequence[Row]:
+    """What people have said about a job's objects, latest first, with their names; None for who is not known here."""
+    query = (
+        sa.select(remarks, people.c.name)
+        .outerjoin(people, people.c.worker_id == remarks.c.worker_id)
+        .where(remarks.c.job_id == job_id)
+        .order_by(remarks.c.id.desc())
+        .limit(limit)
+    )
+    return connection.execute(query).all()
+
+
+def work_done(connection: Connection, worker_id: str, since: float) -> Row:
+    """How many tasks a worker has submitted since some time, and the active seconds of them."""
+    seconds = sa.func.coalesce(tasks.c.spent, tasks.c.due - tasks.c.accepted)
+    query = sa.select(sa.func.count().label("tasks"), sa.func.coalesce(sa.func.sum(seconds), 0.0).label("seconds"))
+    mine = (tasks.c.worker_id == worker_id, tasks.c.state == TaskState.SUBMITTED, tasks.c.due >= since)
+    return connection.execute(query.where(*mine)).one()
+
+
+def _key(name: str) -> str:
+    return name.casefold()
+
+
+def _found(connection: Connection, query: sa.Select[Any]) -> PersonRow | None:
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _person(row)
+
+
+def _person(row: Any) -> PersonRow:
+    values = {name: row._mapping[name] for name in PersonRow.__slots__}
+    return PersonRow(**{**values, "settings": json.loads(row.settings)})

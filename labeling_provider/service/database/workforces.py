@@ -1,0 +1,117 @@
+"""Private workforces: who the people are, and where they may come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.service.database.database import now
+from labeling_provider.service.database.paging import PageRequest, read_page
+from labeling_provider.service.database.schema import workforces
+
+WorkforceOrder = Literal["Name", "CreateDate"]
+_ORDERS: Final[dict[WorkforceOrder, sa.Column[Any]]] = {
+    "Name": workforces.c.name_key,
+    "CreateDate": workforces.c.created,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkforceRow:
+    """A workforce as it is told. The client's secret is not.
+
+    :param identity: CognitoConfig or OidcConfig, under that name.
+    :param settings: SourceIpConfig and IpAddressType, if they were given.
+    :param created: epoch seconds.
+    :param updated: epoch seconds.
+    """
+
+    name: str
+    arn: str
+    identity: dict[str, Any]
+    settings: dict[str, Any]
+    created: float
+    updated: float
+
+
+def insert(
+    connection: Connection,
+    *,
+    name: str,
+    arn: str,
+    identity: Mapping[str, Any],
+    client_secret: str | None,
+    settings: Mapping[str, Any],
+) -> None:
+    """Store a new workforce."""
+    at = now()
+    row = {
+        "name_key": name.lower(),
+        "name": name,
+        "arn": arn,
+        "identity": json.dumps(identity),
+        "client_secret": client_secret,
+        "settings": json.dumps(settings),
+        "created": at,
+        "updated": at,
+    }
+    connection.execute(sa.insert(workforces).values(row))
+
+
+def find(connection: Connection, name: str) -> WorkforceRow | None:
+    """The workforce of a name, in whatever case; None if there is none."""
+    row = connection.execute(sa.select(workforces).where(workforces.c.name_key == name.lower())).one_or_none()
+    return None if row is None else _workforce(row)
+
+
+def everyone(connection: Connection) -> list[WorkforceRow]:
+    """All of them; there are few."""
+    return [_workforce(row) for row in connection.execute(sa.select(workforces).order_by(workforces.c.created))]
+
+
+def page(
+    connection: Connection, name_contains: str | None, order: WorkforceOrder, wanted: PageRequest
+) -> tuple[list[WorkforceRow], str | None]:
+    """A page of them, and the token of the next page.
+
+    :param name_contains: in whatever case.
+    :raises BadToken: if the token is not one of this list's.
+    """
+    query = sa.select(workforces)
+    if name_contains is not None:
+        query = query.where(workforces.c.name_key.contains(name_contains.lower(), autoescape=True))
+    rows, token = read_page(connection, query, _ORDERS[order], workforces.c.name_key, wanted)
+    return [_workforce(row) for row in rows], token
+
+
+def update(
+    connection: Connection,
+    name: str,
+    *,
+    identity: Mapping[str, Any],
+    client_secret: str | None,
+    settings: Mapping[str, Any],
+) -> None:
+    """Change a workforce.
+
+    :param client_secret: None to keep the one that there is.
+    """
+    values = {"identity": json.dumps(identity), "settings": json.dumps(settings), "updated": now()}
+    if client_secret is not None:
+        values["client_secret"] = client_secret
+    connection.execute(sa.update(workforces).where(workforces.c.name_key == name.lower()).values(values))
+
+
+def delete(connection: Connection, name: str) -> None:
+    """Delete a workforce."""
+    connection.execute(sa.delete(workforces).where(workforces.c.name_key == name.lower()))
+
+
+def _workforce(row: sa.Row[Any]) -> WorkforceRow:
+    values = {name: row._mapping[name] for name in WorkforceRow.__slots__}
+    return WorkforceRow(**{**values, "identity": json.loads(row.identity), "settings": json.loads(row.settings)})

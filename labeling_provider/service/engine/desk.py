@@ -1,0 +1,373 @@
+"""Where people take tasks and hand in answers, by the moves that simulated workers make as well."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.documents import as_json
+from labeling_provider.groundtruth.job import JobStatus
+from labeling_provider.service.clock import Clock
+from labeling_provider.service.database import job_rows, object_rows, people, running, task_inputs, task_rows
+from labeling_provider.service.database.database import Connection, Database, Row
+from labeling_provider.service.database.job_rows import JobRow
+from labeling_provider.service.database.states import ObjectState, RemarkKind, TaskState
+from labeling_provider.service.engine.runs import Kinds
+from labeling_provider.service.kinds.kind import AnswerError, Kind
+from labeling_provider.service.work import tasks
+from labeling_provider.service.work.open_tasks import OpenTasks
+from labeling_provider.service.work.people import Person
+from labeling_provider.service.work.tasks import Move, Refusal
+
+MAX_DRAFT_CHARACTERS: Final = 1_000_000
+MAX_REMARK_CHARACTERS: Final = 2_000
+_MAX_JOBS: Final = 200
+_MAX_TRIES: Final = 20
+_GATHER_SECONDS: Final = 0.2
+"""How long a finished object waits for others, so that one step of its job takes them all."""
+
+
+class Refused(Exception):
+    """A move that was not made; what the person has done stays on the page.
+
+    :param reason: why.
+    """
+
+    def __init__(self, reason: Refusal | str) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+class NoSuchTask(Exception):
+    """There is no such task or job for this person."""
+
+
+@dataclass(frozen=True)
+class JobAtDesk:
+    """A labeling job as people work on it.
+
+    :param kind: checks answers.
+    :param time_limit: seconds that a person has for a task.
+    """
+
+    id: int
+    name: str
+    workteam_arn: str
+    kind: Kind
+    request: JobRequest
+    time_limit: float
+
+    @property
+    def human(self) -> dict[str, Any]:
+        """HumanTaskConfig."""
+        config: dict[str, Any] = self.kind.job.request["HumanTaskConfig"]
+        return config
+
+
+@dataclass(frozen=True)
+class TaskInHand:
+    """A task that a person is at.
+
+    :param line: the data object's manifest line.
+    :param accepted: epoch seconds.
+    :param seconds_left: until the end of the time limit.
+    :param active: seconds of active work on it so far.
+    :param draft: what the page has saved; None if nothing.
+    """
+
+    id: int
+    job: JobAtDesk
+    object_id: int
+    line: dict[str, Any]
+    accepted: float
+    seconds_left: float
+    active: float
+    draft: Any
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What a person has to do now.
+
+    :param task: None if there is nothing.
+    :param ahead: the task that is likely to come next, to be loaded ahead; None if none is known.
+    """
+
+    task: TaskInHand | None
+    ahead: int | None
+
+
+@dataclass(frozen=True)
+class OfferedJob:
+    """A job in the list of a person.
+
+    :param left: objects that the person may label, those that are not with workers yet among them.
+    :param in_hand: whether the person has a task of it that is begun.
+    :param others: how many other people are at work on it.
+    """
+
+    job: JobRow
+    left: int
+    in_hand: bool
+    others: int
+
+
+class Desk:
+    """The one way from people's pages to the task queue.
+
+    :param wake: called with a job's id and a delay in seconds when its engine has something to do.
+    """
+
+    def __init__(self, database: Database, kinds: Kinds, clock: Clock, wake: Callable[[int, float], None]) -> None:
+        self._database, self._kinds, self._clock, self._wake = database, kinds, clock, wake
+        self._open_tasks = OpenTasks()
+        self._jobs: OrderedDict[int, JobAtDesk] = OrderedDict()
+        self._changing = threading.Lock()
+
+    # Looking
+
+    def jobs(self, person: Person) -> list[OfferedJob]:
+        """The jobs that a person may work on."""
+        now = self._clock.now()
+        with self._database.read() as connection:
+            offered = []
+            for job in job_rows.jobs_of_teams(connection, person.teams):
+                open_now = task_rows.count_open(connection, job.id, person.worker_id, now)
+                waiting = object_rows.count(connection, job.id, ObjectState.WAITING)
+                in_hand = task_rows.in_hand(connection, job.id, person.worker_id, now) is not None
+                others = task_rows.workers_at_work(connection, job.id, now) - {person.worker_id}
+                offered.append(OfferedJob(job, open_now + waiting, in_hand, len(others)))
+        return offered
+
+    def job(self, person: Person, job_id: int) -> JobAtDesk:
+        """A job of a person's workteams.
+
+        :raises NoSuchTask: if there is none.
+        """
+        with self._changing:
+            known = self._jobs.get(job_id)
+            if known is not None:
+                self._jobs.move_to_end(job_id)
+        if known is None:
+            known = self._read(job_id)
+        if known is None or known.workteam_arn not in person.teams:
+            raise NoSuchTask("There is no such labeling job for you.")
+        return known
+
+    def is_over(self, job: JobAtDesk) -> bool:
+        """Whether a job does not go on."""
+        with self._database.read() as connection:
+            row = running.find(connection, job.id)
+        return row is None or row.status not in {JobStatus.INITIALIZING, JobStatus.IN_PROGRESS}
+
+    def others_at_work(self, person: Person, job: JobAtDesk) -> bool:
+        """Whether somebody else has a task of a job in hand."""
+        with self._database.read() as connection:
+            return bool(task_rows.workers_at_work(connection, job.id, self._clock.now()) - {person.worker_id})
+
+    def has_open(self, job_id: int) -> bool:
+        """Whether a job has a task that anybody may accept."""
+        with self._database.read() as connection:
+            return task_rows.has_open(connection, job_id)
+
+    def shown(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any], dict[str, Any] | None]:
+        """The job and the manifest line of a task that a person has in hand or may get, and its prepared input.
+
+        :raises NoSuchTask: if it is neither.
+        """
+        with self._database.read() as connection:
+            row = task_rows.find_with_line(connection, task_id)
+            if row is None or not (row.worker_id == person.worker_id or row.state == TaskState.OPEN):
+                raise NoSuchTask("There is no such task for you.")
+        job, prepared = self.job(person, row.job_id), None
+        if "PreHumanTaskLambdaArn" in job.human and job.kind.job.task_type.function is None:
+            with self._database.read() as connection:
+                prepared = task_inputs.of_task(connection, task_id)
+        return job, json.loads(row.line), prepared
+
+    # Moves
+
+    def next(self, person: Person, job_id: int) -> Handed:
+        """The task that a person has in hand, or else the next one.
+
+        :raises NoSuchTask: if there is no such job for the person.
+        """
+        job = self.job(person, job_id)
+        with self._database.write() as connection:
+            return self._next(connection, person, job, self._clock.now())
+
+    def save(self, person: Person, task_id: int, draft: Any, active: float) -> None:
+        """Keep a draft.
+
+        :param draft: any JSON value.
+        :param active: seconds of active work on the task so far.
+        :raises Refused: if the person does not have the task any more, or the draft is too large.
+        """
+        try:
+            text = json.dumps(draft)
+        except (ValueError, RecursionError):
+            raise Refused("The draft can't be kept.") from None
+        if len(text) > MAX_DRAFT_CHARACTERS:
+            raise Refused(f"The draft has more than {MAX_DRAFT_CHARACTERS:,} characters.")
+        row, _ = self._task(person, task_id)
+        now = self._clock.now()
+        move = Move(task_id, person.worker_id, now, text, self._bounded(row, active, now))
+        with self._database.write() as connection:
+            if not tasks.save(connection, [move]):
+                raise Refused(tasks.why_not(connection, move))
+
+    def submit(self, person: Person, task_id: int, content: Any, active: float) -> Handed:
+        """Take an answer, for good, and hand out the next task.
+
+        Submitting the same once more changes nothing.
+
+        :param content: what the form has sent, by element name.
+        :param active: seconds of active work on the task.
+        :raises Refused: if the answer is not one, or the person does not have the task any more.
+        """
+        row, job = self._task(person, task_id)
+        try:
+            job.kind.check_answer(content, json.loads(row.line))
+        except AnswerError as error:
+            raise Refused(str(error)) from None
+        now = self._clock.now()
+        move = Move(task_id, person.worker_id, now, as_json(content), self._bounded(row, active, now))
+        with self._database.write() as connection:
+            if not tasks.submit(connection, [move]):
+                reason = tasks.why_not(connection, move)
+                if not (reason == Refusal.DONE_BEFORE and row.worker_id == person.worker_id):
+                    raise Refused(reason)
+            handed = self._after(connection, person, job, row, now)
+            is_decided = task_rows.is_decided(connection, row.job_id, row.object_id)
+        if is_decided:
+            self._wake(row.job_id, _GATHER_SECONDS)
+        return handed
+
+    def decline(self, person: Person, task_id: int, reason: str) -> Handed:
+        """Take a task back for good from a person who would rather not have it, and hand out the next one.
+
+        :raises Refused: if the person does not have the task any more.
+        """
+        row, job = self._task(person, task_id)
+        now = self._clock.now()
+        move = Move(task_id, person.worker_id, now)
+        with self._database.write() as connection:
+            if not tasks.decline(connection, [move]):
+                raise Refused(tasks.why_not(connection, move))
+            if reason.strip():
+                self._remark(connection, row, person, RemarkKind.DECLINE, reason, now)
+            handed = self._after(connection, person, job, row, now)
+        self._wake(row.job_id, 0.0)
+        return handed
+
+    def release(self, person: Person, task_id: int) -> None:
+        """Give a task back for anybody to accept; what was done is lost.
+
+        :raises Refused: if the person does not have the task any more.
+        """
+        row, _ = self._task(person, task_id)
+        move = Move(task_id, person.worker_id, self._clock.now())
+        with self._database.write() as connection:
+            if not tasks.release(connection, [move]):
+                raise Refused(tasks.why_not(connection, move))
+        self._open_tasks.returned(row.job_id, person.worker_id, row.object_id)
+
+    def remark(self, person: Person, task_id: int, text: str) -> None:
+        """Tell the requester something about a task's object.
+
+        :raises Refused: if there is nothing to tell.
+        """
+        row, _ = self._task(person, task_id)
+        if not text.strip():
+            raise Refused("Write what the requester should know.")
+        with self._database.write() as connection:
+            self._remark(connection, row, person, RemarkKind.COMMENT, text, self._clock.now())
+
+    # Details
+
+    def _read(self, job_id: int) -> JobAtDesk | None:
+        with self._database.read() as connection:
+            row = running.find(connection, job_id)
+        if row is None:
+            return None
+        kind = self._kinds.of(row.name, row.arn, json.loads(row.request))
+        request = JobRequest(kind.job.request)
+        time_limit = float(kind.job.request["HumanTaskConfig"]["TaskTimeLimitInSeconds"])
+        job = JobAtDesk(row.id, row.name, row.workteam_arn, kind, request, time_limit)
+        with self._changing:
+            self._jobs[job_id] = job
+            if len(self._jobs) > _MAX_JOBS:
+                self._open_tasks.forget(self._jobs.popitem(last=False)[0])
+        return job
+
+    def _task(self, person: Person, task_id: int) -> tuple[Row, JobAtDesk]:
+        """A task that is, or was, a person's.
+
+        :raises Refused: if it is not.
+        """
+        with self._database.read() as connection:
+            row = task_rows.find_with_line(connection, task_id)
+        if row is None or row.worker_id != person.worker_id:
+            is_over = row is not None and row.state == TaskState.EXPIRED
+            raise Refused(Refusal.EXPIRED if is_over else Refusal.NOT_IN_HAND)
+        return row, self.job(person, row.job_id)
+
+    def _bounded(self, row: Row, active: float, now: float) -> float:
+        """Active seconds, at most those between acceptance and now, in the service's time."""
+        passed = self._clock.passed(max(now - (row.accepted or now), 0.0))
+        return round(min(max(self._clock.passed(active), 0.0), passed), 3)
+
+    def _remark(
+        self, connection: Connection, row: Row, person: Person, kind: RemarkKind, text: str, now: float
+    ) -> None:
+        people.add_remark(connection, row, person.worker_id, kind, text.strip()[:MAX_REMARK_CHARACTERS], now)
+
+    def _after(self, connection: Connection, person: Person, job: JobAtDesk, row: Row, now: float) -> Handed:
+        """The next task, when a person is done with one."""
+        self._open_tasks.taken(job.id, person.worker_id, row.id, row.object_id)
+        return self._next(connection, person, job, now)
+
+    def _next(self, connection: Connection, person: Person, job: JobAtDesk, now: float) -> Handed:
+        held = task_rows.in_hand(connection, job.id, person.worker_id, now)
+        if held is None:
+            row = self._accept(connection, person, job, now)
+        else:
+            row = task_rows.find_with_line(connection, held.id)
+        if row is None:
+            return Handed(None, None)
+        task = TaskInHand(
+            row.id,
+            job,
+            row.object_id,
+            json.loads(row.line),
+            row.accepted,
+            seconds_left=max(row.due - now, 0.0),
+            active=self._clock.real(row.spent or 0.0),
+            draft=None if row.answer is None else json.loads(row.answer),
+        )
+        return Handed(task, self._open_tasks.suggest(connection, job.id, person.worker_id, now))
+
+    def _accept(self, connection: Connection, person: Person, job: JobAtDesk, now: float) -> Row | None:
+        """Give a person the task that was loaded ahead, or the next one that is free."""
+        due = now + self._clock.real(job.time_limit)
+        for _ in range(_MAX_TRIES):
+            task_id = self._open_tasks.suggest(connection, job.id, person.worker_id, now)
+            if task_id is None:
+                break
+            if task_rows.accept_this(connection, task_id, person.worker_id, now, due):
+                return self._taken(connection, person, job, task_id)
+            self._open_tasks.gone(job.id, person.worker_id)
+        taken = task_rows.accept_next(connection, job.id, person.worker_id, now, due)
+        return None if taken is None else self._taken(connection, person, job, taken.id)
+
+    def _taken(self, connection: Connection, person: Person, job: JobAtDesk, task_id: int) -> Row | None:
+        """A task that a person has just got, with its manifest line."""
+        row = task_rows.find_with_line(connection, task_id)
+        if row is not None:
+            self._open_tasks.taken(job.id, person.worker_id, row.id, row.object_id)
+        return row

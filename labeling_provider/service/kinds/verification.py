@@ -1,0 +1,48 @@
+"""Verifying the labels of an earlier job: one verdict per object, and what workers have to say about it.
+
+The form's element: ``crowd-image-classifier`` with ``worker-comment``, which adds ``workerComment`` to the answer.
+Source: developer guide, "Label verification and adjustment".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+from labeling_provider.service.kinds.choices import SingleChoice
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, Content, runs, shown
+
+
+@runs("verification-bounding-box", "verification-semantic-segmentation")
+class Verification(SingleChoice):
+    """The truth is a verdict, or ``{"label": verdict, "comment": text}``."""
+
+    def read_answer(self, content: Content, line: dict[str, Any]) -> int:
+        verdict = super().read_answer(content, line)
+        comment = self.form(content).get("workerComment")
+        if comment is not None and not isinstance(comment, str):
+            raise AnswerError(f"{self.key}.workerComment is {shown(comment)}, which is no text.")
+        return verdict
+
+    def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
+        told = truth if isinstance(truth, dict) else {"label": truth}
+        content = super().simulate(line, told.get("label"), right, rng)
+        comment = told.get("comment")
+        if content is not None and right and isinstance(comment, str) and comment:
+            content[self.key]["workerComment"] = comment
+        return content
+
+    def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
+        done = super().consolidate(batch, stamp)
+        for answered in batch:
+            label = done.labels.get(answered.object_id)
+            comments = self._comments(answered)
+            if label is not None and comments:
+                label.metadata["worker-feedback"] = [{"comment": comment} for comment in comments]
+        return done
+
+    def _comments(self, answered: Answered) -> list[str]:
+        usable = {worker for worker, _ in self.usable(answered)}
+        given = (content[self.key].get("workerComment") for worker, content in answered.answers if worker in usable)
+        return [comment for comment in given if comment]

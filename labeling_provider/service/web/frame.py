@@ -1,0 +1,180 @@
+"""The page in the frame where a worker's template runs.
+
+A template is foreign code. It gets a document of no site (``sandbox`` without ``allow-same-origin``), and a policy that
+lets it load nothing but the elements, the objects of its own task and what the operator has put in place of files of
+other sites. With the portal it speaks through a message port that the elements' script is given.
+Source: HTML standard, "Sandboxing"; Content Security Policy Level 3; developer guide, "Creating a custom worker task
+template" for the scripts' addresses.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from starlette.responses import HTMLResponse, Response
+
+from labeling_provider.groundtruth.documents import plain
+from labeling_provider.service.web.assets import ELEMENTS, NOT_BUILT, STYLES, Assets
+from labeling_provider.service.web.requests import STATIC_PATH
+
+SANDBOX: Final = "allow-scripts allow-forms allow-modals"
+MAX_PLACES: Final = 100
+"""Objects that the policy names one by one; of more it names the folders."""
+_MAX_VALUE: Final = 4_000
+_MAX_TITLE: Final = 300
+
+# In one go, whatever the markup: a quotation that is not closed soon makes it no tag.
+_QUOTED: Final = rf"""(?:[^<>"']|"[^"]{{0,{_MAX_VALUE}}}"|'[^']{{0,{_MAX_VALUE}}}')*+"""
+_TAG: Final = re.compile(
+    rf"<(?:script|link|img|source|video|audio|iframe|embed|track|input)\b{_QUOTED}>", re.IGNORECASE
+)
+_ADDRESS: Final = re.compile(r"""\b(src|href|poster)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
+_AMAZONS: Final = re.compile(
+    r"(?:https?:)?//assets\.crowd\.aws/crowd-html-elements[\w.-]*?\.(js|css)(?:[?#].*)?", re.IGNORECASE
+)
+_SCRIPT: Final = re.compile(r"<script\b", re.IGNORECASE)
+_DOCTYPE: Final = re.compile(r"\s*(?:<!--.*?-->\s*)*<!doctype\b[^>]*>", re.IGNORECASE | re.DOTALL)
+_HTML_OR_HEAD: Final = re.compile(r"<(html|head)\b[^>]*>", re.IGNORECASE)
+_LOOKED_AT: Final = 10_000
+"""Characters of a page's beginning in which its head is looked for."""
+
+
+def frame_page(
+    rendered: str, assets: Assets, base: str, *, objects: Collection[str] = (), title: str = "", language: str = "en"
+) -> Response:
+    """The answer that shows a rendered template in the frame.
+
+    :param rendered: HTML.
+    :param base: the service as the browser sees it: ``http://host:port``.
+    :param objects: links to the objects that the page may load.
+    :param title: of the document.
+    :param language: of the document, such as ``en``.
+    """
+    if not assets.is_built:
+        return message_page(NOT_BUILT, 503)
+    body = frame_html(rendered, assets, title=title, language=language)
+    return HTMLResponse(body.encode("utf-8", "replace"), headers=frame_headers(base, objects))
+
+
+def message_page(message: str, status: int) -> Response:
+    """A page that says why there is no other."""
+    return HTMLResponse(
+        f"<!doctype html><title>Labeling</title><p>{html.escape(message)}</p>", status, frame_headers("")
+    )
+
+
+def frame_html(rendered: str, assets: Assets, *, title: str = "", language: str = "en", policy: str = "") -> str:
+    """A rendered template as a document: with our elements in place of Amazon's, and with them if it names none.
+
+    :param policy: a content policy to write into the document, for one that comes without headers.
+    """
+    has_elements = False
+
+    def changed(tag: re.Match[str]) -> str:
+        def other(attribute: re.Match[str]) -> str:
+            name, equals, value = attribute.groups()
+            quotes = value[0] if value[0] in "\"'" else ""
+            address = html.unescape(value[1:-1] if quotes else value).strip()
+            amazons = _AMAZONS.fullmatch(address)
+            if amazons:
+                nonlocal has_elements
+                is_script = amazons[1].lower() == "js"
+                has_elements |= is_script and tag[0][1:7].lower() == "script"
+                new = assets.address(ELEMENTS if is_script else STYLES)
+            elif address in assets.outside:
+                new = assets.outside[address]
+            else:
+                return attribute[0]
+            return f'{name}{equals}"{new}"'
+
+        return _ADDRESS.sub(other, tag[0])
+
+    body = _TAG.sub(changed, rendered)
+    added = "" if has_elements else f'<script src="{assets.address(ELEMENTS)}"></script>\n'
+    if policy:
+        added = f'<meta http-equiv="content-security-policy" content="{html.escape(policy)}">\n{added}'
+    return _with_head(body, added, title, language)
+
+
+def _with_head(body: str, added: str, title: str, language: str) -> str:
+    """A document with a doctype, its encoding and what is to be added at its beginning."""
+    beginning = body[:_LOOKED_AT]
+    doctype = _DOCTYPE.match(beginning)
+    start = doctype.end() if doctype else 0
+    places = list(_HTML_OR_HEAD.finditer(beginning, start))
+    before_script = _SCRIPT.search(beginning)
+    places = [one for one in places if before_script is None or one.start() < before_script.start()]
+    if places:
+        place = places[-1].end()
+        head = f'<meta charset="utf-8">\n{added}'
+        return ("" if doctype else "<!doctype html>\n") + body[:place] + head + body[place:]
+    head = f'<html lang="{html.escape(language)}"><meta charset="utf-8">'
+    head += f"<title>{html.escape(plain(title, _MAX_TITLE))}</title>\n{added}"
+    return (body[:start] if doctype else "<!doctype html>\n") + head + body[start:]
+
+
+def frame_headers(base: str, objects: Collection[str] = ()) -> dict[str, str]:
+    """The headers of the document in the frame.
+
+    :param base: the service as the browser sees it.
+    :param objects: links to the objects that the page may load.
+    """
+    own = f"{base}{STATIC_PATH}/"
+    data = " ".join(["data:", "blob:", own, *_places(objects)])
+    policy = {
+        "default-src": "'none'",
+        "script-src": f"'unsafe-inline' 'unsafe-eval' {own}",
+        "style-src": f"'unsafe-inline' {own}",
+        **dict.fromkeys(("img-src", "media-src", "font-src", "connect-src"), data),
+        "frame-src": " ".join(["data:", "blob:", *_places(objects)]),
+        "form-action": "'none'",
+        "base-uri": "'none'",
+        "frame-ancestors": "'self'",
+        "sandbox": SANDBOX,
+    }
+    return {
+        "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cache-control": "private, no-store",
+        "permissions-policy": "camera=(), microphone=(), geolocation=(), display-capture=(), payment=(), usb=()",
+    }
+
+
+def _places(objects: Collection[str]) -> list[str]:
+    """The addresses of objects as a policy names them, without what is signed."""
+    exact = dict.fromkeys(_source(one) for one in objects)
+    if len(exact) > MAX_PLACES:
+        exact = dict.fromkeys(one.rpartition("/")[0] + "/" for one in exact)
+    if len(exact) > MAX_PLACES:
+        # As far as the bucket, which is the first part of the path.
+        exact = dict.fromkeys("/".join(one.split("/")[:4]) + "/" for one in exact)
+    return list(exact)[:MAX_PLACES]
+
+
+def _source(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}{quote(parts.path, safe='/~-_.%')}"
+
+
+def outside_addresses(document: str, base: str, objects: Collection[str] = ()) -> list[str]:
+    """Addresses of other sites that a document names and the policy will not let it load, each once.
+
+    :param document: the frame's HTML.
+    :param base: the service as the browser sees it.
+    :param objects: links to the objects that the page may load.
+    """
+    allowed = {_source(one) for one in objects}
+    found = dict[str, None]()
+    for tag in _TAG.finditer(document):
+        for attribute in _ADDRESS.finditer(tag[0]):
+            address = html.unescape(attribute[3].strip("\"'")).strip()
+            if not re.match(r"(?:https?:)?//", address, re.IGNORECASE) or address.startswith(base + STATIC_PATH):
+                continue
+            if _source(address) not in allowed:
+                found[address] = None
+    return list(found)

@@ -1,0 +1,163 @@
+"""The operations on worker templates: by name, and rendered for a look. Source: API reference of each operation."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from labeling_provider.groundtruth.documents import strict_json
+from labeling_provider.groundtruth.facts import HUMAN_TASK_UI_ACCOUNT, Arn
+from labeling_provider.request.templates import hosted_template
+from labeling_provider.service.database import human_task_uis, tag_rows
+from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.human_task_uis import HumanTaskUiRow
+from labeling_provider.service.database.job_rows import NameTaken
+from labeling_provider.service.errors import ApiError, not_found, validation_error
+from labeling_provider.service.web.links import Signer
+from labeling_provider.service.web.liquid import TemplateError, render
+from labeling_provider.service.web.lists import between, next_token, page_request
+from labeling_provider.service.web.requests import STATIC_PATH
+from labeling_provider.service.web.tags import add_tags
+
+MAX_TEMPLATES: Final = 1_000
+TEMPLATES_PATH: Final = f"{STATIC_PATH}/template"
+_LINK_SECONDS: Final = 3600
+
+
+class HumanTaskUis:
+    """Create-, Describe-, List- and DeleteHumanTaskUi, and RenderUiTemplate.
+
+    As an ASGI application it answers at the addresses that DescribeHumanTaskUi tells. Whoever has one may read that
+    template, as on Amazon.
+
+    :param signer: makes the links in rendered templates.
+    :param endpoint: where the service is: ``http://host:port``.
+    :param role_exists: tells whether an IAM role of this account exists.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        signer: Signer,
+        *,
+        endpoint: str,
+        region: str,
+        account: str,
+        role_exists: Callable[[str], bool],
+    ) -> None:
+        self._database, self._signer, self._endpoint = database, signer, endpoint
+        self._region, self._account, self._role_exists = region, account, role_exists
+
+    def create(self, request: dict[str, Any]) -> dict[str, Any]:
+        """CreateHumanTaskUi. What is wrong with the template is told when it is rendered, as on Amazon."""
+        name = request["HumanTaskUiName"]
+        arn = f"arn:aws:sagemaker:{self._region}:{self._account}:human-task-ui/{name}"
+        try:
+            with self._database.write() as connection:
+                if human_task_uis.count(connection) >= MAX_TEMPLATES:
+                    raise ApiError("ResourceLimitExceeded", f"There are {MAX_TEMPLATES:,} worker templates already.")
+                human_task_uis.insert(connection, name, arn, request["UiTemplate"]["Content"])
+                add_tags(connection, arn, request.get("Tags", []))
+        except NameTaken:
+            raise ApiError("ResourceInUse", f"A worker template named {name} already exists.") from None
+        return {"HumanTaskUiArn": arn}
+
+    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeHumanTaskUi."""
+        with self._database.read() as connection:
+            row = _found(connection, request["HumanTaskUiName"])
+        digest = hashlib.sha256(row.template.encode("utf-8", "replace")).hexdigest()
+        url = f"{self._endpoint}{TEMPLATES_PATH}/{row.name}/{self._token(row)}"
+        return {
+            **_summary(row),
+            "HumanTaskUiStatus": "Active",
+            "UiTemplate": {"Url": url, "ContentSha256": digest},
+        }
+
+    def list(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListHumanTaskUis."""
+        with self._database.read() as connection:
+            rows, token = human_task_uis.page(connection, between(request, "CreationTime"), page_request(request))
+        return {"HumanTaskUiSummaries": [_summary(row) for row in rows], **next_token(token)}
+
+    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeleteHumanTaskUi. Labeling jobs use none: they take templates from S3."""
+        with self._database.write() as connection:
+            row = _found(connection, request["HumanTaskUiName"])
+            human_task_uis.delete(connection, row.name)
+            tag_rows.delete_all_tags(connection, row.arn)
+        return {}
+
+    def render(self, request: dict[str, Any]) -> dict[str, Any]:
+        """RenderUiTemplate. What comes of it submits nowhere."""
+        role = Arn.parse(request["RoleArn"])
+        if role.account == self._account and not self._role_exists(role.resource.rpartition("/")[2]):
+            raise validation_error(f"Could not assume the role {request['RoleArn']}: it does not exist.")
+        given = [name for name in ("UiTemplate", "HumanTaskUiArn") if name in request]
+        if len(given) != 1:
+            raise validation_error("Give exactly one of UiTemplate and HumanTaskUiArn.")
+        source = (
+            self._template(request["HumanTaskUiArn"])
+            if "HumanTaskUiArn" in request
+            else request["UiTemplate"]["Content"]
+        )
+        try:
+            task_input = strict_json(request["Task"]["Input"])
+        except ValueError as error:
+            raise validation_error(f"Task.Input is not JSON: {error}") from None
+        links = self._signer.links(self._endpoint, _LINK_SECONDS)
+        try:
+            return {"RenderedContent": render(source, task_input, links.grant), "Errors": []}
+        except TemplateError as error:
+            return {"RenderedContent": "", "Errors": [{"Code": error.code, "Message": str(error)}]}
+
+    def _template(self, arn: str) -> str:
+        if Arn.parse(arn).account == HUMAN_TASK_UI_ACCOUNT:
+            hosted = hosted_template(arn)
+            if hosted is not None:
+                return hosted
+        with self._database.read() as connection:
+            row = human_task_uis.find_by_arn(connection, arn)
+        if row is None:
+            raise not_found(f"There is no worker template {arn}.")
+        return row.template
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request for a template."""
+        name, _, token = scope["path"].removeprefix(TEMPLATES_PATH).removeprefix("/").partition("/")
+        await self._answer(name, token)(scope, receive, send)
+
+    def _answer(self, name: str, token: str) -> Response:
+        with self._database.read() as connection:
+            row = human_task_uis.find(connection, name)
+        headers = {
+            "x-content-type-options": "nosniff",
+            "cache-control": "no-store",
+            "content-security-policy": "sandbox",
+        }
+        if row is None or not hmac.compare_digest(self._token(row).encode(), token.encode()):
+            return PlainTextResponse("404 There is no such template.\n", 404, headers)
+        return Response(row.template.encode("utf-8", "replace"), 200, headers, "text/plain; charset=utf-8")
+
+    def _token(self, row: HumanTaskUiRow) -> str:
+        """What makes a template's address hard to guess."""
+        key = self._signer.credentials.secret_access_key.encode()
+        return hmac.digest(key, json.dumps([row.name, row.created]).encode(), "sha256").hex()
+
+
+def _found(connection: Connection, name: str) -> HumanTaskUiRow:
+    """:raises ApiError: if there is no template of this name."""
+    row = human_task_uis.find(connection, name)
+    if row is None:
+        raise not_found(f"There is no worker template named {name}.")
+    return row
+
+
+def _summary(row: HumanTaskUiRow) -> dict[str, Any]:
+    return {"HumanTaskUiName": row.name, "HumanTaskUiArn": row.arn, "CreationTime": row.created}

@@ -1,0 +1,114 @@
+"""Links to objects for a worker's browser: the filter ``grant_read_access`` of worker templates.
+
+A link is signed with a key that only this service knows, so it says by itself that its bearer may read the object. It
+is the same within an hour: a browser that has loaded a picture ahead finds it again.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from labeling_provider.service.cloud.object_store import ObjectStore
+from labeling_provider.service.web.signatures import Credentials, presigned
+
+_KEY_ID: Final = "worker-portal"
+_SAME_SECONDS: Final = 3600
+_MAX_ADDRESS: Final = 8_192
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", re.IGNORECASE)
+_AMAZON: Final = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z0-9-]+){0,3}\.amazonaws\.com(?:\.cn)?", re.IGNORECASE)
+
+
+def make_link_credentials() -> Credentials:
+    """Keys for links, which hold as long as this service runs."""
+    return Credentials(_KEY_ID, secrets.token_urlsafe(32))
+
+
+@dataclass(frozen=True)
+class Signer:
+    """What signs links.
+
+    :param objects: where the objects are.
+    :param credentials: the service's keys for links.
+    :param region: the service's.
+    """
+
+    objects: ObjectStore
+    credentials: Credentials
+    region: str
+
+    def links(self, base: str, seconds: float) -> Links:
+        """The links of one page.
+
+        :param base: the service as the browser sees it: ``http://host:port``.
+        :param seconds: for how long they hold at least, a week at most.
+        """
+        return Links(self, base, seconds)
+
+
+@dataclass
+class Links:
+    """The links of one page.
+
+    :ivar given: those that were asked for, in order, each once.
+    """
+
+    signer: Signer
+    base: str
+    seconds: float
+    given: dict[str, None] = field(default_factory=dict)
+
+    def grant(self, text: str) -> str:
+        """A link for an object; what is not the address of one is returned as it is.
+
+        :param text: ``s3://bucket/key`` or the object's address at Amazon.
+        """
+        place = object_place(text)
+        if place is None:
+            return text
+        now = int(datetime.now(UTC).timestamp())
+        signed_at = datetime.fromtimestamp(now - now % _SAME_SECONDS, UTC)
+        seconds = int(self.seconds) + _SAME_SECONDS
+        link = self.signer.objects.link(*place, seconds)
+        if link is None:
+            host = urlsplit(self.base).netloc
+            keys, region = self.signer.credentials, self.signer.region
+            link = self.base + presigned(host, *place, keys, region, signed_at, seconds)
+        self.given[link] = None
+        return link
+
+    def fresh(self, url: str) -> str | None:
+        """The link that a page has now for the object of one that it had before; None if it has none."""
+        place = _without_query(url)
+        return next((link for link in self.given if _without_query(link) == place), None)
+
+
+def object_place(text: str) -> tuple[str, str] | None:
+    """Bucket and key of an object's address; None if it is not one."""
+    if len(text) > _MAX_ADDRESS:
+        return None
+    try:
+        parts = urlsplit(text) if text[:4].lower() == "http" else None
+    except ValueError:
+        return None
+    if parts is not None:
+        amazon = _AMAZON.fullmatch(parts.hostname or "")
+        if amazon is None or parts.query or parts.fragment:
+            return None
+        path = unquote(parts.path).removeprefix("/")
+        bucket, _, key = (amazon["bucket"], "", path) if amazon["bucket"] else path.partition("/")
+    elif text.startswith("s3://"):
+        bucket, _, key = text.removeprefix("s3://").partition("/")
+    else:
+        return None
+    # A browser would leave dots out of the path, and the signature would not be right any more.
+    is_plain = not any(part in {".", ".."} for part in key.split("/"))
+    return (bucket, key) if _BUCKET.fullmatch(bucket) and key and is_plain else None
+
+
+def _without_query(url: str) -> str:
+    return url.partition("?")[0]

@@ -1,0 +1,260 @@
+"""The portal's pages: sign-in, invitation, my jobs, the task page, my numbers, help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import parse_qs, quote
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from labeling_provider.rendering.environment import render
+from labeling_provider.service.database import job_rows
+from labeling_provider.service.database import people as people_rows
+from labeling_provider.service.database.database import Database, Row
+from labeling_provider.service.engine.desk import Desk, NoSuchTask
+from labeling_provider.service.web.portal.protocol import PAGE_KEYS, numbers, start_of
+from labeling_provider.service.web.portal.sessions import (
+    COOKIE,
+    PATH,
+    Endpoint,
+    NotSignedIn,
+    Threads,
+    base_of,
+    page_token,
+    person_of,
+    redirect,
+    with_session,
+    without_session,
+)
+from labeling_provider.service.web.portal.words import LANGUAGES, choose_language, words_of
+from labeling_provider.service.web.task_pages import ShownTask, TaskPages
+from labeling_provider.service.work.people import People, PeopleError, Person
+
+_MAX_FORM_FIELDS: Final = 10
+_ONWARD: Final = re.compile(r"/(?:jobs/[0-9]{1,9}|labeling-jobs/[a-zA-Z0-9-]{1,63}|numbers|help)?")
+
+
+class Pages:
+    """What a person's browser shows."""
+
+    def __init__(
+        self,
+        database: Database,
+        desk: Desk,
+        people: People,
+        threads: Threads,
+        task_pages: TaskPages,
+    ) -> None:
+        self._database, self._desk, self._people, self._threads = database, desk, people, threads
+        self._task_pages = task_pages
+
+    @property
+    def routes(self) -> list[Route]:
+        """The pages' addresses, below ``/portal``."""
+        return [
+            Route("/", self._signed_in(self.jobs)),
+            Route("/sign-in", self._in_thread(self.sign_in), methods=["GET", "POST"]),
+            Route("/sign-out", self._in_thread(self.sign_out), methods=["POST"]),
+            Route("/invitations/{token}", self._in_thread(self.invitation), methods=["GET", "POST"]),
+            Route("/jobs/{job:int}", self._signed_in(self.task_page)),
+            Route("/labeling-jobs/{name}", self._signed_in(self.named_job)),
+            Route("/numbers", self._signed_in(self.my_numbers)),
+            Route("/help", self._signed_in(self.help)),
+            Route("/frame/{task:int}", self._signed_in(self.frame)),
+        ]
+
+    # Pages
+
+    def sign_in(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Where a person says who it is."""
+        language = choose_language(request, None)
+        trouble = ""
+        if request.method == "POST":
+            try:
+                token = self._people.sign_in(form.get("name", ""), form.get("password"))
+            except PeopleError as error:
+                trouble = str(error)
+            else:
+                return with_session(redirect(_onward(form)), token, secure=request.url.scheme == "https")
+        known = [] if self._people.passwords else [person["name"] for person in self._people.list()][:100]
+        return self._page(
+            request,
+            "sign_in.html",
+            language,
+            status=403 if trouble else 200,
+            title="sign_in",
+            trouble=trouble,
+            known=known,
+            passwords=self._people.passwords,
+            name=form.get("name", ""),
+            onward=_onward(form or request.query_params),
+        )
+
+    def sign_out(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Leave."""
+        if form.get("token") == page_token(request):
+            self._people.sign_out(request.cookies.get(COOKIE, ""))
+        return without_session(redirect("/sign-in"))
+
+    def invitation(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Where an invited person chooses a password."""
+        token = request.path_params["token"]
+        trouble = ""
+        if request.method == "POST":
+            try:
+                session = self._people.accept_invitation(token, form.get("password", ""))
+            except PeopleError as error:
+                trouble = str(error)
+            else:
+                return with_session(redirect("/"), session, secure=request.url.scheme == "https")
+        name = self._people.invited(token)
+        language = choose_language(request, None)
+        status = 404 if name is None else 403 if trouble else 200
+        return self._page(
+            request, "invitation.html", language, status=status, title="invitation", name=name, trouble=trouble
+        )
+
+    def jobs(self, person: Person, request: Request) -> Response:
+        """The labeling jobs that a person may work on."""
+        return self._own_page(person, request, "jobs.html", title="my_jobs", jobs=self._desk.jobs(person))
+
+    def task_page(self, person: Person, request: Request) -> Response:
+        """Where a person labels."""
+        job = self._desk.job(person, request.path_params["job"])
+        language = choose_language(request, person)
+        start = start_of(request, person, job, words_of(language), language)
+        return self._own_page(
+            person, request, "task.html", title="", heading=job.human["TaskTitle"], job=job, start=start
+        )
+
+    def named_job(self, person: Person, request: Request) -> Response:
+        """The task page of a labeling job, by the job's own name: this is where links from elsewhere lead."""
+        with self._database.read() as connection:
+            job = job_rows.find_job(connection, request.path_params["name"])
+        if job is None:
+            raise NoSuchTask("There is no such labeling job.")
+        return redirect(f"/jobs/{job.id}")
+
+    def my_numbers(self, person: Person, request: Request) -> Response:
+        """What a person has done."""
+
+        def work(since: float) -> Row:
+            with self._database.read() as connection:
+                return people_rows.work_done(connection, person.worker_id, since)
+
+        return self._own_page(person, request, "numbers.html", title="my_numbers", numbers=numbers(work))
+
+    def help(self, person: Person, request: Request) -> Response:
+        """How to work with the keyboard, and what happens with tasks."""
+        return self._own_page(person, request, "help.html", title="help")
+
+    def frame(self, person: Person, request: Request) -> Response:
+        """The page of a task, for the frame of the task page."""
+        job, line, prepared = self._desk.shown(person, request.path_params["task"])
+        task = ShownTask(job.kind, line, prepared)
+        return self._task_pages.page(task, base_of(request), choose_language(request, person))
+
+    # Details
+
+    def _own_page(self, person: Person, request: Request, template: str, **values: Any) -> Response:
+        language = choose_language(request, person)
+        return self._page(request, template, language, person=person, token=page_token(request), **values)
+
+    def _page(
+        self, request: Request, template: str, language: str, *, status: int = 200, title: str, **values: Any
+    ) -> Response:
+        words = words_of(language)
+        names = {
+            "path": PATH,
+            "word": words.__getitem__,
+            "language": language,
+            "languages": LANGUAGES,
+            "asset": self._task_pages.asset,
+            "title": words[title] if title else values["heading"],
+            "person": None,
+            "page_keys": PAGE_KEYS,
+            "price": _price,
+            "day": _day,
+            "duration": _duration,
+        }
+        host = base_of(request)
+        policy = (
+            f"default-src 'none'; script-src {host}{PATH}/static/; style-src {host}{PATH}/static/ 'unsafe-inline'; "
+            f"img-src 'self' data:; connect-src {host}{PATH}/; frame-src {host}{PATH}/frame/; form-action 'self'; "
+            "base-uri 'none'; frame-ancestors 'none'"
+        )
+        headers = {
+            "content-security-policy": policy,
+            "x-content-type-options": "nosniff",
+            "x-frame-options": "DENY",
+            # With none at all a form would not say whose it is.
+            "referrer-policy": "same-origin",
+            "cache-control": "no-store",
+        }
+        content = render(f"service/web/portal/templates/{template}", **{**names, **values})
+        return HTMLResponse(content, status, headers)
+
+    def _in_thread(self, view: Callable[[Request, Mapping[str, str]], Response]) -> Endpoint:
+        """An endpoint for somebody who need not be signed in."""
+
+        async def endpoint(request: Request) -> Response:
+            form = _form(await request.body()) if request.method == "POST" else {}
+            return await self._threads.run(view, request, form)
+
+        return endpoint
+
+    def _signed_in(self, view: Callable[[Person, Request], Response]) -> Endpoint:
+        """An endpoint for somebody who is signed in."""
+
+        def answer(request: Request) -> Response:
+            try:
+                return view(person_of(self._people, request), request)
+            except NotSignedIn:
+                return redirect(f"/sign-in?onward={quote(request.scope['path'], safe='')}")
+            except NoSuchTask:
+                raise HTTPException(404) from None
+
+        async def endpoint(request: Request) -> Response:
+            return await self._threads.run(answer, request)
+
+        return endpoint
+
+
+def _price(human: Mapping[str, Any]) -> str:
+    """What a task pays, in USD; empty if the job does not say."""
+    amount = human.get("PublicWorkforceTaskPrice", {}).get("AmountInUsd")
+    if not amount:
+        return ""
+    cents = amount.get("Cents", 0) + amount.get("TenthFractionsOfACent", 0) / 10
+    return f"USD {amount.get('Dollars', 0) + cents / 100:.3f}"
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+
+
+def _duration(seconds: float) -> str:
+    """Hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """The fields of a form; of two of one name the first."""
+    try:
+        fields = parse_qs(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FORM_FIELDS)
+    except ValueError:
+        return {}
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _onward(given: Mapping[str, str]) -> str:
+    """Where a person wanted to go: the path of a page of the portal."""
+    path = given.get("onward", "")
+    return path if _ONWARD.fullmatch(path) else "/"

@@ -1,0 +1,290 @@
+"""What the task page asks the service: JSON, one request for each move of a task."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+from typing import Any, Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, NoSuchTask, Refused
+from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.web.portal.sessions import (
+    PATH,
+    Endpoint,
+    NotSignedIn,
+    Threads,
+    base_of,
+    check_token,
+    page_token,
+    person_of,
+)
+from labeling_provider.service.web.task_pages import ShownTask, TaskPages
+from labeling_provider.service.work.people import People, Person
+from labeling_provider.service.work.tasks import Refusal
+
+MAX_WAIT_SECONDS: Final = 25.0
+_LOOK_SECONDS: Final = 0.4
+"""How often a job that people wait for is looked at."""
+_MAX_KEYS: Final = 200
+_MAX_KEY_CHARACTERS: Final = 100
+PAGE_KEYS: Final = {
+    "submit": "Ctrl+Enter",
+    "undo": "Ctrl+z",
+    "redo": "Ctrl+Shift+z",
+    "shortcuts": "?",
+    "report": "Alt+r",
+    "release": "Alt+g",
+    "decline": "Alt+d",
+    "stop": "Alt+s",
+}
+"""The keys of the task page's commands, as they are before a person changes them."""
+_LATE: Final = frozenset({Refusal.TIME_OVER, Refusal.EXPIRED, Refusal.NOT_IN_HAND})
+
+
+class BadRequest(Exception):
+    """What the page has sent makes no sense."""
+
+
+class Protocol:
+    """The moves of tasks over HTTP."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        people: People,
+        threads: Threads,
+        task_pages: TaskPages,
+    ) -> None:
+        self._desk, self._people, self._threads, self._task_pages = desk, people, threads, task_pages
+        self._openings = Openings(desk, threads)
+
+    @property
+    def routes(self) -> list[Route]:
+        """What there is to ask."""
+        return [
+            Route("/api/jobs/{job:int}/next", self._guarded(self.next), methods=["POST"]),
+            Route("/api/tasks/{task:int}/save", self._guarded(self.save), methods=["POST"]),
+            Route("/api/tasks/{task:int}/submit", self._guarded(self.submit), methods=["POST"]),
+            Route("/api/tasks/{task:int}/decline", self._guarded(self.decline), methods=["POST"]),
+            Route("/api/tasks/{task:int}/release", self._guarded(self.release), methods=["POST"]),
+            Route("/api/tasks/{task:int}/remark", self._guarded(self.remark), methods=["POST"]),
+            Route("/api/tasks/{task:int}/link", self._guarded(self.link), methods=["POST"]),
+            Route("/api/settings", self._guarded(self.settings), methods=["POST"]),
+        ]
+
+    async def next(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
+        """The task in hand, or the next one; the answer waits for one if there is none.
+
+        Body: ``{"wait": seconds}``.
+        """
+        job_id = request.path_params["job"]
+        deadline = time.monotonic() + min(_number(body, "wait"), MAX_WAIT_SECONDS)
+        while True:
+            handed = await self._threads.run(self._desk.next, person, job_id)
+            left = deadline - time.monotonic()
+            if handed.task is not None or left <= 0:
+                return await self._threads.run(self._told, person, job_id, handed)
+            if await self._threads.run(self._is_over, person, job_id):
+                return await self._threads.run(self._told, person, job_id, handed)
+            await self._openings.wait(job_id, left)
+
+    def save(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
+        """Keep a draft. Body: ``{"draft": any, "active": seconds}``."""
+        self._desk.save(person, request.path_params["task"], body.get("draft"), _number(body, "active"))
+        return {}
+
+    def submit(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
+        """Take an answer. Body: ``{"answer": object, "active": seconds}``; what comes next is answered."""
+        handed = self._desk.submit(person, request.path_params["task"], body.get("answer"), _number(body, "active"))
+        return self._told(person, int(_number(body, "job")), handed)
+
+    def decline(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
+        """Take a task back for good. Body: ``{"reason": text}``; what comes next is answered."""
+        handed = self._desk.decline(person, request.path_params["task"], _text(body, "reason"))
+        return self._told(person, int(_number(body, "job")), handed)
+
+    def release(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
+        """Give a task back."""
+        self._desk.release(person, request.path_params["task"])
+        return {}
+
+    def remark(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
+        """Tell the requester something. Body: ``{"text": text}``."""
+        self._desk.remark(person, request.path_params["task"], _text(body, "text"))
+        return {}
+
+    def link(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
+        """A fresh link for one that does not work any more. Body: ``{"url": text}``."""
+        job, line, prepared = self._desk.shown(person, request.path_params["task"])
+        task = ShownTask(job.kind, line, prepared)
+        return {"fresh": self._task_pages.fresh_link(task, base_of(request), _text(body, "url"))}
+
+    def settings(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
+        """Keep language and keys. Body: ``{"language": code, "keys": {command: key}}``; what is left out stays."""
+        settings = dict(person.settings)
+        if "language" in body:
+            settings["language"] = _text(body, "language")[:20]
+        keys = body.get("keys")
+        if keys is not None:
+            if not isinstance(keys, dict) or len(keys) > _MAX_KEYS:
+                raise BadRequest("keys must be an object of keys by command.")
+            pairs = [(str(command), key) for command, key in keys.items()]
+            if any(not isinstance(key, str) or max(len(key), len(name)) > _MAX_KEY_CHARACTERS for name, key in pairs):
+                raise BadRequest("keys must be an object of keys by command.")
+            settings["keys"] = dict(pairs)
+        self._people.change_settings(person, settings)
+        return {}
+
+    # Details
+
+    def _is_over(self, person: Person, job_id: int) -> bool:
+        return self._desk.is_over(self._desk.job(person, job_id))
+
+    def _told(self, person: Person, job_id: int, handed: Handed) -> dict[str, Any]:
+        """What a page is told of the next task, or of why there is none."""
+        task = handed.task
+        if task is None:
+            return {"task": None, "ahead": None, "waiting": self._why_none(person, job_id)}
+        return {
+            "task": {
+                "id": task.id,
+                "frame": f"{PATH}/frame/{task.id}",
+                "seconds_left": round(task.seconds_left, 1),
+                "active": task.active,
+                "draft": task.draft,
+            },
+            "ahead": handed.ahead and {"id": handed.ahead, "frame": f"{PATH}/frame/{handed.ahead}"},
+        }
+
+    def _why_none(self, person: Person, job_id: int) -> str:
+        """What a person without a task waits for: ``over``, ``others`` or ``objects``."""
+        job = self._desk.job(person, job_id)
+        if self._desk.is_over(job):
+            return "over"
+        return "others" if self._desk.others_at_work(person, job) else "objects"
+
+    def _guarded(self, move: Callable[[Person, Request, dict[str, Any]], Any]) -> Endpoint:
+        """An endpoint: who asks is known, the body is an object, and whatever is refused has its status and reason."""
+
+        @wraps(move)
+        async def endpoint(request: Request) -> Response:
+            try:
+                check_token(request)
+                body = _read(await request.body())
+                if asyncio.iscoroutinefunction(move):
+                    person = await self._threads.run(person_of, self._people, request)
+                    return _json(await move(person, request, body))
+                return _json(await self._threads.run(self._as_person, move, request, body))
+            except NotSignedIn:
+                return _json({"refused": "signed_out"}, 401)
+            except NoSuchTask as error:
+                return _json({"refused": "gone", "message": str(error)}, 404)
+            except Refused as error:
+                is_late = error.reason in _LATE
+                return _json({"refused": "late" if is_late else "invalid", "message": str(error)}, 409)
+            except BadRequest as error:
+                return _json({"refused": "invalid", "message": str(error)}, 400)
+            except JobFailure as error:
+                return _json({"refused": "job", "message": str(error)}, 409)
+            except DatabaseError:
+                return _json({"refused": "unavailable"}, 503)
+
+        return endpoint
+
+    def _as_person(self, move: Callable[[Person, Request, dict[str, Any]], Any], request: Request, body: Any) -> Any:
+        return move(person_of(self._people, request), request, body)
+
+
+class Openings:
+    """Tells those who wait for a task of a job that there may be one. However many wait, the job is looked at once."""
+
+    def __init__(self, desk: Desk, threads: Threads) -> None:
+        self._desk, self._threads = desk, threads
+        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._looking: set[asyncio.Task[None]] = set()
+
+    async def wait(self, job_id: int, seconds: float) -> None:
+        """Until a job has a task that anybody may accept, or the time is over."""
+        future = self._waiting.get(job_id)
+        if future is None:
+            future = self._waiting[job_id] = asyncio.get_running_loop().create_future()
+            task = asyncio.create_task(self._look(job_id, future))
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
+        await asyncio.wait([future], timeout=seconds)
+
+    async def _look(self, job_id: int, future: asyncio.Future[None]) -> None:
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
+        try:
+            while time.monotonic() < deadline:
+                await asyncio.sleep(_LOOK_SECONDS)
+                if await self._threads.run(self._desk.has_open, job_id):
+                    return
+        finally:
+            del self._waiting[job_id]
+            if not future.done():
+                future.set_result(None)
+
+
+def numbers(work: Callable[[float], Any]) -> dict[str, Any]:
+    """What a person has done today, in the last seven days, and in all.
+
+    :param work: tasks and active seconds since a time in epoch seconds.
+    """
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    since = {"today": today, "week": today - timedelta(days=6)}
+    return {name: work(at.timestamp()) for name, at in since.items()} | {"ever": work(0.0)}
+
+
+def start_of(
+    request: Request, person: Person, job: JobAtDesk, words: Mapping[str, str], language: str
+) -> dict[str, Any]:
+    """What the script of the task page begins with."""
+    return {
+        "job": job.id,
+        "path": PATH,
+        "token": page_token(request),
+        "language": language,
+        "page_keys": PAGE_KEYS,
+        "keys": person.settings.get("keys", {}),
+        "words": dict(words),
+        "person": person.worker_id,
+    }
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    try:
+        content = msgspec.json.decode(body) if body else {}
+    except (msgspec.DecodeError, RecursionError):
+        raise BadRequest("The body must be JSON.") from None
+    if not isinstance(content, dict):
+        raise BadRequest("The body must be a JSON object.")
+    return content
+
+
+def _number(body: dict[str, Any], key: str) -> float:
+    value = body.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e9:
+        raise BadRequest(f"{key} must be a number.")
+    return float(value)
+
+
+def _text(body: dict[str, Any], key: str) -> str:
+    value = body.get(key, "")
+    if not isinstance(value, str):
+        raise BadRequest(f"{key} must be a text.")
+    return value
+
+
+def _json(content: Any, status: int = 200) -> Response:
+    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    return Response(msgspec.json.encode(content), status, headers, "application/json")

@@ -1,0 +1,78 @@
+"""A look at the page that workers get for an object of a job, for the requester: it submits nowhere."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from labeling_provider.groundtruth.documents import strict_json
+from labeling_provider.service.database import job_rows, object_rows, task_inputs
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.job_rows import JobRow
+from labeling_provider.service.engine.runs import Kinds
+from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.web.frame import SANDBOX, message_page
+from labeling_provider.service.web.pages import POLICY, page
+from labeling_provider.service.web.task_pages import ShownTask, TaskPages
+
+_MAX_DIGITS: Final = 9
+
+
+class Previews:
+    """The page of a job with the frame in it, and what is in the frame.
+
+    :param kinds: makes the kind of task that a job is of.
+    """
+
+    def __init__(self, database: Database, kinds: Kinds, task_pages: TaskPages) -> None:
+        self._database, self._kinds, self._task_pages = database, kinds, task_pages
+
+    @property
+    def routes(self) -> list[Route]:
+        """What there is to see."""
+        return [Route("/jobs/{name}/preview", self.preview), Route("/jobs/{name}/preview/frame", self.frame)]
+
+    def preview(self, request: Request) -> Response:
+        """An object's page, and the way to the next one's."""
+        job, number = self._job(request), _number(request)
+        return page(
+            "preview.html",
+            policy=f"{POLICY}; frame-src 'self'",
+            title=job.name,
+            job=job,
+            number=number,
+            sandbox=SANDBOX,
+        )
+
+    def frame(self, request: Request) -> Response:
+        """What is in the frame."""
+        job, number = self._job(request), _number(request)
+        with self._database.read() as connection:
+            line = object_rows.lines(connection, job.id, {number}).get(number)
+            prepared = task_inputs.of_object(connection, job.id, number)
+        if line is None:
+            return message_page(f"The job has no object {number} yet.", 404)
+        try:
+            task = ShownTask(self._kinds.of(job.name, job.arn, job.request), strict_json(line), prepared)
+        except (JobFailure, ValueError) as error:
+            return message_page(f"There is no page for object {number}: {error}", 422)
+        return self._task_pages.page(task, f"{request.url.scheme}://{request.url.netloc}")
+
+    def _job(self, request: Request) -> JobRow:
+        with self._database.read() as connection:
+            job = job_rows.find_job(connection, request.path_params["name"])
+        if job is None:
+            raise HTTPException(404)
+        return job
+
+
+def _number(request: Request) -> int:
+    """The number of the object that is asked for, from 0."""
+    given = request.query_params.get("object", "0")
+    if not given.isdecimal() or len(given) > _MAX_DIGITS:
+        raise HTTPException(404)
+    return int(given)

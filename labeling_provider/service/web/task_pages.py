@@ -1,0 +1,134 @@
+"""The page of a task: its job's template, rendered with the task's input, in the frame.
+
+It is the same for people who label and for requesters who look at a preview.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+from starlette.responses import Response
+
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.request.templates import hosted_template
+from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.kinds.kind import Kind
+from labeling_provider.service.web.assets import Assets
+from labeling_provider.service.web.frame import frame_page, message_page
+from labeling_provider.service.web.links import Links, Signer
+from labeling_provider.service.web.liquid import MAX_TEMPLATE, TemplateError, render
+
+log = logging.getLogger(__name__)
+
+_KEPT_TEMPLATES: Final = 64
+_KEPT_SECONDS: Final = 30.0
+_MAX_BYTES_A_CHARACTER: Final = 4
+
+
+class ShownTask(NamedTuple):
+    """What a page shows.
+
+    :param kind: of the job.
+    :param line: the manifest line of the task's object.
+    :param prepared: what the caller's pre-annotation function has made of it; None without one.
+    """
+
+    kind: Kind
+    line: dict[str, Any]
+    prepared: dict[str, Any] | None = None
+
+
+class TaskPages:
+    """Makes the pages of tasks.
+
+    :param signer: makes the links to their objects.
+    :param assets: the files that they load.
+    """
+
+    def __init__(self, object_store: ObjectStore, signer: Signer, assets: Assets) -> None:
+        self._signer, self._assets = signer, assets
+        self._templates = Templates(object_store)
+
+    def page(self, task: ShownTask, base: str, language: str = "en") -> Response:
+        """The page of a task; one that says why, if the template can't be rendered.
+
+        :param base: the service as the browser sees it: ``http://host:port``.
+        :param language: of the page, such as ``en``.
+        """
+        try:
+            rendered, links = self._rendered(task, base)
+        except TemplateError as error:
+            name = task.kind.job.name
+            log.warning("the worker template of %s can't be rendered: %s", name, error)
+            message = f"The page of this task can't be shown. Tell the requester of {name}: {error}"
+            return message_page(message, HTTPStatus.UNPROCESSABLE_ENTITY)
+        title = task.kind.job.request["HumanTaskConfig"]["TaskTitle"]
+        return frame_page(rendered, self._assets, base, objects=links.given, title=title, language=language)
+
+    def fresh_link(self, task: ShownTask, base: str, url: str) -> str | None:
+        """A fresh link for one that the page of a task has; None if it has none such."""
+        try:
+            _, links = self._rendered(task, base)
+        except TemplateError:
+            return None
+        return links.fresh(url)
+
+    def asset(self, name: str) -> str:
+        """The address of one of the files that pages load."""
+        return self._assets.address(name)
+
+    def _rendered(self, task: ShownTask, base: str) -> tuple[str, Links]:
+        request = task.kind.job.request
+        seconds = float(request["HumanTaskConfig"]["TaskTimeLimitInSeconds"])
+        links = self._signer.links(base, seconds)
+        source = self._templates.of(request)
+        return render(source, task.kind.task_input(task.line, task.prepared), links.grant), links
+
+
+class Templates:
+    """The worker templates of jobs, which are read anew now and then."""
+
+    def __init__(self, object_store: ObjectStore) -> None:
+        self._object_store = object_store
+        self._kept: OrderedDict[str, tuple[float, str]] = OrderedDict()
+        self._changing = threading.Lock()
+
+    def of(self, request: dict[str, Any]) -> str:
+        """The template of a CreateLabelingJob request.
+
+        :raises TemplateError: if there is none, or it can't be read.
+        """
+        uri = JobRequest(request).template_uri
+        if not uri:
+            arn = request["HumanTaskConfig"]["UiConfig"].get("HumanTaskUiArn", "")
+            hosted = hosted_template(arn)
+            if hosted is None:
+                raise TemplateError("SyntaxError", f"There is no page for the interface {arn} yet.")
+            return hosted
+        with self._changing:
+            read_at, source = self._kept.get(uri, (0.0, ""))
+        if time.monotonic() - read_at > _KEPT_SECONDS or not read_at:
+            source = self._read(uri)
+            with self._changing:
+                self._kept[uri] = (time.monotonic(), source)
+                self._kept.move_to_end(uri)
+                if len(self._kept) > _KEPT_TEMPLATES:
+                    self._kept.popitem(last=False)
+        return source
+
+    def _read(self, uri: str) -> str:
+        most = MAX_TEMPLATE * _MAX_BYTES_A_CHARACTER
+        try:
+            body = self._object_store.beginning(uri, most + 1)
+            if len(body) > most:
+                raise TemplateError("LimitExceeded", f"{uri} has more than {MAX_TEMPLATE:,} characters.")
+            return body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise TemplateError("SyntaxError", f"{uri} is not UTF-8 text.") from None
+        except (MissingObject, ValueError):
+            raise TemplateError("SyntaxError", f"There is no template at {uri}.") from None

@@ -1,0 +1,64 @@
+"""What ``labeling workers`` asks the service: who labels in a browser, in which workteam."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from labeling_provider.service.web.requests import PORTAL_PATH
+from labeling_provider.service.work.people import People, PeopleError
+
+_MAX_CHARACTERS: Final = 200
+
+
+class Workers:
+    """The list of people, and changes to it, as JSON. Whoever may call the service may change it."""
+
+    def __init__(self, people: People) -> None:
+        self._people = people
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where it is, below ``/_labeling``."""
+        return [
+            Route("/workers", self.list, methods=["GET"]),
+            Route("/workers/{move}", self.change, methods=["POST"]),
+        ]
+
+    def list(self, request: Request) -> Response:
+        """Everybody, or the members of the workteam in ``?team=``."""
+        return _answered(lambda: self._people.list(request.query_params.get("team")))
+
+    async def change(self, request: Request) -> Response:
+        """``add``, ``remove`` or ``invite`` the person in ``{"name": …, "team": …}``."""
+        try:
+            given = json.loads(await request.body())
+            name, team = given["name"], given.get("team")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return _refused('The body must be {"name": …, "team": …}.')
+        if not isinstance(name, str) or not isinstance(team, str | None) or len(name) > _MAX_CHARACTERS:
+            return _refused("name and team must be texts.")
+        moves: dict[str, Callable[[], object]] = {
+            "add": lambda: {"worker_id": self._people.add(name, team).worker_id},
+            "remove": lambda: self._people.remove(name, team),
+            "invite": lambda: {"path": f"{PORTAL_PATH}/invitations/{self._people.invite(name)}"},
+        }
+        move = moves.get(request.path_params["move"])
+        return _refused("There is no such move.", 404) if move is None else _answered(move)
+
+
+def _answered(ask: Callable[[], object]) -> Response:
+    try:
+        content = ask()
+    except PeopleError as error:
+        return _refused(str(error))
+    return JSONResponse({} if content is None else content)
+
+
+def _refused(message: str, status: int = 400) -> Response:
+    return JSONResponse({"message": message}, status)

@@ -1,0 +1,207 @@
+"""The operations on the private workforce. Source: API reference of each operation.
+
+The workteams that the service makes at start belong to a workforce of its own, ``default``. Besides it there may be one
+more, as on Amazon one in all.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from labeling_provider.service.database import tag_rows, workforces, workteam_rows
+from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.workforces import WorkforceRow
+from labeling_provider.service.errors import ApiError, validation_error
+from labeling_provider.service.web.lists import next_token, page_request
+from labeling_provider.service.web.tags import add_tags
+
+DEFAULT: Final = "default"
+MAX_CIDRS: Final = 10
+_KEPT_SECONDS: Final = 2.0
+
+
+class Workforces:
+    """Create-, Describe-, List-, Update- and DeleteWorkforce.
+
+    :param portal: where people sign in, without the scheme: ``host:port/portal``.
+    """
+
+    def __init__(self, database: Database, *, portal: str, region: str, account: str) -> None:
+        self._database, self._portal = database, portal
+        self._region, self._account = region, account
+        self._networks: tuple[float, list[str]] = (0.0, [])
+        with database.write() as connection:
+            if workforces.find(connection, DEFAULT) is None:
+                identity = {"CognitoConfig": {"UserPool": f"{region}_local", "ClientId": "local"}}
+                workforces.insert(
+                    connection, name=DEFAULT, arn=self._arn(DEFAULT), identity=identity, client_secret=None, settings={}
+                )
+
+    def create(self, request: dict[str, Any]) -> dict[str, Any]:
+        """CreateWorkforce."""
+        name = request["WorkforceName"]
+        identity, secret = _identity(request)
+        settings = _settings(request)
+        with self._database.write() as connection:
+            others = [one.name for one in workforces.everyone(connection) if one.name != DEFAULT]
+            if name.lower() == DEFAULT or others:
+                raise ApiError("ResourceInUse", f"There is a private workforce already: {(others or [DEFAULT])[0]}.")
+            arn = self._arn(name)
+            workforces.insert(
+                connection, name=name, arn=arn, identity=identity, client_secret=secret, settings=settings
+            )
+            add_tags(connection, arn, request.get("Tags", []))
+        return {"WorkforceArn": arn}
+
+    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DescribeWorkforce."""
+        with self._database.read() as connection:
+            return {"Workforce": self._entry(_workforce(connection, request["WorkforceName"]))}
+
+    def list(self, request: dict[str, Any]) -> dict[str, Any]:
+        """ListWorkforces."""
+        order = request.get("SortBy", "CreateDate")
+        with self._database.read() as connection:
+            rows, token = workforces.page(connection, request.get("NameContains"), order, page_request(request))
+        return {"Workforces": [self._entry(row) for row in rows], **next_token(token)}
+
+    def update(self, request: dict[str, Any]) -> dict[str, Any]:
+        """UpdateWorkforce. The identity provider can be changed only while there is no workteam."""
+        settings = _settings(request)
+        with self._database.write() as connection:
+            row = _workforce(connection, request["WorkforceName"])
+            identity, secret = row.identity, None
+            if "OidcConfig" in request:
+                if "OidcConfig" not in row.identity:
+                    raise validation_error(
+                        f"The people of the workforce {row.name} are in Cognito: it has no OidcConfig."
+                    )
+                if teams_of(connection, row.name):
+                    raise ApiError("ConflictException", _still_used(connection, row.name))
+                identity, secret = _identity(request)
+            workforces.update(
+                connection,
+                row.name,
+                identity=identity,
+                client_secret=secret,
+                settings={**row.settings, **settings},
+            )
+            self._networks = (0.0, [])
+            return {"Workforce": self._entry(_workforce(connection, row.name))}
+
+    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+        """DeleteWorkforce."""
+        with self._database.write() as connection:
+            row = _workforce(connection, request["WorkforceName"])
+            if row.name == DEFAULT or teams_of(connection, row.name):
+                raise ApiError("ResourceInUse", _still_used(connection, row.name))
+            workforces.delete(connection, row.name)
+            tag_rows.delete_all_tags(connection, row.arn)
+        self._networks = (0.0, [])
+        return {}
+
+    def may_enter(self, address: str) -> bool:
+        """Whether people may come to the portal from an IP address: it is in every workforce's SourceIpConfig."""
+        read_at, cidrs = self._networks
+        if not read_at or time.monotonic() - read_at > _KEPT_SECONDS:
+            with self._database.read() as connection:
+                rows = workforces.everyone(connection)
+            cidrs = [cidr for row in rows for cidr in row.settings.get("SourceIpConfig", {}).get("Cidrs", [])]
+            self._networks = (time.monotonic(), cidrs)
+        if not cidrs:
+            return True
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(found in ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)
+
+    def _arn(self, name: str) -> str:
+        return workforce_arn(self._region, self._account, name)
+
+    def _entry(self, row: WorkforceRow) -> dict[str, Any]:
+        """A Workforce."""
+        return {
+            "WorkforceName": row.name,
+            "WorkforceArn": row.arn,
+            "SubDomain": self._portal,
+            "Status": "Active",
+            "CreateDate": row.created,
+            "LastUpdatedDate": row.updated,
+            **row.identity,
+            **row.settings,
+        }
+
+
+def workforce_arn(region: str, account: str, name: str) -> str:
+    """The ARN of a private workforce."""
+    return f"arn:aws:sagemaker:{region}:{account}:workforce/private-crowd/{name}"
+
+
+def check_workforce(connection: Connection, name: str, members: list[dict[str, Any]]) -> str:
+    """See that people of a workforce can be the members of a workteam; the workforce's name.
+
+    :param members: of the workteam, checked by themselves.
+    :raises ApiError: if they can't, or there is no such workforce.
+    """
+    row = _workforce(connection, name)
+    config = row.identity.get("CognitoConfig")
+    for member in members:
+        group = member.get("CognitoMemberDefinition")
+        if (group is None) != (config is None):
+            raise validation_error(f"The people of the workforce {row.name} are in {'Cognito' if config else 'OIDC'}.")
+        if group and config and row.name != DEFAULT and any(group[key] != value for key, value in config.items()):
+            raise validation_error(f"The workforce {row.name} has another user pool or client.")
+    return row.name
+
+
+def teams_of(connection: Connection, name: str) -> int:
+    """How many workteams a workforce has that were made with its name."""
+    return sum(1 for row in workteam_rows.every_workteam(connection) if row.settings.get("WorkforceName") == name)
+
+
+def _still_used(connection: Connection, name: str) -> str:
+    return f"The workforce {name} has {teams_of(connection, name) or 'the'} workteams" + (
+        " of the service." if name == DEFAULT else ": delete them first."
+    )
+
+
+def _workforce(connection: Connection, name: str) -> WorkforceRow:
+    """:raises ApiError: if there is no workforce of this name."""
+    row = workforces.find(connection, name)
+    if row is None:
+        raise validation_error(f"The workforce {name} does not exist.")
+    return row
+
+
+def _identity(request: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """Who the people are, as it is told, and the secret of the client.
+
+    :raises ApiError: if it is not said in one way.
+    """
+    given = [name for name in ("CognitoConfig", "OidcConfig") if name in request]
+    if len(given) != 1:
+        raise validation_error("Give exactly one of CognitoConfig and OidcConfig.")
+    config = dict(request[given[0]])
+    return {given[0]: config}, config.pop("ClientSecret", None)
+
+
+def _settings(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Where people may come from.
+
+    :raises ApiError: if that can't be followed here.
+    """
+    if request.get("WorkforceVpcConfig"):
+        raise validation_error("This service is in no VPC: leave WorkforceVpcConfig out.")
+    cidrs = request.get("SourceIpConfig", {}).get("Cidrs", [])
+    if len(cidrs) > MAX_CIDRS:
+        raise validation_error(f"SourceIpConfig has {len(cidrs)} ranges; at most {MAX_CIDRS} are allowed.")
+    for cidr in cidrs:
+        try:
+            ipaddress.ip_network(cidr, strict=False)
+        except ValueError:
+            raise validation_error(f"{cidr!r} is no range of IP addresses such as 192.0.2.0/24.") from None
+    return {name: request[name] for name in ("SourceIpConfig", "IpAddressType") if name in request}

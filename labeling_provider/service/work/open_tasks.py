@@ -1,0 +1,118 @@
+"""Which open task a person should get next, as this process remembers it, so that nobody has to search for each.
+
+This is a hint and never a promise: whoever follows it still has to accept the task, which another may have done before.
+It lets the page of a person load the task after the present one ahead of time, and keeps people from being told to load
+the same one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from labeling_provider.service.database import task_rows
+from labeling_provider.service.database.database import Connection
+
+_AT_ONCE: Final = 1_000
+"""Tasks that are read at once."""
+_PROMISE_SECONDS: Final = 300.0
+"""How long a task is kept for somebody who has loaded it ahead, if there are others."""
+_PAUSE_SECONDS: Final = 0.1
+"""How long what was read is good for, when nothing in it was of use."""
+
+
+@dataclass
+class _Job:
+    """What is known of a job's open tasks.
+
+    :param free: number and object of tasks, in order, that nobody is promised.
+    :param promised: task, object and until when, by worker.
+    :param seen: the objects that each worker has had a task of.
+    :param read: when the database was last asked.
+    """
+
+    free: deque[tuple[int, int]] = field(default_factory=deque)
+    promised: dict[str, tuple[int, int, float]] = field(default_factory=dict)
+    seen: dict[str, set[int]] = field(default_factory=dict)
+    read: float = 0.0
+
+
+class OpenTasks:
+    """The open tasks of all jobs that people are at."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[int, _Job] = {}
+        self._changing = threading.Lock()
+
+    def suggest(self, connection: Connection, job_id: int, worker: str, at: float) -> int | None:
+        """A task that is free for a worker, and the worker's until it is taken or asked for too late.
+
+        :param at: epoch seconds.
+        :return: the task; None if none is known.
+        """
+        with self._changing:
+            job = self._jobs.setdefault(job_id, _Job())
+            seen = job.seen.get(worker)
+            if seen is None:
+                seen = job.seen[worker] = task_rows.objects_of(connection, job_id, worker)
+            kept = job.promised.get(worker)
+            if kept is not None and kept[1] not in seen:
+                job.promised[worker] = (kept[0], kept[1], at + _PROMISE_SECONDS)
+                return kept[0]
+            return self._promise(job, worker, seen, at) or (
+                self._promise(job, worker, seen, at) if self._read(connection, job_id, job, at) else None
+            )
+
+    def taken(self, job_id: int, worker: str, task_id: int, object_id: int) -> None:
+        """Remember that a worker has a task, or that it is of no use to the worker."""
+        with self._changing:
+            job = self._jobs.get(job_id)
+            if job is None:
+                return
+            if worker in job.seen:
+                job.seen[worker].add(object_id)
+            if job.promised.get(worker, (None,))[0] == task_id:
+                del job.promised[worker]
+
+    def returned(self, job_id: int, worker: str, object_id: int) -> None:
+        """A worker has given a task back, and may get one of its object again."""
+        with self._changing:
+            job = self._jobs.get(job_id)
+            if job is not None and worker in job.seen:
+                job.seen[worker].discard(object_id)
+
+    def gone(self, job_id: int, worker: str) -> None:
+        """The task that was suggested to a worker is somebody else's."""
+        with self._changing:
+            job = self._jobs.get(job_id)
+            if job is not None:
+                job.promised.pop(worker, None)
+
+    def forget(self, job_id: int) -> None:
+        """Forget a job: it has ended."""
+        with self._changing:
+            self._jobs.pop(job_id, None)
+
+    @staticmethod
+    def _promise(job: _Job, worker: str, seen: set[int], at: float) -> int | None:
+        """Take the first task out that is of an object new to the worker."""
+        for place, (task_id, object_id) in enumerate(job.free):
+            if object_id not in seen:
+                del job.free[place]
+                job.promised[worker] = (task_id, object_id, at + _PROMISE_SECONDS)
+                return task_id
+        return None
+
+    @staticmethod
+    def _read(connection: Connection, job_id: int, job: _Job, at: float) -> bool:
+        """Look at the database again, unless that has just been done; whether it has."""
+        if at - job.read < _PAUSE_SECONDS:
+            return False
+        job.read = at
+        job.promised = {worker: kept for worker, kept in job.promised.items() if kept[2] > at}
+        promised = {task_id for task_id, _, _ in job.promised.values()}
+        rows = task_rows.open_tasks(connection, job_id, at, _AT_ONCE + len(promised))
+        job.free = deque((row.id, row.object_id) for row in rows if row.id not in promised)
+        return True

@@ -1,0 +1,305 @@
+"""The people who label in a browser: their names, their workteams, and how they sign in.
+
+On an address that only this machine reaches, a name is enough; elsewhere a person is invited, chooses a password once,
+and signs in with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+import time
+import unicodedata
+import uuid
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from labeling_provider.service.clock import Clock
+from labeling_provider.service.database import people, workteam_rows
+from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.job_rows import NameTaken
+from labeling_provider.service.database.people import PersonRow
+
+MAX_NAME_CHARACTERS: Final = 64
+MIN_PASSWORD_CHARACTERS: Final = 10
+MAX_PASSWORD_CHARACTERS: Final = 200
+SESSION_SECONDS: Final = 14 * 86_400.0
+INVITATION_SECONDS: Final = 7 * 86_400.0
+MAX_FAILURES: Final = 10
+"""Wrong passwords for one name within :data:`FAILURE_SECONDS`, after which the name has to wait."""
+FAILURE_SECONDS: Final = 900.0
+_REMEMBERED_SECONDS: Final = 10.0
+"""How long another process may take to hear that somebody has signed out."""
+_MAX_REMEMBERED: Final = 10_000
+
+
+class PeopleError(Exception):
+    """Something about people that can't be done; the text says what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who is signed in.
+
+    :param worker_id: as in Amazon's output.
+    :param teams: ARNs of the workteams that the person works for.
+    :param settings: language and keys of the pages.
+    """
+
+    id: int
+    name: str
+    worker_id: str
+    teams: frozenset[str]
+    settings: dict[str, Any]
+
+
+class People:
+    """Everybody who labels in a browser.
+
+    :param passwords: whether a name alone is not enough.
+    """
+
+    def __init__(self, database: Database, clock: Clock, region: str, *, passwords: bool) -> None:
+        self._database, self._clock, self._region, self.passwords = database, clock, region, passwords
+        self._remembered: OrderedDict[str, tuple[float, Person]] = OrderedDict()
+        self._failures: dict[str, deque[float]] = defaultdict(deque)
+        self._changing = threading.Lock()
+
+    # Signing in
+
+    def sign_in(self, name: str, password: str | None = None) -> str:
+        """Sign somebody in; without passwords a new name is a new person.
+
+        :return: the session's token, which only the person's browser may know.
+        :raises PeopleError: if the name or the password is not right, or there were too many tries.
+        """
+        given = checked_name(name)
+        with self._database.read() as connection:
+            person = people.find_person(connection, given)
+        if self.passwords:
+            person = self._checked(given, person, password or "")
+        elif person is None:
+            person = self.add(given)
+        return self._open(person)
+
+    def accept_invitation(self, token: str, password: str) -> str:
+        """Let an invited person choose a password, and sign the person in; the invitation is used up.
+
+        :return: the session's token.
+        :raises PeopleError: if the invitation is not valid, or the password too short or too long.
+        """
+        if not MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
+            raise PeopleError(
+                f"Choose a password of {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters."
+            )
+        if self.invited(token) is None:
+            raise PeopleError("This invitation is not valid any more. Ask for another one.")
+        hashed = self._hasher.hash(password)
+        with self._database.write() as connection:
+            person = people.choose_password(connection, _digest(token), hashed, self._clock.now())
+        if person is None:
+            raise PeopleError("This invitation is not valid any more. Ask for another one.")
+        self._forget()
+        return self._open(person)
+
+    def invited(self, token: str) -> str | None:
+        """The name of the person whom an invitation is for; None if it is not valid."""
+        with self._database.read() as connection:
+            person = people.invited(connection, _digest(token), self._clock.now())
+        return None if person is None else person.name
+
+    def of_session(self, token: str) -> Person | None:
+        """Who is signed in by a token; None if nobody is, or no longer."""
+        digest, now = _digest(token), time.monotonic()
+        with self._changing:
+            known = self._remembered.get(digest)
+        if known is not None and known[0] > now:
+            return known[1]
+        with self._database.read() as connection:
+            row = people.signed_in(connection, digest, self._clock.now())
+            person = None if row is None else self._person(connection, row)
+        with self._changing:
+            self._remembered.pop(digest, None)
+            if person is not None:
+                self._remembered[digest] = (now + _REMEMBERED_SECONDS, person)
+                if len(self._remembered) > _MAX_REMEMBERED:
+                    self._remembered.popitem(last=False)
+        return person
+
+    def sign_out(self, token: str) -> None:
+        """End a session."""
+        with self._database.write() as connection:
+            people.close_session(connection, _digest(token))
+        self._forget()
+
+    # Who there is
+
+    def add(self, name: str, team: str | None = None) -> PersonRow:
+        """Make a person known, or put a person who is known into a workteam.
+
+        :param team: name of a workteam.
+        :raises PeopleError: if there is no such workteam, or no person can have such a name.
+        """
+        given = checked_name(name)
+        digits = secrets.token_hex(8)
+        with self._database.write() as connection:
+            arn = None if team is None else _team(connection, team)
+            person = people.find_person(connection, given)
+            if person is None:
+                try:
+                    person = people.insert_person(
+                        connection, name=given, worker_id=f"private.{self._region}.{digits}", sub=str(uuid.uuid4())
+                    )
+                except NameTaken:
+                    person = people.find_person(connection, given)
+            if person is None:
+                raise PeopleError(f"{given} was removed at the same moment. Try again.")
+            if arn is not None:
+                people.join(connection, person.id, arn)
+        self._forget()
+        return person
+
+    def remove(self, name: str, team: str | None = None) -> None:
+        """Take a person out of a workteam; without one, forget the person altogether. What was answered stays.
+
+        :raises PeopleError: if there is no such person or workteam.
+        """
+        with self._database.write() as connection:
+            person = self._known(connection, name)
+            if team is None:
+                people.delete_person(connection, person.id)
+            elif not people.leave(connection, person.id, _team(connection, team)):
+                raise PeopleError(f"{person.name} is not in the workteam {team}.")
+        self._forget()
+
+    def invite(self, name: str) -> str:
+        """Let a person choose a password.
+
+        :return: the token for the invitation's link, valid for a week and once.
+        :raises PeopleError: if there is no such person.
+        """
+        token = secrets.token_urlsafe(24)
+        with self._database.write() as connection:
+            person = self._known(connection, name)
+            people.invite(connection, person.id, _digest(token), self._clock.now() + INVITATION_SECONDS)
+        return token
+
+    def list(self, team: str | None = None) -> list[dict[str, Any]]:
+        """Everybody, or the members of a workteam: name, worker id, workteams, and whether a password was chosen.
+
+        :raises PeopleError: if there is no such workteam.
+        """
+        with self._database.read() as connection:
+            arn = None if team is None else _team(connection, team)
+            return [
+                {
+                    "name": person.name,
+                    "worker_id": person.worker_id,
+                    "workteams": sorted(one.rsplit("/", 1)[1] for one in people.teams_of(connection, person.id)),
+                    "has_password": person.password is not None,
+                }
+                for person in people.list_people(connection, arn)
+            ]
+
+    def change_settings(self, person: Person, settings: dict[str, Any]) -> None:
+        """Keep a person's language and keys."""
+        with self._database.write() as connection:
+            people.update_settings(connection, person.id, settings)
+        self._forget()
+
+    # Details
+
+    def _open(self, person: PersonRow) -> str:
+        token, now = secrets.token_urlsafe(32), self._clock.now()
+        with self._database.write() as connection:
+            people.open_session(connection, person.id, _digest(token), now + SESSION_SECONDS, now)
+        return token
+
+    def _checked(self, name: str, person: PersonRow | None, password: str) -> PersonRow:
+        """See that a password is right, and take as long for a name that nobody has.
+
+        :raises PeopleError: if it is not.
+        """
+        from argon2.exceptions import InvalidHashError, VerificationError
+
+        key, now = name.casefold(), time.monotonic()
+        with self._changing:
+            failures = self._failures[key]
+            while failures and failures[0] < now - FAILURE_SECONDS:
+                failures.popleft()
+            if len(failures) >= MAX_FAILURES:
+                raise PeopleError("There were too many wrong passwords. Try again in a quarter of an hour.")
+            # Counted before it is checked: many tries at once are as many tries.
+            failures.append(now)
+            if len(self._failures) > _MAX_REMEMBERED:
+                self._failures.pop(next(iter(self._failures)))
+        hashed = person.password if person is not None and person.password else self._nobody
+        try:
+            self._hasher.verify(hashed, password[: MAX_PASSWORD_CHARACTERS + 1])
+        except (VerificationError, InvalidHashError):
+            raise PeopleError("The name or the password is not right.") from None
+        if person is None or person.password is None:
+            raise PeopleError("The name or the password is not right.")
+        with self._changing:
+            self._failures.pop(key, None)
+        return person
+
+    @cached_property
+    def _hasher(self) -> Any:
+        from argon2 import PasswordHasher
+
+        return PasswordHasher()
+
+    @cached_property
+    def _nobody(self) -> str:
+        """A hash that no password has."""
+        return str(self._hasher.hash(secrets.token_urlsafe(32)))
+
+    def _person(self, connection: Connection, row: PersonRow) -> Person:
+        teams = people.teams_of(connection, row.id)
+        if not self.passwords:
+            # Where a name is enough, a workteam without members is everybody's.
+            teams |= workteam_rows.private_arns(connection) - people.teams_with_members(connection)
+        return Person(row.id, row.name, row.worker_id, frozenset(teams), row.settings)
+
+    def _forget(self) -> None:
+        with self._changing:
+            self._remembered.clear()
+
+    @staticmethod
+    def _known(connection: Connection, name: str) -> PersonRow:
+        person = people.find_person(connection, checked_name(name))
+        if person is None:
+            raise PeopleError(f"Nobody is called {name}. `labeling workers list` shows who there is.")
+        return person
+
+
+def checked_name(name: str) -> str:
+    """A person's name as it is kept: in one Unicode form, without spaces around it.
+
+    :raises PeopleError: if it is empty, too long, or has characters that can't be seen.
+    """
+    given = " ".join(unicodedata.normalize("NFC", name).split())
+    if not given or len(given) > MAX_NAME_CHARACTERS or not given.isprintable():
+        raise PeopleError(f"A name has 1 to {MAX_NAME_CHARACTERS} characters, all of which can be seen.")
+    return given
+
+
+def identities(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:
+    """The identity at the identity provider behind each worker id that is a person's."""
+    return people.subs(connection, worker_ids)
+
+
+def _team(connection: Connection, name: str) -> str:
+    row = workteam_rows.find_workteam(connection, name)
+    if row is None:
+        raise PeopleError(f"There is no workteam {name}.")
+    return row.arn
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

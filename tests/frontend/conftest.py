@@ -1,0 +1,219 @@
+"""A browser, and a server that plays the portal: it shows a template in a sandboxed frame and speaks with it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.browser import browser_page
+from dev.stack import ROOT, wait_until
+
+STATIC = ROOT / "labeling_provider" / "service" / "web" / "static"
+SCRIPT = '<script src="/static/crowd-html-elements.js"></script>'
+PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="400" height="300"><rect width="400" height="300" fill="#8bd"/>'
+    '<circle cx="200" cy="150" r="90" fill="#fc0"/></svg>'
+)
+
+_HOST = """<!doctype html><html lang="en"><title>Portal</title>
+<style>body {{ margin: 0 }} iframe {{ border: 0; width: 100vw; height: 100vh }}</style>
+<iframe title="Task" sandbox="allow-scripts allow-forms allow-modals" src="/frame"></iframe>
+<script>
+  const heard = [];
+  let port;
+  document.querySelector("iframe").addEventListener("load", (event) => {{
+    const channel = new MessageChannel();
+    port = channel.port1;
+    port.onmessage = ({{ data }}) => heard.push(data);
+    event.target.contentWindow.postMessage({{ labeling: "port", ...{init} }}, "*", [channel.port2]);
+  }});
+</script>"""
+
+
+class Portal:
+    """The server, and the page that plays the portal.
+
+    :param page: of a browser.
+    """
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.template = ""
+        self.init: dict[str, Any] = {}
+        self.files: dict[str, tuple[str, bytes]] = {"/picture.svg": ("image/svg+xml", PICTURE.encode())}
+        self.asked: list[str] = []
+        portal = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                portal.serve(self)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.origin = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def serve(self, request: BaseHTTPRequestHandler) -> None:
+        """Answer a request for the host page, the frame, the script or a file."""
+        path = request.path.partition("?")[0]
+        self.asked.append(request.path)
+        headers = {}
+        if path == "/":
+            kind, body = "text/html", _HOST.format(init=json.dumps(self.init)).encode()
+        elif path in {"/frame", "/alone"}:
+            kind, body = "text/html", self.template.encode()
+            here = self.origin
+            headers["Content-Security-Policy"] = (
+                f"default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' {here};"
+                f"style-src 'unsafe-inline' {here};"
+                f"img-src {here} data: blob:; media-src {here} data: blob:; frame-src {here} data:"
+            )
+        elif path.startswith("/static/") and (STATIC / Path(path).name).is_file():
+            kind = "text/css" if path.endswith(".css") else "text/javascript"
+            body = (STATIC / Path(path).name).read_bytes()
+        elif path in self.files:
+            kind, body = self.files[path]
+        else:
+            request.send_error(404)
+            return
+        request.send_response(200)
+        request.send_header("Content-Type", f"{kind}; charset=utf-8")
+        request.send_header("Content-Length", str(len(body)))
+        for name, value in headers.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(body)
+
+    def open(self, template: str, script: str = SCRIPT, wait: bool = True, **init: Any) -> Task:
+        """Show a template, as the service renders it.
+
+        :param script: what stands for the tag of Amazon's script; empty if the template has it.
+        :param init: what the portal tells with the port.
+        """
+        self.template = f'<!doctype html><html lang="en"><head><title>Task</title></head>{script}{template}'
+        self.init = {"draft": None, "language": "en", "keys": {}, "preview": False, "theme": "light", **init}
+        self.page.goto(self.origin)
+        task = Task(self.page)
+        if wait:
+            task.heard("ready")
+        return task
+
+    def close(self) -> None:
+        """End the server."""
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Task:
+    """A task on the page."""
+
+    def __init__(self, page: Any) -> None:
+        self.page = page
+        self.frame = page.frame_locator("iframe")
+
+    def __call__(self, selector: str) -> Any:
+        """Something in the frame, also in shadow roots."""
+        return self.frame.locator(selector)
+
+    def all_heard(self, kind: str) -> list[dict[str, Any]]:
+        """What the frame has said of one type."""
+        return [one for one in self.page.evaluate("heard") if one["type"] == kind]
+
+    def heard(self, kind: str, count: int = 1) -> dict[str, Any]:
+        """The newest message of one type, when there are so many."""
+        return dict(wait_until(lambda: len(found := self.all_heard(kind)) >= count and found, 10, kind, pause=0.02)[-1])
+
+    def say(self, kind: str, **more: Any) -> None:
+        """Say something to the frame."""
+        self.page.evaluate("message => port.postMessage(message)", {"type": kind, **more})
+
+    def evaluate(self, expression: str) -> Any:
+        """Evaluate something in the frame."""
+        return self.frame.locator(":root").evaluate(f"() => {expression}")
+
+    def submit(self) -> dict[str, Any]:
+        """Press the submit button; the answer that was sent."""
+        before = len(self.all_heard("submit"))
+        self.frame.get_by_role("button", name="Submit").click()
+        return dict(self.heard("submit", before + 1)["answer"])
+
+    def refused(self) -> str:
+        """Press the submit button, which must find something wrong: what."""
+        before = len(self.all_heard("invalid"))
+        self.frame.get_by_role("button", name="Submit").click()
+        found = str(self.heard("invalid", before + 1)["message"])
+        assert not self.all_heard("submit")
+        return found
+
+    def press(self, *keys: str) -> None:
+        """Press keys, wherever the focus is in the frame."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def tap(self, selector: str) -> None:
+        """Touch something."""
+        self(selector).tap()
+
+    def changed(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """The change that told of an answer."""
+
+        def found() -> Any:
+            changes = self.all_heard("change")
+            return changes and changes[-1]["answer"] == wanted and changes[-1]
+
+        return dict(wait_until(found, 10, f"the answer {wanted}", pause=0.02))
+
+
+@pytest.fixture(scope="session")
+def built() -> None:
+    """The script, built from these sources."""
+    subprocess.run([sys.executable, str(ROOT / "frontend" / "build.py")], check=True, timeout=300)
+
+
+@pytest.fixture(scope="package")
+def browser(built: None) -> Iterator[Any]:
+    with browser_page(has_touch=True, reduced_motion="reduce") as page:
+        yield page
+
+
+@pytest.fixture(scope="package")
+def _portal(browser: Any) -> Iterator[Portal]:
+    portal = Portal(browser)
+    yield portal
+    portal.close()
+
+
+@pytest.fixture
+def portal(_portal: Portal) -> Iterator[Portal]:
+    """The portal; a page that breaks a rule of the browser fails its test."""
+    errors: list[str] = []
+    page = _portal.page
+    page.set_viewport_size({"width": 1280, "height": 800})
+
+    def heed(message: Any) -> None:
+        if message.type == "error" and not re.search("Failed to load resource|frame-ancestors", message.text):
+            errors.append(message.text)
+
+    def broken(error: Any) -> None:
+        errors.append(str(error))
+
+    page.on("console", heed)
+    page.on("pageerror", broken)
+    _portal.asked.clear()
+    yield _portal
+    page.remove_listener("console", heed)
+    page.remove_listener("pageerror", broken)
+    assert errors == []

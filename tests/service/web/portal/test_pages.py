@@ -1,0 +1,345 @@
+"""The portal's pages: who is let in, and what a person sees and does in a browser."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.browser import browser_page
+from dev.stack import BIN, ROOT, Service
+from tests.conftest import Lab, texts
+from tests.service.web.portal.conftest import Browser, PeopleJob
+
+pytestmark = [pytest.mark.e2e, pytest.mark.once]
+
+Browsers = Callable[[str], Browser]
+Jobs = Callable[..., PeopleJob]
+KEYS = {"LABELING_LOCAL_ACCESS_KEY_ID": "owner", "LABELING_LOCAL_SECRET_ACCESS_KEY": "the secret of the owner"}
+
+
+# Without a browser
+
+
+def test_who_is_not_signed_in_sees_the_sign_in_and_goes_on_from_there(lab: Lab, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    browser = Browser(lab.service.endpoint_url)
+    for path in ("/", f"/jobs/{job.number}", "/numbers", "/help", f"/labeling-jobs/{job.name}"):
+        status, headers, _ = browser.ask("GET", f"/portal{path}")
+        assert status == 303
+        sign_in = headers["location"].removeprefix("/portal")
+        page = browser.page(sign_in)
+        assert re.search(rf'name="onward" value="{path}"', page)
+    status, headers, _ = browser.send("/sign-in", name="Wim", onward=f"/labeling-jobs/{job.name}")
+    assert (status, headers["location"]) == (303, f"/portal/labeling-jobs/{job.name}")
+    assert browser.ask("GET", headers["location"])[1]["location"] == f"/portal/jobs/{job.number}"
+    assert browser.ask("GET", "/portal/labeling-jobs/none")[0] == 404
+
+
+@pytest.mark.parametrize("onward", ["//evil.example", "/../x", "https://evil.example/", "/jobs/1/../../x", "\\evil"])
+def test_the_sign_in_leads_nowhere_else(lab: Lab, onward: str) -> None:
+    _, headers, _ = Browser(lab.service.endpoint_url).send("/sign-in", name="Wim", onward=onward)
+    assert headers["location"] == "/portal/"
+
+
+@pytest.mark.parametrize("name", ["", "   ", "a" * 65, "a\u202eb", "x\0y"])
+def test_a_name_that_is_none_is_refused(lab: Lab, name: str) -> None:
+    status, _, page = Browser(lab.service.endpoint_url).send("/sign-in", name=name)
+    assert status == 403
+    assert "A name has 1 to 64 characters" in page
+
+
+def test_names_are_shown_as_text_and_compared_without_case(lab: Lab) -> None:
+    name = '<img src=x onerror="x">'
+    page = Browser(lab.service.endpoint_url).sign_in(name).page("/")
+    assert "&lt;img src=x onerror=&#34;x&#34;&gt;" in page
+    assert name not in page
+    Browser(lab.service.endpoint_url).sign_in("Émile")
+    Browser(lab.service.endpoint_url).sign_in("  émile ")
+    assert Browser(lab.service.endpoint_url).page("/sign-in").casefold().count('<option value="émile">') == 1
+
+
+def test_the_cookie_is_nobody_else_s(lab: Lab) -> None:
+    browser = Browser(lab.service.endpoint_url)
+    _, headers, _ = browser.send("/sign-in", name="Xia")
+    cookie = headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert "path=/portal" in cookie
+    browser.page("/")
+    assert browser.send("/sign-out", token=browser.token)[0] == 303
+    browser.cookie = headers["set-cookie"].partition(";")[0]
+    assert browser.ask("GET", "/portal/")[0] == 303
+
+
+def test_pages_of_other_sites_can_do_nothing_here(lab: Lab) -> None:
+    browser = Browser(lab.service.endpoint_url)
+    for headers in ({"origin": "http://evil.example"}, {"origin": "null"}, {"sec_fetch_site": "cross-site"}):
+        status, _, _ = browser.ask("POST", "/portal/sign-in", b"name=Eve", **headers)
+        assert status == 403
+    assert browser.ask("GET", "/portal/", host="evil.example")[0] == 403
+    _, headers, _ = browser.ask("GET", "/portal/sign-in")
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose people need passwords."""
+    service = Service(tmp_path_factory.mktemp("guarded"), env=KEYS)
+    yield service
+    service.stop()
+
+
+def workers(service: Service, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run ``labeling workers``."""
+    command = [str(BIN / "labeling"), "workers", "--endpoint-url", service.endpoint_url, *arguments]
+    return subprocess.run(command, env={**service.env, **env}, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_elsewhere_people_are_invited_and_choose_a_password(guarded: Service) -> None:
+    assert workers(guarded, "add", "Yara", "--team", "private-people").returncode == 0
+    link = workers(guarded, "invite", "Yara").stdout.strip()
+    assert link.startswith(f"{guarded.endpoint_url}/portal/invitations/")
+    path = link.removeprefix(f"{guarded.endpoint_url}/portal")
+    browser = Browser(guarded.endpoint_url)
+    assert "Yara" in browser.page(path)
+    status, _, page = browser.send(path, password="short")
+    assert status == 403
+    assert "at least 10" in page.lower() or "10 to 200" in page
+    assert browser.send(path, password="correct horse battery")[0] == 303
+    assert "Yara" in browser.page("/")
+    # The link worked once.
+    assert browser.ask("GET", f"/portal{path}")[0] == 404
+    assert Browser(guarded.endpoint_url).send("/sign-in", name="Yara", password="wrong horse battery")[0] == 403
+    assert Browser(guarded.endpoint_url).send("/sign-in", name="Yara")[0] == 403
+    assert Browser(guarded.endpoint_url).send("/sign-in", name="Nobody", password="correct horse battery")[0] == 403
+    Browser(guarded.endpoint_url).sign_in("yara", "correct horse battery")
+    listed = workers(guarded, "list", "--team", "private-people").stdout
+    assert re.fullmatch(r"Yara  private\.us-east-1\.[0-9a-f]{16}  private-people\n", listed)
+    assert workers(guarded, "remove", "Yara").returncode == 0
+    assert browser.ask("GET", "/portal/")[0] == 303
+
+
+def test_passwords_can_t_be_tried_for_ever(guarded: Service) -> None:
+    assert workers(guarded, "add", "Zoe").returncode == 0
+    path = workers(guarded, "invite", "Zoe").stdout.strip().removeprefix(f"{guarded.endpoint_url}/portal")
+    browser = Browser(guarded.endpoint_url)
+    assert browser.send(path, password="correct horse battery")[0] == 303
+    told = [browser.send("/sign-in", name="Zoe", password=f"wrong {number}")[2] for number in range(11)]
+    assert "too many wrong passwords" in told[-1]
+    assert "too many wrong passwords" in browser.send("/sign-in", name="Zoe", password="correct horse battery")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["add", "A", "--team", "none"], "There is no workteam none."),
+        (["add", " "], "A name has 1 to 64 characters"),
+        (["remove", "Nobody"], "Nobody is called Nobody."),
+        (["invite", "Nobody"], "Nobody is called Nobody."),
+        (["list", "--team", "none"], "There is no workteam none."),
+    ],
+)
+def test_labeling_workers_says_what_is_wrong(guarded: Service, arguments: list[str], told: str) -> None:
+    done = workers(guarded, *arguments)
+    assert done.returncode == 1
+    assert told in done.stderr
+
+
+def test_who_does_not_know_the_keys_changes_nothing(guarded: Service) -> None:
+    done = workers(guarded, "list", LABELING_LOCAL_SECRET_ACCESS_KEY="guessed")
+    assert (done.returncode, "401" in done.stderr) == (1, True)
+
+
+# In a browser
+
+
+def signed_in(page: Any, lab: Lab, name: str, job: PeopleJob) -> None:
+    """Sign in and open a job."""
+    page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Start").click()
+    shown(page)
+
+
+def shown(page: Any, besides: str = "") -> Any:
+    """The frame of the task in hand, when it is ready."""
+    page.wait_for_selector(f"iframe.shown:not([data-task='{besides}'])")
+    frame = page.frame_locator("iframe.shown")
+    frame.locator("crowd-classifier .option").first.wait_for()
+    return frame
+
+
+def task_of(page: Any) -> str:
+    return str(page.locator("iframe.shown").get_attribute("data-task"))
+
+
+def submitted(page: Any) -> None:
+    """Wait until another task is there, or none."""
+    before = task_of(page)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function(
+        "before => (document.querySelector('iframe.shown')?.dataset.task ?? '') !== before",
+        arg=before,
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
+def test_a_job_is_labeled_by_keyboard_alone(lab: Lab, people_job: Jobs, width: int, scheme: str) -> None:
+    job = people_job(texts(3), workers_per_object=1)
+    with browser_page(width, 800, color_scheme=scheme) as page:
+        troubles: list[str] = []
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
+        signed_in(page, lab, f"Keys {width}", job)
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), "nothing stands outside"
+        for _ in range(3):
+            shown(page)
+            page.keyboard.press("2")
+            submitted(page)
+        page.get_by_text("This job is finished").wait_for()
+        assert not troubles
+    assert job.labels() == ["dog"] * 3
+
+
+@pytest.mark.browser
+def test_work_survives_the_browser_and_the_service(tmp_path: Path) -> None:
+    service = Service(tmp_path)
+    try:
+        lab = Lab(service)
+        job = PeopleJob(lab, texts(2), workers_per_object=1)
+        with browser_page() as page:
+            signed_in(page, lab, "Survivor", job)
+            page.keyboard.press("3")
+            page.get_by_text("Saved").wait_for()
+            task = task_of(page)
+        with browser_page() as page:
+            # Another browser, as after a crash.
+            signed_in(page, lab, "Survivor", job)
+            assert task_of(page) == task
+            page.frame_locator("iframe.shown").locator("crowd-classifier .option input:checked").wait_for()
+            port = service.endpoint_url.rsplit(":", 1)[1]
+            service.kill()
+            before = task_of(page)
+            page.keyboard.press("Control+Enter")
+            page.get_by_text("The service does not answer").wait_for()
+            service.options = (*service.options, "--port", port)
+            service.start()
+            shown(page, besides=before)
+            page.keyboard.press("1")
+            submitted(page)
+            page.get_by_text("This job is finished").wait_for()
+        lab.connect()
+        assert sorted(job.labels()) == ["bird", "cat"]
+    finally:
+        service.stop()
+
+
+@pytest.mark.browser
+def test_tasks_are_declined_given_back_and_reported(lab: Lab, people_job: Jobs) -> None:
+    job = people_job(texts(2), workers_per_object=2)
+    with browser_page() as page:
+        signed_in(page, lab, "Fussy", job)
+        page.get_by_role("button", name="Report a problem").click()
+        page.get_by_label("What is wrong?").fill("This one is odd")
+        page.get_by_role("button", name="Send").click()
+        page.get_by_text("Sent. Thank you.").wait_for()
+        first = task_of(page)
+        page.get_by_role("button", name="Decline").click()
+        page.get_by_label("Reason").fill("I can't tell")
+        page.get_by_role("dialog").get_by_role("button", name="Decline").click()
+        shown(page, besides=first)
+        page.get_by_role("button", name="Give back").click()
+        page.get_by_role("dialog").get_by_role("button", name="Give back").click()
+        page.wait_for_url("**/portal/")
+        page.goto(f"{lab.service.endpoint_url}/_labeling/jobs/{job.name}")
+        for told in ("This one is odd", "Declined: I can't tell", "Fussy"):
+            page.get_by_text(told).first.wait_for()
+
+
+@pytest.mark.browser
+def test_keys_can_be_changed(lab: Lab, people_job: Jobs) -> None:
+    job = people_job(texts(2), workers_per_object=1)
+    with browser_page() as page:
+        signed_in(page, lab, "Keymaker", job)
+        page.keyboard.press("?")
+        page.get_by_role("button", name="Change: Submit").click()
+        page.keyboard.press("Alt+x")
+        page.get_by_role("dialog").get_by_role("button", name="Close").click()
+        before = task_of(page)
+        shown(page)
+        page.keyboard.press("1")
+        page.keyboard.press("Alt+x")
+        shown(page, besides=before)
+        page.goto(f"{lab.service.endpoint_url}/portal/help")
+        assert page.get_by_text("Alt+x").is_visible()
+
+
+@pytest.mark.browser
+def test_a_hostile_template_reaches_nothing(lab: Lab, people_job: Jobs) -> None:
+    template = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>
+    <script>
+      const told = {};
+      const look = (name, what) => { try { told[name] = String(what()); } catch (error) { told[name] = "refused"; } };
+      look("cookie", () => document.cookie);
+      look("parent", () => parent.document.body.innerHTML);
+      look("storage", () => localStorage.length);
+      look("top", () => { top.location = "about:blank"; return "left"; });
+      const ask = (name, address, options) =>
+        fetch(address, options).then((answer) => { told[name] = "read"; }, () => { told[name] = "refused"; });
+      Promise.all([
+        ask("portal", "/portal/", {credentials: "include"}),
+        ask("api", "/portal/api/settings", {method: "POST", body: "{}"}),
+        ask("jobs", "/_labeling/"),
+        ask("outside", "https://example.com/"),
+      ]).then(() => { document.getElementById("told").value = JSON.stringify(told); });
+    </script>
+    <crowd-form><textarea id="told" name="told"></textarea></crowd-form>"""
+    uri = lab.put("templates/hostile.liquid.html", template)
+    member = {"task_type": "custom", "ui_template_uri": uri, "labels": None}
+    job = people_job([{"source": "x"}], workers_per_object=1, **member)
+    with browser_page() as page:
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+        page.get_by_label("Name").fill("Victim")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_selector("iframe.shown")
+        area = page.frame_locator("iframe.shown").locator("#told")
+        page.wait_for_function("() => true")
+        found = ""
+        for _ in range(100):
+            found = area.input_value()
+            if found:
+                break
+            page.wait_for_timeout(100)
+        assert set(re.findall(r'"(\w+)":"refused"', found)) == {
+            "cookie", "parent", "storage", "top", "portal", "api", "jobs", "outside",
+        }, found  # fmt: skip
+        assert "/portal/jobs/" in page.url
+
+
+@pytest.mark.browser
+def test_pages_have_no_accessibility_violation(lab: Lab, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    axe = (ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    with browser_page(bypass_csp=True) as page:
+        base = f"{lab.service.endpoint_url}/portal"
+        page.goto(f"{base}/sign-in")
+        found = violations(page, axe)
+        signed_in(page, lab, "Axel", job)
+        found += violations(page, axe)
+        for path in ("/", "/numbers", "/help"):
+            page.goto(base + path)
+            found += violations(page, axe)
+    assert not found
+
+
+def violations(page: Any, axe: str) -> list[str]:
+    """What axe complains about on a page."""
+    page.evaluate(axe)
+    told = page.evaluate("axe.run(document, {iframes: false})")
+    return [f"{page.url}: {one['id']}: {one['nodes'][0]['html']}" for one in told["violations"]]

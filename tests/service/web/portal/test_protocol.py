@@ -1,0 +1,246 @@
+"""Tasks by HTTP, as the task page moves them."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.conftest import Lab, texts
+from tests.service.web.portal.conftest import Browser, PeopleJob
+
+pytestmark = [pytest.mark.e2e, pytest.mark.once]
+
+Browsers = Callable[[str], Browser]
+Jobs = Callable[..., PeopleJob]
+
+
+def test_two_people_label_a_job_to_its_end(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(4), workers_per_object=2)
+    for name in ("Ada", "Bo"):
+        person, done = browser(name), 0
+        handed = person.next(job.number)
+        while handed["task"]:
+            done += 1
+            handed = person.submit(job.number, handed["task"]["id"], "dog", active=1.5)
+        assert done == 4
+    assert job.labels() == ["dog"] * 4
+    answers = job.answers()
+    assert len(answers) == 8
+    assert len({answer["workerId"] for answer in answers}) == 2
+    for answer in answers:
+        assert answer["workerId"].startswith("private.us-east-1.")
+        assert answer["workerMetadata"]["identityData"]["sub"]
+        # Active time is at most what has passed.
+        assert 0 <= answer["timeSpentInSeconds"] < 1.5
+
+
+def test_nobody_gets_two_tasks_of_an_object_and_no_task_goes_to_two(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(30), workers_per_object=3)
+    seen: list[tuple[str, int]] = []
+
+    def work(name: str) -> None:
+        person = browser(name)
+        handed = person.next(job.number, 5)
+        while handed.get("waiting") != "over":
+            if handed["task"]:
+                seen.append((name, handed["task"]["id"]))
+                handed = person.submit(job.number, handed["task"]["id"], "cat")
+            else:
+                handed = person.next(job.number, 5)
+
+    threads = [threading.Thread(target=work, args=(f"worker {number}",)) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert job.labels() == ["cat"] * 30
+    assert len(seen) == 90
+    assert max(Counter(task for _, task in seen).values()) == 1
+    answers = job.answers()
+    assert len(answers) == 90
+    assert len({answer["workerId"] for answer in answers}) == 5
+
+
+def test_the_next_task_is_known_ahead_and_nobody_else_s(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(9), workers_per_object=1)
+    people = [browser(name) for name in ("Ann", "Ben", "Cem")]
+    handed = [person.next(job.number) for person in people]
+    tasks = [told[which]["id"] for told in handed for which in ("task", "ahead")]
+    assert len(set(tasks)) == 6
+    for person, told in zip(people, handed, strict=True):
+        after = person.submit(job.number, told["task"]["id"], "cat")
+        assert after["task"]["id"] == told["ahead"]["id"]
+
+
+def test_a_task_in_hand_stays_and_its_draft_comes_back(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(3), workers_per_object=1)
+    person = browser("Dora")
+    task = person.next(job.number)["task"]
+    assert task["draft"] is None
+    draft = {"choice": "bird", "note": "häufig \u2028"}
+    person.move(f"/tasks/{task['id']}/save", {"draft": draft, "active": 0.5})
+    again = browser("dora").next(job.number)["task"]
+    assert (again["id"], again["draft"]) == (task["id"], draft)
+    assert again["active"] <= 0.5
+    assert again["seconds_left"] < task["seconds_left"]
+
+
+def test_an_answer_counts_once_and_is_not_changed(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(2), workers_per_object=1)
+    person = browser("Eve")
+    task = person.next(job.number)["task"]["id"]
+    first = person.submit(job.number, task, "cat")
+    # An answer to the first try was lost on the way.
+    assert person.submit(job.number, task, "dog")["task"]["id"] == first["task"]["id"]
+    person.submit(job.number, first["task"]["id"], "cat")
+    assert job.labels() == ["cat", "cat"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (None, "JSON object"),
+        ([1], "JSON object"),
+        ({}, "crowd-classifier"),
+        ({"crowd-classifier": {"label": "horse"}}, "horse"),
+        ({"crowd-classifier": {"label": 5}}, "label"),
+    ],
+)
+def test_an_answer_that_is_none_is_refused_and_the_task_stays(
+    browser: Browsers, people_job: Jobs, answer: Any, told: str
+) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    person = browser("Fay")
+    task = person.next(job.number)["task"]["id"]
+    refused = person.move(f"/tasks/{task}/submit", {"answer": answer, "job": job.number}, 409)
+    assert refused["refused"] == "invalid"
+    assert told in refused["message"]
+    assert person.next(job.number)["task"]["id"] == task
+
+
+def test_declining_brings_another_task_and_never_this_object_again(
+    lab: Lab, browser: Browsers, people_job: Jobs
+) -> None:
+    job = people_job(texts(2), workers_per_object=2)
+    person, other = browser("Gil"), browser("Hal")
+    task = person.next(job.number)["task"]["id"]
+    handed = person.move(f"/tasks/{task}/decline", {"reason": "Too blurred <b>", "job": job.number})
+    assert handed["task"]["id"] != task
+    assert not person.submit(job.number, handed["task"]["id"], "cat")["task"]
+    page = other.ask("GET", f"/_labeling/jobs/{job.name}")[2]
+    assert "Declined: <bdi>Too blurred &lt;b&gt;</bdi>" in page
+    assert "<bdi>Gil</bdi>" in page
+    # Somebody else takes the place of who has declined.
+    for name in ("Hal", "Ida"):
+        worker = browser(name)
+        told = worker.next(job.number, 5)
+        while told["task"]:
+            told = worker.submit(job.number, told["task"]["id"], "cat")
+    assert job.labels() == ["cat", "cat"]
+
+
+def test_a_task_that_is_given_back_is_free_for_all(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    person = browser("Jon")
+    task = person.next(job.number)["task"]["id"]
+    person.move(f"/tasks/{task}/save", {"draft": {"a": 1}, "active": 1})
+    other = browser("Kim")
+    assert other.next(job.number) == {"task": None, "ahead": None, "waiting": "others"}
+    person.move(f"/tasks/{task}/release")
+    taken = other.next(job.number)["task"]
+    assert (taken["id"], taken["draft"]) == (task, None)
+    other.move(f"/tasks/{task}/release")
+    assert person.next(job.number)["task"]["id"] == task
+
+
+def test_what_comes_too_late_is_refused(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    person, other = browser("Lea"), browser("Mia")
+    task = person.next(job.number)["task"]["id"]
+    assert other.submit(job.number, task, "cat", 409)["refused"] == "late"
+    person.move(f"/tasks/{task}/release")
+    assert other.next(job.number)["task"]["id"] == task
+    assert person.submit(job.number, task, "cat", 409)["refused"] == "late"
+    assert person.move(f"/tasks/{task}/save", {"draft": 1}, 409)["refused"] == "late"
+
+
+def test_who_waits_gets_a_task_as_soon_as_there_is_one(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    person, other = browser("Ned"), browser("Oda")
+    task = person.next(job.number)["task"]["id"]
+    got: list[Any] = []
+    waiting = threading.Thread(target=lambda: got.append((other.next(job.number, 20), time.monotonic())))
+    waiting.start()
+    time.sleep(0.2)
+    person.move(f"/tasks/{task}/release")
+    released = time.monotonic()
+    waiting.join(30)
+    ((told, at),) = got
+    assert told["task"]["id"] == task
+    # It was told, and did not find out at the end of its time.
+    assert at - released < 10
+
+
+def test_remarks_reach_the_requester(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    person = browser("Pia")
+    task = person.next(job.number)["task"]["id"]
+    person.move(f"/tasks/{task}/remark", {"text": " The picture <img src=x> is upside down. "})
+    assert person.move(f"/tasks/{task}/remark", {"text": "  "}, 409)["message"]
+    page = person.ask("GET", f"/_labeling/jobs/{job.name}")[2]
+    assert "The picture &lt;img src=x&gt; is upside down." in page
+    assert "People at work" in page
+
+
+def test_only_pages_of_the_portal_may_ask(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    person = browser("Quin")
+    token, person.token = person.token, "0" * 32
+    assert person.move(f"/jobs/{job.number}/next", {}, 401) == {"refused": "signed_out"}
+    person.token = token
+    other = browser("Rita")
+    other.token = token
+    other.move(f"/jobs/{job.number}/next", {}, 401)
+    for headers in ({"origin": "http://evil.example"}, {"origin": "null"}, {"sec_fetch_site": "cross-site"}):
+        status, _, _ = person.ask(
+            "POST", f"/portal/api/jobs/{job.number}/next", b"{}", x_labeling_portal=token, **headers
+        )
+        assert status == 403, headers
+
+
+def test_jobs_of_other_workteams_are_nobody_s_business(lab: Lab, browser: Browsers, people_job: Jobs) -> None:
+    member = {"CognitoMemberDefinition": {"UserPool": "us-east-1_local", "UserGroup": "closed", "ClientId": "local"}}
+    team = lab.sagemaker.create_workteam(WorkteamName="closed", MemberDefinitions=[member], Description="Closed")
+    job = people_job(texts(1), workers_per_object=1, team=team["WorkteamArn"])
+    insider, outsider = browser("Sam"), browser("Tom")
+    task = insider.next(job.number)["task"]["id"]
+    insider.move(f"/tasks/{task}/release")
+    body = json.dumps({"name": "Sam", "team": "closed"}).encode()
+    assert insider.ask("POST", "/_labeling/workers/add", body)[0] == 200
+    assert job.title not in outsider.page("/")
+    outsider.move(f"/jobs/{job.number}/next", {}, 404)
+    assert outsider.ask("GET", f"/portal/jobs/{job.number}")[0] == 404
+    assert outsider.ask("GET", f"/portal/frame/{task}")[0] == 404
+    assert insider.next(job.number)["task"]["id"] == task
+
+
+@pytest.mark.parametrize("body", [b"", b"[1]", b"{", b"\xff", b'{"wait": "x"}', b'{"wait": 1e999}', b"[" * 100_000])
+def test_a_body_that_makes_no_sense_is_refused(browser: Browsers, people_job: Jobs, body: bytes) -> None:
+    person = browser("Uma")
+    status, _, _ = person.ask("POST", "/portal/api/jobs/999999/next", body, x_labeling_portal=person.token)
+    assert status == (404 if body == b"" else 400)
+
+
+def test_settings_are_kept(browser: Browsers) -> None:
+    person = browser("Vic")
+    person.move("/settings", {"language": "de", "keys": {"submit": "Alt+x"}})
+    assert "Meine Aufträge" in browser("Vic").page("/")
+    assert "<kbd>Alt+x</kbd>" in person.page("/help")
+    person.move("/settings", {"keys": {"submit": 5}}, 400)
+    person.move("/settings", {"keys": []}, 400)

@@ -1,0 +1,247 @@
+"""The page in the frame where a worker's template runs, and the files that it loads."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeling_provider.service.errors import StartError
+from labeling_provider.service.web.assets import Assets, read_outside
+from labeling_provider.service.web.frame import (
+    MAX_PLACES,
+    frame_headers,
+    frame_html,
+    frame_page,
+    outside_addresses,
+)
+from tests.service.inside import Inside
+
+BASE = "http://localhost:8099"
+JQUERY = "https://code.example.com/jquery.js?v=1"
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Assets:
+    folder = tmp_path_factory.mktemp("static")
+    (folder / "crowd-html-elements.js").write_text("'elements';" * 100)
+    (folder / "crowd-html-elements.css").write_text("b {}")
+    (folder / "more").mkdir()
+    (folder / "more" / "picture.png").write_bytes(b"\x89PNG")
+    return Assets(folder, {JQUERY: b"'jquery'"})
+
+
+def get(assets: Assets, path: str, method: str = "GET", encoding: str = "") -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of an answer."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": method, "path": path, "headers": [(b"accept-encoding", encoding.encode())]}
+    asyncio.run(assets(scope, None, send))  # type: ignore[arg-type]
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return sent[0]["status"], headers, b"".join(one.get("body", b"") for one in sent[1:])
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        '<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>',
+        "<script src='https://assets.crowd.aws/crowd-html-elements.js'></script>",
+        "<script src=https://assets.crowd.aws/crowd-html-elements.js></script>",
+        "<SCRIPT type='text/javascript' SRC = '//assets.crowd.aws/crowd-html-elements.js' ></SCRIPT>",
+        '<script\n  async src="http://assets.crowd.aws/crowd-html-elements-v2.js?a=1&amp;b"></script>',
+        '<script src=" HTTPS://Assets.Crowd.AWS/crowd-html-elements.min.js#x "></script>',
+    ],
+)
+def test_amazons_script_is_ours(assets: Assets, tag: str) -> None:
+    page = frame_html(f"{tag}<crowd-form></crowd-form>", assets)
+    assert page.lower().count("<script") == 1
+    assert f'"{assets.address("crowd-html-elements.js")}"' in page
+    assert "crowd.aws" not in page.lower()
+
+
+def test_amazons_style_sheet_and_files_of_other_sites_are_ours(assets: Assets) -> None:
+    page = frame_html(
+        '<link rel="stylesheet" href="https://assets.crowd.aws/crowd-html-elements-v2.css">'
+        f'<script src="{JQUERY}"></script><script src="https://code.example.com/jquery.js?v=2"></script>'
+        '<img src="https://pictures.example.com/a.png">',
+        assets,
+    )
+    assert f'href="{assets.address("crowd-html-elements.css")}"' in page
+    assert f'src="{assets.outside[JQUERY]}"' in page
+    # Without our own script there is one more.
+    assert page.count("crowd-html-elements.js") == 1
+    assert outside_addresses(page, BASE) == [
+        "https://code.example.com/jquery.js?v=2",
+        "https://pictures.example.com/a.png",
+    ]
+    assert get(assets, assets.outside[JQUERY])[2] == b"'jquery'"
+
+
+def test_a_text_that_names_the_script_stays_as_it_is(assets: Assets) -> None:
+    script = "//assets.crowd.aws/crowd-html-elements.js"
+    text = f"It says https:{script} and &lt;script src={script}&gt;"
+    attribute = (
+        '<crowd-entity-annotation text="https://assets.crowd.aws/crowd-html-elements.js"></crowd-entity-annotation>'
+    )
+    page = frame_html(f"<p>{text}</p>{attribute}", assets)
+    assert f"<p>{text}</p>{attribute}" in page
+
+
+@pytest.mark.parametrize(
+    ("template", "begins"),
+    [
+        ("<p>x", '<!doctype html>\n<html lang="de"><meta charset="utf-8"><title>T</title>\n<script src='),
+        ("<!DOCTYPE html><p>x", '<!DOCTYPE html><html lang="de"><meta charset="utf-8"><title>T</title>\n<script src='),
+        (
+            "<!-- a --> <!doctype html>\n<html lang=fr><head><title>U</title></head><body>x",
+            '<!-- a --> <!doctype html>\n<html lang=fr><head><meta charset="utf-8">\n<script src=',
+        ),
+        ("<html><body>x", '<!doctype html>\n<html><meta charset="utf-8">\n<script src='),
+        (
+            "<head></head><script>'<html>'</script>",
+            '<!doctype html>\n<head><meta charset="utf-8">\n<script src=',
+        ),
+        ("<script>'<html>'</script>", '<!doctype html>\n<html lang="de"><meta charset="utf-8">'),
+    ],
+)
+def test_a_page_without_the_script_gets_it_first(assets: Assets, template: str, begins: str) -> None:
+    page = frame_html(template, assets, title="T", language="de")
+    assert page.startswith(begins)
+    assert page.count(assets.address("crowd-html-elements.js")) == 1
+
+
+def test_a_title_is_text(assets: Assets) -> None:
+    page = frame_html("x", assets, title="</title><script>\ud800", language='"><script>')
+    assert page.count("<script") == 1
+    assert frame_page("x\ud800", assets, BASE).status_code == 200
+
+
+def test_the_policy_lets_a_template_have_its_own_objects_and_nothing_else(assets: Assets) -> None:
+    links = [f"{BASE}/lab/it%27s;,%20a.png?X-Amz-Signature=1", "https://s3.example.com/b/c?x"]
+    headers = frame_page("x", assets, BASE, objects=links).headers
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["sandbox"] == "allow-scripts allow-forms allow-modals"
+    assert policy["form-action"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == f"'unsafe-inline' 'unsafe-eval' {BASE}/portal/static/"
+    for kind in ("img-src", "media-src", "connect-src", "font-src"):
+        assert policy[kind].split() == [
+            *(
+                "data:",
+                "blob:",
+                f"{BASE}/portal/static/",
+                f"{BASE}/lab/it%27s%3B%2C%20a.png",
+                "https://s3.example.com/b/c",
+            )
+        ]
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_policy_stays_short() -> None:
+    def places(links: list[str]) -> list[str]:
+        policy = frame_headers(BASE, links)["content-security-policy"]
+        return policy.partition("frame-src data: blob: ")[2].partition(";")[0].split()
+
+    assert places([f"{BASE}/lab/a/{number}" for number in range(5_000)]) == [f"{BASE}/lab/a/"]
+    assert places([f"{BASE}/lab/{number}/a" for number in range(5_000)]) == [f"{BASE}/lab/"]
+    assert len(places([f"{BASE}/{number}/a" for number in range(5_000)])) == MAX_PLACES
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "<img",
+        "<script src='",
+        '<img src="',
+        "<img '\"",
+        "<html",
+        "<!--",
+        "<img src=//x",
+        "<script <img>",
+        "<img a='>'>",
+    ],
+)
+def test_hostile_markup_is_looked_through_at_once(assets: Assets, part: str) -> None:
+    page = frame_html(part * 50_000, assets)
+    outside_addresses(page, BASE)
+    assert len(page) > 50_000 * len(part)
+
+
+def test_files_are_kept_by_browsers(assets: Assets) -> None:
+    address = assets.address("crowd-html-elements.js")
+    status, headers, body = get(assets, address, encoding="br, gzip")
+    assert (status, headers["content-encoding"]) == (200, "gzip")
+    assert gzip.decompress(body) == b"'elements';" * 100
+    assert headers["content-type"] == "text/javascript; charset=utf-8"
+    assert "immutable" in headers["cache-control"]
+    assert headers["access-control-allow-origin"] == "*"
+    assert get(assets, address)[2] == b"'elements';" * 100
+    assert get(assets, assets.address("more/picture.png"))[1]["content-type"] == "image/png"
+    for other in ("/portal/static/crowd-html-elements.js", "/portal/static/0123/crowd-html-elements.js"):
+        status, headers, _ = get(assets, other)
+        assert (status, headers["cache-control"]) == (200, "no-cache")
+    assert get(assets, address, "POST")[0] == 405
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "/x", "/../assets.py", "/a/../../assets.py", "//etc/passwd", "/a//etc/passwd"]
+)
+def test_no_other_file_is_served(assets: Assets, path: str) -> None:
+    assert get(assets, f"/portal/static{path}")[0] == 404
+
+
+def test_it_is_told_that_the_scripts_were_not_built(tmp_path: Path) -> None:
+    missing = Assets(tmp_path)
+    page = frame_page("x", missing, BASE)
+    assert page.status_code == 503
+    assert b"make setup" in page.body
+    assert b"make setup" in get(missing, "/portal/static/crowd-html-elements.js")[2]
+    (tmp_path / "crowd-html-elements.js").write_text("1")
+    assert frame_page("x", missing, BASE).status_code == 200
+
+
+def test_the_files_are_for_pages_of_every_site(tmp_path: Path) -> None:
+    inside = Inside(tmp_path)
+    foreign = {
+        "origin": "null",
+        "sec-fetch-site": "cross-site",
+        "sec-fetch-mode": "no-cors",
+        "sec-fetch-dest": "script",
+    }
+    status, _, body = inside.send("GET", "http://localhost/portal/static/crowd-html-elements.js", foreign)
+    assert (status, b"not built" in body or b"missing" in body) == (404, True)
+    assert inside.send("GET", "http://evil.example.com/portal/static/x", foreign)[0] == 403
+    assert inside.send("PUT", "http://localhost/portal/static/x", foreign)[0] == 403
+    inside.stop()
+
+
+def test_an_operator_puts_files_in_place_of_others(tmp_path: Path) -> None:
+    (tmp_path / "jquery.js").write_text("'jquery'")
+    listing = tmp_path / "assets.json"
+    listing.write_text(json.dumps({JQUERY: "jquery.js"}))
+    assert read_outside(listing) == {JQUERY: b"'jquery'"}
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("[", "cannot be read as JSON"),
+        ("[]", "must be an object"),
+        ('{"ftp://a/b": "c"}', "ftp://a/b"),
+        ('{"https://a/b": 1}', "https://a/b"),
+        ('{"https://a/b": "missing.js"}', "No such file"),
+    ],
+)
+def test_a_wrong_list_of_files_is_told(tmp_path: Path, content: str, what: str) -> None:
+    listing = tmp_path / "assets.json"
+    listing.write_text(content)
+    with pytest.raises(StartError, match=what):
+        read_outside(listing)

@@ -1,0 +1,225 @@
+"""The pages of tasks: our own templates with the inputs of every task type, and callers' templates."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeling_provider.groundtruth.facts import human_task_ui_arn
+from labeling_provider.groundtruth.task_types import TASK_TYPES
+from labeling_provider.request.templates import (
+    has_worker_template,
+    question_template,
+    ranking_template,
+    worker_template,
+)
+from labeling_provider.service.kinds import KINDS
+from labeling_provider.service.kinds.kind import JobFacts, Kind
+from labeling_provider.service.web.assets import Assets
+from labeling_provider.service.web.links import Signer, make_link_credentials
+from labeling_provider.service.web.task_pages import ShownTask, TaskPages
+from tests.service.in_process import Memory
+from tests.service.inside import REGION
+
+BASE = "http://localhost:8099"
+LABELS = ["it's", "<b>", 'a "bee"']
+LINES: dict[str, dict[str, Any]] = {
+    "text": {"source": "Böen & <b>wind</b>\r\nam \u202eMorgen"},
+    "image": {"source-ref": "s3://lab/it's.png"},
+    "video": {"source-ref": "s3://lab/clip.mp4"},
+    "any": {"source": "a", "responses": ["it's", "<b>"]},
+}
+BOXES = {
+    "old": {"annotations": [{"class_id": 1, "left": 1, "top": 2, "width": 3, "height": 4}], "image_size": []},
+    "old-metadata": {"type": "groundtruth/object-detection", "class-map": {"0": "it's", "1": 'a "bee"'}},
+}
+COLORS = {
+    "0": {"class-name": "BACKGROUND", "hex-color": "#ffffff"},
+    "1": {"class-name": "it's", "hex-color": "#2ca02c"},
+    "2": {"class-name": "<b>", "hex-color": "#1f77b4"},
+}
+MASK = {
+    "mask-ref": "s3://lab/mask.png",
+    "mask-ref-metadata": {"type": "groundtruth/semantic-segmentation", "internal-color-map": COLORS},
+}
+
+
+class Elements(HTMLParser):
+    """What a browser makes of a page: each element with its attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: dict[str, dict[str, str | None]] = {}
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.setdefault(tag, dict(attrs))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def store() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+def pages(store: Memory, tmp_path: Path) -> TaskPages:
+    (tmp_path / "crowd-html-elements.js").write_text("1")
+    return TaskPages(store, Signer(store, make_link_credentials(), REGION), Assets(tmp_path))
+
+
+def make_kind(task_type: str, ui: dict[str, str]) -> Kind:
+    facts = JobFacts(
+        name="job",
+        arn="",
+        attribute="label",
+        task_type=TASK_TYPES[task_type],
+        labels=LABELS,
+        categories={
+            "labels": [{"label": one, "shortDisplayName": one[:2]} for one in LABELS],
+            "instructions": {"shortInstruction": "<p>Mark <b>all</b>.</p>", "fullInstruction": "<p>Whole words.</p>"},
+        },
+        workers_per_object=1,
+        output="",
+        request={"HumanTaskConfig": {"TaskTitle": "Which <b>?", "UiConfig": ui, "TaskTimeLimitInSeconds": 300}},
+        object_store=Memory(),
+    )
+    return KINDS[task_type](facts)
+
+
+def elements(pages: TaskPages, kind: Kind, line: dict[str, Any], prepared: dict[str, Any] | None = None) -> Elements:
+    answer = pages.page(ShownTask(kind, line, prepared), BASE)
+    assert answer.status_code == 200, answer.body
+    return Elements(answer.body.decode())
+
+
+TEMPLATE = {"UiTemplateS3Uri": "s3://lab/template.liquid"}
+
+
+@pytest.mark.parametrize("task_type", [name for name in KINDS if has_worker_template(TASK_TYPES[name])])
+def test_our_templates_show_the_object_and_the_labels(pages: TaskPages, store: Memory, task_type: str) -> None:
+    row = TASK_TYPES[task_type]
+    store.objects["s3://lab/template.liquid"] = worker_template(row, "Which <b>?", "Look.").encode()
+    line = {**LINES[row.media], **BOXES, **MASK}
+    page = elements(pages, make_kind(task_type, TEMPLATE), line)
+    assert row.element
+    element = page.found[row.element]
+    assert element["header"] == "Which <b>?"
+    assert json.loads(element.get("categories") or element.get("labels") or "") == LABELS
+    if row.media == "text":
+        assert line["source"] in page.text
+    else:
+        link = element.get("src") or page.found["source"]["src"]
+        assert str(link).startswith(f"{BASE}/lab/")
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_verification_shows_the_old_labels(pages: TaskPages, store: Memory, named: bool) -> None:
+    def overlay(task_type: str, attribute: str) -> Any:
+        row = TASK_TYPES[task_type]
+        source = worker_template(row, "x", "y", attribute if named else None)
+        store.objects[f"s3://lab/{task_type}"] = source.encode()
+        kind = make_kind(task_type, {"UiTemplateS3Uri": f"s3://lab/{task_type}"})
+        page = elements(pages, kind, {**LINES["image"], **BOXES, **MASK})
+        assert "worker-comment" in page.found
+        return json.loads(page.found["crowd-image-classifier"]["overlay"] or "")
+
+    assert overlay("verification-bounding-box", "old") == {
+        "boundingBox": {
+            "labels": ["it's", 'a "bee"'],
+            "value": [{"label": 'a "bee"', "left": 1, "top": 2, "width": 3, "height": 4}],
+        }
+    }
+    shown = overlay("verification-semantic-segmentation", "mask-ref")["semanticSegmentation"]
+    assert shown["labels"] == ["it's", "<b>"]
+    assert shown["labelMappings"] == {"it's": {"color": "#2ca02c"}, "<b>": {"color": "#1f77b4"}}
+    assert shown["src"].startswith(f"{BASE}/lab/mask.png?")
+
+
+def test_named_entities_have_the_page_that_amazon_hosts(pages: TaskPages) -> None:
+    kind = make_kind(
+        "named-entity-recognition", {"HumanTaskUiArn": human_task_ui_arn("NamedEntityRecognition", REGION)}
+    )
+    page = elements(pages, kind, LINES["text"])
+    element = page.found["crowd-entity-annotation"]
+    # Offsets count the characters of the text as it is in the manifest, so none may be lost or changed.
+    assert element["text"] == LINES["text"]["source"]
+    assert element["name"] == "crowd-entity-annotation"
+    assert json.loads(element["labels"] or "")[0] == {"label": "it's", "shortDisplayName": "it"}
+    assert element["header"] == "Which <b>?"
+    assert page.text.count("Mark all.") == 1
+
+
+def test_ranking_and_questions_pass_through(pages: TaskPages, store: Memory) -> None:
+    store.objects["s3://lab/template.liquid"] = ranking_template("Best?", "Rank.", ["It's clear"], ties=True).encode()
+    element = elements(pages, make_kind("pass-through", TEMPLATE), LINES["any"]).found["crowd-text-ranking"]
+    assert (element["text"], json.loads(element["responses"] or "")) == ("a", ["it's", "<b>"])
+    assert json.loads(element["ordinal-ranking-dimensions"] or "") == [{"name": "It's clear", "allowTie": True}]
+    other = {"UiTemplateS3Uri": "s3://lab/questions.liquid"}
+    store.objects["s3://lab/questions.liquid"] = question_template("Ask.", "Two.", min_questions=2, tags=["a"]).encode()
+    element = elements(pages, make_kind("pass-through", other), LINES["any"]).found["crowd-question-answer-generation"]
+    assert (element["text"], element["min-questions"], element["question-tags"]) == ("a", "2", '["a"]')
+
+
+def test_a_callers_template_gets_the_line_or_what_the_function_has_made(pages: TaskPages, store: Memory) -> None:
+    store.objects["s3://lab/template.liquid"] = b"\xef\xbb\xbf<p>{{ task.input }}</p>"
+    kind, line = make_kind("custom", TEMPLATE), LINES["any"]
+    assert json.loads(elements(pages, kind, line).text.splitlines()[-1]) == line
+    prepared = {"made": "<i>"}
+    assert json.loads(elements(pages, kind, line, prepared).text.splitlines()[-1]) == prepared
+
+
+def test_a_link_can_be_had_anew_by_the_page_that_has_it(pages: TaskPages, store: Memory) -> None:
+    store.objects["s3://lab/template.liquid"] = b"{{ task.input.source-ref | grant_read_access }}"
+    kind = make_kind("custom", TEMPLATE)
+    task = ShownTask(kind, LINES["image"])
+    answer = pages.page(task, BASE)
+    link = html.unescape(re.findall(r"http://localhost:8099/lab\S+", bytes(answer.body).decode())[0])
+    assert "/lab/it%27s.png" in answer.headers["content-security-policy"]
+    assert pages.fresh_link(task, BASE, link.partition("?")[0] + "?old") == link
+    assert pages.fresh_link(task, BASE, f"{BASE}/lab/other.png?{link.partition('?')[2]}") is None
+
+
+@pytest.mark.parametrize(
+    ("template", "what"),
+    [
+        (None, "There is no template at s3://lab/template.liquid."),
+        (b"\n{{ x", "Line 2: {{ is not closed"),
+        (b"\xff", "is not UTF-8"),
+        (b"x" * 600_000, "has more than 128,000 characters"),
+        (b"x" * 200_000, "at most 128,000 are allowed"),
+    ],
+)
+def test_a_page_that_can_not_be_made_says_why(
+    pages: TaskPages, store: Memory, template: bytes | None, what: str
+) -> None:
+    if template is not None:
+        store.objects["s3://lab/template.liquid"] = template
+    kind = make_kind("custom", TEMPLATE)
+    task = ShownTask(kind, LINES["any"])
+    answer = pages.page(task, BASE)
+    assert answer.status_code == 422
+    assert what in html.unescape(bytes(answer.body).decode())
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert pages.fresh_link(task, BASE, "x") is None
+
+
+def test_a_template_is_read_anew_after_a_while(
+    pages: TaskPages, store: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.objects["s3://lab/template.liquid"] = b"first"
+    kind = make_kind("custom", TEMPLATE)
+    assert "first" in elements(pages, kind, {}).text
+    store.objects["s3://lab/template.liquid"] = b"second"
+    assert "first" in elements(pages, kind, {}).text
+    monkeypatch.setattr("labeling_provider.service.web.task_pages._KEPT_SECONDS", 0.0)
+    assert "second" in elements(pages, kind, {}).text

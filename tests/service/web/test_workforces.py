@@ -1,0 +1,158 @@
+"""The private workforce, and workteams of it, through boto3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeling_provider.service.database import workforces as table
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.errors import ApiError
+from labeling_provider.service.web.workforces import Workforces
+from tests.conftest import Lab
+from tests.service.inside import ACCOUNT, REGION, Inside
+from tests.service.web.test_labeling_jobs import refused
+
+HERE = "https://id.example.com/"
+OIDC = {
+    "ClientId": "client",
+    "ClientSecret": "very secret",
+    "Issuer": HERE,
+    "AuthorizationEndpoint": f"{HERE}authorize",
+    "TokenEndpoint": f"{HERE}token",
+    "UserInfoEndpoint": f"{HERE}user",
+    "LogoutEndpoint": f"{HERE}logout",
+    "JwksUri": f"{HERE}keys",
+    "AuthenticationRequestExtraParams": {"audience": "labeling"},
+}
+COGNITO = {"UserPool": "us-east-1_birds", "ClientId": "birds"}
+
+
+@pytest.fixture
+def workforce(lab: Lab) -> Iterator[str]:
+    """A workforce that is there for one test."""
+    lab.sagemaker.create_workforce(WorkforceName="Birders", OidcConfig=OIDC, Tags=[{"Key": "a", "Value": "b"}])
+    yield "Birders"
+    if "Birders" in names(lab):
+        lab.sagemaker.delete_workforce(WorkforceName="Birders")
+
+
+def names(lab: Lab) -> list[str]:
+    return [one["WorkforceName"] for one in lab.sagemaker.list_workforces()["Workforces"]]
+
+
+def test_the_services_own_workteams_have_a_workforce(lab: Lab) -> None:
+    found = lab.sagemaker.describe_workforce(WorkforceName="default")["Workforce"]
+    assert found["Status"] == "Active"
+    assert found["SubDomain"] == lab.service.endpoint_url.removeprefix("http://") + "/portal"
+    assert found["CognitoConfig"] == {"UserPool": "us-east-1_local", "ClientId": "local"}
+    team = lab.sagemaker.describe_workteam(WorkteamName="private-people")["Workteam"]
+    assert (team["WorkforceArn"], team["SubDomain"]) == (found["WorkforceArn"], found["SubDomain"])
+    assert refused(lab, "delete_workforce", WorkforceName="default")[0] == "ResourceInUse"
+    assert names(lab) == ["default"]
+
+
+def test_there_is_one_workforce_besides_and_its_secret_is_never_told(lab: Lab, workforce: str) -> None:
+    found = lab.sagemaker.describe_workforce(WorkforceName=workforce.lower())["Workforce"]
+    assert found["OidcConfig"] == {key: value for key, value in OIDC.items() if key != "ClientSecret"}
+    assert found["WorkforceArn"].endswith(":workforce/private-crowd/Birders")
+    assert lab.sagemaker.list_tags(ResourceArn=found["WorkforceArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
+    assert names(lab) == ["default", workforce]
+    assert refused(lab, "create_workforce", WorkforceName="more", CognitoConfig=COGNITO)[0] == "ResourceInUse"
+    lab.sagemaker.delete_workforce(WorkforceName=workforce)
+    assert names(lab) == ["default"]
+    assert refused(lab, "describe_workforce", WorkforceName=workforce)[0] == "ValidationException"
+
+
+def test_a_workforce_with_workteams_keeps_its_provider_and_stays(lab: Lab, workforce: str) -> None:
+    lab.sagemaker.update_workforce(WorkforceName=workforce, OidcConfig={**OIDC, "Scope": "openid email"})
+    members: Any = [{"OidcMemberDefinition": {"Groups": ["experts"]}}]
+    lab.sagemaker.create_workteam(
+        WorkteamName="experts", WorkforceName=workforce, MemberDefinitions=members, Description="Experts"
+    )
+    try:
+        team = lab.sagemaker.describe_workteam(WorkteamName="experts")["Workteam"]
+        found = lab.sagemaker.describe_workforce(WorkforceName=workforce)["Workforce"]
+        assert team["WorkforceArn"] == found["WorkforceArn"]
+        assert found["OidcConfig"]["Scope"] == "openid email"
+        code, message, _ = refused(lab, "update_workforce", WorkforceName=workforce, OidcConfig=OIDC)
+        assert (code, "1 workteams" in message) == ("ConflictException", True)
+        assert refused(lab, "delete_workforce", WorkforceName=workforce)[0] == "ResourceInUse"
+        wrong = [{"CognitoMemberDefinition": {**COGNITO, "UserGroup": "experts"}}]
+        change = {"WorkteamName": "experts", "MemberDefinitions": wrong}
+        assert refused(lab, "update_workteam", **change)[0] == "ValidationException"
+    finally:
+        lab.sagemaker.delete_workteam(WorkteamName="experts")
+
+
+def test_members_of_a_workteam_are_of_its_workforce(lab: Lab) -> None:
+    def create(workforce: str, **member: Any) -> str:
+        return refused(
+            lab,
+            "create_workteam",
+            WorkteamName="nobody",
+            WorkforceName=workforce,
+            MemberDefinitions=[member],
+            Description="x",
+        )[0]
+
+    assert create("default", OidcMemberDefinition={"Groups": ["a"]}) == "ValidationException"
+    assert create("missing", OidcMemberDefinition={"Groups": ["a"]}) == "ValidationException"
+    lab.sagemaker.create_workforce(WorkforceName="birds", CognitoConfig=COGNITO)
+    try:
+        other = {**COGNITO, "UserPool": "us-east-1_other", "UserGroup": "a"}
+        assert create("birds", CognitoMemberDefinition=other) == "ValidationException"
+        assert refused(lab, "update_workforce", WorkforceName="birds", OidcConfig=OIDC)[0] == "ValidationException"
+    finally:
+        lab.sagemaker.delete_workforce(WorkforceName="birds")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"CognitoConfig": COGNITO, "OidcConfig": OIDC},
+        {"CognitoConfig": COGNITO, "SourceIpConfig": {"Cidrs": ["10.0.0.0/99"]}},
+        {"CognitoConfig": COGNITO, "SourceIpConfig": {"Cidrs": [f"10.0.{number}.0/24" for number in range(11)]}},
+        {"CognitoConfig": COGNITO, "WorkforceVpcConfig": {"VpcId": "vpc-1"}},
+        {"CognitoConfig": COGNITO, "WorkforceName": "a_b"},
+    ],
+)
+def test_a_workforce_that_can_not_be_is_refused(lab: Lab, request_: dict[str, Any]) -> None:
+    assert refused(lab, "create_workforce", **{"WorkforceName": "birds", **request_})[0] == "ValidationException"
+
+
+def test_people_come_from_the_addresses_that_they_may_come_from(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
+    workforces = Workforces(database, portal="x", region=REGION, account=ACCOUNT)
+    assert all(map(workforces.may_enter, ("192.0.2.7", "", "2001:db8::1")))
+    ranges = {"Cidrs": ["192.0.2.0/24", "2001:db8::/32", "10.1.2.3/8"]}
+    workforces.update({"WorkforceName": "default", "SourceIpConfig": ranges})
+    allowed = ("192.0.2.7", "10.9.9.9", "2001:db8::1")
+    refused_ = ("198.51.100.1", "", "testclient", "2001:db9::1")
+    assert [workforces.may_enter(address) for address in (*allowed, *refused_)] == [True] * 3 + [False] * 4
+    with database.read() as connection:
+        assert table.find(connection, "DEFAULT") is not None
+    with pytest.raises(ApiError, match="does not exist"):
+        workforces.delete({"WorkforceName": "missing"})
+    database.close()
+
+
+def test_outsiders_find_no_portal(tmp_path: Path) -> None:
+    inside = Inside(tmp_path)
+    inside.service._may_enter = lambda address: address == "192.0.2.7"
+    for path in ("/portal/static/x", "/portal", "/%70ortal/", "/portal/jobs"):
+        status, _, body = inside.send("GET", f"http://localhost{path}")
+        assert (status, b"nothing here" in body) == (404, True)
+    assert b"nothing here" not in inside.send("GET", "http://localhost/portals/x")[2]
+    inside.stop()
+
+
+def test_there_are_no_workteams_of_vendors(lab: Lab) -> None:
+    assert lab.sagemaker.list_subscribed_workteams()["SubscribedWorkteams"] == []
+    arn = "arn:aws:sagemaker:us-east-1:123456789012:workteam/vendor-crowd/x"
+    assert refused(lab, "describe_subscribed_workteam", WorkteamArn=arn)[0] == "ResourceNotFound"
+    assert refused(lab, "list_subscribed_workteams", NextToken="x")[0] == "ValidationException"

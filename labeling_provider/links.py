@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from airflow.sdk import BaseOperatorLink
 
-from labeling_provider.jobs.addresses import JOB_PAGE, LOG_PAGE, OUTPUT_PAGE, Page, job_url, portal_url
+from labeling_provider.jobs.addresses import JOB_PAGE, LOG_PAGE, OUTPUT_PAGE, JobPage, job_url, portal_url
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context

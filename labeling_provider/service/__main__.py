@@ -157,20 +157,20 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.service.app import ServiceSettings, serve
 
     serve(
-        Settings(
-            host=chosen.host,
-            port=chosen.port,
-            region=chosen.region,
-            database_url=chosen.database_url or f"sqlite:///{folder / 'labeling.sqlite'}",
-            shared=chosen.shared,
-            s3_endpoint=chosen.s3_endpoint,
-            truth=chosen.truth,
-            workforce=chosen.workforce,
-            seed=chosen.seed,
-            speed=chosen.speed,
-            minimum_automated=chosen.minimum_automated,
-            temporary=None if chosen.data_dir else folder,
-            template_assets=chosen.template_assets,
+        ServiceSettings(
+            host=options.host,
+            port=options.port,
+            region=options.region,
+            database_url=options.database_url or f"sqlite:///{folder / 'labeling.sqlite'}",
+            shared=options.shared,
+            s3_endpoint=options.s3_endpoint,
+            truth=options.truth,
+            workforce=options.workforce,
+            seed=options.seed,
+            speed=options.speed,
+            minimum_automated=options.minimum_automated,
+            temporary=None if options.data_dir else folder,
+            template_assets=options.template_assets,
         )
     )
 

@@ -76,13 +76,13 @@ def serve(settings: ServiceSettings) -> None:
     :raises StartError: if a setting is invalid.
     """
     credentials = Credentials.from_environment()
-    assets = Assets(outside=read_outside(chosen.template_assets) if chosen.template_assets else None)
-    workforce = load_workforce(chosen.workforce, seed=chosen.seed, region=chosen.region, account=ACCOUNT)
-    database = Database(chosen.database_url, shared=chosen.shared)
-    cloud = Cloud(database, ACCOUNT, chosen.region, chosen.s3_endpoint)
-    truth = Truth(chosen.truth, cloud.objects)
+    assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
+    workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
+    database = Database(settings.database_url, shared=settings.shared)
+    cloud = Cloud(database, ACCOUNT, settings.region, settings.s3_endpoint)
+    truth = Truth(settings.truth, cloud.objects)
     models = ModelRegistry(database, cloud.objects, workforce)
-    clock = Clock(chosen.speed)
+    clock = Clock(settings.speed)
     engine = Engine(
         database,
         cloud.objects,
@@ -90,22 +90,22 @@ def serve(settings: ServiceSettings) -> None:
         truth,
         cloud.messaging,
         cloud.announce,
-        ActiveLearning(database, cloud.objects, workforce, models, chosen.minimum_automated),
+        ActiveLearning(database, cloud.objects, workforce, models, settings.minimum_automated),
         clock,
-        shared=chosen.shared,
+        shared=settings.shared,
         may_stream=lambda: database.try_hold("messaging"),
     )
     cloud.restore()
     try:
         listening = listen(settings.host, settings.port)
     except (OSError, OverflowError) as error:
-        raise StartError(f"cannot listen on {chosen.host}:{chosen.port}: {error}") from None
-    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+        raise StartError(f"cannot listen on {settings.host}:{settings.port}: {error}") from None
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"{host}:{listening.getsockname()[1]}"
     endpoint = f"http://{address}"
-    place = {"region": chosen.region, "account": ACCOUNT}
+    place = {"region": settings.region, "account": ACCOUNT}
     portal = f"{address}{PORTAL_PATH}"
-    signer = Signer(cloud.objects, make_link_credentials(), chosen.region)
+    signer = Signer(cloud.objects, make_link_credentials(), settings.region)
     task_pages = TaskPages(cloud.objects, signer, assets)
     workforces = Workforces(database, portal=portal, **place)
     templates = HumanTaskUis(database, signer, endpoint=endpoint, **place, role_exists=cloud.roles.exists)
@@ -117,7 +117,7 @@ def serve(settings: ServiceSettings) -> None:
         Tags(database),
         models,
     )
-    people = People(database, clock, chosen.region, passwords=credentials is not None)
+    people = People(database, clock, settings.region, passwords=credentials is not None)
     service = Application(
         operations,
         make_pages(
@@ -127,8 +127,8 @@ def serve(settings: ServiceSettings) -> None:
         ),
         make_portal(database, engine.desk, people, task_pages),
         cloud.services,
-        s3_endpoint=chosen.s3_endpoint,
-        region=chosen.region,
+        s3_endpoint=settings.s3_endpoint,
+        region=settings.region,
         credentials=credentials,
         static=Router([Mount(TEMPLATES_PATH, templates), Mount(STATIC_PATH, assets)]),
         link_credentials=signer.credentials,

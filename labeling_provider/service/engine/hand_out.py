@@ -142,8 +142,8 @@ class HandOut:
             if str(needed).lower() == "false":
                 refused[row.object_id] = "The pre-annotation function asked for no annotation by people."
                 continue
-            inputs[row.object_id] = as_json(answer["taskInput"])
-            trouble = trouble_with(inputs[row.object_id], answer["taskInput"])
+            inputs[row.object_id] = as_json(result["taskInput"])
+            trouble = trouble_with(inputs[row.object_id], result["taskInput"])
             if trouble:
                 raise JobFailure(
                     f"ClientError: The function {arn} has returned a taskInput that can't be used. {trouble}"

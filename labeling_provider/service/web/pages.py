@@ -120,7 +120,7 @@ class _JobPages:
         job_request = JobRequest(job.request)
         with self._database.read() as connection:
             trainings = job_rows.latest_trainings(connection, job.id, MAX_TRAININGS)
-            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if asked.is_streaming else 0
+            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if job_request.is_streaming else 0
             workers = task_rows.workers_at_work(connection, job.id, time.time())
             at_work = sorted(people.names(connection, workers).values(), key=str.casefold)
             remarks = people.latest_remarks(connection, job.id, MAX_REMARKS)
@@ -133,7 +133,7 @@ class _JobPages:
             "Unlabeled": f"{job.unlabeled:,}",
             "Workteam": job.workteam_arn,
             "People at work": ", ".join(at_work),
-            "Workers per object": asked.workers_per_object,
+            "Workers per object": job_request.workers_per_object,
             "Title": job.request["HumanTaskConfig"]["TaskTitle"],
             "Input manifest": job_request.manifest_uri,
             "Input topic": job_request.input_topic_arn,

@@ -78,7 +78,7 @@ class SimulatedWorkers:
             team = {worker.worker_id: worker for worker in run.team}
             with self._database.read() as connection:
                 due = task_rows.due(connection, run.id, now)
-            # The workforce file may have changed since: then another worker takes over.
+            # If the workforce file no longer has the worker, the task expires and another worker takes it.
             held = [self._in_hand(run, row, team[row.worker_id], row.due) for row in due if row.worker_id in team]
             self._answer(run, held, {row.object_id: row.line for row in due}, moves)
         return moves
@@ -96,11 +96,11 @@ class SimulatedWorkers:
             return moves
         with self._database.read() as connection:
             rows = task_rows.with_workers(connection, run.id)
-        done = self._choose(run, rows, now, moves)
-        if done:
+        finished = self._choose(run, rows, now, moves)
+        if finished:
             with self._database.read() as connection:
-                lines = object_rows.lines(connection, run.id, {one.object_id for one in done})
-            self._answer(run, done, lines, moves)
+                lines = object_rows.lines(connection, run.id, {task.object_id for task in finished})
+            self._answer(run, finished, lines, moves)
         return moves
 
     def free_at(self, run: Run, now: float) -> float | None:

@@ -69,13 +69,13 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
     :param availability: time an object may wait for workers, in seconds.
     :param max_concurrent_objects: most objects offered to workers at once.
     :param label_attribute_name: key of the label in the output; by default ``label`` or ``label-ref``.
-    :param job_name: name of the job; by default derived from dag, task, run and map index.
-    :param automated_labeling: True or :class:`AutomatedLabeling` to let a model label what it is sure of.
-    :param max_human_labeled_objects: stop when people have labeled so many objects.
-    :param max_percentage_labeled: stop when so many percent of the objects are labeled.
-    :param max_cost_usd: fail before anything is sent if the estimate is higher, USD.
-    :param category_uri: S3 URI of a category file, in place of ``labels``.
-    :param audited_attribute: for adjustment and verification: whose labels are shown.
+    :param job_name: name of the job; by default derived from DAG, task, run and map index.
+    :param automated_labeling: True or :class:`AutomatedLabeling` to let a model label what it is confident about.
+    :param max_human_labeled_objects: stop when people have labeled this many objects.
+    :param max_percentage_labeled: stop when this percentage of the objects is labeled.
+    :param max_cost_usd: fail before anything is sent if the estimated cost is higher, in USD.
+    :param category_uri: S3 URI of a label category file, in place of ``labels``.
+    :param audited_attribute: for adjustment and verification: the label attribute whose labels are shown.
     :param ui_template_uri: S3 URI of a worker template, in place of ``instructions``.
     :param pre_annotation_function: ARN of a Lambda function, for custom tasks.
     :param consolidation_function: ARN of a Lambda function, for custom tasks.

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from labeling_provider.errors import LabelingError
 from labeling_provider.service.database.locks import SessionLocks
 
-_WRITE_IT: Final = "write it like sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+_WRITE_IT: Final = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 _CONNECTIONS: Final = 40
 _CONNECT_SECONDS: Final = 10
 # By default, these drivers wait for a host that does not respond until the operating system gives up.
@@ -92,7 +92,7 @@ class OpenDatabase:
     def _new_engine(self, url: URL, **options: Any) -> Engine:
         if "connect_timeout" not in url.query and url.drivername in _WAITS_FOR_EVER:
             options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
-        # As many as the threads that ask: one more would be opened and closed each time.
+        # Enough for all threads: a connection beyond the pool would be opened and closed each time.
         pool = {} if "poolclass" in options or _is_in_memory(url) else {"pool_size": _CONNECTIONS}
         try:
             engine = sa.create_engine(url, pool_pre_ping=not self.is_sqlite, **{**pool, **options})

@@ -97,9 +97,9 @@ tasks: Final = sa.Table(
     sa.Column("due", sa.Float),
     # For an accepted task, a draft.
     sa.Column("answer", sa.Text),
-    # Seconds of active work; none if only the times say how long it took.
+    # Seconds of active work, if the worker's page has reported them.
     sa.Column("spent", sa.Float),
-    # One worker answers an object once, whatever crashes in between.
+    # A worker answers an object only once, even after crashes.
     sa.UniqueConstraint("job_id", "object_id", "worker_id"),
     sa.Index("tasks_by_state", "job_id", "state"),
 )

@@ -50,7 +50,7 @@ class LearningRole(StrEnum):
     TRAIN = "train"
     """To train the model."""
     VALIDATE = "validate"
-    """To measure the model on its label."""
+    """To measure the model."""
 
 
 class RemarkKind(StrEnum):

@@ -52,12 +52,12 @@ _MAX_REASON: Final = 500
 class Engine:
     """Runs every active job until it ends.
 
-    :param announce: is told of each job that has ended.
-    :param learning: decides who labels what in jobs with automated labeling.
-    :param clock: what tasks, limits and lifetimes go by.
-    :param shared: whether other processes run jobs of the same database.
-    :param may_stream: whether this process runs streaming jobs, whose queues one process holds.
-    :ivar kinds: makes the kind of task that a job is of.
+    :param announce: called for each job that has ended.
+    :param learning: decides who labels which objects in jobs with automated labeling.
+    :param clock: the time for tasks, limits and lifetimes.
+    :param shared: whether other processes run jobs in the same database.
+    :param may_stream: whether this process runs streaming jobs; only one process holds their queues.
+    :ivar kinds: creates the kind of task of a job.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Engine:
         self._scheduler.stop()
 
     def wake(self, job_id: int, delay: float = 0.0) -> None:
-        """Look at a job after some seconds, or earlier if it is due earlier."""
+        """Run a job's next step after a delay in seconds, or earlier if it is due earlier."""
         self._leases.wake(job_id)
         self._scheduler.wake(job_id, delay)
 

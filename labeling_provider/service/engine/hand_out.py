@@ -119,7 +119,7 @@ class HandOut:
                 note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
 
     def _prepare(self, run: Run, chosen: Sequence[WaitingObject]) -> tuple[dict[int, str], dict[int, str]]:
-        """Ask the caller's pre-annotation function.
+        """Call the caller's pre-annotation function, if there is one, for each object.
 
         :return: what templates get as input, as JSON, and why objects are kept from people, by object id.
         """
@@ -140,7 +140,7 @@ class HandOut:
                 raise JobFailure(f'ClientError: The function {arn} must return {{"taskInput": {{…}}}}')
             needed = result.get("isHumanAnnotationRequired", result.get("humanAnnotationRequired", True))
             if str(needed).lower() == "false":
-                refused[row.object_id] = "The pre-annotation function asked for no annotation by people."
+                refused[row.object_id] = "The pre-annotation function said that no human annotation is required."
                 continue
             inputs[row.object_id] = as_json(result["taskInput"])
             trouble = trouble_with(inputs[row.object_id], result["taskInput"])

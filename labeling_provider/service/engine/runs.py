@@ -78,7 +78,7 @@ class Runs:
         self._runs.pop(job_id, None)
 
     def _resume(self, lease: Lease, job: Row) -> Run:
-        """Bring a job into this process: what it is, and what its kind can learn from earlier answers."""
+        """Read a job from the database, and let its kind learn from earlier answers."""
         kind = self._kinds.of(job.name, job.arn, json.loads(job.request))
         with self._database.read() as connection:
             kind.learn(read_answers(connection, job.id, object_rows.labeled(connection, job.id)))

@@ -62,11 +62,11 @@ class Application:
     """The ASGI application.
 
     :param operations: the labeling operations.
-    :param pages: answers for the requester's pages; its paths begin after ``/_labeling``.
-    :param portal: answers for the worker portal; its paths begin after ``/portal``.
-    :param services: those around labeling.
-    :param s3_endpoint: where S3 is, if it is elsewhere.
-    :param region: the one region that labeling operations are served for.
+    :param pages: serves the requester's pages; its paths start after ``/_labeling``.
+    :param portal: serves the worker portal; its paths start after ``/portal``.
+    :param services: the supporting services, such as S3 and SQS.
+    :param s3_endpoint: the URL of an external S3; None for the embedded one.
+    :param region: the only region that labeling operations are served for.
     :param credentials: if set, every request must be signed with them.
     :param static: the files that workers' pages load.
     :param link_credentials: what links in workers' pages are signed with: they read objects and do nothing else.

@@ -36,8 +36,8 @@ class Move(NamedTuple):
     """What a worker does with an accepted task.
 
     :param at: epoch seconds.
-    :param answer: as JSON; for a move that has one.
-    :param spent: seconds of active work, if the worker's page has told.
+    :param answer: as JSON; None for moves without an answer.
+    :param spent: seconds of active work, if the worker's page has reported them.
     """
 
     task: int

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labeling_provider import errors
@@ -47,6 +47,7 @@ def test_escapes_are_those_of_json() -> None:
     assert printable("a\n\tb", keep="\n") == "a\n\\tb"
 
 
+@example("a\x1b[2J\nb")
 @given(st.text())
 def test_the_text_of_an_error_is_fit_for_a_terminal(text: str) -> None:
     assert all(character.isprintable() or character == "\n" for character in str(LabelingError(text)))

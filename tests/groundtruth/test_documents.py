@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labeling_provider.groundtruth.documents import (
@@ -23,10 +23,11 @@ from labeling_provider.groundtruth.documents import (
     with_result,
 )
 
-HALVES = st.integers(0xD800, 0xDFFF).map(chr)
-TEXTS = st.text() | st.lists(st.text(max_size=3) | HALVES, max_size=4).map("".join)
+TEXTS = st.text(st.sampled_from(["a", "ä", "日", "🐈", '"', "\\", "\x00", "\ud800", "\udbff", "\udfff"]), max_size=5)
 ATOMS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
-ANY = st.recursive(ATOMS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4))
+ANY = st.recursive(
+    ATOMS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3), max_leaves=6
+)
 # Two halves side by side are read back as the one character that they are.
 VALUES = ANY.map(lambda value: json.loads(json.dumps(value)))
 KEYS = TEXTS.map(lambda text: json.loads(json.dumps(text)))
@@ -109,6 +110,7 @@ def test_many_lists_side_by_side_are_not_deep() -> None:
     assert trouble_with(text, json.loads(text)) is None
 
 
+@example("a\x00\ud800", 9)
 @given(TEXTS, st.integers(0, 9))
 def test_a_plain_text_is_one_that_every_database_takes(text: str, most: int) -> None:
     kept = plain(text, most)

@@ -105,7 +105,12 @@ def test_a_job_and_its_follow_up_are_counted_together(first: JobState, later: Jo
     together = first.with_follow_up(later)
     assert together.labeled == first.labeled + later.labeled
     assert together.missing == later.missing, "what the first has left over was the later one's to label"
-    assert (together.name, together.status, together.created) == (later.name, later.status, first.created)
+    assert (together.name, together.status) == (later.name, later.status)
+
+
+def test_what_was_followed_up_on_began_with_its_first_job() -> None:
+    later = JobState.of(description(CreationTime=datetime(2026, 2, 1, tzinfo=UTC)))
+    assert state().with_follow_up(later).created == NOW.timestamp()
 
 
 def test_the_model_of_an_earlier_job_counts_if_a_later_one_has_none() -> None:

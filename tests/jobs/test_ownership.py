@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from labeling_provider.client.ground_truth import GroundTruth
@@ -80,6 +80,7 @@ def test_a_name_that_airflow_has_kept_comes_before_a_given_one_and_that_before_a
     assert own_jobs(given=None).free_name == derive_job_name(*OWNER)
 
 
+@settings(deadline=None)
 @example("birds" * 12 + "-2")
 @given(st.from_regex(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", fullmatch=True).filter(lambda name: len(name) <= 63))
 def test_a_name_with_a_number_is_a_job_s_name_too(name: str) -> None:
@@ -92,6 +93,8 @@ def test_a_name_with_a_number_is_a_job_s_name_too(name: str) -> None:
 parts = st.text(max_size=300)
 
 
+@settings(deadline=None)
+@example(Owner("ä" * 300, "<label>", "manual__1", 7))
 @given(st.builds(Owner, parts, parts, parts, st.integers(-1, 10_000)))
 def test_its_tags_are_such_as_the_service_takes(owner: Owner) -> None:
     tags = owner.tags("mark", 1234.567, 3, "before")

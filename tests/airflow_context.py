@@ -84,3 +84,32 @@ def context(store: TaskStateStore | None = None, **identity: Any) -> dict[str, A
     """
     more = {} if store is None else {"task_state_store": store}
     return {"ti": FakeTaskInstance(**identity), "outlet_events": defaultdict(_Event), **more}
+
+
+class Recorder:
+    """Airflow's metrics, kept."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any, dict[str, str]]] = []
+
+    def incr(self, name: str, count: int = 1, *, tags: dict[str, str]) -> None:
+        self.told.append((name, count, tags))
+
+    def gauge(self, name: str, value: float, *, tags: dict[str, str]) -> None:
+        self.told.append((name, value, tags))
+
+    def timing(self, name: str, duration: Any, *, tags: dict[str, str]) -> None:
+        self.told.append((name, duration, tags))
+
+
+def record_metrics(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    """Keep what Airflow's metrics are told: of a module from Airflow 3.3 on, of an object of it before."""
+    from airflow.sdk.observability import stats
+
+    recorder = Recorder()
+    if hasattr(stats, "incr"):
+        for name in ("incr", "gauge", "timing"):
+            monkeypatch.setattr(stats, name, getattr(recorder, name))
+    else:
+        monkeypatch.setattr(stats, "Stats", recorder)
+    return recorder

@@ -117,3 +117,29 @@ def test_the_modules_that_the_map_names_exist() -> None:
         if not any((folder / name).exists() for folder in (PACKAGE, PACKAGE / "service", ROOT))
     ]
     assert missing == []
+
+
+def test_tests_mirror_the_package() -> None:
+    """``test_MODULE.py`` tests the module, or the folder, of its place; ``test_room_WHAT.py`` tests its whole room."""
+    wrong = []
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        place, name = path.parent.relative_to(ROOT / "tests"), path.stem.removeprefix("test_")
+        if place.parts[:1] in {(), ("e2e",)}:
+            # Tests of the whole package.
+            continue
+        is_room = name.startswith("room_") and (PACKAGE / place / "__init__.py").exists()
+        if not is_room and not any(
+            (PACKAGE / place / of).exists() for of in (f"{name}.py", f"__{name}__.py", f"{name}/__init__.py")
+        ):
+            wrong.append(str(place / path.name))
+    assert wrong == []
+
+
+def test_every_module_outside_the_service_has_tests_of_its_own() -> None:
+    missing = [
+        "/".join(parts)
+        for _, parts in modules()
+        if parts[0] != "service" and parts[-1] != "__init__"
+        if not (ROOT / "tests" / Path(*parts).with_name(f"test_{parts[-1]}.py")).exists()
+    ]
+    assert missing == []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from labeling_provider.errors import JobNameTakenError
 from labeling_provider.groundtruth.description import JobDescription
-from labeling_provider.request.names import derive_job_name, fingerprint
+from labeling_provider.request.names import MAX_JOB_NAME, derive_job_name, fingerprint
 
 if TYPE_CHECKING:
     from labeling_provider.request import LabelingJobDraft
@@ -133,7 +133,10 @@ class OwnJobs:
     def _names(self) -> Iterator[str]:
         yield self._first
         for number in range(2, _MAX_JOBS + 1):
-            yield f"{self._first[: 63 - len('-99')].rstrip('-')}-{number}"
+            name = f"{self._first[: MAX_JOB_NAME - len('-99')].rstrip('-')}-{number}"
+            # A long name that ends with a number may be one of these itself.
+            if name != self._first:
+                yield name
 
     def all(self) -> list[OwnJob]:
         """Every job of this task instance, oldest first.

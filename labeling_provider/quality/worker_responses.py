@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -58,14 +58,19 @@ def chosen_files(uris: Iterable[str], most: int) -> tuple[list[AnswerFile], int]
     """
     count = 0
 
-    def counted() -> Iterable[AnswerFile]:
+    def counted() -> Iterator[AnswerFile]:
         nonlocal count
         for uri in uris:
             if (file := answer_file(uri)) is not None:
                 count += 1
                 yield file
 
-    return heapq.nsmallest(most, counted(), key=_hash), count
+    files = counted()
+    chosen = heapq.nsmallest(most, files, key=_hash)
+    # Who chooses none has looked at none.
+    for _ in files:
+        pass
+    return chosen, count
 
 
 def _hash(file: AnswerFile) -> bytes:

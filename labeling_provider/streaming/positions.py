@@ -8,6 +8,7 @@ from typing import Final
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.retries import error_code
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.streaming.pusher import listeners
 from labeling_provider.streaming.sources import Position
@@ -50,7 +51,7 @@ class S3Position:
                 return None
             raise
         try:
-            position = json.loads(text)
+            position = strict_json(text)
         except ValueError:
             position = None
         if not isinstance(position, dict):

@@ -5,29 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from labeling_provider.client.ground_truth import GroundTruth
-from labeling_provider.client.listing import list_uris
 from labeling_provider.errors import LabelingError
 from labeling_provider.request import PrivateWorkteam
+from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
-
-
-def ground_truth(lab: Lab, endpoint_url: str | None = None, **options: Any) -> GroundTruth:
-    """What a notebook would make."""
-
-    def make_client(service: str, **settings: Any) -> Any:
-        config = Config(retries={"total_max_attempts": 1}, **settings)
-        return lab.service.client(service, config=config, endpoint_url=endpoint_url or lab.service.endpoint_url)
-
-    return GroundTruth(make_client, **options)
-
-
-@pytest.fixture
-def client(lab: Lab) -> GroundTruth:
-    return ground_truth(lab)
 
 
 def test_it_says_where_it_is(lab: Lab, client: GroundTruth) -> None:
@@ -81,35 +65,6 @@ def test_a_model_that_may_not_be_asked_for_is_taken_for_granted(
 
     monkeypatch.setattr(client.sagemaker, "describe_model", refuse)
     assert client.has_model(arn) is True
-
-
-def test_objects_are_read_with_a_limit_and_lines_as_they_come(lab: Lab, client: GroundTruth) -> None:
-    uri = lab.put("client/lines", b"a\nbb\r\nc")
-    assert list(client.objects.read_lines(uri)) == [b"a\n", b"bb\r\n", b"c"]
-    assert client.objects.read(uri, 7) == b"a\nbb\r\nc"
-    with pytest.raises(LabelingError, match="larger than 6 bytes"):
-        client.objects.read(uri, 6)
-    with pytest.raises(LabelingError, match="not an S3 URI"):
-        client.objects.read("https://lab/lines", 6)
-    with pytest.raises(LabelingError, match="s3://lab/client/nothing can't be read"):
-        client.objects.read("s3://lab/client/nothing", 6)
-
-
-def test_an_object_appears_whole_or_not_at_all(lab: Lab, client: GroundTruth) -> None:
-    client.objects.write_text("s3://lab/client/whole/text", "words")
-    part = b"x" * (9 << 20)
-    with client.objects.writer("s3://lab/client/whole/large.png") as upload:
-        upload.write(part)
-        upload.write(b"y")
-    with pytest.raises(ZeroDivisionError), client.objects.writer("s3://lab/client/whole/none") as upload:
-        upload.write(part)
-        raise ZeroDivisionError
-    assert list(list_uris(client.objects, "s3://lab/client/whole/")) == [
-        "s3://lab/client/whole/large.png",
-        "s3://lab/client/whole/text",
-    ]
-    assert lab.get("s3://lab/client/whole/large.png") == part + b"y"
-    assert lab.s3.head_object(Bucket="lab", Key="client/whole/large.png")["ContentType"] == "image/png"
 
 
 def test_who_gives_up_says_after_how_long(lab: Lab) -> None:

@@ -15,7 +15,7 @@ from labeling_provider.request import PrivateWorkteam
 from tests.airflow_context import context
 from tests.conftest import Lab
 from tests.flaky import connection, proxy
-from tests.operators.test_labeling_job import operator, run_id
+from tests.operators.tasks import operator, run_id
 
 
 class Client:

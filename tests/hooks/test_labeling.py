@@ -62,3 +62,7 @@ def test_objects_are_read_with_a_limit_and_lines_as_they_come(connected: Lab) ->
     for bad in ("s3://lab/none", "s3://no-such-bucket/none", "file:///etc/passwd"):
         with pytest.raises(LabelingError):
             list(hook.read_lines(bad))
+
+
+def test_that_there_is_no_such_job_is_an_answer_and_no_error(connected: Lab) -> None:
+    assert LabelingHook().find_job("nobody") is None

@@ -15,7 +15,7 @@ from labeling_provider.errors import InvalidRequestError, LabelingJobFailedError
 from labeling_provider.request import PrivateWorkteam, derive_job_name
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
-from tests.operators.test_labeling_job import broken_custom, fire, operator, run_id
+from tests.operators.tasks import broken_custom, fire, operator, run_id
 
 LINES = [{**line, "number": number} for number, line in enumerate(texts(40))]
 

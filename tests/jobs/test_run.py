@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -21,57 +21,11 @@ from labeling_provider.errors import (
     LabelingJobStoppedError,
     LabelingTimeoutError,
 )
-from labeling_provider.groundtruth.job import JobState
-from labeling_provider.jobs.caller import Caller, RunOptions
-from labeling_provider.jobs.ownership import Owner, OwnJob
-from labeling_provider.jobs.run import LabelingRun
+from labeling_provider.jobs.ownership import Owner, OwnJob, killed_tags
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
-from tests.client.test_ground_truth import ground_truth
 from tests.conftest import Lab, texts
-
-
-class Notebook(Caller):
-    """A caller that notes what it hears.
-
-    :param when_followed: called with each job that is followed from now on.
-    """
-
-    def __init__(
-        self, owner: Owner, try_number: int = 1, when_followed: Callable[[OwnJob], None] = lambda job: None
-    ) -> None:
-        super().__init__(owner, try_number)
-        self.followed: list[str] = []
-        self.seen: list[JobState] = []
-        self.ended: list[str] = []
-        self._when_followed = when_followed
-
-    def follows(self, job: OwnJob) -> None:
-        self.followed.append(job.name)
-        self._when_followed(job)
-
-    def progressed(self, state: JobState, memory: dict[str, Any]) -> None:
-        self.seen.append(state)
-
-    def has_ended(self, state: JobState) -> None:
-        self.ended.append(state.status)
-
-
-@pytest.fixture
-def client(lab: Lab) -> GroundTruth:
-    return ground_truth(lab)
-
-
-@pytest.fixture
-def owner() -> Owner:
-    return Owner("notebook", "label", uuid.uuid4().hex, -1)
-
-
-def run(client: GroundTruth, spec: LabelingJobSpec, caller: Caller, **options: Any) -> LabelingRun:
-    return LabelingRun(client, spec, RunOptions(**{"poll_interval": 0.1, "preflight": "off", **options}), caller)
-
-
-def for_people(lab: Lab) -> LabelingJobSpec:
-    return lab.spec(texts(3), workforce=PrivateWorkteam(lab.team("private-people")))
+from tests.jobs.runs import Notebook, for_people, run
+from tests.service.engine.test_stream import KEY, counted, stopped
 
 
 def test_it_labels_and_hands_on_where_the_labels_are(lab: Lab, client: GroundTruth, owner: Owner) -> None:
@@ -213,6 +167,55 @@ def test_a_streaming_job_is_handed_on_as_soon_as_it_takes_objects(lab: Lab, clie
     assert result["output_manifest_uri"] == f"s3://lab/out/{result['job_name']}/manifests/output/output.manifest"
     assert result["backlog_queue"] == f"GroundTruth-{result['job_name']}"
     client.stop_job(result["job_name"])
+
+
+def test_a_job_that_was_taken_up_and_is_then_stopped_by_the_kill_of_the_try_before_is_followed_by_another(
+    lab: Lab, client: GroundTruth, owner: Owner
+) -> None:
+    spec = for_people(lab)
+    first = run(client, spec, Notebook(owner), wait_for_completion=False).run()["job_name"]
+    lab.wait(first, {"InProgress"})
+
+    def stop(job: OwnJob) -> None:
+        lab.wait(job.name, {"InProgress"})
+        client.stop_job(job.name, killed_tags(1) if job.name == first else None)
+
+    caller = Notebook(owner, 2, stop)
+    with pytest.raises(LabelingJobStoppedError, match=f"{first}-2 ended Stopped"):
+        run(client, spec, caller).run()
+    assert caller.followed == [first, f"{first}-2"]
+
+
+@pytest.fixture
+def stream(lab: Lab) -> LabelingJobSpec:
+    """A streaming job that waits for people."""
+    topic = f"arn:aws:sns:us-east-1:123456789012:input-{uuid.uuid4().hex}"
+    people = PrivateWorkteam(lab.team("private-people"))
+    return lab.spec(None, input_topic_arn=topic, workforce=people)
+
+
+def test_a_stopped_job_is_followed_by_another_when_its_task_is_cleared(
+    lab: Lab, client: GroundTruth, owner: Owner, stream: LabelingJobSpec
+) -> None:
+    first = run(client, stream, Notebook(owner), create_topics=True).run()
+    stopped(lab, first["job_name"])
+    second = run(client, stream, Notebook(owner), create_topics=True).run()
+    assert second["job_name"] == f"{first['job_name']}-2"
+    stopped(lab, second["job_name"])
+
+
+def test_a_job_that_does_not_start_fails_the_task(client: GroundTruth, owner: Owner, stream: LabelingJobSpec) -> None:
+    with pytest.raises(LabelingError, match="the input topic .* does not exist"):
+        run(client, stream, Notebook(owner)).run()
+
+
+def test_a_start_manifest_goes_along(lab: Lab, client: GroundTruth, owner: Owner, stream: LabelingJobSpec) -> None:
+    manifest = lab.manifest([{**line, KEY: "source"} for line in texts(3)])
+    team = PrivateWorkteam(lab.team())
+    spec = dataclasses.replace(stream, manifest_uri=manifest, workforce=team, workers_per_object=1)
+    result = run(client, spec, Notebook(owner), create_topics=True).run()
+    counted(lab, result["job_name"], TotalLabeled=3)
+    stopped(lab, result["job_name"])
 
 
 def test_it_needs_no_airflow() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from io import BytesIO
 from pathlib import Path
@@ -57,6 +58,7 @@ def spanned(text: str, *spans: tuple[int, int, str]) -> dict[str, Any]:
 
 
 FAILED = {"source-ref": "s3://marsh/failed.jpg", "bird-metadata": metadata("any", **{"failure-reason": "declined"})}
+
 WAITING = {"source-ref": "s3://marsh/waiting.jpg"}
 
 
@@ -107,3 +109,22 @@ def load(folder: Path) -> Any:
     from datasets import load_dataset
 
     return load_dataset(str(folder / "out"), cache_dir=str(folder / "cache"))
+
+
+def stored_turned(kind: str, orientation: int = 6, padding: int = 0, size: tuple[int, int] = (200, 100)) -> bytes:
+    """A picture whose upper left quarter is red as it is stored, and that readers turn."""
+    image = Image.new("RGB", size, "white")
+    image.paste("red", (0, 0, size[0] // 2, size[1] // 2))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    body = io.BytesIO()
+    image.save(body, kind, exif=exif.tobytes())
+    return body.getvalue() + bytes(padding)
+
+
+def is_red(image: Any, across: float, down: float) -> bool:
+    red, green, _ = image.getpixel((int(across * image.width), int(down * image.height)))
+    return red > 200 > 100 > green
+
+
+BOX = (1, 1, 5, 5)

@@ -20,7 +20,7 @@ from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.request import AutomatedLabeling, MechanicalTurk, PrivateWorkteam, VendorWorkteam
 from tests.airflow_context import context
 from tests.conftest import Lab
-from tests.operators.test_labeling_job import operator, run_id
+from tests.operators.tasks import operator, run_id
 
 NEEDED: Final[dict[str, dict[str, Any]]] = {
     "ApproveCostOperator": {"objects": 1, "job": {}},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import threading
 import time
@@ -12,8 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.sdk import Asset, AssetAlias
-from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from labeling_provider.errors import (
@@ -28,72 +26,8 @@ from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, 
 from labeling_provider.request import MechanicalTurk, PrivateWorkteam, derive_job_name
 from tests.airflow_context import context, tell_task_state
 from tests.conftest import Lab, texts
-
-
-def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJobOperator:
-    manifest = lines if isinstance(lines, str) else lab.manifest(texts(6) if lines is None else lines)
-    defaults = {
-        "task_id": "label",
-        "task_type": "text-classification",
-        "manifest_uri": manifest,
-        "output_uri": "s3://lab/out",
-        "labels": ["cat", "dog", "bird"],
-        "workforce": PrivateWorkteam(lab.team()),
-        "role_arn": lab.role,
-        "title": "What is it?",
-        "instructions": "Choose one.",
-        "workers_per_object": 3,
-        "poll_interval": 0.1,
-        "deferrable": False,
-        # The tests of preflight ask for it.
-        "preflight": "off",
-    }
-    return CreateLabelingJobOperator(**{**defaults, **arguments})
-
-
-def run_id() -> dict[str, str]:
-    return {"run_id": f"manual__{uuid.uuid4()}"}
-
-
-def fire(deferred: TaskDeferred) -> dict[str, Any]:
-    """The event of a deferred task's trigger, rebuilt as a triggerer would."""
-    from airflow.sdk.module_loading import import_string
-
-    path, arguments = deferred.trigger.serialize()
-    trigger = import_string(path)(**json.loads(json.dumps(arguments)))
-
-    async def first() -> dict[str, Any]:
-        async for event in trigger.run():
-            return dict(event.payload)
-        raise AssertionError("the trigger did not fire")
-
-    return asyncio.run(asyncio.wait_for(first(), 60))
-
-
-def run_to_the_end(task: CreateLabelingJobOperator, around: dict[str, Any]) -> dict[str, Any] | None:
-    """What the task returns, however often it is deferred on the way."""
-    event: dict[str, Any] | None = None
-    while True:
-        try:
-            return task.execute(around) if event is None else task.execute_complete(around, event)
-        except TaskDeferred as deferred:
-            event = fire(deferred)
-
-
-def broken_custom(lab: Lab) -> dict[str, Any]:
-    """Arguments of a custom task whose consolidation function raises."""
-    return {
-        "lines": [{"source": "melon", "truth": {"grade": "A"}}],
-        "task_type": "custom",
-        "labels": None,
-        "instructions": None,
-        "ui_template_uri": lab.put("template.liquid", "<crowd-form></crowd-form>"),
-        "consolidation_function": "arn:aws:lambda:us-east-1:123456789012:function:broken",
-    }
-
-
-def problems(caught: pytest.ExceptionInfo[InvalidRequestError]) -> str:
-    return "\n".join(str(problem) for problem in caught.value.problems)
+from tests.operators.tasks import broken_custom, fire, for_people, operator, problems, run_id, run_to_the_end
+from tests.service.engine.test_stream import counted, stopped, text
 
 
 def test_it_labels_and_hands_on_where_the_labels_are(connected: Lab) -> None:
@@ -414,27 +348,6 @@ def test_a_raw_request_wins_over_named_arguments(connected: Lab) -> None:
     assert description["HumanTaskConfig"]["TaskTitle"] == "What is it?"
 
 
-def test_assets_and_aliases_among_the_outlets_get_the_result(connected: Lab) -> None:
-    around = context(**run_id())
-    asset, alias = Asset("labels", uri="s3://lab/labels"), AssetAlias("latest_labels")
-    result = operator(connected, outlets=[asset, alias]).execute(around)
-    assert result is not None
-    assert around["outlet_events"][asset].extra == result
-    ((added, extra),) = around["outlet_events"][alias].added
-    assert (added.uri, extra) == (result["output_manifest_uri"], result)
-
-
-@pytest.mark.parametrize("map_index", [-1, 2])
-def test_a_mapped_task_leaves_the_asset_of_the_output_to_whoever_puts_the_parts_together(
-    connected: Lab, map_index: int
-) -> None:
-    around = context(**run_id(), map_index=map_index)
-    output = f"s3://lab/{uuid.uuid4().hex}"
-    result = operator(connected, output_uri=output).execute(around)
-    added = around["outlet_events"][AssetAlias(output)].added
-    assert [(one.uri, extra) for one, extra in added] == ([(output, result)] if map_index < 0 else [])
-
-
 def test_templates_inside_a_workforce_are_rendered_and_upstream_tasks_found() -> None:
     from airflow.sdk import DAG, BaseOperator
 
@@ -452,41 +365,97 @@ def test_templates_inside_a_workforce_are_rendered_and_upstream_tasks_found() ->
     assert task.labels == ["cat", "b"]
 
 
-def test_stopping_a_job_that_has_ended_is_quiet(connected: Lab) -> None:
-    description, _ = connected.run(texts(2))
-    name = description["LabelingJobName"]
-    around = context()
-    result = StopLabelingJobOperator(task_id="stop", job_name=name).execute(around)
-    assert result == {"job_name": name, "status": "Completed"}
-    assert around["ti"].pushed["_link_LabelingJobLink"].endswith(f"/_labeling/jobs/{name}")
-
-
-def test_stopping_a_job_that_does_not_exist_is_an_error_unless_told_otherwise(connected: Lab) -> None:
-    with pytest.raises(LabelingError, match="no labeling job named nobody"):
-        StopLabelingJobOperator(task_id="stop", job_name="nobody").execute(context())
-    quiet = StopLabelingJobOperator(task_id="stop", job_name="nobody", missing_ok=True)
-    assert quiet.execute(context()) == {"job_name": "nobody", "status": None}
-
-
-@pytest.mark.parametrize("argument", ["on_missing_labels", "if_job_exists", "on_stall"])
+@pytest.mark.parametrize("argument", ["on_missing_labels", "if_job_exists", "on_stall", "preflight"])
 def test_a_choice_that_does_not_exist_is_refused_when_the_dag_is_parsed(argument: str) -> None:
     with pytest.raises(ValueError, match=f"{argument} must be .* or .*, not 'ignore'"):
         CreateLabelingJobOperator(task_id="label", **{argument: "ignore"})
 
 
-@pytest.mark.parametrize("answer", [{"Workteam": {"SubDomain": "a.b/portal"}}, {"Workteam": {}}, ConnectionError("no")])
-def test_the_workers_page_is_linked_where_there_is_one(
-    connected: Lab, monkeypatch: pytest.MonkeyPatch, answer: Any
+@pytest.fixture
+def manifest(connected: Lab) -> str:
+    return connected.manifest(texts(6))
+
+
+@pytest.fixture
+def first(connected: Lab, manifest: str) -> dict[str, Any]:
+    """A job of an earlier try that runs, and the task instance that it belongs to."""
+    identity = run_id()
+    result = for_people(connected, manifest_uri=manifest).execute(context(**identity))
+    assert result is not None
+    return {"name": result["job_name"], **identity}
+
+
+def test_a_try_that_has_taken_up_a_job_which_the_clear_before_it_then_stops_makes_another(
+    connected: Lab, manifest: str, first: dict[str, Any]
 ) -> None:
-    task, around = operator(connected), context(**run_id())
+    around = context(run_id=first["run_id"], try_number=2)
+    second = operator(connected, manifest, workforce=PrivateWorkteam(connected.team("private-people")), deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        second.execute(around)
+    connected.wait(first["name"], {"InProgress"})
+    second.hook.stop_job(first["name"], killed_try=1)
+    with pytest.raises(TaskDeferred) as deferred_again:
+        second.execute_complete(around, fire(deferred.value))
+    assert deferred_again.value.trigger.job_name == f"{first['name']}-2"
+    connected.wait(f"{first['name']}-2", {"InProgress"})
 
-    def describe(**_: Any) -> Any:
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
-    monkeypatch.setattr(task.hook.sagemaker, "describe_workteam", describe)
-    result = task.execute(around)
-    page = f"{connected.service.endpoint_url}/portal/labeling-jobs/{result['job_name']}"
-    has_one = isinstance(answer, dict) and answer["Workteam"]
-    assert around["ti"].pushed.get("_link_WorkersPageLink") == (page if has_one else None)
+def test_a_job_that_is_stopped_outside_is_not_made_again_by_a_retry(
+    connected: Lab, manifest: str, first: dict[str, Any]
+) -> None:
+    connected.wait(first["name"], {"InProgress"})
+    team = PrivateWorkteam(connected.team("private-people"))
+    task = operator(connected, manifest, workforce=team, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute(context(run_id=first["run_id"]))
+    connected.sagemaker.stop_labeling_job(LabelingJobName=first["name"])
+    with pytest.raises(LabelingJobFailedError, match="stopped from outside") as caught:
+        task.execute_complete(context(run_id=first["run_id"]), fire(deferred.value))
+    assert isinstance(caught.value, AirflowFailException)
+
+
+def arn(kind: str = "in", account: str = "123456789012") -> str:
+    return f"arn:aws:sns:us-east-1:{account}:groundtruth-{kind}-{uuid.uuid4().hex[:8]}"
+
+
+def streaming(lab: Lab, **arguments: Any) -> CreateLabelingJobOperator:
+    """An operator of a streaming job with topics that it makes."""
+    defaults: dict[str, Any] = {
+        "manifest_uri": None,
+        "input_topic_arn": arn(),
+        "create_topics": True,
+        "workers_per_object": 1,
+    }
+    return operator(lab, **{**defaults, **arguments})
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_streaming_job_is_made_with_its_topics_and_runs_on(connected: Lab, deferrable: bool) -> None:
+    around, output = context(**run_id()), arn("out")
+    queue = f"labels-{uuid.uuid4().hex[:8]}"
+    task = streaming(connected, output_topic_arn=output, labels_queue=queue, deferrable=deferrable)
+    result = run_to_the_end(task, around)
+    assert result is not None
+    name = result["job_name"]
+    assert result["status"] == "InProgress"
+    assert result["input_topic_arn"] == task.input_topic_arn
+    assert result["output_topic_arn"] == output
+    assert result["backlog_queue"] == f"GroundTruth-{name.lower()}"
+    assert result["output_manifest_uri"] == f"s3://lab/out/{name}/manifests/output/output.manifest"
+    json.dumps(result)
+    sns, sqs = connected.service.client("sns"), connected.service.client("sqs")
+    sns.publish(TopicArn=task.input_topic_arn, Message=json.dumps(text(1)))
+    counted(connected, name, TotalLabeled=1)
+    answer = sqs.receive_message(QueueUrl=result["labels_queue_url"], WaitTimeSeconds=10)
+    assert json.loads(json.loads(answer["Messages"][0]["Body"])["Message"])["source"] == "text 1"
+    # A cleared task goes on with the job, and changes nothing around it.
+    again = run_to_the_end(task, around)
+    assert again is not None
+    assert again["job_name"] == name
+    assert len(sns.list_subscriptions_by_topic(TopicArn=output)["Subscriptions"]) == 1
+    stopped(connected, name)
+
+
+def test_trouble_fails_the_task_unless_something_else_is_asked_for() -> None:
+    assert CreateLabelingJobOperator(task_id="label").preflight == "fail"
+    assert CreateLabelingJobOperator(task_id="label").fix_cors is False

@@ -8,7 +8,7 @@ from typing import Any
 from labeling_provider.operators.manifest import MergeManifestsOperator, SplitManifestOperator
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
-from tests.operators.test_labeling_job import operator, run_id
+from tests.operators.tasks import operator, run_id
 
 
 def told(task: Any) -> Any:

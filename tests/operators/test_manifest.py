@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import random
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 from PIL import Image
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import InvalidManifestError, LabelingError
 from labeling_provider.manifest import ManifestError
 from labeling_provider.operators.manifest import (
     BuildManifestOperator,
     ExportLabelsOperator,
     MergeManifestsOperator,
     SplitManifestOperator,
+    ValidateManifestOperator,
 )
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
-from tests.operators.test_labeling_job import operator, run_id
+from tests.jobs.yards import Yard, turned
+from tests.operators.tasks import operator, run_id
 
 
 def place(name: str = "out.manifest") -> str:
@@ -177,25 +180,6 @@ def test_a_column_of_a_table_is_read(connected: Lab) -> None:
     parquet.write_table(pyarrow.table({"id": [1, 2, 3], "uri": ["s3://lab/1.png", None, "s3://lab/2.png"]}), table)
     uri = connected.put("tables/t.parquet", table.getvalue())
     assert sources(connected, build(table_uri=uri, column="uri")) == ["s3://lab/1.png", "s3://lab/2.png"]
-
-
-@pytest.mark.parametrize(
-    ("name", "body", "words"),
-    [
-        ("t.csv", b"id,text\n1,a\n", "has no column 'review'; its columns: 'id', 'text'"),
-        ("t.csv", b"", "has no column 'review'; its columns: none"),
-        ("t.csv", b"review\n\xff\n", "line 2: byte 1 is not UTF-8"),
-        ("t.csv", b"review\n" + b"a" * 200_000, "line 2: is not CSV: field larger than"),
-        ("t.csv", b"review\n" + "ä".encode() * 300_000, "line 2: has 600,000 bytes"),
-        ("t.parquet", b"no", "is not a Parquet file"),
-    ],
-)
-def test_a_table_that_can_not_be_read_is_an_error(connected: Lab, name: str, body: bytes, words: str) -> None:
-    uri = connected.put(f"tables/{uuid.uuid4().hex}/{name}", body)
-    with pytest.raises(ManifestError) as caught:
-        build(table_uri=uri, column="review")
-    assert words in str(caught.value)
-    assert str(caught.value).startswith(uri)
 
 
 @pytest.mark.parametrize(
@@ -448,3 +432,53 @@ def test_an_object_that_is_deleted_after_it_was_listed_is_told(connected: Lab, p
     result = exported.execute(context())
     assert result["objects"] == {"train": 2}
     assert result["failed"] + result["unlabeled"] == 1
+
+
+def test_a_manifest_is_checked_as_a_task(connected: Lab, logged: Callable[[], str]) -> None:
+    yard = Yard(connected)
+    lines = [{"source-ref": uri, "bird": 0, "bird-metadata": {"class-name": "heron"}} for uri in yard.uris]
+
+    def check(manifest: Any, **arguments: Any) -> dict[str, Any]:
+        defaults = {"task_type": "image-classification", "label_attribute_name": "bird", "fix_cors": True}
+        task = ValidateManifestOperator(task_id="check", manifest_uri=manifest, **{**defaults, **arguments})
+        return task.execute(context())
+
+    good = connected.manifest([*lines, {"source-ref": yard.put("more.png")}])
+    result = check({"manifest_uri": good})
+    assert result == {
+        "manifest_uri": good,
+        "lines": 4,
+        "labeled": 3,
+        "unlabeled": 1,
+        "failed": 0,
+        "classes": {"heron": 3},
+        "problems": [],
+    }
+    packed = connected.put("good.manifest.gz", gzip.compress(connected.get(good)))
+    assert check(packed) == {**result, "manifest_uri": packed}
+    bad = connected.put("bad.manifest", json.dumps({"source-ref": f"s3://{yard.bucket}/gone.png"}) + "\n{\n" * 30)
+    with pytest.raises(InvalidManifestError, match=r"bad.manifest is not fit for labeling, 22 problems") as caught:
+        check(bad)
+    told = [str(problem) for problem in caught.value.problems]
+    assert "line 2: not JSON" in told[0]
+    assert "40 more lines" in told[20] or "more lines are wrong" in told[20]
+    assert "gone.png does not exist" in told[21]
+    logged()
+    assert len(check(bad, on_problems="warn")["problems"]) == 22
+    assert "gone.png does not exist" in logged()
+    with pytest.raises(LabelingError, match="'birds' is not a task type"):
+        check(good, task_type="birds")
+    with pytest.raises(ValueError, match="on_problems must be"):
+        check(good, on_problems="off")
+
+
+def test_a_check_tells_of_pictures_that_are_stored_turned_and_fails_for_none(
+    connected: Lab, logged: Callable[[], str]
+) -> None:
+    yard = Yard(connected, 1)
+    yard.uris += [yard.put(f"{number}.jpg", turned(number)) for number in (1, 6, 3)]
+    task = ValidateManifestOperator(
+        task_id="validate", manifest_uri=yard.manifest(), task_type="image-classification", fix_cors=True
+    )
+    assert task.execute(context())["problems"] == []
+    assert logged().count("2 of the 4 pictures looked at are stored turned, the first in line 3.") == 1

@@ -12,8 +12,8 @@ from labeling_provider.errors import LabelingError, LabelingJobStalledError
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator, StopLabelingJobOperator
 from labeling_provider.request import PrivateWorkteam
 from tests.airflow_context import context, tell_task_states
-from tests.conftest import Lab
-from tests.operators.test_labeling_job import operator, run_id
+from tests.conftest import Lab, texts
+from tests.operators.tasks import operator, run_id
 
 
 def stop(**arguments: Any) -> StopLabelingJobOperator:
@@ -132,3 +132,19 @@ def test_a_job_that_can_not_be_stopped_keeps_no_other_from_it(connected: Lab, mo
     with pytest.raises(LabelingError, match="not today"):
         task.execute(context(task_id="stop", run_id=run))
     assert connected.describe(second)["LabelingJobStatus"] == "Stopped"
+
+
+def test_stopping_a_job_that_has_ended_is_quiet(connected: Lab) -> None:
+    description, _ = connected.run(texts(2))
+    name = description["LabelingJobName"]
+    around = context()
+    result = StopLabelingJobOperator(task_id="stop", job_name=name).execute(around)
+    assert result == {"job_name": name, "status": "Completed"}
+    assert around["ti"].pushed["_link_LabelingJobLink"].endswith(f"/_labeling/jobs/{name}")
+
+
+def test_stopping_a_job_that_does_not_exist_is_an_error_unless_told_otherwise(connected: Lab) -> None:
+    with pytest.raises(LabelingError, match="no labeling job named nobody"):
+        StopLabelingJobOperator(task_id="stop", job_name="nobody").execute(context())
+    quiet = StopLabelingJobOperator(task_id="stop", job_name="nobody", missing_ok=True)
+    assert quiet.execute(context()) == {"job_name": "nobody", "status": None}

@@ -1,15 +1,11 @@
-"""What people said of an object, and how far they agree."""
+"""How far people agree."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from labeling_provider.manifest import read_label
-from labeling_provider.quality import Agreement, Judgement, judgement_of_answer, judgement_of_label
+from labeling_provider.quality import Agreement, Judgement
+from tests.quality.said import chose, drew
 
 # Krippendorff 2011, "Computing Krippendorff's Alpha-Reliability", example C: four observers, twelve units, gaps.
 OBSERVERS = (
@@ -18,26 +14,6 @@ OBSERVERS = (
     ". 3 3 3 2 3 4 2 2 5 1 .",
     "1 2 3 3 2 4 4 1 2 5 1 .",
 )
-
-
-def said(form: Any) -> Judgement:
-    found = judgement_of_answer({"element": form})
-    assert found is not None
-    return found
-
-
-def chose(*names: str) -> Judgement:
-    return said({"label": names[0]} if len(names) == 1 else {"labels": list(names)})
-
-
-def drew(*boxes: tuple[str, float, float, float, float]) -> Judgement:
-    keys = ("label", "left", "top", "width", "height")
-    return said({"boundingBoxes": [dict(zip(keys, box, strict=True)) for box in boxes]})
-
-
-def marked(*spans: tuple[str, int, int]) -> Judgement:
-    keys = ("label", "startOffset", "endOffset")
-    return said({"entities": [dict(zip(keys, span, strict=True)) for span in spans]})
 
 
 def alpha(*units: list[Judgement]) -> float | None:
@@ -72,106 +48,3 @@ def test_alpha_of_many_different_answers_is_near_the_exact_one() -> None:
         far.append([drew(("a", chance.uniform(0, 900), 0, 50, 50)) for _ in range(3)])
     assert 0.8 < (alpha(*near) or 0) < 1
     assert abs(alpha(*far) or 1) < 0.05
-
-
-@pytest.mark.parametrize(
-    ("one", "another", "distance"),
-    [
-        (chose("a"), chose("a"), 0),
-        (chose("a"), chose("b"), 1),
-        (chose("a"), said({"labels": ["a"]}), 0),
-        (chose("a", "b"), chose("b", "c"), 2 / 3),
-        (said({"labels": []}), said({"labels": []}), 0),
-        (drew(("a", 0, 0, 10, 10)), drew(("a", 0, 0, 10, 10)), 0),
-        (drew(("a", 0, 0, 10, 10)), drew(("b", 0, 0, 10, 10)), 1),
-        (drew(("a", 0, 0, 10, 10)), drew(("a", 5, 0, 10, 10)), 2 / 3),
-        (drew(("a", 0, 0, 10, 10), ("a", 50, 0, 10, 10)), drew(("a", 50, 0, 10, 10)), 0.5),
-        (drew(("a", 0, 0, 10, 10), ("a", 1, 0, 10, 10)), drew(("a", 1, 0, 10, 10), ("a", 0, 0, 10, 10)), 0),
-        (drew(), drew(), 0),
-        (marked(("a", 0, 10)), marked(("a", 5, 10)), 0.5),
-        (marked(("a", 0, 10)), marked(("b", 0, 10)), 1),
-        (marked(), marked(), 0),
-        (marked(), drew(), 1),
-        (drew(), chose("a"), 1),
-        (chose("a"), marked(), 1),
-    ],
-)
-def test_how_far_two_judgements_differ(one: Judgement, another: Judgement, distance: float) -> None:
-    assert one.distance(another) == pytest.approx(distance)
-    assert another.distance(one) == pytest.approx(distance)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        None,
-        "text",
-        [],
-        {},
-        {"element": {"labeledImage": {"pngImageData": ""}}},
-        {"element": {"label": 1}},
-        {"element": {"labels": "a"}},
-        {"element": {"boundingBoxes": [{"label": "a", "left": "0"}]}},
-        {"element": {"entities": [{"label": "a", "startOffset": 0.5, "endOffset": 2}]}},
-        {"element": {"entities": [{"label": "a", "startOffset": 0, "endOffset": 2}] * 301}},
-        [{"element": {"label": "a"}}, {"element": {"label": "b"}}],
-    ],
-)
-def test_what_can_not_be_compared_is_no_judgement(content: Any) -> None:
-    assert judgement_of_answer(content) is None
-
-
-def test_an_answer_may_lie_in_a_list_of_one() -> None:
-    assert judgement_of_answer([{"element": {"label": "a"}}]) == chose("a")
-
-
-def test_labels_and_answers_are_of_one_kind() -> None:
-    def of(value: Any, kind: str, **metadata: Any) -> Judgement | None:
-        beside = {"type": f"groundtruth/{kind}", **metadata}
-        label = read_label({"source": "a", "x": value, "x-metadata": beside}, "x")
-        assert label is not None
-        return judgement_of_label(label)
-
-    assert of(0, "text-classification", **{"class-name": "a"}) == chose("a")
-    assert of([0, 1], "text-classification-multilabel", **{"class-map": {"0": "a", "1": "b"}}) == chose("a", "b")
-    boxes = {
-        "image_size": [{"width": 9, "height": 9}],
-        "annotations": [{"class_id": 0, "left": 1, "top": 2, "width": 3, "height": 4}],
-    }
-    assert of(boxes, "object-detection", **{"class-map": {"0": "a"}}) == drew(("a", 1, 2, 3, 4))
-    entities = {"annotations": {"entities": [{"label": "a", "startOffset": 0, "endOffset": 2}]}}
-    assert of(entities, "text-span") == marked(("a", 0, 2))
-    assert of("s3://b/mask.png", "semantic-segmentation", **{"internal-color-map": {}}) is None
-
-
-NUMBERS = st.floats(-100, 100)
-JUDGEMENTS = st.one_of(
-    st.lists(st.sampled_from("abc"), max_size=3).map(lambda names: said({"labels": names})),
-    st.lists(st.tuples(st.sampled_from("ab"), NUMBERS, NUMBERS, NUMBERS, NUMBERS), max_size=4).map(lambda x: drew(*x)),
-    st.lists(st.tuples(st.sampled_from("ab"), st.integers(-9, 9), st.integers(-9, 9)), max_size=4).map(
-        lambda x: marked(*x)
-    ),
-)
-
-
-@given(JUDGEMENTS, JUDGEMENTS)
-def test_a_distance_is_between_0_and_1_and_the_same_both_ways(one: Judgement, another: Judgement) -> None:
-    distance = one.distance(another)
-    assert 0 <= distance <= 1
-    assert another.distance(one) == pytest.approx(distance)
-
-
-@given(
-    st.recursive(
-        st.none() | st.text(max_size=3) | st.integers(),
-        lambda inner: (
-            st.lists(inner, max_size=3)
-            | st.dictionaries(
-                st.sampled_from(["a", "label", "labels", "boundingBoxes", "entities", "left"]), inner, max_size=3
-            )
-        ),
-    )
-)
-def test_any_json_is_a_judgement_or_none(content: Any) -> None:
-    judgement = judgement_of_answer(content)
-    assert judgement is None or judgement.distance(judgement) in (0, 1)

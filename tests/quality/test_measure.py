@@ -1,54 +1,18 @@
-"""Labels are measured, and the page about it shows what came from outside as data."""
+"""Labels are measured: shares, confidence, agreement, golden objects."""
 
 from __future__ import annotations
 
 import json
-import re
-from html.parser import HTMLParser
-from io import BytesIO
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files, ManifestError
-from labeling_provider.quality import AnsweredJob, AnswerFile, Measure, Quality, answer_file, chosen_files
+from labeling_provider.quality import AnsweredJob, AnswerFile, Measure
 from labeling_provider.rendering.quality_report import report_html
 from tests.memory import MemoryStore
-
-OUT = "s3://marsh/job/annotations/worker-response"
-
-
-@pytest.fixture
-def bucket() -> MemoryStore:
-    return MemoryStore()
-
-
-def put(bucket: MemoryStore, name: str, lines: list[dict[str, Any]]) -> str:
-    uri = f"s3://marsh/{name}"
-    bucket.objects[uri] = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
-    return uri
-
-
-def classed(source: str, name: str, confidence: float = 0.9, **more: Any) -> dict[str, Any]:
-    about = {"type": "groundtruth/text-classification", "class-name": name, "confidence": confidence, **more}
-    return {"source": source, "bird": "abc".index(name), "bird-metadata": about}
-
-
-def answer(worker: str, label: Any, seconds: float | None = 4.0) -> dict[str, Any]:
-    return {"workerId": worker, "answerContent": {"crowd-classifier": {"label": label}}, "timeSpentInSeconds": seconds}
-
-
-def answered(bucket: MemoryStore, object_id: int, *answers: dict[str, Any]) -> AnswerFile:
-    uri = f"{OUT}/iteration-1/{object_id}/2026-01-01_00:00:00.json"
-    bucket.objects[uri] = json.dumps({"answers": answers}).encode()
-    found = answer_file(uri)
-    assert found is not None
-    return found
-
-
-FAILED = {"source": "failed", "bird-metadata": {"failure-reason": "No <b>answer</b>"}}
+from tests.quality.labeled import FAILED, OUT, answer, answered, classed, put
 
 
 def test_labels_are_counted(bucket: MemoryStore) -> None:
@@ -116,24 +80,6 @@ def test_answers_that_can_not_be_read_are_counted_and_told(bucket: MemoryStore) 
     assert (measure.quality.answers, measure.quality.unreadable) == (1, 2)
     assert "does not contain workers' answers" in measure.quality.problems[0]
     assert "is not there" in measure.quality.problems[1]
-
-
-def test_only_names_of_answers_are_taken_for_them() -> None:
-    good = f"{OUT}/iteration-2/17/2026-01-01_00:00:00.json"
-    assert answer_file(good) == AnswerFile(good, 17)
-    for other in (
-        f"{OUT}/iteration-1/1/hash/1.json",
-        f"{OUT}/x/1/a.json",
-        f"{OUT}/iteration-1/a/a.json",
-        "s3://b/1.json",
-    ):
-        assert answer_file(other) is None
-    uris = [f"{OUT}/iteration-1/{number}/a.json" for number in range(100)]
-    chosen, count = chosen_files([*uris, "s3://b/other"], 10)
-    assert (len(chosen), count) == (10, 100)
-    assert chosen == chosen_files(reversed(uris), 10)[0]
-    more, _ = chosen_files(uris, 20)
-    assert set(chosen) < set(more)
 
 
 def test_labels_are_compared_with_golden_ones(bucket: MemoryStore) -> None:
@@ -218,99 +164,3 @@ def test_a_manifest_with_a_wrong_line_is_an_error_and_nothing_is_written(bucket:
     with pytest.raises(ManifestError, match="line 2"):
         Measure(Files(bucket), "bird").labels("s3://marsh/m", 0.5, "s3://marsh/again")
     assert "s3://marsh/again" not in bucket.objects
-
-
-class Elements(HTMLParser):
-    """The elements and attributes of a page."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-        self.attributes: list[tuple[str, str | None]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.names.add(tag)
-        self.attributes += attrs
-
-
-EVIL = "<script>alert(1)</script><img src=x onerror=alert(1)>\"'&\u202e"
-
-
-def page_of(bucket: MemoryStore, lines: list[dict[str, Any]], **more: Any) -> str:
-    measure = Measure(Files(bucket), "bird")
-    measure.labels(put(bucket, "m", lines))
-    return report_html(measure.quality, Files(bucket), title=EVIL, label_attribute="bird", **more).decode()
-
-
-def test_what_comes_from_outside_is_shown_as_data(bucket: MemoryStore) -> None:
-    boxes = {
-        "source-ref": f"s3://marsh/{EVIL}",
-        "bird": {
-            "image_size": [{"width": 9, "height": 9}],
-            "annotations": [{"class_id": 0, "left": 1, "top": 1, "width": -5, "height": 1e308}],
-        },
-        "bird-metadata": {
-            "type": "groundtruth/object-detection",
-            "class-map": {"0": EVIL},
-            "objects": [{"confidence": 0.1}],
-        },
-    }
-    picture = BytesIO()
-    Image.new("RGB", (9, 9)).save(picture, "PNG")
-    bucket.objects[f"s3://marsh/{EVIL}"] = picture.getvalue()
-    spans = {
-        "source": EVIL,
-        "bird": {"annotations": {"entities": [{"label": EVIL, "startOffset": 0, "endOffset": 8}]}},
-        "bird-metadata": {"type": "groundtruth/text-span", "entities": [{"confidence": 0.2}]},
-    }
-    lines = [
-        boxes,
-        spans,
-        {**classed("1", "a", 0.3), "source": EVIL},
-        {"source": "x", "bird-metadata": {"failure-reason": EVIL}},
-        {"source": "y", "bird": 1, "bird-metadata": {"class-name": EVIL, "confidence": 0.4}},
-    ]
-    quality_page = page_of(bucket, lines, shortfalls=[EVIL])
-    elements = Elements(quality_page)
-    assert not elements.names & {"script", "img", "iframe", "object", "link", "a"}
-    assert not [name for name, _ in elements.attributes if name.startswith("on")]
-    links = [value for name, value in elements.attributes if name in {"href", "src"}]
-    assert len(links) == 1
-    assert str(links[0]).startswith("data:image/png;base64,")
-    (policy,) = [value for name, value in elements.attributes if name == "content" and "-src" in str(value)]
-    assert str(policy).startswith("default-src 'none'; img-src data:;")
-    assert len(re.findall("&lt;script&gt;", quality_page)) >= 7
-
-
-def test_pictures_are_embedded_small_or_left_out(bucket: MemoryStore) -> None:
-    large = BytesIO()
-    Image.effect_noise((2000, 1000), 99).save(large, "PNG")
-    bucket.objects["s3://marsh/large"] = large.getvalue()
-    bucket.objects["s3://marsh/vector"] = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
-    bucket.objects["s3://marsh/cut"] = large.getvalue()[:1000]
-    lines = [
-        {**classed("1", "a", 0.1), "source-ref": f"s3://marsh/{name}"} for name in ("large", "vector", "cut", "gone")
-    ]
-    for line in lines:
-        del line["source"]
-    page = page_of(bucket, lines)
-    (picture,) = [value for name, value in Elements(page).attributes if name == "href"]
-    assert str(picture).startswith("data:image/jpeg;base64,")
-    assert len(page) < 200_000
-    assert "s3://marsh/gone" in page
-
-
-def test_the_page_tells_what_was_measured(bucket: MemoryStore) -> None:
-    manifest = put(bucket, "m", [classed("0", "a", 0.42), classed("1", "b"), FAILED])
-    measure = Measure(Files(bucket), "bird")
-    measure.labels(manifest)
-    file = answered(bucket, 0, answer("worker-1", "b", 6), answer("worker-2", "a"))
-    measure.answers([AnsweredJob(manifest, [file], 1)])
-    page = report_html(
-        measure.quality, Files(bucket), title="m", label_attribute="bird", shortfalls=["too few"]
-    ).decode()
-    for words in ("too few", "worker-1", "0.42", "No &lt;b&gt;answer", "6.0 s", "50.0%", "2 answers were read"):
-        assert words in page, words
-    good = report_html(Quality(), Files(bucket), title="m", label_attribute="bird").decode()
-    assert "All requirements are met" in good

@@ -14,7 +14,7 @@ from labeling_provider.sensors.labeling_job import LabelingJobSensor
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
 from tests.flaky import connection, proxy
-from tests.triggers.test_labeling_job import fire
+from tests.triggers.waits import fire
 
 BOTH = pytest.mark.parametrize("deferrable", [True, False])
 

@@ -15,7 +15,7 @@ from labeling_provider.request import PrivateWorkteam
 from labeling_provider.sensors.streaming import StreamingJobSensor
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
-from tests.operators.test_labeling_job import run_id, run_to_the_end
+from tests.operators.tasks import run_id, run_to_the_end
 from tests.service.engine.test_stream import Topic, backlog, counted, stopped, stream, text
 
 BOTH = pytest.mark.parametrize("deferrable", [True, False])

@@ -12,30 +12,7 @@ from labeling_provider.request import PrivateWorkteam
 from labeling_provider.triggers.labeling_job import LabelingJobTrigger
 from tests.conftest import Lab, texts
 from tests.flaky import connection, proxy
-
-
-def trigger(name: str, **arguments: Any) -> LabelingJobTrigger:
-    defaults = {
-        "targets": [],
-        "poll_interval": 0.05,
-        "deadline": None,
-        "outage": 900,
-        "stop_job_on_kill": True,
-        "aws_conn_id": "aws_default",
-        "region_name": None,
-        "verify": None,
-        "botocore_config": None,
-    }
-    return LabelingJobTrigger(name, **{**defaults, **arguments})
-
-
-def fire(one: LabelingJobTrigger) -> dict[str, Any]:
-    async def first() -> dict[str, Any]:
-        async for event in one.run():
-            return dict(event.payload)
-        raise AssertionError("the trigger did not fire")
-
-    return asyncio.run(asyncio.wait_for(first(), 60))
+from tests.triggers.waits import event_of, fire, stop, sweeps, trigger, waiting_jobs
 
 
 def test_it_fires_when_the_job_ends(connected: Lab) -> None:
@@ -130,3 +107,39 @@ def test_it_survives_being_written_down() -> None:
     path, arguments = trigger("name", targets=["Completed"], deadline=3.5).serialize()
     assert path == "labeling_provider.triggers.labeling_job.LabelingJobTrigger"
     assert LabelingJobTrigger(**arguments).serialize() == (path, arguments)
+
+
+@pytest.mark.parametrize("status", ["Initializing", "Stopping"])
+def test_a_job_that_is_being_prepared_or_stopped_has_not_ended(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    name = connected.create(texts(2))
+    connected.wait(name)
+
+    async def scenario() -> dict[str, Any]:
+        with proxy(connected) as between:
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+            between.changed_status = status
+            task = asyncio.create_task(event_of(trigger(name)))
+            await sweeps(between, 5)
+            assert not task.done()
+            between.changed_status = None
+            return await task
+
+    assert asyncio.run(scenario())["state"]["status"] == "Completed"
+
+
+@pytest.mark.once
+def test_no_number_of_looks_ends_a_wait(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    (name,) = waiting_jobs(connected, 1)
+
+    async def scenario() -> dict[str, Any]:
+        with proxy(connected) as between:
+            monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+            task = asyncio.create_task(event_of(trigger(name, poll_interval=0.001)))
+            await sweeps(between, 200, seconds=180)
+            assert not task.done()
+            await asyncio.to_thread(stop, connected, [name])
+            return await task
+
+    assert asyncio.run(scenario())["state"]["status"] == "Stopped"

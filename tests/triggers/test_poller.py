@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+import botocore.client
 import pytest
 
 from dev.stack import wait_until
-from labeling_provider.request import PrivateWorkteam
-from labeling_provider.triggers.labeling_job import LabelingJobTrigger
 from tests.conftest import Lab, texts
 from tests.flaky import Proxy, connection, credentials_endpoint, proxy
-from tests.triggers.test_labeling_job import trigger
+from tests.triggers.waits import event_of, queue_of_events, stop, sweeps, trigger, waiting_jobs, watch
 
 
 @pytest.fixture
@@ -23,40 +21,6 @@ def between(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
     with proxy(connected) as made:
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(made.url))
         yield made
-
-
-def waiting_jobs(lab: Lab, count: int) -> list[str]:
-    """Jobs that wait for people."""
-    people = PrivateWorkteam(lab.team("private-people"))
-    manifest = lab.manifest(texts(2))
-    names = [lab.create(manifest, workforce=people) for _ in range(count)]
-    for name in names:
-        lab.wait(name, {"InProgress"})
-    return names
-
-
-def watch(lab: Lab, names: list[str], **arguments: Any) -> list[LabelingJobTrigger]:
-    return [trigger(one, created=lab.describe(one)["CreationTime"].timestamp(), **arguments) for one in names]
-
-
-async def event_of(one: LabelingJobTrigger) -> dict[str, Any]:
-    async for event in one.run():
-        return dict(event.payload)
-    raise AssertionError("the trigger did not fire")
-
-
-async def sweeps(between: Proxy, more: int, seconds: float = 30) -> None:
-    """Until the service has been asked so many more times."""
-    wanted = between.looks + more
-    async with asyncio.timeout(seconds):
-        while between.looks < wanted:
-            await asyncio.sleep(0.02)
-
-
-def stop(lab: Lab, names: list[str]) -> None:
-    for name in names:
-        lab.sagemaker.stop_labeling_job(LabelingJobName=name)
-        lab.wait(name)
 
 
 def test_many_triggers_are_answered_by_one_listing_per_sweep(connected: Lab, between: Proxy) -> None:
@@ -229,20 +193,6 @@ def test_whoever_joins_in_an_outage_waits_as_long_as_everybody_else(connected: L
     assert asyncio.run(scenario())["state"]["status"] == "Stopped"
 
 
-def queue_of_events(lab: Lab, name: str) -> str:
-    """A queue that an EventBridge rule feeds, as the documentation has it; its URL."""
-    sqs, events = lab.service.client("sqs"), lab.service.client("events")
-    url = str(sqs.create_queue(QueueName=name)["QueueUrl"])
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    pattern = {
-        "source": ["aws.sagemaker"],
-        "detail-type": ["SageMaker Ground Truth Labeling Job State Change"],
-    }
-    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
-    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
-    return url
-
-
 def test_an_event_is_seen_long_before_the_next_sweep_and_what_is_not_ours_stays_in_the_queue(
     connected: Lab, between: Proxy
 ) -> None:
@@ -282,3 +232,56 @@ def test_without_its_queue_a_trigger_goes_by_the_sweep(connected: Lab) -> None:
             return await task
 
     assert asyncio.run(scenario())["state"]["status"] == "Stopped"
+
+
+def test_no_client_is_made_and_nothing_is_asked_in_the_event_loops_thread(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = waiting_jobs(connected, 3)
+    triggers = watch(connected, names)
+    threads: set[int] = set()
+
+    def noting(cls: Any, name: str) -> None:
+        real = getattr(cls, name)
+
+        def noted(*arguments: Any, **named: Any) -> Any:
+            threads.add(threading.get_ident())
+            return real(*arguments, **named)
+
+        monkeypatch.setattr(cls, name, noted)
+
+    async def scenario() -> None:
+        noting(botocore.client.ClientCreator, "create_client")
+        noting(botocore.client.BaseClient, "_make_api_call")
+        tasks = [asyncio.create_task(event_of(one)) for one in triggers]
+        async with asyncio.timeout(30):
+            while len(threads) < 1:
+                await asyncio.sleep(0.05)
+        await asyncio.sleep(0.5)
+        assert threading.get_ident() not in threads
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(scenario())
+
+
+def test_a_message_is_kept_until_its_job_has_been_looked_at(connected: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = queue_of_events(connected, "looked-at")
+    sqs = connected.service.client("sqs")
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
+    (name,) = waiting_jobs(connected, 1)
+    with proxy(connected) as between:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
+
+        async def scenario() -> dict[str, Any]:
+            (one,) = watch(connected, [name], poll_interval=3600, events_queue_url=url)
+            task = asyncio.create_task(event_of(one))
+            await sweeps(between, 1)
+            between.trouble = ["InternalFailure"]
+            await asyncio.to_thread(stop, connected, [name])
+            async with asyncio.timeout(60):
+                return await task
+
+        assert asyncio.run(scenario())["state"]["status"] == "Stopped"
+        assert between.spoilt["InternalFailure"] == 1

@@ -13,11 +13,15 @@ import pytest
 from fastapi.testclient import TestClient
 
 from labeling_provider.xcoms import JOB_KEY, PROGRESS_KEY
+from tests.conftest import Lab
 
 DAGS = ("birds", "texts", "secret")
+
 NOWHERE = json.dumps({"conn_type": "aws", "extra": {"endpoint_url": "http://127.0.0.1:9", "region_name": "us-east-1"}})
 """A connection to where nobody listens."""
+
 COLUMNS = "dag_run_id, task_id, map_index, key, dag_id, run_id, value, timestamp"
+
 SINCE = "2026-01-01 00:00:00.000000"
 
 
@@ -147,3 +151,12 @@ def jobs(pages: Pages) -> Iterator[Jobs]:
     one.clear()
     yield one
     one.clear()
+
+
+@pytest.fixture
+def connection(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service, by a connection that Airflow has and by the credentials of this process."""
+    monkeypatch.setenv("AIRFLOW_CONN_LAB", lab.service.connection())
+    monkeypatch.setenv("AWS_ENDPOINT_URL", lab.service.endpoint_url)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "local")

@@ -1,4 +1,4 @@
-"""Which jobs a page finds, in which order, and what is reckoned from a job's counters."""
+"""Which jobs a page finds, and in which order."""
 
 from __future__ import annotations
 
@@ -9,32 +9,10 @@ import pytest
 
 from labeling_provider.ui import catalog
 from labeling_provider.ui.catalog import JobPlace, find_job, find_jobs
-from labeling_provider.ui.task_jobs import Counters, CreationFacts, TaskJob, TaskKey
+from labeling_provider.ui.task_jobs import TaskJob, TaskKey
 from tests.ui.conftest import Jobs
 
 DAGS = ("birds", "texts")
-
-
-@pytest.mark.parametrize(
-    ("estimate", "people", "machine", "cost"),
-    [
-        # 1,000 objects at 0.08, and three workers at 0.012.
-        (116.0, 0, 0, 0.0),
-        (116.0, 500, 0, 58.0),
-        (116.0, 1000, 0, 116.0),
-        (116.0, 250, 750, 80.0 + 9.0),
-        (80.0, 250, 750, 80.0),
-        # A limit on people's labels.
-        (8.0, 1000, 0, 8.0),
-    ],
-)
-def test_what_a_model_labels_costs_no_worker(estimate: float, people: int, machine: int, cost: float) -> None:
-    facts = CreationFacts("job", None, estimated_cost_usd=estimate)
-    job = TaskJob(
-        TaskKey("dag", "run", "task"), facts, Counters("job", total=1000, human_labeled=people, machine_labeled=machine)
-    )
-    assert job.cost == pytest.approx(cost)
-    assert TaskJob(TaskKey("dag", "run", "task"), facts).cost == 0
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a page reads out of a manifest, and the addresses of its pictures; tests/e2e shows the pages."""
+"""What a page reads out of a manifest; tests/e2e shows the pages."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files
 from labeling_provider.ui.output_manifest import PAGE, Labels, Wanted, read_labels, without_labels
-from labeling_provider.ui.signed import is_signed, sign
 from tests.memory import MemoryStore
-
-TASK = ("dag", "run", "task", -1)
 
 
 def classed(number: int, name: str, confidence: float, **more: Any) -> dict[str, Any]:
@@ -132,21 +127,3 @@ def test_lines_that_can_not_be_chosen_are_told_and_nothing_is_written(numbers: s
     with pytest.raises(LabelingError, match=words):
         without_labels(Files(store), "s3://b/m", "x", numbers, "s3://b/to")
     assert "s3://b/to" not in store.objects
-
-
-@given(st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
-def test_a_signature_is_good_for_one_address_and_for_some_time(uri: str, other: str, dag: str) -> None:
-    secret = b"secret"
-    expires, signature = sign(secret, TASK, uri)
-    assert is_signed(secret, TASK, uri, expires, signature)
-    assert is_signed(secret, TASK, other, expires, signature) == (other == uri)
-    assert is_signed(secret, (dag, *TASK[1:]), uri, expires, signature) == (dag == "dag")
-    assert not is_signed(secret, TASK, uri, expires + 1, signature)
-    assert not is_signed(b"other", TASK, uri, expires, signature)
-    assert not is_signed(secret, TASK, uri, *sign(secret, TASK, uri, now=1))
-
-
-def test_parts_of_an_address_can_not_be_moved_into_each_other() -> None:
-    expires, signature = sign(b"s", ("a", "b"), "c")
-    assert not is_signed(b"s", ("a", "bc"), "", expires, signature)
-    assert not is_signed(b"s", ("ab", ""), "c", expires, signature)

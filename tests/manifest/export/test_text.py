@@ -118,3 +118,33 @@ def test_columns_hold_all_spans(text: str, drawn: list[Any], tmp_path_factory: p
             assert read[-1][1] == tag[2:]
     assert read == [one for one in solid if one[0]]
     assert found.notes.get("spans_left_out", 0) == len(solid) - len(read)
+
+
+def test_entities_as_json_lines_and_as_columns(export: Exporting) -> None:
+    text = "The Aurora left Tromsø, early."
+    line = spanned(text, (16, 22, "a port"), (4, 10, "ship"), (11, 13, "part"))
+    found = export("jsonl", line, spanned("nothing here"))
+    assert found.classes == ["ship", "part", "a port"]
+    first, second = export.lines("train.jsonl")
+    assert first["text"] == text
+    assert [(text[one["start"] : one["end"]], one["label"]) for one in first["spans"]] == [
+        ("Aurora", "ship"),
+        ("le", "part"),
+        ("Tromsø", "a port"),
+    ]
+    assert second["spans"] == []
+    export("conll", line, spanned("two words", (0, 9, "both")))
+    assert export.read("train.conll") == (
+        "The O\nAurora B-ship\nle B-part\nft O\nTromsø B-a_port\n, O\nearly O\n. O\n\ntwo B-both\nwords I-both\n\n"
+    )
+
+
+def test_spans_that_do_not_fit_are_told(export: Exporting) -> None:
+    beyond, twice = spanned("short", (0, 6, "all")), spanned("twice in it", (0, 8, "a"), (6, 11, "b"))
+    found = export("conll", beyond, twice, spanned("fine", (0, 4, "all")))
+    assert (found.objects, found.left_out) == ({"train": 1}, 2)
+    assert reasons(found) == [
+        (1, "bird.annotations.entities[0]: ends at character 6, but the text has 5"),
+        (2, "bird: characters 6 to 11 overlap another span, which CoNLL does not allow; export as jsonl"),
+    ]
+    assert export("jsonl", beyond, twice).objects == {"train": 1}

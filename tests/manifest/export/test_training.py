@@ -2,66 +2,35 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.manifest.exports import Exporting, boxed, classed, metadata, reasons, several
-
-BOX = (1, 1, 5, 5)
-
-
-def categories(export: Exporting, set_name: str) -> list[tuple[int, str]]:
-    return [(one["id"], one["name"]) for one in json.loads(export.read(f"{set_name}.json"))["categories"]]
+from tests.manifest.exports import (
+    BOX,
+    FAILED,
+    WAITING,
+    Exporting,
+    boxed,
+    classed,
+    is_red,
+    load,
+    metadata,
+    raw,
+    reasons,
+    several,
+    spanned,
+    stored_turned,
+)
 
 
 def masked(name: str, colors: dict[str, str]) -> dict[str, Any]:
     told = {number: {"class-name": one, "hex-color": "#ffffff"} for number, one in colors.items()}
     about = metadata("semantic-segmentation", **{"internal-color-map": told})
     return {"source-ref": f"s3://marsh/{name}", "bird": f"s3://marsh/{name}.mask.png", "bird-metadata": about}
-
-
-def test_all_sets_of_coco_have_the_categories_of_the_whole_export(export: Exporting) -> None:
-    sets = {
-        "train": [boxed("a.jpg", (2, *BOX))],
-        "test": [boxed("b.jpg", (0, *BOX))],
-        "validation": [boxed("c.jpg", (7, *BOX), names={"7": "crane", "8": "swan"})],
-        "none": [],
-    }
-    found = export("coco", sets=sets)
-    assert [categories(export, name) for name in sets] == [[(1, "heron"), (3, "stork"), (8, "crane")]] * 4
-    assert found.classes[:3] == ["heron", "unused-1", "stork"]
-    export("coco", sets=sets, classes=["swan", "stork", "heron", "crane"])
-    wanted = [(1, "swan"), (2, "stork"), (3, "heron"), (4, "crane")]
-    assert [categories(export, name) for name in sets] == [wanted] * 4
-    for name, number in (("train", 2), ("test", 3), ("validation", 4)):
-        (box,) = json.loads(export.read(f"{name}.json"))["annotations"]
-        assert box["category_id"] == number
-
-
-def test_all_files_of_an_export_appear_together_or_not_at_all(export: Exporting) -> None:
-    from labeling_provider.errors import LabelingError
-    from labeling_provider.manifest import Manifests
-
-    export("csv", sets={"one": [classed("a", 0, "heron")]}, classes=["heron"])
-    places = {"first": export.folder / "one.in", "second": export.folder / "gone.in"}
-    with pytest.raises(LabelingError, match="gone"):
-        Manifests().export(places, "bird", "csv", export.folder / "out")
-    assert export.names == ["one.csv"]
-
-
-@pytest.mark.parametrize("format_name", ["coco", "yolo", "pascal-voc", "sagemaker-pipe"])
-def test_classes_are_those_of_the_boxes_and_not_of_the_class_map(export: Exporting, format_name: str) -> None:
-    everything = {str(number): f"class {number}" for number in range(80)}
-    found = export(format_name, boxed("a.jpg", (3, *BOX), names=everything), classes=["class 5", "class 3"])
-    assert (found.objects, found.left_out, found.classes) == ({"train": 1}, 0, ["class 5", "class 3"])
-    found = export(format_name, boxed("a.jpg", (3, *BOX), names=everything))
-    assert found.classes == ["unused-0", "unused-1", "unused-2", "class 3"]
 
 
 def pipe(export: Exporting, *lines: Any, **more: Any) -> tuple[list[dict[str, Any]], dict[str, str]]:
@@ -133,99 +102,103 @@ def test_channels_of_masks_have_the_number_of_classes(export: Exporting) -> None
     assert "'water' is 1 in the mask and 2 in classes; masks are not changed" in reasons(other)[0][1]
 
 
-@pytest.mark.parametrize(
-    ("format_name", "name"),
-    [
-        ("huggingface", "a-b"),
-        ("huggingface", "all"),
-        ("huggingface", "readme.md"),
-        ("sagemaker-pipe", "früh"),
-        ("yolo", "names"),
-        ("yolo", "download"),
-    ],
-)
-def test_names_of_sets_that_readers_refuse_are_refused(export: Exporting, format_name: str, name: str) -> None:
-    with pytest.raises(ValueError, match=f"the name '{name}' can't be used for a set of {format_name}; use"):
-        export(format_name, sets={name: [classed("a", 0, "heron")]})
-    assert export.names == []
+def test_hugging_face_reads_pictures_of_any_name(export: Exporting) -> None:
+    names = ["metadata.jsonl", "metadata.csv", "a", "b.PNG", "c.dat", "d.zip", "e.jpg.zip"]
+    for name in names:
+        export.picture(name)
+    export("huggingface", *[boxed(name, (0, 1, 1, 5, 5)) for name in names])
+    read = load(export.folder)["train"]
+    assert read.num_rows == len(names)
+    assert all(row["image"].size == (200, 100) for row in read)
 
 
-@pytest.mark.parametrize("format_name", ["coco", "yolo", "pascal-voc"])
-@pytest.mark.parametrize(
-    ("size", "box"),
-    [
-        ((10**400, 10**400), {"left": 0.5, "width": 10**399}),
-        ((200, 100), {"left": 0.5, "width": 10**399}),
-        ((200, 100), {"left": 1e308, "width": 1e308}),
-        ((200, -(10**400)), {}),
-    ],
-)
-def test_numbers_beyond_all_pictures_are_told(export: Exporting, format_name: str, size: Any, box: Any) -> None:
-    line = boxed("a.jpg", (0, *BOX))
-    line["bird"]["image_size"] = [{"width": size[0], "height": size[1], "depth": 3}]
-    line["bird"]["annotations"][0].update(box)
-    found = export(format_name, boxed("b.jpg", (0, *BOX)), line)
-    assert (found.objects, found.left_out) == ({"train": 1}, 1)
-    ((number, message),) = reasons(found)
-    assert number == 2
-    assert len(message) < 200
+def test_hugging_face_reads_sets_with_whole_and_with_broken_numbers(export: Exporting) -> None:
+    for name in ("1.png", "2.png"):
+        export.picture(name)
+    sets = {"train": [boxed("1.png", (0, 1, 1, 5, 5))], "test": [boxed("2.png", (0, 1.5, 1, 5, 5))]}
+    export("huggingface", sets=sets)
+    read = load(export.folder)
+    assert read["train"][0]["objects"]["bbox"] == [[1, 1, 5, 5]]
+    assert read["test"][0]["objects"]["bbox"] == [[1.5, 1, 5, 5]]
 
 
-def test_sets_whose_files_would_replace_each_other_are_refused(export: Exporting) -> None:
-    with pytest.raises(ValueError, match="'train' and 'Train' would have the same files"):
-        export("csv", sets={"train": [], "Train": []})
+def test_sets_that_hugging_face_can_not_read_together_are_told(export: Exporting) -> None:
+    for name in ("1.png", "2.png"):
+        export.picture(name)
+    sets = {"train": [boxed("1.png", (0, 1, 1, 5, 5))], "test": [boxed("2.png")]}
+    found = export("huggingface", sets=sets)
+    assert (found.objects, found.notes) == ({"train": 1, "test": 1}, {"sets_without_boxes": 1})
+    with pytest.raises(ValueError, match="different features"):
+        load(export.folder)
+    assert export("huggingface", sets={"train": [boxed("1.png")], "test": [boxed("2.png")]}).notes == {}
+    assert load(export.folder)["test"].num_rows == 1
 
 
-FORMULAS = [
-    '=HYPERLINK("http://marsh.example","heron")',
-    "+1+cmd|' /C calc'!A0",
-    "-2+3",
-    "@SUM(A1)",
-    "\tword",
-    "\rword",
-    " =1+1",
-    "＝1+1",
-    "'=1",
-    "a;=1+1",
-]
-HARMLESS = ["-5", "+3.25", "-1e-5", "heron", "'tis", "", "1=1", "it's"]
+def test_pictures_with_classes_are_as_workers_saw_them(export: Exporting) -> None:
+    export.bucket.objects["s3://marsh/a.jpg"] = stored_turned("JPEG")
+    export("huggingface", classed("s3://marsh/a.jpg", 0, "heron", "image-classification"))
+    image = load(export.folder)["train"][0]["image"]
+    assert image.size == (200, 100)
+    assert is_red(image.convert("RGB"), 0.1, 0.1)
 
 
-def read_back(cell: str) -> str:
-    """As docs/manifests.md says."""
-    return re.sub(r"^'(?=[\s']*[=+\-@＝＋－＠]|'*[\t\r\n])", "", cell)
+def test_hugging_face_reads_classes_of_texts(export: Exporting) -> None:
+    sets = {"train": [classed("good", 2, "stork"), classed("bad", 0, "heron")], "test": [classed("so so", 0, "heron")]}
+    export("huggingface", sets=sets)
+    read = load(export.folder)
+    assert {name: part.num_rows for name, part in read.items()} == {"train": 2, "test": 1}
+    assert read["train"].features["label"].names == ["heron", "unused-1", "stork"]
+    assert list(read["train"]["text"]) == ["good", "bad"]
+    assert list(read["train"]["label"]) == [2, 0]
 
 
-def cells(export: Exporting) -> list[str]:
-    with (export.folder / "out/train.csv").open(newline="") as file:
-        return [row["object"] for row in csv.DictReader(file)]
+def test_hugging_face_reads_pictures_with_boxes(export: Exporting) -> None:
+    for name in ("1.png", "2.png"):
+        export.picture(name)
+    found = export("huggingface", boxed("1.png", (2, 190, 90, 40, 40)), boxed("2.png"), boxed("gone.png"))
+    assert (found.objects, found.left_out, found.notes) == ({"train": 2}, 1, {"boxes_cut": 1})
+    read = load(export.folder)["train"]
+    assert read[0]["image"].size == (200, 100)
+    assert read[0]["objects"] == {"bbox": [[190, 90, 10, 10]], "category": [2]}
+    assert read[1]["objects"] == {"bbox": [], "category": []}
+    assert read.features["objects"]["category"].feature.names == ["unused-0", "unused-1", "stork"]
 
 
-def test_no_text_of_a_csv_is_a_formula_unless_that_is_asked_for(export: Exporting) -> None:
-    lines = [classed(text, number, text or "none") for number, text in enumerate([*FORMULAS, *HARMLESS])]
-    found = export("csv", *lines)
-    assert found.notes == {"formulas_quoted": 2 * (len(FORMULAS) - 1)}
-    read = cells(export)
-    assert read[: len(FORMULAS)] == [f"'{text}" if text[0] != "a" else text for text in FORMULAS]
-    assert read[len(FORMULAS) :] == HARMLESS
-    assert [read_back(cell) for cell in read] == [*FORMULAS, *HARMLESS]
-    # A spreadsheet that parts cells at semicolons heeds the quotes.
-    assert '"a;=1+1"' in export.read("train.csv")
-    kept = export("csv", *lines, keep_formulas=True)
-    assert kept.notes == {}
-    assert cells(export) == [*FORMULAS, *HARMLESS]
+def test_hugging_face_reads_classes_of_pictures_and_entities(export: Exporting, tmp_path: Path) -> None:
+    export.picture("1.png")
+    export("huggingface", classed("s3://marsh/1.png", 1, "stork", "image-classification"))
+    (row,) = load(export.folder)["train"]
+    assert (row["image"].size, row["label"]) == ((200, 100), 1)
+    texts = Exporting(tmp_path / "texts")
+    texts.folder.mkdir()
+    texts("huggingface", spanned("The Aurora left.", (4, 10, "ship")), several("two kinds", {"0": "a"}))
+    (row,) = load(texts.folder)["train"]
+    assert row == {"text": "The Aurora left.", "entities": [{"start": 4, "end": 10, "label": "ship"}]}
+    many = Exporting(tmp_path / "many")
+    many.folder.mkdir()
+    many("huggingface", several("both", {"0": "heron", "1": "stork"}), several("none", {}))
+    assert list(load(many.folder)["train"]["labels"]) == [[0, 1], []]
 
 
-@given(texts=st.lists(st.text(st.sampled_from("'=+-@ \t\r\n;,\"a1.e＝"), max_size=8), min_size=1, max_size=5))
-def test_what_a_csv_says_can_be_read_back(texts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
-    export = Exporting(tmp_path_factory.mktemp("export"))
-    export("csv", *[classed(text, 0, "heron") for text in texts])
-    read = cells(export)
-    assert [read_back(cell) for cell in read] == texts
-    for cell in read:
-        assert not cell.lstrip(" '").startswith(tuple("=+-@＝")) or cell.startswith("'") or float(cell)
+def test_channels_of_a_training(export: Exporting) -> None:
+    lines = [boxed("a.jpg", (0, 1, 1, 5, 5), (0, 9, 9, 5, 5), (2, 1, 1, 5, 5)), FAILED, WAITING, boxed("b.jpg")]
+    found = export("sagemaker-pipe", sets={"train": lines, "validation": [boxed("c.jpg", (0, 1, 1, 5, 5))], "none": []})
+    train, validation = found.training["channels"]
+    assert train["DataSource"]["S3DataSource"]["AttributeNames"] == ["source-ref", "bird"]
+    assert validation["DataSource"]["S3DataSource"]["S3Uri"] == str(export.folder / "out/validation.manifest")
+    assert found.training["hyperparameters"] == {"label_width": "17", "num_classes": "3", "num_training_samples": "2"}
+    assert [line["source-ref"] for line in export.lines("train.manifest")] == ["s3://marsh/a.jpg", "s3://marsh/b.jpg"]
+    assert export.read("train.manifest").splitlines()[0].encode() + b"\n" == raw(lines[0])
+    import botocore.session
+    from botocore.validate import ParamValidator
+
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    shape = model.operation_model("CreateTrainingJob").input_shape.members["InputDataConfig"]
+    assert not ParamValidator().validate(found.training["channels"], shape).has_errors()
 
 
-def test_only_csv_has_formulas(export: Exporting) -> None:
-    with pytest.raises(ValueError, match="keep_formulas is for csv"):
-        export("parquet", classed("a", 0, "heron"), keep_formulas=True)
+def test_classes_of_texts_as_channels(export: Exporting) -> None:
+    found = export("sagemaker-pipe", classed("good", 1, "praise"), classed("s3://marsh/a.txt", 0, "blame"))
+    assert found.left_out == 1
+    assert found.training["channels"][0]["DataSource"]["S3DataSource"]["AttributeNames"] == ["source", "bird"]
+    assert found.training["hyperparameters"] == {"num_classes": "2", "num_training_samples": "1"}

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from labeling_provider.service.kinds.kind import Answer, Answered, AnswerError
+from labeling_provider.service.kinds.kind import Answered, AnswerError, WorkerAnswer
 from tests.service.kinds.some_jobs import make_kind
 
 LINE = {"source-ref": "s3://lab/picture"}
@@ -22,8 +22,8 @@ def test_comments_go_beside_the_verdict_if_there_are_any() -> None:
         {"label": "bee", "workerComment": 3},
         {"label": "ant", "workerComment": "Fine."},
     ]
-    answers = [Answer(f"private.{number}", {KEY: form}) for number, form in enumerate(forms)]
-    silent = Answered(1, LINE, [Answer("private.0", {KEY: {"label": "ant"}})])
+    answers = [WorkerAnswer(f"private.{number}", {KEY: form}) for number, form in enumerate(forms)]
+    silent = Answered(1, LINE, [WorkerAnswer("private.0", {KEY: {"label": "ant"}})])
     found = kind.consolidate([Answered(0, LINE, answers), silent], "2026-01-02T03:04:05.000006")
     assert found is not None
     assert (found.labels[0].value, found.labels[0].metadata["class-name"]) == (1, "bee")

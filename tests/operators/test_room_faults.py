@@ -8,13 +8,12 @@ from datetime import timedelta
 import pytest
 
 from labeling_provider.errors import LabelingTimeoutError
-from labeling_provider.hooks.labeling import LabelingHook
 from labeling_provider.request import PrivateWorkteam
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
 from tests.flaky import FAULTS, connection, proxy
-from tests.operators.test_adoption import names
-from tests.operators.test_labeling_job import operator, run_id, run_to_the_end
+from tests.jobs.runs import names
+from tests.operators.tasks import operator, run_id, run_to_the_end
 
 pytestmark = pytest.mark.once
 
@@ -71,20 +70,3 @@ def test_time_is_up_at_the_right_moment_by_whatever_clock_the_service_goes(
         with pytest.raises(LabelingTimeoutError, match="0 of 6 objects labeled"):
             run_to_the_end(task, around)
         assert between.looks > 10
-
-
-def test_an_object_whose_connection_breaks_is_read_on_from_where_it_broke(
-    connected: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    body = b"".join(b"line %d of many\n" % number for number in range(200_000))
-    uri = connected.put("hook/large", body)
-    with proxy(connected) as between:
-        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection(between.url))
-        between.object_trouble = ["drop", "truncated", "ThrottlingException", "truncated", "slow"]
-        assert b"".join(LabelingHook().read_lines(uri)) == body
-        assert not between.object_trouble
-        between.object_trouble = ["drop", "truncated", "ThrottlingException"]
-        with LabelingHook().writer("s3://lab/hook/copy") as upload:
-            for line in body.splitlines(keepends=True):
-                upload.write(line)
-    assert connected.get("s3://lab/hook/copy") == body

@@ -1,8 +1,7 @@
-"""Pictures that an export copies: names of their own, and as their labels have them."""
+"""What all formats share: names of files, numbers of classes, and pictures as their labels have them."""
 
 from __future__ import annotations
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from labeling_provider.manifest.pictures import BEGINNING_BYTES
-from tests.manifest.exports import SIZE, Exporting, boxed, classed, load, reasons
+from tests.manifest.exports import SIZE, Exporting, boxed, classed, is_red, reasons, stored_turned
 
 OWN = [
     "metadata.jsonl",
@@ -51,49 +50,6 @@ def test_no_picture_takes_the_place_of_another_file(export: Exporting, format_na
             ] * len(names)
 
 
-def test_hugging_face_reads_pictures_of_any_name(export: Exporting) -> None:
-    names = ["metadata.jsonl", "metadata.csv", "a", "b.PNG", "c.dat", "d.zip", "e.jpg.zip"]
-    for name in names:
-        export.picture(name)
-    export("huggingface", *[boxed(name, (0, 1, 1, 5, 5)) for name in names])
-    read = load(export.folder)["train"]
-    assert read.num_rows == len(names)
-    assert all(row["image"].size == (200, 100) for row in read)
-
-
-def test_hugging_face_reads_sets_with_whole_and_with_broken_numbers(export: Exporting) -> None:
-    for name in ("1.png", "2.png"):
-        export.picture(name)
-    sets = {"train": [boxed("1.png", (0, 1, 1, 5, 5))], "test": [boxed("2.png", (0, 1.5, 1, 5, 5))]}
-    export("huggingface", sets=sets)
-    read = load(export.folder)
-    assert read["train"][0]["objects"]["bbox"] == [[1, 1, 5, 5]]
-    assert read["test"][0]["objects"]["bbox"] == [[1.5, 1, 5, 5]]
-
-
-def test_sets_that_hugging_face_can_not_read_together_are_told(export: Exporting) -> None:
-    for name in ("1.png", "2.png"):
-        export.picture(name)
-    sets = {"train": [boxed("1.png", (0, 1, 1, 5, 5))], "test": [boxed("2.png")]}
-    found = export("huggingface", sets=sets)
-    assert (found.objects, found.notes) == ({"train": 1, "test": 1}, {"sets_without_boxes": 1})
-    with pytest.raises(ValueError, match="different features"):
-        load(export.folder)
-    assert export("huggingface", sets={"train": [boxed("1.png")], "test": [boxed("2.png")]}).notes == {}
-    assert load(export.folder)["test"].num_rows == 1
-
-
-def stored_turned(kind: str, orientation: int = 6, padding: int = 0, size: tuple[int, int] = (200, 100)) -> bytes:
-    """A picture whose upper left quarter is red as it is stored, and that readers turn."""
-    image = Image.new("RGB", size, "white")
-    image.paste("red", (0, 0, size[0] // 2, size[1] // 2))
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    body = io.BytesIO()
-    image.save(body, kind, exif=exif.tobytes())
-    return body.getvalue() + bytes(padding)
-
-
 def turned_label(line: dict[str, Any], width: int, height: int) -> dict[str, Any]:
     line["bird"]["image_size"] = [{**SIZE, "width": width, "height": height}]
     return line
@@ -102,11 +58,6 @@ def turned_label(line: dict[str, Any], width: int, height: int) -> dict[str, Any
 def as_readers_see(path: Path) -> Any:
     """A picture as cv2, datasets, browsers and Ultralytics show it."""
     return ImageOps.exif_transpose(Image.open(path)).convert("RGB")
-
-
-def is_red(image: Any, across: float, down: float) -> bool:
-    red, green, _ = image.getpixel((int(across * image.width), int(down * image.height)))
-    return red > 200 > 100 > green
 
 
 @pytest.mark.parametrize("padding", [0, 3 * BEGINNING_BYTES])
@@ -129,14 +80,6 @@ def test_readers_see_a_picture_as_its_label_has_it(
     seen = as_readers_see(export.folder / f"out/{place}/{name}")
     assert seen.size == Image.open(export.folder / f"out/{place}/{name}").size == (100, 200)
     assert is_red(seen, 0.9, 0.1)
-
-
-def test_pictures_with_classes_are_as_workers_saw_them(export: Exporting) -> None:
-    export.bucket.objects["s3://marsh/a.jpg"] = stored_turned("JPEG")
-    export("huggingface", classed("s3://marsh/a.jpg", 0, "heron", "image-classification"))
-    image = load(export.folder)["train"][0]["image"]
-    assert image.size == (200, 100)
-    assert is_red(image.convert("RGB"), 0.1, 0.1)
 
 
 def test_a_picture_of_another_size_than_its_label_says_is_told(export: Exporting) -> None:
@@ -163,3 +106,52 @@ def test_files_that_are_no_pictures_are_copied_as_they_are(export: Exporting) ->
     found = export("yolo", boxed("a.tif"), copy_pictures=True)
     assert (found.objects, found.notes) == ({"train": 1}, {})
     assert (export.folder / "out/images/train/a.tif").read_bytes() == body
+
+
+def test_classes_that_disagree_are_told_or_numbered_anew(export: Exporting) -> None:
+    lines = [classed("a", 0, "heron"), classed("b", 0, "stork"), classed("c", 1, "heron"), classed("d", 2, "stork")]
+    found = export("csv", *lines)
+    assert (found.objects, found.left_out) == ({"train": 2}, 2)
+    assert reasons(found) == [
+        (2, "bird: class 0 is 'stork' here, but class 0 is 'heron' elsewhere; pass the classes in order"),
+        (3, "bird: class 1 is 'heron' here, but 'heron' is class 0 elsewhere; pass the classes in order"),
+    ]
+    found = export("csv", *lines, classes=["stork", "heron"])
+    assert [(row["class_name"], row["class_id"]) for row in export.rows("train.csv")] == [
+        ("heron", "1"),
+        ("stork", "0"),
+        ("heron", "1"),
+        ("stork", "0"),
+    ]
+    found = export("csv", *lines, classes=["heron"])
+    assert (found.objects, found.left_out) == ({"train": 2}, 2)
+    assert reasons(found)[0] == (2, "bird: 'stork' is not one of the given classes")
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("..", "object"),
+        (".hidden", "hidden"),
+        ("a/b\\..\\c.jpg", "b_.._c.jpg"),
+        ("a\x00\n\u202eb.jpg", "a_b.jpg"),
+        ("ü" * 400 + ".jpg", "ü" * 73 + ".jpg"),
+        ("folder/", "folder"),
+        ("-rf.jpg", "rf.jpg"),
+    ],
+)
+def test_names_of_files_stay_in_the_folder(export: Exporting, key: str, name: str) -> None:
+    export.bucket.objects[f"s3://marsh/{key}"] = b"picture"
+    found = export("coco", boxed(key), copy_pictures=True)
+    assert found.objects == {"train": 1}
+    assert [one for one in export.names if one.startswith("images/")] == [f"images/train/{name}"]
+
+
+def test_annotations_of_pictures_with_one_stem_stay_apart(export: Exporting) -> None:
+    export("yolo", boxed("a.jpg", (0, 1, 1, 5, 5)), boxed("a.png"), boxed("A.png"))
+    assert [one for one in export.names if one.startswith("labels/")] == [
+        "labels/train/A-3.txt",
+        "labels/train/a-2.txt",
+        "labels/train/a.txt",
+    ]

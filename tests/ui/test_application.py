@@ -1,114 +1,24 @@
-"""The pages on Airflow's own tables: odd XComs, odd addresses, and rights; tests/e2e shows them in a browser."""
+"""The pages on Airflow's own tables: odd addresses, odd bodies, and rights; tests/e2e shows them in a browser."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 from fastapi.dependencies.utils import get_flat_dependant
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from labeling_provider.ui.application import MAX_BODY_BYTES, make_application
+from tests.conftest import Lab, texts
+from tests.ui.at_service import facts_of, job_of
 from tests.ui.conftest import Jobs, Pages
+from tests.ui.xcoms import COUNTERS, FACTS
 
-FACTS: dict[str, Any] = {
-    "job_name": "good",
-    "status": "Completed",
-    "created": 1.0,
-    "workteam_arn": "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/birders",
-    "workers_per_object": 3,
-    "estimated_cost_usd": 12.5,
-    "streaming": False,
-    "aws_conn_id": "aws_default",
-    "region_name": "us-east-1",
-    "verify": None,
-}
-COUNTERS: dict[str, Any] = {"job_name": "good", "status": "Completed", "total": 3, "human_labeled": 2, "failed": 1}
 MINE = {"X-Labeling": "1"}
 
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
-    max_leaves=8,
-)
-
-
-def changed(whole: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """An XCom of ours with values of any kind under its keys."""
-    return st.dictionaries(st.sampled_from(sorted(whole)), values, max_size=4).map(lambda some: {**whole, **some})
-
-
-ODD_XCOMS: list[tuple[Any, Any]] = [
-    ({"__classname__": "os.Popen", "__version__": 1, "__data__": {"job_name": "x"}}, None),
-    (FACTS, {"__classname__": "os.Popen", "__version__": 1, "__data__": {}}),
-    ({**FACTS, "created": float("nan")}, None),
-    ({**FACTS, "estimated_cost_usd": 10**400}, None),
-    (FACTS, {**COUNTERS, "total": float("inf")}),
-    (FACTS, {**COUNTERS, "failed": 10**400}),
-    (FACTS, {**COUNTERS, "total": -1}),
-    ({**FACTS, "job_name": "\ud800"}, None),
-    ({**FACTS, "job_name": "<script>"}, None),
-    ("{", ""),
-    ("[" * 100_000, None),
-    ('{"job_name": ' + "1" * 5_000 + "}", None),
-    ("null", "null"),
-]
-
-
-def check_all_are_shown(jobs: Jobs, pages: Pages, odd: list[tuple[Any, Any]]) -> None:
-    jobs.clear()
-    jobs.add(FACTS, COUNTERS, task="first")
-    run = jobs.add(FACTS, COUNTERS, task="last")["run_id"]
-    tasks = [jobs.add(facts, told, task=f"odd_{number}", run=run) for number, (facts, told) in enumerate(odd)]
-    for query in ({}, {"part": "true"}, {"text": "manual"}):
-        body = pages.shows("/", **query)
-        for task in ("first", "last", *(task["task_id"] for task in tasks)):
-            assert f"<bdi>{task}</bdi>" in body
-        assert body.count("2 of 3, 1 failed") >= 2
-    for task in tasks:
-        pages.shows("/job", **task)
-
-
-@pytest.mark.parametrize("odd", ODD_XCOMS)
-def test_an_xcom_that_is_odd_is_shown_as_bad(jobs: Jobs, pages: Pages, odd: tuple[Any, Any]) -> None:
-    check_all_are_shown(jobs, pages, [odd])
-    assert "can&#39;t be read" in pages.shows("/")
-
-
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(values | changed(FACTS), st.none() | values | changed(COUNTERS)), min_size=5, max_size=10))
-def test_whatever_xcoms_hold_all_jobs_are_shown(jobs: Jobs, pages: Pages, odd: list[tuple[Any, Any]]) -> None:
-    check_all_are_shown(jobs, pages, [(json.dumps(facts), told and json.dumps(told)) for facts, told in odd])
-
-
-@pytest.mark.parametrize(
-    ("facts", "counters", "words"),
-    [
-        ({"job_name": "x"}, None, "labeling_job of this task can&#39;t be read: Object missing required field"),
-        ("{", None, "labeling_job of this task can&#39;t be read: Input data was truncated"),
-        (" " * 30_000, None, "more than 5,000 characters"),
-        (FACTS, {"total": "many"}, "labeling_progress of this task can&#39;t be read: Expected `int`, got `str`"),
-    ],
-)
-def test_what_is_wrong_with_an_xcom_is_told(jobs: Jobs, pages: Pages, facts: Any, counters: Any, words: str) -> None:
-    odd = jobs.add(facts, counters)
-    assert words in pages.shows("/")
-    assert (words in pages.shows("/job", **odd)) == (counters is None)
-    if counters is None:
-        for path in ("/job/progress", "/job/labels", "/job/workers", "/job/stream"):
-            assert words in pages.shows(path, **odd)
-
-
-def test_what_a_person_has_added_in_airflow_is_read_too(jobs: Jobs, pages: Pages) -> None:
-    jobs.add(json.dumps(json.dumps(FACTS)), json.dumps(json.dumps(COUNTERS)))
-    assert "2 of 3, 1 failed" in pages.shows("/")
-
-
 ODD = ("--1", "²", "nan", "9" * 30, "9" * 5_000, "\x00", "~", "x" * 10_000)
+
 GOOD = {
     "dag_id": "birds",
     "run_id": "manual__1",
@@ -228,3 +138,32 @@ def test_prices_are_said_to_be_amazons(jobs: Jobs, pages: Pages) -> None:
     jobs.clear()
     jobs.add({**FACTS, "estimated_cost_usd": 0}, COUNTERS)
     assert "$" not in pages.shows("/", part="true")
+
+
+@pytest.mark.usefixtures("connection")
+def test_numbers_and_letters_that_nothing_can_hold_are_told_and_all_else_is_shown(
+    lab: Lab, jobs: Jobs, pages: Pages
+) -> None:
+    task = jobs.add(None)
+    name = job_of(lab, task, texts(3))
+    jobs.add(facts_of(name), run=task["run_id"])
+    about = '"label-metadata": {"class-name": "cat", "confidence": 0.5}'
+    odd = [
+        '{"source": "odd", "label": 1e999, "label-metadata": {"confidence": 0.5}}',
+        '{"source": "odd", "label": [1e999], "label-metadata": {"confidence": 0.5}}',
+        '{"source": "odd", "label": 0, "label-metadata": {"class-name": "cat", "confidence": 1e999}}',
+        f'{{"source": "odd", "label": {"9" * 5_000}, {about}}}',
+        f'{{"source": "odd", "label": 0, "x": {"9" * 5_000}, {about}}}',
+        '{"source": "odd", "label": 0, "label-metadata": {"class-name": "\\ud800", "confidence": 0.4}}',
+        f'{{"source": "half \\ud800 letter", "label": 0, {about}}}',
+        '{"source": "odd", "label-metadata": {"failure-reason": "\\udfff why"}}',
+        f'{{"source-ref": "s3://lab/\\ud800", "label": 0, {about}}}',
+        '{"source": "odd", "label": ' + "[" * 40_000 + "]" * 40_000 + "}",
+    ]
+    good = f'{{"source": "a good text", "label": 0, {about}}}'
+    lab.put(f"out/{name}/manifests/output/output.manifest", "\n".join([good, *odd, good]))
+    page = pages.shows("/job/labels", **task)
+    assert page.count("a good text") == 2
+    assert "10 lines can't be read" in page
+    assert "10 lines can't be read" in pages.shows("/job/labels", **task, state="failed")
+    assert "a good text" in pages.shows("/job/labels", **task, class_name="cat", below=0.9)

@@ -1,0 +1,84 @@
+"""How boto3 clients read answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from botocore.exceptions import IncompleteReadError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling_provider.client.parsing import parse_time, refuse_half_answers
+from tests.conftest import Lab
+from tests.flaky import running
+
+MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+@given(MOMENTS)
+def test_a_time_as_s3_writes_it_is_read(moment: datetime) -> None:
+    assert parse_time(moment.isoformat(timespec="microseconds").replace("+00:00", "Z")) == moment
+
+
+@given(MOMENTS.map(lambda moment: moment.replace(microsecond=0)), ZONES)
+def test_times_in_other_forms_are_read_as_botocore_reads_them(moment: datetime, zone: timezone) -> None:
+    assert parse_time(moment.timestamp()) == moment
+    assert parse_time(moment.astimezone(zone).isoformat()) == moment
+    assert parse_time(moment.strftime("%a, %d %b %Y %H:%M:%S GMT")) == moment
+
+
+@pytest.mark.parametrize("text", ["Z", "2026-13-01T00:00:00Z", "yesterday"])
+def test_what_is_no_time_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match="Invalid timestamp"):
+        parse_time(text)
+
+
+HALF = b'{"WorkteamArn":'
+FULL = b'{"Workteams": []}'
+
+
+@pytest.fixture
+def half_answering() -> Iterator[str]:
+    """The address of a service that breaks off its first answer and says so afterwards; and what it answers then."""
+
+    class Handler(BaseHTTPRequestHandler):
+        answers: int = 0
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            Handler.answers += 1
+            self.send_response_only(200)
+            self.send_header("Content-Length", str(len(FULL)))
+            self.end_headers()
+            self.wfile.write(FULL if Handler.answers > 1 else FULL[:-3])
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with running(server):
+        yield f"http://127.0.0.1:{server.server_port}"
+
+
+def test_half_an_answer_is_an_error_and_a_whole_one_is_none(lab: Lab, half_answering: str) -> None:
+    from botocore.config import Config
+
+    once = Config(retries={"total_max_attempts": 1})
+    client: Any = lab.service.client("sagemaker", endpoint_url=half_answering, config=once)
+    refuse_half_answers(client)
+    with pytest.raises(IncompleteReadError, match="14 read, but total bytes expected is 17"):
+        client.list_workteams()
+    assert client.list_workteams()["Workteams"] == []
+
+
+def test_an_answer_without_a_body_is_whole_whatever_length_it_tells(lab: Lab) -> None:
+    client = lab.service.client("s3")
+    refuse_half_answers(client)
+    lab.put("parsing/object", b"seven b")
+    assert client.head_object(Bucket=lab.bucket, Key="parsing/object")["ContentLength"] == 7
+    assert client.get_object(Bucket=lab.bucket, Key="parsing/object")["Body"].read() == b"seven b"

@@ -1,0 +1,73 @@
+"""Whoever runs a job: one that remembers nothing, and waits in its own process."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import time
+from typing import Any
+
+import pytest
+
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.groundtruth.job import JobState
+from labeling_provider.jobs.caller import Caller, RunOptions, Wait
+from labeling_provider.jobs.ownership import Owner
+from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
+from tests.conftest import Lab, texts
+from tests.jobs.runs import Notebook, for_people
+
+
+def test_it_remembers_nothing(owner: Owner) -> None:
+    caller = Caller(owner)
+    caller.remember_name("birds")
+    caller.keep_model("arn:model")
+    assert (caller.remembered_name(), caller.last_model()) == (None, None)
+    assert (caller.try_number, caller.deadline) == (1, None)
+
+
+def test_every_option_is_an_argument_of_the_operator_with_the_same_default() -> None:
+    parameters = inspect.signature(CreateLabelingJobOperator.__init__).parameters
+    for option in dataclasses.fields(RunOptions):
+        assert parameters[option.name].default == option.default, option.name
+
+
+def wait(
+    lab: Lab, client: GroundTruth, owner: Owner, *, people: bool, seconds: float | None = None, **limits: Any
+) -> tuple[Notebook, dict[str, Any]]:
+    """Wait for a job; who has waited, and what has come of it."""
+    caller = Notebook(owner)
+    spec = for_people(lab) if people else lab.spec(texts(3))
+    draft = spec.draft(f"caller-{owner.run_id[:12]}", client.region)
+    for uri, text in draft.files.items():
+        client.objects.write_text(uri, text)
+    job = client.create_job(draft.request)
+    deadline = None if seconds is None else time.time() + seconds
+    known = {"targets": frozenset[str](), "stall_timeout": None, **limits}
+    event = caller.wait(client, Wait(job.state, deadline=deadline, **known), RunOptions(poll_interval=0.05))
+    json.dumps(event)
+    return caller, event
+
+
+def test_a_wait_ends_with_the_job_and_what_happens_is_heard(lab: Lab, client: GroundTruth, owner: Owner) -> None:
+    caller, event = wait(lab, client, owner, people=False)
+    assert JobState(**event["state"]).status == "Completed"
+    assert caller.seen[-1] == JobState(**event["state"])
+
+
+def test_a_wait_ends_when_time_is_up(lab: Lab, client: GroundTruth, owner: Owner) -> None:
+    _, event = wait(lab, client, owner, people=True, seconds=0.3)
+    assert event["timeout"] is True
+
+
+@pytest.mark.parametrize("status", ["InProgress"])
+def test_a_wait_ends_at_a_status_that_is_waited_for(lab: Lab, client: GroundTruth, owner: Owner, status: str) -> None:
+    _, event = wait(lab, client, owner, people=True, targets=frozenset({status}))
+    assert event == {"state": event["state"]}
+    assert event["state"]["status"] == status
+
+
+def test_a_wait_ends_when_nothing_moves(lab: Lab, client: GroundTruth, owner: Owner) -> None:
+    _, event = wait(lab, client, owner, people=True, stall_timeout=0.3)
+    assert event["stalled"] >= 0.3

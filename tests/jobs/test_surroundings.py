@@ -1,0 +1,190 @@
+"""What is checked before a labeling job is created: objects, buckets, role, workteam."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.request import PrivateWorkteam
+from tests.conftest import Lab
+from tests.jobs.yards import Yard, complaints, looked_at, picture, pictures, turned
+
+
+def test_a_bucket_that_lets_no_browser_in_is_named_and_can_be_mended(lab: Lab) -> None:
+    yard = Yard(lab)
+    (problem,) = complaints(pictures(yard, fix_cors=False))
+    assert f"CORS: the bucket {yard.bucket} has no CORS rule that allows GET" in problem
+    mine = {"AllowedMethods": ["PUT"], "AllowedOrigins": ["https://lab.example"], "MaxAgeSeconds": 5}
+    lab.s3.put_bucket_cors(Bucket=yard.bucket, CORSConfiguration={"CORSRules": [mine]})
+    assert pictures(yard).run()
+    added = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "ExposeHeaders": ["Access-Control-Allow-Origin"]}
+    assert yard.cors() == [mine, added]
+    assert pictures(yard, fix_cors=False).run()
+    pictures(yard).run()
+    assert len(yard.cors()) == 2
+
+
+def test_the_bucket_that_feeds_a_streaming_job_is_looked_at_too(lab: Lab) -> None:
+    yard = Yard(lab, 0)
+    arn = f"arn:aws:sns:us-east-1:123456789012:groundtruth-{uuid.uuid4().hex[:8]}"
+    task = looked_at(
+        lab,
+        task_type="image-classification",
+        manifest_uri=None,
+        input_topic_arn=arn,
+        create_topics=True,
+        notify_from=f"s3://{yard.bucket}/new/",
+        preflight="fail",
+    )
+    (problem,) = complaints(task)
+    assert f"the bucket {yard.bucket} has no CORS rule" in problem
+
+
+@pytest.mark.parametrize(
+    ("rule", "enough"),
+    [
+        ({"AllowedMethods": ["GET", "PUT"], "AllowedOrigins": ["*"]}, True),
+        ({"AllowedMethods": ["GET"], "AllowedOrigins": ["https://*.labeling.us-east-1.sagemaker.aws"]}, True),
+        ({"AllowedMethods": ["HEAD"], "AllowedOrigins": ["*"]}, False),
+        ({"AllowedMethods": ["GET"], "AllowedOrigins": ["https://lab.example"]}, False),
+    ],
+)
+def test_a_rule_must_let_workers_read(lab: Lab, rule: dict[str, Any], enough: bool) -> None:
+    yard = Yard(lab)
+    lab.s3.put_bucket_cors(Bucket=yard.bucket, CORSConfiguration={"CORSRules": [rule]})
+    task = pictures(yard, fix_cors=False)
+    if enough:
+        assert task.run()
+    else:
+        assert "no CORS rule" in complaints(task)[0]
+
+
+def test_objects_that_are_not_as_they_must_be_are_named_all_at_once(lab: Lab) -> None:
+    yard = Yard(lab, 2)
+    yard.uris += [
+        f"s3://{yard.bucket}/gone.png",
+        yard.put("page.png", ContentType="text/html"),
+        yard.put("drawing.svg"),
+        yard.put("large.PNG", b"x" * 40_000_001),
+        yard.put("photo.JPG", ContentType="image/jpeg"),
+    ]
+    found = complaints(pictures(yard, labels=["only one"]))
+    assert len(found) == 5
+    for line, words in {
+        3: "gone.png does not exist",
+        4: "page.png has the content type 'text/html'",
+        5: "drawing.svg does not end with .jpg or .jpeg or .png",
+        6: "large.PNG has 40,000,001 bytes; at most 40,000,000 are allowed",
+    }.items():
+        assert any(f"line {line}: s3://{yard.bucket}/{words}" in one for one in found)
+    assert any("labels" in one.lower() for one in found)
+
+
+@pytest.mark.parametrize(
+    ("task", "automated", "most"),
+    [
+        ("image-classification", False, (10_000, 10_000)),
+        ("image-classification", True, (3_840, 2_160)),
+        ("bounding-box", True, (2_160, 3_840)),
+        ("semantic-segmentation", True, (1_920, 1_080)),
+    ],
+)
+def test_pictures_that_are_too_large_for_the_job_are_named(
+    lab: Lab, task: str, automated: bool, most: tuple[int, int]
+) -> None:
+    yard = Yard(lab, 0)
+    (width, height), allowed = most, f"at most {most[0] * most[1]:,} in total are allowed"
+    yard.uris = [
+        yard.put("fits.png", picture(*most)),
+        yard.put("wide.png", picture(width + 1, height)),
+        yard.put("high.jpg", picture(width, height + 1, "JPEG")),
+        yard.put("fits.jpg", picture(*most, "JPEG")),
+        yard.put("unknown.jpg", b"\xff\xd8 and what not"),
+        yard.put("empty.png", b""),
+    ]
+    ref = "label-ref" if task == "semantic-segmentation" else "label"
+    found = complaints(pictures(yard, task_type=task, automated_labeling=automated, label_attribute_name=ref))
+    assert len(found) == 3
+    assert f"line 2: s3://{yard.bucket}/wide.png has {width + 1:,} × {height:,} pixels; {allowed}" in found[0]
+    assert f"line 3: s3://{yard.bucket}/high.jpg has {width:,} × {height + 1:,} pixels; {allowed}" in found[1]
+    assert f"line 6: s3://{yard.bucket}/empty.png is empty" in found[2]
+
+
+def test_pictures_that_are_stored_turned_are_told_and_fail_nothing(lab: Lab, logged: Callable[[], str]) -> None:
+    yard = Yard(lab, 1)
+    yard.uris += [yard.put(f"{number}.jpg", turned(number)) for number in (1, 6, 3)]
+    assert pictures(yard).run()
+    words = "2 of the 4 pictures checked are stored rotated, the first in line 3."
+    assert logged().count(words) == 1
+
+
+def test_many_wrong_objects_are_counted(lab: Lab) -> None:
+    yard = Yard(lab, 1)
+    yard.uris += [f"s3://{yard.bucket}/gone-{number}.png" for number in range(25)]
+    found = complaints(pictures(yard))
+    assert len(found) == 11
+    assert "15 more of the 26 objects checked are wrong" in found[-1]
+
+
+def test_of_a_large_manifest_a_sample_is_looked_at(lab: Lab) -> None:
+    yard = Yard(lab, 0)
+    yard.uris = [f"s3://{yard.bucket}/gone-{number}.png" for number in range(3000)]
+    task = pictures(yard)
+    found = complaints(task)
+    assert "990 more of the 1000 objects checked are wrong" in found[-1]
+    assert found == complaints(task)
+    lines = [int(one.split(" line ")[1].split(":")[0]) for one in found[:-1]]
+    assert lines == sorted(lines)
+    assert lines[-1] > 10
+
+
+def test_everything_must_be_in_one_region_and_there(lab: Lab) -> None:
+    yard = Yard(lab, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    found = complaints(pictures(yard, output_uri="s3://nobody-has-this-bucket/out"))
+    assert any(f"the bucket {yard.bucket} is in eu-west-1, but the job is in us-east-1" in one for one in found)
+    assert any("the bucket nobody-has-this-bucket does not exist" in one for one in found)
+
+
+def test_role_and_workteam_are_looked_at(lab: Lab) -> None:
+    iam = lab.service.client("iam")
+    name = f"role-{uuid.uuid4().hex[:8]}"
+    trust = {"Effect": "Allow", "Principal": {"Service": ["ec2.amazonaws.com"]}, "Action": "sts:AssumeRole"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy)["Role"]["Arn"]
+    (problem,) = complaints(looked_at(lab, role_arn=arn))
+    assert f"the role {name} does not let sagemaker.amazonaws.com assume it" in problem
+    (problem,) = complaints(looked_at(lab, role_arn=f"{arn}-gone"))
+    assert f"there is no role {name}-gone" in problem
+    team = lab.team().replace("private-simulated", "nobody")
+    (problem,) = complaints(looked_at(lab, workforce=PrivateWorkteam(team)))
+    assert "there is no workteam nobody" in problem
+
+
+def test_a_right_that_the_role_lacks_is_named(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    make = GroundTruth.client
+
+    def client(ground_truth: Any, service: str, **settings: Any) -> Any:
+        made = make(ground_truth, service, **settings)
+        if service == "iam":
+            # moto can't simulate policies.
+            made.simulate_principal_policy = lambda **ask: {
+                "EvaluationResults": [
+                    {
+                        "EvalActionName": action,
+                        "EvalResourceName": resource,
+                        "EvalDecision": "allowed" if "GetObject" in action else "implicitDeny",
+                    }
+                    for action in ask["ActionNames"]
+                    for resource in ask["ResourceArns"]
+                ]
+            }
+        return made
+
+    monkeypatch.setattr(GroundTruth, "client", client)
+    (problem,) = complaints(looked_at(lab))
+    assert "lacks the permission s3:PutObject on arn:aws:s3:::lab/out/*" in problem

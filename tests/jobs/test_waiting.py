@@ -1,0 +1,166 @@
+"""When a wait is over, and how a job is waited for."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.events import DETAIL_TYPE
+from labeling_provider.groundtruth.job import JobState
+from labeling_provider.jobs.waiting import Vigil, wait_for_job
+from labeling_provider.request import PrivateWorkteam
+from tests.client.clients import ground_truth
+from tests.conftest import Lab, texts
+from tests.flaky import proxy
+
+STATE = JobState("job", "arn", "InProgress", 3, 3, 0, 1, 6, "", 0.0, None)
+
+
+def moved(labeled: int) -> JobState:
+    return dataclasses.replace(STATE, labeled=labeled, human_labeled=labeled)
+
+
+def test_a_later_vigil_goes_on_with_the_clock_of_an_earlier_one() -> None:
+    first = Vigil(stall_timeout=100)
+    assert first.verdict(STATE, 1000) is None
+    assert first.seconds_left(1000) == 100
+    second = Vigil(stall_timeout=100, memory=first.memory)
+    assert second.seconds_left(1060) == 40
+    assert second.verdict(STATE, 1060) is None
+    assert second.verdict(None, 1100) == {"state": STATE.as_dict(), "stalled": 100}
+
+
+def test_what_moved_while_nobody_looked_starts_the_clock_again() -> None:
+    first = Vigil(stall_timeout=100)
+    first.verdict(STATE, 1000)
+    second = Vigil(stall_timeout=100, memory=first.memory)
+    assert second.verdict(moved(4), 1090) is None
+    assert second.seconds_left(1090) == 100
+
+
+@pytest.mark.parametrize(
+    ("status", "event"), [("Completed", True), ("Failed", True), ("Stopped", True), ("Stopping", False)]
+)
+def test_any_end_ends_it(status: str, event: bool) -> None:
+    state = dataclasses.replace(STATE, status=status)
+    assert (Vigil().verdict(state, 0) is not None) is event
+
+
+def test_a_deadline_counts_even_if_nothing_was_ever_seen() -> None:
+    vigil = Vigil(deadline=10)
+    assert vigil.seconds_left(4) == 6
+    assert vigil.verdict(None, 9.9) is None
+    assert vigil.verdict(None, 10) == {"state": None, "timeout": True}
+
+
+def test_without_limits_it_waits_for_ever() -> None:
+    assert Vigil().seconds_left(0) is None
+    assert Vigil().verdict(STATE, 1e12) is None
+
+
+def state_of(client: GroundTruth, name: str) -> JobState:
+    return client.job(name).state
+
+
+@pytest.fixture
+def name(lab: Lab) -> Iterator[str]:
+    """A job that waits for people."""
+    made = lab.create(texts(2), workforce=PrivateWorkteam(lab.team("private-people")))
+    lab.wait(made, {"InProgress"})
+    yield made
+    lab.sagemaker.stop_labeling_job(LabelingJobName=made)
+
+
+def test_an_event_ends_a_wait_long_before_the_next_look(lab: Lab, client: GroundTruth, name: str) -> None:
+    sqs = client.client("sqs")
+    url = sqs.create_queue(QueueName=f"waiting-{name}", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="not for us")
+
+    def end() -> None:
+        lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+        lab.wait(name)
+        arn = lab.describe(name)["LabelingJobArn"]
+        for resource in (arn.replace(name, "other"), arn):
+            sqs.send_message(
+                QueueUrl=url, MessageBody=json.dumps({"detail-type": DETAIL_TYPE, "resources": [resource]})
+            )
+
+    vigil = Vigil(deadline=time.time() + 60)
+    timer = threading.Timer(0.2, end)
+    timer.start()
+    event = wait_for_job(client, state_of(client, name), vigil, poll_interval=3600, events_queue_url=url)
+    timer.join()
+    assert event["state"]["status"] == "Stopped"
+    assert "timeout" not in event
+    left = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+    assert left["ApproximateNumberOfMessages"] == "2", "our event is gone; what is another's stays"
+
+
+def test_without_its_queue_a_wait_goes_by_its_looks(lab: Lab, client: GroundTruth, name: str) -> None:
+    vigil = Vigil(deadline=time.time() + 1.5)
+    gone = f"{lab.service.endpoint_url}/123456789012/gone"
+    event = wait_for_job(client, state_of(client, name), vigil, poll_interval=1, events_queue_url=gone)
+    assert event["timeout"] is True
+
+
+def test_trouble_on_the_way_is_sat_out_and_shown_is_what_has_changed(
+    lab: Lab, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shown: list[JobState] = []
+    with proxy(lab) as between:
+        client = ground_truth(lab, between.url)
+        between.trouble = ["drop", "InternalFailure", "ThrottlingException"]
+        event = wait_for_job(
+            client,
+            JobState.of(lab.describe(name)),
+            Vigil(deadline=time.time() + 1),
+            poll_interval=0.05,
+            show=shown.append,
+        )
+        assert between.trouble == []
+    assert event["timeout"] is True
+    assert len(shown) == 1
+    assert caplog.text.count(f"No answer about {name}, next try in") == 3
+
+
+def test_a_job_that_is_gone_or_a_service_that_stays_away_is_an_error(lab: Lab, client: GroundTruth, name: str) -> None:
+    state = dataclasses.replace(state_of(client, name), name="nobody")
+    with pytest.raises(LabelingError, match="there is no such labeling job any more"):
+        wait_for_job(client, state, Vigil(), poll_interval=0.05)
+    away = ground_truth(lab, "http://127.0.0.1:9", outage=0.1)
+    with pytest.raises(LabelingError, match=f"Waiting for {name}: no answer for"):
+        wait_for_job(away, state_of(client, name), Vigil(), poll_interval=0.05)
+
+
+counted = st.builds(lambda number: dataclasses.replace(STATE, labeled=number, human_labeled=number), st.integers(0, 3))
+
+
+@given(
+    st.lists(st.tuples(st.none() | counted, st.floats(0, 20)), max_size=8),
+    st.none() | st.floats(0, 50),
+    st.none() | st.floats(0, 30),
+)
+def test_a_wait_is_over_at_the_moment_that_it_has_said(
+    looks: list[tuple[JobState | None, float]], deadline: float | None, stall: float | None
+) -> None:
+    vigil, now = Vigil(deadline=deadline, stall_timeout=stall), 0.0
+    for state, seconds in looks:
+        left = vigil.seconds_left(now)
+        now += seconds if left is None else min(seconds, left)
+        moved = state is not None and vigil.memory["counted"] != state.counted
+        event = vigil.verdict(state, now)
+        assert json.loads(json.dumps(vigil.memory)) == vigil.memory
+        if left is not None and seconds >= left and not moved:
+            assert event is not None
+        if event is not None:
+            assert event.get("timeout") or event["stalled"] == pytest.approx(stall, abs=1e-6)
+            return

@@ -1,0 +1,88 @@
+"""Operators as tests make and run them, outside a scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from labeling_provider.errors import InvalidRequestError
+from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
+from labeling_provider.request import PrivateWorkteam
+from tests.conftest import Lab, texts
+
+
+def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJobOperator:
+    manifest = lines if isinstance(lines, str) else lab.manifest(texts(6) if lines is None else lines)
+    defaults = {
+        "task_id": "label",
+        "task_type": "text-classification",
+        "manifest_uri": manifest,
+        "output_uri": "s3://lab/out",
+        "labels": ["cat", "dog", "bird"],
+        "workforce": PrivateWorkteam(lab.team()),
+        "role_arn": lab.role,
+        "title": "What is it?",
+        "instructions": "Choose one.",
+        "workers_per_object": 3,
+        "poll_interval": 0.1,
+        "deferrable": False,
+        # The tests of preflight ask for it.
+        "preflight": "off",
+    }
+    return CreateLabelingJobOperator(**{**defaults, **arguments})
+
+
+def run_id() -> dict[str, str]:
+    return {"run_id": f"manual__{uuid.uuid4()}"}
+
+
+def fire(deferred: TaskDeferred) -> dict[str, Any]:
+    """The event of a deferred task's trigger, rebuilt as a triggerer would."""
+    from airflow.sdk.module_loading import import_string
+
+    path, arguments = deferred.trigger.serialize()
+    trigger = import_string(path)(**json.loads(json.dumps(arguments)))
+
+    async def first() -> dict[str, Any]:
+        async for event in trigger.run():
+            return dict(event.payload)
+        raise AssertionError("the trigger did not fire")
+
+    return asyncio.run(asyncio.wait_for(first(), 60))
+
+
+def run_to_the_end(task: CreateLabelingJobOperator, around: dict[str, Any]) -> dict[str, Any] | None:
+    """What the task returns, however often it is deferred on the way."""
+    event: dict[str, Any] | None = None
+    while True:
+        try:
+            return task.execute(around) if event is None else task.execute_complete(around, event)
+        except TaskDeferred as deferred:
+            event = fire(deferred)
+
+
+def broken_custom(lab: Lab) -> dict[str, Any]:
+    """Arguments of a custom task whose consolidation function raises."""
+    return {
+        "lines": [{"source": "melon", "truth": {"grade": "A"}}],
+        "task_type": "custom",
+        "labels": None,
+        "instructions": None,
+        "ui_template_uri": lab.put("template.liquid", "<crowd-form></crowd-form>"),
+        "consolidation_function": "arn:aws:lambda:us-east-1:123456789012:function:broken",
+    }
+
+
+def problems(caught: pytest.ExceptionInfo[InvalidRequestError]) -> str:
+    return "\n".join(str(problem) for problem in caught.value.problems)
+
+
+def for_people(lab: Lab, **arguments: Any) -> CreateLabelingJobOperator:
+    """A job that waits for people, created and not waited for."""
+    team = PrivateWorkteam(lab.team("private-people"))
+    return operator(lab, **{"workforce": team, "wait_for_completion": False, **arguments})

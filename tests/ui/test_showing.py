@@ -1,0 +1,108 @@
+"""What the templates show: links into Airflow, counters, the progress bar, the chart."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling_provider.ui.output_manifest import Labels
+from labeling_provider.ui.showing import STATIC, chart, query_of, render_page, static_file
+from labeling_provider.ui.task_jobs import Counters, CreationFacts, TaskJob, TaskKey
+
+TASK = TaskKey("birds", "manual__1", "label")
+
+
+def job(**counters: Any) -> TaskJob:
+    facts = CreationFacts("job", None, status="InProgress", created=1.0)
+    return TaskJob(TASK, facts, Counters("job", status="InProgress", **counters))
+
+
+def shown(one: TaskJob) -> str:
+    return render_page("progress_part.html", job=one)
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+
+
+@given(st.builds(TaskKey, NAMES, NAMES, NAMES, st.integers(-1, 9)))
+def test_a_task_is_found_by_its_address_whatever_its_name(task: TaskKey) -> None:
+    read = {key: value for key, (value,) in parse_qs(query_of(task), strict_parsing=True).items()}
+    assert TaskKey(read["dag_id"], read["run_id"], read["task_id"], int(read["map_index"])) == task
+
+
+@pytest.mark.parametrize("index", [-1, 4])
+def test_a_job_s_page_leads_to_its_task(index: int) -> None:
+    task = TaskKey("b/rds", "manual 1+?", "la&bel", index)
+    page = render_page("job.html", job=job(), task=task, query=query_of(task), may_edit=False)
+    links = [urlsplit(part.split('"')[0]) for part in page.split('href="')[1:]]
+    paths = [unquote(link.path) for link in links if link.path.startswith("/dags/")]
+    mapped = f"/mapped/{index}" * (index >= 0)
+    assert "/dags/b/rds/runs/manual 1+?/tasks/la&bel" + mapped in paths
+    assert all("b%2Frds" in link.path for link in links if link.path.startswith("/dags/")), (
+        "a name is one step of a path"
+    )
+
+
+def test_counters_are_told_in_words() -> None:
+    page = shown(job(total=8, human_labeled=1, machine_labeled=4, failed=2, unlabeled=1))
+    assert "1 by people, 4 by machine, 2 failed, 1 unlabeled" in page
+    assert "5 of 8, 2 failed" in page
+    for share in ("12.5", "50", "25"):
+        assert f"width: {share}" in page or f"width:{share}" in page
+
+
+def test_nothing_to_count_breaks_no_bar() -> None:
+    assert "by people" in shown(job())
+
+
+POINTS = st.lists(st.tuples(st.floats(0, 1e4), st.integers(0, 10**6), st.integers(0, 10**6)), max_size=5)
+
+
+@given(POINTS, st.integers(0, 10**6))
+def test_a_chart_stays_in_its_box(points: list[tuple[float, int, int]], total: int) -> None:
+    rising = sorted((hours, max(labels, machine), min(labels, machine)) for hours, labels, machine in points)
+    counts = sorted(labels for _, labels, _ in rising)
+    rising = [(hours, count, min(count, machine)) for (hours, _, machine), count in zip(rising, counts, strict=True)]
+    found = chart(Labels(points=rising), job(total=total))
+    if len(rising) < 2:
+        assert found is None
+        return
+    assert found is not None
+    assert (found["last"], found["most"] >= total) == (rising[-1][1], True)
+    for lines in (found["points"], found["machine_points"]):
+        for point in lines.split():
+            across, down = map(float, point.split(","))
+            assert 0 <= across <= 600
+            assert 0 <= down <= 160
+
+
+def test_files_are_served_under_an_address_that_changes_with_them() -> None:
+    page = render_page("trouble.html", trouble="x")
+    full = render_page("jobs.html", **EMPTY)
+    assert "x" in page
+    for name in STATIC:
+        assert static_file(name)
+        assert f"static/{name}?" in full
+
+
+EMPTY: dict[str, Any] = {
+    "jobs": [],
+    "total": 0,
+    "further": "",
+    "is_first": True,
+    "statuses": [],
+    "dags": [],
+    "workteams": [],
+    "query": dict.fromkeys(("dag_id", "run_id", "status", "workteam", "text"), ""),
+}
+
+
+def test_a_list_without_jobs_says_so_whatever_was_asked() -> None:
+    evil = "<script>alert(1)</script>"
+    page = render_page("jobs.html", **{**EMPTY, "query": {**EMPTY["query"], "text": evil}})
+    assert evil not in page
+    assert "&lt;script&gt;" in page

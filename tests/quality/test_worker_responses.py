@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files
 from labeling_provider.quality import AnswerFile, answer_file, chosen_files
-from labeling_provider.quality.worker_responses import read_answers
+from labeling_provider.quality.worker_responses import WorkerAnswer, read_answers
 from tests.memory import MemoryStore
 from tests.quality.labeled import OUT
 

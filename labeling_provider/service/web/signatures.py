@@ -13,6 +13,7 @@ import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote
@@ -177,10 +178,7 @@ class Signature:
 
     def key(self, credentials: Credentials) -> bytes:
         """The signing key for this scope."""
-        key = f"AWS4{credentials.secret_access_key}".encode()
-        for part in (self.day, self.region, self.service, "aws4_request"):
-            key = hmac.digest(key, part.encode(), "sha256")
-        return key
+        return _signing_key(credentials.secret_access_key, self.day, self.region, self.service)
 
 
 def presigned(
@@ -194,20 +192,24 @@ def presigned(
     """
     path = quote(f"/{bucket}/{key}", safe="/~-_.")
     stamp = signed_at.strftime("%Y%m%dT%H%M%SZ")
+    unsigned, query = _link(credentials.access_key_id, region, stamp, min(seconds, MAX_PRESIGNED_SECONDS))
+    value = unsigned.expected("GET", path, query, f"host:{host}\n", UNSIGNED_PAYLOAD, credentials)
+    return f"{path}?{query}&X-Amz-Signature={value}"
+
+
+@lru_cache(maxsize=64)
+def _link(access_key_id: str, region: str, stamp: str, seconds: int) -> tuple[Signature, str]:
+    """What all links of an hour have in common: their scope, and their query without the signature."""
     scope = (stamp[:8], region, Service.S3.value)
     parameters = {
         "X-Amz-Algorithm": ALGORITHM,
-        "X-Amz-Credential": "/".join((credentials.access_key_id, *scope, "aws4_request")),
+        "X-Amz-Credential": "/".join((access_key_id, *scope, "aws4_request")),
         "X-Amz-Date": stamp,
-        "X-Amz-Expires": str(min(seconds, MAX_PRESIGNED_SECONDS)),
+        "X-Amz-Expires": str(seconds),
         "X-Amz-SignedHeaders": "host",
     }
     query = "&".join(f"{name}={quote(value, safe='~-_.')}" for name, value in parameters.items())
-    unsigned = Signature(
-        credentials.access_key_id, *scope, stamp, ("host",), "", UNSIGNED_PAYLOAD, parameters["X-Amz-Expires"]
-    )
-    value = unsigned.expected("GET", path, query, f"host:{host}\n", UNSIGNED_PAYLOAD, credentials)
-    return f"{path}?{query}&X-Amz-Signature={value}"
+    return Signature(access_key_id, *scope, stamp, ("host",), "", UNSIGNED_PAYLOAD, str(seconds)), query
 
 
 class ChunkSignatures:
@@ -243,6 +245,14 @@ class ChunkSignatures:
         if not hmac.compare_digest(expected.encode(), given.encode()):
             raise _denied("SignatureDoesNotMatch", "A chunk of the body does not match its signature.")
         self._before = expected
+
+
+@lru_cache(maxsize=64)
+def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+    key = f"AWS4{secret}".encode()
+    for part in (day, region, service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key
 
 
 def _scope(credential: str) -> tuple[str, str, str, str]:

@@ -15,6 +15,7 @@ from labeling_provider.service.web.workforces import Workforces
 from tests.conftest import Lab
 from tests.service.inside import ACCOUNT, REGION, Inside
 from tests.service.web.test_labeling_jobs import refused
+from tests.service.web.wire import ask
 
 HERE = "https://id.example.com/"
 OIDC = {
@@ -58,6 +59,10 @@ def test_the_services_own_workteams_have_a_workforce(lab: Lab) -> None:
 def test_there_is_one_workforce_besides_and_its_secret_is_never_told(lab: Lab, workforce: str) -> None:
     found = lab.sagemaker.describe_workforce(WorkforceName=workforce.lower())["Workforce"]
     assert found["OidcConfig"] == {key: value for key, value in OIDC.items() if key != "ClientSecret"}
+    # boto3 leaves out what it does not know.
+    headers = {"x-amz-target": "SageMaker.ListWorkforces", "content-type": "application/x-amz-json-1.1"}
+    status, body, _ = ask(lab.service, "POST", "/", headers, b"{}")
+    assert (status, b"ClientId" in body, b"secret" in body.lower()) == (200, True, False)
     assert found["WorkforceArn"].endswith(":workforce/private-crowd/Birders")
     assert lab.sagemaker.list_tags(ResourceArn=found["WorkforceArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
     assert names(lab) == ["default", workforce]

@@ -53,10 +53,8 @@ def lint() -> None:
     """
     with _alone():
         _install()
-    for tool in (
-        ("@biomejs/biome/bin/biome", "ci", "--error-on-warnings", "--colors=off"),
-        ("typescript/bin/tsc", "--noEmit"),
-    ):
+    biome = ("@biomejs/biome/bin/biome", "ci", "--error-on-warnings", "--colors=off")
+    for tool in (biome, ("typescript/bin/tsc", "--noEmit")):
         _run(f"checking the worker pages with {tool[0]}", "node", f"node_modules/{tool[0]}", *tool[1:], quiet=False)
 
 

@@ -163,5 +163,8 @@ function selectedAtFirst(field: HTMLSelectElement): number[] {
 
 function labelOf(control: Control | Field): string {
   const own = control instanceof Control ? control.getAttribute("label") : control.labels?.[0]?.textContent;
-  return (own ?? control.getAttribute("aria-label") ?? "").trim().slice(0, 80);
+  return (own ?? control.getAttribute("aria-label") ?? "")
+    .trim()
+    .replace(/\s*[:*]+$/, "")
+    .slice(0, 80);
 }

@@ -9,6 +9,8 @@ import pytest
 from dev.stack import ROOT
 from tests.frontend.conftest import Portal, Task
 
+pytestmark = pytest.mark.browser
+
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 
 PAGES = {

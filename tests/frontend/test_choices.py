@@ -9,6 +9,8 @@ import pytest
 
 from tests.frontend.conftest import Portal, Task
 
+pytestmark = pytest.mark.browser
+
 CLASSIFIER = """<crowd-form><crowd-classifier name="animal" header="Which animal?" categories="['cat', 'dog', 'owl']">
 <classification-target>It hoots.</classification-target></crowd-classifier></crowd-form>"""
 SEVERAL = """<crowd-form><crowd-classifier-multi-select name="kinds" header="Kinds" categories='["news","sport","art"]'

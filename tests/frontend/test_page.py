@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from dev.stack import wait_until
 from tests.frontend.conftest import PICTURE, Portal, Task
+
+pytestmark = pytest.mark.browser
 
 FORM = """<crowd-form><crowd-classifier name="animal" categories="['cat', 'dog']"></crowd-classifier>
 <crowd-input name="note" label="Note"></crowd-input><crowd-checkbox name="sure">Sure</crowd-checkbox>

@@ -8,6 +8,8 @@ import pytest
 
 from tests.frontend.conftest import SCRIPT, Portal, Task
 
+pytestmark = pytest.mark.browser
+
 
 class Case(NamedTuple):
     """A template, what a person does, and the answer that is sent.

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.frontend.conftest import Portal, Task
+
+pytestmark = pytest.mark.browser
 
 LABELS = "[{label: 'person', shortDisplayName: 'per', fullDisplayName: 'A person'}, {label: 'place'}, 'thing']"
 TEXT = "Ada met Bob in New York. Bob left New York."
@@ -244,6 +248,7 @@ error-message="Three to five digits, please"></crowd-input>
 def test_fields_are_written_in(portal: Portal) -> None:
     task = portal.open(FIELDS)
     assert task.refused() == "Your name: Fill in this field."
+    assert task.frame.get_by_text("Fill in this field.", exact=True).is_visible()
     task.frame.get_by_label("Your name").click()
     task.page.keyboard.type("Ada")
     task.frame.get_by_label("Code").tap()

@@ -102,7 +102,7 @@ export class CrowdSlider extends Control {
     const labels = this.querySelector(":scope > crowd-slider-label") !== null;
     const second = this.secondaryProgress === undefined ? 0 : ((this.secondaryProgress - min) / (max - min || 1)) * 100;
     return html`
-      <div class="row ${this.isSet ? "" : "unset"}">
+      <div class="row ${this.isSet || !this.required ? "" : "unset"}">
         <div class="track">
           ${second > 0 ? html`<div class="second" style="width: ${Math.min(second, 100)}%"></div>` : nothing}
           <input
@@ -120,7 +120,7 @@ export class CrowdSlider extends Control {
           >
           <span class="labels ${labels ? "" : "none"}"><slot name="crowd-slider-label" @slotchange=${() => this.requestUpdate()}></slot></span>
         </div>
-        ${this.pin && !this.editable ? html`<output>${this.isSet ? this.value : "–"}</output>` : nothing}
+        ${this.pin && !this.editable ? html`<output>${this.isSet || !this.required ? this.value : "–"}</output>` : nothing}
         ${
           this.editable
             ? html`<input

@@ -1,5 +1,7 @@
 /** Elements that draw, which come later, and those that belong to another service: they say so. */
 import { html } from "lit";
+import { property } from "lit/decorators.js";
+import { json5 } from "../attributes";
 import { type Answer, Control } from "../control";
 import { word } from "../words";
 
@@ -17,6 +19,9 @@ const ELSEWHERE = ["crowd-rekognition-detect-moderation-labels", "crowd-textract
 /** It can't be answered, so the task can't be submitted. */
 class Unsupported extends Control {
   static override regions = ["short-instructions", "full-instructions"];
+
+  /** Scripts of templates read and set them. */
+  @property({ converter: json5, hasChanged: () => true }) labels: unknown;
 
   override collect(_answer: Answer): void {}
 

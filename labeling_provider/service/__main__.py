@@ -48,7 +48,8 @@ def parser() -> argparse.ArgumentParser:
         "--shared",
         action="store_true",
         help="let other services use the same database at the same time, which must be PostgreSQL; objects must be in "
-        "a real S3 then. Streaming jobs run in one of the services.",
+        "a real S3 then. Topics, queues and streaming jobs are in one of the services at a time; when it ends, "
+        "another one takes them over.",
     )
     options.add_argument(
         "--s3-endpoint",

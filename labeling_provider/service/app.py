@@ -78,7 +78,6 @@ def serve(chosen: Settings) -> None:
         ActiveLearning(database, cloud.objects, workforce, models, chosen.minimum_automated),
         Clock(chosen.speed),
         shared=chosen.shared,
-        may_stream=lambda: database.try_hold("messaging"),
     )
     place = {"region": chosen.region, "account": ACCOUNT}
     jobs = LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists)

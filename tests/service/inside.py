@@ -23,6 +23,7 @@ class Inside:
     """A service without jobs. What it has in memory is forgotten at each start, as by a kill.
 
     :param folder: where its database is.
+    :ivar is_shared: whether others may use the database, too, after the next start.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -30,13 +31,14 @@ class Inside:
         self._loop = asyncio.new_event_loop()
         self._originals = _moto_originals()
         self.store: Database | None = None
+        self.is_shared = False
         self.start()
 
     def start(self) -> None:
         """Begin (again) with nothing but the database."""
         self.stop()
-        self.store = Database(self.url)
-        embedded = EmbeddedServices(self.store, ACCOUNT, REGION, keeps_objects=True)
+        self.store = Database(self.url, shared=self.is_shared)
+        self.embedded = embedded = EmbeddedServices(self.store, ACCOUNT, REGION, keeps_objects=True)
         self.messaging = embedded.messaging
         self.service = Application(
             None,  # type: ignore[arg-type]
@@ -135,12 +137,13 @@ def _moto_originals() -> list[tuple[Any, str, Any]]:
 
 
 def _reset_moto() -> None:
+    from moto.events.models import events_backends
     from moto.iam.models import iam_backends
     from moto.s3.models import s3_backends
     from moto.sns.models import sns_backends
     from moto.sqs.models import sqs_backends
 
-    for backends in (iam_backends, s3_backends, sns_backends, sqs_backends):
+    for backends in (events_backends, iam_backends, s3_backends, sns_backends, sqs_backends):
         backends.clear()
     s3_backends.bucket_accounts.clear()
 

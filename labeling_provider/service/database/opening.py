@@ -32,9 +32,15 @@ class DatabaseInUse(DatabaseError):
     """Another service uses the database."""
 
 
+class NotHeld(DatabaseError):
+    """Another of the services that share the database does now what this one was about to do."""
+
+
 def may_pass(error: BaseException) -> bool:
     """Whether the database may do by itself what it has just refused: it was locked, away, or out of connections."""
-    return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse))
+    return isinstance(
+        error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse, NotHeld)
+    )
 
 
 def told(error: BaseException, url: URL | None = None) -> str:

@@ -224,12 +224,6 @@ def next_change(connection: Connection, job_id: int) -> float | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def busy(connection: Connection) -> dict[str, float]:
-    """Until when the workers who are at a task are at it."""
-    query = sa.select(tasks.c.worker_id, sa.func.max(tasks.c.due)).where(tasks.c.state == TaskState.ACCEPTED)
-    return {row[0]: row[1] for row in connection.execute(query.group_by(tasks.c.worker_id))}
-
-
 def submitted(connection: Connection, job_id: int, object_ids: set[int]) -> list[sa.Row[Any]]:
     """The tasks of some objects that have their answer, in order."""
     if not object_ids:

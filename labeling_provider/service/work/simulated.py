@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import heapq
 import json
-import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import objects, tasks
-from labeling_provider.service.database.database import Database, Row
+from labeling_provider.service.database import objects, tasks, workers
+from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.errors import ObjectFailure, for_object
 from labeling_provider.service.kinds.base import Kind
@@ -45,23 +44,35 @@ class _InHand(NamedTuple):
 
 
 class SimulatedWorkers:
-    """All workers of all workteams; a worker does one task at a time, whatever job it is of.
+    """All workers of all workteams; a worker does one task at a time, whatever job it is of, and in which process.
 
-    Nothing here changes the database.
-
+    :param teams: the workers by workteam ARN.
     :param seed: decides the workers' luck.
     :param truth: what they answer from.
     """
 
-    def __init__(self, database: Database, seed: int, truth: Truth, clock: Clock) -> None:
-        self._database, self._seed, self._truth, self._clock = database, seed, truth, clock
-        self._busy: dict[str, float] = {}
-        self._assigning = threading.Lock()
+    def __init__(
+        self, database: Database, teams: Mapping[str, Sequence[SimulatedWorker]], seed: int, truth: Truth, clock: Clock
+    ) -> None:
+        self._database, self._teams, self._seed, self._truth, self._clock = database, teams, seed, truth, clock
 
     def start(self) -> None:
-        """Learn who is busy until when since before a restart."""
-        with self._database.read() as connection:
-            self._busy = tasks.busy(connection)
+        """Begin, with the tasks that are in hand since before a restart."""
+        ids = {worker.worker_id for team in self._teams.values() for worker in team if worker.seconds_per_task}
+        with self._database.write() as connection:
+            workers.introduce(connection, ids)
+
+    def occupy(self, connection: Connection, run: Run, moves: Moves) -> bool:
+        """Let workers begin what they have chosen, in a caller's transaction.
+
+        :return: whether all of them were free still; if not, nothing may come of these moves.
+        """
+        slow = {worker.worker_id for worker in run.team if worker.seconds_per_task}
+        return workers.occupy(connection, [one._asdict() for one in moves.accepted if one.worker in slow])
+
+    def _busy(self, connection: Connection, run: Run) -> dict[str, float]:
+        """Until when the workers of a job's team are busy; those who take no time for a task never are."""
+        return workers.busy(connection, [worker.worker_id for worker in run.team if worker.seconds_per_task])
 
     def answers(self, run: Run, now: float) -> Moves:
         """What comes of the tasks that workers have had until now."""
@@ -86,7 +97,8 @@ class SimulatedWorkers:
             return moves
         with self._database.read() as connection:
             rows = tasks.with_workers(connection, run.id)
-        done = self._choose(run, rows, now, moves)
+            busy = self._busy(connection, run)
+        done = self._choose(run, rows, busy, now, moves)
         if done:
             with self._database.read() as connection:
                 lines = objects.lines(connection, run.id, {one.object_id for one in done})
@@ -95,13 +107,15 @@ class SimulatedWorkers:
 
     def free_at(self, run: Run, now: float) -> float | None:
         """When the first worker of a job's team who is busy will be free; None if nobody is busy."""
-        times = (self._busy.get(worker.worker_id, 0.0) for worker in run.team)
+        with self._database.read() as connection:
+            times = self._busy(connection, run).values()
         return min((until for until in times if until > now), default=None)
 
-    def _choose(self, run: Run, rows: Iterable[Row], now: float, moves: Moves) -> list[_InHand]:
+    def _choose(self, run: Run, rows: Iterable[Row], busy: dict[str, float], now: float, moves: Moves) -> list[_InHand]:
         """Let workers accept tasks; those that they have had the time for.
 
         :param rows: the tasks of the objects that are out.
+        :param busy: until when workers are busy.
         """
         free_tasks: dict[int, list[Row]] = defaultdict(list)
         seen: dict[int, set[str]] = defaultdict(set)
@@ -111,26 +125,25 @@ class SimulatedWorkers:
             if row.worker_id is not None:
                 seen[row.object_id].add(row.worker_id)
         done = []
-        with self._assigning:
-            free = [
-                (until, turn, worker)
-                for turn, worker in enumerate(run.team)
-                if (until := self._busy.get(worker.worker_id, 0.0)) <= now
-            ]
-            heapq.heapify(free)
-            while free and free_tasks:
-                at, turn, worker = heapq.heappop(free)
-                object_id = next((one for one in free_tasks if worker.worker_id not in seen[one]), None)
-                if object_id is None:
-                    continue
-                task = free_tasks[object_id].pop(0)
-                seen[object_id].add(worker.worker_id)
-                if not free_tasks[object_id]:
-                    del free_tasks[object_id]
-                in_hand = self._accept(run, worker, task, at, now, moves)
-                if in_hand.due <= now:
-                    done.append(in_hand)
-                    heapq.heappush(free, (in_hand.due, turn + len(run.team), worker))
+        free = [
+            (until, turn, worker)
+            for turn, worker in enumerate(run.team)
+            if (until := busy.get(worker.worker_id, 0.0)) <= now
+        ]
+        heapq.heapify(free)
+        while free and free_tasks:
+            at, turn, worker = heapq.heappop(free)
+            object_id = next((one for one in free_tasks if worker.worker_id not in seen[one]), None)
+            if object_id is None:
+                continue
+            task = free_tasks[object_id].pop(0)
+            seen[object_id].add(worker.worker_id)
+            if not free_tasks[object_id]:
+                del free_tasks[object_id]
+            in_hand = self._accept(run, worker, task, at, now, moves)
+            if in_hand.due <= now:
+                done.append(in_hand)
+                heapq.heappush(free, (in_hand.due, turn + len(run.team), worker))
         return done
 
     def _accept(self, run: Run, worker: SimulatedWorker, task: Row, at: float, now: float, moves: Moves) -> _InHand:
@@ -140,8 +153,6 @@ class SimulatedWorkers:
         in_hand = self._in_hand(run, task, worker, accepted)
         due = accepted + self._clock.real(min(in_hand.seconds, run.time_limit))
         moves.accepted.append(Acceptance(task.id, worker.worker_id, accepted, due))
-        if worker.seconds_per_task:
-            self._busy[worker.worker_id] = due
         return in_hand._replace(due=due)
 
     def _in_hand(self, run: Run, task: Row, worker: SimulatedWorker, due: float) -> _InHand:

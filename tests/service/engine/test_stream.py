@@ -20,7 +20,7 @@ from PIL import Image
 from dev.stack import Service, wait_until
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
-from tests.service.test_jobs import picture
+from tests.service.test_room_jobs import picture
 
 KEY = "dataset-objectid-attribute-name"
 

@@ -74,6 +74,8 @@ class InProcess:
     :param functions: functions as the workforce file names them, by the end of their ARN.
     :param truth: truth files.
     :param models: models of automated labeling, as the workforce file names them.
+    :param team: how ``private-simulated`` works, in place of three workers who are never wrong.
+    :param speed: how many times faster time passes.
     """
 
     def __init__(
@@ -82,12 +84,16 @@ class InProcess:
         functions: dict[str, Any] | None = None,
         truth: Sequence[str] = (),
         models: dict[str, Any] | None = None,
+        *,
+        team: dict[str, Any] | None = None,
+        seed: int = 4,
+        speed: float = 1.0,
     ) -> None:
         path = folder / "workforce.json"
         targets = {FUNCTION + name: target for name, target in (functions or {}).items()}
-        teams = {"private-simulated": {"workers": 3, "accuracy": 1}}
+        teams = {"private-simulated": team or {"workers": 3, "accuracy": 1}}
         path.write_text(json.dumps({"workteams": teams, "functions": targets, "models": models or {}}))
-        self.workforce = load_workforce(path, seed=4, region=REGION, account=ACCOUNT)
+        self.workforce = load_workforce(path, seed=seed, region=REGION, account=ACCOUNT)
         self.store = Database(f"sqlite:///{folder / 'labeling.sqlite'}")
         self.storage = Memory()
         registry = ModelRegistry(self.store, self.storage, self.workforce)
@@ -101,7 +107,7 @@ class InProcess:
             self.messaging,
             lambda *_: None,
             learning,
-            Clock(),
+            Clock(speed),
         )
         self.operations = all_operations(self.store, self.engine, self.workforce, registry)
         self.engine.start()
@@ -112,7 +118,7 @@ class InProcess:
 
     def create(self, manifest: bytes, **arguments: Any) -> str:
         """Make a job over a manifest; its name."""
-        name = f"job-{uuid.uuid4().hex[:12]}"
+        name = arguments.pop("name", f"job-{uuid.uuid4().hex[:12]}")
         uri = f"s3://lab/{name}.manifest"
         self.storage.objects[uri] = manifest
         defaults = {

@@ -148,7 +148,7 @@ class InProcess:
             done = reached(description) if reached else description["LabelingJobStatus"] not in RUNNING
             return description if done else None
 
-        return wait_until(found, 60, f"{name} ends, not {self.describe(name)}", 0.005)
+        return wait_until(found, 180, f"{name} ends, not {self.describe(name)}", 0.005)
 
     def run(self, manifest: bytes, **arguments: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Run a job to its end; its description and its output lines."""

@@ -21,8 +21,6 @@ _OCCUPY: Final = (
 
 def introduce(connection: Connection, ids: Collection[str]) -> None:
     """Let workers begin, with the tasks that they have; those that are known already stay as they are."""
-    if not ids:
-        return
     held = sa.select(tasks.c.worker_id, sa.func.max(tasks.c.due)).where(tasks.c.state == TaskState.ACCEPTED)
     busy = {row[0]: row[1] for row in connection.execute(held.group_by(tasks.c.worker_id))}
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

@@ -59,8 +59,9 @@ class SimulatedWorkers:
     def start(self) -> None:
         """Begin, with the tasks that are in hand since before a restart."""
         ids = {worker.worker_id for team in self._teams.values() for worker in team if worker.seconds_per_task}
-        with self._database.write() as connection:
-            workers.introduce(connection, ids)
+        if ids:
+            with self._database.write() as connection:
+                workers.introduce(connection, ids)
 
     def occupy(self, connection: Connection, run: Run, moves: Moves) -> bool:
         """Let workers begin what they have chosen, in a caller's transaction.

@@ -31,7 +31,6 @@ def test_workers_are_introduced_once_with_the_tasks_that_they_have(url: str) -> 
         tasks.offer(connection, 1, [0, 1], 1, 100.0)
         tasks.accept(connection, [{"task": 1, "worker": "a", "at": 3.0, "due": 8.0}])
         workers.introduce(connection, {"a", "b"})
-        workers.introduce(connection, set())
         assert workers.occupy(connection, [{"worker": "b", "at": 3.0, "due": 4.0}])
         workers.introduce(connection, {"a", "b", "c"})
         assert workers.busy(connection, ["a", "b", "c"]) == {"a": 8.0, "b": 4.0, "c": 0.0}

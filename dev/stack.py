@@ -23,6 +23,10 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
 
+PARSED_ONCE = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600"}
+"""For an Airflow whose DAG files don't change: parsing them all again every 30 seconds keeps a core busy."""
+
+
 class StackError(Exception):
     """A process did not come up or did not do what it should in time."""
 
@@ -165,11 +169,12 @@ class RestApi:
     :param folder: AIRFLOW_HOME and logs.
     :param dags: the DAG folder.
     :param connection: the connection ``aws_default``.
+    :param settings: further environment variables.
     """
 
-    def __init__(self, folder: Path, dags: Path, connection: str, port: int | None = None) -> None:
+    def __init__(self, folder: Path, dags: Path, connection: str, settings: Mapping[str, str] | None = None) -> None:
         self.folder, self.dags, self.connection = folder, dags, connection
-        self.port = port or free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         home = folder / "airflow"
         home.mkdir(parents=True, exist_ok=True)
@@ -194,6 +199,7 @@ class RestApi:
             "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "PYTHONUNBUFFERED": "1",
+            **(settings or {}),
         }
 
     def wait_healthy(self, seconds: float = 300) -> None:
@@ -302,8 +308,8 @@ class RestApi:
 class Airflow(RestApi):
     """``airflow standalone``: scheduler, triggerer, DAG processor and API server in one process group."""
 
-    def __init__(self, folder: Path, dags: Path, connection: str, port: int | None = None) -> None:
-        super().__init__(folder, dags, connection, port)
+    def __init__(self, folder: Path, dags: Path, connection: str, settings: Mapping[str, str] | None = None) -> None:
+        super().__init__(folder, dags, connection, settings)
         self.group = _Group([str(BIN / "airflow"), "standalone"], folder / "airflow.log", self.env)
 
     def wait_healthy(self, seconds: float = 300) -> None:
@@ -362,16 +368,12 @@ class GuardedApi(RestApi):
 
 
 class Cluster(RestApi):
-    """The same processes one by one, so that each can be killed and started again.
-
-    :param settings: further environment variables.
-    """
+    """The same processes one by one, so that each can be killed and started again."""
 
     PARTS = ("api-server", "dag-processor", "scheduler", "triggerer")
 
     def __init__(self, folder: Path, dags: Path, connection: str, settings: Mapping[str, str]) -> None:
-        super().__init__(folder, dags, connection)
-        self.env.update(settings)
+        super().__init__(folder, dags, connection, settings)
         command = [str(BIN / "airflow"), "db", "migrate"]
         subprocess.run(command, env=self.env, check=True, capture_output=True)
         self.groups: dict[str, _Group] = {}

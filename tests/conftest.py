@@ -25,6 +25,11 @@ Lines = Sequence[dict[str, Any]] | str | None
 ENDED = {"Completed", "Failed", "Stopped"}
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the shared Airflow come last: while it waits for others, it takes their processor time."""
+    items.sort(key=lambda item: "stack" in getattr(item, "fixturenames", ()))
+
+
 class Lab:
     """A service with clients and helpers.
 

@@ -27,14 +27,8 @@ def task_state(stack: Stack, dag: str, run: str, task: str, state: str, seconds:
     return wait_until(reached, seconds, f"{dag}.{task} is {state}", 0.3)
 
 
-@pytest.fixture(scope="module")
-def first_digits(stack: Stack) -> str:
-    """The first run of ``label_digits``, with the same luck each time."""
-    return stack.finished("label_digits", "manual__first")
-
-
-def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack, first_digits: str) -> None:
-    run = first_digits
+def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack, digits: str) -> None:
+    run = digits
     labeled = stack.airflow.xcom("label_digits", run, "label")
     assert labeled["job_name"] == derive_job_name("label_digits", "label", run)
     counters = labeled["counters"]
@@ -67,8 +61,9 @@ def test_the_digits_are_labeled_and_a_model_learns_from_the_labels(stack: Stack,
     }
 
 
-def test_the_next_run_goes_on_from_the_model_of_the_one_before(stack: Stack, first_digits: str) -> None:
-    model = stack.airflow.xcom("label_digits", first_digits, "label")["final_model_arn"]
+@pytest.mark.once
+def test_the_next_run_goes_on_from_the_model_of_the_one_before(stack: Stack, digits: str) -> None:
+    model = stack.airflow.xcom("label_digits", digits, "label")["final_model_arn"]
     run = stack.finished("label_digits")
     log = stack.airflow.task_log("label_digits", run, "label")
     labeled = stack.airflow.xcom("label_digits", run, "label")

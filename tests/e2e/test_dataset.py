@@ -18,6 +18,7 @@ def rows(stack: Stack, uri: str) -> list[dict[str, str]]:
     return list(csv.DictReader(stack.lab.get(uri).decode().splitlines()))
 
 
+@pytest.mark.once
 def test_each_week_only_new_pictures_are_labeled_and_all_labels_are_handed_on(stack: Stack) -> None:
     first = stack.finished("weekly_labeling")
     second = stack.finished("weekly_labeling")
@@ -38,6 +39,7 @@ def test_each_week_only_new_pictures_are_labeled_and_all_labels_are_handed_on(st
     assert b"Workers" in stack.lab.get(quality["report_uri"])
 
 
+@pytest.mark.once
 def test_texts_are_labeled_and_a_model_learns_from_them(stack: Stack) -> None:
     run = stack.finished("label_then_train")
     trained = stack.airflow.xcom("label_then_train", run, "train_here")

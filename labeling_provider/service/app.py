@@ -19,7 +19,7 @@ from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
-from labeling_provider.service.web.application import Application
+from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.listener import listen
 from labeling_provider.service.web.listener import serve as answer

@@ -31,7 +31,7 @@ from labeling_provider.manifest.pictures import (
 )
 from labeling_provider.rendering.drawing import size_of, small_picture
 from labeling_provider.service.kinds.masks import SegmentationMasks, mask_of
-from labeling_provider.service.kinds.pictures import image_size
+from labeling_provider.service.kinds.stored_data import image_size
 from tests.memory import MemoryStore
 
 SIDES = st.integers(1, 300)

@@ -12,7 +12,7 @@ from dev.stack import wait_until
 from labeling_provider.groundtruth.job import RUNNING
 from labeling_provider.request import LabelingJobSpec
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
+from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine

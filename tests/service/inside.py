@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from labeling_provider.service.cloud.embedded.services import EmbeddedServices
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.web.application import Application
+from labeling_provider.service.web.asgi import Application
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 _LAST = ("x-amz-request-id", "x-amz-id-2", "date", "x-amzn-requestid")

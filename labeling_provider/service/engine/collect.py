@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import leases, objects
-from labeling_provider.service.database import tasks as task_rows
+from labeling_provider.service.database import lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.work import tasks
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import Moves, SimulatedWorkers
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ class Collect:
 
     def _make(self, run: Run, moves: Moves, now: float) -> bool:
         with self._database.write() as connection:
-            if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
+            if lease_rows.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
                 return False
             if not self._workers.occupy(connection, run, moves):
                 raise _WorkersTaken
@@ -60,7 +59,7 @@ class Collect:
     def pause(self, run: Run, now: float) -> float | None:
         """Seconds until a worker is done or free for an open task, or a task expires; None if no object is out."""
         with self._database.read() as connection:
-            is_out = objects.count(connection, run.id, ObjectState.OUT) > 0
+            is_out = object_rows.count(connection, run.id, ObjectState.OUT) > 0
             change = task_rows.next_change(connection, run.id)
             is_open = task_rows.has_open(connection, run.id)
         if change is None:

@@ -13,13 +13,13 @@ from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import leases, objects, tasks
+from labeling_provider.service.database import lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.base import Answer, Answered, Consolidated
+from labeling_provider.service.kinds.kind import Answer, Answered, Consolidated
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects
-from labeling_provider.service.work.run import Run
 
 _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
 """The new keys of objects that have got a label, and why others have failed, by object id."""
@@ -40,8 +40,8 @@ class Results:
     def consolidate(self, run: Run) -> None:
         """Turn the answers of the objects that have all of theirs into labels."""
         with self._database.read() as connection:
-            leases.hold(connection, run.lease)
-            rows = objects.answered(connection, run.id)
+            lease_rows.hold(connection, run.lease)
+            rows = object_rows.answered(connection, run.id)
             if not rows:
                 return
             answers = _read(connection, run.id, rows)
@@ -56,7 +56,7 @@ class Results:
             if row.object_id not in contents:
                 failed.setdefault(row.object_id, "No answer of its workers could be used.")
         with self._database.write() as connection:
-            leases.hold(connection, run.lease)
+            lease_rows.hold(connection, run.lease)
             label_objects(connection, run, contents)
             fail_objects(connection, run, failed, self._clock.now())
 
@@ -173,7 +173,7 @@ def read_answers(connection: Connection, job_id: int, rows: Sequence[Row]) -> li
 
 
 def _read(connection: Connection, job_id: int, rows: Sequence[Row]) -> _Answers:
-    submitted = tasks.submitted(connection, job_id, {row.object_id for row in rows})
+    submitted = task_rows.submitted(connection, job_id, {row.object_id for row in rows})
     return [(task, json.loads(task.answer)) for task in submitted]
 
 

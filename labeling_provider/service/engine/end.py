@@ -7,9 +7,9 @@ import logging
 
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.job import JobStatus, is_streaming
-from labeling_provider.service.database import announcements, leases, objects, tasks
+from labeling_provider.service.database import announcements, lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.leases import Lease, LeaseLost
+from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.database.running import end, note
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.announcements import Announcements
@@ -54,8 +54,8 @@ class End:
                 log.exception("job %s has failed, and its end is not complete", job.name)
         self._runs.forget(job.id)
         with self._database.write() as connection:
-            leases.hold(connection, lease)
-            tasks.expire(connection, job.id)
+            lease_rows.hold(connection, lease)
+            task_rows.expire(connection, job.id)
             ended = end(connection, job.id, status, reason and plain(reason, _MAX_REASON))
             note(connection, job.id, f"{status}: {reason}" if reason else status)
             if ended:
@@ -66,7 +66,7 @@ class End:
 
     def _label_what_is_answered(self, lease: Lease, job: Row) -> None:
         with self._database.read() as connection:
-            answered = objects.count(connection, job.id, ObjectState.ANSWERED)
+            answered = object_rows.count(connection, job.id, ObjectState.ANSWERED)
         streams = is_streaming(json.loads(job.request))
         if job.lines and (streams or answered):
             run = self._runs.of(lease, job)

@@ -18,9 +18,9 @@ from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.eventbridge import Announce
 from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import objects
+from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.leases import Lease, LeaseLost
+from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.announcements import Announcements
 from labeling_provider.service.engine.collect import Collect
@@ -35,10 +35,10 @@ from labeling_provider.service.engine.runs import Runs
 from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.engine.start import Start
 from labeling_provider.service.engine.stream import Stream
-from labeling_provider.service.engine.streaming import Streaming
+from labeling_provider.service.engine.streaming_stage import Streaming
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.learning.loop import ActiveLearning
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import SimulatedWorkers
 from labeling_provider.service.work.truth import Truth, TruthFileError
 from labeling_provider.service.work.workforce import Workforce
@@ -189,5 +189,5 @@ class Engine:
         """What a job has come to that has nothing left to do: it is complete, unless something is left that it may
         not do."""
         with self._database.read() as connection:
-            waiting = objects.count(connection, run.id, ObjectState.WAITING)
+            waiting = object_rows.count(connection, run.id, ObjectState.WAITING)
         return JobStatus.STOPPED if waiting or run.streams else JobStatus.COMPLETED

@@ -9,17 +9,17 @@ from random import Random
 
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import leases, objects
+from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.objects import WaitingObject
+from labeling_provider.service.database.object_rows import WaitingObject
 from labeling_provider.service.database.running import find, labeled_by_machine, note, update_job
 from labeling_provider.service.database.states import LearningRole
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
 from labeling_provider.service.work import tasks
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects
-from labeling_provider.service.work.run import Run
 
 
 class HandOut:
@@ -72,7 +72,7 @@ class HandOut:
     def _in_order(self, run: Run, job: Row) -> list[WaitingObject]:
         """First a few at random, then the rest in order."""
         with self._database.read() as connection:
-            chosen = objects.waiting(connection, run.id, run.set_size if job.iteration else None)
+            chosen = object_rows.waiting(connection, run.id, run.set_size if job.iteration else None)
         if job.iteration:
             return chosen
         probe = Random(f"{self._seed}|{job.name}")  # noqa: S311 - a simulation
@@ -87,9 +87,9 @@ class HandOut:
         now = self._clock.now()
         sent = sorted(row.object_id for row in chosen if row.object_id not in refused)
         with self._database.write() as connection:
-            if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
+            if lease_rows.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
                 return
-            objects.send_out(connection, run.id, [row.object_id for row in chosen], iteration)
+            object_rows.send_out(connection, run.id, [row.object_id for row in chosen], iteration)
             if role:
                 self._learning.assign(connection, run, [row.object_id for row in chosen], role)
             tasks.offer(connection, run, sent, now + self._clock.real(run.lifetime))
@@ -104,7 +104,7 @@ class HandOut:
         refused: dict[int, str] = {}
         for row in chosen if arn in self._functions else ():
             with self._database.read() as connection:
-                if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
+                if lease_rows.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
                     break
             event = {
                 "version": "2018-10-16",

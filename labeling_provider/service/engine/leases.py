@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import leases as statements
+from labeling_provider.service.database import lease_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.leases import Lease
+from labeling_provider.service.database.lease_rows import Lease
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Leases:
         """Begin to keep, and to look for jobs."""
         if not self._shared:
             with self._database.write() as connection:
-                statements.release_all(connection)
+                lease_rows.release_all(connection)
         self.look()
         if self._shared:
             threading.Thread(target=self._keep, name="labeling-leases", daemon=True).start()
@@ -61,7 +61,7 @@ class Leases:
         """A job for a step; None if another process has it, if it is not due, or has ended."""
         now, streams = self._clock.now(), self._may_stream()
         with self._database.write() as connection:
-            taken = statements.take(connection, job_id, self._owner, now, now + LEASE_SECONDS, streams=streams)
+            taken = lease_rows.take(connection, job_id, self._owner, now, now + LEASE_SECONDS, streams=streams)
         if taken is not None:
             self._held.add(job_id)
         return taken
@@ -77,14 +77,14 @@ class Leases:
         if pause is None:
             return None
         with self._database.write() as connection:
-            due = statements.release(connection, lease, self._clock.now() + pause)
+            due = lease_rows.release(connection, lease, self._clock.now() + pause)
         return None if due is None else max(due - self._clock.now(), 0.0)
 
     def wake(self, job_id: int) -> None:
         """Tell whichever process has a job, or takes it next, that there is something to do."""
         if self._shared:
             with self._database.write() as connection:
-                statements.wake(connection, job_id)
+                lease_rows.wake(connection, job_id)
 
     def look(self) -> None:
         """Look for jobs that are due and that nobody has."""
@@ -92,10 +92,10 @@ class Leases:
         if streams and not self._streams:
             # Messages may have come for them that the process before has not told of.
             with self._database.write() as connection:
-                statements.wake_streams(connection)
+                lease_rows.wake_streams(connection)
         self._streams = streams
         with self._database.read() as connection:
-            due = statements.due(connection, self._clock.now(), streams=streams)
+            due = lease_rows.due(connection, self._clock.now(), streams=streams)
         self._found(due)
 
     def _keep(self) -> None:
@@ -105,7 +105,7 @@ class Leases:
                 now = self._clock.now()
                 if self._held and now - renewed > LEASE_SECONDS / 4:
                     with self._database.write() as connection:
-                        statements.renew(connection, self._owner, now + LEASE_SECONDS)
+                        lease_rows.renew(connection, self._owner, now + LEASE_SECONDS)
                     renewed = now
                 self.look()
             except Exception:

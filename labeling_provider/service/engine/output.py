@@ -10,11 +10,11 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, with_result
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import leases, objects
+from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.leases import Lease, LeaseLost
+from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.errors import JobFailure
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 
 REFRESH_SECONDS: Final = 10.0
 _MANIFEST: Final = "application/x-sagemaker-manifest"
@@ -41,7 +41,7 @@ class Output:
         uri = _manifest_uri(request)
 
         def lines(connection: Connection) -> bytes:
-            return _manifest((row.line, row.result) for row in objects.results(connection, lease.job_id))
+            return _manifest((row.line, row.result) for row in object_rows.results(connection, lease.job_id))
 
         self._write_newest(lease, lines, lambda body: self._write_manifest(uri, body))
 
@@ -52,7 +52,7 @@ class Output:
         uri = layout.intermediate_uri(run.job.output, iteration)
 
         def lines(connection: Connection) -> bytes:
-            rows = objects.labeled_in(connection, run.id, iteration)
+            rows = object_rows.labeled_in(connection, run.id, iteration)
             return _joined(
                 as_json(
                     {
@@ -75,13 +75,13 @@ class Output:
     def _write_newest(self, lease: Lease, read: Callable[[Connection], bytes], write: Callable[[bytes], None]) -> None:
         """Write a file that other processes write as well, so that the last word is what the database says."""
         with self._database.read() as connection:
-            leases.hold(connection, lease)
+            lease_rows.hold(connection, lease)
             body = read(connection)
         while True:
             write(body)
             with self._database.read() as connection:
                 try:
-                    leases.hold(connection, lease)
+                    lease_rows.hold(connection, lease)
                     return
                 except LeaseLost:
                     # This process was held up; another one may have written a later state before this one's came.

@@ -8,15 +8,15 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request import task_type_of_request
 from labeling_provider.request.templates import label_names
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import objects
+from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.leases import Lease
+from labeling_provider.service.database.lease_rows import Lease
 from labeling_provider.service.engine.consolidation import read_answers
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.kinds import KINDS
-from labeling_provider.service.kinds.base import JobFacts
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.kinds.kind import JobFacts
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import Workforce
 
 
@@ -70,5 +70,5 @@ class Runs:
             )
         )
         with self._database.read() as connection:
-            kind.learn(read_answers(connection, job.id, objects.labeled(connection, job.id)))
+            kind.learn(read_answers(connection, job.id, object_rows.labeled(connection, job.id)))
         return Run(lease, kind, self._workforce.teams.get(job.workteam_arn, ()))

@@ -8,9 +8,9 @@ from collections import Counter
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.request import task_type_of_request
-from labeling_provider.service.database import leases, objects
+from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.leases import Lease
+from labeling_provider.service.database.lease_rows import Lease
 from labeling_provider.service.database.running import note, update_job
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.arrivals import first_state
@@ -48,9 +48,9 @@ class Start:
         states = Counter(row["state"] for row in rows)
         self._learning.check_size(request, states[ObjectState.WAITING])
         with self._database.write() as connection:
-            if leases.hold(connection, lease) != JobStatus.INITIALIZING:
+            if lease_rows.hold(connection, lease) != JobStatus.INITIALIZING:
                 return
-            objects.replace(connection, job.id, rows)
+            object_rows.replace(connection, job.id, rows)
             self._learning.open(connection, job.id, request, rows)
             given, failed = states[ObjectState.GIVEN], states[ObjectState.FAILED]
             counts = {"lines": len(rows), "given": given, "failed": failed}

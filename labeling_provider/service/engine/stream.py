@@ -17,14 +17,14 @@ from labeling_provider.groundtruth.documents import as_json, with_result
 from labeling_provider.groundtruth.job import JobStatus, queue_name
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.messaging import Messaging, Waiting
-from labeling_provider.service.database import arrivals, leases
+from labeling_provider.service.database import arrival_rows, lease_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.running import arrived, find, note
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.arrivals import Arrival, arrivals_of, line_arrival
 from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import note_failures
-from labeling_provider.service.work.run import Run
 
 IDLE_SECONDS: Final = 10 * 24 * 3600
 EXPIRY_SECONDS: Final = 14 * 24 * 3600
@@ -93,7 +93,7 @@ class Stream:
         if not ids:
             return 0
         with self._database.write() as connection:
-            if leases.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
+            if lease_rows.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
                 return 0
             self._record(connection, run, fresh, now)
             if expired:
@@ -108,11 +108,13 @@ class Stream:
         for message in fresh:
             for one in self._arrivals(run, message):
                 found.setdefault(one.digest, one)
-        for digest in arrivals.seen(connection, run.id, found):
+        for digest in arrival_rows.seen(connection, run.id, found):
             del found[digest]
         job = find(connection, run.id)
         new = list(enumerate(found.values(), 0 if job is None else job.lines))
-        arrivals.add(connection, run.id, [(one.digest, self._object_row(run, number, one, now)) for number, one in new])
+        arrival_rows.add(
+            connection, run.id, [(one.digest, self._object_row(run, number, one, now)) for number, one in new]
+        )
         run.changed = run.changed or bool(new)
         given = sum(run.job.attribute in json.loads(one.line) for _, one in new if one.reason is None)
         reasons = [one.reason for _, one in new if one.reason is not None]
@@ -141,16 +143,16 @@ class Stream:
         if not topic:
             return False
         with self._database.read() as connection:
-            rows = arrivals.unpublished(connection, run.id, _PUBLISHED_AT_ONCE)
+            rows = arrival_rows.unpublished(connection, run.id, _PUBLISHED_AT_ONCE)
         told = [self._messaging.publish(topic, with_result(row.line, row.result)) for row in rows]
         if rows:
             with self._database.write() as connection:
-                leases.hold(connection, run.lease)
+                lease_rows.hold(connection, run.lease)
                 if not all(told) and not run.output_is_gone:
                     run.output_is_gone = True
                     gone = f"The output topic {topic} does not exist any more: labels are in the output manifest only"
                     note(connection, run.id, gone)
-                arrivals.mark_published(connection, run.id, [row.object_id for row in rows])
+                arrival_rows.mark_published(connection, run.id, [row.object_id for row in rows])
         return bool(rows)
 
     def seconds_left(self, run: Run, modified: float, now: float) -> float:

@@ -1,6 +1,6 @@
 """One file per kind of task: all that the service knows of it.
 
-A kind says which task types it runs with :func:`~labeling_provider.service.kinds.base.runs`. Every module of this
+A kind says which task types it runs with :func:`~labeling_provider.service.kinds.kind.runs`. Every module of this
 folder is imported here, so a new kind is a new file, and a new task type a row in ``groundtruth/task_types.py`` and its
 name at its kind.
 """
@@ -8,7 +8,7 @@ name at its kind.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from labeling_provider.service.kinds.base import KINDS
+from labeling_provider.service.kinds.kind import KINDS
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
-from labeling_provider.service.kinds.base import (
+from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,
     Consolidated,

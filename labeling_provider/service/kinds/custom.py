@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
-from labeling_provider.service.kinds.base import Answered, Content, JobFacts, Kind, runs
+from labeling_provider.service.kinds.kind import Answered, Content, JobFacts, Kind, runs
 
 _MAX_SEEN: Final = 100
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest.pictures import PictureError, open_picture
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.base import (
+from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,
     Content,
@@ -26,7 +26,7 @@ from labeling_provider.service.kinds.base import (
     runs,
     shown,
 )
-from labeling_provider.service.kinds.pictures import stored
+from labeling_provider.service.kinds.stored_data import stored
 
 if TYPE_CHECKING:
     import numpy as np

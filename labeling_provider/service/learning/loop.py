@@ -21,19 +21,19 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import learning, leases, objects
+from labeling_provider.service.database import learning_rows, lease_rows, object_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.jobs import TrainingRow, is_in_progress
-from labeling_provider.service.database.objects import WaitingObject
+from labeling_provider.service.database.job_rows import TrainingRow, is_in_progress
+from labeling_provider.service.database.object_rows import WaitingObject
 from labeling_provider.service.database.running import note, update_job
 from labeling_provider.service.database.states import LearningRole, ObjectState
 from labeling_provider.service.errors import JobFailure
-from labeling_provider.service.kinds.base import Learnable
+from labeling_provider.service.kinds.kind import Learnable
 from labeling_provider.service.learning.learner import DataObject, Learner, Material, Outcome
 from labeling_provider.service.learning.models import ModelFailure
 from labeling_provider.service.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.service.learning.threshold import Judged
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import Workforce
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class ActiveLearning:
         """Take a job's objects in."""
         asked = CONFIG in request
         waiting = [row["object_id"] for row in rows if asked and row["state"] == ObjectState.WAITING]
-        learning.take_in(connection, job_id, waiting)
+        learning_rows.take_in(connection, job_id, waiting)
 
     # Who gets what
 
@@ -112,12 +112,12 @@ class ActiveLearning:
     @staticmethod
     def assign(connection: Connection, run: Run, object_ids: Sequence[int], role: str) -> None:
         """Remember what objects go to people for: one of :class:`LearningRole`."""
-        learning.send(connection, run.id, object_ids, LearningRole(role))
+        learning_rows.send(connection, run.id, object_ids, LearningRole(role))
 
     def _plan(self, run: Run, row: Any) -> tuple[int, LearningRole] | None:
         """How many objects at random come next, and what for; None if it is time to learn."""
         with self._database.read() as connection:
-            counts = learning.count_sent(connection, run.id)
+            counts = learning_rows.count_sent(connection, run.id)
         train, validate = LearningRole.TRAIN, LearningRole.VALIDATE
         sent = {which: sum(count for (role, _), count in counts.items() if role == which) for which in LearningRole}
         total = row.lines - row.given
@@ -140,13 +140,13 @@ class ActiveLearning:
 
     def _at_random(self, run: Run, row: Any, count: int) -> list[WaitingObject]:
         with self._database.read() as connection:
-            waiting = objects.waiting(connection, run.id)
+            waiting = object_rows.waiting(connection, run.id)
         chance = Random(f"{self._seed}|{row.name}|{row.iteration}")  # noqa: S311 - a simulation
         return chance.sample(waiting, min(count, len(waiting)))
 
     def _least_certain(self, run: Run, count: int) -> list[WaitingObject]:
         with self._database.read() as connection:
-            return learning.least_certain(connection, run.id, count)
+            return learning_rows.least_certain(connection, run.id, count)
 
     # Learning
 
@@ -156,7 +156,7 @@ class ActiveLearning:
         :return: the room that is left; none if the job is to stop meanwhile.
         """
         with self._database.read() as connection:
-            done = learning.trainings_of(connection, run.id)
+            done = learning_rows.trainings_of(connection, run.id)
         iteration = row.iteration + 1
         over = room.all is not None and room.all <= 0
         if (
@@ -201,7 +201,7 @@ class ActiveLearning:
         """What the job has come to so far."""
         found = Material()
         with self._database.read() as connection:
-            rows = learning.material(connection, run.id)
+            rows = learning_rows.material(connection, run.id)
         for row in rows:
             line = json.loads(row.line)
             if row.state == ObjectState.WAITING:
@@ -311,11 +311,11 @@ class ActiveLearning:
         people = sorted(scores.values())[: room.for_people(run.set_size)]
         training = TrainingRow(iteration, examples, outcome.agreement, outcome.threshold, len(contents), model_arn)
         with self._database.write() as connection:
-            leases.hold(connection, run.lease)
+            lease_rows.hold(connection, run.lease)
             if model_arn:
                 self._registry.register(connection, run.job, iteration, model_arn)
             results = {number: as_json(content) for number, content in contents.items()}
-            learning.record_training(connection, run.id, training, results, scores, _leaving(outcome, people))
+            learning_rows.record_training(connection, run.id, training, results, scores, _leaving(outcome, people))
             update_job(connection, run.id)
             note(connection, run.id, _told(iteration, examples, outcome, len(contents)))
         run.changed = True
@@ -335,17 +335,17 @@ def _leads_nowhere(done: Sequence[TrainingRow]) -> bool:
     return max(later) < first + _WORTH_WHILE
 
 
-def _leaving(outcome: Outcome, people: Sequence[float]) -> list[learning.Leaving]:
+def _leaving(outcome: Outcome, people: Sequence[float]) -> list[learning_rows.Leaving]:
     """Validation objects that stand for no unlabeled one any more: such have a label by machine, or go to people.
 
     :param people: scores of the objects that people get next, in order.
     """
-    found: list[learning.Leaving] = []
+    found: list[learning_rows.Leaving] = []
     for object_id, said in outcome.judged.items():
         if outcome.threshold is not None and said.score >= outcome.threshold:
-            found.append(learning.Leaving(object_id, said.score, said.agreement))
+            found.append(learning_rows.Leaving(object_id, said.score, said.agreement))
         elif people and said.score < people[-1]:
-            found.append(learning.Leaving(object_id, said.score, None))
+            found.append(learning_rows.Leaving(object_id, said.score, None))
     return found
 
 

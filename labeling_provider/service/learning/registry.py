@@ -11,13 +11,13 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import models
+from labeling_provider.service.database import model_rows
 from labeling_provider.service.database.database import Connection, Database, now
 from labeling_provider.service.errors import JobFailure, validation_error
-from labeling_provider.service.kinds.base import JobFacts
+from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.learning.hosted import HostedModel, ModelProcess
 from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, pack, unpack
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import Workforce, WorkforceFileError
 
 CONFIG = "LabelingJobAlgorithmsConfig"
@@ -40,7 +40,7 @@ class ModelRegistry:
         :raises ApiError: if there is none of that name.
         """
         with self._database.read() as connection:
-            model = models.find_by_name(connection, name)
+            model = model_rows.find_by_name(connection, name)
         if model is None:
             raise validation_error(f'Could not find model "{name}".')
         return model.description
@@ -55,7 +55,7 @@ class ModelRegistry:
         if arn is None:
             return
         with self._database.read() as connection:
-            model = models.find_by_arn(connection, arn)
+            model = model_rows.find_by_arn(connection, arn)
         if model is None:
             raise validation_error(f"Could not find model {arn}.")
         algorithm = config["LabelingJobAlgorithmSpecificationArn"].rpartition("/")[2]
@@ -74,10 +74,10 @@ class ModelRegistry:
 
     def _former_arn(self, run: Run) -> str | None:
         with self._database.read() as connection:
-            line = models.any_given_line(connection, run.id)
+            line = model_rows.any_given_line(connection, run.id)
             metadata = _parsed(line).get(f"{run.job.attribute}-metadata") if line else None
             name = plain(str(metadata.get("job-name", "")), 300) if isinstance(metadata, dict) else ""
-            return models.last_arn_of(connection, name.removeprefix("labeling-job/"), run.job.task_type.algorithm)
+            return model_rows.last_arn_of(connection, name.removeprefix("labeling-job/"), run.job.task_type.algorithm)
 
     def maker(self, run: Run, is_wanted: Callable[[], bool]) -> Callable[[], Model]:
         """What makes models for a job, each as it is before it learns anything in the job.
@@ -133,7 +133,7 @@ class ModelRegistry:
             "EnableNetworkIsolation": False,
             **({"VpcConfig": vpc} if vpc else {}),
         }
-        models.put(connection, models.ModelRow(_name(job, iteration), arn, algorithm, at, description))
+        model_rows.put(connection, model_rows.ModelRow(_name(job, iteration), arn, algorithm, at, description))
 
 
 def _name(job: JobFacts, iteration: int) -> str:

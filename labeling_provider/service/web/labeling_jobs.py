@@ -14,13 +14,13 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Arn, Quota, workforce_kind
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
-from labeling_provider.service.database import jobs
+from labeling_provider.service.database import job_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.jobs import JobFilter, JobRow, NameTaken
-from labeling_provider.service.database.workteams import find_workteam_by_arn
+from labeling_provider.service.database.job_rows import JobFilter, JobRow, NameTaken
+from labeling_provider.service.database.workteam_rows import find_workteam_by_arn
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import ApiError, not_found, validation_error
-from labeling_provider.service.kinds.base import KINDS
+from labeling_provider.service.kinds.kind import KINDS
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.lists import between, next_token, page_request
 from labeling_provider.service.web.tags import add_tags, list_tags
@@ -73,7 +73,7 @@ class LabelingJobs:
         code = "".join(random.choices(string.ascii_lowercase + string.digits, k=16))  # noqa: S311 - not a secret
         try:
             with self._database.write() as connection:
-                job_id = jobs.insert_job(
+                job_id = job_rows.insert_job(
                     connection,
                     name=name,
                     arn=arn,
@@ -117,7 +117,7 @@ class LabelingJobs:
         with self._database.read() as connection:
             job = self._job(connection, request["LabelingJobName"])
             own_tags = list_tags(connection, job.arn)
-            model_arn = jobs.final_model_arn(connection, job.id)
+            model_arn = job_rows.final_model_arn(connection, job.id)
         summary = _summary(job)
         if model_arn:
             summary["LabelingJobOutput"]["FinalActiveLearningModelArn"] = model_arn
@@ -139,7 +139,7 @@ class LabelingJobs:
         )
         order = request.get("SortBy", "CreationTime")
         with self._database.read() as connection:
-            page, token = jobs.list_jobs(connection, which, order, page_request(request))
+            page, token = job_rows.list_jobs(connection, which, order, page_request(request))
         return {"LabelingJobSummaryList": [_list_entry(job) for job in page], **next_token(token)}
 
     def list_for_workteam(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -153,8 +153,8 @@ class LabelingJobs:
             created=between(request, "CreationTime"),
         )
         with self._database.read() as connection:
-            page, token = jobs.list_jobs(connection, which, "CreationTime", page_request(request))
-            pending = jobs.objects_with_workers(connection, [job.id for job in page])
+            page, token = job_rows.list_jobs(connection, which, "CreationTime", page_request(request))
+            pending = job_rows.objects_with_workers(connection, [job.id for job in page])
         entries = [self._workteam_entry(job, pending.get(job.id, 0)) for job in page]
         return {"LabelingJobSummaryList": entries, **next_token(token)}
 
@@ -173,13 +173,13 @@ class LabelingJobs:
         """StopLabelingJob. A job that has ended stays as it is."""
         with self._database.write() as connection:
             job = self._job(connection, request["LabelingJobName"])
-            jobs.request_stop(connection, job.id)
+            job_rows.request_stop(connection, job.id)
         self._engine.wake(job.id)
         return {}
 
     def _job(self, connection: Connection, name: str) -> JobRow:
         """:raises ApiError: if there is no job of this name."""
-        job = jobs.find_job(connection, name)
+        job = job_rows.find_job(connection, name)
         if job is None:
             raise not_found(f"There is no labeling job named {name} in {self._region}.")
         return job

@@ -2,7 +2,7 @@
 
 This is where the operators' extra links point to when the connection's endpoint is local.
 
-All pages are below ``/_labeling``. A request reaches them only after :class:`~.application.Application` has let it in
+All pages are below ``/_labeling``. A request reaches them only after :class:`~.asgi.Application` has let it in
 (the host's name, the site that asks, the credentials if there are any) and has read its body, within its limits. To add
 pages, write their endpoints in a module of their own: functions that take a Starlette ``Request`` and answer with
 :func:`page`. Then add their routes to :func:`make_pages`; the guards hold for them as well.
@@ -25,9 +25,9 @@ from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import jobs
+from labeling_provider.service.database import job_rows
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.jobs import JobRow
+from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.requests import PAGES_PATH
 
@@ -103,7 +103,7 @@ class _JobPages:
     def jobs(self, request: Request) -> Response:
         """The latest jobs."""
         with self._database.read() as connection:
-            latest = jobs.latest_jobs(connection, MAX_JOBS)
+            latest = job_rows.latest_jobs(connection, MAX_JOBS)
         return page("jobs.html", title="Labeling jobs", jobs=latest)
 
     def overview(self, request: Request) -> Response:
@@ -111,8 +111,8 @@ class _JobPages:
         job = self._job(request)
         asked = JobRequest(job.request)
         with self._database.read() as connection:
-            trainings = jobs.latest_trainings(connection, job.id, MAX_TRAININGS)
-            waiting = jobs.messages_waiting(connection, queue_name(job.name)) if asked.is_streaming else 0
+            trainings = job_rows.latest_trainings(connection, job.id, MAX_TRAININGS)
+            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if asked.is_streaming else 0
         facts = {
             "Reason": job.failure_reason,
             "Labeled by people": f"{job.labeled:,}",
@@ -147,7 +147,7 @@ class _JobPages:
         """The last lines of a job's log."""
         job = self._job(request)
         with self._database.read() as connection:
-            lines = jobs.latest_log_lines(connection, job.id, MAX_LINES)
+            lines = job_rows.latest_log_lines(connection, job.id, MAX_LINES)
         return page("log.html", title=job.name, refresh=job.runs, job=job, lines=lines)
 
     def output(self, request: Request) -> Response:
@@ -178,7 +178,7 @@ class _JobPages:
 
     def _job(self, request: Request) -> JobRow:
         with self._database.read() as connection:
-            job = jobs.find_job(connection, request.path_params["name"])
+            job = job_rows.find_job(connection, request.path_params["name"])
         if job is None:
             raise HTTPException(404)
         return job

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from labeling_provider.service.database import tags
+from labeling_provider.service.database import tag_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.errors import ApiError, not_found
 
@@ -36,13 +36,13 @@ class Tags:
         """DeleteTags."""
         with self._database.write() as connection:
             _check_taggable(connection, request["ResourceArn"])
-            tags.delete_tags(connection, request["ResourceArn"], request["TagKeys"])
+            tag_rows.delete_tags(connection, request["ResourceArn"], request["TagKeys"])
         return {}
 
 
 def list_tags(connection: Connection, arn: str) -> list[dict[str, str]]:
     """All tags of a resource, as the API gives them out."""
-    return [{"Key": key, "Value": value} for key, value in tags.read_tags(connection, arn).items()]
+    return [{"Key": key, "Value": value} for key, value in tag_rows.read_tags(connection, arn).items()]
 
 
 def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) -> None:
@@ -51,13 +51,13 @@ def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) 
     :raises ApiError: if it would have too many.
     """
     new = {tag["Key"]: tag["Value"] for tag in given}
-    count = len(tags.read_tags(connection, arn).keys() | new.keys())
+    count = len(tag_rows.read_tags(connection, arn).keys() | new.keys())
     if count > MAX_TAGS:
         raise ApiError("ResourceLimitExceeded", f"{count} tags, at most {MAX_TAGS} are allowed.")
-    tags.put_tags(connection, arn, new)
+    tag_rows.put_tags(connection, arn, new)
 
 
 def _check_taggable(connection: Connection, arn: str) -> None:
     """:raises ApiError: if this is neither a labeling job nor a workteam."""
-    if not tags.is_taggable(connection, arn):
+    if not tag_rows.is_taggable(connection, arn):
         raise not_found(f"There is no labeling job or workteam {arn}.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from labeling_provider.service.database import tags, workteams
+from labeling_provider.service.database import tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.jobs import NameTaken
-from labeling_provider.service.database.workteams import WorkteamRow
+from labeling_provider.service.database.job_rows import NameTaken
+from labeling_provider.service.database.workteam_rows import WorkteamRow
 from labeling_provider.service.errors import ApiError, validation_error
 from labeling_provider.service.web.lists import next_token, page_request
 from labeling_provider.service.web.tags import add_tags
@@ -31,13 +31,13 @@ class Workteams:
     def _create_promised(self) -> None:
         names = self._workforce.names
         with self._database.write() as connection:
-            known = workteams.known_arns(connection, names.values())
+            known = workteam_rows.known_arns(connection, names.values())
             for name, arn in names.items():
                 if arn in known:
                     continue
                 people = "People" if name == PEOPLE else "Simulated workers"
                 member = {"UserPool": f"{self._region}_local", "UserGroup": name, "ClientId": "local"}
-                workteams.insert_workteam(
+                workteam_rows.insert_workteam(
                     connection,
                     name=name,
                     arn=arn,
@@ -54,9 +54,9 @@ class Workteams:
         settings = {key: request[key] for key in _SETTINGS if key in request}
         try:
             with self._database.write() as connection:
-                if workteams.count_workteams(connection) >= MAX_WORKTEAMS + len(self._workforce.names):
+                if workteam_rows.count_workteams(connection) >= MAX_WORKTEAMS + len(self._workforce.names):
                     raise ApiError("ResourceLimitExceeded", f"There are {MAX_WORKTEAMS} workteams already.")
-                workteams.insert_workteam(
+                workteam_rows.insert_workteam(
                     connection,
                     name=name,
                     arn=arn,
@@ -78,7 +78,7 @@ class Workteams:
         """ListWorkteams: this account's private workteams, as on Amazon."""
         order = request.get("SortBy", "CreateDate")
         with self._database.read() as connection:
-            rows, token = workteams.list_private_workteams(
+            rows, token = workteam_rows.list_private_workteams(
                 connection, request.get("NameContains"), order, page_request(request)
             )
         return {"Workteams": [self._entry(row) for row in rows], **next_token(token)}
@@ -88,7 +88,7 @@ class Workteams:
         with self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
             members = request.get("MemberDefinitions")
-            workteams.update_workteam(
+            workteam_rows.update_workteam(
                 connection,
                 row.arn,
                 description=request.get("Description", row.description),
@@ -101,8 +101,8 @@ class Workteams:
         """DeleteWorkteam."""
         with self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
-            workteams.delete_workteam(connection, row.arn)
-            tags.delete_all_tags(connection, row.arn)
+            workteam_rows.delete_workteam(connection, row.arn)
+            tag_rows.delete_all_tags(connection, row.arn)
         return {"Success": True}
 
     def _entry(self, row: WorkteamRow) -> dict[str, Any]:
@@ -121,7 +121,7 @@ class Workteams:
 
 def _workteam(connection: Connection, name: str) -> WorkteamRow:
     """:raises ApiError: if there is no workteam of this name."""
-    row = workteams.find_workteam(connection, name)
+    row = workteam_rows.find_workteam(connection, name)
     if row is None:
         raise validation_error(f"The workteam {name} does not exist.")
     return row

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json, plain
-from labeling_provider.service.database import objects
+from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.database.running import find, note, update_job
 from labeling_provider.service.database.states import ObjectState
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 
 _MAX_CHARACTERS: Final = 2000
 _MAX_REASONS: Final = 20
@@ -42,7 +42,7 @@ def fail_objects(connection: Connection, run: Run, reasons: dict[int, str], at: 
 def _decide(connection: Connection, run: Run, state: ObjectState, contents: dict[int, dict[str, Any]]) -> None:
     if contents:
         run.changed = True
-        objects.decide(connection, run.id, state, {one: as_json(content) for one, content in contents.items()})
+        object_rows.decide(connection, run.id, state, {one: as_json(content) for one, content in contents.items()})
 
 
 def note_failures(connection: Connection, job_id: int, reasons: Iterable[str]) -> None:
@@ -65,5 +65,5 @@ def mark_answered(connection: Connection, run: Run, answered: Sequence[int], at:
         {"object": object_id, "answered": at, "stamp": stamp + position // size}
         for position, object_id in enumerate(answered)
     ]
-    objects.mark_answered(connection, run.id, rows)
+    object_rows.mark_answered(connection, run.id, rows)
     update_job(connection, run.id, stamp=rows[-1]["stamp"])

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import objects, tasks, workers
+from labeling_provider.service.database import object_rows, task_rows, workers
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.errors import ObjectFailure, for_object
-from labeling_provider.service.kinds.base import Kind
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.kinds.kind import Kind
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.tasks import Acceptance, Move
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import SimulatedWorker
@@ -81,7 +81,7 @@ class SimulatedWorkers:
         if run.team:
             team = {worker.worker_id: worker for worker in run.team}
             with self._database.read() as connection:
-                due = tasks.due(connection, run.id, now)
+                due = task_rows.due(connection, run.id, now)
             # The workforce file may have changed since: then another worker takes over.
             held = [self._in_hand(run, row, team[row.worker_id], row.due) for row in due if row.worker_id in team]
             self._answer(run, held, {row.object_id: row.line for row in due}, moves)
@@ -97,12 +97,12 @@ class SimulatedWorkers:
         if not run.team:
             return moves
         with self._database.read() as connection:
-            rows = tasks.with_workers(connection, run.id)
+            rows = task_rows.with_workers(connection, run.id)
             busy = self._busy(connection, run)
         done = self._choose(run, rows, busy, now, moves)
         if done:
             with self._database.read() as connection:
-                lines = objects.lines(connection, run.id, {one.object_id for one in done})
+                lines = object_rows.lines(connection, run.id, {one.object_id for one in done})
             self._answer(run, done, lines, moves)
         return moves
 

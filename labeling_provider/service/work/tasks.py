@@ -12,12 +12,11 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from labeling_provider.service.database import objects as objects_table
-from labeling_provider.service.database import tasks as statements
+from labeling_provider.service.database import object_rows, task_rows
 from labeling_provider.service.database.database import Connection, Row
 from labeling_provider.service.database.states import TaskState
+from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, mark_answered
-from labeling_provider.service.work.run import Run
 
 
 class Acceptance(NamedTuple):
@@ -60,12 +59,12 @@ def offer(connection: Connection, run: Run, object_ids: Iterable[int], expires: 
 
     :param expires: epoch seconds until when the tasks are there.
     """
-    statements.offer(connection, run.id, object_ids, run.job.workers_per_object, expires)
+    task_rows.offer(connection, run.id, object_ids, run.job.workers_per_object, expires)
 
 
 def accept(connection: Connection, acceptances: Sequence[Acceptance]) -> int:
     """Give chosen tasks to workers; how many were free, and of objects new to their worker."""
-    return statements.accept(connection, [one._asdict() for one in acceptances])
+    return task_rows.accept(connection, [one._asdict() for one in acceptances])
 
 
 def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> Row | None:
@@ -75,33 +74,33 @@ def accept_next(connection: Connection, job_id: int, worker: str, at: float, due
     :param due: when the time limit of a new one ends.
     :return: the task; None if there is none for this worker.
     """
-    in_hand = statements.in_hand(connection, job_id, worker, at)
-    return in_hand or statements.accept_next(connection, job_id, worker, at, due)
+    in_hand = task_rows.in_hand(connection, job_id, worker, at)
+    return in_hand or task_rows.accept_next(connection, job_id, worker, at, due)
 
 
 def save(connection: Connection, moves: Sequence[Move]) -> int:
     """Keep drafts; how many were of tasks that are with their worker still. So for the other moves."""
-    return statements.save(connection, [one._asdict() for one in moves])
+    return task_rows.save(connection, [one._asdict() for one in moves])
 
 
 def submit(connection: Connection, moves: Sequence[Move]) -> int:
     """Take answers, for good."""
-    return statements.submit(connection, [one._asdict() for one in moves])
+    return task_rows.submit(connection, [one._asdict() for one in moves])
 
 
 def decline(connection: Connection, moves: Sequence[Move]) -> int:
     """Take tasks back for good from workers who would rather not have them."""
-    return statements.decline(connection, [one._asdict() for one in moves])
+    return task_rows.decline(connection, [one._asdict() for one in moves])
 
 
 def release(connection: Connection, moves: Sequence[Move]) -> int:
     """Give tasks back, for anybody to accept; drafts are lost."""
-    return statements.release(connection, [one._asdict() for one in moves])
+    return task_rows.release(connection, [one._asdict() for one in moves])
 
 
 def why_not(connection: Connection, move: Move) -> Refusal:
     """Why a worker's move was not made."""
-    task = statements.find(connection, move.task)
+    task = task_rows.find(connection, move.task)
     if task is None or (task.worker_id != move.worker and task.state != TaskState.EXPIRED):
         return Refusal.NOT_IN_HAND
     if task.state == TaskState.SUBMITTED:
@@ -113,18 +112,18 @@ def why_not(connection: Connection, move: Move) -> Refusal:
 
 def expire(connection: Connection, run: Run, at: float) -> None:
     """Take tasks from workers whose time limit is over, and end those that have been there for too long."""
-    statements.return_late(connection, run.id, at)
-    statements.expire(connection, run.id, at)
+    task_rows.return_late(connection, run.id, at)
+    task_rows.expire(connection, run.id, at)
 
 
 def replace_declined(connection: Connection, run: Run) -> None:
     """Ask others in place of workers who have declined, until as many have declined as answers are wanted."""
-    statements.replace_declined(connection, run.id, run.job.workers_per_object)
+    task_rows.replace_declined(connection, run.id, run.job.workers_per_object)
 
 
 def collect(connection: Connection, run: Run, at: float) -> None:
     """Queue the objects for consolidation that no worker has a task of any more; those without an answer fail."""
-    over = objects_table.over(connection, run.id)
+    over = object_rows.over(connection, run.id)
     mark_answered(connection, run, [one.object_id for one in over if one.answers], at)
     fail_objects(connection, run, {one.object_id: _reason(run, one) for one in over if not one.answers}, at)
 

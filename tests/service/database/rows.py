@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from labeling_provider.service.database import objects
+from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Connection
-from labeling_provider.service.database.jobs import insert_job
+from labeling_provider.service.database.job_rows import insert_job
 from labeling_provider.service.database.states import ObjectState
 
 STREAM = {"InputConfig": {"DataSource": {"SnsDataSource": {"SnsTopicArn": "t"}}}}
@@ -24,5 +24,5 @@ def job(connection: Connection, name: str = "Cats", states: str = "", request: d
         {"object_id": number, "state": BY_LETTER[letter], "line": line[number], "result": None}
         for number, letter in enumerate(states)
     ]
-    objects.replace(connection, job_id, rows)
+    object_rows.replace(connection, job_id, rows)
     return job_id

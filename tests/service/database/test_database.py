@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.database.tags import put_tags, read_tags
+from labeling_provider.service.database.tag_rows import put_tags, read_tags
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from dev.postgresql import PostgreSQL
 from dev.stack import ROOT, wait_until
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
-from labeling_provider.service.database.tags import put_tags, read_tags
+from labeling_provider.service.database.tag_rows import put_tags, read_tags
 
 OPENING = """
 import sys

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import jobs, learning, running
+from labeling_provider.service.database import job_rows, learning_rows, running
 from labeling_provider.service.database.database import Connection
-from labeling_provider.service.database.jobs import TrainingRow
+from labeling_provider.service.database.job_rows import TrainingRow
 from tests.service.database.rows import job
 
 
@@ -33,7 +33,7 @@ def test_objects_that_arrive_are_added_to_those_that_are_there(connection: Conne
 def test_a_log_line_is_plain_text_of_some_length(connection: Connection) -> None:
     job_id = job(connection)
     running.note(connection, job_id, "half a \ud800 character " + "x" * 9000)
-    (*_, line) = jobs.latest_log_lines(connection, job_id, 9)
+    (*_, line) = job_rows.latest_log_lines(connection, job_id, 9)
     line.message.encode()
     assert len(line.message) <= 2001
 
@@ -41,5 +41,5 @@ def test_a_log_line_is_plain_text_of_some_length(connection: Connection) -> None
 def test_labels_by_machine_are_added_up_over_the_trainings(connection: Connection) -> None:
     cats, dogs = job(connection), job(connection, "Dogs")
     for iteration in (1, 2):
-        learning.record_training(connection, cats, TrainingRow(iteration, 1, None, None, 5, None), {}, {}, [])
+        learning_rows.record_training(connection, cats, TrainingRow(iteration, 1, None, None, 5, None), {}, {}, [])
     assert running.labeled_by_machine(connection, [cats, dogs]) == {cats: 10}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from labeling_provider.service.database import tasks, workers
+from labeling_provider.service.database import task_rows, workers
 from labeling_provider.service.database.database import Database
 
 
@@ -28,8 +28,8 @@ def test_a_worker_is_free_when_the_last_task_is_over(url: str) -> None:
 def test_workers_are_introduced_once_with_the_tasks_that_they_have(url: str) -> None:
     database = Database(url)
     with database.write() as connection:
-        tasks.offer(connection, 1, [0, 1], 1, 100.0)
-        tasks.accept(connection, [{"task": 1, "worker": "a", "at": 3.0, "due": 8.0}])
+        task_rows.offer(connection, 1, [0, 1], 1, 100.0)
+        task_rows.accept(connection, [{"task": 1, "worker": "a", "at": 3.0, "due": 8.0}])
         workers.introduce(connection, {"a", "b"})
         assert workers.occupy(connection, [{"worker": "b", "at": 3.0, "due": 4.0}])
         workers.introduce(connection, {"a", "b", "c"})

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
+from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
 from labeling_provider.service.database import announcements
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.schema import jobs

@@ -17,8 +17,8 @@ import pytest
 from dev.stack import wait_until
 from labeling_provider.groundtruth.job import RUNNING, JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
-from labeling_provider.service.database import leases as statements
+from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
+from labeling_provider.service.database import lease_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.engine import leases as timing
 from labeling_provider.service.engine.engine import Engine
@@ -193,7 +193,7 @@ def test_engines_that_are_killed_and_held_up_do_each_thing_once(
 def test_a_job_of_a_process_that_is_gone_is_taken_by_another(home: InProcess) -> None:
     name = home.create(lines(5), workers_per_object=2)
     with home.store.write() as connection:
-        assert statements.take(connection, 1, "gone", time.time(), time.time() + 0.3, streams=True)
+        assert lease_rows.take(connection, 1, "gone", time.time(), time.time() + 0.3, streams=True)
     told: list[Any] = []
     replica = Replica(home, lambda: None, told)
     replica.engine.start()
@@ -211,9 +211,9 @@ def test_who_begins_to_do_streaming_jobs_looks_at_all_of_them(home: InProcess) -
     home.create(b"", manifest_uri=None, input_topic_arn=topic)
     with home.store.write() as connection:
         for number in (1, 2):
-            taken = statements.take(connection, number, "gone", 100.0, 110.0, streams=True)
+            taken = lease_rows.take(connection, number, "gone", 100.0, 110.0, streams=True)
             assert taken is not None
-            statements.release(connection, taken[0], 170.0)
+            lease_rows.release(connection, taken[0], 170.0)
     found: list[int] = []
     may_stream = [False]
     leases = Leases(home.store, Clock(), found.extend, shared=True, may_stream=lambda: may_stream[0])
@@ -224,8 +224,8 @@ def test_who_begins_to_do_streaming_jobs_looks_at_all_of_them(home: InProcess) -
     leases.look()
     assert found == [2]
     with home.store.write() as connection:
-        taken = statements.take(connection, 2, "another", 120.0, 130.0, streams=True)
+        taken = lease_rows.take(connection, 2, "another", 120.0, 130.0, streams=True)
         assert taken is not None
-        statements.release(connection, taken[0], 170.0)
+        lease_rows.release(connection, taken[0], 170.0)
     leases.look()
     assert found == [2]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from labeling_provider.groundtruth import layout
-from labeling_provider.service.database import jobs, objects, running
+from labeling_provider.service.database import job_rows, object_rows, running
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.work import outcomes
 from tests.service.database.rows import job
@@ -20,7 +20,7 @@ def run_of(job_id: int) -> Any:
 
 
 def log(connection: Connection, job_id: int) -> list[str]:
-    return [one.message for one in jobs.latest_log_lines(connection, job_id, 99)][1:]
+    return [one.message for one in job_rows.latest_log_lines(connection, job_id, 99)][1:]
 
 
 def test_the_reasons_of_failures_are_told_most_frequent_first_and_not_all(connection: Connection) -> None:
@@ -36,7 +36,7 @@ def test_an_object_that_is_given_up_says_why_in_plain_text(connection: Connectio
     run = run_of(job(connection, states="oo"))
     outcomes.fail_objects(connection, run, {1: "half a \ud800 " + "x" * 5000}, 1_700_000_000.0)
     assert run.changed
-    found = [row.result for row in objects.results(connection, run.id)]
+    found = [row.result for row in object_rows.results(connection, run.id)]
     assert found[0] is None
     metadata = json.loads(found[1])["label-metadata"]
     assert len(metadata["failure-reason"]) < 2100
@@ -53,7 +53,7 @@ def test_each_file_of_a_consolidation_has_a_second_of_its_own(connection: Connec
     outcomes.mark_answered(connection, run, range(size + 1, 2 * size), 100.8)
     outcomes.mark_answered(connection, run, [], 200.0)
     outcomes.mark_answered(connection, run, [2 * size], 300.2)
-    stamps = [row.stamp for row in objects.answered(connection, run.id)]
+    stamps = [row.stamp for row in object_rows.answered(connection, run.id)]
     assert stamps == [100] * size + [101] + [102] * (size - 1) + [300]
     found = running.find(connection, run.id)
     assert found is not None

@@ -112,7 +112,7 @@ def test_two_processes_never_give_one_worker_two_tasks_at_once(tmp_path: Path) -
 
 
 def _id_of(one: InProcess, name: str) -> int:
-    from labeling_provider.service.database.jobs import find_job
+    from labeling_provider.service.database.job_rows import find_job
 
     with one.store.read() as connection:
         found = find_job(connection, name)

@@ -8,9 +8,9 @@ from typing import Final
 from urllib.parse import unquote
 
 from labeling_provider.service.cloud.embedded.cors import preflight, with_cors
-from labeling_provider.service.cloud.embedded.events import EmbeddedEvents
-from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
-from labeling_provider.service.cloud.embedded.objects import EmbeddedObjectStore
+from labeling_provider.service.cloud.embedded.moto_events import EmbeddedEvents
+from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
+from labeling_provider.service.cloud.embedded.moto_objects import EmbeddedObjectStore
 from labeling_provider.service.cloud.embedded.refused import refuse
 from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
 from labeling_provider.service.cloud.embedded.server import Moto

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labeling_provider.service.cloud.embedded.messaging import EmbeddedMessaging
+from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
 from labeling_provider.service.database.database import Database
 from tests.service.inside import ACCOUNT, REGION
 

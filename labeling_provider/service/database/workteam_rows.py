@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from labeling_provider.service.database.database import now
-from labeling_provider.service.database.jobs import NameTaken
+from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.paging import PageRequest, read_page
 from labeling_provider.service.database.schema import workteams
 

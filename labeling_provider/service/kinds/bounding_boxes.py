@@ -12,8 +12,8 @@ from random import Random
 from typing import Any, Final
 
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.base import Answered, AnswerError, Content, Label, Learnable, OneByOne, runs
-from labeling_provider.service.kinds.pictures import image_size
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, Label, Learnable, OneByOne, runs
+from labeling_provider.service.kinds.stored_data import image_size
 
 Box = dict[str, Any]
 """``label`` (in labels and models' answers ``class_id``), ``left``, ``top``, ``width`` and ``height``, in pixels."""

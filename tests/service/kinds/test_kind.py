@@ -25,7 +25,7 @@ from dev.stack import ROOT
 from labeling_provider.groundtruth import task_types
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.service.kinds import KINDS
-from labeling_provider.service.kinds.base import (
+from labeling_provider.service.kinds.kind import (
     Answer,
     Answered,
     AnswerError,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labeling_provider.service.kinds.boxes import consolidate_boxes, overlap
+from labeling_provider.service.kinds.bounding_boxes import consolidate_boxes, overlap
 
 
 def box(left: float, top: float = 0, width: float = 10, height: float = 10, label: str = "a") -> dict:

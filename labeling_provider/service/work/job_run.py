@@ -7,8 +7,8 @@ from typing import Any
 
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.service.database.leases import Lease
-from labeling_provider.service.kinds.base import Kind
+from labeling_provider.service.database.lease_rows import Lease
+from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.work.workforce import SimulatedWorker
 
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling_provider.service.database.jobs import TrainingRow
-from labeling_provider.service.database.objects import WaitingObject, unseen
+from labeling_provider.service.database.job_rows import TrainingRow
+from labeling_provider.service.database.object_rows import WaitingObject, unseen
 from labeling_provider.service.database.schema import learning, objects, trainings
 from labeling_provider.service.database.states import LearningRole, ObjectState
 

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from labeling_provider.service.database import learning
-from labeling_provider.service.database import objects as object_rows
+from labeling_provider.service.database import learning_rows, object_rows
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.jobs import TrainingRow, insert_job
-from labeling_provider.service.database.learning import Leaving
-from labeling_provider.service.database.objects import WaitingObject
+from labeling_provider.service.database.job_rows import TrainingRow, insert_job
+from labeling_provider.service.database.learning_rows import Leaving
+from labeling_provider.service.database.object_rows import WaitingObject
 from labeling_provider.service.database.schema import objects
 from labeling_provider.service.database.states import LearningRole, ObjectState
 
@@ -34,7 +33,7 @@ def fill(database: Database, states: str) -> int:
             for number, letter in enumerate(states)
         ]
         connection.execute(sa.insert(objects), rows)
-        learning.take_in(connection, job_id, range(len(states)))
+        learning_rows.take_in(connection, job_id, range(len(states)))
     return job_id
 
 
@@ -42,17 +41,17 @@ def test_where_objects_are_that_went_to_people(database: Database) -> None:
     job_id = fill(database, "wlllfo")
     train, validate = LearningRole.TRAIN, LearningRole.VALIDATE
     with database.write() as connection:
-        learning.send(connection, job_id, [1, 4], train)
-        learning.send(connection, job_id, [2, 3, 5], validate)
+        learning_rows.send(connection, job_id, [1, 4], train)
+        learning_rows.send(connection, job_id, [2, 3, 5], validate)
     with database.read() as connection:
-        assert learning.count_sent(connection, job_id) == {
+        assert learning_rows.count_sent(connection, job_id) == {
             (train, ObjectState.LABELED): 1,
             (train, ObjectState.FAILED): 1,
             (validate, ObjectState.LABELED): 2,
             (validate, ObjectState.OUT): 1,
         }
         assert object_rows.waiting(connection, job_id) == [WaitingObject(0, '"0"')]
-        found = learning.material(connection, job_id)
+        found = learning_rows.material(connection, job_id)
     assert [(one.object_id, one.state.value, one.role) for one in found] == [
         *((0, "waiting", None), (1, "labeled", train), (2, "labeled", validate), (3, "labeled", validate))
     ]
@@ -61,16 +60,16 @@ def test_where_objects_are_that_went_to_people(database: Database) -> None:
 def test_a_training_counts_with_all_that_came_of_it(database: Database) -> None:
     job_id = fill(database, "wwwwll")
     with database.write() as connection:
-        learning.send(connection, job_id, [4, 5], LearningRole.VALIDATE)
+        learning_rows.send(connection, job_id, [4, 5], LearningRole.VALIDATE)
     training = TrainingRow(1, 9, 0.75, None, 1, "arn")
     with database.write() as connection:
         leaving = [Leaving(4, 0.5, 1.0), Leaving(5, 0.25, None)]
-        learning.record_training(connection, job_id, training, {1: '{"x": 1}'}, {0: 0.9, 2: 0.1}, leaving)
+        learning_rows.record_training(connection, job_id, training, {1: '{"x": 1}'}, {0: 0.9, 2: 0.1}, leaving)
     with database.read() as connection:
-        assert learning.trainings_of(connection, job_id) == [training]
+        assert learning_rows.trainings_of(connection, job_id) == [training]
         # The one that no model has seen comes first, then those of which it was least sure.
-        assert [one.object_id for one in learning.least_certain(connection, job_id, 2)] == [3, 2]
-        found = {one.object_id: one for one in learning.material(connection, job_id)}
+        assert [one.object_id for one in learning_rows.least_certain(connection, job_id, 2)] == [3, 2]
+        found = {one.object_id: one for one in learning_rows.material(connection, job_id)}
         machine = connection.execute(sa.select(objects.c.result).where(objects.c.state == ObjectState.MACHINE))
         assert machine.scalars().all() == ['{"x": 1}']
     assert set(found) == {0, 2, 3, 4, 5}

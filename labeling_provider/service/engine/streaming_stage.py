@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from labeling_provider.service.database import objects
+from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.hand_out import HandOut
 from labeling_provider.service.engine.output import REFRESH_SECONDS, Output
 from labeling_provider.service.engine.stream import Stream
-from labeling_provider.service.work.run import Run
+from labeling_provider.service.work.job_run import Run
 
 _ITERATION: Final = 1
 
@@ -30,12 +30,12 @@ class Streaming:
         """
         published = self._stream.publish(run)
         with self._database.read() as connection:
-            out = objects.count(connection, run.id, ObjectState.OUT)
-            waiting = objects.count(connection, run.id, ObjectState.WAITING)
+            out = object_rows.count(connection, run.id, ObjectState.OUT)
+            waiting = object_rows.count(connection, run.id, ObjectState.WAITING)
         room = run.set_size - out
         taken = self._stream.take(run, room - waiting, now)
         with self._database.read() as connection:
-            chosen = objects.waiting(connection, run.id, max(room, 0))
+            chosen = object_rows.waiting(connection, run.id, max(room, 0))
         if chosen:
             self._hand_out.send(run, chosen, _ITERATION)
         if chosen or taken or published:

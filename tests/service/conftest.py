@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dev.postgresql import PostgreSQL, postgresql
+from labeling_provider.service.database.database import Connection, Database
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,22 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'labeling.sqlite'}"
     found: str = request.getfixturevalue("postgresql_url")
     return found
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database that is opened once, on each kind of database."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('opened') / 'labeling.sqlite'}"
+    if request.param == "postgresql":
+        server: PostgreSQL = request.getfixturevalue("postgres")
+        url = server.create(f"labeling_{uuid.uuid4().hex}")
+    database = Database(url)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def connection(opened: Database) -> Iterator[Connection]:
+    """A transaction in it, which is rolled back after the test."""
+    with opened.read() as connection:
+        yield connection

@@ -80,6 +80,8 @@ class InProcess:
     :param functions: functions as the workforce file names them, by the end of their ARN.
     :param truth: truth files.
     :param models: models of automated labeling, as the workforce file names them.
+    :param team: how ``private-simulated`` works, in place of three workers who are never wrong.
+    :param speed: how many times faster time passes.
     """
 
     def __init__(
@@ -88,12 +90,16 @@ class InProcess:
         functions: dict[str, Any] | None = None,
         truth: Sequence[str] = (),
         models: dict[str, Any] | None = None,
+        *,
+        team: dict[str, Any] | None = None,
+        seed: int = 4,
+        speed: float = 1.0,
     ) -> None:
         path = folder / "workforce.json"
         targets = {FUNCTION + name: target for name, target in (functions or {}).items()}
-        teams = {"private-simulated": {"workers": 3, "accuracy": 1}}
+        teams = {"private-simulated": team or {"workers": 3, "accuracy": 1}}
         path.write_text(json.dumps({"workteams": teams, "functions": targets, "models": models or {}}))
-        self.workforce = load_workforce(path, seed=4, region=REGION, account=ACCOUNT)
+        self.workforce = load_workforce(path, seed=seed, region=REGION, account=ACCOUNT)
         self.store = Database(f"sqlite:///{folder / 'labeling.sqlite'}")
         self.storage = Memory()
         registry = ModelRegistry(self.store, self.storage, self.workforce)
@@ -107,7 +113,7 @@ class InProcess:
             self.messaging,
             lambda *_: None,
             learning,
-            Clock(),
+            Clock(speed),
         )
         self.operations = all_operations(self.store, self.engine, self.workforce, registry)
         self.engine.start()
@@ -118,7 +124,7 @@ class InProcess:
 
     def create(self, manifest: bytes, **arguments: Any) -> str:
         """Make a job over a manifest; its name."""
-        name = f"job-{uuid.uuid4().hex[:12]}"
+        name = arguments.pop("name", f"job-{uuid.uuid4().hex[:12]}")
         uri = f"s3://lab/{name}.manifest"
         self.storage.objects[uri] = manifest
         defaults = {
@@ -148,7 +154,7 @@ class InProcess:
             done = reached(description) if reached else description["LabelingJobStatus"] not in RUNNING
             return description if done else None
 
-        return wait_until(found, 60, f"{name} ends, not {self.describe(name)}", 0.005)
+        return wait_until(found, 180, f"{name} ends, not {self.describe(name)}", 0.005)
 
     def run(self, manifest: bytes, **arguments: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """Run a job to its end; its description and its output lines."""

@@ -14,8 +14,6 @@ from urllib.parse import urlsplit
 from labeling_provider.service.cloud.embedded.services import EmbeddedServices
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.web.asgi import Application
-from labeling_provider.service.web.assets import Assets
-from labeling_provider.service.web.links import make_link_credentials
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 LINKS = make_link_credentials()
@@ -26,6 +24,7 @@ class Inside:
     """A service without jobs. What it has in memory is forgotten at each start, as by a kill.
 
     :param folder: where its database is.
+    :ivar is_shared: whether others may use the database, too, after the next start.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,13 +32,14 @@ class Inside:
         self._loop = asyncio.new_event_loop()
         self._originals = _moto_originals()
         self.store: Database | None = None
+        self.is_shared = False
         self.start()
 
     def start(self) -> None:
         """Begin (again) with nothing but the database."""
         self.stop()
-        self.store = Database(self.url)
-        embedded = EmbeddedServices(self.store, ACCOUNT, REGION, keeps_objects=True)
+        self.store = Database(self.url, shared=self.is_shared)
+        self.embedded = embedded = EmbeddedServices(self.store, ACCOUNT, REGION, keeps_objects=True)
         self.messaging = embedded.messaging
         self.service = Application(
             None,  # type: ignore[arg-type]
@@ -140,12 +140,13 @@ def _moto_originals() -> list[tuple[Any, str, Any]]:
 
 
 def _reset_moto() -> None:
+    from moto.events.models import events_backends
     from moto.iam.models import iam_backends
     from moto.s3.models import s3_backends
     from moto.sns.models import sns_backends
     from moto.sqs.models import sqs_backends
 
-    for backends in (iam_backends, s3_backends, sns_backends, sqs_backends):
+    for backends in (events_backends, iam_backends, s3_backends, sns_backends, sqs_backends):
         backends.clear()
     s3_backends.bucket_accounts.clear()
 

@@ -31,6 +31,14 @@ class Messaging(ABC):
     changed: Callable[[str], None]
 
     @abstractmethod
+    def is_here(self) -> bool:
+        """Whether topics and queues are in this process, of all that share the database. While they are not, nothing
+        else may be asked here; when the process that has them ends, the next one that asks gets them.
+
+        :raises DatabaseError: if the database doesn't answer.
+        """
+
+    @abstractmethod
     def has_topic(self, arn: str) -> bool:
         """Whether the topic exists."""
 

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Connection
 
-from labeling_provider.service.database.opening import DatabaseError, OpenDatabase, reason
+from labeling_provider.service.database.opening import DatabaseError, NotHeld, OpenDatabase, told
 
 Row: TypeAlias = sa.Row[Any]
 
@@ -78,17 +78,25 @@ class Database:
     def _failed(self, error: BaseException) -> DatabaseError:
         return DatabaseError(f"the database {self._open.name} failed: {reason(error, self._open.url)}")
 
-    def try_hold(self, name: str) -> bool:
-        """Take a role that only one of the processes sharing the database can have.
+    def tenure(self, name: str) -> int | None:
+        """Whether this process, of all that share the database, is the one to do what the name says.
 
         The first process to ask gets the role until it ends. It may lose the role if its connection breaks, so ask
         again before each use.
 
-        :return: whether this process has the role.
-        :raises DatabaseError: if the database does not respond.
+        :return: a number that is another one each time that this process comes to be the one; None if it is not.
+        :raises DatabaseError: if the database doesn't answer.
         """
-        with self._translated():
-            return self._open.locks is None or self._open.locks.try_hold(name)
+        with self._told():
+            return 1 if self._open.locks is None else self._open.locks.tenure(name)
+
+    def hold(self, connection: Connection, name: str) -> None:
+        """Stay the one to do what the name says until the end of a transaction.
+
+        :raises NotHeld: if this process is not, or not any more.
+        """
+        if self._open.locks is not None and not self._open.locks.is_held_in(connection, name):
+            raise NotHeld(f"{name} has gone to another of the services that share the database {self._open.name}")
 
     def close(self) -> None:
         """Close every connection and release the locks."""

@@ -107,6 +107,12 @@ def wake(connection: Connection, job_id: int) -> None:
     connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(due=0))
 
 
+def wake_streams(connection: Connection) -> None:
+    """Make all streaming jobs due at once."""
+    streams = (jobs.c.status.in_(RUNNING), jobs.c.request.like(_STREAMS))
+    connection.execute(sa.update(jobs).where(*streams).values(due=0))
+
+
 def due(connection: Connection, at: float, *, streams: bool) -> list[int]:
     """The ids of jobs that are due and free.
 

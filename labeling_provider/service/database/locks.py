@@ -20,6 +20,13 @@ log = logging.getLogger(__name__)
 # PostgreSQL locks are numbers; this one spells "labeling".
 _IN: Final = int.from_bytes(b"labeling", "big")
 _MIGRATION_SECONDS: Final = 600
+# A machine that goes down says no goodbye: its connection is asked after, and is gone within so many seconds.
+_SILENCE: Final = {"idle": 5, "interval": 2, "count": 3}
+# A lock of 64 bits is shown in two halves.
+_IS_HELD: Final = sa.text(
+    "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND pid = :pid"
+    " AND classid::bigint = :number >> 32 & 4294967295 AND objid::bigint = :number & 4294967295)"
+)
 
 
 class Entry(NamedTuple):
@@ -45,8 +52,9 @@ class SessionLocks:
     def __init__(self, connect: Callable[[], Connection], shared: bool) -> None:
         self._connect, self._shared = connect, shared
         self._mutex = threading.Lock()
-        self._held: set[str] = set()
-        self._session = connect()
+        self._tenures: dict[str, int] = {}
+        self._last_tenure = 0
+        self._session, self._pid = connect(), 0
 
     @contextmanager
     def opening(self) -> Iterator[Entry]:
@@ -62,19 +70,42 @@ class SessionLocks:
             alone = sa.select(sa.func.pg_try_advisory_xact_lock(_IN))
             yield Entry(self._session, is_in, is_in and bool(self._session.execute(alone).scalar_one()))
 
-    def try_hold(self, name: str) -> bool:
-        """Take a named lock, unless another process has it.
+    def tenure(self, name: str) -> int | None:
+        """Take the lock of a name, unless another process has it.
 
         If the connection breaks, its locks are lost, so call this again before each use of what the lock protects.
 
-        :return: whether this process holds the lock.
+        :return: a number that is another one each time that this process comes to hold it; None if it does not.
         """
         with self._mutex:
             if not self._is_in():
+                return None
+            if name not in self._tenures and self._take_over(name):
+                self._last_tenure += 1
+                self._tenures[name] = self._last_tenure
+            return self._tenures.get(name)
+
+    def is_held_in(self, connection: Connection, name: str) -> bool:
+        """Whether this process holds a name; if so, nobody else begins to before the end of the transaction.
+
+        :param connection: in the transaction.
+        """
+        if not self._shared:
+            return True
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock_shared(_number(f"{name} is in use"))))
+        held = connection.execute(_IS_HELD, {"pid": self._pid, "number": _number(name)})
+        return bool(held.scalar_one())
+
+    def _take_over(self, name: str) -> bool:
+        """Take the lock of a name, if whoever had it before has also ended the last transaction under it."""
+        with self._session.begin():
+            if not self._session.execute(sa.select(sa.func.pg_try_advisory_lock(_number(name)))).scalar_one():
                 return False
-            if name not in self._held and self._take(sa.func.pg_try_advisory_lock(_number(name))):
-                self._held.add(name)
-            return name in self._held
+            unused = sa.func.pg_try_advisory_xact_lock(_number(f"{name} is in use"))
+            if self._session.execute(sa.select(unused)).scalar_one():
+                return True
+            self._session.execute(sa.select(sa.func.pg_advisory_unlock(_number(name))))
+            return False
 
     def is_in(self) -> bool:
         """Whether this process may still use the database. If its connection was lost, it tries to enter again."""
@@ -93,12 +124,15 @@ class SessionLocks:
         except sa.exc.DBAPIError as error:
             log.warning("the connection that holds the database locks was lost: %s", error.orig)
         self._session.close()
-        self._held.clear()
+        self._tenures.clear()
         self._session = self._connect()
         with self._session.begin():
             return self._enter()
 
-    def _enter(self) -> bool:
+    def _come_in(self) -> bool:
+        self._pid = self._session.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+        for name, value in _SILENCE.items():
+            self._session.execute(sa.text(f"SET tcp_keepalives_{name} = {value}"))
         lock = sa.func.pg_try_advisory_lock_shared if self._shared else sa.func.pg_try_advisory_lock
         return bool(self._session.execute(sa.select(lock(_IN))).scalar_one())
 

@@ -33,9 +33,15 @@ class DatabaseInUse(DatabaseError):
     """Another service uses the database."""
 
 
+class NotHeld(DatabaseError):
+    """Another of the services that share the database does now what this one was about to do."""
+
+
 def may_pass(error: BaseException) -> bool:
-    """Whether a database error may go away by itself: it was locked, unreachable, or out of connections."""
-    return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse))
+    """Whether the database may do by itself what it has just refused: it was locked, away, or out of connections."""
+    return isinstance(
+        error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse, NotHeld)
+    )
 
 
 def reason(error: BaseException, url: URL | None = None) -> str:

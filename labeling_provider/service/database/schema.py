@@ -103,14 +103,13 @@ tasks: Final = sa.Table(
     sa.UniqueConstraint("job_id", "object_id", "worker_id"),
     sa.Index("tasks_by_state", "job_id", "state"),
 )
-task_inputs: Final = sa.Table(
-    # What pre-annotation functions have made of objects for the workers' templates.
-    "task_inputs",
+workers: Final = sa.Table(
+    # The simulated workers who take time for their tasks.
+    "workers",
     metadata,
-    sa.Column("job_id", sa.Integer, primary_key=True),
-    sa.Column("object_id", sa.Integer, primary_key=True),
-    # As JSON.
-    sa.Column("input", sa.Text, nullable=False),
+    sa.Column("id", sa.String(100), primary_key=True),
+    # Until when a worker is, or was, at the last task.
+    sa.Column("busy_until", sa.Float, nullable=False),
 )
 arrivals: Final = sa.Table(
     # The objects of streaming jobs.
@@ -169,6 +168,20 @@ events: Final = sa.Table(
     sa.Column("job_id", sa.Integer, nullable=False, index=True),
     sa.Column("at", sa.Float, nullable=False),
     sa.Column("message", sa.Text, nullable=False),
+)
+announcements: Final = sa.Table(
+    # The jobs whose end is still to be told.
+    "announcements",
+    metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True, autoincrement=False),
+)
+event_rules: Final = sa.Table(
+    # Of EventBridge's default bus.
+    "event_rules",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    # What the rule is, as JSON.
+    sa.Column("state", sa.Text, nullable=False),
 )
 workteams: Final = sa.Table(
     "workteams",

@@ -313,12 +313,6 @@ def next_change(connection: Connection, job_id: int) -> float | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def busy(connection: Connection) -> dict[str, float]:
-    """Until when each worker who holds a task holds it, in epoch seconds, by worker id."""
-    query = sa.select(tasks.c.worker_id, sa.func.max(tasks.c.due)).where(tasks.c.state == TaskState.ACCEPTED)
-    return {row[0]: row[1] for row in connection.execute(query.group_by(tasks.c.worker_id))}
-
-
 def submitted(connection: Connection, job_id: int, object_ids: set[int]) -> list[sa.Row[Any]]:
     """The submitted tasks of some objects, in order of their ids."""
     if not object_ids:

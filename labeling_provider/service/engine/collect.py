@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.database import lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Database
@@ -9,6 +11,12 @@ from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.work import tasks
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import Moves, SimulatedWorkers
+
+log = logging.getLogger(__name__)
+
+
+class _WorkersTaken(Exception):
+    """Workers who have chosen a task were at one of another job by then: nothing of it has happened."""
 
 
 class Collect:
@@ -26,8 +34,11 @@ class Collect:
         # Outside the transaction: workers read pictures, and nobody should wait for that.
         moves = self._workers.answers(run, now)
         while True:
-            if not self._make(run, moves, now):
-                return False
+            try:
+                if not self._make(run, moves, now):
+                    return False
+            except _WorkersTaken:
+                log.debug("job %s: workers have begun tasks of another job", run.job.name)
             moves = self._workers.choices(run, now)
             if not moves.accepted:
                 return True
@@ -36,6 +47,8 @@ class Collect:
         with self._database.write() as connection:
             if lease_rows.hold(connection, run.lease) != JobStatus.IN_PROGRESS:
                 return False
+            if not self._workers.occupy(connection, run, moves):
+                raise _WorkersTaken
             tasks.accept(connection, moves.accepted)
             tasks.submit(connection, moves.submitted)
             tasks.decline(connection, moves.declined)

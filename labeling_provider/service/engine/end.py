@@ -7,12 +7,12 @@ import logging
 
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.job import JobStatus, is_streaming
-from labeling_provider.service.cloud.eventbridge import Announce
-from labeling_provider.service.database import lease_rows, object_rows, task_rows
+from labeling_provider.service.database import announcements, lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.database.running import end, note
 from labeling_provider.service.database.states import ObjectState
+from labeling_provider.service.engine.announcements import Announcements
 from labeling_provider.service.engine.consolidation import Results
 from labeling_provider.service.engine.output import Output
 from labeling_provider.service.engine.runs import Runs
@@ -24,16 +24,19 @@ _MAX_REASON = 1024
 
 
 class End:
-    """Ends jobs.
-
-    :param announce: called for each job that has ended.
-    """
+    """Ends jobs."""
 
     def __init__(
-        self, database: Database, runs: Runs, results: Results, output: Output, stream: Stream, announce: Announce
+        self,
+        database: Database,
+        runs: Runs,
+        results: Results,
+        output: Output,
+        stream: Stream,
+        announcements: Announcements,
     ) -> None:
         self._database, self._runs, self._results = database, runs, results
-        self._output, self._stream, self._announce = output, stream, announce
+        self._output, self._stream, self._announcements = output, stream, announcements
 
     def end(self, lease: Lease, job: Row, status: JobStatus, reason: str | None = None) -> None:
         """End a job. A job that fails is ended even if its output can't be written.
@@ -59,9 +62,11 @@ class End:
             task_rows.expire(connection, job.id)
             ended = end(connection, job.id, status, reason and plain(reason, _MAX_REASON))
             note(connection, job.id, f"{status}: {reason}" if reason else status)
+            if ended:
+                announcements.add(connection, job.id)
         if ended:
             log.info("job %s: %s %s", job.name, status, reason or "")
-            self._announce(job.arn, status)
+        self._announcements.tell()
 
     def _label_answered(self, lease: Lease, job: Row) -> None:
         with self._database.read() as connection:

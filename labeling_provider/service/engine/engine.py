@@ -8,7 +8,7 @@ and content. Each step runs under a lease, so only one process does it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Final
 
 from labeling_provider.groundtruth.facts import Quota
@@ -21,6 +21,7 @@ from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.database.states import ObjectState
+from labeling_provider.service.engine.announcements import Announcements
 from labeling_provider.service.engine.collect import Collect
 from labeling_provider.service.engine.consolidation import Results
 from labeling_provider.service.engine.desk import Desk
@@ -52,12 +53,10 @@ _MAX_REASON: Final = 500
 class Engine:
     """Runs every active job until it ends.
 
-    :param announce: called for each job that has ended.
-    :param learning: decides who labels which objects in jobs with automated labeling.
-    :param clock: the time for tasks, limits and lifetimes.
-    :param shared: whether other processes run jobs in the same database.
-    :param may_stream: whether this process runs streaming jobs; only one process holds their queues.
-    :ivar kinds: creates the kind of task of a job.
+    :param announce: is told of each job that has ended.
+    :param learning: decides who labels what in jobs with automated labeling.
+    :param clock: what tasks, limits and lifetimes go by.
+    :param shared: whether other processes run jobs of the same database.
     """
 
     def __init__(
@@ -72,13 +71,13 @@ class Engine:
         clock: Clock,
         *,
         shared: bool = False,
-        may_stream: Callable[[], bool] = lambda: True,
     ) -> None:
         self._database, self._truth, self._clock = database, truth, clock
         self._scheduler = Scheduler(self._step, self._give_up)
-        self._leases = Leases(database, clock, self._scheduler.wake, shared=shared, may_stream=may_stream)
+        self._announcements = Announcements(database, messaging, announce)
+        self._leases = Leases(database, clock, self._look, shared=shared, may_stream=messaging.is_here)
         self._functions = Functions(workforce.functions)
-        self._workers = SimulatedWorkers(database, workforce.seed, truth, clock)
+        self._workers = SimulatedWorkers(database, workforce.teams, workforce.seed, truth, clock)
         inputs, self._output = Inputs(object_store), Output(database, object_store)
         self._stream = Stream(database, messaging, clock, self._scheduler.wake)
         self.kinds = Kinds(object_store, self._functions, inputs)
@@ -89,7 +88,7 @@ class Engine:
         self._results = Results(database, object_store, self._functions, clock)
         self._hand_out = HandOut(database, learning, self._functions, clock, workforce.seed)
         self._streaming = Streaming(database, self._stream, self._hand_out, self._output)
-        self._end = End(database, self._runs, self._results, self._output, self._stream, announce)
+        self._end = End(database, self._runs, self._results, self._output, self._stream, self._announcements)
 
     def start(self) -> None:
         """Resume every job that has not ended."""
@@ -108,6 +107,12 @@ class Engine:
         self._leases.wake(job_id)
         self._scheduler.wake(job_id, delay)
 
+    def _look(self, due: Iterable[int]) -> None:
+        """Go on with jobs, and with telling what another process was about to tell."""
+        for job_id in due:
+            self._scheduler.wake(job_id)
+        self._announcements.tell()
+
     def _step(self, job_id: int) -> float | None:
         """Do a job's next step.
 
@@ -116,6 +121,8 @@ class Engine:
         taken = self._leases.take(job_id)
         if taken is None:
             self._runs.forget(job_id)
+            # Its end may have been the last thing that went well.
+            self._announcements.tell()
             return None
         lease, job = taken
         try:

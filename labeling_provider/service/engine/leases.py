@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from labeling_provider.service.clock import Clock
@@ -24,22 +24,22 @@ POLL_SECONDS: Final = 2.0
 class Leases:
     """Takes leases on jobs, renews them during long steps, and finds jobs without a lease.
 
-    :param wake: called with the id of each job that is due and has no lease.
-    :param shared: whether other processes use the database as well. If not, leases are not renewed.
-    :param may_stream: whether this process runs streaming jobs; only one process holds their queues.
+    :param shared: whether other processes use the database as well. Where none does, leases need no keeping.
+    :param may_stream: whether this process does streaming jobs, whose queues one process holds.
+    :param found: called with the ids of the jobs that are due and that nobody has, each time that it has looked.
     """
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
-        wake: Callable[[int], None],
+        found: Callable[[Iterable[int]], None],
         *,
         shared: bool,
         may_stream: Callable[[], bool],
     ) -> None:
-        self._database, self._clock, self._wake = database, clock, wake
-        self._shared, self._may_stream = shared, may_stream
+        self._database, self._clock, self._found = database, clock, found
+        self._shared, self._may_stream, self._streams = shared, may_stream, False
         self._owner = uuid.uuid4().hex
         self._held: set[int] = set()
         self._stopping = threading.Event()
@@ -58,15 +58,10 @@ class Leases:
         self._stopping.set()
 
     def take(self, job_id: int) -> tuple[Lease, Row] | None:
-        """Take the lease on a job for one step.
-
-        :return: the lease and the job; None if another process has the job, it is not due, or it has ended.
-        """
-        now = self._clock.now()
+        """A job for a step; None if another process has it, if it is not due, or has ended."""
+        now, streams = self._clock.now(), self._may_stream()
         with self._database.write() as connection:
-            taken = lease_rows.take(
-                connection, job_id, self._owner, now, now + LEASE_SECONDS, streams=self._may_stream()
-            )
+            taken = lease_rows.take(connection, job_id, self._owner, now, now + LEASE_SECONDS, streams=streams)
         if taken is not None:
             self._held.add(job_id)
         return taken
@@ -92,11 +87,16 @@ class Leases:
                 lease_rows.wake(connection, job_id)
 
     def look(self) -> None:
-        """Look for jobs that are due and have no lease."""
+        """Look for jobs that are due and that nobody has."""
+        streams = self._may_stream()
+        if streams and not self._streams:
+            # Messages may have come for them that the process before has not told of.
+            with self._database.write() as connection:
+                lease_rows.wake_streams(connection)
+        self._streams = streams
         with self._database.read() as connection:
-            due = lease_rows.due(connection, self._clock.now(), streams=self._may_stream())
-        for job_id in due:
-            self._wake(job_id)
+            due = lease_rows.due(connection, self._clock.now(), streams=streams)
+        self._found(due)
 
     def _keep(self) -> None:
         renewed = self._clock.now()

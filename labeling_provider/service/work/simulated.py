@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import heapq
 import json
-import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import object_rows, task_rows
-from labeling_provider.service.database.database import Database, Row
+from labeling_provider.service.database import object_rows, task_rows, workers
+from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.errors import ObjectFailure, for_object
 from labeling_provider.service.kinds.kind import Kind
@@ -50,23 +49,36 @@ class _InHand(NamedTuple):
 
 
 class SimulatedWorkers:
-    """The simulated workers of all workteams. A worker does one task at a time, across all jobs.
+    """All workers of all workteams; a worker does one task at a time, whatever job it is of, and in which process.
 
-    Nothing here changes the database.
-
-    :param seed: for the workers' random choices.
-    :param truth: the right answers.
+    :param teams: the workers by workteam ARN.
+    :param seed: decides the workers' luck.
+    :param truth: what they answer from.
     """
 
-    def __init__(self, database: Database, seed: int, truth: Truth, clock: Clock) -> None:
-        self._database, self._seed, self._truth, self._clock = database, seed, truth, clock
-        self._busy: dict[str, float] = {}
-        self._assigning = threading.Lock()
+    def __init__(
+        self, database: Database, teams: Mapping[str, Sequence[SimulatedWorker]], seed: int, truth: Truth, clock: Clock
+    ) -> None:
+        self._database, self._teams, self._seed, self._truth, self._clock = database, teams, seed, truth, clock
 
     def start(self) -> None:
-        """Read from the database which workers are busy, and until when."""
-        with self._database.read() as connection:
-            self._busy = task_rows.busy(connection)
+        """Begin, with the tasks that are in hand since before a restart."""
+        ids = {worker.worker_id for team in self._teams.values() for worker in team if worker.seconds_per_task}
+        if ids:
+            with self._database.write() as connection:
+                workers.introduce(connection, ids)
+
+    def occupy(self, connection: Connection, run: Run, moves: Moves) -> bool:
+        """Let workers begin what they have chosen, in a caller's transaction.
+
+        :return: whether all of them were free still; if not, nothing may come of these moves.
+        """
+        slow = {worker.worker_id for worker in run.team if worker.seconds_per_task}
+        return workers.occupy(connection, [one._asdict() for one in moves.accepted if one.worker in slow])
+
+    def _busy(self, connection: Connection, run: Run) -> dict[str, float]:
+        """Until when the workers of a job's team are busy; those who take no time for a task never are."""
+        return workers.busy(connection, [worker.worker_id for worker in run.team if worker.seconds_per_task])
 
     def answers(self, run: Run, now: float) -> Moves:
         """The moves for the tasks that are due by now.
@@ -78,7 +90,7 @@ class SimulatedWorkers:
             team = {worker.worker_id: worker for worker in run.team}
             with self._database.read() as connection:
                 due = task_rows.due(connection, run.id, now)
-            # If the workforce file no longer has the worker, the task expires and another worker takes it.
+            # The workforce file may have changed since: then another worker takes over.
             held = [self._in_hand(run, row, team[row.worker_id], row.due) for row in due if row.worker_id in team]
             self._answer(run, held, {row.object_id: row.line for row in due}, moves)
         return moves
@@ -96,23 +108,25 @@ class SimulatedWorkers:
             return moves
         with self._database.read() as connection:
             rows = task_rows.with_workers(connection, run.id)
-        finished = self._choose(run, rows, now, moves)
-        if finished:
+            busy = self._busy(connection, run)
+        done = self._choose(run, rows, busy, now, moves)
+        if done:
             with self._database.read() as connection:
-                lines = object_rows.lines(connection, run.id, {task.object_id for task in finished})
-            self._answer(run, finished, lines, moves)
+                lines = object_rows.lines(connection, run.id, {one.object_id for one in done})
+            self._answer(run, done, lines, moves)
         return moves
 
     def free_at(self, run: Run, now: float) -> float | None:
-        """When the next busy worker of a job's team will be free, in epoch seconds; None if no worker is busy."""
-        times = (self._busy.get(worker.worker_id, 0.0) for worker in run.team)
+        """When the first worker of a job's team who is busy will be free; None if nobody is busy."""
+        with self._database.read() as connection:
+            times = self._busy(connection, run).values()
         return min((until for until in times if until > now), default=None)
 
-    def _choose(self, run: Run, rows: Iterable[Row], now: float, moves: Moves) -> list[_InHand]:
-        """Let free workers accept open tasks.
+    def _choose(self, run: Run, rows: Iterable[Row], busy: dict[str, float], now: float, moves: Moves) -> list[_InHand]:
+        """Let workers accept tasks; those that they have had the time for.
 
-        :param rows: the tasks of the objects that are with workers.
-        :return: the accepted tasks that are finished by now.
+        :param rows: the tasks of the objects that are out.
+        :param busy: until when workers are busy.
         """
         free_tasks: dict[int, list[Row]] = defaultdict(list)
         seen: dict[int, set[str]] = defaultdict(set)
@@ -121,28 +135,27 @@ class SimulatedWorkers:
                 free_tasks[row.object_id].append(row)
             if row.worker_id is not None:
                 seen[row.object_id].add(row.worker_id)
-        finished = []
-        with self._assigning:
-            free = [
-                (until, turn, worker)
-                for turn, worker in enumerate(run.team)
-                if (until := self._busy.get(worker.worker_id, 0.0)) <= now
-            ]
-            heapq.heapify(free)
-            while free and free_tasks:
-                at, turn, worker = heapq.heappop(free)
-                object_id = next((key for key in free_tasks if worker.worker_id not in seen[key]), None)
-                if object_id is None:
-                    continue
-                task = free_tasks[object_id].pop(0)
-                seen[object_id].add(worker.worker_id)
-                if not free_tasks[object_id]:
-                    del free_tasks[object_id]
-                in_hand = self._accept(run, worker, task, at, now, moves)
-                if in_hand.due <= now:
-                    finished.append(in_hand)
-                    heapq.heappush(free, (in_hand.due, turn + len(run.team), worker))
-        return finished
+        done = []
+        free = [
+            (until, turn, worker)
+            for turn, worker in enumerate(run.team)
+            if (until := busy.get(worker.worker_id, 0.0)) <= now
+        ]
+        heapq.heapify(free)
+        while free and free_tasks:
+            at, turn, worker = heapq.heappop(free)
+            object_id = next((one for one in free_tasks if worker.worker_id not in seen[one]), None)
+            if object_id is None:
+                continue
+            task = free_tasks[object_id].pop(0)
+            seen[object_id].add(worker.worker_id)
+            if not free_tasks[object_id]:
+                del free_tasks[object_id]
+            in_hand = self._accept(run, worker, task, at, now, moves)
+            if in_hand.due <= now:
+                done.append(in_hand)
+                heapq.heappush(free, (in_hand.due, turn + len(run.team), worker))
+        return done
 
     def _accept(self, run: Run, worker: SimulatedWorker, task: Row, at: float, now: float, moves: Moves) -> _InHand:
         """Give a task to a worker.
@@ -154,8 +167,6 @@ class SimulatedWorkers:
         in_hand = self._in_hand(run, task, worker, accepted)
         due = accepted + self._clock.real(min(in_hand.seconds, run.time_limit))
         moves.accepted.append(Acceptance(task.id, worker.worker_id, accepted, due))
-        if worker.seconds_per_task:
-            self._busy[worker.worker_id] = due
         return in_hand._replace(due=due)
 
     def _in_hand(self, run: Run, task: Row, worker: SimulatedWorker, due: float) -> _InHand:

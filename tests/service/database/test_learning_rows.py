@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from labeling_provider.service.database import learning_rows, model_rows, object_rows
+from labeling_provider.service.database import learning_rows, object_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.job_rows import TrainingRow, insert_job
 from labeling_provider.service.database.learning_rows import Leaving
-from labeling_provider.service.database.model_rows import ModelRow
 from labeling_provider.service.database.object_rows import WaitingObject
 from labeling_provider.service.database.schema import objects
 from labeling_provider.service.database.states import LearningRole, ObjectState
@@ -76,21 +75,3 @@ def test_a_training_counts_with_all_that_came_of_it(database: Database) -> None:
     assert set(found) == {0, 2, 3, 4, 5}
     assert [(found[4].left, found[4].score, found[4].agreement)] == [(1, 0.5, 1.0)]
     assert [(found[5].left, found[5].score, found[5].agreement)] == [(1, 0.25, None)]
-
-
-def test_a_model_is_found_by_name_by_arn_and_by_its_job(database: Database) -> None:
-    job_id = fill(database, "g")
-    first, second = (
-        ModelRow("Cats-1", "arn-1", "image-classification", at, {"ModelName": "Cats-1", "at": at}) for at in (1.0, 2.0)
-    )
-    with database.write() as connection:
-        model_rows.put(connection, first)
-        model_rows.put(connection, second)
-        learning_rows.record_training(connection, job_id, TrainingRow(1, 9, None, None, 0, "arn-1"), {}, {}, [])
-        learning_rows.record_training(connection, job_id, TrainingRow(2, 9, None, None, 0, None), {}, {}, [])
-    with database.read() as connection:
-        assert model_rows.find_by_name(connection, "cATS-1") == model_rows.find_by_arn(connection, "arn-1") == second
-        assert model_rows.find_by_name(connection, "Dogs-1") is None
-        assert model_rows.last_arn_of(connection, "CATS", "image-classification") == "arn-1"
-        assert model_rows.last_arn_of(connection, "Cats", "text-classification") is None
-        assert model_rows.any_given_line(connection, job_id) == '"0"'

@@ -20,7 +20,7 @@ from PIL import Image
 from dev.stack import Service, wait_until
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
-from tests.service.test_jobs import picture
+from tests.service.test_room_jobs import picture
 
 KEY = "dataset-objectid-attribute-name"
 
@@ -337,7 +337,7 @@ def test_nothing_is_lost_and_nothing_labeled_twice_when_the_service_is_killed(ow
     name = stream(own, topic, output, max_concurrent_objects=20)
     chance = random.Random(2)
     published = 0
-    for _ in range(6):
+    for _ in range(3):
         for _ in range(20):
             topic.publish(text(published, **{KEY: "source"}))
             published += 1

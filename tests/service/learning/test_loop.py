@@ -21,6 +21,7 @@ from labeling_provider.service.cloud.object_store import MissingObject, ObjectSt
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.learning.loop import ActiveLearning
+from labeling_provider.service.learning.loop import _validation_size as validation_size
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce
@@ -184,6 +185,10 @@ def test_a_job_that_is_killed_again_and_again_comes_to_the_same(tmp_path: Path) 
     assert counters(folder, storage) == counted
     models = [uri for uri in storage.objects if uri.endswith("model.tar.gz")]
     assert models == [uri for uri in calm.objects if uri.endswith("model.tar.gz")]
+
+
+def test_a_fifth_of_the_dataset_is_measured_on_and_a_tenth_of_a_large_one() -> None:
+    assert [validation_size(total) for total in (3, 600, 4_999, 5_000, 5_200)] == [1, 120, 1_000, 500, 520]
 
 
 @pytest.mark.parametrize("size", [3, 12])

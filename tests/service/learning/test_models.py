@@ -94,21 +94,25 @@ def test_a_model_goes_on_from_an_earlier_one(algorithm: str) -> None:
 
 @pytest.mark.parametrize("algorithm", [TEXT, IMAGE, MASKS])
 def test_labels_may_change_their_order_and_come_and_go(algorithm: str) -> None:
-    labels, data, answers = examples(algorithm, 120)
+    # Masks take long to learn, but few of them do.
+    count = 50 if algorithm == MASKS else 120
+    learned = count - 20
+    labels, data, answers = examples(algorithm, count)
     earlier = new(algorithm, labels)
     inputs = [earlier.read(one) for one in data]
-    earlier.train(inputs[:100], answers[:100])
+    earlier.train(inputs[:learned], answers[:learned])
     others = ["new", *reversed(labels[1:])]
     later = new(algorithm, others)
     unpack(pack(earlier, algorithm), later)
     if algorithm == MASKS:
         later.train(inputs[:1], [np.zeros_like(answers[0])])
-        crates = [number for number in range(100, 120) if set(np.unique(answers[number])) == {0, 2}]
+        crates = [number for number in range(learned, count) if set(np.unique(answers[number])) == {0, 2}]
+        assert crates
         painted = later.predict([inputs[number] for number in crates])
         assert all(2 in np.unique(one.answer) and 1 not in np.unique(one.answer) for one in painted)
         return
     later.train(inputs[100:101], [others.index(labels[answers[100]]) if answers[100] else 0])
-    known = [number for number in range(101, 120) if answers[number] != 0]
+    known = [number for number in range(101, count) if answers[number] != 0]
     found = later.predict([inputs[number] for number in known])
     right = [others[said.answer] == labels[answers[number]] for said, number in zip(found, known, strict=True)]
     assert sum(right) / len(right) > 0.7

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -175,32 +174,37 @@ MOVES = st.tuples(
 )
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database that stays empty."""
+    one = Database(f"sqlite:///{tmp_path_factory.mktemp('empty') / 'labeling.sqlite'}")
+    yield one
+    one.close()
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(MOVES, max_size=40))
-def test_whatever_workers_do_the_rules_hold(moves: list[tuple[str, int, str]]) -> None:
+def test_whatever_workers_do_the_rules_hold(empty: Database, moves: list[tuple[str, int, str]]) -> None:
     run: Any = SimpleNamespace(id=1, job=SimpleNamespace(workers_per_object=2))
-    with tempfile.TemporaryDirectory() as folder:
-        database = Database(f"sqlite:///{folder}/labeling.sqlite")
-        with database.write() as connection:
-            rows = [{"job_id": 1, "object_id": one, "state": ObjectState.OUT, "line": "{}"} for one in range(3)]
-            connection.execute(sa.insert(objects), rows)
-            tasks.offer(connection, run, range(3), LONG)
+    # What is written is gone when the connection is closed.
+    with empty.read() as connection:
+        rows = [{"job_id": 1, "object_id": one, "state": ObjectState.OUT, "line": "{}"} for one in range(3)]
+        connection.execute(sa.insert(objects), rows)
+        tasks.offer(connection, run, range(3), LONG)
         answers: dict[int, tuple[str, str]] = {}
         for at, (what, task, worker) in enumerate(moves, 1):
-            with database.write() as connection:
-                move = Move(task, worker, at, f'"{at}"')
-                if what == "next":
-                    tasks.accept_next(connection, 1, worker, at, at + 3)
-                elif what == "accept":
-                    tasks.accept(connection, [Acceptance(task, worker, at, at + 3)])
-                elif what == "sweep":
-                    tasks.replace_declined(connection, run)
-                    tasks.expire(connection, run, at)
-                elif getattr(tasks, what)(connection, [move]) and what == "submit":
-                    assert task not in answers
-                    answers[task] = (worker, f'"{at}"')
-            with database.read() as connection:
-                found = connection.execute(sa.select(table)).all()
+            move = Move(task, worker, at, f'"{at}"')
+            if what == "next":
+                tasks.accept_next(connection, 1, worker, at, at + 3)
+            elif what == "accept":
+                tasks.accept(connection, [Acceptance(task, worker, at, at + 3)])
+            elif what == "sweep":
+                tasks.replace_declined(connection, run)
+                tasks.expire(connection, run, at)
+            elif getattr(tasks, what)(connection, [move]) and what == "submit":
+                assert task not in answers
+                answers[task] = (worker, f'"{at}"')
+            found = connection.execute(sa.select(table)).all()
             pairs = Counter((row.object_id, row.worker_id) for row in found if row.worker_id)
             assert not pairs or max(pairs.values()) == 1
             submitted = {row.id: (row.worker_id, row.answer) for row in found if row.state == TaskState.SUBMITTED}
@@ -208,11 +212,9 @@ def test_whatever_workers_do_the_rules_hold(moves: list[tuple[str, int, str]]) -
             assert all(
                 (row.worker_id is None) == (row.state == TaskState.OPEN) for row in found if row.state != "expired"
             )
-        with database.write() as connection:
-            tasks.replace_declined(connection, run)
-            tasks.replace_declined(connection, run)
-            states = connection.execute(sa.select(table.c.object_id, table.c.state)).all()
-        database.close()
+        tasks.replace_declined(connection, run)
+        tasks.replace_declined(connection, run)
+        states = connection.execute(sa.select(table.c.object_id, table.c.state)).all()
     for one in range(3):
         own = Counter(state for object_id, state in states if object_id == one)
         if own[TaskState.DECLINED] < 2:

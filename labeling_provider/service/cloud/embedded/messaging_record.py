@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -21,10 +21,11 @@ from labeling_provider.service.cloud.embedded.messaging_state import (
     row_of,
 )
 from labeling_provider.service.cloud.embedded.restoring import restoring
+from labeling_provider.service.cloud.embedded.tenure import Tenure
 from labeling_provider.service.database import recorded_messages
-from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.database.recorded_messages import ResourceKind, Row
+from labeling_provider.service.database.recorded_messages import KeptMessage, Kind, Row
 
 # Characters that a message must not contain. Source: SQS API reference, SendMessage.
 _FOREIGN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -34,7 +35,9 @@ _MAX_REPEAT_MS: Final = 300_000
 class MessagingRecord:
     """moto's SNS and SQS of one account in one region, written through to the database.
 
-    :ivar changed: called with a queue's name when a message arrives in it, or when topics or queues change.
+    :param database: the database.
+    :ivar changed: called with a queue's name when a message has come into it, or topics and queues have changed.
+    :ivar tenure: this process's time with them.
     :ivar sns: moto's SNS.
     :ivar sqs: moto's SQS.
     """
@@ -62,7 +65,8 @@ class MessagingRecord:
             ResourceKind.TOPIC: self.sns.topics,
             ResourceKind.SUBSCRIPTION: self.sns.subscriptions,
         }
-        self._kept: dict[ResourceKind, dict[str, Row]] = {kind: {} for kind in ResourceKind}
+        self._kept: dict[Kind, dict[str, Row]] = {kind: {} for kind in Kind}
+        self.tenure = Tenure(database, self.restore)
 
     # Topics, subscriptions and queues
 
@@ -112,7 +116,7 @@ class MessagingRecord:
             if not differing:
                 return
             try:
-                with self._database.write() as connection:
+                with self.tenure.writing() as connection:
                     for kind, _, row in differing:
                         recorded_messages.keep(connection, kind, row)
             except BaseException:
@@ -130,17 +134,23 @@ class MessagingRecord:
                 continue
             with restoring(str(row["arn"])):
                 apply(kind, alive, row, self.sns)
-                if kind is ResourceKind.QUEUE:
-                    self._recall(alive)
+                if kind is Kind.QUEUE:
+                    with self._database.alone(), self._database.read() as connection:
+                        self._recall({alive.queue_arn: alive}, recorded_messages.kept_messages(connection, row["arn"]))
         self.link()
 
-    def _recall(self, queue: Any) -> None:
-        """Reset a queue's messages to those in the database."""
-        with self._database.alone(), self._database.read() as connection:
-            kept = list(recorded_messages.kept_messages(connection, queue.queue_arn))
+    @staticmethod
+    def _recall(queues: dict[str, Any], kept: Iterable[KeptMessage]) -> None:
+        """Let queues, by ARN, have the messages that the database has; those that receivers have stay with them."""
+        present = {arn: {message.id: message for message in queue._messages} for arn, queue in queues.items()}
+        found: dict[str, list[Any]] = {arn: [] for arn in queues}
+        for one in kept:
+            with restoring(f"the message {one.message_id} of {one.queue}"):
+                found[one.queue].append(present[one.queue].get(one.message_id) or restored_message(one))
+        for arn, queue in queues.items():
             with queue._messages_lock:
-                present = {message.id: message for message in queue._messages}
-                queue._messages = [present.get(message.message_id) or restored_message(message) for message in kept]
+                queue._messages = found[arn]
+                queue._messages_lock.notify_all()
 
     def add(self, kind: ResourceKind, key: str, new: Any) -> None:
         """Store something new, and then add it to moto."""
@@ -148,7 +158,7 @@ class MessagingRecord:
         if kind is ResourceKind.TOPIC:
             new.sent_notifications = _Unkept()
         with self._database.alone():
-            with self._database.write() as connection:
+            with self.tenure.writing() as connection:
                 recorded_messages.keep(connection, kind, row)
             self._kept[kind][key] = row
             dict.__setitem__(self._alive[kind], key, new)
@@ -159,7 +169,7 @@ class MessagingRecord:
         """Delete something from the database, including a queue's messages, and then from moto."""
         with self._database.alone():
             if key in self._kept[kind]:
-                with self._database.write() as connection:
+                with self.tenure.writing() as connection:
                     recorded_messages.delete(connection, kind, self._kept[kind][key]["arn"])
                 del self._kept[kind][key]
             dict.pop(self._alive[kind], key, None)
@@ -201,46 +211,54 @@ class MessagingRecord:
     def keep_messages(self, queue: Any, added: Sequence[Any]) -> None:
         """Store messages before receivers can see them. A message from another queue is moved."""
         kept = [describe_message(queue.queue_arn, message) for message in added]
-        with self._database.write() as connection:
+        with self.tenure.writing() as connection:
             recorded_messages.keep_messages(connection, kept)
 
     def drop_messages(self, ids: Sequence[str]) -> None:
         """Delete messages by id."""
         if ids:
             with self._database.write() as connection:
-                recorded_messages.delete_messages(connection, ids)
+                self.drop(connection, ids)
+
+    def drop(self, connection: Connection, ids: Sequence[str]) -> None:
+        """Delete messages in a caller's transaction, which fails if SNS and SQS are not in this process any more."""
+        self.tenure.hold(connection)
+        recorded_messages.delete_messages(connection, ids)
 
     def drop_all(self, queue: Any) -> None:
         """Delete every message of a queue."""
-        with self._database.write() as connection:
+        with self.tenure.writing() as connection:
             recorded_messages.delete_messages_of(connection, queue.queue_arn)
 
     # Restoring
 
     def restore(self) -> None:
-        """Load everything into moto. What can't be restored is logged and skipped."""
+        """Let moto have what is kept, and nothing else; what can't be put back is logged and left out."""
         # A subscription needs its topic.
         makers = {
             ResourceKind.QUEUE: self._new_queue,
             ResourceKind.TOPIC: self._new_topic,
             ResourceKind.SUBSCRIPTION: self._new_subscription,
         }
-        with self._database.read() as connection:
+        with self._database.alone(), self._database.read() as connection:
             for kind, make in makers.items():
-                for row in recorded_messages.kept(connection, kind):
+                alive = self._alive[kind]
+                rows = {
+                    row["name"] if kind is Kind.QUEUE else row["arn"]: row
+                    for row in recorded_messages.kept(connection, kind)
+                }
+                for key in alive.keys() - rows.keys():
+                    dict.pop(alive, key)
+                for key, row in rows.items():
                     with restoring(str(row["arn"])):
-                        self._restore(kind, make(row), row)
+                        made = dict.get(alive, key)
+                        made = make(row) if made is None else made
+                        apply(kind, made, row, self.sns)
+                        dict.__setitem__(alive, key, made)
+                self._kept[kind] = rows
             self.link()
-            by_arn = self._by_arn()
-            for kept in recorded_messages.kept_messages(connection):
-                with restoring(f"message {kept.message_id} of {kept.queue}"):
-                    by_arn[kept.queue]._messages.append(restored_message(kept))
-
-    def _restore(self, kind: ResourceKind, alive: Any, row: Row) -> None:
-        apply(kind, alive, row, self.sns)
-        key = row["name"] if kind is ResourceKind.QUEUE else row["arn"]
-        dict.__setitem__(self._alive[kind], key, alive)
-        self._kept[kind][key] = row
+            self._recall(self._by_arn(), recorded_messages.kept_messages(connection))
+        self._tell()
 
     def _new_queue(self, row: Row) -> Any:
         fifo = {"FifoQueue": "true"} if row["name"].endswith(".fifo") else {}

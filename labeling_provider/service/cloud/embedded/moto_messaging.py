@@ -10,9 +10,9 @@ from typing import Any, Final
 from labeling_provider.service.cloud.embedded.deliveries import deliver_in_background
 from labeling_provider.service.cloud.embedded.messaging_record import MessagingRecord
 from labeling_provider.service.cloud.embedded.messaging_state import new_message
-from labeling_provider.service.cloud.messaging import Messaging, QueuedMessage
+from labeling_provider.service.cloud.embedded.tenure import Tenure
+from labeling_provider.service.cloud.messaging import Messaging, Waiting
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.recorded_messages import delete_messages
 
 _FOURTEEN_DAYS: Final = 1_209_600
 
@@ -38,6 +38,14 @@ class EmbeddedMessaging(Messaging):
     @changed.setter
     def changed(self, call: Callable[[str], None]) -> None:
         self._record.changed = call
+
+    @property
+    def tenure(self) -> Tenure:
+        """This process's time with them."""
+        return self._record.tenure
+
+    def is_here(self) -> bool:
+        return self.tenure.is_here()
 
     def has_topic(self, arn: str) -> bool:
         return arn in self._sns.topics
@@ -81,7 +89,7 @@ class EmbeddedMessaging(Messaging):
             ]
 
     def drop(self, connection: Connection, ids: Sequence[str]) -> None:
-        delete_messages(connection, ids)
+        self._record.drop(connection, ids)
 
     def forget(self, name: str, ids: Sequence[str]) -> None:
         queue, gone = self._sqs.queues.get(name), set(ids)
@@ -105,7 +113,3 @@ class EmbeddedMessaging(Messaging):
         :raises DatabaseError: if the changes can't be stored.
         """
         return self._record.recording()
-
-    def restore(self) -> None:
-        """Load everything from the database into moto."""
-        self._record.restore()

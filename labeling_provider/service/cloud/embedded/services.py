@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
 
@@ -15,8 +16,11 @@ from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
 from labeling_provider.service.cloud.embedded.server import Moto
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database.database import Database
+from labeling_provider.service.errors import ApiError
 
 _READING: Final = frozenset({"GET", "HEAD"})
+# Of the services that share a database one has what these hold.
+_AT_ONE: Final = frozenset({Service.SNS, Service.SQS, Service.EVENTS})
 
 
 class EmbeddedServices:
@@ -32,14 +36,14 @@ class EmbeddedServices:
         self._server = Moto(region)
         self.objects = EmbeddedObjectStore(database, account, region) if keeps_objects else None
         self.messaging = EmbeddedMessaging(database, account, region)
-        self.events = EmbeddedEvents(account, region)
+        self.events = EmbeddedEvents(database, account, region, self.messaging.tenure)
         self.roles = EmbeddedRoles(account)
 
     def restore(self) -> None:
         """Load the state from the database. What can't be restored is logged and skipped."""
         if self.objects:
             self.objects.restore()
-        self.messaging.restore()
+        self.messaging.is_here()
 
     def serve(self, service: Service, call: Call) -> ServiceResponse:
         """Answer a request. What it changes is stored before this returns.
@@ -48,6 +52,12 @@ class EmbeddedServices:
         :raises DatabaseError: if the changes can't be stored.
         """
         refuse(service, call)
+        if service in _AT_ONE and not self.messaging.is_here():
+            message = (
+                "Topics, queues and event rules are in another of the services that share the database: "
+                "ask that one, or try again when it has ended."
+            )
+            raise ApiError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE)
         if service != Service.S3 or self.objects is None:
             return self._served(service, call)
         bucket = unquote(call.path.removeprefix("/").partition("/")[0])
@@ -59,6 +69,8 @@ class EmbeddedServices:
     def _served(self, service: Service, call: Call) -> ServiceResponse:
         with ExitStack() as recorded:
             recorded.enter_context(self.messaging.recording())
+            if service == Service.EVENTS:
+                recorded.enter_context(self.events.recording())
             if self.objects and call.method not in _READING:
                 recorded.enter_context(self.objects.recording())
             return self._server.serve(service, call)

@@ -14,7 +14,7 @@ from dev.stack import wait_until
 from labeling_provider.groundtruth.facts import lambda_arn
 from tests.conftest import Lab
 from tests.service.engine.test_stream import Topic, counted, stopped
-from tests.service.test_jobs import picture
+from tests.service.test_room_jobs import picture
 
 LABELS = ["Pedestrian", "Street Car", "Biker"]
 TEMPLATE = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>

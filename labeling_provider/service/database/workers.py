@@ -1,0 +1,48 @@
+"""Until when simulated workers are at a task: each does one at a time, of whichever job and in whichever process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+
+from labeling_provider.service.database.schema import tasks, workers
+from labeling_provider.service.database.states import TaskState
+
+_OCCUPY: Final = (
+    sa.update(workers)
+    .where(workers.c.id == sa.bindparam("worker"), workers.c.busy_until <= sa.bindparam("at"))
+    .values(busy_until=sa.bindparam("due"))
+)
+
+
+def introduce(connection: Connection, ids: Collection[str]) -> None:
+    """Let workers begin, with the tasks that they have; those that are known already stay as they are."""
+    held = sa.select(tasks.c.worker_id, sa.func.max(tasks.c.due)).where(tasks.c.state == TaskState.ACCEPTED)
+    busy = {row[0]: row[1] for row in connection.execute(held.group_by(tasks.c.worker_id))}
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    rows = [{"id": one, "busy_until": busy.get(one, 0.0)} for one in sorted(ids)]
+    # Several services may start at once.
+    connection.execute(insert(workers).on_conflict_do_nothing(), rows)
+
+
+def busy(connection: Connection, ids: Collection[str]) -> dict[str, float]:
+    """Until when workers are, or were, at their last task; 0 if they have had none."""
+    if not ids:
+        return {}
+    query = sa.select(workers.c.id, workers.c.busy_until).where(workers.c.id.in_(ids))
+    return {row.id: row.busy_until for row in connection.execute(query)}
+
+
+def occupy(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Let workers begin tasks; whether all of them were free.
+
+    :param rows: worker, and the times from (``at``) and until when (``due``) the worker is at the task; of each worker
+        in this order.
+    """
+    # In the order of their names: two who want the same two do not wait for each other.
+    wanted = sorted(rows, key=lambda row: str(row["worker"]))
+    return not wanted or connection.execute(_OCCUPY, wanted).rowcount == len(wanted)

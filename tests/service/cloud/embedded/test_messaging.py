@@ -1,0 +1,84 @@
+"""Topics and queues as labeling jobs use them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
+from labeling_provider.service.database.database import Database
+from tests.service.inside import ACCOUNT, REGION
+
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:new"
+NAME = "GroundTruth-cats"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    one = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def messaging(database: Database) -> EmbeddedMessaging:
+    """Topics and queues, with one topic."""
+    one = EmbeddedMessaging(database, ACCOUNT, REGION)
+    assert one.is_here()
+    with one.recording():
+        one._sns.create_topic("new")
+    return one
+
+
+def bodies(messaging: EmbeddedMessaging, most: int = 9) -> list[str]:
+    return [one.body for one in messaging.waiting(NAME, most)]
+
+
+def test_a_queue_is_opened_once_and_hears_its_topic_until_it_leaves(messaging: EmbeddedMessaging) -> None:
+    assert messaging.has_topic(TOPIC)
+    assert not messaging.has_topic(f"{TOPIC}-old")
+    assert not messaging.has_queue(NAME)
+    for _ in range(2):
+        messaging.open_queue(NAME, TOPIC)
+    assert messaging.has_queue(NAME)
+    assert messaging.publish(TOPIC, "first")
+    messaging.leave(NAME)
+    assert messaging.publish(TOPIC, "second")
+    assert [json.loads(body)["Message"] for body in bodies(messaging)] == ["first"]
+    assert not messaging.publish(f"{TOPIC}-old", "third")
+
+
+def test_a_message_is_put_once_under_its_id_and_the_oldest_come_first(messaging: EmbeddedMessaging) -> None:
+    messaging.open_queue(NAME, TOPIC)
+    told: list[str] = []
+    messaging.changed = told.append
+    messaging.put(NAME, [("1", "a"), ("2", "b")])
+    messaging.put(NAME, [("2", "again"), ("3", "c")])
+    assert told == [NAME, NAME]
+    assert bodies(messaging) == ["a", "b", "c"]
+    assert bodies(messaging, 2) == ["a", "b"]
+    assert messaging.waiting("GroundTruth-dogs", 9) == []
+
+
+def test_messages_are_gone_with_the_transaction_that_says_what_became_of_them(
+    messaging: EmbeddedMessaging, database: Database
+) -> None:
+    messaging.open_queue(NAME, TOPIC)
+    messaging.put(NAME, [(str(number), str(number)) for number in range(3)])
+    with pytest.raises(KeyError), database.write() as connection:
+        messaging.drop(connection, ["0"])
+        raise KeyError
+    again = EmbeddedMessaging(database, ACCOUNT, REGION)
+    assert again.is_here()
+    assert bodies(again) == ["0", "1", "2"]
+    with database.write() as connection:
+        again.drop(connection, ["0", "2"])
+    again.forget(NAME, ["0", "2"])
+    again.forget("GroundTruth-dogs", ["0"])
+    assert bodies(again) == ["1"]
+    after = EmbeddedMessaging(database, ACCOUNT, REGION)
+    assert after.is_here()
+    assert bodies(after) == ["1"]

@@ -1,0 +1,28 @@
+"""Rows for tests of the tables' statements."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from labeling_provider.service.database import object_rows
+from labeling_provider.service.database.database import Connection
+from labeling_provider.service.database.job_rows import insert_job
+from labeling_provider.service.database.states import ObjectState
+
+STREAM = {"InputConfig": {"DataSource": {"SnsDataSource": {"SnsTopicArn": "t"}}}}
+BY_LETTER = {state.value[0]: state for state in ObjectState}
+
+
+def job(connection: Connection, name: str = "Cats", states: str = "", request: dict[str, Any] | None = None) -> int:
+    """Make a job with an object in each of some states, by first letter; its id."""
+    job_id = insert_job(
+        connection, name=name, arn=f"arn-{name}", reference_code="r", workteam_arn="w", request=request or {}
+    )
+    line = [json.dumps({"source": f"text {number}"}) for number in range(len(states))]
+    rows = [
+        {"object_id": number, "state": BY_LETTER[letter], "line": line[number], "result": None}
+        for number, letter in enumerate(states)
+    ]
+    object_rows.replace(connection, job_id, rows)
+    return job_id

@@ -1,0 +1,56 @@
+"""Transactions: committed or undone as a whole, one at a time, and whatever fails is one kind of error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.database.tag_rows import put_tags, read_tags
+
+
+@pytest.fixture
+def tag(opened: Database) -> Iterator[str]:
+    """The ARN that a test's tags are under; they are gone afterwards."""
+    yield "arn"
+    with opened.write() as connection:
+        connection.execute(sa.text("DELETE FROM tags"))
+
+
+def test_a_transaction_that_raises_is_undone(opened: Database, tag: str) -> None:
+    with opened.write() as connection:
+        put_tags(connection, tag, {"kept": "1"})
+    with pytest.raises(KeyError), opened.write() as connection:
+        put_tags(connection, tag, {"undone": "1"})
+        raise KeyError
+    with opened.read() as connection:
+        assert read_tags(connection, tag) == {"kept": "1"}
+
+
+def test_what_the_database_refuses_has_one_name_and_a_broken_rule_keeps_its_own(opened: Database) -> None:
+    with pytest.raises(sa.exc.IntegrityError), opened.write() as connection:
+        connection.execute(sa.text("INSERT INTO tags (arn, key) VALUES ('a', 'k')"))
+    if opened._open.is_sqlite:
+        with pytest.raises(DatabaseError, match="no such table"), opened.read() as connection:
+            connection.execute(sa.text("SELECT * FROM nowhere"))
+
+
+def test_whoever_is_alone_keeps_other_threads_from_writing(opened: Database, tag: str) -> None:
+    def write() -> None:
+        with opened.write() as connection:
+            put_tags(connection, tag, {"other": "1"})
+
+    other = threading.Thread(target=write)
+    with opened.alone():
+        other.start()
+        other.join(0.05)
+        assert other.is_alive()
+        with opened.read() as connection:
+            assert read_tags(connection, tag) == {}
+    other.join(10)
+    with opened.read() as connection:
+        assert read_tags(connection, tag) == {"other": "1"}

@@ -1,0 +1,45 @@
+"""Jobs that run: what changes in them, and that they end once."""
+
+from __future__ import annotations
+
+from labeling_provider.groundtruth.job import JobStatus
+from labeling_provider.service.database import job_rows, learning_rows, running
+from labeling_provider.service.database.database import Connection
+from labeling_provider.service.database.job_rows import TrainingRow
+from tests.service.database.rows import job
+
+
+def test_a_job_ends_once(connection: Connection) -> None:
+    cats, dogs = job(connection), job(connection, "Dogs")
+    assert sorted(running.running(connection)) == [cats, dogs]
+    assert running.end(connection, cats, JobStatus.FAILED, "why")
+    assert not running.end(connection, cats, JobStatus.COMPLETED, None)
+    found = running.find(connection, cats)
+    assert found is not None
+    assert (found.status, found.failure_reason, found.lease_until) == (JobStatus.FAILED, "why", 0)
+    assert running.running(connection) == [dogs]
+    assert running.find(connection, 999) is None
+
+
+def test_objects_that_arrive_are_added_to_those_that_are_there(connection: Connection) -> None:
+    job_id = job(connection)
+    for _ in range(2):
+        running.arrived(connection, job_id, objects=3, given=1, failed=2)
+    found = running.find(connection, job_id)
+    assert found is not None
+    assert (found.lines, found.given, found.failed) == (6, 2, 4)
+
+
+def test_a_log_line_is_plain_text_of_some_length(connection: Connection) -> None:
+    job_id = job(connection)
+    running.note(connection, job_id, "half a \ud800 character " + "x" * 9000)
+    (*_, line) = job_rows.latest_log_lines(connection, job_id, 9)
+    line.message.encode()
+    assert len(line.message) <= 2001
+
+
+def test_labels_by_machine_are_added_up_over_the_trainings(connection: Connection) -> None:
+    cats, dogs = job(connection), job(connection, "Dogs")
+    for iteration in (1, 2):
+        learning_rows.record_training(connection, cats, TrainingRow(iteration, 1, None, None, 5, None), {}, {}, [])
+    assert running.labeled_by_machine(connection, [cats, dogs]) == {cats: 10}

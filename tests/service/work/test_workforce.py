@@ -1,0 +1,71 @@
+"""The workforce file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labeling_provider.service.work.workforce import WorkforceFileError, load_workforce
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "cannot be read as JSON"),
+        ("[]", "the file must be a JSON object"),
+        ('{"teams": {}}', "unknown key 'teams'"),
+        ('{"workteams": {"a": {"worker": 1}}}', "workteams.a.worker is unknown"),
+        ('{"workteams": {"a": {"workers": 0}}}', "workteams.a.workers must be"),
+        ('{"workteams": {"a": {"accuracy": 1.5}}}', "workteams.a.accuracy must be"),
+        ('{"workteams": {"a": {"workers": 2, "accuracy": [1]}}}', "lists 1 values for 2 workers"),
+        ('{"workteams": {"a": {"seconds_per_task": -1}}}', "seconds_per_task must be"),
+        ('{"workteams": {"a": {"declined": "half"}}}', "workteams.a.declined must be"),
+        ('{"workteams": {"private-people": {}}}', "is for people"),
+        ('{"seed": "x"}', "seed must be"),
+        ('{"functions": {"arn": "os.path"}}', "functions.arn must be 'module:callable'"),
+        ('{"functions": {"arn": "no.such:thing"}}', "cannot be imported"),
+        ('{"functions": {"arn": "os:sep"}}', "is not callable"),
+        ('{"functions": {"arn": "tests.raises_at_import:pre"}}', "cannot be imported: not today"),
+        ('{"functions": {"arn": {"path": "os:getcwd"}}}', "functions.arn.path is unknown"),
+        ('{"functions": {"arn": {"handler": "os:getcwd", "timeout_seconds": 0}}}', "timeout_seconds must be"),
+        ('{"functions": {"arn": {"handler": "os:getcwd", "timeout_seconds": NaN}}}', "timeout_seconds must be"),
+        ("[" * 50_000, "cannot be read as JSON"),
+    ],
+)
+def test_a_workforce_file_is_checked_key_by_key(tmp_path: Path, content: str, words: str) -> None:
+    path = tmp_path / "workforce.json"
+    path.write_text(content)
+    with pytest.raises(WorkforceFileError) as caught:
+        load_workforce(path, seed=0, region="us-east-1", account="123456789012")
+    assert str(path) in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_worker_has_the_same_luck_whenever_it_is_asked() -> None:
+    def luck(seed: int, job: str, object_id: int, tries: int) -> float:
+        workforce = load_workforce(None, seed=seed, region="us-east-1", account="1")
+        worker = workforce.teams[workforce.names["private-simulated"]][3]
+        return worker.chance(workforce.seed, job, object_id, tries).random()
+
+    assert luck(1, "cats", 2, 0) == luck(1, "cats", 2, 0)
+    assert (
+        len(
+            {
+                luck(1, "cats", 2, 0),
+                luck(2, "cats", 2, 0),
+                luck(1, "dogs", 2, 0),
+                luck(1, "cats", 3, 0),
+                luck(1, "cats", 2, 1),
+            }
+        )
+        == 5
+    )
+
+
+def test_every_worker_of_every_team_is_somebody_else() -> None:
+    workforce = load_workforce(None, seed=0, region="eu-west-1", account="1")
+    workers = [worker for team in workforce.teams.values() for worker in team]
+    assert len({worker.worker_id for worker in workers}) == len({worker.sub for worker in workers}) == len(workers)
+    assert all(worker.worker_id.split(".")[1] == "eu-west-1" for worker in workers)
+    assert workforce.names["private-people"] not in workforce.teams

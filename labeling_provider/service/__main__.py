@@ -47,9 +47,9 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--shared",
         action="store_true",
-        help="let other services use the same database at the same time, which must be PostgreSQL; objects must be in "
-        "a real S3 then. Topics, queues and streaming jobs are in one of the services at a time; when it ends, "
-        "another one takes them over.",
+        help="let several services use the same database at the same time. It must be PostgreSQL, and objects must be "
+        "in a real S3. Topics, queues and streaming jobs are in one of the services; when it ends, another one takes "
+        "them over.",
     )
     options.add_argument(
         "--s3-endpoint",

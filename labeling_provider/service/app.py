@@ -22,6 +22,8 @@ from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.asgi import Application
+from labeling_provider.service.web.assets import Assets, read_outside
+from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.listener import listen
@@ -88,9 +90,9 @@ def serve(settings: ServiceSettings) -> None:
         truth,
         cloud.messaging,
         cloud.announce,
-        ActiveLearning(database, cloud.objects, workforce, models, chosen.minimum_automated),
-        Clock(chosen.speed),
-        shared=chosen.shared,
+        ActiveLearning(database, cloud.objects, workforce, models, settings.minimum_automated),
+        clock,
+        shared=settings.shared,
     )
     cloud.restore()
     try:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Connection
 
-from labeling_provider.service.database.opening import DatabaseError, NotHeld, OpenDatabase, told
+from labeling_provider.service.database.opening import DatabaseError, NotHeld, OpenDatabase, reason
 
 Row: TypeAlias = sa.Row[Any]
 
@@ -79,24 +79,24 @@ class Database:
         return DatabaseError(f"the database {self._open.name} failed: {reason(error, self._open.url)}")
 
     def tenure(self, name: str) -> int | None:
-        """Whether this process, of all that share the database, is the one to do what the name says.
+        """Take a role that only one of the processes sharing the database can have.
 
         The first process to ask gets the role until it ends. It may lose the role if its connection breaks, so ask
         again before each use.
 
-        :return: a number that is another one each time that this process comes to be the one; None if it is not.
-        :raises DatabaseError: if the database doesn't answer.
+        :return: a number that changes whenever this process gets the role anew; None if another process has it.
+        :raises DatabaseError: if the database does not respond.
         """
-        with self._told():
+        with self._translated():
             return 1 if self._open.locks is None else self._open.locks.tenure(name)
 
     def hold(self, connection: Connection, name: str) -> None:
-        """Stay the one to do what the name says until the end of a transaction.
+        """Keep a role until the end of a transaction.
 
-        :raises NotHeld: if this process is not, or not any more.
+        :raises NotHeld: if this process does not have it, or has lost it.
         """
         if self._open.locks is not None and not self._open.locks.is_held_in(connection, name):
-            raise NotHeld(f"{name} has gone to another of the services that share the database {self._open.name}")
+            raise NotHeld(f"{name} is now with another service that shares the database {self._open.name}")
 
     def close(self) -> None:
         """Close every connection and release the locks."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database.job_rows import TrainingRow
-from labeling_provider.service.database.object_rows import WaitingObject, unseen
+from labeling_provider.service.database.object_rows import WaitingObject, waiting_query
 from labeling_provider.service.database.schema import learning, objects, trainings
 from labeling_provider.service.database.states import LearningRole, ObjectState
 

@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 # PostgreSQL locks are numbers; this one spells "labeling".
 _IN: Final = int.from_bytes(b"labeling", "big")
 _MIGRATION_SECONDS: Final = 600
-# A machine that goes down says no goodbye: its connection is asked after, and is gone within so many seconds.
+# A machine that goes down does not close its connection: these keepalives, in seconds, let PostgreSQL notice.
 _SILENCE: Final = {"idle": 5, "interval": 2, "count": 3}
-# A lock of 64 bits is shown in two halves.
+# PostgreSQL shows a 64-bit lock in two halves.
 _IS_HELD: Final = sa.text(
     "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1 AND pid = :pid"
     " AND classid::bigint = :number >> 32 & 4294967295 AND objid::bigint = :number & 4294967295)"
@@ -71,11 +71,11 @@ class SessionLocks:
             yield Entry(self._session, is_in, is_in and bool(self._session.execute(alone).scalar_one()))
 
     def tenure(self, name: str) -> int | None:
-        """Take the lock of a name, unless another process has it.
+        """Take a named lock, unless another process has it.
 
         If the connection breaks, its locks are lost, so call this again before each use of what the lock protects.
 
-        :return: a number that is another one each time that this process comes to hold it; None if it does not.
+        :return: a number that changes whenever this process gets the lock anew; None if another process has it.
         """
         with self._mutex:
             if not self._is_in():
@@ -86,7 +86,7 @@ class SessionLocks:
             return self._tenures.get(name)
 
     def is_held_in(self, connection: Connection, name: str) -> bool:
-        """Whether this process holds a name; if so, nobody else begins to before the end of the transaction.
+        """Whether this process holds a named lock; if so, no other process can take it before the transaction ends.
 
         :param connection: in the transaction.
         """
@@ -97,7 +97,7 @@ class SessionLocks:
         return bool(held.scalar_one())
 
     def _take_over(self, name: str) -> bool:
-        """Take the lock of a name, if whoever had it before has also ended the last transaction under it."""
+        """Take a named lock, if its last holder has also finished its last transaction under it."""
         with self._session.begin():
             if not self._session.execute(sa.select(sa.func.pg_try_advisory_lock(_number(name)))).scalar_one():
                 return False
@@ -129,7 +129,7 @@ class SessionLocks:
         with self._session.begin():
             return self._enter()
 
-    def _come_in(self) -> bool:
+    def _enter(self) -> bool:
         self._pid = self._session.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
         for name, value in _SILENCE.items():
             self._session.execute(sa.text(f"SET tcp_keepalives_{name} = {value}"))

@@ -34,11 +34,11 @@ class DatabaseInUse(DatabaseError):
 
 
 class NotHeld(DatabaseError):
-    """Another of the services that share the database does now what this one was about to do."""
+    """A role has passed to another service that shares the database."""
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the database may do by itself what it has just refused: it was locked, away, or out of connections."""
+    """Whether a database error may go away by itself: it was locked, unreachable, or out of connections."""
     return isinstance(
         error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse, NotHeld)
     )

@@ -104,12 +104,21 @@ tasks: Final = sa.Table(
     sa.Index("tasks_by_state", "job_id", "state"),
 )
 workers: Final = sa.Table(
-    # The simulated workers who take time for their tasks.
+    # Simulated workers that take time for their tasks.
     "workers",
     metadata,
     sa.Column("id", sa.String(100), primary_key=True),
-    # Until when a worker is, or was, at the last task.
+    # When the last task ends, or ended.
     sa.Column("busy_until", sa.Float, nullable=False),
+)
+task_inputs: Final = sa.Table(
+    # What pre-annotation functions have made of objects for the workers' templates.
+    "task_inputs",
+    metadata,
+    sa.Column("job_id", sa.Integer, primary_key=True),
+    sa.Column("object_id", sa.Integer, primary_key=True),
+    # As JSON.
+    sa.Column("input", sa.Text, nullable=False),
 )
 arrivals: Final = sa.Table(
     # The objects of streaming jobs.
@@ -170,13 +179,13 @@ events: Final = sa.Table(
     sa.Column("message", sa.Text, nullable=False),
 )
 announcements: Final = sa.Table(
-    # The jobs whose end is still to be told.
+    # Jobs whose end has not been announced yet.
     "announcements",
     metadata,
     sa.Column("job_id", sa.Integer, primary_key=True, autoincrement=False),
 )
 event_rules: Final = sa.Table(
-    # Of EventBridge's default bus.
+    # Rules of EventBridge's default bus.
     "event_rules",
     metadata,
     sa.Column("name", sa.String(64), primary_key=True),

@@ -17,9 +17,10 @@ from labeling_provider.service.database import lease_rows, object_rows, task_row
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.kind import Answer, Answered, Consolidated
+from labeling_provider.service.kinds.kind import Answered, Consolidated, WorkerAnswer
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects
+from labeling_provider.service.work.people import identities
 
 _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
 """New keys for labeled objects, and reasons for failed ones, both by object id."""

@@ -53,10 +53,12 @@ _MAX_REASON: Final = 500
 class Engine:
     """Runs every active job until it ends.
 
-    :param announce: is told of each job that has ended.
-    :param learning: decides who labels what in jobs with automated labeling.
-    :param clock: what tasks, limits and lifetimes go by.
-    :param shared: whether other processes run jobs of the same database.
+    :param announce: called for each job that has ended.
+    :param learning: decides who labels which objects in jobs with automated labeling.
+    :param clock: the time for tasks, limits and lifetimes.
+    :param shared: whether other processes run jobs in the same database.
+    :ivar kinds: creates the kind of task of a job.
+    :ivar desk: where people take tasks and submit answers.
     """
 
     def __init__(
@@ -108,7 +110,7 @@ class Engine:
         self._scheduler.wake(job_id, delay)
 
     def _look(self, due: Iterable[int]) -> None:
-        """Go on with jobs, and with telling what another process was about to tell."""
+        """Continue jobs, and make the announcements that another process left."""
         for job_id in due:
             self._scheduler.wake(job_id)
         self._announcements.tell()
@@ -121,7 +123,7 @@ class Engine:
         taken = self._leases.take(job_id)
         if taken is None:
             self._runs.forget(job_id)
-            # Its end may have been the last thing that went well.
+            # The job may have ended without its announcement.
             self._announcements.tell()
             return None
         lease, job = taken

@@ -10,7 +10,7 @@ from random import Random
 from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import lease_rows, object_rows
+from labeling_provider.service.database import lease_rows, object_rows, task_inputs, task_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.object_rows import WaitingObject
 from labeling_provider.service.database.running import find, labeled_by_machine, note, update_job

@@ -24,9 +24,9 @@ POLL_SECONDS: Final = 2.0
 class Leases:
     """Takes leases on jobs, renews them during long steps, and finds jobs without a lease.
 
-    :param shared: whether other processes use the database as well. Where none does, leases need no keeping.
-    :param may_stream: whether this process does streaming jobs, whose queues one process holds.
-    :param found: called with the ids of the jobs that are due and that nobody has, each time that it has looked.
+    :param shared: whether other processes use the database as well. If not, leases are not renewed.
+    :param may_stream: whether this process runs streaming jobs; only one process holds their queues.
+    :param found: called with the ids of the jobs that are due and have no lease, each time it has looked.
     """
 
     def __init__(
@@ -58,7 +58,10 @@ class Leases:
         self._stopping.set()
 
     def take(self, job_id: int) -> tuple[Lease, Row] | None:
-        """A job for a step; None if another process has it, if it is not due, or has ended."""
+        """Take the lease on a job for one step.
+
+        :return: the lease and the job; None if another process has the job, it is not due, or it has ended.
+        """
         now, streams = self._clock.now(), self._may_stream()
         with self._database.write() as connection:
             taken = lease_rows.take(connection, job_id, self._owner, now, now + LEASE_SECONDS, streams=streams)
@@ -87,10 +90,10 @@ class Leases:
                 lease_rows.wake(connection, job_id)
 
     def look(self) -> None:
-        """Look for jobs that are due and that nobody has."""
+        """Look for jobs that are due and have no lease."""
         streams = self._may_stream()
         if streams and not self._streams:
-            # Messages may have come for them that the process before has not told of.
+            # The process that had the queues before may have left messages unannounced.
             with self._database.write() as connection:
                 lease_rows.wake_streams(connection)
         self._streams = streams

@@ -16,7 +16,7 @@ from labeling_provider.service.engine.consolidation import read_answers
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.kinds import KINDS
-from labeling_provider.service.kinds.kind import JobFacts
+from labeling_provider.service.kinds.kind import JobFacts, Kind
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import Workforce
 

@@ -16,7 +16,7 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, with_result
 from labeling_provider.groundtruth.job import JobStatus, queue_name
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.cloud.messaging import Messaging, Waiting
+from labeling_provider.service.cloud.messaging import Messaging, QueuedMessage
 from labeling_provider.service.database import arrival_rows, lease_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.running import arrived, find, note
@@ -108,15 +108,17 @@ class Stream:
         """Store the objects of messages, each deduplication id once."""
         by_digest: dict[str, Arrival] = {}
         for message in fresh:
-            for one in self._arrivals(run, message):
-                found.setdefault(one.digest, one)
-        for digest in arrival_rows.seen(connection, run.id, found):
-            del found[digest]
+            for arrival in self._arrivals(run, message):
+                by_digest.setdefault(arrival.digest, arrival)
+        for digest in arrival_rows.seen(connection, run.id, by_digest):
+            del by_digest[digest]
         job = find(connection, run.id)
-        new = list(enumerate(found.values(), 0 if job is None else job.lines))
-        arrival_rows.add(
-            connection, run.id, [(one.digest, self._object_row(run, number, one, now)) for number, one in new]
-        )
+        first = 0 if job is None else job.lines
+        new = list(by_digest.values())
+        rows = [
+            (arrival.digest, self._object_row(run, number, arrival, now)) for number, arrival in enumerate(new, first)
+        ]
+        arrival_rows.add(connection, run.id, rows)
         run.changed = run.changed or bool(new)
         given = sum(row["state"] == ObjectState.GIVEN for _, row in rows)
         reasons = [arrival.reason for arrival in new if arrival.reason is not None]
@@ -150,11 +152,11 @@ class Stream:
             return False
         with self._database.read() as connection:
             rows = arrival_rows.unpublished(connection, run.id, _PUBLISHED_AT_ONCE)
-        told = [self._messaging.publish(topic, with_result(row.line, row.result)) for row in rows]
+        published = [self._messaging.publish(topic, with_result(row.line, row.result)) for row in rows]
         if rows:
             with self._database.write() as connection:
                 lease_rows.hold(connection, run.lease)
-                if not all(told) and not run.output_is_gone:
+                if not all(published) and not run.output_is_gone:
                     run.output_is_gone = True
                     gone = f"The output topic {topic} no longer exists: labels are only in the output manifest"
                     note(connection, run.id, gone)

@@ -1,8 +1,8 @@
 """The kinds of task, one file each: everything that the service knows about a kind.
 
-A kind says which task types it runs with :func:`~labeling_provider.service.kinds.kind.runs`. Every module of this
-folder is imported here, so a new kind is a new file, and a new task type a row in ``groundtruth/task_types.py`` and its
-name at its kind.
+A kind declares its task types with :func:`~labeling_provider.service.kinds.kind.runs`. Every module in this folder is
+imported here. So a new kind is a new file, and a new task type is a row in ``groundtruth/task_types.py`` and its name
+in the declaration of its kind.
 """
 
 from importlib import import_module

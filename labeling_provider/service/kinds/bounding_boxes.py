@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final
 
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, Label, Learnable, OneByOne, runs
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, Learnable, ObjectLabel, OneByOne, runs
 from labeling_provider.service.kinds.stored_data import image_size
 
 Box = dict[str, Any]

@@ -12,7 +12,7 @@ from random import Random
 from statistics import median_low
 from typing import Any, Final
 
-from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, Label, OneByOne, runs
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, ObjectLabel, OneByOne, runs
 
 Span = dict[str, Any]
 """``label``, ``startOffset`` and ``endOffset``, in characters, excluding the end."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Final, NamedTuple, TypeVar
 
-from labeling_provider.service.kinds.kind import Label, Learnable
+from labeling_provider.service.kinds.kind import Learnable, ObjectLabel
 from labeling_provider.service.learning.models import Model, ModelFailure, Prediction
 from labeling_provider.service.learning.threshold import Calibration, Judged, choose_threshold
 

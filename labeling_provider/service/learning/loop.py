@@ -29,7 +29,7 @@ from labeling_provider.service.database.running import note, update_job
 from labeling_provider.service.database.states import LearningRole, ObjectState
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.kinds.kind import Learnable
-from labeling_provider.service.learning.learner import DataObject, Learner, Material, Outcome
+from labeling_provider.service.learning.learner import Learner, LearningSample, Material, Outcome
 from labeling_provider.service.learning.models import ModelFailure
 from labeling_provider.service.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.service.learning.threshold import Judged
@@ -91,9 +91,9 @@ class ActiveLearning:
     def open(
         self, connection: Connection, job_id: int, request: dict[str, Any], rows: Iterable[dict[str, Any]]
     ) -> None:
-        """Take a job's objects in."""
-        asked = CONFIG in request
-        waiting = [row["object_id"] for row in rows if asked and row["state"] == ObjectState.WAITING]
+        """Register a new job's unlabeled objects, within the caller's transaction."""
+        is_automated = CONFIG in request
+        waiting = [row["object_id"] for row in rows if is_automated and row["state"] == ObjectState.WAITING]
         learning_rows.take_in(connection, job_id, waiting)
 
     # Choosing objects
@@ -116,7 +116,10 @@ class ActiveLearning:
 
     @staticmethod
     def assign(connection: Connection, run: Run, object_ids: Sequence[int], role: str) -> None:
-        """Remember what objects go to people for: one of :class:`LearningRole`."""
+        """Store the role of objects that go to people, within the caller's transaction.
+
+        :param role: a :class:`LearningRole`.
+        """
         learning_rows.send(connection, run.id, object_ids, LearningRole(role))
 
     def _plan(self, run: Run, row: Any) -> tuple[int, LearningRole] | None:
@@ -161,7 +164,7 @@ class ActiveLearning:
         :return: the room that is left; 0 if the job has been told to stop meanwhile.
         """
         with self._database.read() as connection:
-            done = learning_rows.trainings_of(connection, run.id)
+            trainings = learning_rows.trainings_of(connection, run.id)
         iteration = row.iteration + 1
         over = room.all is not None and room.all <= 0
         if (
@@ -329,7 +332,7 @@ class ActiveLearning:
             lease_rows.hold(connection, run.lease)
             if model_arn:
                 self._registry.register(connection, run.job, iteration, model_arn)
-            results = {number: as_json(content) for number, content in contents.items()}
+            results = {object_id: as_json(content) for object_id, content in contents.items()}
             learning_rows.record_training(connection, run.id, training, results, scores, _leaving(outcome, people))
             update_job(connection, run.id)
             note(connection, run.id, _summary(iteration, examples, outcome, len(contents)))
@@ -351,17 +354,18 @@ def _leads_nowhere(trainings: Sequence[TrainingRow]) -> bool:
 
 
 def _leaving(outcome: Outcome, people: Sequence[float]) -> list[learning_rows.Leaving]:
-    """Validation objects that stand for no unlabeled one any more: such have a label by machine, or go to people.
+    """The validation objects that no longer represent unlabeled ones, because objects with such scores now have a label
+    by machine or go to people.
 
     :param people: the scores of the objects that people get next, in ascending order.
     """
-    found: list[learning_rows.Leaving] = []
-    for object_id, said in outcome.judged.items():
-        if outcome.threshold is not None and said.score >= outcome.threshold:
-            found.append(learning_rows.Leaving(object_id, said.score, said.agreement))
-        elif people and said.score < people[-1]:
-            found.append(learning_rows.Leaving(object_id, said.score, None))
-    return found
+    leaving: list[learning_rows.Leaving] = []
+    for object_id, result in outcome.judged.items():
+        if outcome.threshold is not None and result.score >= outcome.threshold:
+            leaving.append(learning_rows.Leaving(object_id, result.score, result.agreement))
+        elif people and result.score < people[-1]:
+            leaving.append(learning_rows.Leaving(object_id, result.score, None))
+    return leaving
 
 
 def _object_line(object_id: int, /, **members: Any) -> str:

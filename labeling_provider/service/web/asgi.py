@@ -22,7 +22,7 @@ from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
-from labeling_provider.service.web.requests import PAGES_PATH, RequestHead
+from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, RequestHead
 from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
 from labeling_provider.service.web.routing import (
     call_of,

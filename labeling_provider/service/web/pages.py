@@ -27,7 +27,7 @@ from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import job_rows
+from labeling_provider.service.database import job_rows, people, task_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.opening import DatabaseError
@@ -120,7 +120,10 @@ class _JobPages:
         job_request = JobRequest(job.request)
         with self._database.read() as connection:
             trainings = job_rows.latest_trainings(connection, job.id, MAX_TRAININGS)
-            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if asked.is_streaming else 0
+            waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if job_request.is_streaming else 0
+            workers = task_rows.workers_at_work(connection, job.id, time.time())
+            at_work = sorted(people.names(connection, workers).values(), key=str.casefold)
+            remarks = people.latest_remarks(connection, job.id, MAX_REMARKS)
         facts = {
             "Reason": job.failure_reason,
             "Labeled by people": f"{job.labeled:,}",

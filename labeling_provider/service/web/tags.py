@@ -58,6 +58,6 @@ def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) 
 
 
 def _check_taggable(connection: Connection, arn: str) -> None:
-    """:raises ApiError: if this is neither a labeling job nor a workteam."""
+    """:raises ApiError: if this is nothing that can have tags."""
     if not tag_rows.is_taggable(connection, arn):
-        raise not_found(f"There is no labeling job or workteam {arn}.")
+        raise not_found(f"There is no labeling job, workteam, workforce or worker template {arn}.")

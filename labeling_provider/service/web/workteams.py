@@ -7,8 +7,9 @@ from typing import Any, Final
 from labeling_provider.service.database import tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
+from labeling_provider.service.database.paging import BadToken
 from labeling_provider.service.database.workteam_rows import WorkteamRow
-from labeling_provider.service.errors import ApiError, validation_error
+from labeling_provider.service.errors import ApiError, not_found, validation_error
 from labeling_provider.service.web.lists import next_token, page_request
 from labeling_provider.service.web.tags import add_tags
 from labeling_provider.service.web.workforces import DEFAULT, check_workforce, workforce_arn
@@ -61,6 +62,8 @@ class Workteams:
             with self._database.write() as connection:
                 if workteam_rows.count_workteams(connection) >= MAX_WORKTEAMS + len(self._workforce.names):
                     raise ApiError("ResourceLimitExceeded", f"There are {MAX_WORKTEAMS} workteams already.")
+                if "WorkforceName" in request:
+                    settings["WorkforceName"] = check_workforce(connection, request["WorkforceName"], members)
                 workteam_rows.insert_workteam(
                     connection,
                     name=name,
@@ -93,6 +96,8 @@ class Workteams:
         with self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
             members = request.get("MemberDefinitions")
+            if members is not None and "WorkforceName" in row.settings:
+                check_workforce(connection, row.settings["WorkforceName"], members)
             workteam_rows.update_workteam(
                 connection,
                 row.arn,

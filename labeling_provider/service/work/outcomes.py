@@ -46,7 +46,8 @@ def fail_objects(connection: Connection, run: Run, reasons: dict[int, str], at: 
 def _decide(connection: Connection, run: Run, state: ObjectState, contents: dict[int, dict[str, Any]]) -> None:
     if contents:
         run.changed = True
-        object_rows.decide(connection, run.id, state, {one: as_json(content) for one, content in contents.items()})
+        results = {object_id: as_json(content) for object_id, content in contents.items()}
+        object_rows.decide(connection, run.id, state, results)
 
 
 def note_failures(connection: Connection, job_id: int, reasons: Iterable[str]) -> None:

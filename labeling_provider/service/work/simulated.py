@@ -49,11 +49,11 @@ class _InHand(NamedTuple):
 
 
 class SimulatedWorkers:
-    """All workers of all workteams; a worker does one task at a time, whatever job it is of, and in which process.
+    """The simulated workers of all workteams. A worker does one task at a time, across all jobs and processes.
 
     :param teams: the workers by workteam ARN.
-    :param seed: decides the workers' luck.
-    :param truth: what they answer from.
+    :param seed: for the workers' random choices.
+    :param truth: the right answers.
     """
 
     def __init__(
@@ -62,22 +62,24 @@ class SimulatedWorkers:
         self._database, self._teams, self._seed, self._truth, self._clock = database, teams, seed, truth, clock
 
     def start(self) -> None:
-        """Begin, with the tasks that are in hand since before a restart."""
+        """Register the workers who take time for a task."""
         ids = {worker.worker_id for team in self._teams.values() for worker in team if worker.seconds_per_task}
         if ids:
             with self._database.write() as connection:
                 workers.introduce(connection, ids)
 
     def occupy(self, connection: Connection, run: Run, moves: Moves) -> bool:
-        """Let workers begin what they have chosen, in a caller's transaction.
+        """Mark workers as busy with the tasks they have chosen, in the caller's transaction.
 
-        :return: whether all of them were free still; if not, nothing may come of these moves.
+        :return: whether all of them were still free; if not, the moves must not be made.
         """
         slow = {worker.worker_id for worker in run.team if worker.seconds_per_task}
-        return workers.occupy(connection, [one._asdict() for one in moves.accepted if one.worker in slow])
+        return workers.occupy(
+            connection, [acceptance._asdict() for acceptance in moves.accepted if acceptance.worker in slow]
+        )
 
     def _busy(self, connection: Connection, run: Run) -> dict[str, float]:
-        """Until when the workers of a job's team are busy; those who take no time for a task never are."""
+        """When the busy workers of a job's team will be free, in epoch seconds; instant workers are never busy."""
         return workers.busy(connection, [worker.worker_id for worker in run.team if worker.seconds_per_task])
 
     def answers(self, run: Run, now: float) -> Moves:
@@ -90,7 +92,7 @@ class SimulatedWorkers:
             team = {worker.worker_id: worker for worker in run.team}
             with self._database.read() as connection:
                 due = task_rows.due(connection, run.id, now)
-            # The workforce file may have changed since: then another worker takes over.
+            # If the workforce file no longer has the worker, the task expires and another worker takes it.
             held = [self._in_hand(run, row, team[row.worker_id], row.due) for row in due if row.worker_id in team]
             self._answer(run, held, {row.object_id: row.line for row in due}, moves)
         return moves
@@ -109,24 +111,25 @@ class SimulatedWorkers:
         with self._database.read() as connection:
             rows = task_rows.with_workers(connection, run.id)
             busy = self._busy(connection, run)
-        done = self._choose(run, rows, busy, now, moves)
-        if done:
+        finished = self._choose(run, rows, busy, now, moves)
+        if finished:
             with self._database.read() as connection:
-                lines = object_rows.lines(connection, run.id, {one.object_id for one in done})
-            self._answer(run, done, lines, moves)
+                lines = object_rows.lines(connection, run.id, {task.object_id for task in finished})
+            self._answer(run, finished, lines, moves)
         return moves
 
     def free_at(self, run: Run, now: float) -> float | None:
-        """When the first worker of a job's team who is busy will be free; None if nobody is busy."""
+        """When the next busy worker of a job's team will be free, in epoch seconds; None if no worker is busy."""
         with self._database.read() as connection:
             times = self._busy(connection, run).values()
         return min((until for until in times if until > now), default=None)
 
     def _choose(self, run: Run, rows: Iterable[Row], busy: dict[str, float], now: float, moves: Moves) -> list[_InHand]:
-        """Let workers accept tasks; those that they have had the time for.
+        """Let free workers accept open tasks.
 
-        :param rows: the tasks of the objects that are out.
-        :param busy: until when workers are busy.
+        :param rows: the tasks of the objects that are with workers.
+        :param busy: when busy workers will be free, by worker id.
+        :return: the accepted tasks that are finished by now.
         """
         free_tasks: dict[int, list[Row]] = defaultdict(list)
         seen: dict[int, set[str]] = defaultdict(set)
@@ -135,7 +138,7 @@ class SimulatedWorkers:
                 free_tasks[row.object_id].append(row)
             if row.worker_id is not None:
                 seen[row.object_id].add(row.worker_id)
-        done = []
+        finished = []
         free = [
             (until, turn, worker)
             for turn, worker in enumerate(run.team)
@@ -144,7 +147,7 @@ class SimulatedWorkers:
         heapq.heapify(free)
         while free and free_tasks:
             at, turn, worker = heapq.heappop(free)
-            object_id = next((one for one in free_tasks if worker.worker_id not in seen[one]), None)
+            object_id = next((key for key in free_tasks if worker.worker_id not in seen[key]), None)
             if object_id is None:
                 continue
             task = free_tasks[object_id].pop(0)
@@ -153,9 +156,9 @@ class SimulatedWorkers:
                 del free_tasks[object_id]
             in_hand = self._accept(run, worker, task, at, now, moves)
             if in_hand.due <= now:
-                done.append(in_hand)
+                finished.append(in_hand)
                 heapq.heappush(free, (in_hand.due, turn + len(run.team), worker))
-        return done
+        return finished
 
     def _accept(self, run: Run, worker: SimulatedWorker, task: Row, at: float, now: float, moves: Moves) -> _InHand:
         """Give a task to a worker.

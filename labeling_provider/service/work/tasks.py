@@ -125,7 +125,7 @@ def replace_declined(connection: Connection, run: Run) -> None:
 
 def collect(connection: Connection, run: Run, at: float) -> None:
     """Queue the objects for consolidation that no worker has a task of any more; those without an answer fail."""
-    over = object_rows.over(connection, run.id)
+    over = object_rows.finished(connection, run.id)
     mark_answered(connection, run, [one.object_id for one in over if one.answers], at)
     fail_objects(connection, run, {one.object_id: _reason(run, one) for one in over if not one.answers}, at)
 

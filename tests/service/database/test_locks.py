@@ -111,7 +111,7 @@ def test_tables_are_not_changed_under_a_service_that_works_with_them(postgresql_
         for table in ("announcements", "event_rules"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
         connection.execute(sa.text("UPDATE schema_version SET version_num = '0004'"))
-    with pytest.raises(DatabaseInUse, match="by another labeling service of an earlier version; stop it"):
+    with pytest.raises(DatabaseInUse, match="by another labeling service with an earlier version; stop it"):
         Database(postgresql_url, shared=True)
     assert put(inside, "v") == ["v"]
     inside.close()

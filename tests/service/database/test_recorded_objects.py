@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from labeling_provider.service.database import recorded_objects as record
 from labeling_provider.service.database.database import Connection
-from labeling_provider.service.database.recorded_objects import KeptVersion, Place
+from labeling_provider.service.database.recorded_objects import KeptVersion, VersionPlace
 
 
 def version(number: int, bucket: str = "lab", state: str = "{}") -> KeptVersion:
-    return KeptVersion(Place(bucket, "key", str(number)), state, b"\0body")
+    return KeptVersion(VersionPlace(bucket, "key", str(number)), state, b"\0body")
 
 
 def test_versions_come_go_and_change_oldest_first(connection: Connection) -> None:

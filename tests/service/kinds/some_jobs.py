@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from labeling_provider.groundtruth.task_types import TASK_TYPES
-from labeling_provider.service.kinds.kind import KINDS, Answer, Answered, JobFacts, Kind
+from labeling_provider.service.kinds.kind import KINDS, Answered, JobFacts, Kind, WorkerAnswer
 from tests.service.in_process import Memory
 
 LABELS = ["ant", "bee", "cow", "dog"]

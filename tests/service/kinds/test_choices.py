@@ -6,7 +6,7 @@ import pytest
 
 from labeling_provider.service.kinds import choices
 from labeling_provider.service.kinds.choices import SingleChoice
-from labeling_provider.service.kinds.kind import Answer, Answered, Kind
+from labeling_provider.service.kinds.kind import Answered, Kind, WorkerAnswer
 from tests.service.kinds.some_jobs import make_kind
 
 STAMP = "2026-01-02T03:04:05.000006"

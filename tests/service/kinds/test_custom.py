@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from labeling_provider.service.kinds.kind import Answer, Answered
+from labeling_provider.service.kinds.kind import Answered, WorkerAnswer
 from tests.service.kinds.some_jobs import make_kind
 
 LINE = {"source": "a"}

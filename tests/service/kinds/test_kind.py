@@ -26,7 +26,6 @@ from labeling_provider.groundtruth import task_types
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import (
-    Answer,
     Answered,
     AnswerError,
     Content,

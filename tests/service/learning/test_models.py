@@ -193,7 +193,8 @@ def test_arrays_with_objects_in_them_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "words"), [("nowhere:Model", "imported"), ("json:loads", "no labeling"), ("json", "imported"), ("", "imp")]
+    ("path", "words"),
+    [("nowhere:Model", "imported"), ("json:loads", "is not a subclass of labeling"), ("json", "imported"), ("", "imp")],
 )
 def test_an_import_path_has_to_lead_to_a_model(path: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):

@@ -12,7 +12,7 @@ from labeling_provider.service.work.workforce import WorkforceFileError, load_wo
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "cannot be read as JSON"),
+        ("{", "can't be read as JSON"),
         ("[]", "the file must be a JSON object"),
         ('{"teams": {}}', "unknown key 'teams'"),
         ('{"workteams": {"a": {"worker": 1}}}', "workteams.a.worker is unknown"),
@@ -24,13 +24,13 @@ from labeling_provider.service.work.workforce import WorkforceFileError, load_wo
         ('{"workteams": {"private-people": {}}}', "is for people"),
         ('{"seed": "x"}', "seed must be"),
         ('{"functions": {"arn": "os.path"}}', "functions.arn must be 'module:callable'"),
-        ('{"functions": {"arn": "no.such:thing"}}', "cannot be imported"),
+        ('{"functions": {"arn": "no.such:thing"}}', "can't be imported"),
         ('{"functions": {"arn": "os:sep"}}', "is not callable"),
-        ('{"functions": {"arn": "tests.raises_at_import:pre"}}', "cannot be imported: not today"),
+        ('{"functions": {"arn": "tests.raises_at_import:pre"}}', "can't be imported: not today"),
         ('{"functions": {"arn": {"path": "os:getcwd"}}}', "functions.arn.path is unknown"),
         ('{"functions": {"arn": {"handler": "os:getcwd", "timeout_seconds": 0}}}', "timeout_seconds must be"),
         ('{"functions": {"arn": {"handler": "os:getcwd", "timeout_seconds": NaN}}}', "timeout_seconds must be"),
-        ("[" * 50_000, "cannot be read as JSON"),
+        ("[" * 50_000, "can't be read as JSON"),
     ],
 )
 def test_a_workforce_file_is_checked_key_by_key(tmp_path: Path, content: str, words: str) -> None:

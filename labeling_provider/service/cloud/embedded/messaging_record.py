@@ -25,7 +25,7 @@ from labeling_provider.service.cloud.embedded.tenure import Tenure
 from labeling_provider.service.database import recorded_messages
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.database.recorded_messages import KeptMessage, Kind, Row
+from labeling_provider.service.database.recorded_messages import KeptMessage, ResourceKind, Row
 
 # Characters that a message must not contain. Source: SQS API reference, SendMessage.
 _FOREIGN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -36,8 +36,8 @@ class MessagingRecord:
     """moto's SNS and SQS of one account in one region, written through to the database.
 
     :param database: the database.
-    :ivar changed: called with a queue's name when a message has come into it, or topics and queues have changed.
-    :ivar tenure: this process's time with them.
+    :ivar changed: called with a queue's name when a message arrives in it, or when topics or queues change.
+    :ivar tenure: whether this process has them.
     :ivar sns: moto's SNS.
     :ivar sqs: moto's SQS.
     """
@@ -65,7 +65,7 @@ class MessagingRecord:
             ResourceKind.TOPIC: self.sns.topics,
             ResourceKind.SUBSCRIPTION: self.sns.subscriptions,
         }
-        self._kept: dict[Kind, dict[str, Row]] = {kind: {} for kind in Kind}
+        self._kept: dict[ResourceKind, dict[str, Row]] = {kind: {} for kind in ResourceKind}
         self.tenure = Tenure(database, self.restore)
 
     # Topics, subscriptions and queues
@@ -134,14 +134,14 @@ class MessagingRecord:
                 continue
             with restoring(str(row["arn"])):
                 apply(kind, alive, row, self.sns)
-                if kind is Kind.QUEUE:
+                if kind is ResourceKind.QUEUE:
                     with self._database.alone(), self._database.read() as connection:
                         self._recall({alive.queue_arn: alive}, recorded_messages.kept_messages(connection, row["arn"]))
         self.link()
 
     @staticmethod
     def _recall(queues: dict[str, Any], kept: Iterable[KeptMessage]) -> None:
-        """Let queues, by ARN, have the messages that the database has; those that receivers have stay with them."""
+        """Reset the messages of queues, by ARN, to those in the database; messages in flight stay in flight."""
         present = {arn: {message.id: message for message in queue._messages} for arn, queue in queues.items()}
         found: dict[str, list[Any]] = {arn: [] for arn in queues}
         for one in kept:
@@ -233,7 +233,7 @@ class MessagingRecord:
     # Restoring
 
     def restore(self) -> None:
-        """Let moto have what is kept, and nothing else; what can't be put back is logged and left out."""
+        """Make moto's state that of the database. What can't be restored is logged and skipped."""
         # A subscription needs its topic.
         makers = {
             ResourceKind.QUEUE: self._new_queue,
@@ -244,7 +244,7 @@ class MessagingRecord:
             for kind, make in makers.items():
                 alive = self._alive[kind]
                 rows = {
-                    row["name"] if kind is Kind.QUEUE else row["arn"]: row
+                    row["name"] if kind is ResourceKind.QUEUE else row["arn"]: row
                     for row in recorded_messages.kept(connection, kind)
                 }
                 for key in alive.keys() - rows.keys():
@@ -258,7 +258,7 @@ class MessagingRecord:
                 self._kept[kind] = rows
             self.link()
             self._recall(self._by_arn(), recorded_messages.kept_messages(connection))
-        self._tell()
+        self._notify()
 
     def _new_queue(self, row: Row) -> Any:
         fifo = {"FifoQueue": "true"} if row["name"].endswith(".fifo") else {}

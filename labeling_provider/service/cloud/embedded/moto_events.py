@@ -1,6 +1,6 @@
-"""EventBridge in this process: rules and targets are moto's, those of the default bus as they are kept in the database.
+"""EventBridge in this process, based on moto. The rules of the default bus are stored in the database.
 
-What else EventBridge has is in memory only: other buses, archives, connections.
+Everything else is in memory only: other buses, archives, connections.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class EmbeddedEvents:
         try:
             self._backend.put_events([event])
         except Exception:
-            # A rule whose queue is gone is its owner's trouble; the job has ended all the same.
-            log.exception("the end of %s could not be told to every target of EventBridge", arn)
+            # A rule with a broken target is its owner's problem; the job has ended anyway.
+            log.exception("the event that %s ended could not be sent to every target", arn)
 
     @contextmanager
     def recording(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from labeling_provider.service.cloud.embedded.deliveries import deliver_in_backg
 from labeling_provider.service.cloud.embedded.messaging_record import MessagingRecord
 from labeling_provider.service.cloud.embedded.messaging_state import new_message
 from labeling_provider.service.cloud.embedded.tenure import Tenure
-from labeling_provider.service.cloud.messaging import Messaging, Waiting
+from labeling_provider.service.cloud.messaging import Messaging, QueuedMessage
 from labeling_provider.service.database.database import Connection, Database
 
 _FOURTEEN_DAYS: Final = 1_209_600
@@ -41,7 +41,7 @@ class EmbeddedMessaging(Messaging):
 
     @property
     def tenure(self) -> Tenure:
-        """This process's time with them."""
+        """Whether this process has the topics and queues."""
         return self._record.tenure
 
     def is_here(self) -> bool:

@@ -15,7 +15,7 @@ from labeling_provider.service.cloud.embedded.tenure import Tenure
 from labeling_provider.service.database import recorded_messages
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import NotHeld
-from labeling_provider.service.database.recorded_messages import KeptMessage, Kind
+from labeling_provider.service.database.recorded_messages import KeptMessage, ResourceKind
 from tests.service.database.test_locks import drop_connections
 from tests.service.inside import ACCOUNT, REGION, Inside
 
@@ -59,7 +59,7 @@ def test_another_service_takes_over_and_this_one_takes_back_what_was_kept(
         recorded_messages.keep_messages(
             connection, [KeptMessage(QUEUE, "1", int(time.time() * 1000), "meanwhile", "{}")]
         )
-        recorded_messages.delete(connection, Kind.QUEUE, QUEUE.replace("birds", "fish"))
+        recorded_messages.delete(connection, ResourceKind.QUEUE, QUEUE.replace("birds", "fish"))
     other.close()
 
     wait_until(one.messaging.is_here, 10, "the other one has let go", 0.02)

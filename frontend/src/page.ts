@@ -186,6 +186,9 @@ function hear(message: FromPortal): void {
     case "focus":
       controls(document).find(isUsable)?.focus();
       break;
+    case "keys":
+      keys.custom = message.keys;
+      break;
     case "refused":
       form()?.reopen(word("refused", { message: message.message }));
       break;

@@ -23,7 +23,8 @@ export type ToPortal =
 export type FromPortal =
   | { type: "submit" | "undo" | "redo" | "focus" }
   | { type: "link"; url: string; fresh: string | null }
-  | { type: "refused"; message: string };
+  | { type: "refused"; message: string }
+  | { type: "keys"; keys: Record<string, string> };
 
 let port: MessagePort | undefined;
 

@@ -1,7 +1,7 @@
 /** The dialogs of the task page. */
 
-import type { FrameKey } from "./frame.ts";
-import { nameOf } from "./keys.ts";
+import type { FrameKey } from "./frame";
+import { nameOf } from "./keys";
 
 type Words = Record<string, string>;
 

@@ -1,6 +1,6 @@
 /** A task's page in its sandboxed frame, and the port that leads to it. */
 
-import type { Pressed } from "./keys.ts";
+import type { Pressed } from "./keys";
 
 export interface FrameKey {
   command: string;
@@ -79,6 +79,12 @@ export class TaskFrame {
   show(): void {
     this.element.inert = false;
     this.element.classList.add("shown");
+  }
+
+  /** Give the task the keyboard. */
+  focus(): void {
+    this.element.focus();
+    this.send({ type: "focus" });
   }
 
   remove(): void {

@@ -1,9 +1,9 @@
 /** The task page: one task after the other, the next one loaded ahead; whatever happens, no work is lost. */
 
-import { askFor, showKeys } from "./dialogs.ts";
-import { type FromFrame, TaskFrame } from "./frame.ts";
-import { commandOf, type Pressed } from "./keys.ts";
-import { type Handed, Refused, Service, type TaskInHand } from "./service.ts";
+import { askFor, showKeys } from "./dialogs";
+import { type FromFrame, TaskFrame } from "./frame";
+import { commandOf, type Pressed } from "./keys";
+import { type Handed, Refused, Service, type TaskInHand } from "./service";
 
 export interface Start {
   job: number;
@@ -72,6 +72,8 @@ export class TaskPage {
       event.preventDefault();
       this.do("stop");
     });
+    // Keys are for the task again.
+    this.dialog.addEventListener("close", () => this.work?.frame.focus());
     addEventListener("pagehide", () => this.keep());
     setInterval(() => this.tick(), 1000);
     await this.fetchNext(0);
@@ -127,7 +129,7 @@ export class TaskPage {
     frame.show();
     this.waiting.hidden = true;
     this.say("");
-    frame.send({ type: "focus" });
+    frame.focus();
     this.tick();
     if (kept !== null) this.saveSoon();
     const { ahead } = handed;

@@ -281,48 +281,6 @@ def test_keys_can_be_changed(lab: Lab, people_job: Jobs) -> None:
 
 
 @pytest.mark.browser
-def test_a_hostile_template_reaches_nothing(lab: Lab, people_job: Jobs) -> None:
-    template = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>
-    <script>
-      const told = {};
-      const look = (name, what) => { try { told[name] = String(what()); } catch (error) { told[name] = "refused"; } };
-      look("cookie", () => document.cookie);
-      look("parent", () => parent.document.body.innerHTML);
-      look("storage", () => localStorage.length);
-      look("top", () => { top.location = "about:blank"; return "left"; });
-      const ask = (name, address, options) =>
-        fetch(address, options).then((answer) => { told[name] = "read"; }, () => { told[name] = "refused"; });
-      Promise.all([
-        ask("portal", "/portal/", {credentials: "include"}),
-        ask("api", "/portal/api/settings", {method: "POST", body: "{}"}),
-        ask("jobs", "/_labeling/"),
-        ask("outside", "https://example.com/"),
-      ]).then(() => { document.getElementById("told").value = JSON.stringify(told); });
-    </script>
-    <crowd-form><textarea id="told" name="told"></textarea></crowd-form>"""
-    uri = lab.put("templates/hostile.liquid.html", template)
-    member = {"task_type": "custom", "ui_template_uri": uri, "labels": None}
-    job = people_job([{"source": "x"}], workers_per_object=1, **member)
-    with browser_page() as page:
-        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
-        page.get_by_label("Name").fill("Victim")
-        page.get_by_role("button", name="Start").click()
-        page.wait_for_selector("iframe.shown")
-        area = page.frame_locator("iframe.shown").locator("#told")
-        page.wait_for_function("() => true")
-        found = ""
-        for _ in range(100):
-            found = area.input_value()
-            if found:
-                break
-            page.wait_for_timeout(100)
-        assert set(re.findall(r'"(\w+)":"refused"', found)) == {
-            "cookie", "parent", "storage", "top", "portal", "api", "jobs", "outside",
-        }, found  # fmt: skip
-        assert "/portal/jobs/" in page.url
-
-
-@pytest.mark.browser
 def test_pages_have_no_accessibility_violation(lab: Lab, people_job: Jobs) -> None:
     job = people_job(texts(1), workers_per_object=1)
     axe = (ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text()

@@ -34,7 +34,7 @@ _TAG: Final = re.compile(
 )
 _ADDRESS: Final = re.compile(r"""\b(src|href|poster)(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 _AMAZONS: Final = re.compile(
-    r"(?:https?:)?//assets\.crowd\.aws/crowd-html-elements[\w.-]*?\.(js|css)(?:[?#].*)?", re.IGNORECASE
+    r"(?:https?:)?//assets\.crowd\.aws/(?:[\w.-]+/){0,5}crowd-html-elements[\w.-]*?\.(js|css)(?:[?#].*)?", re.IGNORECASE
 )
 _SCRIPT: Final = re.compile(r"<script\b", re.IGNORECASE)
 _DOCTYPE: Final = re.compile(r"\s*(?:<!--.*?-->\s*)*<!doctype\b[^>]*>", re.IGNORECASE | re.DOTALL)

@@ -72,7 +72,8 @@ class Links:
             return text
         now = int(datetime.now(UTC).timestamp())
         signed_at = datetime.fromtimestamp(now - now % _SAME_SECONDS, UTC)
-        seconds = int(self.seconds) + _SAME_SECONDS
+        # A page may be loaded ahead, a while before its task's time begins.
+        seconds = int(self.seconds) + 2 * _SAME_SECONDS
         link = self.signer.objects.link(*place, seconds)
         if link is None:
             host = urlsplit(self.base).netloc

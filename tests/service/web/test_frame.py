@@ -66,6 +66,19 @@ def test_amazons_script_is_ours(assets: Assets, tag: str) -> None:
     assert "crowd.aws" not in page.lower()
 
 
+@pytest.mark.parametrize("folder", ["", "css/", "a/b.c/"])
+def test_amazons_files_are_ours_in_whatever_folder(assets: Assets, folder: str) -> None:
+    page = frame_html(
+        f'<link href="https://assets.crowd.aws/{folder}crowd-html-elements-v2.css">'
+        f'<script src="https://assets.crowd.aws/{folder}crowd-html-elements-v2.js"></script>'
+        f'<img src="https://assets.crowd.aws/{folder}picture.png">',
+        assets,
+    )
+    assert f'href="{assets.address("crowd-html-elements.css")}"' in page
+    assert page.count(assets.address("crowd-html-elements.js")) == 1
+    assert outside_addresses(page, BASE) == [f"https://assets.crowd.aws/{folder}picture.png"]
+
+
 def test_amazons_style_sheet_and_files_of_other_sites_are_ours(assets: Assets) -> None:
     page = frame_html(
         '<link rel="stylesheet" href="https://assets.crowd.aws/crowd-html-elements-v2.css">'

@@ -57,7 +57,7 @@ def test_what_is_no_event_stays_and_is_told_once(queue: Queue, logged: Callable[
     for _ in range(2):
         assert queue.events.receive(0) == []
     assert queue.left == 1
-    assert logged().count("holds messages that are not labeling-job state changes; they are left alone") == 1
+    assert logged().count("contains messages that are not labeling job state changes; ignoring them") == 1
 
 
 def test_an_event_that_nobody_here_waits_for_stays_for_others_but_not_for_ever(queue: Queue) -> None:

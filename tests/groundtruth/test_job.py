@@ -63,7 +63,9 @@ def test_a_job_has_ended_or_runs(status: str) -> None:
 
 
 def test_a_status_that_is_not_known_is_an_error_rather_than_a_wait_for_ever() -> None:
-    with pytest.raises(LabelingError, match="birds has the status 'Hibernating', which .* does not know .* Upgrade it"):
+    with pytest.raises(
+        LabelingError, match="birds has the status 'Hibernating', which .* does not know .* Upgrade airflow"
+    ):
         JobState.of(description("Hibernating"))
 
 

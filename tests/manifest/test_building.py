@@ -131,7 +131,7 @@ def test_a_column_of_a_table_is_read(tmp_path: Path) -> None:
         {"source": "7"},
     ]
     assert next(column_objects(Files(), str(other), "id", "source")).data == {"source": "1"}
-    with pytest.raises(ManifestError, match="has no column 'text', only 'uri', 'id'"):
+    with pytest.raises(ManifestError, match="has no column 'text'; its columns: 'uri', 'id'"):
         list(column_objects(Files(), str(other), "text"))
 
 

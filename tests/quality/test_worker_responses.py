@@ -66,12 +66,12 @@ def test_answers_are_read_with_who_has_sent_them() -> None:
     ],
 )
 def test_a_file_that_holds_none_is_an_error(body: bytes) -> None:
-    with pytest.raises(LabelingError, match="s3://b/a holds no answers of workers"):
+    with pytest.raises(LabelingError, match="s3://b/a does not contain workers' answers"):
         read(body)
 
 
 def test_a_file_is_read_no_further_than_answers_about_one_object_go() -> None:
-    with pytest.raises(LabelingError, match="more than 16,777,216 bytes"):
+    with pytest.raises(LabelingError, match="larger than 16,777,216 bytes"):
         read(b" " * ((16 << 20) + 1))
 
 

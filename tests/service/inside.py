@@ -46,6 +46,7 @@ class Inside:
         self.service = Application(
             None,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
+            None,  # type: ignore[arg-type]
             embedded,
             s3_endpoint=None,
             region=REGION,

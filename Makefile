@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint pages screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs clean
+.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint pages screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -56,13 +56,15 @@ test-fast: $(VENV)/.ready
 test-rooms: setup
 	$(BIN)/python -m pytest tests -m "not e2e"
 
+# All but the service, which the other pair tests; of the service, what drives a browser.
 test-newest: setup
 	$(BIN)/python -m pytest tests --ignore=tests/service
+	$(BIN)/python -m pytest -m "browser or once" tests/service
 
 # The oldest Airflow and amazon provider that are supported: everything that touches them; and the local service, which
 # touches neither.
 test-lowest: $(LOWEST)/.ready $(VENV)/.system
-	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/service tests/hooks tests/jobs tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
+	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/service tests/client tests/streaming tests/hooks tests/jobs tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -112,6 +114,9 @@ bench-import: $(VENV)/.ready
 
 bench-outputs: $(VENV)/.ready
 	$(BIN)/python -m benchmarks.outputs
+
+bench-work: setup
+	$(BIN)/python -m benchmarks.work
 
 clean:
 	rm -rf $(VENV) $(LOWEST)

@@ -98,6 +98,7 @@ def main() -> int:
         service, airflow = start(folder)
         airflow.wait_healthy()
         print(f"  Airflow at {airflow.url}, Ground Truth at {service.endpoint_url}", flush=True)
+        print(f"  Label by hand at {service.ready['portal_url']} (jobs of the workteam private-people)", flush=True)
         if not chosen.up:
             print(f"Running the DAG {DAG_ID} …", flush=True)
             run_id = airflow.trigger(DAG_ID)

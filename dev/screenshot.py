@@ -13,8 +13,10 @@ from urllib.parse import quote
 from dev.browser import browser_page
 from dev.demo import DAG_ID, TRUTH, WORKFORCE
 from dev.stack import ROOT, Airflow, Service, wait_until
+from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 
 PICTURES = ROOT / "docs" / "images"
+SENTENCES = ("The parcel came two weeks late, and nobody answered my letters.", "Do you ship to Norway?", "Thank you!")
 
 
 def main() -> int:
@@ -31,6 +33,7 @@ def main() -> int:
         workforce.write_text(json.dumps(WORKFORCE))
         service = Service(folder, "--workforce", str(workforce), *TRUTH)
         service.client("s3").create_bucket(Bucket="lab")
+        portal(service)
         airflow = Airflow(folder, dags, service.connection())
         try:
             airflow.wait_healthy()
@@ -51,6 +54,35 @@ def main() -> int:
             airflow.stop()
             service.stop()
     return 0
+
+
+def portal(service: Service) -> None:
+    """Somebody labels a sentence."""
+    s3, lines = service.client("s3"), [{"source": text} for text in SENTENCES]
+    s3.put_object(Bucket="lab", Key="sentences.manifest", Body="".join(json.dumps(line) + "\n" for line in lines))
+    draft = LabelingJobSpec(
+        task_type="text-classification",
+        manifest_uri="s3://lab/sentences.manifest",
+        output_uri="s3://lab/out",
+        labels=["praise", "complaint", "question", "order", "other"],
+        workforce=PrivateWorkteam(service.ready["workteams"]["private-people"]),
+        role_arn=service.ready["role_arn"],
+        title="What does the customer want?",
+        instructions="Read the whole message. If two labels fit, choose the one that needs an answer first.",
+        workers_per_object=2,
+    ).draft("customers", service.ready["region"])
+    for uri, text in draft.files.items():
+        s3.put_object(Bucket="lab", Key=uri.removeprefix("s3://lab/"), Body=text.encode())
+    service.client("sagemaker").create_labeling_job(**draft.request)
+    with browser_page(1280, 560) as page:
+        page.goto(f"{service.ready['portal_url']}/labeling-jobs/customers")
+        page.get_by_label("Name").fill("Ada")
+        page.get_by_role("button", name="Start").click()
+        option = page.frame_locator("iframe.shown").locator("crowd-classifier .option")
+        option.first.wait_for()
+        page.keyboard.press("2")
+        page.get_by_text("Saved").wait_for()
+        page.screenshot(path=PICTURES / "portal.png")
 
 
 def _ended(airflow: Airflow, dag_id: str) -> str:

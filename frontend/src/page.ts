@@ -54,6 +54,7 @@ export function start(): void {
     for (const command of keys.page) command.label = word(command.id as "submit" | "undo" | "redo");
     keys.custom = given.keys;
     setTheme(given.theme);
+    if (given.submits) document.documentElement.style.setProperty("--crowd-own-submit", "none");
   });
   void Promise.all([ready(), connected]).then(meetPortal);
 }

@@ -9,6 +9,8 @@ export interface Init {
   keys: Record<string, string>;
   preview: boolean;
   theme: "light" | "dark" | "auto";
+  /** Whether there is a submit button around the frame. */
+  submits: boolean;
 }
 
 export type ToPortal =
@@ -41,8 +43,8 @@ export function connect(hear: (message: FromPortal) => void): Promise<Init> {
       port = given;
       given.addEventListener("message", ({ data }) => hear(data));
       given.start();
-      const { draft = null, language = "", keys = {}, preview = false, theme = "auto" } = event.data;
-      done({ draft, language, keys, preview, theme });
+      const { draft = null, language = "", keys = {}, preview = false, theme = "auto", submits = false } = event.data;
+      done({ draft, language, keys, preview, theme, submits });
     };
     window.addEventListener("message", listen);
   });

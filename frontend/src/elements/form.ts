@@ -31,6 +31,8 @@ export class CrowdForm extends CrowdElement {
       footer { position: sticky; bottom: 0; z-index: 5; margin-top: .6rem; padding: .6rem 0; background: var(--crowd-back); }
       footer:not(:has(*)) { display: none; }
       .problem { margin: 0 0 .5rem; }
+      /* A portal that has a button of its own hides this one. */
+      .own { display: var(--crowd-own-submit, inline-flex); }
     `,
   ];
 
@@ -153,7 +155,7 @@ export class CrowdForm extends CrowdElement {
         ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing}
         ${
           this.ownButton && !this.isPart
-            ? html`<button class="primary" ?disabled=${this.sent} @click=${() => this.requestSubmit()}>${word("submit")}</button>`
+            ? html`<button class="primary own" ?disabled=${this.sent} @click=${() => this.requestSubmit()}>${word("submit")}</button>`
             : nothing
         }
       </footer>

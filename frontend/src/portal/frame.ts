@@ -63,9 +63,11 @@ export class TaskFrame {
         }
         this.onMessage(message);
       };
-      element.contentWindow?.postMessage({ labeling: "port", preview: false, theme: "auto", ...start }, "*", [
-        channel.port2,
-      ]);
+      element.contentWindow?.postMessage(
+        { labeling: "port", preview: false, theme: "auto", submits: true, ...start },
+        "*",
+        [channel.port2],
+      );
       for (const message of this.unsent.splice(0)) this.port.postMessage(message);
     });
     element.src = address;

@@ -15,7 +15,7 @@ from dev.stack import BIN, ROOT, Service
 from tests.conftest import Lab, texts
 from tests.service.web.portal.conftest import Browser, PeopleJob
 
-pytestmark = [pytest.mark.e2e, pytest.mark.once]
+pytestmark = pytest.mark.e2e
 
 Browsers = Callable[[str], Browser]
 Jobs = Callable[..., PeopleJob]

@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import Lab, texts
 from tests.service.web.portal.conftest import Browser, PeopleJob
 
-pytestmark = [pytest.mark.e2e, pytest.mark.once]
+pytestmark = pytest.mark.e2e
 
 Browsers = Callable[[str], Browser]
 Jobs = Callable[..., PeopleJob]

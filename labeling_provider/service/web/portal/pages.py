@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
+from jinja2.utils import htmlsafe_json_dumps
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -130,7 +131,13 @@ class Pages:
         language = choose_language(request, person)
         start = start_of(request, person, job, words_of(language), language)
         return self._own_page(
-            person, request, "task.html", title="", heading=job.human["TaskTitle"], job=job, start=start
+            person,
+            request,
+            "task.html",
+            title="",
+            heading=job.human["TaskTitle"],
+            job=job,
+            start=htmlsafe_json_dumps(start, sort_keys=False),
         )
 
     def named_job(self, person: Person, request: Request) -> Response:

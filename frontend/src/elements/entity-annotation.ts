@@ -111,6 +111,11 @@ export class CrowdEntityAnnotation extends Annotator {
     this.changed(false);
   }
 
+  protected override take(value: unknown): void {
+    this.#entities = this.#read(value).entities;
+    this.#passage = undefined;
+  }
+
   protected override problem(): string {
     return "";
   }
@@ -137,9 +142,13 @@ export class CrowdEntityAnnotation extends Annotator {
 
   /** The entities that the template gives; those that are not inside the text are only counted. */
   #initial(): { entities: Entity[]; outside: number } {
+    return this.#read(this.initialValue);
+  }
+
+  #read(value: unknown): { entities: Entity[]; outside: number } {
     const map = this.#map();
     let outside = 0;
-    const entities = asList(unwrapped(this.initialValue, "entities")).flatMap((one) => {
+    const entities = asList(unwrapped(value, "entities")).flatMap((one) => {
       if (!isRecord(one)) return [];
       const [first, last] = [Number(one.startOffset), Number(one.endOffset)];
       const entity = { label: labelText(one.label ?? ""), start: map.offset(first), end: map.offset(last) };

@@ -285,6 +285,9 @@ export class CrowdEntityAnnotation extends Annotator {
       this.#passage = undefined;
       window.getSelection()?.removeAllRanges();
       this.requestUpdate();
+    } else if (event.key === "Enter") {
+      if (!this.#passage || this.active === undefined) return;
+      this.#label(this.#passage, this.active);
     } else if (event.key === "Backspace") {
       if (!this.#removeSelected()) return;
     } else if (step === undefined) {
@@ -341,13 +344,14 @@ export class CrowdEntityAnnotation extends Annotator {
 
   #pointerDown(event: PointerEvent): void {
     this.#pointer = event.pointerType;
-    const onChip = event.composedPath().some((one) => one instanceof Element && one.classList.contains("chip"));
-    if (!onChip) this.#passage = undefined;
+    if (event.composedPath().some((one) => one instanceof Element && one.classList.contains("chip"))) return;
+    this.#passage = undefined;
+    // The button may be let go outside the text.
+    window.addEventListener("pointerup", (up) => this.#pointerUp(up), { once: true });
   }
 
   /** By mouse, what has been selected is labeled at once if a label is active. By touch its ends can still be moved. */
   #pointerUp(event: PointerEvent): void {
-    if (event.composedPath().some((one) => one instanceof Element && one.classList.contains("chip"))) return;
     const at = { x: event.clientX, y: event.clientY };
     // The browser ends the selection after this event.
     setTimeout(() => {
@@ -447,7 +451,6 @@ export class CrowdEntityAnnotation extends Annotator {
         ${OWN}
         @keydown=${this.#keydown}
         @pointerdown=${this.#pointerDown}
-        @pointerup=${this.#pointerUp}
       ></div>
       <div class="tools" ${OWN}>
         <label><input type="checkbox" .checked=${this.wholeWords} @change=${(event: Event) => {

@@ -69,6 +69,9 @@ export class CrowdEntityAnnotation extends Annotator {
   #passage: Passage | undefined;
   /** The other end of what the keyboard selects. */
   #backwards = false;
+  /** What has been made of the labels and of what the template gives, until these change. */
+  #known: Label[] | undefined;
+  #given: { value: unknown; text: string; entities: Entity[]; outside: number } | undefined;
   /** Where the keyboard goes on when nothing is selected. */
   #cursor: number | undefined;
   #characters: { text: string; map: Characters } | undefined;
@@ -125,6 +128,11 @@ export class CrowdEntityAnnotation extends Annotator {
   }
 
   #labels(): Label[] {
+    this.#known ??= this.#readLabels();
+    return this.#known;
+  }
+
+  #readLabels(): Label[] {
     const seen = new Set<string>();
     return asList(this.labels).flatMap((one) => {
       const label = labelText(one);
@@ -142,7 +150,12 @@ export class CrowdEntityAnnotation extends Annotator {
 
   /** The entities that the template gives; those that are not inside the text are only counted. */
   #initial(): { entities: Entity[]; outside: number } {
-    return this.#read(this.initialValue);
+    const [value, text] = [this.initialValue, this.text];
+    const known = this.#given;
+    if (known && known.value === value && known.text === text) return known;
+    const given = { value, text, ...this.#read(value) };
+    this.#given = given;
+    return given;
   }
 
   #read(value: unknown): { entities: Entity[]; outside: number } {
@@ -230,8 +243,7 @@ export class CrowdEntityAnnotation extends Annotator {
   }
 
   #removeSelected(): boolean {
-    const passage = this.#passage;
-    return passage ? this.#remove(this.#all().find((one) => same(one, passage))) : false;
+    return this.#remove(this.#selectedEntity());
   }
 
   /** Select the next or previous labeled passage. */
@@ -336,10 +348,16 @@ export class CrowdEntityAnnotation extends Annotator {
 
   #selectionChanged(): void {
     const selected = this.#view?.selected();
-    if (selected) {
-      this.#passage = selected;
-      this.requestUpdate();
-    }
+    if (!selected) return;
+    const before = this.#selectedEntity();
+    this.#passage = selected;
+    if (this.#selectedEntity() !== before) this.requestUpdate();
+  }
+
+  /** The entity whose passage is selected. */
+  #selectedEntity(): Entity | undefined {
+    const passage = this.#passage;
+    return passage && this.#all().find((one) => same(one, passage));
   }
 
   #pointerDown(event: PointerEvent): void {
@@ -397,6 +415,10 @@ export class CrowdEntityAnnotation extends Annotator {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     document.removeEventListener("selectionchange", this.#onSelection);
+  }
+
+  protected override willUpdate(changes: PropertyValues): void {
+    if (changes.has("labels")) this.#known = undefined;
   }
 
   protected override firstUpdated(): void {
@@ -459,7 +481,7 @@ export class CrowdEntityAnnotation extends Annotator {
         <label><input type="checkbox" .checked=${this.allOccurrences} @change=${(event: Event) => {
           this.allOccurrences = isChecked(event);
         }}>${word("all_occurrences")}</label>
-        <button type="button" ?disabled=${!this.#passage || !this.#all().some((one) => this.#passage && same(one, this.#passage))} @pointerdown=${keepSelection} @click=${() => this.#removeSelected()}>${word("remove")}</button>
+        <button type="button" ?disabled=${!this.#selectedEntity()} @pointerdown=${keepSelection} @click=${() => this.#removeSelected()}>${word("remove")}</button>
         <span class="quiet">${word("passages", { count: this.#all().length })}</span>
       </div>
       <p id="help" class="quiet help">${word("text_help")}</p>

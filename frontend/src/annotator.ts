@@ -17,9 +17,13 @@ export abstract class Annotator extends Control {
   @property() header = "";
   @property({ attribute: "initial-value", converter: json5 }) initialValue: unknown;
 
-  /** The answer so far. */
+  /** The answer so far; a script may set one. */
   get value(): unknown {
     return this.result;
+  }
+  set value(value: unknown) {
+    this.take(value);
+    this.changed(false);
   }
 
   /** The older name of the answer so far, which templates still use. */
@@ -29,6 +33,8 @@ export abstract class Annotator extends Control {
 
   /** What stands under the element's name in the answer. */
   protected abstract get result(): Record<string, unknown>;
+  /** Take an answer from a script. */
+  protected abstract take(value: unknown): void;
   protected abstract renderWork(): unknown;
 
   override collect(answer: Answer): void {

@@ -13,6 +13,7 @@ import { speak, word } from "./words";
 const CHANGE_PAUSE = 250;
 const TYPING_PAUSE = 300;
 const ACTIVITY_PAUSE = 1000;
+const MAX_URL = 8192;
 const MAX_DRAFT = 1_000_000;
 
 const history = new History();
@@ -22,6 +23,7 @@ let isReady = false;
 let restoring = false;
 let told = false;
 let noting = false;
+let sent = false;
 let changeTimer: ReturnType<typeof setTimeout> | undefined;
 let noteTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -30,7 +32,7 @@ export function start(): void {
   catchNativeForms();
   watchMedia(document);
   mediaHelpers(freshLink, (message, url) =>
-    send(url ? { type: "trouble", message, url } : { type: "trouble", message }),
+    send(url && url.length < MAX_URL ? { type: "trouble", message, url } : { type: "trouble", message }),
   );
   receive({ submitted, invalid: (message) => send({ type: "invalid", message }) });
   keys.page = [
@@ -116,9 +118,11 @@ function submit(): void {
 }
 
 function submitted(found: CrowdForm | undefined, answer: Answer): void {
+  note();
   clearTimeout(changeTimer);
   send({ type: "submit", answer, draft: draft() });
-  if (isConnected() && !init?.preview) return;
+  sent = isConnected() && !init?.preview;
+  if (sent) return;
   showAnswer(answer);
   found?.reopen();
 }
@@ -162,11 +166,14 @@ function noteSoon(type: string): void {
 function note(): void {
   clearTimeout(noteTimer);
   noting = false;
-  if (isReady && history.note(capture(document))) changeSoon();
+  if (!isReady || !history.note(capture(document))) return;
+  form()?.recheck();
+  changeSoon();
 }
 
 function changeSoon(): void {
-  form()?.recheck();
+  // What comes after the answer is no part of it.
+  if (sent) return;
   clearTimeout(changeTimer);
   changeTimer = setTimeout(() => {
     send({ type: "change", answer: form()?.answer ?? collect(controls(document)), draft: draft() });
@@ -191,7 +198,7 @@ function hear(message: FromPortal): void {
       keys.custom = message.keys;
       break;
     case "refused":
-      form()?.reopen(word("refused", { message: message.message }));
+      refused(word("refused", { message: message.message }));
       break;
     case "link": {
       const waiting = links.get(message.url) ?? [];
@@ -199,6 +206,15 @@ function hear(message: FromPortal): void {
       for (const one of waiting) one(message.fresh ?? undefined);
     }
   }
+}
+
+/** The answer was not taken: the work goes on. */
+function refused(message: string): void {
+  sent = false;
+  const found = form();
+  if (found) found.reopen(message);
+  else showNotice(message);
+  changeSoon();
 }
 
 /** A fresh link from the portal; several pictures of one link share the question. */

@@ -93,14 +93,16 @@ export class TextView {
     this.reveal({ start: backwards ? start : Math.max(start, end - 1), end });
   }
 
-  /** What is selected in the text; none if nothing is, or something outside. */
+  /** What is selected in the text, also if the selection goes on outside; none if nothing is. */
   selected(): Passage | undefined {
     const range = this.#range();
     if (!range) return undefined;
-    const [start, end] = [
-      this.#offsetOf(range.startContainer, range.startOffset),
-      this.#offsetOf(range.endContainer, range.endOffset),
-    ];
+    const start = this.root.contains(range.startContainer)
+      ? this.#offsetOf(range.startContainer, range.startOffset)
+      : 0;
+    const end = this.root.contains(range.endContainer)
+      ? this.#offsetOf(range.endContainer, range.endOffset)
+      : this.#text.length;
     return start === undefined || end === undefined || start >= end ? undefined : { start, end };
   }
 
@@ -124,19 +126,20 @@ export class TextView {
 
   #range(): Pick<Range, "startContainer" | "startOffset" | "endContainer" | "endOffset"> | undefined {
     const root = this.root.getRootNode();
-    const inside = (node: Node | null) => node !== null && this.root.contains(node);
+    const touches = (range: Pick<Range, "startContainer" | "endContainer"> | undefined) =>
+      range !== undefined && (this.root.contains(range.startContainer) || this.root.contains(range.endContainer));
     const selection = window.getSelection() as
       | (Selection & { getComposedRanges?(options: { shadowRoots: ShadowRoot[] }): StaticRange[] })
       | null;
     if (!selection) return undefined;
     if (selection.getComposedRanges && root instanceof ShadowRoot) {
       const [range] = selection.getComposedRanges({ shadowRoots: [root] });
-      if (range && inside(range.startContainer) && inside(range.endContainer)) return range;
+      if (touches(range)) return range;
     }
     const own = (root as ShadowRoot & { getSelection?(): Selection | null }).getSelection?.() ?? selection;
     if (own.rangeCount === 0) return undefined;
     const range = own.getRangeAt(0);
-    return inside(range.startContainer) && inside(range.endContainer) ? range : undefined;
+    return touches(range) ? range : undefined;
   }
 
   #draw(): void {

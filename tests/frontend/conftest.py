@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -24,18 +23,24 @@ PICTURE = (
     '<circle cx="200" cy="150" r="90" fill="#fc0"/></svg>'
 )
 
-_HOST = """<!doctype html><html lang="en"><title>Portal</title>
-<style>body {{ margin: 0 }} iframe {{ border: 0; width: 100vw; height: 100vh }}</style>
-<iframe title="Task" sandbox="allow-scripts allow-forms allow-modals" src="/frame"></iframe>
+_HOST = """<!doctype html><html lang="en"><title>Portal</title><link rel="icon" href="data:,">
+<style>body { margin: 0 } iframe { border: 0; width: 100vw; height: 100vh }</style>
+<iframe title="Task" sandbox="allow-scripts allow-forms allow-modals"></iframe>
 <script>
-  const heard = [];
-  let port;
-  document.querySelector("iframe").addEventListener("load", (event) => {{
+  const frame = document.querySelector("iframe");
+  let heard, port, init;
+  function show(told, number) {
+    [heard, init] = [[], told];
+    port?.close();
+    frame.src = `/frame?${number}`;
+  }
+  frame.addEventListener("load", () => {
+    if (!init) return;
     const channel = new MessageChannel();
     port = channel.port1;
-    port.onmessage = ({{ data }}) => heard.push(data);
-    event.target.contentWindow.postMessage({{ labeling: "port", ...{init} }}, "*", [channel.port2]);
-  }});
+    port.onmessage = ({ data }) => heard.push(data);
+    frame.contentWindow.postMessage({ labeling: "port", ...init }, "*", [channel.port2]);
+  });
 </script>"""
 
 
@@ -48,7 +53,7 @@ class Portal:
     def __init__(self, page: Any) -> None:
         self.page = page
         self.template = ""
-        self.init: dict[str, Any] = {}
+        self.shown = 0
         self.files: dict[str, tuple[str, bytes]] = {"/picture.svg": ("image/svg+xml", PICTURE.encode())}
         self.asked: list[str] = []
         portal = self
@@ -72,7 +77,7 @@ class Portal:
         self.asked.append(request.path)
         headers = {}
         if path == "/":
-            kind, body = "text/html", _HOST.format(init=json.dumps(self.init)).encode()
+            kind, body = "text/html", _HOST.encode()
         elif path in {"/frame", "/alone"}:
             kind, body = "text/html", self.template.encode()
             here = self.origin
@@ -104,8 +109,13 @@ class Portal:
         :param init: what the portal tells with the port.
         """
         self.template = f'<!doctype html><html lang="en"><head><title>Task</title></head>{script}{template}'
-        self.init = {"draft": None, "language": "en", "keys": {}, "preview": False, "theme": "light", **init}
-        self.page.goto(self.origin)
+        told = {"draft": None, "language": "en", "keys": {}, "preview": False, "theme": "light", **init}
+        if self.page.url != f"{self.origin}/":
+            self.page.goto(self.origin)
+        # The browser starts nothing anew but the frame, as the portal does.
+        self.shown += 1
+        with self.page.expect_response(f"{self.origin}/frame?{self.shown}"):
+            self.page.evaluate("([told, number]) => show(told, number)", [told, self.shown])
         task = Task(self.page)
         if wait:
             task.heard("ready")

@@ -124,7 +124,11 @@ def test_a_change_after_a_step_back_ends_the_old_future(portal: Portal) -> None:
     task("text=cat").click()
     task.changed({**EMPTY, "animal": {"label": "cat"}})
     task.say("redo")
-    assert task.submit()["animal"] == {"label": "cat"}
+    task.say("undo")
+    # Not to the dog: that future is over.
+    task.changed(EMPTY)
+    task.say("redo")
+    task.changed({**EMPTY, "animal": {"label": "cat"}})
 
 
 def test_a_refused_answer_can_be_sent_again(portal: Portal) -> None:
@@ -136,6 +140,52 @@ def test_a_refused_answer_can_be_sent_again(portal: Portal) -> None:
     task("text=The answer was not taken: time is over").wait_for()
     task("text=Sure").click()
     assert task.submit() == {**EMPTY, "animal": {"label": "dog"}, "sure": {"on": True}}
+
+
+def test_nothing_is_told_after_the_answer(portal: Portal) -> None:
+    task = portal.open(FORM)
+    task("text=dog").click()
+    task.frame.get_by_label("Note").click()
+    task.page.keyboard.type("quick")
+    task.press("Control+Enter")
+    assert task.heard("submit")["answer"]["note"] == "quick"
+    told = len(task.all_heard("change"))
+    task.page.keyboard.type("er")
+    task("text=cat").click()
+    task.page.wait_for_timeout(400)
+    assert len(task.all_heard("change")) == told
+    task.say("refused", message="not now")
+    task.changed({**EMPTY, "note": "quicker", "animal": {"label": "cat"}})
+
+
+def test_scripts_may_set_answers(portal: Portal) -> None:
+    template = """<crowd-form><crowd-classifier name="c" id="c" categories="['a', 'b']"></crowd-classifier>
+    <crowd-classifier-multi-select name="m" id="m" categories="['a', 'b']"></crowd-classifier-multi-select>
+    <crowd-entity-annotation name="e" id="e" labels="['p']" text="Ada"></crowd-entity-annotation>
+    <crowd-text-ranking name="r" id="r" responses="['x', 'y']" ordinal-ranking-dimensions="['D']"></crowd-text-ranking>
+    <crowd-question-answer-generation name="q" id="q" text="Ada"></crowd-question-answer-generation></crowd-form>
+    <script>document.addEventListener("all-crowd-elements-ready", () => {
+      c.value = "b"; m.value = ["a", "z"];
+      e.value = {entities: [{label: "p", startOffset: 0, endOffset: 3}]};
+      r.value = {ordinalRankingDimensions: [{name: "D", responseRankings: [2, 1]}]};
+      q.value = {questionAnswerPairs: [{question: "Who?", answer: "Ada", textReferences: [
+        {startOffset: 0, endOffset: 3}]}]};
+    });</script>"""
+    assert portal.open(template).submit() == {
+        "c": {"label": "b"},
+        "m": {"labels": ["a"]},
+        "e": {"entities": [{"label": "p", "startOffset": 0, "endOffset": 3}]},
+        "ordinalRankingDimensions": [{"name": "D", "responseRankings": [2, 1]}],
+        "q": {
+            "questionAnswerPairs": [
+                {
+                    "question": "Who?",
+                    "answer": "Ada",
+                    "textReferences": [{"startOffset": 0, "endOffset": 3, "text": "Ada"}],
+                }
+            ]
+        },
+    }
 
 
 def test_the_portal_submits_and_hears_what_is_wrong(portal: Portal) -> None:

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.frontend.conftest import Portal, Task
 
@@ -20,6 +22,12 @@ def entities(text: str = TEXT, more: str = "", labels: str = LABELS) -> str:
     escaped = text.replace("&", "&amp;").replace('"', "&quot;")
     return f"""<crowd-entity-annotation name="ner" header="Mark names" labels="{labels}" text="{escaped}" {more}>
     <short-instructions>Mark all.</short-instructions></crowd-entity-annotation>"""
+
+
+@pytest.fixture
+def one_element(portal: Portal) -> Task:
+    """A page with a text and its labels."""
+    return portal.open(entities())
 
 
 def place_of(task: Task, offset: int) -> tuple[float, float]:
@@ -79,6 +87,51 @@ def test_a_passage_is_selected_first_and_labeled_by_its_key(portal: Portal) -> N
     drag(task, 0, 3)
     task.frame.get_by_role("button", name="thing").click()
     assert task.submit() == sent(marked("thing", 0, 3), marked("place", 15, 23))
+
+
+def test_a_selection_that_ends_outside_the_text_counts(portal: Portal) -> None:
+    task = portal.open(entities())
+    task.frame.get_by_role("button", name="thing").click()
+    mouse = task.page.mouse
+    mouse.move(*place_of(task, 36))
+    mouse.down()
+    x, y = place_of(task, 40)
+    mouse.move(x, y + 150, steps=4)
+    mouse.up()
+    task.changed(sent(marked("thing", 34, 43)))
+    task.say("undo")
+    x, y = place_of(task, 36)
+    mouse.click(x, y, click_count=3)
+    task.changed(sent(marked("thing", 0, 43)))
+
+
+def test_enter_marks_with_the_label_that_is_chosen(portal: Portal) -> None:
+    task = portal.open(entities())
+    task.press("Tab")
+    task.frame.get_by_role("button", name="place").press("Enter")
+    task(".text").focus()
+    task.press("ArrowRight", "Enter", "ArrowRight", "ArrowRight", "Enter")
+    task.changed(sent(marked("place", 0, 3), marked("place", 8, 11)))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_passage_of_any_text_keeps_its_offsets(one_element: Task, data: st.DataObject) -> None:
+    text = data.draw(st.text(st.sampled_from("ab \n\t🦉é👩\u200d🚀א\u0301"), min_size=1, max_size=40))
+    borders = st.lists(st.integers(0, len(text)), min_size=2, max_size=2, unique=True)
+    spans = {tuple(sorted(data.draw(borders))) for _ in range(data.draw(st.integers(0, 3)))}
+    given_spans = [marked("thing", start, end) for start, end in sorted(spans)]
+    found = one_element("crowd-entity-annotation").evaluate(
+        """async (one, [text, entities]) => {
+          one.text = text;
+          one.value = {entities};
+          await one.updateComplete;
+          return [one.value.entities, one.shadowRoot.querySelectorAll(".chip").length,
+            [...one.shadowRoot.querySelectorAll("[data-start]")].map((piece) => piece.textContent).join("")];
+        }""",
+        [text, given_spans],
+    )
+    assert found == [given_spans, len(given_spans), text]
 
 
 def test_passages_by_keyboard_alone(portal: Portal) -> None:

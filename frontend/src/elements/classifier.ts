@@ -57,7 +57,17 @@ abstract class Classifier extends Annotator {
   /** What is chosen at first. */
   protected initial(): string[] {
     // A label alone is no list and no object.
-    const value = this.initialValue instanceof Unreadable ? this.getAttribute("initial-value") : this.initialValue;
+    return this.#known(
+      this.initialValue instanceof Unreadable ? this.getAttribute("initial-value") : this.initialValue,
+    );
+  }
+
+  protected override take(value: unknown): void {
+    this.#chosen = this.#known(value);
+  }
+
+  /** The labels of an answer, or bare ones, as far as the person could choose them. */
+  #known(value: unknown): string[] {
     const given = asList(unwrapped(unwrapped(value, "labels"), "label")).map(labelText);
     return given.filter((one) => this.names.includes(one)).slice(0, this.several ? undefined : 1);
   }
@@ -195,6 +205,9 @@ export class CrowdClassifier extends Classifier {
   override get value(): unknown {
     return this.chosen[0];
   }
+  override set value(value: unknown) {
+    super.value = value;
+  }
 }
 
 @element("crowd-classifier-multi-select")
@@ -238,6 +251,9 @@ export class CrowdImageClassifier extends PictureClassifier {
 
   override get value(): unknown {
     return this.chosen[0];
+  }
+  override set value(value: unknown) {
+    super.value = value;
   }
 
   protected override get result(): Record<string, unknown> {

@@ -69,6 +69,9 @@ export class CrowdEntityAnnotation extends Annotator {
   #passage: Passage | undefined;
   /** The other end of what the keyboard selects. */
   #backwards = false;
+  /** What has been made of the labels and of what the template gives, until these change. */
+  #known: Label[] | undefined;
+  #given: { value: unknown; text: string; entities: Entity[]; outside: number } | undefined;
   /** Where the keyboard goes on when nothing is selected. */
   #cursor: number | undefined;
   #characters: { text: string; map: Characters } | undefined;
@@ -111,6 +114,11 @@ export class CrowdEntityAnnotation extends Annotator {
     this.changed(false);
   }
 
+  protected override take(value: unknown): void {
+    this.#entities = this.#read(value).entities;
+    this.#passage = undefined;
+  }
+
   protected override problem(): string {
     return "";
   }
@@ -120,6 +128,11 @@ export class CrowdEntityAnnotation extends Annotator {
   }
 
   #labels(): Label[] {
+    this.#known ??= this.#readLabels();
+    return this.#known;
+  }
+
+  #readLabels(): Label[] {
     const seen = new Set<string>();
     return asList(this.labels).flatMap((one) => {
       const label = labelText(one);
@@ -137,9 +150,18 @@ export class CrowdEntityAnnotation extends Annotator {
 
   /** The entities that the template gives; those that are not inside the text are only counted. */
   #initial(): { entities: Entity[]; outside: number } {
+    const [value, text] = [this.initialValue, this.text];
+    const known = this.#given;
+    if (known && known.value === value && known.text === text) return known;
+    const given = { value, text, ...this.#read(value) };
+    this.#given = given;
+    return given;
+  }
+
+  #read(value: unknown): { entities: Entity[]; outside: number } {
     const map = this.#map();
     let outside = 0;
-    const entities = asList(unwrapped(this.initialValue, "entities")).flatMap((one) => {
+    const entities = asList(unwrapped(value, "entities")).flatMap((one) => {
       if (!isRecord(one)) return [];
       const [first, last] = [Number(one.startOffset), Number(one.endOffset)];
       const entity = { label: labelText(one.label ?? ""), start: map.offset(first), end: map.offset(last) };
@@ -221,8 +243,7 @@ export class CrowdEntityAnnotation extends Annotator {
   }
 
   #removeSelected(): boolean {
-    const passage = this.#passage;
-    return passage ? this.#remove(this.#all().find((one) => same(one, passage))) : false;
+    return this.#remove(this.#selectedEntity());
   }
 
   /** Select the next or previous labeled passage. */
@@ -276,6 +297,9 @@ export class CrowdEntityAnnotation extends Annotator {
       this.#passage = undefined;
       window.getSelection()?.removeAllRanges();
       this.requestUpdate();
+    } else if (event.key === "Enter") {
+      if (!this.#passage || this.active === undefined) return;
+      this.#label(this.#passage, this.active);
     } else if (event.key === "Backspace") {
       if (!this.#removeSelected()) return;
     } else if (step === undefined) {
@@ -324,21 +348,28 @@ export class CrowdEntityAnnotation extends Annotator {
 
   #selectionChanged(): void {
     const selected = this.#view?.selected();
-    if (selected) {
-      this.#passage = selected;
-      this.requestUpdate();
-    }
+    if (!selected) return;
+    const before = this.#selectedEntity();
+    this.#passage = selected;
+    if (this.#selectedEntity() !== before) this.requestUpdate();
+  }
+
+  /** The entity whose passage is selected. */
+  #selectedEntity(): Entity | undefined {
+    const passage = this.#passage;
+    return passage && this.#all().find((one) => same(one, passage));
   }
 
   #pointerDown(event: PointerEvent): void {
     this.#pointer = event.pointerType;
-    const onChip = event.composedPath().some((one) => one instanceof Element && one.classList.contains("chip"));
-    if (!onChip) this.#passage = undefined;
+    if (event.composedPath().some((one) => one instanceof Element && one.classList.contains("chip"))) return;
+    this.#passage = undefined;
+    // The button may be let go outside the text.
+    window.addEventListener("pointerup", (up) => this.#pointerUp(up), { once: true });
   }
 
   /** By mouse, what has been selected is labeled at once if a label is active. By touch its ends can still be moved. */
   #pointerUp(event: PointerEvent): void {
-    if (event.composedPath().some((one) => one instanceof Element && one.classList.contains("chip"))) return;
     const at = { x: event.clientX, y: event.clientY };
     // The browser ends the selection after this event.
     setTimeout(() => {
@@ -384,6 +415,10 @@ export class CrowdEntityAnnotation extends Annotator {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     document.removeEventListener("selectionchange", this.#onSelection);
+  }
+
+  protected override willUpdate(changes: PropertyValues): void {
+    if (changes.has("labels")) this.#known = undefined;
   }
 
   protected override firstUpdated(): void {
@@ -438,7 +473,6 @@ export class CrowdEntityAnnotation extends Annotator {
         ${OWN}
         @keydown=${this.#keydown}
         @pointerdown=${this.#pointerDown}
-        @pointerup=${this.#pointerUp}
       ></div>
       <div class="tools" ${OWN}>
         <label><input type="checkbox" .checked=${this.wholeWords} @change=${(event: Event) => {
@@ -447,7 +481,7 @@ export class CrowdEntityAnnotation extends Annotator {
         <label><input type="checkbox" .checked=${this.allOccurrences} @change=${(event: Event) => {
           this.allOccurrences = isChecked(event);
         }}>${word("all_occurrences")}</label>
-        <button type="button" ?disabled=${!this.#passage || !this.#all().some((one) => this.#passage && same(one, this.#passage))} @pointerdown=${keepSelection} @click=${() => this.#removeSelected()}>${word("remove")}</button>
+        <button type="button" ?disabled=${!this.#selectedEntity()} @pointerdown=${keepSelection} @click=${() => this.#removeSelected()}>${word("remove")}</button>
         <span class="quiet">${word("passages", { count: this.#all().length })}</span>
       </div>
       <p id="help" class="quiet help">${word("text_help")}</p>

@@ -3,7 +3,7 @@ import { css, html, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
 import { Annotator } from "../annotator";
-import { isRecord, json5, labelTexts, number } from "../attributes";
+import { asList, isRecord, json5, labelTexts, number } from "../attributes";
 import { colorOf } from "../colors";
 import { element } from "../element";
 import { OWN } from "../form";
@@ -83,6 +83,19 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
   override set state(state: unknown) {
     this.#pairs = Array.isArray(state) ? state.filter(isRecord).map((one) => ({ ...EMPTY, ...one })) : undefined;
     this.changed(false);
+  }
+
+  protected override take(value: unknown): void {
+    const map = new Characters(this.text);
+    const given = asList(isRecord(value) ? value.questionAnswerPairs : value).filter(isRecord);
+    this.#pairs = given.map((one) => ({
+      question: String(one.question ?? ""),
+      answer: String(one.answer ?? ""),
+      tag: String(one.questionTag ?? ""),
+      passages: asList(one.textReferences)
+        .filter(isRecord)
+        .map((other) => ({ start: map.offset(Number(other.startOffset)), end: map.offset(Number(other.endOffset)) })),
+    }));
   }
 
   protected override problem(): string {

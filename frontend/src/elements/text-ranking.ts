@@ -71,6 +71,11 @@ export class CrowdTextRanking extends Annotator {
     this.changed(false);
   }
 
+  protected override take(value: unknown): void {
+    const given = asList(isRecord(value) ? value.ordinalRankingDimensions : value).filter(isRecord);
+    this.#ranks = Object.fromEntries(given.map((one) => [labelText(one), asList(one.responseRankings).map(Number)]));
+  }
+
   protected override problem(): string {
     const open = this.#dimensions().find(({ name }) => this.#ranksOf(name).includes(null));
     return open ? word("rank_all", { dimension: open.name }) : "";

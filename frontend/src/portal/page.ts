@@ -157,6 +157,10 @@ export class TaskPage {
     const { work } = this;
     if (!work || work.frame !== frame) return;
     switch (message.type) {
+      case "ready":
+        // Until now a page was on its way into the frame, and could have lost the keyboard.
+        if (!this.dialog.open) frame.focus();
+        break;
       case "activity":
         this.noteInput();
         break;

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # Airflow reads its configuration when it is first imported.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="labeling-tests-airflow-")
@@ -23,6 +24,10 @@ from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 Lines = Sequence[dict[str, Any]] | str | None
 """Lines of a manifest, the URI of one, or none for a streaming job."""
 ENDED = {"Completed", "Failed", "Stopped"}
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -63,13 +63,14 @@ def manifest_uris_of(given: Any) -> list[str]:
     :raises LabelingError: if a result has no manifest.
     """
     uris = []
-    for manifest in [given] if isinstance(given, str | Mapping) else given:
+    is_one = isinstance(given, str | Mapping) or not isinstance(given, Iterable)
+    for manifest in [given] if is_one else given:
         uri = (
             manifest.get("output_manifest_uri") or manifest.get("manifest_uri")
             if isinstance(manifest, Mapping)
             else manifest
         )
-        if not isinstance(uri, str):
+        if not uri or not isinstance(uri, str):
             raise LabelingError(
                 f"{str(manifest)[:200]} has neither output_manifest_uri nor manifest_uri; pass a manifest's URI, or "
                 "the result of a task that wrote one."

@@ -96,7 +96,7 @@ def test_an_approved_dataset_is_labeled_in_two_rounds(stack: Stack) -> None:
     # One worker gives no confidence, so all is poor, let through, and labeled again by three.
     quality = stack.airflow.xcom("approve", run, "reviews.quality")
     assert (quality["verdict"], quality["relabel_objects"]) == ("relabel", 12)
-    assert quality["shortfalls"] == ["the mean confidence is 0.000, and min_confidence is 0.5"]
+    assert quality["shortfalls"] == ["the mean confidence is 0.000, but min_confidence is 0.5"]
     merged = stack.airflow.xcom("approve", run, "reviews.merge")
     assert (merged["lines"], merged["objects"]) == (24, 12)
     second = stack.airflow.xcom("approve", run, "reviews.relabel")["job_name"]

@@ -64,13 +64,13 @@ def test_a_job_of_that_name_with_a_number_which_is_somebody_elses_is_passed_over
 
 
 def test_a_first_name_that_is_somebody_elses_is_an_error() -> None:
-    with pytest.raises(JobNameTakenError, match=r"named birds exists \(arn:birds, InProgress\) and was not made by"):
+    with pytest.raises(JobNameTakenError, match=r"named birds exists \(arn:birds, InProgress\) and was not created by"):
         own_jobs(job("birds", {OWNER_TAG: "other"})).all()
 
 
 def test_there_is_an_end_to_the_names() -> None:
     jobs = own_jobs(mine("birds"), *[mine(f"birds-{number}") for number in range(2, 100)])
-    with pytest.raises(JobNameTakenError, match="There are 99 labeling jobs named like birds"):
+    with pytest.raises(JobNameTakenError, match="This task has already created 99 labeling jobs named birds-N"):
         jobs.all()
 
 

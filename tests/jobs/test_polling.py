@@ -43,7 +43,7 @@ def seen(lookout: Lookout, watched: dict[str, Watched]) -> dict[str, JobState | 
     """What a look comes to; each job is told once."""
     told: Counter[str] = Counter()
     found: dict[str, JobState | LabelingError] = {}
-    for page in lookout.look(watched):
+    for page in lookout.poll(watched):
         told.update(page.keys())
         found |= page
     assert set(told.values()) <= {1}
@@ -86,7 +86,7 @@ def test_a_job_that_is_not_there_is_an_error_in_its_place(lookout: Lookout, wait
     watched = {**{name: Watched(created) for name, created in waiting.items()}, "nobody": Watched()}
     gone = seen(lookout, watched)["nobody"]
     assert isinstance(gone, LabelingError)
-    assert "Waiting for nobody: there is no such labeling job any more" in str(gone)
+    assert "Waiting for nobody: the labeling job no longer exists" in str(gone)
 
 
 def test_who_may_not_list_is_told_once_and_asks_one_by_one(

@@ -55,16 +55,16 @@ def test_few_objects_are_warned_of_and_the_service_has_the_last_word(
 @pytest.mark.parametrize(
     ("arguments", "options", "wanted"),
     [
-        ({"automated_labeling": AutomatedLabeling()}, {}, "a streaming job can't label by machine"),
+        ({"automated_labeling": AutomatedLabeling()}, {}, "a streaming job can't use automated labeling"),
         ({"max_human_labeled_objects": 5}, {}, "StoppingConditions: a streaming job ignores them"),
-        ({}, {"on_missing_labels": "chain"}, "a streaming job goes on until it is stopped"),
+        ({}, {"on_missing_labels": "chain"}, "a streaming job runs until it is stopped"),
         ({}, {"notify_from": "s3://lab/new/"}, "do not work for text-classification"),
-        ({"task_type": "image-classification"}, {"notify_from": "s3://lab/"}, "outputs would become inputs"),
-        ({"task_type": "image-classification"}, {"notify_from": "s3://lab/out/a"}, "outputs would become inputs"),
+        ({"task_type": "image-classification"}, {"notify_from": "s3://lab/"}, "output would become input"),
+        ({"task_type": "image-classification"}, {"notify_from": "s3://lab/out/a"}, "output would become input"),
         ({"task_type": "image-classification"}, {"notify_from": "lab/new"}, "is not an S3 URI"),
-        ({}, {"notify_from": "s3://yard/", "create_topics": False}, "Give create_topics=True"),
-        ({}, {"labels_queue": "labels"}, "Give output_topic_arn"),
-        ({"manifest_uri": "s3://lab/out/input.manifest"}, {}, "A streaming job needs input and output apart"),
+        ({}, {"notify_from": "s3://yard/", "create_topics": False}, "Set create_topics=True"),
+        ({}, {"labels_queue": "labels"}, "Set output_topic_arn"),
+        ({"manifest_uri": "s3://lab/out/input.manifest"}, {}, "Keep a streaming job's input and output apart"),
     ],
 )
 def test_the_rules_of_streaming_are_checked_before_anything_is_made(

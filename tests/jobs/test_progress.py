@@ -101,9 +101,9 @@ def description(status: str, labeled: int) -> JobDescription:
     ("status", "labeled", "cause"),
     [
         ("Initializing", 0, "the execution role can't be assumed"),
-        ("Stopping", 0, "tasks that are in the workers' hands"),
-        ("InProgress", 0, "fewer than 3 workers have answered"),
-        ("InProgress", 5, "the workers have gone home"),
+        ("Stopping", 0, "workers still have tasks"),
+        ("InProgress", 0, "fewer than 3 workers, the number that each object needs, have answered"),
+        ("InProgress", 5, "the workers have stopped working"),
     ],
 )
 def test_a_job_that_stands_still_is_told_with_what_is_known_and_its_usual_cause(
@@ -111,7 +111,7 @@ def test_a_job_that_stands_still_is_told_with_what_is_known_and_its_usual_cause(
 ) -> None:
     told = stall_report(description(status, labeled), 4000)
     assert told.startswith(
-        f"Labeling job birds has stood still for 1 h 7 min: {status}, {labeled} of {labeled + 7} objects"
+        f"Labeling job birds has made no progress for 1 h 7 min: {status}, {labeled} of {labeled + 7} objects"
     )
-    assert "workteam arn:team; last change that the service knows of at 2026-01-01T00:00:00+00:00." in told
+    assert "workteam arn:team; last changed at 2026-01-01T00:00:00+00:00." in told
     assert cause in told

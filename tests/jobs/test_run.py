@@ -181,7 +181,7 @@ def test_a_job_that_was_taken_up_and_is_then_stopped_by_the_kill_of_the_try_befo
         client.stop_job(job.name, killed_tags(1) if job.name == first else None)
 
     caller = Notebook(owner, 2, stop)
-    with pytest.raises(LabelingJobStoppedError, match=f"{first}-2 ended Stopped"):
+    with pytest.raises(LabelingJobStoppedError, match=f"{first}-2 ended as Stopped"):
         run(client, spec, caller).run()
     assert caller.followed == [first, f"{first}-2"]
 

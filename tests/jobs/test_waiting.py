@@ -134,7 +134,7 @@ def test_trouble_on_the_way_is_sat_out_and_shown_is_what_has_changed(
 
 def test_a_job_that_is_gone_or_a_service_that_stays_away_is_an_error(lab: Lab, client: GroundTruth, name: str) -> None:
     state = dataclasses.replace(state_of(client, name), name="nobody")
-    with pytest.raises(LabelingError, match="there is no such labeling job any more"):
+    with pytest.raises(LabelingError, match="the labeling job no longer exists"):
         wait_for_job(client, state, Vigil(), poll_interval=0.05)
     away = ground_truth(lab, "http://127.0.0.1:9", outage=0.1)
     with pytest.raises(LabelingError, match=f"Waiting for {name}: no answer for"):

@@ -58,6 +58,7 @@ def test_it_labels_and_hands_on_where_the_labels_are(connected: Lab) -> None:
         "_link_LabelingJobLink": page,
         "_link_LabelingOutputLink": f"{page}/output",
         "_link_LabelingLogsLink": f"{page}/log",
+        "_link_WorkersPageLink": f"{connected.service.endpoint_url}/portal/labeling-jobs/{result['job_name']}",
     }
     ((asset, extra),) = around["outlet_events"][task.outlets[0]].added
     assert (asset.uri, extra) == ("s3://lab/out", result)

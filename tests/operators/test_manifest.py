@@ -122,4 +122,4 @@ def test_a_check_tells_of_pictures_that_are_stored_turned_and_fails_for_none(
         task_id="validate", manifest_uri=yard.manifest(), task_type="image-classification", fix_cors=True
     )
     assert task.execute(context())["problems"] == []
-    assert logged().count("2 of the 4 pictures looked at are stored turned, the first in line 3.") == 1
+    assert logged().count("2 of the 4 pictures checked are stored rotated, the first in line 3.") == 1

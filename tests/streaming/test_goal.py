@@ -33,7 +33,7 @@ def test_something_must_be_waited_for() -> None:
 def test_a_backlog_is_small_when_fewer_wait() -> None:
     goal = Goal(backlog_below=2)
     assert goal.reached(sight(2), 0) == ""
-    assert goal.reached(sight(1), 1) == "1 objects wait"
+    assert goal.reached(sight(1), 1) == "1 objects are waiting"
 
 
 def test_labels_are_counted_from_the_first_look_or_from_where_it_is_said() -> None:

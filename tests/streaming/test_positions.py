@@ -67,7 +67,7 @@ def test_what_is_no_position_is_an_error_that_says_what_to_do(lab: Lab, client: 
 
 def test_a_large_object_is_not_read_for_one(lab: Lab, client: GroundTruth) -> None:
     uri = lab.put(f"positions/{uuid.uuid4().hex}.json", json.dumps({"after": "x" * 20_000}))
-    with pytest.raises(LabelingError, match="more than 16,384 bytes"):
+    with pytest.raises(LabelingError, match="larger than 16,384 bytes"):
         S3Position(client, uri).load()
 
 

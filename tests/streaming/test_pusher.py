@@ -70,7 +70,7 @@ def test_without_a_job_that_listens_nothing_is_pushed(lab: Lab, client: GroundTr
     stopped(lab, yard.job)
     with yard.pusher(client, prefix(client, yard), job_name=None) as pusher:
         blocked = pusher.step().blocked
-    assert blocked == f"no streaming labeling job listens to {yard.topic.arn} now"
+    assert blocked == f"no running labeling job listens to {yard.topic.arn}"
     with (
         yard.pusher(client, prefix(client, yard), job_name="nobody") as pusher,
         pytest.raises(LabelingError, match="There is no labeling job named nobody in us-east-1"),
@@ -91,7 +91,7 @@ def test_who_listens_to_a_topic_is_found_youngest_first(lab: Lab, client: Ground
 def test_a_queue_that_is_not_there_has_no_depth(client: GroundTruth) -> None:
     gone = Backlog(client, f"nobody-{uuid.uuid4().hex[:8]}")
     assert gone.depth_if_any() is None
-    with pytest.raises(LabelingError, match="Looking at the queue GroundTruth-nobody"):
+    with pytest.raises(LabelingError, match="Reading the queue GroundTruth-nobody"):
         gone.depth()
 
 

@@ -135,7 +135,7 @@ def test_each_line_of_a_text_file_is_an_object_and_the_next_one_goes_on_inside_i
     assert [one.line.get("source") for one in rest] == ["three", "four", None, None, "five"]
     assert [(one.object_id, one.problem) for one in rest if one.problem] == [
         (f"{folder}b.txt#2", "byte 1 of the line is not UTF-8"),
-        (f"{folder}b.txt#3", "the line has more than 100,000 characters"),
+        (f"{folder}b.txt#3", "the line is longer than 100,000 characters"),
     ]
 
 

@@ -66,7 +66,7 @@ def trigger(**arguments: Any) -> PushNewObjectsTrigger:
 
 @pytest.mark.parametrize("sources", [{}, {"prefix_uri": "s3://b/p", "queue_url": "https://queue"}])
 def test_one_source_is_given(sources: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="Give exactly one of prefix_uri, queue_url, manifest_uri"):
+    with pytest.raises(ValueError, match="Set exactly one of prefix_uri, queue_url, manifest_uri"):
         trigger(**sources)
 
 

@@ -108,9 +108,10 @@ def test_sqlite_is_never_shared(tmp_path: Path) -> None:
 def test_tables_are_not_changed_under_a_service_that_works_with_them(postgresql_url: str) -> None:
     inside = Database(postgresql_url, shared=True)
     with inside.write() as connection:
-        for table in ("announcements", "event_rules"):
+        for table in ("people", "memberships", "sessions", "remarks"):
             connection.execute(sa.text(f"DROP TABLE {table}"))
-        connection.execute(sa.text("UPDATE schema_version SET version_num = '0004'"))
+        connection.execute(sa.text("ALTER TABLE tasks DROP COLUMN spent"))
+        connection.execute(sa.text("UPDATE schema_version SET version_num = '0006'"))
     with pytest.raises(DatabaseInUse, match="by another labeling service with an earlier version; stop it"):
         Database(postgresql_url, shared=True)
     assert put(inside, "v") == ["v"]

@@ -40,7 +40,7 @@ def test_an_object_is_over_when_no_worker_has_a_task_of_it(connection: Connectio
     }
     took = [(ids[0][0], "a"), (ids[0][1], "b"), (ids[1][0], "a"), (ids[1][1], "b"), (ids[2][0], "a")]
     task_rows.accept(connection, [{"task": task, "worker": worker, "at": 1.0, "due": 9.0} for task, worker in took])
-    moves = [{"task": task, "worker": worker, "at": 2.0, "answer": "{}"} for task, worker in took]
+    moves = [{"task": task, "worker": worker, "at": 2.0, "answer": "{}", "spent": None} for task, worker in took]
     task_rows.submit(connection, [moves[0], moves[1], moves[2], moves[4]])
     task_rows.decline(connection, [moves[3]])
     assert [tuple(row) for row in object_rows.over(connection, job_id)] == [(0, 2, 0), (1, 1, 1)]

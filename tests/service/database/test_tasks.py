@@ -23,7 +23,7 @@ def offered(connection: Connection, count: int, each: int, expires: float = 100.
 
 
 def move(task: int, worker: str, at: float = 2.0, **more: Any) -> dict[str, Any]:
-    return {"task": task, "worker": worker, "at": at, **more}
+    return {"task": task, "worker": worker, "at": at, "spent": None, **more}
 
 
 def test_a_worker_gets_an_open_task_that_has_not_expired_of_an_object_not_seen(connection: Connection) -> None:

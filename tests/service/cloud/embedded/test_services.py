@@ -159,7 +159,7 @@ APPLICATION = f"arn:aws:sns:us-east-1:{ACCOUNT}:app/GCM/phones"
 def test_what_would_be_gone_after_a_restart_is_refused(
     inside: Inside, operation: str, arguments: dict[str, Any]
 ) -> None:
-    with pytest.raises(ClientError, match="not offered|not sent") as error:
+    with pytest.raises(ClientError, match="not offered|this service does not send text messages") as error:
         getattr(inside.client("sns"), operation)(**arguments)
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 

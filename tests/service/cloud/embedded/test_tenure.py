@@ -85,7 +85,10 @@ def test_nobody_takes_over_before_the_last_transaction_has_ended(postgres: Postg
         assert second.tenure("messaging") is None
     number = second.tenure("messaging")
     assert number is not None
-    with pytest.raises(NotHeld, match="messaging has gone to another"), first.write() as connection:
+    with (
+        pytest.raises(NotHeld, match="messaging is now with another service that shares the database"),
+        first.write() as connection,
+    ):
         first.hold(connection, "messaging")
     first.close()
     second.close()

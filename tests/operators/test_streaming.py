@@ -125,7 +125,7 @@ def test_there_must_be_such_a_job(connected: Lab) -> None:
     yard = Yard(connected)
     with pytest.raises(LabelingError, match="There is no labeling job named nobody"):
         pushed(yard, job_name="nobody", position_uri="s3://lab/position.json")
-    with pytest.raises(ValueError, match="Give exactly one of"):
+    with pytest.raises(ValueError, match="Set exactly one of"):
         pushed(yard, queue_url="http://queue", manifest_uri="s3://lab/m")
     stopped(connected, yard.job)
 

@@ -1,4 +1,4 @@
-"""The statements of the task queue; how they play together is told in tests/service/work/test_tasks.py."""
+"""The statements of the task queue; how they play together is told by the tests of the task queue itself."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_help_explains_every_option() -> None:
         (["--speed", "nan"], "--speed nan"),
         (["--speed", "0"], "--speed 0.0 must be a number greater than 0"),
         (["--speed", "fast"], "--speed"),
-        (["--port", "99999"], "--port 99999 is no port"),
+        (["--port", "99999"], "--port 99999 is not a valid port"),
         (["--port", "-1"], "--port -1"),
         (["--minimum-automated", "-1"], "--minimum-automated -1"),
         (["--s3-endpoint", "nonsense"], "--s3-endpoint 'nonsense'"),

@@ -43,7 +43,7 @@ def test_an_object_is_over_when_no_worker_has_a_task_of_it(connection: Connectio
     moves = [{"task": task, "worker": worker, "at": 2.0, "answer": "{}", "spent": None} for task, worker in took]
     task_rows.submit(connection, [moves[0], moves[1], moves[2], moves[4]])
     task_rows.decline(connection, [moves[3]])
-    assert [tuple(row) for row in object_rows.over(connection, job_id)] == [(0, 2, 0), (1, 1, 1)]
+    assert [tuple(row) for row in object_rows.finished(connection, job_id)] == [(0, 2, 0), (1, 1, 1)]
 
 
 def test_an_outcome_is_written_and_counted_once(connection: Connection) -> None:

@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -120,7 +121,7 @@ with DAG("{dag}", schedule=None, max_active_tasks={tasks}):
 '''
 
 
-class Load:
+class Load(ABC):
     """What an Airflow has to do while it is tortured: a DAG of tasks, all of which are to succeed.
 
     :param tasks: how many, at the same time.
@@ -151,17 +152,17 @@ class Load:
         text = self.dag_file.format(dag=self.dag_id, bucket=self.bucket, tasks=self.tasks, team=team, role=role)
         (dags / f"{self.dag_id}.py").write_text(text)
 
+    @abstractmethod
     def files(self) -> dict[str, str]:
         """The objects, by key."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check(self, service: Service, results: dict[str, Any]) -> None:
         """See that every object was labeled once.
 
         :param results: what each task has returned, by task id.
         :raises AssertionError: if it was not.
         """
-        raise NotImplementedError
 
 
 class Labeling(Load):

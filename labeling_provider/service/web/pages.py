@@ -116,7 +116,7 @@ class _JobPages:
 
     def overview(self, request: Request) -> Response:
         """A job's settings, its progress, and what automated labeling has done."""
-        job = self._job(request)
+        job = job_of(self._database, request)
         job_request = JobRequest(job.request)
         with self._database.read() as connection:
             trainings = job_rows.latest_trainings(connection, job.id, MAX_TRAININGS)
@@ -158,14 +158,14 @@ class _JobPages:
 
     def log(self, request: Request) -> Response:
         """The last lines of a job's log."""
-        job = self._job(request)
+        job = job_of(self._database, request)
         with self._database.read() as connection:
             lines = job_rows.latest_log_lines(connection, job.id, MAX_LINES)
         return page("log.html", title=job.name, refresh=job.runs, job=job, lines=lines)
 
     def output(self, request: Request) -> Response:
         """The first lines of a job's output manifest."""
-        job = self._job(request)
+        job = job_of(self._database, request)
         uri = output_manifest_uri(JobRequest(job.request).output_uri)
         values: dict[str, Any] = {"title": job.name, "refresh": job.runs, "job": job, "uri": uri}
         try:
@@ -189,12 +189,17 @@ class _JobPages:
             raise HTTPException(404)
         return _answer(report, 200, _REPORT_POLICY)
 
-    def _job(self, request: Request) -> JobRow:
-        with self._database.read() as connection:
-            job = job_rows.find_job(connection, request.path_params["name"])
-        if job is None:
-            raise HTTPException(404)
-        return job
+
+def job_of(database: Database, request: Request) -> JobRow:
+    """The labeling job that a page's address names.
+
+    :raises HTTPException: if there is none.
+    """
+    with database.read() as connection:
+        job = job_rows.find_job(connection, request.path_params["name"])
+    if job is None:
+        raise HTTPException(404)
+    return job
 
 
 def _address(job: JobRow) -> str:

@@ -10,13 +10,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from labeling_provider.groundtruth.documents import strict_json
-from labeling_provider.service.database import job_rows, object_rows, task_inputs
+from labeling_provider.service.database import object_rows, task_inputs
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.engine.runs import Kinds
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.web.frame import SANDBOX, message_page
-from labeling_provider.service.web.pages import POLICY, page
+from labeling_provider.service.web.pages import POLICY, job_of, page
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 
 _MAX_DIGITS: Final = 9
@@ -38,7 +37,7 @@ class Previews:
 
     def preview(self, request: Request) -> Response:
         """An object's page, and the way to the next one's."""
-        job, number = self._job(request), _number(request)
+        job, number = job_of(self._database, request), _number(request)
         return page(
             "preview.html",
             policy=f"{POLICY}; frame-src 'self'",
@@ -50,7 +49,7 @@ class Previews:
 
     def frame(self, request: Request) -> Response:
         """What is in the frame."""
-        job, number = self._job(request), _number(request)
+        job, number = job_of(self._database, request), _number(request)
         with self._database.read() as connection:
             line = object_rows.lines(connection, job.id, {number}).get(number)
             prepared = task_inputs.of_object(connection, job.id, number)
@@ -61,13 +60,6 @@ class Previews:
         except (JobFailure, ValueError) as error:
             return message_page(f"There is no page for object {number}: {error}", 422)
         return self._task_pages.page(task, f"{request.url.scheme}://{request.url.netloc}")
-
-    def _job(self, request: Request) -> JobRow:
-        with self._database.read() as connection:
-            job = job_rows.find_job(connection, request.path_params["name"])
-        if job is None:
-            raise HTTPException(404)
-        return job
 
 
 def _number(request: Request) -> int:

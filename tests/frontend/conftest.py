@@ -193,13 +193,14 @@ def built() -> None:
     subprocess.run([sys.executable, str(ROOT / "frontend" / "build.py")], check=True, timeout=300)
 
 
-@pytest.fixture(scope="package")
+# Of one file, not of the whole run: while Playwright's browser is open, no test can use asyncio.
+@pytest.fixture(scope="module")
 def browser(built: None) -> Iterator[Any]:
     with browser_page(has_touch=True, reduced_motion="reduce") as page:
         yield page
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def _portal(browser: Any) -> Iterator[Portal]:
     portal = Portal(browser)
     yield portal

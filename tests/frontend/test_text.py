@@ -100,6 +100,7 @@ def test_a_selection_that_ends_outside_the_text_counts(portal: Portal) -> None:
     mouse.up()
     task.changed(sent(marked("thing", 34, 43)))
     task.say("undo")
+    task.changed(sent())
     x, y = place_of(task, 36)
     mouse.click(x, y, click_count=3)
     task.changed(sent(marked("thing", 0, 43)))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from dev.stack import wait_until
 from labeling_provider.errors import LabelingError, LabelingJobFailedError
 from labeling_provider.operators.streaming import PushNewObjectsOperator
 from tests.airflow_context import context
@@ -104,8 +105,9 @@ def test_no_more_is_pushed_than_may_wait_until_time_is_up(connected: Lab) -> Non
     yard = Yard(connected, max_concurrent_objects=2)
     yard.put(*(f"{number}.png" for number in range(9)))
     result = pushed(yard, max_backlog=4, duration=timedelta(seconds=5))
-    assert (result["published"], result["reason"]) == (6, "deadline")
-    assert backlog(connected, yard.job) == 4
+    # On a busy machine the job takes its two only after the time is up.
+    assert (result["published"] in range(4, 7), result["reason"]) == (True, "deadline")
+    wait_until(lambda: backlog(connected, yard.job) == result["published"] - 2, 30, "the job has taken two", 0.1)
     stopped(connected, yard.job)
 
 

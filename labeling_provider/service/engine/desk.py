@@ -162,18 +162,17 @@ class Desk:
     def is_over(self, job: JobAtDesk) -> bool:
         """Whether a job does not go on."""
         with self._database.read() as connection:
-            row = running.find(connection, job.id)
-        return row is None or row.status not in {JobStatus.INITIALIZING, JobStatus.IN_PROGRESS}
+            return _is_over(running.find(connection, job.id))
 
     def others_at_work(self, person: Person, job: JobAtDesk) -> bool:
         """Whether somebody else has a task of a job in hand."""
         with self._database.read() as connection:
             return bool(task_rows.workers_at_work(connection, job.id, self._clock.now()) - {person.worker_id})
 
-    def has_open(self, job_id: int) -> bool:
-        """Whether a job has a task that anybody may accept."""
+    def has_news(self, job_id: int) -> bool:
+        """Whether those who wait for a task of a job need not wait: anybody may accept one, or the job is over."""
         with self._database.read() as connection:
-            return task_rows.has_open(connection, job_id)
+            return task_rows.has_open(connection, job_id) or _is_over(running.find(connection, job_id))
 
     def shown(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any], dict[str, Any] | None]:
         """The job and the manifest line of a task that a person has in hand or may get, and its prepared input.
@@ -371,3 +370,8 @@ class Desk:
         if row is not None:
             self._open_tasks.taken(job.id, person.worker_id, row.id, row.object_id)
         return row
+
+
+def _is_over(job: Row | None) -> bool:
+    """Whether a job does not go on."""
+    return job is None or job.status not in {JobStatus.INITIALIZING, JobStatus.IN_PROGRESS}

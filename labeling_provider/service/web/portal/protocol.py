@@ -205,7 +205,10 @@ class Protocol:
 
 
 class Openings:
-    """Tells those who wait for a task of a job that there may be one. However many wait, the job is looked at once."""
+    """Tells those who wait for a task of a job that there may be one, or that the job is over.
+
+    However many wait, the job is looked at once.
+    """
 
     def __init__(self, desk: Desk, threads: Threads) -> None:
         self._desk, self._threads = desk, threads
@@ -213,7 +216,7 @@ class Openings:
         self._looking: set[asyncio.Task[None]] = set()
 
     async def wait(self, job_id: int, seconds: float) -> None:
-        """Until a job has a task that anybody may accept, or the time is over."""
+        """Until a job has a task that anybody may accept, or is over, or the time is."""
         future = self._waiting.get(job_id)
         if future is None:
             future = self._waiting[job_id] = asyncio.get_running_loop().create_future()
@@ -227,7 +230,7 @@ class Openings:
         try:
             while time.monotonic() < deadline:
                 await asyncio.sleep(_LOOK_SECONDS)
-                if await self._threads.run(self._desk.has_open, job_id):
+                if await self._threads.run(self._desk.has_news, job_id):
                     return
         finally:
             del self._waiting[job_id]

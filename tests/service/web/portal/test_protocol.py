@@ -187,6 +187,15 @@ def test_who_waits_gets_a_task_as_soon_as_there_is_one(browser: Browsers, people
     assert at - released < 10
 
 
+def test_who_waits_hears_at_once_that_the_job_is_over(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    person = browser("Orla")
+    assert not person.submit(job.number, person.next(job.number)["task"]["id"], "cat")["task"]
+    # Shorter than the wait: an answer at its end would be none.
+    person.connection.sock.settimeout(20)
+    assert person.next(job.number, 25) == {"task": None, "ahead": None, "waiting": "over"}
+
+
 def test_remarks_reach_the_requester(browser: Browsers, people_job: Jobs) -> None:
     job = people_job(texts(1), workers_per_object=1)
     person = browser("Pia")

@@ -223,11 +223,12 @@ class Desk:
     def submit(self, person: Person, task_id: int, content: Any, active: float) -> Handed:
         """Take an answer, for good, and hand out the next task.
 
-        Submitting the same once more changes nothing.
+        Submitting the same once more, because the reply was lost, changes nothing.
 
         :param content: what the form has sent, by element name.
         :param active: seconds of active work on the task.
-        :raises Refused: if the answer is not one, or the person does not have the task any more.
+        :raises Refused: if the answer is not one, or the task has another one already, or the person does not have the
+            task any more.
         """
         row, job = self._task(person, task_id)
         try:
@@ -238,9 +239,8 @@ class Desk:
         move = Move(task_id, person.worker_id, now, as_json(content), self._bounded(row, active, now))
         with self._database.write() as connection:
             if not tasks.submit(connection, [move]):
-                reason = tasks.why_not(connection, move)
-                if not (reason == Refusal.DONE_BEFORE and row.worker_id == person.worker_id):
-                    raise Refused(reason)
+                if not tasks.has_answer(connection, move):
+                    raise Refused(tasks.why_not(connection, move))
             handed = self._after(connection, person, job, row, now)
             is_decided = task_rows.is_decided(connection, row.job_id, row.object_id)
         if is_decided:

@@ -47,7 +47,13 @@ PAGE_KEYS: Final = {
     "stop": "Alt+s",
 }
 """The keys of the task page's commands, as they are before a person changes them."""
-_LATE: Final = frozenset({Refusal.TIME_OVER, Refusal.EXPIRED, Refusal.NOT_IN_HAND})
+_REASONS: Final[dict[str, str]] = {
+    Refusal.TIME_OVER: "late",
+    Refusal.EXPIRED: "late",
+    Refusal.NOT_IN_HAND: "late",
+    Refusal.DONE_BEFORE: "done",
+}
+"""What the page is told when a move is refused."""
 
 
 class BadRequest(Exception):
@@ -189,8 +195,7 @@ class Protocol:
             except NoSuchTask as error:
                 return _json({"refused": "gone", "message": str(error)}, 404)
             except Refused as error:
-                is_late = error.reason in _LATE
-                return _json({"refused": "late" if is_late else "invalid", "message": str(error)}, 409)
+                return _json({"refused": _REASONS.get(error.reason, "invalid"), "message": str(error)}, 409)
             except BadRequest as error:
                 return _json({"refused": "invalid", "message": str(error)}, 400)
             except JobFailure as error:

@@ -96,8 +96,11 @@ def test_an_answer_counts_once_and_is_not_changed(browser: Browsers, people_job:
     person = browser("Eve")
     task = person.next(job.number)["task"]["id"]
     first = person.submit(job.number, task, "cat")
-    # An answer to the first try was lost on the way.
-    assert person.submit(job.number, task, "dog")["task"]["id"] == first["task"]["id"]
+    # The reply to the first try was lost on the way.
+    assert person.submit(job.number, task, "cat")["task"]["id"] == first["task"]["id"]
+    # Another answer from another window, which nobody may take for accepted.
+    assert person.submit(job.number, task, "dog", 409)["refused"] == "done"
+    assert person.move(f"/tasks/{task}/save", {"draft": 1}, 409)["refused"] == "done"
     person.submit(job.number, first["task"]["id"], "cat")
     assert job.labels() == ["cat", "cat"]
 

@@ -26,6 +26,8 @@ export interface FrameStart {
 
 const SANDBOX = "allow-scripts allow-forms allow-modals";
 const MAX_SILENT_MS = 20_000;
+/** How long a page that has come may be silent before it is loaded again; twice as long each time. */
+const LOAD_AGAIN_MS = 5_000;
 
 export class TaskFrame {
   readonly element = document.createElement("iframe");
@@ -49,7 +51,13 @@ export class TaskFrame {
     element.dataset.task = String(task);
     element.inert = true;
     const silent = setTimeout(() => !this.isReady && onSilent(), MAX_SILENT_MS);
+    let patience = LOAD_AGAIN_MS;
     element.addEventListener("load", () => {
+      // What has come may be the browser's own page, because the service did not answer.
+      setTimeout(() => {
+        if (!this.isReady && element.isConnected) element.src = address;
+      }, patience);
+      patience *= 2;
       const channel = new MessageChannel();
       this.port?.close();
       this.port = channel.port1;

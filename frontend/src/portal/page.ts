@@ -158,6 +158,7 @@ export class TaskPage {
     if (!work || work.frame !== frame) return;
     switch (message.type) {
       case "ready":
+        if (this.state.textContent === this.word("frame_failed")) this.say("");
         // Until now a page was on its way into the frame, and could have lost the keyboard.
         if (!this.dialog.open) frame.focus();
         break;

@@ -238,9 +238,8 @@ class Desk:
         now = self._clock.now()
         move = Move(task_id, person.worker_id, now, as_json(content), self._bounded(row, active, now))
         with self._database.write() as connection:
-            if not tasks.submit(connection, [move]):
-                if not tasks.has_answer(connection, move):
-                    raise Refused(tasks.why_not(connection, move))
+            if not tasks.submit(connection, [move]) and not tasks.has_answer(connection, move):
+                raise Refused(tasks.why_not(connection, move))
             handed = self._after(connection, person, job, row, now)
             is_decided = task_rows.is_decided(connection, row.job_id, row.object_id)
         if is_decided:

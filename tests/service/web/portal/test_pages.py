@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from dev.browser import browser_page
+from dev.portal import Browser
 from dev.stack import BIN, ROOT, Service
+from dev.torture_people import TEMPLATE
 from tests.conftest import Lab, texts
-from tests.service.web.portal.conftest import Browser, PeopleJob
+from tests.service.web.portal.conftest import PeopleJob
 
 pytestmark = pytest.mark.e2e
 
@@ -238,6 +241,62 @@ def test_work_survives_the_browser_and_the_service(tmp_path: Path) -> None:
         assert sorted(job.labels()) == ["bird", "cat"]
     finally:
         service.stop()
+
+
+@pytest.mark.browser
+def test_a_task_that_could_not_be_loaded_is_loaded_again(lab: Lab, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    lost: list[str] = []
+
+    def lose_the_first(route: Any) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.abort("connectionrefused")
+
+    with browser_page() as page:
+        page.route("**/portal/frame/*", lose_the_first)
+        signed_in(page, lab, "Patient", job)
+        page.frame_locator("iframe.shown").locator("crowd-classifier .option").first.click()
+        assert lost
+        page.keyboard.press("Control+Enter")
+        page.get_by_text("This job is finished").wait_for()
+    assert job.labels() == ["cat"]
+
+
+@pytest.mark.browser
+def test_what_somebody_types_is_saved_while_it_is_typed_and_in_order(
+    lab: Lab, browser: Browsers, people_job: Jobs
+) -> None:
+    template = lab.put("with-note.liquid", TEMPLATE)
+    job = people_job(texts(1), workers_per_object=1, ui_template_uri=template)
+    other = browser("Typist")
+    held: list[Any] = []
+
+    def hold_the_first(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    with browser_page() as page:
+        page.route("**/save", hold_the_first)
+        signed_in(page, lab, "Typist", job)
+        field = page.frame_locator("iframe.shown").locator("crowd-text-area textarea")
+        field.press_sequentially("first, ")
+        # Who types on is saved, too.
+        for _ in range(200):
+            field.press_sequentially("x", delay=20)
+            if held:
+                break
+        assert held, "nothing was saved"
+        field.press_sequentially("last")
+        page.wait_for_timeout(600)  # the time in which a later save could overtake
+        with page.expect_response("**/save"):
+            held[0].continue_()
+        page.get_by_text("Saved").wait_for()
+    assert "last" in json.dumps(other.next(job.number)["task"]["draft"])
 
 
 @pytest.mark.browser

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from dev.portal import Browser
 from tests.conftest import Lab, texts
-from tests.service.web.portal.conftest import Browser, PeopleJob
+from tests.service.web.portal.conftest import PeopleJob
 
 pytestmark = pytest.mark.e2e
 

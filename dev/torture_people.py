@@ -250,8 +250,13 @@ class AtChromium(Person):
         try:
             with browser_page(profile=self.profile) as page:
                 self.open(page)
-                while self.work(page):
-                    pass
+                try:
+                    while self.work(page):
+                        pass
+                except Error as error:
+                    if self.killed < self.lives:
+                        error.add_note(f"The page says: {page.inner_text('body')[:500]}")
+                    raise
         except Error:
             if self.killed == self.lives:
                 raise _BrowserKilled from None
@@ -289,12 +294,13 @@ class AtChromium(Person):
         note = f"{self.name}, task {task}, life {self.lives}"
         options.nth(self.random.randrange(len(LABELS))).click()
         field.fill("")
-        field.press_sequentially(note)
         if self.to_kill > self.killed:
-            page.wait_for_function("() => document.getElementById('state').innerText === 'Saved'")
+            with page.expect_response(lambda reply: reply.ok and note in (reply.request.post_data or "")):
+                field.press_sequentially(note)
             self.left = task, note
             self.killed = self.lives
             kill_chromium(self.profile)
+        field.press_sequentially(note)
         page.click("#submit")
         page.wait_for_function("before => document.querySelector('iframe.shown')?.dataset.task !== before", arg=task)
         self.accept(int(task), {note})
@@ -357,7 +363,8 @@ class Crowd:
                 self.wait_for(at)
                 self.kill(victim)
             for person in self.people:
-                person.join(_PATIENCE_SECONDS)
+                # Whoever has lost patience says why.
+                person.join(2 * _PATIENCE_SECONDS)
                 assert not person.trouble, person.trouble
                 assert not person.is_alive(), f"{person.name} has not come to an end"
             self.check()

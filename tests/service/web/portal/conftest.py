@@ -12,7 +12,7 @@ import pytest
 
 from dev.portal import Browser
 from labeling_provider.request import PrivateWorkteam
-from tests.conftest import Lab
+from tests.conftest import Lab, Lines
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ class PeopleJob:
     :param number: how the portal calls it.
     """
 
-    def __init__(self, lab: Lab, lines: list[dict[str, Any]], **arguments: Any) -> None:
+    def __init__(self, lab: Lab, lines: Lines, **arguments: Any) -> None:
         self.lab = lab
         self.title = f"Which animal {uuid.uuid4().hex}?"
         team = arguments.pop("team", lab.team("private-people"))

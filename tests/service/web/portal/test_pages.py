@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import pytest
 from dev.browser import browser_page
 from dev.portal import Browser
 from dev.stack import BIN, ROOT, Service
-from dev.torture_people import TEMPLATE
+from dev.torture_people import TEMPLATE, AtChromium
 from tests.conftest import Lab, texts
 from tests.service.web.portal.conftest import PeopleJob
 
@@ -241,6 +243,53 @@ def test_work_survives_the_browser_and_the_service(tmp_path: Path) -> None:
         assert sorted(job.labels()) == ["bird", "cat"]
     finally:
         service.stop()
+
+
+@pytest.mark.browser
+def test_two_people_and_a_simulated_worker_label_a_job_to_its_end(lab: Lab, people_job: Jobs, tmp_path: Path) -> None:
+    template = lab.put("with-note.liquid", TEMPLATE)
+    # The workteam has one simulated worker: three answers to an object are one of each of the three.
+    job = people_job(texts(4), team=lab.team("steady"), workers_per_object=3, ui_template_uri=template)
+    people = [
+        AtChromium(tmp_path / name, name, lab.service, job.number, name, lambda: None) for name in ("Ada", "Bruno")
+    ]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join(120)
+        assert not person.is_alive()
+        assert not person.trouble, person.trouble
+    assert len(job.labels()) == 4
+    answers = job.answers()
+    assert len(answers) == 12
+    assert sorted(Counter(answer["workerId"] for answer in answers).values()) == [4, 4, 4]
+    written = [answer["answerContent"].get("note") for answer in answers]
+    accepted = [note for person in people for notes in person.accepted.values() for note in notes]
+    assert sorted(note for note in written if note) == sorted(accepted)
+    assert written.count(None) == 4
+
+
+@pytest.mark.browser
+def test_a_pushed_object_comes_to_who_waits_without_loading_the_page_again(lab: Lab, people_job: Jobs) -> None:
+    sns = lab.service.client("sns")
+    topic = sns.create_topic(Name=f"groundtruth-{uuid.uuid4().hex[:8]}")["TopicArn"]
+    job = people_job(None, workers_per_object=1, input_topic_arn=topic)
+    with browser_page() as page:
+        page.goto(f"{lab.service.endpoint_url}/portal/sign-in?onward=/jobs/{job.number}")
+        page.fill("input[name=name]", "Idle")
+        page.click("button.primary")
+        page.get_by_text("There is nothing to label right now").wait_for()
+        page.evaluate("() => { window.isSame = true }")
+        for text in ("first pushed", "second pushed"):
+            sns.publish(TopicArn=topic, Message=json.dumps({"source": text}))
+            shown(page).get_by_text(text).wait_for()
+            page.keyboard.press("1")
+            page.keyboard.press("Control+Enter")
+            page.wait_for_selector("iframe.shown", state="detached")
+        assert page.evaluate("() => window.isSame")
+    lab.sagemaker.stop_labeling_job(LabelingJobName=job.name)
+    description = lab.wait(job.name)
+    assert [line["label"] for line in lab.output(description)] == [0, 0]
 
 
 @pytest.mark.browser

@@ -28,6 +28,7 @@ const SANDBOX = "allow-scripts allow-forms allow-modals";
 const MAX_SILENT_MS = 20_000;
 /** How long a page that has come may be silent before it is loaded again; twice as long each time. */
 const LOAD_AGAIN_MS = 5_000;
+const ASK_AGAIN_MS = 2_000;
 
 export class TaskFrame {
   readonly element = document.createElement("iframe");
@@ -54,9 +55,7 @@ export class TaskFrame {
     let patience = LOAD_AGAIN_MS;
     element.addEventListener("load", () => {
       // What has come may be the browser's own page, because the service did not answer.
-      setTimeout(() => {
-        if (!this.isReady && element.isConnected) element.src = address;
-      }, patience);
+      setTimeout(() => void this.loadAgain(address), patience);
       patience *= 2;
       const channel = new MessageChannel();
       this.port?.close();
@@ -79,6 +78,21 @@ export class TaskFrame {
       for (const message of this.unsent.splice(0)) this.port.postMessage(message);
     });
     element.src = address;
+  }
+
+  /** Load the page once more, as soon as the service answers, if there is none yet. */
+  private async loadAgain(address: string): Promise<void> {
+    while (!this.isReady && this.element.isConnected) {
+      const answers = await fetch(address).then(
+        (reply) => reply.status < 500,
+        () => false,
+      );
+      if (answers) {
+        this.element.src = address;
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
   }
 
   send(message: object): void {

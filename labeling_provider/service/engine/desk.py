@@ -28,6 +28,7 @@ MAX_DRAFT_CHARACTERS: Final = 1_000_000
 MAX_REMARK_CHARACTERS: Final = 2_000
 _MAX_JOBS: Final = 200
 _MAX_TRIES: Final = 20
+_SPARE: Final = 8
 _GATHER_SECONDS: Final = 0.2
 """How long a finished object waits for others, so that one step of its job takes them all."""
 
@@ -169,10 +170,17 @@ class Desk:
         with self._database.read() as connection:
             return bool(task_rows.workers_at_work(connection, job.id, self._clock.now()) - {person.worker_id})
 
-    def has_news(self, job_id: int) -> bool:
-        """Whether those who wait for a task of a job need not wait: anybody may accept one, or the job is over."""
+    def wanted(self, job_id: int, waiting: int) -> int:
+        """How many of those who wait for a task of a job had better ask for one now.
+
+        :param waiting: how many there are.
+        :return: a few more than there are tasks, because some may have had these objects; all if the job is over.
+        """
         with self._database.read() as connection:
-            return task_rows.has_open(connection, job_id) or _is_over(running.find(connection, job_id))
+            found = len(task_rows.open_tasks(connection, job_id, self._clock.now(), waiting))
+            if not found:
+                return waiting if _is_over(running.find(connection, job_id)) else 0
+        return found + _SPARE
 
     def shown(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any], dict[str, Any] | None]:
         """The job and the manifest line of a task that a person has in hand or may get, and its prepared input.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,22 +23,16 @@ _QUIET = (
 
 @contextmanager
 def browser_page(width: int = 1280, height: int = 800, **options: Any) -> Iterator[Any]:
-    """A page of a browser with an empty profile.
+    """A page of a browser with an empty profile; ``page.context.browser.new_page()`` is somebody else's.
 
     :param options: further options of the browser context, such as ``color_scheme``.
     """
     executable = shutil.which(os.environ.get("CHROMIUM", "chromium"))
     if executable is None:
         raise RuntimeError("there is no chromium; run make setup")
-    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            profile,
-            executable_path=executable,
-            args=list(_QUIET),
-            viewport={"width": width, "height": height},
-            **options,
-        )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(_QUIET))
         try:
-            yield context.pages[0] if context.pages else context.new_page()
+            yield browser.new_page(viewport={"width": width, "height": height}, **options)
         finally:
-            context.close()
+            browser.close()

@@ -14,6 +14,8 @@ from playwright.sync_api import sync_playwright
 _QUIET = (
     "--no-sandbox",
     "--disable-gpu",
+    # On a busy machine the watchdog ends the process that draws, and the page hangs.
+    "--disable-gpu-watchdog",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

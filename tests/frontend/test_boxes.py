@@ -175,6 +175,17 @@ def test_a_value_that_can_t_be_read_is_counted_and_not_sent(portal: Portal) -> N
     artist.submits(CAT, modified=False)
 
 
+def test_boxes_are_taken_over_from_the_picture_before(portal: Portal) -> None:
+    artist = Artist(portal)
+    artist.task.say("before", answer={"other": {"boundingBoxes": [DOG]}})
+    artist.task.say("before", answer={"it": {"boundingBoxes": [CAT, box("dog", 350, 250, 100, 100)]}})
+    artist.task(".objects").get_by_text("Copy from the last picture").click()
+    # A picture that is smaller takes what fits.
+    artist.drew(CAT, box("dog", 350, 250, 50, 50))
+    artist.press("Shift+C", "Control+z")
+    artist.submits(CAT, box("dog", 350, 250, 50, 50))
+
+
 def test_boxes_are_drawn_by_touch_and_two_fingers_zoom(portal: Portal) -> None:
     artist = Artist(portal)
     artist.task(".labels button").first.tap()

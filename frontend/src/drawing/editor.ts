@@ -350,6 +350,7 @@ export class Editor {
 
   /** Add shapes, as far as they have room in the picture. */
   add(shapes: readonly Shape[]): void {
+    if (shapes.length === 0) return;
     const fitting = shapes.map((one) => {
       const inside = one.points.map((point) => whole(this.kind, point, this.size));
       return { ...one, points: this.#proper(inside) };

@@ -47,6 +47,8 @@ abstract class Drawing extends Annotator {
   @state() private loading: "again" | "failed" | "" = "";
   @state() private brightness = 100;
   @state() private contrast = 100;
+  /** What was drawn on the picture before. */
+  @state() private drawnBefore: readonly Shape[] = [];
   @state() private size: { width: number; height: number } | undefined;
   @query(".stage") private readonly stage!: HTMLElement | null;
   @query("img.subject") private readonly picture!: HTMLImageElement | null;
@@ -161,6 +163,18 @@ abstract class Drawing extends Annotator {
     return { shapes, unreadable: given.length - shapes.length };
   }
 
+  override remember(before: unknown): void {
+    this.drawnBefore = this.#read(before).shapes;
+  }
+
+  /** Take over what was drawn on the picture before. */
+  #copyBefore(): boolean {
+    if (this.drawnBefore.length === 0 || !this.size) return false;
+    this.#editor.add(this.drawnBefore);
+    this.told = word("copied_before", { count: this.drawnBefore.length });
+    return true;
+  }
+
   /** The person has drawn or changed something. */
   #edited(): void {
     // Until now the shapes were the template's; the editor has them already.
@@ -207,6 +221,7 @@ abstract class Drawing extends Annotator {
       { id: "previous-point", label: word("previous_point"), key: ",", run: () => done(editor.stepHandle(-1)) },
       { id: "remove-shape", label: word("remove"), key: "Delete", run: () => done(editor.remove()) },
       { id: "duplicate", label: word("duplicate"), key: "Ctrl+d", run: () => done(this.#duplicate()) },
+      { id: "copy-before", label: word("copy_before"), key: "Shift+c", run: () => this.#copyBefore() },
       { id: "hide", label: word("hide_or_show"), key: "Shift+h", run: () => done(this.#hide()) },
       { id: "leave", label: word("leave_shape"), key: "Escape", run: () => done(editor.leave()) },
       { id: "zoom-in", label: word("zoom_in"), key: "+", run: () => this.#surface?.zoomBy(STEP) },
@@ -429,6 +444,11 @@ abstract class Drawing extends Annotator {
       <h3>${word("shapes", { count: shapes.length })}</h3>
       <div class="acts">
         <button type="button" ?disabled=${selected === undefined} @click=${() => this.#act(() => this.#duplicate())}>${word("duplicate")}</button>
+        ${
+          this.drawnBefore.length > 0
+            ? html`<button type="button" @click=${() => this.#act(() => this.#copyBefore())}>${word("copy_before")}${keyCap(keys.of(this).get("copy-before"))}</button>`
+            : nothing
+        }
         <button type="button" ?disabled=${shapes.length === 0} @click=${() =>
           this.#act(() => {
             editor.hideAll(!shapes.some((one) => one.hidden));

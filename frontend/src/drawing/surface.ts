@@ -188,7 +188,8 @@ export class Surface {
     }
     this.#pointers.set(event.pointerId, at);
     this.draw();
-    this.update();
+    // The zoom is told in words; where the picture is, is only painted.
+    if (other) this.update();
   }
 
   #hover(event: PointerEvent, at: Point): void {

@@ -200,7 +200,9 @@ def test_a_job_is_labeled_by_keyboard_alone(lab: Lab, people_job: Jobs, width: i
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
         signed_in(page, lab, f"Keys {width}", job)
-        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), "nothing stands outside"
+        for path in ("/help", "/numbers", "/", f"/jobs/{job.number}"):
+            page.goto(f"{lab.service.endpoint_url}/portal{path}")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} stands outside"
         for _ in range(3):
             shown(page)
             page.keyboard.press("2")
@@ -230,7 +232,7 @@ def test_work_survives_the_browser_and_the_service(tmp_path: Path) -> None:
             service.kill()
             before = task_of(page)
             page.keyboard.press("Control+Enter")
-            page.get_by_text("The service does not answer").wait_for()
+            page.get_by_text("The service is not responding").wait_for()
             service.options = (*service.options, "--port", port)
             service.start()
             shown(page, besides=before)

@@ -320,10 +320,13 @@ abstract class Drawing extends Annotator {
       ${unreadable > 0 ? html`<p class="problem">${word("unreadable_shapes", { count: unreadable })}</p>` : nothing}
       <div class="drawing">
         <div class="category-picker-wrapper" ${OWN}>${this.#renderLabels()}</div>
-        <div class="board" ${OWN}>${this.#renderStage()}${this.#renderTools()}${this.#renderHelp()}</div>
+        <div class="board" ${OWN}>
+          ${this.#renderStage()}
+          <p role="status" class="quiet help">${this.told}</p>
+          ${this.#renderTools()}${this.#renderHelp()}
+        </div>
         <div class="objects" ${OWN}>${this.#renderShapes()}</div>
       </div>
-      <p role="status" class="quiet help">${this.told}</p>
       <slot></slot>
     `;
   }

@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint pages screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work clean
+.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint pages screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -119,6 +119,9 @@ bench-outputs: $(VENV)/.ready
 
 bench-work: setup
 	$(BIN)/python -m benchmarks.work
+
+bench-drawing: setup
+	$(BIN)/python -m benchmarks.drawing
 
 clean:
 	rm -rf $(VENV) $(LOWEST)

@@ -12,7 +12,7 @@ import pytest
 import benchmarks
 from dev.stack import ROOT
 
-NEEDS_A_BROWSER = {"ui", "work"}
+NEEDS_A_BROWSER = {"drawing", "ui", "work"}
 
 
 @pytest.mark.e2e

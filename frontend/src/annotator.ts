@@ -37,9 +37,14 @@ export abstract class Annotator extends Control {
   protected abstract take(value: unknown): void;
   protected abstract renderWork(): unknown;
 
+  /** Whether the answer is another one than the initial value. */
+  protected get isModified(): boolean {
+    return this.state !== undefined;
+  }
+
   override collect(answer: Answer): void {
     if (!this.name) return;
-    const modified = this.hasAttribute("initial-value") ? { initialValueModified: this.state !== undefined } : {};
+    const modified = this.hasAttribute("initial-value") ? { initialValueModified: this.isModified } : {};
     answer[this.name] = { ...this.result, ...modified };
   }
 

@@ -26,3 +26,26 @@ export function textOn(color: string): string {
   }) as [number, number, number];
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
 }
+
+/** Colours that people who see fewer of them can tell apart (Okabe and Ito, "Color Universal Design", 2008). */
+const SAFE = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#9a9a9a"];
+/** With more labels than colours the line tells the rest. */
+const DASHES = [[], [7, 4], [2, 4], [10, 3, 2, 3]];
+
+/** Colour and line of what is drawn for the label at a place of the list. */
+export function lookOf(place: number, wanted?: unknown): { color: string; dashes: readonly number[] } {
+  const own = typeof wanted === "string" ? sixDigits(wanted) : undefined;
+  if (own) return { color: own, dashes: [] };
+  const round = Math.floor(place / SAFE.length);
+  return { color: SAFE[place % SAFE.length] ?? "#0072b2", dashes: DASHES[round % DASHES.length] ?? [] };
+}
+
+/** Any opaque colour that CSS knows as `#rrggbb`. */
+function sixDigits(color: string): string | undefined {
+  if (!CSS.supports("color", color)) return undefined;
+  const context = document.createElement("canvas").getContext("2d");
+  if (!context) return undefined;
+  context.fillStyle = color;
+  const found = context.fillStyle;
+  return /^#[0-9a-f]{6}$/.test(found) ? found : undefined;
+}

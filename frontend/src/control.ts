@@ -25,6 +25,9 @@ export abstract class Control extends CrowdElement {
     return undefined;
   }
 
+  /** Take what the person has said to the task before; for elements that can begin from it. */
+  remember(_before: unknown): void {}
+
   get form(): HTMLFormElement | null {
     return this.internals.form;
   }

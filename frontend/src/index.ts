@@ -2,6 +2,7 @@
 import css from "./page.css";
 import "./elements/button";
 import "./elements/classifier";
+import "./elements/drawing";
 import "./elements/entity-annotation";
 import "./elements/form";
 import "./elements/furniture";

@@ -20,6 +20,7 @@ const MAX_DRAFT = 1_000_000;
 const history = new History();
 const links = new Map<string, ((fresh: string | undefined) => void)[]>();
 let init: Init | undefined;
+let before: Answer = {};
 let isReady = false;
 let restoring = false;
 let told = false;
@@ -84,6 +85,7 @@ async function allUpdated(): Promise<void> {
 }
 
 async function meetPortal(): Promise<void> {
+  tellBefore();
   if (init?.draft) {
     apply(init.draft);
     await allUpdated();
@@ -207,6 +209,10 @@ function hear(message: FromPortal): void {
     case "keys":
       keys.custom = message.keys;
       break;
+    case "before":
+      before = message.answer;
+      if (isReady) tellBefore();
+      break;
     case "refused":
       refused(word("refused", { message: message.message }));
       break;
@@ -215,6 +221,12 @@ function hear(message: FromPortal): void {
       links.delete(message.url);
       for (const one of waiting) one(message.fresh ?? undefined);
     }
+  }
+}
+
+function tellBefore(): void {
+  for (const one of controls(document)) {
+    if (one instanceof Control && Object.hasOwn(before, one.name)) one.remember(before[one.name]);
   }
 }
 

@@ -26,6 +26,8 @@ export type FromPortal =
   | { type: "submit" | "undo" | "redo" | "focus" }
   | { type: "link"; url: string; fresh: string | null }
   | { type: "refused"; message: string }
+  /** The answer to the task before. */
+  | { type: "before"; answer: Answer }
   | { type: "keys"; keys: Record<string, string> };
 
 let port: MessagePort | undefined;

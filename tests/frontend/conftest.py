@@ -92,11 +92,12 @@ class Portal:
         elif path in self.files:
             kind, body = self.files[path]
         else:
-            request.send_error(404)
-            return
-        request.send_response(200)
+            kind, body = "text/plain", b"There is no such file."
+        request.send_response(200 if kind != "text/plain" else 404)
         request.send_header("Content-Type", f"{kind}; charset=utf-8")
         request.send_header("Content-Length", str(len(body)))
+        # As the service's links to objects: pictures are asked for with CORS, from a frame of no site.
+        headers["Access-Control-Allow-Origin"] = "*"
         for name, value in headers.items():
             request.send_header(name, value)
         request.end_headers()

@@ -50,7 +50,17 @@ PAGES = {
       <crowd-button href="#there">There</crowd-button><crowd-button loading>Busy</crowd-button>
       <crowd-icon-button icon="search" title="Find"></crowd-icon-button><crowd-fab label="A" title="Add"></crowd-fab>
       <iron-icon icon="star"></iron-icon><crowd-badge label="new"></crowd-badge>
-      <crowd-bounding-box name="x" labels="['a']" src="/picture.svg"></crowd-bounding-box></crowd-form>""",
+      <crowd-semantic-segmentation name="x" labels="['a']" src="/picture.svg"></crowd-semantic-segmentation>
+      </crowd-form>""",
+    "boxes": """<crowd-form><crowd-bounding-box name="x" header="Draw" src="/picture.svg" labels="['cat', 'a long one',
+      'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p']"
+      initial-value="[{label: 'cat', left: 9, top: 90, width: 99, height: 99}]"><short-instructions>Short
+      </short-instructions></crowd-bounding-box></crowd-form>""",
+    "no boxes": """<crowd-form><crowd-bounding-box name="x" src="/picture.svg" labels="['cat', 'dog']">
+      </crowd-bounding-box></crowd-form>""",
+    "polygons": """<crowd-form><crowd-polygon name="x" header="Draw" src="/picture.svg" labels="['cat', 'dog']"
+      initial-value="[{label: 'cat', vertices: [{x: 9, y: 90}, {x: 99, y: 99}, {x: 0, y: 120}]}]"></crowd-polygon>
+      </crowd-form>""",
 }
 
 

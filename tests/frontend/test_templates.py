@@ -14,7 +14,8 @@ pytestmark = pytest.mark.browser
 class Case(NamedTuple):
     """A template, what a person does, and the answer that is sent.
 
-    ``steps``: ``click``, ``fill``, ``press``, ``choose`` (an option) and what with; everything else stands in the text.
+    ``steps``: ``click``, ``fill``, ``press``, ``draw`` (a key in the picture), ``choose`` (an option) and what with;
+    everything else stands in the text.
     """
 
     name: str
@@ -403,6 +404,81 @@ CASES = (
         ("fill X=1",),
         {"x": "1"},
     ),
+    Case(
+        "boxes to adjust, as an escaping template engine binds them",
+        """<crowd-form><crowd-bounding-box name="boundingBox" src="/picture.svg" header="Adjust"
+        labels="[&#34;cat&#34;, &#34;dog&#34;]"
+        initial-value="[{&quot;label&quot;: &quot;cat&quot;, &quot;left&quot;: 10, &quot;top&quot;: 20,
+        &quot;width&quot;: 30, &quot;height&quot;: 40},]">
+        <full-instructions header="F"><p>All</p></full-instructions><short-instructions>S</short-instructions>
+        </crowd-bounding-box></crowd-form>""",
+        ("draw ]", "draw ArrowRight", "draw 2"),
+        {
+            "boundingBox": {
+                "boundingBoxes": [{"label": "dog", "left": 11, "top": 20, "width": 30, "height": 40}],
+                "inputImageProperties": {"width": 400, "height": 300},
+                "initialValueModified": True,
+            }
+        },
+    ),
+    Case(
+        "points and a question beside each other",
+        """<crowd-form><crowd-keypoint name="k" src="/picture.svg" labels="['eye', 'nose',]"></crowd-keypoint>
+        <crowd-input name="why" label="Why?"></crowd-input></crowd-form>""",
+        ("draw 1", "draw Space", "fill Why?=sure"),
+        {
+            "k": {
+                "keypoints": [{"label": "eye", "x": 200, "y": 150}],
+                "inputImageProperties": {"width": 400, "height": 300},
+            },
+            "why": "sure",
+        },
+    ),
+    Case(
+        "lines in the form of Amazon's page, with colours for some labels",
+        """<crowd-form><crowd-line name="l" src="/picture.svg" labels="['wall', 'floor']" label-colors="['#1f77b4']"
+        initial-value="{lines: [{label: 'wall', vertices: [{x: 1, y: 2}, {x: 30, y: 40}]}]}"></crowd-line>
+        </crowd-form>""",
+        (),
+        {
+            "l": {
+                "lines": [{"label": "wall", "vertices": [{"x": 1, "y": 2}, {"x": 30, "y": 40}]}],
+                "inputImageProperties": {"width": 400, "height": 300},
+                "initialValueModified": False,
+            }
+        },
+    ),
+    Case(
+        "a script that reads what is drawn before it is sent, and one that names the labels",
+        """<crowd-form><crowd-polygon name="p" id="p" src="/picture.svg"></crowd-polygon>
+        <input type="hidden" name="count" id="count"></crowd-form><script>
+        document.addEventListener("all-crowd-elements-ready", () => {
+          p.labels = ["leaf", "stem"];
+          p.shadowRoot.querySelector("canvas.upper-canvas").style.outline = "1px solid";
+        });
+        document.querySelector("crowd-form").onsubmit = () => {
+          count.value = (p.value || p._submittableValue).polygons.length;
+        };</script>""",
+        (
+            "draw 2",
+            "draw Space",
+            "draw Shift+ArrowRight",
+            "draw Space",
+            "draw Shift+ArrowDown",
+            "draw Space",
+            "draw Enter",
+            "portal",
+        ),
+        {
+            "p": {
+                "polygons": [
+                    {"label": "stem", "vertices": [{"x": 200, "y": 150}, {"x": 229, "y": 150}, {"x": 229, "y": 179}]}
+                ],
+                "inputImageProperties": {"width": 400, "height": 300},
+            },
+            "count": "1",
+        },
+    ),
     Case("a page of controls without a form", "<label>X <input name='x'></label>", ("fill X=1", "portal"), {"x": "1"}),
 )
 
@@ -418,6 +494,10 @@ def take(task: Task, step: str) -> None:
         task.frame.get_by_label(label).select_option(value)
     elif verb == "press":
         task("body").evaluate("() => window.focus()")
+        task.press(what)
+    elif verb == "draw":
+        task("img.subject[style*=transform]").wait_for(state="attached")
+        task(".stage").focus()
         task.press(what)
     elif verb == "wrong":
         task.refused()

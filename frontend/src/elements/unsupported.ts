@@ -1,19 +1,11 @@
-/** Elements that draw, which come later, and those that belong to another service: they say so. */
+/** Elements for masks, which come later, and those that belong to another service: they say so. */
 import { html } from "lit";
 import { property } from "lit/decorators.js";
 import { json5 } from "../attributes";
 import { type Answer, Control } from "../control";
 import { word } from "../words";
 
-const LATER = [
-  "crowd-bounding-box",
-  "crowd-instance-segmentation",
-  "crowd-keypoint",
-  "crowd-line",
-  "crowd-polygon",
-  "crowd-polyline",
-  "crowd-semantic-segmentation",
-];
+const LATER = ["crowd-instance-segmentation", "crowd-semantic-segmentation"];
 const ELSEWHERE = ["crowd-rekognition-detect-moderation-labels", "crowd-textract-analyze-document"];
 
 /** It can't be answered, so the task can't be submitted. */

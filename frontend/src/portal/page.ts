@@ -43,6 +43,8 @@ export class TaskPage {
   private work: Work | undefined;
   private ahead: TaskFrame | undefined;
   private isSaving = false;
+  /** What this page has submitted last. */
+  private last: unknown;
   private lastInput = performance.now();
   private lastTick = performance.now();
   private readonly frames = element("frames");
@@ -127,6 +129,7 @@ export class TaskPage {
     };
     frame.onMessage = (message) => this.hear(frame, message);
     frame.show();
+    if (this.last !== undefined) frame.send({ type: "before", answer: this.last });
     this.waiting.hidden = true;
     this.say("");
     frame.focus();
@@ -224,6 +227,7 @@ export class TaskPage {
         () => this.work === work,
       );
       this.forget(work);
+      this.last = answer;
       if (!this.take(handed) && handed.waiting !== "over") await this.fetchNext(WAIT_SECONDS);
     } catch (error) {
       work.isSubmitting = false;

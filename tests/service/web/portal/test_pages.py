@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from dev.browser import browser_page
 from dev.portal import Browser
@@ -411,3 +413,63 @@ def violations(page: Any, axe: str) -> list[str]:
     page.evaluate(axe)
     told = page.evaluate("axe.run(document, {iframes: false})")
     return [f"{page.url}: {one['id']}: {one['nodes'][0]['html']}" for one in told["violations"]]
+
+
+def drawn(page: Any, label: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw a box in the task in hand: places are the picture's own pixels."""
+    frame = page.frame_locator("iframe.shown")
+    frame.locator("img.subject[style*=transform]").wait_for(state="attached")
+    frame.locator(".labels button").get_by_text(label, exact=True).click()
+    # A moment later the picture is where it belongs.
+    around = frame.locator("img.subject").evaluate(
+        """async (one) => {
+          for (let at = 0; at < 3; at++) await new Promise(requestAnimationFrame);
+          const {left, top, width} = one.getBoundingClientRect();
+          return [left, top, width / one.offsetWidth];
+        }"""
+    )
+    within = page.locator("iframe.shown").bounding_box()
+    places = [
+        (within["x"] + around[0] + x * around[2], within["y"] + around[1] + y * around[2]) for x, y in (start, end)
+    ]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=2)
+    page.mouse.up()
+
+
+@pytest.mark.browser
+def test_two_people_draw_boxes_and_their_answers_become_labels(lab: Lab, people_job: Jobs) -> None:
+    # Stored on its side, as cameras do: labels are of the stored pixels.
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    body = io.BytesIO()
+    Image.new("RGB", (120, 80), "white").save(body, "JPEG", exif=exif.tobytes())
+    lines = [{"source-ref": lab.put(f"drawn/{uuid.uuid4().hex}-{number}.jpg", body.getvalue())} for number in range(2)]
+    job = people_job(lines, task_type="bounding-box", labels=["cat", "dog"], workers_per_object=2)
+    for person, shift in (("Draws", 0), ("Paints", 2)):
+        with browser_page() as page:
+            page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+            page.get_by_label("Name").fill(person)
+            page.get_by_role("button", name="Start").click()
+            page.wait_for_selector("iframe.shown")
+            drawn(page, "dog", (20 + shift, 10), (70 + shift, 60))
+            submitted(page)
+            # What was drawn on the first picture is a beginning for the second.
+            frame = page.frame_locator("iframe.shown")
+            frame.locator("img.subject[style*=transform]").wait_for(state="attached")
+            frame.get_by_role("button", name="Copy from the last picture").click()
+            drawn(page, "cat", (90, 70), (110, 80))
+            submitted(page)
+    description = lab.wait(job.name)
+    values = [line["label"] for line in lab.output(description)]
+    dog, cat = (
+        {"class_id": 1, "left": 21.0, "top": 10.0, "width": 50.0, "height": 50.0},
+        {"class_id": 0, "left": 90.0, "top": 70.0, "width": 20.0, "height": 10.0},
+    )
+    assert all(value["image_size"] == [{"width": 120, "height": 80, "depth": 3}] for value in values)
+    assert sorted((value["annotations"] for value in values), key=len) == [[dog], [dog, cat]]
+    for answer in job.answers():
+        drawing = answer["answerContent"]["boundingBox"]
+        assert drawing["inputImageProperties"] == {"width": 120, "height": 80}
+        assert all(isinstance(one["left"], int) for one in drawing["boundingBoxes"])

@@ -1,0 +1,295 @@
+/** The picture and the canvases over it, and what pointers, wheel and keys do there. */
+import type { Editor } from "./editor";
+import { distance, type Point, type Size } from "./geometry";
+import type { Painter } from "./painter";
+import type { View } from "./view";
+
+/** How near a pointer has to be, in pixels of the screen. */
+const REACH = { mouse: 8, pen: 12, touch: 22 } as const;
+/** A pointer that moves less has clicked. */
+const CLICK = 4;
+const ARROWS: Record<string, Point> = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, -1],
+  ArrowDown: [0, 1],
+};
+/** How far the arrow keys move the crosshair, in pixels of the screen. */
+const KEY_STEP = 10;
+
+export class Surface {
+  /** Whether a pointer moves the picture and does nothing else. */
+  movesPicture = false;
+  #element: HTMLElement | undefined;
+  #resting: HTMLCanvasElement | undefined;
+  #active: HTMLCanvasElement | undefined;
+  #picture: HTMLElement | undefined;
+  readonly #pointers = new Map<number, Point>();
+  #panning: number | undefined;
+  #wentFar = false;
+  #penSeen = false;
+  #frame: number | undefined;
+  #all = true;
+  #reach: number = REACH.mouse;
+  readonly #resized = new ResizeObserver(() => this.#measure());
+
+  constructor(
+    private readonly editor: Editor,
+    private readonly view: View,
+    private readonly painter: Painter,
+    /** Something is other than it was, that is not only painted. */
+    private readonly update: () => void,
+  ) {}
+
+  /** Join it to its elements: the stage, the picture and the canvases in it. */
+  attach(stage: HTMLElement): void {
+    if (this.#element === stage) return;
+    this.#element = stage;
+    this.#picture = stage.querySelector<HTMLElement>(".subject") ?? undefined;
+    this.#resting = stage.querySelector<HTMLCanvasElement>(".lower-canvas") ?? undefined;
+    this.#active = stage.querySelector<HTMLCanvasElement>(".upper-canvas") ?? undefined;
+    stage.addEventListener("pointerdown", (event) => this.#down(event));
+    stage.addEventListener("pointermove", (event) => this.#move(event));
+    stage.addEventListener("pointerup", (event) => this.#up(event));
+    stage.addEventListener("pointercancel", (event) => this.#gone(event));
+    stage.addEventListener("pointerleave", () => this.#left());
+    stage.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
+    stage.addEventListener("keydown", (event) => this.#key(event));
+    stage.addEventListener("blur", () => this.#left());
+    this.observe();
+  }
+
+  observe(): void {
+    if (this.#element) this.#resized.observe(this.#element);
+  }
+
+  detach(): void {
+    this.#resized.disconnect();
+  }
+
+  /** Another picture is there. */
+  show(size: Size): void {
+    this.editor.size = size;
+    this.#measure();
+    this.view.show(size);
+    this.draw();
+    this.update();
+  }
+
+  /** Zoom around a point of the stage, or its middle. */
+  zoomBy(factor: number, at?: Point): void {
+    this.view.zoomBy(factor, at);
+    this.draw();
+    this.update();
+  }
+
+  fit(): void {
+    this.view.fit();
+    this.draw();
+    this.update();
+  }
+
+  /** Bring the selected shape, or its chosen handle, into view. */
+  reveal(): void {
+    const { editor } = this;
+    const points = editor.handle === undefined ? editor.current : editor.kind.handles(editor.current);
+    const point = points[editor.handle ?? 0];
+    if (point) this.view.reveal(point);
+    this.draw();
+  }
+
+  /** Paint soon. @param all also what is at rest */
+  draw(all = true): void {
+    this.#all ||= all;
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined;
+      this.#paint();
+    });
+  }
+
+  #paint(): void {
+    if (!this.#resting || !this.#active || !this.#picture) return;
+    if (this.#all) {
+      const { scale, x, y } = this.view;
+      this.#picture.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+      this.#picture.style.imageRendering = scale * window.devicePixelRatio > 3 ? "pixelated" : "";
+      this.painter.paintResting(this.#resting);
+    }
+    this.painter.paintActive(this.#active, this.#reach / this.view.scale);
+    this.#all = false;
+  }
+
+  #measure(): void {
+    const { clientWidth, clientHeight } = this.#element ?? {};
+    if (!clientWidth || !clientHeight) return;
+    this.view.resize({ width: clientWidth, height: clientHeight });
+    this.draw();
+  }
+
+  #at(event: MouseEvent): Point {
+    const around = this.#element?.getBoundingClientRect();
+    const { clientLeft = 0, clientTop = 0 } = this.#element ?? {};
+    return [event.clientX - (around?.left ?? 0) - clientLeft, event.clientY - (around?.top ?? 0) - clientTop];
+  }
+
+  #down(event: PointerEvent): void {
+    if (event.button > 1 || this.editor.size.width === 0 || isControl(event)) return;
+    const at = this.#at(event);
+    this.#pointers.set(event.pointerId, at);
+    this.#wentFar = false;
+    this.#reach = REACH[event.pointerType as keyof typeof REACH] ?? REACH.mouse;
+    if (event.pointerType === "pen") this.#penSeen = true;
+    if (this.#pointers.size > 1) {
+      // A second finger: both move and zoom the picture.
+      this.editor.cancel();
+      this.#panning = undefined;
+      this.#capture();
+    } else {
+      // Beside a pen, a hand lies on the screen.
+      const pans = this.movesPicture || event.button === 1 || (event.pointerType === "touch" && this.#penSeen);
+      const grabs = event.ctrlKey || event.metaKey;
+      const holds = !pans && this.editor.down(this.view.toPicture(...at), this.#reach / this.view.scale, grabs);
+      this.#panning = holds ? undefined : event.pointerId;
+      if (holds || pans || this.view.zoom > 1 || event.pointerType !== "touch") this.#capture();
+    }
+    if (event.button === 1) event.preventDefault();
+    this.painter.hovered = undefined;
+    this.draw();
+    this.update();
+  }
+
+  #capture(): void {
+    for (const id of this.#pointers.keys()) this.#element?.setPointerCapture(id);
+  }
+
+  #move(event: PointerEvent): void {
+    const at = this.#at(event);
+    const before = this.#pointers.get(event.pointerId);
+    if (!before) {
+      this.#hover(event, at);
+      return;
+    }
+    const [other] = [...this.#pointers].filter(([id]) => id !== event.pointerId).map(([, one]) => one);
+    if (other) {
+      const middle = (one: Point): Point => [(one[0] + other[0]) / 2, (one[1] + other[1]) / 2];
+      // Zoomed first: a picture that just fits can't be moved.
+      this.view.zoomBy((distance(at, other) || 1) / (distance(before, other) || 1), middle(before));
+      this.view.moveBy(middle(at)[0] - middle(before)[0], middle(at)[1] - middle(before)[1]);
+      this.#wentFar = true;
+    } else if (this.#panning === event.pointerId) {
+      this.#wentFar ||= distance(before, at) > CLICK;
+      if (!this.#wentFar) return;
+      this.view.moveBy(at[0] - before[0], at[1] - before[1]);
+    } else {
+      this.editor.move(this.view.toPicture(...at), CLICK / this.view.scale);
+      this.painter.showsCursor = event.pointerType !== "touch";
+      this.draw(false);
+      return;
+    }
+    this.#pointers.set(event.pointerId, at);
+    this.draw();
+    // The zoom is told in words; where the picture is, is only painted.
+    if (other) this.update();
+  }
+
+  #hover(event: PointerEvent, at: Point): void {
+    if (event.pointerType === "touch" || this.editor.size.width === 0 || !this.#element) return;
+    const point = this.view.toPicture(...at);
+    const reach = REACH.mouse / this.view.scale;
+    this.editor.cursor = point;
+    this.painter.showsCursor = !isControl(event);
+    const grabs = event.ctrlKey || event.metaKey;
+    const found = this.movesPicture ? undefined : this.editor.hover(point, reach, grabs);
+    this.painter.hovered = found?.does === "move" ? found.shape : undefined;
+    this.#element.dataset.does = found?.does ?? "";
+    this.draw(false);
+  }
+
+  #up(event: PointerEvent): void {
+    if (!this.#pointers.delete(event.pointerId)) return;
+    const point = this.view.toPicture(...this.#at(event));
+    if (this.#panning === event.pointerId) {
+      if (!this.#wentFar && event.button === 0 && !this.movesPicture) this.editor.miss();
+      this.#panning = undefined;
+    } else if (this.editor.isHeld) {
+      this.editor.up(point, this.#reach / this.view.scale);
+    }
+    if (event.pointerType === "touch") this.painter.showsCursor = false;
+    this.draw();
+    this.update();
+  }
+
+  #gone(event: PointerEvent): void {
+    this.#pointers.delete(event.pointerId);
+    this.#panning = undefined;
+    this.editor.cancel();
+    this.draw();
+  }
+
+  #left(): void {
+    this.painter.showsCursor = false;
+    this.painter.hovered = undefined;
+    this.draw(false);
+  }
+
+  #wheel(event: WheelEvent): void {
+    // The page scrolls as everywhere, until somebody works on the picture.
+    const works = this.view.zoom > 1 || this.#element?.matches(":focus");
+    if (!event.ctrlKey && !works) return;
+    event.preventDefault();
+    const lines = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? 1 : 30;
+    this.zoomBy(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.002)), this.#at(event));
+  }
+
+  #key(event: KeyboardEvent): void {
+    const { editor, view } = this;
+    if (event.ctrlKey || event.metaKey || editor.size.width === 0 || isControl(event)) return;
+    const reach = CLICK / view.scale;
+    const arrow = ARROWS[event.key];
+    if (arrow) {
+      this.#arrow(arrow, event.shiftKey, event.altKey);
+    } else if (event.key === " ") {
+      editor.press(this.#keyCursor(), reach);
+    } else if (event.key === "Enter") {
+      const done = editor.path && editor.kind.most > 2 && editor.path.points.length >= editor.kind.least;
+      if (done) editor.finish();
+      else editor.press(this.#keyCursor(), reach);
+    } else if (event.key === "Backspace") {
+      if (!editor.back() && !editor.remove()) return;
+    } else {
+      return;
+    }
+    event.preventDefault();
+    this.draw();
+    this.update();
+  }
+
+  #arrow([x, y]: Point, fast: boolean, fine: boolean): void {
+    const { editor, view } = this;
+    const step = fast ? 10 : 1;
+    if (!editor.path && editor.nudge(x * step, y * step)) {
+      this.reveal();
+      return;
+    }
+    const far = fine ? 1 : Math.max(Math.round((KEY_STEP * (fast ? 5 : 1)) / view.scale), 1);
+    const from = this.#keyCursor();
+    const { width, height } = editor.size;
+    const inside = (value: number, most: number) => Math.min(Math.max(Math.round(value), 0), most);
+    editor.cursor = [inside(from[0] + x * far, width), inside(from[1] + y * far, height)];
+    view.reveal(editor.cursor);
+  }
+
+  /** Where the keyboard is: it goes on from the crosshair, from what is being drawn, or from the middle of what one sees. */
+  #keyCursor(): Point {
+    const { editor, view, painter } = this;
+    const seen = painter.showsCursor ? editor.cursor : undefined;
+    const [x, y] = seen ?? editor.path?.points.at(-1) ?? view.toPicture(view.area.width / 2, view.area.height / 2);
+    editor.cursor = [Math.round(x), Math.round(y)];
+    painter.showsCursor = true;
+    return editor.cursor;
+  }
+}
+
+function isControl(event: Event): boolean {
+  return event.composedPath().some((one) => one instanceof HTMLButtonElement);
+}

@@ -1,0 +1,275 @@
+"""The surface that all elements which draw stand on: view, colours, labels, drafts, undo."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from dev.stack import wait_until
+from tests.frontend.conftest import SCRIPT, Portal
+from tests.frontend.drawings import BOX, POLYGON, Artist, box
+
+pytestmark = pytest.mark.browser
+
+CAT, DOG = box("cat", 40, 30, 100, 80), box("dog", 200, 100, 150, 120)
+BLUE, ORANGE = [0, 114, 178, 255], [230, 159, 0, 255]
+
+
+@pytest.fixture(scope="module")
+def screens(browser: Any) -> Iterator[Any]:
+    """A browser in which frames of no site have the screen of the page around them."""
+    type_ = browser.context.browser.browser_type
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-features=IsolateSandboxedIframes"]
+    started = type_.launch(executable_path=shutil.which(os.environ.get("CHROMIUM", "chromium")), args=arguments)
+    yield started
+    started.close()
+
+
+@pytest.mark.parametrize("ratio", [1, 1.5, 2])
+def test_pixels_are_exact_at_any_zoom_on_any_screen(screens: Any, ratio: float) -> None:
+    page = screens.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=ratio)
+    own = Portal(page)
+    try:
+        artist = Artist(own)
+        assert artist.task.evaluate("devicePixelRatio") == ratio
+        assert artist.task("canvas.upper-canvas").evaluate("one => one.width / one.clientWidth") == pytest.approx(
+            ratio, abs=0.01
+        )
+        artist.choose("cat")
+        artist.drag((40, 30), (140, 110))
+        drawn = [CAT]
+        artist.drew(*drawn)
+        assert artist.color_at(40, 60) == BLUE, "the line lies on the box's edge"
+        # Each time nearer to what the pointer points at, down to a single pixel.
+        for inner in (
+            box("cat", 280, 185, 40, 30),
+            box("cat", 295, 194, 10, 12),
+            box("cat", 299, 198, 3, 4),
+            box("cat", 300, 200, 1, 1),
+        ):
+            artist.mouse.move(*artist.at(300.5, 200.5))
+            artist.mouse.wheel(0, -600)
+            right, bottom = inner["left"] + inner["width"], inner["top"] + inner["height"]
+            artist.drag((inner["left"], inner["top"]), (right, bottom))
+            drawn.append(inner)
+            artist.drew(*drawn)
+        for _ in range(3):
+            artist.mouse.wheel(0, -2000)
+        artist.task(".percent").get_by_text("4000 %").wait_for()
+        artist.press("0")
+        artist.drag((0, 0), (400, 300))
+        artist.submits(*drawn, box("cat", 0, 0, 400, 300))
+    finally:
+        own.close()
+        page.close()
+
+
+def test_zoom_keeps_the_point_under_the_pointer(portal: Portal) -> None:
+    artist = Artist(portal)
+    # The wheel tells whole pixels of the screen.
+    place = (970, 150)
+    corner, size = artist.at(0, 0), scale(artist)
+    point = ((place[0] - corner[0]) / size, (place[1] - corner[1]) / size)
+    artist.mouse.move(*place)
+    # A page that nobody works on scrolls.
+    artist.mouse.wheel(0, -100)
+    artist.painted()
+    assert artist.task(".percent").inner_text() == "100 %"
+    artist.task(".stage").focus()
+    for _ in range(10):
+        artist.mouse.wheel(0, -200)
+        artist.painted()
+        assert artist.at(*point) == pytest.approx(place, abs=0.5)
+    # The middle button moves the picture, so does any drag without a label, and neither draws.
+    for button in ("middle", "left"):
+        artist.mouse.down(button=button)
+        artist.mouse.move(place[0] + 30, place[1] - 20, steps=2)
+        artist.mouse.up(button=button)
+        assert artist.at(*point) == pytest.approx((place[0] + 30, place[1] - 20), abs=1.5)
+        artist.drag(point, (point[0] - 30 / scale(artist), point[1] + 20 / scale(artist)))
+        assert artist.at(*point) == pytest.approx(place, abs=1.5)
+        artist.mouse.move(*place)
+    artist.task.frame.get_by_role("button", name="Fit").click()
+    assert artist.task(".percent").inner_text() == "100 %"
+    artist.task.frame.get_by_label("Nothing to label").check()
+    artist.submits()
+
+
+def scale(artist: Artist) -> float:
+    """Pixels of the screen for one of the picture."""
+    return artist.at(1, 0)[0] - artist.at(0, 0)[0]
+
+
+def test_the_picture_can_be_moved_while_a_label_is_chosen(portal: Portal) -> None:
+    artist = Artist(portal)
+    artist.choose("cat")
+    artist.press("+", "+", "+", "+", "+")
+    artist.task.frame.get_by_label("Move the picture").check()
+    before = artist.at(200, 150)
+    artist.drag((200, 150), (210, 160))
+    assert artist.at(200, 150) == pytest.approx((before[0] + 10 * scale(artist), before[1] + 10 * scale(artist)), abs=1)
+    artist.task.frame.get_by_label("Move the picture").uncheck()
+    artist.drag((200, 150), (210, 160))
+    artist.submits(box("cat", 200, 150, 10, 10))
+
+
+def test_brightness_contrast_and_crosshair(portal: Portal) -> None:
+    artist = Artist(portal)
+    artist.task.frame.get_by_label("Brightness").fill("200")
+    artist.task.frame.get_by_label("Contrast").fill("50")
+    assert artist.task(".picture").evaluate("one => one.style.filter") == "brightness(200%) contrast(50%)"
+    artist.mouse.move(*artist.at(300.5, 200.5))
+    assert artist.color_at(100, 200.5, "upper")[3] > 0
+    artist.task.frame.get_by_label("Crosshair").uncheck()
+    artist.mouse.move(*artist.at(300.5, 200.5))
+    assert artist.color_at(100, 200.5, "upper")[3] == 0
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_a_picture_is_shown_in_its_stored_pixels_whatever_a_camera_says(portal: Portal, orientation: int) -> None:
+    image = Image.new("RGB", (80, 40), "white")
+    image.paste("black", (0, 0, 20, 40))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    body = io.BytesIO()
+    image.save(body, "JPEG", exif=exif.tobytes(), quality=95)
+    portal.files["/turned.jpg"] = ("image/jpeg", body.getvalue())
+    artist = Artist(portal, src=f"/turned.jpg?{orientation}")
+    # The dark part is at the left, where it is stored.
+    artist.task(".stage").evaluate("one => one.querySelectorAll('canvas').forEach((each) => each.remove())")
+    shot = Image.open(io.BytesIO(artist.task.page.screenshot())).convert("L")
+    left, right = (shot.getpixel(tuple(map(int, artist.at(x, 20)))) for x in (10, 60))
+    assert left < 40 < 215 < right  # type: ignore[operator]
+    artist.task(BOX).evaluate("one => { one.value = [{label: 'cat', left: 0, top: 0, width: 20, height: 40}] }")
+    assert artist.task.submit()["it"] == {
+        "boundingBoxes": [box("cat", 0, 0, 20, 40)],
+        "inputImageProperties": {"width": 80, "height": 40},
+    }
+
+
+def test_a_draft_brings_back_shapes_and_what_was_being_drawn(portal: Portal) -> None:
+    artist = Artist(portal, POLYGON, given=[])
+    artist.choose("dog")
+    for place in ((10, 10), (100, 10), (60, 90)):
+        artist.click(*place)
+    artist.task.press("Enter")
+    artist.click(200, 200)
+    artist.click(300, 210)
+    triangle = {"label": "dog", "vertices": [{"x": 10, "y": 10}, {"x": 100, "y": 10}, {"x": 60, "y": 90}]}
+
+    def both_points() -> Any:
+        changes = artist.task.all_heard("change")
+        path = changes and (changes[-1]["draft"]["fields"].get("crowd-polygon:it:1") or {}).get("path")
+        return path and len(path[1]) == 2 and changes[-1]["draft"]
+
+    draft = wait_until(both_points, 10, "the draft", pause=0.02)
+    artist = Artist(portal, POLYGON, given=[], draft=draft)
+    assert artist.task.refused() == "Finish the shape that you are drawing, or press Escape."
+    artist.click(250, 280)
+    artist.press("Enter")
+    other = {"label": "dog", "vertices": [{"x": 200, "y": 200}, {"x": 300, "y": 210}, {"x": 250, "y": 280}]}
+    artist.submits(triangle, other)
+
+
+def test_every_step_is_undone_and_redone(portal: Portal) -> None:
+    artist = Artist(portal, given=[CAT])
+    moved, copied = box("cat", 41, 30, 100, 80), DOG
+    artist.click(90, 70)
+    artist.press("ArrowRight")
+    artist.drew(moved)
+    artist.press("2")
+    artist.drew({**moved, "label": "dog"})
+    artist.press("Escape", "2")
+    artist.drag((200, 100), (350, 220))
+    artist.drew({**moved, "label": "dog"}, copied)
+    for shapes, modified in (([{**moved, "label": "dog"}], True), ([moved], True), ([CAT], False)):
+        artist.press("Control+z")
+        artist.drew(*shapes, modified=modified)
+    for shapes in ([moved], [{**moved, "label": "dog"}], [{**moved, "label": "dog"}, copied]):
+        artist.press("Control+Shift+Z")
+        artist.drew(*shapes)
+
+
+def test_labels_are_set_by_scripts_and_colours_by_the_template(portal: Portal) -> None:
+    artist = Artist(portal, given=[CAT, DOG], labels=["cat", "dog"], more='label-colors=\'["red", "no colour"]\'')
+    assert artist.color_at(40, 60) == [255, 0, 0, 255]
+    assert artist.color_at(200, 160) == ORANGE, "a colour that is none is left to us"
+    artist.choose("dog")
+    artist.task(BOX).evaluate("one => { one.labels = ['bird', 'dog', 'cat'] }")
+    artist.task.press("3")
+    artist.drag((5, 250), (25, 280))
+    assert artist.task(BOX).evaluate("one => one._submittableValue.boundingBoxes.at(-1)") == box("cat", 5, 250, 20, 30)
+    artist.task(BOX).evaluate("one => { one.value = {boundingBoxes: []} }")
+    assert artist.task(BOX).evaluate("one => one.value.boundingBoxes") == []
+    assert artist.task(BOX).evaluate("one => one.shadowRoot.querySelector('canvas.upper-canvas') !== null")
+
+
+def test_five_thousand_labels_are_searched(portal: Portal) -> None:
+    labels = [f"label {number}" for number in range(5000)]
+    artist = Artist(portal, labels=labels)
+    assert artist.task(".labels button").count() == 100
+    assert "4900 more" in artist.task(".category-picker-wrapper").inner_text()
+    artist.task.frame.get_by_label("Find a label").fill("label 4321")
+    artist.choose("label 4321")
+    artist.drag((40, 30), (140, 110))
+    artist.submits({**CAT, "label": "label 4321"})
+
+
+def test_a_thousand_shapes_are_listed_around_the_one_that_is_selected(portal: Portal) -> None:
+    given = [box("cat", 4 * (number % 100), 30 * (number // 100), 3, 29) for number in range(1000)]
+    artist = Artist(portal, given=given)
+    assert artist.task(".objects li").count() == 100
+    artist.press("[", "ArrowUp")
+    assert artist.task(".objects li.chosen").inner_text().startswith("cat · 396, 269")
+    artist.drew(*given[:-1], box("cat", 396, 269, 3, 29))
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["<img src=x onerror=alert(1)>", "\u202egod", "a" * 3000, 'it\'s "&amp;" ${x}', "\n\u200b", "__proto__", "0"],
+)
+def test_hostile_labels_stay_text(portal: Portal, label: str) -> None:
+    artist = Artist(portal, labels=[label, "dog"], given=[{**CAT, "label": label}])
+    artist.task(".labels button").first.click()
+    artist.drag((200, 100), (350, 220))
+    artist.submits({**CAT, "label": label}, {**DOG, "label": label})
+    assert artist.task("img[onerror]").count() == 0
+    assert artist.task(":root").evaluate("one => one.scrollWidth") <= 1280
+
+
+def test_a_picture_that_does_not_load_is_waited_for(portal: Portal) -> None:
+    template = """<crowd-form><crowd-bounding-box name="it" labels="['cat']" src="/later.svg"></crowd-bounding-box>
+    </crowd-form>"""
+    task = portal.open(template)
+    assert task.refused() == "Wait until the picture is there."
+    task.say("link", url=task.heard("refresh")["url"], fresh=None)
+    task("text=Try again").wait_for()
+    portal.files["/later.svg"] = portal.files["/picture.svg"]
+    task("text=Try again").click()
+    task("img.subject[style*=transform]").wait_for(state="attached")
+    task.frame.get_by_label("Nothing to label").check()
+    assert task.submit()["it"]["inputImageProperties"] == {"width": 400, "height": 300}
+
+
+def test_attributes_that_are_missing_are_named(portal: Portal) -> None:
+    task = portal.open("<crowd-form><crowd-line name=x></crowd-line></crowd-form>", script=SCRIPT)
+    said = task(".problem").all_inner_texts()
+    assert said[:2] == [
+        "The element crowd-line needs the attribute labels.",
+        "The element crowd-line needs the attribute src.",
+    ]
+
+
+def test_more_labels_than_colours_have_other_lines(portal: Portal) -> None:
+    labels = [f"l{number}" for number in range(10)]
+    artist = Artist(portal, labels=labels, given=[{**DOG, "label": "l0"}, {**CAT, "label": "l8"}])
+    dashed = artist.colors_at(*((40, 40 + step / 2) for step in range(40)))
+    assert BLUE in dashed
+    assert any(color != BLUE for color in dashed), "its line has gaps"
+    assert all(color == BLUE for color in artist.colors_at(*((200, 140 + step / 2) for step in range(40))))

@@ -83,11 +83,8 @@ _IN_HAND: Final = (
     .order_by(tasks.c.id)
     .limit(1)
 )
-_STILL_UNDECIDED: Final = (
-    sa.select(tasks.c.id)
-    .where(tasks.c.job_id == sa.bindparam("job"), tasks.c.object_id == sa.bindparam("object"))
-    .where(sa.or_(*(tasks.c.state == _fixed(state) for state in UNDECIDED)))
-    .limit(1)
+_STATES_OF_OBJECT: Final = sa.select(tasks.c.state).where(
+    tasks.c.job_id == sa.bindparam("job"), tasks.c.object_id == sa.bindparam("object")
 )
 
 
@@ -264,7 +261,8 @@ def objects_of(connection: Connection, job_id: int, worker: str) -> set[int]:
 
 def is_decided(connection: Connection, job_id: int, object_id: int) -> bool:
     """Whether no task of an object may get an answer any more."""
-    return connection.execute(_STILL_UNDECIDED, {"job": job_id, "object": object_id}).first() is None
+    states = connection.execute(_STATES_OF_OBJECT, {"job": job_id, "object": object_id}).scalars()
+    return not any(state in UNDECIDED for state in states)
 
 
 def count_open(connection: Connection, job_id: int, worker: str, at: float) -> int:

@@ -120,10 +120,10 @@ class OfferedJob:
 class Desk:
     """The one way from people's pages to the task queue.
 
-    :param wake: called with a job's id and a delay in seconds when its engine has something to do.
+    :param wake: called when a job's engine has something to do, as :meth:`Engine.wake` is.
     """
 
-    def __init__(self, database: Database, kinds: Kinds, clock: Clock, wake: Callable[[int, float], None]) -> None:
+    def __init__(self, database: Database, kinds: Kinds, clock: Clock, wake: Callable[..., None]) -> None:
         self._database, self._kinds, self._clock, self._wake = database, kinds, clock, wake
         self._open_tasks = OpenTasks()
         self._jobs: OrderedDict[int, JobAtDesk] = OrderedDict()
@@ -244,8 +244,9 @@ class Desk:
                     raise Refused(reason)
             handed = self._after(connection, person, job, row, now)
             is_decided = task_rows.is_decided(connection, row.job_id, row.object_id)
-        if is_decided:
-            self._wake(row.job_id, _GATHER_SECONDS)
+        if is_decided or handed.task is None:
+            # Who has no task waits for what the next step hands out.
+            self._wake(row.job_id, _GATHER_SECONDS, patient=handed.task is not None)
         return handed
 
     def decline(self, person: Person, task_id: int, reason: str) -> Handed:
@@ -262,7 +263,7 @@ class Desk:
             if reason.strip():
                 self._remark(connection, row, person, RemarkKind.DECLINE, reason, now)
             handed = self._after(connection, person, job, row, now)
-        self._wake(row.job_id, 0.0)
+        self._wake(row.job_id)
         return handed
 
     def release(self, person: Person, task_id: int) -> None:

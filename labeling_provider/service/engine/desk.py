@@ -356,19 +356,17 @@ class Desk:
     def _accept(self, connection: Connection, person: Person, job: JobAtDesk, now: float) -> Row | None:
         """Give a person the task that was loaded ahead, or the next one that is free."""
         due = now + self._clock.real(job.time_limit)
+        row = None
         for _ in range(_MAX_TRIES):
             task_id = self._open_tasks.suggest(connection, job.id, person.worker_id, now)
             if task_id is None:
                 break
-            if task_rows.accept_this(connection, task_id, person.worker_id, now, due):
-                return self._taken(connection, person, job, task_id)
+            row = task_rows.accept_this(connection, task_id, person.worker_id, now, due)
+            if row is not None:
+                break
             self._open_tasks.gone(job.id, person.worker_id)
-        taken = task_rows.accept_next(connection, job.id, person.worker_id, now, due)
-        return None if taken is None else self._taken(connection, person, job, taken.id)
-
-    def _taken(self, connection: Connection, person: Person, job: JobAtDesk, task_id: int) -> Row | None:
-        """A task that a person has just got, with its manifest line."""
-        row = task_rows.find_with_line(connection, task_id)
+        if row is None:
+            row = task_rows.accept_next(connection, job.id, person.worker_id, now, due)
         if row is not None:
             self._open_tasks.taken(job.id, person.worker_id, row.id, row.object_id)
         return row

@@ -76,10 +76,12 @@ lint: $(VENV)/.ready
 pages: $(VENV)/.ready
 	$(BIN)/python frontend/build.py
 
-# A hundred kills take about fifteen minutes, thirty during pushes five; `make test` runs a shorter one.
-torture: $(VENV)/.ready
+# A hundred kills take about fifteen minutes, thirty during pushes five, thirty while people label three; `make test`
+# runs shorter ones.
+torture: setup
 	$(BIN)/python -m dev.torture
 	$(BIN)/python -m dev.torture --push
+	$(BIN)/python -m dev.torture --people
 
 screenshot: setup
 	$(BIN)/python -m dev.screenshot

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import sync_playwright
@@ -23,23 +23,25 @@ _QUIET = (
 
 
 @contextmanager
-def browser_page(width: int = 1280, height: int = 800, **options: Any) -> Iterator[Any]:
-    """A page of a browser with an empty profile.
+def browser_page(width: int = 1280, height: int = 800, *, profile: Path | None = None, **options: Any) -> Iterator[Any]:
+    """A page of a browser with an empty profile; ``page.context.browser.new_page()`` is somebody else's.
 
+    :param profile: the browser's folder, which outlives it; such a browser has one person only.
     :param options: further options of the browser context, such as ``color_scheme``.
     """
     executable = shutil.which(os.environ.get("CHROMIUM", "chromium"))
     if executable is None:
         raise RuntimeError("there is no chromium; run make setup")
-    with tempfile.TemporaryDirectory() as profile, sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            profile,
-            executable_path=executable,
-            args=list(_QUIET),
-            viewport={"width": width, "height": height},
-            **options,
-        )
+    started = {"executable_path": executable, "args": list(_QUIET)}
+    seen = {"viewport": {"width": width, "height": height}, **options}
+    with sync_playwright() as playwright:
+        if profile is None:
+            browser = playwright.chromium.launch(**started)
+            page = browser.new_page(**seen)
+        else:
+            browser = playwright.chromium.launch_persistent_context(str(profile), **started, **seen)
+            page = browser.pages[0]
         try:
-            yield context.pages[0] if context.pages else context.new_page()
+            yield page
         finally:
-            context.close()
+            browser.close()

@@ -17,6 +17,7 @@ from dev.stack import ROOT, Airflow, Service, StackError
 from labeling_provider.request import derive_job_name
 
 DAG_ID = "label_digits"
+BY_HAND = "label_by_hand"
 WORKFORCE = {"workteams": {"private-simulated": {"workers": 10, "accuracy": 0.95, "seconds_per_task": 0.02}}}
 TRUTH = [f"--truth=s3://labeling-demo/{folder}/truth.jsonl" for folder in ("digits", "live", "weekly", "messages")]
 RUN_SECONDS = 180
@@ -86,7 +87,7 @@ def main() -> int:
     :return: the exit status.
     """
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--up", action="store_true", help="start everything and stay, without running the DAG")
+    options.add_argument("--up", action="store_true", help=f"start everything and {BY_HAND}, and stay")
     chosen = options.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     started = time.monotonic()
@@ -98,8 +99,10 @@ def main() -> int:
         service, airflow = start(folder)
         airflow.wait_healthy()
         print(f"  Airflow at {airflow.url}, Ground Truth at {service.endpoint_url}", flush=True)
-        print(f"  Label by hand at {service.ready['portal_url']} (jobs of the workteam private-people)", flush=True)
-        if not chosen.up:
+        if chosen.up:
+            airflow.trigger(BY_HAND)
+            print(f"  Label it yourself at {service.ready['portal_url']} (for the DAG {BY_HAND})", flush=True)
+        else:
             print(f"Running the DAG {DAG_ID} …", flush=True)
             run_id = airflow.trigger(DAG_ID)
             state = follow(airflow, service, run_id)

@@ -2,7 +2,9 @@
 
 A seeded script ends a random one of them at a random moment with SIGKILL and starts it again, over and over. In the end
 every task has succeeded, each has made exactly one labeling job, and every object was labeled exactly once. With
-``--push`` the tasks push texts to a streaming job instead, some from the triggerer and some from a worker.
+``--push`` the tasks push texts to a streaming job instead, some from the triggerer and some from a worker. With
+``--people`` people label in the portal instead, without an Airflow, and their browsers are killed: see
+``torture_people``.
 """
 
 from __future__ import annotations
@@ -348,12 +350,17 @@ def main() -> None:
     """Torture with the arguments of the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--push", action="store_true", help="push to a streaming job")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--push", action="store_true", help="push to a streaming job")
+    which.add_argument("--people", action="store_true", help="people label in the portal")
     parser.add_argument("--tasks", type=int, help="how many tasks (20, or 6 with --push)")
-    parser.add_argument("--kills", type=int, help="how many kills (100, or 30 with --push)")
-    parser.add_argument("--objects", type=int, default=5000, help="objects to push (%(default)s)")
+    parser.add_argument("--kills", type=int, help="how many kills (100, or 30 with --push or --people)")
+    parser.add_argument("--objects", type=int, help="objects to push (5000), or to be labeled by people (200)")
     chosen = parser.parse_args()
-    load: Load = Pushing(chosen.tasks or 6, chosen.objects) if chosen.push else Labeling(chosen.tasks or 20)
+    if chosen.people:
+        torture_people(chosen.seed, chosen.kills or 30, chosen.objects or 200)
+        return
+    load: Load = Pushing(chosen.tasks or 6, chosen.objects or 5000) if chosen.push else Labeling(chosen.tasks or 20)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="labeling-torture-") as folder:
         kills = chosen.kills or (30 if chosen.push else 100)
@@ -365,6 +372,23 @@ def main() -> None:
     print(
         f"{load.tasks} tasks, {load.objects} objects, {torture.killed.total()} kills {dict(torture.killed)}, "
         f"{time.monotonic() - began:.0f} s: every object labeled once"
+    )
+
+
+def torture_people(seed: int, kills: int, objects: int) -> None:
+    """Let people label while the service and their browsers are killed."""
+    from dev.torture_people import PEOPLE, Crowd
+
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="labeling-torture-") as folder:
+        crowd = Crowd(Path(folder), seed=seed, kills=kills, objects=objects, chromium=True)
+        try:
+            crowd.run()
+        except (StackError, AssertionError) as error:
+            sys.exit(f"seed {seed}: {error}")
+    print(
+        f"{PEOPLE} people, {crowd.answers} answers, {crowd.killed.total()} kills {dict(crowd.killed)}, "
+        f"{time.monotonic() - began:.0f} s: every accepted answer counts once"
     )
 
 

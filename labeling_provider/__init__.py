@@ -60,6 +60,7 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "task-decorators": [{"name": "label", "class-name": "labeling_provider.decorators.label.label_task"}],
         "notifications": ["labeling_provider.notifications.labeling.LabelingNotifier"],
         "cli": ["labeling_provider.cli.airflow_commands.get_labeling_commands"],
         "extra-links": [

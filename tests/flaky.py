@@ -32,6 +32,7 @@ class Proxy:
     :ivar share: how many of all requests are spoilt at random, 0 to 1.
     :ivar keys: access key ids that are known; None for all.
     :ivar unsupported: actions of the older protocol, such as IAM's, that are answered with NotImplemented.
+    :ivar absent: the end of paths that are answered with 404, as by an older service; None for no path.
     :ivar refused: operations that are answered with AccessDeniedException.
     :ivar shift: seconds by which the service's clock seems to be ahead.
     :ivar operations: how many requests of each SageMaker operation there were.
@@ -44,6 +45,7 @@ class Proxy:
         self.share = 0.0
         self.keys: set[str] | None = None
         self.unsupported: set[str] = set()
+        self.absent: str | None = None
         self.refused: set[str] = set()
         self.shift = 0.0
         self.operations: Counter[str] = Counter()
@@ -62,6 +64,8 @@ class Proxy:
                 if operation:
                     outer.operations[operation] += 1
                 key = self.headers.get("Authorization", "").partition("Credential=")[2].partition("/")[0]
+                if outer.absent and self.path.endswith(outer.absent):
+                    return self.reply(404, b"<html>There is no such page.</html>", {})
                 if outer.keys is not None and key not in outer.keys:
                     outer.spoilt["key"] += 1
                     return self.refuse_key()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dev.stack import BIN, ROOT
-from labeling_provider.request import TASK_TYPES
+from labeling_provider.request import TASK_TYPES, PrivateWorkteam
 from labeling_provider.service.learning.models import BUILT_IN
 from labeling_provider.service.web.assets import read_outside
 from labeling_provider.service.work.workforce import load_workforce
@@ -34,8 +34,8 @@ def test_every_python_snippet_runs(code: str) -> None:
     exec(compile(code, "snippet", "exec"), {})
 
 
-def test_the_readmes_operator_labels_birds(connected: Lab) -> None:
-    (code,) = blocks(ROOT / "README.md", "python")
+def test_what_the_readme_labels_is_labeled(connected: Lab) -> None:
+    code, function = blocks(ROOT / "README.md", "python")
     names: dict = {}
     exec(compile(code, "README.md", "exec"), names)
     if "bucket" not in {one["Name"] for one in connected.s3.list_buckets()["Buckets"]}:
@@ -47,6 +47,11 @@ def test_the_readmes_operator_labels_birds(connected: Lab) -> None:
     task.deferrable, task.poll_interval = False, 0.1
     result = task.execute(context())
     assert result["counters"]["total_labeled"] == 1
+    exec(compile(function, "README.md", "exec"), names)
+    task = names["labels"].operator
+    task.deferrable, task.poll_interval, task.workforce = False, 0.1, PrivateWorkteam(connected.team())
+    # Simulated workers decline what they know no truth of.
+    assert task.execute(context(task_id="notes")) == {"Lovely room.": None, "Cold soup.": None}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -42,8 +42,9 @@ def test_everything_that_the_provider_info_names_can_be_imported() -> None:
         for entry in info[kind]:
             for module in entry["python-modules"]:
                 import_module(module)
-    for link in info["extra-links"]:
-        module, _, name = link.rpartition(".")
+    decorators = [entry["class-name"] for entry in info["task-decorators"]]
+    for path in (*info["extra-links"], *decorators):
+        module, _, name = path.rpartition(".")
         assert getattr(import_module(module), name)
 
 

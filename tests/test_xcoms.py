@@ -18,6 +18,7 @@ def test_keys_stay_what_they_are() -> None:
         "PUSHED_KEY": "labeling_pushed",
         "QUALITY_KEY": "labeling_quality",
         "BUILT_KEY": "labeling_manifest",
+        "RESULT_KEY": "labeling_result",
     }
 
 

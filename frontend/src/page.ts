@@ -12,6 +12,7 @@ import { speak, word } from "./words";
 
 const CHANGE_PAUSE = 250;
 const TYPING_PAUSE = 300;
+const MAX_UNTOLD = 1000;
 const ACTIVITY_PAUSE = 1000;
 const MAX_URL = 8192;
 const MAX_DRAFT = 1_000_000;
@@ -25,6 +26,7 @@ let told = false;
 let noting = false;
 let sent = false;
 let changeTimer: ReturnType<typeof setTimeout> | undefined;
+let changedSince: number | undefined;
 let noteTimer: ReturnType<typeof setTimeout> | undefined;
 
 /** Start everything; to be called once, while the page is still being read. */
@@ -161,6 +163,8 @@ function noteSoon(type: string): void {
   noting = true;
   // The listeners of the template come first: what they do belongs to the same step.
   noteTimer = setTimeout(note, type === "input" ? TYPING_PAUSE : 0);
+  // A step ends when the typing does; what is typed is told, and saved, before.
+  if (type === "input") changeSoon();
 }
 
 function note(): void {
@@ -174,10 +178,16 @@ function note(): void {
 function changeSoon(): void {
   // What comes after the answer is no part of it.
   if (sent) return;
+  const now = performance.now();
+  changedSince ??= now;
   clearTimeout(changeTimer);
-  changeTimer = setTimeout(() => {
-    send({ type: "change", answer: form()?.answer ?? collect(controls(document)), draft: draft() });
-  }, CHANGE_PAUSE);
+  changeTimer = setTimeout(
+    () => {
+      changedSince = undefined;
+      send({ type: "change", answer: form()?.answer ?? collect(controls(document)), draft: draft() });
+    },
+    Math.max(Math.min(CHANGE_PAUSE, changedSince + MAX_UNTOLD - now), 0),
+  );
 }
 
 function hear(message: FromPortal): void {

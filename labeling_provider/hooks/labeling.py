@@ -22,6 +22,7 @@ from labeling_provider.jobs.ownership import killed_tags
 if TYPE_CHECKING:
     from labeling_provider.client.s3_objects import Upload
 
+_RESULT: Final = frozenset({"job_name", "output_manifest_uri", "label_attribute_name"})
 _OF_CONNECTION: Final = ("conn_config", "conn", "_client", "conn_client_meta", "conn_region_name", "conn_partition")
 
 
@@ -162,6 +163,23 @@ class LabelingHook(AwsBaseHook):
         :raises LabelingError: if the service does not answer.
         """
         return self.ground_truth.has_model(arn)
+
+    # Labels
+
+    def labels(self, result: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """The labels of a task, object by object, in constant memory.
+
+        :param result: what ``@task.label``, ``CreateLabelingJobOperator`` or ``LabelingJobSensor`` returned.
+        :return: pairs of an object, as its text or S3 URI, and its label: see
+            :attr:`labeling_provider.manifest.Label.plain`; None for an object without a label.
+        :raises ManifestError: if the output manifest can't be read.
+        """
+        if not result.keys() >= _RESULT:
+            return iter(result.items())
+        from labeling_provider.manifest import Manifests
+
+        uri = result["output_manifest_uri"]
+        return Manifests(self.ground_truth.objects).labels(uri, result["label_attribute_name"]) if uri else iter(())
 
     # S3 objects
 

@@ -149,6 +149,15 @@ class Label:
         return self.about.classes_of(self.value)
 
     @property
+    def plain(self) -> Any:
+        """The label in plain words.
+
+        A class is its name, several classes are the list of their names; boxes and entities are lists of dicts with
+        the class as ``label``. Any other label is its JSON value, such as the URI of a mask.
+        """
+        return self.value
+
+    @property
     def keys(self) -> dict[str, Any]:
         """The label's keys in the manifest line, as they were read."""
         metadata = {} if self.metadata is None else {f"{self.attribute}-metadata": self.metadata}
@@ -196,6 +205,11 @@ class ClassLabel(Label):
         """Name of the class."""
         return self.about.class_name
 
+    @property
+    def plain(self) -> str:
+        """The class's name; its id if it has none."""
+        return self.class_name or str(self.class_id)
+
 
 class VerdictLabel(ClassLabel):
     """The verdict on the label of an earlier job."""
@@ -229,6 +243,11 @@ class ClassesLabel(Label):
     def confidences(self) -> dict[int, float]:
         """Confidences by class id, 0 to 1."""
         return self._by_class_id("confidence-map", float)
+
+    @property
+    def plain(self) -> list[str]:
+        """The classes' names; the id of one that has none."""
+        return [self.class_names.get(class_id, str(class_id)) for class_id in self.class_ids]
 
 
 class BoxesLabel(Label):
@@ -267,6 +286,20 @@ class BoxesLabel(Label):
         return confidences
 
     @property
+    def plain(self) -> list[dict[str, Any]]:
+        """The boxes as ``{"label": …, "left": …, "top": …, "width": …, "height": …}``, in pixels."""
+        return [
+            {
+                "label": self.class_names.get(box.class_id, str(box.class_id)),
+                "left": box.left,
+                "top": box.top,
+                "width": box.width,
+                "height": box.height,
+            }
+            for box in self.boxes
+        ]
+
+    @property
     def outside(self) -> list[int]:
         """Positions of the boxes that have no area or do not lie entirely inside the image."""
         return [number for number, box in enumerate(self.boxes) if not box.is_in(self.size)]
@@ -291,6 +324,11 @@ class EntitiesLabel(Label):
     def entities(self) -> list[Entity]:
         """The spans."""
         return self._value.entities
+
+    @property
+    def plain(self) -> list[dict[str, Any]]:
+        """The spans as ``{"label": …, "startOffset": …, "endOffset": …}``, in characters; the end is exclusive."""
+        return [msgspec.to_builtins(entity) for entity in self.entities]
 
     @property
     def labels(self) -> list[EntityLabel]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain, islice
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.manifest.export import Export, Exported
 from labeling_provider.manifest.files import Files, Store
+from labeling_provider.manifest.labels import LabelError, read_label
 from labeling_provider.manifest.merge import Merge
 from labeling_provider.manifest.scan import (
     LabeledLine,
@@ -298,6 +299,21 @@ class Manifests:
             keep_formulas=keep_formulas,
         )
         return export.run({name: os.fspath(place) for name, place in sets.items()}, label_attribute)
+
+    def labels(self, where: Place, label_attribute: str) -> Iterator[tuple[str, Any]]:
+        """The objects of a manifest, as their text or URI, each with its label.
+
+        :return: pairs in the order of the lines; the label is :attr:`Label.plain`, or None if there is none.
+        :raises ManifestError: if lines can't be read.
+        """
+        lines = self._lines(where)
+        for _, line in lines:
+            try:
+                label = read_label(line.data, label_attribute)
+            except LabelError as error:
+                lines.refuse(str(error))
+                continue
+            yield line.source_ref or line.source or "", None if label is None else label.plain
 
     def _lines(self, where: Place) -> Scan[Line]:
         return scan(self.files.lines(where), os.fspath(where))

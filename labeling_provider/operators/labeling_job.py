@@ -206,16 +206,14 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
         for argument, allowed in _CHOICES.items():
             check_choice(argument, getattr(self, argument), allowed)
 
-    def execute(self, context: Context) -> dict[str, Any] | None:
+    def execute(self, context: Context) -> dict[str, Any]:
         """Continue with the job of an earlier try, or check and create one; then follow it to its end."""
         started = time.time()
         self.read_arguments()
         run = self._begin(context, started)
         return self._outcome(run, run.start)
 
-    def execute_complete(
-        self, context: Context, event: dict[str, Any], started: float | None = None
-    ) -> dict[str, Any] | None:
+    def execute_complete(self, context: Context, event: dict[str, Any], started: float | None = None) -> dict[str, Any]:
         """Continue after the trigger has fired."""
         self.read_arguments()
         run = self._begin(context, time.time() if started is None else started)

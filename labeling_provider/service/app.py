@@ -24,6 +24,7 @@ from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets, read_outside
 from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
+from labeling_provider.service.web.job_people import JobPeople
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.listener import listen
@@ -122,7 +123,11 @@ def serve(settings: ServiceSettings) -> None:
         make_pages(
             database,
             cloud.objects,
-            [*Workers(people).routes, *Previews(database, engine.kinds, task_pages).routes],
+            [
+                *Workers(people).routes,
+                *Previews(database, engine.kinds, task_pages).routes,
+                *JobPeople(database, workforce.teams).routes,
+            ],
         ),
         make_portal(database, engine.desk, people, task_pages),
         cloud.services,

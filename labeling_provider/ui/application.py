@@ -24,6 +24,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BeforeValidator, Field
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.layout import WORKER_RESPONSES, output_manifest_uri
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Files
@@ -122,6 +123,7 @@ def make_application() -> FastAPI:
     application.get("/job/labels", response_class=HTMLResponse, dependencies=_READS)(views.labels)
     application.get("/job/workers", response_class=HTMLResponse, dependencies=_READS)(views.workers)
     application.get("/job/stream", response_class=HTMLResponse, dependencies=_READS)(views.stream)
+    application.get("/job/people", response_class=HTMLResponse, dependencies=_READS)(views.people)
     application.get("/picture", dependencies=_READS)(views.picture)
     application.post("/job/stop", dependencies=_EDITS)(views.stop)
     application.post("/job/relabel", dependencies=_EDITS)(views.relabel)
@@ -256,6 +258,18 @@ class _Views:
             "labeled": f"{job.rate:,.0f}/h",
         }
         return render_page("stream_part.html", figures=figures)
+
+    def people(self, task: TaskDep) -> str:
+        """Who works on the job in the portal of a self-hosted service, and what they report; Amazon does not tell."""
+        from labeling_provider.client.job_people import read_people
+        from labeling_provider.jobs.addresses import job_url
+
+        job, mine = self._confirmed(task)
+        ground_truth = mine.hook.ground_truth
+        if ground_truth.is_amazon:
+            return ""
+        page = job_url(ground_truth, JobRequest({"LabelingJobName": mine.name}))
+        return render_page("people_part.html", job=job, page=page, people=read_people(ground_truth, page))
 
     def picture(
         self,

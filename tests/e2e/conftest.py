@@ -60,12 +60,13 @@ class Stack:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     workforce = folder / "workforce.json"
-    workforce.write_text(json.dumps(WORKFORCE))
+    mixed = {"workers": 1, "accuracy": 1, "seconds_per_task": 0.5}
+    workforce.write_text(json.dumps({"workteams": {**WORKFORCE["workteams"], "mixed": mixed}}))
     dags = folder / "dags"
     shutil.copytree(ROOT / "dags", dags)
     for path in (Path(__file__).parent / "dags").glob("*.py"):
         shutil.copy(path, dags)
-    service = Service(folder, "--workforce", str(workforce), *TRUTH)
+    service = Service(folder, "--workforce", str(workforce), *TRUTH, "--truth=s3://lab/by-hand/truth.jsonl")
     airflow = made = None
     try:
         lab = Lab(service)

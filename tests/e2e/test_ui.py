@@ -117,7 +117,12 @@ def test_a_running_job_is_followed_and_stopped_after_a_question(stack: Stack) ->
     with watched() as page:
         frame = tab(stack, page, "wait_on_worker", run)
         frame.locator(".status.inprogress").first.wait_for(timeout=60_000)
+        frame.locator("#people").get_by_text("Nobody is at work.").wait_for(timeout=60_000)
         shot(page, "running")
+        with page.context.expect_page() as opened:
+            frame.get_by_role("link", name="See the job on the service").click()
+        opened.value.get_by_role("heading", level=1, name=name).wait_for()
+        opened.value.close()
         stop = frame.get_by_role("button", name="Stop the job")
         stop.click()
         frame.get_by_role("dialog").get_by_role("button", name="Cancel").click()

@@ -66,3 +66,13 @@ def test_objects_are_read_with_a_limit_and_lines_as_they_come(connected: Lab) ->
 
 def test_that_there_is_no_such_job_is_an_answer_and_no_error(connected: Lab) -> None:
     assert LabelingHook().find_job("nobody") is None
+
+
+def test_labels_are_read_from_any_result(connected: Lab) -> None:
+    hook = LabelingHook()
+    description, _ = connected.run(texts(2))
+    uri = description["LabelingJobOutput"]["OutputDatasetS3Uri"]
+    result = {"job_name": "x", "output_manifest_uri": uri, "label_attribute_name": description["LabelAttributeName"]}
+    assert list(hook.labels(result)) == [("text 0", "cat"), ("text 1", "dog")]
+    assert list(hook.labels({"text 0": "cat", "job_name": None})) == [("text 0", "cat"), ("job_name", None)]
+    assert list(hook.labels({**result, "output_manifest_uri": None})) == []

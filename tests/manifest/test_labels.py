@@ -81,6 +81,24 @@ def test_boxes_and_those_outside_the_image() -> None:
     assert label_of("object-detection", whole).outside == []
 
 
+def test_labels_in_plain_words() -> None:
+    assert label_of("text-classification", 1, **{"class-name": "stork"}).plain == "stork"
+    assert label_of("text-classification", "1").plain == "1"
+    assert label_of("label-verification", 0, **{"class-name": "good"}).plain == "good"
+    several = label_of("image-classification-multilabel", [0, 3], **{"class-map": {"3": "praise"}})
+    assert several.plain == ["0", "praise"]
+    boxes = {"image_size": [SIZE], "annotations": [BOX, {**BOX, "class_id": 1}]}
+    place = {key: BOX[key] for key in ("left", "top", "width", "height")}
+    label = label_of("object-detection", boxes, **{"class-map": {"0": "heron"}})
+    assert label.plain == [{"label": "heron", **place}, {"label": "1", **place}]
+    spans = [{"label": "Vessel", "startOffset": 4, "endOffset": 10}]
+    assert label_of("text-span", {"annotations": {"entities": spans, "labels": []}}).plain == spans
+    assert label_of("custom", {"any": ["value"]}).plain == {"any": ["value"]}
+    assert (
+        label_of("semantic-segmentation", "s3://marsh/1.png", **{"internal-color-map": {}}).plain == "s3://marsh/1.png"
+    )
+
+
 def test_an_image_without_boxes() -> None:
     label = label_of("object-detection", {"image_size": [SIZE], "annotations": []}, objects=[])
     assert (label.boxes, label.confidences, label.outside) == ([], [], [])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from labeling_provider.manifest import Filter, ManifestError, Manifests, Split
-from tests.manifest.lines import FAILED, MIXED, PAGES, image, label, load, store
+from tests.manifest.lines import FAILED, METADATA, MIXED, PAGES, image, label, load, store
 
 
 def test_only_what_a_filter_keeps_is_divided(manifests: Manifests, tmp_path: Path) -> None:
@@ -86,3 +86,20 @@ def test_a_manifest_is_cut_into_shards(manifests: Manifests, tmp_path: Path) -> 
     places = manifests.shard(store(tmp_path / "in", lines), 3, lambda number: tmp_path / f"part-{number}")
     assert places == {str(tmp_path / "part-1"): 3, str(tmp_path / "part-2"): 3, str(tmp_path / "part-3"): 1}
     assert [line for place in places for line in load(Path(place))] == lines
+
+
+def test_the_labels_of_a_manifest_are_read_object_by_object(manifests: Manifests, tmp_path: Path) -> None:
+    text = {"source": "a stork", **label(1)}
+    place = store(tmp_path / "in", [image(0, **label(0)), text, FAILED, image(4)])
+    assert list(manifests.labels(place, "bird")) == [
+        ("s3://marsh/00000.jpg", "heron"),
+        ("a stork", "stork"),
+        ("s3://marsh/00003.jpg", None),
+        ("s3://marsh/00004.jpg", None),
+    ]
+    broken = store(
+        tmp_path / "broken", [image(0, **label(0)), image(1, bird="x", **{"bird-metadata": METADATA}), b"{\n"]
+    )
+    with pytest.raises(ManifestError) as caught:
+        list(manifests.labels(broken, "bird"))
+    assert [problem.line for problem in caught.value.problems] == [2, 3]

@@ -59,11 +59,13 @@ def fire(deferred: TaskDeferred) -> dict[str, Any]:
 def run_to_the_end(task: CreateLabelingJobOperator, around: dict[str, Any]) -> dict[str, Any] | None:
     """What the task returns, however often it is deferred on the way."""
     event: dict[str, Any] | None = None
+    kept: dict[str, Any] = {}
     while True:
         try:
-            return task.execute(around) if event is None else task.execute_complete(around, event)
+            return task.execute(around) if event is None else task.execute_complete(around, event, **kept)
         except TaskDeferred as deferred:
             event = fire(deferred)
+            kept = json.loads(json.dumps(deferred.kwargs or {}))
 
 
 def broken_custom(lab: Lab) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -9,8 +10,13 @@ from urllib.parse import quote, urlencode
 import pytest
 from fastapi.dependencies.utils import get_flat_dependant
 
+from labeling_provider.groundtruth import facts
+from labeling_provider.request import PrivateWorkteam
 from labeling_provider.ui.application import MAX_BODY_BYTES, make_application
 from tests.conftest import Lab, texts
+from tests.flaky import connection as connection_to
+from tests.flaky import proxy
+from tests.service.web.portal.conftest import Browser
 from tests.ui.at_service import facts_of, job_of
 from tests.ui.conftest import Jobs, Pages
 from tests.ui.xcoms import COUNTERS, FACTS
@@ -138,6 +144,69 @@ def test_prices_are_said_to_be_amazons(jobs: Jobs, pages: Pages) -> None:
     jobs.clear()
     jobs.add({**FACTS, "estimated_cost_usd": 0}, COUNTERS)
     assert "$" not in pages.shows("/", part="true")
+
+
+EVIL = "<script>parent.owned=1</script><img src=x onerror=alert(1)>\u202egnihton\u2066" + "x" * 10_000
+
+
+@pytest.mark.usefixtures("connection")
+def test_a_job_tells_who_is_at_work_and_what_they_report(lab: Lab, jobs: Jobs, pages: Pages) -> None:
+    task = jobs.add(None)
+    people = PrivateWorkteam(lab.team("private-people"))
+    name = job_of(lab, task, texts(1), {"InProgress"}, workforce=people, workers_per_object=1, title=EVIL[:60])
+    jobs.add(facts_of(name), run=task["run_id"])
+    assert "Nobody is at work." in pages.shows("/job/people", **task)
+    ada = Browser(lab.service.endpoint_url).sign_in("Ada Lovelace")
+    found = re.search(r"/portal/jobs/(\d+)", ada.ask("GET", f"/portal/labeling-jobs/{name}")[1]["location"])
+    assert found
+    at = ada.next(int(found[1]))["task"]["id"]
+    ada.move(f"/tasks/{at}/remark", {"text": EVIL})
+    ada.move(f"/tasks/{at}/remark", {"text": "A second one"})
+    page = pages.shows("/job/people", **task)
+    assert "1 person is at work</b>, with 1 task in hand" in page
+    assert page.index("A second one") < page.index("&lt;script&gt;parent.owned=1&lt;/script&gt;&lt;img src=x")
+    assert len(page) < 3_000
+    assert not re.search(r"<(script|img)", page)
+    # What turns letters round ends with its own text, and nothing of ours follows it.
+    assert re.search("<bdi>[^<]*\u202egnihton\u2066x{200,300} …</bdi></div>", page)
+    assert "private.us-east-1." in page
+    assert "Lovelace" not in page
+    assert f'href="{lab.service.endpoint_url}/_labeling/jobs/{name}"' in page
+    ada.move(f"/tasks/{at}/decline", {"reason": "Too blurred", "job": int(found[1])})
+    page = pages.shows("/job/people", **task)
+    assert "1 task was declined." in page
+    assert "Declined: <bdi>Too blurred</bdi>" in page
+
+
+def test_a_service_that_does_not_tell_of_people_or_does_not_answer_changes_nothing_else(
+    lab: Lab, jobs: Jobs, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = jobs.add(None)
+    name = job_of(lab, task, texts(3))
+    jobs.add(facts_of(name, aws_conn_id="older"), run=task["run_id"])
+    with proxy(lab) as older:
+        monkeypatch.setenv("AIRFLOW_CONN_OLDER", connection_to(older.url))
+        assert pages.shows("/job/people", **task).strip() == "", "simulated workers are not people"
+        older.absent = "/people"
+        assert "This service does not tell who is at work" in pages.shows("/job/people", **task)
+        assert "3 of 3" in pages.shows("/job/progress", **task)
+        assert "text 0" in pages.shows("/job/labels", **task)
+        older.absent, older.object_trouble = None, ["drop"]
+        assert "Asking the service who is at work: Connection was closed" in pages.shows("/job/people", **task)
+        assert "3 of 3" in pages.shows("/job/progress", **task)
+
+
+def test_amazon_is_not_asked_who_is_at_work(
+    lab: Lab, jobs: Jobs, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = jobs.add(None)
+    name = job_of(lab, task, texts(1))
+    jobs.add(facts_of(name, aws_conn_id="amazon"), run=task["run_id"])
+    with proxy(lab) as other:
+        monkeypatch.setenv("AIRFLOW_CONN_AMAZON", connection_to(other.url))
+        monkeypatch.setattr(facts, "_AMAZONS_DOMAINS", ("127.0.0.1",))
+        other.absent = "/people"
+        assert pages.shows("/job/people", **task) == ""
 
 
 @pytest.mark.usefixtures("connection")

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling_provider.client.job_people import JobPeople, Remark
 from labeling_provider.ui.output_manifest import Labels
 from labeling_provider.ui.showing import STATIC, chart, query_of, render_page, static_file
 from labeling_provider.ui.task_jobs import Counters, CreationFacts, TaskJob, TaskKey
@@ -57,6 +58,40 @@ def test_counters_are_told_in_words() -> None:
 
 def test_nothing_to_count_breaks_no_bar() -> None:
     assert "by people" in shown(job())
+
+
+def people(**others: Any) -> str:
+    counts = {"at_work": 0, "in_hand": 0, "declined": 0, "remarks": 0, "waits": False, "latest": []}
+    told = JobPeople(**{**counts, **others})
+    return render_page("people_part.html", job=job(), page="http://here/_labeling/jobs/job", people=told)
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"waits": True}, "Nobody is at work."),
+        ({"at_work": 1, "in_hand": 1, "waits": True}, "1 person is at work</b>, with 1 task in hand."),
+        ({"at_work": 1_200, "in_hand": 1_201}, "1,200 people are at work</b>, with 1,201 tasks in hand."),
+        ({"declined": 1}, "1 task was declined."),
+        ({"declined": 2_000}, "2,000 tasks were declined."),
+        ({"remarks": 11}, "See all 11 remarks on the service"),
+        ({"waits": True}, "See the job on the service"),
+    ],
+)
+def test_people_are_told_in_words(told: dict[str, Any], words: str) -> None:
+    assert words in people(**told)
+
+
+def test_a_job_without_people_shows_nothing_of_them() -> None:
+    assert people().strip() == ""
+
+
+@given(st.text(max_size=400), st.text(max_size=60), st.floats(0, 1e11))
+def test_a_remark_stays_in_its_place_whatever_it_says(text: str, worker_id: str, at: float) -> None:
+    page = people(remarks=1, latest=[Remark(0, worker_id, at, "comment", text)])
+    assert page.count("<bdi>") == page.count("</bdi>") == 2
+    assert page.count("<tr>") == 2
+    assert len(page) < 6_000
 
 
 POINTS = st.lists(st.tuples(st.floats(0, 1e4), st.integers(0, 10**6), st.integers(0, 10**6)), max_size=5)

@@ -26,6 +26,9 @@ export interface FrameStart {
 
 const SANDBOX = "allow-scripts allow-forms allow-modals";
 const MAX_SILENT_MS = 20_000;
+/** How long a page that has come may be silent before it is loaded again; twice as long each time. */
+const LOAD_AGAIN_MS = 5_000;
+const ASK_AGAIN_MS = 2_000;
 
 export class TaskFrame {
   readonly element = document.createElement("iframe");
@@ -49,7 +52,11 @@ export class TaskFrame {
     element.dataset.task = String(task);
     element.inert = true;
     const silent = setTimeout(() => !this.isReady && onSilent(), MAX_SILENT_MS);
+    let patience = LOAD_AGAIN_MS;
     element.addEventListener("load", () => {
+      // What has come may be the browser's own page, because the service did not answer.
+      setTimeout(() => void this.loadAgain(address), patience);
+      patience *= 2;
       const channel = new MessageChannel();
       this.port?.close();
       this.port = channel.port1;
@@ -71,6 +78,21 @@ export class TaskFrame {
       for (const message of this.unsent.splice(0)) this.port.postMessage(message);
     });
     element.src = address;
+  }
+
+  /** Load the page once more, as soon as the service answers, if there is none yet. */
+  private async loadAgain(address: string): Promise<void> {
+    while (!this.isReady && this.element.isConnected) {
+      const answers = await fetch(address).then(
+        (reply) => reply.status < 500,
+        () => false,
+      );
+      if (answers) {
+        this.element.src = address;
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, ASK_AGAIN_MS));
+    }
   }
 
   send(message: object): void {

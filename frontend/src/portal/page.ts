@@ -42,7 +42,7 @@ export class TaskPage {
   private readonly words: Record<string, string>;
   private work: Work | undefined;
   private ahead: TaskFrame | undefined;
-  private saving: ReturnType<typeof setTimeout> | undefined;
+  private isSaving = false;
   private lastInput = performance.now();
   private lastTick = performance.now();
   private readonly frames = element("frames");
@@ -158,6 +158,7 @@ export class TaskPage {
     if (!work || work.frame !== frame) return;
     switch (message.type) {
       case "ready":
+        if (this.state.textContent === this.word("frame_failed")) this.say("");
         // Until now a page was on its way into the frame, and could have lost the keyboard.
         if (!this.dialog.open) frame.focus();
         break;
@@ -292,21 +293,22 @@ export class TaskPage {
 
   private refused(work: Work, error: unknown): void {
     if (!(error instanceof Refused)) throw error;
-    if (error.reason === "late" || error.reason === "gone") this.end(work);
+    if (error.reason === "late" || error.reason === "gone") this.end(work, "time_over");
+    else if (error.reason === "done") this.end(work, "answered_before");
     else if (error.reason !== "given_up") {
       this.say(`${this.word("refused")} ${error.message}`, true);
       work.frame.send({ type: "refused", message: error.message });
     }
   }
 
-  /** The time is over: what was done stays to be seen, and the next task is a button away. */
-  private end(work: Work): void {
+  /** Nothing more can be done for a task: the work stays to be seen, and the next task is a button away. */
+  private end(work: Work, why: "time_over" | "answered_before"): void {
     work.isOver = true;
     this.enable(false);
     const submit = element("submit") as HTMLButtonElement;
     submit.textContent = this.word("next_task");
     submit.disabled = false;
-    this.say(this.word("time_over"), true);
+    this.say(this.word(why), true);
   }
 
   private async refreshLink(work: Work, url: string): Promise<void> {
@@ -320,9 +322,22 @@ export class TaskPage {
 
   // Keeping the work
 
+  /** Not put off by further changes: who never stops typing is saved, too. One at a time: the last one has to win. */
   private saveSoon(): void {
-    clearTimeout(this.saving);
-    this.saving = setTimeout(() => this.work && void this.save(this.work), SAVE_AFTER_MS);
+    if (this.isSaving) return;
+    this.isSaving = true;
+    setTimeout(() => void this.saveNow(), SAVE_AFTER_MS);
+  }
+
+  private async saveNow(): Promise<void> {
+    const { work } = this;
+    const changes = work?.changes ?? 0;
+    try {
+      if (work) await this.save(work);
+    } finally {
+      this.isSaving = false;
+    }
+    if (this.work && (this.work !== work || work.changes > changes)) this.saveSoon();
   }
 
   private async save(work: Work): Promise<void> {
@@ -404,7 +419,7 @@ export class TaskPage {
     const shown = (parts[0] ? parts : parts.slice(1)).map((part, place) => String(part).padStart(place ? 2 : 1, "0"));
     this.clock.textContent = shown.join(":");
     this.clock.classList.toggle("urgent", left < 60);
-    if (left === 0) this.end(work);
+    if (left === 0) this.end(work, "time_over");
   }
 
   private showKeys(): void {

@@ -25,6 +25,8 @@ _COLUMNS: Final = (
     people.c.password,
     people.c.settings,
 )
+_TASKS_OF_PEOPLE: Final = tasks.join(people, people.c.worker_id == tasks.c.worker_id)
+"""Tasks that simulated workers have had are not among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,26 @@ def latest_remarks(connection: Connection, job_id: int, limit: int) -> Sequence[
         .limit(limit)
     )
     return connection.execute(query).all()
+
+
+def count_remarks(connection: Connection, job_id: int) -> int:
+    """How many things people have said about a job's objects."""
+    query = sa.select(sa.func.count()).select_from(remarks).where(remarks.c.job_id == job_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def at_work(connection: Connection, job_id: int, at: float) -> Row:
+    """How many people have tasks of a job in hand, ``people``, and how many ``tasks`` these are."""
+    held = (tasks.c.job_id == job_id, tasks.c.state == TaskState.ACCEPTED, tasks.c.due >= at)
+    counts: list[Any] = [sa.func.count(tasks.c.worker_id.distinct()).label("people"), sa.func.count().label("tasks")]
+    return connection.execute(sa.select(*counts).select_from(_TASKS_OF_PEOPLE).where(*held)).one()
+
+
+def count_declined(connection: Connection, job_id: int) -> int:
+    """How many tasks of a job people have declined."""
+    declined = (tasks.c.job_id == job_id, tasks.c.state == TaskState.DECLINED)
+    query = sa.select(sa.func.count()).select_from(_TASKS_OF_PEOPLE).where(*declined)
+    return int(connection.execute(query).scalar_one())
 
 
 def work_done(connection: Connection, worker_id: str, since: float) -> Row:

@@ -28,6 +28,7 @@ MAX_DRAFT_CHARACTERS: Final = 1_000_000
 MAX_REMARK_CHARACTERS: Final = 2_000
 _MAX_JOBS: Final = 200
 _MAX_TRIES: Final = 20
+_SPARE: Final = 8
 _GATHER_SECONDS: Final = 0.2
 """How long a finished object waits for others, so that one step of its job takes them all."""
 
@@ -162,18 +163,24 @@ class Desk:
     def is_over(self, job: JobAtDesk) -> bool:
         """Whether a job does not go on."""
         with self._database.read() as connection:
-            row = running.find(connection, job.id)
-        return row is None or row.status not in {JobStatus.INITIALIZING, JobStatus.IN_PROGRESS}
+            return _is_over(running.find(connection, job.id))
 
     def others_at_work(self, person: Person, job: JobAtDesk) -> bool:
         """Whether somebody else has a task of a job in hand."""
         with self._database.read() as connection:
             return bool(task_rows.workers_at_work(connection, job.id, self._clock.now()) - {person.worker_id})
 
-    def has_open(self, job_id: int) -> bool:
-        """Whether a job has a task that anybody may accept."""
+    def wanted(self, job_id: int, waiting: int) -> int:
+        """How many of those who wait for a task of a job had better ask for one now.
+
+        :param waiting: how many there are.
+        :return: a few more than there are tasks, because some may have had these objects; all if the job is over.
+        """
         with self._database.read() as connection:
-            return task_rows.has_open(connection, job_id)
+            found = len(task_rows.open_tasks(connection, job_id, self._clock.now(), waiting))
+            if not found:
+                return waiting if _is_over(running.find(connection, job_id)) else 0
+        return found + _SPARE
 
     def shown(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any], dict[str, Any] | None]:
         """The job and the manifest line of a task that a person has in hand or may get, and its prepared input.
@@ -224,11 +231,12 @@ class Desk:
     def submit(self, person: Person, task_id: int, content: Any, active: float) -> Handed:
         """Take an answer, for good, and hand out the next task.
 
-        Submitting the same once more changes nothing.
+        Submitting the same once more, because the reply was lost, changes nothing.
 
         :param content: what the form has sent, by element name.
         :param active: seconds of active work on the task.
-        :raises Refused: if the answer is not one, or the person does not have the task any more.
+        :raises Refused: if the answer is not one, or the task has another one already, or the person does not have the
+            task any more.
         """
         row, job = self._task(person, task_id)
         try:
@@ -238,10 +246,8 @@ class Desk:
         now = self._clock.now()
         move = Move(task_id, person.worker_id, now, as_json(content), self._bounded(row, active, now))
         with self._database.write() as connection:
-            if not tasks.submit(connection, [move]):
-                reason = tasks.why_not(connection, move)
-                if not (reason == Refusal.DONE_BEFORE and row.worker_id == person.worker_id):
-                    raise Refused(reason)
+            if not tasks.submit(connection, [move]) and not tasks.has_answer(connection, move):
+                raise Refused(tasks.why_not(connection, move))
             handed = self._after(connection, person, job, row, now)
             is_decided = task_rows.is_decided(connection, row.job_id, row.object_id)
         if is_decided or handed.task is None:
@@ -370,3 +376,8 @@ class Desk:
         if row is not None:
             self._open_tasks.taken(job.id, person.worker_id, row.id, row.object_id)
         return row
+
+
+def _is_over(job: Row | None) -> bool:
+    """Whether a job does not go on."""
+    return job is None or job.status not in {JobStatus.INITIALIZING, JobStatus.IN_PROGRESS}

@@ -45,7 +45,6 @@ log = logging.getLogger(__name__)
 WELL_KNOWN: Final = Credentials("local", "local")
 """The keys on loopback. Other keys are accepted there as well, but can't be checked."""
 
-MAX_PAGE_BODY_BYTES: Final = 1 << 20
 MAX_PORTAL_BODY_BYTES: Final = 16 << 20
 """A drawn mask and its draft come in one request."""
 
@@ -135,7 +134,7 @@ class Application:
         if request.is_static and self._static:
             return self._static_file(request, self._static)
         if request.is_page:
-            body = await read_body(request, receive, MAX_PAGE_BODY_BYTES)
+            body = await self._body(request, None, signature, receive)
             return _inner(self._pages, _clean(request.path, PAGES_PATH), body)
         if request.is_portal:
             body = await read_body(request, receive, MAX_PORTAL_BODY_BYTES)
@@ -193,7 +192,7 @@ class Application:
             check_page(request, presigned=False, secret=self._demanding)
             return None
         signature = Signature.of(request)
-        if self._demanding and request.is_page:
+        if self._demanding and request.is_page and not _is_signed_read(request, signature):
             _check_basic(request.headers.get("authorization", ""), self._credentials)
         elif signature is None and self._demanding:
             message = "This service accepts only requests signed with its credentials."
@@ -279,6 +278,16 @@ def _inner(application: ASGIApp, path: str, body: Body) -> ASGIApp:
         await application({**scope, "path": path, "root_path": ""}, read, send)
 
     return answer
+
+
+def _is_signed_read(request: RequestHead, signature: Signature | None) -> bool:
+    """Whether a program reads a page, signed as its requests to SageMaker are; a browser signs in instead."""
+    return (
+        signature is not None
+        and not signature.is_presigned
+        and signature.service == Service.SAGEMAKER
+        and request.method in {"GET", "HEAD"}
+    )
 
 
 def _check_basic(authorization: str, credentials: Credentials) -> None:

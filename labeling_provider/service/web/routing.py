@@ -12,6 +12,7 @@ from labeling_provider.service.web.bodies import Body
 from labeling_provider.service.web.requests import RequestHead, service_of_form
 from labeling_provider.service.web.signatures import Signature
 
+MAX_PAGE_BODY_BYTES: Final = 1 << 20
 MAX_OBJECT_BYTES: Final = 1_000_000_000
 """The largest object: SQLite can't store a larger value."""
 
@@ -97,6 +98,8 @@ def max_body(service: Service | None, request: RequestHead) -> int:
     """The maximum size of the body in bytes."""
     if request.method == "OPTIONS":
         return 0
+    if request.is_page:
+        return MAX_PAGE_BODY_BYTES
     if service == Service.S3:
         posts = request.method == "POST" and request.content_type == "multipart/form-data"
         return MAX_OBJECT_BYTES if posts or is_upload(request) else _MAX_OTHER_BYTES

@@ -100,6 +100,16 @@ def release(connection: Connection, moves: Sequence[Move]) -> int:
     return task_rows.release(connection, [one._asdict() for one in moves])
 
 
+def has_answer(connection: Connection, move: Move) -> bool:
+    """Whether a task has exactly this worker's answer."""
+    task = task_rows.find(connection, move.task)
+    return task is not None and (task.state, task.worker_id, task.answer) == (
+        TaskState.SUBMITTED,
+        move.worker,
+        move.answer,
+    )
+
+
 def why_not(connection: Connection, move: Move) -> Refusal:
     """Why a worker's move was not made."""
     task = task_rows.find(connection, move.task)

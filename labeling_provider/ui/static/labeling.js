@@ -103,10 +103,12 @@
   document.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-top]");
     if (link && parentDocument) {
-      // A frame may not navigate its parent; a link in the parent itself may.
+      // A frame may neither navigate its parent nor open a tab; a link in the parent itself may.
       event.preventDefault();
       const own = parentDocument.createElement("a");
       own.href = link.href;
+      own.target = link.target;
+      own.rel = link.rel;
       parentDocument.body.append(own);
       own.click();
       own.remove();

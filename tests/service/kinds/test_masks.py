@@ -64,8 +64,8 @@ def test_a_mask_comes_back_as_it_was_and_agrees_with_itself() -> None:
 
 
 def test_masks_of_large_pictures_are_not_all_in_memory_at_once() -> None:
-    count = 60
-    files = Files({str(number): png(mask(number * 20)) for number in range(count)})
+    count = 16
+    files = Files({str(number): png(mask(number * 75)) for number in range(count)})
     picture = png(np.dstack([mask(30) * 200] * 3))
     model = import_model(BUILT_IN[MASKS])
     asked = kind(files)

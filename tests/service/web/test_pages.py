@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labeling_provider.service.web.asgi import MAX_PAGE_BODY_BYTES
+from labeling_provider.service.web.routing import MAX_PAGE_BODY_BYTES
 from tests.conftest import Lab, texts
 from tests.service.web.wire import ask
 

@@ -109,6 +109,7 @@ REQUESTS: dict[str, Callable[[Service], Sent]] = {
     "get in headers": lambda service: signed(service, "s3", "GET", "/open/picture.png"),
     "put in headers": lambda service: signed(service, "s3", "PUT", "/open/new.png", body=b"new"),
     "get presigned": lambda service: signed(service, "s3-url", "GET", "/open/picture.png"),
+    "read a page": lambda service: signed(service, "sagemaker", "GET", "/_labeling/workers"),
     "put presigned": lambda service: signed(service, "s3-url", "PUT", "/open/new.png", body=b"new"),
     "list queues": lambda service: signed(
         service,
@@ -199,6 +200,38 @@ def test_the_service_that_answers_is_the_one_that_was_signed_for(
 def test_an_operation_is_called_by_its_method(guarded: Service, method: str) -> None:
     headers = {"X-Amz-Target": "SageMaker.ListWorkteams", "Content-Type": JSON}
     assert send(guarded, signed(guarded, "sagemaker", method, "/", headers, b"{}"))[0] == 405
+
+
+@pytest.mark.parametrize(
+    ("how", "method", "change"),
+    [
+        ("sagemaker", "GET", {"url": "/_labeling/jobs/other"}),
+        ("sagemaker", "GET", {"url": "/_labeling/workers?team=nobody"}),
+        ("sagemaker", "GET", {"body": b"{}"}),
+        ("sagemaker", "HEAD", {"method": "GET"}),
+        ("sagemaker", "POST", {}),
+        ("sagemaker-url", "GET", {}),
+        ("s3", "GET", {}),
+        ("s3-url", "GET", {}),
+        ("sts", "GET", {}),
+    ],
+)
+def test_pages_are_read_by_the_very_request_that_was_signed_and_not_changed(
+    guarded: Service, how: str, method: str, change: dict[str, Any]
+) -> None:
+    sent = signed(guarded, how, method, "/_labeling/workers")
+    changed = sent._replace(**change)
+    if "url" in change:
+        changed = changed._replace(url=guarded.endpoint_url + change["url"])
+    assert send(guarded, changed)[0] in {401, 403}
+
+
+def test_pages_are_not_read_with_other_keys(guarded: Service) -> None:
+    sent = signed(guarded, "sagemaker", "GET", "/_labeling/workers")
+    ours = sent.headers["Authorization"]
+    wrong_digit = ours[:-1] + ("1" if ours.endswith("0") else "0")
+    for other in (ours.replace("AKIDLOCAL", "AKIDOTHER"), wrong_digit):
+        assert send(guarded, sent._replace(headers={**sent.headers, "Authorization": other}))[0] == 403
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])

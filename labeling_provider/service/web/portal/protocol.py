@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import wraps
@@ -47,7 +48,13 @@ PAGE_KEYS: Final = {
     "stop": "Alt+s",
 }
 """The keys of the task page's commands, as they are before a person changes them."""
-_LATE: Final = frozenset({Refusal.TIME_OVER, Refusal.EXPIRED, Refusal.NOT_IN_HAND})
+_REASONS: Final[dict[str, str]] = {
+    Refusal.TIME_OVER: "late",
+    Refusal.EXPIRED: "late",
+    Refusal.NOT_IN_HAND: "late",
+    Refusal.DONE_BEFORE: "done",
+}
+"""What the page is told when a move is refused."""
 
 
 class BadRequest(Exception):
@@ -189,8 +196,7 @@ class Protocol:
             except NoSuchTask as error:
                 return _json({"refused": "gone", "message": str(error)}, 404)
             except Refused as error:
-                is_late = error.reason in _LATE
-                return _json({"refused": "late" if is_late else "invalid", "message": str(error)}, 409)
+                return _json({"refused": _REASONS.get(error.reason, "invalid"), "message": str(error)}, 409)
             except BadRequest as error:
                 return _json({"refused": "invalid", "message": str(error)}, 400)
             except JobFailure as error:
@@ -205,34 +211,52 @@ class Protocol:
 
 
 class Openings:
-    """Tells those who wait for a task of a job that there may be one. However many wait, the job is looked at once."""
+    """Tells those who wait for a task of a job that there may be one, or that the job is over.
+
+    However many wait, the job is looked at once, and no more of them are told than it has tasks for: first who has
+    waited longest.
+    """
 
     def __init__(self, desk: Desk, threads: Threads) -> None:
         self._desk, self._threads = desk, threads
-        self._waiting: dict[int, asyncio.Future[None]] = {}
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
         self._looking: set[asyncio.Task[None]] = set()
 
     async def wait(self, job_id: int, seconds: float) -> None:
-        """Until a job has a task that anybody may accept, or the time is over."""
-        future = self._waiting.get(job_id)
-        if future is None:
-            future = self._waiting[job_id] = asyncio.get_running_loop().create_future()
-            task = asyncio.create_task(self._look(job_id, future))
+        """Until it is worth to ask for a task of a job, or the time is over."""
+        future = asyncio.get_running_loop().create_future()
+        if job_id in self._waiting:
+            self._waiting[job_id].append(future)
+        else:
+            self._waiting[job_id] = deque([future])
+            task = asyncio.create_task(self._look(job_id, self._waiting[job_id]))
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
-        await asyncio.wait([future], timeout=seconds)
-
-    async def _look(self, job_id: int, future: asyncio.Future[None]) -> None:
-        deadline = time.monotonic() + MAX_WAIT_SECONDS
         try:
-            while time.monotonic() < deadline:
+            await asyncio.wait([future], timeout=seconds)
+        finally:
+            future.cancel()
+
+    async def _look(self, job_id: int, waiting: deque[asyncio.Future[None]]) -> None:
+        """Look again and again, as long as somebody waits."""
+        try:
+            while waiting:
                 await asyncio.sleep(_LOOK_SECONDS)
-                if await self._threads.run(self._desk.has_open, job_id):
-                    return
+                _tell(waiting, await self._threads.run(self._desk.wanted, job_id, len(waiting)))
+                while waiting and waiting[0].done():
+                    waiting.popleft()
         finally:
             del self._waiting[job_id]
-            if not future.done():
-                future.set_result(None)
+            _tell(waiting, len(waiting))
+
+
+def _tell(waiting: deque[asyncio.Future[None]], count: int) -> None:
+    """Let the first ones who still wait go on."""
+    while waiting and count > 0:
+        future = waiting.popleft()
+        if not future.done():
+            future.set_result(None)
+            count -= 1
 
 
 def numbers(work: Callable[[float], Any]) -> dict[str, Any]:

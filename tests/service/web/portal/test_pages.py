@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,11 @@ from typing import Any
 import pytest
 
 from dev.browser import browser_page
+from dev.portal import Browser
 from dev.stack import BIN, ROOT, Service
+from dev.torture_people import TEMPLATE, AtChromium
 from tests.conftest import Lab, texts
-from tests.service.web.portal.conftest import Browser, PeopleJob
+from tests.service.web.portal.conftest import PeopleJob
 
 pytestmark = pytest.mark.e2e
 
@@ -197,7 +202,9 @@ def test_a_job_is_labeled_by_keyboard_alone(lab: Lab, people_job: Jobs, width: i
         page.on("pageerror", lambda error: troubles.append(str(error)))
         page.on("console", lambda message: message.type == "error" and troubles.append(message.text))
         signed_in(page, lab, f"Keys {width}", job)
-        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), "nothing stands outside"
+        for path in ("/help", "/numbers", "/", f"/jobs/{job.number}"):
+            page.goto(f"{lab.service.endpoint_url}/portal{path}")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{path} stands outside"
         for _ in range(3):
             shown(page)
             page.keyboard.press("2")
@@ -227,7 +234,7 @@ def test_work_survives_the_browser_and_the_service(tmp_path: Path) -> None:
             service.kill()
             before = task_of(page)
             page.keyboard.press("Control+Enter")
-            page.get_by_text("The service does not answer").wait_for()
+            page.get_by_text("The service is not responding").wait_for()
             service.options = (*service.options, "--port", port)
             service.start()
             shown(page, besides=before)
@@ -238,6 +245,109 @@ def test_work_survives_the_browser_and_the_service(tmp_path: Path) -> None:
         assert sorted(job.labels()) == ["bird", "cat"]
     finally:
         service.stop()
+
+
+@pytest.mark.browser
+def test_two_people_and_a_simulated_worker_label_a_job_to_its_end(lab: Lab, people_job: Jobs, tmp_path: Path) -> None:
+    template = lab.put("with-note.liquid", TEMPLATE)
+    # The workteam has one simulated worker: three answers to an object are one of each of the three.
+    job = people_job(texts(4), team=lab.team("steady"), workers_per_object=3, ui_template_uri=template)
+    people = [
+        AtChromium(tmp_path / name, name, lab.service, job.number, name, lambda: None) for name in ("Ada", "Bruno")
+    ]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join(120)
+        assert not person.is_alive()
+        assert not person.trouble, person.trouble
+    assert len(job.labels()) == 4
+    answers = job.answers()
+    assert len(answers) == 12
+    assert sorted(Counter(answer["workerId"] for answer in answers).values()) == [4, 4, 4]
+    written = [answer["answerContent"].get("note") for answer in answers]
+    accepted = [note for person in people for notes in person.accepted.values() for note in notes]
+    assert sorted(note for note in written if note) == sorted(accepted)
+    assert written.count(None) == 4
+
+
+@pytest.mark.browser
+def test_a_pushed_object_comes_to_who_waits_without_loading_the_page_again(lab: Lab, people_job: Jobs) -> None:
+    sns = lab.service.client("sns")
+    topic = sns.create_topic(Name=f"groundtruth-{uuid.uuid4().hex[:8]}")["TopicArn"]
+    job = people_job(None, workers_per_object=1, input_topic_arn=topic)
+    with browser_page() as page:
+        page.goto(f"{lab.service.endpoint_url}/portal/sign-in?onward=/jobs/{job.number}")
+        page.fill("input[name=name]", "Idle")
+        page.click("button.primary")
+        page.get_by_text("There is nothing to label right now").wait_for()
+        page.evaluate("() => { window.isSame = true }")
+        for text in ("first pushed", "second pushed"):
+            sns.publish(TopicArn=topic, Message=json.dumps({"source": text}))
+            shown(page).get_by_text(text).wait_for()
+            page.keyboard.press("1")
+            page.keyboard.press("Control+Enter")
+            page.wait_for_selector("iframe.shown", state="detached")
+        assert page.evaluate("() => window.isSame")
+    lab.sagemaker.stop_labeling_job(LabelingJobName=job.name)
+    description = lab.wait(job.name)
+    assert [line["label"] for line in lab.output(description)] == [0, 0]
+
+
+@pytest.mark.browser
+def test_a_task_that_could_not_be_loaded_is_loaded_again(lab: Lab, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    lost: list[str] = []
+
+    def lose_the_first(route: Any) -> None:
+        if lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.abort("connectionrefused")
+
+    with browser_page() as page:
+        page.route("**/portal/frame/*", lose_the_first)
+        signed_in(page, lab, "Patient", job)
+        page.frame_locator("iframe.shown").locator("crowd-classifier .option").first.click()
+        assert lost
+        page.keyboard.press("Control+Enter")
+        page.get_by_text("This job is finished").wait_for()
+    assert job.labels() == ["cat"]
+
+
+@pytest.mark.browser
+def test_what_somebody_types_is_saved_while_it_is_typed_and_in_order(
+    lab: Lab, browser: Browsers, people_job: Jobs
+) -> None:
+    template = lab.put("with-note.liquid", TEMPLATE)
+    job = people_job(texts(1), workers_per_object=1, ui_template_uri=template)
+    other = browser("Typist")
+    held: list[Any] = []
+
+    def hold_the_first(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    with browser_page() as page:
+        page.route("**/save", hold_the_first)
+        signed_in(page, lab, "Typist", job)
+        field = page.frame_locator("iframe.shown").locator("crowd-text-area textarea")
+        field.press_sequentially("first, ")
+        # Who types on is saved, too.
+        for _ in range(200):
+            field.press_sequentially("x", delay=20)
+            if held:
+                break
+        assert held, "nothing was saved"
+        field.press_sequentially("last")
+        page.wait_for_timeout(600)  # the time in which a later save could overtake
+        with page.expect_response("**/save"):
+            held[0].continue_()
+        page.get_by_text("Saved").wait_for()
+    assert "last" in json.dumps(other.next(job.number)["task"]["draft"])
 
 
 @pytest.mark.browser

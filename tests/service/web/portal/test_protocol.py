@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from dev.portal import Browser
 from tests.conftest import Lab, texts
-from tests.service.web.portal.conftest import Browser, PeopleJob
+from tests.service.web.portal.conftest import PeopleJob
 
 pytestmark = pytest.mark.e2e
 
@@ -96,8 +97,11 @@ def test_an_answer_counts_once_and_is_not_changed(browser: Browsers, people_job:
     person = browser("Eve")
     task = person.next(job.number)["task"]["id"]
     first = person.submit(job.number, task, "cat")
-    # An answer to the first try was lost on the way.
-    assert person.submit(job.number, task, "dog")["task"]["id"] == first["task"]["id"]
+    # The reply to the first try was lost on the way.
+    assert person.submit(job.number, task, "cat")["task"]["id"] == first["task"]["id"]
+    # Another answer from another window, which nobody may take for accepted.
+    assert person.submit(job.number, task, "dog", 409)["refused"] == "done"
+    assert person.move(f"/tasks/{task}/save", {"draft": 1}, 409)["refused"] == "done"
     person.submit(job.number, first["task"]["id"], "cat")
     assert job.labels() == ["cat", "cat"]
 
@@ -185,6 +189,15 @@ def test_who_waits_gets_a_task_as_soon_as_there_is_one(browser: Browsers, people
     assert told["task"]["id"] == task
     # It was told, and did not find out at the end of its time.
     assert at - released < 10
+
+
+def test_who_waits_hears_at_once_that_the_job_is_over(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    person = browser("Orla")
+    assert not person.submit(job.number, person.next(job.number)["task"]["id"], "cat")["task"]
+    # Shorter than the wait: an answer at its end would be none.
+    person.connection.sock.settimeout(20)
+    assert person.next(job.number, 25) == {"task": None, "ahead": None, "waiting": "over"}
 
 
 def test_remarks_reach_the_requester(browser: Browsers, people_job: Jobs) -> None:

@@ -1,0 +1,67 @@
+"""Who works on a job and what they report, as JSON: the Airflow plugin's page of the job shows it.
+
+It says less than the job's own page: people are told apart by their worker ids, and their names stay here.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Collection
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from labeling_provider.service.database import people
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.web.pages import job_of
+
+MAX_LATEST: Final = 10
+_HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+class JobPeople:
+    """The people of each job.
+
+    :param simulated: ARNs of the workteams with simulated workers.
+    """
+
+    def __init__(self, database: Database, simulated: Collection[str]) -> None:
+        self._database, self._simulated = database, simulated
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where it is, below ``/_labeling``."""
+        return [Route("/jobs/{name}/people", self.people, methods=["GET"])]
+
+    def people(self, request: Request) -> Response:
+        """Counts, and the latest remarks.
+
+        ``waits`` says whether the job goes on only when people work.
+        """
+        job = job_of(self._database, request)
+        with self._database.read() as connection:
+            at_work = people.at_work(connection, job.id, time.time())
+            declined = people.count_declined(connection, job.id)
+            remarks = people.count_remarks(connection, job.id)
+            latest = people.latest_remarks(connection, job.id, MAX_LATEST)
+        told = {
+            "at_work": at_work.people,
+            "in_hand": at_work.tasks,
+            "declined": declined,
+            "remarks": remarks,
+            "waits": job.runs and job.workteam_arn not in self._simulated,
+            "latest": [
+                {
+                    "object": remark.object_id,
+                    "worker_id": remark.worker_id,
+                    "at": remark.at,
+                    "kind": remark.kind,
+                    "text": remark.text,
+                }
+                for remark in latest
+            ],
+        }
+        return Response(json.dumps(told), 200, _HEADERS, "application/json")

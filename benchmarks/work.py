@@ -256,8 +256,12 @@ def main() -> int:
     """
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--smallest", action="store_true", help="as little as runs all of it")
-    smallest = options.parse_args().smallest
-    people, objects = (5, 40) if smallest else (PEOPLE, OBJECTS)
+    options.add_argument("--people", type=int, help=f"how many label; {PEOPLE} unless told")
+    options.add_argument("--objects", type=int, help=f"how many are labeled at full speed; {OBJECTS:,} unless told")
+    given = options.parse_args()
+    smallest = given.smallest
+    people = given.people or (5 if smallest else PEOPLE)
+    objects = given.objects or (40 if smallest else OBJECTS)
     paced = 30 if smallest else PACED_ANSWERS
     with tempfile.TemporaryDirectory(prefix="labeling-bench-") as folder:
         service = Service(Path(folder))

@@ -80,21 +80,17 @@ def send_out(connection: Connection, job_id: int, object_ids: Iterable[int], ite
 def finished(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
     """The objects with workers whose tasks are all finished: object_id, and how many answers and declined tasks."""
     same = (tasks.c.job_id == objects.c.job_id) & (tasks.c.object_id == objects.c.object_id)
-    other = tasks.alias()
-    undecided = sa.exists().where(
-        other.c.job_id == objects.c.job_id,
-        other.c.object_id == objects.c.object_id,
-        other.c.state.in_(UNDECIDED),
-    )
-    answers, declined = (
-        sa.func.sum(sa.case((tasks.c.state == state, 1), else_=0))
-        for state in (TaskState.SUBMITTED, TaskState.DECLINED)
+    answers, declined, undecided = (
+        sa.func.sum(sa.case((tasks.c.state.in_(states), 1), else_=0))
+        for states in ([TaskState.SUBMITTED], [TaskState.DECLINED], UNDECIDED)
     )
     query = (
         sa.select(objects.c.object_id, answers.label("answers"), declined.label("declined"))
         .join(tasks, same)
-        .where(objects.c.job_id == job_id, objects.c.state == ObjectState.OUT, ~undecided)
+        .where(objects.c.job_id == job_id, objects.c.state == ObjectState.OUT)
         .group_by(objects.c.object_id)
+        # Counted, not looked for: SQLite would go through all open tasks of the job for each object.
+        .having(undecided == 0)
         .order_by(objects.c.object_id)
     )
     return list(connection.execute(query))

@@ -56,6 +56,13 @@ _ACCEPT: Final = (
     .where(_unseen(tasks, _WORKER))
     .values(state=_fixed(TaskState.ACCEPTED), worker_id=_WORKER, accepted=_AT, due=_DUE)
 )
+_LINE: Final = (
+    sa.select(objects.c.line)
+    # As text: in what SQLite returns, SQLAlchemy leaves out which table a column is of.
+    .where(sa.text("objects.job_id = tasks.job_id AND objects.object_id = tasks.object_id"))
+    .scalar_subquery()
+    .label("line")
+)
 _HELD: Final = (
     tasks.c.id == _TASK,
     tasks.c.worker_id == _WORKER,
@@ -63,6 +70,7 @@ _HELD: Final = (
     tasks.c.due >= _AT,
 )
 """A worker is at the task, and its time is not over."""
+_ACCEPT_ONE: Final = _ACCEPT.returning(tasks, _LINE)
 _SAVE: Final = sa.update(tasks).where(*_HELD).values(answer=_ANSWER, spent=_SPENT)
 _SUBMIT: Final = (
     sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.SUBMITTED), answer=_ANSWER, due=_AT, spent=_SPENT)
@@ -83,11 +91,8 @@ _IN_HAND: Final = (
     .order_by(tasks.c.id)
     .limit(1)
 )
-_STILL_UNDECIDED: Final = (
-    sa.select(tasks.c.id)
-    .where(tasks.c.job_id == sa.bindparam("job"), tasks.c.object_id == sa.bindparam("object"))
-    .where(sa.or_(*(tasks.c.state == _fixed(state) for state in UNDECIDED)))
-    .limit(1)
+_STATES_OF_OBJECT: Final = sa.select(tasks.c.state).where(
+    tasks.c.job_id == sa.bindparam("job"), tasks.c.object_id == sa.bindparam("object")
 )
 
 
@@ -122,15 +127,18 @@ def accept(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
     return _moved(connection, _ACCEPT, rows)
 
 
-def accept_this(connection: Connection, task_id: int, worker: str, at: float, due: float) -> bool:
-    """Give one open task to a worker who has had none of the same object; whether it was free."""
+def accept_this(connection: Connection, task_id: int, worker: str, at: float, due: float) -> sa.Row[Any] | None:
+    """Give one open task to a worker who has had none of the same object.
+
+    :return: the task with its object's manifest line; None if it was not free.
+    """
     row = {"task": task_id, "worker": worker, "at": at, "due": due}
     try:
         with _kept_apart(connection):
-            return bool(connection.execute(_ACCEPT, row).rowcount)
+            return connection.execute(_ACCEPT_ONE, row).one_or_none()
     except IntegrityError:
         # The same worker, in another window, has just got another task of this object.
-        return False
+        return None
 
 
 def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> sa.Row[Any] | None:
@@ -138,7 +146,7 @@ def accept_next(connection: Connection, job_id: int, worker: str, at: float, due
 
     :param at: epoch seconds.
     :param due: until when the worker holds it, in epoch seconds.
-    :return: the task; None if there is none.
+    :return: the task with its object's manifest line; None if there is none.
     """
     free = tasks.alias("free")
     first = (
@@ -154,7 +162,7 @@ def accept_next(connection: Connection, job_id: int, worker: str, at: float, due
         sa.update(tasks)
         .where(tasks.c.id == first, tasks.c.state == TaskState.OPEN)
         .values(state=TaskState.ACCEPTED, worker_id=worker, accepted=at, due=due)
-        .returning(tasks)
+        .returning(tasks, _LINE)
     )
     while True:
         try:
@@ -264,7 +272,8 @@ def objects_of(connection: Connection, job_id: int, worker: str) -> set[int]:
 
 def is_decided(connection: Connection, job_id: int, object_id: int) -> bool:
     """Whether no task of an object may get an answer any more."""
-    return connection.execute(_STILL_UNDECIDED, {"job": job_id, "object": object_id}).first() is None
+    states = connection.execute(_STATES_OF_OBJECT, {"job": job_id, "object": object_id}).scalars()
+    return not any(state in UNDECIDED for state in states)
 
 
 def count_open(connection: Connection, job_id: int, worker: str, at: float) -> int:

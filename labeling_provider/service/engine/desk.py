@@ -121,10 +121,10 @@ class OfferedJob:
 class Desk:
     """The one way from people's pages to the task queue.
 
-    :param wake: called with a job's id and a delay in seconds when its engine has something to do.
+    :param wake: called when a job's engine has something to do, as :meth:`Engine.wake` is.
     """
 
-    def __init__(self, database: Database, kinds: Kinds, clock: Clock, wake: Callable[[int, float], None]) -> None:
+    def __init__(self, database: Database, kinds: Kinds, clock: Clock, wake: Callable[..., None]) -> None:
         self._database, self._kinds, self._clock, self._wake = database, kinds, clock, wake
         self._open_tasks = OpenTasks()
         self._jobs: OrderedDict[int, JobAtDesk] = OrderedDict()
@@ -250,8 +250,9 @@ class Desk:
                 raise Refused(tasks.why_not(connection, move))
             handed = self._after(connection, person, job, row, now)
             is_decided = task_rows.is_decided(connection, row.job_id, row.object_id)
-        if is_decided:
-            self._wake(row.job_id, _GATHER_SECONDS)
+        if is_decided or handed.task is None:
+            # Who has no task waits for what the next step hands out.
+            self._wake(row.job_id, _GATHER_SECONDS, patient=handed.task is not None)
         return handed
 
     def decline(self, person: Person, task_id: int, reason: str) -> Handed:
@@ -268,7 +269,7 @@ class Desk:
             if reason.strip():
                 self._remark(connection, row, person, RemarkKind.DECLINE, reason, now)
             handed = self._after(connection, person, job, row, now)
-        self._wake(row.job_id, 0.0)
+        self._wake(row.job_id)
         return handed
 
     def release(self, person: Person, task_id: int) -> None:
@@ -361,19 +362,17 @@ class Desk:
     def _accept(self, connection: Connection, person: Person, job: JobAtDesk, now: float) -> Row | None:
         """Give a person the task that was loaded ahead, or the next one that is free."""
         due = now + self._clock.real(job.time_limit)
+        row = None
         for _ in range(_MAX_TRIES):
             task_id = self._open_tasks.suggest(connection, job.id, person.worker_id, now)
             if task_id is None:
                 break
-            if task_rows.accept_this(connection, task_id, person.worker_id, now, due):
-                return self._taken(connection, person, job, task_id)
+            row = task_rows.accept_this(connection, task_id, person.worker_id, now, due)
+            if row is not None:
+                break
             self._open_tasks.gone(job.id, person.worker_id)
-        taken = task_rows.accept_next(connection, job.id, person.worker_id, now, due)
-        return None if taken is None else self._taken(connection, person, job, taken.id)
-
-    def _taken(self, connection: Connection, person: Person, job: JobAtDesk, task_id: int) -> Row | None:
-        """A task that a person has just got, with its manifest line."""
-        row = task_rows.find_with_line(connection, task_id)
+        if row is None:
+            row = task_rows.accept_next(connection, job.id, person.worker_id, now, due)
         if row is not None:
             self._open_tasks.taken(job.id, person.worker_id, row.id, row.object_id)
         return row

@@ -104,10 +104,13 @@ class Engine:
         self._leases.stop()
         self._scheduler.stop()
 
-    def wake(self, job_id: int, delay: float = 0.0) -> None:
-        """Run a job's next step after a delay in seconds, or earlier if it is due earlier."""
+    def wake(self, job_id: int, delay: float = 0.0, *, patient: bool = False) -> None:
+        """Run a job's next step after a delay in seconds, or earlier if it is due earlier.
+
+        :param patient: whether it may come later if the job's steps take long.
+        """
         self._leases.wake(job_id)
-        self._scheduler.wake(job_id, delay)
+        self._scheduler.wake(job_id, delay, patient=patient)
 
     def _look(self, due: Iterable[int]) -> None:
         """Continue jobs, and make the announcements that another process left."""
@@ -181,7 +184,8 @@ class Engine:
         if run.streams:
             pause = self._streaming.go_on(run, job, now, pause)
         elif pause is not None:
-            if self._hand_out.top_up(run, job, now):
+            if self._hand_out.top_up(run, job, now) and run.team:
+                # People take what is new by themselves.
                 pause = 0.0
             if now - run.refreshed > REFRESH_SECONDS:
                 self._output.refresh(run, job.iteration, now)

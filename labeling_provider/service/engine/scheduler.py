@@ -21,6 +21,9 @@ _LATE_SECONDS: Final = 2.0
 _MAX_RETRIES: Final = 3
 _OUTAGE_SECONDS: Final = 3600.0
 _MAX_PAUSE: Final = 60.0
+_PATIENCE: Final = 10.0
+"""How many times as long as its last step a patient job waits, so that steps leave most of the time to others."""
+_MAX_PATIENCE: Final = 5.0
 _FORGOTTEN_AFTER: Final = 600.0
 _STOP_SECONDS: Final = 3.0
 
@@ -56,6 +59,7 @@ class Scheduler:
         self._changed = threading.Condition()
         self._due: dict[int, float] = {}
         self._stepping: dict[int, float] = {}
+        self._took: dict[int, float] = {}
         self._troubles: dict[int, _Trouble] = defaultdict(_Trouble)
         self._stopping = False
         self._threads: set[threading.Thread] = set()
@@ -77,12 +81,15 @@ class Scheduler:
         for thread in threads:
             thread.join(max(deadline - time.monotonic(), 0))
 
-    def wake(self, job_id: int, delay: float = 0.0) -> None:
+    def wake(self, job_id: int, delay: float = 0.0, *, patient: bool = False) -> None:
         """Run a job's next step after some seconds, or earlier if it is already due earlier.
 
         :param delay: in seconds.
+        :param patient: whether it may come later if the job's steps take long.
         """
         with self._changed:
+            if patient:
+                delay = max(delay, min(_PATIENCE * self._took.get(job_id, 0.0), _MAX_PATIENCE))
             self._due[job_id] = min(time.monotonic() + delay, self._due.get(job_id, math.inf))
             self._changed.notify_all()
 
@@ -95,7 +102,9 @@ class Scheduler:
         while (job_id := self._next(helper)) is not None:
             delay = self._guarded(job_id)
             with self._changed:
-                self._stepping.pop(job_id, None)
+                self._took[job_id] = time.monotonic() - self._stepping.pop(job_id)
+                if delay is None:
+                    del self._took[job_id]
                 self._changed.notify_all()
             if delay is not None:
                 self.wake(job_id, delay)

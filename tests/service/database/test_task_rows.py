@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from labeling_provider.service.database import task_rows
@@ -49,8 +50,19 @@ def test_the_next_task_is_the_first_that_is_free_for_the_worker(connection: Conn
         taken = task_rows.accept_next(connection, job_id, worker, 1.0, 9.0)
         assert taken is not None
         assert taken.id == expected
+        assert json.loads(taken.line) == {"source": f"text {taken.object_id}"}
     assert task_rows.accept_next(connection, job_id, "a", 1.0, 9.0) is None
     assert task_rows.accept_next(connection, job_id, "c", 100.0, 101.0) is None
+
+
+def test_a_task_of_ones_own_choice_comes_with_its_objects_line_unless_it_is_taken(connection: Connection) -> None:
+    _, (_, _, third, fourth) = offered(connection, 2, 2)
+    row = task_rows.accept_this(connection, third, "a", 1.0, 9.0)
+    assert row is not None
+    assert (row.id, row.state, row.accepted) == (third, TaskState.ACCEPTED, 1.0)
+    assert json.loads(row.line) == {"source": "text 1"}
+    assert task_rows.accept_this(connection, third, "b", 1.0, 9.0) is None
+    assert task_rows.accept_this(connection, fourth, "a", 1.0, 9.0) is None
 
 
 def test_only_its_worker_in_time_moves_a_task_and_an_answer_stays(connection: Connection) -> None:

@@ -168,3 +168,27 @@ def test_steps_that_take_long_hold_up_no_other_job_nor_the_end(monkeypatch: pyte
     before = time.monotonic()
     scheduler.stop()
     assert time.monotonic() - before < 30
+
+
+def test_a_patient_job_whose_steps_take_long_comes_after_others_until_somebody_has_no_patience() -> None:
+    order: list[int] = []
+
+    def step(job_id: int) -> float:
+        if job_id == 1 and not order:
+            time.sleep(0.2)
+        order.append(job_id)
+        return 600.0
+
+    scheduler, _ = run(step, 1)
+    try:
+        wait_until(lambda: order == [1], 30, "the long step is done", 0.02)
+        scheduler.wake(1, 0.0, patient=True)
+        scheduler.wake(2, 0.2, patient=True)
+        wait_until(lambda: order[1:], 30, "another step", 0.02)
+        assert order == [1, 2]
+        scheduler.wake(3, 0.1)
+        scheduler.wake(1, 0.0)
+        wait_until(lambda: len(order) == 4, 30, "both steps", 0.02)
+        assert order == [1, 2, 1, 3]
+    finally:
+        scheduler.stop()

@@ -26,7 +26,8 @@ def make_portal(database: Database, desk: Desk, people: People, task_pages: Task
     pages = Pages(database, desk, people, threads, task_pages)
     protocol = Protocol(desk, people, threads, task_pages)
     return Starlette(
-        routes=[*pages.routes, *protocol.routes],
+        # They are tried in this order.
+        routes=[*protocol.routes, *pages.routes],
         exception_handlers={HTTPException: _refused, DatabaseError: _unavailable},
     )
 

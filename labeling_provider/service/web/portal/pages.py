@@ -59,6 +59,7 @@ class Pages:
     def routes(self) -> list[Route]:
         """The pages' addresses, below ``/portal``."""
         return [
+            Route("/frame/{task:int}", self._signed_in(self.frame)),
             Route("/", self._signed_in(self.jobs)),
             Route("/sign-in", self._in_thread(self.sign_in), methods=["GET", "POST"]),
             Route("/sign-out", self._in_thread(self.sign_out), methods=["POST"]),
@@ -67,7 +68,6 @@ class Pages:
             Route("/labeling-jobs/{name}", self._signed_in(self.named_job)),
             Route("/numbers", self._signed_in(self.my_numbers)),
             Route("/help", self._signed_in(self.help)),
-            Route("/frame/{task:int}", self._signed_in(self.frame)),
         ]
 
     # Pages

@@ -78,9 +78,9 @@ class Protocol:
     def routes(self) -> list[Route]:
         """What there is to ask."""
         return [
+            Route("/api/tasks/{task:int}/submit", self._guarded(self.submit), methods=["POST"]),
             Route("/api/jobs/{job:int}/next", self._guarded(self.next), methods=["POST"]),
             Route("/api/tasks/{task:int}/save", self._guarded(self.save), methods=["POST"]),
-            Route("/api/tasks/{task:int}/submit", self._guarded(self.submit), methods=["POST"]),
             Route("/api/tasks/{task:int}/decline", self._guarded(self.decline), methods=["POST"]),
             Route("/api/tasks/{task:int}/release", self._guarded(self.release), methods=["POST"]),
             Route("/api/tasks/{task:int}/remark", self._guarded(self.remark), methods=["POST"]),

@@ -64,7 +64,7 @@ test-newest: setup
 # The oldest Airflow and amazon provider that are supported: everything that touches them; and the local service, which
 # touches neither.
 test-lowest: $(LOWEST)/.ready $(VENV)/.system
-	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/service tests/client tests/streaming tests/hooks tests/jobs tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
+	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/service tests/client tests/streaming tests/decorators tests/hooks tests/jobs tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -109,15 +109,18 @@ def test_it_is_called_once_when_the_task_is_deferred_and_again_by_a_retry(connec
 
     ids = run_id()
     around = context(**ids)
+    # A worker who takes a while: a job that has ended already is not waited for.
+    slowly = {"workforce": PrivateWorkteam(connected.team("steady")), "workers_per_object": 1}
     with pytest.raises(TaskDeferred) as deferred:
-        labeling(connected, counted, deferrable=True).execute(around)
+        labeling(connected, counted, deferrable=True, **slowly).execute(around)
     assert deferred.value.kwargs is not None
-    again = json.loads(json.dumps(deferred.value.kwargs))
-    labels = labeling(connected, counted, deferrable=True).execute_complete(around, fire(deferred.value), **again)
+    kept = json.loads(json.dumps(deferred.value.kwargs))
+    task = labeling(connected, counted, deferrable=True, **slowly)
+    labels = task.execute_complete(around, fire(deferred.value), **kept)
     assert (labels, len(calls)) == ({"text 0": "cat", "text 1": "dog", "text 2": "bird"}, 1)
     # The same objects are in the same manifest, so the retry goes on with the job.
     retry = context(**ids, try_number=2)
-    assert labeling(connected, counted).execute(retry) == labels
+    assert labeling(connected, counted, **slowly).execute(retry) == labels
     assert retry["ti"].pushed["labeling_job"]["job_name"] == around["ti"].pushed["labeling_job"]["job_name"]
     assert len(calls) == 2
 

@@ -50,7 +50,14 @@ class Person:
         frame.locator("crowd-classifier .option").first.wait_for()
         told = re.sub(r"\s+", " ", frame.locator("body").inner_text())
         (sentence,) = [sentence for sentence in self.truth if sentence in told]
-        self.page.keyboard.press(str(self.kinds.index(self.truth[sentence]) + 1))
+        chosen = frame.locator("crowd-classifier .option input:checked")
+
+        def chooses() -> bool:
+            # The frame may not have the keyboard yet.
+            self.page.keyboard.press(str(self.kinds.index(self.truth[sentence]) + 1))
+            return bool(chosen.count())
+
+        wait_until(chooses, 20, "the key is heard", 0.1)
         self.page.keyboard.press("Control+Enter")
         self.page.wait_for_selector(f"iframe.shown[data-task='{task}']", state="detached")
 

@@ -85,7 +85,7 @@ def test_who_gets_no_answer_asks_again_and_says_so_in_the_end(
     tell_task_state(monkeypatch, FakeTaskInstance(), ConnectionError("the API server is away"))
     with pytest.raises(ConnectionError, match="away"):
         compat.was_ended_by_user(FakeTaskInstance())
-    assert caplog.text.count("Airflow does not say how label is, asking again") == 2
+    assert caplog.text.count("Can't read the state of label, asking again") == 2
 
 
 def test_the_instances_of_a_task_are_told_by_their_map_index(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +200,7 @@ def test_the_last_value_of_an_xcom_arrives_and_one_that_fails_takes_no_other_alo
             compat.push_xcom_soon(TASK, "progress", {"number": number})
             compat.push_xcom_soon(TASK, "broken", {"number": number})
         async with asyncio.timeout(10):
-            while compat._under_way:
+            while compat._running:
                 await asyncio.sleep(0.01)
 
     asyncio.run(scenario())
@@ -232,7 +232,7 @@ def test_before_3_3_a_cancelled_trigger_is_killed_if_a_user_has_ended_its_task(
     async def scenario() -> None:
         compat.when_cancelled(SimpleNamespace(task_instance=TASK, on_kill=on_kill))
         async with asyncio.timeout(10):
-            while compat._under_way:
+            while compat._running:
                 await asyncio.sleep(0.01)
 
     asyncio.run(scenario())
@@ -242,7 +242,7 @@ def test_before_3_3_a_cancelled_trigger_is_killed_if_a_user_has_ended_its_task(
 def test_from_3_3_on_airflow_calls_on_kill_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compat, "TRIGGERS_HAVE_ON_KILL", True)
     compat.when_cancelled(SimpleNamespace(task_instance=TASK, on_kill=lambda: pytest.fail("that is Airflow's to do")))
-    assert not compat._under_way
+    assert not compat._running
 
 
 @ACKNOWLEDGED

@@ -33,7 +33,7 @@ def test_each_link_has_a_name_and_a_key_of_its_own() -> None:
         "Labels",
         "Labeling log",
         "Quality report",
-        "Workers' page",
+        "Label",
     ]
     assert [link.xcom_key for link in links] == [f"_link_{type(link).__name__}" for link in links]
 

@@ -23,7 +23,9 @@ from tests.operators.tasks import run_id
 def labeled(lab: Lab) -> dict[str, Any]:
     """The result of a job over 40 texts by careless workers, of which two had no worker."""
     lines = [*texts(38), {"source": "nobody knows"}, {"source": "nobody cares"}]
-    description = lab.wait(lab.create(lines, workforce=PrivateWorkteam(lab.team("careless"))))
+    # Its name decides how careless the workers are with it.
+    name = lab.create(lines, "careless-texts", workforce=PrivateWorkteam(lab.team("careless")))
+    description = lab.wait(name)
     return {
         "output_manifest_uri": description["LabelingJobOutput"]["OutputDatasetS3Uri"],
         "label_attribute_name": description["LabelAttributeName"],

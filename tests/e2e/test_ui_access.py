@@ -62,6 +62,7 @@ def test_every_route_asks_who_it_is_and_what_they_may(stack: Stack, guarded: Gua
         "/job/labels": f"/job/labels?{task}",
         "/job/workers": f"/job/workers?{task}",
         "/job/stream": f"/job/stream?{task}",
+        "/job/people": f"/job/people?{task}",
         "/picture": f"/picture?{picture}",
         "/static/{name}": "/static/labeling.js",
     }

@@ -26,6 +26,7 @@ export interface FrameStart {
 
 const SANDBOX = "allow-scripts allow-forms allow-modals";
 const MAX_SILENT_MS = 20_000;
+const REMOVED_AFTER_MS = 500;
 /** How long a page that has come may be silent before it is loaded again; twice as long each time. */
 const LOAD_AGAIN_MS = 5_000;
 const ASK_AGAIN_MS = 2_000;
@@ -111,8 +112,10 @@ export class TaskFrame {
     this.send({ type: "focus" });
   }
 
+  /** Hide the task now, and end it soon: the key that has sent it is still to come up in its frame. */
   remove(): void {
     this.port?.close();
-    this.element.remove();
+    this.element.classList.remove("shown");
+    setTimeout(() => this.element.remove(), REMOVED_AFTER_MS);
   }
 }

@@ -90,3 +90,12 @@ export function element(name: string): (made: CustomElementConstructor) => void 
 export function keyCap(key: string | undefined): TemplateResult | typeof nothing {
   return key ? html`<kbd aria-hidden="true">${key}</kbd>` : nothing;
 }
+
+const MANY = 15;
+
+/** A field that looks for labels; nothing where there are few. */
+export function findField(count: number, find: (text: string) => void): TemplateResult | typeof nothing {
+  if (count <= MANY) return nothing;
+  return html`<input class="find" type="search" aria-label=${word("find_label")} placeholder=${word("find_label")}
+    @input=${(event: Event) => find((event.target as HTMLInputElement).value)}>`;
+}

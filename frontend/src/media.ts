@@ -1,4 +1,5 @@
 /** Pictures, sounds and films that don't load: tried again, then with a fresh link, then reported. */
+import { html, nothing, type TemplateResult } from "lit";
 import { word } from "./words";
 
 const PAUSES = [500, 2000];
@@ -101,4 +102,17 @@ function setAddress(target: Media, url: string): void {
   if (target instanceof SVGImageElement) target.setAttribute("href", url);
   else target.src = url;
   if (target instanceof HTMLSourceElement) target.closest<HTMLMediaElement>("audio, video")?.load();
+}
+
+/** What is shown in place of a picture that does not come; nothing if it is there. */
+export function loadingNote(
+  loading: "again" | "failed" | "",
+  picture: Media | null | undefined,
+): TemplateResult | typeof nothing {
+  if (!loading) return nothing;
+  const failed = loading === "failed";
+  return html`<div class="state" role="status">
+    ${word(failed ? "not_loaded" : "loading_again")}
+    ${failed ? html`<button type="button" @click=${() => picture && tryAgain(picture)}>${word("try_again")}</button>` : nothing}
+  </div>`;
 }

@@ -17,25 +17,13 @@ from labeling_provider.manifest import ManifestError
 from labeling_provider.request import PrivateWorkteam
 from tests.airflow_context import context
 from tests.conftest import Lab, texts
-from tests.operators.tasks import fire, run_id
+from tests.operators.tasks import fire, job_arguments, run_id
 
 
 def labeling(lab: Lab, function: Callable[..., Any], *given: Any, **arguments: Any) -> LabelDecoratedOperator:
     """The task of a decorated function."""
-    defaults: dict[str, Any] = {
-        "task_type": "text-classification",
-        "output_uri": "s3://lab/out",
-        "labels": ["cat", "dog", "bird"],
-        "workforce": PrivateWorkteam(lab.team()),
-        "role_arn": lab.role,
-        "title": "What is it?",
-        "instructions": "Choose one.",
-        "poll_interval": 0.1,
-        "deferrable": False,
-        "preflight": "off",
-    }
     with DAG("dag"):
-        labels = task.label(**{**defaults, **arguments})(function)(*given)
+        labels = task.label(**{**job_arguments(lab), **arguments})(function)(*given)
     operator = labels.operator
     assert isinstance(operator, LabelDecoratedOperator)
     return operator

@@ -16,12 +16,10 @@ from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
 
 
-def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJobOperator:
-    manifest = lines if isinstance(lines, str) else lab.manifest(texts(6) if lines is None else lines)
-    defaults = {
-        "task_id": "label",
+def job_arguments(lab: Lab) -> dict[str, Any]:
+    """A text classification job by good workers, looked at often."""
+    return {
         "task_type": "text-classification",
-        "manifest_uri": manifest,
         "output_uri": "s3://lab/out",
         "labels": ["cat", "dog", "bird"],
         "workforce": PrivateWorkteam(lab.team()),
@@ -34,6 +32,11 @@ def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJob
         # The tests of preflight ask for it.
         "preflight": "off",
     }
+
+
+def operator(lab: Lab, lines: Any = None, **arguments: Any) -> CreateLabelingJobOperator:
+    manifest = lines if isinstance(lines, str) else lab.manifest(texts(6) if lines is None else lines)
+    defaults = {"task_id": "label", "manifest_uri": manifest, **job_arguments(lab)}
     return CreateLabelingJobOperator(**{**defaults, **arguments})
 
 

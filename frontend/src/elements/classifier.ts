@@ -5,7 +5,7 @@ import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { Annotator, unwrapped } from "../annotator";
 import { asList, isRecord, json5, labelText, labelTexts, Unreadable } from "../attributes";
-import { element, keyCap } from "../element";
+import { element, findField, keyCap } from "../element";
 import { OWN } from "../form";
 import { region } from "../instructions";
 import { type Command, keys } from "../keys";
@@ -14,7 +14,6 @@ import type { CrowdPicture } from "./picture";
 import "./picture";
 
 /** From so many labels on there is a field to find one. */
-const MANY = 15;
 
 const style = css`
   fieldset { border: 0; padding: 0; margin: 0; min-width: 0; }
@@ -156,14 +155,9 @@ abstract class Classifier extends Annotator {
     return html`
       <fieldset>
         <legend class="unseen">${this.header || word("labels")}</legend>
-        ${
-          names.length > MANY
-            ? html`<input class="find" type="search" aria-label=${word("find_label")} placeholder=${word("find_label")}
-                @input=${(event: Event) => {
-                  this.filter = (event.target as HTMLInputElement).value;
-                }}>`
-            : nothing
-        }
+        ${findField(names.length, (text) => {
+          this.filter = text;
+        })}
         <div class="options">
           ${repeat(
             shown,

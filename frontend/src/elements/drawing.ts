@@ -13,18 +13,17 @@ import { box, type Kind, keypoint, line, polygon, polyline, type Shape } from ".
 import { type Look, Painter } from "../drawing/painter";
 import { Surface } from "../drawing/surface";
 import { View } from "../drawing/view";
-import { element, keyCap } from "../element";
+import { element, findField, keyCap } from "../element";
 import { OWN } from "../form";
 import { iconPath } from "../icons";
 import { type Command, keys } from "../keys";
-import { tryAgain, watchMedia } from "../media";
+import { loadingNote, watchMedia } from "../media";
 import { word } from "../words";
 import { drawingStyle } from "./drawing-style";
 
 const STEP = 1.25;
 /** Pixels of the screen that a copy is beside its original. */
 const ASIDE = 12;
-const MANY = 15;
 /** Rows that the list of labels, and that of shapes, shows at a time. */
 const MAX_ROWS = 100;
 const UNKNOWN: Look = { color: "#9a9a9a", dashes: [] };
@@ -339,14 +338,9 @@ abstract class Drawing extends Annotator {
     const { chosen, label: active } = this.#editor;
     return html`
       <h3>${word("labels")}</h3>
-      ${
-        labels.length > MANY
-          ? html`<input class="find" type="search" aria-label=${word("find_label")} placeholder=${word("find_label")}
-              @input=${(event: Event) => {
-                this.filter = (event.target as HTMLInputElement).value;
-              }}>`
-          : nothing
-      }
+      ${findField(labels.length, (text) => {
+        this.filter = text;
+      })}
       <div class="labels" role="group" aria-label=${word("labels")}>
         ${found.slice(0, MAX_ROWS).map((label) => {
           const { color, dashes } = this.#look(label);
@@ -393,17 +387,9 @@ abstract class Drawing extends Annotator {
         </div>
         <canvas class="lower-canvas" aria-hidden="true"></canvas>
         <canvas class="upper-canvas" aria-hidden="true"></canvas>
-        ${this.loading ? this.#renderLoading() : nothing}
+        ${loadingNote(this.loading, this.picture)}
       </div>
     `;
-  }
-
-  #renderLoading() {
-    const failed = this.loading === "failed";
-    return html`<div class="state" role="status">
-      ${word(failed ? "not_loaded" : "loading_again")}
-      ${failed ? html`<button type="button" @click=${() => this.picture && tryAgain(this.picture)}>${word("try_again")}</button>` : nothing}
-    </div>`;
   }
 
   #renderTools() {

@@ -4,7 +4,7 @@ import { property, query, state } from "lit/decorators.js";
 import { Annotator, unwrapped } from "../annotator";
 import { asList, isRecord, json5, labelText } from "../attributes";
 import { colorOf } from "../colors";
-import { element, keyCap } from "../element";
+import { element, findField, keyCap } from "../element";
 import { OWN } from "../form";
 import { type Command, keys } from "../keys";
 import {
@@ -24,7 +24,6 @@ import type { CrowdForm } from "./form";
 
 /** Passages that one action can label. */
 const MAX_OCCURRENCES = 5000;
-const MANY = 15;
 
 interface Label {
   label: string;
@@ -499,14 +498,9 @@ export class CrowdEntityAnnotation extends Annotator {
     const caps = keys.of(this);
     const active = labels.find((one) => one.label === this.active);
     return html`
-      ${
-        labels.length > MANY
-          ? html`<input class="find" type="search" aria-label=${word("find_label")} placeholder=${word("find_label")}
-              @input=${(event: Event) => {
-                this.filter = (event.target as HTMLInputElement).value;
-              }}>`
-          : nothing
-      }
+      ${findField(labels.length, (text) => {
+        this.filter = text;
+      })}
       <div class="labels" role="group" aria-label=${word("labels")}>
         ${shown.map(
           ({ label, full, color }) => html`<button

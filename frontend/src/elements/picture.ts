@@ -7,7 +7,7 @@ import { colorOf } from "../colors";
 import { base, CrowdElement, element } from "../element";
 import { OWN } from "../form";
 import type { Command } from "../keys";
-import { tryAgain, watchMedia } from "../media";
+import { loadingNote, watchMedia } from "../media";
 import { word } from "../words";
 
 const MAX_ZOOM = 32;
@@ -211,7 +211,7 @@ export class CrowdPicture extends CrowdElement {
             ${this.showsOverlay && some ? this.#renderOverlay(over) : nothing}
           </div>
         </div>
-        ${this.loading ? this.#renderLoading() : nothing}
+        ${loadingNote(this.loading, this.picture)}
       </div>
       <div class="tools" ${OWN}>
         <button type="button" aria-label=${word("zoom_out")} @click=${() => this.#zoomBy(1 / STEP)}>−</button>
@@ -248,14 +248,6 @@ export class CrowdPicture extends CrowdElement {
           : nothing
       }
     `;
-  }
-
-  #renderLoading() {
-    const failed = this.loading === "failed";
-    return html`<div class="state" role="status">
-      ${word(failed ? "not_loaded" : "loading_again")}
-      ${failed ? html`<button type="button" @click=${() => this.picture && tryAgain(this.picture)}>${word("try_again")}</button>` : nothing}
-    </div>`;
   }
 
   #renderOverlay(over: Overlay) {

@@ -3,6 +3,7 @@ import { textOn } from "../colors";
 import type { Editor } from "./editor";
 import { bounds, crossesItself, type Point } from "./geometry";
 import type { Shape } from "./kinds";
+import type { StagePainter } from "./surface";
 import type { View } from "./view";
 
 /** How a label looks. */
@@ -19,11 +20,9 @@ const DARK = "rgb(0 0 0 / .55)";
 const CLOSING = "#22c55e";
 const WRONG = "#ef4444";
 
-export class Painter {
-  /** The shape under the pointer. */
+export class Painter implements StagePainter {
   hovered: number | undefined;
   showsCrosshair = true;
-  /** Whether the cursor is on the picture. */
   showsCursor = false;
 
   constructor(

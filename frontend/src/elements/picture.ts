@@ -217,7 +217,7 @@ export class CrowdPicture extends CrowdElement {
         <button type="button" aria-label=${word("zoom_out")} @click=${() => this.#zoomBy(1 / STEP)}>−</button>
         <button type="button" aria-label=${word("zoom_in")} @click=${() => this.#zoomBy(STEP)}>+</button>
         <button type="button" @click=${() => this.#fit()}>${word("fit")}</button>
-        <span class="quiet">${Math.round(this.zoom * 100)} %</span>
+        <span class="quiet">${Math.round(this.zoom * 100)}%</span>
         <label>${word("brightness")}
           <input type="range" min="20" max="300" step="10" .value=${String(this.brightness)} @input=${(
             event: Event,

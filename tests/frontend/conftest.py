@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -229,3 +231,13 @@ def portal(_portal: Portal) -> Iterator[Portal]:
     page.remove_listener("console", heed)
     page.remove_listener("pageerror", broken)
     assert errors == []
+
+
+@pytest.fixture(scope="module")
+def screens(browser: Any) -> Iterator[Any]:
+    """A browser in which frames of no site have the screen of the page around them."""
+    type_ = browser.context.browser.browser_type
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-features=IsolateSandboxedIframes"]
+    started = type_.launch(executable_path=shutil.which(os.environ.get("CHROMIUM", "chromium")), args=arguments)
+    yield started
+    started.close()

@@ -47,7 +47,7 @@ class Artist:
 
         initial = "" if given is None else f"initial-value='{attribute(given)}'"
         self.element = element
-        self.list = LISTS[element]
+        self.list = LISTS.get(element, "")
         self.given = given is not None
         self.task: Task = portal.open(
             f"""<crowd-form><{element} name="it" src="{src}" labels='{attribute(list(labels))}' {initial} {more}>

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,16 +16,6 @@ pytestmark = pytest.mark.browser
 
 CAT, DOG = box("cat", 40, 30, 100, 80), box("dog", 200, 100, 150, 120)
 BLUE, ORANGE = [0, 114, 178, 255], [230, 159, 0, 255]
-
-
-@pytest.fixture(scope="module")
-def screens(browser: Any) -> Iterator[Any]:
-    """A browser in which frames of no site have the screen of the page around them."""
-    type_ = browser.context.browser.browser_type
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-features=IsolateSandboxedIframes"]
-    started = type_.launch(executable_path=shutil.which(os.environ.get("CHROMIUM", "chromium")), args=arguments)
-    yield started
-    started.close()
 
 
 @pytest.mark.parametrize("ratio", [1, 1.5, 2])

@@ -295,7 +295,8 @@ export class Surface {
     if (arrow) {
       this.#arrow(arrow, event.shiftKey, event.altKey);
     } else if (event.key === " ") {
-      hand.press(this.#keyCursor(), reach);
+      // A key that is held down is pressed once.
+      if (!event.repeat) hand.press(this.#keyCursor(), reach);
     } else if (event.key === "Enter") {
       hand.enter(this.#keyCursor(), reach);
     } else if (event.key === "Backspace") {

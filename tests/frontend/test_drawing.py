@@ -10,7 +10,7 @@ from PIL import Image
 
 from dev.stack import wait_until
 from tests.frontend.conftest import SCRIPT, Portal
-from tests.frontend.drawings import BOX, POLYGON, Artist, box
+from tests.frontend.drawings import BOX, POLYGON, Artist, box, turned_picture
 
 pytestmark = pytest.mark.browser
 
@@ -120,13 +120,7 @@ def test_brightness_contrast_and_crosshair(portal: Portal) -> None:
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_a_picture_is_shown_in_its_stored_pixels_whatever_a_camera_says(portal: Portal, orientation: int) -> None:
-    image = Image.new("RGB", (80, 40), "white")
-    image.paste("black", (0, 0, 20, 40))
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    body = io.BytesIO()
-    image.save(body, "JPEG", exif=exif.tobytes(), quality=95)
-    portal.files["/turned.jpg"] = ("image/jpeg", body.getvalue())
+    portal.files["/turned.jpg"] = turned_picture(orientation)
     artist = Artist(portal, src=f"/turned.jpg?{orientation}")
     # The dark part is at the left, where it is stored.
     artist.task(".stage").evaluate("one => one.querySelectorAll('canvas').forEach((each) => each.remove())")

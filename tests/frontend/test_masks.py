@@ -12,6 +12,7 @@ from PIL import Image
 
 from dev.stack import wait_until
 from tests.frontend.conftest import Portal
+from tests.frontend.drawings import turned_picture
 from tests.frontend.masks import (
     BLUE,
     GREEN,
@@ -516,11 +517,7 @@ def test_a_click_without_a_label_chooses_what_is_there_and_a_drag_moves(portal: 
 
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_the_mask_of_a_turned_picture_has_its_stored_size(portal: Portal, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    body = io.BytesIO()
-    Image.new("RGB", (80, 40), "white").save(body, "JPEG", exif=exif.tobytes())
-    portal.files["/camera.jpg"] = ("image/jpeg", body.getvalue())
+    portal.files["/camera.jpg"] = turned_picture(orientation)
     artist = MaskArtist(portal, src=f"/camera.jpg?{orientation}")
     artist.choose("cat")
     artist.dab(70, 10, 2)

@@ -40,10 +40,20 @@ export function lookOf(place: number, wanted?: unknown): { color: string; dashes
   return { color: SAFE[place % SAFE.length] ?? "#0072b2", dashes: DASHES[round % DASHES.length] ?? [] };
 }
 
-/** Colour of an area that is labeled, on the screen: areas have no lines, so no two have the same. */
+/** Colour of an area that is labeled, on the screen: areas have no lines, so the second and third eight are darker and lighter. */
 export function fillOf(place: number, wanted?: unknown): string {
   const own = typeof wanted === "string" ? sixDigits(wanted) : undefined;
-  return own ?? SAFE[place] ?? furtherColor(place);
+  const safe = SAFE[place % SAFE.length] ?? "#0072b2";
+  const other = [undefined, 0, 255][Math.floor(place / SAFE.length)];
+  if (own) return own;
+  if (place < SAFE.length) return safe;
+  return other === undefined ? furtherColor(place) : mixed(safe, other);
+}
+
+/** Half of a colour, half of black (0) or white (255). */
+function mixed(color: string, other: number): string {
+  const value = Number.parseInt(color.slice(1), 16);
+  return hex([16, 8, 0].reduce((sum, bits) => sum | (((((value >> bits) & 255) + other) >> 1) << bits), 0));
 }
 
 /** The first colour in Ground Truth's order, from a place on, that nothing has yet. */

@@ -60,6 +60,11 @@ export abstract class Board extends Annotator {
     return nothing;
   }
 
+  /** Tools of the view that others don't have. */
+  protected renderViewTools(): unknown {
+    return nothing;
+  }
+
   /** What has to be loaded beside the picture. */
   protected renderHidden(): unknown {
     return nothing;
@@ -234,7 +239,7 @@ export abstract class Board extends Annotator {
       <label><input type="checkbox" .checked=${this.painter?.showsCrosshair ?? true} @change=${(event: Event) => {
         if (this.painter) this.painter.showsCrosshair = isChecked(event);
       }}>${word("crosshair")}</label>
-      ${percent("brightness")}${percent("contrast")}
+      ${percent("brightness")}${percent("contrast")}${this.renderViewTools()}
     </div>`;
   }
 }

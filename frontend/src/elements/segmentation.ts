@@ -445,7 +445,6 @@ abstract class Segmentation extends Board {
   protected override renderTools() {
     const { hand } = this;
     const caps = keys.of(this);
-    const painter = this.painter as MaskPainter | undefined;
     return html`<div class="tools paint">
       <div class="group" role="group" aria-label=${word("tools")}>
         ${TOOLS.map(
@@ -460,14 +459,18 @@ abstract class Segmentation extends Board {
       <label><input type="checkbox" .checked=${live(hand.keepsOthers)} @change=${(event: Event) => {
         hand.keepsOthers = isChecked(event);
       }}>${word("keep_others")}</label>
-      <label>${word("overlay_strength")}
-        <input type="range" min="0" max="100" step="10" .value=${String(Math.round((painter?.strength ?? 0.5) * 100))} @input=${(
-          event: Event,
-        ) => {
-          if (painter) painter.strength = sliderValue(event) / 100;
-          this.surface?.draw();
-        }}></label>
     </div>`;
+  }
+
+  protected override renderViewTools() {
+    const painter = this.painter as MaskPainter | undefined;
+    return html`<label>${word("overlay_strength")}
+      <input type="range" min="0" max="100" step="10" .value=${String(Math.round((painter?.strength ?? 0.5) * 100))} @input=${(
+        event: Event,
+      ) => {
+        if (painter) painter.strength = sliderValue(event) / 100;
+        this.surface?.draw();
+      }}></label>`;
   }
 
   /** The places of segments that are listed: instances, or labels that are in the mask. */

@@ -225,7 +225,8 @@ export class Surface {
       if (!this.#wentFar) return;
       this.view.moveBy(at[0] - before[0], at[1] - before[1]);
     } else {
-      const passed = this.hand.followsAll ? event.getCoalescedEvents() : [];
+      // Not every browser tells, and none does on a page without https.
+      const passed = (this.hand.followsAll && event.getCoalescedEvents?.()) || [];
       for (const one of passed.length > 0 ? passed : [event])
         this.hand.move(this.view.toPicture(...this.#at(one)), CLICK / this.view.scale);
       this.painter.showsCursor = event.pointerType !== "touch";

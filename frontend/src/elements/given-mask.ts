@@ -8,6 +8,9 @@ import { unpacked } from "../drawing/packing";
 /** Readers that drop opacity take what is empty for black. */
 export const EMPTY = "#000000";
 
+/** Twice what Ground Truth takes. */
+const MAX_PIXELS = 200_000_000;
+
 /** @property rows the mask, packed; segments by number, gaps included */
 export interface Stored {
   size: [width: number, height: number];
@@ -77,6 +80,8 @@ export function readStored(state: unknown) {
   const stored = state as unknown as Stored;
   const size = { width: stored.size[0], height: stored.size[1] };
   const segments = stored.segments.map((one) => (one ? { label: String(one[0]), color: String(one[1]) } : undefined));
+  if (!(size.width * size.height <= MAX_PIXELS) || segments.some((one) => one && sixDigits(one.color) !== one.color))
+    return undefined;
   const rows = unpacked(String(stored.rows), size, segments.length);
   const path = stored.path && { label: stored.path[0], points: stored.path[1] };
   return rows && { size, segments, rows, ...(path ? { path } : {}) };

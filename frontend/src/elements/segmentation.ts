@@ -201,28 +201,23 @@ abstract class Segmentation extends Board {
     const isThere = addressIn(this.initialValue) === undefined || (given?.complete && given.naturalWidth > 0);
     if (!size || this.#initial || !isThere) return;
     const turn = ++this.#preparing;
-    const segments = this.#segmentsIn(this.initialValue);
-    let [rows, unknown]: [Row[], number] = [blank(size), 0];
-    let misfit: Size | undefined;
-    if (given && addressIn(this.initialValue) !== undefined) {
-      const own = { width: given.naturalWidth, height: given.naturalHeight };
-      if (isSize(size, own))
-        ({ rows, unknown } = await readMask(
-          given,
-          size,
-          segments.map((one) => one?.color),
-        ));
-      else misfit = own;
-    }
+    const { initialValue } = this;
+    const found = await this.#decoded(addressIn(initialValue) === undefined ? null : given, initialValue, size);
     // The stage has to have its place, by which the brush gets its size.
     await this.updateComplete;
     if (turn !== this.#preparing || size !== this.size) return;
-    [this.unknown, this.misfit] = [unknown, misfit];
-    this.#initial = { rows, segments };
+    if (!found) {
+      this.givenLoading = "failed";
+      return;
+    }
+    [this.unknown, this.misfit] = [found.unknown, found.misfit];
+    this.#initial = found;
     // A draft is there before its picture.
-    const mask = this.#own && isSize(hand.mask?.size, size) ? hand.mask : undefined;
+    const kept = this.#own ? hand.mask : undefined;
+    const mask = isSize(kept?.size, size) ? kept : undefined;
+    if (kept && !mask) this.told = this.#misfitText(kept.size, size);
     const path = mask && hand.outline.path;
-    hand.begin(mask ?? new Mask(size, rows), mask ? hand.segments : segments, this.view.scale);
+    hand.begin(mask ?? new Mask(size, found.rows), mask ? hand.segments : found.segments, this.view.scale);
     hand.loadPath(path);
     if (!mask) this.#own = false;
     this.surface?.draw();
@@ -233,29 +228,39 @@ abstract class Segmentation extends Board {
   /** A mask as an answer or an initial value has it; none if it can't be read or does not fit. */
   async #read(value: unknown, size: Size): Promise<Content | undefined> {
     const address = addressIn(value);
-    if (address === undefined) return { rows: blank(size), segments: [] };
+    const picture = address === undefined ? null : new Image();
+    if (picture && address !== undefined) {
+      picture.crossOrigin = "anonymous";
+      picture.src = address;
+    }
+    const found = await this.#decoded(picture, value, size);
+    if (!found) this.told = word("not_loaded");
+    else if (found.misfit) this.told = this.#misfitText(found.misfit, size);
+    return found?.misfit ? undefined : found;
+  }
+
+  /** What a mask holds, which is nothing if it has another size than the picture; none if it can't be decoded. */
+  async #decoded(
+    picture: HTMLImageElement | null,
+    value: unknown,
+    size: Size,
+  ): Promise<(Content & { unknown: number; misfit: Size | undefined }) | undefined> {
     const segments = this.#segmentsIn(value);
-    const picture = new Image();
-    picture.crossOrigin = "anonymous";
-    picture.src = address;
+    const empty = { rows: blank(size), segments, unknown: 0, misfit: undefined };
+    if (!picture) return empty;
     try {
       await picture.decode();
+      const own = { width: picture.naturalWidth, height: picture.naturalHeight };
+      if (!isSize(size, own)) return { ...empty, misfit: own };
+      const colors = segments.map((one) => one.color);
+      return { ...empty, ...(await readMask(picture, size, colors)) };
     } catch {
-      this.told = word("not_loaded");
       return undefined;
     }
-    const own = { width: picture.naturalWidth, height: picture.naturalHeight };
-    if (isSize(size, own))
-      return {
-        segments,
-        ...(await readMask(
-          picture,
-          size,
-          segments.map((one) => one?.color),
-        )),
-      };
-    this.told = word("mask_misfit", { ...own, picture: `${size.width} × ${size.height}` });
-    return undefined;
+  }
+
+  #misfitText(own: Size, size: Size): string {
+    return word("mask_misfit", { ...own, picture: `${size.width} × ${size.height}` });
   }
 
   #segmentsIn(value: unknown): Segment[] {
@@ -417,7 +422,7 @@ abstract class Segmentation extends Board {
   protected override renderProblems() {
     const { size, misfit, unknown } = this;
     return html`
-      ${misfit && size ? html`<p class="problem">${word("mask_misfit", { ...misfit, picture: `${size.width} × ${size.height}` })}</p>` : nothing}
+      ${misfit && size ? html`<p class="problem">${this.#misfitText(misfit, size)}</p>` : nothing}
       ${unknown > 0 ? html`<p class="problem">${word("unknown_colors", { count: unknown })}</p>` : nothing}
     `;
   }

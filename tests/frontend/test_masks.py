@@ -350,6 +350,9 @@ def test_what_is_empty_in_a_given_mask(portal: Portal, kind: str) -> None:
         ground.paste(image, mask=image)
         image = ground
     given = given_mask(portal, kind, image, cat=ORANGE)
+    if kind == "white":
+        # As a template copies a job's own color map that leaves nothing out.
+        given["labelMappings"]["BACKGROUND"] = {"color": "#ffffff"}
     if kind == "answer":
         # As an answer has it, so that a function can hand answers on.
         given["labeledImage"] = {"pngImageData": base64.b64encode(png_of(image)).decode()}
@@ -568,7 +571,7 @@ def test_the_oldest_steps_are_forgotten_when_they_become_large(portal: Portal) -
     artist.task(SEMANTIC).evaluate(
         """async (one) => {
           const [rows, segments] = [[...one.hand.mask.rows], one.hand.segments.slice(0, 1)];
-          for (let step = 0; step < 80; step++) {
+          for (let step = 0; step < 72; step++) {
             if (step % 2 === 0) one.hand.remove(0);
             else one.hand.add(rows, segments);
             await new Promise((done) => setTimeout(done, 4));
@@ -576,13 +579,13 @@ def test_the_oldest_steps_are_forgotten_when_they_become_large(portal: Portal) -
         }"""
     )
     done = artist.areas
-    for _ in range(100):
+    for _ in range(76):
         artist.task.say("undo")
     artist.task.say("redo")
     artist.task.say("undo")
     artist.painted()
     assert artist.areas.get(ORANGE) == {(101, 101)}, "the first step is none that one can go back to"
-    for _ in range(100):
+    for _ in range(76):
         artist.task.say("redo")
     artist.painted()
     assert artist.areas == done

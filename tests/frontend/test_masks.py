@@ -431,19 +431,43 @@ def test_a_draft_brings_back_the_mask_and_what_was_being_drawn(portal: Portal) -
     assert artist.task.submit()["it"]["initialValueModified"] is True
 
 
+FULL = b"\xac\x02\x01\x90\x03"
+"""300 rows of one run: of the number 1, 400 long."""
+
+
 def test_a_draft_that_can_t_be_read_is_no_mask(portal: Portal) -> None:
-    for broken in ("x", {"size": [400, 300], "segments": [], "rows": "AAAA"}, {"size": [400, 300], "segments": 1}):
-        draft = {"fields": {f"{SEMANTIC}:it:1": broken}}
-        artist = MaskArtist(portal, draft=draft)
-        artist.choose("cat")
-        artist.dab(100, 100, 2)
-        artist.heard({BLUE: rectangle(99, 99, 2, 2)})
+    stored = {"size": [400, 300], "segments": [["cat", BLUE]], "rows": base64.b64encode(FULL).decode()}
+    broken: list[Any] = [
+        {},
+        {"rows": base64.b64encode(FULL + b"\x01").decode()},
+        {"rows": base64.b64encode(FULL.replace(b"\x01", b"\x02")).decode()},
+        {"rows": base64.b64encode(b"\xab" + FULL[1:]).decode()},
+        {"rows": "?"},
+        {"segments": [["cat", "red"]]},
+        {"segments": 1},
+        {"size": [400, 1e9]},
+    ]
+    elements = "".join(
+        f"""<{SEMANTIC} name="{number}" src="/picture.svg" labels="['cat']"></{SEMANTIC}>"""
+        for number in range(len(broken))
+    )
+    fields = {f"{SEMANTIC}:{number}:1": {**stored, **change} for number, change in enumerate(broken)}
+    task = portal.open(f"<crowd-form>{elements}</crowd-form>", draft={"fields": fields})
+    task.evaluate(
+        """Promise.all([...document.querySelectorAll("crowd-semantic-segmentation")].map(async (one) => {
+          while (!one.checkValidity()) await new Promise(requestAnimationFrame);
+        }))"""
+    )
+    answer = task.submit()
+    counts = [len(pixels_of(opened(answer[str(number)])).get(BLUE, ())) for number in range(len(broken))]
+    assert counts == [400 * 300, 0, 0, 0, 0, 0, 0, 0]
 
 
 def test_colors_are_those_of_the_template_and_no_two_are_the_same(portal: Portal) -> None:
     labels = ["a", "b", "c", "d", "e"]
     artist = MaskArtist(portal, labels=labels, more='label-colors=\'["red", "#000", "#ff0000", null]\'')
-    for place, label in enumerate(labels):
+    # Whichever is used first.
+    for place, label in reversed(list(enumerate(labels))):
         artist.choose(label)
         artist.dab(10 * place + 10, 10, 2)
     mappings = artist.value["labelMappings"]

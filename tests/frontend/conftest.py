@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -239,10 +239,26 @@ def portal(_portal: Portal) -> Iterator[Portal]:
 
 
 @pytest.fixture(scope="module")
-def screens(browser: Any) -> Iterator[Any]:
+def _screens(browser: Any) -> Iterator[Any]:
     """A browser in which frames of no site have the screen of the page around them."""
     type_ = browser.context.browser.browser_type
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-features=IsolateSandboxedIframes"]
     started = type_.launch(executable_path=shutil.which(os.environ.get("CHROMIUM", "chromium")), args=arguments)
     yield started
     started.close()
+
+
+@pytest.fixture
+def on_screen(_screens: Any) -> Iterator[Callable[[float], Portal]]:
+    """The portal on a screen with so many pixels of its own for one of a page."""
+    shown: list[Portal] = []
+
+    def show(ratio: float) -> Portal:
+        page = _screens.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=ratio)
+        shown.append(Portal(page))
+        return shown[-1]
+
+    yield show
+    for one in shown:
+        one.close()
+        one.page.close()

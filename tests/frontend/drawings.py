@@ -165,3 +165,13 @@ class Artist:
             session.send("Input.dispatchTouchEvent", {"type": f"touch{kind.title()}", "touchPoints": points})
         session.detach()
         self.painted()
+
+    def pen(self, *places: tuple[float, float]) -> None:
+        """Draw with a pen, down at the first place and up at the last."""
+        session = self.task.page.context.new_cdp_session(self.task.page)
+        for number, place in enumerate(places):
+            kind = "Pressed" if number == 0 else "Released" if number == len(places) - 1 else "Moved"
+            x, y = self.at(*place)
+            event = {"type": f"mouse{kind}", "x": x, "y": y, "button": "left", "pointerType": "pen", "clickCount": 1}
+            session.send("Input.dispatchMouseEvent", {**event, "buttons": int(kind != "Released")})
+        session.detach()

@@ -105,13 +105,14 @@ class MaskArtist(Artist):
         return pixels_of(opened(self.value))
 
     def heard(self, areas: dict[str, Pixels], modified: bool | None = None) -> dict[str, Any]:
-        """Wait until the portal has heard of a mask: the message."""
+        """Wait until there is a mask and the portal has heard of it: the message."""
 
         def found() -> Any:
             changes = self.task.all_heard("change")
             if not changes or not (answer := changes[-1]["answer"].get("it")):
                 return None
             same = pixels_of(opened(answer)) == areas and answer.get("initialValueModified") == modified
-            return same and changes[-1]
+            # What was heard last may be of a step before.
+            return same and self.areas == areas and changes[-1]
 
         return dict(wait_until(found, 10, "the mask", pause=0.02))

@@ -206,18 +206,7 @@ def test_boxes_are_drawn_by_touch_and_two_fingers_zoom(portal: Portal) -> None:
 def test_boxes_are_drawn_by_pen_while_the_hand_lies_on_the_screen(portal: Portal) -> None:
     artist = Artist(portal)
     artist.choose("cat")
-    session = artist.task.page.context.new_cdp_session(artist.task.page)
-    for kind, place, buttons in (
-        ("mousePressed", (40, 30), 1),
-        ("mouseMoved", (90, 70), 1),
-        ("mouseReleased", (140, 110), 0),
-    ):
-        x, y = artist.at(*place)
-        session.send(
-            "Input.dispatchMouseEvent",
-            {"type": kind, "x": x, "y": y, "button": "left", "buttons": buttons, "clickCount": 1, "pointerType": "pen"},
-        )
-    session.detach()
+    artist.pen((40, 30), (90, 70), (140, 110))
     artist.drew(CAT)
     hand, moved = artist.at(300, 200), artist.at(320, 250)
     artist.touch(("start", [hand]), ("move", [moved]), ("end", []))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,42 +20,36 @@ BLUE, ORANGE = [0, 114, 178, 255], [230, 159, 0, 255]
 
 
 @pytest.mark.parametrize("ratio", [1, 1.5, 2])
-def test_pixels_are_exact_at_any_zoom_on_any_screen(screens: Any, ratio: float) -> None:
-    page = screens.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=ratio)
-    own = Portal(page)
-    try:
-        artist = Artist(own)
-        assert artist.task.evaluate("devicePixelRatio") == ratio
-        assert artist.task("canvas.upper-canvas").evaluate("one => one.width / one.clientWidth") == pytest.approx(
-            ratio, abs=0.01
-        )
-        artist.choose("cat")
-        artist.drag((40, 30), (140, 110))
-        drawn = [CAT]
+def test_pixels_are_exact_at_any_zoom_on_any_screen(on_screen: Callable[[float], Portal], ratio: float) -> None:
+    artist = Artist(on_screen(ratio))
+    assert artist.task.evaluate("devicePixelRatio") == ratio
+    assert artist.task("canvas.upper-canvas").evaluate("one => one.width / one.clientWidth") == pytest.approx(
+        ratio, abs=0.01
+    )
+    artist.choose("cat")
+    artist.drag((40, 30), (140, 110))
+    drawn = [CAT]
+    artist.drew(*drawn)
+    assert artist.color_at(40, 60) == BLUE, "the line lies on the box's edge"
+    # Each time nearer to what the pointer points at, down to a single pixel.
+    for inner in (
+        box("cat", 280, 185, 40, 30),
+        box("cat", 295, 194, 10, 12),
+        box("cat", 299, 198, 3, 4),
+        box("cat", 300, 200, 1, 1),
+    ):
+        artist.mouse.move(*artist.at(300.5, 200.5))
+        artist.mouse.wheel(0, -600)
+        right, bottom = inner["left"] + inner["width"], inner["top"] + inner["height"]
+        artist.drag((inner["left"], inner["top"]), (right, bottom))
+        drawn.append(inner)
         artist.drew(*drawn)
-        assert artist.color_at(40, 60) == BLUE, "the line lies on the box's edge"
-        # Each time nearer to what the pointer points at, down to a single pixel.
-        for inner in (
-            box("cat", 280, 185, 40, 30),
-            box("cat", 295, 194, 10, 12),
-            box("cat", 299, 198, 3, 4),
-            box("cat", 300, 200, 1, 1),
-        ):
-            artist.mouse.move(*artist.at(300.5, 200.5))
-            artist.mouse.wheel(0, -600)
-            right, bottom = inner["left"] + inner["width"], inner["top"] + inner["height"]
-            artist.drag((inner["left"], inner["top"]), (right, bottom))
-            drawn.append(inner)
-            artist.drew(*drawn)
-        for _ in range(3):
-            artist.mouse.wheel(0, -2000)
-        artist.task(".percent").get_by_text("4000%").wait_for()
-        artist.press("0")
-        artist.drag((0, 0), (400, 300))
-        artist.submits(*drawn, box("cat", 0, 0, 400, 300))
-    finally:
-        own.close()
-        page.close()
+    for _ in range(3):
+        artist.mouse.wheel(0, -2000)
+    artist.task(".percent").get_by_text("4000%").wait_for()
+    artist.press("0")
+    artist.drag((0, 0), (400, 300))
+    artist.submits(*drawn, box("cat", 0, 0, 400, 300))
 
 
 def test_zoom_keeps_the_point_under_the_pointer(portal: Portal) -> None:

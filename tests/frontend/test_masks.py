@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -38,70 +39,64 @@ ROUND_8 = ("..####..", ".######.", "########", "########", "########", "########
 
 
 @pytest.mark.parametrize("ratio", [1, 1.5, 2])
-def test_each_pixel_is_the_one_that_was_meant_on_any_screen(screens: Any, ratio: float) -> None:
-    page = screens.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=ratio)
-    own = Portal(page)
-    try:
-        artist = MaskArtist(own)
-        assert artist.task.evaluate("devicePixelRatio") == ratio
-        artist.choose("cat")
-        # A brush of an odd width has its middle in a pixel, one of an even width on a corner.
-        artist.dab(10.5, 10.5, 1)
-        artist.dab(20, 10, 2)
-        artist.dab(30.5, 10.5, 3)
-        artist.dab(40, 10, 4)
-        artist.dab(50.5, 10.5, 5)
-        artist.dab(60, 10, 6)
-        artist.dab(70, 10, 8)
-        # At the edges what is outside is cut off.
-        artist.dab(0, 0, 4)
-        artist.dab(400, 300, 4)
-        cat = (
-            {(10, 10)}
-            | rectangle(19, 9, 2, 2)
-            | rectangle(29, 9, 3, 3)
-            | drawn(38, 8, *ROUND_4)
-            | drawn(48, 8, *ROUND_5)
-            | drawn(57, 7, *ROUND_6)
-            | drawn(66, 6, *ROUND_8)
-            | drawn(0, 0, "##", "#.")
-            | drawn(398, 298, ".#", "##")
-        )
-        assert artist.areas == {BLUE: cat}
-        artist.choose("dog")
-        artist.resize(1)
-        artist.drag((100.5, 50.5), (110.5, 50.5))
-        artist.drag((100.5, 52.5), (104.5, 56.5))
-        artist.resize(4)
-        artist.drag((100, 70), (110, 70))
-        dog = (
-            rectangle(100, 50, 11, 1)
-            | {(100 + step, 52 + step) for step in range(5)}
-            | rectangle(98, 69, 14, 2)
-            | rectangle(99, 68, 12, 4)
-        )
-        # In the middle of what is seen, at forty times: single pixels are large.
-        for _ in range(4):
-            artist.mouse.move(*artist.at(200.5, 150.5))
-            artist.mouse.wheel(0, -2000)
-            artist.painted()
-        artist.resize(1)
-        artist.click(201.9, 150.1)
-        artist.click(199.1, 149.9)
-        dog |= {(201, 150), (199, 149)}
-        assert artist.areas == {BLUE: cat, ORANGE: dog}
-        artist.press("0")
-        answer = artist.task.submit()["it"]
-        assert opened(answer).mode == "RGBA"
-        assert opened(answer).tobytes() == picture_of({BLUE: cat, ORANGE: dog}).tobytes()
-        del answer["labeledImage"]
-        assert answer == {
-            "labelMappings": {"cat": {"color": BLUE}, "dog": {"color": ORANGE}},
-            "inputImageProperties": SIZE,
-        }
-    finally:
-        own.close()
-        page.close()
+def test_each_pixel_is_the_one_that_was_meant_on_any_screen(on_screen: Callable[[float], Portal], ratio: float) -> None:
+    artist = MaskArtist(on_screen(ratio))
+    assert artist.task.evaluate("devicePixelRatio") == ratio
+    artist.choose("cat")
+    # A brush of an odd width has its middle in a pixel, one of an even width on a corner.
+    artist.dab(10.5, 10.5, 1)
+    artist.dab(20, 10, 2)
+    artist.dab(30.5, 10.5, 3)
+    artist.dab(40, 10, 4)
+    artist.dab(50.5, 10.5, 5)
+    artist.dab(60, 10, 6)
+    artist.dab(70, 10, 8)
+    # At the edges what is outside is cut off.
+    artist.dab(0, 0, 4)
+    artist.dab(400, 300, 4)
+    cat = (
+        {(10, 10)}
+        | rectangle(19, 9, 2, 2)
+        | rectangle(29, 9, 3, 3)
+        | drawn(38, 8, *ROUND_4)
+        | drawn(48, 8, *ROUND_5)
+        | drawn(57, 7, *ROUND_6)
+        | drawn(66, 6, *ROUND_8)
+        | drawn(0, 0, "##", "#.")
+        | drawn(398, 298, ".#", "##")
+    )
+    assert artist.areas == {BLUE: cat}
+    artist.choose("dog")
+    artist.resize(1)
+    artist.drag((100.5, 50.5), (110.5, 50.5))
+    artist.drag((100.5, 52.5), (104.5, 56.5))
+    artist.resize(4)
+    artist.drag((100, 70), (110, 70))
+    dog = (
+        rectangle(100, 50, 11, 1)
+        | {(100 + step, 52 + step) for step in range(5)}
+        | rectangle(98, 69, 14, 2)
+        | rectangle(99, 68, 12, 4)
+    )
+    # In the middle of what is seen, at forty times: single pixels are large.
+    for _ in range(4):
+        artist.mouse.move(*artist.at(200.5, 150.5))
+        artist.mouse.wheel(0, -2000)
+        artist.painted()
+    artist.resize(1)
+    artist.click(201.9, 150.1)
+    artist.click(199.1, 149.9)
+    dog |= {(201, 150), (199, 149)}
+    assert artist.areas == {BLUE: cat, ORANGE: dog}
+    artist.press("0")
+    answer = artist.task.submit()["it"]
+    assert opened(answer).mode == "RGBA"
+    assert opened(answer).tobytes() == picture_of({BLUE: cat, ORANGE: dog}).tobytes()
+    del answer["labeledImage"]
+    assert answer == {
+        "labelMappings": {"cat": {"color": BLUE}, "dog": {"color": ORANGE}},
+        "inputImageProperties": SIZE,
+    }
 
 
 def test_what_one_sees_is_what_is_painted(portal: Portal) -> None:
@@ -254,18 +249,7 @@ def test_masks_are_painted_by_pen(portal: Portal) -> None:
     artist = MaskArtist(portal)
     artist.choose("cat")
     artist.resize(4)
-    session = artist.task.page.context.new_cdp_session(artist.task.page)
-    for kind, place, buttons in (
-        ("mousePressed", (40, 30), 1),
-        ("mouseMoved", (50, 30), 1),
-        ("mouseReleased", (60, 30), 0),
-    ):
-        x, y = artist.at(*place)
-        session.send(
-            "Input.dispatchMouseEvent",
-            {"type": kind, "x": x, "y": y, "button": "left", "buttons": buttons, "clickCount": 1, "pointerType": "pen"},
-        )
-    session.detach()
+    artist.pen((40, 30), (50, 30), (60, 30))
     artist.heard({BLUE: rectangle(38, 29, 24, 2) | rectangle(39, 28, 22, 4)})
 
 
@@ -318,7 +302,7 @@ def palette_mask(*areas: set[tuple[int, int]]) -> Image.Image:
 
 
 def test_a_given_mask_counts_as_unmodified_until_something_is_changed(portal: Portal) -> None:
-    cat, dog = rectangle(10, 20, 50, 40), rectangle(200, 100, 3, 3)
+    cat, dog = rectangle(10, 20, 50, 40), rectangle(200, 280, 3, 3)
     given = given_mask(portal, "given", palette_mask(cat, dog), cat=GREEN, dog=RED)
     artist = MaskArtist(portal, given=given)
     answer = artist.task.submit()["it"]

@@ -1,6 +1,7 @@
 /** What all elements share in which one draws on a picture: the picture, its labels and what one sees of it. */
 import { html, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
+import { repeat } from "lit/directives/repeat.js";
 import { styleMap } from "lit/directives/style-map.js";
 import { Annotator } from "../annotator";
 import { json5, labelTexts } from "../attributes";
@@ -18,7 +19,17 @@ import { drawingStyle } from "./drawing-style";
 
 const STEP = 1.25;
 /** Rows that the list of labels, and that of what is drawn, shows at a time. */
-export const MAX_ROWS = 100;
+const MAX_ROWS = 100;
+
+/** A thing in the list of what is drawn. @property number how many it is, from 1 */
+export interface Item {
+  place: number;
+  number: number;
+  isChosen: boolean;
+  isHidden: boolean;
+  color: string;
+  text: string;
+}
 
 export abstract class Board extends Annotator {
   static override styles = [...Annotator.styles, drawingStyle];
@@ -157,6 +168,43 @@ export abstract class Board extends Annotator {
         <div class="objects" ${OWN}>${this.renderObjects()}</div>
       </div>
       <slot></slot>
+    `;
+  }
+
+  /** A list of what is drawn: as much of it as can be looked over, around the item that is chosen. */
+  protected renderItems(items: readonly Item[], does: Record<"pick" | "hide" | "remove", (item: Item) => void>) {
+    const at = Math.max(
+      items.findIndex((one) => one.isChosen),
+      0,
+    );
+    const first = Math.min(Math.max(at - MAX_ROWS / 2, 0), Math.max(items.length - MAX_ROWS, 0));
+    return html`<ul>
+      ${repeat(
+        items.slice(first, first + MAX_ROWS),
+        ({ place }) => place,
+        (item) => html`<li data-shape=${item.place} class=${item.isChosen ? "chosen" : ""}>
+          <button type="button" class="pick" aria-pressed=${item.isChosen} @click=${() => does.pick(item)}
+          ><i style=${styleMap({ background: item.color })}></i><span dir="auto">${item.text}</span></button>
+          <button type="button" class="icon" aria-label=${word(item.isHidden ? "show_shape" : "hide_shape", { number: item.number })}
+            @click=${() => does.hide(item)}>${icon(item.isHidden ? "visibility-off" : "visibility")}</button>
+          <button type="button" class="icon" aria-label=${word("remove_shape", { number: item.number })}
+            @click=${() => does.remove(item)}>${icon("delete")}</button>
+        </li>`,
+      )}
+    </ul>`;
+  }
+
+  /** Buttons for all that is drawn. @param copies takes over what was drawn before, if anything was */
+  protected renderActs(items: readonly Item[], hideAll: (isHidden: boolean) => void, copies?: () => void) {
+    const isAnyHidden = items.some((one) => one.isHidden);
+    return html`
+      ${
+        copies
+          ? html`<button type="button" @click=${copies}>${word("copy_before")}${keyCap(keys.of(this).get("copy-before"))}</button>`
+          : nothing
+      }
+      <button type="button" ?disabled=${items.length === 0} @click=${() => hideAll(!isAnyHidden)}
+        >${word(isAnyHidden ? "show_all" : "hide_all")}</button>
     `;
   }
 

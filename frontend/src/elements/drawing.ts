@@ -2,8 +2,6 @@
 import { html, nothing, type PropertyValues } from "lit";
 import { state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
-import { repeat } from "lit/directives/repeat.js";
-import { styleMap } from "lit/directives/style-map.js";
 import { unwrapped } from "../annotator";
 import { asList, isRecord, labelText, labelTexts } from "../attributes";
 import { lookOf } from "../colors";
@@ -11,10 +9,10 @@ import { Editor, type Told } from "../drawing/editor";
 import type { Point } from "../drawing/geometry";
 import { box, type Kind, keypoint, line, polygon, polyline, type Shape } from "../drawing/kinds";
 import { type Look, Painter } from "../drawing/painter";
-import { element, keyCap } from "../element";
-import { type Command, keys } from "../keys";
+import { element } from "../element";
+import type { Command } from "../keys";
 import { word } from "../words";
-import { Board, icon, isChecked, MAX_ROWS } from "./board";
+import { Board, isChecked } from "./board";
 
 /** Pixels of the screen that a copy is beside its original. */
 const ASIDE = 12;
@@ -264,36 +262,26 @@ abstract class Drawing extends Board {
   protected override renderObjects() {
     const editor = this.hand;
     const { shapes, selected } = editor;
-    const first = Math.min(Math.max((selected ?? 0) - MAX_ROWS / 2, 0), Math.max(shapes.length - MAX_ROWS, 0));
-    const rows = shapes.slice(first, first + MAX_ROWS).map((shape, place) => ({ shape, place: first + place }));
+    const items = shapes.map((shape, place) => ({
+      place,
+      number: place + 1,
+      isChosen: place === selected,
+      isHidden: shape.hidden ?? false,
+      color: this.look(shape.label).color,
+      text: this.#describe(shape),
+    }));
+    const copies = this.drawnBefore.length > 0 ? () => this.#act(() => this.#copyBefore()) : undefined;
     return html`
       <h3>${word("shapes", { count: shapes.length })}</h3>
       <div class="acts">
         <button type="button" ?disabled=${selected === undefined} @click=${() => this.#act(() => this.#duplicate())}>${word("duplicate")}</button>
-        ${
-          this.drawnBefore.length > 0
-            ? html`<button type="button" @click=${() => this.#act(() => this.#copyBefore())}>${word("copy_before")}${keyCap(keys.of(this).get("copy-before"))}</button>`
-            : nothing
-        }
-        <button type="button" ?disabled=${shapes.length === 0} @click=${() =>
-          this.#act(() => {
-            editor.hideAll(!shapes.some((one) => one.hidden));
-          })}>${word(shapes.some((one) => one.hidden) ? "show_all" : "hide_all")}</button>
+        ${this.renderActs(items, (isHidden) => this.#act(() => editor.hideAll(isHidden)), copies)}
       </div>
-      <ul>
-        ${repeat(
-          rows,
-          ({ place }) => place,
-          ({ shape, place }) => html`<li data-shape=${place} class=${place === selected ? "chosen" : ""}>
-            <button type="button" class="pick" aria-pressed=${place === selected} @click=${() => this.#act(() => editor.select(place))}
-            ><i style=${styleMap({ background: this.look(shape.label).color })}></i><span dir="auto">${this.#describe(shape)}</span></button>
-            <button type="button" class="icon" aria-label=${word(shape.hidden ? "show_shape" : "hide_shape", { number: place + 1 })}
-              @click=${() => this.#act(() => editor.hide(place, !shape.hidden))}>${icon(shape.hidden ? "visibility-off" : "visibility")}</button>
-            <button type="button" class="icon" aria-label=${word("remove_shape", { number: place + 1 })}
-              @click=${() => this.#act(() => editor.removeAt(place))}>${icon("delete")}</button>
-          </li>`,
-        )}
-      </ul>
+      ${this.renderItems(items, {
+        pick: ({ place }) => this.#act(() => editor.select(place)),
+        hide: ({ place, isHidden }) => this.#act(() => editor.hide(place, !isHidden)),
+        remove: ({ place }) => this.#act(() => editor.removeAt(place)),
+      })}
       ${
         this.kind === box && shapes.length === 0
           ? html`<label class="nothing"><input type="checkbox" .checked=${live(this.#nothing)} @change=${(

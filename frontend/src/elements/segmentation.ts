@@ -2,8 +2,6 @@
 import { html, nothing, type PropertyValues } from "lit";
 import { query, state } from "lit/decorators.js";
 import { live } from "lit/directives/live.js";
-import { repeat } from "lit/directives/repeat.js";
-import { styleMap } from "lit/directives/style-map.js";
 import { asList, labelTexts } from "../attributes";
 import { fillOf, freeColor, unlike } from "../colors";
 import type { Point, Size } from "../drawing/geometry";
@@ -18,10 +16,11 @@ import { element, keyCap } from "../element";
 import { type Command, keys } from "../keys";
 import { loadingNote } from "../media";
 import { word } from "../words";
-import { Board, icon, isChecked, MAX_ROWS } from "./board";
+import { Board, icon, isChecked } from "./board";
 import { addressIn, EMPTY, isSize, labelColors, readStored, type Stored, segmentsIn } from "./given-mask";
 
-const TOOL_KEYS: Record<Tool, string> = { brush: "b", eraser: "e", polygon: "p", fill: "f" };
+const KEYS: Record<Tool, string> = { brush: "b", eraser: "e", polygon: "p", fill: "f" };
+const NAMES = { brush: "tool_brush", eraser: "tool_eraser", polygon: "tool_polygon", fill: "tool_fill" } as const;
 
 /** @property at the number of a step */
 interface Mark {
@@ -316,8 +315,8 @@ abstract class Segmentation extends Board {
       ...this.labelCommands,
       ...TOOLS.map((tool) => ({
         id: `tool:${tool}`,
-        label: word(`tool_${tool}`),
-        key: TOOL_KEYS[tool],
+        label: word(NAMES[tool]),
+        key: KEYS[tool],
         run: () => this.#use(tool),
       })),
       { id: "smaller", label: word("smaller_brush"), key: ",", run: () => this.#resize(hand.brush - 1) },
@@ -349,7 +348,7 @@ abstract class Segmentation extends Board {
 
   #use(tool: Tool): void {
     this.hand.use(tool);
-    this.told = word("tool_now", { tool: word(`tool_${tool}`) });
+    this.told = word("tool_now", { tool: word(NAMES[tool]) });
     this.surface?.draw();
     this.requestUpdate();
   }
@@ -454,7 +453,7 @@ abstract class Segmentation extends Board {
       <div class="group" role="group" aria-label=${word("tools")}>
         ${TOOLS.map(
           (tool) => html`<button type="button" aria-pressed=${hand.tool === tool} @click=${() => this.#use(tool)}
-            >${word(`tool_${tool}`)}${keyCap(caps.get(`tool:${tool}`))}</button>`,
+            >${word(NAMES[tool])}${keyCap(caps.get(`tool:${tool}`))}</button>`,
         )}
       </div>
       <label>${word("brush_size")}
@@ -491,36 +490,26 @@ abstract class Segmentation extends Board {
   protected override renderObjects() {
     const { hand } = this;
     const { chosen, segments, hidden } = hand;
-    const places = this.#listed();
-    const at = chosen === undefined ? 0 : Math.max(places.indexOf(chosen), 0);
-    const first = Math.min(Math.max(at - MAX_ROWS / 2, 0), Math.max(places.length - MAX_ROWS, 0));
-    const rows = places.slice(first, first + MAX_ROWS).map((place, row) => ({ place, number: first + row + 1 }));
-    const isAnyHidden = places.some((place) => hidden.has(place));
+    const items = this.#listed().map((place, row) => ({
+      place,
+      number: row + 1,
+      isChosen: place === chosen,
+      isHidden: hidden.has(place),
+      color: this.#screenColor(place),
+      text: this.#describe(place),
+    }));
+    const places = items.map(({ place }) => place);
+    const copies = addressIn(this.#before) === undefined ? undefined : () => this.#act(() => this.#copyBefore());
     return html`
-      <h3>${word(this.hasInstances ? "instances" : "areas", { count: places.length })}</h3>
+      <h3>${word(this.hasInstances ? "instances" : "areas", { count: items.length })}</h3>
       <div class="acts">
-        ${
-          addressIn(this.#before) === undefined
-            ? nothing
-            : html`<button type="button" @click=${() => this.#act(() => this.#copyBefore())}>${word("copy_before")}${keyCap(keys.of(this).get("copy-before"))}</button>`
-        }
-        <button type="button" ?disabled=${places.length === 0} @click=${() =>
-          this.#act(() => hand.hide(places, !isAnyHidden))}>${word(isAnyHidden ? "show_all" : "hide_all")}</button>
+        ${this.renderActs(items, (isHidden) => this.#act(() => hand.hide(places, isHidden)), copies)}
       </div>
-      <ul>
-        ${repeat(
-          rows,
-          ({ place }) => place,
-          ({ place, number }) => html`<li data-shape=${place} class=${place === chosen ? "chosen" : ""}>
-            <button type="button" class="pick" aria-pressed=${place === chosen} @click=${() => this.#act(() => hand.select(place))}
-            ><i style=${styleMap({ background: this.#screenColor(place) })}></i><span dir="auto">${this.#describe(place)}</span></button>
-            <button type="button" class="icon" aria-label=${word(hidden.has(place) ? "show_shape" : "hide_shape", { number })}
-              @click=${() => this.#act(() => hand.hide([place], !hidden.has(place)))}>${icon(hidden.has(place) ? "visibility-off" : "visibility")}</button>
-            <button type="button" class="icon" aria-label=${word("remove_shape", { number })}
-              @click=${() => this.#act(() => hand.remove(place))}>${icon("delete")}</button>
-          </li>`,
-        )}
-      </ul>
+      ${this.renderItems(items, {
+        pick: ({ place }) => this.#act(() => hand.select(place)),
+        hide: ({ place, isHidden }) => this.#act(() => hand.hide([place], !isHidden)),
+        remove: ({ place }) => this.#act(() => hand.remove(place)),
+      })}
       ${this.hasInstances && chosen !== undefined && segments[chosen] ? this.#renderRelabel(chosen, segments[chosen]) : nothing}
     `;
   }

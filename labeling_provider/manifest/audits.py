@@ -73,6 +73,7 @@ class AuditedLabels:
     :param own_attribute: the job's own label attribute.
     :param attribute: the label attribute to audit; None for the last one of the right type.
     :param classes: the labels of the job; None if they are not known.
+    :ivar wanted: what is looked for, in words.
     :ivar found: number of lines with a label that can be audited.
     :ivar missing: number of lines without the label.
     :ivar wrong: number of lines with a label that can't be audited.
@@ -89,6 +90,7 @@ class AuditedLabels:
     ) -> None:
         self._task_type, self._own, self._attribute = task_type, own_attribute, attribute
         self._classes = None if classes is None else frozenset(classes)
+        self.wanted = f"a label {attribute!r}" if attribute else f"a label of the type {task_type.audited_type}"
         self.found = self.missing = self.wrong = 0
         self.problems: list[LineProblem] = []
         self.others: dict[str, None] = {}

@@ -163,6 +163,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "classes": None,
         "golden_uri": None,
         "golden_attribute_name": None,
+        "audited_attribute_name": None,
         "object_keys": None,
         "report_uri": None,
         "min_labeled": None,

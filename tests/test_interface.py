@@ -37,6 +37,18 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "subject": "Label for this price?",
         **CONNECTION,
     },
+    "operators.filter_manifest.FilterManifestOperator": {
+        "manifest_uri": REQUIRED,
+        "filtered_uri": REQUIRED,
+        "label_attribute_name": None,
+        "state": None,
+        "by": None,
+        "classes": None,
+        "min_confidence": None,
+        "below_confidence": None,
+        "skip_if_empty": True,
+        **CONNECTION,
+    },
     "operators.labeling_job.CreateLabelingJobOperator": {
         "task_type": None,
         "manifest_uri": None,
@@ -136,6 +148,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "merged_uri": REQUIRED,
         "prefer_job": None,
         "object_keys": None,
+        "adjusted_in": None,
         **CONNECTION,
     },
     "operators.manifest.SplitManifestOperator": {

@@ -87,6 +87,7 @@ def answer(stack: Stack, run: str, option: str) -> None:
     stack.airflow.patch(f"{task}/hitlDetails", {"chosen_options": [option], "params_input": {}})
 
 
+@pytest.mark.once
 def test_an_approved_dataset_is_labeled_in_two_rounds(stack: Stack) -> None:
     run = stack.airflow.trigger("approve", 120)
     told = asked(stack, run)

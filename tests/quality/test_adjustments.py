@@ -19,6 +19,7 @@ LEFT, RIGHT = ("heron", 0.0, 0.0, 10.0, 10.0), ("heron", 5.0, 0.0, 10.0, 10.0)
 FAR = ("stork", 50.0, 50.0, 10.0, 10.0)
 ADJUSTED, UNADJUSTED = {"adjustment-status": "adjusted"}, {"adjustment-status": "unadjusted"}
 BACKGROUND = {0: "BACKGROUND"}
+SIZE = (10, 14)
 
 
 def pair(before: Any, after: Any, source: str, **about: Any) -> dict[str, Any]:
@@ -66,8 +67,9 @@ def test_boxes_are_compared_with_those_before(bucket: MemoryStore) -> None:
 
 
 def test_masks_are_compared_by_class(bucket: MemoryStore) -> None:
-    before = picture((1, 0, 0, 4, 10), (2, 4, 0, 10, 10))
-    after = picture((7, 0, 0, 8, 10), (2, 8, 0, 10, 10))
+    # What lies below is background in all of them.
+    before = picture((1, 0, 0, 4, 10), (2, 4, 0, 10, 10), size=SIZE)
+    after = picture((7, 0, 0, 8, 10), (2, 8, 0, 10, 10), size=SIZE)
     names = {1: "water", 2: "reed"}
     lines = [
         {
@@ -78,8 +80,8 @@ def test_masks_are_compared_by_class(bucket: MemoryStore) -> None:
         },
         {
             "source-ref": "s3://marsh/1",
-            **mask(bucket, "old", before, names),
-            **mask(bucket, "new", before, names, **UNADJUSTED),
+            **mask(bucket, "old", before, {**BACKGROUND, **names}),
+            **mask(bucket, "new", before, {**BACKGROUND, **names}, **UNADJUSTED),
         },
         {
             "source-ref": "s3://marsh/2",
@@ -92,7 +94,7 @@ def test_masks_are_compared_by_class(bucket: MemoryStore) -> None:
             **mask(bucket, "new", picture((1, 0, 0, 2, 2)), {**BACKGROUND, 1: "water"}, **ADJUSTED),
         },
     ]
-    drawn = picture(("#0000ff", 0, 0, 4, 10), ("#00ff00", 4, 0, 7, 10), mode="RGB")
+    drawn = picture(("#0000ff", 0, 0, 4, 10), ("#00ff00", 4, 0, 7, 10), mode="RGB", size=SIZE)
     colors = {"water": "#0000ff", "reed": "#00ff00"}
     files = [
         answered(bucket, 0, mask_answer("w1", drawn, colors)),

@@ -63,6 +63,7 @@ BOX = {"label": "bee", "left": 2, "top": 3, "width": 10, "height": 8}
         ([BOX], [{**BOX, "left": 8}], {"label": "dog", "workerComment": "Boxes to correct: 1."}),
         ([BOX], [{**BOX, "label": "cow"}], {"label": "dog", "workerComment": "Boxes to correct: 1."}),
         ([BOX], [], {"label": "dog", "workerComment": "Boxes to correct: 1."}),
+        ([BOX, BOX], [BOX], {"label": "dog", "workerComment": "Boxes to correct: 1."}),
         (
             [BOX],
             [BOX, {**BOX, "top": 20}, {**BOX, "top": 15}],

@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.layout import ADJUSTED, ADJUSTMENT_STATUS, UNADJUSTED
 from labeling_provider.manifest import Files, Label, MaskLabel
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import MAX_BYTES, PictureError, open_picture
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[np.bool_]
 
-_STATUS = {"adjusted": True, "unadjusted": False}
+_IS_ADJUSTED: Final = {ADJUSTED: True, UNADJUSTED: False}
 
 
 class Change(NamedTuple):
@@ -88,7 +89,7 @@ class Adjustments:
 
 def is_adjusted(label: Label) -> bool | None:
     """Whether a label was changed, according to its metadata; None if they do not say."""
-    return _STATUS.get(str((label.metadata or {}).get("adjustment-status")))
+    return _IS_ADJUSTED.get(str((label.metadata or {}).get(ADJUSTMENT_STATUS)))
 
 
 def overlap_of_labels(files: Files, before: Label, after: Label) -> float | None:

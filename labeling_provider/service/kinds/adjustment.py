@@ -8,27 +8,22 @@ Source: developer guide, "Label verification and adjustment" and "Labeling job o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from random import Random
 from typing import Any, NamedTuple
 
-from labeling_provider.manifest import Label
+from labeling_provider.groundtruth.layout import ADJUSTED, ADJUSTMENT_STATUS, UNADJUSTED
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.audits import audited_by, obstacle_of
+from labeling_provider.service.kinds.audits import audited_by, audited_kind, obstacle_of
 from labeling_provider.service.kinds.kind import (
-    KINDS,
     Answered,
     AnswerError,
-    Auditable,
     Content,
+    JobFacts,
     ObjectLabel,
     OneByOne,
     runs,
     shown,
 )
-
-ADJUSTED = "adjusted"
-UNADJUSTED = "unadjusted"
 
 
 class _Adjusted(NamedTuple):
@@ -46,17 +41,15 @@ class _Adjusted(NamedTuple):
 class Adjustment(OneByOne):
     """Answers, truth and consolidation are those of the task type whose labels are adjusted."""
 
-    @cached_property
-    def _drawing(self) -> Auditable:
-        kind = KINDS[self.job.task_type.audited](self.job)
-        assert isinstance(kind, Auditable)  # noqa: S101 - tests look at every kind
-        return kind
+    def __init__(self, job: JobFacts) -> None:
+        super().__init__(job)
+        self._audited = audited_kind(job)
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
         return obstacle_of(self.job, line)
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> _Adjusted:
-        answer = self._drawing.read_answer(content, line)
+        answer = self._audited.read_answer(content, line)
         is_changed = self.form(content).get("initialValueModified")
         if is_changed is not None and not isinstance(is_changed, bool):
             raise AnswerError(f"{self.key}.initialValueModified is {shown(is_changed)}, neither true nor false.")
@@ -64,22 +57,22 @@ class Adjustment(OneByOne):
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
         former = self._former(line)
-        answer = self._drawing.corrected(former, line, truth, rng)
+        answer = self._audited.corrected(former, line, truth, rng)
         if answer is None:
             return None
-        is_changed = not self._drawing.is_same(answer, former)
+        is_changed = not self._audited.is_same(answer, former)
         if right:
             return self._form(answer, is_changed, line)
         if is_changed:
             # A careless worker has not seen what is wrong.
             return self._form(former, False, line)
-        content = self._drawing.simulate(line, truth, False, rng)
+        content = self._audited.simulate(line, truth, False, rng)
         if content is not None:
             content[self.key]["initialValueModified"] = True
         return content
 
     def _form(self, answer: Any, is_changed: bool, line: dict[str, Any]) -> Content:
-        content = self._drawing.form_of(answer, line)
+        content = self._audited.form_of(answer, line)
         content[self.key]["initialValueModified"] = is_changed
         return content
 
@@ -89,19 +82,18 @@ class Adjustment(OneByOne):
         :raises ObjectFailure: if the line has none that can be used.
         """
         try:
-            label: Label = audited_by(self.job, line)
-            return self._drawing.former_answer(label)
+            return self._audited.former_answer(audited_by(self.job, line))
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
 
     def label_of(self, answers: Sequence[_Adjusted], answered: Answered, stamp: str) -> ObjectLabel:
-        label = self._drawing.label_of([one.answer for one in answers], answered, stamp)
+        label = self._audited.label_of([one.answer for one in answers], answered, stamp)
         is_adjusted = any(self._is_changed(one, answered.line) for one in answers)
-        label.metadata["adjustment-status"] = ADJUSTED if is_adjusted else UNADJUSTED
+        label.metadata[ADJUSTMENT_STATUS] = ADJUSTED if is_adjusted else UNADJUSTED
         return label
 
     def _is_changed(self, one: _Adjusted, line: dict[str, Any]) -> bool:
         if one.is_changed is not None:
             return one.is_changed
         # A template that does not give the element its initial value.
-        return not self._drawing.is_same(one.answer, self._former(line))
+        return not self._audited.is_same(one.answer, self._former(line))

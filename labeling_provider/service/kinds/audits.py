@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from labeling_provider.manifest import Label, LabelError, audited_label
-from labeling_provider.service.kinds.kind import JobFacts
+from labeling_provider.service.kinds.kind import KINDS, Auditable, JobFacts
+
+
+def audited_kind(job: JobFacts) -> Auditable:
+    """The kind whose labels a job audits, as part of that job."""
+    kind = KINDS[job.task_type.audited](job)
+    assert isinstance(kind, Auditable)  # noqa: S101 - tests make every kind
+    return kind
 
 
 def audited_by(job: JobFacts, line: dict[str, Any]) -> Label:

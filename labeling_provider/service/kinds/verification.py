@@ -7,23 +7,13 @@ Source: developer guide, "Label verification and adjustment".
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from random import Random
 from typing import Any
 
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.audits import audited_by, obstacle_of
+from labeling_provider.service.kinds.audits import audited_by, audited_kind, obstacle_of
 from labeling_provider.service.kinds.choices import SingleChoice
-from labeling_provider.service.kinds.kind import (
-    KINDS,
-    Answered,
-    AnswerError,
-    Auditable,
-    Consolidated,
-    Content,
-    runs,
-    shown,
-)
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, Content, JobFacts, runs, shown
 
 
 @runs("verification-bounding-box", "verification-semantic-segmentation")
@@ -33,11 +23,9 @@ class Verification(SingleChoice):
     In the last case the job's first label says that they are right, and its last label that they are not.
     """
 
-    @cached_property
-    def _drawing(self) -> Auditable:
-        kind = KINDS[self.job.task_type.audited](self.job)
-        assert isinstance(kind, Auditable)  # noqa: S101 - tests look at every kind
-        return kind
+    def __init__(self, job: JobFacts) -> None:
+        super().__init__(job)
+        self._audited = audited_kind(job)
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
         return obstacle_of(self.job, line)
@@ -65,7 +53,7 @@ class Verification(SingleChoice):
         :raises ObjectFailure: if the label or the truth can't be read.
         """
         try:
-            fault = self._drawing.fault(audited_by(self.job, line), truth)
+            fault = self._audited.fault(audited_by(self.job, line), truth)
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
         if fault is None or not self.job.labels:

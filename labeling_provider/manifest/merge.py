@@ -127,7 +127,8 @@ class Merge:
         self._database.execute(f"UPDATE {table} SET body = ? WHERE number = ?", (body, number))  # noqa: S608
 
     def _merged(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-        attributes = {key.removesuffix(METADATA) for key in (*before, *after) if key.endswith(METADATA)}
+        given = (key.removesuffix(METADATA) for key in (*before, *after) if key.endswith(METADATA))
+        attributes = dict.fromkeys(given)
         merged = {**before, **after}
         for attribute in attributes:
             pair = (attribute, f"{attribute}{METADATA}")

@@ -70,6 +70,14 @@ def test_labels_of_several_attributes_are_put_together(manifests: Manifests, tmp
     assert load(tmp_path / "out") == [image(0, **label(0), water=1, **{"water-metadata": {"class-name": "deep"}})]
 
 
+def test_labels_stand_in_the_order_in_which_they_came(manifests: Manifests, tmp_path: Path) -> None:
+    # Templates and simulated workers take the last label of a type for the one to audit.
+    names = [f"{letter}-label" for letter in "hgfedcba"]
+    lines = [image(0, **{name: 1, f"{name}-metadata": {"class-name": "x"}}) for name in names]
+    manifests.merge([store(tmp_path / str(number), [line]) for number, line in enumerate(lines)], tmp_path / "out")
+    assert [key for key in load(tmp_path / "out")[0] if key in names] == names
+
+
 def test_class_numbers_with_two_meanings_are_refused(manifests: Manifests, tmp_path: Path) -> None:
     first = store(tmp_path / "1", [image(0, **label(0))])
     second = store(tmp_path / "2", [image(1), image(2, **label(0, **{"class-name": "crane"}))])

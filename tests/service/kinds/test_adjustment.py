@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.bounding_boxes import overlap
@@ -135,3 +137,22 @@ def test_a_label_that_is_gone_is_told() -> None:
         kind.simulate(line, line["truth"], True, Random(1))
     with pytest.raises(ObjectFailure, match="no label of the type groundtruth/semantic-segmentation"):
         kind.simulate({"source-ref": "s3://lab/picture"}, line["truth"], True, Random(1))
+
+
+@pytest.mark.parametrize("audited", ["bounding-box", "semantic-segmentation"])
+@given(seed=st.integers(0, 10**6))
+def test_what_good_workers_have_adjusted_a_verification_accepts(audited: str, seed: int) -> None:
+    chance = Random(seed)
+    adjustment = make_kind(f"adjustment-{audited}", workers=1)
+    line = make_line(adjustment, chance)
+    content = adjustment.simulate(line, line["truth"], True, chance)
+    assert content is not None
+    label = label_of(adjustment, content, line=line)
+    verification = make_kind(f"verification-{audited}")
+    store = adjustment.job.object_store
+    store.write(label.files)
+    verification.job.object_store.write({uri: (store.read(uri), "image/png") for uri in store.objects})  # type: ignore[attr-defined]
+    about = {**label.metadata, "type": adjustment.job.task_type.metadata_type}
+    adjusted = {"source-ref": "s3://lab/picture", "now": label.value, "now-metadata": about}
+    verdict = verification.simulate(adjusted, line["truth"], True, chance)
+    assert verdict == {"crowd-image-classifier": {"label": LABELS[0]}}

@@ -180,3 +180,8 @@ def test_automated_labeling_of_other_task_types_is_refused_with_a_reason() -> No
 def test_instructions_without_a_page_of_ours_are_refused_rather_than_lost() -> None:
     with pytest.raises(InvalidRequestError, match="no built-in worker page for custom"):
         spec("custom", ui_template_uri=None, instructions="Do it.").draft("birds", "us-east-1")
+
+
+def test_only_audits_have_an_attribute_to_audit() -> None:
+    with pytest.raises(InvalidRequestError, match="bounding-box neither adjusts nor verifies labels"):
+        LabelingJobSpec(task_type="bounding-box", audited_attribute="before").draft("birds", "us-east-1")

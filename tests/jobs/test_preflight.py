@@ -17,7 +17,7 @@ from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
 from tests.jobs.runs import Notebook, run
-from tests.jobs.yards import Yard, looked_at, pictures
+from tests.jobs.yards import Yard, complaints, looked_at, pictures
 from tests.service.engine.test_stream import text
 
 
@@ -50,6 +50,16 @@ def test_few_objects_are_warned_of_and_the_service_has_the_last_word(
         run(client, lab.spec(texts(30), automated_labeling=True), Notebook(owner)).run()
     told = "30 objects are few for automated labeling: Amazon requires 1,250 and advises 5,000"
     assert told in logged()
+
+
+def test_ready_functions_are_refused_on_amazon(lab: Lab, client: GroundTruth, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [{"source-ref": "s3://lab/a.png"}]
+    arguments = {"task_type": "custom", "consolidation": "polygons", "preflight": "off"}
+    assert looked_at(lab, lines, **arguments).run(), "it is there on the service"
+    monkeypatch.setattr(GroundTruth, "is_amazon", True)
+    (problem,) = complaints(looked_at(lab, lines, **arguments))
+    assert problem.startswith("consolidation: 'polygons' is a function of the self-hosted service; Amazon does not")
+    assert "Lambda function of your own as consolidation_function" in problem
 
 
 @pytest.mark.parametrize(

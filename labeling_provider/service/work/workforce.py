@@ -23,6 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import public_workteam_arn
+from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS, ready_function_arn
 
 MAX_SECONDS: Final = 900
 """How long one call of a function may take. Source: Lambda's quotas."""
@@ -76,7 +77,7 @@ class Workforce:
     :param seed: for simulated workers.
     :param names: ARNs by workteam name, for all workteams that exist from the start.
     :param teams: simulated workers by workteam ARN; a workteam without an entry waits for people.
-    :param functions: functions for custom tasks, by Lambda function ARN.
+    :param functions: functions for custom tasks, by Lambda function ARN: the ready ones and those of the file.
     :param models: import paths of models that replace the built-in ones, by algorithm.
     :param file: the file's path, for messages.
     """
@@ -90,6 +91,7 @@ class Workforce:
 
 
 _DEFAULTS: dict[str, Any] = {"workers": 10, "accuracy": 0.95, "seconds_per_task": 0.0, "declined": 0.0}
+_READY: Final = "labeling_provider.service.kinds.drawings"
 _SIMULATED = ("private-simulated", "vendor-simulated", "public")
 PEOPLE = "private-people"
 
@@ -120,7 +122,7 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
     for name in dict.fromkeys((*_SIMULATED, *workteams)):
         given = _mapping(workteams.get(name, {}), where, f"workteams.{name}")
         teams[names[name]] = _workers(name, given, f"{where}: workteams.{name}", region)
-    functions = {
+    functions = {ready_function_arn(name, region): Function(f"{_READY}:{name}") for name in READY_CONSOLIDATIONS} | {
         arn: _function(given, f"{where}: functions.{arn}")
         for arn, given in _mapping(settings.get("functions", {}), where, "functions").items()
     }

@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS
-from labeling_provider.service.kinds.drawings.geometry import covered
+from labeling_provider.manifest.rasters import covered
 from labeling_provider.service.kinds.drawings.instances import Masks, consolidate_masks
 from labeling_provider.service.kinds.drawings.paths import PATHS, Drawing, Shape
 

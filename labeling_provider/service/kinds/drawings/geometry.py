@@ -1,4 +1,4 @@
-"""Outlines and paths: what they cover, how far apart they are, and what lies in the middle of several.
+"""Outlines and paths: how much they overlap, how far apart they are, and what lies in the middle of several.
 
 Points are arrays of n × 2: x and y, in pixels from the top left corner.
 """
@@ -6,39 +6,19 @@ Points are arrays of n × 2: x and y, in pixels from the top left corner.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from labeling_provider.manifest.rasters import covered
+
 Points = npt.NDArray[np.float64]
-Cells = npt.NDArray[np.bool_]
 
 _CELLS: Final = 64
 _PARTS: Final = 64
 _PARTS_SEARCHED: Final = 256
 _TINY: Final = 1e-9
-
-
-def covered(outline: Points, corner: Any, cell: Any, columns: int, rows: int) -> Cells:
-    """The cells of a grid whose centers an outline encloses, by the even-odd rule.
-
-    :param corner: x and y of the grid's top left corner.
-    :param cell: width and height of a cell.
-    :return: an array of rows × columns.
-    """
-    ends = (np.roll(outline, -1, axis=0) - corner) / cell - 0.5
-    starts = (outline - corner) / cell - 0.5
-    lowest, highest = np.minimum(starts[:, 1], ends[:, 1]), np.maximum(starts[:, 1], ends[:, 1])
-    first = np.clip(np.ceil(lowest), 0, rows).astype(np.int64)
-    crossed = np.clip(np.ceil(highest), 0, rows).astype(np.int64) - first
-    edge = np.repeat(np.arange(len(outline)), crossed)
-    row = np.arange(crossed.sum()) - np.repeat(np.cumsum(crossed) - crossed, crossed) + first[edge]
-    along = (row - starts[edge, 1]) / (ends[edge, 1] - starts[edge, 1])
-    across = starts[edge, 0] + along * (ends[edge, 0] - starts[edge, 0])
-    column = np.clip(np.ceil(across), 0, columns).astype(np.int64)
-    crossings = np.bincount(row * (columns + 1) + column, minlength=rows * (columns + 1))
-    return np.asarray(np.cumsum(crossings.reshape(rows, columns + 1), axis=1)[:, :columns] & 1, dtype=np.bool_)
 
 
 def overlap(first: Points, second: Points) -> float:
@@ -49,14 +29,6 @@ def overlap(first: Points, second: Points) -> float:
     one, other = (covered(outline, corner, cell, _CELLS, _CELLS) for outline in (first, second))
     union = int((one | other).sum())
     return int((one & other).sum()) / union if union else 0.0
-
-
-def area(outline: Points) -> float:
-    """The area of an outline, in square pixels."""
-    # Far from the origin, products of coordinates would be less exact.
-    near = outline - outline[0]
-    following = np.roll(near, -1, axis=0)
-    return abs(float(np.sum(near[:, 0] * following[:, 1] - following[:, 0] * near[:, 1]))) / 2
 
 
 def length(path: Points) -> float:

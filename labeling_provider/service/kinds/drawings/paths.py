@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from labeling_provider.manifest.rasters import area
 from labeling_provider.service.kinds.drawings import geometry
 from labeling_provider.service.kinds.drawings.geometry import Points
 from labeling_provider.service.kinds.drawings.matching import Pair, Place, groups, voted
@@ -169,7 +170,7 @@ class Polygons(Paths):
     name, fewest = "polygons", 3
 
     def similarity(self, first: Points, second: Points, size: tuple[int, int]) -> float:
-        areas = sorted([geometry.area(first), geometry.area(second)])
+        areas = sorted([area(first), area(second)])
         # What two outlines share is at most what their bounding boxes share, and the smaller area.
         sides = np.minimum(first.max(axis=0), second.max(axis=0)) - np.maximum(first.min(axis=0), second.min(axis=0))
         most = min(float(np.prod(np.maximum(sides, 0))), areas[0])

@@ -81,3 +81,15 @@ def test_ready_functions_are_there_without_a_file_and_a_file_can_name_them(tmp_p
     found = load_workforce(path, seed=0, region="eu-west-1", account="1").functions
     assert found.keys() == {own, *arns}
     assert found[own] == found[ready_function_arn("polygons", "eu-west-1")]
+
+
+def test_the_mask_function_is_the_ready_one_unless_a_file_names_another(tmp_path: Path) -> None:
+    path = tmp_path / "workforce.json"
+    found = load_workforce(None, seed=0, region="eu-west-1", account="1").mask_function
+    assert found == ("labeling_provider.service.kinds.drawings:mask", 30)
+    own = {"handler": "tests.functions:mask_of_box", "timeout_seconds": 5}
+    path.write_text(json.dumps({"mask_function": own}))
+    assert load_workforce(path, seed=0, region="eu-west-1", account="1").mask_function == (own["handler"], 5)
+    path.write_text(json.dumps({"mask_function": {**own, "timeout_seconds": 31}}))
+    with pytest.raises(WorkforceFileError, match="mask_function.timeout_seconds must be .* at most 30"):
+        load_workforce(path, seed=0, region="eu-west-1", account="1")

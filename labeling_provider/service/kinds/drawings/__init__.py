@@ -39,6 +39,16 @@ def instances(event: Event, context: object) -> list[Event]:
     return _consolidated("instances", event)
 
 
+def mask(event: Event, context: object) -> Event:
+    """Answer four extreme points, or a box, with a mask: the mask function of a service that is given no other.
+
+    :param event: what :class:`~labeling_provider.service.engine.mask_helper.MaskHelper` asks.
+    """
+    from labeling_provider.service.kinds.drawings.functions import mask_answer
+
+    return mask_answer(event)
+
+
 def _consolidated(name: str, event: Event) -> list[Event]:
     from labeling_provider.service.kinds.drawings.functions import consolidated
 

@@ -7,15 +7,19 @@ polylines and lines; keypoints have ``x`` and ``y`` themselves. Instances have a
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.ready_functions import drawing_type
 from labeling_provider.groundtruth.uris import join_s3_uri, split_s3_uri
+from labeling_provider.manifest.pictures import open_picture
+from labeling_provider.service.kinds.drawings.extreme_points import mask_of
 from labeling_provider.service.kinds.drawings.instances import consolidate_masks, png_of, read_masks
 from labeling_provider.service.kinds.drawings.paths import PATHS
 from labeling_provider.service.kinds.kind import MAX_CONFIDENCE, AnswerError
@@ -64,6 +68,30 @@ def consolidated(name: str, event: Mapping[str, Any]) -> list[dict[str, Any]]:
             s3.put_object(Bucket=place[0], Key=place[1], Body=png, ContentType="image/png")
         result.append({"datasetObjectId": object_id, "consolidatedAnnotation": {"content": content}})
     return result
+
+
+def mask_answer(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of the ready mask function.
+
+    :raises ValueError: if it is asked for anything but extreme points or a box.
+    """
+    import boto3
+    import numpy as np
+    from PIL import Image
+
+    if "extreme_points" in event:
+        points = np.array([[point["x"], point["y"]] for point in event["extreme_points"]], dtype=np.float64)
+    elif "box" in event:
+        left, top, width, height = (event["box"][side] for side in ("left", "top", "width", "height"))
+        middle = left + width / 2, top + height / 2
+        points = np.array([[left, middle[1]], [middle[0], top], [left + width, middle[1]], [middle[0], top + height]])
+    else:
+        raise ValueError("the ready mask function needs extreme points or a box; single points need a model")
+    bucket, key = split_s3_uri(event["dataObject"]["s3Uri"])
+    picture = open_picture(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    body = BytesIO()
+    Image.fromarray(mask_of(picture, points)).save(body, "PNG")
+    return {"pngImageData": base64.b64encode(body.getvalue()).decode()}
 
 
 class _Batch:

@@ -75,6 +75,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "ui_template_uri": None,
         "pre_annotation_function": None,
         "consolidation_function": None,
+        "consolidation": None,
         "input_topic_arn": None,
         "output_topic_arn": None,
         "create_topics": False,

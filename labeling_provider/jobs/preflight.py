@@ -12,6 +12,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import InvalidRequestError, LabelingError, Problem
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.jobs.surroundings import Inspection, LineSample
 from labeling_provider.manifest import AuditedLabels, ManifestReport, check_manifest
@@ -59,6 +60,8 @@ def check_draft(
         # A self-hosted service enforces its own minimum.
         around = replace(around, automated_minimum=0)
     problems = [*check_request(request, around), *problems, *further_problems]
+    if ground_truth.is_amazon:
+        problems.extend(_not_on_amazon(request))
     if preflight != "off":
         inspection = Inspection(ground_truth, draft.task_type, fix_cors=fix_cors, automated=automated)
         inspection.of_job(draft, sample, further_data)
@@ -84,6 +87,16 @@ def check_draft(
             "Amazon's own pages say that Mechanical Turk closed on 2026-09-30; the public workforce may never answer."
         )
     return cost
+
+
+def _not_on_amazon(request: dict[str, Any]) -> Iterator[Problem]:
+    """Problems with what only a self-hosted service has."""
+    human = request.get("HumanTaskConfig", {})
+    arn = str(human.get("AnnotationConsolidationConfig", {}).get("AnnotationConsolidationLambdaArn"))
+    if name := ready_function(arn):
+        message = f"{name!r} is a function of the self-hosted service; Amazon does not consolidate {name}."
+        remedy = "Give the ARN of a Lambda function of your own as consolidation_function instead."
+        yield Problem("consolidation", message, remedy)
 
 
 def stream_problems(

@@ -13,6 +13,7 @@ from typing import Any
 from labeling_provider.errors import Problem
 from labeling_provider.groundtruth import facts, model
 from labeling_provider.groundtruth.facts import Arn, Quota
+from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.task_types import CUSTOM, TASK_TYPES, TaskType, task_type_of_function
 from labeling_provider.request import templates
 from labeling_provider.request.workforces import amount_to_usd
@@ -263,6 +264,8 @@ def _check_functions(known: _Facts) -> Iterator[Problem]:
         elif parts.region in facts.LAMBDA_ACCOUNTS and parts.account != facts.LAMBDA_ACCOUNTS[parts.region]:
             remedy = f"Use {facts.lambda_arn(function, parts.region)}."
             yield Problem(where, f"{arn} is not in Amazon's account for {parts.region}.", remedy)
+    if consolidation and ready_function(consolidation) and not known.request.get("LabelCategoryConfigS3Uri"):
+        yield Problem("LabelCategoryConfigS3Uri", f"is missing; {consolidation} needs labels.", "Give labels.")
 
 
 def _check_regions(known: _Facts) -> Iterator[Problem]:

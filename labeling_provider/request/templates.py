@@ -137,6 +137,15 @@ _AUDITS: Final[dict[str, tuple[str, str, str]]] = {
 }
 """By audit: what reads the old labels, the attributes that show them beside the picture, and the element's content."""
 
+_DRAWN: Final = {
+    "polygons": "crowd-polygon",
+    "polylines": "crowd-polyline",
+    "lines": "crowd-line",
+    "keypoints": "crowd-keypoint",
+    "instances": "crowd-instance-segmentation",
+}
+"""The element with which workers draw what a ready function consolidates."""
+
 _HOSTED: Final[dict[str, str]] = {
     "NamedEntityRecognition": f"""\
 <script src="{_CROWD_SCRIPT}"></script>
@@ -182,6 +191,19 @@ def worker_template(task_type: TaskType, title: str, instructions: str, audited_
     else:
         attributes, body = _BINDINGS[task_type.element, task_type.media]
     return before + _page(task_type.element, task_type.answer_key or "", attributes, title, instructions, body)
+
+
+def drawing_template(title: str, instructions: str, drawn: str, labels: Sequence[str]) -> str:
+    """The page of a custom job on which workers draw on a picture.
+
+    A manifest line has the picture as ``source-ref``. The element has its own name.
+
+    :param drawn: what they draw: ``polygons``, ``polylines``, ``lines``, ``keypoints`` or ``instances``.
+    :param labels: names of the labels to choose from.
+    """
+    given = as_page_text(json.dumps(list(labels), ensure_ascii=False))
+    attributes = f'src="{{{{ task.input.source-ref | grant_read_access }}}}"\n    labels="{given}"'
+    return _page(_DRAWN[drawn], _DRAWN[drawn], attributes, title, instructions)
 
 
 def ranking_template(title: str, instructions: str, dimensions: Sequence[str], *, ties: bool = False) -> str:

@@ -54,6 +54,16 @@ def test_few_objects_are_warned_of_and_the_service_has_the_last_word(
     assert told in logged()
 
 
+def test_ready_functions_are_refused_on_amazon(lab: Lab, client: GroundTruth, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [{"source-ref": "s3://lab/a.png"}]
+    arguments = {"task_type": "custom", "consolidation": "polygons", "preflight": "off"}
+    assert looked_at(lab, lines, **arguments).run(), "it is there on the service"
+    monkeypatch.setattr(GroundTruth, "is_amazon", True)
+    (problem,) = complaints(looked_at(lab, lines, **arguments))
+    assert problem.startswith("consolidation: 'polygons' is a function of the self-hosted service; Amazon does not")
+    assert "Lambda function of your own as consolidation_function" in problem
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "wanted"),
     [

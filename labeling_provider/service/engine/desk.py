@@ -196,6 +196,18 @@ class Desk:
                 prepared = task_inputs.of_task(connection, task_id)
         return job, json.loads(line), prepared
 
+    def in_hand(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any]]:
+        """The job and the manifest line of a task that a person has in hand.
+
+        :raises Refused: if the person does not have it.
+        """
+        row, job = self._task(person, task_id)
+        if row.state != TaskState.ACCEPTED:
+            raise Refused(Refusal.NOT_IN_HAND)
+        if row.due < self._clock.now():
+            raise Refused(Refusal.TIME_OVER)
+        return job, json.loads(row.line)
+
     # Moves
 
     def next(self, person: Person, job_id: int) -> Handed:

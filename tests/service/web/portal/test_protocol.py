@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 import json
 import threading
 import time
@@ -11,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from dev.portal import Browser
 from tests.conftest import Lab, texts
@@ -282,3 +285,29 @@ def test_people_adjust_what_an_earlier_job_has_drawn(lab: Lab, browser: Browsers
     assert adjusted["better-metadata"]["adjustment-status"] == "adjusted"
     assert adjusted["boxes"] == boxes
     assert "no label of the type groundtruth/object-detection" in failed["better-metadata"]["failure-reason"]
+
+
+def test_a_mask_is_made_for_the_task_in_hand_and_for_nobody_else(lab: Lab, browser: Browsers, people_job: Jobs) -> None:
+    picture, body = Image.new("RGB", (200, 100), "navy"), io.BytesIO()
+    picture.paste("orange", (40, 20, 120, 80))
+    picture.save(body, "PNG")
+    lines = [{"source-ref": lab.put("mask-me.png", body.getvalue())}]
+    job = people_job(lines, task_type="custom", consolidation="instances", labels=["thing"], workers_per_object=1)
+    ada, bo = browser("Ada"), browser("Bo")
+    task = ada.next(job.number)["task"]["id"]
+    extremes = [{"x": 40, "y": 50}, {"x": 80, "y": 20}, {"x": 120, "y": 50}, {"x": 80, "y": 80}]
+    found = ada.move(f"/tasks/{task}/mask", {"extreme_points": extremes})
+    assert [found[side] for side in ("left", "top", "width", "height")] == pytest.approx([40, 20, 80, 60], abs=2)
+    with Image.open(io.BytesIO(base64.b64decode(found["pngImageData"]))) as mask:
+        assert mask.size == (found["width"], found["height"])
+        assert {color for _, color in mask.getcolors() or ()} <= {0, 255}
+        assert mask.getpixel((40, 30)) == 255
+    box = ada.move(f"/tasks/{task}/mask", {"box": {"left": 40, "top": 20, "width": 80, "height": 60}})
+    assert box["width"] == pytest.approx(80, abs=2)
+    assert ada.move(f"/tasks/{task}/mask", {"points": [{"x": 1, "y": 1}]}, 409)["refused"] == "mask"
+    assert bo.move(f"/tasks/{task}/mask", {"extreme_points": extremes}, 409)["refused"] == "late"
+    ada.token = "wrong"
+    assert ada.try_move(f"/tasks/{task}/mask", {"extreme_points": extremes})[0] in {401, 403}
+    ada.page("/")
+    ada.move(f"/tasks/{task}/release")
+    assert ada.move(f"/tasks/{task}/mask", {"extreme_points": extremes}, 409)["refused"] == "late"

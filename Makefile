@@ -5,7 +5,7 @@ VENV := .venv
 LOWEST := .venv-lowest
 BIN := $(VENV)/bin
 
-.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint pages screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing clean
+.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint pages screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -126,6 +126,9 @@ bench-work: setup
 
 bench-drawing: setup
 	$(BIN)/python -m benchmarks.drawing
+
+bench-consolidation: $(VENV)/.ready
+	$(BIN)/python -m benchmarks.consolidation
 
 clean:
 	rm -rf $(VENV) $(LOWEST)

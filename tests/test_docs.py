@@ -64,6 +64,7 @@ def test_the_workforce_file_of_the_docs_is_taken(tmp_path: Path) -> None:
     text, assets = blocks(ROOT / "docs" / "local-service.md", "json")
     document = json.loads(text)
     document["functions"] = dict.fromkeys(document["functions"], "tests.functions:pre")
+    document["mask_function"] = "tests.functions:mask_of_box"
     document["models"] = dict.fromkeys(document["models"], BUILT_IN["text-classification"])
     path = tmp_path / "workforce.json"
     path.write_text(json.dumps(document))

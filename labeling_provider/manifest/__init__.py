@@ -3,6 +3,7 @@
 Plain Python: no Airflow, no network. Objects in S3 are read and written through a store that the caller passes.
 """
 
+from labeling_provider.manifest.audits import AuditedLabels, audited_label
 from labeling_provider.manifest.files import Files, Sink, Store
 from labeling_provider.manifest.follow_up import merge_rounds, missing_lines, without_label
 from labeling_provider.manifest.labels import (
@@ -16,12 +17,23 @@ from labeling_provider.manifest.labels import (
     Entity,
     EntityLabel,
     ImageSize,
+    Instance,
+    InstancesLabel,
+    Keypoint,
+    KeypointsLabel,
     Label,
     LabelError,
+    LinesLabel,
     MaskColor,
     MaskLabel,
+    Path,
+    PathsLabel,
+    Point,
     PointMaskLabel,
+    PolygonsLabel,
+    PolylinesLabel,
     SequenceLabel,
+    ThingsLabel,
     VerdictLabel,
     read_label,
 )
@@ -42,6 +54,7 @@ from labeling_provider.manifest.scan import (
 from labeling_provider.manifest.select import Filter, Known, Split
 
 __all__ = [
+    "AuditedLabels",
     "Box",
     "BoxesLabel",
     "ClassLabel",
@@ -54,6 +67,10 @@ __all__ = [
     "Files",
     "Filter",
     "ImageSize",
+    "Instance",
+    "InstancesLabel",
+    "Keypoint",
+    "KeypointsLabel",
     "Known",
     "Label",
     "LabelError",
@@ -61,6 +78,7 @@ __all__ = [
     "LabeledLine",
     "Line",
     "LineProblem",
+    "LinesLabel",
     "ManifestError",
     "ManifestReport",
     "Manifests",
@@ -68,13 +86,20 @@ __all__ = [
     "MaskLabel",
     "Merge",
     "Merged",
+    "Path",
+    "PathsLabel",
+    "Point",
     "PointMaskLabel",
+    "PolygonsLabel",
+    "PolylinesLabel",
     "Scan",
     "SequenceLabel",
     "Sink",
     "Split",
     "Store",
+    "ThingsLabel",
     "VerdictLabel",
+    "audited_label",
     "check_manifest",
     "merge_rounds",
     "missing_lines",

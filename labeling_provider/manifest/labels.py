@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 import msgspec
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.ready_functions import drawing_type
 from labeling_provider.manifest.metadata import LabelMetadata
 
 Number = int | float
@@ -73,6 +74,35 @@ class MaskColor(msgspec.Struct, frozen=True, rename="kebab"):
     confidence: Number | None = None
 
 
+class Point(msgspec.Struct, frozen=True):
+    """A point in an image, in pixels from the top left corner."""
+
+    x: Number
+    y: Number
+
+
+class Path(msgspec.Struct, frozen=True):
+    """A polygon, a polyline or a line in an image."""
+
+    class_id: int
+    vertices: Annotated[list[Point], msgspec.Meta(min_length=2)]
+
+
+class Keypoint(msgspec.Struct, frozen=True):
+    """A point with a class in an image, in pixels from the top left corner."""
+
+    class_id: int
+    x: Number
+    y: Number
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """A thing in a mask, and the value of its pixels there."""
+
+    class_id: int
+    pixel_value: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+
+
 class Cuboid(msgspec.Struct, frozen=True, rename="kebab"):
     """A box in a point cloud, in meters and radians; x points right, y forward, z up."""
 
@@ -92,6 +122,32 @@ class Cuboid(msgspec.Struct, frozen=True, rename="kebab"):
 
 class _Boxes(msgspec.Struct):
     annotations: list[Box]
+    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
+
+
+class _Polygons(msgspec.Struct):
+    polygons: list[Path]
+    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
+
+
+class _Polylines(msgspec.Struct):
+    polylines: list[Path]
+    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
+
+
+class _Lines(msgspec.Struct):
+    lines: list[Path]
+    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
+
+
+class _Keypoints(msgspec.Struct):
+    keypoints: list[Keypoint]
+    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
+
+
+class _Instances(msgspec.Struct):
+    mask: str
+    instances: list[Instance]
     image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
 
 
@@ -250,25 +306,44 @@ class ClassesLabel(Label):
         return [self.class_names.get(class_id, str(class_id)) for class_id in self.class_ids]
 
 
-class BoxesLabel(Label):
-    """Boxes in an image."""
+class ThingsLabel(Label):
+    """Things in an image, each with a class and a confidence: the base of the labels for boxes and drawings."""
 
-    types = ("groundtruth/object-detection",)
-    parts = ("about", "boxes", "class_names", "confidences")
+    parts = ("about", "things", "class_names", "confidences")
+    structure: ClassVar[Any]
+    """What the label's value looks like."""
+    thing: ClassVar[str]
+    """What the things are called."""
+    key: ClassVar[str] = ""
+    """The key of the list of things, if it is not what they are called."""
 
     @cached_property
-    def _value(self) -> _Boxes:
-        return self._read(self.value, _Boxes)
+    def _value(self) -> Any:
+        return self._read(self.value, self.structure)
 
     @property
-    def boxes(self) -> list[Box]:
-        """The boxes; empty if the image shows none of the classes."""
-        return self._value.annotations
+    def things(self) -> list[Any]:
+        """The things; empty if the image shows none of the classes."""
+        return getattr(self._value, self.key or self.thing)  # type: ignore[no-any-return]
 
     @property
     def size(self) -> ImageSize:
         """The image's size."""
-        return self._value.image_size[0]
+        return self._value.image_size[0]  # type: ignore[no-any-return]
+
+    @cached_property
+    def named_classes(self) -> dict[int, str]:
+        """Names by id of the classes of the things; the class map may list more.
+
+        :raises LabelError: if a class has no name.
+        """
+        names = {}
+        for position, thing in enumerate(self.things):
+            if thing.class_id not in self.class_names:
+                where = f"{self.attribute}.{self.key or self.thing}[{position}]"
+                raise LabelError(f"{where}: class {thing.class_id} has no name in {self.attribute}-metadata.class-map")
+            names[thing.class_id] = self.class_names[thing.class_id]
+        return names
 
     @cached_property
     def class_names(self) -> dict[int, str]:
@@ -279,25 +354,87 @@ class BoxesLabel(Label):
     def confidences(self) -> list[float]:
         """The confidence of each box, 0 to 1; empty if the metadata has none."""
         confidences = [rating.confidence for rating in self._from_metadata("objects", list[_Rated], [])]
-        if confidences and len(confidences) != len(self.boxes):
+        if confidences and len(confidences) != len(self.things):
             raise LabelError(
-                f"{self.attribute}-metadata.objects: {len(confidences)} confidences for {len(self.boxes)} boxes"
+                f"{self.attribute}-metadata.objects: {len(confidences)} confidences for {len(self.things)} {self.thing}"
             )
         return confidences
+
+    def _named(self, thing: Any) -> dict[str, Any]:
+        rest = msgspec.to_builtins(thing)
+        class_id = rest.pop("class_id")
+        return {"label": self.class_names.get(class_id, str(class_id)), **rest}
+
+
+class PathsLabel(ThingsLabel):
+    """Polygons, polylines or lines in an image."""
+
+    @property
+    def plain(self) -> list[dict[str, Any]]:
+        """The paths as ``{"label": …, "vertices": [{"x": …, "y": …}, …]}``, in pixels."""
+        return [self._named(path) for path in self.things]
+
+
+class PolygonsLabel(PathsLabel):
+    """Outlines in an image."""
+
+    types = (drawing_type("polygons"),)
+    structure, thing = _Polygons, "polygons"
+
+
+class PolylinesLabel(PathsLabel):
+    """Paths in an image."""
+
+    types = (drawing_type("polylines"),)
+    structure, thing = _Polylines, "polylines"
+
+
+class LinesLabel(PathsLabel):
+    """Straight lines in an image: two points each."""
+
+    types = (drawing_type("lines"),)
+    structure, thing = _Lines, "lines"
+
+
+class KeypointsLabel(ThingsLabel):
+    """Points in an image."""
+
+    types = (drawing_type("keypoints"),)
+    structure, thing = _Keypoints, "keypoints"
+
+    @property
+    def plain(self) -> list[dict[str, Any]]:
+        """The points as ``{"label": …, "x": …, "y": …}``, in pixels."""
+        return [self._named(point) for point in self.things]
+
+
+class InstancesLabel(ThingsLabel):
+    """Things in an image with their pixels: a PNG in which the pixels of each have a value of their own."""
+
+    types = (drawing_type("instances"),)
+    structure, thing = _Instances, "instances"
+
+    @property
+    def uri(self) -> str:
+        """S3 URI of the PNG."""
+        return self._value.mask  # type: ignore[no-any-return]
+
+
+class BoxesLabel(ThingsLabel):
+    """Boxes in an image."""
+
+    types = ("groundtruth/object-detection",)
+    structure, thing, key = _Boxes, "boxes", "annotations"
+
+    @property
+    def boxes(self) -> list[Box]:
+        """The boxes; empty if the image shows none of the classes."""
+        return self.things
 
     @property
     def plain(self) -> list[dict[str, Any]]:
         """The boxes as ``{"label": …, "left": …, "top": …, "width": …, "height": …}``, in pixels."""
-        return [
-            {
-                "label": self.class_names.get(box.class_id, str(box.class_id)),
-                "left": box.left,
-                "top": box.top,
-                "width": box.width,
-                "height": box.height,
-            }
-            for box in self.boxes
-        ]
+        return [self._named(box) for box in self.boxes]
 
     @property
     def outside(self) -> list[int]:
@@ -406,6 +543,11 @@ _LABEL_CLASSES: dict[str, type[Label]] = {
         VerdictLabel,
         ClassesLabel,
         BoxesLabel,
+        PolygonsLabel,
+        PolylinesLabel,
+        LinesLabel,
+        KeypointsLabel,
+        InstancesLabel,
         EntitiesLabel,
         MaskLabel,
         PointMaskLabel,

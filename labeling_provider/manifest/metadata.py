@@ -13,7 +13,16 @@ import msgspec
 BACKGROUND: Final = "BACKGROUND"
 """Ground Truth's name for the pixels of a mask that belong to no class."""
 _FRAMES: Final = ("tracking-annotations", "detection-annotations")
-_SHAPES: Final = ("annotations", "polylines", "polygons", "keypoints", "boundingBoxes", "entities", "instances")
+_SHAPES: Final = (
+    "annotations",
+    "polylines",
+    "polygons",
+    "lines",
+    "keypoints",
+    "boundingBoxes",
+    "entities",
+    "instances",
+)
 _ANNOTATION_LISTS: Final = frozenset({*_FRAMES, *_SHAPES})
 
 

@@ -318,6 +318,7 @@ JOB: Final[Mapping[str, Kind]] = {
     "ui_template_uri": name,
     "pre_annotation_function": name,
     "consolidation_function": name,
+    "consolidation": name,
     "workers_per_object": whole,
     "time_limit": whole,
     "availability": whole,

@@ -79,6 +79,8 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
     :param ui_template_uri: S3 URI of a worker template, in place of ``instructions``.
     :param pre_annotation_function: ARN of a Lambda function, for custom tasks.
     :param consolidation_function: ARN of a Lambda function, for custom tasks.
+    :param consolidation: for custom tasks on a self-hosted service, a ready function in place of
+        ``consolidation_function``: ``polygons``, ``polylines``, ``lines``, ``keypoints`` or ``instances``.
     :param input_topic_arn: ARN of the SNS topic that feeds a streaming job.
     :param output_topic_arn: ARN of the SNS topic to which each label is published.
     :param create_topics: for a streaming job, first create the topics and the resources of the next three arguments,
@@ -166,6 +168,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
         ui_template_uri: str | None = None,
         pre_annotation_function: str | None = None,
         consolidation_function: str | None = None,
+        consolidation: str | None = None,
         input_topic_arn: str | None = None,
         output_topic_arn: str | None = None,
         create_topics: bool = False,

@@ -14,6 +14,7 @@ from typing import Any
 from labeling_provider.errors import InvalidRequestError, Problem
 from labeling_provider.groundtruth import facts
 from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS, ready_function_arn
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.request import templates
@@ -35,12 +36,14 @@ class LabelingJobDraft:
     :param files: files to store before sending it, text by S3 URI.
     :param categories: the label category document, if the labels were given inline.
     :param task_type: its row in the task type table.
+    :param audited_attribute: for an adjustment or a verification: the label attribute to audit, if it was given.
     """
 
     request: dict[str, Any]
     files: dict[str, str]
     categories: dict[str, Any] | None
     task_type: TaskType
+    audited_attribute: str | None = None
 
     def follow_up(self, manifest_uri: str, missing: int, state: JobState) -> LabelingJobDraft:
         """The same work for the objects that a job left unlabeled.
@@ -82,6 +85,8 @@ class LabelingJobSpec:
     :param workforce: who does the work; a bare workteam ARN is used unchanged.
     :param labels: labels in class order, stored as the label category file.
     :param instructions: plain text for workers, stored in the worker template or the category file.
+    :param consolidation: for custom tasks, what a ready function of the self-hosted service consolidates: one of
+        :data:`~labeling_provider.groundtruth.ready_functions.READY_CONSOLIDATIONS`.
     :param time_limit: time a worker has for one task, in seconds.
     :param availability: time an object may wait for workers, in seconds.
     """
@@ -106,6 +111,7 @@ class LabelingJobSpec:
     ui_template_uri: str | None = None
     pre_annotation_function: str | None = None
     consolidation_function: str | None = None
+    consolidation: str | None = None
     workers_per_object: int | None = None
     time_limit: int | None = None
     availability: int | None = None
@@ -132,6 +138,11 @@ class LabelingJobSpec:
             problems.append(
                 Problem("region", f"Ground Truth does not exist in {region!r}.", f"Use a connection to one of {known}.")
             )
+        if task_type and self.audited_attribute and not task_type.audits:
+            message = f"{task_type.name} neither adjusts nor verifies labels."
+            problems.append(
+                Problem("audited_attribute", message, "Remove it, or choose an adjustment or verification.")
+            )
         if problems or task_type is None:
             raise InvalidRequestError(problems)
         attribute = request.get("LabelAttributeName") or self.label_attribute_name
@@ -148,7 +159,7 @@ class LabelingJobSpec:
         files, categories = self._files(request, task_type, problems)
         if problems:
             raise InvalidRequestError(problems)
-        return LabelingJobDraft(request, files, categories, task_type)
+        return LabelingJobDraft(request, files, categories, task_type, self.audited_attribute)
 
     def _task_type(self, request: dict[str, Any], problems: list[Problem]) -> TaskType | None:
         if self.task_type is None:
@@ -198,6 +209,8 @@ class LabelingJobSpec:
         if task_type.function:
             pre = pre or facts.lambda_arn(f"PRE-{task_type.function}", region)
             consolidation = consolidation or facts.lambda_arn(f"ACS-{task_type.function}", region)
+        if self.consolidation is not None:
+            consolidation = self._ready_consolidation(task_type, region, problems)
         if pre:
             human["PreHumanTaskLambdaArn"] = pre
         if consolidation:
@@ -208,6 +221,18 @@ class LabelingJobSpec:
             human["UiConfig"] = {"UiTemplateS3Uri": self.ui_template_uri}
         human.update(self._workforce(region, problems))
         return {"HumanTaskConfig": {key: value for key, value in human.items() if value is not None}}
+
+    def _ready_consolidation(self, task_type: TaskType, region: str, problems: list[Problem]) -> str | None:
+        name, where = self.consolidation, "consolidation"
+        if name not in READY_CONSOLIDATIONS:
+            remedy = f"Choose one of {', '.join(READY_CONSOLIDATIONS)}."
+            problems.append(Problem(where, f"{name!r} is unknown.", remedy))
+            return None
+        if task_type.function:
+            problems.append(Problem(where, f"{task_type.name} has its own consolidation.", "Use task_type='custom'."))
+        if self.consolidation_function:
+            problems.append(Problem(where, "consolidation_function is given as well.", "Give one of the two."))
+        return ready_function_arn(name, region)
 
     def _workforce(self, region: str, problems: list[Problem]) -> dict[str, Any]:
         workforce = self.workforce
@@ -268,7 +293,11 @@ class LabelingJobSpec:
             request["LabelCategoryConfigS3Uri"] = uri
         ui = request["HumanTaskConfig"].setdefault("UiConfig", {})
         if not ui and self.instructions is not None:
-            if not templates.has_worker_template(task_type):
+            title = request["HumanTaskConfig"].get("TaskTitle", "")
+            drawn = self.consolidation if self.consolidation in READY_CONSOLIDATIONS else None
+            if drawn and categories and not self.pre_annotation_function:
+                page = templates.drawing_template(title, self.instructions, drawn, templates.label_names(categories))
+            elif not templates.has_worker_template(task_type):
                 problems.append(
                     Problem(
                         "instructions",
@@ -277,12 +306,15 @@ class LabelingJobSpec:
                     )
                 )
                 return files, categories
+            else:
+                try:
+                    page = templates.worker_template(task_type, title, self.instructions, self.audited_attribute)
+                except ValueError as error:
+                    remedy = "Name the attribute with the old labels."
+                    problems.append(Problem("audited_attribute", f"{error}.", remedy))
+                    return files, categories
             uri = join_s3_uri(folder, "template.liquid")
-            title = request["HumanTaskConfig"].get("TaskTitle", "")
-            try:
-                files[uri] = templates.worker_template(task_type, title, self.instructions, self.audited_attribute)
-            except ValueError as error:
-                problems.append(Problem("audited_attribute", f"{error}.", "Name the attribute with the old labels."))
+            files[uri] = page
             ui["UiTemplateS3Uri"] = uri
         return files, categories
 

@@ -13,6 +13,7 @@ from typing import Any
 from labeling_provider.errors import Problem
 from labeling_provider.groundtruth import facts, model
 from labeling_provider.groundtruth.facts import Arn, Quota
+from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.task_types import CUSTOM, TASK_TYPES, TaskType, task_type_of_function
 from labeling_provider.request import templates
 from labeling_provider.request.workforces import amount_to_usd
@@ -29,12 +30,14 @@ class Surroundings:
     :param categories: the parsed label category file.
     :param objects: number of objects in the manifest that need a label.
     :param automated_minimum: fewest such objects that automated labeling accepts.
+    :param audited_attribute: for an adjustment or a verification: the label attribute to audit.
     """
 
     region: str | None = None
     categories: dict[str, Any] | None = None
     objects: int | None = None
     automated_minimum: int = Quota.AUTOMATED_MINIMUM_OBJECTS
+    audited_attribute: str | None = None
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,7 @@ def _instruction_problems(document: dict[str, Any], task_type: TaskType) -> Iter
 
 def _check_attribute(known: _Facts) -> Iterator[Problem]:
     yield from attribute_name_problems(known.request["LabelAttributeName"], known.task_type)
-    audited = (known.around.categories or {}).get("auditLabelAttributeName")
+    audited = known.around.audited_attribute or (known.around.categories or {}).get("auditLabelAttributeName")
     if audited and audited == known.request["LabelAttributeName"]:
         yield Problem(
             "LabelAttributeName",
@@ -261,6 +264,8 @@ def _check_functions(known: _Facts) -> Iterator[Problem]:
         elif parts.region in facts.LAMBDA_ACCOUNTS and parts.account != facts.LAMBDA_ACCOUNTS[parts.region]:
             remedy = f"Use {facts.lambda_arn(function, parts.region)}."
             yield Problem(where, f"{arn} is not in Amazon's account for {parts.region}.", remedy)
+    if consolidation and ready_function(consolidation) and not known.request.get("LabelCategoryConfigS3Uri"):
+        yield Problem("LabelCategoryConfigS3Uri", f"is missing; {consolidation} needs labels.", "Give labels.")
 
 
 def _check_regions(known: _Facts) -> Iterator[Problem]:

@@ -129,7 +129,7 @@ def serve(settings: ServiceSettings) -> None:
                 *JobPeople(database, workforce.teams).routes,
             ],
         ),
-        make_portal(database, engine.desk, people, task_pages),
+        make_portal(database, engine.desk, people, task_pages, engine.mask_helper),
         cloud.services,
         s3_endpoint=settings.s3_endpoint,
         region=settings.region,

@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from labeling_provider.manifest import Manifests
@@ -57,6 +58,51 @@ def spanned(text: str, *spans: tuple[int, int, str]) -> dict[str, Any]:
     return {"source": text, "bird": {"annotations": {"entities": entities}}, "bird-metadata": metadata("text-span")}
 
 
+def drawn(name: str, kind: str, *shapes: tuple[int, Any], names: Any = None, size: Any = None) -> dict[str, Any]:
+    """A line with what people drew: class, and points or, of an instance, the value of its pixels."""
+    things: list[dict[str, Any]] = []
+    for class_id, place in shapes:
+        points = [] if kind == "instances" else [{"x": x, "y": y} for x, y in place]
+        where: dict[str, Any] = {"vertices": points}
+        if kind == "keypoints":
+            where = points[0]
+        elif kind == "instances":
+            where = {"pixel_value": place}
+        things.append({"class_id": class_id, **where})
+    about = {"class-map": names or {"0": "heron", "2": "stork"}, "objects": [{"confidence": 0.75}] * len(shapes)}
+    mask = {"mask": f"s3://marsh/{name}.mask.png"} if kind == "instances" else {}
+    return {
+        "source-ref": f"s3://marsh/{name}",
+        "bird": {"image_size": [size or {"width": 200, "height": 100}], kind: things, **mask},
+        "bird-metadata": {**metadata("x", **about), "type": f"labeling/{kind}"},
+    }
+
+
+SQUARE = [(10, 20), (50, 20), (50, 60), (10, 60)]
+TRIANGLE = [(100, 10), (180, 10), (100, 90)]
+
+
+def pixels() -> Any:
+    """Three instances: a ring, a thing of two parts, and one that reaches over the whole height."""
+    numbers = np.zeros((100, 200), dtype=np.uint8)
+    numbers[10:50, 10:60] = 1
+    numbers[20:40, 20:50] = 0
+    numbers[60:70, 80:90] = numbers[80:99, 100:120] = 2
+    numbers[:, 150:153] = 3
+    return numbers
+
+
+INSTANCES = [(0, 1), (2, 2), (0, 3)]
+
+
+def segmented(name: str) -> dict[str, Any]:
+    """A line with a semantic segmentation: 1 is heron, 2 and 3 are storks and cranes."""
+    names = ["BACKGROUND", "heron", "stork", "crane", "nothing"]
+    colors = {str(number): {"class-name": one, "hex-color": "#ffffff"} for number, one in enumerate(names)}
+    about = metadata("semantic-segmentation", **{"internal-color-map": colors})
+    return {"source-ref": f"s3://marsh/{name}", "bird": f"s3://marsh/{name}.mask.png", "bird-metadata": about}
+
+
 FAILED = {"source-ref": "s3://marsh/failed.jpg", "bird-metadata": metadata("any", **{"failure-reason": "declined"})}
 
 WAITING = {"source-ref": "s3://marsh/waiting.jpg"}
@@ -90,6 +136,11 @@ class Exporting:
     def names(self) -> list[str]:
         out = self.folder / "out"
         return sorted(str(one.relative_to(out)) for one in out.rglob("*") if one.is_file())
+
+    def mask(self, name: str, pixels: Any) -> None:
+        body = BytesIO()
+        Image.fromarray(pixels).save(body, "PNG")
+        self.bucket.objects[f"s3://marsh/{name}.mask.png"] = body.getvalue()
 
     def picture(self, name: str, size: tuple[int, int] = (200, 100)) -> None:
         body = BytesIO()

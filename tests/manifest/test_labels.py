@@ -18,11 +18,13 @@ from labeling_provider.manifest import (
     EntitiesLabel,
     Entity,
     ImageSize,
+    InstancesLabel,
     Label,
     LabelError,
     MaskLabel,
     PointMaskLabel,
     SequenceLabel,
+    ThingsLabel,
     VerdictLabel,
     parse_line,
     read_label,
@@ -272,3 +274,41 @@ def test_whatever_stands_there_is_a_label_written_as_it_was_or_our_error(
     except LabelError:
         return
     assert label is None or {"source": "a", **label.keys} == found
+
+
+PATHS = [{"class_id": 1, "vertices": [{"x": 1, "y": 2.5}, {"x": 3, "y": 4}]}]
+DRAWN: list[tuple[str, dict[str, Any], Any]] = [
+    *(
+        (kind, {kind: PATHS}, [{"label": "b", "vertices": PATHS[0]["vertices"]}])
+        for kind in ("polygons", "polylines", "lines")
+    ),
+    ("keypoints", {"keypoints": [{"class_id": 1, "x": 1, "y": 2}]}, [{"label": "b", "x": 1, "y": 2}]),
+]
+
+
+@pytest.mark.parametrize(("kind", "value", "plain"), DRAWN)
+def test_drawings_are_read(kind: str, value: dict[str, Any], plain: Any) -> None:
+    about = {"type": f"labeling/{kind}", "class-map": {"1": "b", "2": "c"}, "objects": [{"confidence": 0.5}]}
+    line = {"label": {**value, "image_size": [{"width": 9, "height": 8}]}, "label-metadata": about}
+    label = read_label(line, "label")
+    assert isinstance(label, ThingsLabel)
+    assert (label.size.width, label.size.height, label.confidences) == (9, 8, [0.5])
+    assert (label.plain, label.classes, label.named_classes) == (plain, ("b",), {1: "b"})
+    assert label.about.lowest_confidence_of(label.value) == 0.5
+    for wrong in ({**line["label"], kind: [{"class_id": 1}]}, {kind: value[kind]}, 5):
+        with pytest.raises(LabelError, match="label"):
+            read_label({**line, "label": wrong}, "label")
+    with pytest.raises(LabelError, match=f"1 confidences for 0 {kind}"):
+        read_label({**line, "label": {**line["label"], kind: []}}, "label")
+
+
+def test_instances_name_their_pixels() -> None:
+    instances = [{"class_id": 1, "pixel_value": 3}]
+    value = {"mask": "s3://a/b.png", "image_size": [{"width": 9, "height": 8}], "instances": instances}
+    line = {"label": value, "label-metadata": {"type": "labeling/instances", "class-map": {"1": "b"}}}
+    label = read_label(line, "label")
+    assert isinstance(label, InstancesLabel)
+    assert (label.uri, label.things[0].pixel_value, label.confidences, label.plain) == ("s3://a/b.png", 3, [], value)
+    instances[0]["pixel_value"] = 0
+    with pytest.raises(LabelError, match="pixel_value"):
+        read_label(line, "label")

@@ -180,3 +180,50 @@ def test_automated_labeling_of_other_task_types_is_refused_with_a_reason() -> No
 def test_instructions_without_a_page_of_ours_are_refused_rather_than_lost() -> None:
     with pytest.raises(InvalidRequestError, match="no built-in worker page for custom"):
         spec("custom", ui_template_uri=None, instructions="Do it.").draft("birds", "us-east-1")
+
+
+def test_only_audits_have_an_attribute_to_audit() -> None:
+    with pytest.raises(InvalidRequestError, match="bounding-box neither adjusts nor verifies labels"):
+        LabelingJobSpec(task_type="bounding-box", audited_attribute="before").draft("birds", "us-east-1")
+
+
+def test_a_ready_function_is_named_in_the_request_and_comes_with_its_page() -> None:
+    draft = spec("custom", consolidation="polygons", labels=["a <b>", "c"], instructions="Draw.", ui_template_uri=None)
+    request = draft.draft("birds", "us-east-1")
+    human = request.request["HumanTaskConfig"]
+    arn = "arn:aws:lambda:us-east-1:000000000000:function:consolidate-polygons"
+    assert human["AnnotationConsolidationConfig"] == {"AnnotationConsolidationLambdaArn": arn}
+    assert "<crowd-polygon" in request.files[human["UiConfig"]["UiTemplateS3Uri"]]
+    assert check_request(request.request, Surroundings("us-east-1", request.categories, 100)) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ({"consolidation": "squares"}, "consolidation: 'squares' is unknown. Choose one of polygons, polylines"),
+        ({"task_type": "bounding-box"}, "consolidation: bounding-box has its own consolidation."),
+        ({"consolidation_function": "arn:aws:lambda:us-east-1:1:function:mine"}, "Give one of the two."),
+        ({"instructions": "Draw.", "ui_template_uri": None, "labels": None}, "no built-in worker page for custom"),
+        (
+            {
+                "instructions": "Draw.",
+                "ui_template_uri": None,
+                "pre_annotation_function": "arn:aws:lambda:us-east-1:1:function:mine",
+            },
+            "no built-in worker page for custom",
+        ),
+    ],
+)
+def test_a_ready_function_is_for_custom_tasks_and_its_page_for_plain_ones(
+    arguments: dict[str, Any], problem: str
+) -> None:
+    given = {"task_type": "custom", "consolidation": "polygons", "labels": ["a"], **arguments}
+    with pytest.raises(InvalidRequestError) as caught:
+        spec(**given).draft("birds", "us-east-1")
+    assert problem in str(caught.value)
+
+
+def test_a_ready_function_needs_labels() -> None:
+    draft = spec("custom", consolidation="polygons").draft("birds", "us-east-1")
+    (problem,) = check_request(draft.request, Surroundings("us-east-1", None, 100))
+    assert problem.field == "LabelCategoryConfigS3Uri"

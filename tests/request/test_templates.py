@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request.templates import (
     as_page_text,
+    drawing_template,
     has_worker_template,
     parse_category_document,
     worker_template,
@@ -40,6 +41,8 @@ def test_there_is_a_page_for_each_of_the_task_types_that_are_promised_one() -> N
         "video-classification",
         "verification-bounding-box",
         "verification-semantic-segmentation",
+        "adjustment-bounding-box",
+        "adjustment-semantic-segmentation",
     ]
 
 
@@ -69,6 +72,16 @@ def test_what_the_caller_writes_adds_no_markup_and_no_liquid(title: str, instruc
     tags.feed(page.replace("<br>", ""))
     expected.feed(plain)
     assert [tag for tag, _ in tags.found] == [tag for tag, _ in expected.found]
+
+
+@given(st.lists(st.text(max_size=20), max_size=3), st.text(max_size=20))
+def test_a_page_to_draw_on_has_the_labels_whatever_they_are(labels: list[str], title: str) -> None:
+    page = drawing_template(title, "Look.", "polygons", labels)
+    tags = Tags()
+    tags.feed(page)
+    (element,) = [attributes for tag, attributes in tags.found if tag == "crowd-polygon"]
+    assert json.loads(element["labels"] or "") == labels
+    assert (page.count("{{"), page.count("{%")) == (1, 0)
 
 
 def test_braces_and_quotes_are_shown_as_themselves() -> None:

@@ -44,6 +44,7 @@ class Example:
     :param label: its label.
     :param file_name: name of its file, unique in its set, for formats with one file per object.
     :param text: its text, for formats that contain it.
+    :param mask: the PNG with its label's pixels, for formats that need it.
     :param notes: number of changes by kind.
     """
 
@@ -53,6 +54,7 @@ class Example:
     label: Label
     file_name: str = ""
     text: str = ""
+    mask: bytes = b""
     notes: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -279,6 +281,10 @@ class Format(ABC, Generic[Content]):
     def needs_text(self, example: Example) -> bool:
         """Whether the format contains the object's text."""
         return False
+
+    def mask_uri(self, example: Example) -> str | None:
+        """URI of the PNG with the label's pixels, if the format needs it."""
+        return None
 
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start a set.

@@ -15,7 +15,8 @@ from labeling_provider.manifest.export.tables import Csv, Parquet
 from labeling_provider.manifest.export.text import Conll, JsonLines
 from labeling_provider.manifest.export.training import HuggingFace, SageMakerPipe
 from labeling_provider.manifest.files import Files
-from labeling_provider.manifest.labels import BoxesLabel, Label, LabelError, read_label
+from labeling_provider.manifest.labels import LabelError, ThingsLabel, read_label
+from labeling_provider.manifest.pictures import MAX_BYTES, picture_header
 from labeling_provider.manifest.reader import MAX_LINE, LineProblem, parse_line
 from labeling_provider.manifest.scan import MAX_PROBLEMS, Scan, scan_labels
 from labeling_provider.manifest.select import state_of
@@ -44,12 +45,13 @@ class Exported:
     :param failed: number of lines that a job gave up on.
     :param left_out: number of lines that are wrong, or can't be written in this format.
     :param classes: names of the classes in the order of their ids; an id that no label has is ``unused-N``.
-    :param notes: number of changes and remarks by kind: ``boxes_cut`` at the picture's edge and ``boxes_left_out``
-        beyond it; ``pictures_kept_unturned``, whose EXIF orientation was removed because their label refers to the
-        stored pixels, ``pictures_turned``, whose label refers to the rotated ones, and ``pictures_of_another_size``
-        than their label says; ``spans_trimmed`` of spaces, ``spans_left_out`` because they are only spaces, and
-        ``words_divided`` by a span's end; ``formulas_quoted`` in CSV; ``sets_without_boxes``, which ``datasets`` can't
-        load together with others.
+    :param notes: number of changes and remarks by kind: ``boxes_cut`` and ``shapes_cut`` at the picture's edge,
+        ``boxes_left_out`` and ``shapes_left_out`` beyond it or without any pixel; ``parts_joined``, of masks with
+        several parts or holes, to one outline; ``pictures_kept_unturned``, whose EXIF orientation was removed because
+        their label refers to the stored pixels, ``pictures_turned``, whose label refers to the rotated ones, and
+        ``pictures_of_another_size`` than their label says; ``spans_trimmed`` of spaces, ``spans_left_out`` because they
+        are only spaces, and ``words_divided`` by a span's end; ``formulas_quoted`` in CSV; ``sets_without_boxes``,
+        which ``datasets`` can't load together with others.
     :param problems: the first reasons why lines were left out, each with its manifest.
     :param training: what training needs to know besides the files: SageMaker's channels and hyperparameters.
     """
@@ -198,12 +200,14 @@ class Export:
         :return: the error if that fails.
         """
         try:
+            if uri := self._format.mask_uri(example):
+                example.mask = self._mask(uri)
             if self._format.needs_text(example):
                 example.text = self._text(example)
             elif self._copy or self._format.copies(example):
                 folder = self._format.picture_folder(example.set_name)
                 path = f"{folder}/{example.file_name}"
-                example.notes.update(self._folder.copy_picture(example.uri, path, _size(example.label)))
+                example.notes.update(self._folder.copy_picture(example.uri, path, _size(example)))
         except LabelingError as error:
             return error
         return None
@@ -221,12 +225,25 @@ class Export:
         except UnicodeDecodeError as error:
             raise LabelError(f"{example.uri}: byte {error.start + 1} is not UTF-8") from None
 
+    def _mask(self, uri: str) -> bytes:
+        body = bytearray()
+        for chunk in self._files.chunks(uri):
+            body += chunk
+            if len(body) > MAX_BYTES:
+                raise LabelError(f"{uri}: the mask has more than {MAX_BYTES:,} bytes")
+        return bytes(body)
+
     def _leave_out(self, where: str, problem: LineProblem) -> None:
         self.result.left_out += 1
         if len(self.result.problems) < MAX_PROBLEMS:
             self.result.problems.append((where, problem))
 
 
-def _size(label: Label) -> tuple[int, int] | None:
-    """A picture's width and height according to its label, in pixels; None if the label does not say."""
-    return (label.size.width, label.size.height) if isinstance(label, BoxesLabel) else None
+def _size(example: Example) -> tuple[int, int] | None:
+    """A picture's width and height according to its label, in pixels; None if the label does not say.
+
+    :raises PictureError: if the label's pixels are no picture.
+    """
+    if isinstance(label := example.label, ThingsLabel):
+        return label.size.width, label.size.height
+    return picture_header(example.mask)[:2] if example.mask else None

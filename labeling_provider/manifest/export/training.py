@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, cast
 
-from labeling_provider.manifest.export.base import Example, Format, json_bytes
-from labeling_provider.manifest.export.boxes import box_classes, shown
+from labeling_provider.manifest.export.base import Example, Format, json_bytes, stem_of
+from labeling_provider.manifest.export.shown import classes_of, mask_uri, shown
 from labeling_provider.manifest.export.tables import named_classes
 from labeling_provider.manifest.export.text import span_dicts, spans_in
 from labeling_provider.manifest.files import Sink
@@ -19,9 +19,14 @@ from labeling_provider.manifest.labels import (
     ClassesLabel,
     ClassLabel,
     EntitiesLabel,
+    InstancesLabel,
+    KeypointsLabel,
     Label,
     LabelError,
     MaskLabel,
+    PathsLabel,
+    PolygonsLabel,
+    ThingsLabel,
 )
 
 _BOX_NUMBERS: Final = 5
@@ -40,12 +45,13 @@ class HuggingFace(Format[_Row]):
     """A folder for ``datasets.load_dataset(FOLDER)``.
 
     Pictures are in ``SET/`` next to their ``metadata.jsonl``, texts in ``SET.jsonl``. ``README.md`` lists the sets and
-    the names of the classes. An export contains one kind of label.
+    the names of the classes. An export contains one kind of label. Masks are copied next to the pictures, as they are,
+    and become the column ``mask``.
 
     Formats: huggingface.co/docs/datasets, "Create an image dataset" and "Manual configuration" of the Hub.
     """
 
-    takes = (ClassLabel, ClassesLabel, BoxesLabel, EntitiesLabel)
+    takes = (ClassLabel, ClassesLabel, BoxesLabel, PathsLabel, KeypointsLabel, InstancesLabel, MaskLabel, EntitiesLabel)
     # The split names that datasets accepts.
     set_name = re.compile(r"(?!all\Z|README\.md\Z)\w+(\.\w+)*", re.IGNORECASE)
     set_name_rule = "letters, digits and '_', with '.' between them, but not 'all'"
@@ -83,7 +89,8 @@ class HuggingFace(Format[_Row]):
         """The row of an object, without its data."""
         label = example.label
         # A subclass, such as a verification, counts as its base.
-        base = next(kind for kind in self.takes if isinstance(label, kind))
+        base: type[Label] = next(kind for kind in self.takes if isinstance(label, kind))
+        base = type(label) if base is PathsLabel else base
         kind = (base, self._is_text(label))
         if kind != (self._kind or kind):
             raise LabelError(f"{label.attribute}: a dataset has one kind of label, and this one differs from the first")
@@ -91,14 +98,29 @@ class HuggingFace(Format[_Row]):
         self._kind = kind
         return row
 
+    def mask_uri(self, example: Example) -> str | None:
+        """URI of the PNG with the pixels of a mask."""
+        return mask_uri(example.label)
+
     def _row(self, label: Label) -> _Row:
         if isinstance(label, EntitiesLabel):
             return _Row({})
-        if isinstance(label, BoxesLabel):
-            boxes = shown(label, self.classes.numbers(label, box_classes(label)))
+        if isinstance(label, BoxesLabel | PolygonsLabel):
+            found = shown(label, self.classes.numbers(label, classes_of(label)), b"")
             # Always floats: datasets can't load sets with different number types together.
-            sides = [[float(side) for side in (box.left, box.top, box.width, box.height)] for box in boxes.boxes]
-            return _Row({"objects": {"bbox": sides, "category": [box.number for box in boxes.boxes]}}, boxes.notes)
+            sides = [[float(side) for side in (one.left, one.top, one.width, one.height)] for one in found.things]
+            places: list[Any] = sides
+            if isinstance(label, PolygonsLabel):
+                places = [one.outline.tolist() for one in found.things if one.outline is not None]
+            return _Row({"objects": _objects(label, places, [one.number for one in found.things])}, found.notes)
+        if isinstance(label, ThingsLabel):
+            numbers_of = self.classes.numbers(label, classes_of(label))
+            return _Row(
+                {"objects": _objects(label, _places(label), [numbers_of[one.class_id] for one in label.things])}
+            )
+        if isinstance(label, MaskLabel):
+            by_value = self.classes.numbers(label, classes_of(label))
+            return _Row({"objects": {"pixel_value": list(by_value), "category": list(by_value.values())}})
         numbers = list(self.classes.numbers(label, named_classes(label)).values())
         return _Row({"labels": numbers} if isinstance(label, ClassesLabel) else {"label": numbers[0]})
 
@@ -113,6 +135,11 @@ class HuggingFace(Format[_Row]):
             row, name = {"text": example.text, **values}, f"{example.set_name}.jsonl"
         else:
             row, name = {"file_name": example.file_name, **values}, f"{example.set_name}/metadata.jsonl"
+            if example.mask:
+                row["mask_file_name"] = self.folder.free_name(
+                    example.set_name, f"{stem_of(example.file_name)}-mask.png"
+                )
+                self.folder.put(f"{example.set_name}/{row['mask_file_name']}", example.mask)
         if self._rows is None:
             self._rows = self.folder.sink(self._stack, name)
         self._rows.write(json_bytes(row) + b"\n")
@@ -128,7 +155,7 @@ class HuggingFace(Format[_Row]):
         base, is_text = self._kind
         sets = [name for name, count in objects.items() if count]
         empty = [name for name in sets if not self._boxes[name]]
-        if base is BoxesLabel and len(empty) < len(sets):
+        if issubclass(base, ThingsLabel | MaskLabel) and len(empty) < len(sets):
             self.notes["sets_without_boxes"] += len(empty)
         files = [{"split": name, "path": f"{name}.jsonl" if is_text else f"{name}/**"} for name in sets]
         names = {"class_label": {"names": {str(number): name for number, name in enumerate(self.classes.names)}}}
@@ -136,9 +163,11 @@ class HuggingFace(Format[_Row]):
         if base is EntitiesLabel:
             span = [{"name": "start", "dtype": "int64"}, {"name": "end", "dtype": "int64"}]
             features = [{"name": "entities", "list": [*span, {"name": "label", "dtype": "string"}]}]
-        elif base is BoxesLabel:
-            boxes = [{"name": "bbox", "list": {"list": "float64"}}, {"name": "category", "list": names}]
-            features = [{"name": "objects", "struct": boxes}]
+        elif issubclass(base, ThingsLabel | MaskLabel):
+            place = {"name": _column(base), "list": _COLUMN_TYPES[_column(base)]}
+            features = [{"name": "objects", "struct": [place, {"name": "category", "list": names}]}]
+            if issubclass(base, InstancesLabel | MaskLabel):
+                features.append({"name": "mask", "dtype": "image"})
         elif base is ClassesLabel:
             features = [{"name": "labels", "list": names}]
         else:
@@ -149,6 +178,34 @@ class HuggingFace(Format[_Row]):
         body = f"---\n{yaml.safe_dump(card, sort_keys=False, allow_unicode=True)}---\n"
         self.folder.put("README.md", body.encode())
         return {}
+
+
+_COLUMN_TYPES: Final[dict[str, Any]] = {
+    "bbox": {"list": "float64"},
+    "vertices": {"list": {"list": "float64"}},
+    "point": {"list": "float64"},
+    "pixel_value": "int64",
+}
+"""What the places of a picture's things look like, by column."""
+
+
+def _column(kind: type[Label]) -> str:
+    """The column with the places of a picture's things."""
+    columns = ((BoxesLabel, "bbox"), (PathsLabel, "vertices"), (KeypointsLabel, "point"))
+    return next((column for base, column in columns if issubclass(kind, base)), "pixel_value")
+
+
+def _objects(label: Label, places: list[Any], categories: list[int]) -> dict[str, Any]:
+    return {_column(type(label)): places, "category": categories}
+
+
+def _places(label: ThingsLabel) -> list[Any]:
+    """Where a label's polylines, lines, keypoints or instances are."""
+    if isinstance(label, PathsLabel):
+        return [[[float(point.x), float(point.y)] for point in path.vertices] for path in label.things]
+    if isinstance(label, KeypointsLabel):
+        return [[float(point.x), float(point.y)] for point in label.things]
+    return [one.pixel_value for one in label.things]
 
 
 class _PipeLine(NamedTuple):
@@ -197,7 +254,7 @@ class SageMakerPipe(Format[_PipeLine]):
                 f"first has {self._attributes[0]!r}"
             )
         if isinstance(label, BoxesLabel):
-            line = _PipeLine(len(label.boxes), self.classes.numbers(label, box_classes(label)))
+            line = _PipeLine(len(label.boxes), self.classes.numbers(label, classes_of(label)))
         elif isinstance(label, MaskLabel):
             line = _PipeLine(-1, self._mask_numbers(label))
         else:

@@ -30,6 +30,7 @@ from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.engine.hand_out import HandOut
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.engine.leases import Leases
+from labeling_provider.service.engine.mask_helper import MaskHelper
 from labeling_provider.service.engine.output import REFRESH_SECONDS, Output
 from labeling_provider.service.engine.runs import Kinds, Runs
 from labeling_provider.service.engine.scheduler import Scheduler
@@ -59,6 +60,7 @@ class Engine:
     :param shared: whether other processes run jobs in the same database.
     :ivar kinds: creates the kind of task of a job.
     :ivar desk: where people take tasks and submit answers.
+    :ivar mask_helper: makes masks for people who draw.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Engine:
         self._announcements = Announcements(database, messaging, announce)
         self._leases = Leases(database, clock, self._look, shared=shared, may_stream=messaging.is_here)
         self._functions = Functions(workforce.functions)
+        self.mask_helper = MaskHelper(workforce.mask_function)
         self._workers = SimulatedWorkers(database, workforce.teams, workforce.seed, truth, clock)
         inputs, self._output = Inputs(object_store), Output(database, object_store)
         self._stream = Stream(database, messaging, clock, self._scheduler.wake)
@@ -101,6 +104,7 @@ class Engine:
     def stop(self) -> None:
         """Stop after the current steps. The jobs resume at the next start."""
         self._functions.close()
+        self.mask_helper.close()
         self._leases.stop()
         self._scheduler.stop()
 

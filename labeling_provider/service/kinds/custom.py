@@ -1,7 +1,7 @@
 """The caller's own template: what the form says and what becomes of it is the caller's.
 
 Without functions, or with those that pass everything through, the template gets the manifest line as it is, and the
-output says where the answers are.
+output says where the answers are. With a ready consolidation function, answers are checked before they are accepted.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
+from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.service.kinds.kind import Answered, Content, JobFacts, Kind, runs
 
 _MAX_SEEN: Final = 100
@@ -28,6 +29,11 @@ class Custom(Kind):
         return line
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> Content:
+        name = ready_function(self.job.consolidation_function)
+        if name is not None:
+            from labeling_provider.service.kinds.drawings.functions import read_drawing
+
+            read_drawing(name, content, self.positions)
         return content
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:

@@ -5,7 +5,8 @@ The workforce file is JSON::
     {"seed": 7,
      "workteams": {"private-simulated": {"workers": 10, "accuracy": 0.95, "seconds_per_task": 0, "declined": 0}},
      "functions": {"arn:aws:lambda:us-east-1:123456789012:function:PreRecipe": "my_package.my_module:handler"},
-     "models": {"image-classification": "my_package.my_module:MyModel"}}
+     "models": {"image-classification": "my_package.my_module:MyModel"},
+     "mask_function": "my_package.my_module:mask"}
 
 A workteam that does not exist yet is created as a private one with simulated workers.
 """
@@ -23,9 +24,16 @@ from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import public_workteam_arn
+from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS, ready_function_arn
 
 MAX_SECONDS: Final = 900
 """How long one call of a function may take. Source: Lambda's quotas."""
+MAX_MASK_SECONDS: Final = 30
+"""How long one call of the mask function may take, because a person waits for it."""
+
+
+_READY: Final = "labeling_provider.service.kinds.drawings"
+_KEYS: Final = ("seed", "workteams", "functions", "models", "mask_function")
 
 
 class WorkforceFileError(LabelingError):
@@ -41,6 +49,9 @@ class Function(NamedTuple):
 
     target: str
     timeout_seconds: float = MAX_SECONDS
+
+
+_READY_MASKS: Final = Function(f"{_READY}:mask", MAX_MASK_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -76,8 +87,9 @@ class Workforce:
     :param seed: for simulated workers.
     :param names: ARNs by workteam name, for all workteams that exist from the start.
     :param teams: simulated workers by workteam ARN; a workteam without an entry waits for people.
-    :param functions: functions for custom tasks, by Lambda function ARN.
+    :param functions: functions for custom tasks, by Lambda function ARN: the ready ones and those of the file.
     :param models: import paths of models that replace the built-in ones, by algorithm.
+    :param mask_function: answers the points and boxes of people who draw.
     :param file: the file's path, for messages.
     """
 
@@ -86,6 +98,7 @@ class Workforce:
     teams: dict[str, tuple[SimulatedWorker, ...]]
     functions: dict[str, Function] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)
+    mask_function: Function = _READY_MASKS
     file: str = ""
 
 
@@ -109,9 +122,9 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
         except (OSError, ValueError, RecursionError) as error:
             raise WorkforceFileError(f"{where}: can't be read as JSON: {error}") from None
     settings = _mapping(settings, where, "the file")
-    unknown = settings.keys() - {"seed", "workteams", "functions", "models"}
+    unknown = settings.keys() - set(_KEYS)
     if unknown:
-        raise WorkforceFileError(f"{where}: unknown key {min(unknown)!r}; use seed, workteams, functions, models")
+        raise WorkforceFileError(f"{where}: unknown key {min(unknown)!r}; use {', '.join(_KEYS)}")
     workteams = _mapping(settings.get("workteams", {}), where, "workteams")
     if PEOPLE in workteams:
         raise WorkforceFileError(f"{where}: workteams.{PEOPLE} is for people; simulate another workteam")
@@ -120,15 +133,18 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
     for name in dict.fromkeys((*_SIMULATED, *workteams)):
         given = _mapping(workteams.get(name, {}), where, f"workteams.{name}")
         teams[names[name]] = _workers(name, given, f"{where}: workteams.{name}", region)
-    functions = {
-        arn: _function(given, f"{where}: functions.{arn}")
+    functions = {ready_function_arn(name, region): Function(f"{_READY}:{name}") for name in READY_CONSOLIDATIONS} | {
+        arn: _function(given, f"{where}: functions.{arn}", MAX_SECONDS)
         for arn, given in _mapping(settings.get("functions", {}), where, "functions").items()
     }
     models = dict(_mapping(settings.get("models", {}), where, "models"))
     chosen_seed = settings.get("seed", seed)
     if type(chosen_seed) is not int:
         raise WorkforceFileError(f"{where}: seed must be a whole number")
-    return Workforce(chosen_seed, names, teams, functions, models, where)
+    mask_function = _READY_MASKS
+    if "mask_function" in settings:
+        mask_function = _function(settings["mask_function"], f"{where}: mask_function", MAX_MASK_SECONDS)
+    return Workforce(chosen_seed, names, teams, functions, models, mask_function, where)
 
 
 def _mapping(value: Any, where: str, key: str) -> Mapping[str, Any]:
@@ -177,15 +193,15 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _function(given: Any, where: str) -> Function:
+def _function(given: Any, where: str, most_seconds: float) -> Function:
     """A function, given as its path or as an object with its path and time limit."""
     settings = given if isinstance(given, dict) else {"handler": given}
     unknown = settings.keys() - {"handler", "timeout_seconds"}
     if unknown:
         raise WorkforceFileError(f"{where}.{min(unknown)} is unknown; use handler, timeout_seconds")
-    target, seconds = settings.get("handler"), settings.get("timeout_seconds", MAX_SECONDS)
-    if not _is_number(seconds) or not 0 < seconds <= MAX_SECONDS:
-        raise WorkforceFileError(f"{where}.timeout_seconds must be a number greater than 0 and at most {MAX_SECONDS}")
+    target, seconds = settings.get("handler"), settings.get("timeout_seconds", most_seconds)
+    if not _is_number(seconds) or not 0 < seconds <= most_seconds:
+        raise WorkforceFileError(f"{where}.timeout_seconds must be a number greater than 0 and at most {most_seconds}")
     _check_callable(target, where)
     return Function(str(target), float(seconds))
 

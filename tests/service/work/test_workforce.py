@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS, ready_function_arn
 from labeling_provider.service.work.workforce import WorkforceFileError, load_workforce
 
 
@@ -69,3 +71,25 @@ def test_every_worker_of_every_team_is_somebody_else() -> None:
     assert len({worker.worker_id for worker in workers}) == len({worker.sub for worker in workers}) == len(workers)
     assert all(worker.worker_id.split(".")[1] == "eu-west-1" for worker in workers)
     assert workforce.names["private-people"] not in workforce.teams
+
+
+def test_ready_functions_are_there_without_a_file_and_a_file_can_name_them(tmp_path: Path) -> None:
+    arns = {ready_function_arn(name, "eu-west-1") for name in READY_CONSOLIDATIONS}
+    assert load_workforce(None, seed=0, region="eu-west-1", account="1").functions.keys() == arns
+    path, own = tmp_path / "workforce.json", "arn:aws:lambda:eu-west-1:123456789012:function:Mine"
+    path.write_text(json.dumps({"functions": {own: "labeling_provider.service.kinds.drawings:polygons"}}))
+    found = load_workforce(path, seed=0, region="eu-west-1", account="1").functions
+    assert found.keys() == {own, *arns}
+    assert found[own] == found[ready_function_arn("polygons", "eu-west-1")]
+
+
+def test_the_mask_function_is_the_ready_one_unless_a_file_names_another(tmp_path: Path) -> None:
+    path = tmp_path / "workforce.json"
+    found = load_workforce(None, seed=0, region="eu-west-1", account="1").mask_function
+    assert found == ("labeling_provider.service.kinds.drawings:mask", 30)
+    own = {"handler": "tests.functions:mask_of_box", "timeout_seconds": 5}
+    path.write_text(json.dumps({"mask_function": own}))
+    assert load_workforce(path, seed=0, region="eu-west-1", account="1").mask_function == (own["handler"], 5)
+    path.write_text(json.dumps({"mask_function": {**own, "timeout_seconds": 31}}))
+    with pytest.raises(WorkforceFileError, match="mask_function.timeout_seconds must be .* at most 30"):
+        load_workforce(path, seed=0, region="eu-west-1", account="1")

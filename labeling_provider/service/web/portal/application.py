@@ -10,6 +10,7 @@ from starlette.responses import PlainTextResponse, Response
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.engine.desk import Desk
+from labeling_provider.service.engine.mask_helper import MaskHelper
 from labeling_provider.service.web.portal.pages import Pages
 from labeling_provider.service.web.portal.protocol import Protocol
 from labeling_provider.service.web.portal.sessions import Threads
@@ -17,14 +18,17 @@ from labeling_provider.service.web.task_pages import TaskPages
 from labeling_provider.service.work.people import People
 
 
-def make_portal(database: Database, desk: Desk, people: People, task_pages: TaskPages) -> Starlette:
+def make_portal(
+    database: Database, desk: Desk, people: People, task_pages: TaskPages, mask_helper: MaskHelper
+) -> Starlette:
     """The application that answers for the portal; its paths begin after ``/portal``.
 
     :param task_pages: makes the pages in the frame.
+    :param mask_helper: makes masks for people who draw.
     """
     threads = Threads()
     pages = Pages(database, desk, people, threads, task_pages)
-    protocol = Protocol(desk, people, threads, task_pages)
+    protocol = Protocol(desk, people, threads, task_pages, mask_helper)
     return Starlette(
         # They are tried in this order.
         routes=[*protocol.routes, *pages.routes],

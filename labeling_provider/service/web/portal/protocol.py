@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from starlette.routing import Route
 
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, NoSuchTask, Refused
+from labeling_provider.service.engine.mask_helper import MaskHelper, NoMask
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.web.portal.sessions import (
     PATH,
@@ -70,8 +72,10 @@ class Protocol:
         people: People,
         threads: Threads,
         task_pages: TaskPages,
+        mask_helper: MaskHelper,
     ) -> None:
         self._desk, self._people, self._threads, self._task_pages = desk, people, threads, task_pages
+        self._mask_helper, self._mask_threads = mask_helper, Threads()
         self._openings = Openings(desk, threads)
 
     @property
@@ -85,6 +89,7 @@ class Protocol:
             Route("/api/tasks/{task:int}/release", self._guarded(self.release), methods=["POST"]),
             Route("/api/tasks/{task:int}/remark", self._guarded(self.remark), methods=["POST"]),
             Route("/api/tasks/{task:int}/link", self._guarded(self.link), methods=["POST"]),
+            Route("/api/tasks/{task:int}/mask", self._guarded(self.mask), methods=["POST"]),
             Route("/api/settings", self._guarded(self.settings), methods=["POST"]),
         ]
 
@@ -134,6 +139,19 @@ class Protocol:
         job, line, prepared = self._desk.shown(person, request.path_params["task"])
         task = ShownTask(job.kind, line, prepared)
         return {"fresh": self._task_pages.fresh_link(task, base_of(request), _text(body, "url"))}
+
+    async def mask(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
+        """A mask on the picture of the task in hand.
+
+        Body: ``{"extreme_points": [{"x", "y"}]}`` of four, or one or both of ``{"points": [{"x", "y", "inside"}],
+        "box": {"left", "top", "width", "height"}}``, in stored pixels. Answer: ``{"left", "top", "width", "height",
+        "pngImageData"}``, the box around the mask, and in base64 a PNG of its size, 255 where the thing is, else 0.
+        """
+        job, line = await self._threads.run(self._desk.in_hand, person, request.path_params["task"])
+        # A mask takes seconds, so it takes no thread from other moves.
+        found = await self._mask_threads.run(self._mask_helper.mask, job.kind, line, person.worker_id, body)
+        sides = {side: getattr(found, side) for side in ("left", "top", "width", "height")}
+        return {**sides, "pngImageData": base64.b64encode(found.png).decode()}
 
     def settings(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """Keep language and keys. Body: ``{"language": code, "keys": {command: key}}``; what is left out stays."""
@@ -197,6 +215,8 @@ class Protocol:
                 return _json({"refused": "gone", "message": str(error)}, 404)
             except Refused as error:
                 return _json({"refused": _REASONS.get(error.reason, "invalid"), "message": str(error)}, 409)
+            except NoMask as error:
+                return _json({"refused": "mask", "message": str(error)}, 409)
             except BadRequest as error:
                 return _json({"refused": "invalid", "message": str(error)}, 400)
             except JobFailure as error:

@@ -1,0 +1,42 @@
+"""The consolidation functions of the self-hosted service for drawings, which are custom tasks on Amazon.
+
+They are named as Lambda functions are, with an account that nobody has, because that is the only place for them in a
+CreateLabelingJob request.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+READY_ACCOUNT: Final = "000000000000"
+"""The account in the ARNs of ready functions."""
+
+READY_CONSOLIDATIONS: Final = ("polygons", "polylines", "lines", "keypoints", "instances")
+"""What they consolidate: answers of ``crowd-polygon``, ``-polyline``, ``-line``, ``-keypoint`` and
+``-instance-segmentation``."""
+
+_PREFIX: Final = "consolidate-"
+_ARN: Final = re.compile(rf"arn:aws[a-z-]*:lambda:[a-z0-9-]*:{READY_ACCOUNT}:function:{_PREFIX}(\w+)")
+
+
+def ready_function_arn(name: str, region: str) -> str:
+    """ARN of a ready function.
+
+    :param name: one of :data:`READY_CONSOLIDATIONS`.
+    """
+    return f"arn:aws:lambda:{region}:{READY_ACCOUNT}:function:{_PREFIX}{name}"
+
+
+def ready_function(arn: str) -> str | None:
+    """What a ready function consolidates, by its ARN; None if it is not the ARN of one."""
+    match = _ARN.fullmatch(arn)
+    return match[1] if match and match[1] in READY_CONSOLIDATIONS else None
+
+
+def drawing_type(name: str) -> str:
+    """The value of ``type`` in the metadata of labels that a ready function makes.
+
+    :param name: one of :data:`READY_CONSOLIDATIONS`.
+    """
+    return f"labeling/{name}"

@@ -1,0 +1,209 @@
+"""What of a label is inside its picture: boxes, polygons, keypoints, and the things of masks.
+
+What is partly outside is cut at the edge, and left out if nothing of it is inside. Both are counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from labeling_provider.manifest.labels import (
+    BoxesLabel,
+    ImageSize,
+    InstancesLabel,
+    KeypointsLabel,
+    Label,
+    LabelError,
+    MaskLabel,
+    ThingsLabel,
+)
+from labeling_provider.manifest.metadata import BACKGROUND
+from labeling_provider.manifest.pictures import PictureError, open_picture
+from labeling_provider.manifest.rasters import area, inside
+
+if TYPE_CHECKING:
+    from labeling_provider.manifest.rasters import Cells, Points
+
+MAX_SIDE: Final = 1_000_000_000
+"""Longest side of a picture or box, in pixels."""
+
+
+class ShownThing(NamedTuple):
+    """The part of a thing inside its picture: its bounding box and, unless it is a box, more. In pixels.
+
+    :param area: in square pixels.
+    :param outline: of a polygon.
+    :param pixels: of a thing in a mask: which pixels of the bounding box it has.
+    """
+
+    number: int
+    name: str
+    left: float
+    top: float
+    width: float
+    height: float
+    confidence: float | None
+    area: float
+    outline: Points | None = None
+    pixels: Cells | None = None
+
+
+class Shown(NamedTuple):
+    """A picture's things and size, and the number of changes by kind."""
+
+    size: ImageSize
+    things: list[ShownThing]
+    notes: Counter[str]
+
+
+def classes_of(label: Label) -> dict[int, str]:
+    """Names by id of a label's classes: those of its things, or those that its mask may have, without background.
+
+    :raises LabelError: if a class has no name.
+    """
+    if isinstance(label, ThingsLabel):
+        return label.named_classes
+    if isinstance(label, MaskLabel):
+        return {value: color.class_name for value, color in label.colors.items() if color.class_name != BACKGROUND}
+    return {}
+
+
+def mask_uri(label: Label) -> str | None:
+    """URI of the PNG with a label's pixels; None if it has none."""
+    return label.uri if isinstance(label, InstancesLabel | MaskLabel) else None
+
+
+def shown(label: Label, numbers: Mapping[int, int], mask: bytes) -> Shown:
+    """The part of a label inside its picture.
+
+    :param label: boxes, polygons, instances, or a mask.
+    :param numbers: the export's class ids by the labeling job's.
+    :param mask: the PNG with the label's pixels, if it has one.
+    :raises LabelError: if the picture's size is not positive, a size or position is out of range, or the PNG is wrong.
+    """
+    if isinstance(label, InstancesLabel | MaskLabel):
+        return _shown_mask(label, numbers, mask)
+    if not isinstance(label, ThingsLabel):
+        raise LabelError(f"{label.attribute}: has no shapes")
+    size = picture_size(label)
+    things, notes = [], Counter[str]()
+    kind = "boxes" if isinstance(label, BoxesLabel) else "shapes"
+    for position, thing in enumerate(label.things):
+        where = f"{label.attribute}.{label.key or label.thing}[{position}]"
+        about = numbers[thing.class_id], label.class_names[thing.class_id], _confidence(label, position)
+        found, is_cut = (_box if isinstance(label, BoxesLabel) else _polygon)(thing, size, where, about)
+        if found is None:
+            notes[f"{kind}_left_out"] += 1
+            continue
+        notes[f"{kind}_cut"] += is_cut
+        things.append(found)
+    return Shown(size, things, notes)
+
+
+_About = tuple[int, str, float | None]
+"""A thing's class id, class name and confidence."""
+
+
+def picture_size(label: ThingsLabel) -> ImageSize:
+    """The size of a label's picture.
+
+    :raises LabelError: if it is not positive or out of range.
+    """
+    size = label.size
+    if not (0 < size.width <= MAX_SIDE and 0 < size.height <= MAX_SIDE):
+        raise LabelError(f"{label.attribute}.image_size: each side must be 1 to {MAX_SIDE:,} pixels")
+    return size
+
+
+def keypoints(label: KeypointsLabel, numbers: Mapping[int, int]) -> tuple[dict[int, tuple[float, float]], Counter[str]]:
+    """The points inside a picture by the export's class id, and the number of changes by kind.
+
+    :raises LabelError: if two points have the same class, because then it is not known whose they are.
+    """
+    size, found, notes = picture_size(label), {}, Counter[str]()
+    seen = set()
+    for position, point in enumerate(label.things):
+        if point.class_id in seen:
+            where = f"{label.attribute}.keypoints[{position}]"
+            name = label.class_names[point.class_id][:80]
+            raise LabelError(
+                f"{where}: {name!r} is there twice; this format takes one object with its points a picture"
+            )
+        seen.add(point.class_id)
+        if 0 <= point.x <= size.width and 0 <= point.y <= size.height:
+            found[numbers[point.class_id]] = (float(point.x), float(point.y))
+        else:
+            notes["shapes_left_out"] += 1
+    return found, notes
+
+
+def _confidence(label: ThingsLabel, position: int) -> float | None:
+    return label.confidences[position] if label.confidences else None
+
+
+def _box(box: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownThing | None, bool]:
+    if any(abs(number) > MAX_SIDE for number in (box.left, box.top, box.width, box.height)):
+        raise LabelError(f"{where}: no number may exceed {MAX_SIDE:,} pixels")
+    left, top = max(box.left, 0), max(box.top, 0)
+    width = min(box.left + box.width, size.width) - left
+    height = min(box.top + box.height, size.height) - top
+    if width <= 0 or height <= 0:
+        return None, False
+    number, name, confidence = about
+    return ShownThing(number, name, left, top, width, height, confidence, width * height), not box.is_in(size)
+
+
+def _polygon(path: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownThing | None, bool]:
+    import numpy as np
+
+    if any(abs(number) > MAX_SIDE for point in path.vertices for number in (point.x, point.y)):
+        raise LabelError(f"{where}: no number may exceed {MAX_SIDE:,} pixels")
+    whole = np.array([[point.x, point.y] for point in path.vertices], dtype=np.float64)
+    outline = inside(whole, size.width, size.height)
+    covers = area(outline) if len(outline) > 2 else 0.0
+    if not covers:
+        return None, False
+    (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+    number, name, confidence = about
+    box = (number, name, left, top, right - left, bottom - top, confidence)
+    return ShownThing(*box, covers, outline=outline), outline is not whole
+
+
+def _shown_mask(label: InstancesLabel | MaskLabel, numbers: Mapping[int, int], mask: bytes) -> Shown:
+    import numpy as np
+    from scipy.ndimage import find_objects
+
+    try:
+        image = open_picture(mask)
+        if image.mode not in {"P", "L", "1", "I;16", "I"}:
+            raise PictureError("a mask must be a palette or grayscale PNG")
+        values = np.asarray(image, dtype=np.int32)
+    except PictureError as error:
+        raise LabelError(f"{label.attribute}: {mask_uri(label)}: {error}") from None
+    height, width = values.shape
+    if isinstance(label, InstancesLabel):
+        if (label.size.width, label.size.height) != (width, height):
+            raise LabelError(f"{label.attribute}.image_size: {label.uri} has {width:,} × {height:,} pixels")
+        wanted = [
+            (one.pixel_value, one.class_id, label.class_names[one.class_id], _confidence(label, position))
+            for position, one in enumerate(label.things)
+        ]
+    else:
+        rated = label.colors
+        wanted = [(value, value, name, rated[value].confidence) for value, name in classes_of(label).items()]
+    places = find_objects(values)
+    things, notes = [], Counter[str]()
+    for value, class_id, name, confidence in wanted:
+        place = places[value - 1] if 0 < value <= len(places) else None
+        if place is None:
+            # A color map may name classes that a mask does not have; an instance is there to be seen.
+            notes["shapes_left_out"] += isinstance(label, InstancesLabel)
+            continue
+        pixels = values[place] == value
+        rows, columns = place
+        box = (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
+        covers = int(np.count_nonzero(pixels))
+        things.append(ShownThing(numbers[class_id], name, *box, confidence, covers, pixels=pixels))
+    return Shown(ImageSize(width, height), things, notes)

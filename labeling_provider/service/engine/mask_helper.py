@@ -1,0 +1,176 @@
+"""Helps people who draw: a function answers a few points or a box with a mask.
+
+It is the ready one, which needs no model, or the caller's own, such as one that asks SAM. It runs in a process of its
+own, as the functions of custom tasks do.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+from labeling_provider.manifest.pictures import PictureError, open_picture
+from labeling_provider.service.engine.functions import Functions
+from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.kinds.kind import Kind
+from labeling_provider.service.kinds.stored_data import image_size
+from labeling_provider.service.work.workforce import Function
+
+MAX_POINTS: Final = 100
+_NAME: Final = "mask_function"
+_AT_ONCE: Final = 2
+_WAIT_SECONDS: Final = 30.0
+_EXTREME: Final = 4
+_SIDES: Final = ("left", "top", "width", "height")
+
+log = logging.getLogger(__name__)
+
+
+class NoMask(Exception):
+    """There is no mask for what was asked; the text says why."""
+
+
+class Found(NamedTuple):
+    """A mask: the box around its pixels, and a PNG of this size in which they are 255 and the others 0.
+
+    All in pixels of the stored picture.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+    png: bytes
+
+
+class MaskHelper:
+    """Asks the function for masks, two at once, and one at a time for each person.
+
+    :param function: takes ``{"version", "labelingJobArn", "labelAttributeName", "dataObject": {"s3Uri"}, "width",
+        "height"}`` and what was asked, and returns ``{"pngImageData": base64}``: a picture of the same size, in which
+        the thing's pixels are not 0.
+    """
+
+    def __init__(self, function: Function) -> None:
+        self._functions = Functions({_NAME: function})
+        self._free = threading.BoundedSemaphore(_AT_ONCE)
+        self._asking: set[str] = set()
+        self._changing = threading.Lock()
+
+    def mask(self, kind: Kind, line: dict[str, Any], worker_id: str, asked: Mapping[str, Any]) -> Found:
+        """The mask of a thing on a task's picture.
+
+        :param kind: of the task's job.
+        :param line: the data object's manifest line.
+        :param worker_id: who asks.
+        :param asked: one or both of ``points``, each with ``x``, ``y`` and ``inside``, and ``box``, with ``left``,
+            ``top``, ``width`` and ``height``; or ``extreme_points``, the four of a thing.
+        :raises NoMask: if it makes no sense, or the function has no answer.
+        """
+        with self._changing:
+            if worker_id in self._asking:
+                raise NoMask("A mask is being made for you already.")
+            self._asking.add(worker_id)
+        try:
+            if not self._free.acquire(timeout=_WAIT_SECONDS):
+                raise NoMask("Many people ask for masks; try again.")
+            try:
+                return self._mask(kind, line, asked)
+            finally:
+                self._free.release()
+        finally:
+            with self._changing:
+                self._asking.discard(worker_id)
+
+    def close(self) -> None:
+        """End the function's processes."""
+        self._functions.close()
+
+    def _mask(self, kind: Kind, line: dict[str, Any], asked: Mapping[str, Any]) -> Found:
+        uri = kind.source(line)
+        if not uri.startswith("s3://"):
+            raise NoMask("The task has no picture in S3.")
+        try:
+            width, height, _ = image_size(kind.job.object_store, uri)
+        except ValueError as error:
+            raise NoMask(f"The picture can't be opened: {error}.") from None
+        event = {
+            "version": "2026-11-26",
+            "labelingJobArn": kind.job.arn,
+            "labelAttributeName": kind.job.attribute,
+            "dataObject": {"s3Uri": uri},
+            "width": width,
+            "height": height,
+            **_checked(asked, width, height),
+        }
+        try:
+            answer = self._functions.call(_NAME, event)
+        except JobFailure as failure:
+            log.warning("no mask for %s: %s", uri, failure)
+            raise NoMask("The mask could not be made. The service's log says why.") from None
+        except InterruptedError:
+            raise NoMask("The service is stopping.") from None
+        try:
+            body = base64.b64decode(answer["pngImageData"], validate=True)
+            image = open_picture(body, "L")
+        except (TypeError, KeyError, ValueError, PictureError) as error:
+            log.warning("no mask for %s: %s", uri, error)
+            raise NoMask("The mask function did not return a picture.") from None
+        if image.size != (width, height):
+            raise NoMask(f"The mask has {image.size[0]:,} × {image.size[1]:,} pixels, unlike the picture.")
+        return _found(image)
+
+
+def _checked(asked: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
+    """What was asked, with nothing else.
+
+    :raises NoMask: if it makes no sense.
+    """
+    found: dict[str, Any] = {}
+    for key in ("points", "extreme_points"):
+        given = asked.get(key)
+        if given is None:
+            continue
+        if not isinstance(given, list) or not 1 <= len(given) <= MAX_POINTS:
+            raise NoMask(f"{key} must be a list of 1 to {MAX_POINTS} points.")
+        found[key] = [_point(point, width, height, f"{key}[{number}]") for number, point in enumerate(given)]
+        if key == "points":
+            for point, own in zip(given, found[key], strict=True):
+                own["inside"] = point.get("inside") is not False
+        elif len(given) != _EXTREME:
+            raise NoMask(f"extreme_points must be {_EXTREME} points.")
+    box = asked.get("box")
+    if box is not None:
+        sides = [box.get(side) for side in _SIDES] if isinstance(box, dict) else [None]
+        if not all(_is_number(side, 0, max(width, height)) for side in sides) or not sides[2] or not sides[3]:
+            raise NoMask("box must have left, top, width and height in pixels, inside the picture.")
+        found["box"] = dict(zip(_SIDES, sides, strict=True))
+    if not found:
+        raise NoMask("Give points, a box or extreme_points.")
+    return found
+
+
+def _point(point: Any, width: int, height: int, where: str) -> dict[str, Any]:
+    x, y = (point.get("x"), point.get("y")) if isinstance(point, dict) else (None, None)
+    if not _is_number(x, 0, width) or not _is_number(y, 0, height):
+        raise NoMask(f"{where} must have x and y in pixels, inside the picture.")
+    return {"x": x, "y": y}
+
+
+def _is_number(value: Any, least: float, most: float) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
+def _found(image: Any) -> Found:
+    mask = image.point([0, *[255] * 255])
+    box = mask.getbbox()
+    if box is None:
+        raise NoMask("Nothing was found there.")
+    body = BytesIO()
+    mask.crop(box).save(body, "PNG")
+    left, top, right, bottom = box
+    return Found(left, top, right - left, bottom - top, body.getvalue())

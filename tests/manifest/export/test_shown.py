@@ -1,0 +1,117 @@
+"""What is beyond the edge, and what is wrong, of boxes, polygons, keypoints and masks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.manifest.exports import SQUARE, TRIANGLE, Exporting, drawn, pixels, reasons, segmented, stored_turned
+
+WIDTH, HEIGHT = 200, 100
+
+
+@pytest.mark.parametrize("format_name", ["coco", "yolo", "pascal-voc", "huggingface"])
+def test_polygons_are_cut_at_the_edge_and_told(export: Exporting, format_name: str) -> None:
+    export.picture("a.png")
+    beyond = [(x + 170, y - 40) for x, y in SQUARE]
+    gone, flat = [(x + 500, y) for x, y in SQUARE], [(1, 1), (5, 5), (9, 9)]
+    found = export(format_name, drawn("a.png", "polygons", (0, beyond), (0, gone), (2, flat)))
+    assert found.notes["shapes_cut"] == 1
+    assert found.notes["shapes_left_out"] == 2
+    if format_name == "coco":
+        (one,) = json.loads(export.read("train.json"))["annotations"]
+        assert (one["bbox"], one["area"]) == ([180, 0, 20, 20], 400)
+
+
+@pytest.mark.parametrize("format_name", ["coco", "yolo"])
+def test_points_outside_are_left_out_and_two_of_a_class_are_told(export: Exporting, format_name: str) -> None:
+    lines = [
+        drawn("a.jpg", "keypoints", (0, [(201, 1)]), (2, [(1, 1)])),
+        drawn("b.jpg", "keypoints", (0, [(1, 1)]), (0, [(9, 9)])),
+    ]
+    found = export(format_name, *lines)
+    assert (found.objects, found.notes) == ({"train": 1}, {"shapes_left_out": 1})
+    ((number, message),) = reasons(found)
+    assert (number, "keypoints[1]: 'heron' is there twice" in message) == (2, True)
+
+
+@pytest.mark.parametrize("format_name", ["coco", "yolo", "pascal-voc"])
+def test_an_export_has_one_kind_of_label(export: Exporting, format_name: str) -> None:
+    lines = [drawn("a.jpg", "polygons", (0, SQUARE)), drawn("b.jpg", "instances", (0, 1)), drawn("c.jpg", "lines")]
+    found = export(format_name, *lines)
+    assert (found.objects, found.left_out) == ({"train": 1}, 2)
+    told = [message for _, message in reasons(found)]
+    assert "an export has one kind of label" in told[0]
+    assert "can't store labels of labeling/lines" in told[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda bucket, line: bucket.clear(), "a.jpg.mask.png"),
+        (
+            lambda bucket, line: bucket.update({"s3://marsh/a.jpg.mask.png": b"no picture"}),
+            "can't be read as a picture",
+        ),
+        (lambda bucket, line: line["bird"]["image_size"][0].update(width=7), "has 200 × 100 pixels"),
+        (lambda bucket, line: line["bird"]["instances"][0].update(pixel_value=70_000), "pixel_value"),
+        (lambda bucket, line: line["bird-metadata"].update({"class-map": {}}), "has no name"),
+    ],
+)
+def test_masks_that_can_not_be_read_are_told(export: Exporting, change: Any, message: str) -> None:
+    export.mask("a.jpg", pixels())
+    line = drawn("a.jpg", "instances", (0, 1))
+    change(export.bucket.objects, line)
+    found = export("coco", line)
+    ((_, told),) = reasons(found)
+    assert message in told
+    assert found.objects == {"train": 0}
+
+
+def test_a_thing_without_pixels_is_left_out_and_told(export: Exporting) -> None:
+    export.mask("a.jpg", pixels())
+    found = export("coco", drawn("a.jpg", "instances", (0, 1), (0, 9)))
+    assert (found.objects, found.notes) == ({"train": 1}, {"shapes_left_out": 1})
+
+
+def test_copies_are_turned_as_the_label_has_it(export: Exporting) -> None:
+    """``image_size`` decides which way up a picture is, of drawings as of boxes."""
+    for turned, note in ((False, "pictures_kept_unturned"), (True, "pictures_turned")):
+        size = (HEIGHT, WIDTH) if turned else (WIDTH, HEIGHT)
+        export.bucket.objects["s3://marsh/a.jpg"] = stored_turned("JPEG")
+        line = drawn("a.jpg", "polygons", (0, TRIANGLE), size=dict(zip(("width", "height"), size, strict=True)))
+        found = export("coco", line, copy_pictures=True)
+        assert found.notes[note] == 1
+        with Image.open(export.folder / "out/images/train/a.jpg") as copy:
+            assert copy.size == size
+            assert copy.getexif().get(0x0112, 1) == 1
+    export.mask("a.jpg", pixels())
+    assert export("coco", segmented("a.jpg"), copy_pictures=True).notes == {"pictures_kept_unturned": 1}
+    export.mask("a.jpg", pixels().T.copy())
+    assert export("coco", segmented("a.jpg"), copy_pictures=True).notes == {"pictures_turned": 1}
+
+
+@pytest.mark.parametrize("format_name", ["coco", "yolo", "pascal-voc", "huggingface"])
+@pytest.mark.parametrize("value", [10**400, -(10**10), 1e308])
+def test_numbers_beyond_all_pictures_are_told(export: Exporting, format_name: str, value: Any) -> None:
+    for name in ("a.png", "b.png"):
+        export.picture(name)
+    lines = [drawn("a.png", "polygons", (0, SQUARE)), drawn("b.png", "polygons", (0, [*SQUARE, (1, value)]))]
+    found = export(format_name, *lines)
+    assert found.objects == {"train": 1}
+    ((number, message),) = reasons(found)
+    assert (number, len(message) < 200) == (2, True)
+    lines[1] = drawn("b.png", "polygons", (0, SQUARE), size={"width": value, "height": 100})
+    assert export(format_name, *lines).left_out == 1
+
+
+def test_masks_of_voc_are_not_larger_than_pictures_may_be(export: Exporting) -> None:
+    lines = [drawn("a.jpg", "polygons", (0, SQUARE), size={"width": 10**6, "height": 10**6})]
+    lines.append(drawn("b.jpg", "polygons", (254, SQUARE), names={"254": "last"}))
+    found = export("pascal-voc", *lines)
+    told = [message for _, message in reasons(found)]
+    assert "at most 100,000,000 pixels can be masks" in told[0]
+    assert "a mask has at most 254 classes and things" in told[1]

@@ -43,17 +43,15 @@ def test_each_pixel_is_the_one_that_was_meant_on_any_screen(on_screen: Callable[
     artist = MaskArtist(on_screen(ratio))
     assert artist.task.evaluate("devicePixelRatio") == ratio
     artist.choose("cat")
-    # A brush of an odd width has its middle in a pixel, one of an even width on a corner.
-    artist.dab(10.5, 10.5, 1)
-    artist.dab(20, 10, 2)
-    artist.dab(30.5, 10.5, 3)
-    artist.dab(40, 10, 4)
-    artist.dab(50.5, 10.5, 5)
-    artist.dab(60, 10, 6)
-    artist.dab(70, 10, 8)
+    artist.task.press(*([","] * 30))
+    # A brush of an odd width has its middle in a pixel, one of an even width on a corner; these are 1 to 6 and 8 wide.
+    for place in artist.places((10.5, 10.5), (20, 10), (30.5, 10.5), (40, 10), (50.5, 10.5), (60, 10), (70, 10)):
+        artist.mouse.click(*place)
+        artist.task.press(".")
     # At the edges what is outside is cut off.
-    artist.dab(0, 0, 4)
-    artist.dab(400, 300, 4)
+    artist.resize(4)
+    for place in artist.places((0, 0), (400, 300)):
+        artist.mouse.click(*place)
     cat = (
         {(10, 10)}
         | rectangle(19, 9, 2, 2)
@@ -571,32 +569,36 @@ def test_reset_brings_the_given_mask_back(portal: Portal) -> None:
 
 
 def test_the_oldest_steps_are_forgotten_when_they_become_large(portal: Portal) -> None:
-    stripes = {(x, y) for x in range(0, 400, 2) for y in range(300)}
-    artist = MaskArtist(portal, given=given_mask(portal, "stripes", picture_of({BLUE: stripes}), cat=BLUE))
+    stripes = Image.new("RGBA", (400, 300))
+    for x in range(0, 400, 2):
+        stripes.paste(BLUE, (x, 0, x + 1, 300))
+    artist = MaskArtist(portal, given=given_mask(portal, "stripes", stripes, cat=BLUE))
     artist.choose("dog")
     artist.dab(101.5, 101.5, 1)
-    # A step of that many runs takes a megabyte.
-    artist.task(SEMANTIC).evaluate(
+    done = artist.task(SEMANTIC).evaluate(
         """async (one) => {
+          // A step of that many runs takes a megabyte.
           const [rows, segments] = [[...one.hand.mask.rows], one.hand.segments.slice(0, 1)];
           for (let step = 0; step < 72; step++) {
             if (step % 2 === 0) one.hand.remove(0);
             else one.hand.add(rows, segments);
-            await new Promise((done) => setTimeout(done, 4));
+            await new Promise((done) => setTimeout(done));
           }
+          return one.value;
         }"""
     )
-    done = artist.areas
-    for _ in range(76):
-        artist.task.say("undo")
-    artist.task.say("redo")
-    artist.task.say("undo")
-    artist.painted()
+
+    def press(keys: str) -> None:
+        """Press Ctrl and z or Shift and z, one after the other."""
+        artist.task.evaluate(
+            f"""[...{json.dumps(keys)}].forEach((key) => document.body.dispatchEvent(new KeyboardEvent("keydown",
+            {{key, ctrlKey: true, shiftKey: key === "Z", bubbles: true, composed: true}})))"""
+        )
+
+    press("z" * 76 + "Zz")
     assert artist.areas.get(ORANGE) == {(101, 101)}, "the first step is none that one can go back to"
-    for _ in range(76):
-        artist.task.say("redo")
-    artist.painted()
-    assert artist.areas == done
+    press("Z" * 76)
+    assert artist.value == done
 
 
 def test_a_mask_of_twelve_megapixels(portal: Portal) -> None:

@@ -201,12 +201,12 @@ class Desk:
 
         :raises Refused: if the person does not have it.
         """
-        row, job = self._task(person, task_id)
+        row = self._row(person, task_id)
         if row.state != TaskState.ACCEPTED:
             raise Refused(Refusal.NOT_IN_HAND)
         if row.due < self._clock.now():
             raise Refused(Refusal.TIME_OVER)
-        return job, json.loads(row.line)
+        return self.job(person, row.job_id), json.loads(row.line)
 
     # Moves
 
@@ -327,15 +327,20 @@ class Desk:
 
         :raises Refused: if it was not.
         """
-        task = self._held.find(task_id, person.worker_id)
-        if task is None:
-            with self._database.read() as connection:
-                row = task_rows.find_with_line(connection, task_id)
-            if row is None or row.worker_id != person.worker_id:
-                is_over = row is not None and row.state == TaskState.EXPIRED
-                raise Refused(Refusal.EXPIRED if is_over else Refusal.NOT_IN_HAND)
-            task = held_task(row)
+        task = self._held.find(task_id, person.worker_id) or held_task(self._row(person, task_id))
         return task, self.job(person, task.job_id)
+
+    def _row(self, person: Person, task_id: int) -> Row:
+        """A task that is, or was, a person's, with its line.
+
+        :raises Refused: if it was not.
+        """
+        with self._database.read() as connection:
+            row = task_rows.find_with_line(connection, task_id)
+        if row is None or row.worker_id != person.worker_id:
+            is_over = row is not None and row.state == TaskState.EXPIRED
+            raise Refused(Refusal.EXPIRED if is_over else Refusal.NOT_IN_HAND)
+        return row
 
     def _line(self, person: Person, task_id: int) -> tuple[int, str]:
         """The job and the manifest line of a task that a person has in hand or may get.

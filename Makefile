@@ -12,12 +12,12 @@ setup: $(VENV)/.ready $(VENV)/.system pages
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
 $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
 	$(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt --editable '.[dev]'
+	$(LOWEST)/bin/pip install --quiet --no-compile --disable-pip-version-check --constraint constraints-lowest.txt --editable '.[dev]'
 	@touch $@
 
 # The page tests drive Debian's Chromium; elsewhere install any Chromium and name it in CHROMIUM. The service's tests start
@@ -55,6 +55,10 @@ test-fast: $(VENV)/.ready
 # Minutes: all but what starts Airflow.
 test-rooms: setup
 	$(BIN)/python -m pytest tests -m "not e2e"
+
+# Both pairs are tested at once: libraries that start a thread for each core would only wait for each other.
+test-newest test-lowest test-rooms: export OMP_NUM_THREADS := 1
+test-newest test-lowest test-rooms: export OPENBLAS_NUM_THREADS := 1
 
 # All but the service, which the other pair tests; of the service, what drives a browser.
 test-newest: setup

@@ -1,8 +1,9 @@
 """``make bench-drawing``: how fluid it is to draw on a picture in the worker pages, in a real browser.
 
-Frames a second while a box is dragged among 10, 100 and 1,000 boxes over a picture of 50 megapixels, and while that
-picture is moved with 1,000 of them, zoomed; how long pictures of 12 and 50 megapixels take to be there; and how much
-more memory a tab takes after 200 tasks than after 20. The last line is JSON. ``--smallest`` only shows that it works.
+Frames a second while a box is dragged among 10, 100 and 1,000 boxes over a picture of 50 megapixels, while that picture
+is moved with 1,000 of them, zoomed, and while a brush paints a mask of 12 megapixels; how long pictures of 12 and 50
+megapixels, and the answer with such a mask, take to be there; and how much more memory a tab takes after 200 tasks than
+after 20. The last line is JSON. ``--smallest`` only shows that it works.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from dev.browser import browser_page
 from dev.stack import ROOT, StackError
 
 STATIC = ROOT / "labeling_provider" / "service" / "web" / "static"
-ELEMENT = "crowd-bounding-box"
+ELEMENT, MASK_ELEMENT = "crowd-bounding-box", "crowd-semantic-segmentation"
 WARM_TASKS = 20
 """What a tab keeps for ever, such as compiled scripts, it has after so many tasks."""
 
@@ -44,6 +45,11 @@ _COUNT = """() => {
   window.seen = 0;
   const count = () => { window.seen += 1; requestAnimationFrame(count); };
   requestAnimationFrame(count);
+}"""
+_ANSWER = """(one) => {
+  const began = performance.now();
+  const {labelMappings} = one.value;
+  return [(performance.now() - began) / 1000, Object.keys(labelMappings)];
 }"""
 _NEXT = """(address) => new Promise((done) => {
   const frame = document.createElement("iframe");
@@ -167,8 +173,34 @@ def measure(size: Size) -> dict[str, float]:
             middle = (left + pixels[0] * scale / 2, top + pixels[1] * scale / 2)
             name_ = f"moving_{size.shapes[-1]}_shapes_frames_per_second"
             figures[name_] = round(frames_a_second(page, middle, size.seconds), 1)
+            figures |= mask_figures(page, address, folder, size)
             figures["memory_growth_percent"] = round(memory_growth(page, address, folder, size), 1)
     return figures
+
+
+def mask_figures(page: Any, address: str, folder: Path, size: Size) -> dict[str, float]:
+    """Frames a second while a mask is painted over all of which something lies, and how long its answer takes."""
+    megapixels, pixels = size.pictures[0]
+    (folder / "mask.html").write_text(
+        f"""<!doctype html><title>Task</title><script src="crowd-html-elements.js"></script><crowd-form>
+        <{MASK_ELEMENT} name="it" src="{megapixels}.jpg" labels='["a", "b"]'></{MASK_ELEMENT}></crowd-form>"""
+    )
+    page.goto(f"{address}/mask.html")
+    left, top, scale = page.locator(MASK_ELEMENT).evaluate(_THERE)
+    middle = (left + pixels[0] * scale / 2, top + pixels[1] * scale / 2)
+    page.keyboard.press("1")
+    page.keyboard.press("f")
+    page.mouse.click(*middle)
+    page.keyboard.press("b")
+    page.keyboard.press("2")
+    frames = frames_a_second(page, middle, size.seconds)
+    seconds, labels = page.locator(MASK_ELEMENT).evaluate(_ANSWER)
+    if sorted(labels) != ["a", "b"]:
+        raise StackError("the mask was not painted")
+    return {
+        f"brushing_{megapixels}_megapixels_frames_per_second": round(frames, 1),
+        f"mask_answer_{megapixels}_megapixels_seconds": round(seconds, 3),
+    }
 
 
 def memory_growth(page: Any, address: str, folder: Path, size: Size) -> float:

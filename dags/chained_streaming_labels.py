@@ -4,8 +4,8 @@ The output topic of the first job is the input topic of the second, so each text
 ``chained_labels`` starts both jobs, pushes the texts of the files under ``chain/new/``, one text a line, and stops each
 job when nothing is left for it, also if pushing has failed. The lines of the second job's output manifest have both
 labels.
-On Amazon, the second job is often an adjustment: the same with ``task_type="adjustment-bounding-box"`` and a page that
-shows the first job's boxes.
+Where the first job draws boxes, the second is often an adjustment: the same with
+``task_type="adjustment-bounding-box"`` and ``audited_attribute="first"``.
 """
 
 from __future__ import annotations

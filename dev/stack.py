@@ -241,10 +241,11 @@ class RestApi:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "Accept": "application/json"},
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while True:
             try:
-                with urllib.request.urlopen(request, timeout=30) as answer:
+                # Processes that start at once on two cores leave the server without an answer for half a minute.
+                with urllib.request.urlopen(request, timeout=90) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError as error:
                 # Airflow answers so when its database stays locked by another process, and has then changed nothing.

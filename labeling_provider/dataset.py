@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
 
 from airflow.sdk import BaseOperator, TaskGroup, TriggerRule, XComArg, chain
 
@@ -14,6 +14,7 @@ from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.operators.manifest import (
     BuildManifestOperator,
     ExportLabelsOperator,
+    FilterManifestOperator,
     MergeManifestsOperator,
     SplitManifestOperator,
     ValidateManifestOperator,
@@ -22,6 +23,17 @@ from labeling_provider.operators.quality import LabelQualityOperator
 
 _RUN: Final = "{{ run_id | replace(':', '-') | replace('+', '_') }}"
 _FRACTIONS: Final = {"train": 0.8, "validation": 0.1, "test": 0.1}
+_VERDICTS: Final = ("right", "wrong")
+_GIVEN: Final = ("task_id", "task_type", "manifest_uri", "output_uri", "label_attribute_name", "audited_attribute")
+"""Arguments of a review's jobs that follow from the labeling job."""
+_LABELING_ONLY: Final = (
+    *("config", "ui_template_uri", "automated_labeling", "pre_annotation_function", "consolidation_function"),
+    *("max_human_labeled_objects", "max_percentage_labeled", "job_name"),
+)
+"""Arguments of the labeling job that a review's jobs do not share."""
+_ABOUT_LABELS: Final = ("labels", "category_uri", "title", "description", "instructions", "keywords")
+"""Further ones that the verification does not share."""
+_GOLDEN: Final = ("golden_uri", "golden_attribute_name")
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,8 @@ class LabeledDataset:
     :param merged: result with the merged manifest; see ``MergeManifestsOperator``.
     :param sets: result with a manifest per set; see ``SplitManifestOperator``.
     :param exported: result of the export; see ``ExportLabelsOperator``. None if nothing is exported.
+    :param verdicts: result of the verification; see ``CreateLabelingJobOperator``. None without a review.
+    :param adjustments: what the review has changed; see ``LabelQualityOperator``. None without a review.
     """
 
     group: TaskGroup
@@ -40,6 +54,8 @@ class LabeledDataset:
     merged: XComArg
     sets: XComArg
     exported: XComArg | None
+    verdicts: XComArg | None = None
+    adjustments: XComArg | None = None
 
 
 def label_dataset(
@@ -55,6 +71,8 @@ def label_dataset(
     quality: Mapping[str, Any] | None = None,
     relabel_below: float | None = None,
     relabel_job: Mapping[str, Any] | None = None,
+    review: Mapping[str, Any] | None = None,
+    adjust_job: Mapping[str, Any] | None = None,
     fractions: Mapping[str, float] = _FRACTIONS,
     split_seed: str = "",
     export_format: str | None = None,
@@ -63,8 +81,8 @@ def label_dataset(
     """Add a task group to the current DAG that turns data objects into a labeled dataset.
 
     Its tasks build a manifest, validate it, ask for approval of the cost, label the objects, measure the labels,
-    relabel those of low confidence, then merge, split and export the labels. If there is nothing new to label, or the
-    cost is rejected, the remaining tasks are skipped.
+    relabel those of low confidence, let people verify the labels and adjust those that were rejected, then merge, split
+    and export the labels. If there is nothing new to label, or the cost is rejected, the remaining tasks are skipped.
 
     :param group_id: id of the task group.
     :param folder: ``s3://bucket/prefix`` for all output: ``manifests/``, ``labels/``, ``merged/``, ``sets/`` and
@@ -80,6 +98,10 @@ def label_dataset(
     :param relabel_below: label the objects with a confidence below this, 0 to 1, and those without a label again, in a
         second job; None for one round.
     :param relabel_job: arguments of the second job that differ, such as ``{"workers_per_object": 5}``.
+    :param review: let people verify the labels of boxes and masks, and adjust those that they reject: arguments of the
+        verification that differ from ``job``, such as ``workers_per_object``. Its ``labels`` are the verdicts, by
+        default ``["right", "wrong"]``; all but the first reject. None for no review.
+    :param adjust_job: arguments of the adjustment that differ from ``job``.
     :param fractions: share of each set by name.
     :param split_seed: a different seed gives a different split.
     :param export_format: see ``ExportLabelsOperator``; None to export nothing.
@@ -91,11 +113,13 @@ def label_dataset(
     for name, value, needed, other in (
         ("approval", approval, ask_above_usd, "ask_above_usd"),
         ("relabel_job", relabel_job, relabel_below, "relabel_below"),
+        ("adjust_job", adjust_job, review, "review"),
         ("export", export, export_format, "export_format"),
     ):
         if value and needed is None:
             raise ValueError(f"{name} needs {other}")
     attribute = _label_attribute(job)
+    plan = None if review is None else _ReviewPlan.of(job, attribute, review, adjust_job or {})
     place = folder.rstrip("/")
     labels = f"{place}/labels/"
     shared = {name: job[name] for name in CONNECTION_ARGUMENTS if name in job}
@@ -137,9 +161,10 @@ def label_dataset(
             )
         label = CreateLabelingJobOperator(**{**rounds, "task_id": "label", "manifest_uri": manifest})
         prefix = f"{group.group_id}."
-        branches = {"good": f"{prefix}merge", "relabel": f"{prefix}relabel"}
+        after = f"{prefix}{'merge' if review is None else 'labeled'}"
+        branches = {"good": after, "relabel": f"{prefix}relabel"}
         if (quality or {}).get("on_poor_labels") == "warn":
-            branches["poor"] = f"{prefix}merge"
+            branches["poor"] = after
         gate = LabelQualityOperator(
             **{
                 "task_id": "quality",
@@ -157,11 +182,23 @@ def label_dataset(
             again["manifest_uri"] = _part(gate, "relabel_manifest_uri")
             relabel = CreateLabelingJobOperator(**{**again, "task_id": "relabel"})
             outputs.append(relabel.output)
+        ends: list[BaseOperator] = [gate]
+        reviewed = None
+        if plan is not None:
+            measure = {name: value for name, value in (quality or {}).items() if name in _GOLDEN}
+            reviewed = plan.tasks(
+                f"{place}/review/{_RUN}", labels, outputs, {"object_keys": object_keys, **measure}, shared
+            )
+            chain(gate, reviewed.first)
+            # A gate with branches skips whatever follows it directly and is in no branch.
+            ends = [gate if relabel_below is None else reviewed.first, reviewed.verify, reviewed.gate]
+            outputs += [reviewed.verify.output, reviewed.adjust.output]
         merge = MergeManifestsOperator(
             task_id="merge",
             manifest_uris=labels if only_new else outputs,
             merged_uri=f"{place}/merged/{_RUN}.manifest",
             object_keys=object_keys,
+            adjusted_in=None if plan is None else {attribute: plan.adjusted},
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             **shared,
         )
@@ -174,9 +211,10 @@ def label_dataset(
             label_attribute_name=attribute,
             **shared,
         )
-        chain(build, *before, label, gate, merge, split)
+        chain(build, *before, label, gate)
+        chain(ends, merge, split)
         if relabel_below is not None:
-            chain(gate, relabel, merge)
+            chain(gate, relabel, merge if reviewed is None else reviewed.first)
         exported = None
         if export_format is not None:
             exported = ExportLabelsOperator(
@@ -190,7 +228,156 @@ def label_dataset(
                     **(export or {}),
                 }
             ).output
-    return LabeledDataset(group, gate.output, merge.output, split.output, exported)
+    done = LabeledDataset(group, gate.output, merge.output, split.output, exported)
+    if reviewed is None:
+        return done
+    return replace(done, verdicts=reviewed.verify.output, adjustments=reviewed.gate.output)
+
+
+class _Reviewed(NamedTuple):
+    """The tasks of a review.
+
+    :param first: the first of them: merges the labels of two jobs, or selects the objects that have a label.
+    :param gate: measures what was adjusted.
+    """
+
+    first: BaseOperator
+    verify: CreateLabelingJobOperator
+    adjust: CreateLabelingJobOperator
+    gate: LabelQualityOperator
+
+
+@dataclass(frozen=True)
+class _ReviewPlan:
+    """How labels are verified and adjusted.
+
+    :param attribute: their label attribute.
+    :param verdict: the label attribute of the verdicts.
+    :param adjusted: the label attribute of the adjusted labels.
+    :param verdicts: the labels of the verification; all but the first reject.
+    :param verify: arguments of the verification that follow from the labeling job or were given.
+    :param adjust: those of the adjustment.
+    """
+
+    attribute: str
+    verdict: str
+    adjusted: str
+    verdicts: Sequence[str]
+    verify: Mapping[str, Any]
+    adjust: Mapping[str, Any]
+
+    @classmethod
+    def of(
+        cls, job: Mapping[str, Any], attribute: str, review: Mapping[str, Any], adjust_job: Mapping[str, Any]
+    ) -> _ReviewPlan:
+        """Plan a review.
+
+        :raises ValueError: if the labels are of a kind that can't be reviewed, or an argument is wrong.
+        """
+        from labeling_provider.groundtruth.task_types import TASK_TYPES, audit_of
+
+        verification = audit_of(job["task_type"], adjusts=False)
+        adjustment = audit_of(job["task_type"], adjusts=True)
+        if verification is None or adjustment is None:
+            known = [name for name in TASK_TYPES if audit_of(name, adjusts=False)]
+            raise ValueError(f"review is for {' and '.join(known)}, not for {job['task_type']}")
+        for name, given in (("review", review), ("adjust_job", adjust_job)):
+            if fixed := sorted(set(given) & set(_GIVEN)):
+                raise ValueError(f"{name} can't set {', '.join(fixed)}: it follows from job")
+        verdicts = review.get("labels", _VERDICTS)
+        if isinstance(verdicts, str) or len(verdicts) < 2 or not all(isinstance(one, str) for one in verdicts):
+            raise ValueError("review: labels must be a list of at least two names, the first of which accepts")
+        stem, ending = attribute.removesuffix("-ref"), "-ref" if adjustment.ref else ""
+        shared = {name: value for name, value in job.items() if name not in _LABELING_ONLY}
+        own = {
+            "labels": list(verdicts),
+            "title": "Are the labels right?",
+            "instructions": f"Choose “{verdicts[0]}” if each label is where it belongs and none is missing. Otherwise "
+            "write what is wrong.",
+        }
+        verify = {**{name: value for name, value in shared.items() if name not in _ABOUT_LABELS}, **own, **review}
+        adjust = {**shared, **adjust_job}
+        return cls(
+            attribute,
+            f"{stem}-verdict",
+            f"{stem}-adjusted{ending}",
+            verdicts,
+            {**verify, "task_type": verification.name},
+            {**adjust, "task_type": adjustment.name},
+        )
+
+    def tasks(
+        self,
+        place: str,
+        output_uri: str,
+        labeled: Sequence[XComArg],
+        measure: Mapping[str, Any],
+        shared: Mapping[str, Any],
+    ) -> _Reviewed:
+        """Add the tasks of the review.
+
+        :param place: URI of its manifests, without their endings.
+        :param output_uri: output of its jobs.
+        :param labeled: results of the labeling jobs.
+        :param measure: arguments of the gate.
+        :param shared: connection arguments.
+        """
+        common = {"output_uri": output_uri, "audited_attribute": self.attribute}
+        both = None
+        if len(labeled) > 1:
+            both = MergeManifestsOperator(
+                task_id="labeled",
+                manifest_uris=list(labeled),
+                merged_uri=f"{place}-labeled.manifest",
+                object_keys=measure["object_keys"],
+                trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+                **shared,
+            )
+        select = FilterManifestOperator(
+            task_id="to_verify",
+            manifest_uri=labeled[0] if both is None else both.output,
+            filtered_uri=f"{place}.manifest",
+            label_attribute_name=self.attribute,
+            state="labeled",
+            **shared,
+        )
+        verify = CreateLabelingJobOperator(
+            **{
+                **self.verify,
+                **common,
+                "task_id": "verify",
+                "manifest_uri": _part(select, "manifest_uri"),
+                "label_attribute_name": self.verdict,
+            }
+        )
+        rejected = FilterManifestOperator(
+            task_id="rejected",
+            manifest_uri=verify.output,
+            filtered_uri=f"{place}-rejected.manifest",
+            classes=list(self.verdicts[1:]),
+            label_attribute_name=self.verdict,
+            **shared,
+        )
+        adjust = CreateLabelingJobOperator(
+            **{
+                **self.adjust,
+                **common,
+                "task_id": "adjust",
+                "manifest_uri": _part(rejected, "manifest_uri"),
+                "label_attribute_name": self.adjusted,
+            }
+        )
+        gate = LabelQualityOperator(
+            **{
+                "task_id": "adjustments",
+                "manifest_uri": adjust.output,
+                "audited_attribute_name": self.attribute,
+                **shared,
+                **measure,
+            }
+        )
+        chain(select, verify, rejected, adjust, gate)
+        return _Reviewed(both or select, verify, adjust, gate)
 
 
 def _part(task: BaseOperator, key: str) -> str:

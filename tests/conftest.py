@@ -8,6 +8,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from hypothesis import settings
 # Airflow reads its configuration when it is first imported.
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="labeling-tests-airflow-")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+
+from botocore.loaders import JSONFileLoader
 
 from dev.stack import Service, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
@@ -28,6 +31,11 @@ ENDED = {"Completed", "Failed", "Stopped"}
 # How long an example takes says something of the machine, and nothing of the code.
 settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
+
+
+# Each session of botocore reads its models again, megabytes of JSON: a third of the processor time of these tests.
+_read_model = cache(JSONFileLoader().load_file)
+JSONFileLoader.load_file = lambda _, file_path: _read_model(file_path)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -108,6 +108,79 @@ def test_the_attribute_is_that_of_the_task_type() -> None:
     assert tasks["split"].label_attribute_name == "mine"
 
 
+BOXES = {**JOB, "task_type": "bounding-box", "label_attribute_name": "boxes"}
+
+
+def test_a_review_verifies_labels_and_adjusts_what_was_rejected() -> None:
+    tasks = group(job=BOXES, review={})
+    assert order(tasks) == {
+        "build": {"check"},
+        "check": {"label"},
+        "label": {"quality", "to_verify"},
+        "quality": {"to_verify", "merge"},
+        "to_verify": {"verify"},
+        "verify": {"rejected", "merge"},
+        "rejected": {"adjust"},
+        "adjust": {"adjustments"},
+        "adjustments": {"merge"},
+        "merge": {"split"},
+        "split": set(),
+    }
+    assert tasks["merge"].adjusted_in == {"boxes": "boxes-adjusted"}
+    assert (tasks["verify"].labeling_type, tasks["adjust"].labeling_type) == (
+        "verification-bounding-box",
+        "adjustment-bounding-box",
+    )
+    assert tasks["verify"].audited_attribute == tasks["adjust"].audited_attribute == "boxes"
+    assert tasks["verify"].labels == ["right", "wrong"]
+    assert tasks["adjust"].labels == ["a", "b"]
+    assert (tasks["adjust"].title, tasks["verify"].title) == ("Which?", "Are the labels right?")
+    assert (tasks["rejected"].classes, tasks["rejected"].label_attribute_name) == (["wrong"], "boxes-verdict")
+    assert tasks["adjustments"].audited_attribute_name == "boxes"
+    assert tasks["verify"].output_uri == tasks["adjust"].output_uri == "s3://b/set/labels/"
+
+
+def test_what_was_labeled_twice_is_reviewed_together() -> None:
+    tasks = group(
+        job={
+            **BOXES,
+            "aws_conn_id": "other",
+            "automated_labeling": True,
+            "ui_template_uri": "s3://b/t",
+            "keywords": ["k"],
+        },
+        only_new=False,
+        relabel_below=0.6,
+        quality={"golden_uri": "s3://b/g", "golden_attribute_name": "truth", "on_poor_labels": "warn"},
+        review={"labels": ["fine", "poor", "empty"], "workers_per_object": 1},
+        adjust_job={"workers_per_object": 2, "instructions": "Correct."},
+        object_keys=["source-ref", "page"],
+    )
+    found = order(tasks)
+    assert found["quality"] == {"relabel", "labeled"}
+    assert found["label"] == {"quality", "labeled", "merge"}
+    assert found["relabel"] == {"labeled", "merge"}
+    assert found["labeled"] == {"to_verify", "merge"}
+    assert tasks["quality"].branches == dict.fromkeys(("good", "poor"), "set.labeled") | {"relabel": "set.relabel"}
+    names = ["label", "relabel", "verify", "adjust"]
+    assert [one.operator.task_id for one in tasks["merge"].manifest_uris] == [f"set.{name}" for name in names]
+    assert {task.aws_conn_id for task in tasks.values()} == {"other"}
+    assert tasks["rejected"].classes == ["poor", "empty"]
+    assert (tasks["verify"].workers_per_object, tasks["adjust"].workers_per_object) == (1, 2)
+    assert (tasks["verify"].keywords, tasks["adjust"].keywords) == (None, ["k"])
+    assert tasks["adjust"].instructions == "Correct."
+    for name in ("verify", "adjust"):
+        assert tasks[name].automated_labeling is tasks[name].ui_template_uri is None
+    assert (tasks["adjustments"].golden_uri, tasks["adjustments"].golden_attribute_name) == ("s3://b/g", "truth")
+    assert tasks["adjustments"].object_keys == tasks["labeled"].object_keys == ["source-ref", "page"]
+
+
+def test_the_attributes_of_a_review_are_named_after_the_labels() -> None:
+    tasks = group(job={**JOB, "task_type": "semantic-segmentation"}, review={})
+    assert tasks["verify"].label_attribute_name == "label-verdict"
+    assert tasks["adjust"].label_attribute_name == "label-adjusted-ref"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -116,6 +189,12 @@ def test_the_attribute_is_that_of_the_task_type() -> None:
         ({"approval": {"fail_on_reject": True}}, "approval needs ask_above_usd"),
         ({"relabel_job": {"workers_per_object": 5}}, "relabel_job needs relabel_below"),
         ({"export": {"copy_pictures": True}}, "export needs export_format"),
+        ({"adjust_job": {"workers_per_object": 5}}, "adjust_job needs review"),
+        ({"review": {}}, "review is for bounding-box and semantic-segmentation, not for text-classification"),
+        ({"job": BOXES, "review": {"task_type": "custom"}}, "review can't set task_type"),
+        ({"job": BOXES, "review": {}, "adjust_job": {"manifest_uri": "x"}}, "adjust_job can't set manifest_uri"),
+        ({"job": BOXES, "review": {"labels": ["right"]}}, "at least two names"),
+        ({"job": BOXES, "review": {"labels": "{{ params.labels }}"}}, "at least two names"),
     ],
 )
 def test_arguments_that_can_do_nothing_are_refused(arguments: dict[str, Any], words: str) -> None:

@@ -40,8 +40,55 @@ export function lookOf(place: number, wanted?: unknown): { color: string; dashes
   return { color: SAFE[place % SAFE.length] ?? "#0072b2", dashes: DASHES[round % DASHES.length] ?? [] };
 }
 
+/** Colour of an area that is labeled, on the screen: areas have no lines, so the second and third eight are darker and lighter. */
+export function fillOf(place: number, wanted?: unknown): string {
+  const own = typeof wanted === "string" ? sixDigits(wanted) : undefined;
+  const safe = SAFE[place % SAFE.length] ?? "#0072b2";
+  const other = [undefined, 0, 255][Math.floor(place / SAFE.length)];
+  if (own) return own;
+  if (place < SAFE.length) return safe;
+  return other === undefined ? furtherColor(place) : mixed(safe, other);
+}
+
+/** Half of a colour, half of black (0) or white (255). */
+function mixed(color: string, other: number): string {
+  const value = Number.parseInt(color.slice(1), 16);
+  return hex([16, 8, 0].reduce((sum, bits) => sum | (((((value >> bits) & 255) + other) >> 1) << bits), 0));
+}
+
+/** The first colour in Ground Truth's order, from a place on, that nothing has yet. */
+export function freeColor(from: number, taken: { has(color: string): boolean }): string {
+  for (let place = from; ; place++) {
+    const color = COLORS[place] ?? furtherColor(place);
+    if (!taken.has(color)) return color;
+  }
+}
+
+/** A colour as one wants it, or the one next to it if that is taken, which nobody sees but programs can tell. */
+export function unlike(color: string, taken: { has(color: string): boolean }): string {
+  let found = color;
+  while (taken.has(found)) found = hex((Number.parseInt(found.slice(1), 16) + 1) % 0x1000000);
+  return found;
+}
+
+/** Colours without end: hues as far from the last ones as can be, some darker than others. */
+function furtherColor(place: number): string {
+  const [hue, light] = [(place * 137.508) % 360, [0.45, 0.3, 0.65][place % 3] ?? 0.45];
+  const part = (at: number) => {
+    const turned = (at + hue / 30) % 12;
+    return Math.round(
+      255 * (light - 0.7 * Math.min(light, 1 - light) * Math.max(-1, Math.min(turned - 3, 9 - turned, 1))),
+    );
+  };
+  return hex((part(0) << 16) | (part(8) << 8) | part(4));
+}
+
+function hex(color: number): string {
+  return `#${color.toString(16).padStart(6, "0")}`;
+}
+
 /** Any opaque colour that CSS knows as `#rrggbb`. */
-function sixDigits(color: string): string | undefined {
+export function sixDigits(color: string): string | undefined {
   if (!CSS.supports("color", color)) return undefined;
   const context = document.createElement("canvas").getContext("2d");
   if (!context) return undefined;

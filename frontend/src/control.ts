@@ -17,6 +17,13 @@ export abstract class Control extends CrowdElement {
   /** All that is needed to bring the element back to where it is; `undefined` if nobody has changed anything. */
   abstract get state(): State | undefined;
   abstract set state(state: State | undefined);
+  /** What a step back or forth on this page leads to: the state, or the mark of a step that the element knows itself. */
+  get mark(): State | undefined {
+    return this.state;
+  }
+  set mark(mark: State | undefined) {
+    this.state = mark;
+  }
   /** What is wrong with the value, in a sentence; empty if nothing is. */
   protected abstract problem(): string;
 

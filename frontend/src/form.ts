@@ -3,6 +3,8 @@ import { type Answer, Control, collectOption, type State } from "./control";
 import { word } from "./words";
 
 type Field = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
+/** What is kept of a control: all that brings it back, or a mark of its steps on this page. */
+type Kept = "state" | "mark";
 /** @property fields each control's state, by its place: tag, name and number among its like */
 export interface Draft {
   fields: Record<string, State>;
@@ -61,22 +63,22 @@ export function rememberHidden(all: (Control | Field)[]): void {
 }
 
 /** What differs from the page as the template made it. */
-export function capture(root: ParentNode): Draft {
+export function capture(root: ParentNode, kept: Kept = "state"): Draft {
   const fields: Draft["fields"] = {};
   for (const [place, control] of places(root)) {
-    const state = control instanceof Control ? control.state : fieldState(control);
+    const state = control instanceof Control ? control[kept] : fieldState(control);
     if (state !== undefined) fields[place] = state;
   }
   return { fields };
 }
 
 /** Bring all controls back to a draft; those that it doesn't name become as the template made them. */
-export function restore(root: ParentNode, draft: Draft): void {
+export function restore(root: ParentNode, draft: Draft, kept: Kept = "state"): void {
   for (const [place, control] of places(root)) {
     const state = draft.fields[place];
-    const before = control instanceof Control ? control.state : fieldState(control);
+    const before = control instanceof Control ? control[kept] : fieldState(control);
     if (JSON.stringify(before) === JSON.stringify(state)) continue;
-    if (control instanceof Control) control.state = state;
+    if (control instanceof Control) control[kept] = state;
     else setFieldState(control, state);
     control.dispatchEvent(new Event("input", { bubbles: true, composed: true }));
     control.dispatchEvent(new Event("change", { bubbles: true, composed: true }));

@@ -34,4 +34,9 @@ export class History {
     this.#at += step;
     return JSON.parse(found) as Draft;
   }
+
+  /** Where the page has come to, which is not always where it was to go: an element may have forgotten its oldest steps. */
+  arrive(draft: Draft): void {
+    this.#steps[this.#at] = JSON.stringify(draft);
+  }
 }

@@ -9,6 +9,7 @@ import "./elements/furniture";
 import "./elements/input";
 import "./elements/options";
 import "./elements/question-answer-generation";
+import "./elements/segmentation";
 import "./elements/slider";
 import "./elements/text-ranking";
 import { defineRegions } from "./elements/regions";

@@ -74,7 +74,7 @@ async function ready(): Promise<void> {
   document.dispatchEvent(new CustomEvent("all-crowd-elements-ready", { bubbles: true }));
   await allUpdated();
   rememberHidden(controls(document));
-  history.begin(capture(document));
+  history.begin(capture(document, "mark"));
   isReady = true;
 }
 
@@ -89,7 +89,7 @@ async function meetPortal(): Promise<void> {
   if (init?.draft) {
     apply(init.draft);
     await allUpdated();
-    history.begin(capture(document));
+    history.begin(capture(document, "mark"));
   }
   const elements = [...document.querySelectorAll("*")].map((one) => one.localName);
   const crowd = [...new Set(elements)].filter((name) => name.startsWith("crowd-")).sort();
@@ -141,10 +141,10 @@ function draft(): Draft | null {
   return fits ? captured : null;
 }
 
-function apply(wanted: Draft): void {
+function apply(wanted: Draft, kept: "state" | "mark" = "state"): void {
   restoring = true;
   try {
-    restore(document, wanted);
+    restore(document, wanted, kept);
   } finally {
     restoring = false;
   }
@@ -155,7 +155,10 @@ function apply(wanted: Draft): void {
 function undo(step: -1 | 1): boolean {
   note();
   const wanted = history.go(step);
-  if (wanted) apply(wanted);
+  if (wanted) {
+    apply(wanted, "mark");
+    history.arrive(capture(document, "mark"));
+  }
   return wanted !== undefined;
 }
 
@@ -172,7 +175,7 @@ function noteSoon(type: string): void {
 function note(): void {
   clearTimeout(noteTimer);
   noting = false;
-  if (!isReady || !history.note(capture(document))) return;
+  if (!isReady || !history.note(capture(document, "mark"))) return;
   form()?.recheck();
   changeSoon();
 }

@@ -16,6 +16,10 @@ OUTPUT_MANIFEST: Final = "manifests/output/output.manifest"
 """Path of the output manifest in a job's output folder."""
 WORKER_RESPONSES: Final = "annotations/worker-response"
 """Path of the folder with the workers' answers in a job's output folder."""
+ADJUSTMENT_STATUS: Final = "adjustment-status"
+"""Key in the metadata of an adjusted label: whether at least one worker has changed it."""
+ADJUSTED: Final = "adjusted"
+UNADJUSTED: Final = "unadjusted"
 OBJECTS_PER_FILE = 50
 """Most objects in one consolidation file."""
 

@@ -34,7 +34,7 @@ class TaskType:
     :param label_characters: longest label, in characters.
     :param maximum_objects: most objects in one job.
     :param prices_usd: what Mechanical Turk may be paid, in USD per worker and task; empty if it can't do the task.
-    :param audits: whether it adjusts or verifies the labels of an earlier job.
+    :param audited: for an adjustment or a verification: name of the task type whose labels it audits; else empty.
     :param needs_instructions: whether the category file must hold the instructions.
     :param needs_categories: whether it needs a category file at all.
     """
@@ -55,9 +55,24 @@ class TaskType:
     label_characters: int = Quota.LABEL
     maximum_objects: int = Quota.OBJECTS
     prices_usd: tuple[Decimal, ...] = facts.CLASSIFICATION_PRICES_USD
-    audits: bool = False
+    audited: str = ""
     needs_instructions: bool = False
     needs_categories: bool = True
+
+    @property
+    def audits(self) -> bool:
+        """Whether it adjusts or verifies the labels of an earlier job."""
+        return bool(self.audited)
+
+    @property
+    def audited_type(self) -> str:
+        """The value of ``type`` in the metadata of the labels that it audits; empty if it audits none."""
+        return TASK_TYPES[self.audited].metadata_type if self.audited else ""
+
+    @property
+    def adjusts(self) -> bool:
+        """Whether workers change the labels of an earlier job; a verification locks them."""
+        return self.audits and self.metadata_type == self.audited_type
 
     @property
     def is_sequence(self) -> bool:
@@ -80,6 +95,9 @@ class TaskType:
         return {"text": "source", "any": ""}.get(self.media, "source-ref")
 
 
+_ADJUSTMENT: Final = "adjustment-"
+
+
 def _sequence(name: str, function: str, ui: str, metadata_type: str, *, ref: bool = True) -> TaskType:
     return TaskType(
         name,
@@ -91,7 +109,7 @@ def _sequence(name: str, function: str, ui: str, metadata_type: str, *, ref: boo
         maximum_labels=30,
         label_characters=Quota.VIDEO_LABEL,
         prices_usd=(),
-        audits=function.startswith("Adjustment"),
+        audited=name.removeprefix(_ADJUSTMENT) if name.startswith(_ADJUSTMENT) else "",
     )
 
 
@@ -186,7 +204,7 @@ _ROWS: Final = (
         "groundtruth/label-verification",
         element="crowd-image-classifier",
         answer_key="crowd-image-classifier",
-        audits=True,
+        audited="bounding-box",
     ),
     TaskType(
         "verification-semantic-segmentation",
@@ -195,7 +213,7 @@ _ROWS: Final = (
         "groundtruth/label-verification",
         element="crowd-image-classifier",
         answer_key="crowd-image-classifier",
-        audits=True,
+        audited="semantic-segmentation",
     ),
     TaskType(
         "adjustment-bounding-box",
@@ -206,7 +224,7 @@ _ROWS: Final = (
         answer_key="boundingBox",
         maximum_labels=50,
         prices_usd=facts.BOX_PRICES_USD,
-        audits=True,
+        audited="bounding-box",
     ),
     TaskType(
         "adjustment-semantic-segmentation",
@@ -218,7 +236,7 @@ _ROWS: Final = (
         ref=True,
         maximum_objects=Quota.SEGMENTATION_OBJECTS,
         prices_usd=facts.SEGMENTATION_PRICES_USD,
-        audits=True,
+        audited="semantic-segmentation",
     ),
     _sequence(
         "video-object-detection",
@@ -303,6 +321,14 @@ TASK_TYPES: Final[dict[str, TaskType]] = {row.name: row for row in _ROWS}
 
 CUSTOM: Final = TASK_TYPES["custom"]
 _BY_FUNCTION: Final = {row.function: row for row in _ROWS if row.function}
+
+
+def audit_of(audited: str, *, adjusts: bool) -> TaskType | None:
+    """The task type that adjusts the labels of another, or that verifies them; None if there is none.
+
+    :param audited: name of the task type that made the labels.
+    """
+    return next((row for row in _ROWS if row.audited == audited and row.adjusts == adjusts), None)
 
 
 def task_type_of_function(function: str) -> TaskType | None:

@@ -15,9 +15,9 @@ from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.jobs.surroundings import Inspection, LineSample
-from labeling_provider.manifest import ManifestReport, check_manifest
+from labeling_provider.manifest import AuditedLabels, ManifestReport, check_manifest
 from labeling_provider.request import CostEstimate, LabelingJobDraft, Surroundings, check_request, estimate_request
-from labeling_provider.request.templates import parse_category_document
+from labeling_provider.request.templates import label_names, parse_category_document
 
 _MAX_CATEGORY_FILE: Final = 1_000_000
 
@@ -51,10 +51,11 @@ def check_draft(
     request = draft.request
     automated = JobRequest(request).is_automated
     sample = LineSample(str(request.get("InputConfig")))
-    report = _manifest_report(ground_truth, draft, problems, sample)
     categories = draft.categories or _categories(ground_truth, request, problems)
+    audit = _audit(draft, categories)
+    report = _manifest_report(ground_truth, draft, problems, sample, audit)
     objects = report.unlabeled if report else None
-    around = Surroundings(ground_truth.region, categories, objects)
+    around = Surroundings(ground_truth.region, categories, objects, audited_attribute=draft.audited_attribute)
     if not ground_truth.is_amazon:
         # A self-hosted service enforces its own minimum.
         around = replace(around, automated_minimum=0)
@@ -157,8 +158,35 @@ def _to_fail_for(inspection: Inspection, preflight: str) -> list[Problem]:
     return []
 
 
+def _audit(draft: LabelingJobDraft, categories: dict[str, Any] | None) -> AuditedLabels | None:
+    """Checks the labels that the job will audit; None if it audits none."""
+    if not draft.task_type.audits:
+        return None
+    attribute = draft.audited_attribute or (categories or {}).get("auditLabelAttributeName")
+    classes = None if categories is None else label_names(categories)
+    return AuditedLabels(draft.task_type, JobRequest(draft.request).label_attribute, attribute, classes)
+
+
+def _audit_problems(audit: AuditedLabels, uri: str) -> Iterator[Problem]:
+    where = "audited_attribute"
+    for problem in audit.problems:
+        yield Problem(where, f"{uri} {problem}.", "Correct the manifest, or name another label attribute.")
+    if audit.wrong > len(audit.problems):
+        yield Problem(where, f"{audit.wrong - len(audit.problems):,} more labels in {uri} can't be audited.", "")
+    if audit.missing and not audit.found and not audit.wrong:
+        others = f" It has {', '.join(map(repr, audit.others))}." if audit.others else ""
+        message = f"no line of {uri} has {audit.wanted} to audit.{others}"
+        yield Problem(where, message, "Take the output manifest of the job that made the labels, and its attribute.")
+    elif audit.missing:
+        log.warning("%s: %s lines have no label to audit; their objects will fail, one by one", uri, audit.missing)
+
+
 def _manifest_report(
-    ground_truth: GroundTruth, draft: LabelingJobDraft, problems: list[Problem], sample: LineSample
+    ground_truth: GroundTruth,
+    draft: LabelingJobDraft,
+    problems: list[Problem],
+    sample: LineSample,
+    audit: AuditedLabels | None,
 ) -> ManifestReport | None:
     where = "InputConfig.DataSource.S3DataSource.ManifestS3Uri"
     request = JobRequest(draft.request)
@@ -167,6 +195,8 @@ def _manifest_report(
         return None
     try:
         lines = sample.through(ground_truth.objects.read_lines(uri))
+        if audit is not None:
+            lines = audit.through(lines)
         report = check_manifest(lines, data_key=draft.task_type.data_key, label_attribute=attribute)
     except LabelingError as error:
         problems.append(Problem(where, f"{error}.", "Check the URI and the permission to read it."))
@@ -177,6 +207,8 @@ def _manifest_report(
     if not report.problems and not report.unlabeled:
         message = f"every line of {uri} already has the label {attribute!r}."
         problems.append(Problem(where, message, "There is nothing to label."))
+    if audit is not None:
+        problems.extend(_audit_problems(audit, uri))
     return report
 
 

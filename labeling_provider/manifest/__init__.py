@@ -3,6 +3,7 @@
 Plain Python: no Airflow, no network. Objects in S3 are read and written through a store that the caller passes.
 """
 
+from labeling_provider.manifest.audits import AuditedLabels, audited_label
 from labeling_provider.manifest.files import Files, Sink, Store
 from labeling_provider.manifest.follow_up import merge_rounds, missing_lines, without_label
 from labeling_provider.manifest.labels import (
@@ -53,6 +54,7 @@ from labeling_provider.manifest.scan import (
 from labeling_provider.manifest.select import Filter, Known, Split
 
 __all__ = [
+    "AuditedLabels",
     "Box",
     "BoxesLabel",
     "ClassLabel",
@@ -97,6 +99,7 @@ __all__ = [
     "Store",
     "ThingsLabel",
     "VerdictLabel",
+    "audited_label",
     "check_manifest",
     "merge_rounds",
     "missing_lines",

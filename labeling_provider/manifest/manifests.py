@@ -59,7 +59,8 @@ class Merged(Counter[str]):
     """The counts of a merge.
 
     ``lines`` read, lines of ``repeated`` objects, and ``objects`` written. With a preferred job, ``preferred`` lines
-    with a label from that job. If there are any, ``undated`` labels, whose date can't be read.
+    with a label from that job; with adjustments, ``adjusted`` labels that replace the ones they adjust. If there are
+    any, ``undated`` labels, whose date can't be read.
 
     :ivar problems: the places of the first undated labels.
     """
@@ -247,20 +248,24 @@ class Manifests:
         to: Place,
         job: str | None = None,
         object_keys: Sequence[str] | None = None,
+        adjusted_in: Mapping[str, str] | None = None,
     ) -> Merged:
         """Merge manifests by object; see :class:`~labeling_provider.manifest.merge.Merge`.
 
         :param job: name of the labeling job whose labels win over newer ones, with or without ``labeling-job/``.
         :param object_keys: keys that identify an object, such as ``("source-ref", "page")``; None for all input keys.
+        :param adjusted_in: label attributes, each with the attribute that has its adjusted labels: they take its place.
         :raises ManifestError: if lines can't be read, or a class id has two meanings.
         """
-        with closing(Merge(job, object_keys)) as merge:
+        with closing(Merge(job, object_keys, adjusted_in)) as merge:
             for place in manifests:
                 merge.add(self.files.lines(place), os.fspath(place))
             self.files.write_all(to, merge)
             counts = Merged(lines=merge.lines, repeated=merge.repeated, objects=merge.lines - merge.repeated)
             if job:
                 counts["preferred"] = merge.preferred
+            if adjusted_in:
+                counts["adjusted"] = merge.adjusted
             if merge.undated:
                 counts["undated"] = merge.undated
             counts.problems = tuple(merge.problems)

@@ -30,15 +30,25 @@ class Merge:
 
     :param job: name of the labeling job whose labels win over newer ones; case is ignored.
     :param object_keys: keys that identify an object; None for all input keys.
+    :param adjusted_in: label attributes, each with the attribute under which an adjustment of its labels has written
+        them. An adjusted label takes the place of the one that it adjusts, unless that one is newer.
     :ivar lines: number of lines read.
     :ivar repeated: number of lines whose object had been read before.
     :ivar preferred: number of lines with a label from ``job``.
+    :ivar adjusted: number of labels that adjusted ones have replaced; known when all lines have been read from here.
     :ivar undated: number of labels whose date can't be read; they lose to dated ones.
     :ivar problems: the places of the first undated labels.
     """
 
-    def __init__(self, job: str | None = None, object_keys: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        job: str | None = None,
+        object_keys: Sequence[str] | None = None,
+        adjusted_in: Mapping[str, str] | None = None,
+    ) -> None:
         self._job = _job_name(job) if job else None
+        self._adjusted_in = dict(adjusted_in or {})
+        self._adjusted_of = {adjusted: attribute for attribute, adjusted in self._adjusted_in.items()}
         self._keys, self._objects = object_keys, ObjectKeys(object_keys)
         self._classes: dict[tuple[str, str], _ClassName] = {}
         self._reported: set[tuple[str, str, str]] = set()
@@ -48,7 +58,7 @@ class Merge:
         self._database.executescript("PRAGMA journal_mode=OFF; PRAGMA cache_size=-49152")
         self._begin("lines")
         self._database.execute("BEGIN")
-        self.lines = self.repeated = self.preferred = self.undated = 0
+        self.lines = self.repeated = self.preferred = self.undated = self.adjusted = 0
         self.problems: list[str] = []
 
     def add(self, lines: Iterable[bytes], where: str) -> None:
@@ -82,7 +92,21 @@ class Merge:
                 data = parse_line(body)
                 self._put(table, objects.digest(data), body, data)
         for (body,) in self._database.execute(f"SELECT body FROM {table} ORDER BY number"):  # noqa: S608 - our own name
-            yield body
+            yield self._with_adjusted(body) if self._adjusted_in else body
+
+    def _with_adjusted(self, body: bytes) -> bytes:
+        """A line with adjusted labels in the place of those that they adjust."""
+        data, before = parse_line(body), self.adjusted
+        for attribute, adjusted in self._adjusted_in.items():
+            if adjusted not in data:
+                continue
+            former, later = (_date(_metadata(data, name)) for name in (attribute, adjusted))
+            if attribute in data and former is not None and later is not None and former > later:
+                continue
+            for ending in ("", METADATA):
+                data[f"{attribute}{ending}"] = data.pop(f"{adjusted}{ending}", {})
+            self.adjusted += 1
+        return body if self.adjusted == before else written(data)
 
     def close(self) -> None:
         """Delete the temporary data."""
@@ -103,7 +127,8 @@ class Merge:
         self._database.execute(f"UPDATE {table} SET body = ? WHERE number = ?", (body, number))  # noqa: S608
 
     def _merged(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-        attributes = {key.removesuffix(METADATA) for key in (*before, *after) if key.endswith(METADATA)}
+        given = (key.removesuffix(METADATA) for key in (*before, *after) if key.endswith(METADATA))
+        attributes = dict.fromkeys(given)
         merged = {**before, **after}
         for attribute in attributes:
             pair = (attribute, f"{attribute}{METADATA}")
@@ -115,8 +140,7 @@ class Merge:
 
     def _rank(self, data: Mapping[str, Any], attribute: str) -> tuple[bool, bool, bool, int]:
         """The precedence of a line's label."""
-        value = data.get(f"{attribute}{METADATA}")
-        metadata = value if isinstance(value, dict) else {}
+        metadata = _metadata(data, attribute)
         labeled = attribute in data
         return labeled, labeled and self._is_preferred(metadata), _FAILURE in metadata, _date(metadata) or 0
 
@@ -142,10 +166,12 @@ class Merge:
                         f"{where}: creation-date {date!r} is not an ISO 8601 date; it counts as the oldest"
                     )
             for number, name in _classes(line.data.get(attribute), metadata):
+                # Adjusted labels will stand next to those that nobody has adjusted.
+                target = self._adjusted_of.get(attribute, attribute)
                 here = _ClassName(name, scanned.where, scanned.number)
-                known = self._classes.setdefault((attribute, number), here)
-                if known.name != name and (attribute, number, name) not in self._reported:
-                    self._reported.add((attribute, number, name))
+                known = self._classes.setdefault((target, number), here)
+                if known.name != name and (target, number, name) not in self._reported:
+                    self._reported.add((target, number, name))
                     scanned.refuse(
                         f"class {number} of {attribute!r} is {name!r} here and {known.name!r} in {known.where}, line "
                         f"{known.line}; label with the same category file, or merge under different label attributes"
@@ -157,6 +183,12 @@ class Merge:
 def _job_name(text: str) -> str:
     """A labeling job's name for comparison: without a path before it, and without regard to case."""
     return text.rpartition("/")[2].casefold()
+
+
+def _metadata(data: Mapping[str, Any], attribute: str) -> Mapping[str, Any]:
+    """The metadata of a label; empty if there are none."""
+    value = data.get(f"{attribute}{METADATA}")
+    return value if isinstance(value, dict) else {}
 
 
 def _date(metadata: Mapping[str, Any]) -> int | None:

@@ -11,6 +11,7 @@ from labeling_provider.operators import arguments
 from labeling_provider.operators.base import check_choice
 from labeling_provider.operators.build_manifest import BuildManifestOperator as BuildManifestOperator
 from labeling_provider.operators.export_labels import ExportLabelsOperator as ExportLabelsOperator
+from labeling_provider.operators.filter_manifest import FilterManifestOperator as FilterManifestOperator
 from labeling_provider.operators.manifest_task import ON_PROBLEMS, ManifestTask, manifest_uris_of
 
 if TYPE_CHECKING:
@@ -111,7 +112,8 @@ class MergeManifestsOperator(ManifestTask):
 
     Returns ``{"manifest_uri": …, "lines": …, "repeated": …, "objects": …}``: the number of lines read, how many of them
     repeated an object, and the number of objects written. With ``prefer_job`` also ``preferred``, the number of lines
-    with a label from that job; and ``undated``, if there are labels whose date can't be read.
+    with a label from that job; with ``adjusted_in`` also ``adjusted``, the number of labels that adjusted ones replace;
+    and ``undated``, if there are labels whose date can't be read.
 
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
@@ -122,6 +124,9 @@ class MergeManifestsOperator(ManifestTask):
     :param prefer_job: name of the labeling job whose labels win over newer ones (templated). A warning is logged if no
         line has a label from it.
     :param object_keys: keys that identify an object, such as ``["source-ref", "page"]``; None for all input keys.
+    :param adjusted_in: label attributes, each with the attribute under which an adjustment has written its labels, such
+        as ``{"boxes": "boxes-adjusted"}``. An adjusted label takes the place of the one that it adjusts, unless that
+        one is newer (templated).
     :raises ManifestError: if lines can't be read, or a class id has two meanings.
     """
 
@@ -129,6 +134,7 @@ class MergeManifestsOperator(ManifestTask):
         "manifest_uris": arguments.required(arguments.sources),
         "merged_uri": arguments.required(arguments.name),
         "prefer_job": arguments.name,
+        "adjusted_in": arguments.mapping_of(arguments.required(arguments.name)),
         **arguments.CONNECTION,
     }
     template_fields: Sequence[str] = tuple(argument_kinds)
@@ -140,6 +146,7 @@ class MergeManifestsOperator(ManifestTask):
         merged_uri: str,
         prefer_job: str | None = None,
         object_keys: Sequence[str] | None = None,
+        adjusted_in: Mapping[str, str] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -149,6 +156,7 @@ class MergeManifestsOperator(ManifestTask):
         self.merged_uri = merged_uri
         self.prefer_job = prefer_job
         self.object_keys = object_keys
+        self.adjusted_in = adjusted_in
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Merge the manifests."""
@@ -156,7 +164,7 @@ class MergeManifestsOperator(ManifestTask):
         given = [self.manifest_uris] if isinstance(self.manifest_uris, str | Mapping) else self.manifest_uris
         uris = list(self.manifests_at(manifest_uris_of([result for result in given if result is not None])))
         self.lineage_inputs, self.lineage_outputs = uris, [self.merged_uri]
-        counts = self.manifests.merge(uris, self.merged_uri, self.prefer_job, self.object_keys)
+        counts = self.manifests.merge(uris, self.merged_uri, self.prefer_job, self.object_keys, self.adjusted_in)
         self.log.info("%s lines in %s manifests: %s objects", counts["lines"], len(uris), counts["objects"])
         if self.prefer_job and not counts["preferred"]:
             self.log.warning("No line has a label from the preferred labeling job %r", self.prefer_job)

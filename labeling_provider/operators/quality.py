@@ -44,17 +44,19 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     """Measure labels, write a report, and let only good labels through.
 
     It measures labeled, failed and missing objects, class balance, confidence, agreement with golden labels, and the
-    workers' answers: Krippendorff's alpha, and each worker's agreement with the consolidated labels. Thresholds that
-    are None are not checked. A threshold whose value can't be measured is not met.
+    workers' answers: Krippendorff's alpha, and each worker's agreement with the consolidated labels. Of an adjustment
+    it measures what was changed, by whom, and how much. Thresholds that are None are not checked. A threshold whose
+    value can't be measured is not met.
 
     Returns ``manifest_uri``, ``label_attribute_name``, ``verdict`` (``good``, ``poor`` or ``relabel``), ``shortfalls``,
     ``report_uri``, ``relabel_manifest_uri`` (None if there is nothing to label again), ``relabel_objects``,
     ``objects``, ``labeled``, ``failed``, ``unlabeled``, ``by_machine``, ``classes``, ``mean_confidence``,
     ``confidence`` (number of labels in 20 bins), ``agreement``, ``answers``, ``workers``, ``golden``,
     ``golden_accuracy``, ``golden_apart`` (objects with the source of a golden object but a different value in another
-    key), ``unreadable``, and for labels by machine ``mean_machine_confidence``, ``machine_confidence``,
-    ``machine_golden`` and ``machine_golden_accuracy``. The same is in the XCom ``labeling_quality``, even if the task
-    fails.
+    key), ``unreadable``; for labels by machine ``mean_machine_confidence``, ``machine_confidence``, ``machine_golden``
+    and ``machine_golden_accuracy``; and for an adjustment ``adjusted``, ``unadjusted``, ``adjustment_iou`` (mean IoU of
+    the changed labels before and after) and ``golden_accuracy_before``. The same is in the XCom ``labeling_quality``,
+    even if the task fails.
 
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
@@ -66,6 +68,8 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     :param classes: names of all classes, so that classes without objects count too (templated).
     :param golden_uri: a manifest of golden objects, whose right labels are known (templated).
     :param golden_attribute_name: the label attribute of the golden objects, if it differs (templated).
+    :param audited_attribute_name: for the labels of an adjustment, the label attribute with the labels before, which
+        they are compared with (templated).
     :param object_keys: keys that identify an object, such as ``["source-ref", "page"]``, for matching golden objects;
         None for all input keys.
     :param report_uri: where to write the report; by default in ``quality/`` in the job's output folder, otherwise next
@@ -95,6 +99,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         "classes": arguments.texts,
         "golden_uri": arguments.name,
         "golden_attribute_name": arguments.name,
+        "audited_attribute_name": arguments.name,
         "report_uri": arguments.name,
         "relabel_uri": arguments.name,
         "branches": arguments.mapping_of(arguments.one_or_list(arguments.required(arguments.name))),
@@ -113,6 +118,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         classes: Sequence[str] | None = None,
         golden_uri: str | None = None,
         golden_attribute_name: str | None = None,
+        audited_attribute_name: str | None = None,
         object_keys: Sequence[str] | None = None,
         report_uri: str | None = None,
         min_labeled: float | None = None,
@@ -144,6 +150,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         self.classes = classes
         self.golden_uri = golden_uri
         self.golden_attribute_name = golden_attribute_name
+        self.audited_attribute_name = audited_attribute_name
         self.object_keys = object_keys
         self.report_uri = report_uri
         self.min_labeled = min_labeled
@@ -168,7 +175,12 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
         (manifest,) = manifest_uris_of([self.manifest_uri])
         attribute = label_attribute_of(self.label_attribute_name, self.manifest_uri)
         report_uri, relabel_uri = self._places(manifest)
-        measure = Measure(files, attribute, self.classes, object_keys=self.object_keys)
+        audited = self.audited_attribute_name
+        if audited == attribute:
+            raise LabelingError(
+                f"audited_attribute_name: {audited!r} is the label attribute itself; name the former one."
+            )
+        measure = Measure(files, attribute, self.classes, object_keys=self.object_keys, audited_attribute=audited)
         if self.golden_uri is not None:
             measure.add_golden(self.golden_uri, self.golden_attribute_name or attribute)
         measure.labels(manifest, self.relabel_below, relabel_uri)
@@ -181,7 +193,14 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
                 quality.golden_apart,
             )
         shortfalls = list(self._shortfalls(quality))
-        page = report_html(quality, files, title=manifest, label_attribute=attribute, shortfalls=shortfalls)
+        page = report_html(
+            quality,
+            files,
+            title=manifest,
+            label_attribute=attribute,
+            shortfalls=shortfalls,
+            audited_attribute=audited or "",
+        )
         files.write_all(report_uri, [page])
         self.lineage_inputs = [uri for uri in (manifest, self.golden_uri) if uri]
         self.lineage_outputs = [report_uri, *([relabel_uri] if quality.relabel else [])]
@@ -251,6 +270,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
 
 def _measurements(quality: Quality) -> dict[str, Any]:
     """The measured values, as a JSON value."""
+    changes = quality.adjustments
     return {
         "relabel_objects": quality.relabel,
         "objects": quality.objects,
@@ -272,6 +292,10 @@ def _measurements(quality: Quality) -> dict[str, Any]:
         "machine_golden": quality.machine.golden,
         "machine_golden_accuracy": quality.machine.golden_accuracy,
         "unreadable": quality.unreadable,
+        "adjusted": changes.adjusted if changes else None,
+        "unadjusted": changes.unadjusted if changes else None,
+        "adjustment_iou": changes.mean_overlap if changes else None,
+        "golden_accuracy_before": changes.golden_accuracy if changes else None,
     }
 
 

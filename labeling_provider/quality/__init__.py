@@ -3,6 +3,7 @@
 Plain Python: no Airflow, no network. Objects in S3 are read through a store that the caller passes.
 """
 
+from labeling_provider.quality.adjustments import Adjustments, Change
 from labeling_provider.quality.agreement import Agreement
 from labeling_provider.quality.judgement import Boxes, Choice, Judgement, Spans, judgement_of_answer, judgement_of_label
 from labeling_provider.quality.measure import AnsweredJob, Measure
@@ -10,10 +11,12 @@ from labeling_provider.quality.result import Quality, Worker
 from labeling_provider.quality.worker_responses import AnswerFile, answer_file, chosen_files
 
 __all__ = [
+    "Adjustments",
     "Agreement",
     "AnswerFile",
     "AnsweredJob",
     "Boxes",
+    "Change",
     "Choice",
     "Judgement",
     "Measure",

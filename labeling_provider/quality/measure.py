@@ -15,12 +15,21 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.manifest import (
     Files,
+    Label,
     LabeledLine,
     LabelError,
     parse_line,
     read_label,
     scan_labels,
     without_label,
+)
+from labeling_provider.quality.adjustments import (
+    Adjustments,
+    AnswerChange,
+    Change,
+    change_in_answer,
+    is_adjusted,
+    overlap_of_labels,
 )
 from labeling_provider.quality.agreement import Agreement
 from labeling_provider.quality.judgement import Judgement, judgement_of_answer, judgement_of_label
@@ -52,21 +61,48 @@ class _Tally:
     """Running totals of a worker."""
 
     def __init__(self) -> None:
-        self.answers = self.compared = 0
-        self.near = 0.0
+        self.answers = self.compared = self.adjusted = self.overlaps = 0
+        self.near = self.overlap = 0.0
         self.seconds = array("d")
 
-    def add(self, answer: WorkerAnswer, judgement: Judgement | None, label: Judgement | None) -> None:
+    def add(
+        self, answer: WorkerAnswer, judgement: Judgement | None, label: Judgement | None, change: AnswerChange | None
+    ) -> None:
         self.answers += 1
         if answer.time_spent_in_seconds is not None and 0 <= answer.time_spent_in_seconds <= _MAX_SECONDS:
             self.seconds.append(answer.time_spent_in_seconds)
         if judgement is not None and label is not None:
             self.compared += 1
             self.near += 1 - judgement.distance(label)
+        if change is not None and change.is_changed:
+            self.adjusted += 1
+            if change.overlap is not None:
+                self.overlaps += 1
+                self.overlap += change.overlap
 
     def worker(self, worker_id: str) -> Worker:
         accuracy = self.near / self.compared if self.compared else None
-        return Worker(worker_id, self.answers, accuracy, median(self.seconds) if self.seconds else None)
+        seconds = median(self.seconds) if self.seconds else None
+        overlap = self.overlap / self.overlaps if self.overlaps else None
+        return Worker(worker_id, self.answers, accuracy, seconds, self.adjusted, overlap)
+
+
+class _ObjectLabels(NamedTuple):
+    """An object's labels, as answers are compared with them.
+
+    :param label: the consolidated label; None if it can't be compared.
+    :param before: the label before an adjustment; None if there is none.
+    """
+
+    label: Judgement | None
+    before: Label | None
+
+
+class _Compared(NamedTuple):
+    """A worker's answer, and what it has changed in an adjustment."""
+
+    answer: WorkerAnswer
+    change: AnswerChange | None
 
 
 class Measure:
@@ -77,6 +113,8 @@ class Measure:
     :param classes: names of all classes, so that classes without objects are counted too; None for those that occur.
     :param samples: number of objects with the least confident labels to keep.
     :param object_keys: keys that identify an object, such as ``("source-ref", "page")``; None for all input keys.
+    :param audited_attribute: for the labels of an adjustment, the label attribute with the labels before; None to
+        compare with nothing.
     :ivar quality: the result.
     """
 
@@ -87,12 +125,17 @@ class Measure:
         classes: Sequence[str] | None = None,
         samples: int = 24,
         object_keys: Sequence[str] | None = None,
+        audited_attribute: str | None = None,
     ) -> None:
+        self._audited = audited_attribute
+        self._measured = ""
+        self._changed: list[tuple[int, bytes, Label, Label]] = []
+        self._most_changed: list[tuple[float, int, bytes]] = []
         self._files, self._attribute, self._samples = files, label_attribute, samples
         self._keys, self._objects = object_keys, ObjectKeys(object_keys, (label_attribute,))
         self._golden: dict[bytes, Judgement] = {}
         self._golden_sources: set[bytes] = set()
-        self.quality = Quality()
+        self.quality = Quality(adjustments=None if audited_attribute is None else Adjustments())
         self.quality.classes.update(dict.fromkeys(classes or (), 0))
 
     def add_golden(self, manifest: str, label_attribute: str) -> None:
@@ -130,6 +173,7 @@ class Measure:
         :raises ManifestError: if lines can't be read.
         """
         quality, lines = self.quality, scan_labels(self._files.lines(manifest), self._attribute, manifest)
+        self._measured = manifest
         least: list[tuple[float, int, bytes]] = []
         with ExitStack() as stack:
             relabel = None
@@ -144,6 +188,7 @@ class Measure:
                 if line.is_labeled:
                     try:
                         self._label(line, f"{manifest}, line {lines.number}")
+                        self._adjustment(line, raw, lines.number)
                     except ValueError as error:
                         lines.refuse(str(error))
                 elif line.has_failed:
@@ -156,6 +201,7 @@ class Measure:
                         relabel = stack.enter_context(self._files.writer(relabel_to))
                     relabel.write(without_label(raw, self._attribute))
                     quality.relabel += 1
+        self._compare_changed()
         # Line numbers are unique, so raw lines are never compared.
         quality.samples = [Sample(parse_line(raw), -confidence) for confidence, _, raw in sorted(least, reverse=True)]
 
@@ -183,13 +229,67 @@ class Measure:
         if golden is not None and judgement is not None:
             share.golden += 1
             share.near += 1 - judgement.distance(golden)
+        if golden is not None and quality.adjustments is not None and self._audited is not None:
+            before = self._judgement(line.data, self._audited, where)
+            if before is not None:
+                quality.adjustments.golden += 1
+                quality.adjustments.golden_near += 1 - before.distance(golden)
 
-    def _judgement(self, line: Mapping[str, Any], attribute: str, where: str) -> Judgement | None:
+    def _adjustment(self, line: LabeledLine, raw: bytes, number: int) -> None:
+        """Count an adjusted label, and keep it for comparison if it was changed."""
+        adjustments = self.quality.adjustments
+        if adjustments is None or self._audited is None:
+            return
+        where = f"{self._measured}, line {number}"
+        before, after = self._read(line.data, self._audited, where), self._read(line.data, self._attribute, where)
+        if before is None or after is None:
+            return
+        said = is_adjusted(after)
+        if said or (said is None and before.value != after.value):
+            adjustments.adjusted += 1
+            self._changed.append((number, raw, before, after))
+            if len(self._changed) >= _BATCH:
+                self._compare_changed()
+        else:
+            adjustments.unadjusted += 1
+
+    def _compare_changed(self) -> None:
+        """Compare the changed labels that were kept with those before; masks are read from their files."""
+        adjustments = self.quality.adjustments
+        if adjustments is None:
+            return
+        with ThreadPoolExecutor(_THREADS) as pool:
+            overlaps = list(pool.map(lambda kept: self._overlap(*kept[2:]), self._changed))
+        for (number, raw, _, _), overlap in zip(self._changed, overlaps, strict=True):
+            if isinstance(overlap, LabelingError):
+                self.quality.note(f"{self._measured}, line {number}: {overlap}")
+            elif overlap is not None:
+                adjustments.compared += 1
+                adjustments.near += overlap
+                heapq.heappush(self._most_changed, (-overlap, -number, raw))
+                if len(self._most_changed) > self._samples:
+                    heapq.heappop(self._most_changed)
+        self._changed.clear()
+        adjustments.changes = [
+            Change(parse_line(raw), -overlap, -number)
+            for overlap, number, raw in sorted(self._most_changed, reverse=True)
+        ]
+
+    def _overlap(self, before: Label, after: Label) -> float | LabelingError | None:
         try:
-            label = read_label(line, attribute)
+            return overlap_of_labels(self._files, before, after)
+        except LabelingError as error:
+            return error
+
+    def _read(self, line: Mapping[str, Any], attribute: str, where: str) -> Label | None:
+        try:
+            return read_label(line, attribute)
         except LabelError as error:
             self.quality.note(f"{where}: {error}")
             return None
+
+    def _judgement(self, line: Mapping[str, Any], attribute: str, where: str) -> Judgement | None:
+        label = self._read(line, attribute, where)
         return None if label is None else judgement_of_label(label)
 
     def _failure(self, line: LabeledLine) -> None:
@@ -210,41 +310,55 @@ class Measure:
             with ThreadPoolExecutor(_THREADS) as pool:
                 for start in range(0, len(job.files), _BATCH):
                     files = job.files[start : start + _BATCH]
-                    for file, answers in zip(files, pool.map(self._read, files), strict=True):
+                    found = [labels.get(file.object_id, _ObjectLabels(None, None)) for file in files]
+                    for file, known, answers in zip(files, found, pool.map(self._answers, files, found), strict=True):
                         if isinstance(answers, LabelingError):
                             self.quality.note(str(answers))
                             continue
-                        self._compare(answers, labels.get(file.object_id), agreement, workers)
+                        self._compare(answers, known.label, agreement, workers)
+                        if job.manifest == self._measured:
+                            self._note_workers(file.object_id, answers)
         self.quality.agreement = agreement.alpha
         measured = [tally.worker(worker_id) for worker_id, tally in workers.items()]
         self.quality.workers = sorted(measured, key=lambda worker: (-worker.answers, worker.worker_id))
 
-    def _read(self, file: AnswerFile) -> list[WorkerAnswer] | LabelingError:
+    def _answers(self, file: AnswerFile, known: _ObjectLabels) -> list[_Compared] | LabelingError:
         try:
-            return read_answers(self._files, file.uri)
+            answers = read_answers(self._files, file.uri)
+            before = known.before
+            if before is None:
+                return [_Compared(answer, None) for answer in answers]
+            changes = (change_in_answer(self._files, before, answer.answer_content) for answer in answers)
+            return [_Compared(*pair) for pair in zip(answers, changes, strict=True)]
         except LabelingError as error:
             return error
 
+    def _note_workers(self, object_id: int, answers: Sequence[_Compared]) -> None:
+        """Remember who has changed an object's label."""
+        changed = [answer.worker_id for answer, change in answers if change is not None and change.is_changed]
+        if changed and self.quality.adjustments is not None:
+            self.quality.adjustments.workers[object_id] = changed
+
     def _compare(
         self,
-        answers: Sequence[WorkerAnswer],
+        answers: Sequence[_Compared],
         label: Judgement | None,
         agreement: Agreement,
         workers: dict[str, _Tally],
     ) -> None:
         judgements = []
-        for answer in answers:
+        for answer, change in answers:
             judgement = judgement_of_answer(answer.answer_content)
-            workers.setdefault(answer.worker_id, _Tally()).add(answer, judgement, label)
+            workers.setdefault(answer.worker_id, _Tally()).add(answer, judgement, label, change)
             self.quality.answers += 1
             if judgement is not None:
                 judgements.append(judgement)
         agreement.add(judgements)
 
-    def _labels_of(self, job: AnsweredJob) -> Mapping[int, Judgement]:
-        """The consolidated labels of the objects with answers, by object id."""
+    def _labels_of(self, job: AnsweredJob) -> Mapping[int, _ObjectLabels]:
+        """The labels of the objects with answers, by object id."""
         object_ids = {file.object_id for file in job.files}
-        labels: dict[int, Judgement] = {}
+        labels: dict[int, _ObjectLabels] = {}
         if not object_ids:
             return labels
         for number, raw in enumerate(islice(self._files.lines(job.manifest), max(object_ids) + 1)):
@@ -252,10 +366,11 @@ class Measure:
                 continue
             where = f"{job.manifest}, line {number + 1}"
             try:
-                judgement = self._judgement(parse_line(raw), self._attribute, where)
+                line = parse_line(raw)
             except ValueError as error:
                 self.quality.note(f"{where}: {error}")
                 continue
-            if judgement is not None:
-                labels[number] = judgement
+            judgement = self._judgement(line, self._attribute, where)
+            before = None if self._audited is None else self._read(line, self._audited, where)
+            labels[number] = _ObjectLabels(judgement, before)
         return labels

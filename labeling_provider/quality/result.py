@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from labeling_provider.quality.adjustments import Adjustments
+
 BINS: Final = 20
 """Number of bins in a histogram of confidence."""
 MAX_REASONS: Final = 20
@@ -18,12 +20,16 @@ class Worker(NamedTuple):
     :param answers: number of answers read.
     :param accuracy: mean agreement with the consolidated labels, 0 to 1; None if no answer can be compared.
     :param median_seconds: median time spent on a task, in seconds; None if the answers do not say.
+    :param adjusted: in an adjustment, the number of labels that the worker has changed.
+    :param adjustment_iou: mean IoU of these changed labels with those before, 0 to 1; None if none can be compared.
     """
 
     worker_id: str
     answers: int
     accuracy: float | None
     median_seconds: float | None
+    adjusted: int = 0
+    adjustment_iou: float | None = None
 
 
 class Sample(NamedTuple):
@@ -93,6 +99,7 @@ class Quality:
     :param problems: the reasons for the first of those.
     :param samples: the objects with the least confident labels.
     :param relabel: number of objects written to the manifest of a follow-up round.
+    :param adjustments: what an adjustment has changed; None if the labels are not compared with earlier ones.
     """
 
     objects: int = 0
@@ -111,6 +118,7 @@ class Quality:
     problems: list[str] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
     relabel: int = 0
+    adjustments: Adjustments | None = None
 
     @property
     def mean_confidence(self) -> float | None:

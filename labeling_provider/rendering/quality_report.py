@@ -6,19 +6,29 @@ Pictures are embedded, and a content security policy forbids everything else.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 from markupsafe import Markup
 
-from labeling_provider.manifest import Files, Label, LabelError, read_label
+from labeling_provider.manifest import Files, Label, LabelError, MaskLabel, VerdictLabel, read_label
+from labeling_provider.quality.adjustments import Adjustments, Change
 from labeling_provider.quality.result import BINS, Quality, Sample
-from labeling_provider.rendering.drawing import class_names, drawn_picture, marked_text, size_of, small_picture
+from labeling_provider.rendering.drawing import (
+    SmallPicture,
+    class_names,
+    drawn_picture,
+    marked_text,
+    size_of,
+    small_picture,
+)
 from labeling_provider.rendering.environment import render, share
 
 MAX_CLASSES: Final = 50
 MAX_WORKERS: Final = 100
+MAX_COMMENTS: Final = 9
+MAX_COMMENT: Final = 300
 _POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -31,18 +41,28 @@ class _Column(NamedTuple):
 
 
 def report_html(
-    quality: Quality, files: Files, *, title: str, label_attribute: str, shortfalls: Sequence[str] = ()
+    quality: Quality,
+    files: Files,
+    *,
+    title: str,
+    label_attribute: str,
+    shortfalls: Sequence[str] = (),
+    audited_attribute: str = "",
 ) -> bytes:
     """Render the quality report.
 
     :param files: reads the samples' pictures; a picture that can't be read is left out.
     :param title: what was measured, such as the manifest's URI.
     :param shortfalls: the requirements that were not met, in words.
+    :param audited_attribute: for an adjustment: the label attribute with the labels before.
     :return: HTML in UTF-8.
     """
     histograms = {"by people": quality.people.histogram, "by machine": quality.machine.histogram}
     with ThreadPoolExecutor(8) as pool:
         cards = list(pool.map(lambda sample: _card(sample, files, label_attribute), quality.samples))
+        compared = quality.adjustments or Adjustments()
+        pairs = (audited_attribute, label_attribute)
+        changes = list(pool.map(lambda one: _change(one, compared, files, pairs), compared.changes))
     return render(
         "rendering/templates/quality_report.html",
         policy=_POLICY,
@@ -55,6 +75,7 @@ def report_html(
         histograms={whose: _columns(counts) for whose, counts in histograms.items() if any(counts)},
         workers=quality.workers[:MAX_WORKERS],
         cards=cards,
+        changes=changes,
     ).encode()
 
 
@@ -75,6 +96,14 @@ def _facts(quality: Quality) -> dict[str, str]:
         facts[f"correct, of {quality.golden:,} golden objects"] = share(quality.golden_accuracy)
     if quality.golden_apart:
         facts["with a golden object's source but other keys"] = f"{quality.golden_apart:,}"
+    if changes := quality.adjustments:
+        facts["adjusted labels"] = f"{changes.adjusted:,}"
+        facts["labels that nobody changed"] = f"{changes.unadjusted:,}"
+        facts["IoU of adjusted labels before and after"] = share(changes.mean_overlap)
+        if changes.golden:
+            facts[f"correct before the adjustment, of {changes.golden:,} golden objects"] = share(
+                changes.golden_accuracy
+            )
     if machine.labels:
         facts["mean confidence by machine"] = share(machine.mean_confidence)
     if machine.golden:
@@ -98,9 +127,43 @@ def _card(sample: Sample, files: Files, attribute: str) -> dict[str, Any]:
     return {**card, "names": class_names(label), "shown": shown}
 
 
+def _change(change: Change, compared: Adjustments, files: Files, pair: tuple[str, str]) -> dict[str, Any]:
+    """The card of a changed label, as variables for the template.
+
+    :param pair: the label attributes before and after.
+    """
+    uri = str(change.line.get("source-ref", ""))
+    labels = [read_label(change.line, attribute) for attribute in pair]
+    workers = compared.workers.get(change.number - 1, ())
+    return {
+        "overlap": change.overlap,
+        "uri": uri[-200:],
+        "shown": [_picture(files, uri, label) for label in labels],
+        "names": [class_names(label) for label in labels],
+        "workers": [worker[:100] for worker in workers[:MAX_WORKERS]],
+        "comments": [comment[:MAX_COMMENT] for comment in _comments(change.line)][:MAX_COMMENTS],
+    }
+
+
+def _comments(line: Mapping[str, Any]) -> Iterator[str]:
+    """What the workers of verifications have said about an object."""
+    for key in line:
+        try:
+            label = read_label(line, key)
+        except LabelError:
+            continue
+        if isinstance(label, VerdictLabel):
+            yield from label.comments
+
+
 def _picture(files: Files, uri: str, label: Label | None) -> Markup:
-    """A picture, embedded; empty if it can't be read."""
+    """A picture with its label, embedded; empty if it can't be read."""
     picture = small_picture(files, uri, size_of(label))
     if picture is None:
         return Markup("")
-    return drawn_picture(f"data:image/{picture.kind};base64,{base64.b64encode(picture.body).decode()}", label)
+    mask = small_picture(files, label.uri) if isinstance(label, MaskLabel) else None
+    return drawn_picture(_embedded(picture), label, None if mask is None else _embedded(mask))
+
+
+def _embedded(picture: SmallPicture) -> str:
+    return f"data:image/{picture.kind};base64,{base64.b64encode(picture.body).decode()}"

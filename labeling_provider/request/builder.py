@@ -36,12 +36,14 @@ class LabelingJobDraft:
     :param files: files to store before sending it, text by S3 URI.
     :param categories: the label category document, if the labels were given inline.
     :param task_type: its row in the task type table.
+    :param audited_attribute: for an adjustment or a verification: the label attribute to audit, if it was given.
     """
 
     request: dict[str, Any]
     files: dict[str, str]
     categories: dict[str, Any] | None
     task_type: TaskType
+    audited_attribute: str | None = None
 
     def follow_up(self, manifest_uri: str, missing: int, state: JobState) -> LabelingJobDraft:
         """The same work for the objects that a job left unlabeled.
@@ -136,6 +138,11 @@ class LabelingJobSpec:
             problems.append(
                 Problem("region", f"Ground Truth does not exist in {region!r}.", f"Use a connection to one of {known}.")
             )
+        if task_type and self.audited_attribute and not task_type.audits:
+            message = f"{task_type.name} neither adjusts nor verifies labels."
+            problems.append(
+                Problem("audited_attribute", message, "Remove it, or choose an adjustment or verification.")
+            )
         if problems or task_type is None:
             raise InvalidRequestError(problems)
         attribute = request.get("LabelAttributeName") or self.label_attribute_name
@@ -152,7 +159,7 @@ class LabelingJobSpec:
         files, categories = self._files(request, task_type, problems)
         if problems:
             raise InvalidRequestError(problems)
-        return LabelingJobDraft(request, files, categories, task_type)
+        return LabelingJobDraft(request, files, categories, task_type, self.audited_attribute)
 
     def _task_type(self, request: dict[str, Any], problems: list[Problem]) -> TaskType | None:
         if self.task_type is None:

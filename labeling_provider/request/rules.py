@@ -30,12 +30,14 @@ class Surroundings:
     :param categories: the parsed label category file.
     :param objects: number of objects in the manifest that need a label.
     :param automated_minimum: fewest such objects that automated labeling accepts.
+    :param audited_attribute: for an adjustment or a verification: the label attribute to audit.
     """
 
     region: str | None = None
     categories: dict[str, Any] | None = None
     objects: int | None = None
     automated_minimum: int = Quota.AUTOMATED_MINIMUM_OBJECTS
+    audited_attribute: str | None = None
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def _instruction_problems(document: dict[str, Any], task_type: TaskType) -> Iter
 
 def _check_attribute(known: _Facts) -> Iterator[Problem]:
     yield from attribute_name_problems(known.request["LabelAttributeName"], known.task_type)
-    audited = (known.around.categories or {}).get("auditLabelAttributeName")
+    audited = known.around.audited_attribute or (known.around.categories or {}).get("auditLabelAttributeName")
     if audited and audited == known.request["LabelAttributeName"]:
         yield Problem(
             "LabelAttributeName",

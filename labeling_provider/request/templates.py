@@ -62,16 +62,16 @@ _BINDINGS: Final[dict[tuple[str, str], tuple[str, str]]] = {
     ("crowd-classifier", "video"): (_CATEGORIES, _VIDEO_TARGET),
 }
 
-# A verification shows the labels of an earlier job: "old" and, in their metadata, "about".
+# An audit shows the labels of an earlier job: "old" and, in their metadata, "about".
 _OLD_BY_NAME: Final = """\
 {%- assign old = task.input.manifestLine["NAME"] -%}
 {%- assign about = task.input.manifestLine["NAME-metadata"] -%}
 """
 _OLD_BY_TYPE: Final = """\
 {%- for pair in task.input.manifestLine -%}
-  {%- if pair[1].type == "TYPE" -%}
+  {%- assign name = pair[0] | remove: "-metadata" -%}
+  {%- if pair[1].type == "TYPE" and task.input.manifestLine[name] -%}
     {%- assign about = pair[1] -%}
-    {%- assign name = pair[0] | remove: "-metadata" -%}
     {%- assign old = task.input.manifestLine[name] -%}
   {%- endif -%}
 {%- endfor -%}
@@ -108,22 +108,34 @@ _OLD_MASK: Final = """\
 {%- endcapture -%}
 """
 _COMMENT: Final = """\
-    <worker-comment placeholder="{placeholder}"></worker-comment>
+    <worker-comment placeholder="What is wrong?"></worker-comment>
 """
-_OVERLAYS: Final[dict[str, tuple[str, str, str]]] = {
+_AUDITS: Final[dict[str, tuple[str, str, str]]] = {
     "verification-bounding-box": (
-        "groundtruth/object-detection",
         _OLD_BOXES,
-        """overlay='{"boundingBox": {"labels": [{{ names }}], "value": [{{ boxes }}]} }'""",
+        _CATEGORIES + """\n    overlay='{"boundingBox": {"labels": [{{ names }}], "value": [{{ boxes }}]} }'""",
+        _COMMENT,
     ),
     "verification-semantic-segmentation": (
-        "groundtruth/semantic-segmentation",
         _OLD_MASK,
-        """overlay='{"semanticSegmentation": {"labels": [{{ names }}], "labelMappings": { {{- colors -}} }, """
+        _CATEGORIES
+        + """\n    overlay='{"semanticSegmentation": {"labels": [{{ names }}], "labelMappings": { {{- colors -}} }, """
         """"src": "{{ old | grant_read_access }}"} }'""",
+        _COMMENT,
+    ),
+    "adjustment-bounding-box": (
+        _OLD_BOXES,
+        _LABELS + """\n    initial-value='[{{ boxes }}]'""",
+        "",
+    ),
+    "adjustment-semantic-segmentation": (
+        _OLD_MASK,
+        _LABELS
+        + """\n    initial-value='{"labelMappings": { {{- colors -}} }, "src": "{{ old | grant_read_access }}"}'""",
+        "",
     ),
 }
-"""By verification: the type of the labels that it shows, what reads them, and the attribute that shows them."""
+"""By audit: what reads the old labels, the attributes that show them beside the picture, and the element's content."""
 
 _DRAWN: Final = {
     "polygons": "crowd-polygon",
@@ -151,7 +163,7 @@ _HOSTED: Final[dict[str, str]] = {
 def has_worker_template(task_type: TaskType) -> bool:
     """Whether :func:`worker_template` can write the page of this task type."""
     if task_type.audits:
-        return task_type.name in _OVERLAYS
+        return task_type.name in _AUDITS
     return (task_type.element, task_type.media) in _BINDINGS
 
 
@@ -160,8 +172,8 @@ def worker_template(task_type: TaskType, title: str, instructions: str, audited_
 
     :param title: the question, shown above the object.
     :param instructions: plain text; line breaks are kept.
-    :param audited_attribute: of a verification: the attribute whose labels are shown; without one the last attribute
-        of the right type.
+    :param audited_attribute: of an adjustment or a verification: the attribute whose labels are shown; without one the
+        last attribute of the right type.
     :raises ValueError: if this task type has no template of ours: give ``ui_template_uri`` instead.
     """
     if not has_worker_template(task_type):
@@ -169,14 +181,13 @@ def worker_template(task_type: TaskType, title: str, instructions: str, audited_
     assert task_type.element  # noqa: S101 - has_worker_template said so
     before = ""
     if task_type.audits:
-        labels_type, reading, overlay = _OVERLAYS[task_type.name]
-        old = _OLD_BY_TYPE.replace("TYPE", labels_type)
+        reading, shown, body = _AUDITS[task_type.name]
+        old = _OLD_BY_TYPE.replace("TYPE", task_type.audited_type)
         if audited_attribute is not None:
             if not _ATTRIBUTE.fullmatch(audited_attribute):
                 raise ValueError(f"{audited_attribute!r} can't be the name of a label attribute")
             old = _OLD_BY_NAME.replace("NAME", audited_attribute)
-        before, attributes = old + reading, f"{_IMAGE} {_CATEGORIES}\n    {overlay}"
-        body = _COMMENT.format(placeholder="What is wrong?")
+        before, attributes = old + reading, f"{_IMAGE} {shown}"
     else:
         attributes, body = _BINDINGS[task_type.element, task_type.media]
     return before + _page(task_type.element, task_type.answer_key or "", attributes, title, instructions, body)

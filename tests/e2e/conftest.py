@@ -43,7 +43,7 @@ class Stack:
         """How a run ends."""
         ends = {"success", "failed"}
         return str(
-            wait_until(lambda: (state := self.airflow.run_state(dag, run)) in ends and state, 240, f"{dag} ends")
+            wait_until(lambda: (state := self.airflow.run_state(dag, run)) in ends and state, 240, f"{dag} ends", 0.5)
         )
 
     def states(self, dag: str, run: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Stack:
 
     def wait_for_xcom(self, dag: str, run: str, task: str, key: str) -> Any:
         """A value that a task pushes."""
-        return wait_until(lambda: self.airflow.xcom(dag, run, task, key), 90, f"{task} pushes {key}")
+        return wait_until(lambda: self.airflow.xcom(dag, run, task, key), 90, f"{task} pushes {key}", 0.5)
 
 
 @pytest.fixture(scope="session")

@@ -215,6 +215,7 @@ def test_a_killed_triggerer_leaves_the_job_alone_and_the_next_one_goes_on(stack:
     assert "it was stopped from outside this task" in stack.airflow.task_log("wait_deferred", run, "label")
 
 
+@pytest.mark.once
 def test_dags_test_runs_a_deferred_task_to_its_end(stack: Stack, tmp_path: Path) -> None:
     """It runs triggers in its own process and takes no event that ends a task by itself."""
     alone = RestApi(tmp_path, stack.airflow.dags, stack.airflow.connection)

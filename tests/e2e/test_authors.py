@@ -12,6 +12,7 @@ from tests.e2e.conftest import Stack
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.once
 def test_a_teardown_stops_the_job_of_a_task_that_has_failed(stack: Stack) -> None:
     run = stack.airflow.trigger("torn_down")
     wait_until(lambda: stack.airflow.run_state("torn_down", run) in {"success", "failed"}, 180, "the run has ended")

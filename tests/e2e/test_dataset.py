@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from functools import partial
 from typing import Any
 
@@ -86,6 +87,7 @@ def answer(stack: Stack, run: str, option: str) -> None:
     stack.airflow.patch(f"{task}/hitlDetails", {"chosen_options": [option], "params_input": {}})
 
 
+@pytest.mark.once
 def test_an_approved_dataset_is_labeled_in_two_rounds(stack: Stack) -> None:
     run = stack.airflow.trigger("approve", 120)
     told = asked(stack, run)
@@ -114,3 +116,28 @@ def test_a_rejected_dataset_is_not_labeled(stack: Stack) -> None:
     assert {done[f"reviews.{name}"] for name in ("label", "quality", "relabel", "merge", "split", "export")} == {
         "skipped"
     }
+
+
+@pytest.mark.once
+def test_what_people_reject_is_adjusted_and_taken_over(stack: Stack) -> None:
+    # Jobs are named after the run, and how careless workers are hangs on the jobs' names.
+    run = stack.finished("label_review_adjust", "manual__reviewed")
+    adjusted = stack.airflow.xcom("label_review_adjust", run, "scenes.adjustments")
+    rejected = stack.airflow.xcom("label_review_adjust", run, "scenes.rejected")
+    verified = stack.airflow.xcom("label_review_adjust", run, "scenes.verify")
+    assert verified["counters"]["total_labeled"] == 60
+    assert 0 < rejected["objects"] < 30
+    assert adjusted["adjusted"] + adjusted["unadjusted"] == rejected["objects"]
+    assert adjusted["adjusted"] > 0
+    assert adjusted["adjustment_iou"] < 0.8
+    assert sum(worker["adjusted"] for worker in adjusted["workers"]) == adjusted["adjusted"]
+    page = stack.lab.get(adjusted["report_uri"])
+    assert b"Labels that changed most" in page
+    merged = stack.airflow.xcom("label_review_adjust", run, "scenes.merge")
+    assert (merged["objects"], merged["adjusted"]) == (60, rejected["objects"])
+    lines = [json.loads(line) for line in stack.lab.get(merged["manifest_uri"]).splitlines()]
+    assert sum(line["boxes-metadata"].get("adjustment-status") == "adjusted" for line in lines) == adjusted["adjusted"]
+    assert not any("boxes-adjusted" in line for line in lines)
+    exported = stack.airflow.xcom("label_review_adjust", run, "scenes.export")
+    assert sum(exported["objects"].values()) == 60
+    assert f"{adjusted['adjusted']} were adjusted" in stack.airflow.xcom("label_review_adjust", run, "report")

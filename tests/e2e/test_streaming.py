@@ -57,6 +57,7 @@ def test_pictures_are_labeled_as_they_come_and_labels_are_trained_on(stack: Stac
     ]
 
 
+@pytest.mark.once
 def test_a_chain_of_jobs_labels_each_text_twice(stack: Stack) -> None:
     if "labeling-demo" not in {one["Name"] for one in stack.lab.s3.list_buckets()["Buckets"]}:
         stack.lab.s3.create_bucket(Bucket="labeling-demo")

@@ -113,6 +113,7 @@ def test_trouble_is_shown_and_takes_no_page_down(stack: Stack, guarded: GuardedA
     assert ask(guarded, "GET", f"/job?{quick}", viewer)[0] == 200
 
 
+@pytest.mark.once
 def test_a_service_that_does_not_answer_holds_up_no_page(stack: Stack, guarded: GuardedApi, digits: str) -> None:
     viewer = guarded.token("viewer")
     waiting = stack.airflow.trigger("wait_on_worker", 120)

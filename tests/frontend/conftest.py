@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -42,6 +44,8 @@ _HOST = """<!doctype html><html lang="en"><title>Portal</title><link rel="icon" 
     frame.contentWindow.postMessage({ labeling: "port", ...init }, "*", [channel.port2]);
   });
 </script>"""
+# What a browser says of files that don't come, which tests have reasons for.
+_NO_FAULT = "Failed to load resource|frame-ancestors|blocked by CORS policy"
 
 
 class Portal:
@@ -55,6 +59,8 @@ class Portal:
         self.template = ""
         self.shown = 0
         self.files: dict[str, tuple[str, bytes]] = {"/picture.svg": ("image/svg+xml", PICTURE.encode())}
+        self.without_cors: set[str] = set()
+        """Files that pages of other sites may show and not read."""
         self.asked: list[str] = []
         portal = self
 
@@ -97,7 +103,8 @@ class Portal:
         request.send_header("Content-Type", f"{kind}; charset=utf-8")
         request.send_header("Content-Length", str(len(body)))
         # As the service's links to objects: pictures are asked for with CORS, from a frame of no site.
-        headers["Access-Control-Allow-Origin"] = "*"
+        if path not in self.without_cors:
+            headers["Access-Control-Allow-Origin"] = "*"
         for name, value in headers.items():
             request.send_header(name, value)
         request.end_headers()
@@ -216,7 +223,7 @@ def portal(_portal: Portal) -> Iterator[Portal]:
     page.set_viewport_size({"width": 1280, "height": 800})
 
     def heed(message: Any) -> None:
-        if message.type == "error" and not re.search("Failed to load resource|frame-ancestors", message.text):
+        if message.type == "error" and not re.search(_NO_FAULT, message.text):
             errors.append(message.text)
 
     def broken(error: Any) -> None:
@@ -229,3 +236,13 @@ def portal(_portal: Portal) -> Iterator[Portal]:
     page.remove_listener("console", heed)
     page.remove_listener("pageerror", broken)
     assert errors == []
+
+
+@pytest.fixture(scope="module")
+def screens(browser: Any) -> Iterator[Any]:
+    """A browser in which frames of no site have the screen of the page around them."""
+    type_ = browser.context.browser.browser_type
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-features=IsolateSandboxedIframes"]
+    started = type_.launch(executable_path=shutil.which(os.environ.get("CHROMIUM", "chromium")), args=arguments)
+    yield started
+    started.close()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
+
+from PIL import Image
 
 from tests.frontend.conftest import Portal, Task
 
@@ -24,6 +27,17 @@ def path(label: str, *points: tuple[int, int]) -> dict[str, Any]:
 
 def point(label: str, x: int, y: int) -> dict[str, Any]:
     return {"label": label, "x": x, "y": y}
+
+
+def turned_picture(orientation: int) -> tuple[str, bytes]:
+    """A picture of 80 × 40, dark at the left as it is stored, whose camera says which way up it is."""
+    image = Image.new("RGB", (80, 40), "white")
+    image.paste("black", (0, 0, 20, 40))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    body = io.BytesIO()
+    image.save(body, "JPEG", exif=exif.tobytes(), quality=95)
+    return "image/jpeg", body.getvalue()
 
 
 class Artist:
@@ -47,7 +61,7 @@ class Artist:
 
         initial = "" if given is None else f"initial-value='{attribute(given)}'"
         self.element = element
-        self.list = LISTS[element]
+        self.list = LISTS.get(element, "")
         self.given = given is not None
         self.task: Task = portal.open(
             f"""<crowd-form><{element} name="it" src="{src}" labels='{attribute(list(labels))}' {initial} {more}>

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 
 from dev.stack import ROOT
 from tests.frontend.conftest import Portal, Task
+from tests.frontend.masks import BLUE, picture_of, png_of, rectangle
 
 pytestmark = pytest.mark.browser
 
 AXE = ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 
+MASK = base64.b64encode(png_of(picture_of({BLUE: rectangle(10, 10, 90, 90)}))).decode()
 PAGES = {
     "classifier": """<crowd-form><crowd-classifier name="c" header="Which?" categories="['cat','dog']">
       <classification-target>A text</classification-target><short-instructions>Short</short-instructions>
@@ -50,8 +53,7 @@ PAGES = {
       <crowd-button href="#there">There</crowd-button><crowd-button loading>Busy</crowd-button>
       <crowd-icon-button icon="search" title="Find"></crowd-icon-button><crowd-fab label="A" title="Add"></crowd-fab>
       <iron-icon icon="star"></iron-icon><crowd-badge label="new"></crowd-badge>
-      <crowd-semantic-segmentation name="x" labels="['a']" src="/picture.svg"></crowd-semantic-segmentation>
-      </crowd-form>""",
+      <crowd-textract-analyze-document></crowd-textract-analyze-document></crowd-form>""",
     "boxes": """<crowd-form><crowd-bounding-box name="x" header="Draw" src="/picture.svg" labels="['cat', 'a long one',
       'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k', 'l', 'm', 'n', 'o', 'p']"
       initial-value="[{label: 'cat', left: 9, top: 90, width: 99, height: 99}]"><short-instructions>Short
@@ -61,6 +63,12 @@ PAGES = {
     "polygons": """<crowd-form><crowd-polygon name="x" header="Draw" src="/picture.svg" labels="['cat', 'dog']"
       initial-value="[{label: 'cat', vertices: [{x: 9, y: 90}, {x: 99, y: 99}, {x: 0, y: 120}]}]"></crowd-polygon>
       </crowd-form>""",
+    "mask": f"""<crowd-form><crowd-semantic-segmentation name="x" header="Paint" src="/picture.svg"
+      labels="['cat', 'dog']" initial-value="{{labelMappings: {{cat: {{color: '#1f77b4'}}}},
+      src: 'data:image/png;base64,{MASK}'}}"></crowd-semantic-segmentation></crowd-form>""",
+    "instances": f"""<crowd-form><crowd-instance-segmentation name="x" header="Paint" src="/picture.svg"
+      labels="['cat']" initial-value="{{instances: [{{label: 'cat', color: '#1f77b4'}}],
+      src: 'data:image/png;base64,{MASK}'}}"></crowd-instance-segmentation></crowd-form>""",
 }
 
 
@@ -81,6 +89,9 @@ PAGE_RULES = ("region", "landmark-one-main", "page-has-heading-one")
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(portal: Portal, name: str, theme: str) -> None:
     task = portal.open(PAGES[name], theme=theme)
+    if MASK in PAGES[name]:
+        # What is chosen has more to offer.
+        task(".objects .pick").click()
     assert violations(task) == []
 
 

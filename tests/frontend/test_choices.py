@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from dev.stack import wait_until
 from tests.frontend.conftest import Portal, Task
+from tests.frontend.drawings import turned_picture
 
 pytestmark = pytest.mark.browser
 
@@ -207,6 +211,30 @@ def test_labels_to_verify_lie_over_the_picture(portal: Portal) -> None:
     assert task(".legend i").evaluate("one => one.style.background") == "rgb(255, 0, 0)"
     task("text=square").click()
     assert task.submit() == {"shape": {"label": "square"}}
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_turned_picture_is_shown_as_it_is_stored(portal: Portal, orientation: int) -> None:
+    portal.files["/turned.jpg"] = turned_picture(orientation)
+    box = {"boundingBox": {"labels": ["dark"], "value": [
+        {"label": "dark", "left": 0, "top": 0, "width": 20, "height": 40}]}}  # fmt: skip
+    template = IMAGE.format(more=f"overlay='{json.dumps(box)}'")
+    task = portal.open(template.replace("/picture.svg", f"/turned.jpg?{orientation}"))
+    picture, drawn = task("img.subject").bounding_box(), task("svg.boxes rect").bounding_box()
+    assert picture["width"] / picture["height"] == pytest.approx(2, abs=0.02)
+    assert drawn["width"] / picture["width"] == pytest.approx(0.25, abs=0.01)
+    shot = Image.open(io.BytesIO(task.page.screenshot())).convert("L")
+    middle = picture["y"] + picture["height"] / 2
+    left, right = (shot.getpixel((int(picture["x"] + picture["width"] * part), int(middle))) for part in (0.125, 0.875))
+    assert left < 40 < 215 < right  # type: ignore[operator]
+
+
+def test_a_picture_that_pages_of_other_sites_must_not_read_is_shown_all_the_same(portal: Portal) -> None:
+    portal.files["/elsewhere.svg"] = portal.files["/picture.svg"]
+    portal.without_cors.add("/elsewhere.svg")
+    task = portal.open(IMAGE.format(more="").replace("/picture.svg", "/elsewhere.svg"))
+    wait_until(lambda: task("img.subject").evaluate("one => one.naturalWidth") == 400, 10, "the picture", pause=0.02)
+    assert task.all_heard("trouble") == []
 
 
 def test_several_labels_on_a_picture(portal: Portal) -> None:

@@ -392,13 +392,7 @@ def test_links_do_not_replace_the_page(portal: Portal) -> None:
     assert task.submit() == {"x": "kept"}
 
 
-def test_elements_that_come_later_say_so(portal: Portal) -> None:
-    task = portal.open(
-        "<crowd-form><crowd-semantic-segmentation name=b src=/picture.svg labels=\"['a']\">"
-        "</crowd-semantic-segmentation></crowd-form>"
-    )
-    assert "crowd-semantic-segmentation is not supported yet" in task("crowd-semantic-segmentation p").inner_text()
-    assert "crowd-semantic-segmentation" in task.refused()
+def test_elements_of_another_service_say_so(portal: Portal) -> None:
     task = portal.open("<crowd-form><crowd-textract-analyze-document></crowd-textract-analyze-document></crowd-form>")
     assert "Amazon Augmented AI" in task.refused()
 

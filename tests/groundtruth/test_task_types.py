@@ -7,7 +7,7 @@ import re
 import pytest
 
 from labeling_provider.groundtruth import facts, model
-from labeling_provider.groundtruth.task_types import task_type_of_function
+from labeling_provider.groundtruth.task_types import audit_of, task_type_of_function
 from labeling_provider.request import TASK_TYPES
 
 FUNCTIONS = {row.function for row in TASK_TYPES.values() if row.function}
@@ -88,3 +88,17 @@ def test_prices_are_those_of_the_models_documentation() -> None:
         strict=False,
     ):
         assert {float(one) for one in re.findall(r"\d\.\d{3}", part)} == {float(one) for one in ours}
+
+
+def test_audits_name_what_they_audit() -> None:
+    audits = {row.name: row.audited for row in TASK_TYPES.values() if row.audits}
+    assert len(audits) == 9
+    assert set(audits.values()) <= TASK_TYPES.keys()
+    for name, audited in audits.items():
+        row = TASK_TYPES[name]
+        assert name in {f"adjustment-{audited}", f"verification-{audited}"}
+        assert row.media == TASK_TYPES[audited].media
+        assert row.adjusts == name.startswith("adjustment-")
+        assert audit_of(audited, adjusts=row.adjusts) is row
+    assert not TASK_TYPES["bounding-box"].adjusts
+    assert audit_of("text-classification", adjusts=True) is audit_of("video-object-tracking", adjusts=False) is None

@@ -20,6 +20,8 @@ from tests.jobs.runs import Notebook, run
 from tests.jobs.yards import Yard, complaints, looked_at, pictures
 from tests.service.engine.test_stream import text
 
+SIDES = ("left", "top", "width", "height")
+
 
 def test_what_a_service_does_not_do_is_asked_once_and_told_in_a_line(lab: Lab, logged: Callable[[], str]) -> None:
     with proxy(lab) as between:
@@ -93,3 +95,49 @@ def test_the_rules_of_streaming_are_checked_before_anything_is_made(
 def test_a_static_job_takes_no_arguments_of_streaming(lab: Lab, client: GroundTruth, owner: Owner, option: str) -> None:
     with pytest.raises(InvalidRequestError, match=f"{option}: is for streaming jobs"):
         run(client, lab.spec(texts(2)), Notebook(owner), **{option: "s3://yard/"}).run()
+
+
+BOXES = {"image_size": [{"width": 9, "height": 9}], "annotations": [{**dict.fromkeys(SIDES, 1), "class_id": 0}]}
+ABOUT = {"type": "groundtruth/object-detection", "class-map": {"0": "cat"}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "arguments", "words"),
+    [
+        ({}, {}, "has a label of the type groundtruth/object-detection to audit"),
+        ({}, {"audited_attribute": "boxen"}, "has a label 'boxen' to audit. It has 'boxes'. Take the output manifest"),
+        ({"boxes": "x"}, {}, "line 2: boxes: Expected `object`, got `str`. Correct the manifest"),
+        ({"boxes-metadata": {**ABOUT, "class-map": {"0": "cow"}}}, {}, "line 2: boxes: its class 'cow' is not one of"),
+        (
+            {"boxes-metadata": {"type": "groundtruth/custom"}},
+            {"audited_attribute": "boxes"},
+            "line 2: boxes: its type is 'groundtruth/custom', but adjustment-bounding-box needs",
+        ),
+    ],
+)
+def test_the_labels_to_audit_are_looked_at(
+    lab: Lab, keys: dict[str, Any], arguments: dict[str, Any], words: str
+) -> None:
+    yard = Yard(lab, 2)
+    labels = {} if not keys and not arguments else {"boxes": BOXES, "boxes-metadata": ABOUT}
+    first, second = ({"source-ref": uri, **labels} for uri in yard.uris)
+    lines = yard.lab.manifest([first, {**second, **keys}])
+    told = complaints(looked_at(lab, lines, task_type="adjustment-bounding-box", fix_cors=True, **arguments))
+    assert len(told) == 1
+    assert words in told[0]
+
+
+def test_the_labels_to_audit_are_not_those_of_the_job_itself(lab: Lab) -> None:
+    yard = Yard(lab, 1)
+    lines = yard.lab.manifest([{"source-ref": yard.uris[0], "boxes": BOXES, "boxes-metadata": ABOUT}])
+    arguments = {"task_type": "adjustment-bounding-box", "audited_attribute": "boxes", "label_attribute_name": "boxes"}
+    told = complaints(looked_at(lab, lines, fix_cors=True, **arguments))
+    assert any("'boxes' is the attribute that this job audits" in one for one in told)
+
+
+def test_objects_without_a_label_to_audit_are_told_and_fail_one_by_one(lab: Lab, logged: Callable[[], str]) -> None:
+    yard = Yard(lab, 3)
+    first, *others = ({"source-ref": uri} for uri in yard.uris)
+    lines = yard.lab.manifest([{**first, "boxes": BOXES, "boxes-metadata": ABOUT}, *others])
+    assert looked_at(lab, lines, task_type="verification-bounding-box", fix_cors=True, audited_attribute="boxes").run()
+    assert "2 lines have no label to audit; their objects will fail, one by one" in logged()

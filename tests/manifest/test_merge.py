@@ -70,6 +70,14 @@ def test_labels_of_several_attributes_are_put_together(manifests: Manifests, tmp
     assert load(tmp_path / "out") == [image(0, **label(0), water=1, **{"water-metadata": {"class-name": "deep"}})]
 
 
+def test_labels_stand_in_the_order_in_which_they_came(manifests: Manifests, tmp_path: Path) -> None:
+    # Templates and simulated workers take the last label of a type for the one to audit.
+    names = [f"{letter}-label" for letter in "hgfedcba"]
+    lines = [image(0, **{name: 1, f"{name}-metadata": {"class-name": "x"}}) for name in names]
+    manifests.merge([store(tmp_path / str(number), [line]) for number, line in enumerate(lines)], tmp_path / "out")
+    assert [key for key in load(tmp_path / "out")[0] if key in names] == names
+
+
 def test_class_numbers_with_two_meanings_are_refused(manifests: Manifests, tmp_path: Path) -> None:
     first = store(tmp_path / "1", [image(0, **label(0))])
     second = store(tmp_path / "2", [image(1), image(2, **label(0, **{"class-name": "crane"}))])
@@ -78,6 +86,47 @@ def test_class_numbers_with_two_meanings_are_refused(manifests: Manifests, tmp_p
     ):
         manifests.merge([first, second], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+OLD, NEW = "2026-05-01T00:00:00.000000", "2026-06-01T00:00:00.000000"
+
+
+def adjusted(number: int, date: str) -> dict[str, object]:
+    """A label of an adjustment."""
+    own = {"creation-date": date, "adjustment-status": "adjusted"}
+    return {key.replace("bird", "better"): value for key, value in label(number, **own).items()}
+
+
+def test_adjusted_labels_take_the_place_of_those_they_adjust(manifests: Manifests, tmp_path: Path) -> None:
+    first = label(0, **{"creation-date": OLD})
+    place = store(
+        tmp_path / "in",
+        [
+            image(0, **first, **adjusted(1, NEW)),
+            image(1, **first, verdict=1),
+            image(2, **label(0, **{"creation-date": NEW}), **adjusted(1, OLD)),
+            image(3, **adjusted(1, NEW)),
+            image(4, **first, better=1),
+            image(5, **first, **{"better-metadata": {"failure-reason": "No worker."}}),
+        ],
+    )
+    counts = manifests.merge([place], tmp_path / "out", adjusted_in={"bird": "better"})
+    assert counts == {"lines": 6, "repeated": 0, "objects": 6, "adjusted": 3}
+    lines = load(tmp_path / "out")
+    assert [line.get("bird") for line in lines] == [1, 0, 0, 1, 1, 0]
+    assert lines[0]["bird-metadata"]["adjustment-status"] == "adjusted"
+    assert ["better" in line for line in lines] == [False, False, True, False, False, False]
+    assert lines[1] == image(1, **first, verdict=1)
+    assert lines[4]["bird-metadata"] == {}
+
+
+def test_adjusted_classes_are_those_of_the_labels_they_adjust(manifests: Manifests, tmp_path: Path) -> None:
+    crane = adjusted(0, NEW)
+    crane["better-metadata"]["class-name"] = "crane"  # type: ignore[index]
+    place = store(tmp_path / "in", [image(0, **label(0)), image(1, **crane)])
+    assert manifests.merge([place], tmp_path / "out")["objects"] == 2
+    with pytest.raises(ManifestError, match="class 0 of 'better' is 'crane' here and 'heron' in"):
+        manifests.merge([place], tmp_path / "out", adjusted_in={"bird": "better"})
 
 
 @TENTHS

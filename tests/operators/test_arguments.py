@@ -27,6 +27,7 @@ NEEDED: Final[dict[str, dict[str, Any]]] = {
     "BuildManifestOperator": {"manifest_uri": "s3://b/m", "prefix_uri": "s3://b/p"},
     "CreateLabelingJobOperator": {},
     "ExportLabelsOperator": {"manifest_uri": "s3://b/m", "output_uri": "s3://b/o", "format": "coco"},
+    "FilterManifestOperator": {"manifest_uri": "s3://b/m", "filtered_uri": "s3://b/o", "state": "labeled"},
     "LabelQualityOperator": {"manifest_uri": "s3://b/m"},
     "LabelingJobSensor": {"job_name": "job"},
     "MergeManifestsOperator": {"manifest_uris": "s3://b/m", "merged_uri": "s3://b/o"},
@@ -157,6 +158,11 @@ SAMPLES: Final[dict[str, Samples]] = {
         (('{"train": 1}', {"train": 1}),),
         ("train", [1], {"train": "most"}, {"train": None}, None),
     ),
+    "adjusted_in": Samples(
+        (({"boxes": "better"}, {"boxes": "better"}), (None, None)),
+        (('{"boxes": "better"}', {"boxes": "better"}), ("", None)),
+        ("better", [1], {"boxes": True}, {"boxes": None}, 7),
+    ),
     "branches": Samples(
         (({"good": "merge", "poor": ["tell", "stop"]}, {"good": "merge", "poor": ["tell", "stop"]}),),
         (('{"good": "merge"}', {"good": "merge"}),),
@@ -175,6 +181,7 @@ OF_A_CLASS: Final[dict[tuple[str, str], Samples]] = {
         (operator, "manifest_uri"): SOURCE
         for operator in (
             *("ValidateManifestOperator", "SplitManifestOperator", "ExportLabelsOperator", "LabelQualityOperator"),
+            "FilterManifestOperator",
         )
     },
 }

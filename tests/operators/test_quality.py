@@ -17,6 +17,7 @@ from tests.airflow_context import context
 from tests.conftest import Lab, texts
 from tests.operators.automated import task
 from tests.operators.tasks import run_id
+from tests.service.test_room_jobs import picture
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,31 @@ def test_a_verdict_chooses_its_branch(connected: Lab, labeled: dict[str, Any]) -
         operator.execute(around)
     assert [one if isinstance(one, str) else one[0] for one in skipped.value.tasks] == ["keep"]
     assert around["ti"].pushed["return_value"]["verdict"] == "poor"
+
+
+def test_an_adjustment_is_compared_with_the_labels_before(connected: Lab) -> None:
+    uri = picture(connected, "img/gate.png")
+    box, moved = ({"label": "dog", "left": left, "top": 5, "width": 20, "height": 20} for left in (10, 30))
+    lines = [{"source-ref": uri, "n": number, "truth": [box]} for number in range(2)]
+    _, drawn = connected.run(lines, task_type="bounding-box", label_attribute_name="boxes")
+    drawn[0]["truth"] = [moved]
+    audit = {"task_type": "adjustment-bounding-box", "audited_attribute": "boxes", "label_attribute_name": "better"}
+    description, _ = connected.run(drawn, **audit)
+    adjusted = {
+        "output_manifest_uri": description["LabelingJobOutput"]["OutputDatasetS3Uri"],
+        "label_attribute_name": "better",
+    }
+    golden = connected.manifest([{**line, "truth": None} for line in drawn])
+    result, _ = gate(adjusted, audited_attribute_name="boxes", golden_uri=golden, golden_attribute_name="boxes")
+    assert (result["adjusted"], result["unadjusted"]) == (1, 1)
+    assert result["adjustment_iou"] < 0.1
+    assert (result["golden_accuracy_before"], result["golden_accuracy"] < 0.6) == (1, True)
+    assert [one["adjusted"] for one in result["workers"]].count(1) == 3
+    assert b"Labels that changed most" in connected.get(result["report_uri"])
+    plain, _ = gate(adjusted)
+    assert plain["adjusted"] is plain["adjustment_iou"] is None
+    with pytest.raises(LabelingError, match="'better' is the label attribute itself"):
+        gate(adjusted, audited_attribute_name="better")
 
 
 def test_wrong_arguments_are_refused(connected: Lab) -> None:

@@ -55,7 +55,8 @@ def test_what_is_under_a_prefix_is_pushed_once_and_later_only_what_is_new(connec
     first = pushed(yard, suffixes=[".png"], deferrable=deferrable)
     assert first == {"published": 26, "refused": 0, "examples": [], "reason": "drained"}
     uris += yard.put("later.png")
-    assert pushed(yard, suffixes=[".png"], deferrable=deferrable, overlap=-1)["published"] == 27
+    # No sweep after this one looks back; on a busy machine the time that a server tells is some seconds old.
+    assert pushed(yard, suffixes=[".png"], deferrable=deferrable, overlap=-60)["published"] == 27
     assert pushed(yard, suffixes=[".png"], deferrable=deferrable)["published"] == 0
     lines = yard.arrived(27)
     assert Counter(line["source-ref"] for line in lines) == Counter(uris)

@@ -14,6 +14,7 @@ from labeling_provider.manifest import Files
 from labeling_provider.quality import AnsweredJob, Measure, Quality
 from labeling_provider.rendering.quality_report import report_html
 from tests.memory import MemoryStore
+from tests.quality.adjusted import box_answer, boxes, mask, picture
 from tests.quality.labeled import FAILED, answer, answered, classed, put
 
 
@@ -116,3 +117,33 @@ def test_the_page_tells_what_was_measured(bucket: MemoryStore) -> None:
         assert words in page, words
     good = report_html(Quality(), Files(bucket), title="m", label_attribute="bird").decode()
     assert "All requirements are met" in good
+
+
+def test_what_an_adjustment_has_changed_is_shown_before_and_after(bucket: MemoryStore) -> None:
+    bucket.objects["s3://marsh/1.png"] = picture(mode="RGB", size=(100, 80))
+    verdict = {"verdict": 1, "verdict-metadata": {"type": "groundtruth/label-verification", "class-name": "wrong"}}
+    verdict["verdict-metadata"]["worker-feedback"] = [{"comment": EVIL}]  # type: ignore[index]
+    old, new = ("heron", 0.0, 0.0, 10.0, 10.0), ("stork", 5.0, 0.0, 10.0, 10.0)
+    changed = {**boxes("old", old), **verdict, **boxes("new", new, **{"adjustment-status": "adjusted"})}
+    names = {1: "water"}
+    masks = {**mask(bucket, "old", picture(), names), **mask(bucket, "new", picture((1, 0, 0, 9, 9)), names)}
+    lines = [{"source-ref": "s3://marsh/1.png", **one} for one in (changed, masks)]
+    manifest = put(bucket, "m", lines)
+    measure = Measure(Files(bucket), "new", audited_attribute="old")
+    measure.labels(manifest)
+    file = answered(bucket, 0, box_answer(EVIL, new, initialValueModified=True))
+    measure.answers([AnsweredJob(manifest, [file], 1)])
+    page = report_html(
+        measure.quality, Files(bucket), title="t", label_attribute="new", audited_attribute="old"
+    ).decode()
+    elements = Elements(page)
+    assert not elements.names & {"script", "img", "iframe", "object", "link", "a"}
+    shown = page[page.index("Labels that changed most") :]
+    assert shown.index("<title>heron") < shown.index("<title>stork")
+    assert shown.count('<image class="mask"') == 2
+    assert "<b>IoU 0.00</b> changed by &lt;script&gt;" in shown
+    assert "“&lt;script&gt;" in shown
+    assert re.search(
+        r'data-name="Labels changed">1</td><td class="number" data-name="IoU before and after">0.00<', page
+    )
+    assert "Labels changed" not in page_of(bucket, [classed("1", "a")])

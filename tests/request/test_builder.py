@@ -182,6 +182,11 @@ def test_instructions_without_a_page_of_ours_are_refused_rather_than_lost() -> N
         spec("custom", ui_template_uri=None, instructions="Do it.").draft("birds", "us-east-1")
 
 
+def test_only_audits_have_an_attribute_to_audit() -> None:
+    with pytest.raises(InvalidRequestError, match="bounding-box neither adjusts nor verifies labels"):
+        LabelingJobSpec(task_type="bounding-box", audited_attribute="before").draft("birds", "us-east-1")
+
+
 def test_a_ready_function_is_named_in_the_request_and_comes_with_its_page() -> None:
     draft = spec("custom", consolidation="polygons", labels=["a <b>", "c"], instructions="Draw.", ui_template_uri=None)
     request = draft.draft("birds", "us-east-1")

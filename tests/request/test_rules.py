@@ -197,6 +197,10 @@ def test_the_audited_attribute_is_not_the_new_one() -> None:
     draft = spec("adjustment-video-object-tracking", audited_attribute="label-ref").draft("birds", "us-east-1")
     (problem,) = check_request(draft.request, Surroundings("us-east-1", draft.categories))
     assert problem.field == "LabelAttributeName"
+    draft = spec("adjustment-bounding-box", audited_attribute="label").draft("birds", "us-east-1")
+    around = Surroundings("us-east-1", draft.categories, audited_attribute=draft.audited_attribute)
+    (problem,) = check_request(draft.request, around)
+    assert "'label' is the attribute that this job audits" in str(problem)
 
 
 def test_a_request_with_missing_parts_is_reported_without_stumbling() -> None:

@@ -41,6 +41,8 @@ def test_there_is_a_page_for_each_of_the_task_types_that_are_promised_one() -> N
         "video-classification",
         "verification-bounding-box",
         "verification-semantic-segmentation",
+        "adjustment-bounding-box",
+        "adjustment-semantic-segmentation",
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,6 +106,59 @@ def test_bounding_boxes_are_averaged_over_the_workers(lab: Lab) -> None:
     assert metadata["objects"][0]["confidence"] > 0.5
     assert metadata["type"] == "groundtruth/object-detection"
     assert (output[1]["boxes"]["annotations"], output[1]["boxes-metadata"]["objects"]) == ([], [])
+
+
+def reviewed(lab: Lab, kind: str, lines: list[dict[str, Any]], old: str, new: str) -> list[dict[str, Any]]:
+    """The output lines after labels have been verified and all of them adjusted."""
+    verified, told = lab.run(
+        lines,
+        task_type=f"verification-{kind}",
+        labels=["right", "wrong"],
+        label_attribute_name="verdict",
+        audited_attribute=old,
+    )
+    assert verified["LabelCounters"]["TotalLabeled"] == len(lines)
+    again = [{**line, "truth": given["truth"]} for line, given in zip(told, lines, strict=True)]
+    _, output = lab.run(again, task_type=f"adjustment-{kind}", label_attribute_name=new, audited_attribute=old)
+    return output
+
+
+def test_boxes_are_verified_and_adjusted(lab: Lab) -> None:
+    uri = picture(lab, "img/audited.png", 60, 40)
+    box, moved = ({"label": "dog", "left": left, "top": 5, "width": 20, "height": 20} for left in (10, 30))
+    lines = [{"source-ref": uri, "truth": [box]}, {"source-ref": uri, "truth": []}]
+    _, labeled = lab.run(lines, task_type="bounding-box", label_attribute_name="boxes")
+    # What was right has become wrong, so there is something to adjust.
+    labeled[0]["truth"] = [moved]
+    first, second = reviewed(lab, "bounding-box", labeled, "boxes", "adjusted")
+    assert [line["verdict-metadata"]["class-name"] for line in (first, second)] == ["wrong", "right"]
+    assert first["verdict-metadata"]["worker-feedback"] == [{"comment": "Boxes to correct: 1."}] * 3
+    assert [line["adjusted-metadata"]["adjustment-status"] for line in (first, second)] == ["adjusted", "unadjusted"]
+    assert first["adjusted-metadata"]["type"] == "groundtruth/object-detection"
+    assert abs(first["adjusted"]["annotations"][0]["left"] - 30) < 1
+    assert first["boxes"] == labeled[0]["boxes"]
+    assert second["adjusted"] == second["boxes"]
+
+
+def test_masks_are_verified_and_adjusted(lab: Lab) -> None:
+    truths = np.zeros((2, 40, 60), dtype=np.uint8)
+    truths[0, 10:30, 10:30], truths[1, 10:30, 30:50] = 1, 3
+    uris = []
+    for number, truth in enumerate(truths):
+        body = BytesIO()
+        Image.fromarray(truth).save(body, "PNG")
+        uris.append(lab.put(f"masks/audited-{number}.png", body.getvalue()))
+    line = {"source-ref": picture(lab, "img/audited-seg.png"), "truth": uris[0]}
+    _, labeled = lab.run([line, line], task_type="semantic-segmentation")
+    labeled[0]["truth"] = uris[1]
+    first, second = reviewed(lab, "semantic-segmentation", labeled, "label-ref", "adjusted-ref")
+    assert [line["verdict-metadata"]["class-name"] for line in (first, second)] == ["wrong", "right"]
+    assert first["verdict-metadata"]["worker-feedback"][0] == {"comment": "To correct: cat, class 3."}
+    metadata = [line["adjusted-ref-metadata"] for line in (first, second)]
+    assert [one["adjustment-status"] for one in metadata] == ["adjusted", "unadjusted"]
+    for line, truth in zip((first, second), truths[::-1], strict=True):
+        assert np.array_equal(np.asarray(Image.open(BytesIO(lab.get(line["adjusted-ref"])))), truth)
+    assert list(metadata[0]["internal-color-map"]) == ["0", "3"]
 
 
 def test_named_entities_keep_their_offsets_in_characters(lab: Lab) -> None:

@@ -1,7 +1,6 @@
 """What Amazon's two notebooks on streaming labeling jobs do, request by request (aws/amazon-sagemaker-examples).
 
-The chained one adjusts the first job's boxes in the second, which the local service does not run; here boxes are drawn
-a second time, under another attribute.
+The second job of the chained one adjusts the boxes of the first.
 """
 
 from __future__ import annotations
@@ -27,21 +26,21 @@ TEMPLATE = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></sc
 </crowd-form>"""
 
 
-def start(lab: Lab, source: Topic, output: Topic) -> str:
+def start(lab: Lab, source: Topic, output: Topic, function: str = "BoundingBox") -> str:
     """The notebook's request, with its settings; the job's name once it is InProgress."""
     name = f"GroundTruth-Streaming-{uuid.uuid4().hex[:8]}"
     categories = {"document-version": "2018-11-28", "labels": [{"label": one} for one in LABELS]}
     request = {
         "InputConfig": {"DataSource": {"SnsDataSource": {"SnsTopicArn": source.arn}}},
         "HumanTaskConfig": {
-            "PreHumanTaskLambdaArn": lambda_arn("PRE-BoundingBox", "us-east-1"),
+            "PreHumanTaskLambdaArn": lambda_arn(f"PRE-{function}", "us-east-1"),
             "MaxConcurrentTaskCount": 100,
             "NumberOfHumanWorkersPerDataObject": 1,
             "TaskAvailabilityLifetimeInSeconds": 21600,
             "TaskDescription": "Draw boxes around specified labels in this image",
             "WorkteamArn": lab.team(),
             "AnnotationConsolidationConfig": {
-                "AnnotationConsolidationLambdaArn": lambda_arn("ACS-BoundingBox", "us-east-1")
+                "AnnotationConsolidationLambdaArn": lambda_arn(f"ACS-{function}", "us-east-1")
             },
             "TaskKeywords": ["Bounding Box"],
             "TaskTimeLimitInSeconds": 600,
@@ -86,7 +85,8 @@ def test_the_notebook_on_a_streaming_job(lab: Lab) -> None:
 
 def test_the_notebook_on_chained_streaming_jobs(lab: Lab) -> None:
     source, between, output = Topic(lab), Topic(lab), Topic(lab, listen=True)
-    first, second = start(lab, source, between), start(lab, between, output)
+    first = start(lab, source, between)
+    second = start(lab, between, output, "AdjustmentBoundingBox")
     sent = [message(lab) for _ in range(3)]
     for one in sent:
         source.publish(one)
@@ -95,6 +95,8 @@ def test_the_notebook_on_chained_streaming_jobs(lab: Lab) -> None:
     for line in told:
         assert [one["class_id"] for name in (first, second) for one in line[name]["annotations"]] == [2, 2]
         assert line["dataset-objectid-attribute-name"] == f"${first}-object-id"
+        assert line[f"{second}-metadata"]["adjustment-status"] == "unadjusted"
+        assert line[second] == line[first]
     wait_until(lambda: lab.describe(second)["LabelCounters"]["TotalLabeled"] == 3, 30, "the second job has counted")
     stopped(lab, first)
     stopped(lab, second)

@@ -11,6 +11,7 @@ import {
   within,
 } from "./geometry";
 import { type Kind, type Shape, whole } from "./kinds";
+import type { Hand } from "./surface";
 
 /** What a person is told. */
 export type Told = "choose_label_first" | "sides_cross" | "more_points";
@@ -21,7 +22,8 @@ export type Grip =
   | { does: "move"; shape: number; from: Point; moved: boolean }
   | { does: "reshape"; shape: number; from: Point; handle: number; moved: boolean; fresh: boolean };
 
-export class Editor {
+export class Editor implements Hand {
+  readonly followsAll = false;
   shapes: readonly Shape[] = [];
   size: Size = { width: 0, height: 0 };
   /** The points of a shape that is not finished, with its label. */
@@ -276,12 +278,36 @@ export class Editor {
     return this.#taken(at, reach, grabs);
   }
 
+  /** What Enter does: it ends a path, else it is as any key that sets a point. */
+  enter(at: Point, reach: number): void {
+    const isDone = this.path && this.kind.most > 2 && this.path.points.length >= this.kind.least;
+    if (isDone) this.finish();
+    else this.press(at, reach);
+  }
+
+  takeBack(): boolean {
+    return this.back() || this.remove();
+  }
+
+  keyTo(at: Point): void {
+    this.cursor = at;
+  }
+
+  get end(): Point | undefined {
+    return this.path?.points.at(-1);
+  }
+
+  /** The selected shape's first point, or its chosen handle. */
+  get seen(): Point | undefined {
+    return this.handle === undefined ? this.current[0] : this.kind.handles(this.current)[this.handle];
+  }
+
   // What is done with the selected shape
 
   /** Move it, or its handle, by whole pixels. */
   nudge(x: number, y: number): boolean {
     const { chosen, handle } = this;
-    if (!chosen || chosen.hidden) return false;
+    if (this.path || !chosen || chosen.hidden) return false;
     const from = handle === undefined ? undefined : this.kind.handles(chosen.points)[handle];
     if (from) this.#reshape(handle as number, [from[0] + x, from[1] + y], false);
     else this.changing = { points: this.#moved(chosen.points, x, y), allowed: true };

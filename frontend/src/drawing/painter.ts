@@ -3,6 +3,7 @@ import { textOn } from "../colors";
 import type { Editor } from "./editor";
 import { bounds, crossesItself, type Point } from "./geometry";
 import type { Shape } from "./kinds";
+import type { StagePainter } from "./surface";
 import type { View } from "./view";
 
 /** How a label looks. */
@@ -19,22 +20,20 @@ const DARK = "rgb(0 0 0 / .55)";
 const CLOSING = "#22c55e";
 const WRONG = "#ef4444";
 
-export class Painter {
-  /** The shape under the pointer. */
+export class Painter implements StagePainter {
   hovered: number | undefined;
   showsCrosshair = true;
-  /** Whether the cursor is on the picture. */
   showsCursor = false;
 
   constructor(
     private readonly editor: Editor,
-    private readonly view: View,
+    protected readonly view: View,
     private readonly look: (label: string) => Look,
   ) {}
 
   /** The shapes that nobody touches. */
   paintResting(canvas: HTMLCanvasElement): void {
-    const context = this.#cleared(canvas);
+    const context = this.cleared(canvas);
     if (!context) return;
     const { editor } = this;
     const names = editor.shapes.length <= MAX_NAMES;
@@ -45,7 +44,7 @@ export class Painter {
 
   /** What is selected, drawn or pointed at. */
   paintActive(canvas: HTMLCanvasElement, reach: number): void {
-    const context = this.#cleared(canvas);
+    const context = this.cleared(canvas);
     if (!context) return;
     const { editor, hovered } = this;
     const under = hovered === undefined || hovered === editor.selected ? undefined : editor.shapes[hovered];
@@ -60,7 +59,7 @@ export class Painter {
     if (this.showsCursor && this.showsCrosshair && editor.cursor) this.#paintCrosshair(context, editor.cursor);
   }
 
-  #cleared(canvas: HTMLCanvasElement): CanvasRenderingContext2D | null {
+  protected cleared(canvas: HTMLCanvasElement): CanvasRenderingContext2D | null {
     const { width, height } = this.view.area;
     const ratio = window.devicePixelRatio;
     const [across, down] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -108,17 +107,8 @@ export class Painter {
   }
 
   #paintName(context: CanvasRenderingContext2D, label: string, color: string, left: number, top: number): void {
-    const text = label.length > MAX_NAME_CHARACTERS ? `${label.slice(0, MAX_NAME_CHARACTERS - 1)}…` : label;
-    context.font = "12px system-ui, sans-serif";
-    const width = context.measureText(text).width + 8;
     const aside = this.editor.kind.most === 1 ? 9 : 0;
-    const x = Math.min(Math.max(left + aside, 0), Math.max(this.view.area.width - width, 0));
-    const y = Math.max(top - 18, 0);
-    context.fillStyle = color;
-    context.fillRect(x, y, width, 16);
-    context.fillStyle = textOn(color);
-    context.textBaseline = "middle";
-    context.fillText(text, x + 4, y + 8.5);
+    paintName(context, label, color, [left + aside, top - 18], this.view.area.width);
   }
 
   #paintHandles(context: CanvasRenderingContext2D): void {
@@ -182,6 +172,26 @@ export class Painter {
     }
     context.setLineDash([]);
   }
+}
+
+/** Paint a label at a place of the screen, as far inside as it needs to be read. */
+export function paintName(
+  context: CanvasRenderingContext2D,
+  label: string,
+  color: string,
+  [left, top]: Point,
+  room: number,
+): void {
+  const text = label.length > MAX_NAME_CHARACTERS ? `${label.slice(0, MAX_NAME_CHARACTERS - 1)}…` : label;
+  context.font = "12px system-ui, sans-serif";
+  const width = context.measureText(text).width + 8;
+  const x = Math.min(Math.max(left, 0), Math.max(room - width, 0));
+  const y = Math.max(top, 0);
+  context.fillStyle = color;
+  context.fillRect(x, y, width, 16);
+  context.fillStyle = textOn(color);
+  context.textBaseline = "middle";
+  context.fillText(text, x + 4, y + 8.5);
 }
 
 function trace(context: CanvasRenderingContext2D, points: readonly Point[], closed: boolean): void {

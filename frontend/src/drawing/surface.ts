@@ -1,8 +1,54 @@
 /** The picture and the canvases over it, and what pointers, wheel and keys do there. */
-import type { Editor } from "./editor";
 import { distance, type Point, type Size } from "./geometry";
-import type { Painter } from "./painter";
 import type { View } from "./view";
+
+/** What pointers and keys work with; all places are the picture's own pixels. */
+export interface Hand {
+  size: Size;
+  /** The label of what will be drawn. */
+  label: string | undefined;
+  /** Where the pointer or the keyboard is. */
+  cursor: Point | undefined;
+  readonly isHeld: boolean;
+  /** Whether all places that a pointer went over count, not only the last of a frame. */
+  readonly followsAll: boolean;
+  /** Where the keyboard goes on. */
+  readonly end: Point | undefined;
+  /** What has to be seen of the thing that is selected. */
+  readonly seen: Point | undefined;
+  /** The pointer goes down. @returns whether it holds something; else it moves the picture */
+  down(at: Point, reach: number, grabs: boolean): boolean;
+  /** @param far how far it has to go to be a move and no click */
+  move(at: Point, far: number): void;
+  up(at: Point, reach: number): void;
+  cancel(): void;
+  /** A click that held nothing. */
+  miss(): void;
+  /** What the pointer would take hold of. */
+  hover(at: Point, reach: number, grabs: boolean): { does: string; shape?: number } | undefined;
+  /** Space, and Enter. */
+  press(at: Point, reach: number): void;
+  enter(at: Point, reach: number): void;
+  /** Backspace. @returns whether there was something to take back */
+  takeBack(): boolean;
+  /** Move what is selected. @returns whether there is something */
+  nudge(x: number, y: number): boolean;
+  /** The keyboard moves the cursor. */
+  keyTo(at: Point): void;
+}
+
+/** What shows it. */
+export interface StagePainter {
+  /** The shape under the pointer. */
+  hovered: number | undefined;
+  showsCrosshair: boolean;
+  /** Whether the cursor is on the picture. */
+  showsCursor: boolean;
+  /** What nobody touches. */
+  paintResting(canvas: HTMLCanvasElement): void;
+  /** What is selected, drawn or pointed at. */
+  paintActive(canvas: HTMLCanvasElement, reach: number): void;
+}
 
 /** How near a pointer has to be, in pixels of the screen. */
 const REACH = { mouse: 8, pen: 12, touch: 22 } as const;
@@ -34,9 +80,9 @@ export class Surface {
   readonly #resized = new ResizeObserver(() => this.#measure());
 
   constructor(
-    private readonly editor: Editor,
+    private readonly hand: Hand,
     private readonly view: View,
-    private readonly painter: Painter,
+    private readonly painter: StagePainter,
     /** Something is other than it was, that is not only painted. */
     private readonly update: () => void,
   ) {}
@@ -69,7 +115,7 @@ export class Surface {
 
   /** Another picture is there. */
   show(size: Size): void {
-    this.editor.size = size;
+    this.hand.size = size;
     this.#measure();
     this.view.show(size);
     this.draw();
@@ -89,12 +135,10 @@ export class Surface {
     this.update();
   }
 
-  /** Bring the selected shape, or its chosen handle, into view. */
+  /** Bring what is selected into view. */
   reveal(): void {
-    const { editor } = this;
-    const points = editor.handle === undefined ? editor.current : editor.kind.handles(editor.current);
-    const point = points[editor.handle ?? 0];
-    if (point) this.view.reveal(point);
+    const { seen } = this.hand;
+    if (seen) this.view.reveal(seen);
     this.draw();
   }
 
@@ -133,7 +177,7 @@ export class Surface {
   }
 
   #down(event: PointerEvent): void {
-    if (event.button > 1 || this.editor.size.width === 0 || isControl(event)) return;
+    if (event.button > 1 || this.hand.size.width === 0 || isControl(event)) return;
     const at = this.#at(event);
     this.#pointers.set(event.pointerId, at);
     this.#wentFar = false;
@@ -141,14 +185,14 @@ export class Surface {
     if (event.pointerType === "pen") this.#penSeen = true;
     if (this.#pointers.size > 1) {
       // A second finger: both move and zoom the picture.
-      this.editor.cancel();
+      this.hand.cancel();
       this.#panning = undefined;
       this.#capture();
     } else {
       // Beside a pen, a hand lies on the screen.
       const pans = this.movesPicture || event.button === 1 || (event.pointerType === "touch" && this.#penSeen);
       const grabs = event.ctrlKey || event.metaKey;
-      const holds = !pans && this.editor.down(this.view.toPicture(...at), this.#reach / this.view.scale, grabs);
+      const holds = !pans && this.hand.down(this.view.toPicture(...at), this.#reach / this.view.scale, grabs);
       this.#panning = holds ? undefined : event.pointerId;
       if (holds || pans || this.view.zoom > 1 || event.pointerType !== "touch") this.#capture();
     }
@@ -181,7 +225,10 @@ export class Surface {
       if (!this.#wentFar) return;
       this.view.moveBy(at[0] - before[0], at[1] - before[1]);
     } else {
-      this.editor.move(this.view.toPicture(...at), CLICK / this.view.scale);
+      // Not every browser tells, and none does on a page without https.
+      const passed = (this.hand.followsAll && event.getCoalescedEvents?.()) || [];
+      for (const one of passed.length > 0 ? passed : [event])
+        this.hand.move(this.view.toPicture(...this.#at(one)), CLICK / this.view.scale);
       this.painter.showsCursor = event.pointerType !== "touch";
       this.draw(false);
       return;
@@ -193,13 +240,13 @@ export class Surface {
   }
 
   #hover(event: PointerEvent, at: Point): void {
-    if (event.pointerType === "touch" || this.editor.size.width === 0 || !this.#element) return;
+    if (event.pointerType === "touch" || this.hand.size.width === 0 || !this.#element) return;
     const point = this.view.toPicture(...at);
     const reach = REACH.mouse / this.view.scale;
-    this.editor.cursor = point;
+    this.hand.cursor = point;
     this.painter.showsCursor = !isControl(event);
     const grabs = event.ctrlKey || event.metaKey;
-    const found = this.movesPicture ? undefined : this.editor.hover(point, reach, grabs);
+    const found = this.movesPicture ? undefined : this.hand.hover(point, reach, grabs);
     this.painter.hovered = found?.does === "move" ? found.shape : undefined;
     this.#element.dataset.does = found?.does ?? "";
     this.draw(false);
@@ -209,10 +256,10 @@ export class Surface {
     if (!this.#pointers.delete(event.pointerId)) return;
     const point = this.view.toPicture(...this.#at(event));
     if (this.#panning === event.pointerId) {
-      if (!this.#wentFar && event.button === 0 && !this.movesPicture) this.editor.miss();
+      if (!this.#wentFar && event.button === 0 && !this.movesPicture) this.hand.miss();
       this.#panning = undefined;
-    } else if (this.editor.isHeld) {
-      this.editor.up(point, this.#reach / this.view.scale);
+    } else if (this.hand.isHeld) {
+      this.hand.up(point, this.#reach / this.view.scale);
     }
     if (event.pointerType === "touch") this.painter.showsCursor = false;
     this.draw();
@@ -222,7 +269,7 @@ export class Surface {
   #gone(event: PointerEvent): void {
     this.#pointers.delete(event.pointerId);
     this.#panning = undefined;
-    this.editor.cancel();
+    this.hand.cancel();
     this.draw();
   }
 
@@ -242,20 +289,19 @@ export class Surface {
   }
 
   #key(event: KeyboardEvent): void {
-    const { editor, view } = this;
-    if (event.ctrlKey || event.metaKey || editor.size.width === 0 || isControl(event)) return;
+    const { hand, view } = this;
+    if (event.ctrlKey || event.metaKey || hand.size.width === 0 || isControl(event)) return;
     const reach = CLICK / view.scale;
     const arrow = ARROWS[event.key];
     if (arrow) {
       this.#arrow(arrow, event.shiftKey, event.altKey);
     } else if (event.key === " ") {
-      editor.press(this.#keyCursor(), reach);
+      // A key that is held down is pressed once.
+      if (!event.repeat) hand.press(this.#keyCursor(), reach);
     } else if (event.key === "Enter") {
-      const done = editor.path && editor.kind.most > 2 && editor.path.points.length >= editor.kind.least;
-      if (done) editor.finish();
-      else editor.press(this.#keyCursor(), reach);
+      hand.enter(this.#keyCursor(), reach);
     } else if (event.key === "Backspace") {
-      if (!editor.back() && !editor.remove()) return;
+      if (!hand.takeBack()) return;
     } else {
       return;
     }
@@ -265,28 +311,29 @@ export class Surface {
   }
 
   #arrow([x, y]: Point, fast: boolean, fine: boolean): void {
-    const { editor, view } = this;
+    const { hand, view } = this;
     const step = fast ? 10 : 1;
-    if (!editor.path && editor.nudge(x * step, y * step)) {
+    if (hand.nudge(x * step, y * step)) {
       this.reveal();
       return;
     }
     const far = fine ? 1 : Math.max(Math.round((KEY_STEP * (fast ? 5 : 1)) / view.scale), 1);
     const from = this.#keyCursor();
-    const { width, height } = editor.size;
+    const { width, height } = hand.size;
     const inside = (value: number, most: number) => Math.min(Math.max(Math.round(value), 0), most);
-    editor.cursor = [inside(from[0] + x * far, width), inside(from[1] + y * far, height)];
-    view.reveal(editor.cursor);
+    hand.keyTo([inside(from[0] + x * far, width), inside(from[1] + y * far, height)]);
+    if (hand.cursor) view.reveal(hand.cursor);
   }
 
   /** Where the keyboard is: it goes on from the crosshair, from what is being drawn, or from the middle of what one sees. */
   #keyCursor(): Point {
-    const { editor, view, painter } = this;
-    const seen = painter.showsCursor ? editor.cursor : undefined;
-    const [x, y] = seen ?? editor.path?.points.at(-1) ?? view.toPicture(view.area.width / 2, view.area.height / 2);
-    editor.cursor = [Math.round(x), Math.round(y)];
+    const { hand, view, painter } = this;
+    const seen = painter.showsCursor ? hand.cursor : undefined;
+    const [x, y] = seen ?? hand.end ?? view.toPicture(view.area.width / 2, view.area.height / 2);
+    const at: Point = [Math.round(x), Math.round(y)];
+    hand.cursor = at;
     painter.showsCursor = true;
-    return editor.cursor;
+    return at;
   }
 }
 

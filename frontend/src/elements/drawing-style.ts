@@ -28,11 +28,20 @@ export const drawingStyle = css`
     position: absolute; left: 0; top: 0; max-width: none; max-height: none; transform-origin: 0 0;
     image-orientation: none; pointer-events: none; -webkit-user-drag: none;
   }
+  .given { display: none; image-orientation: none; }
   canvas { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; }
   .state { position: absolute; inset: 0; display: grid; place-content: center; gap: .6rem; padding: 1rem; text-align: center; background: var(--crowd-soft); }
   .tools { display: flex; flex-wrap: wrap; gap: .4rem .8rem; align-items: center; margin-top: .4rem; }
   .tools label, .nothing { display: flex; gap: .4rem; align-items: center; font-size: .9rem; min-height: 2rem; }
   .tools input[type=range] { width: 6rem; }
+  .paint { margin: 0 0 .4rem; }
+  .group { display: flex; flex-wrap: wrap; gap: .3rem; }
+  .group button { display: inline-flex; align-items: center; gap: .4rem; }
+  .group button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); box-shadow: inset 0 0 0 1px var(--crowd-accent); }
+  .width { min-width: 4em; }
+  .labels svg { width: 1.1rem; height: 1.1rem; flex: none; fill: currentColor; }
+  .relabel { display: block; margin-top: .5rem; font-size: .9rem; }
+  .relabel select { width: 100%; margin-top: .2rem; }
   .percent { min-width: 3.5em; }
   .help { font-size: .9rem; margin: .3rem 0; }
   [role=status].help { min-height: 1.5em; }

@@ -1,5 +1,5 @@
 /** `crowd-picture`: a picture that one can zoom, move and brighten, with labels drawn over it. For use inside other elements. */
-import { css, html, nothing, svg } from "lit";
+import { css, html, nothing, type PropertyValues, svg } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { styleMap } from "lit/directives/style-map.js";
 import { asList, isRecord, labelText, labelTexts } from "../attributes";
@@ -40,6 +40,8 @@ export class CrowdPicture extends CrowdElement {
       .stage { position: absolute; inset: 0; transform-origin: 0 0; display: grid; place-items: center; }
       .fit { position: relative; max-width: 100%; max-height: 100%; }
       img { display: block; width: 100%; height: 100%; user-select: none; -webkit-user-drag: none; }
+      .subject { image-orientation: none; }
+      .subject.unmeasured { width: auto; height: auto; max-width: none; }
       .mask { position: absolute; inset: 0; image-rendering: pixelated; pointer-events: none; }
       svg.boxes { position: absolute; inset: 0; width: 100%; height: 100%; pointer-events: none; overflow: visible; }
       svg.boxes rect { fill: none; stroke-width: 2.5; vector-effect: non-scaling-stroke; }
@@ -63,6 +65,8 @@ export class CrowdPicture extends CrowdElement {
   @state() private showsOverlay = true;
   @state() private size: { width: number; height: number } | undefined;
   @state() private loading: "again" | "failed" | "" = "";
+  /** Whether the picture is asked for with CORS, without which a browser turns it as the camera says. */
+  @state() private asksWithCors = true;
   @query(".view") private readonly view!: HTMLElement | null;
   @query("img.subject") private readonly picture!: HTMLImageElement | null;
   readonly #pointers = new Map<number, { x: number; y: number }>();
@@ -168,8 +172,14 @@ export class CrowdPicture extends CrowdElement {
 
   #loaded(): void {
     const { picture } = this;
-    if (picture?.naturalWidth) this.size = { width: picture.naturalWidth, height: picture.naturalHeight };
-    else if (picture) this.size = { width: picture.clientWidth || 300, height: picture.clientHeight || 150 };
+    // As it is laid out: in its stored pixels, where its natural size follows what a camera says of which way up it is.
+    if (picture) this.size ??= { width: picture.offsetWidth || 300, height: picture.offsetHeight || 150 };
+  }
+
+  protected override willUpdate(changes: PropertyValues): void {
+    if (!changes.has("src")) return;
+    this.size = undefined;
+    this.asksWithCors = true;
   }
 
   override render() {
@@ -197,13 +207,17 @@ export class CrowdPicture extends CrowdElement {
         <div class="stage" style="transform: translate(${this.x}px, ${this.y}px) scale(${this.zoom})">
           <div class="fit" style=${styleMap(fitted ? { width: `${fitted.width}px`, height: `${fitted.height}px` } : {})}>
             <img
-              class="subject"
+              class="subject ${this.size ? "" : "unmeasured"}"
               part="picture"
+              crossorigin=${this.asksWithCors ? "anonymous" : nothing}
               src=${this.src || nothing}
               alt=${word("picture")}
               draggable="false"
               style="filter: brightness(${this.brightness}%)"
               @load=${this.#loaded}
+              @error=${() => {
+                this.asksWithCors = false;
+              }}
               @crowd-loading=${(event: CustomEvent) => {
                 this.loading = event.detail;
               }}
@@ -217,7 +231,7 @@ export class CrowdPicture extends CrowdElement {
         <button type="button" aria-label=${word("zoom_out")} @click=${() => this.#zoomBy(1 / STEP)}>−</button>
         <button type="button" aria-label=${word("zoom_in")} @click=${() => this.#zoomBy(STEP)}>+</button>
         <button type="button" @click=${() => this.#fit()}>${word("fit")}</button>
-        <span class="quiet">${Math.round(this.zoom * 100)} %</span>
+        <span class="quiet">${Math.round(this.zoom * 100)}%</span>
         <label>${word("brightness")}
           <input type="range" min="20" max="300" step="10" .value=${String(this.brightness)} @input=${(
             event: Event,

@@ -191,9 +191,11 @@ def close_session(connection: Connection, token_hash: str) -> None:
 # What they do
 
 
-def add_remark(connection: Connection, task: Row, worker_id: str, kind: RemarkKind, text: str, at: float) -> None:
-    """Keep what a person says about a task's object."""
-    values = {"job_id": task.job_id, "object_id": task.object_id, "worker_id": worker_id, "kind": kind, "text": text}
+def add_remark(
+    connection: Connection, job_id: int, object_id: int, worker_id: str, kind: RemarkKind, text: str, at: float
+) -> None:
+    """Keep what a person says about a data object of a job."""
+    values = {"job_id": job_id, "object_id": object_id, "worker_id": worker_id, "kind": kind, "text": text}
     connection.execute(sa.insert(remarks).values(**values, at=at))
 
 

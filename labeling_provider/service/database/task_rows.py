@@ -70,7 +70,36 @@ _HELD: Final = (
     tasks.c.due >= _AT,
 )
 """A worker is at the task, and its time is not over."""
-_ACCEPT_ONE: Final = _ACCEPT.returning(tasks, _LINE)
+_AT_HAND: Final = tasks.alias("at_hand")
+_ACCEPT_ONE: Final = (
+    _ACCEPT.where(
+        ~sa.exists().where(
+            _AT_HAND.c.job_id == tasks.c.job_id,
+            _AT_HAND.c.state == _fixed(TaskState.ACCEPTED),
+            _AT_HAND.c.worker_id == _WORKER,
+            _AT_HAND.c.due >= _AT,
+        )
+    )
+    # On PostgreSQL, two windows of one person that ask at the same moment may get a task each, which harms nobody.
+    .returning(tasks, _LINE)
+)
+_FREE_TASK: Final = tasks.alias("free")
+_FIRST_FREE: Final = (
+    sa.select(_FREE_TASK.c.id)
+    .where(_FREE_TASK.c.job_id == sa.bindparam("job"), _FREE_TASK.c.state == _fixed(TaskState.OPEN))
+    .where(_FREE_TASK.c.expires > _AT, _unseen(_FREE_TASK, _WORKER))
+    .order_by(_FREE_TASK.c.id)
+    .limit(1)
+    # Workers that choose at the same time get different tasks.
+    .with_for_update(skip_locked=True)
+    .scalar_subquery()
+)
+_ACCEPT_NEXT: Final = (
+    sa.update(tasks)
+    .where(tasks.c.id == _FIRST_FREE, tasks.c.state == _fixed(TaskState.OPEN))
+    .values(state=_fixed(TaskState.ACCEPTED), worker_id=_WORKER, accepted=_AT, due=_DUE)
+    .returning(tasks, _LINE)
+)
 _SAVE: Final = sa.update(tasks).where(*_HELD).values(answer=_ANSWER, spent=_SPENT)
 _SUBMIT: Final = (
     sa.update(tasks).where(*_HELD).values(state=_fixed(TaskState.SUBMITTED), answer=_ANSWER, due=_AT, spent=_SPENT)
@@ -90,9 +119,6 @@ _IN_HAND: Final = (
     .where(tasks.c.worker_id == _WORKER, tasks.c.due >= _AT)
     .order_by(tasks.c.id)
     .limit(1)
-)
-_STATES_OF_OBJECT: Final = sa.select(tasks.c.state).where(
-    tasks.c.job_id == sa.bindparam("job"), tasks.c.object_id == sa.bindparam("object")
 )
 
 
@@ -128,9 +154,9 @@ def accept(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
 
 
 def accept_this(connection: Connection, task_id: int, worker: str, at: float, due: float) -> sa.Row[Any] | None:
-    """Give one open task to a worker who has had none of the same object.
+    """Give one open task to a worker who is at no other of the job and has had none of the same object.
 
-    :return: the task with its object's manifest line; None if it was not free.
+    :return: the task with its object's manifest line; None if it was not free, or the worker not.
     """
     row = {"task": task_id, "worker": worker, "at": at, "due": due}
     try:
@@ -148,26 +174,11 @@ def accept_next(connection: Connection, job_id: int, worker: str, at: float, due
     :param due: until when the worker holds it, in epoch seconds.
     :return: the task with its object's manifest line; None if there is none.
     """
-    free = tasks.alias("free")
-    first = (
-        sa.select(free.c.id)
-        .where(free.c.job_id == job_id, free.c.state == TaskState.OPEN, free.c.expires > at, _unseen(free, worker))
-        .order_by(free.c.id)
-        .limit(1)
-        # Workers that choose at the same time get different tasks.
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    take = (
-        sa.update(tasks)
-        .where(tasks.c.id == first, tasks.c.state == TaskState.OPEN)
-        .values(state=TaskState.ACCEPTED, worker_id=worker, accepted=at, due=due)
-        .returning(tasks, _LINE)
-    )
+    row = {"job": job_id, "worker": worker, "at": at, "due": due}
     while True:
         try:
             with _kept_apart(connection):
-                return connection.execute(take).one_or_none()
+                return connection.execute(_ACCEPT_NEXT, row).one_or_none()
         except IntegrityError:
             # The same worker, in another window, has just got a task for this object.
             continue
@@ -264,16 +275,26 @@ def open_tasks(connection: Connection, job_id: int, at: float, limit: int) -> li
     return list(connection.execute(query.order_by(tasks.c.id).limit(limit)))
 
 
+def open_with_lines(
+    connection: Connection, job_id: int, at: float, limit: int, max_characters: int
+) -> list[sa.Row[Any]]:
+    """Number, object and manifest line of the first tasks of a job that are free.
+
+    :param max_characters: of longer lines there is None.
+    """
+    query = sa.select(
+        tasks.c.id,
+        tasks.c.object_id,
+        sa.case((sa.func.length(objects.c.line) <= max_characters, objects.c.line)).label("line"),
+    ).join(objects, (objects.c.job_id == tasks.c.job_id) & (objects.c.object_id == tasks.c.object_id))
+    free = (tasks.c.job_id == job_id, tasks.c.state == TaskState.OPEN, tasks.c.expires > at)
+    return list(connection.execute(query.where(*free).order_by(tasks.c.id).limit(limit)))
+
+
 def objects_of(connection: Connection, job_id: int, worker: str) -> set[int]:
     """The objects of a job that a worker has had a task of."""
     query = sa.select(tasks.c.object_id).where(tasks.c.job_id == job_id, tasks.c.worker_id == worker)
     return set(connection.execute(query).scalars())
-
-
-def is_decided(connection: Connection, job_id: int, object_id: int) -> bool:
-    """Whether no task of an object may get an answer any more."""
-    states = connection.execute(_STATES_OF_OBJECT, {"job": job_id, "object": object_id}).scalars()
-    return not any(state in UNDECIDED for state in states)
 
 
 def count_open(connection: Connection, job_id: int, worker: str, at: float) -> int:

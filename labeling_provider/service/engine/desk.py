@@ -20,6 +20,7 @@ from labeling_provider.service.database.states import ObjectState, RemarkKind, T
 from labeling_provider.service.engine.runs import Kinds
 from labeling_provider.service.kinds.kind import AnswerError, Kind
 from labeling_provider.service.work import tasks
+from labeling_provider.service.work.held_tasks import HeldTask, HeldTasks, held_task
 from labeling_provider.service.work.open_tasks import OpenTasks
 from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.tasks import Move, Refusal
@@ -127,6 +128,7 @@ class Desk:
     def __init__(self, database: Database, kinds: Kinds, clock: Clock, wake: Callable[..., None]) -> None:
         self._database, self._kinds, self._clock, self._wake = database, kinds, clock, wake
         self._open_tasks = OpenTasks()
+        self._held = HeldTasks()
         self._jobs: OrderedDict[int, JobAtDesk] = OrderedDict()
         self._changing = threading.Lock()
 
@@ -187,27 +189,24 @@ class Desk:
 
         :raises NoSuchTask: if it is neither.
         """
-        with self._database.read() as connection:
-            row = task_rows.find_with_line(connection, task_id)
-            if row is None or not (row.worker_id == person.worker_id or row.state == TaskState.OPEN):
-                raise NoSuchTask("There is no such task for you.")
-        job, prepared = self.job(person, row.job_id), None
+        job_id, line = self._line(person, task_id)
+        job, prepared = self.job(person, job_id), None
         if "PreHumanTaskLambdaArn" in job.human and job.kind.job.task_type.function is None:
             with self._database.read() as connection:
                 prepared = task_inputs.of_task(connection, task_id)
-        return job, json.loads(row.line), prepared
+        return job, json.loads(line), prepared
 
     def in_hand(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any]]:
         """The job and the manifest line of a task that a person has in hand.
 
         :raises Refused: if the person does not have it.
         """
-        row, job = self._task(person, task_id)
+        row = self._row(person, task_id)
         if row.state != TaskState.ACCEPTED:
             raise Refused(Refusal.NOT_IN_HAND)
         if row.due < self._clock.now():
             raise Refused(Refusal.TIME_OVER)
-        return job, json.loads(row.line)
+        return self.job(person, row.job_id), json.loads(row.line)
 
     # Moves
 
@@ -233,9 +232,9 @@ class Desk:
             raise Refused("The draft can't be kept.") from None
         if len(text) > MAX_DRAFT_CHARACTERS:
             raise Refused(f"The draft has more than {MAX_DRAFT_CHARACTERS:,} characters.")
-        row, _ = self._task(person, task_id)
+        task, _ = self._task(person, task_id)
         now = self._clock.now()
-        move = Move(task_id, person.worker_id, now, text, self._bounded(row, active, now))
+        move = Move(task_id, person.worker_id, now, text, self._bounded(task, active, now))
         with self._database.write() as connection:
             if not tasks.save(connection, [move]):
                 raise Refused(tasks.why_not(connection, move))
@@ -250,21 +249,19 @@ class Desk:
         :raises Refused: if the answer is not one, or the task has another one already, or the person does not have the
             task any more.
         """
-        row, job = self._task(person, task_id)
+        task, job = self._task(person, task_id)
         try:
-            job.kind.check_answer(content, json.loads(row.line))
+            job.kind.check_answer(content, json.loads(task.line))
         except AnswerError as error:
             raise Refused(str(error)) from None
         now = self._clock.now()
-        move = Move(task_id, person.worker_id, now, as_json(content), self._bounded(row, active, now))
+        move = Move(task_id, person.worker_id, now, as_json(content), self._bounded(task, active, now))
         with self._database.write() as connection:
             if not tasks.submit(connection, [move]) and not tasks.has_answer(connection, move):
                 raise Refused(tasks.why_not(connection, move))
-            handed = self._after(connection, person, job, row, now)
-            is_decided = task_rows.is_decided(connection, row.job_id, row.object_id)
-        if is_decided or handed.task is None:
-            # Who has no task waits for what the next step hands out.
-            self._wake(row.job_id, _GATHER_SECONDS, patient=handed.task is not None)
+            handed = self._after(connection, person, job, task, now)
+        # Who has no task waits for what the next step hands out.
+        self._wake(job.id, _GATHER_SECONDS, patient=handed.task is not None)
         return handed
 
     def decline(self, person: Person, task_id: int, reason: str) -> Handed:
@@ -272,16 +269,16 @@ class Desk:
 
         :raises Refused: if the person does not have the task any more.
         """
-        row, job = self._task(person, task_id)
+        task, job = self._task(person, task_id)
         now = self._clock.now()
         move = Move(task_id, person.worker_id, now)
         with self._database.write() as connection:
             if not tasks.decline(connection, [move]):
                 raise Refused(tasks.why_not(connection, move))
             if reason.strip():
-                self._remark(connection, row, person, RemarkKind.DECLINE, reason, now)
-            handed = self._after(connection, person, job, row, now)
-        self._wake(row.job_id)
+                self._remark(connection, task, person, RemarkKind.DECLINE, reason, now)
+            handed = self._after(connection, person, job, task, now)
+        self._wake(job.id)
         return handed
 
     def release(self, person: Person, task_id: int) -> None:
@@ -289,23 +286,24 @@ class Desk:
 
         :raises Refused: if the person does not have the task any more.
         """
-        row, _ = self._task(person, task_id)
+        task, job = self._task(person, task_id)
         move = Move(task_id, person.worker_id, self._clock.now())
         with self._database.write() as connection:
             if not tasks.release(connection, [move]):
                 raise Refused(tasks.why_not(connection, move))
-        self._open_tasks.returned(row.job_id, person.worker_id, row.object_id)
+        self._held.forget(task_id)
+        self._open_tasks.returned(job.id, person.worker_id, task.object_id)
 
     def remark(self, person: Person, task_id: int, text: str) -> None:
         """Tell the requester something about a task's object.
 
         :raises Refused: if there is nothing to tell.
         """
-        row, _ = self._task(person, task_id)
+        task, _ = self._task(person, task_id)
         if not text.strip():
             raise Refused("Write what the requester should know.")
         with self._database.write() as connection:
-            self._remark(connection, row, person, RemarkKind.COMMENT, text, self._clock.now())
+            self._remark(connection, task, person, RemarkKind.COMMENT, text, self._clock.now())
 
     # Details
 
@@ -324,41 +322,63 @@ class Desk:
                 self._open_tasks.forget(self._jobs.popitem(last=False)[0])
         return job
 
-    def _task(self, person: Person, task_id: int) -> tuple[Row, JobAtDesk]:
-        """A task that is, or was, a person's.
+    def _task(self, person: Person, task_id: int) -> tuple[HeldTask, JobAtDesk]:
+        """A task that is, or was, a person's. Whether it still is, only its next move shows.
 
-        :raises Refused: if it is not.
+        :raises Refused: if it was not.
+        """
+        task = self._held.find(task_id, person.worker_id) or held_task(self._row(person, task_id))
+        return task, self.job(person, task.job_id)
+
+    def _row(self, person: Person, task_id: int) -> Row:
+        """A task that is, or was, a person's, with its line.
+
+        :raises Refused: if it was not.
         """
         with self._database.read() as connection:
             row = task_rows.find_with_line(connection, task_id)
         if row is None or row.worker_id != person.worker_id:
             is_over = row is not None and row.state == TaskState.EXPIRED
             raise Refused(Refusal.EXPIRED if is_over else Refusal.NOT_IN_HAND)
-        return row, self.job(person, row.job_id)
+        return row
 
-    def _bounded(self, row: Row, active: float, now: float) -> float:
+    def _line(self, person: Person, task_id: int) -> tuple[int, str]:
+        """The job and the manifest line of a task that a person has in hand or may get.
+
+        :raises NoSuchTask: if it is neither.
+        """
+        held = self._held.find(task_id, person.worker_id)
+        known = (held.job_id, held.line) if held else self._open_tasks.line_of(person.worker_id, task_id)
+        if known is not None:
+            return known
+        with self._database.read() as connection:
+            row = task_rows.find_with_line(connection, task_id)
+        if row is None or not (row.worker_id == person.worker_id or row.state == TaskState.OPEN):
+            raise NoSuchTask("There is no such task for you.")
+        return row.job_id, row.line
+
+    def _bounded(self, task: HeldTask, active: float, now: float) -> float:
         """Active seconds, at most those between acceptance and now, in the service's time."""
-        passed = self._clock.passed(max(now - (row.accepted or now), 0.0))
+        passed = self._clock.passed(max(now - task.accepted, 0.0))
         return round(min(max(self._clock.passed(active), 0.0), passed), 3)
 
     def _remark(
-        self, connection: Connection, row: Row, person: Person, kind: RemarkKind, text: str, now: float
+        self, connection: Connection, task: HeldTask, person: Person, kind: RemarkKind, text: str, now: float
     ) -> None:
-        people.add_remark(connection, row, person.worker_id, kind, text.strip()[:MAX_REMARK_CHARACTERS], now)
+        said = text.strip()[:MAX_REMARK_CHARACTERS]
+        people.add_remark(connection, task.job_id, task.object_id, person.worker_id, kind, said, now)
 
-    def _after(self, connection: Connection, person: Person, job: JobAtDesk, row: Row, now: float) -> Handed:
+    def _after(self, connection: Connection, person: Person, job: JobAtDesk, task: HeldTask, now: float) -> Handed:
         """The next task, when a person is done with one."""
-        self._open_tasks.taken(job.id, person.worker_id, row.id, row.object_id)
+        self._held.forget(task.id)
+        self._open_tasks.taken(job.id, person.worker_id, task.id, task.object_id)
         return self._next(connection, person, job, now)
 
     def _next(self, connection: Connection, person: Person, job: JobAtDesk, now: float) -> Handed:
-        held = task_rows.in_hand(connection, job.id, person.worker_id, now)
-        if held is None:
-            row = self._accept(connection, person, job, now)
-        else:
-            row = task_rows.find_with_line(connection, held.id)
+        row = self._accept(connection, person, job, now)
         if row is None:
             return Handed(None, None)
+        self._held.keep(held_task(row))
         task = TaskInHand(
             row.id,
             job,
@@ -372,21 +392,26 @@ class Desk:
         return Handed(task, self._open_tasks.suggest(connection, job.id, person.worker_id, now))
 
     def _accept(self, connection: Connection, person: Person, job: JobAtDesk, now: float) -> Row | None:
-        """Give a person the task that was loaded ahead, or the next one that is free."""
-        due = now + self._clock.real(job.time_limit)
+        """The task that a person has in hand, or else the one that was loaded ahead, or the next one that is free."""
+        worker, due = person.worker_id, now + self._clock.real(job.time_limit)
         row = None
-        for _ in range(_MAX_TRIES):
-            task_id = self._open_tasks.suggest(connection, job.id, person.worker_id, now)
-            if task_id is None:
-                break
-            row = task_rows.accept_this(connection, task_id, person.worker_id, now, due)
+        for tries in range(_MAX_TRIES):
+            task_id = self._open_tasks.suggest(connection, job.id, worker, now)
+            # Most have none in hand and get what is suggested, in one statement.
+            row = None if task_id is None else task_rows.accept_this(connection, task_id, worker, now, due)
             if row is not None:
                 break
-            self._open_tasks.gone(job.id, person.worker_id)
+            if not tries:
+                held = task_rows.in_hand(connection, job.id, worker, now)
+                if held is not None:
+                    return task_rows.find_with_line(connection, held.id)
+            if task_id is None:
+                break
+            self._open_tasks.gone(job.id, worker)
         if row is None:
-            row = task_rows.accept_next(connection, job.id, person.worker_id, now, due)
+            row = task_rows.accept_next(connection, job.id, worker, now, due)
         if row is not None:
-            self._open_tasks.taken(job.id, person.worker_id, row.id, row.object_id)
+            self._open_tasks.taken(job.id, worker, row.id, row.object_id)
         return row
 
 

@@ -102,7 +102,9 @@ class HandOut:
 
         :param role: what automated labeling will use their labels for.
         """
-        inputs, refused = self._prepare(run, chosen)
+        obstacles = _obstacles(run, chosen)
+        inputs, refused = self._prepare(run, [row for row in chosen if row.object_id not in obstacles])
+        refused |= obstacles
         now = self._clock.now()
         sent = sorted(row.object_id for row in chosen if row.object_id not in refused)
         with self._database.write() as connection:
@@ -149,3 +151,11 @@ class HandOut:
                     f"ClientError: The function {arn} has returned a taskInput that can't be used. {trouble}"
                 )
         return inputs, refused
+
+
+def _obstacles(run: Run, chosen: Sequence[WaitingObject]) -> dict[int, str]:
+    """Why no worker could work on some of the objects, by object id. Only audits depend on what is in a line."""
+    if not run.job.task_type.audits:
+        return {}
+    found = ((row.object_id, run.kind.obstacle(json.loads(row.line))) for row in chosen)
+    return {object_id: reason for object_id, reason in found if reason is not None}

@@ -90,8 +90,10 @@ class Scheduler:
         with self._changed:
             if patient:
                 delay = max(delay, min(_PATIENCE * self._took.get(job_id, 0.0), _MAX_PATIENCE))
-            self._due[job_id] = min(time.monotonic() + delay, self._due.get(job_id, math.inf))
-            self._changed.notify_all()
+            at, known = time.monotonic() + delay, self._due.get(job_id, math.inf)
+            if at < known:
+                self._due[job_id] = at
+                self._changed.notify_all()
 
     def _add_thread(self, *, helper: bool) -> None:
         thread = threading.Thread(target=self._loop, args=(helper,), name="labeling", daemon=True)

@@ -11,20 +11,23 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
+from labeling_provider.manifest import Label
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, Learnable, ObjectLabel, OneByOne, runs
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Auditable, Content, Learnable, ObjectLabel, runs
 from labeling_provider.service.kinds.stored_data import image_size
 
 Box = dict[str, Any]
 """``label``, or ``class_id`` in labels and models' answers; ``left``, ``top``, ``width`` and ``height`` in pixels."""
 
 _MATCH: Final = 0.5
+_ABOUT_RIGHT: Final = 0.75
+"""The overlap with the right box from which simulated workers leave a box alone."""
 _SIDES: Final = ("left", "top", "width", "height")
 _MAX_PIXELS: Final = 1e9
 
 
 @runs("bounding-box")
-class BoundingBoxes(OneByOne, Learnable):
+class BoundingBoxes(Auditable, Learnable):
     """Answers and the truth are lists of boxes with a ``label``. In labels, boxes have a ``class_id`` instead."""
 
     promised = 0.6
@@ -34,15 +37,10 @@ class BoundingBoxes(OneByOne, Learnable):
 
         :raises AnswerError: if it is malformed, or a label is unknown.
         """
-        if not isinstance(value, list) or not all(isinstance(box, dict) for box in value):
-            raise AnswerError(f"{self.key}.boundingBoxes is missing or not a list of boxes.")
-        for number, box in enumerate(value):
-            where = f"boundingBoxes[{number}]"
-            for side in _SIDES:
-                if not _is_number(box.get(side)):
-                    raise AnswerError(f"{self.key}.{where}.{side} is not a number of pixels.")
-            self.known_class(box.get("label"), f"{where}.label")
-        return [{"label": box["label"], **{side: box[side] for side in _SIDES}} for box in value]
+        boxes = _read_boxes(value, self.key)
+        for number, box in enumerate(boxes):
+            self.known_class(box["label"], f"boundingBoxes[{number}].label")
+        return boxes
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> list[Box]:
         return self._boxes(self.form(content).get("boundingBoxes"))
@@ -53,11 +51,7 @@ class BoundingBoxes(OneByOne, Learnable):
         except AnswerError:
             return None
         width, height, _ = self._size(line)
-        # Nobody draws to the exact pixel: a right box is off by up to 2 % of its sides.
-        drawn = [
-            {side: value if side == "label" else round(value, 1) for side, value in box.items()}
-            for box in (_moved(box, rng, 0.02, width, height) for box in boxes)
-        ]
+        drawn = [_drawn(box, rng, width, height) for box in boxes]
         if not right and drawn:
             wrong = rng.randrange(len(drawn))
             if rng.random() < 0.25:
@@ -69,7 +63,40 @@ class BoundingBoxes(OneByOne, Learnable):
         elif not right:
             box = {"label": rng.choice(self.job.labels), "left": 0.0, "top": 0.0}
             drawn.append({**box, "width": width / 4, "height": height / 4})
-        return {self.key: {"boundingBoxes": drawn, "inputImageProperties": {"width": width, "height": height}}}
+        return self._form(drawn, width, height)
+
+    def _form(self, boxes: list[Box], width: int, height: int) -> Content:
+        return {self.key: {"boundingBoxes": boxes, "inputImageProperties": {"width": width, "height": height}}}
+
+    def form_of(self, answer: Any, line: dict[str, Any]) -> Content:
+        width, height, _ = self._size(line)
+        return self._form(answer, width, height)
+
+    def fault(self, label: Label, truth: Any) -> str | None:
+        try:
+            true = _read_boxes(truth, self.key)
+        except AnswerError:
+            return None
+        former = label.plain
+        right = len(_about_right(former, true))
+        missing, wrong = len(true) - right, len(former) - right
+        return f"Boxes to correct: {max(missing, wrong)}." if missing or wrong else ""
+
+    def former_answer(self, label: Label) -> list[Box]:
+        return list(label.plain)
+
+    def is_same(self, answer: Any, other: Any) -> bool:
+        return bool(answer == other)
+
+    def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> list[Box] | None:
+        try:
+            true = self._boxes(truth)
+        except AnswerError:
+            return None
+        width, height, _ = self._size(line)
+        right = _about_right(former, true)
+        drawn = (_drawn(box, rng, width, height) for place, box in enumerate(true) if place not in right.values())
+        return [*(box for place, box in enumerate(former) if place in right), *drawn]
 
     def _size(self, line: dict[str, Any]) -> tuple[int, int, int]:
         try:
@@ -129,6 +156,44 @@ class BoundingBoxes(OneByOne, Learnable):
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_PIXELS
+
+
+def _read_boxes(value: Any, key: str) -> list[Box]:
+    """Parse a list of boxes, with any labels.
+
+    :param key: the name of the form's element.
+    :raises AnswerError: if it is malformed.
+    """
+    if not isinstance(value, list) or not all(isinstance(box, dict) for box in value):
+        raise AnswerError(f"{key}.boundingBoxes is missing or not a list of boxes.")
+    for number, box in enumerate(value):
+        for side in _SIDES:
+            if not _is_number(box.get(side)):
+                raise AnswerError(f"{key}.boundingBoxes[{number}].{side} is not a number of pixels.")
+    return [{"label": box.get("label"), **{side: box[side] for side in _SIDES}} for box in value]
+
+
+def _about_right(boxes: Sequence[Box], true: Sequence[Box]) -> dict[int, int]:
+    """Boxes that are about right: their positions, and for each that of the right box, which no other has."""
+    import numpy as np
+
+    others = np.array([[box[side] for side in _SIDES] for box in true], dtype=float).reshape(-1, len(_SIDES))
+    free = np.ones(len(true), dtype=bool)
+    found: dict[int, int] = {}
+    for place, box in enumerate(boxes if true else ()):
+        same = np.array([other["label"] == box["label"] for other in true])
+        near = np.where(free & same, _overlaps(box, others), 0.0)
+        best = int(near.argmax())
+        if near[best] >= _ABOUT_RIGHT:
+            free[best] = False
+            found[place] = best
+    return found
+
+
+def _drawn(box: Box, rng: Random, width: int, height: int) -> Box:
+    """A box as workers draw it: nobody draws to the exact pixel, so it is off by up to 2 % of its sides."""
+    moved = _moved(box, rng, 0.02, width, height)
+    return {side: value if side == "label" else round(value, 1) for side, value in moved.items()}
 
 
 def _moved(box: Box, rng: Random, share: float, width: int, height: int) -> Box:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 from labeling_provider.groundtruth.documents import TOO_DEEP, as_json, is_deep, trouble_with
 from labeling_provider.groundtruth.layout import data_object
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
+from labeling_provider.manifest import Label
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.errors import ObjectFailure, for_object
 from labeling_provider.service.kinds.stored_data import stored
@@ -150,6 +151,13 @@ class Kind(ABC):
         found = {"taskObject": self.source(line), "labels": self.job.labels}
         return {**found, "manifestLine": line} if self.job.task_type.audits else found
 
+    def obstacle(self, line: dict[str, Any]) -> str | None:
+        """Why no worker can work on an object; None if nothing is in the way.
+
+        :param line: the data object's manifest line.
+        """
+        return None
+
     def learn(self, earlier: Sequence[Answered]) -> None:  # noqa: B027 - only some kinds learn
         """Learn from answers that were consolidated before this process started."""
 
@@ -267,6 +275,47 @@ class OneByOne(Kind):
     def _label_of_usable(self, answered: Answered, stamp: str) -> ObjectLabel | None:
         answers = [answer for _, answer in self.usable(answered)]
         return self.label_of(answers, answered, stamp) if answers else None
+
+
+class Auditable(OneByOne):
+    """A kind whose labels can be verified and adjusted.
+
+    Answers have the form that :meth:`read_answer` returns.
+    """
+
+    @abstractmethod
+    def fault(self, label: Label, truth: Any) -> str | None:
+        """What is wrong with a label, in words; empty if it is about right.
+
+        The job's own labels do not matter here: in a verification they are verdicts.
+
+        :param label: of the type that this kind makes.
+        :param truth: as for :meth:`simulate`. It is user input.
+        :return: None if the truth is not valid for this kind.
+        :raises ValueError: if a file is missing or can't be read.
+        """
+
+    @abstractmethod
+    def former_answer(self, label: Label) -> Any:
+        """A label of an earlier job as an answer of this job.
+
+        :raises ValueError: if a file is missing or can't be read.
+        """
+
+    @abstractmethod
+    def is_same(self, answer: Any, other: Any) -> bool:
+        """Whether two answers are the same."""
+
+    @abstractmethod
+    def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> Any | None:
+        """What a good worker makes of an earlier answer: what is about right stays, the rest is moved to the truth.
+
+        :return: None if the truth is not valid for this kind.
+        """
+
+    @abstractmethod
+    def form_of(self, answer: Any, line: dict[str, Any]) -> Content:
+        """The form that a worker submits for an answer."""
 
 
 class Learnable(ABC):

@@ -14,15 +14,17 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.manifest import Label, MaskLabel
+from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import PictureError, open_picture
 from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,
+    Auditable,
     Content,
     Learnable,
     ObjectLabel,
-    OneByOne,
     runs,
     shown,
 )
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
 # How many votes are in memory at once: a large picture with many classes has more than fit into memory.
 _VOTES_AT_ONCE = 8_000_000
 _COLORS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22")
+_ABOUT_RIGHT: Final = 0.75
+"""The overlap of each class with the right mask from which simulated workers leave a mask alone."""
 _COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
 
 
 @runs("semantic-segmentation")
-class SegmentationMasks(OneByOne, Learnable):
+class SegmentationMasks(Auditable, Learnable):
     """An answer is a mask; the truth is the URI of a palette or grayscale PNG: 0 background, n the n-th label.
 
     Labels are kept as PNG files, because all masks of a large job, decoded, would not fit into memory.
@@ -60,20 +64,62 @@ class SegmentationMasks(OneByOne, Learnable):
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
         import numpy as np
-        from PIL import Image
 
-        if not isinstance(truth, str):
-            return None
-        try:
-            mask = mask_of(stored(self.job.object_store, truth))
-        except ValueError as error:
-            raise ObjectFailure(f"{truth}: {error}") from None
-        if int(mask.max(initial=0)) > len(self.job.labels):
+        mask = self._true(truth)
+        if mask is None:
             return None
         if not right:
             shift = max(1, round(mask.shape[1] * rng.uniform(0.1, 0.25)))
             mask = np.roll(mask, shift if rng.random() < 0.5 else -shift, axis=1)
-        colors = self._colors()
+        return self.form_of(mask, line)
+
+    def _true(self, truth: Any) -> Mask | None:
+        """The right mask; None if the truth is not valid.
+
+        :raises ObjectFailure: if the file is missing or can't be read.
+        """
+        if not isinstance(truth, str):
+            return None
+        mask = self._stored_mask(truth)
+        return None if int(mask.max(initial=0)) > len(self.job.labels) else mask
+
+    def _stored_mask(self, uri: str) -> Mask:
+        try:
+            return mask_of(stored(self.job.object_store, uri))
+        except ValueError as error:
+            raise ObjectFailure(f"{uri}: {error}") from None
+
+    def fault(self, label: Label, truth: Any) -> str | None:
+        if not isinstance(truth, str) or not isinstance(label, MaskLabel):
+            return None
+        wrong = _classes_off(self._stored_mask(label.uri), self._stored_mask(truth))
+        names = [label.colors[number].class_name if number in label.colors else f"class {number}" for number in wrong]
+        return f"To correct: {', '.join(names)}." if wrong else ""
+
+    def former_answer(self, label: Label) -> Mask:
+        import numpy as np
+
+        numbers = np.zeros(256, dtype=np.uint8)
+        for number, color in label.colors.items() if isinstance(label, MaskLabel) else ():
+            if color.class_name != BACKGROUND and number < len(numbers):
+                numbers[number] = self.positions[color.class_name] + 1
+        found: Mask = numbers[self._stored_mask(str(label.value))]
+        return found
+
+    def is_same(self, answer: Any, other: Any) -> bool:
+        import numpy as np
+
+        return bool(np.array_equal(answer, other))
+
+    def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> Mask | None:
+        true = self._true(truth)
+        return former if true is not None and not _classes_off(former, true) else true
+
+    def form_of(self, answer: Any, line: dict[str, Any]) -> Content:
+        import numpy as np
+        from PIL import Image
+
+        mask, colors = answer, self._colors()
         picture = BytesIO()
         palette = [(255, 255, 255), *(_rgb(color) for color in colors.values())]
         Image.fromarray(np.array(palette, dtype=np.uint8)[mask]).save(picture, "PNG")
@@ -203,6 +249,20 @@ def mask_of(body: bytes) -> Mask:
     if image.mode not in {"P", "L", "1"}:
         raise PictureError("a mask must be a palette or grayscale PNG")
     return np.asarray(image, dtype=np.uint8)
+
+
+def _classes_off(mask: Mask, true: Mask) -> list[int]:
+    """The classes whose pixels are not about right; all that occur if the two have different sizes."""
+    import numpy as np
+
+    numbers = [int(number) for number in np.union1d(np.unique(mask), np.unique(true)) if number]
+    if mask.shape != true.shape:
+        return numbers
+    shares = {
+        number: ((mask == number) & (true == number)).sum() / ((mask == number) | (true == number)).sum()
+        for number in numbers
+    }
+    return [number for number, share in shares.items() if share < _ABOUT_RIGHT]
 
 
 def _rgb(color: str) -> tuple[int, int, int]:

@@ -10,13 +10,25 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
+from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.kinds.audits import audited_by, audited_kind, obstacle_of
 from labeling_provider.service.kinds.choices import SingleChoice
-from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, Content, runs, shown
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, Content, JobFacts, runs, shown
 
 
 @runs("verification-bounding-box", "verification-semantic-segmentation")
 class Verification(SingleChoice):
-    """The truth is a verdict, or ``{"label": verdict, "comment": text}``."""
+    """The truth is a verdict, or ``{"label": verdict, "comment": text}``, or the truth about the labels themselves.
+
+    In the last case the job's first label says that they are right, and its last label that they are not.
+    """
+
+    def __init__(self, job: JobFacts) -> None:
+        super().__init__(job)
+        self._audited = audited_kind(job)
+
+    def obstacle(self, line: dict[str, Any]) -> str | None:
+        return obstacle_of(self.job, line)
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> int:
         verdict = super().read_answer(content, line)
@@ -27,11 +39,26 @@ class Verification(SingleChoice):
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
         told = truth if isinstance(truth, dict) else {"label": truth}
+        if self.class_id(told.get("label")) is None:
+            told = self._judged(line, truth)
         content = super().simulate(line, told.get("label"), right, rng)
         comment = told.get("comment")
         if content is not None and right and isinstance(comment, str) and comment:
             content[self.key]["workerComment"] = comment
         return content
+
+    def _judged(self, line: dict[str, Any], truth: Any) -> dict[str, Any]:
+        """The verdict on a label, from the truth about it; empty if that is not valid.
+
+        :raises ObjectFailure: if the label or the truth can't be read.
+        """
+        try:
+            fault = self._audited.fault(audited_by(self.job, line), truth)
+        except ValueError as error:
+            raise ObjectFailure(str(error)) from None
+        if fault is None or not self.job.labels:
+            return {}
+        return {"label": self.job.labels[-1 if fault else 0], "comment": fault}
 
     def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
         done = super().consolidate(batch, stamp)

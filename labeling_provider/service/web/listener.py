@@ -2,7 +2,7 @@
 
 A connection costs a few kilobytes and no thread. It is closed if it makes no progress: the head of a request is limited
 in bytes and time, a body must arrive and a response must be read at a minimum pace.
-Source: uvicorn's and h11's documentation.
+Source: uvicorn's and llhttp's documentation.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Final
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MAX_HEAD_BYTES: Final = 32_768
 MAX_HEAD_SECONDS: Final = 20
@@ -33,13 +32,15 @@ _FILES_EACH: Final = 2
 _OTHER_FILES: Final = 200
 
 
-class BoundedProtocol(H11Protocol):
-    """A connection that is closed if its client makes no progress."""
+class BoundedProtocol(HttpToolsProtocol):
+    """A connection that is closed if its client makes no progress, or sends a head of any size."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self._clock: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
+        self._is_head_due, self._is_body_due = True, False
+        self._head_bytes = self._unparsed_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -51,15 +52,44 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._unparsed_bytes += len(data)
         super().data_received(data)
-        if self.conn.their_state is h11.IDLE:
+        if not self._is_head_due:
+            self._unparsed_bytes = 0
+        elif self._unparsed_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too large.")
+        if self._is_head_due:
             self._expect_head()
         elif self.cycle is None or not self.cycle.response_complete:
             self._stop_clock()
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes, self._is_head_due, self._is_body_due = 0, True, True
+
+    def on_url(self, url: bytes) -> None:
+        self._count(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Fields that follow a body in chunks are counted as well.
+        self._count(name, value)
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._is_head_due = False
+        super().on_headers_complete()
+        # As it was sent: the parser leaves out the host of an address that names one.
+        path, _, query = self.url.partition(b"?")
+        self.scope["raw_path"], self.scope["query_string"] = path, query
+
+    def on_message_complete(self) -> None:
+        self._is_body_due = False
+        super().on_message_complete()
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.conn.their_state is h11.SEND_BODY:
+        if self._is_body_due:
             # The response was sent before the body was read. The rest is discarded, but not forever.
             self._expect_head()
 
@@ -73,6 +103,15 @@ class BoundedProtocol(H11Protocol):
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
+
+    def _count(self, *pieces: bytes) -> None:
+        """Count what a head has so far.
+
+        :raises ValueError: if that is too much; the parser then refuses the request.
+        """
+        self._head_bytes += sum(map(len, pieces))
+        if self._head_bytes > MAX_HEAD_BYTES:
+            raise ValueError("The head of the request is too large.")
 
     def _expect_head(self) -> None:
         """Start the clock for the next head, unless it is running."""
@@ -144,7 +183,6 @@ def serve(application: Any, listening: socket.socket, ending: Callable[[], None]
         limit_concurrency=_allow_connections(),
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_CLOSING_SECONDS,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
     _Server(config, asked_to_end).run(sockets=[listening])
 

@@ -7,6 +7,7 @@ it is. Source: Fetch standard; W3C, "Fetch Metadata Request Headers".
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from labeling_provider.service.web.requests import RequestHead
 _EMBEDDED: Final = frozenset({"image", "video", "audio"})
 
 
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether an address to listen on is reachable from this machine only."""
     try:

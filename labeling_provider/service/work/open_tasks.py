@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from labeling_provider.service.database import task_rows
 from labeling_provider.service.database.database import Connection
@@ -19,22 +19,45 @@ _AT_ONCE: Final = 1_000
 """Tasks that are read at once."""
 _PROMISE_SECONDS: Final = 300.0
 """How long a task is kept for somebody who has loaded it ahead, if there are others."""
+_MAX_LINE_CHARACTERS: Final = 4_000
+"""Longer lines are read when they are needed."""
 _PAUSE_SECONDS: Final = 0.1
 """How long what was read is good for, when nothing in it was of use."""
+
+
+class _Open(NamedTuple):
+    """An open task.
+
+    :param line: the manifest line of its object; None if that is long.
+    """
+
+    id: int
+    object_id: int
+    line: str | None
+
+
+class _Promise(NamedTuple):
+    """A task that is kept for a worker.
+
+    :param until: epoch seconds.
+    """
+
+    task: _Open
+    until: float
 
 
 @dataclass
 class _Job:
     """What is known of a job's open tasks.
 
-    :param free: number and object of tasks, in order, that nobody is promised.
-    :param promised: task, object and until when, by worker.
+    :param free: tasks, in order, that nobody is promised.
+    :param promised: by worker.
     :param seen: the objects that each worker has had a task of.
     :param read: when the database was last asked.
     """
 
-    free: deque[tuple[int, int]] = field(default_factory=deque)
-    promised: dict[str, tuple[int, int, float]] = field(default_factory=dict)
+    free: deque[_Open] = field(default_factory=deque)
+    promised: dict[str, _Promise] = field(default_factory=dict)
     seen: dict[str, set[int]] = field(default_factory=dict)
     read: float = 0.0
 
@@ -58,9 +81,9 @@ class OpenTasks:
             if seen is None:
                 seen = job.seen[worker] = task_rows.objects_of(connection, job_id, worker)
             kept = job.promised.get(worker)
-            if kept is not None and kept[1] not in seen:
-                job.promised[worker] = (kept[0], kept[1], at + _PROMISE_SECONDS)
-                return kept[0]
+            if kept is not None and kept.task.object_id not in seen:
+                job.promised[worker] = _Promise(kept.task, at + _PROMISE_SECONDS)
+                return kept.task.id
             return self._promise(job, worker, seen, at) or (
                 self._promise(job, worker, seen, at) if self._read(connection, job_id, job, at) else None
             )
@@ -73,8 +96,18 @@ class OpenTasks:
                 return
             if worker in job.seen:
                 job.seen[worker].add(object_id)
-            if job.promised.get(worker, (None,))[0] == task_id:
+            kept = job.promised.get(worker)
+            if kept is not None and kept.task.id == task_id:
                 del job.promised[worker]
+
+    def line_of(self, worker: str, task_id: int) -> tuple[int, str] | None:
+        """The job of a task that is kept for a worker, and the manifest line of its object; None if it is not known."""
+        with self._changing:
+            for job_id, job in self._jobs.items():
+                kept = job.promised.get(worker)
+                if kept is not None and kept.task.id == task_id and kept.task.line is not None:
+                    return job_id, kept.task.line
+        return None
 
     def returned(self, job_id: int, worker: str, object_id: int) -> None:
         """A worker has given a task back, and may get one of its object again."""
@@ -98,11 +131,11 @@ class OpenTasks:
     @staticmethod
     def _promise(job: _Job, worker: str, seen: set[int], at: float) -> int | None:
         """Take the first task out that is of an object new to the worker."""
-        for place, (task_id, object_id) in enumerate(job.free):
-            if object_id not in seen:
+        for place, task in enumerate(job.free):
+            if task.object_id not in seen:
                 del job.free[place]
-                job.promised[worker] = (task_id, object_id, at + _PROMISE_SECONDS)
-                return task_id
+                job.promised[worker] = _Promise(task, at + _PROMISE_SECONDS)
+                return task.id
         return None
 
     @staticmethod
@@ -111,8 +144,8 @@ class OpenTasks:
         if at - job.read < _PAUSE_SECONDS:
             return False
         job.read = at
-        job.promised = {worker: kept for worker, kept in job.promised.items() if kept[2] > at}
-        promised = {task_id for task_id, _, _ in job.promised.values()}
-        rows = task_rows.open_tasks(connection, job_id, at, _AT_ONCE + len(promised))
-        job.free = deque((row.id, row.object_id) for row in rows if row.id not in promised)
+        job.promised = {worker: kept for worker, kept in job.promised.items() if kept.until > at}
+        promised = {kept.task.id for kept in job.promised.values()}
+        rows = task_rows.open_with_lines(connection, job_id, at, _AT_ONCE + len(promised), _MAX_LINE_CHARACTERS)
+        job.free = deque(_Open(row.id, row.object_id, row.line) for row in rows if row.id not in promised)
         return True

@@ -18,8 +18,8 @@ def test_people_at_work_and_what_they_say_are_counted_without_simulated_workers(
         row = task_rows.accept_next(connection, mine, worker, 10.0, due)
         assert row is not None
         if worker == "simulated":
-            people.add_remark(connection, row, worker, RemarkKind.COMMENT, "first", 1.0)
-            people.add_remark(connection, row, worker, RemarkKind.DECLINE, "second", 2.0)
+            people.add_remark(connection, row.job_id, row.object_id, worker, RemarkKind.COMMENT, "first", 1.0)
+            people.add_remark(connection, row.job_id, row.object_id, worker, RemarkKind.DECLINE, "second", 2.0)
     assert tuple(people.at_work(connection, mine, 15.0)) == (2, 3)
     assert tuple(people.at_work(connection, mine, 50.0)) == (2, 2), "the time of one task is over"
     assert tuple(people.at_work(connection, other, 15.0)) == (0, 0)

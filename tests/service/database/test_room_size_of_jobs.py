@@ -49,11 +49,11 @@ def test_objects_that_are_over_are_found_in_proportion_to_those_with_workers(con
     assert many < 16 * few
 
 
-def test_whether_an_object_is_over_costs_the_same_in_a_job_of_any_size(connection: Connection) -> None:
+def test_a_task_is_accepted_at_the_same_cost_in_a_job_of_any_size(connection: Connection) -> None:
     small, large = offered(connection, "small", 100), offered(connection, "large", 3_000)
     few, many = (
-        steps(connection, lambda one=one, last=last: [task_rows.is_decided(connection, one, last) for _ in range(50)])
-        for one, last in ((small, 99), (large, 2_999))
+        steps(connection, lambda ids=ids: [task_rows.accept_this(connection, one, f"w{one}", 1, 9) for one in ids])
+        for ids in ([row.id for row in task_rows.open_tasks(connection, job_id, 1, 50)] for job_id in (small, large))
     )
     assert few
     assert many < 2 * few

@@ -45,6 +45,8 @@ def make_line(kind: Kind, chance: Random) -> dict[str, Any]:
     line: dict[str, Any] = (
         {"source": TEXT} if task_type.media in {"text", "any"} else {"source-ref": "s3://lab/picture"}
     )
+    if task_type.audits:
+        line |= _former_label(kind, chance)
     if task_type.media == "any":
         truth: Any = {"form": {"number": chance.randrange(9)}}
     elif task_type.name.startswith("verification-"):
@@ -53,18 +55,59 @@ def make_line(kind: Kind, chance: Random) -> dict[str, Any]:
         truth = chance.sample(LABELS, chance.randrange(len(LABELS)))
     elif task_type.name.endswith("-classification"):
         truth = chance.choice(LABELS)
-    elif task_type.name == "bounding-box":
+    elif task_type.metadata_type == "groundtruth/object-detection":
         truth = [_box(chance) for _ in range(chance.randrange(4))]
     elif task_type.name == "named-entity-recognition":
         truth = [_span(chance) for _ in range(chance.randrange(4))]
     else:
-        truth = f"s3://lab/mask-{chance.randrange(10**9)}"
-        mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
-        for number in range(1, chance.randrange(len(LABELS) + 1) + 1):
-            left, top = chance.randrange(WIDTH - 8), chance.randrange(HEIGHT - 8)
-            mask[top : top + 8, left : left + 8] = number
-        kind.job.object_store.write({truth: (_png(mask), "image/png")})
+        truth = _stored_mask(kind, chance)
     return {**line, "truth": truth}
+
+
+def _former_label(kind: Kind, chance: Random) -> dict[str, Any]:
+    """What an earlier job has made of the object, without looking."""
+    wanted = kind.job.task_type.audited_type
+    if wanted == "groundtruth/object-detection":
+        boxes = [_box(chance) for _ in range(chance.randrange(4))]
+        return former_boxes(boxes)
+    return _of_mask(_stored_mask(kind, chance), dict(enumerate(LABELS, 1)))
+
+
+def mask_line(kind: Kind, mask: Any, names: dict[int, str]) -> dict[str, Any]:
+    """A picture with a mask as its label ``before-ref``.
+
+    :param names: what the mask's numbers are.
+    """
+    uri = f"s3://lab/mask-{mask.sum()}-{len(names)}"
+    kind.job.object_store.write({uri: (_png(mask), "image/png")})
+    return {"source-ref": "s3://lab/picture", **_of_mask(uri, names)}
+
+
+def _of_mask(uri: str, names: dict[int, str]) -> dict[str, Any]:
+    colors = {str(number): {"class-name": name, "hex-color": f"#00000{number}"} for number, name in names.items()}
+    color_map = {"0": {"class-name": "BACKGROUND"}, **colors}
+    metadata = {"type": "groundtruth/semantic-segmentation", "internal-color-map": color_map}
+    return {"before-ref": uri, "before-ref-metadata": metadata}
+
+
+def former_boxes(boxes: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Boxes as the label ``before`` of a manifest line."""
+    sides = ("left", "top", "width", "height")
+    annotations = [{"class_id": LABELS.index(box["label"]), **{side: box[side] for side in sides}} for box in boxes]
+    value = {"image_size": [{"width": WIDTH, "height": HEIGHT, "depth": 3}], "annotations": annotations}
+    class_map = {str(number): name for number, name in enumerate(LABELS)}
+    return {"before": value, "before-metadata": {"type": "groundtruth/object-detection", "class-map": class_map}}
+
+
+def _stored_mask(kind: Kind, chance: Random) -> str:
+    """The URI of a mask with some of the labels."""
+    uri = f"s3://lab/mask-{chance.randrange(10**9)}"
+    mask = np.zeros((HEIGHT, WIDTH), dtype=np.uint8)
+    for number in range(1, chance.randrange(len(LABELS) + 1) + 1):
+        left, top = chance.randrange(WIDTH - 8), chance.randrange(HEIGHT - 8)
+        mask[top : top + 8, left : left + 8] = number
+    kind.job.object_store.write({uri: (_png(mask), "image/png")})
+    return uri
 
 
 def answered_objects(kind: Kind, seed: int, count: int = 12, right: float = 0.7) -> list[Answered]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
+import numpy as np
 import pytest
 
 from labeling_provider.service.kinds.kind import Answered, AnswerError, WorkerAnswer
-from tests.service.kinds.some_jobs import make_kind
+from tests.service.kinds.some_jobs import HEIGHT, WIDTH, former_boxes, make_kind, mask_line
 
 LINE = {"source-ref": "s3://lab/picture"}
 KEY = "crowd-image-classifier"
@@ -45,5 +47,50 @@ def test_simulated_workers_answer_from_a_verdict_with_or_without_a_comment(truth
     assert content is not None
     comment = {"workerComment": "Why?"} if isinstance(truth, dict) and "comment" in truth else {}
     assert content == {KEY: {"label": "cow", **comment}}
-    assert kind.simulate(LINE, {"verdict": "cow"}, True, Random(1)) is None
+    assert kind.simulate({**LINE, **former_boxes([])}, {"verdict": "cow"}, True, Random(1)) is None
     assert kind.simulate(LINE, truth, False, Random(1)) not in (None, content)
+
+
+BOX = {"label": "bee", "left": 2, "top": 3, "width": 10, "height": 8}
+
+
+@pytest.mark.parametrize(
+    ("former", "truth", "told"),
+    [
+        ([BOX], [BOX], {"label": "ant"}),
+        ([BOX], [{**BOX, "left": 2.5}], {"label": "ant"}),
+        ([], [], {"label": "ant"}),
+        ([BOX], [{**BOX, "left": 8}], {"label": "dog", "workerComment": "Boxes to correct: 1."}),
+        ([BOX], [{**BOX, "label": "cow"}], {"label": "dog", "workerComment": "Boxes to correct: 1."}),
+        ([BOX], [], {"label": "dog", "workerComment": "Boxes to correct: 1."}),
+        ([BOX, BOX], [BOX], {"label": "dog", "workerComment": "Boxes to correct: 1."}),
+        (
+            [BOX],
+            [BOX, {**BOX, "top": 20}, {**BOX, "top": 15}],
+            {"label": "dog", "workerComment": "Boxes to correct: 2."},
+        ),
+    ],
+)
+def test_simulated_workers_judge_boxes_by_the_truth_about_them(former: Any, truth: Any, told: dict[str, str]) -> None:
+    kind = make_kind("verification-bounding-box")
+    line = {**LINE, **former_boxes(former)}
+    assert kind.simulate(line, truth, True, Random(1)) == {KEY: told}
+    wrong = kind.simulate(line, truth, False, Random(1))
+    assert wrong is not None
+    assert wrong[KEY]["label"] != told["label"]
+
+
+def test_simulated_workers_judge_masks_by_the_truth_about_them() -> None:
+    kind = make_kind("verification-semantic-segmentation")
+    former, true = np.zeros((2, HEIGHT, WIDTH), dtype=np.uint8)
+    former[:10, :10] = true[:10, :11] = 1
+    former[20:, 20:] = 2
+    line, right = mask_line(kind, former, {1: "fox", 2: "gnu"}), mask_line(kind, true, {})["before-ref"]
+    assert kind.simulate(line, right, True, Random(1)) == {KEY: {"label": "dog", "workerComment": "To correct: gnu."}}
+    former[20:, 20:] = 0
+    assert kind.simulate(mask_line(kind, former, {1: "fox"}), right, True, Random(1)) == {KEY: {"label": "ant"}}
+    smaller = mask_line(kind, former[:5], {1: "fox"})
+    assert kind.simulate(smaller, right, True, Random(1)) == {
+        KEY: {"label": "dog", "workerComment": "To correct: fox."}
+    }
+    assert kind.simulate(smaller, ["x"], True, Random(1)) is None

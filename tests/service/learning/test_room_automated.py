@@ -281,7 +281,7 @@ def test_boxes_and_masks_are_labeled_where_something_can_be_seen(auto: Auto, tas
     truths = truths_of(auto, task, scenes)
     lines = put_pictures(auto, f"scenes-{task}", [one.picture for one in scenes], truths)
     attribute = "label-ref" if task == "semantic-segmentation" else "label"
-    description, output = run(auto, lines, task, task_type=task, labels=SCENE_LABELS, max_concurrent_objects=40)
+    description, output = run(auto, lines, task, task_type=task, labels=SCENE_LABELS, max_concurrent_objects=60)
     machine = by_machine(output, attribute)
     assert len(machine) >= 60
     overlaps = [overlap(auto, task, line, attribute) for line in machine]
@@ -325,7 +325,7 @@ def test_boxes_and_masks_of_what_nobody_can_see_are_left_to_people(auto: Auto, t
     truths = truths_of(auto, task, scenes)
     lines = put_pictures(auto, f"unseen-{task}", [one.picture for one in scenes], truths)
     name = f"unseen-{task}"
-    description, _ = run(auto, lines, name, task_type=task, labels=SCENE_LABELS, max_concurrent_objects=10)
+    description, _ = run(auto, lines, name, task_type=task, labels=SCENE_LABELS, max_concurrent_objects=20)
     assert description["LabelCounters"]["MachineLabeled"] == 0
     assert description["LabelCounters"]["HumanLabeled"] == 40
 

@@ -94,6 +94,9 @@ def test_a_head_of_any_size_is_refused_soon(lab: Lab) -> None:
         b"PUT /lab/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n\r\n",
         b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: SageMaker.ListLabelingJobs\r\n"
         b"Content-Length: 9999999999999999\r\n\r\n",
+        b"PUT /lab/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n"
+        + b"X-More: and more\r\n" * 3_000
+        + b"\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"\r\n" * 100 + b"nonsense\r\n\r\n",
     ],

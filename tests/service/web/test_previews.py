@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.pages import make_pages
@@ -108,10 +109,15 @@ def test_what_is_wrong_with_the_template_is_told(pages: Pages) -> None:
 @pytest.mark.parametrize("task_type", ["verification-bounding-box", "verification-semantic-segmentation"])
 def test_a_verification_runs_to_its_end(pages: Pages, task_type: str) -> None:
     truth = {"label": "dog", "comment": "No dog."}
-    line = {"source-ref": "s3://lab/a.png", "boxes": {}, "truth": truth}
-    description, output = pages.engine.run(lines(line, line), task_type=task_type, workers_per_object=3)
+    about = {"type": TASK_TYPES[task_type].audited_type, "internal-color-map": {}, "class-map": {}}
+    boxes: Any = {"image_size": [{"width": 9, "height": 9}], "annotations": []}
+    value = boxes if task_type.endswith("-box") else "s3://lab/mask.png"
+    line = {"source-ref": "s3://lab/a.png", "before": value, "before-metadata": about, "truth": truth}
+    unlabeled = {"source-ref": "s3://lab/a.png", "truth": truth}
+    description, output = pages.engine.run(lines(line, line, unlabeled), task_type=task_type, workers_per_object=3)
     assert description["LabelingJobStatus"] == "Completed"
-    assert [one["label"] for one in output] == [1, 1]
+    assert [one.get("label") for one in output] == [1, 1, None]
+    assert "could be audited" in output[2]["label-metadata"]["failure-reason"]
     metadata = output[0]["label-metadata"]
     assert (metadata["class-name"], metadata["type"]) == ("dog", "groundtruth/label-verification")
     assert metadata["worker-feedback"] == [{"comment": "No dog."}] * 3

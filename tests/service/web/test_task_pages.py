@@ -44,10 +44,8 @@ COLORS = {
     "1": {"class-name": "it's", "hex-color": "#2ca02c"},
     "2": {"class-name": "<b>", "hex-color": "#1f77b4"},
 }
-MASK = {
-    "mask-ref": "s3://lab/mask.png",
-    "mask-ref-metadata": {"type": "groundtruth/semantic-segmentation", "internal-color-map": COLORS},
-}
+MASK_METADATA = {"type": "groundtruth/semantic-segmentation", "internal-color-map": COLORS}
+MASK = {"mask-ref": "s3://lab/mask.png", "mask-ref-metadata": MASK_METADATA}
 
 
 class Elements(HTMLParser):
@@ -122,16 +120,35 @@ def test_our_templates_show_the_object_and_the_labels(pages: TaskPages, store: M
         assert str(link).startswith(f"{BASE}/lab/")
 
 
+def audit_page(pages: TaskPages, store: Memory, task_type: str, attribute: str | None) -> dict[str, Any]:
+    """The elements of our page of an audit, for a line whose last labels have failed."""
+    store.objects[f"s3://lab/{task_type}"] = worker_template(TASK_TYPES[task_type], "x", "y", attribute).encode()
+    kind = make_kind(task_type, {"UiTemplateS3Uri": f"s3://lab/{task_type}"})
+    failed = {f"failed-{number}-metadata": one for number, one in enumerate((BOXES["old-metadata"], MASK_METADATA))}
+    return elements(pages, kind, {**LINES["image"], **BOXES, **MASK, **failed}).found
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_an_adjustment_begins_with_the_old_labels(pages: TaskPages, store: Memory, named: bool) -> None:
+    def initial(task_type: str, attribute: str) -> Any:
+        page = audit_page(pages, store, task_type, attribute if named else None)
+        element = page[TASK_TYPES[task_type].element or ""]
+        assert (json.loads(element["labels"]), "worker-comment" in page) == (LABELS, False)
+        return json.loads(element["initial-value"])
+
+    box = {"label": 'a "bee"', "left": 1, "top": 2, "width": 3, "height": 4}
+    assert initial("adjustment-bounding-box", "old") == [box]
+    shown = initial("adjustment-semantic-segmentation", "mask-ref")
+    assert shown["labelMappings"] == {"it's": {"color": "#2ca02c"}, "<b>": {"color": "#1f77b4"}}
+    assert shown["src"].startswith(f"{BASE}/lab/mask.png?")
+
+
 @pytest.mark.parametrize("named", [False, True])
 def test_a_verification_shows_the_old_labels(pages: TaskPages, store: Memory, named: bool) -> None:
     def overlay(task_type: str, attribute: str) -> Any:
-        row = TASK_TYPES[task_type]
-        source = worker_template(row, "x", "y", attribute if named else None)
-        store.objects[f"s3://lab/{task_type}"] = source.encode()
-        kind = make_kind(task_type, {"UiTemplateS3Uri": f"s3://lab/{task_type}"})
-        page = elements(pages, kind, {**LINES["image"], **BOXES, **MASK})
-        assert "worker-comment" in page.found
-        return json.loads(page.found["crowd-image-classifier"]["overlay"] or "")
+        page = audit_page(pages, store, task_type, attribute if named else None)
+        assert "worker-comment" in page
+        return json.loads(page["crowd-image-classifier"]["overlay"])
 
     assert overlay("verification-bounding-box", "old") == {
         "boundingBox": {

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
-from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -29,13 +29,11 @@ class Threads:
     """Where the portal waits for the database, a few requests at once."""
 
     def __init__(self) -> None:
-        self._limiter: CapacityLimiter | None = None
+        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="labeling-portal")
 
     async def run(self, function: Callable[..., _T], *arguments: Any) -> _T:
         """Call a function in a thread."""
-        # It belongs to the event loop, which runs by the time of the first request.
-        self._limiter = self._limiter or CapacityLimiter(_AT_ONCE)
-        return await to_thread.run_sync(partial(function, *arguments), abandon_on_cancel=True, limiter=self._limiter)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
 
 
 def person_of(people: People, request: Request) -> Person:
@@ -81,7 +79,7 @@ def without_session(response: Response) -> Response:
 
 def base_of(request: Request) -> str:
     """Where the service is, as the browser sees it: ``http://host:port``."""
-    return f"{request.url.scheme}://{request.url.netloc}"
+    return f"{request.scope['scheme']}://{request.headers['host']}"
 
 
 def redirect(path: str, headers: Mapping[str, str] | None = None) -> Response:

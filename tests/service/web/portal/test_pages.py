@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,6 +21,7 @@ from dev.portal import Browser
 from dev.stack import BIN, ROOT, Service
 from dev.torture_people import TEMPLATE, AtChromium
 from tests.conftest import Lab, texts
+from tests.service.test_room_jobs import picture
 from tests.service.web.portal.conftest import PeopleJob
 
 pytestmark = pytest.mark.e2e
@@ -214,6 +216,66 @@ def test_a_job_is_labeled_by_keyboard_alone(lab: Lab, people_job: Jobs, width: i
         page.get_by_text("This job is finished").wait_for()
         assert not troubles
     assert job.labels() == ["dog"] * 3
+
+
+@pytest.mark.browser
+def test_a_person_adjusts_boxes_on_our_page(lab: Lab, people_job: Jobs) -> None:
+    box = {"class_id": 1, "left": 10, "top": 10, "width": 30, "height": 20}
+    boxes = {"image_size": [{"width": 100, "height": 80, "depth": 3}], "annotations": [box]}
+    about = {"type": "groundtruth/object-detection", "class-map": {"1": "dog"}}
+    line = {"source-ref": picture(lab, "img/adjusted.png", 100, 80), "boxes": boxes, "boxes-metadata": about}
+    audit = {"task_type": "adjustment-bounding-box", "audited_attribute": "boxes", "label_attribute_name": "better"}
+    job = people_job([line, line], workers_per_object=1, **audit)
+    with browser_page() as page:
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+        page.get_by_label("Name").fill("Adjuster")
+        page.get_by_role("button", name="Start").click()
+        for keys in ((), ("]", "ArrowRight", "Shift+ArrowDown")):
+            page.wait_for_selector("iframe.shown")
+            frame = page.frame_locator("iframe.shown")
+            frame.locator("crowd-bounding-box .objects li").wait_for()
+            if keys:
+                frame.locator("crowd-bounding-box .stage").focus()
+            for key in keys:
+                page.keyboard.press(key)
+            submitted(page)
+        page.get_by_text("This job is finished").wait_for()
+    output = lab.output(lab.wait(job.name))
+    found = {one["better-metadata"]["adjustment-status"]: one["better"]["annotations"] for one in output}
+    assert found == {"unadjusted": [box], "adjusted": [{**box, "left": 11, "top": 20}]}
+
+
+@pytest.mark.browser
+def test_a_person_adjusts_masks_on_our_page(lab: Lab, people_job: Jobs) -> None:
+    truth = np.zeros((40, 60), dtype=np.uint8)
+    truth[10:30, 15:45] = 1
+    body = io.BytesIO()
+    Image.fromarray(truth).save(body, "PNG")
+    line = {"source-ref": picture(lab, "img/masked.png"), "truth": lab.put("masks/person.png", body.getvalue())}
+    _, labeled = lab.run([line, line], task_type="semantic-segmentation", workers_per_object=1)
+    audit = {"task_type": "adjustment-semantic-segmentation", "audited_attribute": "label-ref"}
+    job = people_job(labeled, workers_per_object=1, label_attribute_name="better-ref", **audit)
+    with browser_page() as page:
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+        page.get_by_label("Name").fill("Masker")
+        page.get_by_role("button", name="Start").click()
+        # What the middle of the picture belongs to becomes a dog.
+        for keys in ((), ("f", "2", "Space")):
+            page.wait_for_selector("iframe.shown")
+            frame = page.frame_locator("iframe.shown")
+            frame.locator("crowd-semantic-segmentation .objects li").first.wait_for()
+            if keys:
+                frame.locator("crowd-semantic-segmentation .stage").focus()
+            for key in keys:
+                page.keyboard.press(key)
+            submitted(page)
+        page.get_by_text("This job is finished").wait_for()
+    found = {}
+    for one in lab.output(lab.wait(job.name)):
+        pixels = np.asarray(Image.open(io.BytesIO(lab.get(one["better-ref"]))))
+        found[one["better-ref-metadata"]["adjustment-status"]] = pixels
+    assert np.array_equal(found["unadjusted"], truth)
+    assert np.array_equal(found["adjusted"], truth * 2)
 
 
 @pytest.mark.browser

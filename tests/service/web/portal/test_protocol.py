@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import threading
@@ -16,6 +17,7 @@ from PIL import Image
 
 from dev.portal import Browser
 from tests.conftest import Lab, texts
+from tests.service.test_room_jobs import picture
 from tests.service.web.portal.conftest import PeopleJob
 
 pytestmark = pytest.mark.e2e
@@ -260,6 +262,29 @@ def test_settings_are_kept(browser: Browsers) -> None:
     assert "<kbd>Alt+x</kbd>" in person.page("/help")
     person.move("/settings", {"keys": {"submit": 5}}, 400)
     person.move("/settings", {"keys": []}, 400)
+
+
+def test_people_adjust_what_an_earlier_job_has_drawn(lab: Lab, browser: Browsers, people_job: Jobs) -> None:
+    box = {"class_id": 1, "left": 3, "top": 4, "width": 20, "height": 10}
+    boxes = {"image_size": [{"width": 60, "height": 40, "depth": 3}], "annotations": [box]}
+    about = {"type": "groundtruth/object-detection", "class-map": {"1": "dog"}}
+    line = {"source-ref": picture(lab, "img/people.png"), "boxes": boxes, "boxes-metadata": about}
+    audit = {"task_type": "adjustment-bounding-box", "audited_attribute": "boxes", "workers_per_object": 2}
+    job = people_job([line, {"source-ref": line["source-ref"]}], label_attribute_name="better", **audit)
+    for name, moved in (("Ida", 0), ("Jan", 4)):
+        person = browser(name)
+        task = person.next(job.number)["task"]
+        _, _, page = person.ask("GET", task["frame"])
+        (given,) = json.loads(html.unescape(page.partition("initial-value='")[2].partition("'")[0]))
+        assert given == {"label": "dog", "left": 3, "top": 4, "width": 20, "height": 10}
+        drawn = {"boundingBoxes": [{**given, "left": 3 + moved}], "initialValueModified": moved > 0}
+        body = {"answer": {"boundingBox": drawn}, "active": 1.0, "job": job.number}
+        assert person.move(f"/tasks/{task['id']}/submit", body)["task"] is None
+    adjusted, failed = lab.output(lab.wait(job.name))
+    assert adjusted["better"]["annotations"] == [{**box, "left": 5}]
+    assert adjusted["better-metadata"]["adjustment-status"] == "adjusted"
+    assert adjusted["boxes"] == boxes
+    assert "no label of the type groundtruth/object-detection" in failed["better-metadata"]["failure-reason"]
 
 
 def test_a_mask_is_made_for_the_task_in_hand_and_for_nobody_else(lab: Lab, browser: Browsers, people_job: Jobs) -> None:

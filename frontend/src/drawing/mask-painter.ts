@@ -1,0 +1,161 @@
+/** Draws a mask over a picture, each pixel of the screen in the colour of the one beneath it, and the brush. */
+import type { Rect } from "./mask";
+import type { MaskEditor } from "./mask-editor";
+import { Painter, paintName } from "./painter";
+import { brushPlace } from "./raster";
+import type { View } from "./view";
+
+const OPAQUE = 255;
+/** How much of its colour is left where a segment ends. */
+const EDGE = 0.55;
+/** The chosen segment has an edge of black and white pieces, so many pixels each. */
+const PIECE = 4;
+const BLACK = packed(0, 0, 0, OPAQUE);
+const WHITE = packed(255, 255, 255, OPAQUE);
+
+export class MaskPainter extends Painter {
+  /** How strong the mask is over the picture, from 0 to 1. */
+  strength = 0.5;
+  #resting: HTMLCanvasElement | undefined;
+
+  constructor(
+    private readonly work: MaskEditor,
+    view: View,
+    /** The colour of a segment on the screen. */
+    private readonly colorOf: (place: number) => string,
+    /** The colour of what will be painted. */
+    private readonly ink: () => string,
+  ) {
+    super(work.outline, view, () => ({ color: ink(), dashes: [] }));
+  }
+
+  override paintResting(canvas: HTMLCanvasElement): void {
+    this.#resting = canvas;
+    this.work.mask?.unseen();
+    this.cleared(canvas);
+    this.#paintPart(canvas, { left: 0, top: 0, right: canvas.width, bottom: canvas.height });
+  }
+
+  override paintActive(canvas: HTMLCanvasElement, reach: number): void {
+    const painted = this.work.mask?.unseen();
+    if (painted && this.#resting) this.#paintPart(this.#resting, this.#onScreen(painted));
+    super.paintActive(canvas, reach);
+    const context = canvas.getContext("2d");
+    if (!context || !this.showsCursor || !this.work.cursor) return;
+    if (this.work.tool === "brush" || this.work.tool === "eraser") this.#paintBrush(context);
+    if (!this.work.isHeld) this.#paintLabel(context);
+  }
+
+  /** The pixels of the canvas on which pixels of the picture are, and the next ones, which have edges to them. */
+  #onScreen({ left, top, right, bottom }: Rect): Rect {
+    const ratio = window.devicePixelRatio;
+    const [from, to] = [this.view.toScreen([left, top]), this.view.toScreen([right, bottom])];
+    return {
+      left: Math.floor(from[0] * ratio),
+      top: Math.floor(from[1] * ratio),
+      right: Math.ceil(to[0] * ratio) + 1,
+      bottom: Math.ceil(to[1] * ratio) + 1,
+    };
+  }
+
+  #paintPart(canvas: HTMLCanvasElement, part: Rect): void {
+    const { mask } = this.work;
+    const [left, top] = [Math.max(part.left, 0), Math.max(part.top, 0)];
+    const [right, bottom] = [Math.min(part.right, canvas.width), Math.min(part.bottom, canvas.height)];
+    const [across, down] = [right - left, bottom - top];
+    const context = canvas.getContext("2d");
+    if (!context || !mask || across <= 0 || down <= 0) return;
+    const image = context.createImageData(across, down);
+    const out = new Uint32Array(image.data.buffer);
+    const { width, height } = mask.size;
+    const { pixels } = mask;
+    const { shown, insides, edges, chosen } = this.#palette();
+    const { x, y, scale } = this.view;
+    const ratio = window.devicePixelRatio;
+    const columns = new Int32Array(across + 1);
+    for (let at = 0; at <= across; at++) {
+      const column = Math.floor(((left + at - 0.5) / ratio - x) / scale);
+      columns[at] = column >= 0 && column < width ? column : -1;
+    }
+    // One more at the left and above: an edge is where the next one is another one.
+    let above = new Uint16Array(across + 1);
+    let own = new Uint16Array(across + 1);
+    for (let line = -1; line < down; line++) {
+      const row = Math.floor(((top + line + 0.5) / ratio - y) / scale);
+      const isInside = row >= 0 && row < height;
+      const start = row * width;
+      for (let at = 0; at <= across; at++) {
+        const column = columns[at] as number;
+        own[at] = isInside && column >= 0 ? (shown[pixels[start + column] as number] as number) : 0;
+      }
+      for (let at = 1, to = line * across; line >= 0 && at <= across; at++, to++) {
+        const number = own[at] as number;
+        const [before, over] = [own[at - 1] as number, above[at] as number];
+        if (number === before && number === over) {
+          out[to] = insides[number] as number;
+        } else if (number === chosen || before === chosen || over === chosen) {
+          out[to] = ((left + at + top + line) / PIECE) & 1 ? BLACK : WHITE;
+        } else {
+          out[to] = edges[number || before || over] as number;
+        }
+      }
+      [above, own] = [own, above];
+    }
+    context.putImageData(image, left, top);
+  }
+
+  /** By number: whether it is shown, and its colours as the canvas keeps them. */
+  #palette() {
+    const { segments, hidden } = this.work;
+    const shown = new Uint16Array(segments.length + 1);
+    const [insides, edges] = [new Uint32Array(segments.length + 1), new Uint32Array(segments.length + 1)];
+    for (const [place, segment] of segments.entries()) {
+      if (!segment || hidden.has(place)) continue;
+      const color = Number.parseInt(this.colorOf(place).slice(1), 16);
+      const parts = [color >> 16, (color >> 8) & 255, color & 255] as const;
+      const [red, green, blue] = parts.map((part) => Math.round(part * EDGE)) as [number, number, number];
+      shown[place + 1] = place + 1;
+      insides[place + 1] = packed(...parts, Math.round(OPAQUE * this.strength));
+      edges[place + 1] = packed(red, green, blue, OPAQUE);
+    }
+    const instance = this.work.hasInstances ? this.work.chosen : undefined;
+    return { shown, insides, edges, chosen: instance === undefined ? -1 : instance + 1 };
+  }
+
+  #paintBrush(context: CanvasRenderingContext2D): void {
+    const { work, view } = this;
+    const { cursor, width } = work;
+    if (!cursor) return;
+    const [x, y] = view.toScreen(brushPlace(cursor, width));
+    const isEraser = work.tool === "eraser";
+    for (const [color, line] of [
+      ["rgb(0 0 0 / .8)", work.isDown ? 5 : 3.5],
+      [isEraser ? "#ffffff" : this.ink(), work.isDown ? 3 : 1.5],
+    ] as const) {
+      context.beginPath();
+      context.arc(x, y, Math.max((width / 2) * view.scale, 1), 0, 2 * Math.PI);
+      context.strokeStyle = color;
+      context.lineWidth = line;
+      context.setLineDash(isEraser && line < 3.5 ? [4, 3] : []);
+      context.stroke();
+    }
+    context.setLineDash([]);
+  }
+
+  /** The label of what is under the cursor: not everybody tells labels by their colours. */
+  #paintLabel(context: CanvasRenderingContext2D): void {
+    const { work, view } = this;
+    if (!work.cursor) return;
+    const [x, y] = work.cursor;
+    const place = (work.mask?.at(Math.floor(x), Math.floor(y)) ?? 0) - 1;
+    const segment = work.segments[place];
+    if (!segment || work.hidden.has(place)) return;
+    const [left, top] = view.toScreen(work.cursor);
+    paintName(context, segment.label, this.colorOf(place), [left + 10, top + 10], view.area.width);
+  }
+}
+
+/** A colour as a canvas keeps it, which is the other way round on all machines that there are today. */
+function packed(red: number, green: number, blue: number, opacity: number): number {
+  return ((opacity << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+}

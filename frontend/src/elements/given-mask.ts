@@ -1,0 +1,88 @@
+/** What a segmentation is given, and what it keeps: masks with what their colours mean. */
+import { asList, isRecord, labelText } from "../attributes";
+import { freeColor, sixDigits, unlike } from "../colors";
+import type { Point, Size } from "../drawing/geometry";
+import type { Segment } from "../drawing/mask-editor";
+import { unpacked } from "../drawing/packing";
+
+/** Readers that drop opacity take what is empty for black. */
+export const EMPTY = "#000000";
+
+/** Twice what Ground Truth takes. */
+const MAX_PIXELS = 200_000_000;
+
+/** @property rows the mask, packed; segments by number, gaps included */
+export interface Stored {
+  size: [width: number, height: number];
+  segments: ([label: string, color: string] | null)[];
+  rows: string;
+  path?: [string, readonly Point[]];
+}
+
+/** What Ground Truth calls the pixels without a label in its own masks. */
+const BACKGROUND = "BACKGROUND";
+
+/** What the colours of a given mask mean; each colour means one thing. */
+export function segmentsIn(value: unknown, hasInstances: boolean, labels: readonly string[]): Segment[] {
+  const { labelMappings, instances } = isRecord(value) ? value : {};
+  const pairs: [unknown, unknown][] = hasInstances
+    ? asList(instances).map((one) => (isRecord(one) ? [one.label, one.color] : [undefined, undefined]))
+    : Object.entries(isRecord(labelMappings) ? labelMappings : {}).map(([label, one]) => [
+        label,
+        isRecord(one) ? one.color : one,
+      ]);
+  const taken = new Set<string>();
+  return pairs.flatMap(([label, given]) => {
+    const color = typeof given === "string" ? sixDigits(given) : undefined;
+    if (label === undefined || !color || taken.has(color)) return [];
+    if (label === BACKGROUND && !labels.includes(BACKGROUND)) return [];
+    taken.add(color);
+    return [{ label: labelText(label), color }];
+  });
+}
+
+/** The colours of all labels: as they are given, as the template wants them, or as Ground Truth gives them in their order. */
+export function labelColors(labels: readonly string[], own: unknown, given: readonly Segment[]): Map<string, string> {
+  const found = new Map(given.map(({ label, color }) => [label, color]));
+  const taken = new Set([EMPTY, ...found.values()]);
+  const set = (label: string, color: string) => {
+    found.set(label, color);
+    taken.add(color);
+  };
+  const wanted = asList(own).map((one) => (typeof one === "string" ? sixDigits(one) : undefined));
+  for (const [place, label] of labels.entries()) {
+    const color = wanted[place];
+    if (color && !found.has(label)) set(label, unlike(color, taken));
+  }
+  for (const [place, label] of labels.entries()) {
+    if (found.has(label)) continue;
+    const usual = freeColor(place, { has: () => false });
+    set(label, taken.has(usual) ? freeColor(labels.length, taken) : usual);
+  }
+  return found;
+}
+
+/** Where the mask of an initial value or an answer is. */
+export function addressIn(value: unknown): string | undefined {
+  if (!isRecord(value)) return undefined;
+  const png = isRecord(value.labeledImage) ? value.labeledImage.pngImageData : undefined;
+  if (typeof png === "string" && png) return `data:image/png;base64,${png}`;
+  return typeof value.src === "string" && value.src ? value.src : undefined;
+}
+
+export function isSize(one: Size | undefined, other: Size): boolean {
+  return one?.width === other.width && one.height === other.height;
+}
+
+/** A draft's mask; none if it is not one. */
+export function readStored(state: unknown) {
+  if (!isRecord(state) || !Array.isArray(state.size) || !Array.isArray(state.segments)) return undefined;
+  const stored = state as unknown as Stored;
+  const size = { width: stored.size[0], height: stored.size[1] };
+  const segments = stored.segments.map((one) => (one ? { label: String(one[0]), color: String(one[1]) } : undefined));
+  if (!(size.width * size.height <= MAX_PIXELS) || segments.some((one) => one && sixDigits(one.color) !== one.color))
+    return undefined;
+  const rows = unpacked(String(stored.rows), size, segments.length);
+  const path = stored.path && { label: stored.path[0], points: stored.path[1] };
+  return rows && { size, segments, rows, ...(path ? { path } : {}) };
+}

@@ -1,0 +1,567 @@
+/** `crowd-semantic-segmentation` and `crowd-instance-segmentation`: areas of a picture, painted by pixel. */
+import { html, nothing, type PropertyValues } from "lit";
+import { query, state } from "lit/decorators.js";
+import { live } from "lit/directives/live.js";
+import { repeat } from "lit/directives/repeat.js";
+import { styleMap } from "lit/directives/style-map.js";
+import { asList, labelTexts } from "../attributes";
+import { fillOf, freeColor, unlike } from "../colors";
+import type { Point, Size } from "../drawing/geometry";
+import { blank, Mask, type Row, sameRows } from "../drawing/mask";
+import { MaskEditor, type Segment, type Segments, SIZES, TOOLS, type Told, type Tool } from "../drawing/mask-editor";
+import { MaskPainter } from "../drawing/mask-painter";
+import { readMask } from "../drawing/mask-reader";
+import { packed, toBase64 } from "../drawing/packing";
+import type { Look } from "../drawing/painter";
+import { pngOf } from "../drawing/png";
+import { element, keyCap } from "../element";
+import { type Command, keys } from "../keys";
+import { loadingNote } from "../media";
+import { word } from "../words";
+import { Board, icon, isChecked, MAX_ROWS } from "./board";
+import { addressIn, EMPTY, isSize, labelColors, readStored, type Stored, segmentsIn } from "./given-mask";
+
+const TOOL_KEYS: Record<Tool, string> = { brush: "b", eraser: "e", polygon: "p", fill: "f" };
+
+/** @property at the number of a step */
+interface Mark {
+  at: number;
+  path?: [string, readonly Point[]];
+}
+interface Content {
+  rows: readonly Row[];
+  segments: Segments;
+}
+
+abstract class Segmentation extends Board {
+  /** Whether each instance of a label is told apart. */
+  protected abstract readonly hasInstances: boolean;
+
+  @state() private givenLoading: "again" | "failed" | "" = "";
+  /** Pixels of the given mask whose colour nothing stands for. */
+  @state() private unknown = 0;
+  /** The size of a given mask that does not fit the picture. */
+  @state() private misfit: Size | undefined;
+  @query("img.given") private readonly given!: HTMLImageElement | null;
+  /** What the template gives; none until it is there. */
+  #initial: Content | undefined;
+  /** Whether the mask is the person's, or a script's, and not that of the template. */
+  #own = false;
+  #preparing = 0;
+  /** What was drawn on the picture before, and what a script has set before there was a picture. */
+  #before: unknown;
+  #waiting: unknown;
+  #colors: Map<string, string> | undefined;
+  #places: Map<string, number> | undefined;
+  #made: { mask: Mask; version: number; segments: Segments; result: Record<string, unknown> } | undefined;
+  #editorMade: MaskEditor | undefined;
+
+  protected override get hand(): MaskEditor {
+    this.#editorMade ??= new MaskEditor(
+      this.hasInstances,
+      (label, others) => this.#newColor(label, others),
+      () => this.#edited(),
+      (told: Told) => {
+        this.told = word(told);
+      },
+    );
+    return this.#editorMade;
+  }
+
+  // The answer
+
+  protected override get result(): Record<string, unknown> {
+    const { mask, segments } = this.hand;
+    if (!mask || !this.size) return this.#named([]);
+    const made = this.#made;
+    if (made?.mask === mask && made.version === mask.version && made.segments === segments) return made.result;
+    const used = [...mask.boxes().keys()].sort((one, other) => one - other).map((number) => segments[number - 1]);
+    const png = pngOf(mask.size, mask.rows, [undefined, ...segments.map((one) => one?.color)]);
+    const result = {
+      labeledImage: { pngImageData: toBase64(png) },
+      ...this.#named(used.filter((one) => one !== undefined)),
+      inputImageProperties: { ...this.size },
+    };
+    this.#made = { mask, version: mask.version, segments, result };
+    return result;
+  }
+
+  /** What the colours of the mask mean. */
+  #named(used: readonly Segment[]): Record<string, unknown> {
+    if (this.hasInstances) return { instances: used.map(({ color, label }) => ({ color, label })) };
+    return { labelMappings: Object.fromEntries(used.map(({ color, label }) => [label, { color }])) };
+  }
+
+  override get state(): Stored | undefined {
+    const { mask, segments, outline } = this.hand;
+    if (!mask || !(this.isModified || outline.path)) return undefined;
+    const { path } = outline;
+    return {
+      size: [mask.size.width, mask.size.height],
+      segments: segments.map((one) => (one ? [one.label, one.color] : null)),
+      rows: packed(mask.rows),
+      ...(path ? { path: [path.label, path.points] } : {}),
+    };
+  }
+  override set state(state: unknown) {
+    const { hand } = this;
+    const stored = readStored(state);
+    this.#own = stored !== undefined;
+    if (stored && !isSize(hand.mask?.size, stored.size)) {
+      // The picture is not there yet.
+      hand.begin(new Mask(stored.size, stored.rows), stored.segments, 1);
+      hand.loadPath(stored.path);
+    } else if (stored) {
+      hand.replace(stored.rows, stored.segments, stored.path);
+    } else if (this.#initial) {
+      hand.replace(this.#initial.rows, this.#initial.segments);
+    }
+    this.surface?.draw();
+    this.changed(false);
+  }
+
+  override get mark(): Mark {
+    const { step, outline } = this.hand;
+    return { at: step, ...(outline.path ? { path: [outline.path.label, outline.path.points] } : {}) };
+  }
+  override set mark(mark: unknown) {
+    const { at = 0, path } = (mark ?? {}) as Partial<Mark>;
+    this.hand.go(at, path && { label: path[0], points: path[1] });
+    this.#own = true;
+    this.surface?.draw();
+    this.changed(false);
+  }
+
+  protected override get isModified(): boolean {
+    const { mask, segments } = this.hand;
+    const initial = this.#initial;
+    if (!this.#own || !mask || !initial) return this.#own;
+    const isSame = (number: number) => {
+      const [one, other] = [segments[number - 1], initial.segments[number - 1]];
+      return one?.label === other?.label && one?.color === other?.color;
+    };
+    return !sameRows(mask.rows, initial.rows) || ![...mask.boxes().keys()].every(isSame);
+  }
+
+  protected override take(value: unknown): void {
+    this.#waiting = value;
+    void this.#takeWaiting();
+  }
+
+  /** What a script has set: a mask has to be decoded, which takes a moment. */
+  async #takeWaiting(): Promise<void> {
+    const [value, { size }] = [this.#waiting, this];
+    if (value === undefined || !size || !this.hand.mask) return;
+    this.#waiting = undefined;
+    const content = await this.#read(value, size);
+    if (!content || size !== this.size) return;
+    this.#own = true;
+    this.hand.replace(content.rows, content.segments);
+    this.surface?.draw();
+    this.changed(false);
+  }
+
+  protected override problem(): string {
+    if (!this.size) return word("picture_first");
+    if (!this.#initial) return word("mask_first");
+    if (this.hand.outline.path) return word("unfinished_shape");
+    return "";
+  }
+
+  override remember(before: unknown): void {
+    this.#before = before;
+    this.requestUpdate();
+  }
+
+  /** Take over what was drawn on the picture before. */
+  #copyBefore(): boolean {
+    const { size } = this;
+    if (addressIn(this.#before) === undefined || !size) return false;
+    void this.#read(this.#before, size).then((content) => {
+      if (!content || size !== this.size) return;
+      this.hand.add(content.rows, content.segments);
+      this.told = word("copied_before", { count: content.segments.length });
+    });
+    return true;
+  }
+
+  /** The person has drawn or changed something. */
+  #edited(): void {
+    this.#own = true;
+    this.told = "";
+    this.surface?.draw();
+    this.changed();
+  }
+
+  // What is given
+
+  /** Begin, or begin anew, as soon as the picture and what is given are there. */
+  async #prepare(): Promise<void> {
+    const { size, given, hand } = this;
+    const isThere = addressIn(this.initialValue) === undefined || (given?.complete && given.naturalWidth > 0);
+    if (!size || this.#initial || !isThere) return;
+    const turn = ++this.#preparing;
+    const { initialValue } = this;
+    const found = await this.#decoded(addressIn(initialValue) === undefined ? null : given, initialValue, size);
+    // The stage has to have its place, by which the brush gets its size.
+    await this.updateComplete;
+    if (turn !== this.#preparing || size !== this.size) return;
+    if (!found) {
+      this.givenLoading = "failed";
+      return;
+    }
+    [this.unknown, this.misfit] = [found.unknown, found.misfit];
+    this.#initial = found;
+    // A draft is there before its picture.
+    const kept = this.#own ? hand.mask : undefined;
+    const mask = isSize(kept?.size, size) ? kept : undefined;
+    if (kept && !mask) this.told = this.#misfitText(kept.size, size);
+    const path = mask && hand.outline.path;
+    hand.begin(mask ?? new Mask(size, found.rows), mask ? hand.segments : found.segments, this.view.scale);
+    hand.loadPath(path);
+    if (!mask) this.#own = false;
+    this.surface?.draw();
+    this.changed(false);
+    await this.#takeWaiting();
+  }
+
+  /** A mask as an answer or an initial value has it; none if it can't be read or does not fit. */
+  async #read(value: unknown, size: Size): Promise<Content | undefined> {
+    const address = addressIn(value);
+    const picture = address === undefined ? null : new Image();
+    if (picture && address !== undefined) {
+      picture.crossOrigin = "anonymous";
+      picture.src = address;
+    }
+    const found = await this.#decoded(picture, value, size);
+    if (!found) this.told = word("not_loaded");
+    else if (found.misfit) this.told = this.#misfitText(found.misfit, size);
+    return found?.misfit ? undefined : found;
+  }
+
+  /** What a mask holds, which is nothing if it has another size than the picture; none if it can't be decoded. */
+  async #decoded(
+    picture: HTMLImageElement | null,
+    value: unknown,
+    size: Size,
+  ): Promise<(Content & { unknown: number; misfit: Size | undefined }) | undefined> {
+    const segments = this.#segmentsIn(value);
+    const empty = { rows: blank(size), segments, unknown: 0, misfit: undefined };
+    if (!picture) return empty;
+    try {
+      await picture.decode();
+      const own = { width: picture.naturalWidth, height: picture.naturalHeight };
+      if (!isSize(size, own)) return { ...empty, misfit: own };
+      const colors = segments.map((one) => one.color);
+      return { ...empty, ...(await readMask(picture, size, colors)) };
+    } catch {
+      return undefined;
+    }
+  }
+
+  #misfitText(own: Size, size: Size): string {
+    return word("mask_misfit", { ...own, picture: `${size.width} × ${size.height}` });
+  }
+
+  #segmentsIn(value: unknown): Segment[] {
+    return segmentsIn(value, this.hasInstances, labelTexts(this.labels));
+  }
+
+  // Colours: of the answer, and of the screen
+
+  #newColor(label: string, others: Segments): string {
+    const taken = new Set([EMPTY, ...others.flatMap((one) => (one ? [one.color] : []))]);
+    if (this.hasInstances) return freeColor(0, taken);
+    this.#colors ??= labelColors(labelTexts(this.labels), this.labelColors, this.#segmentsIn(this.initialValue));
+    return unlike(this.#colors.get(label) ?? freeColor(this.#colors.size, taken), taken);
+  }
+
+  /** The colour of a label on the screen. */
+  protected override look(label: string): Look {
+    const labels = labelTexts(this.labels);
+    this.#places ??= new Map(labels.map((one, place) => [one, place]));
+    const place = this.#places.get(label);
+    const color = place === undefined ? fillOf(labels.length) : fillOf(place, asList(this.labelColors)[place]);
+    return { color, dashes: [] };
+  }
+
+  /** The colour of a segment on the screen. */
+  #screenColor(place: number): string {
+    return this.hasInstances ? fillOf(place) : this.look(this.hand.segments[place]?.label ?? "").color;
+  }
+
+  /** The colour of what is painted next. */
+  #ink(): string {
+    const { chosen, segments, label } = this.hand;
+    if (chosen !== undefined) return this.#screenColor(chosen);
+    if (label === undefined) return "#ffffff";
+    const free = segments.indexOf(undefined);
+    return this.hasInstances ? fillOf(free < 0 ? segments.length : free) : this.look(label).color;
+  }
+
+  protected override choose(label: string): void {
+    this.hand.choose(label);
+    const told = this.hasInstances ? "draws_new" : "draws_label";
+    this.told = this.hand.label === undefined ? "" : word(told, { label });
+    this.surface?.draw();
+    this.requestUpdate();
+  }
+
+  // Keys
+
+  override commands(): Command[] {
+    const { hand } = this;
+    const done = (worked: boolean) => worked && this.#show();
+    return [
+      ...this.labelCommands,
+      ...TOOLS.map((tool) => ({
+        id: `tool:${tool}`,
+        label: word(`tool_${tool}`),
+        key: TOOL_KEYS[tool],
+        run: () => this.#use(tool),
+      })),
+      { id: "smaller", label: word("smaller_brush"), key: ",", run: () => this.#resize(hand.brush - 1) },
+      { id: "larger", label: word("larger_brush"), key: ".", run: () => this.#resize(hand.brush + 1) },
+      { id: "next-shape", label: word("next_area"), key: "]", run: () => done(this.#step(1)) },
+      { id: "previous-shape", label: word("previous_area"), key: "[", run: () => done(this.#step(-1)) },
+      { id: "remove-shape", label: word("remove"), key: "Delete", run: () => done(this.#remove(hand.chosen)) },
+      { id: "copy-before", label: word("copy_before"), key: "Shift+c", run: () => this.#copyBefore() },
+      { id: "hide", label: word("hide_or_show"), key: "Shift+h", run: () => done(this.#hide()) },
+      { id: "leave", label: word("leave_shape"), key: "Escape", run: () => done(hand.leave()) },
+      ...this.viewCommands,
+    ];
+  }
+
+  /** Show what has been done with the segment that is chosen. */
+  #show(): true {
+    const { chosen, segments } = this.hand;
+    const segment = chosen === undefined ? undefined : segments[chosen];
+    if (segment) {
+      const places = this.#listed();
+      const [number, count] = [places.indexOf(chosen as number) + 1, places.length];
+      if (number > 0) this.told = word("shape_selected", { number, count, shape: this.#describe(chosen as number) });
+      this.renderRoot.querySelector(`[data-shape="${chosen}"]`)?.scrollIntoView({ block: "nearest" });
+    }
+    this.surface?.draw();
+    this.requestUpdate();
+    return true;
+  }
+
+  #use(tool: Tool): void {
+    this.hand.use(tool);
+    this.told = word("tool_now", { tool: word(`tool_${tool}`) });
+    this.surface?.draw();
+    this.requestUpdate();
+  }
+
+  #resize(brush: number): void {
+    this.hand.brush = Math.min(Math.max(brush, 0), SIZES.length - 1);
+    this.told = word("brush_is", { size: this.hand.width });
+    this.surface?.draw(false);
+    this.requestUpdate();
+  }
+
+  /** Choose the next or previous segment. */
+  #step(step: number): boolean {
+    const places = this.#listed();
+    if (places.length === 0) return false;
+    const at = this.hand.chosen === undefined ? -1 : places.indexOf(this.hand.chosen);
+    this.hand.select(places[at < 0 ? (step > 0 ? 0 : places.length - 1) : (at + step + places.length) % places.length]);
+    this.surface?.reveal();
+    return true;
+  }
+
+  #remove(place: number | undefined): boolean {
+    if (place === undefined) return false;
+    this.hand.remove(place);
+    return true;
+  }
+
+  /** Hide the chosen segment, or show it again; without one, all. */
+  #hide(): boolean {
+    const { chosen, hidden } = this.hand;
+    const places = chosen === undefined ? this.#listed() : [chosen];
+    this.hand.hide(places, !places.some((one) => hidden.has(one)));
+    return places.length > 0;
+  }
+
+  // The page
+
+  protected override get pressed(): string | undefined {
+    const { chosen, segments, label } = this.hand;
+    return chosen === undefined ? label : segments[chosen]?.label;
+  }
+
+  protected override get draws(): boolean {
+    return this.hand.draws;
+  }
+
+  protected override makePainter(): MaskPainter {
+    return new MaskPainter(
+      this.hand,
+      this.view,
+      (place) => this.#screenColor(place),
+      () => this.#ink(),
+    );
+  }
+
+  protected override willUpdate(changes: PropertyValues): void {
+    super.willUpdate(changes);
+    if (changes.has("labels") || changes.has("labelColors") || changes.has("initialValue")) {
+      this.#colors = undefined;
+      this.#places = undefined;
+    }
+    if (changes.has("src") || changes.has("initialValue")) this.#initial = undefined;
+  }
+
+  protected override updated(changes?: PropertyValues): void {
+    super.updated(changes);
+    void this.#prepare();
+  }
+
+  protected override renderProblems() {
+    const { size, misfit, unknown } = this;
+    return html`
+      ${misfit && size ? html`<p class="problem">${this.#misfitText(misfit, size)}</p>` : nothing}
+      ${unknown > 0 ? html`<p class="problem">${word("unknown_colors", { count: unknown })}</p>` : nothing}
+    `;
+  }
+
+  protected override renderHidden() {
+    const address = addressIn(this.initialValue);
+    if (address === undefined) return nothing;
+    return html`<img
+        class="given" crossorigin="anonymous" src=${address} alt=""
+        @load=${() => this.requestUpdate()}
+        @crowd-loading=${(event: CustomEvent) => {
+          this.givenLoading = event.detail;
+        }}
+      >${loadingNote(this.givenLoading, this.given)}`;
+  }
+
+  protected override renderMark(label: string): unknown {
+    return this.hasInstances ? icon("add") : super.renderMark(label);
+  }
+
+  protected override renderHelp() {
+    return word(this.hasInstances ? "paint_instances_help" : "paint_help");
+  }
+
+  protected override renderTools() {
+    const { hand } = this;
+    const caps = keys.of(this);
+    return html`<div class="tools paint">
+      <div class="group" role="group" aria-label=${word("tools")}>
+        ${TOOLS.map(
+          (tool) => html`<button type="button" aria-pressed=${hand.tool === tool} @click=${() => this.#use(tool)}
+            >${word(`tool_${tool}`)}${keyCap(caps.get(`tool:${tool}`))}</button>`,
+        )}
+      </div>
+      <label>${word("brush_size")}
+        <input type="range" min="0" max=${SIZES.length - 1} step="1" .value=${live(String(hand.brush))} aria-valuetext=${word("pixels", { count: hand.width })}
+          @input=${(event: Event) => this.#resize(sliderValue(event))}>
+        <span class="quiet width">${word("pixels", { count: hand.width })}</span></label>
+      <label><input type="checkbox" .checked=${live(hand.keepsOthers)} @change=${(event: Event) => {
+        hand.keepsOthers = isChecked(event);
+      }}>${word("keep_others")}</label>
+    </div>`;
+  }
+
+  protected override renderViewTools() {
+    const painter = this.painter as MaskPainter | undefined;
+    return html`<label>${word("overlay_strength")}
+      <input type="range" min="0" max="100" step="10" .value=${String(Math.round((painter?.strength ?? 0.5) * 100))} @input=${(
+        event: Event,
+      ) => {
+        if (painter) painter.strength = sliderValue(event) / 100;
+        this.surface?.draw();
+      }}></label>`;
+  }
+
+  /** The places of segments that are listed: instances, or labels that are in the mask. */
+  #listed(): number[] {
+    const { mask, segments } = this.hand;
+    const boxes = mask?.boxes();
+    const places = segments.flatMap((one, place) =>
+      one && (this.hasInstances || boxes?.has(place + 1)) ? [place] : [],
+    );
+    return places;
+  }
+
+  protected override renderObjects() {
+    const { hand } = this;
+    const { chosen, segments, hidden } = hand;
+    const places = this.#listed();
+    const at = chosen === undefined ? 0 : Math.max(places.indexOf(chosen), 0);
+    const first = Math.min(Math.max(at - MAX_ROWS / 2, 0), Math.max(places.length - MAX_ROWS, 0));
+    const rows = places.slice(first, first + MAX_ROWS).map((place, row) => ({ place, number: first + row + 1 }));
+    const isAnyHidden = places.some((place) => hidden.has(place));
+    return html`
+      <h3>${word(this.hasInstances ? "instances" : "areas", { count: places.length })}</h3>
+      <div class="acts">
+        ${
+          addressIn(this.#before) === undefined
+            ? nothing
+            : html`<button type="button" @click=${() => this.#act(() => this.#copyBefore())}>${word("copy_before")}${keyCap(keys.of(this).get("copy-before"))}</button>`
+        }
+        <button type="button" ?disabled=${places.length === 0} @click=${() =>
+          this.#act(() => hand.hide(places, !isAnyHidden))}>${word(isAnyHidden ? "show_all" : "hide_all")}</button>
+      </div>
+      <ul>
+        ${repeat(
+          rows,
+          ({ place }) => place,
+          ({ place, number }) => html`<li data-shape=${place} class=${place === chosen ? "chosen" : ""}>
+            <button type="button" class="pick" aria-pressed=${place === chosen} @click=${() => this.#act(() => hand.select(place))}
+            ><i style=${styleMap({ background: this.#screenColor(place) })}></i><span dir="auto">${this.#describe(place)}</span></button>
+            <button type="button" class="icon" aria-label=${word(hidden.has(place) ? "show_shape" : "hide_shape", { number })}
+              @click=${() => this.#act(() => hand.hide([place], !hidden.has(place)))}>${icon(hidden.has(place) ? "visibility-off" : "visibility")}</button>
+            <button type="button" class="icon" aria-label=${word("remove_shape", { number })}
+              @click=${() => this.#act(() => hand.remove(place))}>${icon("delete")}</button>
+          </li>`,
+        )}
+      </ul>
+      ${this.hasInstances && chosen !== undefined && segments[chosen] ? this.#renderRelabel(chosen, segments[chosen]) : nothing}
+    `;
+  }
+
+  #renderRelabel(place: number, { label }: Segment) {
+    const labels = [...new Set([...labelTexts(this.labels), label])];
+    return html`<label class="relabel">${word("label_of_selected")}
+      <select .value=${live(label)} @change=${(event: Event) => {
+        this.hand.relabel(place, (event.target as HTMLSelectElement).value);
+        this.told = word("shape_is_now", { label: this.hand.segments[place]?.label ?? "" });
+      }}>${labels.map((one) => html`<option .value=${one} ?selected=${one === label}>${one}</option>`)}</select></label>`;
+  }
+
+  /** A button has done something with a segment; the keyboard goes on in the picture. */
+  #act(act: () => unknown): void {
+    act();
+    this.#show();
+    if (this.hand.chosen !== undefined) this.stage?.focus({ preventScroll: true });
+  }
+
+  /** A segment in words: its label, and the box around it. */
+  #describe(place: number): string {
+    const { mask, segments } = this.hand;
+    const { label = "" } = segments[place] ?? {};
+    const box = mask?.boxes().get(place + 1);
+    if (!box) return `${label} · ${word("no_pixels")}`;
+    const { left, top, right, bottom } = box;
+    return `${label} · ${left}, ${top} · ${right - left} × ${bottom - top}`;
+  }
+}
+
+@element("crowd-semantic-segmentation")
+export class CrowdSemanticSegmentation extends Segmentation {
+  protected override readonly hasInstances = false;
+}
+
+@element("crowd-instance-segmentation")
+export class CrowdInstanceSegmentation extends Segmentation {
+  protected override readonly hasInstances = true;
+}
+
+function sliderValue(event: Event): number {
+  return (event.target as HTMLInputElement).valueAsNumber;
+}

@@ -1,0 +1,99 @@
+"""Adjusting the labels of an earlier job: the form's element begins with them, and says whether they were changed.
+
+The element is that of the earlier job, with ``initial-value``, which adds ``initialValueModified`` to the answer.
+Source: developer guide, "Label verification and adjustment" and "Labeling job output data" (``adjustment-status`` is
+``adjusted`` if at least one worker has changed the label).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+from labeling_provider.groundtruth.layout import ADJUSTED, ADJUSTMENT_STATUS, UNADJUSTED
+from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.kinds.audits import audited_by, audited_kind, obstacle_of
+from labeling_provider.service.kinds.kind import (
+    Answered,
+    AnswerError,
+    Content,
+    JobFacts,
+    ObjectLabel,
+    OneByOne,
+    runs,
+    shown,
+)
+
+
+class _Adjusted(NamedTuple):
+    """A worker's answer.
+
+    :param answer: in the form of the kind whose labels are adjusted.
+    :param is_changed: whether the worker has changed the label; None if the form does not say.
+    """
+
+    answer: Any
+    is_changed: bool | None
+
+
+@runs("adjustment-bounding-box", "adjustment-semantic-segmentation")
+class Adjustment(OneByOne):
+    """Answers, truth and consolidation are those of the task type whose labels are adjusted."""
+
+    def __init__(self, job: JobFacts) -> None:
+        super().__init__(job)
+        self._audited = audited_kind(job)
+
+    def obstacle(self, line: dict[str, Any]) -> str | None:
+        return obstacle_of(self.job, line)
+
+    def read_answer(self, content: Content, line: dict[str, Any]) -> _Adjusted:
+        answer = self._audited.read_answer(content, line)
+        is_changed = self.form(content).get("initialValueModified")
+        if is_changed is not None and not isinstance(is_changed, bool):
+            raise AnswerError(f"{self.key}.initialValueModified is {shown(is_changed)}, neither true nor false.")
+        return _Adjusted(answer, is_changed)
+
+    def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
+        former = self._former(line)
+        answer = self._audited.corrected(former, line, truth, rng)
+        if answer is None:
+            return None
+        is_changed = not self._audited.is_same(answer, former)
+        if right:
+            return self._form(answer, is_changed, line)
+        if is_changed:
+            # A careless worker has not seen what is wrong.
+            return self._form(former, False, line)
+        content = self._audited.simulate(line, truth, False, rng)
+        if content is not None:
+            content[self.key]["initialValueModified"] = True
+        return content
+
+    def _form(self, answer: Any, is_changed: bool, line: dict[str, Any]) -> Content:
+        content = self._audited.form_of(answer, line)
+        content[self.key]["initialValueModified"] = is_changed
+        return content
+
+    def _former(self, line: dict[str, Any]) -> Any:
+        """The label that the form begins with, as an answer.
+
+        :raises ObjectFailure: if the line has none that can be used.
+        """
+        try:
+            return self._audited.former_answer(audited_by(self.job, line))
+        except ValueError as error:
+            raise ObjectFailure(str(error)) from None
+
+    def label_of(self, answers: Sequence[_Adjusted], answered: Answered, stamp: str) -> ObjectLabel:
+        label = self._audited.label_of([one.answer for one in answers], answered, stamp)
+        is_adjusted = any(self._is_changed(one, answered.line) for one in answers)
+        label.metadata[ADJUSTMENT_STATUS] = ADJUSTED if is_adjusted else UNADJUSTED
+        return label
+
+    def _is_changed(self, one: _Adjusted, line: dict[str, Any]) -> bool:
+        if one.is_changed is not None:
+            return one.is_changed
+        # A template that does not give the element its initial value.
+        return not self._audited.is_same(one.answer, self._former(line))

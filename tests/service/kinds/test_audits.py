@@ -1,0 +1,63 @@
+"""What adjustments and verifications can show, and what they can't."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+
+from labeling_provider.service.kinds.audits import audited_by
+from tests.service.kinds.some_jobs import former_boxes, make_kind, make_line
+
+BOX = {"label": "bee", "left": 2, "top": 3, "width": 10, "height": 8}
+LINE = {"source-ref": "s3://lab/picture", **former_boxes([BOX])}
+ABOUT = LINE["before-metadata"]
+AUDITS = [
+    "adjustment-bounding-box",
+    "adjustment-semantic-segmentation",
+    "verification-bounding-box",
+    "verification-semantic-segmentation",
+]
+
+
+@pytest.mark.parametrize("name", AUDITS)
+def test_an_object_without_the_label_is_kept_from_people(name: str) -> None:
+    kind = make_kind(name)
+    line = make_line(kind, Random(1))
+    assert kind.obstacle(line) is None
+    for lacking in (
+        {"source-ref": "s3://lab/picture"},
+        {**line, "before": None, "before-ref": None},
+        {**line, "before-metadata": 3, "before-ref-metadata": {"type": "groundtruth/custom"}},
+    ):
+        assert "no label of the type groundtruth/" in str(kind.obstacle(lacking))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ({"before": {"annotations": "x"}}, "The label can't be audited: before: "),
+        ({"before-metadata": {**ABOUT, "class-map": {"1": "gnu"}}}, "its class 'gnu' is not one of the job's labels"),
+        ({"before-metadata": {**ABOUT, "class-map": {}}}, "its class '1' is not one of the job's labels"),
+    ],
+)
+def test_a_label_that_can_not_be_shown_is_told(line: dict[str, Any], words: str) -> None:
+    assert words in str(make_kind("adjustment-bounding-box").obstacle({**LINE, **line}))
+
+
+def test_a_verification_shows_classes_that_are_no_verdicts() -> None:
+    assert (
+        make_kind("verification-bounding-box").obstacle({**LINE, "before-metadata": {**ABOUT, "class-map": {}}}) is None
+    )
+
+
+def test_the_category_file_may_name_the_label() -> None:
+    kind = make_kind("adjustment-bounding-box")
+    line = {**LINE, "later": {**LINE["before"], "annotations": []}, "later-metadata": ABOUT}
+    assert audited_by(kind.job, line).attribute == "later"
+    named = replace(kind.job, categories={"auditLabelAttributeName": "before"})
+    assert audited_by(named, line).attribute == "before"
+    with pytest.raises(ValueError, match="no label under 'before'"):
+        audited_by(named, {"source-ref": "s3://lab/picture"})

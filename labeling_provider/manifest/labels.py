@@ -208,8 +208,9 @@ class Label:
     def plain(self) -> Any:
         """The label in plain words.
 
-        A class is its name, several classes are the list of their names; boxes and entities are lists of dicts with
-        the class as ``label``. Any other label is its JSON value, such as the URI of a mask.
+        A class is its name, several classes are the list of their names; boxes, entities, polygons, polylines, lines
+        and keypoints are lists of dicts with the class as ``label``. Any other label is its JSON value, such as the URI
+        of a mask.
         """
         return self.value
 

@@ -153,7 +153,9 @@ def runs(mask: Cells, left: int, top: int, width: int, height: int) -> list[int]
     apart = np.concatenate([[True], starts[1:] != ends[:-1]]) if len(starts) else np.zeros(0, dtype=np.bool_)
     starts, ends = starts[apart], ends[np.roll(apart, -1)]
     borders = np.stack([starts, ends], axis=1).ravel()
-    return np.diff(np.concatenate([[0], borders, [width * height]])).tolist()  # type: ignore[no-any-return]
+    lengths: list[int] = np.diff(np.concatenate([[0], borders, [width * height]])).tolist()
+    # COCO's library writes no empty run at the end.
+    return lengths if lengths[-1] else lengths[:-1]
 
 
 def run_text(lengths: list[int]) -> str:

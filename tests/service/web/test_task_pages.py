@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 
 from labeling_provider.groundtruth.facts import human_task_ui_arn
+from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request.templates import (
+    drawing_template,
     has_worker_template,
     question_template,
     ranking_template,
@@ -141,6 +143,16 @@ def test_an_adjustment_begins_with_the_old_labels(pages: TaskPages, store: Memor
     shown = initial("adjustment-semantic-segmentation", "mask-ref")
     assert shown["labelMappings"] == {"it's": {"color": "#2ca02c"}, "<b>": {"color": "#1f77b4"}}
     assert shown["src"].startswith(f"{BASE}/lab/mask.png?")
+
+
+@pytest.mark.parametrize("drawn", READY_CONSOLIDATIONS)
+def test_our_pages_to_draw_on_show_the_object_and_the_labels(pages: TaskPages, store: Memory, drawn: str) -> None:
+    store.objects["s3://lab/template.liquid"] = drawing_template("Which <b>?", "Look.", drawn, LABELS).encode()
+    page = elements(pages, make_kind("custom", TEMPLATE), LINES["image"])
+    (element,) = [page.found[name] for name in page.found if name.startswith("crowd-") and name != "crowd-form"]
+    assert element["header"] == "Which <b>?"
+    assert json.loads(element["labels"] or "") == LABELS
+    assert str(element["src"]).startswith(f"{BASE}/lab/")
 
 
 @pytest.mark.parametrize("named", [False, True])

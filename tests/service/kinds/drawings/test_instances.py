@@ -55,6 +55,14 @@ def test_where_things_meet_the_larger_share_wins() -> None:
     assert confidences == [1, 1]
 
 
+def test_half_of_those_who_drew_a_thing_are_not_enough_for_a_pixel() -> None:
+    workers = [read(("heron", 0, 0, 50, 50)), read(("heron", 0, 0, 54, 50))]
+    for order in (workers, workers[::-1]):
+        found, confidences = consolidate_masks(order)
+        assert (found.numbers == workers[0].numbers).all()
+        assert confidences == [pytest.approx((1 + 50 / 54) / 2)]
+
+
 def test_things_without_pixels_are_no_things() -> None:
     hidden = masked(("heron", 0, 0, 9, 9), ("stork", 0, 0, 9, 9))
     found, confidences = consolidate_masks([read_masks(hidden, LABELS)])

@@ -309,5 +309,10 @@ def test_a_mask_is_made_for_the_task_in_hand_and_for_nobody_else(lab: Lab, brows
     ada.token = "wrong"
     assert ada.try_move(f"/tasks/{task}/mask", {"extreme_points": extremes})[0] in {401, 403}
     ada.page("/")
-    ada.move(f"/tasks/{task}/release")
-    assert ada.move(f"/tasks/{task}/mask", {"extreme_points": extremes}, 409)["refused"] == "late"
+    answer = {
+        "drawing": {"instances": [], "labeledImage": {"pngImageData": base64.b64encode(body.getvalue()).decode()}}
+    }
+    ada.move(f"/tasks/{task}/submit", {"answer": {"drawing": {}}, "job": job.number}, 409)
+    ada.move(f"/tasks/{task}/submit", {"answer": answer, "job": job.number})
+    told = ada.move(f"/tasks/{task}/mask", {"extreme_points": extremes}, 409)
+    assert told == {"refused": "late", "message": "this worker does not hold the task"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
@@ -140,12 +140,7 @@ class SegmentationMasks(Auditable, Learnable):
 
         form = self.form(content)
         colors = list(self._colors_in(form.get("labelMappings")))
-        image = form.get("labeledImage")
-        try:
-            body = base64.b64decode(image["pngImageData"], validate=True)  # type: ignore[index]
-            pixels = np.asarray(open_picture(body, "RGB"))
-        except (TypeError, KeyError, ValueError) as error:
-            raise AnswerError(f"{self.key}.labeledImage.pngImageData is not a PNG in base64 ({error}).") from None
+        pixels = painted(form, self.key)
         mask = np.zeros(pixels.shape[:2], dtype=np.uint8)
         for position, color in colors:
             mask[(pixels == np.array(color, dtype=np.uint8)).all(axis=-1)] = position + 1
@@ -304,3 +299,20 @@ def _neighbors(votes: npt.NDArray[Any]) -> npt.NDArray[Any]:
     around = padded[:, :-2, 1:-1] + padded[:, 2:, 1:-1] + padded[:, 1:-1, :-2] + padded[:, 1:-1, 2:]
     result: npt.NDArray[Any] = around / 4
     return result
+
+
+def painted(form: Mapping[str, Any], where: str) -> Any:
+    """The pixels that a worker painted: height × width × red, green, blue.
+
+    :param form: what the element submitted.
+    :param where: its place in the answer.
+    :raises AnswerError: if it has no picture.
+    """
+    import numpy as np
+
+    image = form.get("labeledImage")
+    try:
+        body = base64.b64decode(image["pngImageData"], validate=True)  # type: ignore[index]
+        return np.asarray(open_picture(body, "RGB"))
+    except (TypeError, KeyError, ValueError) as error:
+        raise AnswerError(f"{where}.labeledImage.pngImageData is not a PNG in base64 ({error}).") from None

@@ -6,16 +6,15 @@ belongs to the instance that the largest share of its workers gave it to, if tha
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from labeling_provider.manifest.pictures import open_picture
 from labeling_provider.service.kinds.drawings.matching import Pair, Place, groups, voted
 from labeling_provider.service.kinds.drawings.paths import MAX_SHAPES, element, known_label
 from labeling_provider.service.kinds.kind import AnswerError, shown
+from labeling_provider.service.kinds.masks import painted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,12 +67,7 @@ def read_masks(content: Mapping[str, Any], labels: Mapping[str, int]) -> Masks:
         if colors.setdefault(int(color[1:], 16), number + 1) != number + 1:
             raise AnswerError(f"{place}.color is {color}, which another instance has.")
         found.append(known_label(given.get("label"), labels, place))
-    image = form.get("labeledImage")
-    try:
-        body = base64.b64decode(image["pngImageData"], validate=True)  # type: ignore[index]
-        pixels = np.asarray(open_picture(body, "RGB"))
-    except (TypeError, KeyError, ValueError) as error:
-        raise AnswerError(f"{where}.labeledImage.pngImageData is not a PNG in base64 ({error}).") from None
+    pixels = painted(form, where)
     known = np.array(sorted(colors), dtype=np.uint32)
     number_of = np.array([colors[color] for color in known.tolist()], dtype=np.uint16)
     numbers = np.zeros(pixels.shape[:2], dtype=np.uint16)

@@ -8,7 +8,7 @@ import re
 import subprocess
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +218,24 @@ def test_a_job_is_labeled_by_keyboard_alone(lab: Lab, people_job: Jobs, width: i
     assert job.labels() == ["dog"] * 3
 
 
+def adjust(lab: Lab, job: str, element: str, tasks: Sequence[Sequence[str]]) -> None:
+    """Do all tasks of a job in a browser, with some keys each."""
+    with browser_page() as page:
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job}")
+        page.get_by_label("Name").fill("Adjuster")
+        page.get_by_role("button", name="Start").click()
+        for keys in tasks:
+            page.wait_for_selector("iframe.shown")
+            frame = page.frame_locator("iframe.shown")
+            frame.locator(f"{element} .objects li").first.wait_for()
+            if keys:
+                frame.locator(f"{element} .stage").focus()
+            for key in keys:
+                page.keyboard.press(key)
+            submitted(page)
+        page.get_by_text("This job is finished").wait_for()
+
+
 @pytest.mark.browser
 def test_a_person_adjusts_boxes_on_our_page(lab: Lab, people_job: Jobs) -> None:
     box = {"class_id": 1, "left": 10, "top": 10, "width": 30, "height": 20}
@@ -226,20 +244,7 @@ def test_a_person_adjusts_boxes_on_our_page(lab: Lab, people_job: Jobs) -> None:
     line = {"source-ref": picture(lab, "img/adjusted.png", 100, 80), "boxes": boxes, "boxes-metadata": about}
     audit = {"task_type": "adjustment-bounding-box", "audited_attribute": "boxes", "label_attribute_name": "better"}
     job = people_job([line, line], workers_per_object=1, **audit)
-    with browser_page() as page:
-        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
-        page.get_by_label("Name").fill("Adjuster")
-        page.get_by_role("button", name="Start").click()
-        for keys in ((), ("]", "ArrowRight", "Shift+ArrowDown")):
-            page.wait_for_selector("iframe.shown")
-            frame = page.frame_locator("iframe.shown")
-            frame.locator("crowd-bounding-box .objects li").wait_for()
-            if keys:
-                frame.locator("crowd-bounding-box .stage").focus()
-            for key in keys:
-                page.keyboard.press(key)
-            submitted(page)
-        page.get_by_text("This job is finished").wait_for()
+    adjust(lab, job.name, "crowd-bounding-box", ((), ("]", "ArrowRight", "Shift+ArrowDown")))
     output = lab.output(lab.wait(job.name))
     found = {one["better-metadata"]["adjustment-status"]: one["better"]["annotations"] for one in output}
     assert found == {"unadjusted": [box], "adjusted": [{**box, "left": 11, "top": 20}]}
@@ -255,21 +260,8 @@ def test_a_person_adjusts_masks_on_our_page(lab: Lab, people_job: Jobs) -> None:
     _, labeled = lab.run([line, line], task_type="semantic-segmentation", workers_per_object=1)
     audit = {"task_type": "adjustment-semantic-segmentation", "audited_attribute": "label-ref"}
     job = people_job(labeled, workers_per_object=1, label_attribute_name="better-ref", **audit)
-    with browser_page() as page:
-        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
-        page.get_by_label("Name").fill("Masker")
-        page.get_by_role("button", name="Start").click()
-        # What the middle of the picture belongs to becomes a dog.
-        for keys in ((), ("f", "2", "Space")):
-            page.wait_for_selector("iframe.shown")
-            frame = page.frame_locator("iframe.shown")
-            frame.locator("crowd-semantic-segmentation .objects li").first.wait_for()
-            if keys:
-                frame.locator("crowd-semantic-segmentation .stage").focus()
-            for key in keys:
-                page.keyboard.press(key)
-            submitted(page)
-        page.get_by_text("This job is finished").wait_for()
+    # What the middle of the picture belongs to becomes a dog.
+    adjust(lab, job.name, "crowd-semantic-segmentation", ((), ("f", "2", "Space")))
     found = {}
     for one in lab.output(lab.wait(job.name)):
         pixels = np.asarray(Image.open(io.BytesIO(lab.get(one["better-ref"]))))

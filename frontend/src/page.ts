@@ -5,6 +5,7 @@ import { CrowdForm, catchNativeForms, receive } from "./elements/form";
 import { capture, collect, controls, type Draft, firstProblem, rememberHidden, restore } from "./form";
 import { History } from "./history";
 import { isWriting, keys } from "./keys";
+import { hearMask, offerMasks } from "./mask-helper";
 import { mediaHelpers, watchMedia } from "./media";
 import { connect, type FromPortal, type Init, isConnected, send } from "./port";
 import { showAnswer, showNotice } from "./standalone";
@@ -59,6 +60,8 @@ export function start(): void {
     for (const command of keys.page) command.label = word(command.id as "submit" | "undo" | "redo");
     keys.custom = given.keys;
     setTheme(given.theme);
+    offerMasks(given.masks);
+    for (const one of controls(document)) if (one instanceof Control) one.requestUpdate();
     if (given.submits) document.documentElement.style.setProperty("--crowd-own-submit", "none");
   });
   void Promise.all([ready(), connected]).then(meetPortal);
@@ -218,6 +221,9 @@ function hear(message: FromPortal): void {
       break;
     case "refused":
       refused(word("refused", { message: message.message }));
+      break;
+    case "mask":
+      hearMask(message.id, message.told);
       break;
     case "link": {
       const waiting = links.get(message.url) ?? [];

@@ -2,6 +2,7 @@
 import type { Answer } from "./control";
 import type { Draft } from "./form";
 import type { KeyEntry } from "./keys";
+import type { MaskOfThing } from "./mask-helper";
 
 export interface Init {
   draft: Draft | null;
@@ -11,6 +12,8 @@ export interface Init {
   theme: "light" | "dark" | "auto";
   /** Whether there is a submit button around the frame. */
   submits: boolean;
+  /** Whether the service makes masks. */
+  masks: boolean;
 }
 
 export type ToPortal =
@@ -20,12 +23,15 @@ export type ToPortal =
   | { type: "activity" }
   | { type: "key"; key: string; code: string; ctrlKey: boolean; altKey: boolean; shiftKey: boolean; metaKey: boolean }
   | { type: "trouble"; message: string; url?: string }
-  | { type: "refresh"; url: string };
+  | { type: "refresh"; url: string }
+  | { type: "mask"; id: number; points: { x: number; y: number }[] };
 
 export type FromPortal =
   | { type: "submit" | "undo" | "redo" | "focus" }
   | { type: "link"; url: string; fresh: string | null }
   | { type: "refused"; message: string }
+  /** The mask of a thing, or why there is none. */
+  | { type: "mask"; id: number; told: MaskOfThing | string }
   /** The answer to the task before. */
   | { type: "before"; answer: Answer }
   | { type: "keys"; keys: Record<string, string> };
@@ -45,8 +51,9 @@ export function connect(hear: (message: FromPortal) => void): Promise<Init> {
       port = given;
       given.addEventListener("message", ({ data }) => hear(data));
       given.start();
-      const { draft = null, language = "", keys = {}, preview = false, theme = "auto", submits = false } = event.data;
-      done({ draft, language, keys, preview, theme, submits });
+      const { draft = null, language = "", keys = {}, preview = false, theme = "auto" } = event.data;
+      const { submits = false, masks = false } = event.data;
+      done({ draft, language, keys, preview, theme, submits, masks });
     };
     window.addEventListener("message", listen);
   });

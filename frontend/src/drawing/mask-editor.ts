@@ -1,4 +1,5 @@
 /** What a person does with a mask: paints, erases, fills, and chooses what. All places are the picture's own pixels. */
+import { EXTREME_POINTS, type Found } from "../mask-helper";
 import { Editor } from "./editor";
 import { type Point, type Size, within } from "./geometry";
 import { Journal } from "./journal";
@@ -7,7 +8,7 @@ import { type Change, eachRun, type Mask, type Row, sameRows } from "./mask";
 import { brushPlace, polygonSpans, type Span, strokeSpans } from "./raster";
 import type { Hand } from "./surface";
 
-export const TOOLS = ["brush", "eraser", "polygon", "fill"] as const;
+export const TOOLS = ["brush", "eraser", "polygon", "fill", "points"] as const;
 export type Tool = (typeof TOOLS)[number];
 /** Widths of the brush, in pixels. */
 export const SIZES = [
@@ -16,7 +17,7 @@ export const SIZES = [
 /** How wide a brush is at first, in pixels of the screen. */
 const FIRST_WIDTH = 24;
 
-export type Told = "choose_label_first" | "more_points" | "brush_down" | "brush_up";
+export type Told = "choose_label_first" | "more_points" | "brush_down" | "brush_up" | "thing_found";
 
 /** What has one number in the mask: a label, or one instance of it. @property color its colour in the answer */
 export interface Segment {
@@ -53,6 +54,8 @@ export class MaskEditor implements Hand {
   #instance: number | undefined;
   #grip: Grip | undefined;
   readonly #journal = new Journal<Step>();
+  /** What was found and is not painted yet. */
+  readonly #arrived: (() => void)[] = [];
 
   constructor(
     /** Whether a label has any number of segments, else one. */
@@ -61,6 +64,8 @@ export class MaskEditor implements Hand {
     /** The mask is another one now, or a path that becomes one. */
     private readonly changed: () => void,
     private readonly tell: (told: Told) => void,
+    /** Enough points tell what is meant. */
+    private readonly marked: (points: readonly Point[], paint: (found: Found) => void) => void,
   ) {
     this.#path = new Editor(
       { ...polygon, mayCross: true },
@@ -123,6 +128,11 @@ export class MaskEditor implements Hand {
     return box && [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
   }
 
+  /** Whether clicks set points. */
+  get setsPoints(): boolean {
+    return this.tool === "polygon" || this.tool === "points";
+  }
+
   /** Whether a drag draws. */
   get draws(): boolean {
     const hasInk = this.label !== undefined || this.#instance !== undefined;
@@ -149,7 +159,7 @@ export class MaskEditor implements Hand {
   /** Go on with a path of a polygon, or with none. */
   loadPath(path: Shape | undefined): void {
     this.#path.load([], path);
-    if (path) this.tool = "polygon";
+    if (path && !this.setsPoints) this.tool = "polygon";
   }
 
   /** Take a whole mask, as a step. */
@@ -204,7 +214,7 @@ export class MaskEditor implements Hand {
       return true;
     }
     if (!this.draws || !this.mask) return false;
-    if (this.tool === "polygon") return this.#withPath(() => this.#path.down(at, reach));
+    if (this.setsPoints) return this.#withPath(() => this.#path.down(at, reach));
     if (this.tool === "fill") this.#grip = { does: "fill" };
     else this.#paintFrom(at);
     return true;
@@ -225,6 +235,7 @@ export class MaskEditor implements Hand {
       this.#paintTo(at, grip);
       this.#settle();
     } else this.#withPath(() => this.#path.up(at, reach));
+    this.#arrive();
   }
 
   cancel(): void {
@@ -233,6 +244,7 @@ export class MaskEditor implements Hand {
     this.#path.cancel();
     this.mask?.drop();
     this.#takeBackSegments();
+    this.#arrive();
   }
 
   miss(): void {
@@ -251,7 +263,7 @@ export class MaskEditor implements Hand {
     this.cursor = at;
     if (!this.draws) {
       this.miss();
-    } else if (this.tool === "polygon") {
+    } else if (this.setsPoints) {
       this.#withPath(() => this.#path.press(at, reach));
     } else if (this.tool === "fill") {
       this.#fill(at);
@@ -278,7 +290,7 @@ export class MaskEditor implements Hand {
   keyTo([x, y]: Point): void {
     const from = this.cursor;
     // Only a polygon has points on the far edges; all else has pixels.
-    const most = this.tool === "polygon" ? 0 : 1;
+    const most = this.setsPoints ? 0 : 1;
     const to: Point = [within(x, 0, this.size.width - most), within(y, 0, this.size.height - most)];
     this.cursor = to;
     if (this.isDown && from) this.#dab(from, to);
@@ -299,7 +311,7 @@ export class MaskEditor implements Hand {
 
   use(tool: Tool): void {
     this.cancel();
-    if (tool !== "polygon" && this.#path.path) this.#path.leave();
+    if (tool !== this.tool && this.#path.path) this.#path.leave();
     this.tool = tool;
   }
 
@@ -400,7 +412,43 @@ export class MaskEditor implements Hand {
     this.#path.label = own ?? label;
     const result = act();
     this.#path.label = label;
+    this.#ask();
     return result;
+  }
+
+  /** Enough points tell what is meant; what is found belongs to what is chosen now. */
+  #ask(): void {
+    const { path } = this.#path;
+    if (this.tool !== "points" || !path || path.points.length < EXTREME_POINTS) return;
+    const instance = this.#instance;
+    const own = instance === undefined ? undefined : this.#segments[instance];
+    this.#path.load([]);
+    this.changed();
+    this.marked(path.points, (found) => {
+      this.#arrived.push(() => {
+        const isThere = own !== undefined && this.#segments[instance as number]?.color === own.color;
+        this.#lay(found, isThere ? (instance as number) + 1 : this.#numberFor(path.label, this.hasInstances));
+      });
+      this.#arrive();
+    });
+  }
+
+  /** Paint what was found, once nothing else is being painted; it is a step of its own. */
+  #arrive(): void {
+    if (this.#arrived.length === 0 || this.isHeld) return;
+    setTimeout(() => {
+      if (!this.isHeld) for (const paint of this.#arrived.splice(0)) paint();
+    });
+  }
+
+  #lay({ rows, at: [left, top] }: Found, number: number): void {
+    const paint = this.mask?.brush(number, this.keepsOthers ? 0 : undefined);
+    for (const [row, runs] of rows.entries())
+      eachRun(runs, (own, from, to) => own > 0 && paint?.(top + row, left + from, left + to));
+    if (this.hasInstances) this.#instance = number - 1;
+    this.hide([number - 1], false);
+    this.#settle();
+    this.tell("thing_found");
   }
 
   #pathChanged(): void {
@@ -410,6 +458,11 @@ export class MaskEditor implements Hand {
       return;
     }
     this.#path.load([]);
+    if (this.tool === "points") {
+      this.tell("more_points");
+      this.changed();
+      return;
+    }
     const number = this.#ink(shape.label);
     if (!this.mask || number === undefined) return;
     const paint = this.mask.brush(number, this.keepsOthers ? 0 : undefined);

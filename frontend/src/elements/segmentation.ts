@@ -14,13 +14,20 @@ import type { Look } from "../drawing/painter";
 import { pngOf } from "../drawing/png";
 import { element, keyCap } from "../element";
 import { type Command, keys } from "../keys";
+import { canFind, type Found, findThing } from "../mask-helper";
 import { loadingNote } from "../media";
 import { word } from "../words";
 import { Board, icon, isChecked } from "./board";
 import { addressIn, EMPTY, isSize, labelColors, readStored, type Stored, segmentsIn } from "./given-mask";
 
-const KEYS: Record<Tool, string> = { brush: "b", eraser: "e", polygon: "p", fill: "f" };
-const NAMES = { brush: "tool_brush", eraser: "tool_eraser", polygon: "tool_polygon", fill: "tool_fill" } as const;
+const KEYS: Record<Tool, string> = { brush: "b", eraser: "e", polygon: "p", fill: "f", points: "x" };
+const NAMES = {
+  brush: "tool_brush",
+  eraser: "tool_eraser",
+  polygon: "tool_polygon",
+  fill: "tool_fill",
+  points: "tool_points",
+} as const;
 
 /** @property at the number of a step */
 interface Mark {
@@ -63,6 +70,7 @@ abstract class Segmentation extends Board {
       (told: Told) => {
         this.told = word(told);
       },
+      (points, paint) => void this.#find(points, paint),
     );
     return this.#editorMade;
   }
@@ -182,6 +190,23 @@ abstract class Segmentation extends Board {
       this.told = word("copied_before", { count: content.segments.length });
     });
     return true;
+  }
+
+  /** Ask for a thing by its extreme points. */
+  async #find(points: readonly Point[], paint: (found: Found) => void): Promise<void> {
+    const { size } = this;
+    this.told = word("finding");
+    try {
+      const found = await findThing(points);
+      if (size === this.size) paint(found);
+    } catch (error) {
+      this.told = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  /** The tools that there are: some need the service. */
+  get #tools(): Tool[] {
+    return TOOLS.filter((tool) => tool !== "points" || canFind());
   }
 
   /** The person has drawn or changed something. */
@@ -313,7 +338,7 @@ abstract class Segmentation extends Board {
     const done = (worked: boolean) => worked && this.#show();
     return [
       ...this.labelCommands,
-      ...TOOLS.map((tool) => ({
+      ...this.#tools.map((tool) => ({
         id: `tool:${tool}`,
         label: word(NAMES[tool]),
         key: KEYS[tool],
@@ -348,7 +373,7 @@ abstract class Segmentation extends Board {
 
   #use(tool: Tool): void {
     this.hand.use(tool);
-    this.told = word("tool_now", { tool: word(NAMES[tool]) });
+    this.told = word(tool === "points" ? "points_help" : "tool_now", { tool: word(NAMES[tool]) });
     this.surface?.draw();
     this.requestUpdate();
   }
@@ -451,7 +476,7 @@ abstract class Segmentation extends Board {
     const caps = keys.of(this);
     return html`<div class="tools paint">
       <div class="group" role="group" aria-label=${word("tools")}>
-        ${TOOLS.map(
+        ${this.#tools.map(
           (tool) => html`<button type="button" aria-pressed=${hand.tool === tool} @click=${() => this.#use(tool)}
             >${word(NAMES[tool])}${keyCap(caps.get(`tool:${tool}`))}</button>`,
         )}

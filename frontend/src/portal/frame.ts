@@ -16,7 +16,8 @@ export type FromFrame =
   | { type: "activity" }
   | ({ type: "key" } & Pressed)
   | { type: "trouble"; message: string; url?: string }
-  | { type: "refresh"; url: string };
+  | { type: "refresh"; url: string }
+  | { type: "mask"; id: number; points: unknown };
 
 export interface FrameStart {
   draft: unknown;
@@ -72,7 +73,7 @@ export class TaskFrame {
         this.onMessage(message);
       };
       element.contentWindow?.postMessage(
-        { labeling: "port", preview: false, theme: "auto", submits: true, ...start },
+        { labeling: "port", preview: false, theme: "auto", submits: true, masks: true, ...start },
         "*",
         [channel.port2],
       );

@@ -192,6 +192,9 @@ export class TaskPage {
       case "refresh":
         void this.refreshLink(work, message.url);
         break;
+      case "mask":
+        void this.makeMask(work, message.id, message.points);
+        break;
       default:
         break;
     }
@@ -321,6 +324,17 @@ export class TaskPage {
       work.frame.send({ type: "link", url, fresh: told.fresh });
     } catch {
       work.frame.send({ type: "link", url, fresh: null });
+    }
+  }
+
+  /** Ask for the mask of a thing that a person has marked by its extreme points. */
+  private async makeMask(work: Work, id: number, points: unknown): Promise<void> {
+    const asked = { extreme_points: Array.isArray(points) ? points : [] };
+    try {
+      const told = await this.service.ask<object>(`/tasks/${work.task.id}/mask`, asked, () => this.work === work);
+      work.frame.send({ type: "mask", id, told });
+    } catch (error) {
+      work.frame.send({ type: "mask", id, told: error instanceof Refused ? error.message : String(error) });
     }
   }
 

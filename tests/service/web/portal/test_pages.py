@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from dev.browser import browser_page
 from dev.portal import Browser
@@ -268,6 +268,42 @@ def test_a_person_adjusts_masks_on_our_page(lab: Lab, people_job: Jobs) -> None:
         found[one["better-ref-metadata"]["adjustment-status"]] = pixels
     assert np.array_equal(found["unadjusted"], truth)
     assert np.array_equal(found["adjusted"], truth * 2)
+
+
+@pytest.mark.browser
+def test_the_area_of_a_thing_is_found_by_four_points(lab: Lab, people_job: Jobs) -> None:
+    shown = Image.new("RGB", (120, 80), "#eeeeee")
+    ImageDraw.Draw(shown).ellipse((30, 20, 90, 60), fill="#336622")
+    body = io.BytesIO()
+    shown.save(body, "PNG")
+    truth = np.asarray(shown.convert("L")) < 200
+    line = {"source-ref": lab.put("img/thing.png", body.getvalue())}
+    job = people_job([line], task_type="semantic-segmentation", workers_per_object=1)
+    with browser_page() as page:
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+        page.get_by_label("Name").fill("Finder")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_selector("iframe.shown")
+        element = page.frame_locator("iframe.shown").locator("crowd-semantic-segmentation")
+        element.get_by_role("button", name="Four points").wait_for()
+        element.evaluate(
+            """async (one) => {
+              while (one.validationMessage.startsWith("Wait")) await new Promise(requestAnimationFrame);
+            }"""
+        )
+        page.keyboard.press("2")
+        page.keyboard.press("x")
+        stage = element.locator(".stage").bounding_box()
+        assert stage
+        for point in ((30.5, 40), (60, 20.5), (90.5, 40), (60, 60.5)):
+            across, down = element.evaluate("(one, point) => one.view.toScreen(point)", point)
+            page.mouse.click(stage["x"] + across, stage["y"] + down)
+        element.get_by_text("The thing was found").wait_for()
+        submitted(page)
+        page.get_by_text("This job is finished").wait_for()
+    (output,) = lab.output(lab.wait(job.name))
+    found = np.asarray(Image.open(io.BytesIO(lab.get(output["label-ref"])))) == 2
+    assert (found & truth).sum() / (found | truth).sum() > 0.9
 
 
 @pytest.mark.browser

@@ -120,35 +120,33 @@ class Cuboid(msgspec.Struct, frozen=True, rename="kebab"):
     label_category_attributes: dict[str, Any] = {}
 
 
-class _Boxes(msgspec.Struct):
+class _OnPicture(msgspec.Struct):
+    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
+
+
+class _Boxes(_OnPicture):
     annotations: list[Box]
-    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
 
 
-class _Polygons(msgspec.Struct):
+class _Polygons(_OnPicture):
     polygons: list[Path]
-    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
 
 
-class _Polylines(msgspec.Struct):
+class _Polylines(_OnPicture):
     polylines: list[Path]
-    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
 
 
-class _Lines(msgspec.Struct):
+class _Lines(_OnPicture):
     lines: list[Path]
-    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
 
 
-class _Keypoints(msgspec.Struct):
+class _Keypoints(_OnPicture):
     keypoints: list[Keypoint]
-    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
 
 
-class _Instances(msgspec.Struct):
+class _Instances(_OnPicture):
     mask: str
     instances: list[Instance]
-    image_size: Annotated[list[ImageSize], msgspec.Meta(min_length=1)]
 
 
 class _Rated(msgspec.Struct):

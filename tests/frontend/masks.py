@@ -18,6 +18,12 @@ SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)
 """The narrowest brushes."""
 BLUE, ORANGE, GREEN, RED = "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728"
 
+ROUND_4 = (".##.", "####", "####", ".##.")
+ROUND_5 = (".###.", "#####", "#####", "#####", ".###.")
+ROUND_6 = (".####.", "######", "######", "######", "######", ".####.")
+ROUND_8 = ("..####..", ".######.", "########", "########", "########", "########", ".######.", "..####..")
+"""What round brushes cover."""
+
 Pixels = set[tuple[int, int]]
 
 
@@ -64,6 +70,12 @@ def pixels_of(image: Image.Image) -> dict[str, Pixels]:
         rows, columns = (pixels == np.array(color)).all(axis=-1).nonzero()
         found["#" + bytes(shade).hex()] = set(zip(columns.tolist(), rows.tolist(), strict=True))
     return found
+
+
+def given_mask(portal: Portal, name: str, image: Image.Image, **mappings: str) -> dict[str, Any]:
+    """An initial value with a mask that the portal has."""
+    portal.files[f"/{name}.png"] = ("image/png", png_of(image))
+    return {"src": f"/{name}.png", "labelMappings": {label: {"color": color} for label, color in mappings.items()}}
 
 
 class MaskArtist(Artist):

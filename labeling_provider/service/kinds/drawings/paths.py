@@ -7,6 +7,7 @@ Answers: developer guide, "Crowd HTML elements reference".
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -63,7 +64,7 @@ class Common(NamedTuple):
     confidence: float
 
 
-class Paths:
+class Paths(ABC):
     """One kind of shape.
 
     :param name: the key of the list of shapes, in answers and in labels.
@@ -77,19 +78,19 @@ class Paths:
 
     # What each kind defines
 
+    @abstractmethod
     def similarity(self, first: Points, second: Points, size: tuple[int, int]) -> float:
         """How similar two shapes are, 0 to 1; 0 if they can't stand for the same thing.
 
         :param size: width and height of the picture, in pixels.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def common(self, members: Sequence[Points], base: int) -> Points:
         """The shape in the middle of several.
 
         :param base: the position of the one that is most like the others.
         """
-        raise NotImplementedError
 
     # What all kinds share
 

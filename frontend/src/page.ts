@@ -17,12 +17,18 @@ const MAX_UNTOLD = 1000;
 const ACTIVITY_PAUSE = 1000;
 const MAX_URL = 8192;
 const MAX_DRAFT = 1_000_000;
+/** The portal says how the task stands as soon as the page has loaded; who says nothing for so long is none. */
+const PORTAL_SILENT_MS = 2000;
 
 const history = new History();
 const links = new Map<string, ((fresh: string | undefined) => void)[]>();
 let init: Init | undefined;
 let before: Answer = {};
 let isReady = false;
+/** Whether the page is ready and the portal, if there is one, has said how the task stands. */
+let hasBegun = false;
+/** What the person did before. */
+const early: (() => void)[] = [];
 let restoring = false;
 let told = false;
 let noting = false;
@@ -64,7 +70,31 @@ export function start(): void {
     for (const one of controls(document)) if (one instanceof Control) one.requestUpdate();
     if (given.submits) document.documentElement.style.setProperty("--crowd-own-submit", "none");
   });
-  void Promise.all([ready(), connected]).then(meetPortal);
+  const isStanding = ready();
+  const met = Promise.all([isStanding, connected]).then(meetPortal);
+  void begin(isStanding, met);
+}
+
+/** Nothing is lost that a person does while the page is on its way: it is done when the page has begun. */
+async function begin(isStanding: Promise<void>, met: Promise<void>): Promise<void> {
+  await isStanding;
+  if (window.parent !== window) await Promise.race([met, loaded().then(() => pause(PORTAL_SILENT_MS))]);
+  hasBegun = true;
+  for (const act of early.splice(0)) act();
+}
+
+function whenBegun(act: () => void): void {
+  if (hasBegun) act();
+  else early.push(act);
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, milliseconds));
+}
+
+async function loaded(): Promise<void> {
+  if (document.readyState === "complete") return;
+  await new Promise((done) => window.addEventListener("load", done, { once: true }));
 }
 
 /** When everything on the page stands, scripts are told; what they do is part of the page as it begins. */
@@ -125,6 +155,10 @@ function submit(): void {
 }
 
 function submitted(found: CrowdForm | undefined, answer: Answer): void {
+  whenBegun(() => deliver(found, answer));
+}
+
+function deliver(found: CrowdForm | undefined, answer: Answer): void {
   note();
   clearTimeout(changeTimer);
   send({ type: "submit", answer, draft: draft() });
@@ -222,6 +256,10 @@ function hear(message: FromPortal): void {
     case "refused":
       refused(word("refused", { message: message.message }));
       break;
+    case "press":
+      // Whatever has the focus in a page that has not: the person doesn't write there.
+      whenBegun(() => document.body.dispatchEvent(new KeyboardEvent("keydown", { ...message.pressed, bubbles: true })));
+      break;
     case "mask":
       hearMask(message.id, message.told);
       break;
@@ -271,14 +309,18 @@ function listenToKeys(): void {
     if (event.defaultPrevented || event.isComposing) return;
     if (event.composedPath().some((one) => one instanceof HTMLDialogElement)) return;
     const writing = isWriting(event);
-    if (keys.press(event, writing)) {
-      event.preventDefault();
-      return;
-    }
-    const { key, code, ctrlKey, altKey, shiftKey, metaKey } = event;
-    if (/^(Control|Shift|Alt|Meta)$/.test(key)) return;
-    if (!writing || ctrlKey || altKey || metaKey) send({ type: "key", key, code, ctrlKey, altKey, shiftKey, metaKey });
+    whenBegun(() => pressed(event, writing));
   });
+}
+
+function pressed(event: KeyboardEvent, writing: boolean): void {
+  if (keys.press(event, writing)) {
+    event.preventDefault();
+    return;
+  }
+  const { key, code, ctrlKey, altKey, shiftKey, metaKey } = event;
+  if (/^(Control|Shift|Alt|Meta)$/.test(key)) return;
+  if (!writing || ctrlKey || altKey || metaKey) send({ type: "key", key, code, ctrlKey, altKey, shiftKey, metaKey });
 }
 
 function listenToActivity(): void {
@@ -288,7 +330,9 @@ function listenToActivity(): void {
       type,
       (event) => {
         if (type === "pointerdown") keys.touched(event.composedPath());
-        if (!event.isTrusted || event.timeStamp - last < ACTIVITY_PAUSE) return;
+        if (!event.isTrusted) return;
+        if (!hasBegun && /^(pointer|key)down$/.test(type) && early.length === 0) early.push(changeSoon);
+        if (event.timeStamp - last < ACTIVITY_PAUSE) return;
         last = event.timeStamp;
         send({ type: "activity" });
       },

@@ -16,18 +16,29 @@ export interface Init {
   masks: boolean;
 }
 
+interface Pressed {
+  key: string;
+  code: string;
+  ctrlKey: boolean;
+  altKey: boolean;
+  shiftKey: boolean;
+  metaKey: boolean;
+}
+
 export type ToPortal =
   | { type: "ready"; keys: KeyEntry[]; elements: string[] }
   | { type: "change" | "submit"; answer: Answer; draft: Draft | null }
   | { type: "invalid"; message: string }
   | { type: "activity" }
-  | { type: "key"; key: string; code: string; ctrlKey: boolean; altKey: boolean; shiftKey: boolean; metaKey: boolean }
+  | ({ type: "key" } & Pressed)
   | { type: "trouble"; message: string; url?: string }
   | { type: "refresh"; url: string }
   | { type: "mask"; id: number; points: { x: number; y: number }[] };
 
 export type FromPortal =
   | { type: "submit" | "undo" | "redo" | "focus" }
+  /** A key that was pressed while the portal had the keyboard. */
+  | { type: "press"; pressed: Pressed }
   | { type: "link"; url: string; fresh: string | null }
   | { type: "refused"; message: string }
   /** The mask of a thing, or why there is none. */

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dev.stack import wait_until
-from tests.frontend.conftest import PICTURE, Portal, Task
+from tests.frontend.conftest import PICTURE, SCRIPT, Portal, Task
 
 pytestmark = pytest.mark.browser
 
@@ -413,6 +413,54 @@ def test_a_page_alone_works_and_shows_its_answer(portal: Portal) -> None:
     page.get_by_role("button", name="Close").click()
     page.get_by_role("button", name="Submit").click()
     assert page.locator("dialog pre").is_visible()
+
+
+@pytest.mark.parametrize("slow", ["<script src='/slow'></script>", "<img src='/slow' alt=''>"], ids=["stand", "load"])
+def test_what_is_done_before_the_page_has_come_counts(portal: Portal, slow: str) -> None:
+    """A script keeps a page from standing, a picture from having loaded: until then it has no portal."""
+    template = f"""<crowd-form><crowd-classifier name=c categories="['a', 'b']"></crowd-classifier></crowd-form>{slow}"""
+    held: list[Any] = []
+    portal.page.route("**/slow", lambda route: held.append(route))
+    task = portal.open(template, wait=False)
+    task(".option").first.wait_for()
+    task(".option").first.click()
+    task.press("2")
+    wait_until(lambda: held, 10, "the slow file is asked for", pause=0.02)
+    assert not task.page.evaluate("heard")
+    held[0].fulfill(status=200, content_type="text/javascript", body="")
+    assert task.changed({"c": {"label": "b"}})["draft"]
+    # The next time it is sent at once.
+    held.clear()
+    task = portal.open(template, wait=False)
+    task(".option").last.click()
+    task.press("Control+Enter")
+    wait_until(lambda: held, 10, "the slow file is asked for", pause=0.02)
+    held[0].fulfill(status=200, content_type="text/javascript", body="")
+    assert task.heard("submit")["answer"] == {"c": {"label": "b"}}
+    assert not task("dialog").count()
+
+
+def test_keys_that_the_portal_passes_on_work_wherever_the_focus_was(portal: Portal) -> None:
+    task = portal.open(
+        """<crowd-form><crowd-classifier name=c categories="['a', 'b']"></crowd-classifier>
+        <crowd-input name=x></crowd-input></crowd-form>"""
+    )
+    task("crowd-input input").focus()
+    modifiers = {"ctrlKey": False, "altKey": False, "shiftKey": False, "metaKey": False}
+    task.say("press", pressed={"key": "2", "code": "Digit2", **modifiers})
+    assert task.changed({"c": {"label": "b"}})
+    task.say("press", pressed={"key": "Enter", "code": "Enter", **modifiers, "ctrlKey": True})
+    assert task.heard("submit")["answer"] == {"c": {"label": "b"}}
+
+
+def test_a_page_in_a_frame_of_somebody_else_shows_its_answer(portal: Portal) -> None:
+    portal.template = f"{SCRIPT}<crowd-form><crowd-input name=x value=1></crowd-input></crowd-form>"
+    page = portal.page
+    page.goto(f"{portal.origin}/static/crowd-html-elements.css")
+    page.set_content("<iframe src='/alone'></iframe>")
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("button", name="Submit").click()
+    assert '"x": "1"' in frame.locator("dialog pre").inner_text()
 
 
 def test_only_the_first_port_of_the_parent_counts(portal: Portal) -> None:

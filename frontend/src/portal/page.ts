@@ -66,6 +66,7 @@ export class TaskPage {
     document.addEventListener("keydown", (event) => {
       if (this.dialog.open || isField(event.target)) return;
       if (this.press(event)) event.preventDefault();
+      else this.pass(event);
     });
     for (const command of ["undo", "redo", "shortcuts", ...MOVES]) {
       element(command).addEventListener("click", () => this.do(command));
@@ -204,6 +205,14 @@ export class TaskPage {
     const command = commandOf(pressed, this.pageKeys());
     if (command) this.do(command);
     return command !== undefined;
+  }
+
+  /** A key that is none of this page's is the task's, wherever the keyboard is; but Enter and Space press a button. */
+  private pass(event: KeyboardEvent): void {
+    const isButtons = event.target instanceof Element && event.target.matches("button, a, summary");
+    if (event.isComposing || (isButtons && /^(Enter| )$/.test(event.key))) return;
+    const { key, code, ctrlKey, altKey, shiftKey, metaKey } = event;
+    this.work?.frame.send({ type: "press", pressed: { key, code, ctrlKey, altKey, shiftKey, metaKey } });
   }
 
   private do(command: string): void {

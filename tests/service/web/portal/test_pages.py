@@ -443,6 +443,37 @@ def test_what_somebody_types_is_saved_while_it_is_typed_and_in_order(
 
 
 @pytest.mark.browser
+def test_keys_work_wherever_the_keyboard_is_and_before_the_task_has_come(lab: Lab, people_job: Jobs) -> None:
+    job = people_job(texts(2), workers_per_object=1)
+    held: list[Any] = []
+    with browser_page() as page:
+        page.route("**/portal/frame/*", lambda route: held.append(route))
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+        page.get_by_label("Name").fill("Hasty")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_selector("iframe.shown")
+        page.locator("h1").first.click()
+        page.keyboard.press("3")
+        # The frame has no page yet; it comes now.
+        assert held
+        page.unroute("**/portal/frame/*")
+        page.get_by_text("Saved").wait_for()
+        page.locator("#clock").click()
+        page.keyboard.press("1")
+        page.frame_locator("iframe.shown").locator(".option input").first.and_(
+            page.frame_locator("iframe.shown").locator(":checked")
+        ).wait_for()
+        submitted(page)
+        # A button that has the keyboard takes its own keys, and no others.
+        page.get_by_role("button", name="Decline").focus()
+        page.keyboard.press("2")
+        page.get_by_text("Saved").wait_for()
+        page.get_by_role("button", name="Decline").focus()
+        page.keyboard.press("Enter")
+        page.get_by_label("Reason").wait_for()
+
+
+@pytest.mark.browser
 def test_tasks_are_declined_given_back_and_reported(lab: Lab, people_job: Jobs) -> None:
     job = people_job(texts(2), workers_per_object=2)
     with browser_page() as page:

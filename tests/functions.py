@@ -9,15 +9,15 @@ from typing import Any
 import boto3
 
 
-def pre(event: dict[str, Any], context: None) -> dict[str, Any]:
+def pre(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"taskInput": {"text": event["dataObject"]["source"]}}
 
 
-def pre_skips(event: dict[str, Any], context: None) -> dict[str, Any]:
+def pre_skips(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"taskInput": {}, "humanAnnotationRequired": "false" if "skip" in event["dataObject"] else "true"}
 
 
-def consolidate(event: dict[str, Any], context: None) -> list[dict[str, Any]]:
+def consolidate(event: dict[str, Any], context: object) -> list[dict[str, Any]]:
     bucket, _, key = event["payload"]["s3Uri"].removeprefix("s3://").partition("/")
     payload = json.loads(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     answers = []
@@ -29,11 +29,19 @@ def consolidate(event: dict[str, Any], context: None) -> list[dict[str, Any]]:
     return answers
 
 
-def broken(event: dict[str, Any], context: None) -> None:
+def tells_its_context(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """All that a function may ask its context for."""
+    names = ("aws_request_id", "function_name", "function_version", "invoked_function_arn", "memory_limit_in_mb")
+    names += ("log_group_name", "log_stream_name", "client_context", "identity")
+    before, after = context.get_remaining_time_in_millis(), context.get_remaining_time_in_millis()
+    return {name: getattr(context, name) for name in names} | {"left": [before, after]}
+
+
+def broken(event: dict[str, Any], context: object) -> None:
     raise KeyError("no such grade")
 
 
-def mask_of_box(event: dict[str, Any], context: None) -> dict[str, Any]:
+def mask_of_box(event: dict[str, Any], context: object) -> dict[str, Any]:
     """What is asked, as a mask; and how it can go wrong, by the first point."""
     import base64
     import io

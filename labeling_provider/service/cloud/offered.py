@@ -18,9 +18,15 @@ class Service(StrEnum):
     IAM = "iam"
     STS = "sts"
     EVENTS = "events"
+    LOGS = "logs"
 
 
-SERVICE_OF_TARGET = {"SageMaker": Service.SAGEMAKER, "AmazonSQS": Service.SQS, "AWSEvents": Service.EVENTS}
+SERVICE_OF_TARGET = {
+    "SageMaker": Service.SAGEMAKER,
+    "AmazonSQS": Service.SQS,
+    "AWSEvents": Service.EVENTS,
+    "Logs_20140328": Service.LOGS,
+}
 """The service, by the part before the dot in ``X-Amz-Target``."""
 
 SERVICE_OF_VERSION = {

@@ -1,4 +1,4 @@
-"""The embedded S3, SNS, SQS, IAM, STS and EventBridge together."""
+"""The embedded S3, SNS, SQS, IAM, STS, EventBridge and CloudWatch Logs together."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from labeling_provider.service.cloud.embedded.moto_objects import EmbeddedObject
 from labeling_provider.service.cloud.embedded.refused import refuse
 from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
 from labeling_provider.service.cloud.embedded.server import Moto
+from labeling_provider.service.cloud.logs import Logs
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.errors import ApiError
@@ -38,6 +39,7 @@ class EmbeddedServices:
         self.messaging = EmbeddedMessaging(database, account, region)
         self.events = EmbeddedEvents(database, account, region, self.messaging.tenure)
         self.roles = EmbeddedRoles(account)
+        self._logs = Logs(database, account, region)
 
     def restore(self) -> None:
         """Load the state from the database. What can't be restored is logged and skipped."""
@@ -51,6 +53,8 @@ class EmbeddedServices:
         :raises ApiError: if the operation is not offered or the request is invalid.
         :raises DatabaseError: if the changes can't be stored.
         """
+        if service == Service.LOGS:
+            return self._logs.serve(call)
         refuse(service, call)
         if service in _AT_ONE and not self.messaging.is_here():
             message = (

@@ -37,6 +37,38 @@ def tells_its_context(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {name: getattr(context, name) for name in names} | {"left": [before, after]}
 
 
+def recipe_before(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """As Amazon's recipe does: the source is the task's object, and a text says whether people are needed."""
+    line = event["dataObject"]
+    print(f"{context.aws_request_id}: {line}")
+    needed = "false" if line.get("known") else "true"
+    return {"taskInput": {"taskObject": line.get("source-ref") or line["source"]}, "humanAnnotationRequired": needed}
+
+
+def recipe_after(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
+    """As Amazon's recipe does: the label is what all workers said, and who said it."""
+    bucket, _, key = event["payload"]["s3Uri"].removeprefix("s3://").partition("/")
+    payload = json.loads(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    label = event["labelAttributeName"]
+    return [
+        {
+            "datasetObjectId": item["datasetObjectId"],
+            "consolidatedAnnotation": {
+                "content": {
+                    label: {
+                        "annotations": [
+                            {"workerId": one["workerId"], **json.loads(one["annotationData"]["content"])}
+                            for one in item["annotations"]
+                        ],
+                        "millis": context.get_remaining_time_in_millis(),
+                    }
+                }
+            },
+        }
+        for item in payload
+    ]
+
+
 def broken(event: dict[str, Any], context: object) -> None:
     raise KeyError("no such grade")
 

@@ -143,13 +143,16 @@ def _moto_originals() -> list[tuple[Any, str, Any]]:
 
 
 def _reset_moto() -> None:
+    from moto.cognitoidp.models import cognitoidp_backends
     from moto.events.models import events_backends
     from moto.iam.models import iam_backends
     from moto.s3.models import s3_backends
+    from moto.sagemaker.models import sagemaker_backends
     from moto.sns.models import sns_backends
     from moto.sqs.models import sqs_backends
 
-    for backends in (events_backends, iam_backends, s3_backends, sns_backends, sqs_backends):
+    of_all = (cognitoidp_backends, events_backends, iam_backends, sagemaker_backends, s3_backends, sns_backends)
+    for backends in (*of_all, sqs_backends):
         backends.clear()
     s3_backends.bucket_accounts.clear()
 

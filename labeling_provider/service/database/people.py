@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -47,6 +48,11 @@ class PersonRow:
     created: float
     password: str | None
     settings: dict[str, Any]
+
+
+def new_worker_id(region: str) -> str:
+    """A worker id as in Amazon's output."""
+    return f"private.{region}.{secrets.token_hex(8)}"
 
 
 def insert_person(connection: Connection, *, name: str, worker_id: str, sub: str) -> PersonRow:

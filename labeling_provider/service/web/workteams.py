@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from labeling_provider.service.cloud.identity import Directory
 from labeling_provider.service.database import tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.paging import BadToken
+from labeling_provider.service.database.workforces import OWN_CLIENT, own_user_pool
 from labeling_provider.service.database.workteam_rows import WorkteamRow
 from labeling_provider.service.errors import ApiError, not_found, validation_error
 from labeling_provider.service.web.lists import next_token, page_request
 from labeling_provider.service.web.tags import add_tags
-from labeling_provider.service.web.workforces import DEFAULT, check_workforce, workforce_arn
+from labeling_provider.service.web.workforces import DEFAULT, check_workforce, workforce_arn, workforce_of
 from labeling_provider.service.work.workforce import PEOPLE, Workforce
 
 MAX_WORKTEAMS: Final = 25
@@ -24,13 +26,21 @@ class Workteams:
 
     The workteams that are promised at start are made here, unless an earlier start has made them.
 
+    :param directory: where the people of their groups are.
     :param portal: where people sign in, without the scheme: ``host:port/portal``.
     """
 
     def __init__(
-        self, database: Database, workforce: Workforce, *, region: str, account: str, portal: str = ""
+        self,
+        database: Database,
+        workforce: Workforce,
+        directory: Directory,
+        *,
+        region: str,
+        account: str,
+        portal: str = "",
     ) -> None:
-        self._database, self._workforce, self._portal = database, workforce, portal
+        self._database, self._workforce, self._directory, self._portal = database, workforce, directory, portal
         self._region, self._account = region, account
         self._create_initial()
 
@@ -42,7 +52,7 @@ class Workteams:
                 if arn in known:
                     continue
                 people = "People" if name == PEOPLE else "Simulated workers"
-                member = {"UserPool": f"{self._region}_local", "UserGroup": name, "ClientId": "local"}
+                member = {"UserPool": own_user_pool(self._region), "UserGroup": name, "ClientId": OWN_CLIENT}
                 workteam_rows.insert_workteam(
                     connection,
                     name=name,
@@ -64,6 +74,8 @@ class Workteams:
                     raise ApiError("ResourceLimitExceeded", f"There are {MAX_WORKTEAMS} workteams already.")
                 if "WorkforceName" in request:
                     settings["WorkforceName"] = check_workforce(connection, request["WorkforceName"], members)
+                elif workforce := workforce_of(connection, members):
+                    settings["WorkforceName"] = workforce
                 workteam_rows.insert_workteam(
                     connection,
                     name=name,
@@ -75,6 +87,7 @@ class Workteams:
                 add_tags(connection, arn, request.get("Tags", []))
         except NameTaken:
             raise ApiError("ResourceInUse", f"A workteam named {name} already exists.") from None
+        self._directory.enlist(arn)
         return {"WorkteamArn": arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -105,7 +118,9 @@ class Workteams:
                 members=row.members if members is None else _checked_members(members),
                 settings={**row.settings, **{key: request[key] for key in _SETTINGS if key in request}},
             )
-            return {"Workteam": self._entry(_workteam(connection, row.name))}
+        if members is not None:
+            self._directory.enlist(row.arn, row.members)
+        return self.describe({"WorkteamName": row.name})
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeleteWorkteam."""
@@ -146,7 +161,8 @@ def _workteam(connection: Connection, name: str) -> WorkteamRow:
     """:raises ApiError: if there is no workteam of this name."""
     row = workteam_rows.find_workteam(connection, name)
     if row is None:
-        raise validation_error(f"The workteam {name} does not exist.")
+        # Terraform takes one as deleted only if the text begins so.
+        raise validation_error(f"The work team {name} does not exist.")
     return row
 
 

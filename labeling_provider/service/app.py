@@ -114,11 +114,11 @@ def serve(settings: ServiceSettings) -> None:
     portal = f"{address}{PORTAL_PATH}"
     signer = Signer(cloud.objects, make_link_credentials(), settings.region)
     task_pages = TaskPages(cloud.objects, signer, assets)
-    workforces = Workforces(database, portal=portal, **place)
+    workforces = Workforces(database, **place)
     templates = HumanTaskUis(database, signer, endpoint=endpoint, **place, role_exists=cloud.roles.exists)
     operations = Operations(
         LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists),
-        Workteams(database, workforce, cloud.directory, **place, portal=portal),
+        Workteams(database, workforce, cloud.directory, **place),
         workforces,
         templates,
         Tags(database),

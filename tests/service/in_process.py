@@ -70,7 +70,7 @@ def all_operations(database: Database, engine: Engine, workforce: Workforce, reg
     jobs = LabelingJobs(database, engine, workforce, registry, **place, role_exists=lambda _: True)
     signer = Signer(Memory(), make_link_credentials(), REGION)
     templates = HumanTaskUis(database, signer, endpoint="http://localhost", **place, role_exists=lambda _: True)
-    workforces = Workforces(database, portal="localhost/portal", **place)
+    workforces = Workforces(database, **place)
     directory = EmbeddedDirectory(database, ACCOUNT, REGION, simulated=simulated_identities(workforce), is_open=True)
     workteams = Workteams(database, workforce, directory, **place)
     return Operations(jobs, workteams, workforces, templates, Tags(database), registry)

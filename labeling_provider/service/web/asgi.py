@@ -155,7 +155,7 @@ class Application:
                 HTTPStatus.FORBIDDEN,
             )
         if service == Service.SAGEMAKER:
-            answer = await self._run(lambda: self._operations.answer(operation, body.bytes()))
+            answer = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host))
             if answer is not None:
                 return amazon_response(HTTPStatus.OK, answer, JSON)
             body.file.seek(0)

@@ -19,6 +19,7 @@ from labeling_provider.service.errors import ApiError, constraint_error, validat
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.human_task_uis import HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
+from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
@@ -72,10 +73,11 @@ class Operations:
         }
         self._has_model = models.has
 
-    def answer(self, operation: str, body: bytes) -> bytes | None:
+    def answer(self, operation: str, body: bytes, host: str) -> bytes | None:
         """Answer a raw request.
 
         :param body: the request, as JSON.
+        :param host: the name and port that the caller has for this service: people find the portal there.
         :return: the response, as JSON; None if the request is fine, but not about labeling: it is moto's.
         :raises ApiError: with Amazon's code, if it is refused.
         """
@@ -89,7 +91,10 @@ class Operations:
             if problems := model.type_problems(operation, request):
                 raise validation_error(problems)
             return None
-        return json.dumps(self.call(operation, request)).encode()
+        answer = self.call(operation, request)
+        for entry in _with_portal(answer):
+            entry["SubDomain"] = host + PORTAL_PATH
+        return json.dumps(answer).encode()
 
     def _is_of_labeling(self, operation: str, request: dict[str, Any]) -> bool:
         resource, name = request.get("ResourceArn"), request.get("ModelName")
@@ -113,6 +118,12 @@ class Operations:
             raise validation_error(
                 "NextToken was not issued by this operation with these filters and in this order."
             ) from None
+
+
+def _with_portal(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The workteams and workforces in an answer."""
+    single = [answer[name] for name in ("Workteam", "Workforce") if name in answer]
+    return [*single, *answer.get("Workteams", ()), *answer.get("Workforces", ())]
 
 
 def _read_json(operation: str, content: bytes) -> tuple[dict[str, Any], list[str]]:

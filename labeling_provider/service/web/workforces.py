@@ -24,14 +24,10 @@ _KEPT_SECONDS: Final = 2.0
 
 
 class Workforces:
-    """Create-, Describe-, List-, Update- and DeleteWorkforce.
+    """Create-, Describe-, List-, Update- and DeleteWorkforce."""
 
-    :param portal: where people sign in, without the scheme: ``host:port/portal``.
-    """
-
-    def __init__(self, database: Database, *, portal: str, region: str, account: str) -> None:
-        self._database, self._portal = database, portal
-        self._region, self._account = region, account
+    def __init__(self, database: Database, *, region: str, account: str) -> None:
+        self._database, self._region, self._account = database, region, account
         self._networks: tuple[float, list[str]] = (0.0, [])
         with database.write() as connection:
             if workforces.find(connection, DEFAULT) is None:
@@ -127,7 +123,6 @@ class Workforces:
         return {
             "WorkforceName": row.name,
             "WorkforceArn": row.arn,
-            "SubDomain": self._portal,
             "Status": "Active",
             "CreateDate": row.created,
             "LastUpdatedDate": row.updated,

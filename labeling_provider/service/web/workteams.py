@@ -27,7 +27,6 @@ class Workteams:
     The workteams that are promised at start are made here, unless an earlier start has made them.
 
     :param directory: where the people of their groups are.
-    :param portal: where people sign in, without the scheme: ``host:port/portal``.
     """
 
     def __init__(
@@ -38,9 +37,8 @@ class Workteams:
         *,
         region: str,
         account: str,
-        portal: str = "",
     ) -> None:
-        self._database, self._workforce, self._directory, self._portal = database, workforce, directory, portal
+        self._database, self._workforce, self._directory = database, workforce, directory
         self._region, self._account = region, account
         self._create_initial()
 
@@ -152,7 +150,6 @@ class Workteams:
             "Description": row.description,
             "CreateDate": row.created,
             "LastUpdatedDate": row.updated,
-            **({"SubDomain": self._portal} if self._portal else {}),
             **settings,
         }
 

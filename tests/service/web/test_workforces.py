@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -138,7 +139,7 @@ def test_a_workforce_that_can_not_be_is_refused(lab: Lab, request_: dict[str, An
 
 def test_people_come_from_the_addresses_that_they_may_come_from(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'labeling.sqlite'}")
-    workforces = Workforces(database, portal="x", region=REGION, account=ACCOUNT)
+    workforces = Workforces(database, region=REGION, account=ACCOUNT)
     assert all(map(workforces.may_enter, ("192.0.2.7", "", "2001:db8::1")))
     ranges = {"Cidrs": ["192.0.2.0/24", "2001:db8::/32", "10.1.2.3/8"]}
     workforces.update({"WorkforceName": "default", "SourceIpConfig": ranges})
@@ -295,6 +296,15 @@ def test_a_browser_finds_the_portal_at_a_workteams_subdomain(lab: Lab) -> None:
     with urllib.request.urlopen(f"http://{place}") as page:
         assert (page.status, page.headers["content-type"].partition(";")[0]) == (200, "text/html")
         assert b"<form" in page.read()
+
+
+def test_the_portal_is_where_the_caller_finds_the_service(lab: Lab) -> None:
+    """Behind a proxy, or on an address for all machines, only the caller knows a name that leads here."""
+    name = f"localhost:{urlsplit(lab.service.endpoint_url).port}"
+    headers = {"host": name, "content-type": "application/x-amz-json-1.1"}
+    for operation, entry in (("ListWorkteams", "Workteams"), ("ListWorkforces", "Workforces")):
+        _, body, _ = ask(lab.service, "POST", "/", {**headers, "x-amz-target": f"SageMaker.{operation}"}, b"{}")
+        assert {one["SubDomain"] for one in json.loads(body)[entry]} == {f"{name}/portal"}
 
 
 def test_there_are_no_workteams_of_vendors(lab: Lab) -> None:

@@ -24,8 +24,8 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(
         prog="labeling local",
         description="Run a Ground Truth service on this machine: SageMaker's labeling operations, S3, SNS, SQS, IAM, "
-        "STS, EventBridge and Cognito on one endpoint. Once ready, it prints one line of JSON with endpoint_url, region, account_id, "
-        "role_arn, workteams (name to ARN) and pages_url, then serves until it is stopped.",
+        "STS, EventBridge and Cognito on one endpoint. Once ready, it prints one line of JSON with endpoint_url, "
+        "region, account_id, role_arn, workteams (name to ARN) and pages_url, then serves until it is stopped.",
     )
     options.add_argument(
         "--host",

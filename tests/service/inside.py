@@ -27,6 +27,7 @@ class Inside:
 
     :param folder: where its database is.
     :ivar is_shared: whether others may use the database, too, after the next start.
+    :ivar is_open: whether a workteam without members is everybody's, after the next start.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,13 +36,16 @@ class Inside:
         self._originals = _moto_originals()
         self.store: Database | None = None
         self.is_shared = False
+        self.is_open = True
         self.start()
 
     def start(self) -> None:
         """Begin (again) with nothing but the database."""
         self.stop()
         self.store = Database(self.url, shared=self.is_shared)
-        self.embedded = embedded = EmbeddedServices(self.store, ACCOUNT, REGION, keeps_objects=True)
+        self.embedded = embedded = EmbeddedServices(
+            self.store, ACCOUNT, REGION, keeps_objects=True, is_open=self.is_open
+        )
         self.messaging = embedded.messaging
         self.service = Application(
             None,  # type: ignore[arg-type]

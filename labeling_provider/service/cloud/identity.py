@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
 
 
 class Roles(Protocol):
@@ -31,8 +31,5 @@ class Identity(NamedTuple):
 class Directory(Protocol):
     """The user pools."""
 
-    def enlist(self, arn: str, former: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Put the people of a workteam's groups into the workteam.
-
-        :param former: the MemberDefinitions that it had before: who is in none of its groups now leaves it.
-        """
+    def following(self, arn: str) -> AbstractContextManager[None]:
+        """Let the people of a workteam be those of its groups, after the block has made or changed it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from labeling_provider.service.cloud.identity import Directory
-from labeling_provider.service.database import tag_rows, workteam_rows
+from labeling_provider.service.database import people, tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.paging import BadToken
@@ -49,13 +49,13 @@ class Workteams:
             for name, arn in names.items():
                 if arn in known:
                     continue
-                people = "People" if name == PEOPLE else "Simulated workers"
+                who = "People" if name == PEOPLE else "Simulated workers"
                 member = {"UserPool": own_user_pool(self._region), "UserGroup": name, "ClientId": OWN_CLIENT}
                 workteam_rows.insert_workteam(
                     connection,
                     name=name,
                     arn=arn,
-                    description=f"{people} of the local service",
+                    description=f"{who} of the local service",
                     members=[{"CognitoMemberDefinition": member}],
                     settings={},
                 )
@@ -67,7 +67,7 @@ class Workteams:
         arn = f"arn:aws:sagemaker:{self._region}:{self._account}:workteam/private-crowd/{name}"
         settings = {key: request[key] for key in _SETTINGS if key in request}
         try:
-            with self._database.write() as connection:
+            with self._directory.following(arn), self._database.write() as connection:
                 if workteam_rows.count_workteams(connection) >= MAX_WORKTEAMS + len(self._workforce.names):
                     raise ApiError("ResourceLimitExceeded", f"There are {MAX_WORKTEAMS} workteams already.")
                 if "WorkforceName" in request:
@@ -85,7 +85,6 @@ class Workteams:
                 add_tags(connection, arn, request.get("Tags", []))
         except NameTaken:
             raise ApiError("ResourceInUse", f"A workteam named {name} already exists.") from None
-        self._directory.enlist(arn)
         return {"WorkteamArn": arn}
 
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +103,9 @@ class Workteams:
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
         """UpdateWorkteam."""
-        with self._database.write() as connection:
+        with self._database.read() as connection:
+            arn = _workteam(connection, request["WorkteamName"]).arn
+        with self._directory.following(arn), self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
             members = request.get("MemberDefinitions")
             if members is not None and "WorkforceName" in row.settings:
@@ -116,8 +117,6 @@ class Workteams:
                 members=row.members if members is None else _checked_members(members),
                 settings={**row.settings, **{key: request[key] for key in _SETTINGS if key in request}},
             )
-        if members is not None:
-            self._directory.enlist(row.arn, row.members)
         return self.describe({"WorkteamName": row.name})
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -125,6 +124,7 @@ class Workteams:
         with self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
             workteam_rows.delete_workteam(connection, row.arn)
+            people.leave_all(connection, row.arn)
             tag_rows.delete_all_tags(connection, row.arn)
         return {"Success": True}
 

@@ -10,7 +10,6 @@ import hashlib
 import secrets
 import threading
 import time
-import unicodedata
 import uuid
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Collection
@@ -26,7 +25,6 @@ from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people import PersonRow
 from labeling_provider.service.database.workforces import own_user_pool
 
-MAX_NAME_CHARACTERS: Final = 64
 MIN_PASSWORD_CHARACTERS: Final = 10
 MAX_PASSWORD_CHARACTERS: Final = 200
 SESSION_SECONDS: Final = 14 * 86_400.0
@@ -283,9 +281,9 @@ def checked_name(name: str) -> str:
 
     :raises PeopleError: if it is empty, too long, or has characters that can't be seen.
     """
-    given = " ".join(unicodedata.normalize("NFC", name).split())
-    if not given or len(given) > MAX_NAME_CHARACTERS or not given.isprintable():
-        raise PeopleError(f"A name has 1 to {MAX_NAME_CHARACTERS} characters, all of which can be seen.")
+    given = people.plain_name(name)
+    if not people.is_name(given):
+        raise PeopleError(f"A name has 1 to {people.MAX_NAME_CHARACTERS} characters, all of which can be seen.")
     return given
 
 

@@ -22,7 +22,6 @@ from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.workteam_rows import WorkteamRow
 from labeling_provider.service.errors import ApiError
 
-MAX_NAME_CHARACTERS: Final = 64
 ANYBODY: Final = Identity("anybody", str(uuid.uuid5(uuid.NAMESPACE_DNS, "anybody.labeling.local")))
 """Stands in the group of a workteam that is everybody's, so that the group is not empty."""
 
@@ -73,17 +72,19 @@ class EmbeddedDirectory:
                     for arn, members in after.items():
                         self._enter(connection, arn, members, before[arn].keys() - members.keys(), before[arn])
 
-    def enlist(self, arn: str, former: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Put the people of a workteam's groups into the workteam.
-
-        :param former: the MemberDefinitions that it had before: who is in none of its groups now leaves it.
-        """
-        with self._changing, self._database.write() as connection:
-            row = workteam_rows.find_workteam_by_arn(connection, arn)
-            if row is None:
-                return
-            members = self._in_groups(row.members)
-            self._enter(connection, arn, members, self._in_groups(former).keys() - members.keys(), {})
+    @contextmanager
+    def following(self, arn: str) -> Iterator[None]:
+        """Let the people of a workteam be those of its groups, after the block has made or changed it."""
+        with self._changing:
+            with self._database.read() as connection:
+                self._recall(connection)
+                row = workteam_rows.find_workteam_by_arn(connection, arn)
+            before = self._in_groups(row.members) if row else {}
+            yield
+            with self._database.write() as connection:
+                row = workteam_rows.find_workteam_by_arn(connection, arn)
+                after = self._in_groups(row.members) if row else {}
+                self._enter(connection, arn, after, before.keys() - after.keys(), before)
 
     def _enter(
         self, connection: Connection, arn: str, members: Mapping[str, str], left: set[str], before: Mapping[str, str]
@@ -112,7 +113,8 @@ class EmbeddedDirectory:
             if config := workforce.identity.get("CognitoConfig"):
                 self._client(config)
         everybody = [Identity(person.name, person.sub) for person in people.list_people(connection)]
-        found = []
+        found: list[WorkteamRow] = []
+        wanted: dict[Any, set[Any]] = {}
         for team in workteam_rows.every_workteam(connection):
             groups = _groups(team.members)
             if not groups or workforce_kind(team.arn) != "private":
@@ -122,23 +124,25 @@ class EmbeddedDirectory:
             members += self._simulated.get(team.arn, ())
             if not members and self._is_open:
                 members = [*everybody, ANYBODY]
-            self._fill([self._group(group) for group in groups], self._client(groups[0]), members)
+            pool, alive = self._client(groups[0]), [self._group(group) for group in groups]
+            for group in alive:
+                wanted.setdefault(group, set())
+            for user in self._users(pool, members):
+                for group in [group for group in alive if user in group.users] or alive[:1]:
+                    wanted[group].add(user)
+        for group, users in wanted.items():
+            self._fill(group, users)
         return found
 
-    def _fill(self, groups: Sequence[Any], pool: Any, members: Sequence[Identity]) -> None:
-        """Let groups of a pool have these members, and no others."""
-        by_sub = {user.id: user for user in pool.users.values()}
-        users = {self._user(pool, one, by_sub) for one in members}
-        for group in groups:
-            for user in group.users - users:
-                user.groups.discard(group)
-            group.users &= users
-        for user in users:
-            if not any(user in group.users for group in groups):
-                groups[0].users.add(user)
-                user.groups.add(groups[0])
-        if (nobody := by_sub.get(ANYBODY.sub)) and not nobody.groups:
-            del pool.users[nobody.username]
+    def _fill(self, group: Any, users: set[Any]) -> None:
+        """Let a group have these users, and no others."""
+        for user in group.users - users:
+            user.groups.discard(group)
+            if user.id == ANYBODY.sub and not user.groups:
+                del self._backend.user_pools[group.user_pool_id].users[user.username]
+        for user in users - group.users:
+            user.groups.add(group)
+        group.users = users
 
     def _pool(self, pool_id: str) -> Any:
         pool = self._backend.user_pools.get(pool_id)
@@ -164,18 +168,22 @@ class EmbeddedDirectory:
             pool.groups[name] = self._models.CognitoIdpGroup(pool.id, name, None, None, None)
         return pool.groups[name]
 
-    def _user(self, pool: Any, one: Identity, by_sub: Mapping[str, Any]) -> Any:
-        """The user of a pool who is a person."""
-        user = by_sub.get(one.sub) or pool._get_user(one.name)
-        if user is None:
-            named = pool.extended_config.get("UsernameAttributes")
-            attributes = [{"Name": named[0] if named else "name", "Value": one.name}]
-            user = self._models.CognitoIdpUser(pool.id, one.sub if named else one.name, None, "CONFIRMED", attributes)
-            pool.users[user.username] = user
-        if user.id != one.sub:
-            user.id = one.sub
-            user.update_attributes([{"Name": "sub", "Value": one.sub}])
-        return user
+    def _users(self, pool: Any, members: Sequence[Identity]) -> Iterator[Any]:
+        """The users of a pool who are these people."""
+        by_sub = {user.id: user for user in pool.users.values()}
+        by_name = {_name(pool, user).casefold(): user for user in pool.users.values()}
+        named = pool.extended_config.get("UsernameAttributes")
+        for one in members:
+            user = by_sub.get(one.sub) or by_name.get(one.name.casefold())
+            if user is None:
+                attributes = [{"Name": named[0] if named else "name", "Value": one.name}]
+                username = one.sub if named else one.name
+                user = self._models.CognitoIdpUser(pool.id, username, None, "CONFIRMED", attributes)
+                pool.users[user.username] = user
+            if user.id != one.sub:
+                user.id = one.sub
+                user.update_attributes([{"Name": "sub", "Value": one.sub}])
+            yield user
 
     # What moto says
 
@@ -197,10 +205,10 @@ def _groups(definitions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]
 
 
 def _name(pool: Any, user: Any) -> str:
-    """What a user signs in with."""
+    """What a user signs in with, as a person's name is kept."""
     named = pool.extended_config.get("UsernameAttributes") or ()
     given = (user.attribute_lookup.get(attribute) for attribute in named)
-    return str(next(filter(None, given), user.username))
+    return people.plain_name(str(next(filter(None, given), user.username)))
 
 
 def _check_name(call: Call) -> None:
@@ -214,7 +222,6 @@ def _check_name(call: Call) -> None:
         raise ApiError("SerializationException", "The body is not JSON.") from None
     finally:
         call.body.seek(0)
-    text = name if isinstance(name, str) else ""
-    if not 0 < len(text) <= MAX_NAME_CHARACTERS or not text.isprintable() or text.strip() != text:
-        message = f"Username must have 1 to {MAX_NAME_CHARACTERS} characters, all of which can be seen."
+    if not isinstance(name, str) or not people.is_name(people.plain_name(name)):
+        message = f"Username must have 1 to {people.MAX_NAME_CHARACTERS} characters, all of which can be seen."
         raise ApiError("InvalidParameterException", message)

@@ -160,7 +160,65 @@ def test_the_services_own_people_are_in_a_pool_too(inside: Inside, workforce: Wo
     assert names(inside, own, "private-people") == {"Grace"}
 
 
-@pytest.mark.parametrize("name", ["", "x" * 65, "a\tb", " a", 7, None, ["a"]])
+def test_a_name_is_one_person_however_it_is_written(inside: Inside, workforce: Workforce) -> None:
+    cognito, member = inside.client("cognito-idp"), make_pool(inside)
+    make_team(inside, workforce, member)
+    people(inside).add("Ada", "herons")
+    known = people(inside).add("Zoë")
+    place = {"UserPoolId": member["UserPool"]}
+    cognito.admin_create_user(**place, Username="ZOE\u0308")
+    cognito.admin_add_user_to_group(**place, GroupName="experts", Username="ZOE\u0308")
+    assert in_team(inside, "herons") == {"Ada", "Zoë"}
+    assert names(inside, member["UserPool"], "experts") == {"Ada", "ZOE\u0308"}
+    user = cognito.admin_get_user(**place, Username="ZOE\u0308")
+    assert {"Name": "sub", "Value": known.sub} in user["UserAttributes"]
+
+
+def test_workteams_of_one_group_have_the_same_people(inside: Inside, workforce: Workforce) -> None:
+    cognito, member = inside.client("cognito-idp"), make_pool(inside)
+    make_team(inside, workforce, member)
+    definitions = [{"CognitoMemberDefinition": member}]
+    people(inside).add("Ada", "herons")
+    teams(inside, workforce).create({"WorkteamName": "gulls", "MemberDefinitions": definitions, "Description": "x"})
+    assert in_team(inside, "gulls") == {"Ada"}
+    cognito.admin_create_user(UserPoolId=member["UserPool"], Username="Grace")
+    cognito.admin_add_user_to_group(UserPoolId=member["UserPool"], GroupName="experts", Username="Grace")
+    assert in_team(inside, "gulls") == in_team(inside, "herons") == {"Ada", "Grace"}
+
+
+def test_what_was_done_here_meanwhile_is_not_undone_by_a_change_of_the_workteam(
+    inside: Inside, workforce: Workforce
+) -> None:
+    member = make_pool(inside)
+    make_team(inside, workforce, member)
+    people(inside).add("Ada", "herons")
+    assert names(inside, member["UserPool"], "experts") == {"Ada"}
+    people(inside).add("Grace", "herons")
+    people(inside).remove("Ada", "herons")
+    same = [{"CognitoMemberDefinition": member}]
+    teams(inside, workforce).update({"WorkteamName": "HERONS", "MemberDefinitions": same})
+    assert in_team(inside, "herons") == {"Grace"}
+
+
+def test_a_workteam_that_is_made_again_begins_with_its_group(inside: Inside, workforce: Workforce) -> None:
+    member = make_pool(inside)
+    make_team(inside, workforce, member)
+    people(inside).add("Ada", "herons")
+    teams(inside, workforce).delete({"WorkteamName": "herons"})
+    make_team(inside, workforce, {**member, "UserGroup": "beginners"})
+    assert in_team(inside, "herons") == set()
+
+
+def test_where_a_name_is_not_enough_a_workteam_without_members_is_nobodys(inside: Inside, workforce: Workforce) -> None:
+    inside.is_open = False
+    inside.start()
+    inside.is_open = True
+    teams(inside, workforce)
+    people(inside).add("Ada")
+    assert names(inside, f"{REGION}_local", "private-people") == set()
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "a\x07b", " ", 7, None, ["a"]])
 def test_a_name_that_no_person_can_have_is_refused(inside: Inside, name: Any) -> None:
     cognito = inside.client("cognito-idp")
     pool = make_pool(inside)["UserPool"]

@@ -1,7 +1,7 @@
 """SageMaker's operations by name, and their protocol, JSON 1.1.
 
-A request is checked against botocore's model before its operation sees it. What the model does not know is left out, as
-Amazon does, so that a newer client works. To add an operation, write a method in the module of its resource and add a
+A request is checked against botocore's model before its operation sees it. What the model does not know is left out, so
+that a newer client works. To add an operation, write a method in the module of its resource and add a
 line to the table below. Operations that are not about labeling are moto's.
 """
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import defaultdict
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from labeling_provider.groundtruth.model import service_model
 from tests.conftest import Lab, texts
 from tests.service.web.test_labeling_jobs import refused
 from tests.service.web.wire import ask
@@ -77,6 +79,26 @@ def test_what_moto_can_not_do_either_is_told(lab: Lab) -> None:
     arn = "arn:aws:sagemaker:us-east-1:123456789012:model/nobody"
     assert "moto, which answers for sagemaker here" in refused(lab, "list_tags", ResourceArn=arn)[1]
     assert b"Traceback" not in lab.service.group.log.read_bytes()[before:]
+
+
+def least(shape: Any) -> Any:
+    """The smallest value that fits a shape of botocore's model."""
+    if shape.type_name == "structure":
+        return {name: least(shape.members[name]) for name in shape.required_members}
+    if shape.type_name == "string":
+        return shape.enum[0] if shape.enum else "a" * max(1, shape.metadata.get("min", 1))
+    few = shape.metadata.get("min", 0)
+    of_others = {"list": lambda: [least(shape.member)] * few, "map": dict, "boolean": lambda: True}
+    return of_others.get(shape.type_name, lambda: max(1, few))()
+
+
+def test_no_operation_of_sagemaker_is_answered_by_a_failure_of_ours(lab: Lab) -> None:
+    answers: dict[int, list[str]] = defaultdict(list)
+    for operation in service_model().operation_names:
+        shape = service_model().operation_model(operation).input_shape
+        answers[post(lab, operation, least(shape))[0]].append(operation)
+    assert answers.keys() == {200, 400}, {status: names for status, names in answers.items() if status >= 500}
+    assert len(answers[200]) > 50
 
 
 def test_requests_beside_labeling_are_checked_as_well(lab: Lab) -> None:

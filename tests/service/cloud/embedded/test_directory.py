@@ -81,6 +81,7 @@ def test_the_users_of_a_group_are_the_people_of_its_workteam(inside: Inside, wor
 def test_people_who_are_added_here_are_users_there(inside: Inside, workforce: Workforce) -> None:
     member = make_pool(inside)
     make_team(inside, workforce, member)
+    assert names(inside, member["UserPool"], "experts") == {"anybody"}
     person = people(inside).add("Ada", "herons")
     assert names(inside, member["UserPool"], "experts") == {"Ada"}
     cognito = inside.client("cognito-idp")
@@ -107,7 +108,9 @@ def test_after_a_restart_pools_of_workteams_have_their_clients_groups_and_people
     assert {"Name": "sub", "Value": sub} in after
     client = cognito.describe_user_pool_client(**place, ClientId=member["ClientId"])["UserPoolClient"]
     assert client["ClientId"] == member["ClientId"]
-    assert cognito.describe_user_pool(**place)["UserPool"]["Arn"].endswith(f":userpool/{member['UserPool']}")
+    pool = cognito.describe_user_pool(**place)["UserPool"]
+    assert pool["Id"] == member["UserPool"]
+    assert pool["Arn"].endswith(f":userpool/{member['UserPool']}")
 
 
 def test_a_pool_may_know_people_by_their_addresses(inside: Inside, workforce: Workforce) -> None:
@@ -184,6 +187,8 @@ def test_workteams_of_one_group_have_the_same_people(inside: Inside, workforce: 
     cognito.admin_create_user(UserPoolId=member["UserPool"], Username="Grace")
     cognito.admin_add_user_to_group(UserPoolId=member["UserPool"], GroupName="experts", Username="Grace")
     assert in_team(inside, "gulls") == in_team(inside, "herons") == {"Ada", "Grace"}
+    people(inside).add("Joan", "herons")
+    assert names(inside, member["UserPool"], "experts") == {"Ada", "Grace", "Joan"}
 
 
 def test_what_was_done_here_meanwhile_is_not_undone_by_a_change_of_the_workteam(

@@ -19,6 +19,7 @@ class Service(StrEnum):
     STS = "sts"
     EVENTS = "events"
     LOGS = "logs"
+    COGNITO = "cognito-idp"
 
 
 SERVICE_OF_TARGET = {
@@ -26,6 +27,7 @@ SERVICE_OF_TARGET = {
     "AmazonSQS": Service.SQS,
     "AWSEvents": Service.EVENTS,
     "Logs_20140328": Service.LOGS,
+    "AWSCognitoIdentityProviderService": Service.COGNITO,
 }
 """The service, by the part before the dot in ``X-Amz-Target``."""
 

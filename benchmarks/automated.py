@@ -3,7 +3,11 @@
 Three workers, each right in 95 %, and ten seeds. Ours is a job with automated labeling in the local service. Beside it,
 with the same workers' labels, the same model and the same threshold: a loop that sends people objects at random, not
 those that the model is least sure of (the median of five tries); and a job in which people label everything. A further
-job labels 5,200 messages of a grammar (``dev/messages.py``). The last line is JSON.
+job labels 5,200 messages of a grammar (``dev/messages.py``).
+
+Once, a job draws boxes on 2,000 pictures of 800 × 600 pixels, and one paints masks on them (``dev/pictures.py``): how
+many are labeled by machine, their mean overlap with the truth and that of people's labels, the processor time of the
+service, and its memory at most. The last line is JSON.
 """
 
 from __future__ import annotations
@@ -11,16 +15,21 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import statistics
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from dev.messages import CLASSES, messages
-from dev.pictures import digits
+from dev.pictures import SCENE_LABELS, digits, scene
 from dev.stack import Service, wait_until
 from labeling_provider.request import AutomatedLabeling, LabelingJobSpec, PrivateWorkteam
 from labeling_provider.service.kinds.choices import SingleChoice
@@ -33,6 +42,12 @@ SHUFFLES = 5
 MESSAGES = 5_200
 MINIMUM = 1_250
 TEXT_SET_SIZE = 200
+SCENES = 2_000
+SCENE_SET_SIZE = 200
+ENLARGED = 5
+"""How many times as large as drawn the scenes are."""
+SCENE_TASKS = {"bounding-box": "label", "semantic-segmentation": "label-ref"}
+"""The label attribute of each task on scenes."""
 LABELS = [str(digit) for digit in range(10)]
 ALGORITHM = "image-classification"
 PICTURES = digits()
@@ -57,7 +72,59 @@ class Bench:
         self.s3.put_object(Bucket="bench", Key=f"{number}.png", Body=picture)
         return {"source-ref": f"s3://bench/{number}.png", "truth": digit}
 
-    def _put(self, task_type: str, lines: list[dict[str, str]]) -> None:
+    def put_scenes(self) -> None:
+        """Store the scenes, with the truth for each task."""
+        with ThreadPoolExecutor(4) as pool:
+            lines = list(pool.map(self._scene, range(SCENES)))
+        for task_type in SCENE_TASKS:
+            self._put(task_type, [{"source-ref": source, "truth": truths[task_type]} for source, truths in lines])
+
+    def _scene(self, number: int) -> tuple[str, dict[str, Any]]:
+        drawn = scene(number)
+        uris = []
+        for name, body, method, form in (
+            (f"scene-{number}.jpg", drawn.picture, Image.Resampling.BICUBIC, "JPEG"),
+            (f"mask-{number}.png", drawn.mask, Image.Resampling.NEAREST, "PNG"),
+        ):
+            image, enlarged = Image.open(BytesIO(body)), BytesIO()
+            image.resize((image.width * ENLARGED, image.height * ENLARGED), method).save(enlarged, form)
+            self.s3.put_object(Bucket="bench", Key=name, Body=enlarged.getvalue())
+            uris.append(f"s3://bench/{name}")
+        boxes = [
+            {**box, **{side: box[side] * ENLARGED for side in ("left", "top", "width", "height")}}
+            for box in drawn.boxes
+        ]
+        return uris[0], dict(zip(SCENE_TASKS, (boxes, uris[1]), strict=True))
+
+    def processor_seconds(self) -> float:
+        """The processor time that the service has taken."""
+        stat = Path(f"/proc/{self.service.group.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+    def most_megabytes(self) -> float:
+        """The service's largest memory so far."""
+        status = Path(f"/proc/{self.service.group.process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+    def overlap(self, line: dict[str, Any], attribute: str) -> float:
+        """What a label and the truth share of what they cover together, all classes at once."""
+        one, other = (self._mask(label) for label in (line[attribute], line["truth"]))
+        covered = np.count_nonzero((one > 0) | (other > 0))
+        return np.count_nonzero((one == other) & (one > 0)) / covered if covered else 1.0
+
+    def _mask(self, label: Any) -> Any:
+        """A label or a truth as a mask: 0 background, n the n-th label."""
+        if isinstance(label, str):
+            body = self.s3.get_object(Bucket="bench", Key=label.removeprefix("s3://bench/"))["Body"].read()
+            return np.asarray(Image.open(BytesIO(body)))
+        mask = np.zeros((120 * ENLARGED, 160 * ENLARGED), dtype=np.uint8)
+        for box in label["annotations"] if isinstance(label, dict) else label:
+            left, top = round(box["left"]), round(box["top"])
+            place = slice(top, round(top + box["height"])), slice(left, round(left + box["width"]))
+            mask[place] = 1 + (box["class_id"] if "class_id" in box else SCENE_LABELS.index(box["label"]))
+        return mask
+
+    def _put(self, task_type: str, lines: list[dict[str, Any]]) -> None:
         body = "".join(json.dumps(line) + "\n" for line in lines).encode()
         self.s3.put_object(Bucket="bench", Key=f"{task_type}.manifest", Body=body)
 
@@ -86,7 +153,7 @@ class Bench:
             found = self.sagemaker.describe_labeling_job(LabelingJobName=name)
             return found if found["LabelingJobStatus"] not in {"Initializing", "InProgress"} else None
 
-        found = wait_until(ended, 300, "the job ends", 0.1)
+        found = wait_until(ended, 3600, "the job ends", 0.1)
         assert found["LabelingJobStatus"] == "Completed", found
         output = self.s3.get_object(Bucket="bench", Key=f"out/{name}/manifests/output/output.manifest")["Body"].read()
         return [json.loads(line) for line in output.splitlines()]
@@ -132,18 +199,45 @@ def share_right(output: list[dict[str, Any]]) -> float:
     return sum(line["label-metadata"]["class-name"] == line["truth"] for line in output) / len(output)
 
 
-def by_machine(output: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def by_machine(output: list[dict[str, Any]], attribute: str = "label") -> list[dict[str, Any]]:
     """The objects that a model has labeled."""
-    return [line for line in output if line["label-metadata"]["human-annotated"] == "no"]
+    return [line for line in output if line[f"{attribute}-metadata"]["human-annotated"] == "no"]
+
+
+def of_scenes() -> dict[str, float]:
+    """The figures of the jobs over scenes."""
+    figures: dict[str, float] = {"scenes": SCENES}
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), 0)
+        try:
+            bench.put_scenes()
+            for task_type, attribute in SCENE_TASKS.items():
+                before = bench.processor_seconds()
+                output = bench.job(task_type, task_type, SCENE_LABELS, SCENE_SET_SIZE, AutomatedLabeling())
+                seconds = bench.processor_seconds() - before
+                machine = by_machine(output, attribute)
+                overlaps = [bench.overlap(line, attribute) for line in machine]
+                of_people = [bench.overlap(line, attribute) for line in output if line not in machine]
+                name = task_type.replace("-", "_")
+                figures[f"{name}_machine_share"] = round(len(machine) / len(output), 4)
+                figures[f"{name}_overlap"] = round(statistics.fmean(overlaps), 4) if overlaps else 1.0
+                figures[f"{name}_overlap_of_people"] = round(statistics.fmean(of_people), 4)
+                figures[f"{name}_processor_seconds"] = round(seconds, 1)
+                print(f"{task_type}: {len(machine):,} of {len(output):,} by machine, {seconds:.0f} s", flush=True)
+            figures["scene_megabytes"] = round(bench.most_megabytes())
+        finally:
+            bench.service.stop()
+    return figures
 
 
 def main() -> None:
     """Measure, and print lines for each seed."""
-    global SEEDS, SHUFFLES, MESSAGES, MINIMUM, PICTURES
+    global SEEDS, SHUFFLES, MESSAGES, MINIMUM, PICTURES, SCENES, SCENE_SET_SIZE
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--smallest", action="store_true", help="as little as runs all of it")
     if options.parse_args().smallest:
         SEEDS, SHUFFLES, MESSAGES, MINIMUM, PICTURES = range(1), 1, 250, 1, PICTURES[:150]
+        SCENES, SCENE_SET_SIZE = 30, 10
     shares, accuracies, by_people, random_people = [], [], [], []
     text_shares, text_accuracies = [], []
     for seed in SEEDS:
@@ -190,6 +284,7 @@ def main() -> None:
                 "worst_message_machine_share": round(min(text_shares), 4),
                 "message_machine_accuracy": round(statistics.median(text_accuracies), 4),
                 "worst_message_machine_accuracy": round(min(text_accuracies), 4),
+                **of_scenes(),
             }
         )
     )

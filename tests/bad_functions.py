@@ -12,49 +12,55 @@ from typing import Any
 ANSWER, PIDS = "LABELING_TEST_ANSWER", "LABELING_TEST_PIDS"
 
 
-def answers(event: dict[str, Any], context: None) -> Any:
+def answers(event: dict[str, Any], context: object) -> Any:
     """A consolidation function that gives back what a test wants; it runs in another process."""
     return pickle.loads(Path(os.environ[ANSWER]).read_bytes())
 
 
-def hangs(event: dict[str, Any], context: None) -> None:
+def hangs(event: dict[str, Any], context: object) -> None:
     Path(os.environ[PIDS]).joinpath(str(os.getpid())).touch()
     while True:
         time.sleep(60)
 
 
-def spins(event: dict[str, Any], context: None) -> None:
+def spins(event: dict[str, Any], context: object) -> None:
     while True:
         pass
 
 
-def leaves(event: dict[str, Any], context: None) -> None:
+def leaves(event: dict[str, Any], context: object) -> None:
     os._exit(3)
 
 
-def asks_to_end(event: dict[str, Any], context: None) -> None:
+def asks_to_end(event: dict[str, Any], context: object) -> None:
     sys.exit("enough")
 
 
-def prints(event: dict[str, Any], context: None) -> Any:
+def prints(event: dict[str, Any], context: object) -> Any:
     os.write(1, b'\xff\x00{"answer": garbage\n')
     print("garbage", flush=True)
     return {"taskInput": {"said": "fine"}}
 
 
-def raises_what_cannot_be_written(event: dict[str, Any], context: None) -> None:
+def raises_what_cannot_be_written(event: dict[str, Any], context: object) -> None:
     raise ValueError("half a pair \ud800 and a zero \x00")
 
 
-def says_much(event: dict[str, Any], context: None) -> str:
+def says_much(event: dict[str, Any], context: object) -> str:
     return "x" * (7 << 20)
 
 
-def echoes(event: dict[str, Any], context: None) -> Any:
+def echoes(event: dict[str, Any], context: object) -> Any:
     return {"pid": os.getpid(), "event": event}
 
 
-def makes_deep_input(event: dict[str, Any], context: None) -> dict[str, Any]:
+def says_whether(event: dict[str, Any], context: object) -> Any:
+    """A pre-annotation function that returns what the object says, under the key that it names."""
+    line = event["dataObject"]
+    return {"taskInput": {}, line["key"]: line["said"]}
+
+
+def makes_deep_input(event: dict[str, Any], context: object) -> dict[str, Any]:
     deep: list[Any] = []
     for _ in range(98):
         deep = [deep]

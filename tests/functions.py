@@ -9,15 +9,15 @@ from typing import Any
 import boto3
 
 
-def pre(event: dict[str, Any], context: None) -> dict[str, Any]:
+def pre(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"taskInput": {"text": event["dataObject"]["source"]}}
 
 
-def pre_skips(event: dict[str, Any], context: None) -> dict[str, Any]:
+def pre_skips(event: dict[str, Any], context: object) -> dict[str, Any]:
     return {"taskInput": {}, "humanAnnotationRequired": "false" if "skip" in event["dataObject"] else "true"}
 
 
-def consolidate(event: dict[str, Any], context: None) -> list[dict[str, Any]]:
+def consolidate(event: dict[str, Any], context: object) -> list[dict[str, Any]]:
     bucket, _, key = event["payload"]["s3Uri"].removeprefix("s3://").partition("/")
     payload = json.loads(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     answers = []
@@ -29,11 +29,51 @@ def consolidate(event: dict[str, Any], context: None) -> list[dict[str, Any]]:
     return answers
 
 
-def broken(event: dict[str, Any], context: None) -> None:
+def tells_its_context(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """All that a function may ask its context for."""
+    names = ("aws_request_id", "function_name", "function_version", "invoked_function_arn", "memory_limit_in_mb")
+    names += ("log_group_name", "log_stream_name", "client_context", "identity")
+    before, after = context.get_remaining_time_in_millis(), context.get_remaining_time_in_millis()
+    return {name: getattr(context, name) for name in names} | {"left": [before, after]}
+
+
+def recipe_before(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """As Amazon's recipe does: the source is the task's object, and a text says whether people are needed."""
+    line = event["dataObject"]
+    print(f"{context.aws_request_id}: {line}")
+    needed = "false" if line.get("known") else "true"
+    return {"taskInput": {"taskObject": line.get("source-ref") or line["source"]}, "humanAnnotationRequired": needed}
+
+
+def recipe_after(event: dict[str, Any], context: Any) -> list[dict[str, Any]]:
+    """As Amazon's recipe does: the label is what all workers said, and who said it."""
+    bucket, _, key = event["payload"]["s3Uri"].removeprefix("s3://").partition("/")
+    payload = json.loads(boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    label = event["labelAttributeName"]
+    return [
+        {
+            "datasetObjectId": item["datasetObjectId"],
+            "consolidatedAnnotation": {
+                "content": {
+                    label: {
+                        "annotations": [
+                            {"workerId": one["workerId"], **json.loads(one["annotationData"]["content"])}
+                            for one in item["annotations"]
+                        ],
+                        "millis": context.get_remaining_time_in_millis(),
+                    }
+                }
+            },
+        }
+        for item in payload
+    ]
+
+
+def broken(event: dict[str, Any], context: object) -> None:
     raise KeyError("no such grade")
 
 
-def mask_of_box(event: dict[str, Any], context: None) -> dict[str, Any]:
+def mask_of_box(event: dict[str, Any], context: object) -> dict[str, Any]:
     """What is asked, as a mask; and how it can go wrong, by the first point."""
     import base64
     import io

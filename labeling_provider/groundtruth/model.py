@@ -27,21 +27,26 @@ class Violation(NamedTuple):
     constraint: str
 
 
-@lru_cache(maxsize=1)
 def service_model() -> Any:
     """botocore's model of SageMaker, loaded once (about 0.3 s)."""
+    return _model_of("sagemaker")
+
+
+@lru_cache
+def _model_of(service: str) -> Any:
     from botocore.session import get_session
 
-    return get_session().get_service_model("sagemaker")
+    return get_session().get_service_model(service)
 
 
-def violations(operation: str, request: dict[str, Any]) -> list[Violation]:
+def violations(operation: str, request: dict[str, Any], service: str = "sagemaker") -> list[Violation]:
     """Everything in a request that botocore's model forbids.
 
     :param operation: such as ``CreateLabelingJob``.
     :param request: the request's members, as given to a boto3 client.
+    :param service: as boto3 names it.
     """
-    shape = service_model().operation_model(operation).input_shape
+    shape = _model_of(service).operation_model(operation).input_shape
     return list(_walk(shape, request, "", ""))
 
 

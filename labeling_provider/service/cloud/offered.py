@@ -18,6 +18,7 @@ class Service(StrEnum):
     IAM = "iam"
     STS = "sts"
     EVENTS = "events"
+    LOGS = "logs"
     COGNITO = "cognito-idp"
 
 
@@ -25,6 +26,7 @@ SERVICE_OF_TARGET = {
     "SageMaker": Service.SAGEMAKER,
     "AmazonSQS": Service.SQS,
     "AWSEvents": Service.EVENTS,
+    "Logs_20140328": Service.LOGS,
     "AWSCognitoIdentityProviderService": Service.COGNITO,
 }
 """The service, by the part before the dot in ``X-Amz-Target``."""

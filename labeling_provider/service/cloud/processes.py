@@ -27,14 +27,15 @@ class Fault(Exception):
 class Process:
     """A process that calls one function with one event at a time. It exits when the service does.
 
-    :param target: the function, ``module:callable``; it takes an event and None.
+    :param target: the function, ``module:callable``; it takes an event and a context, as on Lambda.
     :param max_answer: the maximum size of an answer, in bytes of JSON.
+    :param arn: the Lambda ARN that the function is called by, for its context.
     """
 
-    def __init__(self, target: str, max_answer: int) -> None:
+    def __init__(self, target: str, max_answer: int, arn: str = "") -> None:
         path = os.pathsep.join(part for part in sys.path if part)
         self._process = subprocess.Popen(  # noqa: S603 - the code is the operator's own
-            [sys.executable, "-m", "labeling_provider.service.cloud.process_host", target],
+            [sys.executable, "-m", "labeling_provider.service.cloud.process_host", target, arn],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": path},
@@ -65,7 +66,7 @@ class Process:
             self._read(time.monotonic() + _START_SECONDS, late, is_wanted)
             self._is_ready = True
         late, deadline = f"Timeout: Task timed out after {seconds:g} seconds", time.monotonic() + seconds
-        self._write(json.dumps(event).encode() + b"\n", deadline, late, is_wanted)
+        self._write(json.dumps({"event": event, "seconds": seconds}).encode() + b"\n", deadline, late, is_wanted)
         answer = self._read(deadline, late, is_wanted)
         if "error" in answer:
             raise Fault(str(answer["error"]))

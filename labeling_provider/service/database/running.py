@@ -15,6 +15,8 @@ from labeling_provider.service.database.database import now
 from labeling_provider.service.database.schema import events, jobs, trainings
 
 _MAX_CHARACTERS: Final = 2000
+MAX_LINES: Final = 10_000
+"""How many lines of a job's log are kept; the oldest are dropped first."""
 
 
 def find(connection: Connection, job_id: int) -> sa.Row[Any] | None:
@@ -49,7 +51,11 @@ def end(connection: Connection, job_id: int, status: JobStatus, reason: str | No
 
 def note(connection: Connection, job_id: int, message: str) -> None:
     """Add a line to a job's log."""
+    own = events.c.job_id == job_id
     connection.execute(sa.insert(events).values(job_id=job_id, at=time.time(), message=plain(message, _MAX_CHARACTERS)))
+    latest = sa.select(events.c.id).where(own).order_by(events.c.id.desc())
+    dropped = latest.offset(MAX_LINES).limit(1).scalar_subquery()
+    connection.execute(sa.delete(events).where(own, events.c.id <= dropped))
 
 
 def labeled_by_machine(connection: Connection, job_ids: Iterable[int]) -> dict[int, int]:

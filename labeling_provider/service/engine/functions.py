@@ -89,7 +89,7 @@ class Functions:
                     return idle
                 idle.end()
                 self._all.discard(idle)
-            host = Process(self._known[arn].target, MAX_ANSWER)
+            host = Process(self._known[arn].target, MAX_ANSWER, arn)
             self._all.add(host)
             return host
 

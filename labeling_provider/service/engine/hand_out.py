@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from random import Random
+from typing import Any, Final
 
 from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.job import JobStatus
@@ -21,6 +22,10 @@ from labeling_provider.service.learning.loop import PROBE_OBJECTS, ActiveLearnin
 from labeling_provider.service.work import tasks
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects
+
+# The first is documented; the sample functions of Amazon's recipe return the second, and both as texts.
+_ASKS_FOR_PEOPLE: Final = ("isHumanAnnotationRequired", "humanAnnotationRequired")
+_TRUTHS: Final = {"true": True, "false": False}
 
 
 class HandOut:
@@ -140,8 +145,7 @@ class HandOut:
             result = self._functions.call(arn, event)
             if not isinstance(result, dict) or not isinstance(result.get("taskInput"), dict):
                 raise JobFailure(f'ClientError: The function {arn} must return {{"taskInput": {{…}}}}')
-            needed = result.get("isHumanAnnotationRequired", result.get("humanAnnotationRequired", True))
-            if str(needed).lower() == "false":
+            if not _needs_people(arn, result):
                 refused[row.object_id] = "The pre-annotation function said that no human annotation is required."
                 continue
             inputs[row.object_id] = as_json(result["taskInput"])
@@ -151,6 +155,21 @@ class HandOut:
                     f"ClientError: The function {arn} has returned a taskInput that can't be used. {trouble}"
                 )
         return inputs, refused
+
+
+def _needs_people(arn: str, result: dict[str, Any]) -> bool:
+    """Whether a pre-annotation function's result says that workers see the object. They do if it says nothing.
+
+    :raises JobFailure: if it says something else than true or false.
+    """
+    for key in _ASKS_FOR_PEOPLE:
+        said = result.get(key)
+        if said is None:
+            continue
+        if str(said).strip().lower() not in _TRUTHS:
+            raise JobFailure(f"ClientError: The function {arn} has returned a {key} that is neither true nor false.")
+        return _TRUTHS[str(said).strip().lower()]
+    return True
 
 
 def _obstacles(run: Run, chosen: Sequence[WaitingObject]) -> dict[int, str]:

@@ -57,6 +57,9 @@ class _Classifier(Model):
         if self._earlier is not None:
             rows = self._stack([self._earlier[0], rows])
             classes = np.concatenate([self._earlier[1], classes])
+        self._learn(rows, classes)
+
+    def _learn(self, rows: Any, classes: Floats) -> None:
         if len(classes) > self.most_examples:
             chosen = np.sort(np.random.default_rng(self.seed).permutation(len(classes))[: self.most_examples])
             rows, classes = rows[chosen], classes[chosen]
@@ -70,6 +73,8 @@ class _Classifier(Model):
             self._earlier = rows[positions >= 0], positions[positions >= 0]
 
     def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        if self._rows is None and self._earlier is not None:
+            self._learn(*self._earlier)
         predictions = []
         for start in range(0, len(inputs), _BATCH):
             batch = inputs[start : start + _BATCH]

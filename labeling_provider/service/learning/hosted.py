@@ -178,7 +178,7 @@ _examples: Final[dict[int, list[tuple[int, Any]]]] = {}
 _numbers: Final = itertools.count()
 
 
-def answer(event: dict[str, Any], context: None) -> Any:
+def answer(event: dict[str, Any], context: object) -> Any:
     """Execute one call.
 
     :return: ``{"done": result}``, or ``{"refused": reason}`` for a ValueError about an object or a saved model, or

@@ -45,6 +45,8 @@ _MAX_PATIENCE: Final = 3
 _FRUITLESS: Final = 3
 _WORTH_WHILE: Final = 0.01
 _FILES_AT_ONCE: Final = 50
+AUTO_LABELS: Final = "auto-labels/auto_annotator_output.txt"
+"""Where the labels of an iteration are. Clients take the folder above the file's folder for the iteration."""
 
 
 class Room(NamedTuple):
@@ -274,9 +276,7 @@ class ActiveLearning:
                 self._object_store.write(files)
                 files = {}
         lines = [f"{object_id} {as_json(content)}" for object_id, content in sorted(contents.items())]
-        uri = layout.learning_uri(
-            job.output, "activelearning", iteration, "auto-labels/output/auto_annotator_output.txt"
-        )
+        uri = layout.learning_uri(job.output, "activelearning", iteration, AUTO_LABELS)
         self._object_store.write({**files, uri: _as_file(lines, "text/plain")})
         return contents
 

@@ -98,7 +98,7 @@ class Model(ABC):
 
     @abstractmethod
     def load(self, saved: bytes, labels: Sequence[str]) -> None:
-        """Start from an earlier model; :meth:`train` continues from there.
+        """Start from an earlier model: :meth:`predict` answers as it did, and :meth:`train` continues from there.
 
         :param saved: what the earlier model's :meth:`save` returned.
         :param labels: the earlier model's label names, in its class order.
@@ -123,7 +123,13 @@ def import_model(path: str) -> type[Model]:
 
 def pack(model: Model, algorithm: str) -> bytes:
     """Pack a model as ``model.tar.gz``. The same model gives the same bytes."""
-    about = {"algorithm": algorithm, "labels": model.labels, "model": model.import_path, "version": model.version}
+    about = {
+        "algorithm": algorithm,
+        "labels": model.labels,
+        "model": model.import_path,
+        "version": model.version,
+        "seed": model.seed,
+    }
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as files:
         for name, content in ((_ABOUT, json.dumps(about).encode()), (_SAVED, model.save())):
@@ -138,20 +144,61 @@ def unpack(archive: bytes, model: Model) -> None:
 
     :raises ValueError: if it is a different kind of model, or the file is damaged.
     """
+    packed = _opened(archive)
+    if (packed.path, packed.version) != (model.import_path, model.version):
+        raise ValueError(f"it was made by {packed.path} version {packed.version}")
+    if not set(packed.labels) & set(model.labels):
+        raise ValueError("it knows none of the labels")
+    model.load(packed.saved, packed.labels)
+
+
+def load_model(archive: bytes, model_class: type[Model] | None = None) -> Model:
+    """A model as a labeling job has left it, from its ``model.tar.gz``.
+
+    :param model_class: what it was made by, if that is not one of the built-in models.
+    :return: a model that can predict; it has the job's labels.
+    :raises ValueError: if it is a different kind of model, or the file is damaged.
+    """
+    packed = _opened(archive)
+    if model_class is None:
+        # A name in a file must not decide what is imported.
+        if packed.path not in BUILT_IN.values():
+            raise ValueError(f"it was made by {packed.path}: pass that class as well")
+        model_class = import_model(packed.path)
+    model = model_class(packed.labels, packed.seed)
+    unpack(archive, model)
+    return model
+
+
+class _Packed(NamedTuple):
+    """What a ``model.tar.gz`` contains.
+
+    :param path: the import path of the model's class.
+    :param labels: in class order.
+    :param seed: 0 in files that do not tell it.
+    :param saved: what the model's :meth:`Model.save` returned.
+    """
+
+    path: str
+    version: Any
+    labels: list[str]
+    seed: int
+    saved: bytes
+
+
+def _opened(archive: bytes) -> _Packed:
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
             about = json.loads(_member(files, _ABOUT))
             saved = _member(files, _SAVED)
-        labels, kind = about["labels"], (about["model"], about["version"])
+        path, version, labels, seed = str(about["model"]), about["version"], about["labels"], int(about.get("seed", 0))
     except (tarfile.TarError, zlib.error, OSError, EOFError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"it is not a model of this service ({error})") from None
-    if isinstance(kind[0], str) and kind[0].startswith(_FORMER_ROOM):
-        kind = (kind[0].replace(_FORMER_ROOM, "labeling_provider.service.", 1), kind[1])
-    if kind != (model.import_path, model.version):
-        raise ValueError(f"it was made by {kind[0]} version {kind[1]}")
-    if not isinstance(labels, list) or not set(labels) & set(model.labels):
-        raise ValueError("it knows none of the labels")
-    model.load(saved, labels)
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise ValueError("it has no list of labels")
+    if path.startswith(_FORMER_ROOM):
+        path = path.replace(_FORMER_ROOM, "labeling_provider.service.", 1)
+    return _Packed(path, version, labels, seed, saved)
 
 
 def _member(files: tarfile.TarFile, name: str) -> bytes:

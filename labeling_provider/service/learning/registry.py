@@ -167,7 +167,10 @@ def _paths(workforce: Workforce) -> dict[str, str]:
 
 
 def _data_uri(job: JobFacts, iteration: int) -> str:
-    return layout.learning_uri(job.output, "training", iteration, _name(job, iteration), "output/model.tar.gz")
+    """Where a training of SageMaker with this iteration's folder as its output would put the model."""
+    return layout.learning_uri(
+        job.output, "training", iteration, "output", _name(job, iteration), "output/model.tar.gz"
+    )
 
 
 def _parsed(line: str) -> dict[str, Any]:

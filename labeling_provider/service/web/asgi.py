@@ -49,7 +49,9 @@ MAX_PORTAL_BODY_BYTES: Final = 16 << 20
 """A drawn mask and its draft come in one request."""
 
 # State in another region would be lost at the next start.
-_OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS, Service.COGNITO})
+_OF_ONE_REGION: Final = frozenset(
+    {Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS, Service.COGNITO, Service.LOGS}
+)
 _T = TypeVar("_T")
 _LINK_CACHE_SECONDS: Final = 900
 _AT_ONCE: Final = 24

@@ -13,7 +13,16 @@ import pytest
 
 from dev.messages import CLASSES, messages
 from dev.pictures import SCENE_LABELS, digits, scene
-from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, load_arrays, pack, unpack
+from labeling_provider.service.learning.models import (
+    BUILT_IN,
+    Model,
+    Prediction,
+    import_model,
+    load_arrays,
+    load_model,
+    pack,
+    unpack,
+)
 
 TEXT, IMAGE = "text-classification", "image-classification"
 BOXES, MASKS = "object-detection", "semantic-segmentation"
@@ -97,6 +106,45 @@ def test_a_model_goes_on_from_an_earlier_one(algorithm: str) -> None:
         assert all(a.answer == b.answer for a, b in pairs)
     else:
         assert [len(a.answer) for a, _ in pairs] == pytest.approx([len(b.answer) for _, b in pairs], abs=2)
+
+
+@pytest.mark.parametrize("algorithm", list(BUILT_IN))
+def test_a_model_from_a_file_answers_as_the_one_that_was_saved(algorithm: str) -> None:
+    labels, data, answers = examples(algorithm, fewer(algorithm, 45))
+    learned = len(data) - 5
+    model = new(algorithm, labels)
+    inputs = [model.read(one) for one in data]
+    model.train(inputs[:learned], answers[:learned])
+    loaded = load_model(pack(model, algorithm))
+    assert loaded.labels == labels
+    said = loaded.predict([loaded.read(one) for one in data[learned:]])
+    expected = model.predict(inputs[learned:])
+    assert all(alike(one.answer, other.answer) for one, other in zip(said, expected, strict=True))
+
+
+class Foreign(Model):
+    """A model that a user has written."""
+
+    def read(self, data: bytes | str) -> Any:
+        return data
+
+    def train(self, inputs: Any, answers: Any) -> None: ...
+
+    def predict(self, inputs: Any) -> list[Prediction]:
+        return [Prediction(0, 1.0)] * len(inputs)
+
+    def save(self) -> bytes:
+        return b"all"
+
+    def load(self, saved: bytes, labels: Any) -> None:
+        assert saved == b"all"
+
+
+def test_a_file_does_not_decide_what_is_imported() -> None:
+    archive = pack(Foreign(["a"], 1), TEXT)
+    with pytest.raises(ValueError, match="was made by .*:Foreign: pass that class"):
+        load_model(archive)
+    assert load_model(archive, Foreign).predict(["x"]) == [Prediction(0, 1.0)]
 
 
 @pytest.mark.parametrize("algorithm", [TEXT, IMAGE, MASKS])

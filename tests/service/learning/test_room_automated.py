@@ -174,7 +174,7 @@ def test_iterations_are_laid_out_as_amazon_does(auto: Auto, first: Run) -> None:
             f"training/{iteration}/input/train.manifest",
         ):
             assert f"out/laid-out/{path}" in keys
-        key = f"out/laid-out/activelearning/{iteration}/auto-labels/output/auto_annotator_output.txt"
+        key = f"out/laid-out/activelearning/{iteration}/auto-labels/auto_annotator_output.txt"
         if key in keys:
             for line in auto.get(f"s3://lab/{key}").decode().splitlines():
                 object_id, _, content = line.partition(" ")
@@ -200,7 +200,10 @@ def test_the_model_is_described_and_can_be_read(auto: Auto, first: Run) -> None:
     assert model["ExecutionRoleArn"] == ROLE
     assert model["VpcConfig"] == {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
     uri = model["PrimaryContainer"]["ModelDataUrl"]
-    assert uri.startswith("s3://lab/out/laid-out/training/")
+    name, trained = model["ModelName"], uri.removeprefix("s3://lab/out/laid-out/training/")
+    iteration, _, path = trained.partition("/")
+    assert iteration.isdecimal()
+    assert path == f"output/{name}/output/model.tar.gz", "one level, and what a training of SageMaker would write"
     with tarfile.open(fileobj=BytesIO(auto.get(uri))) as files:
         assert sorted(files.getnames()) == ["about.json", "model"]
     listed = auto.operations.call("ListLabelingJobs", {"NameContains": "laid-out"})["LabelingJobSummaryList"]

@@ -1,4 +1,4 @@
-"""The embedded services together: S3, SNS, SQS, IAM, STS, EventBridge, Cognito, and SageMaker besides labeling."""
+"""The embedded services: S3, SNS, SQS, IAM, STS, EventBridge, Cognito, Logs, and SageMaker besides labeling."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from labeling_provider.service.cloud.embedded.refused import refuse
 from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
 from labeling_provider.service.cloud.embedded.server import Moto
 from labeling_provider.service.cloud.identity import Identity
+from labeling_provider.service.cloud.logs import Logs
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.errors import ApiError
@@ -55,6 +56,7 @@ class EmbeddedServices:
         self.roles = EmbeddedRoles(account)
         self.directory = EmbeddedDirectory(database, account, region, simulated=simulated or {}, is_open=is_open)
         self._models = EmbeddedModels(database, account, region)
+        self._logs = Logs(database, account, region)
 
     def restore(self) -> None:
         """Load the state from the database. What can't be restored is logged and skipped."""
@@ -68,6 +70,8 @@ class EmbeddedServices:
         :raises ApiError: if the operation is not offered or the request is invalid.
         :raises DatabaseError: if the changes can't be stored.
         """
+        if service == Service.LOGS:
+            return self._logs.serve(call)
         refuse(service, call)
         if service in _AT_ONE and not self.messaging.is_here():
             message = (

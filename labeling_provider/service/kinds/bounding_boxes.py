@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Box = dict[str, Any]
 """``label``, or ``class_id`` in labels and models' answers; ``left``, ``top``, ``width`` and ``height`` in pixels."""
 
+MAX_BOXES: Final = 2_000
+"""Most boxes in one answer."""
 _MATCH: Final = 0.4
 USUAL: Final = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.0036)
 """A worker about whom nothing is known; how far boxes are off is the mean square of their edges' offsets, as shares of
@@ -179,10 +181,12 @@ def _read_boxes(value: Any, key: str) -> list[Box]:
     """Parse a list of boxes, with any labels.
 
     :param key: the name of the form's element.
-    :raises AnswerError: if it is malformed.
+    :raises AnswerError: if it is malformed, or there are too many.
     """
     if not isinstance(value, list) or not all(isinstance(box, dict) for box in value):
         raise AnswerError(f"{key}.boundingBoxes is missing or not a list of boxes.")
+    if len(value) > MAX_BOXES:
+        raise AnswerError(f"{key}.boundingBoxes has more than {MAX_BOXES:,} boxes.")
     for number, box in enumerate(value):
         for side in _SIDES:
             if not _is_number(box.get(side)):

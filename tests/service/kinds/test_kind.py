@@ -255,6 +255,7 @@ SPAN = {"label": "ant", "startOffset": 4, "endOffset": 9}
         ("text-classification-multilabel", {"labels": ["ant", "gnu"]}, r"labels\[1\] is 'gnu'"),
         ("bounding-box", {"boundingBoxes": {}}, "boundingBox.boundingBoxes is missing or not a list of boxes"),
         ("bounding-box", {"boundingBoxes": [BOX, {**BOX, "top": True}]}, r"boundingBoxes\[1\].top is not a number"),
+        ("bounding-box", {"boundingBoxes": [BOX] * 2_001}, "boundingBoxes has more than 2,000 boxes"),
         ("bounding-box", {"boundingBoxes": [{**BOX, "left": math.nan}]}, "not JSON|not a number|JSON compliant"),
         ("bounding-box", {"boundingBoxes": [{**BOX, "label": "gnu"}]}, r"boundingBoxes\[0\].label is 'gnu'"),
         ("named-entity-recognition", {"entities": [{**SPAN, "endOffset": 900}]}, r"entities\[0\] is not within"),

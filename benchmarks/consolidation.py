@@ -14,7 +14,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from statistics import mean
+from statistics import mean, median_low
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -348,16 +348,23 @@ def _as_spans(own: Sequence[Thing]) -> list[dict[str, Any]]:
 
 def _spans_before(answers: Sequence[Sequence[Thing]]) -> Found:
     """What half of the workers marked, by the share of workers who chose the label."""
-    votes: dict[tuple[int, int], list[int]] = {}
+    found: dict[tuple[int, int], list[Thing]] = {}
     for own in answers:
         for label, span in own:
-            near = [place for place in votes if jaccard(np.array(place, dtype=float), span.astype(float)) >= 0.5]
-            votes.setdefault(near[0] if near else (int(span[0]), int(span[1])), []).append(label)
+            near = [place for place in found if jaccard(np.array(place, dtype=float), span.astype(float)) >= 0.5]
+            found.setdefault(near[0] if near else (int(span[0]), int(span[1])), []).append((label, span))
     kept = []
-    for place, labels in votes.items():
-        label, count = Counter(labels).most_common(1)[0]
-        if 2 * len(labels) >= len(answers):
-            kept.append((label, np.array(place), count / len(answers)))
+    for group in found.values():
+        label, count = Counter(label for label, _ in group).most_common(1)[0]
+        if 2 * len(group) >= len(answers):
+            ranked = [Counter(int(span[border]) for _, span in group).most_common(2) for border in range(2)]
+            middle = [
+                median_low(int(span[border]) for _, span in group)
+                if [n for _, n in one] == [one[0][1]] * 2
+                else one[0][0]
+                for border, one in enumerate(ranked)
+            ]
+            kept.append((label, np.array(middle), count / len(answers)))
     return kept
 
 
@@ -425,8 +432,9 @@ def measured(kind: str, scene: str, seeds: Iterable[int], workers: int, pictures
             skills = [skill_of(worker) for worker in who]
             if kind == "masks":
                 results["one"].append((truth, (drawn[0], 0.95)))
-                votes = np.stack([(np.stack(drawn) == label).sum(axis=0) for label in range(_LABELS)])
-                results["before"].append((truth, (votes.argmax(axis=0), float(votes.max(axis=0).mean()) / workers)))
+                # Without skills, the mask is what it was; the confidence was the share of votes for it.
+                plain = consolidate_class_masks(own, _LABELS)[0]
+                results["before"].append((truth, (plain, float((np.stack(drawn) == plain).mean()))))
                 results["ours"].append((truth, consolidate_class_masks(own, _LABELS, skills)))
                 continue
             results["one"].append((truth, [(*thing, 0.95) for thing in drawn[0]]))

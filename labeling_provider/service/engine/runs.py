@@ -81,5 +81,8 @@ class Runs:
         """Read a job from the database, and let its kind learn from earlier answers."""
         kind = self._kinds.of(job.name, job.arn, json.loads(job.request))
         with self._database.read() as connection:
-            kind.learn(read_answers(connection, job.id, object_rows.labeled(connection, job.id)))
+            labeled = object_rows.labeled(connection, job.id)
+            kind.learn(
+                read_answers(connection, job.id, labeled if kind.remembers is None else labeled[-kind.remembers :])
+            )
         return Run(lease, kind, self._workforce.teams.get(job.workteam_arn, ()))

@@ -24,6 +24,7 @@ from labeling_provider.service.kinds.kind import (
     runs,
     shown,
 )
+from labeling_provider.service.kinds.skills import Evidence, Skill
 
 
 class _Adjusted(NamedTuple):
@@ -42,8 +43,9 @@ class Adjustment(OneByOne):
     """Answers, truth and consolidation are those of the task type whose labels are adjusted."""
 
     def __init__(self, job: JobFacts) -> None:
-        super().__init__(job)
         self._audited = audited_kind(job)
+        self.usual, self.remembers = self._audited.usual, self._audited.remembers
+        super().__init__(job)
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
         return obstacle_of(self.job, line)
@@ -86,8 +88,13 @@ class Adjustment(OneByOne):
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
 
-    def label_of(self, answers: Sequence[_Adjusted], answered: Answered, stamp: str) -> ObjectLabel:
-        label = self._audited.label_of([one.answer for one in answers], answered, stamp)
+    def evidence(self, answers: Sequence[_Adjusted]) -> Sequence[Evidence]:
+        return self._audited.evidence([one.answer for one in answers])
+
+    def label_of(
+        self, answers: Sequence[_Adjusted], skills: Sequence[Skill], answered: Answered, stamp: str
+    ) -> ObjectLabel:
+        label = self._audited.label_of([one.answer for one in answers], skills, answered, stamp)
         is_adjusted = any(self._is_changed(one, answered.line) for one in answers)
         label.metadata[ADJUSTMENT_STATUS] = ADJUSTED if is_adjusted else UNADJUSTED
         return label

@@ -1,25 +1,38 @@
 """Boxes around things in a picture: the form element ``crowd-bounding-box``.
 
-The boxes of several workers are matched by overlap. Those that at least half of the workers drew are kept and averaged.
+The boxes of several workers are matched by overlap, and those of things that are probably there are averaged. Boxes of
+workers who draw more precisely weigh more.
 Source: developer guide, "Annotation consolidation" (matching by Jaccard index, averaging the matched boxes).
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
+from functools import cache
 from random import Random
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.manifest import Label
 from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Auditable, Content, Learnable, ObjectLabel, runs
+from labeling_provider.service.kinds.skills import Evidence, Skill
 from labeling_provider.service.kinds.stored_data import image_size
+
+if TYPE_CHECKING:
+    from labeling_provider.service.kinds import marks
 
 Box = dict[str, Any]
 """``label``, or ``class_id`` in labels and models' answers; ``left``, ``top``, ``width`` and ``height`` in pixels."""
 
-_MATCH: Final = 0.5
+MAX_BOXES: Final = 2_000
+"""Most boxes in one answer."""
+_MATCH: Final = 0.4
+USUAL: Final = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.0036)
+"""A worker about whom nothing is known; how far boxes are off is the mean square of their edges' offsets, as shares of
+the sides."""
+_MOST_OFF: Final = 0.3
+"""A greater offset of an edge, as a share of the side, tells no more about a worker."""
 _ABOUT_RIGHT: Final = 0.75
 """The overlap with the right box from which simulated workers leave a box alone."""
 _SIDES: Final = ("left", "top", "width", "height")
@@ -31,6 +44,7 @@ class BoundingBoxes(Auditable, Learnable):
     """Answers and the truth are lists of boxes with a ``label``. In labels, boxes have a ``class_id`` instead."""
 
     promised = 0.6
+    usual = USUAL
 
     def _boxes(self, value: Any) -> list[Box]:
         """Parse a list of boxes.
@@ -104,8 +118,13 @@ class BoundingBoxes(Auditable, Learnable):
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
 
-    def label_of(self, answers: Sequence[list[Box]], answered: Answered, stamp: str) -> ObjectLabel:
-        kept = consolidate_boxes(answers)
+    def evidence(self, answers: Sequence[list[Box]]) -> Sequence[Evidence]:
+        return evidence_of_boxes(answers)
+
+    def label_of(
+        self, answers: Sequence[list[Box]], skills: Sequence[Skill], answered: Answered, stamp: str
+    ) -> ObjectLabel:
+        kept = consolidate_boxes(answers, skills)
         confidences = [self.confidence(confidence) for _, confidence in kept]
         return self._label([box for box, _ in kept], confidences, self._size(answered.line))
 
@@ -162,10 +181,12 @@ def _read_boxes(value: Any, key: str) -> list[Box]:
     """Parse a list of boxes, with any labels.
 
     :param key: the name of the form's element.
-    :raises AnswerError: if it is malformed.
+    :raises AnswerError: if it is malformed, or there are too many.
     """
     if not isinstance(value, list) or not all(isinstance(box, dict) for box in value):
         raise AnswerError(f"{key}.boundingBoxes is missing or not a list of boxes.")
+    if len(value) > MAX_BOXES:
+        raise AnswerError(f"{key}.boundingBoxes has more than {MAX_BOXES:,} boxes.")
     for number, box in enumerate(value):
         for side in _SIDES:
             if not _is_number(box.get(side)):
@@ -216,43 +237,86 @@ def overlap(box: Box, other: Box) -> float:
     return shared / joint if joint > 0 else 0.0
 
 
-def consolidate_boxes(answers: Sequence[Sequence[Box]]) -> list[tuple[Box, float]]:
-    """The boxes that at least half of the workers drew, each with a confidence.
+def consolidate_boxes(
+    answers: Sequence[Sequence[Box]], skills: Sequence[Skill] | None = None
+) -> list[tuple[Box, float]]:
+    """The boxes of things that are probably there, each with its confidence. One worker's boxes stay as they are.
 
     :param answers: for each worker, a list of ``{label, left, top, width, height}``, in pixels.
-    :return: averaged boxes with their label, each with a confidence of 0 to 1: the share of workers that drew it with
-        that label, times their mean overlap with the average.
+    :param skills: how well each of them works, see :func:`evidence_of_boxes`; all alike if None.
+    :return: averaged boxes with their label, each with the probability that a thing with this label is there, 0 to 1.
     """
+    from labeling_provider.service.kinds import marks
+
+    names, given = _marks(answers)
+    known = [USUAL] * len(answers) if skills is None else skills
+    found = marks.consolidate(given, known, _rules()) if given else []
+    return [
+        (
+            {
+                "label": names[one.label],
+                "left": one.extent[0],
+                "top": one.extent[1],
+                "width": one.extent[2] - one.extent[0],
+                "height": one.extent[3] - one.extent[1],
+            },
+            one.confidence,
+        )
+        for one in found
+    ]
+
+
+def evidence_of_boxes(answers: Sequence[Sequence[Box]]) -> list[Evidence]:
+    """What the boxes on a picture tell about each worker.
+
+    :param answers: as for :func:`consolidate_boxes`.
+    """
+    from labeling_provider.service.kinds import marks
+
+    return marks.evidence(_marks(answers)[1], _rules()) if answers else []
+
+
+def _marks(answers: Sequence[Sequence[Box]]) -> tuple[list[str], list[marks.Marks]]:
+    """The labels that occur, and each worker's boxes with the labels' positions among them."""
     import numpy as np
 
-    count = sum(map(len, answers))
-    sums, sizes = np.zeros((count, len(_SIDES))), np.zeros(count)
-    latest = np.full(count, -1)
-    groups: list[list[Box]] = []
-    for worker, boxes in enumerate(answers):
-        for box in boxes:
-            group_count = len(groups)
-            means = sums[:group_count] / sizes[:group_count, None]
-            # A worker has at most one box in a group.
-            fitting = np.where(latest[:group_count] == worker, -1.0, _overlaps(box, means))
-            best = int(fitting.argmax()) if group_count else 0
-            if not group_count or fitting[best] < _MATCH:
-                best = group_count
-                groups.append([])
-            groups[best].append(box)
-            sums[best] += [box[side] for side in _SIDES]
-            sizes[best] += 1
-            latest[best] = worker
-    kept = []
-    for group, total in zip(groups, sums, strict=False):
-        if 2 * len(group) < len(answers):
-            continue
-        mean = dict(zip(_SIDES, (total / len(group)).tolist(), strict=True))
-        label, named = Counter(box["label"] for box in group).most_common(1)[0]
-        agreement = sum(overlap(box, mean) for box in group) / len(group)
-        confidence = len(group) / len(answers) * agreement * named / len(group)
-        kept.append(({"label": str(label), **mean}, confidence))
-    return kept
+    from labeling_provider.service.kinds.marks import Marks
+
+    names = sorted({str(box["label"]) for boxes in answers for box in boxes})
+    positions = {name: position for position, name in enumerate(names)}
+    found = []
+    for boxes in answers:
+        sides = np.array([[box[side] for side in _SIDES] for box in boxes], dtype=np.float64).reshape(-1, len(_SIDES))
+        extents = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], axis=1)
+        found.append(Marks([positions[str(box["label"])] for box in boxes], extents))
+    return names, found
+
+
+@cache
+def _rules() -> marks.Rules:
+    from labeling_provider.service.kinds.marks import Rules
+
+    return Rules(_MATCH, USUAL, _mean, _off)
+
+
+def _mean(extents: Any, there: Any, off: Any) -> tuple[Any, Any]:
+    """The mean boxes of groups; the more precise a worker, the more weight. See :class:`.marks.Rules`."""
+    import numpy as np
+
+    weights = there * (off.min() / off)
+    means = (weights[..., None] * extents).sum(axis=1) / weights.sum(axis=1)[:, None]
+    return means, np.ones(len(means))
+
+
+def _off(extents: Any, there: Any) -> Any:
+    """How far boxes are off from the means of the others' boxes. See :data:`USUAL`."""
+    import numpy as np
+
+    kept = there[..., None] * extents
+    others = (kept.sum(axis=1, keepdims=True) - kept) / np.maximum(there.sum(axis=1) - 1, 1)[:, None, None]
+    sides = np.maximum(others[..., 2:] - others[..., :2], 1e-6)
+    shares = np.minimum(np.abs(extents - others) / np.concatenate([sides, sides], axis=2), _MOST_OFF)
+    return (shares**2).mean(axis=2)
 
 
 def _overlaps(box: Box, others: Any) -> Any:

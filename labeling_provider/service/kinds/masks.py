@@ -1,6 +1,6 @@
 """A class for every pixel of a picture: the form element ``crowd-semantic-segmentation``.
 
-The masks of several workers are votes on each pixel, smoothed with its neighbors.
+The masks of several workers are votes on each pixel, smoothed with its neighbors. Skilled workers count for more.
 Source: developer guide, "Annotation consolidation": each pixel is a multi-class vote that takes its neighbors in.
 """
 
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
+from math import log
 from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +30,7 @@ from labeling_provider.service.kinds.kind import (
     runs,
     shown,
 )
+from labeling_provider.service.kinds.skills import Evidence, Skill
 from labeling_provider.service.kinds.stored_data import stored
 
 if TYPE_CHECKING:
@@ -37,8 +40,18 @@ if TYPE_CHECKING:
     Mask = npt.NDArray[np.uint8]
     """Height × width: 0 background, n the n-th label."""
 
+_FEWEST: Final = 3
+_OBJECT_WEIGHT: Final = 10.0
+"""How much a picture tells about a worker, as a number of marks: it has many pixels, but they err together."""
 # How many votes are in memory at once: a large picture with many classes has more than fit into memory.
 _VOTES_AT_ONCE = 8_000_000
+USUAL: Final = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.3)
+"""A worker about whom nothing is known; how far masks are off is the share of contested pixels on which a worker is not
+with most of the others."""
+_AGREED: Final = 0.995
+"""The probability that a pixel is right on which all workers agree."""
+_PIXEL_WEIGHT: Final = 0.8
+"""What a worker's vote tells, less than 1 because workers mistake the same pixels."""
 _COLORS: Final = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22")
 _ABOUT_RIGHT: Final = 0.75
 """The overlap of each class with the right mask from which simulated workers leave a mask alone."""
@@ -53,6 +66,9 @@ class SegmentationMasks(Auditable, Learnable):
     """
 
     promised = 0.7
+    usual = USUAL
+    # Each tells a lot, and takes a lot of time to read.
+    remembers = 50
 
     def _colors(self) -> dict[str, str]:
         """A color for each label, such as ``#1f77b4``."""
@@ -160,10 +176,15 @@ class SegmentationMasks(Auditable, Learnable):
                 raise AnswerError(f'{self.key}.labelMappings: {shown(label)} needs a "color" such as "#1f77b4".')
             yield position, _rgb(color)
 
-    def label_of(self, answers: Sequence[Mask], answered: Answered, stamp: str) -> ObjectLabel:
-        masks = [mask for mask in answers if mask.shape == answers[0].shape]
-        mask, support = consolidate_masks(masks, len(self.job.labels) + 1)
-        return self._label(mask, self.confidence(support), f"{answered.object_id}_{stamp}")
+    def evidence(self, answers: Sequence[Mask]) -> Sequence[Evidence]:
+        return evidence_of_masks(answers, len(self.job.labels) + 1)
+
+    def label_of(self, answers: Sequence[Mask], skills: Sequence[Skill], answered: Answered, stamp: str) -> ObjectLabel:
+        size = _common_size(answers)
+        fitting = [(mask, skill) for mask, skill in zip(answers, skills, strict=True) if mask.shape == size]
+        masks, known = zip(*fitting, strict=True)
+        mask, sure = consolidate_masks(masks, len(self.job.labels) + 1, known)
+        return self._label(mask, self.confidence(sure), f"{answered.object_id}_{stamp}")
 
     def _label(self, mask: Mask, confidence: float, file: str) -> ObjectLabel:
         """The label for a mask.
@@ -265,30 +286,79 @@ def _rgb(color: str) -> tuple[int, int, int]:
     return number >> 16, (number >> 8) & 255, number & 255
 
 
-def consolidate_masks(masks: Sequence[Mask], class_count: int) -> tuple[Mask, float]:
-    """The mask that the workers agree on.
+def consolidate_masks(
+    masks: Sequence[Mask], class_count: int, skills: Sequence[Skill] | None = None
+) -> tuple[Mask, float]:
+    """The mask that the workers probably meant.
 
     :param masks: for each worker, an array of height × width with class numbers, 0 for background.
     :param class_count: the number of classes, including background.
-    :return: the mask, and the share of workers that chose a pixel's class, averaged over pixels.
+    :param skills: how well each of them works, see :func:`evidence_of_masks`; all alike if None.
+    :return: the mask, and the share of its pixels that is probably right, 0 to 1.
     """
     import numpy as np
 
+    known = [USUAL] * len(masks) if skills is None else skills
+    ranked = sorted(zip(masks, known, strict=True), key=lambda pair: (pair[1], pair[0].tobytes()))
+    weights = np.array([_weight(skill) for _, skill in ranked], dtype=np.float32)
     height, width = masks[0].shape
-    chosen, support = np.empty((height, width), dtype=np.uint8), 0.0
+    chosen, right = np.empty((height, width), dtype=np.uint8), 0.0
     rows = max(_VOTES_AT_ONCE // max(width * class_count, 1), 1)
     for top in range(0, height, rows):
         # One extra row on either side, for the neighbors.
         first, end = max(top - 1, 0), min(top + rows, height)
-        stack = np.stack([mask[first : end + 1] for mask in masks])
+        stack = np.stack([mask[first : end + 1] for mask, _ in ranked])
         votes: npt.NDArray[Any] = np.stack(
-            [(stack == number).sum(axis=0, dtype=np.float32) for number in range(class_count)]
+            [np.tensordot(weights, (stack == number).astype(np.float32), 1) for number in range(class_count)]
         )
         leaning = 0.25 * _neighbors(votes) if len(masks) > 1 else 0.0
         own = slice(top - first, end - first)
         chosen[top:end] = (votes + leaning).argmax(axis=0)[own]
-        support += float(np.take_along_axis(votes[:, own], chosen[None, top:end].astype(np.intp), axis=0).sum())
-    return chosen, support / len(masks) / max(height * width, 1)
+        for_it = np.take_along_axis(votes[:, own], chosen[None, top:end].astype(np.intp), axis=0)[0]
+        is_contested = (stack[:, own] != stack[:1, own]).any(axis=0)
+        odds = np.exp(-_PIXEL_WEIGHT * (2 * for_it - float(weights.sum())))
+        right += float(np.where(is_contested, 1 / (1 + odds), _AGREED).sum(dtype=np.float64))
+    return chosen, right / max(height * width, 1)
+
+
+def evidence_of_masks(masks: Sequence[Mask], class_count: int) -> list[Evidence]:
+    """What the masks of a picture tell about each worker. It takes three of the same size to tell anything.
+
+    :param masks: as for :func:`consolidate_masks`.
+    """
+    import numpy as np
+
+    size = _common_size(masks) if masks else ()
+    fitting = [mask for mask in masks if mask.shape == size]
+    if len(fitting) < _FEWEST:
+        return [Evidence()] * len(masks)
+    contested, off = 0, np.zeros(len(masks))
+    rows = max(_VOTES_AT_ONCE // max(size[1] * len(masks) * 2, 1), 1)
+    for top in range(0, size[0], rows):
+        stack = np.stack([mask[top : top + rows].ravel() for mask in fitting])
+        stack = stack[:, (stack != stack[:1]).any(axis=0)]
+        contested += stack.shape[1]
+        votes = np.stack([(stack == own).sum(axis=0, dtype=np.uint8) for own in stack])
+        wrong = iter((votes < votes.max(axis=0)).sum(axis=1))
+        off += [next(wrong) if mask.shape == size else 0 for mask in masks]
+    if not contested:
+        return [Evidence()] * len(masks)
+    return [
+        Evidence(compared=_OBJECT_WEIGHT, off=_OBJECT_WEIGHT * float(share)) if mask.shape == size else Evidence()
+        for mask, share in zip(masks, off / contested, strict=True)
+    ]
+
+
+def _common_size(masks: Sequence[Mask]) -> tuple[int, ...]:
+    """The height and width that most masks have; the largest if several are as frequent."""
+    sizes = Counter(mask.shape for mask in masks)
+    return max(sizes, key=lambda size: (sizes[size], size))
+
+
+def _weight(skill: Skill) -> float:
+    """What a worker's vote on a contested pixel weighs: the logarithm of how much more probable it makes a class."""
+    wrong = min(max(skill.off, 0.02), 0.48)
+    return log((1 - wrong) / wrong)
 
 
 def _neighbors(votes: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -1,28 +1,41 @@
 """Named entities, that is labeled spans of a text: the form element ``crowd-entity-annotation``.
 
 Source: developer guide, "Annotation consolidation": selections are clustered by Jaccard similarity; each boundary is
-the mode of the cluster, or else the median; the label is the most frequent one.
+the mode of the cluster, or else the median; the label is the most frequent one. Here skilled workers count for more.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from random import Random
 from statistics import median_low
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Content, ObjectLabel, OneByOne, runs
+from labeling_provider.service.kinds.skills import Evidence, Skill
+
+if TYPE_CHECKING:
+    from labeling_provider.service.kinds import marks
 
 Span = dict[str, Any]
 """``label``, ``startOffset`` and ``endOffset``, in characters, excluding the end."""
 
 _MATCH: Final = 0.5
+USUAL: Final = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.1)
+"""A worker about whom nothing is known; how far spans are off is the share of their borders that differ from those on
+which most of the others agree."""
+_BORDERS: Final = 4.0
+"""Among how many borders a wrong one is chosen."""
+_BORDER_WEIGHT: Final = 0.8
+"""What a worker's border tells, less than 1 because workers mistake the same borders."""
 
 
 @runs("named-entity-recognition")
 class TextSpans(OneByOne):
     """Answers and the truth are lists of spans."""
+
+    usual = USUAL
 
     def _spans(self, value: Any, length: int) -> list[Span]:
         """Parse a list of spans.
@@ -77,8 +90,13 @@ class TextSpans(OneByOne):
             spans.append({"label": rng.choice(self.job.labels), "startOffset": start, "endOffset": end})
         return {self.key: {"entities": spans}}
 
-    def label_of(self, answers: Sequence[list[Span]], answered: Answered, stamp: str) -> ObjectLabel:
-        kept = consolidate_spans(answers)
+    def evidence(self, answers: Sequence[list[Span]]) -> Sequence[Evidence]:
+        return evidence_of_spans(answers)
+
+    def label_of(
+        self, answers: Sequence[list[Span]], skills: Sequence[Skill], answered: Answered, stamp: str
+    ) -> ObjectLabel:
+        kept = consolidate_spans(answers, skills)
         entities = [span for span, _ in kept]
         return ObjectLabel(
             {"annotations": {"labels": self.job.categories["labels"], "entities": entities}},
@@ -86,44 +104,97 @@ class TextSpans(OneByOne):
         )
 
 
-def consolidate_spans(answers: Sequence[Sequence[Span]]) -> list[tuple[Span, float]]:
-    """The spans that at least half of the workers marked, in text order, each with a confidence.
+def consolidate_spans(
+    answers: Sequence[Sequence[Span]], skills: Sequence[Skill] | None = None
+) -> list[tuple[Span, float]]:
+    """The spans that are probably right, in text order, each with its confidence.
 
     :param answers: for each worker, a list of ``{label, startOffset, endOffset}``, in characters.
-    :return: spans, each with the share of workers that marked it with that label, 0 to 1.
+    :param skills: how well each of them works, see :func:`evidence_of_spans`; all alike if None.
+    :return: spans, each with the probability that there is one with exactly these borders and this label, 0 to 1.
     """
-    import numpy as np
+    from labeling_provider.service.kinds import marks
 
-    count = sum(map(len, answers))
-    starts, ends, latest = np.zeros(count), np.zeros(count), np.full(count, -1)
-    clusters: list[list[Span]] = []
-    for worker, spans in enumerate(answers):
-        for span in spans:
-            size = len(clusters)
-            shared = np.minimum(span["endOffset"], ends[:size]) - np.maximum(span["startOffset"], starts[:size])
-            joint = np.maximum(span["endOffset"], ends[:size]) - np.minimum(span["startOffset"], starts[:size])
-            # A worker has at most one span in a cluster; spans are never empty.
-            fitting = (shared >= _MATCH * joint) & (latest[:size] != worker)
-            place = int(fitting.argmax()) if fitting.any() else size
-            if place == size:
-                starts[place], ends[place] = span["startOffset"], span["endOffset"]
-                clusters.append([])
-            clusters[place].append(span)
-            latest[place] = worker
-    kept = []
-    for members in clusters:
-        if 2 * len(members) < len(answers):
-            continue
-        label, votes = Counter(span["label"] for span in members).most_common(1)[0]
-        start = _border([span["startOffset"] for span in members])
-        end = _border([span["endOffset"] for span in members])
-        kept.append(({"label": label, "startOffset": start, "endOffset": end}, votes / len(answers)))
+    names, given = _marks(answers)
+    known = [USUAL] * len(answers) if skills is None else skills
+    found = marks.consolidate(given, known, _rules()) if given else []
+    kept = [
+        (
+            {"label": names[one.label], "startOffset": int(one.extent[0]), "endOffset": int(one.extent[1])},
+            one.confidence,
+        )
+        for one in found
+    ]
     return sorted(kept, key=lambda pair: (pair[0]["startOffset"], pair[0]["endOffset"]))
 
 
-def _border(offsets: list[int]) -> int:
-    """The most frequent offset; the median if several are equally frequent."""
-    ranked = Counter(offsets).most_common(2)
-    if len(ranked) == 1 or ranked[0][1] > ranked[1][1]:
-        return ranked[0][0]
-    return median_low(offsets)
+def evidence_of_spans(answers: Sequence[Sequence[Span]]) -> list[Evidence]:
+    """What the spans of a text tell about each worker.
+
+    :param answers: as for :func:`consolidate_spans`.
+    """
+    from labeling_provider.service.kinds import marks
+
+    return marks.evidence(_marks(answers)[1], _rules()) if answers else []
+
+
+def _marks(answers: Sequence[Sequence[Span]]) -> tuple[list[str], list[marks.Marks]]:
+    """The labels that occur, and each worker's spans with the labels' positions among them."""
+    import numpy as np
+
+    from labeling_provider.service.kinds.marks import Marks
+
+    names = sorted({span["label"] for spans in answers for span in spans})
+    positions = {name: position for position, name in enumerate(names)}
+    return names, [
+        Marks(
+            [positions[span["label"]] for span in spans],
+            np.array([[span["startOffset"], span["endOffset"]] for span in spans], dtype=np.float64).reshape(-1, 2),
+        )
+        for spans in answers
+    ]
+
+
+@cache
+def _rules() -> marks.Rules:
+    from labeling_provider.service.kinds.marks import Rules
+
+    return Rules(_MATCH, USUAL, _likely_borders, _off)
+
+
+def _likely_borders(extents: Any, there: Any, off: Any) -> tuple[Any, Any]:
+    """The borders of groups on which most workers agree, or else the median. See :class:`.marks.Rules`."""
+    import numpy as np
+
+    sure = np.clip(off, 0.01, 0.75)
+    weights = _BORDER_WEIGHT * np.log((1 - sure) * _BORDERS / sure)
+    found = [
+        [_border(borders[is_in].tolist(), weights[is_in].tolist()) for borders in own.T]
+        for own, is_in in zip(extents, there, strict=True)
+    ]
+    borders = np.array(found).reshape(-1, 2, 2)
+    return borders[..., 0], borders[..., 1].prod(axis=1)
+
+
+def _border(offsets: list[float], weights: list[float]) -> tuple[float, float]:
+    """The offset that most workers chose, the median if several have as many, and the probability that it is right.
+
+    :param weights: of each worker's vote, as the logarithm of how much more probable a border is with it.
+    """
+    from math import exp, fsum
+
+    votes = {offset: fsum(w for own, w in zip(offsets, weights, strict=True) if own == offset) for offset in offsets}
+    most = max(votes.values())
+    best = [offset for offset, total in votes.items() if most - total < 1e-9]
+    # There are also the borders that nobody chose.
+    likely = sum(exp(total - most) for total in votes.values()) + _BORDERS * exp(-most)
+    return (best[0] if len(best) == 1 else median_low(offsets)), 1 / likely
+
+
+def _off(extents: Any, there: Any) -> Any:
+    """The share of each span's borders that differ from the others'. See :data:`USUAL`."""
+    import numpy as np
+
+    from labeling_provider.service.kinds.marks import outvoted
+
+    return np.mean([outvoted(extents[..., border], there) for border in range(2)], axis=0)

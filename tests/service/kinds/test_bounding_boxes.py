@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from itertools import permutations
 
-from labeling_provider.service.kinds.bounding_boxes import consolidate_boxes, overlap
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.consolidation import measured
+from labeling_provider.service.kinds.bounding_boxes import USUAL, consolidate_boxes, evidence_of_boxes, overlap
+from labeling_provider.service.kinds.skills import Skill
 
 
 def box(left: float, top: float = 0, width: float = 10, height: float = 10, label: str = "a") -> dict:
@@ -36,4 +42,70 @@ def test_as_many_boxes_as_a_line_can_name_are_matched() -> None:
     ]
     kept = consolidate_boxes([boxes, boxes[::-1], boxes])
     assert sorted((box["top"], box["left"]) for box, _ in kept) == [(box["top"], box["left"]) for box in boxes]
-    assert {confidence for _, confidence in kept} == {1.0}
+    assert all(0.95 < confidence <= 1 for _, confidence in kept)
+
+
+# Few places and sizes, so that equal boxes and equal overlaps are frequent.
+BOXES = st.lists(
+    st.builds(box, *[st.sampled_from([0, 3, 5, 10])] * 2, *[st.sampled_from([0, 8, 10])] * 2, st.sampled_from("ab")),
+    max_size=3,
+)
+
+
+@given(
+    st.lists(BOXES, min_size=2, max_size=4), st.lists(st.sampled_from([0.001, 0.0036, 0.02]), min_size=4, max_size=4)
+)
+def test_the_order_of_the_workers_makes_no_difference(answers: list[list[dict]], off: list[float]) -> None:
+    workers = [(own, USUAL._replace(off=one)) for own, one in zip(answers, off, strict=False)]
+    found = {repr(consolidate_boxes(*map(list, zip(*order, strict=True)))) for order in permutations(workers)}
+    assert len(found) == 1
+    told = {tuple(sorted(evidence_of_boxes([own for own, _ in order]))) for order in permutations(workers)}
+    assert len(told) == 1
+
+
+def test_the_closest_pairs_come_first() -> None:
+    near, far = box(0), box(3.5)
+    for order in ([[near], [near], [far, box(0.5)]], [[far, box(0.5)], [near], [near]]):
+        kept = consolidate_boxes(order)
+        assert [found["left"] for found, _ in kept] == [pytest.approx(0.5 / 3)]
+    assert len(consolidate_boxes([[box(0)], [box(4)]])) == 1, "they share 0.43"
+
+
+def test_who_draws_more_precisely_weighs_more() -> None:
+    exact, rough = USUAL._replace(off=0.001), USUAL._replace(off=0.009)
+    ((found, _),) = consolidate_boxes([[box(0)], [box(1)]], [exact, rough])
+    assert found["left"] == pytest.approx(0.1)
+
+
+def test_what_a_careless_worker_alone_has_drawn_is_dropped_and_what_a_good_one_has_is_kept() -> None:
+    good, careless = Skill(0.97, 0.02, 0.02, 0.0036), Skill(0.6, 0.4, 0.2, 0.0036)
+    assert len(consolidate_boxes([[box(0)], []], [good, careless])) == 1
+    assert consolidate_boxes([[], [box(0)]], [good, careless]) == []
+
+
+def test_evidence_tells_who_misses_invents_misnames_and_is_off() -> None:
+    pictures = [[[box(0)], [box(0)], [box(2, label="b"), box(60)], []] for _ in range(5)]
+    careful, _, careless, absent = (
+        [sum(column) for column in zip(*own, strict=True)]
+        for own in zip(*map(evidence_of_boxes, pictures), strict=True)
+    )
+    there, found, extra, compared, misnamed, off = range(6)
+    assert absent[found] == 0 < absent[there]
+    assert careful[found] > 0.9 * careful[there]
+    assert careless[extra] > 2 > careful[extra]
+    assert careless[misnamed] == pytest.approx(careless[compared])
+    assert careless[off] > 3 * careful[off]
+
+
+@pytest.mark.parametrize("side", [0, 10])
+def test_many_boxes_in_one_place_are_no_endless_work(side: int) -> None:
+    many = [box(0, width=side, height=side) for _ in range(1_000)]
+    assert consolidate_boxes([many, many, []]) is not None
+
+
+def test_confidences_are_honest_and_seven_workers_are_right() -> None:
+    """The figures of more pictures: ``make bench-consolidation``."""
+    figures = measured("boxes", "photographs", range(2), workers=7, pictures=25)
+    assert figures["ours"] > figures["before"]
+    assert figures["ours"] > 0.9
+    assert figures["ece"] < 0.07 < figures["ece_before"]

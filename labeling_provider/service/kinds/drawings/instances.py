@@ -11,10 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from labeling_provider.service.kinds.drawings.matching import Pair, Place, groups, voted
 from labeling_provider.service.kinds.drawings.paths import MAX_SHAPES, element, known_label
 from labeling_provider.service.kinds.kind import AnswerError, shown
 from labeling_provider.service.kinds.masks import painted
+from labeling_provider.service.kinds.matching import Pair, Place, groups, of_half, voted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +101,7 @@ def consolidate_masks(masks: Sequence[Masks]) -> tuple[Masks, list[float]]:
     # An instance without a pixel is no instance.
     drawn = [
         members
-        for members in sorted(groups(labels, pairs))
+        for members in sorted(of_half(groups(labels, pairs), len(masks)))
         if all(areas[place.worker][place.shape + 1] for place in members)
     ]
     numbers = _vote(masks, drawn)

@@ -16,8 +16,8 @@ import numpy as np
 from labeling_provider.manifest.rasters import area
 from labeling_provider.service.kinds.drawings import geometry
 from labeling_provider.service.kinds.drawings.geometry import Points
-from labeling_provider.service.kinds.drawings.matching import Pair, Place, groups, voted
 from labeling_provider.service.kinds.kind import AnswerError, shown
+from labeling_provider.service.kinds.matching import Pair, Place, groups, of_half, voted
 
 MAX_SHAPES: Final = 1_000
 """Most shapes in one answer."""
@@ -142,7 +142,7 @@ class Paths(ABC):
         labels = [[shape.label for shape in drawing.shapes] for drawing in drawings]
         pairs = (Pair(similarity, *places) for places, similarity in found.items())
         result = []
-        for members in groups(labels, pairs):
+        for members in of_half(groups(labels, pairs), len(drawings)):
             own = [drawings[place.worker].shapes[place.shape].points for place in members]
             likeness = [
                 sum(found.get((min(one, other), max(one, other)), 0.0) for other in members if other != one)

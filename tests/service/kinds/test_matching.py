@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from labeling_provider.service.kinds.drawings.matching import Pair, Place, groups, voted
+from labeling_provider.service.kinds.matching import Pair, Place, groups, of_half, voted
 
 
 def pair(similarity: float, one: tuple[int, int], other: tuple[int, int]) -> Pair:
@@ -22,9 +22,11 @@ def test_the_same_label_comes_before_a_better_fit() -> None:
 
 
 def test_what_fewer_than_half_drew_is_left_out() -> None:
-    assert groups([[0], [0], [], []], [pair(0.9, (0, 0), (1, 0))]) == [[(0, 0), (1, 0)]]
-    assert groups([[0], [0], [], [], []], [pair(0.9, (0, 0), (1, 0))]) == []
-    assert groups([[0]], []) == [[(0, 0)]]
+    both = groups([[0], [0], [], []], [pair(0.9, (0, 0), (1, 0))])
+    assert both == [[(0, 0), (1, 0)]]
+    assert of_half(both, 4) == both
+    assert of_half(both, 5) == []
+    assert of_half(groups([[0]], []), 1) == [[(0, 0)]]
     assert groups([[], []], []) == []
 
 

@@ -1,0 +1,248 @@
+"""Consolidates what several workers marked in an object: boxes in a picture, spans in a text.
+
+Marks of different workers are matched, the closest ones first. A thing is there if that is more probable than not by
+who marked it: a skilled worker's mark tells more than a careless one's, and so does that there is none. Some things are
+hard to see and some places look like one, so workers err together, which the probabilities know of.
+Source of matching by Jaccard index: developer guide, "Annotation consolidation".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from labeling_provider.service.kinds.matching import close_pairs, groups, similar_rows
+from labeling_provider.service.kinds.skills import Evidence, Skill
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+# Found with simulated workers, see benchmarks/consolidation.py.
+_VISIBLE: Final = ((1.0, 0.8), (0.35, 0.2))
+"""How well things are visible, as a share of a worker's usual chance to see one, and how many things are."""
+_ALIKE: Final = ((0.03, 0.9), (0.35, 0.1))
+"""How probably another worker also marks a place where nothing is, and how many such places there are."""
+_KEPT: Final = 0.5
+"""The probability from which a thing is kept."""
+_OTHER_READING: Final = 0.35
+"""From this Jaccard index on, marks of one thing that none of the workers made both of are two readings of it."""
+_DOUBLED: Final = 0.6
+"""From this Jaccard index on, a mark of few who also made another with this label is a doubled one."""
+_MOST_READINGS: Final = 16
+"""With how many others a group is compared: the most similar ones."""
+_NAMES: Final = 3.0
+"""Among how many labels a mistaken one is chosen."""
+_NAME_WEIGHT: Final = 0.7
+"""What a worker's label tells, less than 1 because workers mistake the same things."""
+
+
+class Marks(NamedTuple):
+    """What one worker marked.
+
+    :param labels: for each mark, the position of its label among the job's.
+    :param extents: an array with a row for each: where it begins on each axis, then where it ends.
+    """
+
+    labels: Sequence[int]
+    extents: Floats
+
+
+class Common(NamedTuple):
+    """A thing that is probably there.
+
+    :param label: the position of its label.
+    :param extent: where it begins on each axis, then where it ends.
+    :param confidence: the probability that all of this is right, 0 to 1.
+    """
+
+    label: int
+    extent: list[float]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What differs between kinds of marks.
+
+    :param least: the lowest Jaccard index of marks of the same thing.
+    :param usual: the skill of a worker about whom nothing is known.
+    :param middle: the common extents of groups, and the probability that they are right, from extents (groups × workers
+        × borders), who is in a group (groups × workers), and how far each worker is usually off.
+    :param off: how far each mark is off from those of the other workers of its group: groups × workers; from the same.
+    """
+
+    least: float
+    usual: Skill
+    middle: Callable[[Floats, Flags, Floats], tuple[Floats, Floats]]
+    off: Callable[[Floats, Flags], Floats]
+
+
+class _Groups(NamedTuple):
+    """Matched marks: arrays with a row for each group and a column for each worker.
+
+    :param there: whether the worker is in the group.
+    :param labels: the label the worker chose.
+    :param extents: groups × workers × borders.
+    :param numbers: how many marks the worker made before this one.
+    """
+
+    there: Flags
+    labels: npt.NDArray[np.int64]
+    extents: Floats
+    numbers: npt.NDArray[np.int64]
+
+
+def evidence(marks: Sequence[Marks], rules: Rules) -> list[Evidence]:
+    """What an object tells about each of its workers; nothing, if there is only one."""
+    found = [Evidence()] * len(marks)
+    order = _ranked(marks, [rules.usual] * len(marks))
+    matched = _matched([marks[place] for place in order], rules.least)
+    if len(marks) == 1 or not len(matched.there):
+        return found
+    probable, visible = _presence(matched.there, [rules.usual] * len(marks))
+    size = matched.there.sum(axis=1)
+    several = matched.there & (size > 1)[:, None]
+    sums = (
+        np.broadcast_to((probable * visible)[:, None], several.shape),
+        probable[:, None] * matched.there,
+        ((1 - probable) / size)[:, None] * matched.there,
+        probable[:, None] * several,
+        probable[:, None] * (several & outvoted(matched.labels, matched.there)),
+        probable[:, None] * np.where(several, rules.off(matched.extents, several), 0.0),
+    )
+    for place, own in zip(order, np.stack([one.sum(axis=0) for one in sums], axis=1).tolist(), strict=True):
+        found[place] = Evidence(*own)
+    return found
+
+
+def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -> list[Common]:
+    """The things that are probably there, in the order in which they were marked. One worker's marks stay as they are.
+
+    :param marks: what each worker marked in an object.
+    :param skills: how well each of them works.
+    """
+    order = range(1) if len(marks) == 1 else _ranked(marks, skills)
+    matched = _matched([marks[place] for place in order], rules.least)
+    if not len(matched.there):
+        return []
+    skilled = [skills[place] for place in order]
+    probable, _ = _presence(matched.there, skilled)
+    extents, placed = rules.middle(matched.extents, matched.there, np.array([skill.off for skill in skilled]))
+    named = [
+        _named(labels[there].tolist(), [skill for skill, is_in in zip(skilled, there, strict=True) if is_in])
+        for labels, there in zip(matched.labels, matched.there, strict=True)
+    ]
+    kept = range(len(named)) if len(marks) == 1 else _kept(matched.there, probable, extents, [one for one, _ in named])
+    common = [
+        Common(named[group][0], extents[group].tolist(), float(probable[group] * placed[group]) * named[group][1])
+        for group in kept
+    ]
+    turns = (matched.numbers.sum(axis=1) / matched.there.sum(axis=1))[list(kept)].tolist()
+    return [one for _, one in sorted(zip(turns, common, strict=True))]
+
+
+def outvoted(values: npt.NDArray[Any], there: Flags) -> Flags:
+    """Whether the others of a group agree with each other more than with a worker: groups × workers.
+
+    :param values: groups × workers.
+    :param there: whether the worker is in the group.
+    """
+    same = (values[:, :, None] == values[:, None]) & there[:, :, None] & there[:, None]
+    votes = same.sum(axis=2)
+    found = np.zeros(there.shape, dtype=np.bool_)
+    for worker in range(there.shape[1]):
+        # Without the worker's own vote.
+        others = np.where(there, votes - same[:, :, worker], 0)
+        others[:, worker] = 0
+        found[:, worker] = votes[:, worker] - 1 < others.max(axis=1)
+    return found & there
+
+
+def _ranked(marks: Sequence[Marks], skills: Sequence[Skill]) -> list[int]:
+    """The workers in an order that depends on nothing but what they marked and how skilled they are."""
+    return sorted(range(len(marks)), key=lambda place: (_rows(marks[place]), skills[place]))
+
+
+def _rows(marks: Marks) -> list[tuple[list[float], int, int]]:
+    """Where each mark is, its label and its number, in order."""
+    return sorted(zip(marks.extents.tolist(), marks.labels, range(len(marks.labels)), strict=True))
+
+
+def _matched(marks: Sequence[Marks], least: float) -> _Groups:
+    """The groups of marks that stand for the same thing."""
+    borders = marks[0].extents.shape[1]
+    rows = [_rows(one) for one in marks]
+    sorted_extents = [np.array([extent for extent, _, _ in own]).reshape(-1, borders) for own in rows]
+    found = groups([[label for _, label, _ in own] for own in rows], close_pairs(sorted_extents, least))
+    shape = len(found), len(marks)
+    there = np.zeros(shape, dtype=np.bool_)
+    labels = np.full(shape, -1, dtype=np.int64)
+    extents = np.zeros((*shape, borders))
+    numbers = np.zeros(shape, dtype=np.int64)
+    for group, members in enumerate(found):
+        for worker, place in members:
+            there[group, worker] = True
+            extents[group, worker], labels[group, worker], numbers[group, worker] = rows[worker][place]
+    return _Groups(there, labels, extents, numbers)
+
+
+def _presence(there: Flags, skills: Sequence[Skill]) -> tuple[Floats, Floats]:
+    """The probability that each group stands for a thing, and how visible that thing is, as in :data:`_VISIBLE`.
+
+    :param there: groups × workers.
+    """
+    chance = np.array([skill.found for skill in skills])
+    extra = np.array([skill.extra for skill in skills])
+    size, workers = there.sum(axis=1), there.shape[1]
+    by_visibility = [
+        share * np.where(there, chance * visible, 1 - chance * visible).prod(axis=1) for visible, share in _VISIBLE
+    ]
+    thing = np.sum(by_visibility, axis=0)
+    visibility = sum(part * visible for part, (visible, _) in zip(by_visibility, _VISIBLE, strict=True)) / thing
+    # One worker has marked nothing; others that did so too have followed by the same looks.
+    joined = sum(share * alike ** (size - 1) * (1 - alike) ** (workers - size) for alike, share in _ALIKE)
+    nothing = (there * extra).sum(axis=1) * joined
+    return thing / (thing + nothing), visibility
+
+
+def _named(labels: Sequence[int], skills: Sequence[Skill]) -> tuple[int, float]:
+    """The label that a thing most probably has, the first one if several do, and the probability."""
+    likely = {
+        label: _NAME_WEIGHT
+        * sum(
+            np.log(1 - skill.misnamed if said == label else skill.misnamed / _NAMES)
+            for said, skill in zip(labels, skills, strict=True)
+        )
+        for label in sorted(set(labels))
+    }
+    best = max(likely, key=lambda label: likely[label])
+    # Beside the labels that were chosen there are others, of which nobody thought.
+    nobodys = _NAME_WEIGHT * sum(np.log(skill.misnamed / _NAMES) for skill in skills)
+    rest = np.exp([*likely.values(), nobodys] - likely[best])
+    return best, float(1 / rest.sum())
+
+
+def _kept(there: Flags, probable: Floats, extents: Floats, labels: Sequence[int]) -> list[int]:
+    """The groups that are things, without those that stand for the same thing as one that is more probable."""
+    size = there.sum(axis=1)
+    ranked = [int(group) for group in np.lexsort((*extents.T, -size, -probable)) if probable[group] >= _KEPT]
+    near: dict[int, list[tuple[int, float]]] = {}
+    for group, other, similarity in similar_rows(extents, extents, _OTHER_READING, _MOST_READINGS):
+        near.setdefault(group, []).append((other, similarity))
+
+    def is_another(group: int, other: int, similarity: float) -> bool:
+        """Whether a group stands for the same thing as one that is kept."""
+        if not (there[group] & there[other]).any():
+            return True
+        return labels[group] == labels[other] and similarity >= _DOUBLED and bool(2 * size[group] <= there.shape[1])
+
+    kept: dict[int, None] = {}
+    for group in ranked:
+        beside = (pair for pair in near.get(group, []) if pair[0] in kept)
+        if not any(is_another(group, *pair) for pair in beside):
+            kept[group] = None
+    return list(kept)

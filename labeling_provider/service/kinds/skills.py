@@ -1,0 +1,99 @@
+"""How well each worker of a labeling job works.
+
+Nobody knows the truth about an object, so workers are measured by each other: how often their marks find partners, and
+how far these are off. One object tells little about a worker. So each estimate is pulled towards that of the crowd, and
+the crowd's towards what is usual, until its own data outweighs that.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+_CROWD_WEIGHT: Final = 20.0
+"""The weight of the crowd's estimate against a worker's own, as a number of things or marks."""
+_LEAST, _MOST = 0.005, 0.98
+"""No worker is known to be perfect, or to be of no use."""
+
+
+class Skill(NamedTuple):
+    """How well a worker works.
+
+    :param found: the share of the visible things that the worker marks, 0 to 1.
+    :param extra: marks of nothing, per thing that is there.
+    :param misnamed: the share of marks with a wrong label, 0 to 1.
+    :param off: how far marks are off, above 0, in the kind's own measure.
+    """
+
+    found: float
+    extra: float
+    misnamed: float
+    off: float
+
+
+class Evidence(NamedTuple):
+    """What one object tells about one worker: numbers of things and of marks, each weighted with its probability.
+
+    :param there: things that the worker could see.
+    :param found: those that were marked.
+    :param extra: marks of nothing.
+    :param compared: marks beside which there are those of others.
+    :param misnamed: those with another label than most of the others.
+    :param off: the sum of how far those are off.
+    """
+
+    there: float = 0.0
+    found: float = 0.0
+    extra: float = 0.0
+    compared: float = 0.0
+    misnamed: float = 0.0
+    off: float = 0.0
+
+
+class SkillBook:
+    """What the latest objects of a job tell about its workers.
+
+    :param usual: the skill of a worker about whom nothing is known.
+    :param size: how many objects are remembered.
+    """
+
+    def __init__(self, usual: Skill, size: int) -> None:
+        self._usual = usual
+        self._objects: deque[list[tuple[str, Evidence]]] = deque(maxlen=size)
+
+    def add(self, evidence: Iterable[list[tuple[str, Evidence]]]) -> None:
+        """Remember what some objects tell.
+
+        :param evidence: for each object, its workers and what it tells about them.
+        """
+        self._objects.extend(evidence)
+
+    def skills(self, batch: Sequence[list[tuple[str, Evidence]]]) -> Callable[[str], Skill]:
+        """The skill of each worker, by what is remembered and by a batch that is not remembered yet."""
+        remembered = max((self._objects.maxlen or 0) - len(batch), 0)
+        before = list(self._objects)[max(len(self._objects) - remembered, 0) :]
+        sums: dict[str, list[float]] = {}
+        for entries in (*before, *batch):
+            for worker, one in entries:
+                own = sums.setdefault(worker, [0.0] * len(one))
+                for place, value in enumerate(one):
+                    own[place] += value
+        # In the order of their names, so that sums do not depend on who answered first.
+        columns = zip(*(sums[worker] for worker in sorted(sums)), strict=True)
+        crowd = _skill(Evidence(*map(sum, columns)), self._usual)
+        return lambda worker: _skill(Evidence(*sums[worker]), crowd) if worker in sums else crowd
+
+
+def _skill(seen: Evidence, base: Skill) -> Skill:
+    """A skill by what was seen, pulled towards another one."""
+
+    def share(part: float, whole: float, pull: float) -> float:
+        return (part + _CROWD_WEIGHT * pull) / (whole + _CROWD_WEIGHT)
+
+    return Skill(
+        found=min(max(share(seen.found, seen.there, base.found), _LEAST), _MOST),
+        extra=max(share(seen.extra, seen.there, base.extra), _LEAST),
+        misnamed=min(max(share(seen.misnamed, seen.compared, base.misnamed), _LEAST), _MOST),
+        off=share(seen.off, seen.compared, base.off),
+    )

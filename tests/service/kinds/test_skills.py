@@ -1,0 +1,70 @@
+"""How well the workers of a job work."""
+
+from __future__ import annotations
+
+import pytest
+
+from labeling_provider.service.kinds.kind import Answered
+from labeling_provider.service.kinds.skills import Evidence, Skill, SkillBook
+from tests.service.kinds.some_jobs import answered_objects, labels_as_told, make_kind
+
+USUAL = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.1)
+DRAWN = ("bounding-box", "named-entity-recognition", "semantic-segmentation", "adjustment-bounding-box")
+
+
+def test_who_is_unknown_is_as_usual_and_who_is_known_is_as_seen() -> None:
+    book = SkillBook(USUAL, 100)
+    assert book.skills([])("ann") == pytest.approx(USUAL)
+    poor = Evidence(there=10, found=4, extra=3, compared=10, misnamed=5, off=8)
+    good = Evidence(there=10, found=10, extra=0, compared=10, misnamed=0, off=0.1)
+    book.add([[("ann", poor), ("bob", good)]] * 30)
+    ann, bob, eve = map(book.skills([]), ("ann", "bob", "eve"))
+    assert ann.found == pytest.approx(0.4, abs=0.05)
+    assert ann.extra == pytest.approx(0.3, abs=0.05)
+    assert ann.misnamed == pytest.approx(0.5, abs=0.05)
+    assert ann.off == pytest.approx(0.8, abs=0.05)
+    assert ann.found < eve.found < bob.found
+    assert ann.off > eve.off > bob.off
+
+
+def test_only_the_latest_objects_count_but_all_of_a_batch() -> None:
+    book = SkillBook(USUAL, 3)
+    missed, found = Evidence(there=100), Evidence(there=100, found=100)
+    book.add([[("ann", missed)]] * 3)
+    before = book.skills([])("ann").found
+    assert book.skills([[("ann", found)]] * 2)("ann").found > before
+    assert book.skills([[("ann", found)]] * 5)("ann").found > 0.95
+    book.add([[("ann", found)]] * 3)
+    assert book.skills([])("ann").found > 0.95
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_labels_are_the_same_in_any_order_of_answers_and_after_a_restart(name: str) -> None:
+    objects = answered_objects(make_kind(name, 3), 5)
+    first = labels_as_told(make_kind(name, 3), [objects[:8], objects[8:]])
+    turned = [Answered(one.object_id, one.line, one.answers[::-1]) for one in objects]
+    assert labels_as_told(make_kind(name, 3), [turned[:8], turned[8:]]) == first
+    resumed = make_kind(name, 3)
+    resumed.learn(objects[:8])
+    after = labels_as_told(resumed, [objects[8:]])
+    assert after == first[-len(after) :]
+
+
+def test_an_object_that_fails_tells_nothing_about_its_workers() -> None:
+    objects = answered_objects(make_kind("bounding-box"), 5)
+    lost = objects[0]._replace(line={"source-ref": "s3://lab/missing"})
+    kind = make_kind("bounding-box")
+    found = kind.consolidate([lost], "2026-01-02T03:04:05.000006")
+    assert found is not None
+    assert (found.labels.keys(), found.failed.keys()) == (set(), {0})
+    assert labels_as_told(kind, [objects[1:]]) == labels_as_told(make_kind("bounding-box"), [objects[1:]])
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_kind_knows_from_how_many_objects_it_learns(name: str) -> None:
+    kind, other = make_kind(name), make_kind(name)
+    objects = answered_objects(kind, 7)
+    kind.remembers = 4
+    kind.learn(objects)
+    other.learn(objects[-4:])
+    assert labels_as_told(kind, [objects[:1]]) == labels_as_told(other, [objects[:1]])

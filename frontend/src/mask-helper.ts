@@ -4,14 +4,19 @@ import type { Row } from "./drawing/mask";
 import { readMask } from "./drawing/mask-reader";
 import { isConnected, send } from "./port";
 
-/** The box around a thing, in pixels of the stored picture, and a PNG of this size in which it is white. */
-export interface MaskOfThing {
+/** In pixels of the stored picture. */
+interface Box {
   left: number;
   top: number;
   width: number;
   height: number;
+}
+/** The box around a thing, and a PNG of this size in which it is white. */
+export interface MaskOfThing extends Box {
   pngImageData: string;
 }
+/** What tells which thing is meant. */
+export type Thing = { extreme_points: { x: number; y: number }[] } | { box: Box };
 /** @property rows the thing has the number 1 @property at where they belong */
 export interface Found {
   rows: readonly Row[];
@@ -40,15 +45,29 @@ export function hearMask(id: number, told: MaskOfThing | string): void {
   waiting.delete(id);
 }
 
-/** The thing between its extreme points. Throws the reason, in words, if it is not found. */
-export async function findThing(points: readonly Point[]): Promise<Found> {
+async function ask(thing: Thing): Promise<MaskOfThing> {
   asked += 1;
   const id = asked;
   const told = await new Promise<MaskOfThing | string>((done) => {
     waiting.set(id, done);
-    send({ type: "mask", id, points: points.map(([x, y]) => ({ x, y })) });
+    send({ type: "mask", id, asked: thing });
   });
   if (typeof told === "string") throw new Error(told);
+  return told;
+}
+
+/** The box around the thing in a box. Throws the reason, in words, if nothing is found. */
+export async function findBox([[left, top], [right, bottom]]: readonly [Point, Point]): Promise<[Point, Point]> {
+  const found = await ask({ box: { left, top, width: right - left, height: bottom - top } });
+  return [
+    [found.left, found.top],
+    [found.left + found.width, found.top + found.height],
+  ];
+}
+
+/** The thing between its extreme points. Throws the reason, in words, if it is not found. */
+export async function findThing(points: readonly Point[]): Promise<Found> {
+  const told = await ask({ extreme_points: points.map(([x, y]) => ({ x, y })) });
   const { left, top, width, height } = told;
   const picture = new Image();
   picture.src = `data:image/png;base64,${told.pngImageData}`;

@@ -2,7 +2,7 @@
 import type { Answer } from "./control";
 import type { Draft } from "./form";
 import type { KeyEntry } from "./keys";
-import type { MaskOfThing } from "./mask-helper";
+import type { MaskOfThing, Thing } from "./mask-helper";
 
 export interface Init {
   draft: Draft | null;
@@ -33,7 +33,7 @@ export type ToPortal =
   | ({ type: "key" } & Pressed)
   | { type: "trouble"; message: string; url?: string }
   | { type: "refresh"; url: string }
-  | { type: "mask"; id: number; points: { x: number; y: number }[] };
+  | { type: "mask"; id: number; asked: Thing };
 
 export type FromPortal =
   | { type: "submit" | "undo" | "redo" | "focus" }

@@ -14,7 +14,7 @@ from typing import Any, Final
 from labeling_provider.groundtruth.facts import workforce_kind
 from labeling_provider.groundtruth.job import JobState, is_streaming
 from labeling_provider.groundtruth.layout import output_manifest_uri
-from labeling_provider.groundtruth.uris import join_s3_uri
+from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri
 
 _LIFETIME_SECONDS: Final = 30 * 24 * 3600 - 3600
 """A failed job at least this old has expired: 30 days, less an hour for clock differences."""
@@ -23,6 +23,7 @@ _LIFETIME_SECONDS: Final = 30 * 24 * 3600 - 3600
 @dataclass(frozen=True)
 class JobRequest:
     """A CreateLabelingJob request. It need not be valid: a text that is missing or of another type reads as None.
+    Addresses of objects at Amazon read as S3 URIs.
 
     :param members: arguments of ``create_labeling_job``, a response of DescribeLabelingJob, or an entry of
         ListLabelingJobs, which has only some of the members.
@@ -40,6 +41,10 @@ class JobRequest:
         value = self._member(*path)
         return value if isinstance(value, str) and value else None
 
+    def _uri(self, *path: str) -> str | None:
+        text = self._text(*path)
+        return None if text is None else as_s3_uri(text)
+
     @property
     def name(self) -> str:
         """The job's name."""
@@ -53,7 +58,7 @@ class JobRequest:
     @property
     def manifest_uri(self) -> str | None:
         """S3 URI of the input manifest; None if all objects come from a topic."""
-        return self._text("InputConfig", "DataSource", "S3DataSource", "ManifestS3Uri")
+        return self._uri("InputConfig", "DataSource", "S3DataSource", "ManifestS3Uri")
 
     @property
     def input_topic_arn(self) -> str | None:
@@ -68,7 +73,7 @@ class JobRequest:
     @property
     def output_path(self) -> str | None:
         """S3 URI of the output; each job writes to a folder named after it."""
-        return self._text("OutputConfig", "S3OutputPath")
+        return self._uri("OutputConfig", "S3OutputPath")
 
     @property
     def output_uri(self) -> str:
@@ -88,12 +93,12 @@ class JobRequest:
     @property
     def category_uri(self) -> str | None:
         """S3 URI of the label category file: the labels, in order."""
-        return self._text("LabelCategoryConfigS3Uri")
+        return self._uri("LabelCategoryConfigS3Uri")
 
     @property
     def template_uri(self) -> str | None:
         """S3 URI of the worker template."""
-        return self._text("HumanTaskConfig", "UiConfig", "UiTemplateS3Uri")
+        return self._uri("HumanTaskConfig", "UiConfig", "UiTemplateS3Uri")
 
     @property
     def workteam_arn(self) -> str | None:

@@ -108,6 +108,14 @@ class Arn(NamedTuple):
         return ":".join(("arn", *self))
 
 
+def cognito_issuer(user_pool: str) -> str:
+    """The issuer of a Cognito user pool. The pool's id begins with its region.
+
+    Source: Cognito developer guide, "Verifying JSON web tokens"; worker responses of real jobs.
+    """
+    return f"https://cognito-idp.{user_pool.partition('_')[0]}.amazonaws.com/{user_pool}"
+
+
 def lambda_arn(function: str, region: str) -> str:
     """ARN of a built-in function such as ``PRE-BoundingBox``.
 

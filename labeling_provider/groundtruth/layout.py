@@ -34,9 +34,13 @@ def creation_date(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
 
 
-def worker_time(at: float) -> str:
-    """A time in a worker's answer: ISO 8601, milliseconds, ``Z``."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def worker_time(at: float, *, whole: bool = False) -> str:
+    """A time in a worker's answer: ISO 8601, milliseconds, ``Z``.
+
+    :param whole: in seconds, as in the answers of public workers.
+    """
+    timespec = "seconds" if whole else "milliseconds"
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def output_manifest_uri(output: str) -> str:

@@ -45,6 +45,44 @@ def violations(operation: str, request: dict[str, Any]) -> list[Violation]:
     return list(_walk(shape, request, "", ""))
 
 
+def known_members(operation: str, request: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A request without the members that botocore's model does not have, such as those of a newer client.
+
+    :return: the rest of it, and the places of those members, as in ``HumanTaskConfig.TaskColor``.
+    """
+    unknown: list[str] = []
+    shape = service_model().operation_model(operation).input_shape
+    known: dict[str, Any] = _known(shape, request, "", unknown)
+    return known, unknown
+
+
+def _known(shape: Any, value: Any, field: str, unknown: list[str]) -> Any:
+    if shape.type_name == "structure" and isinstance(value, dict) and not shape.is_document_type:
+        unknown += [f"{field}{name}" for name in value if name not in shape.members]
+        return {
+            name: _known(shape.members[name], member, f"{field}{name}.", unknown)
+            for name, member in value.items()
+            if name in shape.members
+        }
+    if shape.type_name == "list" and isinstance(value, list):
+        return [_known(shape.member, item, field, unknown) for item in value]
+    if shape.type_name == "map" and isinstance(value, dict):
+        return {name: _known(shape.value, member, f"{field}{name}.", unknown) for name, member in value.items()}
+    return value
+
+
+def type_problems(operation: str, request: dict[str, Any]) -> str:
+    """What botocore itself would object to before it sends a request: types, required members and minimums.
+
+    :return: in botocore's words; empty if there is nothing.
+    """
+    from botocore.validate import ParamValidator
+
+    shape = service_model().operation_model(operation).input_shape
+    problems: str = ParamValidator().validate(request, shape).generate_report()
+    return problems
+
+
 _LOWER_FIRST = re.compile(r"^[A-Z]")
 # Python's re has no Unicode properties. These are the nearest classes for those in the model's patterns.
 _UNICODE_CLASSES = {

@@ -15,6 +15,7 @@ from labeling_provider.groundtruth import facts, model
 from labeling_provider.groundtruth.facts import Arn, Quota
 from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.task_types import CUSTOM, TASK_TYPES, TaskType, task_type_of_function
+from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.request import templates
 from labeling_provider.request.workforces import amount_to_usd
 
@@ -212,8 +213,8 @@ def _check_input(known: _Facts) -> Iterator[Problem]:
             "Give S3DataSource.ManifestS3Uri (static) or SnsDataSource.SnsTopicArn (streaming).",
         )
     if known.is_streaming and "S3DataSource" in source:
-        manifest = source["S3DataSource"]["ManifestS3Uri"]
-        output = known.request["OutputConfig"]["S3OutputPath"].rstrip("/") + "/"
+        manifest = as_s3_uri(source["S3DataSource"]["ManifestS3Uri"])
+        output = as_s3_uri(known.request["OutputConfig"]["S3OutputPath"]).rstrip("/") + "/"
         if manifest.startswith(output):
             yield Problem(
                 "OutputConfig.S3OutputPath",

@@ -23,9 +23,9 @@ def parser() -> argparse.ArgumentParser:
     """The command-line parser."""
     options = argparse.ArgumentParser(
         prog="labeling local",
-        description="Run a Ground Truth service on this machine: SageMaker's labeling operations, S3, SNS, SQS, IAM "
-        "and STS on one endpoint. Once ready, it prints one line of JSON with endpoint_url, region, account_id, "
-        "role_arn, workteams (name to ARN) and pages_url, then serves until it is stopped.",
+        description="Run a Ground Truth service on this machine: SageMaker's labeling operations, S3, SNS, SQS, IAM, "
+        "STS, EventBridge and Cognito on one endpoint. Once ready, it prints one line of JSON with endpoint_url, "
+        "region, account_id, role_arn, workteams (name to ARN) and pages_url, then serves until it is stopped.",
     )
     options.add_argument(
         "--host",

@@ -42,7 +42,7 @@ from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.people import People
 from labeling_provider.service.work.truth import Truth
-from labeling_provider.service.work.workforce import load_workforce
+from labeling_provider.service.work.workforce import load_workforce, simulated_identities
 
 ACCOUNT: Final = "123456789012"
 CLOSING_SECONDS: Final = 4
@@ -80,7 +80,14 @@ def serve(settings: ServiceSettings) -> None:
     assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
     workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
     database = Database(settings.database_url, shared=settings.shared)
-    cloud = Cloud(database, ACCOUNT, settings.region, settings.s3_endpoint)
+    cloud = Cloud(
+        database,
+        ACCOUNT,
+        settings.region,
+        settings.s3_endpoint,
+        simulated=simulated_identities(workforce),
+        is_open=credentials is None,
+    )
     truth = Truth(settings.truth, cloud.objects)
     models = ModelRegistry(database, cloud.objects, workforce)
     clock = Clock(settings.speed)
@@ -107,11 +114,11 @@ def serve(settings: ServiceSettings) -> None:
     portal = f"{address}{PORTAL_PATH}"
     signer = Signer(cloud.objects, make_link_credentials(), settings.region)
     task_pages = TaskPages(cloud.objects, signer, assets)
-    workforces = Workforces(database, portal=portal, **place)
+    workforces = Workforces(database, **place)
     templates = HumanTaskUis(database, signer, endpoint=endpoint, **place, role_exists=cloud.roles.exists)
     operations = Operations(
         LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists),
-        Workteams(database, workforce, **place, portal=portal),
+        Workteams(database, workforce, cloud.directory, **place),
         workforces,
         templates,
         Tags(database),

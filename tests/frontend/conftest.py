@@ -90,7 +90,8 @@ class Portal:
             headers["Content-Security-Policy"] = (
                 f"default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' {here};"
                 f"style-src 'unsafe-inline' {here};"
-                f"img-src {here} data: blob:; media-src {here} data: blob:; frame-src {here} data:"
+                f"img-src {here} data: blob:; media-src {here} data: blob:; connect-src {here} data: blob:;"
+                f"frame-src {here} data:"
             )
         elif path.startswith("/static/") and (STATIC / Path(path).name).is_file():
             kind = "text/css" if path.endswith(".css") else "text/javascript"

@@ -40,7 +40,7 @@ def test_four_points_become_the_area_that_is_found(portal: Portal) -> None:
     artist.choose("dog")
     artist.use("Four points")
     asked = mark(artist)
-    assert asked["points"] == [{"x": x, "y": y} for x, y in CORNERS]
+    assert asked["asked"]["extreme_points"] == [{"x": x, "y": y} for x, y in CORNERS]
     artist.task.frame.get_by_text("The thing is being looked for").wait_for()
     assert artist.areas == {}, "the points themselves are nothing"
     answer(artist, asked)
@@ -58,7 +58,7 @@ def test_points_are_set_by_keyboard_and_taken_back(portal: Portal) -> None:
     artist.task(".stage").focus()
     artist.press("Space", *["Shift+ArrowRight"] * 3, "Space", *["Shift+ArrowDown"] * 3, "Space")
     artist.press("Backspace", "Space", *["Shift+ArrowLeft"] * 3, "Space")
-    points = [(one["x"], one["y"]) for one in artist.task.heard("mask")["points"]]
+    points = [(one["x"], one["y"]) for one in artist.task.heard("mask")["asked"]["extreme_points"]]
     assert len(set(points)) == 4
     (left, top), (right, _), (_, bottom), last = points
     assert points[1:3] == [(right, top), (right, bottom)]

@@ -418,9 +418,15 @@ def test_a_page_alone_works_and_shows_its_answer(portal: Portal) -> None:
 @pytest.mark.parametrize("slow", ["<script src='/slow'></script>", "<img src='/slow' alt=''>"], ids=["stand", "load"])
 def test_what_is_done_before_the_page_has_come_counts(portal: Portal, slow: str) -> None:
     """A script keeps a page from standing, a picture from having loaded: until then it has no portal."""
-    template = f"""<crowd-form><crowd-classifier name=c categories="['a', 'b']"></crowd-classifier></crowd-form>{slow}"""
+    template = (
+        f"""<crowd-form><crowd-classifier name=c categories="['a', 'b']"></crowd-classifier></crowd-form>{slow}"""
+    )
     held: list[Any] = []
-    portal.page.route("**/slow", lambda route: held.append(route))
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    portal.page.route("**/slow", hold)
     task = portal.open(template, wait=False)
     task(".option").first.wait_for()
     task(".option").first.click()

@@ -12,6 +12,7 @@ from dev.stack import wait_until
 from labeling_provider.groundtruth.job import RUNNING
 from labeling_provider.request import LabelingJobSpec
 from labeling_provider.service.clock import Clock
+from labeling_provider.service.cloud.embedded.directory import EmbeddedDirectory
 from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
@@ -26,7 +27,7 @@ from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.truth import Truth
-from labeling_provider.service.work.workforce import Workforce, load_workforce
+from labeling_provider.service.work.workforce import Workforce, load_workforce, simulated_identities
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 TEAM = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:workteam/private-crowd/private-simulated"
@@ -69,8 +70,10 @@ def all_operations(database: Database, engine: Engine, workforce: Workforce, reg
     jobs = LabelingJobs(database, engine, workforce, registry, **place, role_exists=lambda _: True)
     signer = Signer(Memory(), make_link_credentials(), REGION)
     templates = HumanTaskUis(database, signer, endpoint="http://localhost", **place, role_exists=lambda _: True)
-    workforces = Workforces(database, portal="localhost/portal", **place)
-    return Operations(jobs, Workteams(database, workforce, **place), workforces, templates, Tags(database), registry)
+    workforces = Workforces(database, **place)
+    directory = EmbeddedDirectory(database, ACCOUNT, REGION, simulated=simulated_identities(workforce), is_open=True)
+    workteams = Workteams(database, workforce, directory, **place)
+    return Operations(jobs, workteams, workforces, templates, Tags(database), registry)
 
 
 class InProcess:

@@ -27,6 +27,7 @@ class Inside:
 
     :param folder: where its database is.
     :ivar is_shared: whether others may use the database, too, after the next start.
+    :ivar is_open: whether a workteam without members is everybody's, after the next start.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -35,13 +36,16 @@ class Inside:
         self._originals = _moto_originals()
         self.store: Database | None = None
         self.is_shared = False
+        self.is_open = True
         self.start()
 
     def start(self) -> None:
         """Begin (again) with nothing but the database."""
         self.stop()
         self.store = Database(self.url, shared=self.is_shared)
-        self.embedded = embedded = EmbeddedServices(self.store, ACCOUNT, REGION, keeps_objects=True)
+        self.embedded = embedded = EmbeddedServices(
+            self.store, ACCOUNT, REGION, keeps_objects=True, is_open=self.is_open
+        )
         self.messaging = embedded.messaging
         self.service = Application(
             None,  # type: ignore[arg-type]
@@ -143,13 +147,16 @@ def _moto_originals() -> list[tuple[Any, str, Any]]:
 
 
 def _reset_moto() -> None:
+    from moto.cognitoidp.models import cognitoidp_backends
     from moto.events.models import events_backends
     from moto.iam.models import iam_backends
     from moto.s3.models import s3_backends
+    from moto.sagemaker.models import sagemaker_backends
     from moto.sns.models import sns_backends
     from moto.sqs.models import sqs_backends
 
-    for backends in (events_backends, iam_backends, s3_backends, sns_backends, sqs_backends):
+    of_all = (cognitoidp_backends, events_backends, iam_backends, sagemaker_backends, s3_backends, sns_backends)
+    for backends in (*of_all, sqs_backends):
         backends.clear()
     s3_backends.bucket_accounts.clear()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from io import BytesIO
 from typing import Any
@@ -67,7 +68,9 @@ def test_vendors_and_the_public_work_too(lab: Lab, workforce: str) -> None:
     assert description["LabelCounters"]["TotalLabeled"] == 12
     responses = lab.keys(f"out/{description['LabelingJobName']}/annotations/worker-response/")
     answer = json.loads(lab.get(f"s3://{lab.bucket}/{responses[0]}"))["answers"][0]
-    assert ("workerMetadata" in answer) == (workforce != "public")
+    assert ("workerMetadata" in answer) == ("acceptanceTime" in answer) == (workforce != "public")
+    seconds = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d" + ("" if workforce == "public" else r"\.\d{3}") + "Z"
+    assert re.fullmatch(seconds, answer["submissionTime"])
     assert answer["workerId"].startswith(f"{workforce.partition('-')[0]}.us-east-1.")
     assert len(output) == 12
 

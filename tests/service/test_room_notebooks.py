@@ -1,17 +1,20 @@
-"""What Amazon's two notebooks on streaming labeling jobs do, request by request (aws/amazon-sagemaker-examples).
+"""What public notebooks on Ground Truth do with it, request by request (aws/amazon-sagemaker-examples).
 
-The second job of the chained one adjusts the boxes of the first.
+Two are on streaming labeling jobs, where the second job of the chained one adjusts the boxes of the first; one counts
+what each member of a private workteam has done, and one measures how right each worker is.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from typing import Any
+from urllib.parse import urlsplit
 
 from dev.stack import wait_until
 from labeling_provider.groundtruth.facts import lambda_arn
-from tests.conftest import Lab
+from tests.conftest import Lab, texts
 from tests.service.engine.test_stream import Topic, counted, stopped
 from tests.service.test_room_jobs import picture
 
@@ -100,3 +103,62 @@ def test_the_notebook_on_chained_streaming_jobs(lab: Lab) -> None:
     wait_until(lambda: lab.describe(second)["LabelCounters"]["TotalLabeled"] == 3, 30, "the second job has counted")
     stopped(lab, first)
     stopped(lab, second)
+
+
+def answers(lab: Lab, name: str) -> list[tuple[str, dict[str, Any]]]:
+    """The answers of a job's worker responses, each with the number of its object's line."""
+    description = lab.describe(name)
+    place = urlsplit(f"{description['OutputConfig']['S3OutputPath'].strip('/')}/{name}/annotations/worker-response/")
+    pages = lab.s3.get_paginator("list_objects").paginate(Bucket=place.netloc, Prefix=place.path.lstrip("/"))
+    keys = [one["Key"] for page in pages for one in page["Contents"] if one["Key"].endswith(".json")]
+    found = [(key.split("/")[-2], json.loads(lab.get(f"s3://{place.netloc}/{key}"))) for key in keys]
+    return [(number, answer) for number, response in found for answer in response["answers"]]
+
+
+def test_the_notebook_on_the_contribution_of_workers(lab: Lab) -> None:
+    description, _ = lab.run(texts(12))
+    identities = [
+        answer["workerMetadata"]["identityData"] for _, answer in answers(lab, description["LabelingJobName"])
+    ]
+    assert len(identities) == 36
+    assert {one["identityProviderType"] for one in identities} == {"Cognito"}
+    (issuer,) = {one["issuer"] for one in identities}
+    pool = issuer.split("/")[-1]
+    cognito = lab.service.client("cognito-idp")
+    counted: Counter[str] = Counter()
+    for sub, count in Counter(one["sub"] for one in identities).items():
+        (user,) = cognito.list_users(UserPoolId=pool, Filter=f'sub="{sub}"')["Users"]
+        counted[user["Username"]] += count
+    assert counted.total() == 36
+    workteam = lab.sagemaker.describe_workteam(WorkteamName="private-simulated")["Workteam"]
+    (member,) = (one["CognitoMemberDefinition"] for one in workteam["MemberDefinitions"])
+    workforce = lab.sagemaker.describe_workforce(WorkforceName=workteam["WorkforceArn"].split("/")[-1])["Workforce"]
+    assert pool == member["UserPool"] == workforce["CognitoConfig"]["UserPool"]
+    assert issuer == f"https://cognito-idp.us-east-1.amazonaws.com/{pool}"
+    group = cognito.list_users_in_group(UserPoolId=pool, GroupName=member["UserGroup"])["Users"]
+    assert counted.keys() <= {one["Username"] for one in group}
+
+
+def test_the_notebook_on_the_accuracy_of_workers_on_texts(lab: Lab) -> None:
+    truths = ("cat", "dog", "bird")
+    team = lab.team("careless")
+    description, _ = lab.run(texts(30, truths), workforce=team, workers_per_object=5)
+    name = description["LabelingJobName"]
+    golden = {str(number): truths[number % 3] for number in range(0, 30, 2)}
+    # The last key of the first line is taken for the label's metadata.
+    lines = [json.loads(line) for line in lab.get(f"s3://lab/out/{name}/manifests/output/output.manifest").splitlines()]
+    metadata = list(lines[0])[-1]
+    consolidated = {str(number): line[metadata]["class-name"] for number, line in enumerate(lines)}
+    right: dict[str, list[bool]] = {}
+    agreed: dict[str, list[bool]] = {}
+    for number, answer in answers(lab, name):
+        said = answer["answerContent"]["crowd-classifier"]["label"]
+        agreed.setdefault(answer["workerId"], []).append(said == consolidated[number])
+        if number in golden:
+            right.setdefault(answer["workerId"], []).append(said == golden[number])
+    assert sum(map(len, agreed.values())) == 150
+    assert sum(map(len, right.values())) == 75
+    shares = [sum(map(sum, said.values())) / sum(map(len, said.values())) for said in (agreed, right)]
+    assert all(0.6 < share < 0.95 for share in shares), "the workers are right in four of five cases"
+    kept = lab.put("notebook/worker_metrics.json", json.dumps({worker: sum(said) for worker, said in agreed.items()}))
+    assert json.loads(lab.get(kept)).keys() == agreed.keys()

@@ -1,4 +1,5 @@
 /** What a person does with shapes: draws, selects, moves, reshapes. Knows nothing of the page; all places are the picture's own pixels. */
+import type { Edges } from "./edges";
 import {
   area,
   bounds,
@@ -10,7 +11,7 @@ import {
   type Size,
   within,
 } from "./geometry";
-import { type Kind, type Shape, whole } from "./kinds";
+import { box, type Kind, type Shape, whole } from "./kinds";
 import type { Hand } from "./surface";
 
 /** What a person is told. */
@@ -33,6 +34,8 @@ export class Editor implements Hand {
   selected: number | undefined;
   /** Of the selected shape, the handle that the keyboard moves. */
   handle: number | undefined;
+  /** What points and boxes snap to, if they do. */
+  edges: Edges | undefined;
   /** Where the pointer or the keyboard is. */
   cursor: Point | undefined;
   /** The points of the selected shape while they are being changed, and whether they may be so. */
@@ -112,7 +115,7 @@ export class Editor implements Hand {
     grip.moved ||= distance(grip.from, at) > far;
     if (!grip.moved || grip.does === "draw") return;
     if (grip.does === "reshape") {
-      this.#reshape(grip.handle, at, grip.fresh);
+      this.#reshape(grip.handle, this.#snapped(at), grip.fresh);
       return;
     }
     if (this.selected !== grip.shape) this.select(grip.shape);
@@ -130,6 +133,7 @@ export class Editor implements Hand {
     if (grip.does === "draw") {
       this.#drawn(grip.from, at, grip.moved, reach);
     } else if (grip.moved) {
+      if (grip.does === "reshape") this.#snapSides(grip.handle);
       this.#settle();
     } else if (grip.does === "reshape") {
       if (!grip.fresh) this.handle = grip.handle;
@@ -156,7 +160,7 @@ export class Editor implements Hand {
 
   #drawn(from: Point, at: Point, moved: boolean, reach: number): void {
     if (this.kind.most === 2 && moved && !this.path) {
-      this.#stretch(whole(this.kind, from, this.size), whole(this.kind, at, this.size));
+      this.#stretch(whole(this.kind, this.#snapped(from), this.size), whole(this.kind, this.#snapped(at), this.size));
     } else if (this.kind.most === 2 && !this.path) {
       // A click is no shape yet: it selects, or it sets the first of two points.
       const under = this.#under(at, reach, false)[0];
@@ -188,7 +192,7 @@ export class Editor implements Hand {
   /** Set a point of a shape; on the one that closes the path it is finished. */
   place(at: Point, reach: number): void {
     const { kind, label } = this;
-    const point = whole(kind, at, this.size);
+    const point = whole(kind, this.#snapped(at), this.size);
     if (!this.path) {
       if (label === undefined) {
         this.tell("choose_label_first");
@@ -225,6 +229,7 @@ export class Editor implements Hand {
       return true;
     }
     points = this.#proper(points);
+    if (kind === box && this.edges) points = this.edges.around(points as [Point, Point]);
     if (!kind.mayCross && crossesItself(points, true)) {
       this.tell("sides_cross");
       return true;
@@ -393,6 +398,15 @@ export class Editor implements Hand {
     this.shapes = this.shapes.map((one) => ({ ...one, hidden }));
   }
 
+  /** A shape, if it is still there, gets other points. @returns whether it is */
+  reshape(shape: Shape, points: readonly Point[]): boolean {
+    const place = this.shapes.indexOf(shape);
+    if (place < 0) return false;
+    this.shapes = this.shapes.with(place, { ...shape, points: this.#proper(points) });
+    this.changed();
+    return true;
+  }
+
   #replace(shape: Shape): void {
     this.shapes = this.shapes.map((one, place) => (place === this.selected ? shape : one));
     this.changed();
@@ -410,6 +424,19 @@ export class Editor implements Hand {
     if (!changing.allowed) this.tell("sides_cross");
     else if (JSON.stringify(changing.points) !== JSON.stringify(chosen.points))
       this.#replace({ ...chosen, points: changing.points });
+  }
+
+  /** A point on the edge that is near it; a box has sides that snap, and no points. */
+  #snapped(at: Point): Point {
+    return this.kind === box ? at : (this.edges?.near(at) ?? at);
+  }
+
+  /** The sides of a box that a handle has moved. */
+  #snapSides(handle: number): void {
+    const { kind, changing, edges } = this;
+    if (kind !== box || !changing || !edges) return;
+    const to = kind.handles(edges.around(changing.points as [Point, Point]))[handle];
+    if (to) this.#reshape(handle, to, false);
   }
 
   #reshape(handle: number, to: Point, fresh: boolean): void {

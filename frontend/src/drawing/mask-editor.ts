@@ -1,5 +1,6 @@
 /** What a person does with a mask: paints, erases, fills, and chooses what. All places are the picture's own pixels. */
 import { EXTREME_POINTS, type Found } from "../mask-helper";
+import type { Edges } from "./edges";
 import { Editor } from "./editor";
 import { type Point, type Size, within } from "./geometry";
 import { Journal } from "./journal";
@@ -95,6 +96,13 @@ export class MaskEditor implements Hand {
   }
   set label(label: string | undefined) {
     this.#path.label = label;
+  }
+
+  get edges(): Edges | undefined {
+    return this.#path.edges;
+  }
+  set edges(edges: Edges | undefined) {
+    this.#path.edges = edges;
   }
 
   get cursor(): Point | undefined {

@@ -1,4 +1,5 @@
 /** The picture and the canvases over it, and what pointers, wheel and keys do there. */
+import type { Edges } from "./edges";
 import { distance, type Point, type Size } from "./geometry";
 import type { View } from "./view";
 
@@ -9,6 +10,8 @@ export interface Hand {
   label: string | undefined;
   /** Where the pointer or the keyboard is. */
   cursor: Point | undefined;
+  /** What points snap to, if they do. */
+  edges: Edges | undefined;
   readonly isHeld: boolean;
   /** Whether all places that a pointer went over count, not only the last of a frame. */
   readonly followsAll: boolean;

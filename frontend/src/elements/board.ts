@@ -1,10 +1,12 @@
 /** What all elements share in which one draws on a picture: the picture, its labels and what one sees of it. */
 import { html, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
+import { live } from "lit/directives/live.js";
 import { repeat } from "lit/directives/repeat.js";
 import { styleMap } from "lit/directives/style-map.js";
 import { Annotator } from "../annotator";
 import { json5, labelTexts } from "../attributes";
+import { Edges } from "../drawing/edges";
 import type { Size } from "../drawing/geometry";
 import type { Look } from "../drawing/painter";
 import { type Hand, type StagePainter, Surface } from "../drawing/surface";
@@ -45,6 +47,7 @@ export abstract class Board extends Annotator {
   @state() private loading: "again" | "failed" | "" = "";
   @state() private brightness = 100;
   @state() private contrast = 100;
+  @state() private snaps = false;
   /** The picture's own size; none until it is there. */
   @state() protected size: Size | undefined;
   @query(".stage") protected readonly stage!: HTMLElement | null;
@@ -111,6 +114,7 @@ export abstract class Board extends Annotator {
     const size = { width: picture.offsetWidth, height: picture.offsetHeight };
     if (size.width === 0 || size.height === 0) return;
     this.size = size;
+    if (this.snaps) void this.#snap(true);
     // The stage takes the picture's proportions first.
     void this.updateComplete.then(() => this.surface?.show(size));
   }
@@ -233,6 +237,21 @@ export abstract class Board extends Annotator {
     `;
   }
 
+  /** Let points snap to the picture's edges, or no longer. */
+  async #snap(isOn: boolean): Promise<void> {
+    const { src, size } = this;
+    this.snaps = isOn;
+    this.hand.edges = undefined;
+    if (!isOn || !size) return;
+    try {
+      const edges = await Edges.of(src, size, () => this.view.scale);
+      if (this.snaps && size === this.size) this.hand.edges = edges;
+    } catch {
+      this.snaps = false;
+      this.told = word("no_edges");
+    }
+  }
+
   #renderStage() {
     const { draws } = this;
     const shape = {
@@ -287,6 +306,8 @@ export abstract class Board extends Annotator {
       <label><input type="checkbox" .checked=${this.painter?.showsCrosshair ?? true} @change=${(event: Event) => {
         if (this.painter) this.painter.showsCrosshair = isChecked(event);
       }}>${word("crosshair")}</label>
+      <label><input type="checkbox" .checked=${live(this.snaps)} @change=${(event: Event) => this.#snap(isChecked(event))}
+        >${word("snap_to_edges")}</label>
       ${percent("brightness")}${percent("contrast")}${this.renderViewTools()}
     </div>`;
   }

@@ -36,7 +36,7 @@ export const drawingStyle = css`
   .tools input[type=range] { width: 6rem; }
   .paint { margin: 0 0 .4rem; }
   .group { display: flex; flex-wrap: wrap; gap: .3rem; }
-  .group button { display: inline-flex; align-items: center; gap: .4rem; }
+  .group button, .acts button { display: inline-flex; align-items: center; gap: .4rem; }
   .group button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); box-shadow: inset 0 0 0 1px var(--crowd-accent); }
   .width { min-width: 4em; }
   .labels svg { width: 1.1rem; height: 1.1rem; flex: none; fill: currentColor; }

@@ -9,8 +9,9 @@ import { Editor, type Told } from "../drawing/editor";
 import type { Point } from "../drawing/geometry";
 import { box, type Kind, keypoint, line, polygon, polyline, type Shape } from "../drawing/kinds";
 import { type Look, Painter } from "../drawing/painter";
-import { element } from "../element";
-import type { Command } from "../keys";
+import { element, keyCap } from "../element";
+import { type Command, keys } from "../keys";
+import { canFind, findBox } from "../mask-helper";
 import { word } from "../words";
 import { Board, isChecked } from "./board";
 
@@ -192,6 +193,7 @@ abstract class Drawing extends Board {
       { id: "previous-point", label: word("previous_point"), key: ",", run: () => done(editor.stepHandle(-1)) },
       { id: "remove-shape", label: word("remove"), key: "Delete", run: () => done(editor.remove()) },
       { id: "duplicate", label: word("duplicate"), key: "Ctrl+d", run: () => done(this.#duplicate()) },
+      ...(this.#canFit ? [{ id: "fit-box", label: word("fit_box"), key: "x", run: () => this.#fitBox() }] : []),
       { id: "copy-before", label: word("copy_before"), key: "Shift+c", run: () => this.#copyBefore() },
       { id: "hide", label: word("hide_or_show"), key: "Shift+h", run: () => done(this.#hide()) },
       { id: "leave", label: word("leave_shape"), key: "Escape", run: () => done(editor.leave()) },
@@ -214,6 +216,27 @@ abstract class Drawing extends Board {
 
   #duplicate(): boolean {
     return this.hand.duplicate(ASIDE / this.view.scale);
+  }
+
+  get #canFit(): boolean {
+    return this.kind === box && canFind();
+  }
+
+  /** Ask for the thing in the selected box, and draw the box close around it. */
+  #fitBox(): boolean {
+    const { chosen } = this.hand;
+    if (!chosen || !this.size) return false;
+    this.told = word("finding");
+    void findBox(chosen.points as [Point, Point]).then(
+      (points) => {
+        this.told = "";
+        if (this.hand.reshape(chosen, points)) this.#show();
+      },
+      (error) => {
+        this.told = error instanceof Error ? error.message : String(error);
+      },
+    );
+    return true;
   }
 
   /** Hide the selected shape, or show it again; without one, all. */
@@ -275,6 +298,12 @@ abstract class Drawing extends Board {
       <h3>${word("shapes", { count: shapes.length })}</h3>
       <div class="acts">
         <button type="button" ?disabled=${selected === undefined} @click=${() => this.#act(() => this.#duplicate())}>${word("duplicate")}</button>
+        ${
+          this.#canFit
+            ? html`<button type="button" ?disabled=${selected === undefined} @click=${() => this.#fitBox()}
+              >${word("fit_box")}${keyCap(keys.of(this).get("fit-box"))}</button>`
+            : nothing
+        }
         ${this.renderActs(items, (isHidden) => this.#act(() => editor.hideAll(isHidden)), copies)}
       </div>
       ${this.renderItems(items, {

@@ -17,7 +17,7 @@ export type FromFrame =
   | ({ type: "key" } & Pressed)
   | { type: "trouble"; message: string; url?: string }
   | { type: "refresh"; url: string }
-  | { type: "mask"; id: number; points: unknown };
+  | { type: "mask"; id: number; asked: unknown };
 
 export interface FrameStart {
   draft: unknown;

@@ -194,7 +194,7 @@ export class TaskPage {
         void this.refreshLink(work, message.url);
         break;
       case "mask":
-        void this.makeMask(work, message.id, message.points);
+        void this.makeMask(work, message.id, message.asked);
         break;
       default:
         break;
@@ -336,9 +336,9 @@ export class TaskPage {
     }
   }
 
-  /** Ask for the mask of a thing that a person has marked by its extreme points. */
-  private async makeMask(work: Work, id: number, points: unknown): Promise<void> {
-    const asked = { extreme_points: Array.isArray(points) ? points : [] };
+  /** Ask for the mask of a thing that a person has marked. */
+  private async makeMask(work: Work, id: number, given: unknown): Promise<void> {
+    const asked = typeof given === "object" && given !== null ? given : {};
     try {
       const told = await this.service.ask<object>(`/tasks/${work.task.id}/mask`, asked, () => this.work === work);
       work.frame.send({ type: "mask", id, told });

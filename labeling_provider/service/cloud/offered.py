@@ -18,9 +18,15 @@ class Service(StrEnum):
     IAM = "iam"
     STS = "sts"
     EVENTS = "events"
+    COGNITO = "cognito-idp"
 
 
-SERVICE_OF_TARGET = {"SageMaker": Service.SAGEMAKER, "AmazonSQS": Service.SQS, "AWSEvents": Service.EVENTS}
+SERVICE_OF_TARGET = {
+    "SageMaker": Service.SAGEMAKER,
+    "AmazonSQS": Service.SQS,
+    "AWSEvents": Service.EVENTS,
+    "AWSCognitoIdentityProviderService": Service.COGNITO,
+}
 """The service, by the part before the dot in ``X-Amz-Target``."""
 
 SERVICE_OF_VERSION = {

@@ -39,6 +39,11 @@ def find_by_arn(connection: Connection, arn: str) -> ModelRow | None:
     return _find(connection, models.c.arn == arn)
 
 
+def every_model(connection: Connection) -> list[ModelRow]:
+    """All of them, oldest first."""
+    return [_model(row) for row in connection.execute(sa.select(models).order_by(models.c.created))]
+
+
 def put(connection: Connection, model: ModelRow) -> None:
     """Store a model. It replaces one with the same name."""
     row = {
@@ -73,7 +78,9 @@ def any_given_line(connection: Connection, job_id: int) -> str | None:
 
 def _find(connection: Connection, which: sa.ColumnElement[bool]) -> ModelRow | None:
     row = connection.execute(sa.select(models).where(which)).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _model(row)
+
+
+def _model(row: sa.Row[Any]) -> ModelRow:
     description = json.loads(row.description)
     return ModelRow(description["ModelName"], row.arn, row.algorithm, row.created, description)

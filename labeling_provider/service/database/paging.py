@@ -1,8 +1,12 @@
-"""Lists in pages. Each page starts after the last row of the one before, so rows added meanwhile shift nothing."""
+"""Lists in pages. Each page starts after the last row of the one before, so rows added meanwhile shift nothing.
+
+A token belongs to its list, with its filters and its order: with others it is refused.
+"""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -15,7 +19,7 @@ _MAX_INTEGER: Final = 1 << 63
 
 
 class BadToken(ValueError):
-    """A token that was not issued by this list."""
+    """A token that was not issued by this list, with these filters and in this order."""
 
 
 class Between(NamedTuple):
@@ -61,33 +65,42 @@ def read_page(
     :param query: selects both columns.
     :param column: the column to sort by.
     :param unique: a unique column, which breaks ties.
-    :raises BadToken: if the token was not issued by this list.
+    :raises BadToken: if the token was not issued by this list, with these filters and in this order.
     """
+    listing = _listing(query, column, wanted)
     if wanted.token is not None:
         here = sa.tuple_(column, unique)
-        last = sa.tuple_(*(sa.literal(value) for value in _read_token(wanted.token, column, unique)))
+        last = sa.tuple_(*(sa.literal(value) for value in _read_token(wanted.token, listing, column, unique)))
         query = query.where(here < last if wanted.descending else here > last)
     order = (column.desc(), unique.desc()) if wanted.descending else (column.asc(), unique.asc())
     rows = list(connection.execute(query.order_by(*order).limit(wanted.size + 1)))
     if len(rows) <= wanted.size:
         return rows, None
     last_row = rows[wanted.size - 1]._mapping
-    token = json.dumps([last_row[column.name], last_row[unique.name]])
+    token = json.dumps([listing, last_row[column.name], last_row[unique.name]])
     return rows[: wanted.size], base64.urlsafe_b64encode(token.encode()).decode()
 
 
-def _read_token(token: str, *columns: sa.Column[Any]) -> list[Any]:
+def _listing(query: sa.Select[Any], column: sa.Column[Any], wanted: PageRequest) -> str:
+    """Which list this is: the same text for each of its pages."""
+    compiled = query.compile()
+    said = [str(compiled), sorted(map(str, compiled.params.items())), column.name, wanted.descending]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
+
+
+def _read_token(token: str, listing: str, *columns: sa.Column[Any]) -> list[Any]:
     """The last row's values in these columns.
 
+    :param listing: which list the token must be of.
     :raises BadToken: if the token is invalid.
     """
     try:
-        values = json.loads(base64.urlsafe_b64decode(token.encode()))
-        if not isinstance(values, list) or not all(_fits(*pair) for pair in zip(values, columns, strict=True)):
+        of, *values = json.loads(base64.urlsafe_b64decode(token.encode()))
+        if of != listing or not all(_fits(*pair) for pair in zip(values, columns, strict=True)):
             raise ValueError(token)
     except (ValueError, TypeError, RecursionError):
         raise BadToken(token[:100]) from None
-    return values
+    return list(values)
 
 
 def _fits(value: Any, column: sa.Column[Any]) -> bool:

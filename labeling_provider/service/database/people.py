@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +17,8 @@ from labeling_provider.service.database.database import Row, now
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.schema import memberships, people, remarks, sessions, tasks
 from labeling_provider.service.database.states import RemarkKind, TaskState
+
+MAX_NAME_CHARACTERS: Final = 64
 
 _COLUMNS: Final = (
     people.c.id,
@@ -47,6 +51,21 @@ class PersonRow:
     created: float
     password: str | None
     settings: dict[str, Any]
+
+
+def plain_name(name: str) -> str:
+    """A person's name as it is kept: in one Unicode form, without spaces around it."""
+    return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def is_name(name: str) -> bool:
+    """Whether a person can have a name, in the form in which it is kept."""
+    return 0 < len(name) <= MAX_NAME_CHARACTERS and name.isprintable()
+
+
+def new_worker_id(region: str) -> str:
+    """A worker id as in Amazon's output."""
+    return f"private.{region}.{secrets.token_hex(8)}"
 
 
 def insert_person(connection: Connection, *, name: str, worker_id: str, sub: str) -> PersonRow:
@@ -126,6 +145,11 @@ def join(connection: Connection, person_id: int, workteam_arn: str) -> None:
     )
     if connection.execute(there).first() is None:
         connection.execute(sa.insert(memberships).values(person_id=person_id, workteam_arn=workteam_arn))
+
+
+def leave_all(connection: Connection, workteam_arn: str) -> None:
+    """Take everybody out of a workteam."""
+    connection.execute(sa.delete(memberships).where(memberships.c.workteam_arn == workteam_arn))
 
 
 def leave(connection: Connection, person_id: int, workteam_arn: str) -> bool:

@@ -21,6 +21,15 @@ _ORDERS: Final[dict[WorkforceOrder, sa.Column[Any]]] = {
 }
 
 
+OWN_CLIENT: Final = "local"
+"""The client in the user pool of the service's own people."""
+
+
+def own_user_pool(region: str) -> str:
+    """The user pool of the service's own people."""
+    return f"{region}_local"
+
+
 @dataclass(frozen=True, slots=True)
 class WorkforceRow:
     """A workforce as it is told. The client's secret is not.

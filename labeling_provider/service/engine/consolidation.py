@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from labeling_provider.groundtruth import layout
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.service.clock import Clock
@@ -20,7 +21,7 @@ from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.kind import Answered, Consolidated, WorkerAnswer
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects
-from labeling_provider.service.work.people import identities
+from labeling_provider.service.work.people import identities, identity_provider
 
 _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
 """New keys for labeled objects, and reasons for failed ones, both by object id."""
@@ -68,25 +69,21 @@ class Results:
     def _worker_responses(self, run: Run, rows: Sequence[Row], answers: _Answers) -> dict[str, tuple[bytes, str]]:
         documents: dict[int, list[dict[str, Any]]] = defaultdict(list)
         subs = {worker.worker_id: worker.sub for worker in run.team}
+        is_public = JobRequest(run.job.request).workforce_kind == "public"
         with self._database.read() as connection:
             subs |= identities(connection, {task.worker_id for task, _ in answers} - subs.keys())
+            provider = identity_provider(connection, run.job.request["HumanTaskConfig"]["WorkteamArn"])
         for task, content in answers:
             spent = self._clock.passed(task.due - task.accepted) if task.spent is None else task.spent
             answer = {
                 "answerContent": content,
-                "submissionTime": layout.worker_time(task.due),
-                "acceptanceTime": layout.worker_time(task.accepted),
+                "submissionTime": layout.worker_time(task.due, whole=is_public),
+                **({} if is_public else {"acceptanceTime": layout.worker_time(task.accepted)}),
                 "timeSpentInSeconds": round(spent, 3),
                 "workerId": task.worker_id,
             }
-            if not task.worker_id.startswith("public.") and task.worker_id in subs:
-                answer["workerMetadata"] = {
-                    "identityData": {
-                        "identityProviderType": "Cognito",
-                        "issuer": "https://cognito-idp.local/labeling",
-                        "sub": subs[task.worker_id],
-                    }
-                }
+            if not is_public and task.worker_id in subs:
+                answer["workerMetadata"] = {"identityData": {**provider, "sub": subs[task.worker_id]}}
             documents[task.object_id].append(answer)
         return {
             layout.worker_response_uri(run.job.output, row.iteration, row.object_id, int(row.answered)): (

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any, Final, NamedTuple
 
+from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.manifest.pictures import PictureError, open_picture
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import JobFailure
@@ -91,7 +92,7 @@ class MaskHelper:
         self._functions.close()
 
     def _mask(self, kind: Kind, line: dict[str, Any], asked: Mapping[str, Any]) -> Found:
-        uri = kind.source(line)
+        uri = as_s3_uri(kind.source(line))
         if not uri.startswith("s3://"):
             raise NoMask("The task has no picture in S3.")
         try:

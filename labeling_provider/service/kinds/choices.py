@@ -119,8 +119,10 @@ class MultipleChoice(Kind):
         decided = self._book.decide(len(choices_of) * size)
         labels = {}
         for number, (object_id, choices) in enumerate(choices_of.items()):
-            chosen = sorted(set().union(*(choice for _, choice in choices)))
             likely = [sure if yes else 1 - sure for yes, sure in decided[number * size : (number + 1) * size]]
+            # The surest first, as in Amazon's output.
+            anybody = set().union(*(choice for _, choice in choices))
+            chosen = sorted(anybody, key=lambda class_id: (-self.confidence(likely[class_id]), class_id))
             labels[object_id] = ObjectLabel(
                 chosen,
                 {

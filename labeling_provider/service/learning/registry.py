@@ -34,6 +34,11 @@ class ModelRegistry:
         self._database, self._object_store, self._seed = database, object_store, workforce.seed
         self._paths = _paths(workforce)
 
+    def has(self, name: str) -> bool:
+        """Whether automated labeling has made a model of this name."""
+        with self._database.read() as connection:
+            return model_rows.find_by_name(connection, name) is not None
+
     def describe(self, name: str) -> dict[str, Any]:
         """DescribeModel.
 

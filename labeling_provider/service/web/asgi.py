@@ -49,7 +49,7 @@ MAX_PORTAL_BODY_BYTES: Final = 16 << 20
 """A drawn mask and its draft come in one request."""
 
 # State in another region would be lost at the next start.
-_OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS})
+_OF_ONE_REGION: Final = frozenset({Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS, Service.COGNITO})
 _T = TypeVar("_T")
 _LINK_CACHE_SECONDS: Final = 900
 _AT_ONCE: Final = 24
@@ -155,8 +155,10 @@ class Application:
                 HTTPStatus.FORBIDDEN,
             )
         if service == Service.SAGEMAKER:
-            answer = await self._run(lambda: self._operations.answer(operation, body.bytes()))
-            return amazon_response(HTTPStatus.OK, answer, JSON)
+            answer = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host))
+            if answer is not None:
+                return amazon_response(HTTPStatus.OK, answer, JSON)
+            body.file.seek(0)
         call = call_of(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
         response = streamed(request, await self._run(lambda: self._services.serve(service, call), limiter))

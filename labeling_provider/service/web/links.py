@@ -11,8 +11,9 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.web.signatures import Credentials, presigned
 
@@ -20,7 +21,6 @@ _KEY_ID: Final = "worker-portal"
 _SAME_SECONDS: Final = 3600
 _MAX_ADDRESS: Final = 8_192
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]", re.IGNORECASE)
-_AMAZON: Final = re.compile(r"(?:(?P<bucket>.+)\.)?s3(?:[.-][a-z0-9-]+){0,3}\.amazonaws\.com(?:\.cn)?", re.IGNORECASE)
 
 
 def make_link_credentials() -> Credentials:
@@ -93,18 +93,8 @@ def object_place(text: str) -> tuple[str, str] | None:
     if len(text) > _MAX_ADDRESS:
         return None
     try:
-        parts = urlsplit(text) if text[:4].lower() == "http" else None
+        bucket, key = split_s3_uri(text)
     except ValueError:
-        return None
-    if parts is not None:
-        amazon = _AMAZON.fullmatch(parts.hostname or "")
-        if amazon is None or parts.query or parts.fragment:
-            return None
-        path = unquote(parts.path).removeprefix("/")
-        bucket, _, key = (amazon["bucket"], "", path) if amazon["bucket"] else path.partition("/")
-    elif text.startswith("s3://"):
-        bucket, _, key = text.removeprefix("s3://").partition("/")
-    else:
         return None
     # A browser would leave dots out of the path, and the signature would not be right any more.
     is_plain = not any(part in {".", ".."} for part in key.split("/"))

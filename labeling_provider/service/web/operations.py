@@ -1,12 +1,14 @@
 """SageMaker's operations by name, and their protocol, JSON 1.1.
 
-A request is checked against botocore's model before its operation sees it. To add an operation, write a method in the
-module of its resource and add a line to the table below.
+A request is checked against botocore's model before its operation sees it. What the model does not know is left out, so
+that a newer client works. To add an operation, write a method in the module of its resource and add a
+line to the table below. Operations that are not about labeling are moto's.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
@@ -17,11 +19,16 @@ from labeling_provider.service.errors import ApiError, constraint_error, validat
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.human_task_uis import HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
+from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
 
+log = logging.getLogger(__name__)
+
 _MAX_SHOWN: Final = 500
+_OF_LABELING: Final = frozenset({"labeling-job", "workteam", "workforce", "human-task-ui"})
+"""What can have tags here, by the first part of the resource in its ARN."""
 
 
 class Operations:
@@ -64,21 +71,38 @@ class Operations:
             "DeleteTags": tags.delete,
             "DescribeModel": lambda request: models.describe(request["ModelName"]),
         }
+        self._has_model = models.has
 
-    def answer(self, operation: str, body: bytes) -> bytes:
+    def answer(self, operation: str, body: bytes, host: str) -> bytes | None:
         """Answer a raw request.
 
         :param body: the request, as JSON.
-        :return: the response, as JSON.
+        :param host: the name and port that the caller has for this service: people find the portal there.
+        :return: the response, as JSON; None if the request is fine, but not about labeling: it is moto's.
         :raises ApiError: with Amazon's code, if it is refused.
         """
-        if operation not in self._functions:
-            raise ApiError(
-                "UnknownOperationException",
-                f"The local service has no operation {operation!r}. It has {', '.join(sorted(self._functions))}.",
-                HTTPStatus.NOT_FOUND,
-            )
-        return json.dumps(self.call(operation, _read_json(body))).encode()
+        if operation not in model.service_model().operation_names:
+            message = f"SageMaker has no operation {operation[:100]!r}, as far as this service's botocore knows."
+            raise ApiError("UnknownOperationException", message, HTTPStatus.NOT_FOUND)
+        request, unknown = _read_json(operation, body)
+        if unknown:
+            log.warning("%s: left out what botocore does not know: %s", operation, ", ".join(unknown)[:_MAX_SHOWN])
+        if not self._is_of_labeling(operation, request):
+            if problems := model.type_problems(operation, request):
+                raise validation_error(problems)
+            return None
+        answer = self.call(operation, request)
+        for entry in _with_portal(answer):
+            entry["SubDomain"] = host + PORTAL_PATH
+        return json.dumps(answer).encode()
+
+    def _is_of_labeling(self, operation: str, request: dict[str, Any]) -> bool:
+        resource, name = request.get("ResourceArn"), request.get("ModelName")
+        if operation in {"AddTags", "ListTags", "DeleteTags"} and isinstance(resource, str):
+            return resource.split(":", 5)[-1].partition("/")[0] in _OF_LABELING
+        if operation == "DescribeModel" and isinstance(name, str):
+            return self._has_model(name)
+        return operation in self._functions
 
     def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         """Answer a parsed request.
@@ -91,12 +115,21 @@ class Operations:
         try:
             return self._functions[operation](request)
         except BadToken:
-            raise validation_error("NextToken was not issued by this operation.") from None
+            raise validation_error(
+                "NextToken was not issued by this operation with these filters and in this order."
+            ) from None
 
 
-def _read_json(content: bytes) -> dict[str, Any]:
+def _with_portal(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    """The workteams and workforces in an answer."""
+    single = [answer[name] for name in ("Workteam", "Workforce") if name in answer]
+    return [*single, *answer.get("Workteams", ()), *answer.get("Workforces", ())]
+
+
+def _read_json(operation: str, content: bytes) -> tuple[dict[str, Any], list[str]]:
     """Parse a request's body.
 
+    :return: the request as far as botocore's model knows it, and the places of what the model does not know.
     :raises ApiError: if it is not a JSON object, or can't be written as JSON again.
     """
 
@@ -109,7 +142,7 @@ def _read_json(content: bytes) -> dict[str, Any]:
             raise ValueError("the body is not a JSON object")
         # Numbers too large for a float and lone surrogates can be read, but not written.
         json.dumps(request, ensure_ascii=False, allow_nan=False).encode()
-        return dict(_without_nulls(request))
+        return model.known_members(operation, _without_nulls(request))
     except (ValueError, RecursionError) as error:
         raise ApiError("SerializationException", str(error)[:_MAX_SHOWN]) from None
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from labeling_provider.service.database import tag_rows, workforces, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.workforces import WorkforceRow
+from labeling_provider.service.database.workforces import OWN_CLIENT, WorkforceRow, own_user_pool
 from labeling_provider.service.errors import ApiError, validation_error
 from labeling_provider.service.web.lists import next_token, page_request
 from labeling_provider.service.web.tags import add_tags
@@ -24,18 +24,14 @@ _KEPT_SECONDS: Final = 2.0
 
 
 class Workforces:
-    """Create-, Describe-, List-, Update- and DeleteWorkforce.
+    """Create-, Describe-, List-, Update- and DeleteWorkforce."""
 
-    :param portal: where people sign in, without the scheme: ``host:port/portal``.
-    """
-
-    def __init__(self, database: Database, *, portal: str, region: str, account: str) -> None:
-        self._database, self._portal = database, portal
-        self._region, self._account = region, account
+    def __init__(self, database: Database, *, region: str, account: str) -> None:
+        self._database, self._region, self._account = database, region, account
         self._networks: tuple[float, list[str]] = (0.0, [])
         with database.write() as connection:
             if workforces.find(connection, DEFAULT) is None:
-                identity = {"CognitoConfig": {"UserPool": f"{region}_local", "ClientId": "local"}}
+                identity = {"CognitoConfig": {"UserPool": own_user_pool(region), "ClientId": OWN_CLIENT}}
                 workforces.insert(
                     connection, name=DEFAULT, arn=self._arn(DEFAULT), identity=identity, client_secret=None, settings={}
                 )
@@ -127,7 +123,6 @@ class Workforces:
         return {
             "WorkforceName": row.name,
             "WorkforceArn": row.arn,
-            "SubDomain": self._portal,
             "Status": "Active",
             "CreateDate": row.created,
             "LastUpdatedDate": row.updated,
@@ -158,6 +153,21 @@ def check_workforce(connection: Connection, name: str, members: list[dict[str, A
     return row.name
 
 
+def workforce_of(connection: Connection, members: list[dict[str, Any]]) -> str | None:
+    """The workforce that people belong to, if it is not said; None for the service's own.
+
+    :param members: of a workteam, checked by themselves.
+    """
+    for row in workforces.everyone(connection):
+        config = row.identity.get("CognitoConfig")
+        group = members[0].get("CognitoMemberDefinition")
+        if row.name != DEFAULT and (
+            all(group[key] == value for key, value in config.items()) if group and config else not group and not config
+        ):
+            return row.name
+    return None
+
+
 def teams_of(connection: Connection, name: str) -> int:
     """How many workteams a workforce has that were made with its name."""
     return sum(1 for row in workteam_rows.every_workteam(connection) if row.settings.get("WorkforceName") == name)
@@ -173,7 +183,8 @@ def _workforce(connection: Connection, name: str) -> WorkforceRow:
     """:raises ApiError: if there is no workforce of this name."""
     row = workforces.find(connection, name)
     if row is None:
-        raise validation_error(f"The workforce {name} does not exist.")
+        # Terraform takes one as deleted only if the text says so in Amazon's words.
+        raise validation_error(f"No workforce found: {name} does not exist.")
     return row
 
 

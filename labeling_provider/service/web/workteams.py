@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from labeling_provider.service.database import tag_rows, workteam_rows
+from labeling_provider.service.cloud.identity import Directory
+from labeling_provider.service.database import people, tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.paging import BadToken
+from labeling_provider.service.database.workforces import OWN_CLIENT, own_user_pool
 from labeling_provider.service.database.workteam_rows import WorkteamRow
 from labeling_provider.service.errors import ApiError, not_found, validation_error
 from labeling_provider.service.web.lists import next_token, page_request
 from labeling_provider.service.web.tags import add_tags
-from labeling_provider.service.web.workforces import DEFAULT, check_workforce, workforce_arn
+from labeling_provider.service.web.workforces import DEFAULT, check_workforce, workforce_arn, workforce_of
 from labeling_provider.service.work.workforce import PEOPLE, Workforce
 
 MAX_WORKTEAMS: Final = 25
@@ -24,13 +26,19 @@ class Workteams:
 
     The workteams that are promised at start are made here, unless an earlier start has made them.
 
-    :param portal: where people sign in, without the scheme: ``host:port/portal``.
+    :param directory: where the people of their groups are.
     """
 
     def __init__(
-        self, database: Database, workforce: Workforce, *, region: str, account: str, portal: str = ""
+        self,
+        database: Database,
+        workforce: Workforce,
+        directory: Directory,
+        *,
+        region: str,
+        account: str,
     ) -> None:
-        self._database, self._workforce, self._portal = database, workforce, portal
+        self._database, self._workforce, self._directory = database, workforce, directory
         self._region, self._account = region, account
         self._create_initial()
 
@@ -41,13 +49,13 @@ class Workteams:
             for name, arn in names.items():
                 if arn in known:
                     continue
-                people = "People" if name == PEOPLE else "Simulated workers"
-                member = {"UserPool": f"{self._region}_local", "UserGroup": name, "ClientId": "local"}
+                who = "People" if name == PEOPLE else "Simulated workers"
+                member = {"UserPool": own_user_pool(self._region), "UserGroup": name, "ClientId": OWN_CLIENT}
                 workteam_rows.insert_workteam(
                     connection,
                     name=name,
                     arn=arn,
-                    description=f"{people} of the local service",
+                    description=f"{who} of the local service",
                     members=[{"CognitoMemberDefinition": member}],
                     settings={},
                 )
@@ -59,11 +67,13 @@ class Workteams:
         arn = f"arn:aws:sagemaker:{self._region}:{self._account}:workteam/private-crowd/{name}"
         settings = {key: request[key] for key in _SETTINGS if key in request}
         try:
-            with self._database.write() as connection:
+            with self._directory.following(arn), self._database.write() as connection:
                 if workteam_rows.count_workteams(connection) >= MAX_WORKTEAMS + len(self._workforce.names):
                     raise ApiError("ResourceLimitExceeded", f"There are {MAX_WORKTEAMS} workteams already.")
                 if "WorkforceName" in request:
                     settings["WorkforceName"] = check_workforce(connection, request["WorkforceName"], members)
+                elif workforce := workforce_of(connection, members):
+                    settings["WorkforceName"] = workforce
                 workteam_rows.insert_workteam(
                     connection,
                     name=name,
@@ -93,7 +103,9 @@ class Workteams:
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
         """UpdateWorkteam."""
-        with self._database.write() as connection:
+        with self._database.read() as connection:
+            arn = _workteam(connection, request["WorkteamName"]).arn
+        with self._directory.following(arn), self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
             members = request.get("MemberDefinitions")
             if members is not None and "WorkforceName" in row.settings:
@@ -105,13 +117,14 @@ class Workteams:
                 members=row.members if members is None else _checked_members(members),
                 settings={**row.settings, **{key: request[key] for key in _SETTINGS if key in request}},
             )
-            return {"Workteam": self._entry(_workteam(connection, row.name))}
+        return self.describe({"WorkteamName": row.name})
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeleteWorkteam."""
         with self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
             workteam_rows.delete_workteam(connection, row.arn)
+            people.leave_all(connection, row.arn)
             tag_rows.delete_all_tags(connection, row.arn)
         return {"Success": True}
 
@@ -137,7 +150,6 @@ class Workteams:
             "Description": row.description,
             "CreateDate": row.created,
             "LastUpdatedDate": row.updated,
-            **({"SubDomain": self._portal} if self._portal else {}),
             **settings,
         }
 
@@ -146,7 +158,8 @@ def _workteam(connection: Connection, name: str) -> WorkteamRow:
     """:raises ApiError: if there is no workteam of this name."""
     row = workteam_rows.find_workteam(connection, name)
     if row is None:
-        raise validation_error(f"The workteam {name} does not exist.")
+        # Terraform takes one as deleted only if the text begins so.
+        raise validation_error(f"The work team {name} does not exist.")
     return row
 
 

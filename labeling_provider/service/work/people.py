@@ -10,7 +10,6 @@ import hashlib
 import secrets
 import threading
 import time
-import unicodedata
 import uuid
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Collection
@@ -18,13 +17,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
+from labeling_provider.groundtruth.facts import Arn, cognito_issuer
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import people, workteam_rows
+from labeling_provider.service.database import people, workforces, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people import PersonRow
+from labeling_provider.service.database.workforces import own_user_pool
 
-MAX_NAME_CHARACTERS: Final = 64
 MIN_PASSWORD_CHARACTERS: Final = 10
 MAX_PASSWORD_CHARACTERS: Final = 200
 SESSION_SECONDS: Final = 14 * 86_400.0
@@ -145,15 +145,13 @@ class People:
         :raises PeopleError: if there is no such workteam, or no person can have such a name.
         """
         given = checked_name(name)
-        digits = secrets.token_hex(8)
         with self._database.write() as connection:
             arn = None if team is None else _team(connection, team)
             person = people.find_person(connection, given)
             if person is None:
                 try:
-                    person = people.insert_person(
-                        connection, name=given, worker_id=f"private.{self._region}.{digits}", sub=str(uuid.uuid4())
-                    )
+                    worker_id = people.new_worker_id(self._region)
+                    person = people.insert_person(connection, name=given, worker_id=worker_id, sub=str(uuid.uuid4()))
                 except NameTaken:
                     person = people.find_person(connection, given)
             if person is None:
@@ -283,15 +281,34 @@ def checked_name(name: str) -> str:
 
     :raises PeopleError: if it is empty, too long, or has characters that can't be seen.
     """
-    given = " ".join(unicodedata.normalize("NFC", name).split())
-    if not given or len(given) > MAX_NAME_CHARACTERS or not given.isprintable():
-        raise PeopleError(f"A name has 1 to {MAX_NAME_CHARACTERS} characters, all of which can be seen.")
+    given = people.plain_name(name)
+    if not people.is_name(given):
+        raise PeopleError(f"A name has 1 to {people.MAX_NAME_CHARACTERS} characters, all of which can be seen.")
     return given
 
 
 def identities(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:
     """The identity at the identity provider behind each worker id that is a person's."""
     return people.subs(connection, worker_ids)
+
+
+def identity_provider(connection: Connection, workteam_arn: str) -> dict[str, str]:
+    """Where the people of a workteam sign in, as worker responses tell it.
+
+    Source: developer guide, "Labeling job output data", "Worker metadata".
+    """
+    team = workteam_rows.find_workteam_by_arn(connection, workteam_arn)
+    members = team.members if team else []
+    for member in members:
+        if "CognitoMemberDefinition" in member:
+            issuer = cognito_issuer(member["CognitoMemberDefinition"]["UserPool"])
+            return {"identityProviderType": "Cognito", "issuer": issuer}
+    name = team.settings.get("WorkforceName") if team else None
+    row = workforces.find(connection, name) if name else None
+    if row and "OidcConfig" in row.identity:
+        return {"identityProviderType": "Oidc", "issuer": row.identity["OidcConfig"]["Issuer"]}
+    region = Arn.parse(workteam_arn).region
+    return {"identityProviderType": "Cognito", "issuer": cognito_issuer(own_user_pool(region))}
 
 
 def _team(connection: Connection, name: str) -> str:

@@ -25,6 +25,7 @@ from typing import Any, Final, NamedTuple
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import public_workteam_arn
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS, ready_function_arn
+from labeling_provider.service.cloud.identity import Identity
 
 MAX_SECONDS: Final = 900
 """How long one call of a function may take. Source: Lambda's quotas."""
@@ -187,6 +188,11 @@ def _workers(name: str, given: Mapping[str, Any], where: str, region: str) -> tu
         )
         for number, accuracy in enumerate(accuracies)
     )
+
+
+def simulated_identities(workforce: Workforce) -> dict[str, list[Identity]]:
+    """Who the simulated workers are in their user pool, by the ARN of their workteam."""
+    return {arn: [Identity(one.worker_id, one.sub) for one in team] for arn, team in workforce.teams.items()}
 
 
 def _is_number(value: Any) -> bool:

@@ -14,11 +14,26 @@ from labeling_provider.service.database.paging import BadToken, PageRequest, rea
 from labeling_provider.service.database.schema import jobs
 from tests.service.database.rows import job
 
+ALL = sa.select(jobs.c.id, jobs.c.created, jobs.c.modified, jobs.c.name)
 
-def page(connection: Connection, token: str | None = None, descending: bool = False) -> tuple[list[str], str | None]:
-    query = sa.select(jobs.c.id, jobs.c.created, jobs.c.name)
-    rows, token = read_page(connection, query, jobs.c.created, jobs.c.id, PageRequest(2, descending, token))
+
+def page(
+    connection: Connection,
+    token: str | None = None,
+    descending: bool = False,
+    query: sa.Select[Any] = ALL,
+    column: sa.Column[Any] = jobs.c.created,
+) -> tuple[list[str], str | None]:
+    rows, token = read_page(connection, query, column, jobs.c.id, PageRequest(2, descending, token))
     return [row.name for row in rows], token
+
+
+def values_of(token: str | None) -> Any:
+    return json.loads(base64.urlsafe_b64decode(token or ""))
+
+
+def token_of(values: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
 
 
 def add(connection: Connection, name: str, created: float) -> None:
@@ -43,12 +58,34 @@ def test_a_page_that_is_just_full_is_the_last(connection: Connection) -> None:
     assert page(connection) == (["a", "b"], None)
 
 
-@pytest.mark.parametrize(
-    "values",
-    ["nonsense", [1.0], [1.0, "1"], ["1", 1], [1.0, True], [1.0, 1 << 63], [None, 1], {"a": 1}, [[1.0], 1]],
-    ids=str,
-)
-def test_a_token_of_somebody_else_is_refused(connection: Connection, values: Any) -> None:
-    token = values if isinstance(values, str) else base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+@pytest.mark.parametrize("token", ["nonsense", *map(token_of, (None, 1, "x", [], {"a": 1}, [1.0, 1]))])
+def test_a_token_of_somebody_else_is_refused(connection: Connection, token: str) -> None:
     with pytest.raises(BadToken):
         page(connection, token)
+
+
+@pytest.mark.parametrize(
+    "values", [[1.0], [1.0, "1"], ["1", 1], [1.0, True], [1.0, 1 << 63], [None, 1], [[1.0], 1], [1.0, 1, 1]], ids=str
+)
+def test_a_token_that_was_changed_is_refused(connection: Connection, values: list[Any]) -> None:
+    for name in "abc":
+        add(connection, name, 1.0)
+    listing = values_of(page(connection)[1])[0]
+    with pytest.raises(BadToken):
+        page(connection, token_of([listing, *values]))
+
+
+def test_a_token_is_of_its_list_with_its_filter_and_order(connection: Connection) -> None:
+    for number in range(4):
+        add(connection, f"job-{number}", float(number))
+    late = ALL.where(jobs.c.created > 0.5)
+    _, token = page(connection, query=late)
+    assert page(connection, token, query=ALL.where(jobs.c.created > 0.5)) == (["job-3"], None)
+    for other in (
+        {"query": ALL},
+        {"query": ALL.where(jobs.c.created > 0.6)},
+        {"query": late, "descending": True},
+        {"query": late, "column": jobs.c.modified},
+    ):
+        with pytest.raises(BadToken):
+            page(connection, token, **other)

@@ -50,6 +50,18 @@ def test_any_class_that_a_worker_chose_is_in_the_label_with_its_own_confidence()
     assert found.labels[0].metadata["class-map"] == {"0": "ant", "3": "dog"}
 
 
+def test_labels_stand_in_the_order_of_their_confidence() -> None:
+    kind = make_kind("text-classification-multilabel")
+    forms = [{"labels": ["ant", "dog"]}, {"labels": ["dog"]}, {"labels": ["dog", "cow"]}]
+    found = kind.consolidate([answered(kind, *forms)], STAMP)
+    assert found is not None
+    label = found.labels[0]
+    assert label.value == [3, 0, 2]
+    assert list(label.metadata["class-map"]) == list(label.metadata["confidence-map"]) == ["3", "0", "2"]
+    confidences = list(label.metadata["confidence-map"].values())
+    assert confidences == sorted(confidences, reverse=True)
+
+
 def test_one_worker_gives_no_confidence() -> None:
     for name, form in (
         ("text-classification", {"label": "ant"}),

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
+from tests.service.test_room_jobs import picture
 
 
 def refused(lab: Lab, operation: str, **request: Any) -> tuple[str, str, int]:
@@ -41,6 +42,31 @@ def test_describe_gives_back_what_was_created_with_the_defaults_filled_in(lab: L
     assert len(description["JobReferenceCode"]) == 28
     assert description["Tags"] == [{"Key": "team", "Value": "birds"}]
     assert abs(description["CreationTime"] - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_files_and_objects_may_be_named_by_their_address_at_amazon(lab: Lab) -> None:
+    def address(uri: str) -> str:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return f"https://{bucket}.s3.us-east-1.amazonaws.com/{key}"
+
+    objects = [{"source-ref": address(picture(lab, "at amazon/a.png").replace(" ", "%20")), "truth": "cat"}]
+    request = lab.request(objects, task_type="image-classification", labels=["cat", "dog"])
+    source = request["InputConfig"]["DataSource"]["S3DataSource"]
+    source["ManifestS3Uri"] = address(source["ManifestS3Uri"])
+    request["OutputConfig"]["S3OutputPath"] = address(request["OutputConfig"]["S3OutputPath"])
+    request["LabelCategoryConfigS3Uri"] = address(request["LabelCategoryConfigS3Uri"])
+    interface = request["HumanTaskConfig"]["UiConfig"]
+    interface["UiTemplateS3Uri"] = address(interface["UiTemplateS3Uri"])
+    lab.sagemaker.create_labeling_job(**request)
+    description = lab.wait(request["LabelingJobName"])
+    assert description["LabelingJobStatus"] == "Completed", description
+    assert description["InputConfig"] == request["InputConfig"]
+    assert description["OutputConfig"]["S3OutputPath"] == request["OutputConfig"]["S3OutputPath"]
+    output = f"s3://lab/out/{request['LabelingJobName']}/manifests/output/output.manifest"
+    assert description["LabelingJobOutput"]["OutputDatasetS3Uri"] == output
+    (line,) = lab.output(description)
+    assert line["source-ref"] == objects[0]["source-ref"]
+    assert line[f"{request['LabelAttributeName']}-metadata"]["class-name"] == "cat"
 
 
 def test_a_name_is_taken_whatever_its_case(lab: Lab) -> None:

@@ -69,7 +69,8 @@ def test_nothing_but_the_services_is_served(lab: Lab, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "service", ["dynamodb", "ec2", "lambda", "cognito-idp", "secretsmanager", "s3control", "budgets", "execute-api"]
+    "service",
+    ["dynamodb", "ec2", "lambda", "cognito-identity", "secretsmanager", "s3control", "budgets", "execute-api"],
 )
 def test_services_that_are_not_offered_are_refused(lab: Lab, service: str) -> None:
     scope = f"local/20240101/us-east-1/{service}/aws4_request"

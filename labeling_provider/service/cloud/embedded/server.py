@@ -1,4 +1,4 @@
-"""Runs moto's S3, SNS, SQS, IAM, STS and EventBridge in this process, as one WSGI application per service."""
+"""Runs moto's services in this process, as one WSGI application per service."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Moto:
     def serve(self, service: Service, call: Call) -> ServiceResponse:
         """Answer a request.
 
-        :raises ApiError: if moto does not offer the operation, or can't parse the request.
+        :raises ApiError: if moto does not offer the operation, or can't handle the request.
         """
         with self._making:
             application = self._applications.get(service) or self._make(str(service))
@@ -84,9 +84,10 @@ class Moto:
         except (NotImplementedError, OperationNotFoundError) as error:
             raise ApiError("InvalidAction", f"This operation is not offered: {str(error)[:200]}") from None
         except _TRIPPED as error:
-            log.warning("%s: moto can't parse a request: %s %s: %r", service, call.method, call.path[:200], error)
+            log.warning("%s: moto can't handle a request: %s %s: %r", service, call.method, call.path[:200], error)
             log.debug("traceback", exc_info=True)
-            raise ApiError("InvalidRequest", "This service can't parse the request.") from None
+            message = f"moto, which answers for {service} here, can't handle this request."
+            raise ApiError("InvalidRequest", message) from None
         status, headers = seen[-1]
         if not _STATUS.match(status):
             raise ApiError("InvalidArgument", f"The response would have the invalid status {status[:20]!r}.")

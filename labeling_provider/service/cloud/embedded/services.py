@@ -1,19 +1,23 @@
-"""The embedded S3, SNS, SQS, IAM, STS and EventBridge together."""
+"""The embedded services together: S3, SNS, SQS, IAM, STS, EventBridge, Cognito, and SageMaker besides labeling."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
 
 from labeling_provider.service.cloud.embedded.cors import preflight, with_cors
+from labeling_provider.service.cloud.embedded.directory import EmbeddedDirectory
+from labeling_provider.service.cloud.embedded.models import EmbeddedModels
 from labeling_provider.service.cloud.embedded.moto_events import EmbeddedEvents
 from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.embedded.moto_objects import EmbeddedObjectStore
 from labeling_provider.service.cloud.embedded.refused import refuse
 from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
 from labeling_provider.service.cloud.embedded.server import Moto
+from labeling_provider.service.cloud.identity import Identity
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.errors import ApiError
@@ -30,14 +34,27 @@ class EmbeddedServices:
     :param account: the account that owns everything.
     :param region: their only region.
     :param keeps_objects: whether they include S3; it may be external.
+    :param simulated: simulated workers, by the ARN of their workteam.
+    :param is_open: whether a workteam without members is everybody's.
     """
 
-    def __init__(self, database: Database, account: str, region: str, *, keeps_objects: bool) -> None:
+    def __init__(
+        self,
+        database: Database,
+        account: str,
+        region: str,
+        *,
+        keeps_objects: bool,
+        simulated: Mapping[str, Sequence[Identity]] | None = None,
+        is_open: bool = True,
+    ) -> None:
         self._server = Moto(region)
         self.objects = EmbeddedObjectStore(database, account, region) if keeps_objects else None
         self.messaging = EmbeddedMessaging(database, account, region)
         self.events = EmbeddedEvents(database, account, region, self.messaging.tenure)
         self.roles = EmbeddedRoles(account)
+        self.directory = EmbeddedDirectory(database, account, region, simulated=simulated or {}, is_open=is_open)
+        self._models = EmbeddedModels(database, account, region)
 
     def restore(self) -> None:
         """Load the state from the database. What can't be restored is logged and skipped."""
@@ -71,6 +88,10 @@ class EmbeddedServices:
             recorded.enter_context(self.messaging.recording())
             if service == Service.EVENTS:
                 recorded.enter_context(self.events.recording())
+            elif service == Service.COGNITO:
+                recorded.enter_context(self.directory.in_step(call))
+            elif service == Service.SAGEMAKER:
+                self._models.show()
             if self.objects and call.method not in _READING:
                 recorded.enter_context(self.objects.recording())
             return self._server.serve(service, call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from labeling_provider.service.kinds.drawings.extreme_points import mask_of
 
@@ -23,7 +23,17 @@ def test_the_border_is_found_between_the_points(size: tuple[int, int], seed: int
     ends = [across.argmin(), down.argmin(), across.argmax(), down.argmax()]
     points = np.stack([across[ends], down[ends]], axis=1) + rng.normal(0, 1, (4, 2))
     found = mask_of(Image.fromarray(colors.clip(0, 255).astype(np.uint8)), points)
-    assert (found & thing).sum() / (found | thing).sum() > 0.93
+    assert (found & thing).sum() / (found | thing).sum() > 0.97
+
+
+@pytest.mark.parametrize("loose", [2, 8])
+def test_a_box_that_is_too_large_finds_the_thing_in_it(loose: int) -> None:
+    shown = Image.new("RGB", (120, 80), "#eeeeee")
+    ImageDraw.Draw(shown).ellipse((30, 20, 90, 60), fill="#336622")
+    left, top, right, bottom = 30 - loose, 20 - loose, 91 + loose, 61 + loose
+    sides = [[left, 40], [60, top], [right, 40], [60, bottom]]
+    down, across = np.nonzero(mask_of(shown, np.array(sides, dtype=float)))
+    assert (across.min(), down.min(), across.max(), down.max()) == (30, 20, 90, 60)
 
 
 @pytest.mark.parametrize("points", [[[0, 0]] * 4, [[5, 0], [5, 0], [5, 9], [5, 9]], [[10, 10]] * 4, [[0, 4], [10, 4]]])

@@ -1,0 +1,227 @@
+"""Cognito in this process, based on moto: user pools with their clients, groups and users.
+
+Who the people are and which workteams they are in is in the database. The pools, clients and groups that workforces and
+workteams name are made from it before each request, with their people in them; what the request changes in these
+groups is stored after it. All else is in memory only: other pools and groups, passwords and attributes.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from labeling_provider.groundtruth.facts import workforce_kind
+from labeling_provider.service.cloud.identity import Identity
+from labeling_provider.service.cloud.offered import Call
+from labeling_provider.service.database import people, workforces, workteam_rows
+from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.workteam_rows import WorkteamRow
+from labeling_provider.service.errors import ApiError
+
+ANYBODY: Final = Identity("anybody", str(uuid.uuid5(uuid.NAMESPACE_DNS, "anybody.labeling.local")))
+"""Stands in the group of a workteam that is everybody's, so that the group is not empty."""
+
+_Members = dict[str, dict[str, str]]
+"""Names by sub, by the ARN of a workteam."""
+
+
+class EmbeddedDirectory:
+    """The user pools of one account in one region.
+
+    :param database: says who the people are.
+    :param simulated: simulated workers, by the ARN of their workteam.
+    :param is_open: whether a workteam without members is everybody's, as where a name is enough to sign in.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        account: str,
+        region: str,
+        *,
+        simulated: Mapping[str, Sequence[Identity]],
+        is_open: bool,
+    ) -> None:
+        from moto.cognitoidp import models
+
+        self._database, self._models, self._account, self._region = database, models, account, region
+        self._simulated, self._is_open = simulated, is_open
+        self._backend: Any = models.cognitoidp_backends[account][region]
+        self._changing = threading.Lock()
+
+    @contextmanager
+    def in_step(self, call: Call) -> Iterator[None]:
+        """Let the block answer a request by what the database says, and store what it changes.
+
+        :raises ApiError: if the request is for a user whose name can't be a person's.
+        :raises DatabaseError: if the changes can't be stored; the next request undoes them in moto.
+        """
+        _check_name(call)
+        with self._changing:
+            with self._database.read() as connection:
+                teams = self._recall(connection)
+            before = self._members(teams)
+            yield
+            after = self._members(teams)
+            if before != after:
+                with self._database.write() as connection:
+                    for arn, members in after.items():
+                        self._enter(connection, arn, members, before[arn].keys() - members.keys(), before[arn])
+
+    @contextmanager
+    def following(self, arn: str) -> Iterator[None]:
+        """Let the people of a workteam be those of its groups, after the block has made or changed it."""
+        with self._changing:
+            with self._database.read() as connection:
+                self._recall(connection)
+                row = workteam_rows.find_workteam_by_arn(connection, arn)
+            before = self._in_groups(row.members) if row else {}
+            yield
+            with self._database.write() as connection:
+                row = workteam_rows.find_workteam_by_arn(connection, arn)
+                after = self._in_groups(row.members) if row else {}
+                self._enter(connection, arn, after, before.keys() - after.keys(), before)
+
+    def _enter(
+        self, connection: Connection, arn: str, members: Mapping[str, str], left: set[str], before: Mapping[str, str]
+    ) -> None:
+        own = {ANYBODY.sub, *(one.sub for one in self._simulated.get(arn, ()))}
+        known = {person.sub: person for person in people.list_people(connection)}
+        for sub in left & known.keys():
+            people.leave(connection, known[sub].id, arn)
+        for sub, name in members.items():
+            if sub in own or sub in before:
+                continue
+            person = known.get(sub) or people.find_person(connection, name)
+            if person is None:
+                worker_id = people.new_worker_id(self._region)
+                person = people.insert_person(connection, name=name, worker_id=worker_id, sub=sub)
+            people.join(connection, person.id, arn)
+
+    # What the database says, in moto
+
+    def _recall(self, connection: Connection) -> list[WorkteamRow]:
+        """Let moto have what the database says.
+
+        :return: the workteams whose people are in user pools.
+        """
+        for workforce in workforces.everyone(connection):
+            if config := workforce.identity.get("CognitoConfig"):
+                self._client(config)
+        everybody = [Identity(person.name, person.sub) for person in people.list_people(connection)]
+        found: list[WorkteamRow] = []
+        wanted: dict[Any, set[Any]] = {}
+        for team in workteam_rows.every_workteam(connection):
+            groups = _groups(team.members)
+            if not groups or workforce_kind(team.arn) != "private":
+                continue
+            found.append(team)
+            members = [Identity(person.name, person.sub) for person in people.list_people(connection, team.arn)]
+            members += self._simulated.get(team.arn, ())
+            if not members and self._is_open:
+                members = [*everybody, ANYBODY]
+            pool, alive = self._client(groups[0]), [self._group(group) for group in groups]
+            for group in alive:
+                wanted.setdefault(group, set())
+            for user in self._users(pool, members):
+                for group in [group for group in alive if user in group.users] or alive[:1]:
+                    wanted[group].add(user)
+        for group, users in wanted.items():
+            self._fill(group, users)
+        return found
+
+    def _fill(self, group: Any, users: set[Any]) -> None:
+        """Let a group have these users, and no others."""
+        for user in group.users - users:
+            user.groups.discard(group)
+            if user.id == ANYBODY.sub and not user.groups:
+                del self._backend.user_pools[group.user_pool_id].users[user.username]
+        for user in users - group.users:
+            user.groups.add(group)
+        group.users = users
+
+    def _pool(self, pool_id: str) -> Any:
+        pool = self._backend.user_pools.get(pool_id)
+        if pool is None:
+            pool = self._models.CognitoIdpUserPool(self._account, self._region, pool_id, {})
+            pool.arn = pool.arn.replace(pool.id, pool_id)
+            pool.id = pool_id
+            self._backend.user_pools[pool_id] = pool
+        return pool
+
+    def _client(self, config: Mapping[str, str]) -> Any:
+        """The pool with a client, as CognitoConfig and CognitoMemberDefinition name them."""
+        pool, client_id = self._pool(config["UserPool"]), config["ClientId"]
+        if client_id not in pool.clients:
+            client = self._models.CognitoIdpUserPoolClient(pool.id, False, {"ClientName": client_id})
+            client.id = client_id
+            pool.clients[client_id] = client
+        return pool
+
+    def _group(self, definition: Mapping[str, str]) -> Any:
+        pool, name = self._client(definition), definition["UserGroup"]
+        if name not in pool.groups:
+            pool.groups[name] = self._models.CognitoIdpGroup(pool.id, name, None, None, None)
+        return pool.groups[name]
+
+    def _users(self, pool: Any, members: Sequence[Identity]) -> Iterator[Any]:
+        """The users of a pool who are these people."""
+        by_sub = {user.id: user for user in pool.users.values()}
+        by_name = {_name(pool, user).casefold(): user for user in pool.users.values()}
+        named = pool.extended_config.get("UsernameAttributes")
+        for one in members:
+            user = by_sub.get(one.sub) or by_name.get(one.name.casefold())
+            if user is None:
+                attributes = [{"Name": named[0] if named else "name", "Value": one.name}]
+                username = one.sub if named else one.name
+                user = self._models.CognitoIdpUser(pool.id, username, None, "CONFIRMED", attributes)
+                pool.users[user.username] = user
+            if user.id != one.sub:
+                user.id = one.sub
+                user.update_attributes([{"Name": "sub", "Value": one.sub}])
+            yield user
+
+    # What moto says
+
+    def _members(self, teams: Sequence[WorkteamRow]) -> _Members:
+        return {team.arn: self._in_groups(team.members) for team in teams}
+
+    def _in_groups(self, definitions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """Names by sub of the people in groups."""
+        found: dict[str, str] = {}
+        for definition in _groups(definitions):
+            pool = self._backend.user_pools.get(definition["UserPool"])
+            group = pool.groups.get(definition["UserGroup"]) if pool else None
+            found |= {user.id: _name(pool, user) for user in (group.users if group else ())}
+        return found
+
+
+def _groups(definitions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]:
+    return [one["CognitoMemberDefinition"] for one in definitions if "CognitoMemberDefinition" in one]
+
+
+def _name(pool: Any, user: Any) -> str:
+    """What a user signs in with, as a person's name is kept."""
+    named = pool.extended_config.get("UsernameAttributes") or ()
+    given = (user.attribute_lookup.get(attribute) for attribute in named)
+    return people.plain_name(str(next(filter(None, given), user.username)))
+
+
+def _check_name(call: Call) -> None:
+    """:raises ApiError: if a request makes a user whose name can't be a person's."""
+    if call.operation not in {"AdminCreateUser", "SignUp"}:
+        return
+    try:
+        request = json.load(call.body)
+        name = request.get("Username") if isinstance(request, dict) else None
+    except (ValueError, RecursionError):
+        raise ApiError("SerializationException", "The body is not JSON.") from None
+    finally:
+        call.body.seek(0)
+    if not isinstance(name, str) or not people.is_name(people.plain_name(name)):
+        message = f"Username must have 1 to {people.MAX_NAME_CHARACTERS} characters, all of which can be seen."
+        raise ApiError("InvalidParameterException", message)

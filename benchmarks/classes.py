@@ -4,7 +4,7 @@ Crowds of fourteen kinds are simulated (regimes), of which seven were held back 
 
 - majority: the class with the most votes; of several, any; its share is its confidence.
 - Amazon: as in Amazon's notebook ``ACSBlogPost.ipynb`` ("Understanding Annotation Consolidation").
-- Dawid-Skene, one coin, ZBS: those of crowd-kit, if it is installed.
+- Dawid-Skene, one coin: those of crowd-kit, if it is installed.
 - fixed weights: what this package did until November 2026: matrices that are always pulled with the same weights.
 - ours, and ours in batches of five objects, which are decided one after the other.
 
@@ -254,8 +254,6 @@ def _of_crowd_kit(name: str) -> Method:
         from crowdkit import aggregation
 
         answers = pd.DataFrame({"task": votes.objects, "worker": votes.workers, "label": votes.classes})
-        if name == "ZeroBasedSkill":
-            return np.eye(classes)[aggregation.ZeroBasedSkill().fit_predict(answers).sort_index().to_numpy()]
         found = (
             getattr(aggregation, name)(n_iter=100)
             .fit(answers)
@@ -271,7 +269,7 @@ def others() -> dict[str, Method]:
     """The other methods by name."""
     found: dict[str, Method] = {"majority": shares, "Amazon": by_amazon, "fixed weights": by_fixed_weights}
     if find_spec("crowdkit"):
-        names = {"Dawid-Skene": "DawidSkene", "one coin": "OneCoinDawidSkene", "ZBS": "ZeroBasedSkill"}
+        names = {"Dawid-Skene": "DawidSkene", "one coin": "OneCoinDawidSkene"}
         found |= {told: _of_crowd_kit(name) for told, name in names.items()}
     return found
 

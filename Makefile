@@ -130,8 +130,11 @@ bench-work: setup
 bench-drawing: setup
 	$(BIN)/python -m benchmarks.drawing
 
+# Drawings, then classes. The others' library is no part of ours.
 bench-consolidation: $(VENV)/.ready
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt crowd-kit
 	$(BIN)/python -m benchmarks.consolidation
+	$(BIN)/python -m benchmarks.classes
 
 clean:
 	rm -rf $(VENV) $(LOWEST)

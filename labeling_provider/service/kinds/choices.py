@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
-from typing import Any, Final
+from typing import Any
 
 from labeling_provider.service.kinds.kind import (
     Answered,
@@ -21,9 +21,6 @@ from labeling_provider.service.kinds.kind import (
     runs,
 )
 
-# Enough answers to estimate the workers from; older ones are dropped.
-_MAX_VOTES: Final = 200_000
-
 
 @runs("image-classification", "text-classification", "video-classification")
 class SingleChoice(Kind, Learnable):
@@ -33,7 +30,9 @@ class SingleChoice(Kind, Learnable):
 
     def __init__(self, job: JobFacts) -> None:
         super().__init__(job)
-        self._book = _VoteBook()
+        from labeling_provider.service.kinds.estimation import VoteBook
+
+        self._book = VoteBook(max(len(job.labels), 2))
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> int:
         return self.known_class(self.form(content).get("label"), "label")
@@ -53,7 +52,7 @@ class SingleChoice(Kind, Learnable):
         votes_of = {answered.object_id: votes for answered in batch if (votes := self.usable(answered))}
         for votes in votes_of.values():
             self._book.add(votes)
-        decided = self._book.decide(len(votes_of), max(len(self.job.labels), 2))
+        decided = self._book.decide(len(votes_of))
         labels = {
             object_id: ObjectLabel(choice, {"class-name": self.job.labels[choice], "confidence": self.confidence(sure)})
             for object_id, (choice, sure) in zip(votes_of, decided, strict=True)
@@ -84,7 +83,9 @@ class MultipleChoice(Kind):
 
     def __init__(self, job: JobFacts) -> None:
         super().__init__(job)
-        self._book = _VoteBook()
+        from labeling_provider.service.kinds.estimation import VoteBook
+
+        self._book = VoteBook(2)
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> set[int]:
         labels = self.form(content).get("labels")
@@ -115,7 +116,7 @@ class MultipleChoice(Kind):
         for choices in choices_of.values():
             self._note(choices)
         size = len(self.job.labels)
-        decided = self._book.decide(len(choices_of) * size, 2)
+        decided = self._book.decide(len(choices_of) * size)
         labels = {}
         for number, (object_id, choices) in enumerate(choices_of.items()):
             likely = [sure if yes else 1 - sure for yes, sure in decided[number * size : (number + 1) * size]]
@@ -130,34 +131,3 @@ class MultipleChoice(Kind):
                 },
             )
         return Consolidated(labels, {})
-
-
-class _VoteBook:
-    """The votes of a job so far, with workers as numbers, as the estimation needs them."""
-
-    def __init__(self) -> None:
-        self._workers: dict[str, int] = {}
-        self._votes: list[list[tuple[int, int]]] = []
-
-    def add(self, votes: Sequence[tuple[str, int]]) -> None:
-        """Add the votes on one question.
-
-        :param votes: pairs of worker and class; at least one.
-        """
-        self._votes.append([(self._workers.setdefault(worker, len(self._workers)), choice) for worker, choice in votes])
-
-    def decide(self, count: int, class_count: int) -> list[tuple[int, float]]:
-        """The class and its probability, 0 to 1, for each of the last ``count`` questions."""
-        if not count:
-            return []
-        import numpy as np
-
-        from labeling_provider.service.kinds.estimation import Votes, consolidate_votes
-
-        while len(self._votes) > count and sum(map(len, self._votes)) > _MAX_VOTES:
-            del self._votes[: max(1, min(len(self._votes) - count, len(self._votes) // 10))]
-        flat = [(number, worker, choice) for number, votes in enumerate(self._votes) for worker, choice in votes]
-        columns = np.array(flat, dtype=np.int64).T
-        classes, probabilities = consolidate_votes(Votes(*columns), class_count)
-        decided = zip(classes[-count:], probabilities[-count:], strict=True)
-        return [(int(choice), float(probability)) for choice, probability in decided]

@@ -1,15 +1,20 @@
-"""Estimates the class that several workers meant, by expectation maximization over worker models.
+"""Estimates the class that several workers meant, by models of workers that are chosen by evidence.
 
 Amazon's documentation ("Annotation consolidation") describes expectation maximization over a confusion matrix per
-worker (Dawid and Skene). With many classes and few answers per worker, such matrices fit noise, and the result is worse
-than a majority vote. So each estimate here is pulled towards a broader one until its own data outweighs that: a
-worker's matrix towards the worker's accuracy and everybody's typical confusions, a worker's accuracy towards the
-crowd's, and the class prior towards equal shares.
+worker, after Dawid and Skene. Whether such matrices fit the workers or only noise depends on the job. So several models
+are tried, from "all workers are alike", which is a majority vote, to a matrix of each worker's own. The one that
+foresees best what workers said about objects that it has not seen is used (cross-validation).
+
+Two things keep a model from believing itself: what it knows of a worker never includes the object in question, and it
+stops after a few rounds. How accurate all this is: ``make bench-consolidation``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from array import array
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -18,23 +23,43 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-_ROUNDS: Final = 30
+_ROUNDS: Final = 5
+"""More rounds make a model surer, but not better: it drifts to whatever explains all answers."""
 _START_ACCURACY: Final = 0.7
 _CROWD_WEIGHT: Final = 20.0
-"""The weight of the crowd's accuracy against a worker's own, as a number of answers."""
-_MATRIX_WEIGHT: Final = 30.0
-"""The weight of everybody's typical confusions against a row of a worker's own matrix, as a number of answers."""
+"""The weight of the initial accuracy against the crowd's, as a number of answers."""
+_TYPICAL_WEIGHT: Final = 10.0
+"""The weight of "any other class" against the crowd's typical confusions of a class, as a number of answers."""
 _PRIOR_WEIGHT: Final = 10.0
 """The weight of equal shares against the observed ones, as a number of objects per class."""
-_OVERRULE: Final = 0.75
-"""How sure the model must be to overrule the class that most workers chose."""
+_OVERRULE: Final = 0.6
+"""How sure a model must be to overrule the class that most workers chose."""
+_GUESSED: Final = (20.0, 60.0)
+"""How many objects with and without guessed answers are assumed to have been seen."""
+_SCATTER: Final = 3.0
+"""How different the answers about a guessed object are: the concentration of a Dirichlet distribution."""
+_FOLDS: Final = 5
+_MARGIN: Final = 2.0
+"""By how much the logarithm of a larger model's probability must be higher."""
+_MAX_JUDGED: Final = 20_000
+"""Models are compared on this many answers at most."""
+_MAX_CELLS: Final = 5_000_000
+"""Workers have matrices of their own only if these have at most so many cells in all."""
+_GROWTH: Final = 1.05
+"""A crowd is learned anew when it has given so many times as many answers."""
+_NEW_CHOICE: Final = 2.0
+"""A model is chosen anew when there are so many times as many answers."""
+_MAX_VOTES: Final = 200_000
+"""Enough answers to estimate the workers from; older ones are dropped."""
+_LEAST: Final = 1e-6
+"""The least probability of an answer."""
 
 
 @dataclass(frozen=True)
 class Votes:
     """Workers' answers; each array has one entry per answer.
 
-    :param objects: index of the object, from 0.
+    :param objects: index of the object, from 0; each has at least one answer.
     :param workers: index of the worker, from 0.
     :param classes: index of the class chosen, from 0.
     """
@@ -44,79 +69,261 @@ class Votes:
     classes: Ints
 
 
+@dataclass(frozen=True)
+class _Model:
+    """In what workers may differ. A weight is a number of answers; without limit, they don't differ in this.
+
+    :param skill: the weight of the crowd's accuracy against a worker's own.
+    :param typical: whether the crowd confuses some classes more than others.
+    :param own: the weight of the crowd's confusions against those of a worker.
+    :param guessed: whether there are objects about which everybody guesses.
+    """
+
+    skill: float = np.inf
+    typical: bool = False
+    own: float = np.inf
+    guessed: bool = False
+
+
 def consolidate_votes(votes: Votes, class_count: int) -> tuple[Ints, Floats]:
     """The class that the workers most likely meant, for each object.
 
-    The class with the most votes is overruled only on strong evidence. So a worker model based on little data can break
-    ties and spot careless workers, but does not make results worse than a majority vote.
-
-    :param votes: all known answers, at least one per object; more answers make better worker models.
+    :param votes: all known answers; more answers make better worker models.
     :param class_count: the number of classes.
     :return: class indices and their probabilities (0 to 1), each with one entry per object.
     """
-    object_count = int(votes.objects.max()) + 1
-    shares = _table(votes.objects, votes.classes, np.ones(len(votes.objects)), object_count, class_count)
-    probabilities = _expectation_maximization(votes, _normalized(shares))
-    everyone = np.arange(object_count)
+    order = votes.objects.argsort(kind="stable")
+    table = _Table(votes.objects[order], votes.workers[order], votes.classes[order], class_count)
+    crowd, beliefs = _learn(_chosen(table), table)
+    return _decided(table, crowd, beliefs)
+
+
+class VoteBook:
+    """The votes of a job so far, and what is known of its workers.
+
+    The crowd is learned anew when there are 5 % more votes, and the model chosen anew when there are twice as many. The
+    steps between cost what their own questions cost.
+    """
+
+    def __init__(self, class_count: int) -> None:
+        self._class_count = class_count
+        self._workers: dict[str, int] = {}
+        self._objects, self._by, self._classes = array("q"), array("q"), array("q")
+        self._next = 0
+        self._model = _Model()
+        self._crowd: _Crowd | None = None
+        self._learned = self._judged = 0
+
+    def add(self, votes: Sequence[tuple[str, int]]) -> None:
+        """Add the votes on one question.
+
+        :param votes: pairs of worker and class; at least one.
+        """
+        for worker, choice in votes:
+            self._objects.append(self._next)
+            self._by.append(self._workers.setdefault(worker, len(self._workers)))
+            self._classes.append(choice)
+        self._next += 1
+
+    def decide(self, count: int) -> list[tuple[int, float]]:
+        """The class and its probability, 0 to 1, for each of the last ``count`` questions."""
+        if not count:
+            return []
+        first = self._first_vote_on(self._next - count)
+        if len(self._objects) > _MAX_VOTES and first:
+            dropped = self._first_vote_on(self._objects[min(first, len(self._objects) // 10)])
+            for column in (self._objects, self._by, self._classes):
+                del column[:dropped]
+            first, self._learned = first - dropped, 0
+        beliefs = None
+        if self._crowd is None or len(self._objects) >= _GROWTH * self._learned:
+            table, first = self._table(0), 0
+            if len(self._objects) >= _NEW_CHOICE * self._judged:
+                self._model, self._judged = _chosen(table), len(self._objects)
+            self._crowd, beliefs = _learn(self._model, table)
+            self._learned = len(self._objects)
+        classes, sure = _decided(self._table(first), self._crowd, beliefs)
+        return list(zip(classes[-count:].tolist(), sure[-count:].tolist(), strict=True))
+
+    def _first_vote_on(self, question: int) -> int:
+        """The position of the first vote on a question."""
+        return bisect_left(self._objects, question)
+
+    def _table(self, first: int) -> _Table:
+        """The votes from a position on, which begins a question."""
+        columns = (np.array(column[first:], dtype=np.int64) for column in (self._objects, self._by, self._classes))
+        objects, workers, classes = columns
+        return _Table(objects - objects[0], workers, classes, self._class_count)
+
+
+class _Table:
+    """Votes, in the order of their objects.
+
+    :param classes: the classes chosen.
+    """
+
+    def __init__(self, objects: Ints, workers: Ints, classes: Ints, class_count: int) -> None:
+        self.objects, self.workers, self.classes, self.class_count = objects, workers, classes, class_count
+        self.starts = np.flatnonzero(np.diff(objects, prepend=-1))
+        self.count = len(self.starts)
+        ones = np.ones(len(objects))
+        flat = np.bincount(objects * class_count + classes, weights=ones, minlength=self.count * class_count)
+        self.counts = flat.reshape(self.count, class_count).astype(np.float64)
+
+    def among(self, wanted: npt.NDArray[np.bool_]) -> _Table:
+        """The votes on some of the objects, which get new numbers."""
+        numbers = wanted.cumsum() - 1
+        kept = wanted[self.objects]
+        objects = numbers[self.objects[kept]]
+        return _Table(objects, self.workers[kept], self.classes[kept], self.class_count)
+
+
+class _Beliefs:
+    """What is believed about objects.
+
+    :param truth: class probabilities of those that are not guessed, objects × classes.
+    :param guessed: the probability that answers were guessed, one per object.
+    :param evidence: the logarithm of the probability of each object's answers.
+    """
+
+    def __init__(self, truth: Floats, guessed: Floats, evidence: Floats) -> None:
+        self.truth, self.guessed, self.evidence = truth, guessed, evidence
+        self.known = truth * (1 - guessed)[:, None]
+
+
+class _Crowd:
+    """What is known about the workers who gave some votes, given what is believed about the objects."""
+
+    def __init__(self, model: _Model, table: _Table, beliefs: _Beliefs) -> None:
+        size = table.class_count
+        self._model, self._workers = model, int(table.workers.max()) + 1
+        soft = beliefs.known[table.objects]
+        right = soft[np.arange(len(soft)), table.classes]
+        answers = soft.sum(axis=1)
+        self._accuracy = (right.sum() + _CROWD_WEIGHT * _START_ACCURACY) / (answers.sum() + _CROWD_WEIGHT)
+        self._answers = np.bincount(table.workers, weights=answers)
+        self._hits = np.bincount(table.workers, weights=right)
+        self._shares = beliefs.known.sum(axis=0) + _PRIOR_WEIGHT
+        self._guessed = (beliefs.guessed.sum() + _GUESSED[0]) / (table.count + sum(_GUESSED))
+        # The crowd's answers (columns) where it is wrong, given each true class (row).
+        typical = np.ones((size, size))
+        if model.typical:
+            typical = _sum_rows(table.classes, soft, size).T + _TYPICAL_WEIGHT / max(size - 1, 1)
+        np.fill_diagonal(typical, 0.0)
+        self._typical = _normalized(typical)
+        if np.isfinite(model.own):
+            groups = table.workers * size + table.classes
+            self._confusions = _sum_rows(groups, soft, self._workers * size)
+            self._rows = _sum_rows(table.workers, soft, self._workers)
+
+    def believe(self, table: _Table, own: _Beliefs | None = None) -> _Beliefs:
+        """What these workers' votes say about objects.
+
+        :param own: what was believed about these objects, if the crowd was learned from them; it is not used for them.
+        """
+        known = np.zeros((table.count, table.class_count)) if own is None else own.known
+        likely = np.log(self._likelihood(table, known[table.objects]).clip(_LEAST))
+        shares = self._shares - known
+        log = np.log(_normalized(shares)) + np.add.reduceat(likely, table.starts, axis=0)
+        top = log.max(axis=1, keepdims=True)
+        weights = np.exp(log - top)
+        evidence = (top + np.log(weights.sum(axis=1, keepdims=True)))[:, 0]
+        guessed = np.zeros(table.count)
+        if self._model.guessed:
+            together = np.logaddexp(np.log(1 - self._guessed) + evidence, np.log(self._guessed) + _scattered(table))
+            guessed = 1 - np.exp(np.log(1 - self._guessed) + evidence - together).clip(max=1.0)
+            evidence = together
+        return _Beliefs(_normalized(weights), guessed, evidence)
+
+    def _likelihood(self, table: _Table, own: Floats) -> Floats:
+        """The probability of each vote (row) given each true class (column).
+
+        :param own: what the crowd has learned from the vote itself, in the same form; it is left out.
+        """
+        votes = np.arange(len(own))
+        # Workers that the crowd did not have are as accurate as the crowd.
+        is_new = table.workers >= self._workers
+        workers = np.where(is_new, 0, table.workers)
+        answers = np.where(is_new, 0.0, self._answers[workers])
+        hits = np.where(is_new, 0.0, self._hits[workers])
+        accuracy = np.full(len(own), self._accuracy)
+        if np.isfinite(self._model.skill):
+            hits = hits - own[votes, table.classes] + self._model.skill * self._accuracy
+            accuracy = hits / (answers - own.sum(axis=1) + self._model.skill)
+        likely: Floats = (1 - accuracy)[:, None] * self._typical.T[table.classes]
+        likely[votes, table.classes] = accuracy
+        if np.isfinite(self._model.own):
+            groups = workers * table.class_count + table.classes
+            cells = np.where(is_new[:, None], 0.0, self._confusions[groups])
+            rows = np.where(is_new[:, None], 0.0, self._rows[workers])
+            likely = (cells - own + self._model.own * likely) / (rows - own + self._model.own)
+        return likely
+
+
+def _learn(model: _Model, table: _Table) -> tuple[_Crowd, _Beliefs]:
+    """The crowd that gave some votes, and what they say; it begins with the share of the votes that a class has."""
+    guessed = np.full(table.count, _GUESSED[0] / sum(_GUESSED) if model.guessed else 0.0)
+    beliefs = _Beliefs(_normalized(table.counts), guessed, np.zeros(table.count))
+    crowd = _Crowd(model, table, beliefs)
+    for _ in range(_ROUNDS - 1):
+        beliefs = crowd.believe(table, beliefs)
+        crowd = _Crowd(model, table, beliefs)
+    return crowd, beliefs
+
+
+def _chosen(table: _Table) -> _Model:
+    """The model that foresees best what workers say about objects that it has not seen."""
+    if len(table.objects) > _MAX_JUDGED:
+        table = table.among(np.arange(table.count) < table.objects[_MAX_JUDGED])
+    best, score = _Model(), _foresight(_Model(), table)
+
+    def compare(*models: _Model) -> None:
+        nonlocal best, score
+        for model in models:
+            found = _foresight(model, table)
+            if found > score + _MARGIN:
+                best, score = model, found
+
+    compare(*(_Model(skill=weight) for weight in (30.0, 8.0, 3.0)))
+    compare(replace(best, typical=True))
+    if (int(table.workers.max()) + 1) * table.class_count**2 <= _MAX_CELLS:
+        compare(*(replace(best, typical=True, own=weight) for weight in (100.0, 30.0, 10.0, 3.0)))
+    compare(replace(best, guessed=True))
+    return best
+
+
+def _foresight(model: _Model, table: _Table) -> float:
+    """The logarithm of the probability of all votes, each object's by a crowd that was learned from other objects."""
+    folds = np.arange(table.count) % _FOLDS
+    total = 0.0
+    for fold in range(min(_FOLDS, table.count) if table.count > 1 else 0):
+        crowd, _ = _learn(model, table.among(folds != fold))
+        total += float(crowd.believe(table.among(folds == fold)).evidence.sum())
+    return total
+
+
+def _decided(table: _Table, crowd: _Crowd, own: _Beliefs | None) -> tuple[Ints, Floats]:
+    """The class of each object, and its probability."""
+    beliefs = crowd.believe(table, own)
+    guessed = _normalized(table.counts + _SCATTER / table.class_count)
+    probabilities = beliefs.known + beliefs.guessed[:, None] * guessed
+    everyone = np.arange(table.count)
     chosen = probabilities.argmax(axis=1)
-    popular = shares.argmax(axis=1)
-    clear = (shares == shares.max(axis=1, keepdims=True)).sum(axis=1) == 1
-    unsure = probabilities[everyone, chosen] < _OVERRULE
-    chosen = np.where(clear & unsure, popular, chosen)
+    most = table.counts.max(axis=1, keepdims=True)
+    is_clear = (table.counts == most).sum(axis=1) == 1
+    is_unsure = probabilities[everyone, chosen] < _OVERRULE
+    chosen = np.where(is_clear & is_unsure, table.counts.argmax(axis=1), chosen)
     return chosen, probabilities[everyone, chosen]
 
 
-def _expectation_maximization(votes: Votes, probabilities: Floats) -> Floats:
-    """Alternate between estimating worker models and class probabilities until they settle.
+def _scattered(table: _Table) -> Floats:
+    """The logarithm of the probability of each object's answers, if they have nothing to do with its class."""
+    from scipy.special import gammaln
 
-    :param probabilities: the initial class probabilities, objects × classes.
-    :return: the final ones, objects × classes.
-    """
-    worker_count = int(votes.workers.max()) + 1
-    object_count = len(probabilities)
-    for _ in range(_ROUNDS):
-        matrices = _worker_matrices(votes, probabilities, worker_count)
-        prior = probabilities.sum(axis=0) + _PRIOR_WEIGHT
-        evidence = np.log(matrices[votes.workers, :, votes.classes])
-        log = np.log(prior / prior.sum()) + _sum_rows(votes.objects, evidence, object_count)
-        updated = _normalized(np.exp(log - log.max(axis=1, keepdims=True)))
-        moved = float(np.abs(updated - probabilities).max())
-        probabilities = updated
-        if moved < 1e-4:
-            break
-    return probabilities
-
-
-def _worker_matrices(votes: Votes, truth: Floats, worker_count: int) -> Floats:
-    """For each worker, the probability of each answer (column) given each true class (row).
-
-    :param truth: class probabilities, objects × classes.
-    :return: workers × classes × classes.
-    """
-    class_count = truth.shape[1]
-    soft = truth[votes.objects]
-    right = soft[np.arange(len(soft)), votes.classes]
-    accuracy = (right.sum() + _CROWD_WEIGHT * _START_ACCURACY) / (len(right) + _CROWD_WEIGHT)
-    answers = np.bincount(votes.workers, minlength=worker_count)
-    hits = np.bincount(votes.workers, weights=right, minlength=worker_count)
-    own = (hits + _CROWD_WEIGHT * accuracy) / (answers + _CROWD_WEIGHT)
-
-    # Sum the true-class probabilities by worker and answer, then transpose so that rows are true classes.
-    answered = _sum_rows(votes.workers * class_count + votes.classes, soft, worker_count * class_count)
-    confusions = answered.reshape(worker_count, class_count, class_count).transpose(0, 2, 1)
-    # Even the typical confusions are pulled towards "all other classes are equally likely".
-    typical = confusions.sum(axis=0) + _MATRIX_WEIGHT / max(class_count - 1, 1)
-    np.fill_diagonal(typical, 0.0)
-    base = _normalized(typical)[None] * (1 - own)[:, None, None]
-    diagonal = np.arange(class_count)
-    base[:, diagonal, diagonal] = own[:, None]
-    return _normalized(confusions + _MATRIX_WEIGHT * base).clip(1e-9)
-
-
-def _table(rows: Ints, columns: Ints, weights: Floats, row_count: int, column_count: int) -> Floats:
-    """The sums of the weights by row and column."""
-    flat = np.bincount(rows * column_count + columns, weights=weights, minlength=row_count * column_count)
-    return flat.reshape(row_count, column_count).astype(np.float64)
+    even, answers = _SCATTER / table.class_count, table.counts.sum(axis=1)
+    spread = (gammaln(even + table.counts) - gammaln(even)).sum(axis=1)
+    scattered: Floats = gammaln(_SCATTER) - gammaln(_SCATTER + answers) + spread
+    return scattered
 
 
 def _sum_rows(groups: Ints, values: Floats, group_count: int) -> Floats:

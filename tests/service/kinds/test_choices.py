@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labeling_provider.service.kinds import choices
+from labeling_provider.service.kinds import estimation
 from labeling_provider.service.kinds.choices import SingleChoice
 from labeling_provider.service.kinds.kind import Answered, Kind, WorkerAnswer
 from tests.service.kinds.some_jobs import make_kind
@@ -75,7 +75,7 @@ def test_one_worker_gives_no_confidence() -> None:
 
 
 def test_old_votes_make_room_for_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choices, "_MAX_VOTES", 50)
+    monkeypatch.setattr(estimation, "_MAX_VOTES", 50)
     kind = make_kind("text-classification")
     for start in range(0, 400, 40):
         batch = [answered(kind, {"label": "cow"}, {"label": "cow"}, object_id=start + one) for one in range(40)]

@@ -35,6 +35,7 @@ LABELS = ["cat", "dog", "bird"]
 JOB, BUCKET = "torture-people", "torture-people"
 _WAIT_SECONDS = 20
 _PATIENCE_SECONDS = 120.0
+_LOOK_SECONDS = 0.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _LOADING_SECONDS = 15.0
 _HAS_TASK_OR_END = (
@@ -362,11 +363,7 @@ class Crowd:
             for at, victim in self.plan():
                 self.wait_for(at)
                 self.kill(victim)
-            for person in self.people:
-                # Whoever has lost patience says why.
-                person.join(2 * _PATIENCE_SECONDS)
-                assert not person.trouble, person.trouble
-                assert not person.is_alive(), f"{person.name} has not come to an end"
+            self.wait_for_all()
             self.check()
         finally:
             self.service.stop()
@@ -428,6 +425,16 @@ class Crowd:
             is_time = self.heard.wait_for(lambda: self.answers >= answers or self.trouble, _PATIENCE_SECONDS)
             assert not self.trouble, self.trouble
             assert is_time, f"after {self.answers} answers nothing moves"
+
+    def wait_for_all(self) -> None:
+        """Wait until everybody has come to an end; who has lost patience says why, whoever waits meanwhile."""
+        deadline = time.monotonic() + 2 * _PATIENCE_SECONDS
+        for person in self.people:
+            while person.is_alive() and not self.trouble and time.monotonic() < deadline:
+                person.join(_LOOK_SECONDS)
+        assert not self.trouble, self.trouble
+        waiting = [person.name for person in self.people if person.is_alive()]
+        assert not waiting, f"{', '.join(waiting)}: not at an end after {2 * _PATIENCE_SECONDS:.0f} s"
 
     @property
     def trouble(self) -> str:

@@ -111,7 +111,9 @@ export class TaskPage {
       this.say("");
       return false;
     }
-    const kept = this.recall(task.id);
+    const recalled = this.recall(task.id);
+    // A browser that was killed may have lost its last steps, and with them that the service has a later draft.
+    const kept = versionOf(recalled) >= versionOf(task.draft) ? recalled : null;
     const draft = kept ?? task.draft;
     const loaded = this.ahead?.task === task.id && draft === null ? this.ahead : undefined;
     if (loaded) this.ahead = undefined;
@@ -174,14 +176,14 @@ export class TaskPage {
         this.press(message);
         break;
       case "change":
-        work.draft = message.draft;
+        work.draft = numbered(message.draft, versionOf(work.draft) + 1);
         work.changes += 1;
         this.remember(work);
         this.say("");
         this.saveSoon();
         break;
       case "submit":
-        work.draft = message.draft;
+        work.draft = numbered(message.draft, versionOf(work.draft) + 1);
         void this.submit(work, message.answer);
         break;
       case "invalid":
@@ -485,6 +487,16 @@ export class TaskPage {
   private word(key: string): string {
     return this.words[key] ?? key;
   }
+}
+
+/** A draft says how many changes led to it. */
+function numbered(draft: unknown, version: number): unknown {
+  return typeof draft === "object" && draft !== null ? { ...draft, version } : draft;
+}
+
+function versionOf(draft: unknown): number {
+  const { version } = (draft ?? {}) as { version?: unknown };
+  return typeof version === "number" ? version : 0;
 }
 
 function element(id: string): HTMLElement {

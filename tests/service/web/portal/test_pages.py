@@ -513,6 +513,37 @@ def test_keys_work_wherever_the_keyboard_is_and_before_the_task_has_come(lab: La
 
 
 @pytest.mark.browser
+def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs) -> None:
+    """A killed browser may come back with an older one than the service has."""
+    template = lab.put("with-note.liquid", TEMPLATE)
+    job = people_job(texts(1), workers_per_object=1, ui_template_uri=template)
+    kept = "Object.entries(localStorage).filter(([key]) => key.startsWith('labeling:'))"
+    with browser_page() as page:
+        signed_in(page, lab, "Phoenix", job)
+        field = page.frame_locator("iframe.shown").locator("crowd-text-area textarea")
+        page.route("**/save", lambda route: route.abort())
+        field.press_sequentially("early")
+        page.wait_for_function(f"() => {kept}.some(([, draft]) => draft.includes('early'))")
+        early = page.evaluate(f"() => {kept}")
+        page.unroute("**/save")
+        with page.expect_response(lambda reply: reply.ok and "late" in (reply.request.post_data or "")):
+            field.press_sequentially(" and late")
+        page.wait_for_function(f"() => {kept}.length === 0")
+        # As if the browser had been killed before it wrote down that nothing is left to be saved.
+        page.evaluate("(all) => all.forEach(([key, draft]) => localStorage.setItem(key, draft))", early)
+        page.reload()
+        shown(page)
+        assert field.input_value() == "early and late"
+        # What the service does not have yet is later.
+        page.route("**/save", lambda route: route.abort())
+        field.press_sequentially(", later")
+        page.wait_for_function(f"() => {kept}.some(([, draft]) => draft.includes('later'))")
+        page.reload()
+        shown(page)
+        assert field.input_value() == "early and late, later"
+
+
+@pytest.mark.browser
 def test_tasks_are_declined_given_back_and_reported(lab: Lab, people_job: Jobs) -> None:
     job = people_job(texts(2), workers_per_object=2)
     with browser_page() as page:

@@ -22,8 +22,8 @@ from tests.airflow_context import (
     tell_task_state,
     tell_task_states,
 )
+from tests.versions import ACKNOWLEDGED
 
-ACKNOWLEDGED = pytest.mark.skipif(not compat.TRIGGERS_HAVE_ON_KILL, reason="Airflow tells from 3.3 on")
 TAGS = {"dag_id": "birds"}
 
 

@@ -11,13 +11,11 @@ from typing import Any
 import pytest
 
 from dev.stack import wait_until
-from labeling_provider import compat
 from labeling_provider.triggers import labels
 from labeling_provider.triggers.labels import LabelsArrivedTrigger
 from tests.conftest import Lab
 from tests.service.engine.test_stream import Topic, stopped, stream, text
-
-ACKNOWLEDGED = pytest.mark.skipif(not compat.TRIGGERS_HAVE_ON_KILL, reason="Airflow tells from 3.3 on")
+from tests.versions import ACKNOWLEDGED
 
 
 class Stream:

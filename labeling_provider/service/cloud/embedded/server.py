@@ -82,6 +82,7 @@ class Moto:
             body = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - the sender closes it
             body.writelines(parts)
         except (NotImplementedError, OperationNotFoundError) as error:
+            # So moto says that it does not do an operation.
             raise ApiError("InvalidAction", f"This operation is not offered: {str(error)[:200]}") from None
         except _TRIPPED as error:
             log.warning("%s: moto can't handle a request: %s %s: %r", service, call.method, call.path[:200], error)

@@ -1,0 +1,38 @@
+"""What a person does at the task page in a browser."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.conftest import Lab
+from tests.service.web.portal.conftest import PeopleJob
+
+
+def signed_in(page: Any, lab: Lab, name: str, job: PeopleJob) -> None:
+    """Sign in and open a job."""
+    page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Start").click()
+    shown(page)
+
+
+def shown(page: Any, besides: str = "") -> Any:
+    """The frame of the task in hand, when it is ready."""
+    page.wait_for_selector(f"iframe.shown:not([data-task='{besides}'])")
+    frame = page.frame_locator("iframe.shown")
+    frame.locator("crowd-classifier .option").first.wait_for()
+    return frame
+
+
+def task_of(page: Any) -> str:
+    return str(page.locator("iframe.shown").get_attribute("data-task"))
+
+
+def submitted(page: Any) -> None:
+    """Wait until another task is there, or none."""
+    before = task_of(page)
+    page.keyboard.press("Control+Enter")
+    page.wait_for_function(
+        "before => (document.querySelector('iframe.shown')?.dataset.task ?? '') !== before",
+        arg=before,
+    )

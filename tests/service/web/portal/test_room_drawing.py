@@ -1,0 +1,200 @@
+"""People who draw at the portal's pages, in a browser, and the labels that come of it."""
+
+from __future__ import annotations
+
+import io
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from dev.browser import browser_page
+from tests.conftest import Lab
+from tests.service.test_room_jobs import picture
+from tests.service.web.portal.at_page import submitted
+from tests.service.web.portal.conftest import PeopleJob
+
+pytestmark = [pytest.mark.e2e, pytest.mark.browser]
+
+Jobs = Callable[..., PeopleJob]
+
+
+def adjust(lab: Lab, job: str, element: str, tasks: Sequence[Sequence[str]]) -> None:
+    """Do all tasks of a job in a browser, with some keys each."""
+    with browser_page() as page:
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job}")
+        page.get_by_label("Name").fill("Adjuster")
+        page.get_by_role("button", name="Start").click()
+        for keys in tasks:
+            page.wait_for_selector("iframe.shown")
+            frame = page.frame_locator("iframe.shown")
+            frame.locator(f"{element} .objects li").first.wait_for()
+            if keys:
+                frame.locator(f"{element} .stage").focus()
+            for key in keys:
+                page.keyboard.press(key)
+            submitted(page)
+        page.get_by_text("This job is finished").wait_for()
+
+
+def test_a_person_adjusts_boxes_on_our_page(lab: Lab, people_job: Jobs) -> None:
+    box = {"class_id": 1, "left": 10, "top": 10, "width": 30, "height": 20}
+    boxes = {"image_size": [{"width": 100, "height": 80, "depth": 3}], "annotations": [box]}
+    about = {"type": "groundtruth/object-detection", "class-map": {"1": "dog"}}
+    line = {"source-ref": picture(lab, "img/adjusted.png", 100, 80), "boxes": boxes, "boxes-metadata": about}
+    audit = {"task_type": "adjustment-bounding-box", "audited_attribute": "boxes", "label_attribute_name": "better"}
+    job = people_job([line, line], workers_per_object=1, **audit)
+    adjust(lab, job.name, "crowd-bounding-box", ((), ("]", "ArrowRight", "Shift+ArrowDown")))
+    output = lab.output(lab.wait(job.name))
+    found = {one["better-metadata"]["adjustment-status"]: one["better"]["annotations"] for one in output}
+    assert found == {"unadjusted": [box], "adjusted": [{**box, "left": 11, "top": 20}]}
+
+
+def test_a_person_adjusts_masks_on_our_page(lab: Lab, people_job: Jobs) -> None:
+    truth = np.zeros((40, 60), dtype=np.uint8)
+    truth[10:30, 15:45] = 1
+    body = io.BytesIO()
+    Image.fromarray(truth).save(body, "PNG")
+    line = {"source-ref": picture(lab, "img/masked.png"), "truth": lab.put("masks/person.png", body.getvalue())}
+    _, labeled = lab.run([line, line], task_type="semantic-segmentation", workers_per_object=1)
+    audit = {"task_type": "adjustment-semantic-segmentation", "audited_attribute": "label-ref"}
+    job = people_job(labeled, workers_per_object=1, label_attribute_name="better-ref", **audit)
+    # What the middle of the picture belongs to becomes a dog.
+    adjust(lab, job.name, "crowd-semantic-segmentation", ((), ("f", "2", "Space")))
+    found = {}
+    for one in lab.output(lab.wait(job.name)):
+        pixels = np.asarray(Image.open(io.BytesIO(lab.get(one["better-ref"]))))
+        found[one["better-ref-metadata"]["adjustment-status"]] = pixels
+    assert np.array_equal(found["unadjusted"], truth)
+    assert np.array_equal(found["adjusted"], truth * 2)
+
+
+def thing(lab: Lab) -> tuple[str, Any]:
+    """A picture with one thing, of 61 × 41 pixels at 30, 20: its URI, and where the thing is."""
+    shown = Image.new("RGB", (120, 80), "#eeeeee")
+    ImageDraw.Draw(shown).ellipse((30, 20, 90, 60), fill="#336622")
+    body = io.BytesIO()
+    shown.save(body, "PNG")
+    return lab.put("img/thing.png", body.getvalue()), np.asarray(shown.convert("L")) < 200
+
+
+def test_a_box_is_fitted_to_its_thing_and_its_sides_snap(lab: Lab, people_job: Jobs) -> None:
+    line = {"source-ref": thing(lab)[0]}
+    job = people_job([line, line], task_type="bounding-box", labels=["cat", "dog"], workers_per_object=1)
+    with browser_page() as page:
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+        page.get_by_label("Name").fill("Fitter")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_selector("iframe.shown")
+        frame = page.frame_locator("iframe.shown")
+        drawn(page, "dog", (20, 12), (100, 70))
+        page.keyboard.press("]")
+        frame.get_by_role("button", name="Fit to thing").click()
+        frame.get_by_text("61 × 41").first.wait_for()
+        submitted(page)
+        frame.locator("img.subject[style*=transform]").wait_for(state="attached")
+        frame.get_by_label("Snap to edges").check()
+        frame.locator("crowd-bounding-box").evaluate(
+            "async (one) => { while (!one.hand.edges) await new Promise(requestAnimationFrame); }"
+        )
+        # The page shows the picture so large that the reach is one pixel of it.
+        drawn(page, "dog", (29, 21), (92, 60))
+        submitted(page)
+        page.get_by_text("This job is finished").wait_for()
+    fitted = {"class_id": 1, "left": 30, "top": 20, "width": 61, "height": 41}
+    # A round thing meets the line of its top in few places: where one has drawn it, the line is as clear.
+    snapped = {**fitted, "top": 21, "height": 39}
+    assert [one["label"]["annotations"] for one in lab.output(lab.wait(job.name))] == [[fitted], [snapped]]
+
+
+def test_the_area_of_a_thing_is_found_by_four_points(lab: Lab, people_job: Jobs) -> None:
+    uri, truth = thing(lab)
+    line = {"source-ref": uri}
+    job = people_job([line], task_type="semantic-segmentation", workers_per_object=1)
+    with browser_page() as page:
+        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+        page.get_by_label("Name").fill("Finder")
+        page.get_by_role("button", name="Start").click()
+        page.wait_for_selector("iframe.shown")
+        element = page.frame_locator("iframe.shown").locator("crowd-semantic-segmentation")
+        element.get_by_role("button", name="Four points").wait_for()
+        element.evaluate(
+            """async (one) => {
+              while (one.validationMessage.startsWith("Wait")) await new Promise(requestAnimationFrame);
+            }"""
+        )
+        page.keyboard.press("2")
+        page.keyboard.press("x")
+        stage = element.locator(".stage").bounding_box()
+        assert stage
+        for point in ((30.5, 40), (60, 20.5), (90.5, 40), (60, 60.5)):
+            across, down = element.evaluate("(one, point) => one.view.toScreen(point)", point)
+            page.mouse.click(stage["x"] + across, stage["y"] + down)
+        element.get_by_text("The thing was found").wait_for()
+        submitted(page)
+        page.get_by_text("This job is finished").wait_for()
+    (output,) = lab.output(lab.wait(job.name))
+    found = np.asarray(Image.open(io.BytesIO(lab.get(output["label-ref"])))) == 2
+    assert (found & truth).sum() / (found | truth).sum() > 0.97
+
+
+def drawn(page: Any, label: str, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw a box in the task in hand: places are the picture's own pixels."""
+    frame = page.frame_locator("iframe.shown")
+    frame.locator("img.subject[style*=transform]").wait_for(state="attached")
+    frame.locator(".labels button").get_by_text(label, exact=True).click()
+    # A moment later the picture is where it belongs.
+    around = frame.locator("img.subject").evaluate(
+        """async (one) => {
+          for (let at = 0; at < 3; at++) await new Promise(requestAnimationFrame);
+          const {left, top, width} = one.getBoundingClientRect();
+          return [left, top, width / one.offsetWidth];
+        }"""
+    )
+    within = page.locator("iframe.shown").bounding_box()
+    places = [
+        (within["x"] + around[0] + x * around[2], within["y"] + around[1] + y * around[2]) for x, y in (start, end)
+    ]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    page.mouse.move(*places[1], steps=2)
+    page.mouse.up()
+
+
+def test_two_people_draw_boxes_and_their_answers_become_labels(lab: Lab, people_job: Jobs) -> None:
+    # Stored on its side, as cameras do: labels are of the stored pixels.
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    body = io.BytesIO()
+    Image.new("RGB", (120, 80), "white").save(body, "JPEG", exif=exif.tobytes())
+    lines = [{"source-ref": lab.put(f"drawn/{uuid.uuid4().hex}-{number}.jpg", body.getvalue())} for number in range(2)]
+    job = people_job(lines, task_type="bounding-box", labels=["cat", "dog"], workers_per_object=2)
+    for person, shift in (("Draws", 0), ("Paints", 2)):
+        with browser_page() as page:
+            page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
+            page.get_by_label("Name").fill(person)
+            page.get_by_role("button", name="Start").click()
+            page.wait_for_selector("iframe.shown")
+            drawn(page, "dog", (20 + shift, 10), (70 + shift, 60))
+            submitted(page)
+            # What was drawn on the first picture is a beginning for the second.
+            frame = page.frame_locator("iframe.shown")
+            frame.locator("img.subject[style*=transform]").wait_for(state="attached")
+            frame.get_by_role("button", name="Copy from the last picture").click()
+            drawn(page, "cat", (90, 70), (110, 80))
+            submitted(page)
+    description = lab.wait(job.name)
+    values = [line["label"] for line in lab.output(description)]
+    dog, cat = (
+        {"class_id": 1, "left": 21.0, "top": 10.0, "width": 50.0, "height": 50.0},
+        {"class_id": 0, "left": 90.0, "top": 70.0, "width": 20.0, "height": 10.0},
+    )
+    assert all(value["image_size"] == [{"width": 120, "height": 80, "depth": 3}] for value in values)
+    assert sorted((value["annotations"] for value in values), key=len) == [[dog], [dog, cat]]
+    for answer in job.answers():
+        drawing = answer["answerContent"]["boundingBox"]
+        assert drawing["inputImageProperties"] == {"width": 120, "height": 80}
+        assert all(isinstance(one["left"], int) for one in drawing["boundingBoxes"])

@@ -16,6 +16,7 @@ from starlette.routing import Mount, Router
 from labeling_provider.groundtruth.model import service_model
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.cloud import Cloud
+from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
@@ -85,8 +86,7 @@ def serve(settings: ServiceSettings) -> None:
         ACCOUNT,
         settings.region,
         settings.s3_endpoint,
-        simulated=simulated_identities(workforce),
-        is_open=credentials is None,
+        staff=Staff(simulated_identities(workforce), is_open=credentials is None),
     )
     truth = Truth(settings.truth, cloud.objects)
     models = ModelRegistry(database, cloud.objects, workforce)

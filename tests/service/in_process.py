@@ -14,6 +14,7 @@ from labeling_provider.request import LabelingJobSpec
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.embedded.directory import EmbeddedDirectory
 from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
+from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine
@@ -71,7 +72,7 @@ def all_operations(database: Database, engine: Engine, workforce: Workforce, reg
     signer = Signer(Memory(), make_link_credentials(), REGION)
     templates = HumanTaskUis(database, signer, endpoint="http://localhost", **place, role_exists=lambda _: True)
     workforces = Workforces(database, **place)
-    directory = EmbeddedDirectory(database, ACCOUNT, REGION, simulated=simulated_identities(workforce), is_open=True)
+    directory = EmbeddedDirectory(database, ACCOUNT, REGION, Staff(simulated_identities(workforce)))
     workteams = Workteams(database, workforce, directory, **place)
     return Operations(jobs, workteams, workforces, templates, Tags(database), registry)
 

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from labeling_provider.service.cloud.embedded.services import EmbeddedServices
+from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets
@@ -44,7 +45,7 @@ class Inside:
         self.stop()
         self.store = Database(self.url, shared=self.is_shared)
         self.embedded = embedded = EmbeddedServices(
-            self.store, ACCOUNT, REGION, keeps_objects=True, is_open=self.is_open
+            self.store, ACCOUNT, REGION, keeps_objects=True, staff=Staff(is_open=self.is_open)
         )
         self.messaging = embedded.messaging
         self.service = Application(

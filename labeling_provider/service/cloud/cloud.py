@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from labeling_provider.service.cloud.embedded.services import EmbeddedServices
 from labeling_provider.service.cloud.eventbridge import Announce
-from labeling_provider.service.cloud.identity import Directory, Identity, Roles
+from labeling_provider.service.cloud.identity import Directory, Roles, Staff
 from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.cloud.offered import Services
@@ -21,23 +19,11 @@ class Cloud:
     :param account: the account that owns everything.
     :param region: the one region of all services.
     :param s3_endpoint: the URL of a real S3 to use instead of the embedded one.
-    :param simulated: simulated workers, by the ARN of their workteam.
-    :param is_open: whether a workteam without members is everybody's.
+    :param staff: who works in workteams besides the people of the database.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        account: str,
-        region: str,
-        s3_endpoint: str | None,
-        *,
-        simulated: Mapping[str, Sequence[Identity]],
-        is_open: bool,
-    ) -> None:
-        embedded = EmbeddedServices(
-            database, account, region, keeps_objects=s3_endpoint is None, simulated=simulated, is_open=is_open
-        )
+    def __init__(self, database: Database, account: str, region: str, s3_endpoint: str | None, *, staff: Staff) -> None:
+        embedded = EmbeddedServices(database, account, region, keeps_objects=s3_endpoint is None, staff=staff)
         self.objects: ObjectStore = embedded.objects or EndpointObjectStore(s3_endpoint, region)
         self.messaging: Messaging = embedded.messaging
         self.announce: Announce = embedded.events.announce

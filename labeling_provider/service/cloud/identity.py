@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 
@@ -26,6 +28,17 @@ class Identity(NamedTuple):
 
     name: str
     sub: str
+
+
+class Staff(NamedTuple):
+    """Who works in workteams besides the people of the database.
+
+    :param simulated: simulated workers, by the ARN of their workteam.
+    :param is_open: whether a workteam without members is everybody's, as where a name is enough to sign in.
+    """
+
+    simulated: Mapping[str, Sequence[Identity]] = MappingProxyType({})
+    is_open: bool = True
 
 
 class Directory(Protocol):

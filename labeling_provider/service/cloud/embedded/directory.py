@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import workforce_kind
-from labeling_provider.service.cloud.identity import Identity
+from labeling_provider.service.cloud.identity import Identity, Staff
 from labeling_provider.service.cloud.offered import Call
 from labeling_provider.service.database import people, workforces, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
@@ -33,23 +33,14 @@ class EmbeddedDirectory:
     """The user pools of one account in one region.
 
     :param database: says who the people are.
-    :param simulated: simulated workers, by the ARN of their workteam.
-    :param is_open: whether a workteam without members is everybody's, as where a name is enough to sign in.
+    :param staff: who else works in workteams.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        account: str,
-        region: str,
-        *,
-        simulated: Mapping[str, Sequence[Identity]],
-        is_open: bool,
-    ) -> None:
+    def __init__(self, database: Database, account: str, region: str, staff: Staff) -> None:
         from moto.cognitoidp import models
 
         self._database, self._models, self._account, self._region = database, models, account, region
-        self._simulated, self._is_open = simulated, is_open
+        self._simulated, self._is_open = staff
         self._backend: Any = models.cognitoidp_backends[account][region]
         self._changing = threading.Lock()
 

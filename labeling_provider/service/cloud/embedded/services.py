@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from http import HTTPStatus
 from typing import Final
@@ -17,7 +16,7 @@ from labeling_provider.service.cloud.embedded.moto_objects import EmbeddedObject
 from labeling_provider.service.cloud.embedded.refused import refuse
 from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
 from labeling_provider.service.cloud.embedded.server import Moto
-from labeling_provider.service.cloud.identity import Identity
+from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.cloud.logs import Logs
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database.database import Database
@@ -35,8 +34,7 @@ class EmbeddedServices:
     :param account: the account that owns everything.
     :param region: their only region.
     :param keeps_objects: whether they include S3; it may be external.
-    :param simulated: simulated workers, by the ARN of their workteam.
-    :param is_open: whether a workteam without members is everybody's.
+    :param staff: see :class:`.Staff`.
     """
 
     def __init__(
@@ -46,15 +44,14 @@ class EmbeddedServices:
         region: str,
         *,
         keeps_objects: bool,
-        simulated: Mapping[str, Sequence[Identity]] | None = None,
-        is_open: bool = True,
+        staff: Staff = Staff(),  # noqa: B008 - it never changes
     ) -> None:
         self._server = Moto(region)
         self.objects = EmbeddedObjectStore(database, account, region) if keeps_objects else None
         self.messaging = EmbeddedMessaging(database, account, region)
         self.events = EmbeddedEvents(database, account, region, self.messaging.tenure)
         self.roles = EmbeddedRoles(account)
-        self.directory = EmbeddedDirectory(database, account, region, simulated=simulated or {}, is_open=is_open)
+        self.directory = EmbeddedDirectory(database, account, region, staff)
         self._models = EmbeddedModels(database, account, region)
         self._logs = Logs(database, account, region)
 

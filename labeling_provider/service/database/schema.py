@@ -68,6 +68,8 @@ jobs: Final = sa.Table(
     # When the next step is due; 0 if somebody has woken the job.
     sa.Column("due", sa.Float, nullable=False, server_default="0"),
     sa.Index("jobs_by_status", "status", "id"),
+    # Has all that lists are sorted by.
+    sa.Index("jobs_by_modified", "modified", "created", "name_key", "status"),
 )
 objects: Final = sa.Table(
     "objects",
@@ -293,7 +295,8 @@ s3_objects: Final = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("bucket", sa.String(63), nullable=False),
-    sa.Column("key", sa.String(1024), nullable=False),
+    # In the order of their bytes, as in S3's lists.
+    sa.Column("key", sa.String(1024).with_variant(sa.String(1024, collation="C"), "postgresql"), nullable=False),
     sa.Column("version", sa.String(64), nullable=False),
     # Everything but its bytes, as JSON.
     sa.Column("state", sa.Text, nullable=False),

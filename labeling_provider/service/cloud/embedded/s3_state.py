@@ -92,6 +92,8 @@ def describe_version(version: Any, tagger: Any) -> str:
         # Deleting a marker that follows another marker gives a different response.
         return json.dumps({"last_modified": _plain(version.last_modified), "again": is_marker(version.key)})
     _ = version.etag  # makes moto compute it
+    if version._expiry is not None:
+        _ = version.status  # makes moto end the restoration and tell of it, once
     return _described(version, VERSION_FIELDS, tagger)
 
 

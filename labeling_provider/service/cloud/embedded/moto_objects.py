@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -41,11 +41,21 @@ class EmbeddedObjectStore(ObjectStore):
                 continue
 
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
+        by_bucket: dict[str, dict[str, tuple[bytes, str]]] = {}
+        for uri, content in files.items():
+            bucket, name = split_s3_uri(uri)
+            if bucket not in self._backend.buckets:
+                raise MissingObject(uri)
+            by_bucket.setdefault(bucket, {})[name] = content
+        for bucket, objects in by_bucket.items():
+            if not self._record.put_plain(bucket, objects):
+                self._put(bucket, objects)
+
+    def _put(self, bucket: str, objects: Mapping[str, tuple[bytes, str]]) -> None:
         with self.recording():
-            for uri, (body, content_type) in files.items():
-                bucket, name = split_s3_uri(uri)
+            for name, (body, content_type) in objects.items():
                 if bucket not in self._backend.buckets:
-                    raise MissingObject(uri)
+                    raise MissingObject(f"s3://{bucket}/{name}")
                 key = self._backend.put_object(bucket, name, body)
                 key.set_metadata({"Content-Type": content_type})
 

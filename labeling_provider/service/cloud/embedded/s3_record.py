@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -38,6 +38,11 @@ from labeling_provider.service.database.recorded_objects import (
 
 MAX_KEY_BYTES: Final = 1024
 _UNSAYABLE: Final = re.compile("[\0-\x08\n-\x1f\ufffe\uffff]")
+
+_MORE_TO_DO: Final = ("versioning_status", "notification_configuration", "encryption", "object_lock_enabled")
+"""Settings of a bucket that say what else happens when an object is put into it."""
+_ONLY_VERSION: Final = "null"
+"""The version of an object in a bucket that keeps no versions."""
 
 
 class _Bucket(NamedTuple):
@@ -166,6 +171,25 @@ class S3Record:
     def _forget(self) -> None:
         self._request.found.clear()
         self.backend.tagger.tags.forget()
+
+    def put_plain(self, bucket: str, objects: Mapping[str, tuple[bytes, str]]) -> bool:
+        """Put objects into a bucket where this does nothing else, without troubling moto with each.
+
+        :param objects: bytes and content type by key.
+        :return: whether it was done; if not, moto has to do it.
+        :raises DatabaseError: if the objects can't be stored.
+        """
+        with self._database.alone():
+            found = dict.get(self.backend.buckets, bucket)
+            if found is None or any(getattr(found, name) for name in _MORE_TO_DO) or not all(map(_is_key, objects)):
+                return False
+            new = [
+                KeptVersion(VersionPlace(bucket, key, _ONLY_VERSION), s3_state.plain_state(body, content_type), body)
+                for key, (body, content_type) in objects.items()
+            ]
+            with self._database.write() as connection:
+                keep_versions(connection, gone=[version.place for version in new], new=new, changed=[])
+        return True
 
     def forget_events(self) -> None:
         """Drop the events for the changes so far."""
@@ -355,6 +379,11 @@ class S3Record:
         return versions, page.prefixes, markers, page.next_key, page.next_version
 
 
+def _is_key(name: str) -> bool:
+    # PostgreSQL can't store U+0000, and XML, which lists use, can't contain any of them.
+    return bool(name) and len(name.encode()) <= MAX_KEY_BYTES and not _UNSAYABLE.search(name)
+
+
 def _differences(
     differing: list[tuple[str, str, _Versions, _Versions]],
 ) -> tuple[list[VersionPlace], list[KeptVersion], list[tuple[VersionPlace, str]]]:
@@ -440,8 +469,7 @@ def _watched_buckets(record: S3Record) -> Any:
         def setlist(self, name: str, versions: list[Any]) -> None:
             if len(name.encode()) > MAX_KEY_BYTES:
                 raise S3ClientError("KeyTooLongError", "Your key is too long")
-            if not name or _UNSAYABLE.search(name):
-                # PostgreSQL can't store U+0000, and XML, which lists use, can't contain any of them.
+            if not _is_key(name):
                 raise S3ClientError("InvalidArgument", "A key must not be empty or contain control characters.")
             with record.changes():
                 record.versions(self.bucket, name)[:] = versions

@@ -9,6 +9,7 @@ import pytest
 from moto.s3.models import FakeKey
 
 from labeling_provider.service.cloud.embedded import s3_record
+from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.database.recorded_objects import MAX_READ_AHEAD
 from tests.service.inside import Inside
 
@@ -82,3 +83,34 @@ def test_lists_go_on_after_a_restart_where_they_were(inside: Inside) -> None:
             inside.start()
     assert found["list_objects"] == found["list_objects_v2"] == ["b ö/", "ä + 2"]
     assert found["list_object_versions"] == ["a None", "a 2", "a 1", "b ö/", "ä + 2", "ä + 1"]
+
+
+@pytest.mark.parametrize("before", [[], ["text/html"]])
+def test_what_the_service_writes_is_what_moto_would_write(inside: Inside, before: list[str]) -> None:
+    s3 = inside.client("s3")
+    assert inside.embedded.objects
+    answers = []
+    for bucket, keeps_versions in (("plain", False), ("versions", True)):
+        s3.create_bucket(Bucket=bucket)
+        if keeps_versions:
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        for kind in [*before, "application/json"]:
+            inside.embedded.objects.write({f"s3://{bucket}/ä/b": (kind.encode(), kind)})
+        answer = s3.get_object(Bucket=bucket, Key="ä/b")
+        answer["body"] = answer.pop("Body").read()
+        answer["acl"] = s3.get_object_acl(Bucket=bucket, Key="ä/b")["Grants"]
+        answer["versions"] = len(s3.list_object_versions(Bucket=bucket)["Versions"])
+        for varies in ("ResponseMetadata", "LastModified", "VersionId"):
+            answer.pop(varies, None)
+        answers.append(answer)
+    plain, versioned = answers
+    assert plain.pop("versions") == 1
+    assert versioned.pop("versions") == len(before) + 1
+    assert plain == versioned
+    assert plain["body"] == b"application/json"
+
+
+def test_the_service_writes_into_no_bucket_that_is_missing(inside: Inside) -> None:
+    assert inside.embedded.objects
+    with pytest.raises(MissingObject, match="s3://gone/a"):
+        inside.embedded.objects.write({"s3://gone/a": (b"", "text/plain")})

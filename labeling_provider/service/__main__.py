@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import fcntl
-import logging
 import math
 import signal
 import sys
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.errors import StartError
+from labeling_provider.service.log_format import set_up
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,6 +94,12 @@ def parser() -> argparse.ArgumentParser:
         choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
         help="log level; logs go to standard error (default %(default)s)",
     )
+    options.add_argument(
+        "--log-format",
+        default="text",
+        choices=("text", "json"),
+        help="lines for people, or a JSON object per line with the ids of request and job (default %(default)s)",
+    )
     return options
 
 
@@ -103,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: the exit status.
     """
     options = parser().parse_args(arguments)
-    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    set_up(options.log_level, as_json=options.log_format == "json")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         _check(options)

@@ -30,6 +30,7 @@ from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.listener import listen
 from labeling_provider.service.web.listener import serve as serve_requests
+from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.portal.application import make_portal
@@ -138,6 +139,7 @@ def serve(settings: ServiceSettings) -> None:
         ),
         make_portal(database, engine.desk, people, task_pages, engine.mask_helper),
         cloud.services,
+        Monitoring.from_environment(database, cloud.objects, clock),
         s3_endpoint=settings.s3_endpoint,
         region=settings.region,
         credentials=credentials,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.errors import StartError
-from labeling_provider.service.log_format import set_up
+from labeling_provider.service.log_format import set_up_log
 
 
 def parser() -> argparse.ArgumentParser:
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: the exit status.
     """
     options = parser().parse_args(arguments)
-    set_up(options.log_level, as_json=options.log_format == "json")
+    set_up_log(options.log_level, as_json=options.log_format == "json")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         _check(options)

@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from labeling_provider.service.tracing import trace_id
+
 REQUEST_ID: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
 """The request that is being answered: its ``x-amzn-RequestId``."""
 JOB: Final[ContextVar[str | None]] = ContextVar("job", default=None)
@@ -17,8 +19,8 @@ TEXT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object per record: time (ISO 8601, UTC), level, logger, message, and request_id, job and exception if
-    there are any.
+    """One JSON object per record: time (ISO 8601, UTC), level, logger, message, and request_id, job, trace_id and
+    exception if there are any.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -29,7 +31,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        for name, value in (("request_id", REQUEST_ID.get()), ("job", JOB.get())):
+        for name, value in (("request_id", REQUEST_ID.get()), ("job", JOB.get()), ("trace_id", trace_id())):
             if value is not None:
                 entry[name] = value
         if record.exc_info:
@@ -39,7 +41,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-def set_up(level: str, *, as_json: bool) -> None:
+def set_up_log(level: str, *, as_json: bool) -> None:
     """Write the log to standard error.
 
     :param level: records of a lower level are left out.

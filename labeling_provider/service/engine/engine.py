@@ -41,6 +41,7 @@ from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.log_format import JOB
 from labeling_provider.service.measures import FAILED_STEPS, STEPS
+from labeling_provider.service.tracing import traced
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import SimulatedWorkers
 from labeling_provider.service.work.truth import Truth, TruthFileError
@@ -140,7 +141,7 @@ class Engine:
         # Whatever this thread logs until its next step is about this job.
         JOB.set(job.name)
         try:
-            with STEPS.time():
+            with STEPS.time(), traced("step", labeling__job=job.name):
                 pause = self._go_on(lease, job)
         except LeaseLost:
             self._runs.forget(job_id)

@@ -24,6 +24,7 @@ from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
 from labeling_provider.service.log_format import REQUEST_ID
 from labeling_provider.service.measures import REQUESTS, ROUTE
+from labeling_provider.service.tracing import traced
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
@@ -122,10 +123,15 @@ class Application:
                 ]
             await send(message)
 
-        try:
-            await self._respond(scope, receive, tell)
-        finally:
-            REQUESTS.labels(ROUTE.get(), status).observe(time.perf_counter() - began)
+        with traced("request", scope["headers"], http__request__method=scope["method"][:10]) as span:
+            try:
+                await self._respond(scope, receive, tell)
+            finally:
+                REQUESTS.labels(ROUTE.get(), status).observe(time.perf_counter() - began)
+                if span:
+                    span.update_name(ROUTE.get())
+                    span.set_attribute("labeling.request_id", request_id)
+                    span.set_attribute("labeling.status", status)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         request: RequestHead | None = None

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from prometheus_client.parser import text_string_to_metric_families
 
 from dev.stack import ROOT, Service, free_port, wait_until
@@ -128,6 +129,9 @@ def test_a_bucket_may_have_the_name_of_a_path(lab: Lab) -> None:
     lab.s3.create_bucket(Bucket="metrics")
     lab.s3.put_object(Bucket="metrics", Key="a", Body=b"b")
     assert [one["Key"] for one in lab.s3.list_objects_v2(Bucket="metrics")["Contents"]] == ["a"]
+    lab.s3.head_bucket(Bucket="metrics")
+    with pytest.raises(ClientError, match="Not Found"):
+        lab.s3.head_bucket(Bucket="healthz")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import logging
 import math
+import os
 import signal
 import sys
 import tempfile
@@ -17,15 +19,25 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.log_format import set_up_log
+from labeling_provider.service.settings import OptionParser, read_options, unknown_variables
+
+log = logging.getLogger(__name__)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> OptionParser:
     """The command-line parser."""
-    options = argparse.ArgumentParser(
+    options = OptionParser(
         prog="labeling local",
         description="Run a Ground Truth service on this machine: SageMaker's labeling operations, S3, SNS, SQS, IAM, "
         "STS, EventBridge and Cognito on one endpoint. Once ready, it prints one line of JSON with endpoint_url, "
         "region, account_id, role_arn, workteams (name to ARN) and pages_url, then serves until it is stopped.",
+    )
+    options.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="TOML file of options, such as port = 8000. Each option may be in the environment as well: --data-dir is "
+        "LABELING_LOCAL_DATA_DIR. The command line comes first, then the environment, then the file.",
     )
     options.add_argument(
         "--host",
@@ -108,10 +120,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :return: the exit status.
     """
-    options = parser().parse_args(arguments)
-    set_up_log(options.log_level, as_json=options.log_format == "json")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
+        options = read_options(parser(), arguments, os.environ)
+        set_up_log(options.log_level, as_json=options.log_format == "json")
+        for variable in unknown_variables(parser(), os.environ):
+            log.warning("the environment variable %s is no setting of this service", variable)
         _check(options)
         with _folder(options.data_dir) as folder:
             _serve(options, folder)

@@ -1,7 +1,7 @@
 """What an operator's machines ask: is the process alive, can it work, and what does it do.
 
 ``/healthz`` and ``/readyz`` say nothing that is secret, and answer everybody. ``/metrics`` is for who has the service's
-keys, or the token in ``LABELING_METRICS_TOKEN``. A signed request for one of them means the bucket of that name.
+keys, or the token in ``LABELING_LOCAL_METRICS_TOKEN``. A signed request for one of them means the bucket of that name.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Monitoring:
 
     @classmethod
     def from_environment(cls, database: Database, objects: ObjectStore, clock: Clock) -> Monitoring:
-        """With the token in ``LABELING_METRICS_TOKEN``, if there is one."""
-        return cls(database, objects, clock, os.environ.get("LABELING_METRICS_TOKEN") or None)
+        """With the token in ``LABELING_LOCAL_METRICS_TOKEN``, if there is one."""
+        return cls(database, objects, clock, os.environ.get("LABELING_LOCAL_METRICS_TOKEN") or None)
 
     def has_token(self, authorization: str) -> bool:
         """Whether an Authorization header carries the token for the metrics."""

@@ -21,7 +21,7 @@ from tests.service.web.wire import ask
 KEYS = {
     "LABELING_LOCAL_ACCESS_KEY_ID": "owner",
     "LABELING_LOCAL_SECRET_ACCESS_KEY": "the owner's secret",
-    "LABELING_METRICS_TOKEN": "a token",
+    "LABELING_LOCAL_METRICS_TOKEN": "a token",
 }
 
 

@@ -60,8 +60,14 @@ def parser() -> OptionParser:
         "--shared",
         action="store_true",
         help="let several services use the same database at the same time. It must be PostgreSQL, and objects must be "
-        "in a real S3. Topics, queues and streaming jobs are in one of the services; when it ends, another one takes "
-        "them over.",
+        "in a real S3. Topics, queues and streaming jobs are in one of the services, to which the others pass requests "
+        "on; when it ends, another one takes them over.",
+    )
+    options.add_argument(
+        "--internal-url",
+        metavar="URL",
+        help="where the other services that share the database reach this one, without a balancer in between (default: "
+        "http://, the address that it listens on or else that of the machine's name, and its port)",
     )
     options.add_argument(
         "--s3-endpoint",
@@ -163,6 +169,10 @@ def _check(options: argparse.Namespace) -> None:
         raise StartError("--shared needs --database-url postgresql+psycopg://… and --s3-endpoint")
     if options.s3_endpoint is not None and not _is_address(options.s3_endpoint):
         raise StartError(f"--s3-endpoint {options.s3_endpoint!r} must be a URL such as https://s3.example.com")
+    if options.internal_url is not None and not (
+        options.internal_url.startswith("http://") and _is_address(options.internal_url)
+    ):
+        raise StartError(f"--internal-url {options.internal_url!r} must be a URL such as http://10.0.0.7:8000")
 
 
 def _is_address(url: str) -> bool:
@@ -192,6 +202,7 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
             minimum_automated=options.minimum_automated,
             temporary=None if options.data_dir else folder,
             template_assets=options.template_assets,
+            internal_url=options.internal_url,
         )
     )
 

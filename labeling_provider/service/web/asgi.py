@@ -19,13 +19,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labeling_provider.groundtruth.model import service_model
-from labeling_provider.service.cloud.offered import Service, Services
+from labeling_provider.service.cloud.offered import HeldElsewhere, Service, Services
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
 from labeling_provider.service.log_format import REQUEST_ID
 from labeling_provider.service.measures import REQUESTS, ROUTE
 from labeling_provider.service.tracing import traced
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
+from labeling_provider.service.web.forwarding import forward
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
@@ -200,13 +201,18 @@ class Application:
                 HTTPStatus.FORBIDDEN,
             )
         if service == Service.SAGEMAKER:
-            answer = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host))
-            if answer is not None:
-                return amazon_response(HTTPStatus.OK, answer, JSON)
+            told = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host))
+            if told is not None:
+                return amazon_response(HTTPStatus.OK, told, JSON)
             body.file.seek(0)
         call = call_of(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
-        response = streamed(request, await self._run(lambda: self._services.serve(service, call), limiter))
+        try:
+            answer = await self._run(lambda: self._services.serve(service, call), limiter)
+        except HeldElsewhere as held:
+            address = held.address
+            answer = await self._run(lambda: forward(address, request, body), limiter)
+        response = streamed(request, answer)
         if signature and self._is_link(signature):
             # A worker's template is of no site, and knows the link from its own page only.
             response.headers["access-control-allow-origin"] = "*"

@@ -145,7 +145,8 @@ def _run(chosen: argparse.Namespace) -> list[Entry]:
     try:
         source = _source(chosen)
         for entry in Move(source, _target(chosen, source.region), manner).run(choice):
-            print(_line(entry, dry_run=chosen.dry_run), file=sys.stderr, flush=True)
+            word = _word(entry.outcome, dry_run=chosen.dry_run)
+            print(_printable(f"{entry.kind} {entry.name}: {word}"), file=sys.stderr, flush=True)
             entries.append(entry)
     except BotoCoreError as error:
         raise ImportingError(str(error)) from None
@@ -241,7 +242,10 @@ def _tell(entries: list[Entry], *, dry_run: bool) -> int:
 
 def _line(entry: Entry, *, dry_run: bool) -> str:
     notes = " ".join(" ".join(entry.notes).split())
-    text = f"{_word(entry.outcome, dry_run=dry_run):13} {entry.kind:15} {entry.name}  {notes}".rstrip()
+    return _printable(f"{_word(entry.outcome, dry_run=dry_run):13} {entry.kind:15} {entry.name}  {notes}".rstrip())
+
+
+def _printable(text: str) -> str:
     encoding = sys.stdout.encoding or "utf-8"
     return printable(text).encode(encoding, "backslashreplace").decode(encoding)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -167,14 +166,12 @@ class Move:
         if choice.is_everything:
             yield from self._teams.bring_all()
             yield from self._teams.bring_templates()
-        found = set()
-        for summary in self._summaries(choice):
-            if choice.takes(summary):
-                found.add(summary["LabelingJobName"])
-                yield from self._job(summary["LabelingJobName"])
-        for name in choice.names:
-            if name not in found:
-                yield Entry("labeling job", name, Outcome.REFUSED, ("There is no such job, or it is not chosen.",))
+        if choice == Choice(names=choice.names) and choice.names:
+            chosen: Iterator[str] = iter(choice.names)
+        else:
+            chosen = (one["LabelingJobName"] for one in self._summaries(choice) if choice.takes(one))
+        for name in chosen:
+            yield from self._job(name)
         while self._settling:
             yield self._settled(self._settling.pop(0))
 
@@ -191,6 +188,11 @@ class Move:
                 f"The jobs are in {source.region}, and the service is in {region}: their functions, topics and "
                 f"workteams have ARNs of {source.region}. Start it with --region {source.region}."
             )
+        if str(target.s3.meta.endpoint_url).rstrip("/") == target.endpoint_url.rstrip("/"):
+            try:
+                answer_to(target.s3.list_buckets, "Asking the service for its S3", outage=target.outage)
+            except LabelingError as error:
+                raise MovingError(f"{error} Name it with --s3-endpoint-url.") from error
 
     def _summaries(self, choice: Choice) -> Iterator[dict[str, Any]]:
         """Entries of ListLabelingJobs, oldest first.
@@ -224,7 +226,9 @@ class Move:
     def _job(self, name: str) -> Iterator[Entry]:
         """Bring a job. What goes wrong with it is told in the report, and does not keep the others."""
         try:
-            job = self._source.job(name)
+            job = self._source.find_job(name)
+            if job is None:
+                raise MovingError("There is no such job.")
             yield from self._brought(job)
         except LabelingError as error:
             yield Entry("labeling job", name, Outcome.REFUSED, (str(error),))
@@ -241,7 +245,7 @@ class Move:
         if status == JobStatus.STOPPING:
             raise MovingError("It is being stopped. Run this again when it is Stopped.")
         is_finished = _is_finished(job)
-        request = {member: deepcopy(job.members[member]) for member in _REQUEST if member in job.members}
+        request = _filled({member: job.members[member] for member in _REQUEST if member in job.members})
         plan = _Plan(job, request, task_type_of_request(request), is_finished, self._labels_uri(job))
         if status in {JobStatus.STOPPED, JobStatus.FAILED} and not is_finished and not self._manner.continue_stopped:
             yield from self._files_only(
@@ -326,8 +330,6 @@ class Move:
             raise MovingError(f"With two tags of the import it has more than {MAX_TAGS}: remove some at the source.")
         request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         output = request["OutputConfig"]
-        if not output.get("KmsKeyId"):
-            output.pop("KmsKeyId", None)
         if not self._copies.is_needed:
             output["S3OutputPath"] = join_s3_uri(as_s3_uri(output["S3OutputPath"]), OWN_FOLDER)
         source = request["InputConfig"]["DataSource"]
@@ -382,9 +384,12 @@ class Move:
         source, output = plan.request["InputConfig"]["DataSource"], plan.request["OutputConfig"]
         for holder, member in ((source.get("SnsDataSource", {}), "SnsTopicArn"), (output, "SnsTopicArn")):
             arn = holder.get(member)
-            if not arn or self._manner.dry_run:
+            if not arn:
                 continue
             name, sns = Arn.parse(arn).resource, self._target.client("sns")
+            if self._manner.dry_run:
+                plan.notes.append(f"Its topic {name} is made, too.")
+                continue
             made = answer_to(
                 lambda: sns.create_topic(Name=name),  # noqa: B023 - called at once
                 f"Creating the topic {name}",
@@ -554,10 +559,24 @@ def _is_finished(job: JobDescription) -> bool:
     return job.state.status == JobStatus.COMPLETED or job.was_stopped_as_asked
 
 
+def _filled(value: Any) -> Any:
+    """A copy of a described structure without its empty members, which a request must not have."""
+    if isinstance(value, Mapping):
+        filled = {name: _filled(member) for name, member in value.items()}
+        return {name: member for name, member in filled.items() if member not in (None, "", [], {})}
+    return [_filled(item) for item in value] if isinstance(value, list) else value
+
+
 def _uris(line: Mapping[str, Any]) -> Iterator[str]:
     """URIs of the files that a manifest line names: its data object, masks and other references."""
-    for key, value in line.items():
-        if key != "source" and isinstance(value, str) and (uri := as_s3_uri(value)).startswith("s3://"):
+    left: list[Any] = [{key: value for key, value in line.items() if key != "source"}]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += reversed(value.values())
+        elif isinstance(value, list):
+            left += reversed(value)
+        elif isinstance(value, str) and (uri := as_s3_uri(value)).startswith("s3://"):
             yield uri
 
 

@@ -22,6 +22,8 @@ SOURCE_TAG: Final = "labeling-import:from"
 PEOPLE: Final = "private-people"
 """The service's own workteam for people."""
 MAX_DOWNLOAD_SECONDS: Final = 30
+MAX_TOLD: Final = 20
+"""Most people who can't be brought that are named; the others are counted."""
 
 _MEMBERS_TAG: Final = "labeling-import:members"
 _COMING, _HERE = "coming", "here"
@@ -150,7 +152,7 @@ class Teams:
 
         :return: notes for the report.
         """
-        people, notes = 0, []
+        people, notes, problems = 0, [], []
         for member in members:
             group = member.get("CognitoMemberDefinition")
             if group is None:
@@ -159,16 +161,23 @@ class Teams:
             place = {"UserPoolId": group["UserPool"], "GroupName": group["UserGroup"]}
             try:
                 for user in _users(self._source, place):
+                    person = _name_of(user)
                     if not user.get("Enabled", True):
-                        notes.append(f"{_name_of(user)} is disabled and was left out.")
+                        notes.append(f"{person} is disabled and was left out.")
                         continue
-                    self._add(place, _name_of(user))
-                    people += 1
+                    try:
+                        self._add(place, person)
+                        people += 1
+                    except MovingError as error:
+                        problems.append(str(error))
             except MovingError as error:
-                notes.append(f"Not all people of the group {group['UserGroup']} are here: {error}")
+                problems.append(str(error))
         if people:
             notes.insert(0, f"{people:,} people. Passwords stay at Amazon: invite each with labeling workers invite.")
-        if not self._dry_run:
+        if problems:
+            more = f" And {len(problems) - MAX_TOLD:,} more." if len(problems) > MAX_TOLD else ""
+            notes.append(f"Not all of its people are here: {' '.join(problems[:MAX_TOLD])}{more}")
+        elif not self._dry_run:
             tags = [{"Key": _MEMBERS_TAG, "Value": _HERE}]
             self._ask(self._target, "add_tags", f"Tagging {name}", ResourceArn=self._arns[name], Tags=tags)
         return notes

@@ -18,10 +18,13 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.groundtruth.facts import public_workteam_arn
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.jobs import moving
-from labeling_provider.jobs.moving import AS_TAG, Choice, Data, Manner, Move
+from labeling_provider.jobs.moving import AS_TAG, Choice, Data, Manner, Move, _uris
 from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome
+from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.request import MechanicalTurk, PrivateWorkteam
+from labeling_provider.sensors.labeling_job import LabelingJobSensor
 from labeling_provider.service.kinds.kind import KINDS
+from tests.airflow_context import context
 from tests.client.clients import ground_truth, silent
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
@@ -433,6 +436,8 @@ def test_with_one_s3_for_both_amazons_output_stays_as_it_is(amazon: Lab, name: s
     service = Service(tmp_path, "--s3-endpoint", amazon.service.endpoint_url, env=keys)
     try:
         there = Lab(service, amazon.s3)
+        with pytest.raises(MovingError, match="S3 is at .* Name it with --s3-endpoint-url"):
+            bring(amazon, there, name)
 
         def make_client(which: str, **settings: Any) -> Any:
             return (amazon if which == "s3" else there).service.client(which)
@@ -446,6 +451,64 @@ def test_with_one_s3_for_both_amazons_output_stays_as_it_is(amazon: Lab, name: s
         assert amazon.get(uri) == before
     finally:
         service.stop()
+
+
+def test_empty_members_of_a_description_are_none_of_the_request(amazon: Lab, lab: Lab, name: str) -> None:
+    description = make(amazon, name)
+    human = {**description["HumanTaskConfig"], "TaskKeywords": [], "PublicWorkforceTaskPrice": {"AmountInUsd": {}}}
+    empty = {
+        "HumanTaskConfig": human,
+        "StoppingConditions": {},
+        "OutputConfig": {**description["OutputConfig"], "KmsKeyId": ""},
+    }
+    entry = bring_one(pretending(amazon, name, {**description, **empty}), lab, name)
+    assert entry == Entry("labeling job", name, Outcome.MADE)
+
+
+def test_files_that_a_line_names_are_found_however_deep() -> None:
+    line = {
+        "source": "s3://not/one",
+        "source-ref": "https://lab.s3.amazonaws.com/a%20b",
+        "mask-ref": "s3://lab/mask.png",
+        "views": [{"left": "s3://lab/left"}, {"note": "see s3://lab/none", "count": 3}],
+    }
+    assert list(_uris(line)) == ["s3://lab/a b", "s3://lab/mask.png", "s3://lab/left"]
+
+
+def test_a_task_that_has_made_its_job_at_amazon_finds_it_here(
+    amazon: Lab, lab: Lab, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = amazon.manifest(texts(3))
+
+    def run(at: Lab, **arguments: Any) -> dict[str, Any]:
+        monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", at.service.connection())
+        task = CreateLabelingJobOperator(
+            **{
+                "task_id": "label",
+                "task_type": "text-classification",
+                "manifest_uri": manifest,
+                "output_uri": f"s3://lab/{name}",
+                "labels": ["cat", "dog", "bird"],
+                "workforce": PrivateWorkteam(at.team()),
+                "role_arn": at.role,
+                "title": "What is it?",
+                "instructions": "Choose one.",
+                "poll_interval": 0.1,
+                "deferrable": False,
+                **arguments,
+            }
+        )
+        return task.execute(context(dag_id=name))
+
+    first = run(amazon)
+    bring(amazon, lab, first["job_name"])
+    # The workteam has another ARN now.
+    second = run(lab, workforce=PrivateWorkteam(lab.team("private-people")))
+    for key in ("job_name", "status", "output_manifest_uri", "label_attribute_name"):
+        assert second[key] == first[key]
+    assert len(lab.output(lab.describe(first["job_name"]))) == 3
+    sensor = LabelingJobSensor(task_id="wait", job_name=first["job_name"])
+    assert sensor.poke(context()).xcom_value["output_manifest_uri"] == first["output_manifest_uri"]
 
 
 def test_nothing_is_tried_where_nothing_can_come_of_it(amazon: Lab, lab: Lab) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from labeling_provider.jobs import moving_teams
 from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome, Teams, _download
+from labeling_provider.service.work import workforce
 from tests.client.clients import ground_truth
 from tests.conftest import Lab
 from tests.flaky import proxy
@@ -129,9 +130,32 @@ def test_without_the_permission_to_see_people_the_team_comes_alone(amazon: Lab, 
         (entry,) = Teams(ground_truth(amazon, refusing.url), ground_truth(lab)).bring(name)
     assert entry.outcome == Outcome.MADE
     told = " ".join(entry.notes)
-    assert "Not all people of the group experts are here" in told
+    assert "Not all of its people are here" in told
     assert "Its tags can't be read" in told
     assert lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]["Description"] == "They know birds."
+
+
+def test_somebody_with_an_impossible_name_keeps_nobody_else(amazon: Lab, lab: Lab, name: str) -> None:
+    make_team(amazon, name, "Ada", "Grace")
+    source = ground_truth(amazon)
+    real, _ = source.client("cognito-idp"), source.sagemaker
+
+    class Cognito:
+        def list_users_in_group(self, **request: Any) -> Any:
+            users = real.list_users_in_group(**request)["Users"]
+            return {"Users": [users[0], {**users[0], "Username": "x" * 65}, users[1]]}
+
+    source.client = lambda service, *_, **__: Cognito()  # type: ignore[method-assign,assignment]
+    (entry,) = Teams(source, ground_truth(lab)).bring(name)
+    assert people_of(lab, name) == {"Ada", "Grace"}
+    assert "Not all of its people are here: Adding xxx" in " ".join(entry.notes)
+    # The next run tries again.
+    (again,) = Teams(ground_truth(amazon), ground_truth(lab)).bring(name)
+    assert again.notes[0].startswith("2 people.")
+
+
+def test_the_services_people_are_known_by_name() -> None:
+    assert moving_teams.PEOPLE == workforce.PEOPLE
 
 
 def test_people_of_an_oidc_provider_have_to_be_named(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:

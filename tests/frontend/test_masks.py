@@ -245,6 +245,25 @@ def test_masks_are_painted_by_pen(portal: Portal) -> None:
     artist.heard({BLUE: rectangle(38, 29, 24, 2) | rectangle(39, 28, 22, 4)})
 
 
+def test_the_other_end_of_a_pen_erases_whatever_the_tool_is(portal: Portal) -> None:
+    artist = MaskArtist(portal)
+    artist.choose("cat")
+    artist.resize(4)
+    artist.pen((40, 30), (50, 30), (60, 30))
+    line = rectangle(38, 29, 24, 2) | rectangle(39, 28, 22, 4)
+    for tool in ("Brush", "Fill", "Polygon"):
+        artist.use(tool)
+        artist.rub((48, 30), (52, 30))
+        artist.heard({BLUE: line - rectangle(46, 29, 8, 2) - rectangle(47, 28, 6, 4)})
+        artist.press("Control+z")
+        artist.heard({BLUE: line})
+    # The tool is the same as before.
+    artist.use("Brush")
+    artist.rub((48, 30))
+    artist.pen((48, 30), (48, 30))
+    artist.heard({BLUE: line})
+
+
 def test_every_step_is_undone_and_redone(portal: Portal) -> None:
     artist = MaskArtist(portal)
     artist.choose("cat")

@@ -35,18 +35,19 @@ def parser() -> argparse.ArgumentParser:
         default=os.environ.get("AWS_ENDPOINT_URL"),
         help="where the service is, http://host:port (default: AWS_ENDPOINT_URL)",
     )
-    moves = options.add_subparsers(dest="move", required=True, metavar="add|list|remove|invite")
+    moves = options.add_subparsers(dest="move", required=True, metavar="add|list|remove|sign-out|invite")
     texts = {
         "add": "make a person known, or put one who is known into a workteam",
         "list": "show everybody, or the members of a workteam",
         "remove": "take a person out of a workteam, or forget the person altogether; what was answered stays",
+        "sign-out": "end all sessions of a person, who may sign in again unless it is removed",
         "invite": "print a link with which a person chooses a password, valid for a week and once",
     }
     for name, text in texts.items():
         move = moves.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name != "list":
-            move.add_argument("name", help="the person's name")
-        if name != "invite":
+            move.add_argument("name", help="the person's name, or worker id")
+        if name not in {"invite", "sign-out"}:
             move.add_argument("--team", metavar="WORKTEAM", help="name of a workteam")
     return options
 
@@ -65,6 +66,7 @@ def main(arguments: Sequence[str]) -> int:
             query = f"?{urlencode({'team': chosen.team})}" if chosen.team else ""
             for person in _ask(chosen.endpoint_url, query):
                 has = "" if person["has_password"] else "  (no password)"
+                has = f"  ({person['issuer']})" if person["issuer"] else has
                 print(f"{person['name']}  {person['worker_id']}  {', '.join(person['workteams']) or '–'}{has}")
             return 0
         given = {"name": chosen.name, "team": getattr(chosen, "team", None)}
@@ -74,6 +76,8 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     if chosen.move == "invite":
         print(f"{chosen.endpoint_url.rstrip('/')}{told['path']}")
+    elif chosen.move == "sign-out":
+        print(f"{told['sessions']} sessions ended")
     return 0
 
 

@@ -17,6 +17,7 @@ from labeling_provider.groundtruth.model import service_model
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.cloud import Cloud
 from labeling_provider.service.cloud.identity import Staff
+from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
@@ -42,6 +43,7 @@ from labeling_provider.service.web.workers import Workers
 from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.people import People
+from labeling_provider.service.work.single_sign_on import SingleSignOn
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce, simulated_identities
 
@@ -77,7 +79,7 @@ def serve(settings: ServiceSettings) -> None:
 
     :raises StartError: if a setting is invalid.
     """
-    credentials = Credentials.from_environment()
+    credentials, seal = Credentials.from_environment(), Seal.from_environment()
     assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
     workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
     database = Database(settings.database_url, shared=settings.shared)
@@ -114,7 +116,7 @@ def serve(settings: ServiceSettings) -> None:
     portal = f"{address}{PORTAL_PATH}"
     signer = Signer(cloud.objects, make_link_credentials(), settings.region)
     task_pages = TaskPages(cloud.objects, signer, assets)
-    workforces = Workforces(database, **place)
+    workforces = Workforces(database, **place, seal=seal)
     templates = HumanTaskUis(database, signer, endpoint=endpoint, **place, role_exists=cloud.roles.exists)
     operations = Operations(
         LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists),
@@ -125,6 +127,7 @@ def serve(settings: ServiceSettings) -> None:
         models,
     )
     people = People(database, clock, settings.region, passwords=credentials is not None)
+    single_sign_on = SingleSignOn(database, people, settings.region, seal)
     service = Application(
         operations,
         make_pages(
@@ -136,7 +139,7 @@ def serve(settings: ServiceSettings) -> None:
                 *JobPeople(database, workforce.teams).routes,
             ],
         ),
-        make_portal(database, engine.desk, people, task_pages, engine.mask_helper),
+        make_portal(database, engine.desk, people, single_sign_on, task_pages, engine.mask_helper),
         cloud.services,
         s3_endpoint=settings.s3_endpoint,
         region=settings.region,

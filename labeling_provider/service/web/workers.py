@@ -35,7 +35,7 @@ class Workers:
         return _answered(lambda: self._people.list(request.query_params.get("team")))
 
     async def change(self, request: Request) -> Response:
-        """``add``, ``remove`` or ``invite`` the person in ``{"name": …, "team": …}``."""
+        """``add``, ``remove``, ``sign-out`` or ``invite`` the person in ``{"name": …, "team": …}``."""
         try:
             given = json.loads(await request.body())
             name, team = given["name"], given.get("team")
@@ -46,6 +46,7 @@ class Workers:
         moves: dict[str, Callable[[], object]] = {
             "add": lambda: {"worker_id": self._people.add(name, team).worker_id},
             "remove": lambda: self._people.remove(name, team),
+            "sign-out": lambda: {"sessions": self._people.sign_out_everywhere(name)},
             "invite": lambda: {"path": f"{PORTAL_PATH}/invitations/{self._people.invite(name)}"},
         }
         move = moves.get(request.path_params["move"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -16,7 +16,6 @@ from tests.service.web.portal.conftest import PeopleJob
 pytestmark = pytest.mark.e2e
 
 Jobs = Callable[..., PeopleJob]
-KEYS = {"LABELING_LOCAL_ACCESS_KEY_ID": "owner", "LABELING_LOCAL_SECRET_ACCESS_KEY": "the secret of the owner"}
 
 
 def test_who_is_not_signed_in_sees_the_sign_in_and_goes_on_from_there(lab: Lab, people_job: Jobs) -> None:
@@ -78,14 +77,6 @@ def test_pages_of_other_sites_can_do_nothing_here(lab: Lab) -> None:
     assert browser.ask("GET", "/portal/", host="evil.example")[0] == 403
     _, headers, _ = browser.ask("GET", "/portal/sign-in")
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service whose people need passwords."""
-    service = Service(tmp_path_factory.mktemp("guarded"), env=KEYS)
-    yield service
-    service.stop()
 
 
 def workers(service: Service, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -23,6 +23,7 @@ from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.web.administration import Administration
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets, read_outside
 from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
@@ -36,13 +37,16 @@ from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.portal.application import make_portal
 from labeling_provider.service.web.previews import Previews
 from labeling_provider.service.web.requests import PORTAL_PATH, STATIC_PATH
+from labeling_provider.service.web.rights import Rights
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.task_pages import TaskPages
 from labeling_provider.service.web.workers import Workers
 from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
+from labeling_provider.service.work.audit import AuditTrail
 from labeling_provider.service.work.people import People
+from labeling_provider.service.work.requesters import ApiKeys
 from labeling_provider.service.work.single_sign_on import SingleSignOn
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import load_workforce, simulated_identities
@@ -83,6 +87,7 @@ def serve(settings: ServiceSettings) -> None:
     assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
     workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
     database = Database(settings.database_url, shared=settings.shared)
+    audit = AuditTrail.from_environment(database)
     cloud = Cloud(
         database,
         ACCOUNT,
@@ -127,6 +132,7 @@ def serve(settings: ServiceSettings) -> None:
         models,
     )
     people = People(database, clock, settings.region, passwords=credentials is not None)
+    keys = ApiKeys(database, seal if credentials is not None else Seal())
     single_sign_on = SingleSignOn(database, people, settings.region, seal)
     service = Application(
         operations,
@@ -134,12 +140,13 @@ def serve(settings: ServiceSettings) -> None:
             database,
             cloud.objects,
             [
-                *Workers(people).routes,
+                *Workers(people, audit).routes,
+                *Administration(keys, audit).routes,
                 *Previews(database, engine.kinds, task_pages).routes,
                 *JobPeople(database, workforce.teams).routes,
             ],
         ),
-        make_portal(database, engine.desk, people, single_sign_on, task_pages, engine.mask_helper),
+        make_portal(database, engine.desk, people, single_sign_on, audit, task_pages, engine.mask_helper),
         cloud.services,
         s3_endpoint=settings.s3_endpoint,
         region=settings.region,
@@ -147,6 +154,9 @@ def serve(settings: ServiceSettings) -> None:
         static=Router([Mount(TEMPLATES_PATH, templates), Mount(STATIC_PATH, assets)]),
         link_credentials=signer.credentials,
         may_enter=workforces.may_enter,
+        keys=keys,
+        rights=Rights(database, **place),
+        audit=audit,
     )
     service_model()
     _point_functions_here(endpoint, settings.region, credentials)

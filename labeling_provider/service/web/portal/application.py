@@ -16,6 +16,7 @@ from labeling_provider.service.web.portal.protocol import Protocol
 from labeling_provider.service.web.portal.provider_pages import ProviderPages
 from labeling_provider.service.web.portal.sessions import Threads
 from labeling_provider.service.web.task_pages import TaskPages
+from labeling_provider.service.work.audit import AuditTrail
 from labeling_provider.service.work.people import People
 from labeling_provider.service.work.single_sign_on import SingleSignOn
 
@@ -25,6 +26,7 @@ def make_portal(
     desk: Desk,
     people: People,
     single_sign_on: SingleSignOn,
+    audit: AuditTrail,
     task_pages: TaskPages,
     mask_helper: MaskHelper,
 ) -> Starlette:
@@ -34,7 +36,7 @@ def make_portal(
     :param mask_helper: makes masks for people who draw.
     """
     threads = Threads()
-    pages = Pages(database, desk, people, threads, task_pages, single_sign_on)
+    pages = Pages(database, desk, people, threads, task_pages, single_sign_on, audit)
     with_provider = ProviderPages(pages, single_sign_on, threads)
     protocol = Protocol(desk, people, threads, task_pages, mask_helper)
     return Starlette(

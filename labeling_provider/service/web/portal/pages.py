@@ -35,7 +35,9 @@ from labeling_provider.service.web.portal.sessions import (
 )
 from labeling_provider.service.web.portal.words import LANGUAGES, choose_language, words_of
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
+from labeling_provider.service.work.audit import OK, AuditTrail
 from labeling_provider.service.work.people import People, PeopleError, Person
+from labeling_provider.service.work.requesters import Role
 from labeling_provider.service.work.single_sign_on import SingleSignOn
 
 _MAX_FORM_FIELDS: Final = 10
@@ -53,9 +55,10 @@ class Pages:
         threads: Threads,
         task_pages: TaskPages,
         single_sign_on: SingleSignOn,
+        audit: AuditTrail,
     ) -> None:
         self._database, self._desk, self._people, self._threads = database, desk, people, threads
-        self._task_pages, self._single_sign_on = task_pages, single_sign_on
+        self._task_pages, self._single_sign_on, self._audit = task_pages, single_sign_on, audit
 
     @property
     def routes(self) -> list[Route]:
@@ -83,7 +86,9 @@ class Pages:
                 token = self._people.sign_in(form.get("name", ""), form.get("password"))
             except PeopleError as error:
                 trouble = str(error)
+                self.write_down(request, "sign-in", form.get("name", ""), outcome="refused")
             else:
+                self.write_down(request, "sign-in", session=token)
                 return with_session(redirect(onward_of(form)), token, secure=request.url.scheme == "https")
         known = [] if self._people.passwords else [person["name"] for person in self._people.list()][:100]
         return self.show(
@@ -107,11 +112,25 @@ class Pages:
             person = self._people.of_session(token) if token else None
             if person is not None and person.issuer is not None:
                 provider = self._single_sign_on.provider()
+            self.write_down(request, "sign-out", session=token)
             self._people.sign_out(token)
         if provider is None:
             return without_session(redirect("/sign-in"))
         onward = provider.sign_out_url(f"{base_of(request)}{PATH}/sign-in")
         return without_session(self.onward(request, "signing_out", onward))
+
+    def write_down(
+        self, request: Request, what: str, claimed: str = "", *, session: str | None = None, outcome: str = OK
+    ) -> None:
+        """Say in the audit trail who has signed in or out.
+
+        :param claimed: who somebody says to be, without a session.
+        :param session: its token.
+        """
+        person = self._people.of_session(session) if session else None
+        who, role = (person.worker_id, Role.WORKER) if person else (claimed, Role.NOBODY)
+        address = request.client.host if request.client else ""
+        self._audit.record(who, role, address, what, person.name if person else "", outcome)
 
     def onward(self, request: Request, title: str, address: str) -> Response:
         """A page that goes on by itself: a redirect may not lead away from a form, nor take a strict cookie along.
@@ -131,6 +150,7 @@ class Pages:
             except PeopleError as error:
                 trouble = str(error)
             else:
+                self.write_down(request, "sign-in by invitation", session=session)
                 return with_session(redirect("/"), session, secure=request.url.scheme == "https")
         name = self._people.invited(token)
         language = choose_language(request, None)

@@ -9,6 +9,7 @@ import base64
 import binascii
 import logging
 import re
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -78,7 +79,9 @@ class ProviderPages:
             worker = await self._openid.worker(provider, attempt, code, _return_to(request))
             token = await self._threads.run(self._single_sign_on.enter, provider, worker)
         except SignInRefused as error:
+            await self._threads.run(partial(self._pages.write_down, request, "sign-in", outcome="refused"))
             return self._refused(request, error)
+        await self._threads.run(partial(self._pages.write_down, request, "sign-in", session=token))
         response = self._pages.onward(request, "signing_in", f"{PATH}{onward}")
         response.delete_cookie(ATTEMPT_COOKIE, path=f"{PATH}{RETURN_PATH}", httponly=True, samesite="lax")
         return with_session(response, token, secure=request.url.scheme == "https", seconds=SESSION_SECONDS)

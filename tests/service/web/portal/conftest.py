@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from dev.identity_provider import IdentityProvider
 from dev.portal import Browser
-from dev.stack import Service
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, Lines
 
@@ -56,26 +54,3 @@ class PeopleJob:
 def people_job(lab: Lab) -> Callable[..., PeopleJob]:
     """Makes a job for people."""
     return lambda lines, **arguments: PeopleJob(lab, lines, **arguments)
-
-
-KEYS = {"LABELING_LOCAL_ACCESS_KEY_ID": "owner", "LABELING_LOCAL_SECRET_ACCESS_KEY": "the secret of the owner"}
-
-
-@pytest.fixture(scope="session")
-def guarded(tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvider) -> Iterator[Service]:
-    """A service whose people need passwords, and which trusts the provider's certificate."""
-    env = {
-        **KEYS,
-        "SSL_CERT_FILE": str(provider.certificate),
-        "LABELING_ENCRYPTION_KEY": "a key that is long enough for every use".replace(" ", "-"),
-    }
-    service = Service(tmp_path_factory.mktemp("guarded"), env=env)
-    yield service
-    service.stop()
-
-
-@pytest.fixture(scope="session")
-def owner(guarded: Service) -> Callable[[str], Any]:
-    """Makes boto3 clients of the guarded service with its own keys."""
-    keys = {"aws_access_key_id": "owner", "aws_secret_access_key": "the secret of the owner"}
-    return lambda name: guarded.client(name, **keys)

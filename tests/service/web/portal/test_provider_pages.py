@@ -11,11 +11,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from dev.identity_provider import CLIENT, IdentityProvider, ProviderBrowser
-from dev.stack import BIN, ROOT, Service
+from dev.stack import Service
 
 pytestmark = pytest.mark.e2e
 
 Owner = Callable[[str], Any]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 TEAM = "experts"
 
 
@@ -37,12 +38,6 @@ def browser(guarded: Service, provider: IdentityProvider) -> Iterator[ProviderBr
     browser = ProviderBrowser(guarded.endpoint_url, provider)
     yield browser
     browser.client.close()
-
-
-def labeling(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run ``labeling workers``."""
-    command = [str(BIN / "labeling"), "workers", "--endpoint-url", service.endpoint_url, *arguments]
-    return subprocess.run(command, env=service.env, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def test_somebody_of_the_provider_signs_in_and_goes_on(browser: ProviderBrowser, provider: IdentityProvider) -> None:
@@ -156,17 +151,17 @@ def test_signing_out_ends_the_session_with_the_provider_as_well(
 
 
 def test_an_administrator_ends_somebody_s_sessions(
-    guarded: Service, browser: ProviderBrowser, provider: IdentityProvider
+    run: Run, browser: ProviderBrowser, provider: IdentityProvider
 ) -> None:
     provider.person("cy", "experts", name="Cy")
     browser.sign_in("cy")
     assert browser.get("/portal/").status_code == 200
-    listed = labeling(guarded, "list", "--team", TEAM).stdout
+    listed = run("workers", "list", "--team", TEAM).stdout
     line = next(line for line in listed.splitlines() if line.startswith("Cy  "))
     assert line.endswith(f"  ({provider.issuer})")
-    assert labeling(guarded, "sign-out", line.split()[1]).stdout == "1 sessions ended\n"
+    assert run("workers", "sign-out", line.split()[1]).stdout == "1 sessions ended\n"
     assert browser.get("/portal/").status_code == 303
-    assert labeling(guarded, "sign-out", "nobody at all").returncode == 1
+    assert run("workers", "sign-out", "nobody at all").returncode == 1
 
 
 def test_who_leaves_the_last_workteam_is_out_at_once(
@@ -186,17 +181,15 @@ def test_who_leaves_the_last_workteam_is_out_at_once(
     assert browser.get("/portal/").status_code == 303, "so has the earlier session"
 
 
-def test_people_of_the_provider_are_nobody_else(
-    guarded: Service, browser: ProviderBrowser, provider: IdentityProvider
-) -> None:
-    assert labeling(guarded, "add", "Fay", "--team", "private-people").returncode == 0
+def test_people_of_the_provider_are_nobody_else(run: Run, browser: ProviderBrowser, provider: IdentityProvider) -> None:
+    assert run("workers", "add", "Fay", "--team", "private-people").returncode == 0
     for sub in ("fay-1", "fay-2"):
         provider.person(sub, "experts", name="Fay")
         assert browser.sign_in(sub).status_code == 200
-    lines = [line for line in labeling(guarded, "list").stdout.splitlines() if line.startswith("Fay  ")]
+    lines = [line for line in run("workers", "list").stdout.splitlines() if line.startswith("Fay  ")]
     assert len({line.split()[1] for line in lines}) == 3
     assert sum(provider.issuer in line for line in lines) == 2
-    assert labeling(guarded, "remove", "Fay").returncode == 0
+    assert run("workers", "remove", "Fay").returncode == 0
     assert browser.get("/portal/").status_code == 200
 
 

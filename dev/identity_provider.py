@@ -38,13 +38,13 @@ class IdentityProvider:
         import oidc_provider_mock
         import werkzeug.serving
 
-        self.certificate = folder / "provider.pem"
-        _make_certificate(self.certificate, folder / "provider.key")
+        self.certificate, self.key = folder / "provider.pem", folder / "provider.key"
+        _make_certificate(self.certificate, self.key)
         self._inner = oidc_provider_mock.app(require_nonce=True)
         self.lies: dict[str, Callable[[Answer], Answer]] = {}
         self.asked: list[str] = []
         self._challenges: dict[str, str] = {}
-        tls = (str(self.certificate), str(folder / "provider.key"))
+        tls = (str(self.certificate), str(self.key))
         self.server = werkzeug.serving.make_server("localhost", 0, self, threaded=True, ssl_context=tls)
         self.issuer = f"https://localhost:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

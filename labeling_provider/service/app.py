@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTa
 from labeling_provider.service.web.job_people import JobPeople
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.links import Signer, make_link_credentials
-from labeling_provider.service.web.listener import listen
+from labeling_provider.service.web.listener import Tls, listen
 from labeling_provider.service.web.listener import serve as serve_requests
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import make_pages
@@ -76,6 +77,8 @@ class ServiceSettings:
     minimum_automated: int
     temporary: Path | None
     template_assets: Path | None = None
+    tls: Tls | None = None
+    proxies: Sequence[str] = ()
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -116,7 +119,8 @@ def serve(settings: ServiceSettings) -> None:
         raise StartError(f"cannot listen on {settings.host}:{settings.port}: {error}") from None
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"{host}:{listening.getsockname()[1]}"
-    endpoint = f"http://{address}"
+    scheme = "https" if settings.tls else "http"
+    endpoint = f"{scheme}://{address}"
     place = {"region": settings.region, "account": ACCOUNT}
     portal = f"{address}{PORTAL_PATH}"
     signer = Signer(cloud.objects, make_link_credentials(), settings.region)
@@ -168,11 +172,12 @@ def serve(settings: ServiceSettings) -> None:
         "role_arn": cloud.roles.execution_role_arn,
         "workteams": workforce.names,
         "pages_url": f"{endpoint}/_labeling",
-        "portal_url": f"http://{portal}",
+        "portal_url": f"{scheme}://{portal}",
     }
     print(json.dumps(ready), flush=True)
     try:
-        serve_requests(service, listening, lambda: _end_for_certain(settings.temporary))
+        end = partial(_end_for_certain, settings.temporary)
+        serve_requests(service, listening, end, tls=settings.tls, proxies=settings.proxies)
     finally:
         engine.stop()
         database.close()

@@ -127,6 +127,8 @@ class Workforces:
             found = ipaddress.ip_address(address)
         except ValueError:
             return False
+        # A proxy may write an IPv4 address in IPv6.
+        found = getattr(found, "ipv4_mapped", None) or found
         return any(found in ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)
 
     def _sealed(self, secret: str | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shlex
 import subprocess
 import urllib.error
 import urllib.request
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dev.stack import Service
+from dev.stack import ROOT, Service
 from labeling_provider.request import LabelingJobSpec
+from tests.snippets import blocks
 
 pytestmark = pytest.mark.e2e
 
@@ -299,6 +301,16 @@ def test_who_did_what_is_written_down(guarded: Service, run: Run, ann: Key) -> N
     assert (
         f"administrator administrator  127.0.0.1  keys add  Ann {ann.id}  ok" in run("audit", "--limit", "1000").stdout
     )
+
+
+def test_the_commands_of_the_docs_do_what_they_say(guarded: Service, run: Run) -> None:
+    key = Key(guarded, run, "Eli")
+    lines = [line for block in blocks(ROOT / "docs" / "security.md", "") for line in block.splitlines()]
+    assert len(lines) == 5
+    for line in lines:
+        program, *arguments = shlex.split(line.replace("LABKEXAMPLE", key.id))
+        done = run(*arguments)
+        assert (program, done.returncode) == ("labeling", 0), done.stderr
 
 
 @pytest.mark.parametrize(

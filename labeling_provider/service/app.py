@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.routing import Mount, Router
 
@@ -24,6 +26,7 @@ from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.tracing import set_up_tracing
 from labeling_provider.service.web.administration import Administration
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets, read_outside
@@ -33,7 +36,9 @@ from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.listener import Tls, listen
 from labeling_provider.service.web.listener import serve as serve_requests
+from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
+from labeling_provider.service.web.origins import is_unspecified
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.portal.application import make_portal
 from labeling_provider.service.web.previews import Previews
@@ -79,6 +84,8 @@ class ServiceSettings:
     template_assets: Path | None = None
     tls: Tls | None = None
     proxies: Sequence[str] = ()
+    audit_days: float = 365.0
+    internal_url: str | None = None
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -86,11 +93,12 @@ def serve(settings: ServiceSettings) -> None:
 
     :raises StartError: if a setting is invalid.
     """
+    set_up_tracing()
     credentials, seal = Credentials.from_environment(), Seal.from_environment()
     assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
     workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
     database = Database(settings.database_url, shared=settings.shared)
-    audit = AuditTrail.from_environment(database)
+    audit = AuditTrail(database, settings.audit_days)
     cloud = Cloud(
         database,
         ACCOUNT,
@@ -121,6 +129,8 @@ def serve(settings: ServiceSettings) -> None:
     address = f"{host}:{listening.getsockname()[1]}"
     scheme = "https" if settings.tls else "http"
     endpoint = f"{scheme}://{address}"
+    if settings.shared:
+        database.announce(settings.internal_url or _internal_url(settings.host, endpoint))
     place = {"region": settings.region, "account": ACCOUNT}
     portal = f"{address}{PORTAL_PATH}"
     signer = Signer(cloud.objects, make_link_credentials(), settings.region)
@@ -152,6 +162,7 @@ def serve(settings: ServiceSettings) -> None:
         ),
         make_portal(database, engine.desk, people, single_sign_on, audit, task_pages, engine.mask_helper),
         cloud.services,
+        Monitoring.from_environment(database, cloud.objects, clock),
         s3_endpoint=settings.s3_endpoint,
         region=settings.region,
         credentials=credentials,
@@ -181,6 +192,13 @@ def serve(settings: ServiceSettings) -> None:
     finally:
         engine.stop()
         database.close()
+
+
+def _internal_url(host: str, endpoint: str) -> str:
+    """Where other services reach this one: at the address of the machine's name if it listens on all addresses."""
+    if not is_unspecified(host):
+        return endpoint
+    return f"http://{socket.gethostbyname(socket.gethostname())}:{urlsplit(endpoint).port}"
 
 
 def _end_for_certain(temporary: Path | None) -> None:

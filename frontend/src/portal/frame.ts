@@ -53,6 +53,8 @@ export class TaskFrame {
     element.title = title;
     element.dataset.task = String(task);
     element.inert = true;
+    // Until the page stands, with the work that was kept of it.
+    element.ariaBusy = "true";
     const silent = setTimeout(() => !this.isReady && onSilent(), MAX_SILENT_MS);
     let patience = LOAD_AGAIN_MS;
     element.addEventListener("load", () => {
@@ -68,6 +70,7 @@ export class TaskFrame {
         if (message.type === "ready") {
           clearTimeout(silent);
           this.isReady = true;
+          element.ariaBusy = "false";
           this.keys = Array.isArray(message.keys) ? message.keys.slice(0, 200) : [];
         }
         this.onMessage(message);

@@ -14,7 +14,7 @@ from labeling_provider.service.errors import StartError
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
 
-SETTING: Final = "LABELING_ENCRYPTION_KEY"
+SETTING: Final = "LABELING_LOCAL_ENCRYPTION_KEY"
 MIN_KEY_CHARACTERS: Final = 32
 
 
@@ -33,7 +33,7 @@ class Seal:
 
     @classmethod
     def from_environment(cls) -> Seal:
-        """Read ``LABELING_ENCRYPTION_KEY``, or the file that ``LABELING_ENCRYPTION_KEY_FILE`` names.
+        """Read ``LABELING_LOCAL_ENCRYPTION_KEY``, or the file that ``LABELING_LOCAL_ENCRYPTION_KEY_FILE`` names.
 
         :raises StartError: if both are set, the file can't be read, or a key is too short.
         """

@@ -39,6 +39,9 @@ from labeling_provider.service.engine.stream import Stream
 from labeling_provider.service.engine.streaming_stage import Streaming
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.learning.loop import ActiveLearning
+from labeling_provider.service.log_format import JOB
+from labeling_provider.service.measures import FAILED_STEPS, STEPS
+from labeling_provider.service.tracing import traced
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import SimulatedWorkers
 from labeling_provider.service.work.truth import Truth, TruthFileError
@@ -127,6 +130,7 @@ class Engine:
 
         :return: seconds until the step after it; None if the job has ended, or another process has it.
         """
+        JOB.set(None)
         taken = self._leases.take(job_id)
         if taken is None:
             self._runs.forget(job_id)
@@ -134,14 +138,18 @@ class Engine:
             self._announcements.tell()
             return None
         lease, job = taken
+        # Whatever this thread logs until its next step is about this job.
+        JOB.set(job.name)
         try:
-            pause = self._go_on(lease, job)
+            with STEPS.time(), traced("step", labeling__job=job.name):
+                pause = self._go_on(lease, job)
         except LeaseLost:
             self._runs.forget(job_id)
             return self._leases.release(lease, None)
         except BaseException:
             # The state in memory may be half updated: read it again.
             self._runs.forget(job_id)
+            FAILED_STEPS.inc()
             raise
         return self._leases.release(lease, pause)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from dataclasses import asdict
 from typing import Any, Final
@@ -12,12 +11,9 @@ from labeling_provider.service.database import audit_rows
 from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Database, now
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.errors import StartError
 
 log = logging.getLogger(__name__)
 
-SETTING: Final = "LABELING_AUDIT_DAYS"
-DEFAULT_DAYS: Final = 365.0
 MAX_ROWS: Final = 1_000
 """How many are told at once."""
 OK: Final = "ok"
@@ -33,27 +29,12 @@ class AuditTrail:
     :param days: for how long.
     """
 
-    def __init__(self, database: Database, days: float = DEFAULT_DAYS) -> None:
+    def __init__(self, database: Database, days: float = 365.0) -> None:
         self._database, self._days = database, days
         self._pruned = 0.0
         self._refused: set[tuple[str, ...]] = set()
         self._minute = 0.0
         self._changing = threading.Lock()
-
-    @classmethod
-    def from_environment(cls, database: Database) -> AuditTrail:
-        """Read ``LABELING_AUDIT_DAYS``.
-
-        :raises StartError: if it is not a number of days.
-        """
-        given = os.environ.get(SETTING, str(DEFAULT_DAYS))
-        try:
-            days = float(given)
-        except ValueError:
-            days = -1.0
-        if not 0 < days < 100_000:
-            raise StartError(f"{SETTING} must be a number of days greater than 0, not {given[:20]!r}")
-        return cls(database, days)
 
     def record(self, who: str, role: str, address: str, what: str, target: str = "", outcome: str = OK) -> None:
         """Write down what somebody has done, or was not let do. What can't be written is logged."""

@@ -21,7 +21,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvider
     env = {
         **KEYS,
         "SSL_CERT_FILE": str(provider.certificate),
-        "LABELING_ENCRYPTION_KEY": ENCRYPTION_KEY,
+        "LABELING_LOCAL_ENCRYPTION_KEY": ENCRYPTION_KEY,
     }
     service = Service(tmp_path_factory.mktemp("guarded"), env=env)
     yield service

@@ -10,8 +10,7 @@ import pytest
 from labeling_provider.service.database import audit_rows
 from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Database, now
-from labeling_provider.service.errors import StartError
-from labeling_provider.service.work.audit import MAX_REFUSALS, SETTING, AuditTrail
+from labeling_provider.service.work.audit import MAX_REFUSALS, AuditTrail
 
 
 @pytest.fixture
@@ -49,10 +48,3 @@ def test_texts_of_strangers_are_cut_and_plain(database: Database) -> None:
     trail.record("x" * 5_000, "nobody", "::1", "a\0b\x1b[31m\u202e", outcome="no")
     row = trail.latest(1, None, 0.0)[0]
     assert (len(row["who"]), row["what"]) == (255, "a?b?[31m?")
-
-
-@pytest.mark.parametrize("given", ["never", "0", "-1", "nan", "1e9"])
-def test_days_must_be_a_number_of_days(given: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(SETTING, given)
-    with pytest.raises(StartError, match="LABELING_AUDIT_DAYS must be a number of days"):
-        AuditTrail.from_environment(database)

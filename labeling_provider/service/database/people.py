@@ -139,9 +139,9 @@ def list_people(
 
 def delete_person(connection: Connection, person_id: int) -> None:
     """Forget a person and sign the person out everywhere. Answers stay, under the worker id."""
-    close_sessions(connection, person_id)
     connection.execute(sa.delete(memberships).where(memberships.c.person_id == person_id))
     connection.execute(sa.delete(people).where(people.c.id == person_id))
+    close_sessions(connection, person_id)
 
 
 def subs(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:

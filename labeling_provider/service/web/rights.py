@@ -26,7 +26,6 @@ _OF_SAGEMAKER: Final[dict[str, Right]] = {
     "CreateLabelingJob": Right.CREATE,
     "AddTags": Right.CREATE,
     "DeleteTags": Right.CREATE,
-    "RenderUiTemplate": Right.CREATE,
     "StopLabelingJob": Right.STOP,
     "DescribeLabelingJob": Right.READ,
     "ListLabelingJobs": Right.READ,

@@ -162,6 +162,8 @@ def test_a_key_is_for_its_workteams_and_tags_only(guarded: Service, run: Run) ->
         ("sagemaker", "delete_workforce", {"WorkforceName": "default"}),
         ("sagemaker", "create_human_task_ui", {"HumanTaskUiName": "x", "UiTemplate": {"Content": "x"}}),
         ("sagemaker", "list_models", {}),
+        # Its template could ask for a link to any object.
+        ("sagemaker", "render_ui_template", {"Task": {"Input": "{}"}, "RoleArn": ROLE, "UiTemplate": {"Content": "x"}}),
         ("iam", "create_user", {"UserName": "x"}),
         ("sts", "get_session_token", {}),
         ("logs", "describe_log_groups", {}),

@@ -174,7 +174,7 @@ def serve(settings: ServiceSettings) -> None:
         audit=audit,
     )
     service_model()
-    _point_functions_here(endpoint, settings.region, credentials)
+    _point_functions_here(endpoint, settings.region, credentials, settings.s3_endpoint)
     engine.start()
     ready = {
         "endpoint_url": endpoint,
@@ -212,9 +212,14 @@ def _end_for_certain(temporary: Path | None) -> None:
     os._exit(0)
 
 
-def _point_functions_here(endpoint: str, region: str, credentials: Any) -> None:
-    """Point boto3 clients in custom functions at this service: their processes inherit this one's environment."""
+def _point_functions_here(endpoint: str, region: str, credentials: Any, s3_endpoint: str | None) -> None:
+    """Point boto3 clients in custom functions at this service, and those of S3 to where the objects are.
+
+    Their processes inherit this one's environment.
+    """
     os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)
+    if s3_endpoint:
+        os.environ.setdefault("AWS_ENDPOINT_URL_S3", s3_endpoint)
     os.environ.setdefault("AWS_DEFAULT_REGION", region)
     os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key_id if credentials else "local")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key if credentials else "local")

@@ -32,6 +32,8 @@ _HOST = """<!doctype html><html lang="en"><title>Portal</title><link rel="icon" 
   const frame = document.querySelector("iframe");
   let heard, port, init;
   function show(told, number) {
+    // A draft that is large stays here.
+    if (told.keep_draft) told.draft = kept.draft;
     [heard, init] = [[], told];
     port?.close();
     frame.src = `/frame?${number}`;

@@ -26,7 +26,8 @@ from labeling_provider.service.work.open_tasks import OpenTasks
 from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.tasks import Move, Refusal
 
-MAX_DRAFT_CHARACTERS: Final = 1_000_000
+MAX_DRAFT_CHARACTERS: Final = 5_000_000
+"""Longest draft, in characters of JSON: what the page sends without its spaces in up to 4,000,000."""
 MAX_REMARK_CHARACTERS: Final = 2_000
 _MAX_JOBS: Final = 200
 _MAX_TRIES: Final = 20
@@ -228,7 +229,7 @@ class Desk:
         :raises Refused: if the person does not have the task any more, or the draft is too large.
         """
         try:
-            text = json.dumps(draft)
+            text = as_json(draft)
         except (ValueError, RecursionError):
             raise Refused("The draft can't be kept.") from None
         if len(text) > MAX_DRAFT_CHARACTERS:

@@ -31,7 +31,7 @@ from labeling_provider.service.engine.hand_out import HandOut
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.engine.leases import Leases
 from labeling_provider.service.engine.mask_helper import MaskHelper
-from labeling_provider.service.engine.output import REFRESH_SECONDS, Output
+from labeling_provider.service.engine.output import Output
 from labeling_provider.service.engine.runs import Kinds, Runs
 from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.engine.start import Start
@@ -199,8 +199,7 @@ class Engine:
             if self._hand_out.top_up(run, job, now) and run.team:
                 # People take what is new by themselves.
                 pause = 0.0
-            if now - run.refreshed > REFRESH_SECONDS:
-                self._output.refresh(run, job.iteration, now)
+            self._output.refresh(run, job, now)
         else:
             self._output.write_set(run, job.iteration)
             pause = 0.0 if self._hand_out.next_set(run) else None

@@ -14,6 +14,7 @@ from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMess
 from labeling_provider.service.cloud.embedded.moto_objects import EmbeddedObjectStore
 from labeling_provider.service.cloud.embedded.refused import refuse
 from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
+from labeling_provider.service.cloud.embedded.s3_stored import VersionGone
 from labeling_provider.service.cloud.embedded.server import Moto
 from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.cloud.logs import Logs
@@ -77,7 +78,15 @@ class EmbeddedServices:
         rules = self.objects.cors_rules(bucket)
         if call.method == "OPTIONS":
             return preflight(rules, call.headers)
-        return with_cors(self._served(service, call), rules, call)
+        return with_cors(self._answer(call), rules, call)
+
+    def _answer(self, call: Call) -> ServiceResponse:
+        """Answer a request to S3, again if what it reads is overwritten meanwhile."""
+        while True:
+            try:
+                return self._served(Service.S3, call)
+            except VersionGone:
+                call.body.seek(0)
 
     def _served(self, service: Service, call: Call) -> ServiceResponse:
         with ExitStack() as recorded:
@@ -88,6 +97,7 @@ class EmbeddedServices:
                 recorded.enter_context(self.directory.in_step(call))
             elif service == Service.SAGEMAKER:
                 self._models.show()
-            if self.objects and call.method not in _READING:
-                recorded.enter_context(self.objects.recording())
+            if self.objects:
+                reads = call.method in _READING
+                recorded.enter_context(self.objects.reading() if reads else self.objects.recording())
             return self._server.serve(service, call)

@@ -55,6 +55,8 @@ export class TaskFrame {
     element.title = title;
     element.dataset.task = String(task);
     element.inert = true;
+    // Until the page stands, with the work that was kept of it.
+    element.ariaBusy = "true";
     this.hasDraft = start.draft !== null;
     const silent = setTimeout(() => !this.isReady && onSilent(), MAX_SILENT_MS);
     let patience = LOAD_AGAIN_MS;
@@ -71,6 +73,7 @@ export class TaskFrame {
         if (message.type === "ready") {
           clearTimeout(silent);
           this.isReady = true;
+          element.ariaBusy = "false";
           this.open();
           this.keys = Array.isArray(message.keys) ? message.keys.slice(0, 200) : [];
         }

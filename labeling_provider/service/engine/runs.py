@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request import task_type_of_request
@@ -19,6 +20,9 @@ from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import JobFacts, Kind
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import Workforce
+
+_AT_ONCE: Final = 1_000
+"""Of the answers that a kind learns from, those to so many objects are in memory."""
 
 
 class Kinds:
@@ -81,8 +85,7 @@ class Runs:
         """Read a job from the database, and let its kind learn from earlier answers."""
         kind = self._kinds.of(job.name, job.arn, json.loads(job.request))
         with self._database.read() as connection:
-            labeled = object_rows.labeled(connection, job.id)
-            kind.learn(
-                read_answers(connection, job.id, labeled if kind.remembers is None else labeled[-kind.remembers :])
-            )
+            labeled = object_rows.labeled(connection, job.id, kind.remembers)
+            while rows := list(islice(labeled, _AT_ONCE)):
+                kind.learn(read_answers(connection, job.id, rows))
         return Run(lease, kind, self._workforce.teams.get(job.workteam_arn, ()))

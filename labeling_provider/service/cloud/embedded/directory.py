@@ -55,6 +55,9 @@ class EmbeddedDirectory:
         with self._changing:
             with self._database.read() as connection:
                 teams = self._recall(connection)
+                if call.operation == "AdminAddUserToGroup":
+                    # Whoever is in a group only because the workteam is everybody's can still become a member.
+                    teams = self._recall(connection, is_open=False)
             before = self._members(teams)
             yield
             after = self._members(teams)
@@ -81,7 +84,7 @@ class EmbeddedDirectory:
         self, connection: Connection, arn: str, members: Mapping[str, str], left: set[str], before: Mapping[str, str]
     ) -> None:
         own = {ANYBODY.sub, *(one.sub for one in self._simulated.get(arn, ()))}
-        known = {person.sub: person for person in people.list_people(connection)}
+        known = {person.sub: person for person in people.list_people(connection, only_by_name=True)}
         for sub in left & known.keys():
             people.leave(connection, known[sub].id, arn)
         for sub, name in members.items():
@@ -95,15 +98,16 @@ class EmbeddedDirectory:
 
     # What the database says, in moto
 
-    def _recall(self, connection: Connection) -> list[WorkteamRow]:
+    def _recall(self, connection: Connection, *, is_open: bool = True) -> list[WorkteamRow]:
         """Let moto have what the database says.
 
+        :param is_open: whether a workteam may be everybody's.
         :return: the workteams whose people are in user pools.
         """
         for workforce in workforces.everyone(connection):
             if config := workforce.identity.get("CognitoConfig"):
                 self._client(config)
-        everybody = [Identity(person.name, person.sub) for person in people.list_people(connection)]
+        everybody = [Identity(person.name, person.sub) for person in people.list_people(connection, only_by_name=True)]
         found: list[WorkteamRow] = []
         wanted: dict[Any, set[Any]] = {}
         for team in workteam_rows.every_workteam(connection):
@@ -111,9 +115,12 @@ class EmbeddedDirectory:
             if not groups or workforce_kind(team.arn) != "private":
                 continue
             found.append(team)
-            members = [Identity(person.name, person.sub) for person in people.list_people(connection, team.arn)]
+            members = [
+                Identity(person.name, person.sub)
+                for person in people.list_people(connection, team.arn, only_by_name=True)
+            ]
             members += self._simulated.get(team.arn, ())
-            if not members and self._is_open:
+            if not members and self._is_open and is_open:
                 members = [*everybody, ANYBODY]
             pool, alive = self._client(groups[0]), [self._group(group) for group in groups]
             for group in alive:

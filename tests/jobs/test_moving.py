@@ -87,7 +87,7 @@ def test_a_finished_job_is_there_with_its_labels_and_nobody_is_asked_again(amazo
     assert old["LabelCounters"]["FailedNonRetryableError"] == 1
     entry = bring_one(amazon, lab, name)
     assert entry.outcome == Outcome.MADE
-    assert "1 object without a label" in told(entry)
+    assert "Objects without a label: 1." in told(entry)
     new = lab.describe(name)
     assert new["LabelingJobStatus"] == "Completed"
     assert set(new["LabelCounters"].values()) == {0}
@@ -127,7 +127,7 @@ def test_a_running_job_goes_on_with_what_is_left(amazon: Lab, lab: Lab, name: st
     make_running(amazon, name, [*given, *texts(3)])
     entry = bring_one(amazon, lab, name, **HERE)
     assert entry.outcome == Outcome.MADE
-    assert "2 objects have a label, 3 are left to label." in entry.notes
+    assert "Objects with a label: 2; left to label: 3." in entry.notes
     assert "still runs at Amazon" in told(entry)
     new = lab.wait(name)
     assert new["LabelCounters"]["HumanLabeled"] == 3
@@ -321,6 +321,18 @@ def vendor(description: dict[str, Any], **changes: Any) -> dict[str, Any]:
     arn = "arn:aws:sagemaker:us-east-1:123456789012:workteam/vendor-crowd/labelers"
     human = {**description["HumanTaskConfig"], "WorkteamArn": arn}
     return {**description, "HumanTaskConfig": human, **changes}
+
+
+def test_a_workteam_that_is_gone_keeps_only_a_job_with_work_left(amazon: Lab, lab: Lab, name: str) -> None:
+    description = make(amazon, name)
+    human = {**description["HumanTaskConfig"]}
+    human["WorkteamArn"] = f"{amazon.team().rpartition('/')[0]}/gone-{name}"
+    gone = {**description, "HumanTaskConfig": human}
+    running = bring_one(pretending(amazon, name, {**gone, "LabelingJobStatus": "InProgress"}), lab, name)
+    assert running.outcome == Outcome.REFUSED
+    assert f"--workteam {human['WorkteamArn']}=NAME" in told(running)
+    finished = bring_one(pretending(amazon, name, gone), lab, name)
+    assert finished == Entry("labeling job", name, Outcome.MADE, ("Its workteam is private-people here.",))
 
 
 def test_a_vendors_finished_job_is_under_our_own_people(amazon: Lab, lab: Lab, name: str) -> None:

@@ -139,12 +139,42 @@ def answered(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
     return list(connection.execute(query.order_by(objects.c.stamp, objects.c.object_id)))
 
 
-def labeled(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
-    """The objects that people have labeled, in the order of their consolidation: object_id and line."""
+def labeled(connection: Connection, job_id: int, latest: int) -> list[sa.Row[Any]]:
+    """The objects that people have labeled last, in the order of their consolidation: object_id and line.
+
+    :param latest: how many, at most.
+    """
     query = sa.select(objects.c.object_id, objects.c.line).where(
         objects.c.job_id == job_id, objects.c.state == ObjectState.LABELED
     )
+    backwards = query.order_by(objects.c.stamp.desc(), objects.c.object_id.desc()).limit(latest)
+    return [*connection.execute(backwards)][::-1] if latest else []
+
+
+def consolidated(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
+    """The objects that people have labeled, in the order of their consolidation files: object_id, iteration, stamp and
+    result.
+    """
+    query = sa.select(objects.c.object_id, objects.c.iteration, objects.c.stamp, objects.c.result).where(
+        objects.c.job_id == job_id, objects.c.state == ObjectState.LABELED
+    )
     return list(connection.execute(query.order_by(objects.c.stamp, objects.c.object_id)))
+
+
+def revise(connection: Connection, job_id: int, results: Mapping[int, str]) -> None:
+    """Replace the results of objects that people have labeled.
+
+    :param results: the new keys of their output lines, as JSON, by object id.
+    """
+    change = (
+        sa.update(objects)
+        .where(objects.c.job_id == job_id, objects.c.object_id == sa.bindparam("object"))
+        .where(objects.c.state == ObjectState.LABELED)
+        .values(result=sa.bindparam("content"))
+    )
+    if results:
+        rows = [{"object": object_id, "content": content} for object_id, content in results.items()]
+        connection.execute(change, rows)
 
 
 def labeled_in(connection: Connection, job_id: int, iteration: int) -> list[sa.Row[Any]]:

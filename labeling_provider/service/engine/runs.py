@@ -81,8 +81,6 @@ class Runs:
         """Read a job from the database, and let its kind learn from earlier answers."""
         kind = self._kinds.of(job.name, job.arn, json.loads(job.request))
         with self._database.read() as connection:
-            labeled = object_rows.labeled(connection, job.id)
-            kind.learn(
-                read_answers(connection, job.id, labeled if kind.remembers is None else labeled[-kind.remembers :])
-            )
+            labeled = object_rows.labeled(connection, job.id, kind.remembers)
+            kind.learn(read_answers(connection, job.id, labeled))
         return Run(lease, kind, self._workforce.teams.get(job.workteam_arn, ()))

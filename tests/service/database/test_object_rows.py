@@ -60,7 +60,7 @@ def test_an_outcome_is_written_and_counted_once(connection: Connection) -> None:
     assert found is not None
     assert (found.labeled, found.failed) == (3, 1)
     assert [row.result for row in object_rows.results(connection, job_id)] == ['"a"', '"b"', '"c"', '"d"']
-    assert [row.object_id for row in object_rows.labeled(connection, job_id) if row.object_id < 2] == [1, 0]
+    assert [row.object_id for row in object_rows.labeled(connection, job_id, 9) if row.object_id < 2] == [1, 0]
 
 
 def test_labels_of_an_iteration_are_its_own(connection: Connection) -> None:

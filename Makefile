@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Many processes start from the same files, so what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup environments demo up test test-fast test-rooms test-newest test-lowest lint pages screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation clean
+.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -47,9 +47,9 @@ demo: $(VENV)/.ready
 up: $(VENV)/.ready
 	$(BIN)/python -m dev.demo --up
 
-# Most of the time is spent waiting, so both run at once.
+# Much of the time is spent waiting, so all run at once.
 test: environments
-	$(MAKE) --jobs 2 --output-sync=line test-newest test-lowest
+	$(MAKE) --jobs 4 --output-sync=line test-newest test-newest-processes test-lowest test-lowest-processes
 
 # Seconds: the rooms of plain Python, and the rules of the house.
 test-fast: $(VENV)/.ready
@@ -59,19 +59,28 @@ test-fast: $(VENV)/.ready
 test-rooms: setup
 	$(BIN)/python -m pytest tests -m "not e2e"
 
-# Both pairs are tested at once: libraries that start a thread for each core would only wait for each other.
-test-newest test-lowest test-rooms: export OMP_NUM_THREADS := 1
-test-newest test-lowest test-rooms: export OPENBLAS_NUM_THREADS := 1
+# Several are tested at once: libraries that start a thread for each core would only wait for each other.
+TESTS := test-newest test-newest-processes test-lowest test-lowest-processes
+.PHONY: $(TESTS)
+$(TESTS) test-rooms: export OMP_NUM_THREADS := 1
+$(TESTS) test-rooms: export OPENBLAS_NUM_THREADS := 1
 
 # All but the service, which the other pair tests; of the service, what drives a browser.
 test-newest: setup
-	$(BIN)/python -m pytest tests --ignore=tests/service
+	$(BIN)/python -m pytest tests --ignore=tests/service --ignore=tests/e2e --ignore=tests/test_benchmarks.py
+
+test-newest-processes: setup
+	$(BIN)/python -m pytest tests/e2e tests/test_benchmarks.py
 	$(BIN)/python -m pytest -m "browser or once" tests/service
 
 # The oldest Airflow and amazon provider that are supported: everything that touches them; and the local service, which
 # touches neither.
+LOWEST_TESTS := $(LOWEST)/bin/python -m pytest -m "not browser and not once"
 test-lowest: $(LOWEST)/.ready $(VENV)/.system
-	$(LOWEST)/bin/python -m pytest -m "not browser and not once" tests/service tests/client tests/streaming tests/decorators tests/hooks tests/jobs tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
+	$(LOWEST_TESTS) tests/service
+
+test-lowest-processes: $(LOWEST)/.ready $(VENV)/.system
+	$(LOWEST_TESTS) tests/client tests/streaming tests/decorators tests/hooks tests/jobs tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -11,6 +11,8 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
+from dev.stack import PATIENCE
+
 _QUIET = (
     "--no-sandbox",
     "--disable-gpu",
@@ -43,6 +45,7 @@ def browser_page(width: int = 1280, height: int = 800, *, profile: Path | None =
         else:
             browser = playwright.chromium.launch_persistent_context(str(profile), **started, **seen)
             page = browser.pages[0]
+        page.context.set_default_timeout(PATIENCE * 30_000)
         try:
             yield page
         finally:

@@ -43,7 +43,7 @@ def main() -> int:
                 _jobs(airflow, page, run)
                 _ended_run(airflow, DAG_ID, run)
                 page.goto(f"{airflow.url}/dags/{DAG_ID}/runs/{run}/tasks/label")
-                page.get_by_text("Created labeling job").wait_for(timeout=60_000)
+                page.get_by_text("Created labeling job").wait_for()
                 page.screenshot(path=PICTURES / "dag.png")
                 _automated(airflow, page, run)
                 _tab(airflow, page, gallery, "boxes", "job.png")
@@ -104,7 +104,7 @@ def _jobs(airflow: Airflow, page: Any, run: str) -> None:
     wait_until(half_done, 120, "some digits are labeled", 0.1)
     page.goto(f"{airflow.url}/plugin/labeling")
     frame = page.frame_locator("iframe[title=Labeling]")
-    frame.get_by_role("row").filter(has_text="InProgress").wait_for(timeout=60_000)
+    frame.get_by_role("row").filter(has_text="InProgress").wait_for()
     page.screenshot(path=PICTURES / "jobs.png")
 
 
@@ -112,7 +112,7 @@ def _automated(airflow: Airflow, page: Any, run: str) -> None:
     """A job in which people and a model have labeled."""
     page.goto(f"{airflow.url}/dags/{DAG_ID}/runs/{quote(run)}/tasks/label/plugin/labeling-task-instance")
     frame = page.frame_locator("iframe[title=Labeling]")
-    frame.locator("svg.chart polyline").last.wait_for(timeout=60_000)
+    frame.locator("svg.chart polyline").last.wait_for()
     page.set_viewport_size({"width": 1280, "height": 960})
     page.screenshot(path=PICTURES / "automated.png")
     page.set_viewport_size({"width": 1280, "height": 720})
@@ -127,9 +127,9 @@ def _tab(airflow: Airflow, page: Any, run: str, task: str, name: str, *, in_airf
         page.goto(airflow.url)
         page.goto(f"{airflow.url}/labeling/job?dag_id=gallery&run_id={quote(run)}&task_id={task}")
         frame = page
-    with page.expect_response(lambda answer: "/job/workers" in answer.url, timeout=60_000):
+    with page.expect_response(lambda answer: "/job/workers" in answer.url):
         pass
-    frame.locator("#labels figure").first.wait_for(timeout=60_000)
+    frame.locator("#labels figure").first.wait_for()
     page.wait_for_load_state("networkidle")
     frame.locator("#labels h2").last.evaluate("heading => { heading.scrollIntoView(); scrollBy(0, -16); }")
     page.screenshot(path=PICTURES / name)

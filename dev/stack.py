@@ -27,6 +27,10 @@ PARSED_ONCE = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600"}
 """For an Airflow whose DAG files don't change: parsing them all again every 30 seconds keeps a core busy."""
 
 
+PATIENCE = 4
+"""How many times as long everything may take on a machine that does many things at once."""
+
+
 class StackError(Exception):
     """A process did not come up or did not do what it should in time."""
 
@@ -41,14 +45,15 @@ def free_port() -> int:
 def wait_until(condition: Callable[[], Any], seconds: float, what: str, pause: float = 0.2) -> Any:
     """The condition's first true value.
 
+    :param seconds: how long that takes at most, on a machine that has little else to do.
     :raises StackError: if it is not true in time.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE * seconds
     while time.monotonic() < deadline:
         if value := condition():
             return value
         time.sleep(pause)
-    raise StackError(f"{what}: not within {seconds:.0f} s")
+    raise StackError(f"{what}: not within {PATIENCE * seconds:.0f} s")
 
 
 class _Group:

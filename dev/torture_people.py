@@ -286,10 +286,11 @@ class AtChromium(Person):
         page.wait_for_function(_HAS_TASK_OR_END)
         if not page.query_selector("iframe.shown"):
             return False
+        # Only then has the page what was kept of the task.
+        page.wait_for_selector("iframe.shown[aria-busy=false]")
         task = page.get_attribute("iframe.shown", "data-task")
         frame = page.frame_locator("iframe.shown")
         field, options = frame.locator("crowd-text-area textarea"), frame.locator("crowd-classifier .option")
-        field.wait_for()
         if self.left:
             self.find_again(task, field, frame)
         note = f"{self.name}, task {task}, life {self.lives}"

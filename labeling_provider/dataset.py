@@ -24,8 +24,10 @@ from labeling_provider.operators.quality import LabelQualityOperator
 _RUN: Final = "{{ run_id | replace(':', '-') | replace('+', '_') }}"
 _FRACTIONS: Final = {"train": 0.8, "validation": 0.1, "test": 0.1}
 _VERDICTS: Final = ("right", "wrong")
-_GIVEN: Final = ("task_id", "task_type", "manifest_uri", "output_uri", "label_attribute_name", "audited_attribute")
-"""Arguments of a review's jobs that follow from the labeling job."""
+_PLACED: Final = ("task_id", "manifest_uri", "output_uri")
+"""Arguments of the labeling job that follow from the chain."""
+_GIVEN: Final = (*_PLACED, "task_type", "label_attribute_name", "audited_attribute")
+"""Arguments of the second job and of a review's jobs that follow from the chain and the labeling job."""
 _LABELING_ONLY: Final = (
     *("config", "ui_template_uri", "automated_labeling", "pre_annotation_function", "consolidation_function"),
     *("max_human_labeled_objects", "max_percentage_labeled", "job_name"),
@@ -118,6 +120,8 @@ def label_dataset(
     ):
         if value and needed is None:
             raise ValueError(f"{name} needs {other}")
+    _check_free("job", job, _PLACED, "the chain")
+    _check_free("relabel_job", relabel_job or {}, _GIVEN, "job")
     attribute = _label_attribute(job)
     plan = None if review is None else _ReviewPlan.of(job, attribute, review, adjust_job or {})
     place = folder.rstrip("/")
@@ -178,8 +182,7 @@ def label_dataset(
         )
         outputs = [label.output]
         if relabel_below is not None:
-            again = {**rounds, **(relabel_job or {}), "label_attribute_name": attribute}
-            again["manifest_uri"] = _part(gate, "relabel_manifest_uri")
+            again = {**rounds, **(relabel_job or {}), "manifest_uri": _part(gate, "relabel_manifest_uri")}
             relabel = CreateLabelingJobOperator(**{**again, "task_id": "relabel"})
             outputs.append(relabel.output)
         ends: list[BaseOperator] = [gate]
@@ -282,8 +285,7 @@ class _ReviewPlan:
             known = [name for name in TASK_TYPES if audit_of(name, adjusts=False)]
             raise ValueError(f"review is for {' and '.join(known)}, not for {job['task_type']}")
         for name, given in (("review", review), ("adjust_job", adjust_job)):
-            if fixed := sorted(set(given) & set(_GIVEN)):
-                raise ValueError(f"{name} can't set {', '.join(fixed)}: it follows from job")
+            _check_free(name, given, _GIVEN, "job")
         verdicts = review.get("labels", _VERDICTS)
         if isinstance(verdicts, str) or len(verdicts) < 2 or not all(isinstance(one, str) for one in verdicts):
             raise ValueError("review: labels must be a list of at least two names, the first of which accepts")
@@ -378,6 +380,16 @@ class _ReviewPlan:
         )
         chain(select, verify, rejected, adjust, gate)
         return _Reviewed(both or select, verify, adjust, gate)
+
+
+def _check_free(name: str, given: Mapping[str, Any], fixed: Sequence[str], source: str) -> None:
+    """Check that arguments for a job leave out those that follow from elsewhere.
+
+    :param source: what they follow from.
+    :raises ValueError: if they do not.
+    """
+    if taken := sorted(set(given) & set(fixed)):
+        raise ValueError(f"{name} can't set {', '.join(taken)}: it follows from {source}")
 
 
 def _part(task: BaseOperator, key: str) -> str:

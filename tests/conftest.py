@@ -171,6 +171,15 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     service.stop()
 
 
+@pytest.fixture(scope="session")
+def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A second service, which stands for Amazon where jobs move from there to ``lab``."""
+    folder = tmp_path_factory.mktemp("amazon")
+    service = Service(folder, env={"PYTHONPATH": str(Path(__file__).parent.parent)})
+    yield Lab(service)
+    service.stop()
+
+
 @pytest.fixture
 def connected(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """The service as Airflow's connection ``aws_default``."""

@@ -10,7 +10,7 @@ from pkgutil import iter_modules
 import pytest
 
 import benchmarks
-from dev.stack import ROOT
+from dev.stack import PATIENCE, ROOT
 
 NEEDS_A_BROWSER = {"drawing", "ui", "work"}
 
@@ -26,7 +26,7 @@ NEEDS_A_BROWSER = {"drawing", "ui", "work"}
 )
 def test_a_benchmark_runs_in_its_smallest_form(name: str) -> None:
     command = [sys.executable, "-m", f"benchmarks.{name}", "--smallest"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=PATIENCE * 300)
     assert done.returncode == 0, done.stderr[-3000:]
     figures = json.loads(done.stdout.splitlines()[-1])
     # That of the pages has figures for each database.

@@ -193,6 +193,11 @@ def test_the_attributes_of_a_review_are_named_after_the_labels() -> None:
         ({"review": {}}, "review is for bounding-box and semantic-segmentation, not for text-classification"),
         ({"job": BOXES, "review": {"task_type": "custom"}}, "review can't set task_type"),
         ({"job": BOXES, "review": {}, "adjust_job": {"manifest_uri": "x"}}, "adjust_job can't set manifest_uri"),
+        ({"job": {**JOB, "manifest_uri": "x", "output_uri": "y"}}, "job can't set manifest_uri, output_uri"),
+        *(
+            ({"relabel_below": 0.5, "relabel_job": {name: "bounding-box"}}, f"relabel_job can't set {name}: ")
+            for name in ("task_type", "label_attribute_name", "manifest_uri", "output_uri", "task_id")
+        ),
         ({"job": BOXES, "review": {"labels": ["right"]}}, "at least two names"),
         ({"job": BOXES, "review": {"labels": "{{ params.labels }}"}}, "at least two names"),
     ],

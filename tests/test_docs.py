@@ -12,7 +12,9 @@ import pytest
 
 from dev.stack import BIN, ROOT
 from labeling_provider.request import TASK_TYPES, PrivateWorkteam
+from labeling_provider.service.__main__ import parser
 from labeling_provider.service.learning.models import BUILT_IN
+from labeling_provider.service.settings import read_options
 from labeling_provider.service.web.assets import read_outside
 from labeling_provider.service.work.workforce import load_workforce
 from tests.airflow_context import context
@@ -104,3 +106,15 @@ def test_links_between_the_pages_lead_somewhere() -> None:
     for path in PAGES:
         for target in re.findall(r"\]\(((?!https?://)[^)#]+)\)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_settings_file_of_the_docs_is_one(tmp_path: Path) -> None:
+    (content,) = blocks(ROOT / "docs" / "local-service.md", "toml")
+    file = tmp_path / "settings.toml"
+    file.write_text(content)
+    options = read_options(parser(), ["--settings", str(file)], {})
+    assert (options.port, options.data_dir, options.truth) == (
+        8000,
+        Path("/var/lib/labeling"),
+        ["s3://bucket/truth.jsonl"],
+    )

@@ -16,7 +16,8 @@ const TYPING_PAUSE = 300;
 const MAX_UNTOLD = 1000;
 const ACTIVITY_PAUSE = 1000;
 const MAX_URL = 8192;
-const MAX_DRAFT = 1_000_000;
+/** Longest draft, in characters of JSON; browsers keep five million for a site. */
+const MAX_DRAFT = 4_000_000;
 /** The portal says how the task stands as soon as the page has loaded; who says nothing for so long is none. */
 const PORTAL_SILENT_MS = 2000;
 

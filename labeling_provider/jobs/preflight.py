@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
@@ -15,11 +16,12 @@ from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.jobs.surroundings import Inspection, LineSample
-from labeling_provider.manifest import AuditedLabels, ManifestReport, check_manifest
+from labeling_provider.manifest import AuditedLabels, ManifestReport, audited_attribute, check_manifest
 from labeling_provider.request import CostEstimate, LabelingJobDraft, Surroundings, check_request, estimate_request
 from labeling_provider.request.templates import label_names, parse_category_document
 
 _MAX_CATEGORY_FILE: Final = 1_000_000
+_MAX_TEMPLATE: Final = 1_000_000
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +54,11 @@ def check_draft(
     automated = JobRequest(request).is_automated
     sample = LineSample(str(request.get("InputConfig")))
     categories = draft.categories or _categories(ground_truth, request, problems)
-    audit = _audit(draft, categories)
+    audited = _audited_attribute(ground_truth, draft, categories, problems)
+    audit = _audit(draft, categories, audited)
     report = _manifest_report(ground_truth, draft, problems, sample, audit)
     objects = report.unlabeled if report else None
-    around = Surroundings(ground_truth.region, categories, objects, audited_attribute=draft.audited_attribute)
+    around = Surroundings(ground_truth.region, categories, objects, audited_attribute=audited)
     if not ground_truth.is_amazon:
         # A self-hosted service enforces its own minimum.
         around = replace(around, automated_minimum=0)
@@ -158,11 +161,30 @@ def _to_fail_for(inspection: Inspection, preflight: str) -> list[Problem]:
     return []
 
 
-def _audit(draft: LabelingJobDraft, categories: dict[str, Any] | None) -> AuditedLabels | None:
+def _audited_attribute(
+    ground_truth: GroundTruth,
+    draft: LabelingJobDraft,
+    categories: dict[str, Any] | None,
+    problems: list[Problem],
+) -> str | None:
+    """The label attribute that the job will audit; None for the last label of the right type."""
+    uri = JobRequest(draft.request).template_uri
+    template = draft.files.get(uri) if uri else None
+    if uri and template is None and draft.task_type.audits:
+        # Whether it is there is checked elsewhere.
+        with suppress(LabelingError):
+            template = ground_truth.objects.read(uri, _MAX_TEMPLATE).decode(errors="replace")
+    shown = audited_attribute(template, categories)
+    if shown and draft.audited_attribute and shown != draft.audited_attribute:
+        message = f"workers would see the labels {shown!r}, not {draft.audited_attribute!r}."
+        problems.append(Problem("audited_attribute", message, "Correct it, or the worker template or category file."))
+    return shown or draft.audited_attribute
+
+
+def _audit(draft: LabelingJobDraft, categories: dict[str, Any] | None, attribute: str | None) -> AuditedLabels | None:
     """Checks the labels that the job will audit; None if it audits none."""
     if not draft.task_type.audits:
         return None
-    attribute = draft.audited_attribute or (categories or {}).get("auditLabelAttributeName")
     classes = None if categories is None else label_names(categories)
     return AuditedLabels(draft.task_type, JobRequest(draft.request).label_attribute, attribute, classes)
 

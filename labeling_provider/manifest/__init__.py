@@ -3,7 +3,7 @@
 Plain Python: no Airflow, no network. Objects in S3 are read and written through a store that the caller passes.
 """
 
-from labeling_provider.manifest.audits import AuditedLabels, audited_label
+from labeling_provider.manifest.audits import AuditedLabels, audited_attribute, audited_label
 from labeling_provider.manifest.files import Files, Sink, Store
 from labeling_provider.manifest.follow_up import merge_rounds, missing_lines, without_label
 from labeling_provider.manifest.labels import (
@@ -99,6 +99,7 @@ __all__ = [
     "Store",
     "ThingsLabel",
     "VerdictLabel",
+    "audited_attribute",
     "audited_label",
     "check_manifest",
     "merge_rounds",

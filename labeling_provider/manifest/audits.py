@@ -7,6 +7,7 @@ the label fail one by one, and Amazon may bill them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -19,6 +20,30 @@ from labeling_provider.manifest.reader import LineProblem, parse_line
 MAX_PROBLEMS: Final = 10
 _MAX_NAMES: Final = 10
 _SHOWN: Final = 80
+_SHOWN_KEY: Final = re.compile(r"""manifestLine\s*(?:\.\s*([\w-]{1,200})|\[\s*["']([^"'\]]{1,200})["']\s*\])""")
+"""A key of the manifest line that a worker template names."""
+_ALL_KEYS: Final = re.compile(r"\bfor\s+\w+\s+in\s+task\.input\.manifestLine\b\s*-?%")
+"""The loop over all keys of the manifest line by which our own templates find the last label."""
+
+
+def audited_attribute(template: str | None, categories: Mapping[str, Any] | None) -> str | None:
+    """The label attribute that a job audits, as far as its files say.
+
+    It is the one that the worker template shows: the only one of which it names both the label and its metadata. If it
+    does not say, it is the attribute ``auditLabelAttributeName`` of the category file.
+
+    :param template: the worker template; None if there is none.
+    :param categories: the category document; None if it is not known.
+    :return: None for the last label of the right type in each line.
+    """
+    keys: set[str] = {dotted or quoted for dotted, quoted in _SHOWN_KEY.findall(template or "")}
+    shown = [key for key in keys if f"{key}{METADATA}" in keys]
+    if len(shown) == 1:
+        return shown[0]
+    if _ALL_KEYS.search(template or ""):
+        return None
+    named = (categories or {}).get("auditLabelAttributeName")
+    return named if isinstance(named, str) else None
 
 
 def audited_label(

@@ -6,6 +6,7 @@ import argparse
 import fcntl
 import logging
 import math
+import os
 import signal
 import sys
 import tempfile
@@ -17,15 +18,26 @@ from urllib.parse import urlsplit
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.service.errors import StartError
+from labeling_provider.service.log_format import set_up_log
+from labeling_provider.service.settings import OptionParser, read_options, unknown_variables
+
+log = logging.getLogger(__name__)
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> OptionParser:
     """The command-line parser."""
-    options = argparse.ArgumentParser(
+    options = OptionParser(
         prog="labeling local",
         description="Run a Ground Truth service on this machine: SageMaker's labeling operations, S3, SNS, SQS, IAM, "
         "STS, EventBridge and Cognito on one endpoint. Once ready, it prints one line of JSON with endpoint_url, "
         "region, account_id, role_arn, workteams (name to ARN) and pages_url, then serves until it is stopped.",
+    )
+    options.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="TOML file of options, such as port = 8000. Each option may be in the environment as well: --data-dir is "
+        "LABELING_LOCAL_DATA_DIR. The command line comes first, then the environment, then the file.",
     )
     options.add_argument(
         "--host",
@@ -48,8 +60,14 @@ def parser() -> argparse.ArgumentParser:
         "--shared",
         action="store_true",
         help="let several services use the same database at the same time. It must be PostgreSQL, and objects must be "
-        "in a real S3. Topics, queues and streaming jobs are in one of the services; when it ends, another one takes "
-        "them over.",
+        "in a real S3. Topics, queues and streaming jobs are in one of the services, to which the others pass requests "
+        "on; when it ends, another one takes them over.",
+    )
+    options.add_argument(
+        "--internal-url",
+        metavar="URL",
+        help="where the other services that share the database reach this one, without a balancer in between (default: "
+        "http://, the address that it listens on or else that of the machine's name, and its port)",
     )
     options.add_argument(
         "--s3-endpoint",
@@ -94,6 +112,12 @@ def parser() -> argparse.ArgumentParser:
         choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
         help="log level; logs go to standard error (default %(default)s)",
     )
+    options.add_argument(
+        "--log-format",
+        default="text",
+        choices=("text", "json"),
+        help="lines for people, or a JSON object per line with the ids of request and job (default %(default)s)",
+    )
     return options
 
 
@@ -102,10 +126,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     :return: the exit status.
     """
-    options = parser().parse_args(arguments)
-    logging.basicConfig(level=options.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
+        options = read_options(parser(), arguments, os.environ)
+        set_up_log(options.log_level, as_json=options.log_format == "json")
+        for variable in unknown_variables(parser(), os.environ):
+            log.warning("the environment variable %s is no setting of this service", variable)
         _check(options)
         with _folder(options.data_dir) as folder:
             _serve(options, folder)
@@ -143,6 +169,10 @@ def _check(options: argparse.Namespace) -> None:
         raise StartError("--shared needs --database-url postgresql+psycopg://… and --s3-endpoint")
     if options.s3_endpoint is not None and not _is_address(options.s3_endpoint):
         raise StartError(f"--s3-endpoint {options.s3_endpoint!r} must be a URL such as https://s3.example.com")
+    if options.internal_url is not None and not (
+        options.internal_url.startswith("http://") and _is_address(options.internal_url)
+    ):
+        raise StartError(f"--internal-url {options.internal_url!r} must be a URL such as http://10.0.0.7:8000")
 
 
 def _is_address(url: str) -> bool:
@@ -172,6 +202,7 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
             minimum_automated=options.minimum_automated,
             temporary=None if options.data_dir else folder,
             template_assets=options.template_assets,
+            internal_url=options.internal_url,
         )
     )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.routing import Mount, Router
 
@@ -22,6 +24,7 @@ from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
+from labeling_provider.service.tracing import set_up_tracing
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets, read_outside
 from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
@@ -30,7 +33,9 @@ from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.listener import listen
 from labeling_provider.service.web.listener import serve as serve_requests
+from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
+from labeling_provider.service.web.origins import is_unspecified
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.portal.application import make_portal
 from labeling_provider.service.web.previews import Previews
@@ -70,6 +75,7 @@ class ServiceSettings:
     minimum_automated: int
     temporary: Path | None
     template_assets: Path | None = None
+    internal_url: str | None = None
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -77,6 +83,7 @@ def serve(settings: ServiceSettings) -> None:
 
     :raises StartError: if a setting is invalid.
     """
+    set_up_tracing()
     credentials = Credentials.from_environment()
     assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
     workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
@@ -110,6 +117,8 @@ def serve(settings: ServiceSettings) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     address = f"{host}:{listening.getsockname()[1]}"
     endpoint = f"http://{address}"
+    if settings.shared:
+        database.announce(settings.internal_url or _internal_url(settings.host, endpoint))
     place = {"region": settings.region, "account": ACCOUNT}
     portal = f"{address}{PORTAL_PATH}"
     signer = Signer(cloud.objects, make_link_credentials(), settings.region)
@@ -138,6 +147,7 @@ def serve(settings: ServiceSettings) -> None:
         ),
         make_portal(database, engine.desk, people, task_pages, engine.mask_helper),
         cloud.services,
+        Monitoring.from_environment(database, cloud.objects, clock),
         s3_endpoint=settings.s3_endpoint,
         region=settings.region,
         credentials=credentials,
@@ -146,7 +156,7 @@ def serve(settings: ServiceSettings) -> None:
         may_enter=workforces.may_enter,
     )
     service_model()
-    _point_functions_here(endpoint, settings.region, credentials)
+    _point_functions_here(endpoint, settings.region, credentials, settings.s3_endpoint)
     engine.start()
     ready = {
         "endpoint_url": endpoint,
@@ -165,6 +175,13 @@ def serve(settings: ServiceSettings) -> None:
         database.close()
 
 
+def _internal_url(host: str, endpoint: str) -> str:
+    """Where other services reach this one: at the address of the machine's name if it listens on all addresses."""
+    if not is_unspecified(host):
+        return endpoint
+    return f"http://{socket.gethostbyname(socket.gethostname())}:{urlsplit(endpoint).port}"
+
+
 def _end_for_certain(temporary: Path | None) -> None:
     """Exit after a few seconds, whatever is still running: everything acknowledged is in the database.
 
@@ -176,9 +193,14 @@ def _end_for_certain(temporary: Path | None) -> None:
     os._exit(0)
 
 
-def _point_functions_here(endpoint: str, region: str, credentials: Any) -> None:
-    """Point boto3 clients in custom functions at this service: their processes inherit this one's environment."""
+def _point_functions_here(endpoint: str, region: str, credentials: Any, s3_endpoint: str | None) -> None:
+    """Point boto3 clients in custom functions at this service, and those of S3 to where the objects are.
+
+    Their processes inherit this one's environment.
+    """
     os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)
+    if s3_endpoint:
+        os.environ.setdefault("AWS_ENDPOINT_URL_S3", s3_endpoint)
     os.environ.setdefault("AWS_DEFAULT_REGION", region)
     os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key_id if credentials else "local")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key if credentials else "local")

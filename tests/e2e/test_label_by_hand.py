@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dev.browser import browser_page
-from dev.stack import ROOT, wait_until
+from dev.stack import PATIENCE, ROOT, wait_until
 from labeling_provider.links import WORKERS_LINK
 from tests.e2e.conftest import Stack
 
@@ -73,7 +73,9 @@ def test_two_people_and_a_simulated_worker_label_what_a_dag_asks_for(stack: Stac
     job = stack.wait_for_xcom(DAG, run, "sentences", "labeling_job")["job_name"]
     wait_until(lambda: stack.states(DAG, run)["sentences"] == "deferred", 60, "the task is deferred")
     with browser_page() as page:
-        people = [Person(one, truth, dag["KINDS"]) for one in (page, page.context.browser.new_page())]
+        other = page.context.browser.new_page()
+        other.set_default_timeout(PATIENCE * 30_000)
+        people = [Person(one, truth, dag["KINDS"]) for one in (page, other)]
         for name, person in zip(("Ada", "Bob"), people, strict=True):
             person.sign_in(name, url)
 

@@ -26,7 +26,7 @@ def test_the_links_of_the_task_lead_from_airflow_to_the_job(stack: Stack) -> Non
     with browser_page() as page:
         page.goto(f"{stack.airflow.url}/dags/sense_and_tear_down/runs/{run}/tasks/label/details")
         link = page.get_by_role("link", name="Labeling job")
-        link.wait_for(timeout=60_000)
+        link.wait_for()
         href = link.get_attribute("href")
         assert href == f"{stack.lab.service.endpoint_url}/_labeling/jobs/{name}"
         page.goto(href)

@@ -53,7 +53,7 @@ def test_jobs_are_listed_and_lead_to_their_pictures(stack: Stack, digits: str, w
         page.goto(f"{stack.airflow.url}/plugin/labeling")
         frame = page.frame_locator("iframe[title=Labeling]")
         row = frame.get_by_role("row").filter(has_text=digits)
-        row.wait_for(timeout=60_000)
+        row.wait_for()
         assert "Completed" in row.inner_text()
         assert "1,797 of 1,797" in row.inner_text()
         assert fits(frame)
@@ -61,14 +61,14 @@ def test_jobs_are_listed_and_lead_to_their_pictures(stack: Stack, digits: str, w
         shot(page, f"jobs-{width}")
         row.get_by_role("link").first.click()
         picture = frame.locator("#labels figure svg image").first
-        picture.wait_for(timeout=60_000)
+        picture.wait_for()
         with page.expect_response(lambda answer: "/labeling/picture" in answer.url) as answer:
             frame.locator("#labels select[name=class_name]").select_option("3")
         assert answer.value.headers["content-type"] == "image/png"
         wait_until(
             lambda: frame.locator("#labels figure").first.inner_text().find(" 3") > 0, 30, "only threes are shown"
         )
-        frame.locator("#workers table").wait_for(timeout=60_000)
+        frame.locator("#workers table").wait_for()
         assert frame.locator("svg.chart polyline").count() == 2, "all labels, and those by machine"
         assert re.search(r"1,797 labels, [\d,]+ by machine, of 1,797 objects", frame.locator("p.scale").inner_text())
         shot(page, f"job-{width}")
@@ -84,7 +84,7 @@ def test_jobs_are_found_by_filters_and_pages_with_the_keyboard(stack: Stack, dig
         frame.get_by_role("searchbox").fill("digits")
         frame.get_by_role("row").filter(has_text=digits).wait_for()
         frame.get_by_role("row").filter(has_text=digits).get_by_role("link").first.focus()
-        with page.expect_response(lambda answer: "part=true" in answer.url, timeout=30_000) as answer:
+        with page.expect_response(lambda answer: "part=true" in answer.url) as answer:
             pass
         answer.value.finished()
         wait_until(lambda: frame.locator("a:focus").count() == 1, 10, "the link has the focus again", 0.1)
@@ -100,8 +100,8 @@ def test_a_dag_without_jobs_shows_none_and_goes_on_showing_none(stack: Stack, di
     with watched() as page:
         page.goto(f"{stack.airflow.url}/dags/streaming_labels_camera/plugin/labeling-dag")
         frame = page.frame_locator("iframe[title=Labeling]")
-        frame.get_by_text("No labeling jobs match these filters").wait_for(timeout=60_000)
-        with page.expect_response(lambda answer: "part=true" in answer.url, timeout=30_000):
+        frame.get_by_text("No labeling jobs match these filters").wait_for()
+        with page.expect_response(lambda answer: "part=true" in answer.url):
             pass
         assert frame.get_by_text("No labeling jobs match these filters").is_visible()
         frame.locator("input[name=dag_id]").fill("label_digits")
@@ -116,8 +116,8 @@ def test_a_running_job_is_followed_and_stopped_after_a_question(stack: Stack) ->
     name = stack.airflow.xcom("wait_on_worker", run, "label", "labeling_job")["job_name"]
     with watched() as page:
         frame = tab(stack, page, "wait_on_worker", run)
-        frame.locator(".status.inprogress").first.wait_for(timeout=60_000)
-        frame.locator("#people").get_by_text("Nobody is at work.").wait_for(timeout=60_000)
+        frame.locator(".status.inprogress").first.wait_for()
+        frame.locator("#people").get_by_text("Nobody is at work.").wait_for()
         shot(page, "running")
         with page.context.expect_page() as opened:
             frame.get_by_role("link", name="See the job on the service").click()
@@ -131,7 +131,7 @@ def test_a_running_job_is_followed_and_stopped_after_a_question(stack: Stack) ->
         frame.get_by_role("dialog").get_by_role("button", name="Yes").click()
         frame.get_by_role("status").filter(has_text=f"{name} is being stopped").wait_for()
         # The page goes on looking by itself.
-        frame.locator("#progress .status.stopped").first.wait_for(timeout=60_000)
+        frame.locator("#progress .status.stopped").first.wait_for()
     logged = stack.airflow.get("/api/v2/eventLogs?event=labeling_stop&order_by=-when")["event_logs"][0]
     assert (logged["dag_id"], logged["run_id"], logged["extra"]) == ("wait_on_worker", run, name)
 
@@ -140,7 +140,7 @@ def test_chosen_objects_go_to_a_manifest(stack: Stack, digits: str) -> None:
     with watched() as page:
         frame = tab(stack, page, "label_digits", digits)
         boxes = frame.locator("input[data-line]")
-        boxes.first.wait_for(timeout=60_000)
+        boxes.first.wait_for()
         frame.get_by_role("button", name="Relabel selected objects").click()
         frame.get_by_role("status").filter(has_text="Select objects first").wait_for()
         chosen = [int(boxes.nth(number).get_attribute("data-line")) for number in (0, 2)]
@@ -161,16 +161,16 @@ def test_boxes_are_drawn_and_names_are_marked(stack: Stack) -> None:
     run = stack.finished("gallery")
     with watched() as page:
         frame = tab(stack, page, "gallery", run, "boxes")
-        frame.locator("#labels figure svg rect").first.wait_for(timeout=60_000)
+        frame.locator("#labels figure svg rect").first.wait_for()
         assert frame.locator("#labels figure").count() == 12
         titles = frame.locator("#labels figure svg rect title").all_text_contents()
         assert set(titles) == {"flower", "building"}
         frame = tab(stack, page, "gallery", run, "names")
-        frame.locator("#labels figure mark").first.wait_for(timeout=60_000)
+        frame.locator("#labels figure mark").first.wait_for()
         assert {"Aurora", "Tromsø"} <= set(frame.locator("#labels figure mark").all_inner_texts())
         page.goto(f"{stack.airflow.url}/dags/gallery/runs/{quote(run)}/plugin/labeling-dag-run")
         frame = page.frame_locator("iframe[title=Labeling]")
-        frame.get_by_role("row").filter(has_text="boxes").wait_for(timeout=60_000)
+        frame.get_by_role("row").filter(has_text="boxes").wait_for()
         assert frame.locator("tbody tr").count() == 2
 
 
@@ -179,7 +179,7 @@ def test_a_streaming_job_shows_what_waits(stack: Stack) -> None:
     name = stack.airflow.xcom("gallery_stream", run, "label")["job_name"]
     with watched() as page:
         frame = tab(stack, page, "gallery_stream", run)
-        frame.locator("#stream .facts").get_by_text("waiting in the queue").wait_for(timeout=60_000)
+        frame.locator("#stream .facts").get_by_text("waiting in the queue").wait_for()
     stack.lab.sagemaker.stop_labeling_job(LabelingJobName=name)
 
 
@@ -192,7 +192,7 @@ def test_hostile_labels_texts_and_xcoms_are_shown_and_not_run(stack: Stack) -> N
     stack.lab.put(manifest.removeprefix("lab/"), body)
     with watched() as page:
         frame = tab(stack, page, "hostile", run)
-        frame.locator("#labels figure").first.wait_for(timeout=60_000)
+        frame.locator("#labels figure").first.wait_for()
         assert "<script>parent.owned=1</script>" in frame.locator("#labels").inner_text()
         assert frame.get_by_role("cell", name="<script>").first.is_visible()
         frame.locator("#labels select[name=state]").select_option("failed")
@@ -200,10 +200,10 @@ def test_hostile_labels_texts_and_xcoms_are_shown_and_not_run(stack: Stack) -> N
         assert frame.locator("body script, img, [onload], [onerror]").count() == 0
         shot(page, "hostile")
         lying = tab(stack, page, "hostile", run, "lie")
-        lying.locator("main .trouble").filter(has_text="can't be read").wait_for(timeout=60_000)
+        lying.locator("main .trouble").filter(has_text="can't be read").wait_for()
         assert "49" not in lying.locator("body").inner_text()
         borrowing = tab(stack, page, "hostile", run, "borrow")
-        borrowing.locator("#labels .trouble").filter(has_text="was not created by this task").wait_for(timeout=60_000)
+        borrowing.locator("#labels .trouble").filter(has_text="was not created by this task").wait_for()
         assert borrowing.locator("#labels figure").count() == 0
         page.goto(f"{stack.airflow.url}/plugin/labeling")
         page.frame_locator("iframe[title=Labeling]").get_by_role("row").filter(has_text="lie").first.wait_for()

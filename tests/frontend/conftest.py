@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from dev.browser import browser_page
-from dev.stack import ROOT, wait_until
+from dev.stack import PATIENCE, ROOT, wait_until
 
 STATIC = ROOT / "labeling_provider" / "service" / "web" / "static"
 SCRIPT = '<script src="/static/crowd-html-elements.js"></script>'
@@ -32,6 +32,8 @@ _HOST = """<!doctype html><html lang="en"><title>Portal</title><link rel="icon" 
   const frame = document.querySelector("iframe");
   let heard, port, init;
   function show(told, number) {
+    // A draft that is large stays here.
+    if (told.keep_draft) told.draft = kept.draft;
     [heard, init] = [[], told];
     port?.close();
     frame.src = `/frame?${number}`;
@@ -256,6 +258,7 @@ def on_screen(_screens: Any) -> Iterator[Callable[[float], Portal]]:
 
     def show(ratio: float) -> Portal:
         page = _screens.new_page(viewport={"width": 1280, "height": 800}, device_scale_factor=ratio)
+        page.set_default_timeout(PATIENCE * 30_000)
         shown.append(Portal(page))
         return shown[-1]
 

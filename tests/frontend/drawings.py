@@ -175,3 +175,15 @@ class Artist:
             event = {"type": f"mouse{kind}", "x": x, "y": y, "button": "left", "pointerType": "pen", "clickCount": 1}
             session.send("Input.dispatchMouseEvent", {**event, "buttons": int(kind != "Released")})
         session.detach()
+
+    def rub(self, *places: tuple[float, float]) -> None:
+        """Rub something out with the other end of a pen, which Chromium's protocol doesn't know."""
+        self.mouse.move(*self.at(*places[0]))
+        spots = [{"clientX": x, "clientY": y} for x, y in self.places(*places)]
+        for number, spot in enumerate([spots[0], *spots[1:], spots[-1]]):
+            kind = "down" if number == 0 else "up" if number == len(spots) else "move"
+            event = {**spot, "pointerType": "pen", "pointerId": 1, "button": 5 if kind != "move" else -1}
+            event["buttons"] = 32 if kind != "up" else 0
+            self.task(".stage").evaluate(
+                "(one, [kind, event]) => one.dispatchEvent(new PointerEvent(kind, event))", [f"pointer{kind}", event]
+            )

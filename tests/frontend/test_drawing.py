@@ -206,6 +206,23 @@ def test_a_thousand_shapes_are_listed_around_the_one_that_is_selected(portal: Po
     artist.drew(*given[:-1], box("cat", 396, 269, 3, 29))
 
 
+def test_a_thousand_shapes_of_many_points_are_saved(portal: Portal) -> None:
+    artist = Artist(portal, POLYGON)
+    artist.task(POLYGON).evaluate(
+        """one => {
+          const on = (middle, share) => middle + Math.round(90 * share);
+          const at = (step) => ({x: on(100, Math.cos(step / 20)), y: on(150, Math.sin(step / 20))});
+          const vertices = Array.from({length: 120}, (_, step) => at(step));
+          one.value = Array.from({length: 1000}, () => ({label: "cat", vertices}));
+        }"""
+    )
+    # What is told is large: it stays in the browser.
+    artist.task.frame.get_by_role("button", name="Submit").click()
+    artist.task.page.wait_for_function("heard.some(({type}) => type === 'submit')")
+    length = "JSON.stringify(heard.find(({type}) => type === 'submit').draft).length"
+    assert artist.task.page.evaluate(length) > 1_000_000
+
+
 @pytest.mark.parametrize(
     "label",
     ["<img src=x onerror=alert(1)>", "\u202egod", "a" * 3000, 'it\'s "&amp;" ${x}', "\n\u200b", "__proto__", "0"],

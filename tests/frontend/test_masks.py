@@ -31,6 +31,11 @@ from tests.frontend.masks import (
 
 pytestmark = pytest.mark.browser
 
+LARGE = (
+    "image/svg+xml",
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="4000" height="3000"><rect width="9" height="9"/></svg>',
+)
+
 
 @pytest.mark.parametrize("ratio", [1, 1.5, 2])
 def test_each_pixel_is_the_one_that_was_meant_on_any_screen(on_screen: Callable[[float], Portal], ratio: float) -> None:
@@ -245,6 +250,25 @@ def test_masks_are_painted_by_pen(portal: Portal) -> None:
     artist.heard({BLUE: rectangle(38, 29, 24, 2) | rectangle(39, 28, 22, 4)})
 
 
+def test_the_other_end_of_a_pen_erases_whatever_the_tool_is(portal: Portal) -> None:
+    artist = MaskArtist(portal)
+    artist.choose("cat")
+    artist.resize(4)
+    artist.pen((40, 30), (50, 30), (60, 30))
+    line = rectangle(38, 29, 24, 2) | rectangle(39, 28, 22, 4)
+    for tool in ("Brush", "Fill", "Polygon"):
+        artist.use(tool)
+        artist.rub((48, 30), (52, 30))
+        artist.heard({BLUE: line - rectangle(46, 29, 8, 2) - rectangle(47, 28, 6, 4)})
+        artist.press("Control+z")
+        artist.heard({BLUE: line})
+    # The tool is the same as before.
+    artist.use("Brush")
+    artist.rub((48, 30))
+    artist.pen((48, 30), (48, 30))
+    artist.heard({BLUE: line})
+
+
 def test_every_step_is_undone_and_redone(portal: Portal) -> None:
     artist = MaskArtist(portal)
     artist.choose("cat")
@@ -401,12 +425,9 @@ def test_the_oldest_steps_are_forgotten_when_they_become_large(portal: Portal) -
 
 
 def test_a_mask_of_twelve_megapixels(portal: Portal) -> None:
-    portal.files["/large.svg"] = (
-        "image/svg+xml",
-        b'<svg xmlns="http://www.w3.org/2000/svg" width="4000" height="3000"><rect width="9" height="9"/></svg>',
-    )
+    portal.files["/large.svg"] = LARGE
     artist = MaskArtist(portal, src="/large.svg")
-    artist.task.press("f", "1")
+    artist.press("f", "1")
     artist.click(2000, 1500)
     artist.task.press("b", "2")
     artist.resize(100)
@@ -419,3 +440,35 @@ def test_a_mask_of_twelve_megapixels(portal: Portal) -> None:
     assert set(colors) == {(31, 119, 180, 255), (255, 127, 14, 255)}
     # A line of 3,606 pixels, 100 wide, with a half circle at each end.
     assert colors[255, 127, 14, 255] == pytest.approx(3605.55 * 100 + 3.14159 * 2500, rel=0.005)
+
+
+def test_a_mask_of_a_fine_pattern_comes_back_from_its_draft(portal: Portal) -> None:
+    """The pattern has 250 pieces in each of 3,000 rows; what is told of it is large and stays in the browser."""
+    portal.files["/large.svg"] = LARGE
+    page = portal.page
+    sent = "heard.find(({type}) => type === 'submit')"
+
+    def submitted(artist: MaskArtist) -> None:
+        artist.task.frame.get_by_role("button", name="Submit").click()
+        page.wait_for_function(sent)
+
+    artist = MaskArtist(portal, src="/large.svg")
+    artist.task(SEMANTIC).evaluate(
+        """async one => {
+          const canvas = new OffscreenCanvas(4000, 3000);
+          const context = canvas.getContext("2d");
+          context.fillStyle = "#1f77b4";
+          for (let y = 0; y < 3000; y++)
+            for (let x = -((7 * y) % 32); x < 4000; x += 32) context.fillRect(x, y, 16, 1);
+          const bytes = new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer());
+          let text = "";
+          for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+          one.value = {labeledImage: {pngImageData: btoa(text)}, labelMappings: {cat: {color: "#1f77b4"}}};
+          while (!one.value.labelMappings.cat) await new Promise((done) => setTimeout(done, 50));
+        }"""
+    )
+    submitted(artist)
+    assert page.evaluate(f"window.kept = {sent}; JSON.stringify(kept.draft).length") > 1_000_000
+    again = MaskArtist(portal, src="/large.svg", keep_draft=True)
+    submitted(again)
+    assert page.evaluate(f"JSON.stringify({sent}.answer) === JSON.stringify(kept.answer)")

@@ -384,6 +384,18 @@ def test_a_picture_that_can_not_be_had_is_reported_and_tried_again_on_demand(por
     assert task.submit() == {"c": {"label": "a"}}
 
 
+def test_work_that_is_too_big_for_a_draft_is_told_and_submitted(portal: Portal) -> None:
+    told = "heard.filter(({type}) => type === %r)"
+    for length, keeps in ((3_900_000, True), (4_100_000, False)):
+        task = portal.open("<crowd-form><textarea name=x></textarea></crowd-form>")
+        task("textarea").evaluate("(one, length) => { one.value = 'x'.repeat(length) }", length)
+        task.frame.get_by_role("button", name="Submit").click()
+        task.page.wait_for_function(f"{told % 'submit'}[0]?.answer.x.length === {length}")
+        assert task.page.evaluate(f"{told % 'submit'}[0].draft !== null") == keeps
+        assert (task.page.evaluate(f"{told % 'trouble'}.length") == 0) == keeps
+    assert "too big to be saved" in task.page.evaluate(f"{told % 'trouble'}[0].message")
+
+
 def test_links_do_not_replace_the_page(portal: Portal) -> None:
     task = portal.open("<crowd-form><a href='/elsewhere'>Away</a><input name=x></crowd-form>")
     task("input").fill("kept")

@@ -11,8 +11,10 @@ import pytest
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.errors import InvalidRequestError, LabelingJobFailedError
+from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.jobs.ownership import Owner
 from labeling_provider.request import AutomatedLabeling
+from labeling_provider.request.templates import worker_template
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
@@ -125,6 +127,18 @@ def test_the_labels_to_audit_are_looked_at(
     told = complaints(looked_at(lab, lines, task_type="adjustment-bounding-box", fix_cors=True, **arguments))
     assert len(told) == 1
     assert words in told[0]
+
+
+def test_the_labels_to_audit_are_those_that_the_template_shows(lab: Lab) -> None:
+    yard = Yard(lab, 1)
+    page = worker_template(TASK_TYPES["adjustment-bounding-box"], "", "", "boxes")
+    later = {"later": {**BOXES, "annotations": "x"}, "later-metadata": ABOUT}
+    lines = yard.lab.manifest([{"source-ref": yard.uris[0], "boxes": BOXES, "boxes-metadata": ABOUT, **later}])
+    arguments = {"task_type": "adjustment-bounding-box", "ui_template_uri": lab.put("page.liquid", page)}
+    told = complaints(looked_at(lab, lines, fix_cors=True, audited_attribute="later", **arguments))
+    assert "workers would see the labels 'boxes', not 'later'" in "".join(told)
+    # Nobody sees the later one, which is wrong.
+    assert looked_at(lab, lines, fix_cors=True, **arguments).run()
 
 
 def test_the_labels_to_audit_are_not_those_of_the_job_itself(lab: Lab) -> None:

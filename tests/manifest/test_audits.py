@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling_provider.groundtruth.task_types import TASK_TYPES
-from labeling_provider.manifest import AuditedLabels, LabelError, audited_label
+from labeling_provider.manifest import AuditedLabels, LabelError, audited_attribute, audited_label
+from labeling_provider.request.templates import worker_template
 
 ADJUST, VERIFY = TASK_TYPES["adjustment-bounding-box"], TASK_TYPES["verification-bounding-box"]
 MASKS = TASK_TYPES["adjustment-semantic-segmentation"]
@@ -39,6 +40,33 @@ def test_the_label_is_the_last_of_its_type_or_the_one_that_is_named() -> None:
     assert named is not None
     assert named.attribute == "boxes"
     assert audited_label(LINE, MASKS) is audited_label(LINE, ADJUST, "better") is None
+
+
+GUIDE = "{{ task.input.manifestLine.old-boxes.annotations }} {{task.input.manifestLine.old-boxes-metadata.class-map}}"
+QUOTED = "{{ task.input.manifestLine['a b'] }}{{ task.input.manifestLine[ \"a b-metadata\" ].type }}"
+
+
+@pytest.mark.parametrize(
+    ("template", "named", "found"),
+    [
+        (None, None, None),
+        (None, "boxes", "boxes"),
+        ("<crowd-form>", "boxes", "boxes"),
+        ("<crowd-form>", 3, None),
+        (worker_template(ADJUST, "", "", "boxes"), None, "boxes"),
+        (worker_template(VERIFY, "", "", "old-boxes"), "boxes", "old-boxes"),
+        (worker_template(MASKS, "", "", "water-ref"), None, "water-ref"),
+        (worker_template(ADJUST, "", ""), "boxes", None),
+        (GUIDE, "boxes", "old-boxes"),
+        (GUIDE + "{{ task.input.manifestLine.note }}", None, "old-boxes"),
+        (QUOTED, None, "a b"),
+        (GUIDE + QUOTED, "boxes", "boxes"),
+    ],
+)
+def test_people_see_what_the_template_shows(template: str | None, named: Any, found: str | None) -> None:
+    assert audited_attribute(template, {"labels": [], "auditLabelAttributeName": named}) == found
+    if named is None:
+        assert audited_attribute(template, None) == found
 
 
 @pytest.mark.parametrize(

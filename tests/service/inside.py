@@ -53,6 +53,7 @@ class Inside:
             None,  # type: ignore[arg-type]
             None,  # type: ignore[arg-type]
             embedded,
+            None,  # type: ignore[arg-type]
             s3_endpoint=None,
             region=REGION,
             credentials=None,

@@ -39,15 +39,28 @@ def test_objects_and_state_can_live_elsewhere(tmp_path: Path) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     objects = Service(tmp_path / "objects")
     database = tmp_path / "elsewhere.sqlite"
-    options = ("--s3-endpoint", objects.endpoint_url, "--database-url", f"sqlite:///{database}")
+    function = "arn:aws:lambda:us-east-1:123456789012:function:consolidate"
+    workforce = tmp_path / "workforce.json"
+    teams = {"private-simulated": {"workers": 3, "accuracy": 1}}
+    workforce.write_text(json.dumps({"workteams": teams, "functions": {function: "tests.functions:consolidate"}}))
+    elsewhere = ("--s3-endpoint", objects.endpoint_url, "--database-url", f"sqlite:///{database}")
+    options = (*elsewhere, "--workforce", str(workforce))
     service = Service(tmp_path / "service", *options, env=keys)
     try:
         with pytest.raises(ClientError, match="S3 is at"):
             service.client("s3").list_buckets()
-        elsewhere = service.client("s3", endpoint_url=objects.endpoint_url)
-        lab = Lab(service, elsewhere)
+        lab = Lab(service, service.client("s3", endpoint_url=objects.endpoint_url))
         _, output = lab.run(texts(5))
         assert all("label" in line for line in output)
+        _, output = lab.run(
+            [{"source": "melon", "truth": {"grade": "A"}}],
+            task_type="custom",
+            labels=None,
+            instructions=None,
+            ui_template_uri=lab.put("template.liquid", "<crowd-form></crowd-form>"),
+            consolidation_function=function,
+        )
+        assert output[0]["label"] == {"grade": "A"}
         description, _ = lab.run("s3://lab/none.manifest")
         assert "does not exist" in description["FailureReason"]
         assert database.exists()

@@ -8,17 +8,19 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.stack import Service, wait_until
+from dev.stack import Service, free_port, wait_until
 from labeling_provider.service.database.schema import tasks
+from labeling_provider.service.web.forwarding import FORWARDED
 from tests.conftest import Lab, texts
 
 ID_KEY = "dataset-objectid-attribute-name"
@@ -29,7 +31,7 @@ class Anyone:
     """Whichever of some services answers."""
 
     def __init__(self, services: Sequence[Service]) -> None:
-        self._services = services
+        self._services, self._turns = services, cycle(services)
 
     @staticmethod
     @cache
@@ -38,17 +40,24 @@ class Anyone:
 
     def ask(self, name: str, operation: str, **arguments: Any) -> dict[str, Any]:
         """What a service answers that is there and has what is asked for."""
-        return self._asked(name, operation, arguments)[1]
+        return self._asked(name, operation, arguments)
 
     def who_has_topics(self) -> Service:
-        return self._asked("sns", "list_topics", {})[0]
+        def found() -> Service | None:
+            return next((service for service in self._services if has_topics(service)), None)
 
-    def _asked(self, name: str, operation: str, arguments: dict[str, Any]) -> tuple[Service, dict[str, Any]]:
-        def answered() -> tuple[Service, dict[str, Any]] | None:
-            for service in self._services:
+        return wait_until(found, 60, "somebody has topics", 0.05)
+
+    def _asked(self, name: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Ask the next one, as a balancer would, until one answers."""
+
+        def answered() -> dict[str, Any] | None:
+            for _ in self._services:
+                service = next(self._turns)
                 try:
                     client = self._client(service, name, service.endpoint_url)
-                    return service, getattr(client, operation)(**arguments)
+                    told: dict[str, Any] = getattr(client, operation)(**arguments)
+                    return told
                 except BotoCoreError:
                     continue
                 except ClientError as error:
@@ -71,6 +80,25 @@ class Anyone:
             found.append(json.loads(one["Body"]))
             self.ask("sqs", "delete_message", QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
         return found
+
+
+def has_topics(service: Service, **keys: str) -> bool:
+    """Whether it answers for topics by itself."""
+    client = service.client("sns", config=Config(retries={"total_max_attempts": 1}), **keys)
+    client.meta.events.register("before-send.sns", _as_passed_on)
+    try:
+        client.list_topics()
+    except BotoCoreError:
+        return False
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 503:
+            raise
+        return False
+    return True
+
+
+def _as_passed_on(request: Any, **_: Any) -> None:
+    request.headers[FORWARDED] = "1"
 
 
 def text(number: int) -> dict[str, Any]:
@@ -183,3 +211,64 @@ def test_two_services_that_are_killed_again_and_again_do_each_thing_once(tmp_pat
     finally:
         for one in (*replicas, s3):
             one.stop()
+
+
+def test_whichever_service_is_asked_for_topics_and_queues_answers(tmp_path: Path, postgresql_url: str) -> None:
+    keys = {
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "LABELING_LOCAL_ACCESS_KEY_ID": "owner",
+        "LABELING_LOCAL_SECRET_ACCESS_KEY": "the owner's secret",
+    }
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    where = ("--database-url", postgresql_url, "--shared", "--s3-endpoint", nowhere)
+    # The first one listens everywhere and says itself where the others reach it.
+    port = str(free_port())
+    first = Service(
+        *(tmp_path / "first", *where, "--host", "0.0.0.0", "--port", port),
+        *("--internal-url", f"http://127.0.0.1:{port}"),
+        env=keys,
+    )
+    second = Service(tmp_path / "second", *where, env=keys)
+    signed = {"aws_access_key_id": "owner", "aws_secret_access_key": "the owner's secret"}
+    try:
+        assert has_topics(first, **signed)
+        assert not has_topics(second, **signed)
+        sns, sqs, events = (second.client(name, **signed) for name in ("sns", "sqs", "events"))
+        topic = sns.create_topic(Name="new")["TopicArn"]
+        queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
+        assert queue.startswith(second.endpoint_url)
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+        large = "ä" * 100_000
+        waiting: list[Any] = []
+        polled = threading.Thread(
+            target=lambda: waiting.extend(sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"])
+        )
+        polled.start()
+        sns.publish(TopicArn=topic, Message=large)
+        polled.join(60)
+        assert [one["Body"] for one in waiting] == [large]
+        events.put_rule(Name="ends", EventPattern='{"source": ["aws.sagemaker"]}')
+        # Errors, and who is refused, are as if there were one service.
+        with pytest.raises(ClientError, match="NonExistentQueue|does not exist"):
+            sqs.receive_message(QueueUrl=f"{queue}-none")
+        stranger = second.client("sqs", aws_access_key_id="owner", aws_secret_access_key="guessed")
+        with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+            stranger.list_queues()
+        first.kill()
+        once = Config(retries={"total_max_attempts": 1})
+
+        def kept() -> bool:
+            try:
+                return second.client("sqs", config=once, **signed).list_queues()["QueueUrls"] == [queue]
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 503:
+                    raise
+                return False
+
+        wait_until(kept, 30, "the other one has the queue")
+        assert has_topics(second, **signed)
+    finally:
+        second.stop()
+        first.stop()

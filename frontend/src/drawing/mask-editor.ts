@@ -39,6 +39,7 @@ type Grip = { does: "paint"; at: Point; number: number; only: number | undefined
 export class MaskEditor implements Hand {
   readonly followsAll = true;
   tool: Tool = "brush";
+  isTurned = false;
   /** The brush's width, as a place among the sizes. */
   brush = 0;
   /** Whether what is labeled already stays. */
@@ -136,15 +137,20 @@ export class MaskEditor implements Hand {
     return box && [(box.left + box.right) / 2, (box.top + box.bottom) / 2];
   }
 
+  /** The tool that is in hand: a pen that is turned over erases. */
+  get inHand(): Tool {
+    return this.isTurned ? "eraser" : this.tool;
+  }
+
   /** Whether clicks set points. */
   get setsPoints(): boolean {
-    return this.tool === "polygon" || this.tool === "points";
+    return this.inHand === "polygon" || this.inHand === "points";
   }
 
   /** Whether a drag draws. */
   get draws(): boolean {
     const hasInk = this.label !== undefined || this.#instance !== undefined;
-    return this.tool === "eraser" || this.#path.path !== undefined || hasInk;
+    return this.inHand === "eraser" || this.#path.path !== undefined || hasInk;
   }
 
   // From elsewhere
@@ -223,7 +229,7 @@ export class MaskEditor implements Hand {
     }
     if (!this.draws || !this.mask) return false;
     if (this.setsPoints) return this.#withPath(() => this.#path.down(at, reach));
-    if (this.tool === "fill") this.#grip = { does: "fill" };
+    if (this.inHand === "fill") this.#grip = { does: "fill" };
     else this.#paintFrom(at);
     return true;
   }
@@ -374,7 +380,7 @@ export class MaskEditor implements Hand {
   // Painting
 
   #paintFrom(at: Point): void {
-    const isEraser = this.tool === "eraser";
+    const isEraser = this.inHand === "eraser";
     const number = isEraser ? 0 : this.#ink(this.label);
     if (number === undefined) return;
     const own = this.chosen;

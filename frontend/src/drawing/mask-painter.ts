@@ -42,7 +42,7 @@ export class MaskPainter extends Painter {
     super.paintActive(canvas, reach);
     const context = canvas.getContext("2d");
     if (!context || !this.showsCursor || !this.work.cursor) return;
-    if (this.work.tool === "brush" || this.work.tool === "eraser") this.#paintBrush(context);
+    if (this.work.inHand === "brush" || this.work.inHand === "eraser") this.#paintBrush(context);
     if (!this.work.isHeld) this.#paintLabel(context);
   }
 
@@ -127,7 +127,7 @@ export class MaskPainter extends Painter {
     const { cursor, width } = work;
     if (!cursor) return;
     const [x, y] = view.toScreen(brushPlace(cursor, width));
-    const isEraser = work.tool === "eraser";
+    const isEraser = work.inHand === "eraser";
     for (const [color, line] of [
       ["rgb(0 0 0 / .8)", work.isDown ? 5 : 3.5],
       [isEraser ? "#ffffff" : this.ink(), work.isDown ? 3 : 1.5],

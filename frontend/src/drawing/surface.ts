@@ -13,6 +13,8 @@ export interface Hand {
   /** What points snap to, if they do. */
   edges: Edges | undefined;
   readonly isHeld: boolean;
+  /** Whether the pen is turned over, in a hand that can rub something out. */
+  isTurned?: boolean;
   /** Whether all places that a pointer went over count, not only the last of a frame. */
   readonly followsAll: boolean;
   /** Where the keyboard goes on. */
@@ -55,6 +57,8 @@ export interface StagePainter {
 
 /** How near a pointer has to be, in pixels of the screen. */
 const REACH = { mouse: 8, pen: 12, touch: 22 } as const;
+/** The bit of a pen's other end among the buttons that are down. */
+const ERASER = 32;
 /** A pointer that moves less has clicked. */
 const CLICK = 4;
 const ARROWS: Record<string, Point> = {
@@ -180,7 +184,10 @@ export class Surface {
   }
 
   #down(event: PointerEvent): void {
-    if (event.button > 1 || this.hand.size.width === 0 || isControl(event)) return;
+    const { hand } = this;
+    const isTurned = (event.buttons & ERASER) > 0 && hand.isTurned !== undefined;
+    if ((event.button > 1 && !isTurned) || hand.size.width === 0 || isControl(event)) return;
+    if (isTurned) hand.isTurned = true;
     const at = this.#at(event);
     this.#pointers.set(event.pointerId, at);
     this.#wentFar = false;
@@ -188,14 +195,14 @@ export class Surface {
     if (event.pointerType === "pen") this.#penSeen = true;
     if (this.#pointers.size > 1) {
       // A second finger: both move and zoom the picture.
-      this.hand.cancel();
+      hand.cancel();
       this.#panning = undefined;
       this.#capture();
     } else {
       // Beside a pen, a hand lies on the screen.
       const pans = this.movesPicture || event.button === 1 || (event.pointerType === "touch" && this.#penSeen);
       const grabs = event.ctrlKey || event.metaKey;
-      const holds = !pans && this.hand.down(this.view.toPicture(...at), this.#reach / this.view.scale, grabs);
+      const holds = !pans && hand.down(this.view.toPicture(...at), this.#reach / this.view.scale, grabs);
       this.#panning = holds ? undefined : event.pointerId;
       if (holds || pans || this.view.zoom > 1 || event.pointerType !== "touch") this.#capture();
     }
@@ -264,6 +271,7 @@ export class Surface {
     } else if (this.hand.isHeld) {
       this.hand.up(point, this.#reach / this.view.scale);
     }
+    this.#turnBack();
     if (event.pointerType === "touch") this.painter.showsCursor = false;
     this.draw();
     this.update();
@@ -273,7 +281,12 @@ export class Surface {
     this.#pointers.delete(event.pointerId);
     this.#panning = undefined;
     this.hand.cancel();
+    this.#turnBack();
     this.draw();
+  }
+
+  #turnBack(): void {
+    if (this.hand.isTurned) this.hand.isTurned = false;
   }
 
   #left(): void {

@@ -36,6 +36,8 @@ export class TaskFrame {
   readonly element = document.createElement("iframe");
   keys: FrameKey[] = [];
   isReady = false;
+  private isShown = false;
+  private readonly hasDraft: boolean;
   onMessage: (message: FromFrame) => void = () => {};
   private port: MessagePort | undefined;
   private unsent: object[] = [];
@@ -53,6 +55,9 @@ export class TaskFrame {
     element.title = title;
     element.dataset.task = String(task);
     element.inert = true;
+    // Until the page stands, with the work that was kept of it.
+    element.ariaBusy = "true";
+    this.hasDraft = start.draft !== null;
     const silent = setTimeout(() => !this.isReady && onSilent(), MAX_SILENT_MS);
     let patience = LOAD_AGAIN_MS;
     element.addEventListener("load", () => {
@@ -68,6 +73,8 @@ export class TaskFrame {
         if (message.type === "ready") {
           clearTimeout(silent);
           this.isReady = true;
+          element.ariaBusy = "false";
+          this.open();
           this.keys = Array.isArray(message.keys) ? message.keys.slice(0, 200) : [];
         }
         this.onMessage(message);
@@ -103,8 +110,14 @@ export class TaskFrame {
   }
 
   show(): void {
-    this.element.inert = false;
+    this.isShown = true;
     this.element.classList.add("shown");
+    this.open();
+  }
+
+  /** Let the person work on it; where a draft is on its way, it would take the place of what is done before. */
+  private open(): void {
+    this.element.inert = !this.isShown || (this.hasDraft && !this.isReady);
   }
 
   /** Give the task the keyboard. */

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from io import BytesIO
+from typing import IO
 
 
 class MissingObject(Exception):
@@ -39,6 +40,21 @@ class ObjectStore(ABC):
         :param files: bytes and content type by URI. The buckets must exist.
         :raises MissingObject: if a bucket does not exist.
         """
+
+    def copy_to(self, uri: str, file: IO[bytes]) -> None:
+        """Write the object's bytes, which may be many, into a file.
+
+        :raises MissingObject: if there is none.
+        """
+        file.write(self.read(uri))
+
+    def write_long(self, uri: str, body: IO[bytes], content_type: str) -> None:
+        """Write one object that may be long.
+
+        :param body: its bytes, positioned at the start.
+        :raises MissingObject: if the bucket does not exist.
+        """
+        self.write({uri: (body.read(), content_type)})
 
     @abstractmethod
     def version(self, uri: str) -> str | None:

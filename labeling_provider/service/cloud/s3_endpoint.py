@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from typing import Any, Final
+from shutil import copyfileobj
+from typing import IO, Any, Final
 
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
@@ -56,10 +57,18 @@ class EndpointObjectStore(ObjectStore):
             # Wait for running writes even after an error: they must not finish after the caller's next write.
             wait([write for write in writes if not write.cancel()])
 
-    def _put(self, uri: str, body: bytes, content_type: str) -> None:
+    def write_long(self, uri: str, body: IO[bytes], content_type: str) -> None:
+        self._writers.submit(self._put, uri, body, content_type).result()
+
+    def _put(self, uri: str, body: bytes | IO[bytes], content_type: str) -> None:
         bucket, key = split_s3_uri(uri)
         with _missing(uri):
             self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+
+    def copy_to(self, uri: str, file: IO[bytes]) -> None:
+        bucket, key = split_s3_uri(uri)
+        with _missing(uri), self._client.get_object(Bucket=bucket, Key=key)["Body"] as stream:
+            copyfileobj(stream, file)
 
     def link(self, bucket: str, key: str, seconds: int) -> str:
         where = {"Bucket": bucket, "Key": key}

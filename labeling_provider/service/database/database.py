@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Connection
 
+from labeling_provider.service.database.locks import MAX_ADDRESS_BYTES
 from labeling_provider.service.database.opening import DatabaseError, NotHeld, OpenDatabase, reason
 
 Row: TypeAlias = sa.Row[Any]
@@ -89,6 +90,28 @@ class Database:
         """
         with self._translated():
             return 1 if self._open.locks is None else self._open.locks.tenure(name)
+
+    def announce(self, address: str) -> None:
+        """Let the processes sharing the database know where this one is.
+
+        :param address: such as ``http://10.0.0.7:8000``.
+        :raises DatabaseError: if it is too long, or the database does not respond.
+        """
+        if len(address.encode()) > MAX_ADDRESS_BYTES:
+            raise DatabaseError(f"the address {address} is too long to be announced: {MAX_ADDRESS_BYTES} bytes fit")
+        if self._open.locks is not None:
+            with self._translated():
+                self._open.locks.announce(address)
+
+    def holder(self, name: str) -> str | None:
+        """Where the process is that has a role, as it has announced; None if there is none, or it has not.
+
+        :raises DatabaseError: if the database does not respond.
+        """
+        if self._open.locks is None:
+            return None
+        with self.read() as connection:
+            return self._open.locks.holder(connection, name)
 
     def hold(self, connection: Connection, name: str) -> None:
         """Keep a role until the end of a transaction.

@@ -28,6 +28,14 @@ _IS_HELD: Final = sa.text(
     " AND classid::bigint = :number >> 32 & 4294967295 AND objid::bigint = :number & 4294967295)"
 )
 
+_HOLDER: Final = sa.text(
+    "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    " WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND datname = current_database()"
+    " AND classid::bigint = :number >> 32 & 4294967295 AND objid::bigint = :number & 4294967295"
+)
+# PostgreSQL cuts longer names off.
+MAX_ADDRESS_BYTES: Final = 63
+
 
 class Entry(NamedTuple):
     """A process's admission to a database.
@@ -54,6 +62,7 @@ class SessionLocks:
         self._mutex = threading.Lock()
         self._tenures: dict[str, int] = {}
         self._last_tenure = 0
+        self._address: str | None = None
         self._session, self._pid = connect(), 0
 
     @contextmanager
@@ -96,6 +105,27 @@ class SessionLocks:
         held = connection.execute(_IS_HELD, {"pid": self._pid, "number": _number(name)})
         return bool(held.scalar_one())
 
+    def announce(self, address: str) -> None:
+        """Name this process, for all who use the database, by where it is.
+
+        :param address: in at most :data:`MAX_ADDRESS_BYTES`.
+        """
+        with self._mutex:
+            self._address = address
+            with self._session.begin():
+                self._say_address()
+
+    def _say_address(self) -> None:
+        if self._address is not None:
+            named = sa.select(sa.func.set_config("application_name", self._address, False))
+            self._session.execute(named)
+
+    @staticmethod
+    def holder(connection: Connection, name: str) -> str | None:
+        """What the process is named that holds a named lock; None if there is none, or it has not announced itself."""
+        holder: str | None = connection.execute(_HOLDER, {"number": _number(name)}).scalar_one_or_none()
+        return holder if holder and "://" in holder else None
+
     def _take_over(self, name: str) -> bool:
         """Take a named lock, if its last holder has also finished its last transaction under it."""
         with self._session.begin():
@@ -131,6 +161,7 @@ class SessionLocks:
 
     def _enter(self) -> bool:
         self._pid = self._session.execute(sa.select(sa.func.pg_backend_pid())).scalar_one()
+        self._say_address()
         for name, value in _SILENCE.items():
             self._session.execute(sa.text(f"SET tcp_keepalives_{name} = {value}"))
         lock = sa.func.pg_try_advisory_lock_shared if self._shared else sa.func.pg_try_advisory_lock

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -11,6 +11,9 @@ from sqlalchemy.engine import Connection
 from labeling_provider.service.database.database import now
 from labeling_provider.service.database.schema import jobs, objects, tasks
 from labeling_provider.service.database.states import UNDECIDED, ObjectState, TaskState
+
+_AT_ONCE: Final = 1_000
+"""Of many rows, so many are read at once."""
 
 
 class WaitingObject(NamedTuple):
@@ -23,14 +26,23 @@ class WaitingObject(NamedTuple):
     line: str
 
 
-def replace(connection: Connection, job_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Replace a job's objects.
-
-    :param rows: the object_id, line, state and result of each.
-    """
+def clear(connection: Connection, job_id: int) -> None:
+    """Delete a job's objects."""
     connection.execute(sa.delete(objects).where(objects.c.job_id == job_id))
-    if rows:
-        connection.execute(sa.insert(objects), [{"job_id": job_id, **row} for row in rows])
+
+
+def insert(connection: Connection, job_id: int, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add objects to a job.
+
+    :param rows: the object_id, line, state and result of each; at least one.
+    """
+    connection.execute(sa.insert(objects), [{"job_id": job_id, **row} for row in rows])
+
+
+def ids(connection: Connection, job_id: int, state: ObjectState) -> list[int]:
+    """The objects of a job in a state, in the order of its input."""
+    query = sa.select(objects.c.object_id).where(objects.c.job_id == job_id, objects.c.state == state)
+    return list(connection.execute(query.order_by(objects.c.object_id)).scalars())
 
 
 def waiting_query(job_id: int) -> sa.Select[tuple[int, str]]:
@@ -39,12 +51,13 @@ def waiting_query(job_id: int) -> sa.Select[tuple[int, str]]:
     return columns.where(objects.c.job_id == job_id, objects.c.state == ObjectState.WAITING)
 
 
-def waiting(connection: Connection, job_id: int, limit: int | None = None) -> list[WaitingObject]:
+def waiting(connection: Connection, job_id: int, limit: int | None = None, *, skipped: int = 0) -> list[WaitingObject]:
     """A job's waiting objects, in the order of its input.
 
     :param limit: how many, at most; None for all.
+    :param skipped: how many to leave out first.
     """
-    query = waiting_query(job_id).order_by(objects.c.object_id).limit(limit)
+    query = waiting_query(job_id).order_by(objects.c.object_id).limit(limit).offset(skipped)
     return [WaitingObject(row.object_id, row.line) for row in connection.execute(query)]
 
 
@@ -139,26 +152,34 @@ def answered(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
     return list(connection.execute(query.order_by(objects.c.stamp, objects.c.object_id)))
 
 
-def labeled(connection: Connection, job_id: int, latest: int) -> list[sa.Row[Any]]:
-    """The objects that people have labeled last, in the order of their consolidation: object_id and line.
+def labeled(connection: Connection, job_id: int, last: int | None = None) -> Iterator[sa.Row[Any]]:
+    """The objects that people have labeled, in the order of their consolidation: object_id and line.
 
-    :param latest: how many, at most.
+    :param last: only so many of the last ones; None for all.
     """
-    query = sa.select(objects.c.object_id, objects.c.line).where(
+    query = sa.select(objects.c.object_id, objects.c.line, objects.c.stamp).where(
         objects.c.job_id == job_id, objects.c.state == ObjectState.LABELED
     )
-    backwards = query.order_by(objects.c.stamp.desc(), objects.c.object_id.desc()).limit(latest)
-    return [*connection.execute(backwards)][::-1] if latest else []
+    if last is not None:
+        chosen = query.order_by(objects.c.stamp.desc(), objects.c.object_id.desc()).limit(last).subquery()
+        query = sa.select(chosen.c.object_id, chosen.c.line, chosen.c.stamp)
+    ordered = query.order_by(query.selected_columns.stamp, query.selected_columns.object_id)
+    return iter(connection.execute(ordered.execution_options(yield_per=_AT_ONCE)))
 
 
-def consolidated(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
-    """The objects that people have labeled, in the order of their consolidation files: object_id, iteration, stamp and
-    result.
+def consolidated(connection: Connection, job_id: int, after: int, files: int) -> list[sa.Row[Any]]:
+    """The objects of a job's next consolidation files that people have labeled: object_id, iteration, stamp and result,
+    in the order of the files.
+
+    :param after: the stamp of the file before; -1 for the first ones.
+    :param files: how many files, at most.
     """
-    query = sa.select(objects.c.object_id, objects.c.iteration, objects.c.stamp, objects.c.result).where(
-        objects.c.job_id == job_id, objects.c.state == ObjectState.LABELED
-    )
-    return list(connection.execute(query.order_by(objects.c.stamp, objects.c.object_id)))
+    wanted = (objects.c.job_id == job_id) & (objects.c.state == ObjectState.LABELED) & (objects.c.stamp > after)
+    stamps = sa.select(objects.c.stamp).where(wanted).distinct().order_by(objects.c.stamp).limit(files).subquery()
+    last = sa.select(sa.func.max(stamps.c.stamp)).scalar_subquery()
+    query = sa.select(objects.c.object_id, objects.c.iteration, objects.c.stamp, objects.c.result)
+    ordered = query.where(wanted, objects.c.stamp <= last).order_by(objects.c.stamp, objects.c.object_id)
+    return list(connection.execute(ordered))
 
 
 def revise(connection: Connection, job_id: int, results: Mapping[int, str]) -> None:
@@ -188,7 +209,7 @@ def labeled_in(connection: Connection, job_id: int, iteration: int) -> list[sa.R
     return list(connection.execute(query))
 
 
-def results(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
+def results(connection: Connection, job_id: int) -> Iterator[sa.Row[Any]]:
     """All objects of a job, in the order of its input: line and result."""
     query = sa.select(objects.c.line, objects.c.result).where(objects.c.job_id == job_id)
-    return list(connection.execute(query.order_by(objects.c.object_id)))
+    return iter(connection.execute(query.order_by(objects.c.object_id).execution_options(yield_per=_AT_ONCE)))

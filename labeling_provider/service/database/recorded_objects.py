@@ -10,6 +10,8 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database.schema import s3_buckets, s3_objects
 
+MAX_READ_AHEAD: Final = 64_000
+"""Bodies of up to so many bytes are read with what else there is about a version."""
 _THE_VERSION: Final = (
     (s3_objects.c.bucket == sa.bindparam("in_bucket"))
     & (s3_objects.c.key == sa.bindparam("of_key"))
@@ -36,16 +38,91 @@ class KeptVersion(NamedTuple):
     body: bytes
 
 
+class FoundVersion(NamedTuple):
+    """A version of an object, or a delete marker, as it is looked up.
+
+    :param number: the later of two versions has the greater one.
+    :param state: everything but its bytes, as JSON.
+    :param size: how many bytes it has.
+    :param body: the bytes; None if there are so many that they are read when they are needed.
+    """
+
+    number: int
+    key: str
+    version: str
+    state: str
+    size: int
+    body: bytes | None
+
+
+_FOUND: Final = sa.select(
+    s3_objects.c.id,
+    s3_objects.c.key,
+    s3_objects.c.version,
+    s3_objects.c.state,
+    sa.func.length(s3_objects.c.body),
+    sa.case((sa.func.length(s3_objects.c.body) <= MAX_READ_AHEAD, s3_objects.c.body)),
+)
+
+
 def kept_buckets(connection: Connection) -> Iterator[tuple[str, str]]:
     """The name of each bucket and its settings as JSON, in the order of creation."""
     for row in connection.execute(sa.select(s3_buckets).order_by(s3_buckets.c.id)):
         yield row.name, row.state
 
 
-def kept_versions(connection: Connection) -> Iterator[KeptVersion]:
-    """Every version of every object, oldest first."""
-    for row in connection.execute(sa.select(s3_objects).order_by(s3_objects.c.id)).yield_per(100):
-        yield KeptVersion(VersionPlace(row.bucket, row.key, row.version), row.state, row.body)
+def versions_of(connection: Connection, bucket: str, key: str) -> list[FoundVersion]:
+    """The versions of an object and its delete markers, oldest first."""
+    own = (s3_objects.c.bucket == bucket, s3_objects.c.key == key)
+    return [FoundVersion(*row) for row in connection.execute(_FOUND.where(*own).order_by(s3_objects.c.id))]
+
+
+def body_of(connection: Connection, found: FoundVersion) -> bytes | None:
+    """The bytes of a version; None if it was overwritten or deleted since it was found."""
+    # SQLite gives the number of the last row that was deleted to the next one.
+    same = (s3_objects.c.id == found.number, s3_objects.c.state == found.state)
+    body: bytes | None = connection.execute(sa.select(s3_objects.c.body).where(*same)).scalar_one_or_none()
+    return body
+
+
+def latest_versions(
+    connection: Connection, bucket: str, first: str, limit: int, *, after: bool = False
+) -> list[FoundVersion]:
+    """The latest version of each key of a bucket, by key in the order of its bytes.
+
+    :param first: the first key.
+    :param limit: how many keys, at most.
+    :param after: begin after the first key, not with it.
+    """
+    latest = _keys(bucket, first, after=after).add_columns(sa.func.max(s3_objects.c.id).label("id")).limit(limit)
+    chosen = latest.subquery()
+    query = _FOUND.join(chosen, s3_objects.c.id == chosen.c.id).order_by(s3_objects.c.key)
+    return [FoundVersion(*row) for row in connection.execute(query)]
+
+
+def all_versions(
+    connection: Connection, bucket: str, first: str, limit: int, *, after: bool = False
+) -> list[FoundVersion]:
+    """All versions of some keys of a bucket, by key in the order of its bytes, newest first.
+
+    The parameters are those of :func:`latest_versions`.
+    """
+    keys = _keys(bucket, first, after=after).limit(limit)
+    query = _FOUND.where(s3_objects.c.bucket == bucket, s3_objects.c.key.in_(keys))
+    return [FoundVersion(*row) for row in connection.execute(query.order_by(s3_objects.c.key, s3_objects.c.id.desc()))]
+
+
+def count_keys(connection: Connection, bucket: str) -> int:
+    """How many keys a bucket has versions or delete markers of."""
+    query = sa.select(sa.func.count(sa.distinct(s3_objects.c.key))).where(s3_objects.c.bucket == bucket)
+    return int(connection.execute(query).scalar_one())
+
+
+def _keys(bucket: str, first: str, *, after: bool) -> sa.Select[tuple[str]]:
+    """The keys of a bucket, in the order of their bytes."""
+    key = s3_objects.c.key
+    begins = key > first if after else key >= first
+    return sa.select(key).where(s3_objects.c.bucket == bucket, begins).group_by(key).order_by(key)
 
 
 def keep_bucket(connection: Connection, name: str, state: str) -> None:

@@ -49,10 +49,10 @@ jobs: Final = sa.Table(
     sa.Column("name_key", sa.String(63), nullable=False, unique=True),
     sa.Column("arn", sa.String(300), nullable=False),
     sa.Column("reference_code", sa.String(28), nullable=False),
-    sa.Column("workteam_arn", sa.String(256), nullable=False, index=True),
+    sa.Column("workteam_arn", sa.String(256), nullable=False),
     sa.Column("status", State(JobStatus, 16), nullable=False),
     sa.Column("failure_reason", sa.String(1024)),
-    sa.Column("created", sa.Float, nullable=False, index=True),
+    sa.Column("created", sa.Float, nullable=False),
     sa.Column("modified", sa.Float, nullable=False),
     sa.Column("request", sa.Text, nullable=False),
     sa.Column("iteration", sa.Integer, nullable=False, default=0),
@@ -67,7 +67,11 @@ jobs: Final = sa.Table(
     sa.Column("lease_number", sa.Integer, nullable=False, server_default="0"),
     # When the next step is due; 0 if somebody has woken the job.
     sa.Column("due", sa.Float, nullable=False, server_default="0"),
-    sa.Index("jobs_by_status", "status", "id"),
+    # One for each order of a list, with all that a list may ask for: no job is looked at that is not on the page.
+    sa.Index("jobs_by_created", "created", "id", "modified", "status", "name_key", "workteam_arn", "reference_code"),
+    sa.Index("jobs_by_name", "name_key", "id", "created", "modified", "status", "workteam_arn", "reference_code"),
+    sa.Index("jobs_by_status", "status", "id", "created", "modified", "name_key", "workteam_arn", "reference_code"),
+    sa.Index("jobs_by_team", "workteam_arn", "created", "id", "modified", "status", "name_key", "reference_code"),
 )
 objects: Final = sa.Table(
     "objects",
@@ -293,7 +297,8 @@ s3_objects: Final = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("bucket", sa.String(63), nullable=False),
-    sa.Column("key", sa.String(1024), nullable=False),
+    # In the order of their bytes, as in S3's lists.
+    sa.Column("key", sa.String(1024).with_variant(sa.String(1024, collation="C"), "postgresql"), nullable=False),
     sa.Column("version", sa.String(64), nullable=False),
     # Everything but its bytes, as JSON.
     sa.Column("state", sa.Text, nullable=False),

@@ -8,6 +8,7 @@ from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.database import lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.states import ObjectState
+from labeling_provider.service.measures import ANSWERS
 from labeling_provider.service.work import tasks
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import Moves, SimulatedWorkers
@@ -50,11 +51,12 @@ class Collect:
             if not self._workers.occupy(connection, run, moves):
                 raise _WorkersTaken
             tasks.accept(connection, moves.accepted)
-            tasks.submit(connection, moves.submitted)
+            answers = tasks.submit(connection, moves.submitted)
             tasks.decline(connection, moves.declined)
             tasks.replace_declined(connection, run)
             tasks.expire(connection, run, now)
             tasks.collect(connection, run, now)
+        ANSWERS.labels("simulated").inc(answers)
         return True
 
     def pause(self, run: Run, now: float) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
@@ -80,13 +80,16 @@ class Results:
         labels = run.kind.reconsider()
         if not labels:
             return set()
-        with self._database.read() as connection:
-            lease_rows.hold(connection, run.lease)
-            rows = object_rows.consolidated(connection, run.id)
-        groups = (list(group) for _, group in groupby(rows, key=lambda row: row.stamp))
-        while some := list(islice(groups, _REVISED_AT_ONCE)):
-            self._revise(run, some, labels)
-        return {row.iteration for row in rows if row.object_id in labels}
+        iterations, stamp = set[int](), -1
+        while True:
+            with self._database.read() as connection:
+                lease_rows.hold(connection, run.lease)
+                rows = object_rows.consolidated(connection, run.id, stamp, _REVISED_AT_ONCE)
+            if not rows:
+                return iterations
+            self._revise(run, [list(group) for _, group in groupby(rows, key=lambda row: row.stamp)], labels)
+            iterations |= {row.iteration for row in rows if row.object_id in labels}
+            stamp = rows[-1].stamp
 
     def _revise(self, run: Run, groups: Sequence[Sequence[Row]], labels: dict[int, ObjectLabel]) -> None:
         """Replace labels in the objects of some consolidation files."""

@@ -19,13 +19,15 @@ from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.states import ObjectState, RemarkKind, TaskState
 from labeling_provider.service.engine.runs import Kinds
 from labeling_provider.service.kinds.kind import AnswerError, Kind
+from labeling_provider.service.measures import ANSWERS
 from labeling_provider.service.work import tasks
 from labeling_provider.service.work.held_tasks import HeldTask, HeldTasks, held_task
 from labeling_provider.service.work.open_tasks import OpenTasks
 from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.tasks import Move, Refusal
 
-MAX_DRAFT_CHARACTERS: Final = 1_000_000
+MAX_DRAFT_CHARACTERS: Final = 5_000_000
+"""Longest draft, in characters of JSON: what the page sends without its spaces in up to 4,000,000."""
 MAX_REMARK_CHARACTERS: Final = 2_000
 _MAX_JOBS: Final = 200
 _MAX_TRIES: Final = 20
@@ -227,7 +229,7 @@ class Desk:
         :raises Refused: if the person does not have the task any more, or the draft is too large.
         """
         try:
-            text = json.dumps(draft)
+            text = as_json(draft)
         except (ValueError, RecursionError):
             raise Refused("The draft can't be kept.") from None
         if len(text) > MAX_DRAFT_CHARACTERS:
@@ -257,9 +259,11 @@ class Desk:
         now = self._clock.now()
         move = Move(task_id, person.worker_id, now, as_json(content), self._bounded(task, active, now))
         with self._database.write() as connection:
-            if not tasks.submit(connection, [move]) and not tasks.has_answer(connection, move):
+            accepted = tasks.submit(connection, [move])
+            if not accepted and not tasks.has_answer(connection, move):
                 raise Refused(tasks.why_not(connection, move))
             handed = self._after(connection, person, job, task, now)
+        ANSWERS.labels("people").inc(accepted)
         # Who has no task waits for what the next step hands out.
         self._wake(job.id, _GATHER_SECONDS, patient=handed.task is not None)
         return handed

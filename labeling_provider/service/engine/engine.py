@@ -31,7 +31,7 @@ from labeling_provider.service.engine.hand_out import HandOut
 from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.engine.leases import Leases
 from labeling_provider.service.engine.mask_helper import MaskHelper
-from labeling_provider.service.engine.output import REFRESH_SECONDS, Output
+from labeling_provider.service.engine.output import Output
 from labeling_provider.service.engine.runs import Kinds, Runs
 from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.engine.start import Start
@@ -39,6 +39,9 @@ from labeling_provider.service.engine.stream import Stream
 from labeling_provider.service.engine.streaming_stage import Streaming
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.learning.loop import ActiveLearning
+from labeling_provider.service.log_format import JOB
+from labeling_provider.service.measures import FAILED_STEPS, STEPS
+from labeling_provider.service.tracing import traced
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import SimulatedWorkers
 from labeling_provider.service.work.truth import Truth, TruthFileError
@@ -127,6 +130,7 @@ class Engine:
 
         :return: seconds until the step after it; None if the job has ended, or another process has it.
         """
+        JOB.set(None)
         taken = self._leases.take(job_id)
         if taken is None:
             self._runs.forget(job_id)
@@ -134,14 +138,18 @@ class Engine:
             self._announcements.tell()
             return None
         lease, job = taken
+        # Whatever this thread logs until its next step is about this job.
+        JOB.set(job.name)
         try:
-            pause = self._go_on(lease, job)
+            with STEPS.time(), traced("step", labeling__job=job.name):
+                pause = self._go_on(lease, job)
         except LeaseLost:
             self._runs.forget(job_id)
             return self._leases.release(lease, None)
         except BaseException:
             # The state in memory may be half updated: read it again.
             self._runs.forget(job_id)
+            FAILED_STEPS.inc()
             raise
         return self._leases.release(lease, pause)
 
@@ -191,8 +199,7 @@ class Engine:
             if self._hand_out.top_up(run, job, now) and run.team:
                 # People take what is new by themselves.
                 pause = 0.0
-            if now - run.refreshed > REFRESH_SECONDS:
-                self._output.refresh(run, job.iteration, now)
+            self._output.refresh(run, job, now)
         else:
             self._output.write_set(run, job.iteration)
             pause = 0.0 if self._hand_out.next_set(run) else None

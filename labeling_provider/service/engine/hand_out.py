@@ -96,11 +96,12 @@ class HandOut:
     def _in_order(self, run: Run, job: Row) -> list[WaitingObject]:
         """A few random objects first, then the rest in order."""
         with self._database.read() as connection:
-            chosen = object_rows.waiting(connection, run.id, run.set_size if job.iteration else None)
-        if job.iteration:
-            return chosen
-        probe = Random(f"{self._seed}|{job.name}")  # noqa: S311 - a simulation
-        return probe.sample(chosen, min(PROBE_OBJECTS, run.set_size, len(chosen)))
+            if job.iteration:
+                return object_rows.waiting(connection, run.id, run.set_size)
+            count = object_rows.count(connection, run.id, ObjectState.WAITING)
+            probe = Random(f"{self._seed}|{job.name}")  # noqa: S311 - a simulation
+            places = probe.sample(range(count), min(PROBE_OBJECTS, run.set_size, count))
+            return [row for place in places for row in object_rows.waiting(connection, run.id, 1, skipped=place)]
 
     def send(self, run: Run, chosen: Sequence[WaitingObject], iteration: int, role: LearningRole | None = None) -> None:
         """Send objects to workers, unless the job has been told to stop.

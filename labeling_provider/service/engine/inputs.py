@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Final
 
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, is_unicode
@@ -13,6 +15,26 @@ from labeling_provider.request.rules import category_problems
 from labeling_provider.request.templates import label_names, parse_category_document
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.errors import JobFailure
+
+_MAX_IN_MEMORY: Final = 1 << 20
+
+
+class Manifest:
+    """The lines of a manifest, which may be more than fit into memory.
+
+    :param file: its bytes.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def raw(self) -> Iterator[bytes]:
+        """The lines, each with its line break."""
+        self._file.seek(0)
+        return iter(self._file)
+
+    def __iter__(self) -> Iterator[str]:
+        return (line.decode().strip() for line in self.raw())
 
 
 class Inputs:
@@ -47,27 +69,39 @@ class Inputs:
             raise JobFailure(f"ClientError: {uri}: {error}") from None
         return document
 
-    def manifest_lines(self, request: dict[str, Any]) -> list[str]:
-        """The lines of the input manifest; empty if the request has none, as in a streaming job."""
+    @contextmanager
+    def manifest(self, request: dict[str, Any]) -> Iterator[Manifest]:
+        """The input manifest as it is now; empty if the request has none, as in a streaming job."""
         uri = JobRequest(request).manifest_uri
-        return self._lines(uri, task_type_of_request(request)) if uri else []
+        with SpooledTemporaryFile(_MAX_IN_MEMORY) as file:
+            if uri:
+                self._copy(uri, file)
+                _check_manifest(uri, Manifest(file).raw(), task_type_of_request(request))
+            yield Manifest(file)
 
-    def _lines(self, uri: str, task_type: TaskType) -> list[str]:
-        raw = list(BytesIO(self._read(uri, "the input manifest")))
+    def _copy(self, uri: str, file: IO[bytes]) -> None:
         try:
-            count = sum(1 for _ in read_manifest(raw, uri, task_type.data_key))
-        except ManifestError as error:
-            raise JobFailure(f"ClientError: {error}") from None
-        if not count:
-            raise JobFailure(f"ClientError: {uri}: the manifest is empty")
-        if count > task_type.maximum_objects:
-            raise JobFailure(
-                f"ClientError: {uri}: {count:,} objects; at most {task_type.maximum_objects:,} are allowed"
-            )
-        return [line.decode().strip() for line in raw]
+            self._object_store.copy_to(uri, file)
+        except (MissingObject, ValueError):
+            raise _not_there("the input manifest", uri) from None
 
     def _read(self, uri: str, what: str) -> bytes:
         try:
             return self._object_store.read(uri)
         except (MissingObject, ValueError):
-            raise JobFailure(f"ClientError: {what} {uri} does not exist or is not readable") from None
+            raise _not_there(what, uri) from None
+
+
+def _check_manifest(uri: str, lines: Iterable[bytes], task_type: TaskType) -> None:
+    try:
+        count = sum(1 for _ in read_manifest(lines, uri, task_type.data_key))
+    except ManifestError as error:
+        raise JobFailure(f"ClientError: {error}") from None
+    if not count:
+        raise JobFailure(f"ClientError: {uri}: the manifest is empty")
+    if count > task_type.maximum_objects:
+        raise JobFailure(f"ClientError: {uri}: {count:,} objects; at most {task_type.maximum_objects:,} are allowed")
+
+
+def _not_there(what: str, uri: str) -> JobFailure:
+    return JobFailure(f"ClientError: {what} {uri} does not exist or is not readable")

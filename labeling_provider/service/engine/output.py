@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Final
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, with_result
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database import lease_rows, object_rows
-from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.lease_rows import Lease, LeaseLost
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.work.job_run import Run
 
 REFRESH_SECONDS: Final = 10.0
+"""How often the labels so far are written, at most."""
+LINES_PER_SECOND: Final = 100
+"""How many lines of manifests a job that goes on for long writes, on average: it writes all of them each time."""
+_MAX_IN_MEMORY: Final = 1 << 20
 _MANIFEST: Final = "application/x-sagemaker-manifest"
 
 
@@ -32,7 +39,8 @@ class Output:
         :param rows: the job's objects, each with ``line`` and ``result``.
         :raises JobFailure: if the output bucket does not exist.
         """
-        self._write_manifest(_manifest_uri(request), _manifest((row["line"], row["result"]) for row in rows))
+        with _written(_manifest((row["line"], row["result"]) for row in rows)) as (file, _):
+            self._write_manifest(_manifest_uri(request), file)
 
     def write_manifest(self, lease: Lease, request: dict[str, Any]) -> None:
         """Write the output manifest: one line per input line, with its label if there is one.
@@ -42,10 +50,10 @@ class Output:
         """
         uri = _manifest_uri(request)
 
-        def lines(connection: Connection) -> bytes:
+        def lines(connection: Connection) -> Iterator[str]:
             return _manifest((row.line, row.result) for row in object_rows.results(connection, lease.job_id))
 
-        self._write_newest(lease, lines, lambda body: self._write_manifest(uri, body))
+        self._write_newest(lease, lines, lambda file: self._write_manifest(uri, file))
 
     def write_set(self, run: Run, iteration: int) -> None:
         """Write the labels of an iteration's set, as far as they are finished.
@@ -56,51 +64,78 @@ class Output:
             return
         uri = layout.intermediate_uri(run.job.output, iteration)
 
-        def lines(connection: Connection) -> bytes:
-            rows = object_rows.labeled_in(connection, run.id, iteration)
-            return _joined(
-                as_json(
-                    {
-                        "datasetObjectId": str(row.object_id),
-                        "consolidatedAnnotation": {"content": json.loads(row.result)},
-                    }
-                )
-                for row in rows
-            )
+        def lines(connection: Connection) -> Iterator[str]:
+            for row in object_rows.labeled_in(connection, run.id, iteration):
+                content = {"content": json.loads(row.result)}
+                yield as_json({"datasetObjectId": str(row.object_id), "consolidatedAnnotation": content})
 
-        self._write_newest(run.lease, lines, lambda body: self._object_store.write({uri: (body, "application/json")}))
+        self._write_newest(run.lease, lines, lambda file: self._object_store.write_long(uri, file, "application/json"))
 
-    def refresh(self, run: Run, iteration: int, now: float) -> None:
-        """Write the labels so far, if there are new ones since the last time."""
-        if run.changed:
-            run.refreshed, run.changed = now, False
-            self.write_manifest(run.lease, run.job.request)
-            self.write_set(run, iteration)
+    def refresh(self, run: Run, job: Row, now: float, *, idle: bool = False) -> float | None:
+        """Write the labels so far if there are new ones and it is time: the more objects, the less often.
 
-    def _write_newest(self, lease: Lease, read: Callable[[Connection], bytes], write: Callable[[bytes], None]) -> None:
+        :param job: its row.
+        :param idle: whether nobody is at work, so that no more labels are to come soon.
+        :return: seconds until it is time; None if there are no new labels.
+        """
+        if not run.changed:
+            return None
+        # A process that has just taken the job over may not write a long manifest for that.
+        run.refreshed = run.refreshed or now - REFRESH_SECONDS
+        left: float = run.refreshed + max(0 if idle else REFRESH_SECONDS, job.lines / LINES_PER_SECOND) - now
+        if left > 0:
+            return left
+        run.refreshed, run.changed = now, False
+        self.write_manifest(run.lease, run.job.request)
+        self.write_set(run, job.iteration)
+        return None
+
+    def _write_newest(
+        self, lease: Lease, read: Callable[[Connection], Iterator[str]], write: Callable[[IO[bytes]], None]
+    ) -> None:
         """Write a file that another process may write at the same time, so that it ends up with the latest state.
 
+        :param read: the file's lines, without line breaks.
         :raises LeaseLost: if another process has taken the job.
         """
-        with self._database.read() as connection:
-            lease_rows.hold(connection, lease)
-            body = read(connection)
+        digest = self._write_once(lease, read, write, None)
         while True:
-            write(body)
-            with self._database.read() as connection:
-                try:
+            try:
+                with self._database.read() as connection:
                     lease_rows.hold(connection, lease)
-                    return
-                except LeaseLost:
-                    # This process was delayed and may have overwritten a newer state: write again until it is current.
-                    newest = read(connection)
-                    if newest == body:
-                        raise
-                    body = newest
+                return
+            except LeaseLost:
+                # This process was delayed and may have overwritten a newer state: write again until it is current.
+                newest = self._write_once(None, read, write, digest)
+                if newest == digest:
+                    raise
+                digest = newest
 
-    def _write_manifest(self, uri: str, body: bytes) -> None:
+    def _write_once(
+        self,
+        lease: Lease | None,
+        read: Callable[[Connection], Iterator[str]],
+        write: Callable[[IO[bytes]], None],
+        known: str | None,
+    ) -> str:
+        """Write a file with the state as it is now.
+
+        :param lease: which must be held, if it matters.
+        :param known: what must differ for the file to be written.
+        :return: a text that differs for different files.
+        """
+        with ExitStack() as stack:
+            with self._database.read() as connection:
+                if lease is not None:
+                    lease_rows.hold(connection, lease)
+                file, digest = stack.enter_context(_written(read(connection)))
+            if digest != known:
+                write(file)
+        return digest
+
+    def _write_manifest(self, uri: str, file: IO[bytes]) -> None:
         try:
-            self._object_store.write({uri: (body, _MANIFEST)})
+            self._object_store.write_long(uri, file, _MANIFEST)
         except MissingObject as missing:
             raise JobFailure(f"ClientError: cannot write {missing}: the bucket does not exist") from None
 
@@ -109,9 +144,18 @@ def _manifest_uri(request: dict[str, Any]) -> str:
     return layout.output_manifest_uri(JobRequest(request).output_uri)
 
 
-def _manifest(rows: Iterable[tuple[str, str | None]]) -> bytes:
-    return _joined(with_result(line, result) for line, result in rows)
+def _manifest(rows: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    return (with_result(line, result) for line, result in rows)
 
 
-def _joined(lines: Iterable[str]) -> bytes:
-    return "".join(line + "\n" for line in lines).encode()
+@contextmanager
+def _written(lines: Iterable[str]) -> Iterator[tuple[IO[bytes], str]]:
+    """A temporary file of lines, positioned at its start, and the SHA-256 of its bytes, in hexadecimal."""
+    with SpooledTemporaryFile(_MAX_IN_MEMORY) as file:
+        digest = sha256()
+        for line in lines:
+            raw = f"{line}\n".encode()
+            digest.update(raw)
+            file.write(raw)
+        file.seek(0)
+        yield file, digest.hexdigest()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from itertools import islice
+from typing import Any, Final
 
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request import task_type_of_request
@@ -19,6 +20,9 @@ from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import JobFacts, Kind
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.workforce import Workforce
+
+_AT_ONCE: Final = 1_000
+"""Of the answers that a kind learns from, those to so many objects are in memory."""
 
 
 class Kinds:
@@ -82,5 +86,6 @@ class Runs:
         kind = self._kinds.of(job.name, job.arn, json.loads(job.request))
         with self._database.read() as connection:
             labeled = object_rows.labeled(connection, job.id, kind.remembers)
-            kind.learn(read_answers(connection, job.id, labeled))
+            while rows := list(islice(labeled, _AT_ONCE)):
+                kind.learn(read_answers(connection, job.id, rows))
         return Run(lease, kind, self._workforce.teams.get(job.workteam_arn, ()))

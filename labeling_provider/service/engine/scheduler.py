@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 
 _THREADS: Final = 2
 _MAX_THREADS: Final = 32
+_QUICK_SECONDS: Final = 0.2
+"""One thread more is only for jobs whose last step took at most so long, and for new ones."""
 _LATE_SECONDS: Final = 2.0
 _MAX_RETRIES: Final = 3
 _OUTAGE_SECONDS: Final = 3600.0
@@ -47,8 +49,8 @@ class _Trouble:
 class Scheduler:
     """Runs a step of each job that is due, until the job has ended.
 
-    A few threads run the steps. If long steps keep all of them busy, more are added, so that slow jobs do not block the
-    others.
+    A few threads run the steps, one of them only those of jobs whose steps are short, so that a small job beside large
+    ones need not wait for them. If long steps keep all of them busy, more are added.
 
     :param step: does a job's next step; returns the seconds until it is due again, or None if the job has ended.
     :param give_up: ends a job whose steps keep failing, given the last error; may itself fail.
@@ -69,6 +71,7 @@ class Scheduler:
         with self._changed:
             for _ in range(_THREADS):
                 self._add_thread(helper=False)
+            self._add_thread(helper=False, most=_QUICK_SECONDS)
             threading.Thread(target=self._send_for_help, name="labeling-helpers", daemon=True).start()
 
     def stop(self) -> None:
@@ -95,13 +98,13 @@ class Scheduler:
                 self._due[job_id] = at
                 self._changed.notify_all()
 
-    def _add_thread(self, *, helper: bool) -> None:
-        thread = threading.Thread(target=self._loop, args=(helper,), name="labeling", daemon=True)
+    def _add_thread(self, *, helper: bool, most: float = math.inf) -> None:
+        thread = threading.Thread(target=self._loop, args=(helper, most), name="labeling", daemon=True)
         self._threads.add(thread)
         thread.start()
 
-    def _loop(self, helper: bool) -> None:
-        while (job_id := self._next(helper)) is not None:
+    def _loop(self, helper: bool, most: float) -> None:
+        while (job_id := self._next(helper, most)) is not None:
             delay = self._guarded(job_id)
             with self._changed:
                 self._took[job_id] = time.monotonic() - self._stepping.pop(job_id)
@@ -113,20 +116,28 @@ class Scheduler:
         with self._changed:
             self._threads.discard(threading.current_thread())
 
-    def _first_due(self) -> tuple[float, int]:
-        """When the next job is due, and its id, among those without a running step; infinity if there is none."""
-        waiting = [(at, job_id) for job_id, at in self._due.items() if job_id not in self._stepping]
+    def _first_due(self, most: float = math.inf) -> tuple[float, int]:
+        """When the next job is due, and its id, among those without a running step; infinity if there is none.
+
+        :param most: the most seconds that the job's last step took.
+        """
+        waiting = [
+            (at, job_id)
+            for job_id, at in self._due.items()
+            if job_id not in self._stepping and self._took.get(job_id, 0.0) <= most
+        ]
         return min(waiting, default=(math.inf, 0))
 
-    def _next(self, helper: bool) -> int | None:
+    def _next(self, helper: bool, most: float) -> int | None:
         """Wait for the next job that is due.
 
         :param helper: return None if no job is due, instead of waiting.
+        :param most: the most seconds that the job's last step took.
         :return: its id; None if the scheduler stops.
         """
         with self._changed:
             while not self._stopping:
-                at, job_id = self._first_due()
+                at, job_id = self._first_due(most)
                 left = at - time.monotonic()
                 if left <= 0:
                     del self._due[job_id]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
 
 from labeling_provider.groundtruth.description import JobRequest
-from labeling_provider.groundtruth.job import JobStatus
+from labeling_provider.groundtruth.job import JobStatus, is_streaming
 from labeling_provider.request import task_type_of_request
 from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Database, Row
@@ -14,11 +17,13 @@ from labeling_provider.service.database.lease_rows import Lease
 from labeling_provider.service.database.running import note, update_job
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.arrivals import first_state
-from labeling_provider.service.engine.inputs import Inputs
+from labeling_provider.service.engine.inputs import Inputs, Manifest
 from labeling_provider.service.engine.output import Output
 from labeling_provider.service.engine.stream import Stream
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.work.outcomes import note_failures
+
+_AT_ONCE: Final = 5_000
 
 
 class Start:
@@ -38,26 +43,69 @@ class Start:
         """
         request = json.loads(job.request)
         self._inputs.check(request)
-        lines = self._inputs.manifest_lines(request)
-        members, metadata_type = JobRequest(request), task_type_of_request(request).metadata_type
-        streaming = members.is_streaming
-        first_states = [
-            first_state(line, members.label_attribute, metadata_type, job.name) for line in lines if not streaming
-        ]
-        rows = [{"object_id": number, **row} for number, (row, _) in enumerate(first_states)]
-        self._output.write_input(request, rows)
-        if streaming:
-            self._stream.open(job, request, lines)
-        states = Counter(row["state"] for row in rows)
+        with self._inputs.manifest(request) as manifest:
+            if is_streaming(request):
+                self._output.write_input(request, ())
+                self._stream.open(job, request, list(manifest))
+                self._begin(lease, job.id, request, Counter(), Counter())
+            else:
+                self._take_in(lease, job, request, manifest)
+
+    def _take_in(self, lease: Lease, job: Row, request: dict[str, Any], manifest: Manifest) -> None:
+        """Store the objects of a job in the database, and begin."""
+        states: Counter[ObjectState] = Counter()
+        reasons: Counter[str] = Counter()
+        attribute, metadata_type = JobRequest(request).label_attribute, task_type_of_request(request).metadata_type
+
+        def rows() -> Iterator[dict[str, Any]]:
+            for number, line in enumerate(manifest):
+                row, reason = first_state(line, attribute, metadata_type, job.name)
+                states[row["state"]] += 1
+                if reason:
+                    reasons[reason] += 1
+                yield {"object_id": number, **row}
+
+        self._output.write_input(request, rows())
         self._learning.check_size(request, states[ObjectState.WAITING])
+        states.clear()
+        reasons.clear()
+        remaining, is_first = rows(), True
+        while chunk := list(islice(remaining, _AT_ONCE)):
+            # Several transactions, so that nobody else waits for a large job.
+            with self._database.write() as connection:
+                is_going_on = lease_rows.hold(connection, lease) == JobStatus.INITIALIZING
+                if is_first or not is_going_on:
+                    object_rows.clear(connection, job.id)
+                if not is_going_on:
+                    return
+                object_rows.insert(connection, job.id, chunk)
+            is_first = False
+        self._begin(lease, job.id, request, states, reasons)
+
+    def _begin(
+        self,
+        lease: Lease,
+        job_id: int,
+        request: dict[str, Any],
+        states: Counter[ObjectState],
+        reasons: Counter[str],
+    ) -> None:
+        """Take the job to InProgress.
+
+        :param states: of how many objects each is the state.
+        :param reasons: why objects failed, and how many.
+        """
         with self._database.write() as connection:
             if lease_rows.hold(connection, lease) != JobStatus.INITIALIZING:
+                object_rows.clear(connection, job_id)
                 return
-            object_rows.replace(connection, job.id, rows)
-            self._learning.open(connection, job.id, request, rows)
+            if JobRequest(request).is_automated:
+                ids = object_rows.ids(connection, job_id, ObjectState.WAITING)
+                waiting = ({"object_id": object_id, "state": ObjectState.WAITING} for object_id in ids)
+                self._learning.open(connection, job_id, request, waiting)
             given, failed = states[ObjectState.GIVEN], states[ObjectState.FAILED]
-            counts = {"lines": len(rows), "given": given, "failed": failed}
-            update_job(connection, job.id, status=JobStatus.IN_PROGRESS, **counts)
-            what = "waiting for messages" if streaming else f"{len(rows)} objects, {given} already labeled"
-            note(connection, job.id, f"InProgress: {what}")
-            note_failures(connection, job.id, [reason for _, reason in first_states if reason])
+            counts = {"lines": states.total(), "given": given, "failed": failed}
+            update_job(connection, job_id, status=JobStatus.IN_PROGRESS, **counts)
+            what = f"{states.total()} objects, {given} already labeled"
+            note(connection, job_id, f"InProgress: {'waiting for messages' if is_streaming(request) else what}")
+            note_failures(connection, job_id, reasons.elements())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from labeling_provider.service.database import object_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.hand_out import HandOut
-from labeling_provider.service.engine.output import REFRESH_SECONDS, Output
+from labeling_provider.service.engine.output import Output
 from labeling_provider.service.engine.stream import Stream
 from labeling_provider.service.work.job_run import Run
 
@@ -41,9 +40,8 @@ class Streaming:
             self._hand_out.send(run, chosen, _ITERATION)
         if chosen or taken or published:
             return 0.0
-        if pause is None or now - run.refreshed > REFRESH_SECONDS:
-            self._output.refresh(run, _ITERATION, now)
+        unwritten = self._output.refresh(run, job, now, idle=pause is None)
         left = self._stream.seconds_left(run, job.modified, now)
         if pause is None and left <= 0:
             return None
-        return min(left, math.inf if pause is None else pause)
+        return min(one for one in (left, pause, unwritten) if one is not None)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth.layout import ADJUSTED, ADJUSTMENT_STATUS, UNADJUSTED
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.audits import audited_by, audited_kind, obstacle_of
+from labeling_provider.service.kinds.audits import Audited
 from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,
@@ -43,12 +43,13 @@ class Adjustment(OneByOne):
     """Answers, truth and consolidation are those of the task type whose labels are adjusted."""
 
     def __init__(self, job: JobFacts) -> None:
-        self._audited = audited_kind(job)
+        self._labels = Audited(job)
+        self._audited = self._labels.kind
         self.usual, self.remembers = self._audited.usual, self._audited.remembers
         super().__init__(job)
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
-        return obstacle_of(self.job, line)
+        return self._labels.obstacle(line)
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> _Adjusted:
         answer = self._audited.read_answer(content, line)
@@ -84,7 +85,7 @@ class Adjustment(OneByOne):
         :raises ObjectFailure: if the line has none that can be used.
         """
         try:
-            return self._audited.former_answer(audited_by(self.job, line))
+            return self._audited.former_answer(self._labels.label(line))
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
 

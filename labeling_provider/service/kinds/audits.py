@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
-from labeling_provider.manifest import Label, LabelError, audited_label
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.manifest import Label, LabelError, audited_attribute, audited_label
+from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.kinds.kind import KINDS, Auditable, JobFacts
 
-
-def audited_kind(job: JobFacts) -> Auditable:
-    """The kind whose labels a job audits, as part of that job."""
-    kind = KINDS[job.task_type.audited](job)
-    assert isinstance(kind, Auditable)  # noqa: S101 - tests make every kind
-    return kind
+_MAX_TEMPLATE_BYTES: Final = 512_000
 
 
-def audited_by(job: JobFacts, line: dict[str, Any]) -> Label:
-    """The label of a manifest line that a job audits.
+class Audited:
+    """The labels of an earlier job that a job audits.
 
-    It is that of the attribute ``auditLabelAttributeName`` in the category file, or the last one of the right type, as
-    in our own templates.
-
-    :raises ValueError: in words for people, if there is none that can be shown.
+    :ivar kind: the kind that makes such labels, as part of this job.
     """
-    attribute = job.categories.get("auditLabelAttributeName")
-    name = attribute if isinstance(attribute, str) else None
-    try:
-        label = audited_label(line, job.task_type, name, job.labels)
-    except LabelError as error:
-        raise ValueError(f"The label can't be audited: {error}.") from None
-    if label is None:
-        what = f"under {name!r}" if name else f"of the type {job.task_type.audited_type}"
-        raise ValueError(f"The object has no label {what} that could be audited.")
-    return label
 
+    def __init__(self, job: JobFacts) -> None:
+        kind = KINDS[job.task_type.audited](job)
+        assert isinstance(kind, Auditable)  # noqa: S101 - tests make every kind
+        self.kind, self._job = kind, job
 
-def obstacle_of(job: JobFacts, line: dict[str, Any]) -> str | None:
-    """Why a job can't audit an object; None if it can."""
-    try:
-        audited_by(job, line)
-    except ValueError as error:
-        return str(error)
-    return None
+    @cached_property
+    def _attribute(self) -> str | None:
+        """The label attribute that the job's files name; None for the last label of the right type."""
+        uri, template = JobRequest(self._job.request).template_uri, b""
+        if uri:
+            try:
+                template = self._job.object_store.beginning(uri, _MAX_TEMPLATE_BYTES)
+            except (MissingObject, ValueError):
+                # Then there is no page either, which says so.
+                template = b""
+        return audited_attribute(template.decode(errors="replace"), self._job.categories)
+
+    def label(self, line: dict[str, Any]) -> Label:
+        """The label of a manifest line that people and simulated workers see.
+
+        :raises ValueError: in words for people, if there is none that can be shown.
+        """
+        job, name = self._job, self._attribute
+        try:
+            label = audited_label(line, job.task_type, name, job.labels)
+        except LabelError as error:
+            raise ValueError(f"The label can't be audited: {error}.") from None
+        if label is None:
+            what = f"under {name!r}" if name else f"of the type {job.task_type.audited_type}"
+            raise ValueError(f"The object has no label {what} that could be audited.")
+        return label
+
+    def obstacle(self, line: dict[str, Any]) -> str | None:
+        """Why the job can't audit an object; None if it can."""
+        try:
+            self.label(line)
+        except ValueError as error:
+            return str(error)
+        return None

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.audits import audited_by, audited_kind, obstacle_of
+from labeling_provider.service.kinds.audits import Audited
 from labeling_provider.service.kinds.choices import SingleChoice
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, Content, JobFacts, runs, shown
 
@@ -25,10 +25,10 @@ class Verification(SingleChoice):
 
     def __init__(self, job: JobFacts) -> None:
         super().__init__(job)
-        self._audited = audited_kind(job)
+        self._audited = Audited(job)
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
-        return obstacle_of(self.job, line)
+        return self._audited.obstacle(line)
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> int:
         verdict = super().read_answer(content, line)
@@ -53,7 +53,7 @@ class Verification(SingleChoice):
         :raises ObjectFailure: if the label or the truth can't be read.
         """
         try:
-            fault = self._audited.fault(audited_by(self.job, line), truth)
+            fault = self._audited.kind.fault(self._audited.label(line), truth)
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
         if fault is None or not self.job.labels:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import hmac
 import logging
+import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
@@ -16,13 +18,19 @@ from anyio import CapacityLimiter, to_thread
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from labeling_provider.service.cloud.offered import Service, Services
+from labeling_provider.groundtruth.model import service_model
+from labeling_provider.service.cloud.offered import HeldElsewhere, Service, Services
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
+from labeling_provider.service.log_format import REQUEST_ID
+from labeling_provider.service.measures import REQUESTS, ROUTE
+from labeling_provider.service.tracing import traced
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
+from labeling_provider.service.web.forwarding import forward
+from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
-from labeling_provider.service.web.requests import PAGES_PATH, PORTAL_PATH, RequestHead
+from labeling_provider.service.web.requests import METRICS_PATH, PAGES_PATH, PORTAL_PATH, RequestHead
 from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
 from labeling_provider.service.web.routing import (
     call_of,
@@ -55,6 +63,7 @@ _OF_ONE_REGION: Final = frozenset(
 _T = TypeVar("_T")
 _LINK_CACHE_SECONDS: Final = 900
 _AT_ONCE: Final = 24
+_REQUEST_ID_HEADER: Final = b"x-amzn-requestid"
 # Each caller that waits for messages holds a thread.
 _WAITING_AT_ONCE: Final = 400
 
@@ -66,6 +75,7 @@ class Application:
     :param pages: serves the requester's pages; its paths start after ``/_labeling``.
     :param portal: serves the worker portal; its paths start after ``/portal``.
     :param services: the supporting services, such as S3 and SQS.
+    :param monitoring: tells an operator's machines how the service is.
     :param s3_endpoint: the URL of an external S3; None for the embedded one.
     :param region: the only region that labeling operations are served for.
     :param credentials: if set, every request must be signed with them.
@@ -80,6 +90,7 @@ class Application:
         pages: ASGIApp,
         portal: ASGIApp,
         services: Services,
+        monitoring: Monitoring,
         *,
         s3_endpoint: str | None,
         region: str,
@@ -91,11 +102,39 @@ class Application:
         self._may_enter = may_enter
         self._static, self._link_credentials = static, link_credentials
         self._operations, self._pages, self._portal, self._services = operations, pages, portal, services
+        self._monitoring = monitoring
         self._s3_endpoint, self._region = s3_endpoint, region
         self._demanding, self._credentials = credentials is not None, credentials or WELL_KNOWN
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer any request."""
+        """Answer any request, and measure how long that takes."""
+        began = time.perf_counter()
+        status = "none"
+        request_id = str(uuid.uuid4())
+        REQUEST_ID.set(request_id)
+        ROUTE.set("none")
+
+        async def tell(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = f"{message['status'] // 100}xx"
+                message["headers"] = [
+                    *(header for header in message["headers"] if header[0] != _REQUEST_ID_HEADER),
+                    (_REQUEST_ID_HEADER, request_id.encode()),
+                ]
+            await send(message)
+
+        with traced("request", scope["headers"], http__request__method=scope["method"][:10]) as span:
+            try:
+                await self._respond(scope, receive, tell)
+            finally:
+                REQUESTS.labels(ROUTE.get(), status).observe(time.perf_counter() - began)
+                if span:
+                    span.update_name(ROUTE.get())
+                    span.set_attribute("labeling.request_id", request_id)
+                    span.set_attribute("labeling.status", status)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         request: RequestHead | None = None
         response: ASGIApp
         try:
@@ -133,19 +172,24 @@ class Application:
 
     async def _answer(self, request: RequestHead, receive: Receive) -> ASGIApp:
         signature = self._admit(request)
+        if request.is_monitoring:
+            ROUTE.set("monitoring")
+            return await self._monitoring.answer(request.path)
         if request.is_static and self._static:
+            ROUTE.set("static")
             return self._static_file(request, self._static)
         if request.is_page:
             body = await self._body(request, None, signature, receive)
-            return _inner(self._pages, _clean(request.path, PAGES_PATH), body)
+            return _inner(self._pages, "pages", _clean(request.path, PAGES_PATH), body)
         if request.is_portal:
             body = await read_body(request, receive, MAX_PORTAL_BODY_BYTES)
-            return _inner(self._portal, _clean(request.path, PORTAL_PATH), body)
+            return _inner(self._portal, "portal", _clean(request.path, PORTAL_PATH), body)
         named = named_service(request, signature)
         if named == Service.S3 and self._s3_endpoint is not None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: use that endpoint for S3 clients.")
         body = await self._body(request, named, signature, receive)
         service, operation = service_and_operation(named, request, body)
+        ROUTE.set(_route(service, operation))
         if service != Service.S3:
             # If the keys are public, anybody could sign a link.
             check_plain(request, signature if self._demanding else None)
@@ -157,13 +201,18 @@ class Application:
                 HTTPStatus.FORBIDDEN,
             )
         if service == Service.SAGEMAKER:
-            answer = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host))
-            if answer is not None:
-                return amazon_response(HTTPStatus.OK, answer, JSON)
+            told = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host))
+            if told is not None:
+                return amazon_response(HTTPStatus.OK, told, JSON)
             body.file.seek(0)
         call = call_of(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
-        response = streamed(request, await self._run(lambda: self._services.serve(service, call), limiter))
+        try:
+            answer = await self._run(lambda: self._services.serve(service, call), limiter)
+        except HeldElsewhere as held:
+            address = held.address
+            answer = await self._run(lambda: forward(address, request, body), limiter)
+        response = streamed(request, answer)
         if signature and self._is_link(signature):
             # A worker's template is of no site, and knows the link from its own page only.
             response.headers["access-control-allow-origin"] = "*"
@@ -190,6 +239,12 @@ class Application:
             # This is a browser's preflight request: it can't be signed.
             return None
         if request.is_static:
+            return None
+        if request.is_monitoring:
+            check_page(request, presigned=False, secret=self._demanding)
+            authorization = request.headers.get("authorization", "")
+            if self._demanding and request.path == METRICS_PATH and not self._monitoring.has_token(authorization):
+                _check_basic(authorization, self._credentials)
             return None
         if request.is_portal:
             # People sign in there by themselves.
@@ -271,15 +326,29 @@ def _clean(path: str, below: str) -> str:
     return "/" + "/".join(part for part in unquote(path).removeprefix(below).split("/") if part)
 
 
-def _inner(application: ASGIApp, path: str, body: Body) -> ASGIApp:
-    """An application's answer to one request, whose body has been read."""
+def _route(service: Service, operation: str) -> str:
+    """What a request is for, for the metrics: callers can't make up further routes."""
+    if service == Service.SAGEMAKER and operation in service_model().operation_names:
+        return f"{service} {operation}"
+    # To wait for messages takes as long as the caller likes.
+    return f"{service} {operation}" if operation == "ReceiveMessage" else str(service)
+
+
+def _inner(application: ASGIApp, name: str, path: str, body: Body) -> ASGIApp:
+    """An application's answer to one request, whose body has been read.
+
+    :param name: of the application, for the metrics.
+    """
     unread: list[Message] = [{"type": "http.request", "body": body.bytes(), "more_body": False}]
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def read() -> Message:
             return unread.pop() if unread else await receive()
 
-        await application({**scope, "path": path, "root_path": ""}, read, send)
+        inner = {**scope, "path": path, "root_path": ""}
+        await application(inner, read, send)
+        # The router has noted there which of its functions answered.
+        ROUTE.set(f"{name} {getattr(inner.get('endpoint'), '__name__', 'none')}")
 
     return answer
 

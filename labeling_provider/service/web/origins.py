@@ -27,6 +27,14 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def is_unspecified(host: str) -> bool:
+    """Whether an address to listen on stands for all addresses of this machine."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
+
+
 def is_local_name(name: str) -> bool:
     """Whether a host name means this machine. A foreign name that DNS points at loopback does not."""
     return name.endswith(".localhost") or is_loopback(name)

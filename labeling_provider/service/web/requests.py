@@ -18,6 +18,9 @@ MAX_PARAMETERS: Final = 200
 PAGES_PATH: Final = "/_labeling"
 PORTAL_PATH: Final = "/portal"
 STATIC_PATH: Final = "/portal/static"
+HEALTH_PATH: Final = "/healthz"
+READINESS_PATH: Final = "/readyz"
+METRICS_PATH: Final = "/metrics"
 FORM: Final = "application/x-www-form-urlencoded"
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"})
@@ -110,6 +113,16 @@ class RequestHead:
     def is_static(self) -> bool:
         """Whether one of the files is asked for that the pages of workers load, which are for everybody."""
         return self.is_portal and self.path.startswith(f"{STATIC_PATH}/") and self.method in {"GET", "HEAD"}
+
+    @property
+    def is_monitoring(self) -> bool:
+        """Whether an operator's machine asks how the service is. A signed request means a bucket of that name."""
+        return (
+            self.path in {HEALTH_PATH, READINESS_PATH, METRICS_PATH}
+            and self.method in {"GET", "HEAD"}
+            and not self.parameters
+            and not self.headers.get("authorization", "").startswith("AWS")
+        )
 
     @cached_property
     def target(self) -> tuple[Service, str] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final
@@ -39,7 +38,7 @@ def streamed(request: RequestHead, answer: ServiceResponse) -> StreamingResponse
 
 
 def amazon_response(status: int, body: bytes, content_type: str) -> Response:
-    headers = {"content-type": content_type, "x-amzn-requestid": str(uuid.uuid4())}
+    headers = {"content-type": content_type}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = 'Basic realm="labeling"'
     return Response(body, int(status), headers)

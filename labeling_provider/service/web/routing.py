@@ -13,6 +13,8 @@ from labeling_provider.service.web.requests import RequestHead, service_of_form
 from labeling_provider.service.web.signatures import Signature
 
 MAX_PAGE_BODY_BYTES: Final = 1 << 20
+MAX_PORTAL_BODY_BYTES: Final = 16 << 20
+"""The largest draft or answer of a person: a mask of 4000 × 3000 pixels may have several megabytes."""
 MAX_OBJECT_BYTES: Final = 1_000_000_000
 """The largest object: SQLite can't store a larger value."""
 
@@ -100,6 +102,8 @@ def max_body(service: Service | None, request: RequestHead) -> int:
         return 0
     if request.is_page:
         return MAX_PAGE_BODY_BYTES
+    if request.is_portal:
+        return MAX_PORTAL_BODY_BYTES
     if service == Service.S3:
         posts = request.method == "POST" and request.content_type == "multipart/form-data"
         return MAX_OBJECT_BYTES if posts or is_upload(request) else _MAX_OTHER_BYTES

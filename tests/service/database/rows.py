@@ -24,5 +24,6 @@ def job(connection: Connection, name: str = "Cats", states: str = "", request: d
         {"object_id": number, "state": BY_LETTER[letter], "line": line[number], "result": None}
         for number, letter in enumerate(states)
     ]
-    object_rows.replace(connection, job_id, rows)
+    if rows:
+        object_rows.insert(connection, job_id, rows)
     return job_id

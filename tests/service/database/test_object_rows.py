@@ -12,11 +12,17 @@ OUT, WAITING = ObjectState.OUT, ObjectState.WAITING
 
 def test_a_jobs_objects_are_replaced_as_a_whole(connection: Connection) -> None:
     job_id, other = job(connection, states="wwl"), job(connection, "Dogs", "w")
-    object_rows.replace(connection, job_id, [{"object_id": 5, "state": WAITING, "line": '"5"', "result": None}])
+    object_rows.clear(connection, job_id)
+    assert object_rows.count(connection, job_id) == 0
+    object_rows.insert(connection, job_id, [{"object_id": 5, "state": WAITING, "line": '"5"', "result": None}])
     assert object_rows.waiting(connection, job_id) == [(5, '"5"')]
     assert object_rows.count(connection, job_id) == object_rows.count(connection, other) == 1
-    object_rows.replace(connection, job_id, [])
-    assert object_rows.count(connection, job_id) == 0
+
+
+def test_waiting_objects_are_found_by_their_place(connection: Connection) -> None:
+    job_id = job(connection, states="wlwgww")
+    assert object_rows.ids(connection, job_id, WAITING) == [0, 2, 4, 5]
+    assert [one.object_id for one in object_rows.waiting(connection, job_id, 2, skipped=1)] == [2, 4]
 
 
 def test_only_what_waits_is_sent_out(connection: Connection) -> None:
@@ -60,7 +66,7 @@ def test_an_outcome_is_written_and_counted_once(connection: Connection) -> None:
     assert found is not None
     assert (found.labeled, found.failed) == (3, 1)
     assert [row.result for row in object_rows.results(connection, job_id)] == ['"a"', '"b"', '"c"', '"d"']
-    assert [row.object_id for row in object_rows.labeled(connection, job_id, 9) if row.object_id < 2] == [1, 0]
+    assert [row.object_id for row in object_rows.labeled(connection, job_id) if row.object_id < 2] == [1, 0]
 
 
 def test_labels_of_an_iteration_are_its_own(connection: Connection) -> None:
@@ -70,3 +76,37 @@ def test_labels_of_an_iteration_are_its_own(connection: Connection) -> None:
     object_rows.decide(connection, job_id, ObjectState.LABELED, {0: '"a"', 1: '"b"'})
     object_rows.decide(connection, job_id, ObjectState.FAILED, {2: '"c"'})
     assert [(row.object_id, row.result) for row in object_rows.labeled_in(connection, job_id, 1)] == [(0, '"a"')]
+
+
+def test_labeled_objects_are_read_in_the_order_of_their_consolidation(connection: Connection) -> None:
+    job_id = job(connection, states="oooow")
+    for stamp, object_id in ((7, 3), (7, 1), (5, 2), (9, 0)):
+        object_rows.mark_answered(connection, job_id, [{"object": object_id, "answered": 1.0, "stamp": stamp}])
+    object_rows.decide(connection, job_id, ObjectState.LABELED, dict.fromkeys((0, 1, 2, 3), "{}"))
+    assert [row.object_id for row in object_rows.labeled(connection, job_id)] == [2, 1, 3, 0]
+    assert [row.object_id for row in object_rows.labeled(connection, job_id, 2)] == [3, 0]
+    assert [row.line for row in object_rows.labeled(connection, job_id, 1)] == ['{"source": "text 0"}']
+
+
+def test_objects_are_read_by_their_consolidation_files_and_only_labels_change(connection: Connection) -> None:
+    job_id = job(connection, states="oooooo")
+    for stamp, object_id in ((7, 3), (7, 1), (5, 2), (9, 0), (9, 4)):
+        object_rows.mark_answered(connection, job_id, [{"object": object_id, "answered": 1.0, "stamp": stamp}])
+    object_rows.decide(connection, job_id, ObjectState.LABELED, dict.fromkeys((0, 1, 2, 3), "{}"))
+    object_rows.decide(connection, job_id, ObjectState.FAILED, {4: '"why"'})
+
+    def read(after: int) -> list[tuple[int, int, str]]:
+        return [
+            (row.stamp, row.object_id, row.result) for row in object_rows.consolidated(connection, job_id, after, 2)
+        ]
+
+    assert read(-1) == [(5, 2, "{}"), (7, 1, "{}"), (7, 3, "{}")]
+    assert read(7) == [(9, 0, "{}")]
+    assert read(9) == []
+    object_rows.revise(connection, job_id, {0: '"new"', 4: '"new"', 5: '"new"'})
+    object_rows.revise(connection, job_id, {})
+    assert read(7) == [(9, 0, '"new"')]
+    assert [row.result for row in object_rows.results(connection, job_id)][4:] == ['"why"', None]
+    found = running.find(connection, job_id)
+    assert found is not None
+    assert (found.labeled, found.failed) == (4, 1)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from labeling_provider.service.database import recorded_objects as record
 from labeling_provider.service.database.database import Connection
-from labeling_provider.service.database.recorded_objects import KeptVersion, VersionPlace
+from labeling_provider.service.database.recorded_objects import MAX_READ_AHEAD, KeptVersion, VersionPlace
 
 
-def version(number: int, bucket: str = "lab", state: str = "{}") -> KeptVersion:
-    return KeptVersion(VersionPlace(bucket, "key", str(number)), state, b"\0body")
+def version(number: int, bucket: str = "lab", state: str = "{}", key: str = "key") -> KeptVersion:
+    return KeptVersion(VersionPlace(bucket, key, str(number)), state, b"\0body")
+
+
+def kept(connection: Connection, bucket: str, key: str = "key") -> list[tuple[str, str]]:
+    return [(found.version, found.state) for found in record.versions_of(connection, bucket, key)]
 
 
 def test_versions_come_go_and_change_oldest_first(connection: Connection) -> None:
@@ -20,9 +24,9 @@ def test_versions_come_go_and_change_oldest_first(connection: Connection) -> Non
         new=[version(2, state='"new"')],
         changed=[(version(1).place, '"changed"')],
     )
-    assert list(record.kept_versions(connection)) == [
-        *(version(1, state='"changed"'), version(2, "yard"), version(2, state='"new"'))
-    ]
+    assert kept(connection, "lab") == [("1", '"changed"'), ("2", '"new"')]
+    assert kept(connection, "yard") == [("2", "{}")]
+    assert kept(connection, "lab", "other") == []
 
 
 def test_a_bucket_goes_with_its_versions(connection: Connection) -> None:
@@ -33,4 +37,29 @@ def test_a_bucket_goes_with_its_versions(connection: Connection) -> None:
     record.keep_versions(connection, gone=[], new=[version(1), version(1, "yard")], changed=[])
     record.delete_bucket(connection, "yard")
     assert list(record.kept_buckets(connection)) == [("lab", "{}")]
-    assert list(record.kept_versions(connection)) == [version(1)]
+    assert (kept(connection, "lab"), kept(connection, "yard")) == ([("1", "{}")], [])
+
+
+def test_long_bodies_are_read_only_when_they_are_asked_for(connection: Connection) -> None:
+    bodies = [b"s" * MAX_READ_AHEAD, b"l" * (MAX_READ_AHEAD + 1), b""]
+    new = [KeptVersion(VersionPlace("lab", "key", str(number)), "{}", body) for number, body in enumerate(bodies)]
+    record.keep_versions(connection, gone=[], new=new, changed=[])
+    short, long, none = record.versions_of(connection, "lab", "key")
+    assert [one.size for one in (short, long, none)] == list(map(len, bodies))
+    assert [one.body for one in (short, long, none)] == [bodies[0], None, b""]
+    assert record.body_of(connection, long) == bodies[1]
+    record.keep_versions(connection, gone=[new[1].place], new=[], changed=[])
+    assert record.body_of(connection, long) is None
+
+
+def test_keys_are_read_page_by_page_in_the_order_of_their_bytes(connection: Connection) -> None:
+    # As a language orders them they would be ä, a, B.
+    new = [version(1, key=key) for key in ("ä", "b", "B", "a/x")] + [version(2, key="b"), version(1, "yard", key="c")]
+    record.keep_versions(connection, gone=[], new=new, changed=[])
+    latest = record.latest_versions(connection, "lab", "", 9)
+    assert [(one.key, one.version) for one in latest] == [("B", "1"), ("a/x", "1"), ("b", "2"), ("ä", "1")]
+    assert [one.key for one in record.latest_versions(connection, "lab", "a/x", 2)] == ["a/x", "b"]
+    assert [one.key for one in record.latest_versions(connection, "lab", "a/x", 2, after=True)] == ["b", "ä"]
+    every = record.all_versions(connection, "lab", "a/x", 1, after=True)
+    assert [(one.key, one.version) for one in every] == [("b", "2"), ("b", "1")]
+    assert (record.count_keys(connection, "lab"), record.count_keys(connection, "none")) == (4, 0)

@@ -1,4 +1,4 @@
-"""What a statement costs SQLite, counted in steps of its virtual machine, in small and in large jobs."""
+"""What a statement costs SQLite: in steps of its virtual machine, in small and in large jobs, and by its plan."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.database import object_rows, task_rows
 from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.job_rows import JobFilter, JobOrder, list_jobs
+from labeling_provider.service.database.paging import Between, PageRequest
 from tests.service.database.rows import job
 
 
@@ -57,3 +61,27 @@ def test_a_task_is_accepted_at_the_same_cost_in_a_job_of_any_size(connection: Co
     )
     assert few
     assert many < 2 * few
+
+
+@pytest.mark.parametrize("order", ["Name", "CreationTime", "Status"])
+@pytest.mark.parametrize(
+    "which",
+    [
+        JobFilter(),
+        JobFilter(modified=Between(after=1.0)),
+        JobFilter(name_contains="a", reference_code_contains="r"),
+        JobFilter(status=JobStatus.COMPLETED),
+        JobFilter(workteam_arn="w"),
+    ],
+)
+def test_only_the_jobs_on_a_page_are_looked_at(connection: Connection, order: JobOrder, which: JobFilter) -> None:
+    for number in range(5):
+        job(connection, f"job-{number}")
+    seen: list[tuple[str, Any]] = []
+    sa.event.listen(connection, "before_cursor_execute", lambda *call: seen.append((call[2], call[3])))
+    list_jobs(connection, which, order, PageRequest(2))
+    statement, parameters = seen[0]
+    plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    assert "COVERING INDEX" in plan[0]
+    assert len(plan) == 1 or "TEMP B-TREE" in plan[1]
+    assert len(seen) == 3

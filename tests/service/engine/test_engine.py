@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -168,6 +169,33 @@ def test_steps_that_take_long_hold_up_no_other_job_nor_the_end(monkeypatch: pyte
     before = time.monotonic()
     scheduler.stop()
     assert time.monotonic() - before < 30
+
+
+def test_a_small_job_does_not_wait_for_large_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scheduling, "_LATE_SECONDS", 1e9)
+    monkeypatch.setattr(scheduling, "_QUICK_SECONDS", 0.05)
+    goes_on, done = threading.Event(), []
+    seen: set[int] = set()
+
+    def step(job_id: int) -> float | None:
+        if job_id == 9:
+            done.append(job_id)
+            return None
+        if job_id in seen:
+            goes_on.wait(60)
+            return None
+        time.sleep(0.1)
+        seen.add(job_id)
+        return 0.0
+
+    scheduler, _ = run(step, *range(4))
+    try:
+        wait_until(lambda: len(seen) == 4, 30, "the steps of large jobs take long", 0.02)
+        scheduler.wake(9)
+        wait_until(lambda: done, 10, "the small job has its turn", 0.02)
+    finally:
+        goes_on.set()
+        scheduler.stop()
 
 
 def test_a_patient_job_whose_steps_take_long_comes_after_others_until_somebody_has_no_patience() -> None:

@@ -1,10 +1,23 @@
-"""A job's output files are handed over together: with a real S3 each by itself would cost a round trip."""
+"""A job's output files are handed over together: with a real S3 each by itself would cost a round trip.
+
+And the output manifest of a large job is written seldom while the job goes on.
+"""
 
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
+
+from labeling_provider.service.database import lease_rows
+from labeling_provider.service.database.running import find
+from labeling_provider.service.engine.output import LINES_PER_SECOND, REFRESH_SECONDS, Output
+from labeling_provider.service.work.job_run import Run
+from tests.service.database.rows import job
 from tests.service.in_process import InProcess
 
 
@@ -29,3 +42,39 @@ def test_output_files_are_handed_over_in_batches(tmp_path: Path) -> None:
     assert len(batches) <= 40
     # What names the others is there only when they are.
     assert [uri for uri in batches[-1] if uri.endswith("/manifests/output/output.manifest")]
+
+
+@pytest.mark.parametrize(
+    ("objects", "idle", "pause"),
+    [(10, False, REFRESH_SECONDS), (10, True, 10 / LINES_PER_SECOND), (100_000, False, 100_000 / LINES_PER_SECOND)],
+)
+def test_the_more_objects_a_job_has_the_less_often_are_its_labels_so_far_written(
+    tmp_path: Path, objects: int, idle: bool, pause: float
+) -> None:
+    service = InProcess(tmp_path)
+    service.engine.stop()
+    try:
+        # Of the objects only two are there: it is by how many the job has that the time goes.
+        place = {"OutputConfig": {"S3OutputPath": "s3://lab/out/"}, "LabelingJobName": "Cats"}
+        request: dict[str, Any] = {**place, "HumanTaskConfig": {}}
+        with service.store.write() as connection:
+            job_id = job(connection, states="wl", request=request)
+            taken = lease_rows.take(connection, job_id, "me", 1.0, time.time() + 999, streams=True)
+            row = find(connection, job_id)
+        assert taken
+        assert row
+        known: Any = SimpleNamespace(**{**row._mapping, "lines": objects})
+        facts: Any = SimpleNamespace(job=SimpleNamespace(request=request, output="s3://lab/out/Cats"))
+        run = Run(taken[0], facts, [])
+        output, written = Output(service.store, service.storage), service.storage.objects
+        written.clear()
+        assert output.refresh(run, known, 1_000.0, idle=idle) is None
+        run.changed = True
+        first = output.refresh(run, known, 1_000.0, idle=idle)
+        assert first is None or (first == pytest.approx(pause - REFRESH_SECONDS) and not written)
+        assert output.refresh(run, known, 1_000.0 + (first or 0), idle=idle) is None
+        assert any(uri.endswith("output.manifest") for uri in written)
+        run.changed = True
+        assert output.refresh(run, known, 1_001.0 + (first or 0), idle=idle) == pytest.approx(max(pause - 1, 0) or None)
+    finally:
+        service.close()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import unescape
 from random import Random
 from typing import Any
 
 import pytest
 
-from labeling_provider.service.kinds.audits import audited_by
+from labeling_provider.request.templates import worker_template
+from labeling_provider.service.kinds.audits import Audited
+from labeling_provider.service.kinds.kind import KINDS
+from labeling_provider.service.web.liquid import render
 from tests.service.kinds.some_jobs import former_boxes, make_kind, make_line
 
 BOX = {"label": "bee", "left": 2, "top": 3, "width": 10, "height": 8}
@@ -53,11 +57,37 @@ def test_a_verification_shows_classes_that_are_no_verdicts() -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["adjustment-bounding-box", "verification-bounding-box"])
+def test_simulated_workers_and_people_see_the_same_of_two_labels(name: str) -> None:
+    kind = make_kind(name)
+    later = {"later": {**LINE["before"], "annotations": []}, "later-metadata": ABOUT}
+    line, truth = {**LINE, **later}, [BOX]
+    request: dict[str, Any] = {"HumanTaskConfig": {"UiConfig": {"UiTemplateS3Uri": "s3://lab/page"}}}
+    for shown, categories, audited in (
+        ("before", {}, "before"),
+        ("later", {"auditLabelAttributeName": "before"}, "later"),
+        (None, {"auditLabelAttributeName": "before"}, "later"),
+    ):
+        job = replace(kind.job, request=request, categories={**kind.job.categories, **categories})
+        page = worker_template(job.task_type, "", "", shown)
+        job.object_store.write({"s3://lab/page": (page.encode(), "text/plain")})
+        assert Audited(job).label(line).attribute == audited
+        content = KINDS[name](job).simulate(line, truth, True, Random(1))
+        assert content is not None
+        is_right = audited == "before"
+        if name.startswith("verification"):
+            assert content[kind.key]["label"] == kind.job.labels[0 if is_right else -1]
+        else:
+            assert content[kind.key]["initialValueModified"] is not is_right
+        # What the page shows, as people see it.
+        assert ('"left": 2' in unescape(render(page, kind.own_input(line), str))) == is_right
+
+
 def test_the_category_file_may_name_the_label() -> None:
-    kind = make_kind("adjustment-bounding-box")
+    job = make_kind("adjustment-bounding-box").job
     line = {**LINE, "later": {**LINE["before"], "annotations": []}, "later-metadata": ABOUT}
-    assert audited_by(kind.job, line).attribute == "later"
-    named = replace(kind.job, categories={"auditLabelAttributeName": "before"})
-    assert audited_by(named, line).attribute == "before"
+    assert Audited(job).label(line).attribute == "later"
+    named = Audited(replace(job, categories={"auditLabelAttributeName": "before"}))
+    assert named.label(line).attribute == "before"
     with pytest.raises(ValueError, match="no label under 'before'"):
-        audited_by(named, {"source-ref": "s3://lab/picture"})
+        named.label({"source-ref": "s3://lab/picture"})

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from dev.stack import Service
+from dev.stack import PATIENCE, Service
 
 
 def ask(
@@ -18,7 +18,7 @@ def ask(
     :param path: with the query; the service's own address may stand before it.
     """
     parts = urlsplit(service.endpoint_url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE * 30)
     try:
         connection.request(method, path.removeprefix(service.endpoint_url), body, dict(headers or {}))
         answer = connection.getresponse()

@@ -55,6 +55,9 @@ class EmbeddedDirectory:
         with self._changing:
             with self._database.read() as connection:
                 teams = self._recall(connection)
+                if call.operation == "AdminAddUserToGroup":
+                    # Whoever is in a group only because the workteam is everybody's can still become a member.
+                    teams = self._recall(connection, is_open=False)
             before = self._members(teams)
             yield
             after = self._members(teams)
@@ -95,9 +98,10 @@ class EmbeddedDirectory:
 
     # What the database says, in moto
 
-    def _recall(self, connection: Connection) -> list[WorkteamRow]:
+    def _recall(self, connection: Connection, *, is_open: bool = True) -> list[WorkteamRow]:
         """Let moto have what the database says.
 
+        :param is_open: whether a workteam may be everybody's.
         :return: the workteams whose people are in user pools.
         """
         for workforce in workforces.everyone(connection):
@@ -113,7 +117,7 @@ class EmbeddedDirectory:
             found.append(team)
             members = [Identity(person.name, person.sub) for person in people.list_people(connection, team.arn)]
             members += self._simulated.get(team.arn, ())
-            if not members and self._is_open:
+            if not members and self._is_open and is_open:
                 members = [*everybody, ANYBODY]
             pool, alive = self._client(groups[0]), [self._group(group) for group in groups]
             for group in alive:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.service.cloud.embedded.s3_old import take_over
 from labeling_provider.service.cloud.embedded.s3_record import S3Record
+from labeling_provider.service.cloud.embedded.s3_stored import VersionGone
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
 
@@ -27,24 +28,41 @@ class EmbeddedObjectStore(ObjectStore):
         self._backend: Any = self._record.backend
 
     def read(self, uri: str) -> bytes:
-        key = self._find(uri)
-        if key is None:
-            raise MissingObject(uri)
-        body: bytes = key.value
-        return body
+        while True:
+            try:
+                with self.reading():
+                    key = self._find(uri)
+                    if key is None:
+                        raise MissingObject(uri)
+                    body: bytes = key.value
+                    return body
+            except VersionGone:
+                # There is another one now, or none.
+                continue
 
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
+        by_bucket: dict[str, dict[str, tuple[bytes, str]]] = {}
+        for uri, content in files.items():
+            bucket, name = split_s3_uri(uri)
+            if bucket not in self._backend.buckets:
+                raise MissingObject(uri)
+            by_bucket.setdefault(bucket, {})[name] = content
+        for bucket, objects in by_bucket.items():
+            if not self._record.put_plain(bucket, objects):
+                self._put(bucket, objects)
+
+    def _put(self, bucket: str, objects: Mapping[str, tuple[bytes, str]]) -> None:
         with self.recording():
-            for uri, (body, content_type) in files.items():
-                bucket, name = split_s3_uri(uri)
+            for name, (body, content_type) in objects.items():
                 if bucket not in self._backend.buckets:
-                    raise MissingObject(uri)
+                    raise MissingObject(f"s3://{bucket}/{name}")
                 key = self._backend.put_object(bucket, name, body)
                 key.set_metadata({"Content-Type": content_type})
 
     def version(self, uri: str) -> str | None:
-        key = self._find(uri)
-        return None if key is None else str(key.etag)
+        with self.reading():
+            key = self._find(uri)
+            return None if key is None else str(key.etag)
 
     def _find(self, uri: str) -> Any:
         bucket, name = split_s3_uri(uri)
@@ -66,7 +84,15 @@ class EmbeddedObjectStore(ObjectStore):
         """
         return self._record.changes()
 
+    def reading(self) -> AbstractContextManager[None]:
+        """Let the block look at S3, without changing anything; run each request to moto that only reads in one.
+
+        What the block sees of an object is of one moment. Reading its bytes raises :class:`.VersionGone` if the object
+        was overwritten or deleted meanwhile.
+        """
+        return self._record.reading()
+
     def restore(self) -> None:
-        """Load every bucket and object from the database into moto."""
+        """Load every bucket from the database into moto. Objects are looked up when they are needed."""
         self._record.restore()
         take_over(self._database, self._record, self._region)

@@ -1,8 +1,9 @@
 """Stores the state of moto's S3 in the database: buckets with their settings, and every version of every object.
 
-Changes are detected in moto's own dictionaries of buckets and object versions. A request may change anything that it
-looks up there, so that is described before and after, and the differences are stored. This works for any request. Not
-stored are unfinished multipart uploads, and where the parts of finished ones began.
+moto has the buckets in memory, but of the objects only those that a request looks up in its dictionaries, which read
+them from the database. A request may change anything that it looks up, so that is described before and after, and the
+differences are stored. This works for any request. Not stored are unfinished multipart uploads, and where the parts of
+finished ones began.
 """
 
 from __future__ import annotations
@@ -10,26 +11,38 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.service.cloud.embedded import s3_state
 from labeling_provider.service.cloud.embedded.restoring import restoring
+from labeling_provider.service.cloud.embedded.s3_lists import name_of, page_of_objects, page_of_versions
+from labeling_provider.service.cloud.embedded.s3_stored import TagsOfRequest, stored_version
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.recorded_objects import (
+    FoundVersion,
     KeptVersion,
     VersionPlace,
+    all_versions,
+    body_of,
+    count_keys,
     delete_bucket,
     keep_bucket,
     keep_versions,
     kept_buckets,
-    kept_versions,
+    latest_versions,
+    versions_of,
 )
 
 MAX_KEY_BYTES: Final = 1024
 _UNSAYABLE: Final = re.compile("[\0-\x08\n-\x1f\ufffe\uffff]")
+
+_MORE_TO_DO: Final = ("versioning_status", "notification_configuration", "encryption", "object_lock_enabled")
+"""Settings of a bucket that say what else happens when an object is put into it."""
+_ONLY_VERSION: Final = "null"
+"""The version of an object in a bucket that keeps no versions."""
 
 
 class _Bucket(NamedTuple):
@@ -46,6 +59,17 @@ class _Versions(NamedTuple):
     states: list[str]
 
 
+class _Key(NamedTuple):
+    """A key that a request has looked up.
+
+    :param before: how it was.
+    :param versions: moto's list of its versions, which it may change.
+    """
+
+    before: _Versions
+    versions: list[Any]
+
+
 class _Changes:
     """Everything that one request may have changed, as it was before.
 
@@ -55,9 +79,22 @@ class _Changes:
     def __init__(self, stack: ExitStack) -> None:
         self.stack, self.is_alone = stack, False
         self.buckets: dict[str, _Bucket] = {}
-        self.keys: dict[tuple[str, str], tuple[Any, _Versions]] = {}
+        self.keys: dict[tuple[str, str], _Key] = {}
         self.uploads: dict[str, tuple[Any, Any]] = {}
         self.events: list[Callable[[], None]] = []
+
+
+class _Request(threading.local):
+    """What the request that a thread is at has to do with S3.
+
+    :ivar changes: None if it changes nothing.
+    :ivar found: the versions of the keys that it has looked up to read.
+    """
+
+    changes: _Changes | None = None
+
+    def __init__(self) -> None:
+        self.found: dict[tuple[str, str], list[Any]] = {}
 
 
 class S3Record:
@@ -74,9 +111,12 @@ class S3Record:
 
         self._database, self._account, self._region = database, account, region
         self._models: Any = models
-        self._current = threading.local()
+        self._request = _Request()
         self.backend: Any = models.s3_backends[account]["aws"]
         self.backend.buckets = _watched_buckets(self)
+        self.backend.tagger.tags = TagsOfRequest()
+        for listing in (self.list_objects, self.list_objects_v2, self.list_object_versions):
+            setattr(self.backend, listing.__name__, listing)
         # In moto, an object from a multipart upload has no access control list, which its responses can't handle.
         for name in ("get_object_acl", "get_bucket_acl"):
             setattr(self.backend, name, _or_private(getattr(self.backend, name)))
@@ -101,18 +141,55 @@ class S3Record:
         with ExitStack() as stack:
             changes = _Changes(stack)
             try:
-                self._current.changes = changes
-                try:
+                with self._at(changes):
                     yield
-                finally:
-                    self._current.changes = None
-                self._keep(changes)
+                    self._keep(changes)
             except BaseException:
                 self._undo(changes)
                 raise
         # Events are sent only for stored changes, and after the lock is released.
         for send in changes.events:
             send()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let the block, which changes nothing, see each key as it was when it first looked it up."""
+        with self._at(None):
+            yield
+
+    @contextmanager
+    def _at(self, changes: _Changes | None) -> Iterator[None]:
+        """Begin a request in this thread, and forget what it has read when it ends."""
+        self._request.changes = changes
+        self._forget()
+        try:
+            yield
+        finally:
+            self._request.changes = None
+            self._forget()
+
+    def _forget(self) -> None:
+        self._request.found.clear()
+        self.backend.tagger.tags.forget()
+
+    def put_plain(self, bucket: str, objects: Mapping[str, tuple[bytes, str]]) -> bool:
+        """Put objects into a bucket where this does nothing else, without troubling moto with each.
+
+        :param objects: bytes and content type by key.
+        :return: whether it was done; if not, moto has to do it.
+        :raises DatabaseError: if the objects can't be stored.
+        """
+        with self._database.alone():
+            found = dict.get(self.backend.buckets, bucket)
+            if found is None or any(getattr(found, name) for name in _MORE_TO_DO) or not all(map(_is_key, objects)):
+                return False
+            new = [
+                KeptVersion(VersionPlace(bucket, key, _ONLY_VERSION), s3_state.plain_state(body, content_type), body)
+                for key, (body, content_type) in objects.items()
+            ]
+            with self._database.write() as connection:
+                keep_versions(connection, gone=[version.place for version in new], new=new, changed=[])
+        return True
 
     def forget_events(self) -> None:
         """Drop the events for the changes so far."""
@@ -121,7 +198,7 @@ class S3Record:
 
     @property
     def _under_way(self) -> _Changes | None:
-        return getattr(self._current, "changes", None)
+        return self._request.changes
 
     def begin(self) -> None:
         """Lock out other threads from the request's first look-up of a bucket until it ends."""
@@ -137,11 +214,36 @@ class S3Record:
             state = "" if bucket is None else s3_state.describe_bucket(bucket, self.backend.tagger)
             changes.buckets[name] = _Bucket(bucket, state)
 
-    def see_key(self, keys: Any, name: str, versions: list[Any]) -> None:
-        """Note the versions of a key before moto may change them."""
-        changes = self._under_way
-        if changes is not None and (keys.bucket, name) not in changes.keys:
-            changes.keys[keys.bucket, name] = (keys, _Versions(list(versions), self._states(versions)))
+    def versions(self, bucket: str, key: str) -> list[Any]:
+        """moto's list of a key's versions, oldest first; the same one until the request ends."""
+        changes, found, place = self._under_way, self._request.found, (bucket, key)
+        if changes is None:
+            if place not in found:
+                found[place] = self._look_up(bucket, key)
+            return found[place]
+        self.begin()
+        if place not in changes.keys:
+            versions = self._look_up(bucket, key)
+            changes.keys[place] = _Key(_Versions(list(versions), self._states(versions)), versions)
+        return changes.keys[place].versions
+
+    def _look_up(self, bucket: str, key: str) -> list[Any]:
+        with self._database.read() as connection:
+            return [self._moto_version(bucket, found) for found in versions_of(connection, bucket, key)]
+
+    def _moto_version(self, bucket: str, found: FoundVersion) -> Any:
+        return stored_version(
+            found, bucket, self._account, self.backend.region_name, self.backend.tagger, self._read_body
+        )
+
+    def _read_body(self, found: FoundVersion) -> bytes | None:
+        with self._database.read() as connection:
+            return body_of(connection, found)
+
+    def count_keys(self, bucket: str) -> int:
+        """How many keys a bucket has, apart from what the request is changing."""
+        with self._database.read() as connection:
+            return count_keys(connection, bucket)
 
     def see_upload(self, uploads: Any, name: str) -> None:
         """Note a multipart upload before it is removed."""
@@ -167,10 +269,10 @@ class S3Record:
     # Storing and undoing changes
 
     def _keep(self, changes: _Changes) -> None:
-        buckets = [name for name, before in changes.buckets.items() if self._bucket_differs(name, before)]
+        buckets = [name for name, before in list(changes.buckets.items()) if self._bucket_differs(name, before)]
         differing = []
-        for (bucket, key), (keys, before) in changes.keys.items():
-            now = _Versions(keys.versions(key), self._states(keys.versions(key)))
+        for (bucket, key), (before, versions) in list(changes.keys.items()):
+            now = _Versions(versions, self._states(versions))
             if not _same(before, now):
                 differing.append((bucket, key, before, now))
         if not buckets and not differing:
@@ -184,6 +286,10 @@ class S3Record:
                 else:
                     keep_bucket(connection, name, s3_state.describe_bucket(bucket, self.backend.tagger))
             keep_versions(connection, gone=gone, new=new, changed=changed)
+        for _, _, _, now in differing:
+            for version in now.versions:
+                # moto warns of objects that go without having been given back.
+                version.disposed = True
 
     def _bucket_differs(self, name: str, before: _Bucket) -> bool:
         bucket = self.backend.buckets.get(name)
@@ -193,10 +299,6 @@ class S3Record:
 
     def _undo(self, changes: _Changes) -> None:
         """Reset moto to the state before the changes."""
-        for (_, name), (keys, before) in changes.keys.items():
-            keys.put_back(name, before.versions)
-            for version, state in zip(before.versions, before.states, strict=True):
-                s3_state.apply_version(version, state, self.backend.tagger)
         for name, (bucket, state) in changes.buckets.items():
             self.backend.buckets.put_back(name, bucket)
             if bucket is not None:
@@ -207,28 +309,79 @@ class S3Record:
     # Restoring
 
     def restore(self) -> None:
-        """Load everything into moto. What can't be restored is logged and skipped."""
+        """Load the buckets into moto, without what is in them. What can't be restored is logged and skipped."""
         with self._database.read() as connection:
             for name, state in kept_buckets(connection):
                 with restoring(f"bucket {name}"):
                     bucket = self._models.FakeBucket(name, self._account, self._region)
                     s3_state.apply_bucket(bucket, state, self.backend.tagger)
                     self.backend.buckets.put_back(name, bucket)
-            for version in kept_versions(connection):
-                with restoring(f"s3://{version.place.bucket}/{version.place.key}"):
-                    self._restore_version(version)
 
-    def _restore_version(self, kept: KeptVersion) -> None:
-        bucket, key, version_id = kept.place
-        keys = self.backend.buckets[bucket].keys
-        if s3_state.is_marker_state(kept.state):
-            version = s3_state.make_marker(key, version_id, kept.state)
-        else:
-            version = self._models.FakeKey(
-                key, kept.body, self._account, self.backend.region_name, version_id=version_id, bucket_name=bucket
-            )
-            s3_state.apply_version(version, kept.state, self.backend.tagger)
-        keys.put_back(key, [*keys.versions(key), version])
+    # Lists, in place of moto's
+
+    def list_objects(
+        self, bucket: Any, prefix: str | None, delimiter: str | None, marker: str | None, max_keys: int
+    ) -> tuple[list[Any], list[str], bool, str | None]:
+        """A page of objects and of common prefixes, whether there are more, and the marker of the next page."""
+        after = (name_of(marker) or marker) if marker else ""
+        keys, folders, token = self._page(bucket.name, prefix, delimiter, after, max_keys)
+        return keys, folders, token is not None, token
+
+    def list_objects_v2(
+        self,
+        bucket: Any,
+        prefix: str | None,
+        delimiter: str | None,
+        continuation_token: str | None,
+        start_after: str | None,
+        max_keys: int,
+    ) -> tuple[list[Any], bool, str | None]:
+        """A page of objects and common prefixes, whether there are more, and the token of the next page."""
+        from moto.s3.exceptions import InvalidContinuationToken
+
+        after: str | None = start_after or ""
+        if continuation_token:
+            after = name_of(continuation_token)
+            if after is None:
+                raise InvalidContinuationToken
+        keys, folders, token = self._page(bucket.name, prefix, delimiter, after or "", max_keys)
+        return [*keys, *folders], token is not None, token
+
+    def _page(
+        self, bucket: str, prefix: str | None, delimiter: str | None, after: str, most: int
+    ) -> tuple[list[Any], list[str], str | None]:
+        with self._database.read() as connection:
+            fetch = partial(latest_versions, connection, bucket)
+            entries, token = page_of_objects(fetch, prefix or "", delimiter or "", after, most)
+        keys = [self._moto_version(bucket, one) for one in entries if not isinstance(one, str)]
+        return keys, [one for one in entries if isinstance(one, str)], token
+
+    def list_object_versions(
+        self,
+        bucket_name: str,
+        delimiter: str | None = None,
+        key_marker: str | None = None,
+        max_keys: int = 1000,
+        prefix: str = "",
+        version_id_marker: str | None = None,
+    ) -> tuple[list[Any], list[str], list[Any], str | None, str | None]:
+        """A page of versions, of common prefixes and of delete markers, and both markers of the next page."""
+        name = self.backend.get_bucket(bucket_name).name
+        with self._database.read() as connection:
+            fetch = partial(all_versions, connection, name)
+            page = page_of_versions(fetch, prefix, delimiter or "", key_marker or "", version_id_marker or "", max_keys)
+        versions: list[Any] = []
+        markers: list[Any] = []
+        for found, is_latest in page.versions:
+            version = self._moto_version(name, found)
+            version.is_latest = is_latest
+            (markers if s3_state.is_marker(version) else versions).append(version)
+        return versions, page.prefixes, markers, page.next_key, page.next_version
+
+
+def _is_key(name: str) -> bool:
+    # PostgreSQL can't store U+0000, and XML, which lists use, can't contain any of them.
+    return bool(name) and len(name.encode()) <= MAX_KEY_BYTES and not _UNSAYABLE.search(name)
 
 
 def _differences(
@@ -286,46 +439,46 @@ def _watched_buckets(record: S3Record) -> Any:
     from moto.s3.utils import _VersionedKeyStore
 
     class Keys(_VersionedKeyStore):  # type: ignore[misc]
-        """The versions of the objects in one bucket. moto reads each list of them with ``__sgetitem__``."""
+        """The versions of the objects in one bucket, which are in the database and not here.
+
+        moto reads each list of them with ``__sgetitem__``.
+        """
 
         def __init__(self, bucket: str) -> None:
             super().__init__()
             self.bucket = bucket
 
-        def versions(self, name: str) -> list[Any]:
-            return list(dict.get(self, name, ()))
-
-        def put_back(self, name: str, versions: list[Any]) -> None:
-            if versions:
-                dict.__setitem__(self, name, list(versions))
-            else:
-                dict.pop(self, name, None)
-
         def __sgetitem__(self, name: str) -> list[Any]:
-            record.begin()
-            record.see_key(self, name, dict.get(self, name, []))
-            return super().__sgetitem__(name)  # type: ignore[no-any-return]
+            versions = record.versions(self.bucket, name)
+            if not versions:
+                raise KeyError(name)
+            return versions
+
+        def __contains__(self, name: object) -> bool:
+            return bool(record.versions(self.bucket, str(name)))
+
+        def __len__(self) -> int:
+            return record.count_keys(self.bucket)
+
+        item_size = __len__
 
         def __setitem__(self, name: str, value: Any) -> None:
             with record.changes():
-                super().__setitem__(name, value)
+                record.versions(self.bucket, name).append(value)
 
         def setlist(self, name: str, versions: list[Any]) -> None:
             if len(name.encode()) > MAX_KEY_BYTES:
                 raise S3ClientError("KeyTooLongError", "Your key is too long")
-            if not name or _UNSAYABLE.search(name):
-                # PostgreSQL can't store U+0000, and XML, which lists use, can't contain any of them.
+            if not _is_key(name):
                 raise S3ClientError("InvalidArgument", "A key must not be empty or contain control characters.")
             with record.changes():
-                self.getlist(name)
-                # moto would close the files of replaced versions, but they may be restored or still being read.
-                dict.__setitem__(self, name, versions)
+                record.versions(self.bucket, name)[:] = versions
 
         def pop(self, name: str) -> None:
             with record.changes():
-                for version in self.getlist(name, []):
+                for version in self.__sgetitem__(name):
                     record.backend.tagger.tags.pop(getattr(version, "arn", None), None)
-                dict.pop(self, name)
+                record.versions(self.bucket, name).clear()
 
     class Uploads(MultipartDict):  # type: ignore[misc]
         """The multipart uploads of one bucket."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import logging
 from collections.abc import Mapping
@@ -92,7 +93,28 @@ def describe_version(version: Any, tagger: Any) -> str:
         # Deleting a marker that follows another marker gives a different response.
         return json.dumps({"last_modified": _plain(version.last_modified), "again": is_marker(version.key)})
     _ = version.etag  # makes moto compute it
+    if version._expiry is not None:
+        _ = version.status  # makes moto end the restoration and tell of it, once
     return _described(version, VERSION_FIELDS, tagger)
+
+
+def plain_state(body: bytes, content_type: str) -> str:
+    """The state of a new object about which nothing else is known, as :func:`describe_version` gives it."""
+    from moto.core.utils import utcnow
+
+    etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    return json.dumps({**_usual(content_type), "last_modified": _plain(utcnow()), "_etag": etag})
+
+
+@lru_cache(100)
+def _usual(content_type: str) -> dict[str, Any]:
+    from moto.s3.models import FakeKey
+
+    version = FakeKey("usual", b"", "", "us-east-1", version_id="null")
+    version.set_metadata({"Content-Type": content_type})
+    described: dict[str, Any] = json.loads(describe_version(version, SimpleNamespace(tags={})))
+    version.dispose()
+    return described
 
 
 def apply_bucket(bucket: Any, state: str, tagger: Any) -> None:

@@ -50,10 +50,15 @@ class Moto:
     def __init__(self, region: str) -> None:
         # By default, moto allows all origins everything, which would expose users' data.
         os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+        # By default, moto has parts of objects in memory if they are smaller than 16 MB.
+        os.environ.setdefault("MOTO_S3_DEFAULT_KEY_BUFFER_SIZE", str(_MAX_IN_MEMORY))
+        from moto.core.common_models import BaseModel
         from moto.core.responses import BaseResponse
         from moto.moto_server.werkzeug_app import create_backend_app
         from moto.s3 import responses as s3_responses
 
+        # moto would hold on to everything that it has ever made, for its own tests.
+        BaseModel.__new__ = _untracked
         # moto would first search the whole URL for a region, which can take very long, before using the signature's.
         BaseResponse.region_regex = re.compile("(?!)")
         s3_responses.parse_region_from_url = _no_region
@@ -97,6 +102,10 @@ class Moto:
         length = body.tell()
         body.seek(0)
         return ServiceResponse(int(status[:3]), headers, body, length)
+
+
+def _untracked(cls: type, *_: Any, **__: Any) -> Any:
+    return object.__new__(cls)
 
 
 def _no_region(url: str, use_default_region: bool = True) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote
 
@@ -15,12 +14,12 @@ from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMess
 from labeling_provider.service.cloud.embedded.moto_objects import EmbeddedObjectStore
 from labeling_provider.service.cloud.embedded.refused import refuse
 from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
+from labeling_provider.service.cloud.embedded.s3_stored import VersionGone
 from labeling_provider.service.cloud.embedded.server import Moto
 from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.cloud.logs import Logs
-from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
+from labeling_provider.service.cloud.offered import Call, HeldElsewhere, Service, ServiceResponse
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.errors import ApiError
 
 _READING: Final = frozenset({"GET", "HEAD"})
 # Of the services that share a database one has what these hold.
@@ -65,24 +64,29 @@ class EmbeddedServices:
         """Answer a request. What it changes is stored before this returns.
 
         :raises ApiError: if the operation is not offered or the request is invalid.
+        :raises HeldElsewhere: if another service that shares the database has what it is about.
         :raises DatabaseError: if the changes can't be stored.
         """
         if service == Service.LOGS:
             return self._logs.serve(call)
         refuse(service, call)
         if service in _AT_ONE and not self.messaging.is_here():
-            message = (
-                "Topics, queues and event rules are in another of the services that share the database: "
-                "ask that one, or try again when it has ended."
-            )
-            raise ApiError("ServiceUnavailable", message, HTTPStatus.SERVICE_UNAVAILABLE)
+            raise HeldElsewhere(self.messaging.tenure.holder())
         if service != Service.S3 or self.objects is None:
             return self._served(service, call)
         bucket = unquote(call.path.removeprefix("/").partition("/")[0])
         rules = self.objects.cors_rules(bucket)
         if call.method == "OPTIONS":
             return preflight(rules, call.headers)
-        return with_cors(self._served(service, call), rules, call)
+        return with_cors(self._answer(call), rules, call)
+
+    def _answer(self, call: Call) -> ServiceResponse:
+        """Answer a request to S3, again if what it reads is overwritten meanwhile."""
+        while True:
+            try:
+                return self._served(Service.S3, call)
+            except VersionGone:
+                call.body.seek(0)
 
     def _served(self, service: Service, call: Call) -> ServiceResponse:
         with ExitStack() as recorded:
@@ -93,6 +97,7 @@ class EmbeddedServices:
                 recorded.enter_context(self.directory.in_step(call))
             elif service == Service.SAGEMAKER:
                 self._models.show()
-            if self.objects and call.method not in _READING:
-                recorded.enter_context(self.objects.recording())
+            if self.objects:
+                reads = call.method in _READING
+                recorded.enter_context(self.objects.reading() if reads else self.objects.recording())
             return self._server.serve(service, call)

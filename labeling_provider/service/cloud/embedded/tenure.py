@@ -45,6 +45,10 @@ class Tenure:
                 self._number = number
         return True
 
+    def holder(self) -> str | None:
+        """The address of the process that has them; None if there is none at the moment."""
+        return self._database.holder(_NAME)
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that changes what is kept.

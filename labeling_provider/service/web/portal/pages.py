@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import wraps
 from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
@@ -210,6 +211,7 @@ class Pages:
     def _in_thread(self, view: Callable[[Request, Mapping[str, str]], Response]) -> Endpoint:
         """An endpoint for somebody who need not be signed in."""
 
+        @wraps(view)
         async def endpoint(request: Request) -> Response:
             form = _form(await request.body()) if request.method == "POST" else {}
             return await self._threads.run(view, request, form)
@@ -227,6 +229,7 @@ class Pages:
             except NoSuchTask:
                 raise HTTPException(404) from None
 
+        @wraps(view)
         async def endpoint(request: Request) -> Response:
             return await self._threads.run(answer, request)
 

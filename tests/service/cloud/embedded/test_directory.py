@@ -78,6 +78,17 @@ def test_the_users_of_a_group_are_the_people_of_its_workteam(inside: Inside, wor
     assert in_team(inside, "herons") == set()
 
 
+def test_who_is_known_becomes_a_member_of_a_workteam_that_was_everybodys(inside: Inside, workforce: Workforce) -> None:
+    cognito, member = inside.client("cognito-idp"), make_pool(inside)
+    for name in ("Ada", "Grace"):
+        people(inside).add(name)
+    make_team(inside, workforce, member)
+    assert names(inside, member["UserPool"], "experts") == {"Ada", "Grace", "anybody"}
+    cognito.admin_add_user_to_group(UserPoolId=member["UserPool"], GroupName="experts", Username="Ada")
+    assert in_team(inside, "herons") == {"Ada"}
+    assert names(inside, member["UserPool"], "experts") == {"Ada"}
+
+
 def test_people_who_are_added_here_are_users_there(inside: Inside, workforce: Workforce) -> None:
     member = make_pool(inside)
     make_team(inside, workforce, member)
@@ -154,9 +165,6 @@ def test_the_services_own_people_are_in_a_pool_too(inside: Inside, workforce: Wo
     assert names(inside, own, "private-people") == {"anybody", "Ada"}
     cognito = inside.client("cognito-idp")
     assert {one["GroupName"] for one in cognito.list_groups(UserPoolId=own)["Groups"]} >= {"private-people"}
-    cognito.admin_add_user_to_group(UserPoolId=own, GroupName="private-people", Username="Ada")
-    # She is one of all; nothing has changed.
-    assert in_team(inside, "private-people") == set()
     cognito.admin_create_user(UserPoolId=own, Username="Grace")
     cognito.admin_add_user_to_group(UserPoolId=own, GroupName="private-people", Username="Grace")
     assert in_team(inside, "private-people") == {"Grace"}

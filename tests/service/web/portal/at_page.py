@@ -17,11 +17,9 @@ def signed_in(page: Any, lab: Lab, name: str, job: PeopleJob) -> None:
 
 
 def shown(page: Any, besides: str = "") -> Any:
-    """The frame of the task in hand, when it is ready."""
-    page.wait_for_selector(f"iframe.shown:not([data-task='{besides}'])")
-    frame = page.frame_locator("iframe.shown")
-    frame.locator("crowd-classifier .option").first.wait_for()
-    return frame
+    """The frame of the task in hand, when its page stands with the work that was kept."""
+    page.wait_for_selector(f"iframe.shown[aria-busy=false]:not([data-task='{besides}'])")
+    return page.frame_locator("iframe.shown")
 
 
 def task_of(page: Any) -> str:

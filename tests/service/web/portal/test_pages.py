@@ -13,14 +13,16 @@ import pytest
 
 from dev.browser import browser_page
 from dev.portal import Browser
-from dev.stack import ROOT, Service
+from dev.stack import ROOT, Service, wait_until
 from dev.torture_people import TEMPLATE, AtChromium
+from labeling_provider.service.web.requests import STATIC_PATH
 from tests.conftest import Lab, texts
 from tests.service.web.portal.at_page import shown, signed_in, submitted, task_of
 from tests.service.web.portal.conftest import PeopleJob
 
 pytestmark = pytest.mark.e2e
 
+PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="4" height="3"/>'
 Browsers = Callable[[str], Browser]
 Jobs = Callable[..., PeopleJob]
 
@@ -220,10 +222,16 @@ def test_keys_work_wherever_the_keyboard_is_and_before_the_task_has_come(lab: La
 @pytest.mark.browser
 def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs) -> None:
     """A killed browser may come back with an older one than the service has."""
-    template = lab.put("with-note.liquid", TEMPLATE)
+    template = lab.put("with-note.liquid", f"{TEMPLATE}<img src='{STATIC_PATH}/slow.png' alt=''>")
     job = people_job(texts(1), workers_per_object=1, ui_template_uri=template)
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
     kept = "Object.entries(localStorage).filter(([key]) => key.startsWith('labeling:'))"
     with browser_page() as page:
+        page.route("**/slow.png", lambda route: route.fulfill(content_type="image/svg+xml", body=PICTURE))
         signed_in(page, lab, "Phoenix", job)
         field = page.frame_locator("iframe.shown").locator("crowd-text-area textarea")
         page.route("**/save", lambda route: route.abort())
@@ -238,14 +246,23 @@ def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs) -> None:
         page.evaluate("(all) => all.forEach(([key, draft]) => localStorage.setItem(key, draft))", early)
         page.reload()
         shown(page)
-        assert field.input_value() == "early and late"
+        wait_until(lambda: field.input_value() == "early and late", 20, "the later draft is there")
         # What the service does not have yet is later.
         page.route("**/save", lambda route: route.abort())
         field.press_sequentially(", later")
         page.wait_for_function(f"() => {kept}.some(([, draft]) => draft.includes('later'))")
+        # Until it is there, nobody types what it would take the place of.
+        page.route("**/slow.png", hold)
         page.reload()
         shown(page)
-        assert field.input_value() == "early and late, later"
+        place = field.bounding_box()
+        page.mouse.click(place["x"] + 5, place["y"] + 5)
+        page.keyboard.type("lost")
+        assert field.input_value() == ""
+        held[0].fulfill(content_type="image/svg+xml", body=PICTURE)
+        wait_until(lambda: field.input_value() == "early and late, later", 20, "the draft is there")
+        field.press_sequentially("!")
+        assert field.input_value() == "early and late, later!"
 
 
 @pytest.mark.browser

@@ -89,10 +89,12 @@ def test_a_task_in_hand_stays_and_its_draft_comes_back(browser: Browsers, people
     person = browser("Dora")
     task = person.next(job.number)["task"]
     assert task["draft"] is None
-    draft = {"choice": "bird", "note": "häufig \u2028"}
+    draft = {"choice": "bird", "note": "häufig \u2028", "mask": "ж" * 2_000_000}
     person.move(f"/tasks/{task['id']}/save", {"draft": draft, "active": 0.5})
     again = browser("dora").next(job.number)["task"]
     assert (again["id"], again["draft"]) == (task["id"], draft)
+    refused = person.move(f"/tasks/{task['id']}/save", {"draft": "x" * 5_000_000, "active": 0.5}, 409)
+    assert "The draft has more than 5,000,000 characters." in refused["message"]
     assert again["active"] <= 0.5
     assert again["seconds_left"] <= task["seconds_left"]
 

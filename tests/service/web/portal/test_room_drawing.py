@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from dev.browser import browser_page
 from tests.conftest import Lab
 from tests.service.test_room_jobs import picture
-from tests.service.web.portal.at_page import submitted
+from tests.service.web.portal.at_page import shown, signed_in, submitted
 from tests.service.web.portal.conftest import PeopleJob
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
@@ -29,8 +29,7 @@ def adjust(lab: Lab, job: str, element: str, tasks: Sequence[Sequence[str]]) -> 
         page.get_by_label("Name").fill("Adjuster")
         page.get_by_role("button", name="Start").click()
         for keys in tasks:
-            page.wait_for_selector("iframe.shown")
-            frame = page.frame_locator("iframe.shown")
+            frame = shown(page)
             frame.locator(f"{element} .objects li").first.wait_for()
             if keys:
                 frame.locator(f"{element} .stage").focus()
@@ -85,10 +84,7 @@ def test_a_box_is_fitted_to_its_thing_and_its_sides_snap(lab: Lab, people_job: J
     line = {"source-ref": thing(lab)[0]}
     job = people_job([line, line], task_type="bounding-box", labels=["cat", "dog"], workers_per_object=1)
     with browser_page() as page:
-        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
-        page.get_by_label("Name").fill("Fitter")
-        page.get_by_role("button", name="Start").click()
-        page.wait_for_selector("iframe.shown")
+        signed_in(page, lab, "Fitter", job)
         frame = page.frame_locator("iframe.shown")
         drawn(page, "dog", (20, 12), (100, 70))
         page.keyboard.press("]")
@@ -115,10 +111,7 @@ def test_the_area_of_a_thing_is_found_by_four_points(lab: Lab, people_job: Jobs)
     line = {"source-ref": uri}
     job = people_job([line], task_type="semantic-segmentation", workers_per_object=1)
     with browser_page() as page:
-        page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
-        page.get_by_label("Name").fill("Finder")
-        page.get_by_role("button", name="Start").click()
-        page.wait_for_selector("iframe.shown")
+        signed_in(page, lab, "Finder", job)
         element = page.frame_locator("iframe.shown").locator("crowd-semantic-segmentation")
         element.get_by_role("button", name="Four points").wait_for()
         element.evaluate(
@@ -174,10 +167,7 @@ def test_two_people_draw_boxes_and_their_answers_become_labels(lab: Lab, people_
     job = people_job(lines, task_type="bounding-box", labels=["cat", "dog"], workers_per_object=2)
     for person, shift in (("Draws", 0), ("Paints", 2)):
         with browser_page() as page:
-            page.goto(f"{lab.service.endpoint_url}/portal/labeling-jobs/{job.name}")
-            page.get_by_label("Name").fill(person)
-            page.get_by_role("button", name="Start").click()
-            page.wait_for_selector("iframe.shown")
+            signed_in(page, lab, person, job)
             drawn(page, "dog", (20 + shift, 10), (70 + shift, 60))
             submitted(page)
             # What was drawn on the first picture is a beginning for the second.

@@ -1,0 +1,269 @@
+"""``labeling import``: brings labeling jobs, with what belongs to them, from Amazon to a service of one's own."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from labeling_provider.errors import LabelingError, printable
+from labeling_provider.groundtruth.job import STATUSES
+
+if TYPE_CHECKING:
+    from labeling_provider.client.ground_truth import GroundTruth
+    from labeling_provider.jobs.moving_teams import Entry, Outcome
+
+_DATA: Final = ("open", "all", "none")
+_IN_PATH: Final = {"addressing_style": "path"}
+_MAX_WORKFORCE_BYTES: Final = 10 << 20
+_KEYS: Final = ("LABELING_LOCAL_ACCESS_KEY_ID", "LABELING_LOCAL_SECRET_ACCESS_KEY")
+
+
+class ImportingError(LabelingError):
+    """The command can't be run as it was given; the text says why."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = argparse.ArgumentParser(
+        prog="labeling import",
+        description="Bring labeling jobs, with their manifests, labels, templates, workteams and people, to a service "
+        "of your own. Amazon is only read. Run it as often as you like: nothing is made twice. Where "
+        f"the service demands credentials, set {' and '.join(_KEYS)}.",
+    )
+    source = options.add_argument_group("where from")
+    one = source.add_mutually_exclusive_group(required=True)
+    one.add_argument("--from-amazon", action="store_true", help="from Amazon SageMaker Ground Truth")
+    one.add_argument("--from-endpoint", metavar="URL", help="from another service of your own")
+    source.add_argument("--aws-conn-id", metavar="ID", help="with the credentials of this Airflow connection")
+    source.add_argument("--profile", help="with the credentials of this profile; by default as boto3 finds them")
+    source.add_argument("--region", help="region of the jobs; by default as boto3 finds it")
+    target = options.add_argument_group("where to")
+    target.add_argument(
+        "--endpoint-url",
+        default=os.environ.get("AWS_ENDPOINT_URL"),
+        help="where the service is, http://host:port (default: AWS_ENDPOINT_URL)",
+    )
+    target.add_argument("--to-aws-conn-id", metavar="ID", help="an Airflow connection to the service, instead")
+    target.add_argument(
+        "--s3-endpoint-url",
+        metavar="URL",
+        help="where its S3 is, if it was started with --s3-endpoint; boto3 finds the credentials as usual",
+    )
+    which = options.add_argument_group("which jobs (by default all, with all workteams and worker templates)")
+    which.add_argument("jobs", nargs="*", metavar="JOB", help="names of jobs")
+    which.add_argument("--name", action="append", default=[], metavar="PATTERN", help="jobs named like birds-*")
+    which.add_argument("--status", action="append", default=[], choices=sorted(STATUSES), help="jobs with this status")
+    which.add_argument(
+        "--created-after", type=_time, metavar="DATE", help="jobs created after 2025-12-31 or 2025-12-31T18:00:00+01:00"
+    )
+    how = options.add_argument_group("how")
+    how.add_argument("--dry-run", action="store_true", help="tell what would be made, and make nothing")
+    how.add_argument(
+        "--copy-data",
+        choices=_DATA,
+        default="open",
+        help="which data objects to copy, such as pictures: those still to label (open, the default), all, or none",
+    )
+    how.add_argument(
+        "--workteam",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="AMAZON=OURS",
+        help="who takes the place of a workteam: its ARN or name at Amazon, and the name of a workteam of the service",
+    )
+    how.add_argument(
+        "--function",
+        action="append",
+        default=[],
+        type=_pair,
+        metavar="ARN=MODULE:CALLABLE",
+        help="what takes the place of a Lambda function; it is written into the file of --workforce",
+    )
+    how.add_argument(
+        "--workforce", type=Path, metavar="FILE", help="the workforce file with which the service is started"
+    )
+    how.add_argument(
+        "--continue-stopped",
+        action="store_true",
+        help="make jobs for what was left unlabeled by jobs that were stopped or have failed",
+    )
+    how.add_argument(
+        "--outage", type=float, default=300, help="seconds without any answer after which to give up (%(default)s)"
+    )
+    return options
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Bring the jobs, and print a table of what was made, was there, and can't be.
+
+    :return: 0 if everything is there now, 1 if something can't be brought, 2 if nothing could be tried.
+    """
+    options = parser()
+    chosen = options.parse_args(arguments)
+    if not (chosen.endpoint_url or chosen.to_aws_conn_id):
+        options.error("--endpoint-url is missing")
+    if chosen.function and not chosen.workforce:
+        options.error("--function needs --workforce FILE")
+    if chosen.profile and chosen.aws_conn_id:
+        options.error("give either --profile or --aws-conn-id")
+    try:
+        entries = _run(chosen)
+    except LabelingError as error:
+        print(f"labeling import: {error}", file=sys.stderr)
+        return 2
+    return _tell(entries, dry_run=chosen.dry_run)
+
+
+def _run(chosen: argparse.Namespace) -> list[Entry]:
+    from botocore.exceptions import BotoCoreError
+
+    from labeling_provider.jobs.moving import Choice, Data, Manner, Move
+
+    functions = None if chosen.workforce is None else _functions(chosen)
+    choice = Choice(
+        names=tuple(chosen.jobs),
+        patterns=tuple(chosen.name),
+        statuses=tuple(chosen.status),
+        created_after=chosen.created_after,
+    )
+    manner = Manner(
+        data=Data(chosen.copy_data),
+        workteams=dict(chosen.workteam),
+        functions=functions,
+        continue_stopped=chosen.continue_stopped,
+        dry_run=chosen.dry_run,
+    )
+    entries = []
+    try:
+        source = _source(chosen)
+        for entry in Move(source, _target(chosen, source.region), manner).run(choice):
+            word = _word(entry.outcome, dry_run=chosen.dry_run)
+            print(_printable(f"{entry.kind} {entry.name}: {word}"), file=sys.stderr, flush=True)
+            entries.append(entry)
+    except BotoCoreError as error:
+        raise ImportingError(str(error)) from None
+    return entries
+
+
+def _source(chosen: argparse.Namespace) -> GroundTruth:
+    if chosen.aws_conn_id:
+        return _connected(chosen.aws_conn_id, chosen.region, chosen.outage)
+    import boto3
+    from botocore.config import Config
+
+    from labeling_provider.client.ground_truth import GroundTruth
+
+    session = boto3.Session(profile_name=chosen.profile, region_name=chosen.region)
+
+    def make(service: str, **settings: Any) -> Any:
+        # AWS_ENDPOINT_URL and its kin most likely name the service that the jobs go to.
+        config = Config(ignore_configured_endpoint_urls=True, **settings)
+        if not chosen.from_endpoint:
+            return session.client(service, config=config)
+        config = config.merge(Config(s3=_IN_PATH))
+        keys = {} if chosen.profile else _keys()
+        return session.client(service, endpoint_url=chosen.from_endpoint, config=config, **keys)
+
+    return GroundTruth(make, outage=chosen.outage)
+
+
+def _target(chosen: argparse.Namespace, region: str) -> GroundTruth:
+    if chosen.to_aws_conn_id:
+        return _connected(chosen.to_aws_conn_id, region, chosen.outage)
+    import boto3
+    from botocore.config import Config
+
+    from labeling_provider.client.ground_truth import GroundTruth
+
+    session = boto3.Session(region_name=region)
+
+    def make(service: str, **settings: Any) -> Any:
+        own = service == "s3" and chosen.s3_endpoint_url
+        where = {"endpoint_url": own} if own else {"endpoint_url": chosen.endpoint_url, **_keys()}
+        return session.client(service, config=Config(s3=_IN_PATH, **settings), **where)
+
+    return GroundTruth(make, outage=chosen.outage)
+
+
+def _keys() -> dict[str, str]:
+    """What requests to a service of one's own are signed with; on loopback it demands nothing else."""
+    identity, secret = (os.environ.get(name, "local") for name in _KEYS)
+    return {"aws_access_key_id": identity, "aws_secret_access_key": secret}
+
+
+def _connected(connection: str, region: str | None, outage: float) -> GroundTruth:
+    from labeling_provider.hooks.labeling import LabelingHook
+
+    return LabelingHook(aws_conn_id=connection, region_name=region, outage=outage).ground_truth
+
+
+def _functions(chosen: argparse.Namespace) -> frozenset[str]:
+    """ARNs of the functions in the workforce file, after adding those of the command line to it.
+
+    :raises ImportingError: if it can't be read or written.
+    """
+    path: Path = chosen.workforce
+    try:
+        if path.exists() and path.stat().st_size > _MAX_WORKFORCE_BYTES:
+            raise ImportingError(f"{path} is larger than {_MAX_WORKFORCE_BYTES:,} bytes.")
+        document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        known = {**document.get("functions", {}), **dict(chosen.function)}
+        if chosen.function and not chosen.dry_run:
+            part = path.with_name(f"{path.name}.{os.getpid()}.part")
+            part.write_text(json.dumps({**document, "functions": known}, indent=1, ensure_ascii=False) + "\n")
+            part.replace(path)
+    except OSError as error:
+        raise ImportingError(f"{path}: {error.strerror}") from None
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise ImportingError(f"{path} is not a workforce file: {error}") from None
+    return frozenset(known)
+
+
+def _tell(entries: list[Entry], *, dry_run: bool) -> int:
+    from labeling_provider.jobs.moving_teams import Outcome
+
+    counts = Counter(entry.outcome for entry in entries)
+    for outcome in Outcome:
+        for entry in entries:
+            if entry.outcome == outcome:
+                print(_line(entry, dry_run=dry_run))
+    words = [f"{counts[one]:,} {_word(one, dry_run=dry_run)}" for one in Outcome if counts[one]]
+    print(", ".join(words) or "There is nothing to bring.")
+    return 1 if counts[Outcome.REFUSED] else 0
+
+
+def _line(entry: Entry, *, dry_run: bool) -> str:
+    notes = " ".join(" ".join(entry.notes).split())
+    return _printable(f"{_word(entry.outcome, dry_run=dry_run):13} {entry.kind:15} {entry.name}  {notes}".rstrip())
+
+
+def _printable(text: str) -> str:
+    encoding = sys.stdout.encoding or "utf-8"
+    return printable(text).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _word(outcome: Outcome, *, dry_run: bool) -> str:
+    return "would be made" if dry_run and outcome == outcome.MADE else str(outcome)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    left, equals, right = text.rpartition("=")
+    if not (left and equals and right):
+        raise argparse.ArgumentTypeError(f"{text!r} has no '=' between two names")
+    return left, right
+
+
+def _time(text: str) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date such as 2025-12-31") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

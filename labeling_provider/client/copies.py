@@ -1,0 +1,196 @@
+"""Copies objects from one S3 to another, to the same bucket and key, in constant memory. Nothing is overwritten."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from labeling_provider.client.retries import error_code, persist
+from labeling_provider.client.s3_objects import bucket_and_key
+from labeling_provider.errors import LabelingError
+
+if TYPE_CHECKING:
+    from labeling_provider.client.ground_truth import GroundTruth
+
+MAX_AT_ONCE: Final = 8
+"""How many objects are copied at the same time; each takes up to two parts of an upload in memory."""
+MAX_TOLD: Final = 20
+"""Most objects that can't be copied that are named; the others are counted."""
+_AHEAD: Final = 4 * MAX_AT_ONCE
+_MISSING: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
+_WORDS: Final = {"404": "it does not exist", "403": "access is denied"}
+"""What HeadObject's bare status means; its response has no body."""
+
+
+@dataclass
+class Copied:
+    """What became of several objects.
+
+    :param copied: how many were copied, or would be in a dry run.
+    :param there: how many were there already.
+    :param problems: URI and reason of the first objects that can't be copied.
+    :param more_problems: how many more can't be.
+    """
+
+    copied: int = 0
+    there: int = 0
+    problems: list[tuple[str, str]] = field(default_factory=list)
+    more_problems: int = 0
+
+    def add(self, other: Copied) -> None:
+        """Count other objects as well."""
+        self.copied += other.copied
+        self.there += other.there
+        room = MAX_TOLD - len(self.problems)
+        self.problems += other.problems[:room]
+        self.more_problems += other.more_problems + len(other.problems[room:])
+
+
+class Copies:
+    """The way from one S3 to another.
+
+    :param source: where the objects are.
+    :param target: where they go to. Buckets that it lacks are created, with the CORS rules that the source's have.
+    :param dry_run: whether only to look.
+    """
+
+    def __init__(self, source: GroundTruth, target: GroundTruth, *, dry_run: bool = False) -> None:
+        self._source, self._target, self._dry_run = source, target, dry_run
+        self._buckets: set[str] = set()
+        self._making_buckets = threading.Lock()
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether they are two places at all."""
+        ends = {str(one.s3.meta.endpoint_url).rstrip("/") for one in (self._source, self._target)}
+        return len(ends) > 1
+
+    def copy(self, uri: str, *, overwrite: bool = False, to: str | None = None) -> bool:
+        """Copy an object, unless it is there.
+
+        An object is the same if it has the same ETag, or the same size and was written later than the source's.
+
+        :param overwrite: whether to replace another object of its name.
+        :param to: its URI in the target, if that is another one.
+        :return: whether it was copied, or would be in a dry run.
+        :raises LabelingError: if it can't be read or written, or the target has another object of its name.
+        """
+        place = to or uri
+        there = _head(self._target, place)
+        if there is not None:
+            here = self._there(uri)
+            if _is_same(here, there):
+                return False
+            if not overwrite:
+                raise LabelingError(
+                    f"{place}: the service has another object of this name, of {there['ContentLength']:,} bytes, not "
+                    f"{here['ContentLength']:,}. It was left as it is. Delete it there, and run this again."
+                )
+        if self._dry_run:
+            self._there(uri)
+            return True
+        self.make_bucket(place)
+        with self._target.objects.writer(place) as upload:
+            for chunk in self._source.objects.read_chunks(uri):
+                upload.write(chunk)
+        return True
+
+    def copy_all(self, uris: Iterable[str]) -> Copied:
+        """Copy objects, several at once. One that can't be copied does not keep the others."""
+        tally, running = Copied(), deque[Future[Copied]]()
+        with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="labeling-copies") as pool:
+            for uri in uris:
+                running.append(pool.submit(self._tried, uri))
+                if len(running) >= _AHEAD:
+                    tally.add(running.popleft().result())
+            for one in running:
+                tally.add(one.result())
+        return tally
+
+    def _tried(self, uri: str) -> Copied:
+        try:
+            copied = self.copy(uri)
+        except LabelingError as error:
+            return Copied(problems=[(uri, str(error))])
+        return Copied(copied=1) if copied else Copied(there=1)
+
+    def _there(self, uri: str) -> Any:
+        """:raises LabelingError: if the source does not have the object."""
+        head = _head(self._source, uri)
+        if head is None:
+            raise LabelingError(f"{uri} can't be read: it does not exist.")
+        return head
+
+    def make_bucket(self, uri: str) -> None:
+        """Make sure that the target has the bucket of an object.
+
+        :raises LabelingError: if it can't be created.
+        """
+        bucket, _ = bucket_and_key(uri)
+        with self._making_buckets:
+            if bucket in self._buckets or self._dry_run:
+                return
+            s3, region = self._target.s3, self._target.region
+            where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+            try:
+                if not self._has_bucket(bucket):
+                    persist(
+                        lambda: s3.create_bucket(Bucket=bucket, **where),
+                        f"Creating the bucket {bucket}",
+                        outage=self._target.outage,
+                    )
+                    self._copy_cors(bucket)
+            except (BotoCoreError, ClientError) as error:
+                raise LabelingError(f"The bucket {bucket} can't be created at the service: {error}") from error
+            self._buckets.add(bucket)
+
+    def _has_bucket(self, bucket: str) -> bool:
+        try:
+            persist(
+                lambda: self._target.s3.head_bucket(Bucket=bucket),
+                f"Looking for the bucket {bucket}",
+                outage=self._target.outage,
+            )
+        except ClientError as error:
+            if error_code(error) in _MISSING:
+                return False
+            raise
+        return True
+
+    def _copy_cors(self, bucket: str) -> None:
+        """Give a new bucket the CORS rules of the source's, without which browsers elsewhere see no pictures."""
+        try:
+            rules = self._source.s3.get_bucket_cors(Bucket=bucket)["CORSRules"]
+        except (BotoCoreError, ClientError):
+            # There are none, or nobody may look.
+            return
+        self._target.s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
+
+
+def _head(ground_truth: GroundTruth, uri: str) -> Any:
+    """An object's size, ETag and time; None if it does not exist.
+
+    :raises LabelingError: if S3 refuses or does not answer.
+    """
+    bucket, key = bucket_and_key(uri)
+    try:
+        return persist(
+            lambda: ground_truth.s3.head_object(Bucket=bucket, Key=key), f"Looking at {uri}", outage=ground_truth.outage
+        )
+    except (BotoCoreError, ClientError) as error:
+        if error_code(error) in _MISSING:
+            return None
+        raise LabelingError(f"{uri} can't be read: {_WORDS.get(error_code(error), error)}.") from error
+
+
+def _is_same(source: Any, target: Any) -> bool:
+    if source["ContentLength"] != target["ContentLength"]:
+        return False
+    # The ETag of an object that was uploaded in parts depends on the size of the parts.
+    return bool(source["ETag"] == target["ETag"] or target["LastModified"] >= source["LastModified"])

@@ -1,0 +1,313 @@
+"""Brings workteams, their people, and worker templates from Amazon to a self-hosted service. Amazon is only read."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import urllib.request
+from collections.abc import Callable, Iterator
+from enum import StrEnum
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.client.retries import answer_to, error_code
+from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.facts import Quota
+
+T = TypeVar("T")
+
+SOURCE_TAG: Final = "labeling-import:from"
+"""Tag of everything that was imported: the ARN of its original."""
+PEOPLE: Final = "private-people"
+"""The service's own workteam for people."""
+MAX_DOWNLOAD_SECONDS: Final = 30
+MAX_TOLD: Final = 20
+"""Most people who can't be brought that are named; the others are counted."""
+
+_MEMBERS_TAG: Final = "labeling-import:members"
+_COMING, _HERE = "coming", "here"
+_MAX_TEMPLATE_BYTES: Final = 4 * Quota.TEMPLATE
+_UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class MovingError(LabelingError):
+    """Something can't be brought along; the text says what, why, and what to do."""
+
+
+class Outcome(StrEnum):
+    """What became of something that was to be brought along."""
+
+    MADE = "made"
+    THERE = "was there"
+    REFUSED = "can't be"
+
+
+class Entry(NamedTuple):
+    """A line of the report.
+
+    :param kind: such as ``labeling job``.
+    :param notes: what differs from the original; why it can't be made.
+    """
+
+    kind: str
+    name: str
+    outcome: Outcome
+    notes: tuple[str, ...] = ()
+
+
+class Teams:
+    """Workteams and worker templates on their way.
+
+    :param source: where they are.
+    :param target: the service.
+    :param dry_run: whether only to look.
+    """
+
+    def __init__(self, source: GroundTruth, target: GroundTruth, *, dry_run: bool = False) -> None:
+        self._source, self._target, self._dry_run = source, target, dry_run
+        self._arns: dict[str, str] = {}
+
+    # Workteams
+
+    def bring_all(self) -> Iterator[Entry]:
+        """Bring every private workteam.
+
+        :raises MovingError: if they can't be listed.
+        """
+        for team in _pages(self._source, "list_workteams", "Workteams"):
+            try:
+                yield from self.bring(str(team["WorkteamName"]))
+            except MovingError as error:
+                yield Entry("workteam", str(team["WorkteamName"]), Outcome.REFUSED, (str(error),))
+
+    def bring(self, name: str) -> Iterator[Entry]:
+        """Make a private workteam with its people; nothing if this was done before.
+
+        :raises MovingError: if it can't be made.
+        """
+        if name in self._arns:
+            return
+        present = self._find(name)
+        if present is not None:
+            self._arns[name] = str(present["WorkteamArn"])
+            is_half = self._tags(self._target, self._arns[name]).get(_MEMBERS_TAG) == _COMING
+            notes = self._bring_people(name, present["MemberDefinitions"]) if is_half else []
+            yield Entry("workteam", name, Outcome.THERE, tuple(notes))
+            return
+        team = self._ask(self._source, "describe_workteam", f"Describing the workteam {name}", WorkteamName=name)
+        team, notes = team["Workteam"], []
+        tags = {SOURCE_TAG: str(team["WorkteamArn"]), _MEMBERS_TAG: _COMING}
+        try:
+            own = self._tags(self._source, tags[SOURCE_TAG])
+            tags |= {key: value for key, value in own.items() if not key.startswith(("aws:", "labeling-import:"))}
+        except MovingError as error:
+            notes.append(f"Its tags can't be read: {error}")
+        if team.get("NotificationConfiguration", {}).get("NotificationTopicArn"):
+            notes.append("Its notification topic was left out.")
+        if self._dry_run:
+            self._arns[name] = str(team["WorkteamArn"])
+        else:
+            made = self._ask(
+                self._target,
+                "create_workteam",
+                f"Creating the workteam {name}",
+                WorkteamName=name,
+                Description=team["Description"],
+                MemberDefinitions=team["MemberDefinitions"],
+                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+                **{key: team[key] for key in ("WorkerAccessConfiguration",) if key in team},
+            )
+            self._arns[name] = str(made["WorkteamArn"])
+        notes += self._bring_people(name, team["MemberDefinitions"])
+        yield Entry("workteam", name, Outcome.MADE, tuple(notes))
+
+    def arn(self, name: str) -> str:
+        """ARN here of a workteam that was brought."""
+        return self._arns[name]
+
+    def existing(self, name: str) -> str:
+        """ARN of a workteam of the service.
+
+        :raises MovingError: if there is none of this name.
+        """
+        present = self._find(name)
+        if present is None:
+            raise MovingError(f"The service has no workteam named {name}.")
+        return str(present["WorkteamArn"])
+
+    def _find(self, name: str) -> dict[str, Any] | None:
+        try:
+            found: dict[str, Any] = self._ask(
+                self._target, "describe_workteam", f"Looking for the workteam {name}", WorkteamName=name
+            )["Workteam"]
+        except MovingError as error:
+            if error_code(error) == "ValidationException":
+                return None
+            raise
+        return found
+
+    def _bring_people(self, name: str, members: list[dict[str, Any]]) -> list[str]:
+        """Put the people of a workteam's groups into them here.
+
+        :return: notes for the report.
+        """
+        people, notes, problems = 0, [], []
+        for member in members:
+            group = member.get("CognitoMemberDefinition")
+            if group is None:
+                notes.append("Its people are at an OIDC provider: name them with labeling workers add.")
+                continue
+            place = {"UserPoolId": group["UserPool"], "GroupName": group["UserGroup"]}
+            try:
+                for user in _users(self._source, place):
+                    person = _name_of(user)
+                    if not user.get("Enabled", True):
+                        notes.append(f"{person} is disabled and was left out.")
+                        continue
+                    try:
+                        self._add(place, person)
+                        people += 1
+                    except MovingError as error:
+                        problems.append(str(error))
+            except MovingError as error:
+                problems.append(str(error))
+        if people:
+            notes.insert(0, f"{people:,} people. Passwords stay at Amazon: invite each with labeling workers invite.")
+        if problems:
+            more = f" And {len(problems) - MAX_TOLD:,} more." if len(problems) > MAX_TOLD else ""
+            notes.append(f"Not all of its people are here: {' '.join(problems[:MAX_TOLD])}{more}")
+        elif not self._dry_run:
+            tags = [{"Key": _MEMBERS_TAG, "Value": _HERE}]
+            self._ask(self._target, "add_tags", f"Tagging {name}", ResourceArn=self._arns[name], Tags=tags)
+        return notes
+
+    def _add(self, place: dict[str, str], name: str) -> None:
+        """:raises MovingError: if the service does not take the person."""
+        if self._dry_run:
+            return
+        cognito, what = self._target.client("cognito-idp"), f"Adding {name}"
+        try:
+            _answer(
+                self._target, lambda: cognito.admin_create_user(UserPoolId=place["UserPoolId"], Username=name), what
+            )
+        except MovingError as error:
+            if error_code(error) != "UsernameExistsException":
+                raise
+        _answer(self._target, lambda: cognito.admin_add_user_to_group(**place, Username=name), what)
+
+    # Worker templates
+
+    def bring_templates(self) -> Iterator[Entry]:
+        """Bring every worker template that has a name of its own (a human task UI).
+
+        :raises MovingError: if they can't be listed.
+        """
+        for summary in _pages(self._source, "list_human_task_uis", "HumanTaskUiSummaries"):
+            name = str(summary["HumanTaskUiName"])
+            try:
+                yield self._bring_template(name)
+            except MovingError as error:
+                yield Entry("worker template", name, Outcome.REFUSED, (str(error),))
+
+    def _bring_template(self, name: str) -> Entry:
+        what = f"Describing the worker template {name}"
+        described = self._ask(self._source, "describe_human_task_ui", what, HumanTaskUiName=name)
+        template = described["UiTemplate"]
+        try:
+            here = self._ask(self._target, "describe_human_task_ui", what, HumanTaskUiName=name)["UiTemplate"]
+        except MovingError as error:
+            if error_code(error) not in {"ResourceNotFound", "ResourceNotFoundException"}:
+                raise
+        else:
+            if here["ContentSha256"] != template["ContentSha256"]:
+                raise MovingError("The service has another worker template of this name. It was left as it is.")
+            return Entry("worker template", name, Outcome.THERE)
+        content = _download(str(template["Url"]), str(template["ContentSha256"]))
+        own = self._tags(self._source, str(described["HumanTaskUiArn"]))
+        tags = {key: value for key, value in own.items() if not key.startswith("aws:")}
+        if not self._dry_run:
+            self._ask(
+                self._target,
+                "create_human_task_ui",
+                f"Creating the worker template {name}",
+                HumanTaskUiName=name,
+                UiTemplate={"Content": content},
+                Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            )
+        return Entry("worker template", name, Outcome.MADE)
+
+    # Requests
+
+    def _tags(self, where: GroundTruth, arn: str) -> dict[str, str]:
+        tags = self._ask(where, "list_tags", f"Reading the tags of {arn}", ResourceArn=arn)["Tags"]
+        return {tag["Key"]: tag["Value"] for tag in tags}
+
+    @staticmethod
+    def _ask(where: GroundTruth, operation: str, what: str, **request: Any) -> dict[str, Any]:
+        return _answer(where, lambda: getattr(where.sagemaker, operation)(**request), what)
+
+
+def _answer(where: GroundTruth, call: Callable[[], T], what: str) -> T:
+    """:raises MovingError: if the service refuses or does not answer."""
+    try:
+        return answer_to(call, what, outage=where.outage)
+    except LabelingError as error:
+        raise MovingError(str(error)) from error.__cause__
+
+
+def _pages(where: GroundTruth, operation: str, member: str) -> Iterator[dict[str, Any]]:
+    """The entries of all pages of a list of SageMaker's.
+
+    :raises MovingError: if they can't be listed.
+    """
+    request: dict[str, Any] = {"MaxResults": 100}
+    while True:
+        page = _answer(where, lambda: getattr(where.sagemaker, operation)(**request), f"Listing: {operation}")
+        yield from page[member]
+        if not page.get("NextToken"):
+            return
+        request["NextToken"] = page["NextToken"]
+
+
+def _users(where: GroundTruth, place: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """The users of a Cognito group.
+
+    :raises MovingError: if they can't be listed.
+    """
+    cognito, request = where.client("cognito-idp"), {**place, "Limit": 60}
+    while True:
+        page = _answer(where, lambda: cognito.list_users_in_group(**request), "Listing the users of a group")
+        yield from page["Users"]
+        if not page.get("NextToken"):
+            return
+        request["NextToken"] = page["NextToken"]
+
+
+def _name_of(user: dict[str, Any]) -> str:
+    """What a person signs in with here: the user's name, or the address where the name is only a number."""
+    name = str(user["Username"])
+    attributes = {one["Name"]: one.get("Value", "") for one in user.get("Attributes", [])}
+    return str(attributes.get("email") or name) if _UUID.fullmatch(name) else name
+
+
+def _download(url: str, sha256: str) -> str:
+    """The text of a worker template.
+
+    :raises MovingError: if it can't be read, or is not the one that was described.
+    """
+    if urlsplit(url).scheme not in {"http", "https"}:
+        raise MovingError("The address of its template is none of the web.")
+    try:
+        with urllib.request.urlopen(url, timeout=MAX_DOWNLOAD_SECONDS) as response:  # noqa: S310 - looked at above
+            body = response.read(_MAX_TEMPLATE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise MovingError(f"Its template can't be read: {error}") from None
+    if len(body) > _MAX_TEMPLATE_BYTES:
+        raise MovingError(f"Its template is larger than {_MAX_TEMPLATE_BYTES:,} bytes.")
+    if hashlib.sha256(body).hexdigest() != sha256.lower():
+        raise MovingError("Its template is not the one that was described: the checksum differs.")
+    try:
+        return str(body.decode())
+    except UnicodeDecodeError:
+        raise MovingError("Its template is not UTF-8.") from None

@@ -1,0 +1,84 @@
+"""What the service has to do at the moment, counted for its operator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.job import RUNNING
+from labeling_provider.service.database.schema import jobs, messages, tasks
+from labeling_provider.service.database.states import UNDECIDED, TaskState
+
+
+class TasksOfJob(NamedTuple):
+    """Tasks of a running job that are in one state.
+
+    :param number: how many they are.
+    :param first_expires: when the oldest of them expires, in epoch seconds.
+    """
+
+    job_id: int
+    state: TaskState
+    number: int
+    first_expires: float
+
+
+def check(connection: Connection) -> None:
+    """Ask the database for an answer."""
+    connection.execute(sa.select(1))
+
+
+def jobs_by_status(connection: Connection) -> dict[str, int]:
+    """How many labeling jobs have each status."""
+    query = sa.select(jobs.c.status, sa.func.count()).group_by(jobs.c.status)
+    return {str(status): count for status, count in connection.execute(query)}
+
+
+def leased_jobs(connection: Connection, at: float) -> int:
+    """How many jobs a process works on.
+
+    :param at: the time now, in epoch seconds.
+    """
+    query = sa.select(sa.func.count()).where(jobs.c.status.in_(RUNNING), jobs.c.lease_until > at)
+    return int(connection.execute(query).scalar_one())
+
+
+def overdue(connection: Connection, at: float) -> float:
+    """For how many seconds the job that nobody works on has been due; 0 if there is none.
+
+    Jobs that were woken, and have no time since when they are due, are left out.
+
+    :param at: the time now, in epoch seconds.
+    """
+    late = (jobs.c.status.in_(RUNNING), jobs.c.lease_until <= at, jobs.c.due <= at, jobs.c.due > 0)
+    first = connection.execute(sa.select(sa.func.min(jobs.c.due)).where(*late)).scalar_one()
+    return 0.0 if first is None else at - first
+
+
+def undecided_tasks(connection: Connection) -> list[TasksOfJob]:
+    """Tasks of running jobs that wait for a worker, or are with one."""
+    query = (
+        sa.select(tasks.c.job_id, tasks.c.state, sa.func.count(), sa.func.min(tasks.c.expires))
+        .where(tasks.c.job_id.in_(sa.select(jobs.c.id).where(jobs.c.status.in_(RUNNING))), tasks.c.state.in_(UNDECIDED))
+        .group_by(tasks.c.job_id, tasks.c.state)
+    )
+    return [TasksOfJob(*row) for row in connection.execute(query)]
+
+
+def lifetimes(connection: Connection, job_ids: Iterable[int]) -> dict[int, float]:
+    """For how many seconds tasks of jobs are available, by job."""
+    rows = connection.execute(sa.select(jobs.c.id, jobs.c.request).where(jobs.c.id.in_(list(job_ids))))
+    humans = {job_id: json.loads(request)["HumanTaskConfig"] for job_id, request in rows}
+    # Jobs of 0.1 may be without it.
+    name, default = "TaskAvailabilityLifetimeInSeconds", Quota.AVAILABILITY_SECONDS
+    return {job_id: float(human.get(name, default)) for job_id, human in humans.items()}
+
+
+def queued_messages(connection: Connection) -> int:
+    """How many messages are in queues."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(messages)).scalar_one())

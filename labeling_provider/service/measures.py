@@ -1,0 +1,36 @@
+"""What a process of the service counts of itself, as metrics for Prometheus."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+REGISTRY: Final = CollectorRegistry()
+ROUTE: Final[ContextVar[str]] = ContextVar("route", default="none")
+"""What the present request is for, in as many words as there are routes: never a name that a caller has chosen."""
+
+ANSWERS: Final = Counter(
+    "labeling_answers", "Answers that this process has accepted from workers.", ["workers"], registry=REGISTRY
+)
+REQUESTS: Final = Histogram(
+    "labeling_request_seconds",
+    "How long requests took, from their head to the end of the response.",
+    ["route", "status"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+    registry=REGISTRY,
+)
+STEPS: Final = Histogram(
+    "labeling_step_seconds",
+    "How long steps of labeling jobs took.",
+    buckets=(0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300),
+    registry=REGISTRY,
+)
+FAILED_STEPS: Final = Counter("labeling_failed_steps", "Steps of labeling jobs that failed.", registry=REGISTRY)
+
+# Memory, processor time and open files of the process.
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)

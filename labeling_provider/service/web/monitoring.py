@@ -1,0 +1,157 @@
+"""What an operator's machines ask: is the process alive, can it work, and what does it do.
+
+``/healthz`` and ``/readyz`` say nothing that is secret, and answer everybody. ``/metrics`` is for who has the service's
+keys, or the token in ``LABELING_LOCAL_METRICS_TOKEN``. A signed request for one of them means the bucket of that name.
+"""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import os
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from anyio import CapacityLimiter, fail_after, to_thread
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from labeling_provider.service.clock import Clock
+from labeling_provider.service.cloud.object_store import ObjectStore
+from labeling_provider.service.database import load
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.database.states import TaskState
+from labeling_provider.service.measures import REGISTRY
+from labeling_provider.service.web.requests import HEALTH_PATH, READINESS_PATH
+
+log = logging.getLogger(__name__)
+
+MAX_CHECK_SECONDS: Final = 5
+_CHECKS_AT_ONCE: Final = 4
+# No bucket can have this name, so looking for it changes and costs nothing.
+_NO_OBJECT: Final = "s3://labeling-readiness-check/none"
+
+
+class Monitoring:
+    """Answers for the three paths.
+
+    :param token: what may read the metrics besides the service's own keys; None for nothing.
+    """
+
+    def __init__(self, database: Database, objects: ObjectStore, clock: Clock, token: str | None) -> None:
+        self._database, self._objects, self._clock, self._token = database, objects, clock, token
+        self._lifetimes: dict[int, float] = {}
+        self._checking: CapacityLimiter | None = None
+
+    @classmethod
+    def from_environment(cls, database: Database, objects: ObjectStore, clock: Clock) -> Monitoring:
+        """With the token in ``LABELING_LOCAL_METRICS_TOKEN``, if there is one."""
+        return cls(database, objects, clock, os.environ.get("LABELING_LOCAL_METRICS_TOKEN") or None)
+
+    def has_token(self, authorization: str) -> bool:
+        """Whether an Authorization header carries the token for the metrics."""
+        if self._token is None:
+            return False
+        return hmac.compare_digest(authorization.encode(), b"Bearer " + self._token.encode())
+
+    async def answer(self, path: str) -> Response:
+        """The answer for one of the paths."""
+        if path == HEALTH_PATH:
+            return PlainTextResponse("ok")
+        if path == READINESS_PATH:
+            return await self._readiness()
+        content = await to_thread.run_sync(self._metrics, limiter=self._limiter, abandon_on_cancel=True)
+        return Response(content, headers={"content-type": CONTENT_TYPE_LATEST})
+
+    @property
+    def _limiter(self) -> CapacityLimiter:
+        # What hangs must not take the threads of others. A limiter belongs to an event loop.
+        self._checking = self._checking or CapacityLimiter(_CHECKS_AT_ONCE)
+        return self._checking
+
+    async def _readiness(self) -> Response:
+        """Whether what the service stands on answers: 200 if so, else 503; what fails is in the log."""
+        found = {
+            "database": await self._responds("database", self._ask_database),
+            "objects": await self._responds("object store", self._ask_objects),
+        }
+        words = {part: "ok" if responds else "does not respond" for part, responds in found.items()}
+        return JSONResponse(words, 200 if all(found.values()) else 503)
+
+    async def _responds(self, name: str, ask: Callable[[], object]) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            with fail_after(MAX_CHECK_SECONDS):
+                await to_thread.run_sync(ask, limiter=self._limiter, abandon_on_cancel=True)
+        except TimeoutError:
+            log.warning("not ready: the %s does not respond within %d seconds", name, MAX_CHECK_SECONDS)
+            return False
+        except (DatabaseError, BotoCoreError, ClientError, OSError) as error:
+            log.warning("not ready: the %s does not respond: %s", name, error)
+            return False
+        return True
+
+    def _ask_database(self) -> None:
+        with self._database.read() as connection:
+            load.check(connection)
+
+    def _ask_objects(self) -> None:
+        self._objects.version(_NO_OBJECT)
+
+    def _metrics(self) -> bytes:
+        """What this process has counted, then what the database says of all processes."""
+        of_all = CollectorRegistry()
+        of_all.register(_Load(self._loads))
+        return generate_latest(REGISTRY) + generate_latest(of_all)
+
+    def _loads(self) -> Iterator[Metric]:
+        now = self._clock.now()
+        with self._database.read() as connection:
+            jobs = load.jobs_by_status(connection)
+            leased, overdue = load.leased_jobs(connection, now), load.overdue(connection, now)
+            undecided, messages = load.undecided_tasks(connection), load.queued_messages(connection)
+            new = {one.job_id for one in undecided} - self._lifetimes.keys()
+            self._lifetimes = {
+                **{one.job_id: self._lifetimes[one.job_id] for one in undecided if one.job_id not in new},
+                **load.lifetimes(connection, new),
+            }
+        by_status = GaugeMetricFamily("labeling_jobs", "Labeling jobs, of all processes.", labels=["status"])
+        for status, count in sorted(jobs.items()):
+            by_status.add_metric([status], count)
+        yield by_status
+        by_state = GaugeMetricFamily("labeling_tasks", "Tasks of running jobs, of all processes.", labels=["state"])
+        oldest = GaugeMetricFamily(
+            "labeling_oldest_task_seconds", "How long ago the oldest of them was offered.", labels=["state"]
+        )
+        for state in (TaskState.OPEN, TaskState.ACCEPTED):
+            own = [one for one in undecided if one.state == state]
+            offered = [one.first_expires - self._clock.real(self._lifetimes[one.job_id]) for one in own]
+            by_state.add_metric([state], sum(one.number for one in own))
+            oldest.add_metric([state], max((now - at for at in offered), default=0))
+        yield by_state
+        yield oldest
+        for name, told, value in (
+            ("labeling_leased_jobs", "Jobs that some process works on at the moment.", leased),
+            ("labeling_overdue_seconds", "For how long the job has been due that nobody works on.", overdue),
+            ("labeling_queued_messages", "Messages in all queues.", messages),
+        ):
+            yield GaugeMetricFamily(name, told, value=value)
+
+
+class _Load(Collector):
+    """Metrics that are made when they are read."""
+
+    def __init__(self, make: Callable[[], Iterator[Metric]]) -> None:
+        self._make = make
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics."""
+        return self._make()
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: to be registered costs no look at the database."""
+        return iter(())

@@ -1,0 +1,215 @@
+"""``labeling import``, as the page on moving from Amazon tells it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import uuid
+from pathlib import Path
+
+import pytest
+
+from dev.stack import BIN, ROOT, wait_until
+from labeling_provider.cli import main
+from labeling_provider.cli.importing import parser
+from labeling_provider.errors import LabelingError
+from labeling_provider.jobs.moving import Move
+from labeling_provider.jobs.moving_teams import Entry, Outcome
+from labeling_provider.service.work.workforce import load_workforce
+from tests.conftest import Lab, texts
+from tests.snippets import blocks
+
+PAGE = ROOT / "docs" / "moving-from-amazon.md"
+ARN = "arn:aws:lambda:us-east-1:111122223333:function:PreRecipe"
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test has."""
+    return f"c{uuid.uuid4().hex[:10]}"
+
+
+def make(amazon: Lab, name: str) -> None:
+    amazon.create(texts(2), name, output_uri=f"s3://lab/{name}", workers_per_object=1)
+    amazon.wait(name)
+
+
+def where(amazon: Lab, lab: Lab) -> list[str]:
+    return [
+        *("import", "--from-endpoint", amazon.service.endpoint_url, "--region", "us-east-1"),
+        *("--endpoint-url", lab.service.endpoint_url),
+    ]
+
+
+def commands(word: str) -> list[list[str]]:
+    """The page's commands of one kind, without ``labeling`` and the word."""
+    lines = [shlex.split(line) for block in blocks(PAGE, "") for line in block.splitlines()]
+    return [line[2:] for line in lines if line[:2] == ["labeling", word]]
+
+
+def test_the_pages_commands_are_understood() -> None:
+    from labeling_provider.cli.workers import parser as workers
+    from labeling_provider.service.__main__ import parser as local
+
+    assert len([parser().parse_args(line) for line in commands("import")]) >= 8
+    assert len([local().parse_args(line) for line in commands("local")]) == 2
+    assert len([workers().parse_args(line) for line in commands("workers")]) == 2
+    first = next(line for block in blocks(PAGE, "") for line in block.splitlines())
+    assert first == "pip install airflow-provider-labeling[local]"
+
+
+def test_the_pages_way_is_walked(
+    amazon: Lab, lab: Lab, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(amazon, name)
+    dry, wet, *_ = commands("import")
+    for command, told in ((dry, "would be made"), (wet, "made"), (wet, "was there")):
+        given = [lab.service.endpoint_url if word == "http://127.0.0.1:4566" else word for word in command]
+        at = given.index("--from-amazon")
+        given[at : at + 1] = ["--from-endpoint", amazon.service.endpoint_url]
+        assert main(["import", *given, name]) == 0
+        out = capsys.readouterr().out
+        (line,) = [line for line in out.splitlines() if " labeling job " in line]
+        assert line.startswith(f"{told} ")
+        assert name in line
+    python, dag = blocks(PAGE, "python")
+    names: dict = {}
+    exec(compile(python.replace("http://127.0.0.1:4566", lab.service.endpoint_url), "page", "exec"), names)
+    assert [json.loads(line)["label"] for line in names["labels_of"](name).splitlines()] == [0, 1]
+    exec(compile(dag, "page", "exec"), names)
+    assert names["label"].role_arn == lab.role
+    assert names["label"].workforce.arn.rpartition("/")[0] == lab.team().rpartition("/")[0]
+
+
+def test_airflow_connections_name_both_ends(
+    amazon: Lab, connected: Lab, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(amazon, name)
+    monkeypatch.setenv("AIRFLOW_CONN_OLD", amazon.service.connection())
+    ends = ["--from-amazon", "--aws-conn-id", "old", "--to-aws-conn-id", "aws_default"]
+    assert main(["import", *ends, "--name", name]) == 0
+    assert f"labeling job    {name}" in capsys.readouterr().out
+    assert connected.describe(name)["LabelingJobStatus"] == "Completed"
+
+
+def test_an_endpoint_in_the_environment_is_the_target_and_never_amazon(
+    lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", lab.service.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    seen: list[tuple[str, str]] = []
+
+    def run(move: Move, _: object) -> list[Entry]:
+        seen.append((move._source.endpoint_url, move._target.endpoint_url))
+        return []
+
+    monkeypatch.setattr(Move, "run", run)
+    assert main(["import", "--from-amazon", "--region", "eu-west-1"]) == 0
+    assert seen == [("https://api.sagemaker.eu-west-1.amazonaws.com", lab.service.endpoint_url)]
+    assert "There is nothing to bring." in capsys.readouterr().out
+
+
+def test_a_run_that_was_killed_goes_on_with_the_next(
+    amazon: Lab, lab: Lab, name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    names = [f"{name}-{number}" for number in range(4)]
+    for one in names:
+        make(amazon, one)
+    command = [str(BIN / "labeling"), *where(amazon, lab), "--name", f"{name}-*"]
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
+
+    def begun() -> bool:
+        assert process.poll() is None or found(), log.read_text()
+        return bool(found())
+
+    def found() -> list[dict]:
+        return lab.sagemaker.list_labeling_jobs(NameContains=name)["LabelingJobSummaryList"]
+
+    wait_until(begun, 60, "a job is made", 0.001)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert main([*where(amazon, lab), "--name", f"{name}-*"]) == 0
+    out = capsys.readouterr().out
+    assert sorted(line.split()[-1] for line in out.splitlines() if "labeling job" in line and name in line) == names
+    for one in names:
+        assert lab.describe(one)["LabelingJobStatus"] == "Completed"
+        assert lab.get(f"s3://lab/{one}/{one}/manifests/output/output.manifest") == amazon.get(
+            f"s3://lab/{one}/{one}/manifests/output/output.manifest"
+        )
+
+
+def test_what_can_not_be_brought_is_told_and_counts(
+    amazon: Lab, lab: Lab, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main([*where(amazon, lab), name]) == 1
+    assert "1 can't be" in capsys.readouterr().out
+
+    def run(*_: object) -> list[Entry]:
+        return [
+            Entry("labeling job", "a", Outcome.REFUSED, (str(LabelingError("two\nlines \x1b[2J\u202e")),)),
+            Entry("labeling job", "b\nmade          labeling job    c", Outcome.MADE),
+        ]
+
+    monkeypatch.setattr(Move, "run", run)
+    assert main(where(amazon, lab)) == 1
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) == 3
+    assert out.splitlines()[-1] == "1 made, 1 can't be"
+    assert all(one.isprintable() or one == "\n" for one in out)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--from-amazon"], "--endpoint-url is missing"),
+        (["--endpoint-url", "http://127.0.0.1:9"], "--from-amazon"),
+        (["--from-amazon", "--endpoint-url", "x", "--function", f"{ARN}=a:b"], "--function needs --workforce"),
+        (["--from-amazon", "--endpoint-url", "x", "--function", "nonsense"], "has no '='"),
+        (["--from-amazon", "--endpoint-url", "x", "--created-after", "yesterday"], "no date such as 2025-12-31"),
+        (["--from-amazon", "--endpoint-url", "x", "--profile", "a", "--aws-conn-id", "b"], "either"),
+    ],
+)
+def test_options_that_make_no_sense_are_told(
+    given: list[str], told: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with pytest.raises(SystemExit) as caught:
+        main(["import", *given])
+    assert caught.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_an_end_that_is_none_is_told(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    ends = ["--endpoint-url", lab.service.endpoint_url, "--region", "us-east-1", "--outage", "0"]
+    assert main(["import", "--from-endpoint", "http://127.0.0.1:9", *ends]) == 2
+    assert "127.0.0.1:9" in capsys.readouterr().err
+    assert main(["import", "--from-amazon", "--profile", "no-such-profile", *ends]) == 2
+    assert "no-such-profile" in capsys.readouterr().err
+
+
+def test_functions_are_written_into_the_workforce_file(
+    amazon: Lab, lab: Lab, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(amazon, name)
+    path = tmp_path / "workforce.json"
+    path.write_text(json.dumps({"seed": 7, "functions": {f"{ARN}2": "tests.functions:consolidate"}}))
+    given = [*where(amazon, lab), name, "--function", f"{ARN}=tests.functions:pre", "--workforce", str(path)]
+    assert main([*given, "--dry-run"]) == 0
+    assert len(json.loads(path.read_text())["functions"]) == 1
+    assert main(given) == 0
+    functions = {ARN: "tests.functions:pre", f"{ARN}2": "tests.functions:consolidate"}
+    assert json.loads(path.read_text()) == {"seed": 7, "functions": functions}
+    assert ARN in load_workforce(path, seed=0, region="us-east-1", account="123456789012").functions
+    capsys.readouterr()
+    path.write_text("[1")
+    assert main(given) == 2
+    assert "is not a workforce file" in capsys.readouterr().err
+    assert main([*given[:-1], str(tmp_path)]) == 2

@@ -1,0 +1,213 @@
+"""Workteams, people and worker templates that come from Amazon."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from labeling_provider.jobs import moving_teams
+from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome, Teams, _download
+from labeling_provider.service.work import workforce
+from tests.client.clients import ground_truth
+from tests.conftest import Lab
+from tests.flaky import proxy
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test has."""
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def teams(amazon: Lab, lab: Lab) -> Teams:
+    return Teams(ground_truth(amazon), ground_truth(lab))
+
+
+def make_team(amazon: Lab, name: str, *people: str, **more: Any) -> str:
+    """A workteam at Amazon; the id of its user pool."""
+    cognito = amazon.service.client("cognito-idp")
+    pool = cognito.create_user_pool(PoolName=name)["UserPool"]["Id"]
+    client = cognito.create_user_pool_client(UserPoolId=pool, ClientName=name)["UserPoolClient"]["ClientId"]
+    cognito.create_group(UserPoolId=pool, GroupName="experts")
+    for one in people:
+        cognito.admin_create_user(UserPoolId=pool, Username=one)
+        cognito.admin_add_user_to_group(UserPoolId=pool, GroupName="experts", Username=one)
+    member = {"UserPool": pool, "ClientId": client, "UserGroup": "experts"}
+    amazon.sagemaker.create_workteam(
+        WorkteamName=name,
+        Description="They know birds.",
+        MemberDefinitions=[{"CognitoMemberDefinition": member}],
+        **more,
+    )
+    return str(pool)
+
+
+def people_of(lab: Lab, name: str) -> set[str]:
+    members = lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]["MemberDefinitions"]
+    group = members[0]["CognitoMemberDefinition"]
+    users = lab.service.client("cognito-idp").list_users_in_group(
+        UserPoolId=group["UserPool"], GroupName=group["UserGroup"]
+    )["Users"]
+    return {one["Username"] for one in users}
+
+
+@pytest.fixture(autouse=True)
+def _room_for_more(amazon: Lab, lab: Lab, name: str) -> Any:
+    """A service has room for 25 workteams."""
+    yield
+    for one in (amazon, lab):
+        for team in one.sagemaker.list_workteams(NameContains=name)["Workteams"]:
+            one.sagemaker.delete_workteam(WorkteamName=team["WorkteamName"])
+
+
+def test_a_workteam_comes_with_its_people(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
+    topic = {"NotificationTopicArn": "arn:aws:sns:us-east-1:123456789012:team"}
+    tags = [{"Key": "project", "Value": "marsh"}]
+    make_team(amazon, name, "ada@example.com", "Grace", Tags=tags, NotificationConfiguration=topic)
+    (entry,) = teams.bring(name)
+    assert (entry.kind, entry.name, entry.outcome) == ("workteam", name, Outcome.MADE)
+    assert entry.notes[0] == "Its notification topic was left out."
+    assert entry.notes[1].startswith("2 people.")
+    old, new = (one.sagemaker.describe_workteam(WorkteamName=name)["Workteam"] for one in (amazon, lab))
+    for member in ("Description", "MemberDefinitions"):
+        assert new[member] == old[member]
+    assert teams.arn(name) == new["WorkteamArn"]
+    assert people_of(lab, name) == {"ada@example.com", "Grace"}
+    found = {tag["Key"]: tag["Value"] for tag in lab.sagemaker.list_tags(ResourceArn=new["WorkteamArn"])["Tags"]}
+    assert found["project"] == "marsh"
+    assert found[SOURCE_TAG] == old["WorkteamArn"]
+    assert list(teams.bring(name)) == []
+
+
+def test_a_second_run_makes_nothing_twice_and_takes_nobody_back(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
+    pool = make_team(amazon, name, "Ada", "Grace")
+    list(teams.bring(name))
+    cognito = lab.service.client("cognito-idp")
+    cognito.admin_remove_user_from_group(UserPoolId=pool, GroupName="experts", Username="Ada")
+    again = Teams(ground_truth(amazon), ground_truth(lab))
+    assert list(again.bring(name)) == [Entry("workteam", name, Outcome.THERE)]
+    assert people_of(lab, name) == {"Grace"}
+
+
+def test_people_who_are_missing_after_a_kill_come_with_the_next_run(
+    amazon: Lab, lab: Lab, teams: Teams, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_team(amazon, name, "Ada", "Grace")
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Teams, "_add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            list(teams.bring(name))
+    (entry,) = Teams(ground_truth(amazon), ground_truth(lab)).bring(name)
+    assert entry.outcome == Outcome.THERE
+    assert people_of(lab, name) == {"Ada", "Grace"}
+
+
+def test_whose_name_is_only_a_number_signs_in_with_the_address(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
+    number = str(uuid.uuid4())
+    pool = make_team(amazon, name, "Grace")
+    cognito = amazon.service.client("cognito-idp")
+    cognito.admin_create_user(
+        UserPoolId=pool, Username=number, UserAttributes=[{"Name": "email", "Value": f"{name}@example.com"}]
+    )
+    cognito.admin_add_user_to_group(UserPoolId=pool, GroupName="experts", Username=number)
+    cognito.admin_disable_user(UserPoolId=pool, Username="Grace")
+    (entry,) = teams.bring(name)
+    assert people_of(lab, name) == {f"{name}@example.com"}
+    assert "Grace is disabled and was left out." in entry.notes
+
+
+def test_without_the_permission_to_see_people_the_team_comes_alone(amazon: Lab, lab: Lab, name: str) -> None:
+    make_team(amazon, name, "Ada")
+    with proxy(amazon) as refusing:
+        refusing.refused |= {"ListUsersInGroup", "ListTags"}
+        (entry,) = Teams(ground_truth(amazon, refusing.url), ground_truth(lab)).bring(name)
+    assert entry.outcome == Outcome.MADE
+    told = " ".join(entry.notes)
+    assert "Not all of its people are here" in told
+    assert "Its tags can't be read" in told
+    assert lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]["Description"] == "They know birds."
+
+
+def test_somebody_with_an_impossible_name_keeps_nobody_else(amazon: Lab, lab: Lab, name: str) -> None:
+    make_team(amazon, name, "Ada", "Grace")
+    source = ground_truth(amazon)
+    real, _ = source.client("cognito-idp"), source.sagemaker
+
+    class Cognito:
+        def list_users_in_group(self, **request: Any) -> Any:
+            users = real.list_users_in_group(**request)["Users"]
+            return {"Users": [users[0], {**users[0], "Username": "x" * 65}, users[1]]}
+
+    source.client = lambda service, *_, **__: Cognito()  # type: ignore[method-assign,assignment]
+    (entry,) = Teams(source, ground_truth(lab)).bring(name)
+    assert people_of(lab, name) == {"Ada", "Grace"}
+    assert "Not all of its people are here: Adding xxx" in " ".join(entry.notes)
+    # The next run tries again.
+    (again,) = Teams(ground_truth(amazon), ground_truth(lab)).bring(name)
+    assert again.notes[0].startswith("2 people.")
+
+
+def test_the_services_people_are_known_by_name() -> None:
+    assert moving_teams.PEOPLE == workforce.PEOPLE
+
+
+def test_people_of_an_oidc_provider_have_to_be_named(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
+    amazon.sagemaker.create_workteam(
+        WorkteamName=name, Description="x", MemberDefinitions=[{"OidcMemberDefinition": {"Groups": ["experts"]}}]
+    )
+    (entry,) = teams.bring(name)
+    assert "labeling workers add" in " ".join(entry.notes)
+    assert lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]["WorkteamName"] == name
+
+
+def test_all_workteams_and_templates_are_found_and_a_dry_run_makes_none(amazon: Lab, lab: Lab, name: str) -> None:
+    make_team(amazon, name, "Ada")
+    content = "<crowd-form>Größe {{ task.input.x }}</crowd-form>"
+    amazon.sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": content})
+    dry = Teams(ground_truth(amazon), ground_truth(lab), dry_run=True)
+    made = {(one.kind, one.name): one.outcome for one in (*dry.bring_all(), *dry.bring_templates())}
+    assert made[("workteam", name)] == Outcome.MADE
+    assert made[("workteam", "private-people")] == Outcome.THERE
+    assert made[("worker template", name)] == Outcome.MADE
+    with pytest.raises(MovingError, match="no workteam named"):
+        dry.existing(name)
+    assert lab.sagemaker.list_human_task_uis()["HumanTaskUiSummaries"] == []
+
+
+def test_a_template_comes_with_its_text_and_tags(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
+    content = "<crowd-form>Größe {{ task.input.x }}</crowd-form>"
+    tags = [{"Key": "project", "Value": "marsh"}]
+    amazon.sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": content}, Tags=tags)
+    (made,) = [one for one in teams.bring_templates() if one.name == name]
+    assert made.outcome == Outcome.MADE
+    old, new = (one.sagemaker.describe_human_task_ui(HumanTaskUiName=name) for one in (amazon, lab))
+    assert new["UiTemplate"]["ContentSha256"] == old["UiTemplate"]["ContentSha256"]
+    assert lab.sagemaker.list_tags(ResourceArn=new["HumanTaskUiArn"])["Tags"] == tags
+    assert Entry("worker template", name, Outcome.THERE) in list(teams.bring_templates())
+    lab.sagemaker.delete_human_task_ui(HumanTaskUiName=name)
+    lab.sagemaker.create_human_task_ui(HumanTaskUiName=name, UiTemplate={"Content": "mine"})
+    (kept,) = [one for one in teams.bring_templates() if one.name == name]
+    assert kept.outcome == Outcome.REFUSED
+    lab.sagemaker.delete_human_task_ui(HumanTaskUiName=name)
+    amazon.sagemaker.delete_human_task_ui(HumanTaskUiName=name)
+
+
+def test_a_template_is_read_only_from_the_web_and_only_if_it_is_the_one(
+    amazon: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(MovingError, match="none of the web"):
+        _download("file:///etc/passwd", "0")
+    with pytest.raises(MovingError, match="can't be read"):
+        _download("http://127.0.0.1:9/", "0")
+    with pytest.raises(MovingError, match="checksum"):
+        _download(f"{amazon.service.endpoint_url}/_labeling", "0")
+    monkeypatch.setattr(moving_teams, "_MAX_TEMPLATE_BYTES", 10)
+    with pytest.raises(MovingError, match="larger than 10 bytes"):
+        _download(f"{amazon.service.endpoint_url}/_labeling", "0")

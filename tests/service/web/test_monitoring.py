@@ -1,0 +1,174 @@
+"""What an operator's machines are told."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from botocore.exceptions import ClientError
+from prometheus_client.parser import text_string_to_metric_families
+
+from dev.stack import ROOT, Service, free_port, wait_until
+from tests.conftest import Lab, texts
+from tests.service.web.wire import ask
+
+KEYS = {
+    "LABELING_LOCAL_ACCESS_KEY_ID": "owner",
+    "LABELING_LOCAL_SECRET_ACCESS_KEY": "the owner's secret",
+    "LABELING_LOCAL_METRICS_TOKEN": "a token",
+}
+
+
+def metrics(service: Service) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    """The value of each metric, by name and labels."""
+    status, body, headers = ask(service, "GET", "/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+def value(service: Service, name: str, **labels: str) -> float:
+    return metrics(service).get((name, frozenset(labels.items())), 0.0)
+
+
+def test_a_service_that_runs_is_healthy_and_ready(lab: Lab) -> None:
+    assert ask(lab.service, "GET", "/healthz")[:2] == (200, b"ok")
+    status, body, _ = ask(lab.service, "GET", "/readyz")
+    assert (status, json.loads(body)) == (200, {"database": "ok", "objects": "ok"})
+    assert ask(lab.service, "HEAD", "/readyz")[:2] == (200, b"")
+
+
+def test_a_service_without_its_s3_is_alive_and_not_ready(tmp_path: Any) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "secret-of-s3"}
+    service = Service(tmp_path, "--s3-endpoint", nowhere, "--log-format", "json", env=keys)
+    try:
+        assert ask(service, "GET", "/healthz")[0] == 200
+        status, body, headers = ask(service, "GET", "/readyz")
+        assert (status, json.loads(body)) == (503, {"database": "ok", "objects": "does not respond"})
+        entries = [json.loads(line) for line in service.group.log.read_text().splitlines()]
+        (told,) = [one for one in entries if one.get("request_id") == headers["x-amzn-requestid"]]
+        assert told["level"] == "WARNING"
+        assert "the object store does not respond" in told["message"]
+        assert "secret-of-s3" not in service.group.log.read_text()
+    finally:
+        service.stop()
+
+
+def test_metrics_tell_what_is_done_and_what_waits(lab: Lab) -> None:
+    before = metrics(lab.service)
+    lab.run(texts(4), workers_per_object=2)
+    ask(lab.service, "GET", "/portal/sign-in")
+    after = metrics(lab.service)
+
+    def grown(name: str, **labels: str) -> float:
+        key = (name, frozenset(labels.items()))
+        return after[key] - before.get(key, 0)
+
+    assert grown("labeling_answers_total", workers="simulated") >= 8
+    assert grown("labeling_jobs", status="Completed") >= 1
+    assert grown("labeling_step_seconds_count") >= 1
+    assert grown("labeling_request_seconds_count", route="sagemaker CreateLabelingJob", status="2xx") == 1
+    assert grown("labeling_request_seconds_count", route="portal sign_in", status="2xx") == 1
+    assert after["process_resident_memory_bytes", frozenset()] > 1e7
+    name = lab.create(texts(3), workforce=lab.spec(None).workforce.__class__(lab.team("slow")), workers_per_object=1)
+    # Two workers have a task each, and one task is open; earlier tests may have left more.
+    wait_until(lambda: value(lab.service, "labeling_tasks", state="accepted") >= 2, 20, "tasks are with workers")
+    assert value(lab.service, "labeling_tasks", state="open") >= 1
+    assert 0 < value(lab.service, "labeling_oldest_task_seconds", state="open") < 86_400
+    lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+    lab.wait(name)
+
+
+def test_what_the_docs_the_alerts_and_the_dashboard_name_is_there(lab: Lab) -> None:
+    exposed = {name for name, _ in metrics(lab.service)}
+    alerts = yaml.safe_load((ROOT / "deploy" / "alerts.yaml").read_text())
+    rules = [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
+    dashboard = json.loads((ROOT / "deploy" / "grafana-dashboard.json").read_text())
+    panels = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    table = re.findall(r"^\| `(labeling_\w+)`", page, re.MULTILINE)
+    assert len(table) == 10
+    for text in (*rules, *panels, *table):
+        named = re.findall(r"\b(?:labeling|process)_[a-z_]+", text)
+        assert named or "up{" in text
+        for name in named:
+            assert exposed & {name, f"{name}_count"}, name
+    told = json.dumps(json.loads(ask(lab.service, "GET", "/readyz")[1]), separators=(",", ":"))
+    assert told in page
+
+
+def test_callers_can_not_make_up_metrics(lab: Lab) -> None:
+    metrics(lab.service)
+    known = {labels for name, labels in metrics(lab.service) if name == "labeling_request_seconds_count"}
+    for _ in range(5):
+        odd = uuid.uuid4().hex
+        ask(lab.service, "GET", f"/{odd}/{odd}")
+        ask(lab.service, "GET", f"/portal/{odd}")
+        ask(lab.service, "GET", f"/_labeling/{odd}")
+        ask(lab.service, "POST", "/", {"X-Amz-Target": f"SageMaker.{odd}"}, b"{}")
+        ask(lab.service, "POST", "/", {"X-Amz-Target": f"AmazonSQS.{odd}"}, b"{}")
+        ask(lab.service, "POST", f"/?Action={odd}&Version=2010-03-31")
+    new = {labels for name, labels in metrics(lab.service) if name == "labeling_request_seconds_count"} - known
+    routes = {dict(labels)["route"] for labels in new}
+    assert routes <= {"none", "s3", "sns", "sqs", "sagemaker", "portal none", "pages none"}
+
+
+def test_a_bucket_may_have_the_name_of_a_path(lab: Lab) -> None:
+    lab.s3.create_bucket(Bucket="metrics")
+    lab.s3.put_object(Bucket="metrics", Key="a", Body=b"b")
+    assert [one["Key"] for one in lab.s3.list_objects_v2(Bucket="metrics")["Contents"]] == ["a"]
+    lab.s3.head_bucket(Bucket="metrics")
+    with pytest.raises(ClientError, match="Not Found"):
+        lab.s3.head_bucket(Bucket="healthz")
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    service = Service(tmp_path_factory.mktemp("guarded"), "--host", "0.0.0.0", env=KEYS)
+    yield service
+    service.stop()
+
+
+def test_anybody_may_ask_whether_a_guarded_service_is_ready(guarded: Service) -> None:
+    assert ask(guarded, "GET", "/healthz")[0] == 200
+    assert ask(guarded, "GET", "/readyz")[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        (None, 401),
+        ("Bearer a token", 200),
+        ("Bearer another", 401),
+        ("Bearer ", 401),
+        ("Basic " + base64.b64encode(b"owner:the owner's secret").decode(), 200),
+        ("Basic " + base64.b64encode(b"owner:wrong").decode(), 401),
+    ],
+)
+def test_the_metrics_of_a_guarded_service_are_for_its_operator(
+    guarded: Service, authorization: str | None, status: int
+) -> None:
+    headers = {"Authorization": authorization} if authorization else {}
+    answered, body, _ = ask(guarded, "GET", "/metrics", headers)
+    assert answered == status
+    assert (b"labeling_jobs" in body) == (status == 200)
+    # The token reads nothing else.
+    if authorization == "Bearer a token":
+        assert ask(guarded, "GET", "/_labeling/", headers)[0] == 401
+
+
+def test_other_sites_can_not_read_metrics(lab: Lab) -> None:
+    headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
+    assert ask(lab.service, "GET", "/metrics", headers)[0] == 403

@@ -8,7 +8,7 @@ Crowds of fourteen kinds are simulated (regimes), of which seven were held back 
 - fixed weights: what this package did until November 2026: matrices that are always pulled with the same weights.
 - ours, and ours in batches of five objects, which are decided one after the other.
 
-Confidences are as they are written: at most 0.95, two decimals. The calibration error (ECE) has ten bins. The last line
+Confidences are as they are written: at most 0.99, two decimals. The calibration error (ECE) has ten bins. The last line
 is JSON; ``ece`` is the worst regime's with three or more answers, whole or in batches.
 """
 

@@ -41,7 +41,7 @@ def test_text_classification_labels_every_object_as_the_workers_saw_it(lab: Lab)
         assert metadata["type"] == "groundtruth/text-classification"
         assert metadata["job-name"] == f"labeling-job/{description['LabelingJobName']}"
         assert metadata["human-annotated"] == "yes"
-        assert 0.5 < metadata["confidence"] <= 0.95
+        assert 0.5 < metadata["confidence"] <= 0.99
         assert len(metadata["creation-date"]) == len("2024-05-03T09:14:02.318240")
 
 

@@ -167,6 +167,37 @@ def labeled(connection: Connection, job_id: int, last: int | None = None) -> Ite
     return iter(connection.execute(ordered.execution_options(yield_per=_AT_ONCE)))
 
 
+def consolidated(connection: Connection, job_id: int, after: int, files: int) -> list[sa.Row[Any]]:
+    """The objects of a job's next consolidation files that people have labeled: object_id, iteration, stamp and result,
+    in the order of the files.
+
+    :param after: the stamp of the file before; -1 for the first ones.
+    :param files: how many files, at most.
+    """
+    wanted = (objects.c.job_id == job_id) & (objects.c.state == ObjectState.LABELED) & (objects.c.stamp > after)
+    stamps = sa.select(objects.c.stamp).where(wanted).distinct().order_by(objects.c.stamp).limit(files).subquery()
+    last = sa.select(sa.func.max(stamps.c.stamp)).scalar_subquery()
+    query = sa.select(objects.c.object_id, objects.c.iteration, objects.c.stamp, objects.c.result)
+    ordered = query.where(wanted, objects.c.stamp <= last).order_by(objects.c.stamp, objects.c.object_id)
+    return list(connection.execute(ordered))
+
+
+def revise(connection: Connection, job_id: int, results: Mapping[int, str]) -> None:
+    """Replace the results of objects that people have labeled.
+
+    :param results: the new keys of their output lines, as JSON, by object id.
+    """
+    change = (
+        sa.update(objects)
+        .where(objects.c.job_id == job_id, objects.c.object_id == sa.bindparam("object"))
+        .where(objects.c.state == ObjectState.LABELED)
+        .values(result=sa.bindparam("content"))
+    )
+    if results:
+        rows = [{"object": object_id, "content": content} for object_id, content in results.items()]
+        connection.execute(change, rows)
+
+
 def labeled_in(connection: Connection, job_id: int, iteration: int) -> list[sa.Row[Any]]:
     """The objects that people have labeled in an iteration: object_id, line, result."""
     query = (

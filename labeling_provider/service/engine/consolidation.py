@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
@@ -18,13 +18,16 @@ from labeling_provider.service.database import lease_rows, object_rows, task_row
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, Consolidated, WorkerAnswer
+from labeling_provider.service.kinds.kind import Answered, Consolidated, ObjectLabel, WorkerAnswer
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects
 from labeling_provider.service.work.people import identities, identity_provider
 
 _Contents = tuple[dict[int, dict[str, Any]], dict[int, str]]
 """New keys for labeled objects, and reasons for failed ones, both by object id."""
+
+_REVISED_AT_ONCE: Final = 50
+"""With how many consolidation files labels are replaced in one transaction."""
 
 _Answers = list[tuple[Row, Any]]
 """Tasks with their answers."""
@@ -65,6 +68,46 @@ class Results:
             lease_rows.hold(connection, run.lease)
             label_objects(connection, run, contents)
             fail_objects(connection, run, failed, self._clock.now())
+
+    def revise(self, run: Run) -> set[int]:
+        """Label objects anew by all answers of the job, where that changes anything.
+
+        The files of consolidation are written first, so this can be repeated whenever it is interrupted.
+
+        :return: the iterations in which there may be other labels.
+        :raises LeaseLost: if another process has taken the job.
+        """
+        labels = run.kind.reconsider()
+        if not labels:
+            return set()
+        iterations, stamp = set[int](), -1
+        while True:
+            with self._database.read() as connection:
+                lease_rows.hold(connection, run.lease)
+                rows = object_rows.consolidated(connection, run.id, stamp, _REVISED_AT_ONCE)
+            if not rows:
+                return iterations
+            self._revise(run, [list(group) for _, group in groupby(rows, key=lambda row: row.stamp)], labels)
+            iterations |= {row.iteration for row in rows if row.object_id in labels}
+            stamp = rows[-1].stamp
+
+    def _revise(self, run: Run, groups: Sequence[Sequence[Row]], labels: dict[int, ObjectLabel]) -> None:
+        """Replace labels in the objects of some consolidation files."""
+        attribute, files, results = run.job.attribute, dict[str, tuple[bytes, str]](), dict[int, str]()
+        for group in groups:
+            contents = {row.object_id: json.loads(row.result) for row in group}
+            for object_id in contents.keys() & labels.keys():
+                label, content = labels[object_id], contents[object_id]
+                content[attribute] = label.value
+                content[f"{attribute}-metadata"].update(label.metadata)
+            changed = {row.object_id: new for row in group if (new := as_json(contents[row.object_id])) != row.result}
+            if changed:
+                results |= changed
+                files |= _consolidation_file(run, "response", group[0], layout.consolidation_response(contents.items()))
+        self._object_store.write(files)
+        with self._database.write() as connection:
+            lease_rows.hold(connection, run.lease)
+            object_rows.revise(connection, run.id, results)
 
     def _worker_responses(self, run: Run, rows: Sequence[Row], answers: _Answers) -> dict[str, tuple[bytes, str]]:
         documents: dict[int, list[dict[str, Any]]] = defaultdict(list)
@@ -116,9 +159,8 @@ class Results:
                 for answered in group
                 if answered.object_id in contents
             )
-            for which, document in (("request", request), ("response", response)):
-                uri = layout.consolidation_uri(job.output, which, row.iteration, row.stamp)
-                files[uri] = (as_json(document).encode(), "application/json")
+            files |= _consolidation_file(run, "request", row, request)
+            files |= _consolidation_file(run, "response", row, response)
         self._object_store.write(files)
         return contents, consolidated.failed
 
@@ -170,6 +212,16 @@ class Results:
             "maxHumanWorkersPerDataObject": job.workers_per_object,
         }
         return self._functions.call(job.consolidation_function, event)
+
+
+def _consolidation_file(run: Run, which: str, row: Row, document: Any) -> dict[str, tuple[bytes, str]]:
+    """A file of a consolidation step.
+
+    :param which: ``request`` or ``response``.
+    :param row: any of its objects.
+    """
+    uri = layout.consolidation_uri(run.job.output, which, row.iteration, row.stamp)
+    return {uri: (as_json(document).encode(), "application/json")}
 
 
 def read_answers(connection: Connection, job_id: int, rows: Sequence[Row]) -> list[Answered]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
+from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.job import JobStatus, is_streaming
 from labeling_provider.service.database import announcements, lease_rows, object_rows, task_rows
@@ -46,7 +47,7 @@ class End:
         """
         parts = [self._leave_stream, self._write]
         if status != JobStatus.FAILED:
-            parts.insert(0, self._label_answered)
+            parts[:0] = [self._label_answered, self._revise]
         for part in parts:
             try:
                 part(lease, job)
@@ -77,6 +78,21 @@ class End:
             self._results.consolidate(run)
             while streams and self._stream.publish(run):
                 pass
+
+    def _revise(self, lease: Lease, job: Row) -> None:
+        """Label objects by all answers of the job, which were not there yet when the first ones got their labels.
+
+        What a streaming job has published does not change any more, nor does what a model has learned from.
+        """
+        request = JobRequest(json.loads(job.request))
+        if request.is_streaming or request.is_automated or request.workers_per_object == 1:
+            return
+        with self._database.read() as connection:
+            labeled = object_rows.count(connection, job.id, ObjectState.LABELED)
+        if labeled:
+            run = self._runs.of(lease, job)
+            for iteration in sorted(self._results.revise(run)):
+                self._output.write_set(run, iteration)
 
     def _leave_stream(self, _: Lease, job: Row) -> None:
         if is_streaming(json.loads(job.request)):

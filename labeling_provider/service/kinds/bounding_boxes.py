@@ -28,6 +28,8 @@ Box = dict[str, Any]
 MAX_BOXES: Final = 2_000
 """Most boxes in one answer."""
 _MATCH: Final = 0.4
+_LURES: Final = 0.08
+"""How many places in a picture look like a thing, per thing that is there."""
 USUAL: Final = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.0036)
 """A worker about whom nothing is known; how far boxes are off is the mean square of their edges' offsets, as shares of
 the sides."""
@@ -296,7 +298,7 @@ def _marks(answers: Sequence[Sequence[Box]]) -> tuple[list[str], list[marks.Mark
 def _rules() -> marks.Rules:
     from labeling_provider.service.kinds.marks import Rules
 
-    return Rules(_MATCH, USUAL, _mean, _off)
+    return Rules(_MATCH, _LURES, USUAL, _mean, _off)
 
 
 def _mean(extents: Any, there: Any, off: Any) -> tuple[Any, Any]:

@@ -5,7 +5,10 @@ The form elements are ``crowd-image-classifier``, ``crowd-classifier`` and their
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -22,17 +25,85 @@ from labeling_provider.service.kinds.kind import (
 )
 
 
+class _Choice(Kind):
+    """Choosing classes: an object is one question or several, and each answer has a vote on each of them.
+
+    :param questions: how many each object is.
+    :param classes: how many answers each question has.
+    """
+
+    def __init__(self, job: JobFacts, questions: int, classes: int) -> None:
+        super().__init__(job)
+        from labeling_provider.service.kinds.estimation import MAX_VOTES, VoteBook
+
+        self._questions = questions
+        self._book = VoteBook(classes)
+        self.remembers = max(MAX_VOTES // (questions * job.workers_per_object), 1)
+        # The objects in the book, and the classes that anybody chose for each.
+        self._asked: deque[tuple[int, tuple[int, ...]]] = deque()
+
+    @abstractmethod
+    def _votes(self, answer: Any) -> Sequence[int]:
+        """An answer's vote on each question."""
+
+    @abstractmethod
+    def _chosen(self, answer: Any) -> Iterable[int]:
+        """The classes in an answer."""
+
+    @abstractmethod
+    def _label(self, chosen: Sequence[int], decided: Sequence[tuple[int, float]]) -> ObjectLabel:
+        """The label of an object.
+
+        :param chosen: the classes that anybody chose.
+        :param decided: the class that each question is about, and its probability.
+        """
+
+    def learn(self, earlier: Sequence[Answered]) -> None:
+        for answered in earlier:
+            self._note(answered)
+
+    def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
+        count = sum(self._note(answered) for answered in batch)
+        labels = self._labels(self._book.decide(count * self._questions))
+        while len(self._asked) > self.remembers:
+            self._asked.popleft()
+        return Consolidated(labels, {})
+
+    def reconsider(self) -> dict[int, ObjectLabel]:
+        return self._labels(self._book.reconsider())
+
+    def _note(self, answered: Answered) -> bool:
+        """Put the votes on an object into the book; say whether there are any."""
+        answers = self.usable(answered)
+        if not answers:
+            return False
+        chosen = {class_id for _, answer in answers for class_id in self._chosen(answer)}
+        self._asked.append((answered.object_id, tuple(sorted(chosen))))
+        votes = [(worker, self._votes(answer)) for worker, answer in answers]
+        for question in range(self._questions):
+            self._book.add([(worker, own[question]) for worker, own in votes])
+        return True
+
+    def _labels(self, decided: Sequence[tuple[int, float]]) -> dict[int, ObjectLabel]:
+        """The labels of the latest objects, by what is decided about the latest questions."""
+        size = self._questions
+        count = min(len(decided) // size, len(self._asked))
+        latest = islice(self._asked, len(self._asked) - count, None)
+        first = len(decided) - count * size
+        return {
+            object_id: self._label(chosen, decided[first + number * size : first + (number + 1) * size])
+            for number, (object_id, chosen) in enumerate(latest)
+        }
+
+
 @runs("image-classification", "text-classification", "video-classification")
-class SingleChoice(Kind, Learnable):
+class SingleChoice(_Choice, Learnable):
     """One class per object. An answer is a class position; the truth is a label."""
 
     promised = 0.95
 
     def __init__(self, job: JobFacts) -> None:
-        super().__init__(job)
-        from labeling_provider.service.kinds.estimation import VoteBook
-
-        self._book = VoteBook(max(len(job.labels), 2))
+        super().__init__(job, 1, max(len(job.labels), 2))
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> int:
         return self.known_class(self.form(content).get("label"), "label")
@@ -42,22 +113,15 @@ class SingleChoice(Kind, Learnable):
             return None
         return {self.key: {"label": truth if right else self.another_label(truth, rng)}}
 
-    def learn(self, earlier: Sequence[Answered]) -> None:
-        for answered in earlier:
-            votes = self.usable(answered)
-            if votes:
-                self._book.add(votes)
+    def _votes(self, answer: int) -> Sequence[int]:
+        return (answer,)
 
-    def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
-        votes_of = {answered.object_id: votes for answered in batch if (votes := self.usable(answered))}
-        for votes in votes_of.values():
-            self._book.add(votes)
-        decided = self._book.decide(len(votes_of))
-        labels = {
-            object_id: ObjectLabel(choice, {"class-name": self.job.labels[choice], "confidence": self.confidence(sure)})
-            for object_id, (choice, sure) in zip(votes_of, decided, strict=True)
-        }
-        return Consolidated(labels, {})
+    def _chosen(self, answer: int) -> Iterable[int]:
+        return (answer,)
+
+    def _label(self, chosen: Sequence[int], decided: Sequence[tuple[int, float]]) -> ObjectLabel:
+        ((choice, sure),) = decided
+        return ObjectLabel(choice, {"class-name": self.job.labels[choice], "confidence": self.confidence(sure)})
 
     def answer_in(self, value: Any) -> int | None:
         return value if type(value) is int and 0 <= value < len(self.job.labels) else None
@@ -75,17 +139,14 @@ class SingleChoice(Kind, Learnable):
 
 
 @runs("image-classification-multilabel", "text-classification-multilabel")
-class MultipleChoice(Kind):
+class MultipleChoice(_Choice):
     """Any number of classes per object. Each class is a separate question, answered yes or no.
 
     An answer is a set of class positions; the truth is a list of labels.
     """
 
     def __init__(self, job: JobFacts) -> None:
-        super().__init__(job)
-        from labeling_provider.service.kinds.estimation import VoteBook
-
-        self._book = VoteBook(2)
+        super().__init__(job, max(len(job.labels), 1), 2)
 
     def read_answer(self, content: Content, line: dict[str, Any]) -> set[int]:
         labels = self.form(content).get("labels")
@@ -101,33 +162,20 @@ class MultipleChoice(Kind):
             chosen ^= {rng.choice(self.job.labels)}
         return {self.key: {"labels": [label for label in self.job.labels if label in chosen]}}
 
-    def _note(self, choices: Sequence[tuple[str, set[int]]]) -> None:
-        for position in range(len(self.job.labels)):
-            self._book.add([(worker, int(position in chosen)) for worker, chosen in choices])
+    def _votes(self, answer: set[int]) -> Sequence[int]:
+        return [int(class_id in answer) for class_id in range(self._questions)]
 
-    def learn(self, earlier: Sequence[Answered]) -> None:
-        for answered in earlier:
-            choices = self.usable(answered)
-            if choices:
-                self._note(choices)
+    def _chosen(self, answer: set[int]) -> Iterable[int]:
+        return answer
 
-    def consolidate(self, batch: Sequence[Answered], stamp: str) -> Consolidated:
-        choices_of = {answered.object_id: choices for answered in batch if (choices := self.usable(answered))}
-        for choices in choices_of.values():
-            self._note(choices)
-        size = len(self.job.labels)
-        decided = self._book.decide(len(choices_of) * size)
-        labels = {}
-        for number, (object_id, choices) in enumerate(choices_of.items()):
-            likely = [sure if yes else 1 - sure for yes, sure in decided[number * size : (number + 1) * size]]
-            # The surest first, as in Amazon's output.
-            anybody = set().union(*(choice for _, choice in choices))
-            chosen = sorted(anybody, key=lambda class_id: (-self.confidence(likely[class_id]), class_id))
-            labels[object_id] = ObjectLabel(
-                chosen,
-                {
-                    "class-map": {str(class_id): self.job.labels[class_id] for class_id in chosen},
-                    "confidence-map": {str(class_id): self.confidence(likely[class_id]) for class_id in chosen},
-                },
-            )
-        return Consolidated(labels, {})
+    def _label(self, chosen: Sequence[int], decided: Sequence[tuple[int, float]]) -> ObjectLabel:
+        sure = {class_id: self.confidence(p if yes else 1 - p) for class_id, (yes, p) in enumerate(decided)}
+        # The surest first, as in Amazon's output.
+        ranked = sorted(chosen, key=lambda class_id: (-sure[class_id], class_id))
+        return ObjectLabel(
+            ranked,
+            {
+                "class-map": {str(class_id): self.job.labels[class_id] for class_id in ranked},
+                "confidence-map": {str(class_id): sure[class_id] for class_id in ranked},
+            },
+        )

@@ -1,9 +1,10 @@
-"""Estimates the class that several workers meant, by models of workers that are chosen by evidence.
+"""Estimates the class that several workers meant, by models of workers that are weighed by evidence.
 
 Amazon's documentation ("Annotation consolidation") describes expectation maximization over a confusion matrix per
 worker, after Dawid and Skene. Whether such matrices fit the workers or only noise depends on the job. So several models
-are tried, from "all workers are alike", which is a majority vote, to a matrix of each worker's own. The one that
-foresees best what workers said about objects that it has not seen is used (cross-validation).
+are tried, from "all workers are alike", which is a majority vote, to a matrix of each worker's own. The better a model
+foresees what workers said about objects that it has not seen (cross-validation), the more its opinion weighs. A few
+answers leave many models possible, and then labels are as unsure as that.
 
 Two things keep a model from believing itself: what it knows of a worker never includes the object in question, and it
 stops after a few rounds. How accurate all this is: ``make bench-consolidation``.
@@ -32,24 +33,27 @@ _TYPICAL_WEIGHT: Final = 10.0
 """The weight of "any other class" against the crowd's typical confusions of a class, as a number of answers."""
 _PRIOR_WEIGHT: Final = 10.0
 """The weight of equal shares against the observed ones, as a number of objects per class."""
-_OVERRULE: Final = 0.6
-"""How sure a model must be to overrule the class that most workers chose."""
-_GUESSED: Final = (20.0, 60.0)
-"""How many objects with and without guessed answers are assumed to have been seen."""
+_OVERRULE: Final = 0.55
+"""How sure the models must be to overrule the class that most workers chose."""
+_GUESSED: Final = (0.1, 0.2, 0.3, 0.4)
+"""The shares of guessed objects that are tried."""
 _SCATTER: Final = 3.0
 """How different the answers about a guessed object are: the concentration of a Dirichlet distribution."""
 _FOLDS: Final = 5
 _MARGIN: Final = 2.0
-"""By how much the logarithm of a larger model's probability must be higher."""
+"""By how much the logarithm of the votes' probability must be higher for a model with guessed objects to weigh as much
+as one without."""
+_LEAST_WEIGHT: Final = 0.01
+"""Models with less weight are left out."""
 _MAX_JUDGED: Final = 20_000
 """Models are compared on this many answers at most."""
 _MAX_CELLS: Final = 5_000_000
 """Workers have matrices of their own only if these have at most so many cells in all."""
 _GROWTH: Final = 1.05
 """A crowd is learned anew when it has given so many times as many answers."""
-_NEW_CHOICE: Final = 2.0
-"""A model is chosen anew when there are so many times as many answers."""
-_MAX_VOTES: Final = 200_000
+_REWEIGHED: Final = 2.0
+"""Models are weighed anew when there are so many times as many answers."""
+MAX_VOTES: Final = 200_000
 """Enough answers to estimate the workers from; older ones are dropped."""
 _LEAST: Final = 1e-6
 """The least probability of an answer."""
@@ -76,13 +80,13 @@ class _Model:
     :param skill: the weight of the crowd's accuracy against a worker's own.
     :param typical: whether the crowd confuses some classes more than others.
     :param own: the weight of the crowd's confusions against those of a worker.
-    :param guessed: whether there are objects about which everybody guesses.
+    :param guessed: the share of objects about which everybody guesses.
     """
 
     skill: float = np.inf
     typical: bool = False
     own: float = np.inf
-    guessed: bool = False
+    guessed: float = 0.0
 
 
 def consolidate_votes(votes: Votes, class_count: int) -> tuple[Ints, Floats]:
@@ -94,15 +98,14 @@ def consolidate_votes(votes: Votes, class_count: int) -> tuple[Ints, Floats]:
     """
     order = votes.objects.argsort(kind="stable")
     table = _Table(votes.objects[order], votes.workers[order], votes.classes[order], class_count)
-    crowd, beliefs = _learn(_chosen(table), table)
-    return _decided(table, crowd, beliefs)
+    return _decided(table, [(weight, *_learn(model, table)) for model, weight in _weighed(table)])
 
 
 class VoteBook:
     """The votes of a job so far, and what is known of its workers.
 
-    The crowd is learned anew when there are 5 % more votes, and the model chosen anew when there are twice as many. The
-    steps between cost what their own questions cost.
+    The crowd is learned anew when there are 5 % more votes, and models are weighed anew when there are twice as many.
+    The steps between cost what their own questions cost.
     """
 
     def __init__(self, class_count: int) -> None:
@@ -110,9 +113,9 @@ class VoteBook:
         self._workers: dict[str, int] = {}
         self._objects, self._by, self._classes = array("q"), array("q"), array("q")
         self._next = 0
-        self._model = _Model()
-        self._crowd: _Crowd | None = None
-        self._learned = self._judged = 0
+        self._models: list[tuple[_Model, float]] = []
+        self._crowds: list[_View] = []
+        self._learned = self._weighed = 0
 
     def add(self, votes: Sequence[tuple[str, int]]) -> None:
         """Add the votes on one question.
@@ -130,20 +133,35 @@ class VoteBook:
         if not count:
             return []
         first = self._first_vote_on(self._next - count)
-        if len(self._objects) > _MAX_VOTES and first:
+        if len(self._objects) > MAX_VOTES and first:
             dropped = self._first_vote_on(self._objects[min(first, len(self._objects) // 10)])
             for column in (self._objects, self._by, self._classes):
                 del column[:dropped]
             first, self._learned = first - dropped, 0
-        beliefs = None
-        if self._crowd is None or len(self._objects) >= _GROWTH * self._learned:
-            table, first = self._table(0), 0
-            if len(self._objects) >= _NEW_CHOICE * self._judged:
-                self._model, self._judged = _chosen(table), len(self._objects)
-            self._crowd, beliefs = _learn(self._model, table)
-            self._learned = len(self._objects)
-        classes, sure = _decided(self._table(first), self._crowd, beliefs)
+        if len(self._objects) >= _GROWTH * self._learned:
+            found = self._learn()
+            classes, sure = _decided(*found)
+        else:
+            classes, sure = _decided(self._table(first), self._crowds)
         return list(zip(classes[-count:].tolist(), sure[-count:].tolist(), strict=True))
+
+    def reconsider(self) -> list[tuple[int, float]]:
+        """The class and its probability, 0 to 1, for each of the latest questions, by all of their votes together."""
+        if not self._objects:
+            return []
+        self._weighed = 0
+        classes, sure = _decided(*self._learn())
+        return list(zip(classes.tolist(), sure.tolist(), strict=True))
+
+    def _learn(self) -> tuple[_Table, list[_View]]:
+        """Learn the crowd anew from all votes."""
+        table = self._table(0)
+        if len(self._objects) >= _REWEIGHED * self._weighed:
+            self._models, self._weighed = _weighed(table), len(self._objects)
+        found: list[_View] = [(weight, *_learn(model, table)) for model, weight in self._models]
+        self._crowds = [(weight, crowd, None) for weight, crowd, _ in found]
+        self._learned = len(self._objects)
+        return table, found
 
     def _first_vote_on(self, question: int) -> int:
         """The position of the first vote on a question."""
@@ -204,7 +222,6 @@ class _Crowd:
         self._answers = np.bincount(table.workers, weights=answers)
         self._hits = np.bincount(table.workers, weights=right)
         self._shares = beliefs.known.sum(axis=0) + _PRIOR_WEIGHT
-        self._guessed = (beliefs.guessed.sum() + _GUESSED[0]) / (table.count + sum(_GUESSED))
         # The crowd's answers (columns) where it is wrong, given each true class (row).
         typical = np.ones((size, size))
         if model.typical:
@@ -230,8 +247,10 @@ class _Crowd:
         evidence = (top + np.log(weights.sum(axis=1, keepdims=True)))[:, 0]
         guessed = np.zeros(table.count)
         if self._model.guessed:
-            together = np.logaddexp(np.log(1 - self._guessed) + evidence, np.log(self._guessed) + _scattered(table))
-            guessed = 1 - np.exp(np.log(1 - self._guessed) + evidence - together).clip(max=1.0)
+            together = np.logaddexp(
+                np.log(1 - self._model.guessed) + evidence, np.log(self._model.guessed) + _scattered(table)
+            )
+            guessed = 1 - np.exp(np.log(1 - self._model.guessed) + evidence - together).clip(max=1.0)
             evidence = together
         return _Beliefs(_normalized(weights), guessed, evidence)
 
@@ -260,10 +279,13 @@ class _Crowd:
         return likely
 
 
+_View = tuple[float, _Crowd, _Beliefs | None]
+"""The weight of a model, its crowd, and what is believed about objects if the crowd was learned from them."""
+
+
 def _learn(model: _Model, table: _Table) -> tuple[_Crowd, _Beliefs]:
     """The crowd that gave some votes, and what they say; it begins with the share of the votes that a class has."""
-    guessed = np.full(table.count, _GUESSED[0] / sum(_GUESSED) if model.guessed else 0.0)
-    beliefs = _Beliefs(_normalized(table.counts), guessed, np.zeros(table.count))
+    beliefs = _Beliefs(_normalized(table.counts), np.full(table.count, model.guessed), np.zeros(table.count))
     crowd = _Crowd(model, table, beliefs)
     for _ in range(_ROUNDS - 1):
         beliefs = crowd.believe(table, beliefs)
@@ -271,25 +293,26 @@ def _learn(model: _Model, table: _Table) -> tuple[_Crowd, _Beliefs]:
     return crowd, beliefs
 
 
-def _chosen(table: _Table) -> _Model:
-    """The model that foresees best what workers say about objects that it has not seen."""
+def _weighed(table: _Table) -> list[tuple[_Model, float]]:
+    """Models, and how much each weighs: by how well it foresees what workers say about objects that it has not seen."""
     if len(table.objects) > _MAX_JUDGED:
         table = table.among(np.arange(table.count) < table.objects[_MAX_JUDGED])
-    best, score = _Model(), _foresight(_Model(), table)
+    scores: dict[_Model, float] = {}
 
-    def compare(*models: _Model) -> None:
-        nonlocal best, score
+    def best(*models: _Model) -> _Model:
         for model in models:
-            found = _foresight(model, table)
-            if found > score + _MARGIN:
-                best, score = model, found
+            scores[model] = _foresight(model, table) - _MARGIN * (model.guessed > 0)
+        return max(scores, key=lambda model: scores[model])
 
-    compare(*(_Model(skill=weight) for weight in (30.0, 8.0, 3.0)))
-    compare(replace(best, typical=True))
+    found = best(*(_Model(skill=weight) for weight in (np.inf, 30.0, 8.0, 3.0)))
+    found = best(replace(found, typical=True))
     if (int(table.workers.max()) + 1) * table.class_count**2 <= _MAX_CELLS:
-        compare(*(replace(best, typical=True, own=weight) for weight in (100.0, 30.0, 10.0, 3.0)))
-    compare(replace(best, guessed=True))
-    return best
+        found = best(*(replace(found, typical=True, own=weight) for weight in (100.0, 30.0, 10.0, 3.0)))
+    best(*(replace(found, guessed=share) for share in _GUESSED))
+    top = max(scores.values())
+    weights = {model: float(np.exp(score - top)) for model, score in scores.items()}
+    total = sum(weights.values())
+    return [(model, weight) for model, weight in weights.items() if weight >= _LEAST_WEIGHT * total]
 
 
 def _foresight(model: _Model, table: _Table) -> float:
@@ -302,17 +325,20 @@ def _foresight(model: _Model, table: _Table) -> float:
     return total
 
 
-def _decided(table: _Table, crowd: _Crowd, own: _Beliefs | None) -> tuple[Ints, Floats]:
+def _decided(table: _Table, views: Sequence[_View]) -> tuple[Ints, Floats]:
     """The class of each object, and its probability."""
-    beliefs = crowd.believe(table, own)
     guessed = _normalized(table.counts + _SCATTER / table.class_count)
-    probabilities = beliefs.known + beliefs.guessed[:, None] * guessed
+    probabilities = np.zeros(table.counts.shape)
+    for weight, crowd, own in views:
+        beliefs = crowd.believe(table, own)
+        probabilities += weight * (beliefs.known + beliefs.guessed[:, None] * guessed)
+    probabilities = _normalized(probabilities)
     everyone = np.arange(table.count)
-    chosen = probabilities.argmax(axis=1)
-    most = table.counts.max(axis=1, keepdims=True)
-    is_clear = (table.counts == most).sum(axis=1) == 1
-    is_unsure = probabilities[everyone, chosen] < _OVERRULE
-    chosen = np.where(is_clear & is_unsure, table.counts.argmax(axis=1), chosen)
+    popular, chosen = table.counts.argmax(axis=1), probabilities.argmax(axis=1)
+    is_clear = (table.counts == table.counts.max(axis=1, keepdims=True)).sum(axis=1) == 1
+    # Against a single answer there is nothing to be said.
+    kept = is_clear & ((probabilities[everyone, chosen] < _OVERRULE) | (table.counts.sum(axis=1) == 1))
+    chosen = np.where(kept, popular, chosen)
     return chosen, probabilities[everyone, chosen]
 
 

@@ -23,8 +23,8 @@ from labeling_provider.service.errors import ObjectFailure, for_object
 from labeling_provider.service.kinds.skills import Evidence, Skill, SkillBook
 from labeling_provider.service.kinds.stored_data import stored
 
-MAX_CONFIDENCE: Final = 0.95
-"""The highest confidence seen in Amazon's own output."""
+MAX_CONFIDENCE: Final = 0.99
+"""Nothing is certain. Amazon's own output never says more than 0.95; then even a perfect model would be off by that."""
 _SHOWN: Final = 60
 
 Content = dict[str, Any]
@@ -106,10 +106,10 @@ class JobFacts:
 class Kind(ABC):
     """One kind of task, in one job.
 
-    :param remembers: from how many of the latest labeled objects the kind learns; None for all.
+    :param remembers: from how many of the latest labeled objects the kind learns.
     """
 
-    remembers: int | None = None
+    remembers: int = 0
 
     def __init__(self, job: JobFacts) -> None:
         self.job = job
@@ -166,6 +166,13 @@ class Kind(ABC):
 
     def learn(self, earlier: Sequence[Answered]) -> None:  # noqa: B027 - only some kinds learn
         """Learn from answers that were consolidated before this process started."""
+
+    def reconsider(self) -> dict[int, ObjectLabel]:
+        """Labels as they are by all answers together, which came in one after the other.
+
+        :return: those that may have changed, by object id. Metadata that is not among theirs stays as it is.
+        """
+        return {}
 
     # What all kinds share
 
@@ -260,7 +267,7 @@ class OneByOne(Kind):
     :param usual: the skill of a worker about whom nothing is known.
     """
 
-    remembers: int = 1_000
+    remembers = 1_000
     usual: Skill = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.1)
 
     def __init__(self, job: JobFacts) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import comb
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,10 +23,8 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 # Found with simulated workers, see benchmarks/consolidation.py.
-_VISIBLE: Final = ((1.0, 0.8), (0.35, 0.2))
+_VISIBLE: Final = ((1.0, 0.89), (0.5, 0.06), (0.2, 0.05))
 """How well things are visible, as a share of a worker's usual chance to see one, and how many things are."""
-_ALIKE: Final = ((0.03, 0.9), (0.35, 0.1))
-"""How probably another worker also marks a place where nothing is, and how many such places there are."""
 _KEPT: Final = 0.5
 """The probability from which a thing is kept."""
 _OTHER_READING: Final = 0.35
@@ -34,10 +33,10 @@ _DOUBLED: Final = 0.6
 """From this Jaccard index on, a mark of few who also made another with this label is a doubled one."""
 _MOST_READINGS: Final = 16
 """With how many others a group is compared: the most similar ones."""
-_NAMES: Final = 3.0
+_NAMES: Final = 3
 """Among how many labels a mistaken one is chosen."""
-_NAME_WEIGHT: Final = 0.7
-"""What a worker's label tells, less than 1 because workers mistake the same things."""
+_CONTESTED: Final = 0.06
+"""How many things look like those of another label, so that half of the workers choose that one."""
 
 
 class Marks(NamedTuple):
@@ -69,6 +68,7 @@ class Rules:
     """What differs between kinds of marks.
 
     :param least: the lowest Jaccard index of marks of the same thing.
+    :param lures: how many places look like a thing, per thing that is there; any share of the workers marks them.
     :param usual: the skill of a worker about whom nothing is known.
     :param middle: the common extents of groups, and the probability that they are right, from extents (groups × workers
         × borders), who is in a group (groups × workers), and how far each worker is usually off.
@@ -76,6 +76,7 @@ class Rules:
     """
 
     least: float
+    lures: float
     usual: Skill
     middle: Callable[[Floats, Flags, Floats], tuple[Floats, Floats]]
     off: Callable[[Floats, Flags], Floats]
@@ -103,7 +104,7 @@ def evidence(marks: Sequence[Marks], rules: Rules) -> list[Evidence]:
     matched = _matched([marks[place] for place in order], rules.least)
     if len(marks) == 1 or not len(matched.there):
         return found
-    probable, visible = _presence(matched.there, [rules.usual] * len(marks))
+    probable, visible = _presence(matched.there, [rules.usual] * len(marks), rules.lures)
     size = matched.there.sum(axis=1)
     several = matched.there & (size > 1)[:, None]
     sums = (
@@ -130,7 +131,7 @@ def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -
     if not len(matched.there):
         return []
     skilled = [skills[place] for place in order]
-    probable, _ = _presence(matched.there, skilled)
+    probable, _ = _presence(matched.there, skilled, rules.lures)
     extents, placed = rules.middle(matched.extents, matched.there, np.array([skill.off for skill in skilled]))
     named = [
         _named(labels[there].tolist(), [skill for skill, is_in in zip(skilled, there, strict=True) if is_in])
@@ -190,10 +191,11 @@ def _matched(marks: Sequence[Marks], least: float) -> _Groups:
     return _Groups(there, labels, extents, numbers)
 
 
-def _presence(there: Flags, skills: Sequence[Skill]) -> tuple[Floats, Floats]:
+def _presence(there: Flags, skills: Sequence[Skill], lures: float) -> tuple[Floats, Floats]:
     """The probability that each group stands for a thing, and how visible that thing is, as in :data:`_VISIBLE`.
 
     :param there: groups × workers.
+    :param lures: as in :class:`Rules`.
     """
     chance = np.array([skill.found for skill in skills])
     extra = np.array([skill.extra for skill in skills])
@@ -203,27 +205,27 @@ def _presence(there: Flags, skills: Sequence[Skill]) -> tuple[Floats, Floats]:
     ]
     thing = np.sum(by_visibility, axis=0)
     visibility = sum(part * visible for part, (visible, _) in zip(by_visibility, _VISIBLE, strict=True)) / thing
-    # One worker has marked nothing; others that did so too have followed by the same looks.
-    joined = sum(share * alike ** (size - 1) * (1 - alike) ** (workers - size) for alike, share in _ALIKE)
-    nothing = (there * extra).sum(axis=1) * joined
+    # A worker alone, or some who were misled by the same looks: one over the number of such groups of workers.
+    misled = np.array([1 / comb(workers, int(count)) for count in size]) / (workers + 1)
+    nothing = lures * misled + (there * extra).sum(axis=1) * (size == 1)
     return thing / (thing + nothing), visibility
 
 
 def _named(labels: Sequence[int], skills: Sequence[Skill]) -> tuple[int, float]:
     """The label that a thing most probably has, the first one if several do, and the probability."""
-    likely = {
-        label: _NAME_WEIGHT
-        * sum(
-            np.log(1 - skill.misnamed if said == label else skill.misnamed / _NAMES)
-            for said, skill in zip(labels, skills, strict=True)
-        )
-        for label in sorted(set(labels))
-    }
-    best = max(likely, key=lambda label: likely[label])
-    # Beside the labels that were chosen there are others, of which nobody thought.
-    nobodys = _NAME_WEIGHT * sum(np.log(skill.misnamed / _NAMES) for skill in skills)
-    rest = np.exp([*likely.values(), nobodys] - likely[best])
-    return best, float(1 / rest.sum())
+    right = np.array([1 - skill.misnamed for skill in skills])
+    wrong = (1 - right) / _NAMES
+    options = np.unique(labels)
+    said = np.array(labels) == options[:, None]
+    none = np.zeros_like(said[:1])
+    # One of the labels that nobody chose stands for all of them.
+    said, counts = np.concatenate([said, none]), np.append(np.ones(len(options)), max(_NAMES + 1 - len(options), 1))
+    clear = np.where(said, right, wrong).prod(axis=1)
+    contested = np.where(said[:, None] | said, right / 2, wrong).prod(axis=2)
+    np.fill_diagonal(contested, 0.0)
+    likely = (1 - _CONTESTED) * clear + _CONTESTED / _NAMES * (contested * counts).sum(axis=1)
+    best = int(likely[:-1].argmax())
+    return int(options[best]), float(likely[best] / (likely * counts).sum())
 
 
 def _kept(there: Flags, probable: Floats, extents: Floats, labels: Sequence[int]) -> list[int]:

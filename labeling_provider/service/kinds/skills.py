@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, zip_longest
 from typing import Final, NamedTuple
 
 _CROWD_WEIGHT: Final = 20.0
 """The weight of the crowd's estimate against a worker's own, as a number of things or marks."""
+_UNIT: Final = 1 << 30
+"""Evidence is counted in so many parts of 1."""
 _LEAST, _MOST = 0.005, 0.98
 """No worker is known to be perfect, or to be of no use."""
 
@@ -51,6 +54,33 @@ class Evidence(NamedTuple):
     off: float = 0.0
 
 
+class _Sums:
+    """Sums of evidence, by worker and of all. As whole numbers, they don't depend on the order of what is added."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[int]] = {}
+        self._all = [0] * len(Evidence._fields)
+
+    def add(self, entries: Iterable[tuple[str, Evidence]], times: int = 1) -> None:
+        """Add what an object tells about its workers, or take it away with -1 times."""
+        for worker, one in entries:
+            own = self._of.setdefault(worker, [0] * len(one))
+            for place, value in enumerate(one):
+                part = times * round(value * _UNIT)
+                own[place] += part
+                self._all[place] += part
+            if not any(own):
+                del self._of[worker]
+
+    def of(self, worker: str, *others: _Sums) -> Evidence:
+        """What is known about a worker, with other sums."""
+        return _evidence([sums._of.get(worker, ()) for sums in (self, *others)])
+
+    def of_all(self, *others: _Sums) -> Evidence:
+        """What is known about all workers, with other sums."""
+        return _evidence([sums._all for sums in (self, *others)])
+
+
 class SkillBook:
     """What the latest objects of a job tell about its workers.
 
@@ -59,30 +89,35 @@ class SkillBook:
     """
 
     def __init__(self, usual: Skill, size: int) -> None:
-        self._usual = usual
-        self._objects: deque[list[tuple[str, Evidence]]] = deque(maxlen=size)
+        self._usual, self._size = usual, size
+        self._objects: deque[list[tuple[str, Evidence]]] = deque()
+        self._sums = _Sums()
 
     def add(self, evidence: Iterable[list[tuple[str, Evidence]]]) -> None:
         """Remember what some objects tell.
 
         :param evidence: for each object, its workers and what it tells about them.
         """
-        self._objects.extend(evidence)
+        for entries in evidence:
+            self._objects.append(entries)
+            self._sums.add(entries)
+            if len(self._objects) > self._size:
+                self._sums.add(self._objects.popleft(), -1)
 
     def skills(self, batch: Sequence[list[tuple[str, Evidence]]]) -> Callable[[str], Skill]:
         """The skill of each worker, by what is remembered and by a batch that is not remembered yet."""
-        remembered = max((self._objects.maxlen or 0) - len(batch), 0)
-        before = list(self._objects)[max(len(self._objects) - remembered, 0) :]
-        sums: dict[str, list[float]] = {}
-        for entries in (*before, *batch):
-            for worker, one in entries:
-                own = sums.setdefault(worker, [0.0] * len(one))
-                for place, value in enumerate(one):
-                    own[place] += value
-        # In the order of their names, so that sums do not depend on who answered first.
-        columns = zip(*(sums[worker] for worker in sorted(sums)), strict=True)
-        crowd = _skill(Evidence(*map(sum, columns)), self._usual)
-        return lambda worker: _skill(Evidence(*sums[worker]), crowd) if worker in sums else crowd
+        change = _Sums()
+        for entries in batch:
+            change.add(entries)
+        for entries in islice(self._objects, max(len(self._objects) + len(batch) - self._size, 0)):
+            change.add(entries, -1)
+        crowd = _skill(self._sums.of_all(change), self._usual)
+        return lambda worker: _skill(self._sums.of(worker, change), crowd)
+
+
+def _evidence(parts: Iterable[Sequence[int]]) -> Evidence:
+    columns = zip_longest(*parts, fillvalue=0)
+    return Evidence(*(sum(column) / _UNIT for column in columns))
 
 
 def _skill(seen: Evidence, base: Skill) -> Skill:

@@ -22,13 +22,13 @@ Span = dict[str, Any]
 """``label``, ``startOffset`` and ``endOffset``, in characters, excluding the end."""
 
 _MATCH: Final = 0.5
+_LURES: Final = 0.01
+"""How many places in a text look like an entity, per entity that is there."""
 USUAL: Final = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.1)
 """A worker about whom nothing is known; how far spans are off is the share of their borders that differ from those on
 which most of the others agree."""
 _BORDERS: Final = 4.0
 """Among how many borders a wrong one is chosen."""
-_BORDER_WEIGHT: Final = 0.8
-"""What a worker's border tells, less than 1 because workers mistake the same borders."""
 
 
 @runs("named-entity-recognition")
@@ -159,7 +159,7 @@ def _marks(answers: Sequence[Sequence[Span]]) -> tuple[list[str], list[marks.Mar
 def _rules() -> marks.Rules:
     from labeling_provider.service.kinds.marks import Rules
 
-    return Rules(_MATCH, USUAL, _likely_borders, _off)
+    return Rules(_MATCH, _LURES, USUAL, _likely_borders, _off)
 
 
 def _likely_borders(extents: Any, there: Any, off: Any) -> tuple[Any, Any]:
@@ -167,7 +167,7 @@ def _likely_borders(extents: Any, there: Any, off: Any) -> tuple[Any, Any]:
     import numpy as np
 
     sure = np.clip(off, 0.01, 0.75)
-    weights = _BORDER_WEIGHT * np.log((1 - sure) * _BORDERS / sure)
+    weights = np.log((1 - sure) * _BORDERS / sure)
     found = [
         [_border(borders[is_in].tolist(), weights[is_in].tolist()) for borders in own.T]
         for own, is_in in zip(extents, there, strict=True)

@@ -86,3 +86,27 @@ def test_labeled_objects_are_read_in_the_order_of_their_consolidation(connection
     assert [row.object_id for row in object_rows.labeled(connection, job_id)] == [2, 1, 3, 0]
     assert [row.object_id for row in object_rows.labeled(connection, job_id, 2)] == [3, 0]
     assert [row.line for row in object_rows.labeled(connection, job_id, 1)] == ['{"source": "text 0"}']
+
+
+def test_objects_are_read_by_their_consolidation_files_and_only_labels_change(connection: Connection) -> None:
+    job_id = job(connection, states="oooooo")
+    for stamp, object_id in ((7, 3), (7, 1), (5, 2), (9, 0), (9, 4)):
+        object_rows.mark_answered(connection, job_id, [{"object": object_id, "answered": 1.0, "stamp": stamp}])
+    object_rows.decide(connection, job_id, ObjectState.LABELED, dict.fromkeys((0, 1, 2, 3), "{}"))
+    object_rows.decide(connection, job_id, ObjectState.FAILED, {4: '"why"'})
+
+    def read(after: int) -> list[tuple[int, int, str]]:
+        return [
+            (row.stamp, row.object_id, row.result) for row in object_rows.consolidated(connection, job_id, after, 2)
+        ]
+
+    assert read(-1) == [(5, 2, "{}"), (7, 1, "{}"), (7, 3, "{}")]
+    assert read(7) == [(9, 0, "{}")]
+    assert read(9) == []
+    object_rows.revise(connection, job_id, {0: '"new"', 4: '"new"', 5: '"new"'})
+    object_rows.revise(connection, job_id, {})
+    assert read(7) == [(9, 0, '"new"')]
+    assert [row.result for row in object_rows.results(connection, job_id)][4:] == ['"why"', None]
+    found = running.find(connection, job_id)
+    assert found is not None
+    assert (found.labeled, found.failed) == (4, 1)

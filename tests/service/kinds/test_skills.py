@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labeling_provider.service.kinds.kind import Answered
 from labeling_provider.service.kinds.skills import Evidence, Skill, SkillBook
@@ -36,6 +40,38 @@ def test_only_the_latest_objects_count_but_all_of_a_batch() -> None:
     assert book.skills([[("ann", found)]] * 5)("ann").found > 0.95
     book.add([[("ann", found)]] * 3)
     assert book.skills([])("ann").found > 0.95
+
+
+AMOUNTS = st.floats(0, 50)
+OBJECTS = st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.builds(Evidence, *[AMOUNTS] * 6)), max_size=3))
+
+
+@given(objects=OBJECTS, batch=OBJECTS, size=st.integers(1, 6))
+def test_what_is_forgotten_leaves_no_trace(objects: list, batch: list, size: int) -> None:
+    book, fresh = SkillBook(USUAL, size), SkillBook(USUAL, 1_000)
+    book.add(objects)
+    latest = objects[-size:][max(min(len(objects), size) + len(batch) - size, 0) :]
+    fresh.add(reversed(latest))
+    known, expected = book.skills(batch), fresh.skills(batch[::-1])
+    assert [known(worker) for worker in "abcd"] == [expected(worker) for worker in "abcd"]
+
+
+def test_a_step_reads_only_its_own_objects() -> None:
+    read = []
+
+    class Entries(list):
+        def __iter__(self) -> Iterator:
+            read.append(1)
+            return super().__iter__()
+
+    book = SkillBook(USUAL, 500)
+    book.add(Entries([("ann", Evidence(1, 1)), ("bob", Evidence(1))]) for _ in range(600))
+    read.clear()
+    for _ in range(5):
+        batch = [Entries([("ann", Evidence(1, 1))])] * 2
+        assert book.skills(batch)("ann").found > book.skills(batch)("bob").found
+        book.add(batch)
+    assert len(read) < 100
 
 
 @pytest.mark.parametrize("name", DRAWN)

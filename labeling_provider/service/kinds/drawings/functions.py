@@ -22,9 +22,11 @@ from labeling_provider.manifest.pictures import open_picture
 from labeling_provider.service.kinds.drawings.extreme_points import mask_of
 from labeling_provider.service.kinds.drawings.instances import consolidate_masks, png_of, read_masks
 from labeling_provider.service.kinds.drawings.paths import PATHS
-from labeling_provider.service.kinds.kind import MAX_CONFIDENCE, AnswerError
+from labeling_provider.service.kinds.kind import AnswerError
 
 _FOLDER: Final = "annotations/consolidated-annotation/"
+_MAX_RATE: Final = 0.95
+"""The highest confidence: also workers who all agree may be wrong."""
 
 
 def read_drawing(name: str, content: Mapping[str, Any], labels: Mapping[str, int]) -> Any:
@@ -136,7 +138,7 @@ class _Batch:
         value[self._name] = [{"class_id": label, **place} for label, place in zip(classes, places, strict=True)]
         is_single = (self._workers or len(annotations)) == 1
         metadata = {
-            "objects": [{"confidence": 0.0 if is_single else round(min(rate, MAX_CONFIDENCE), 2)} for rate in rated],
+            "objects": [{"confidence": 0.0 if is_single else round(min(rate, _MAX_RATE), 2)} for rate in rated],
             "class-map": {str(label): self._labels[label] for label in sorted(set(classes))},
         }
         about = layout.label_metadata(metadata, drawing_type(self._name), self._job, self._now)

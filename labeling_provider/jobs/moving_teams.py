@@ -99,6 +99,8 @@ class Teams:
             return
         team = self._ask(self._source, "describe_workteam", f"Describing the workteam {name}", WorkteamName=name)
         team, notes = team["Workteam"], []
+        if any("OidcMemberDefinition" in member for member in team["MemberDefinitions"]):
+            self._check_provider()
         tags = {SOURCE_TAG: str(team["WorkteamArn"]), _MEMBERS_TAG: _COMING}
         try:
             own = self._tags(self._source, tags[SOURCE_TAG])
@@ -138,6 +140,15 @@ class Teams:
             raise MovingError(f"The service has no workteam named {name}.")
         return str(present["WorkteamArn"])
 
+    def _check_provider(self) -> None:
+        """:raises MovingError: if the service has no workforce of an OIDC provider, which Amazon can't be asked for."""
+        workforces = self._ask(self._target, "list_workforces", "Listing the workforces")["Workforces"]
+        if not any("OidcConfig" in workforce for workforce in workforces):
+            raise MovingError(
+                "Its people are at an OIDC provider. Make its workforce at the service first (CreateWorkforce): Amazon "
+                "gives the ClientSecret to nobody."
+            )
+
     def _find(self, name: str) -> dict[str, Any] | None:
         try:
             found: dict[str, Any] = self._ask(
@@ -158,7 +169,7 @@ class Teams:
         for member in members:
             group = member.get("CognitoMemberDefinition")
             if group is None:
-                notes.append("Its people are at an OIDC provider: name them with labeling workers add.")
+                notes.append("Its people sign in at their OIDC provider.")
                 continue
             place = {"UserPoolId": group["UserPool"], "GroupName": group["UserGroup"]}
             try:

@@ -158,13 +158,24 @@ def test_the_services_people_are_known_by_name() -> None:
     assert moving_teams.PEOPLE == workforce.PEOPLE
 
 
-def test_people_of_an_oidc_provider_have_to_be_named(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
+def test_people_of_an_oidc_provider_need_its_workforce(amazon: Lab, lab: Lab, teams: Teams, name: str) -> None:
     amazon.sagemaker.create_workteam(
         WorkteamName=name, Description="x", MemberDefinitions=[{"OidcMemberDefinition": {"Groups": ["experts"]}}]
     )
-    (entry,) = teams.bring(name)
-    assert "labeling workers add" in " ".join(entry.notes)
-    assert lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]["WorkteamName"] == name
+    with pytest.raises(MovingError, match="Make its workforce at the service first"):
+        list(teams.bring(name))
+    addresses = ("Issuer", "AuthorizationEndpoint", "TokenEndpoint", "UserInfoEndpoint", "LogoutEndpoint", "JwksUri")
+    config = {one: f"https://idp.example.com/{one}" for one in addresses}
+    provider = {"ClientId": "portal", "ClientSecret": "secret", **config}
+    lab.sagemaker.create_workforce(WorkforceName=name, OidcConfig=provider)
+    try:
+        (entry,) = teams.bring(name)
+        assert entry.notes == ("Its people sign in at their OIDC provider.",)
+        team = lab.sagemaker.describe_workteam(WorkteamName=name)["Workteam"]
+        assert team["WorkforceArn"].endswith(f"/{name}")
+        lab.sagemaker.delete_workteam(WorkteamName=name)
+    finally:
+        lab.sagemaker.delete_workforce(WorkforceName=name)
 
 
 def test_all_workteams_and_templates_are_found_and_a_dry_run_makes_none(amazon: Lab, lab: Lab, name: str) -> None:

@@ -232,7 +232,7 @@ def measure(way: str, url: str, objects: int, threads: int) -> dict[str, float]:
             peak = max(peak, resident_mb())
             time.sleep(0.05)
 
-    watcher = threading.Thread(target=watch)
+    watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     began, cpu = time.perf_counter(), time.process_time()
     WAYS[way](client, objects, threads)

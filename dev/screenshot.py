@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from dev import tool_pictures
 from dev.browser import browser_page
 from dev.demo import DAG_ID, TRUTH, WORKFORCE
 from dev.stack import ROOT, Airflow, Service, wait_until
@@ -24,6 +25,7 @@ def main() -> int:
 
     :return: the exit status.
     """
+    tool_pictures.main()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         dags = folder / "dags"

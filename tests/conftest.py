@@ -175,7 +175,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A second service, which stands for Amazon where jobs move from there to ``lab``."""
     folder = tmp_path_factory.mktemp("amazon")
-    service = Service(folder, env={"PYTHONPATH": str(Path(__file__).parent.parent)})
+    workforce = folder / "workforce.json"
+    workforce.write_text(json.dumps({"workteams": {"private-simulated": {"workers": 10, "accuracy": 1}}}))
+    service = Service(folder, "--workforce", str(workforce), env={"PYTHONPATH": str(Path(__file__).parent.parent)})
     yield Lab(service)
     service.stop()
 

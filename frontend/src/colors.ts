@@ -27,8 +27,11 @@ export function textOn(color: string): string {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 ? "#000000" : "#ffffff";
 }
 
-/** Colours that people who see fewer of them can tell apart (Okabe and Ito, "Color Universal Design", 2008). */
-const SAFE = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#9a9a9a"];
+/**
+ * Colours that people who see fewer of them can tell apart (Okabe and Ito, "Color Universal Design", 2008), with a dark
+ * red in place of black, which has no darker and lighter kind.
+ */
+const SAFE = ["#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#f0e442", "#661100"];
 /** With more labels than colours the line tells the rest. */
 const DASHES = [[], [7, 4], [2, 4], [10, 3, 2, 3]];
 

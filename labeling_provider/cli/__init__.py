@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
-_USAGE: Final = """usage: labeling {local,import,preview,workers} [options]
+_USAGE: Final = """usage: labeling {local,import,preview,workers,keys,audit} [options]
 
   local    run a Ground Truth service on this machine (labeling local --help)
   import   bring labeling jobs from Amazon to a service of your own (labeling import --help)
   preview  show a worker template as workers will see it (labeling preview --help)
   workers  say who labels in the portal of a running service (labeling workers --help)
+  keys     say who may ask a running service for what (labeling keys --help)
+  audit    show who did what with a running service (labeling audit --help)
 """
 _MODULES: Final = {
     "local": "labeling_provider.service.__main__",
     "import": "labeling_provider.cli.importing",
     "preview": "labeling_provider.service.web.preview",
     "workers": "labeling_provider.cli.workers",
+    "keys": "labeling_provider.cli.keys",
+    "audit": "labeling_provider.cli.audit",
 }
 
 

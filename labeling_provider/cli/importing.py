@@ -104,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str]) -> int:
     """Bring the jobs, and print a table of what was made, was there, and can't be.
 
-    :return: 0 if everything is there now, 1 if something can't be brought, 2 if nothing could be tried.
+    :return: 0 if everything is there now, 1 if something can't be brought, 2 if it had to be given up.
     """
     options = parser()
     chosen = options.parse_args(arguments)
@@ -114,15 +114,21 @@ def main(arguments: Sequence[str]) -> int:
         options.error("--function needs --workforce FILE")
     if chosen.profile and chosen.aws_conn_id:
         options.error("give either --profile or --aws-conn-id")
+    entries: list[Entry] = []
     try:
-        entries = _run(chosen)
+        _run(chosen, entries)
     except LabelingError as error:
+        _tell(entries, dry_run=chosen.dry_run)
         print(f"labeling import: {error}", file=sys.stderr)
         return 2
     return _tell(entries, dry_run=chosen.dry_run)
 
 
-def _run(chosen: argparse.Namespace) -> list[Entry]:
+def _run(chosen: argparse.Namespace, entries: list[Entry]) -> None:
+    """Bring what is chosen, and note what became of it.
+
+    :raises LabelingError: if nothing can be brought at all, or one side does not answer any more.
+    """
     from botocore.exceptions import BotoCoreError
 
     from labeling_provider.jobs.moving import Choice, Data, Manner, Move
@@ -141,7 +147,6 @@ def _run(chosen: argparse.Namespace) -> list[Entry]:
         continue_stopped=chosen.continue_stopped,
         dry_run=chosen.dry_run,
     )
-    entries = []
     try:
         source = _source(chosen)
         for entry in Move(source, _target(chosen, source.region), manner).run(choice):
@@ -150,7 +155,6 @@ def _run(chosen: argparse.Namespace) -> list[Entry]:
             entries.append(entry)
     except BotoCoreError as error:
         raise ImportingError(str(error)) from None
-    return entries
 
 
 def _source(chosen: argparse.Namespace) -> GroundTruth:
@@ -236,7 +240,7 @@ def _tell(entries: list[Entry], *, dry_run: bool) -> int:
             if entry.outcome == outcome:
                 print(_line(entry, dry_run=dry_run))
     words = [f"{counts[one]:,} {_word(one, dry_run=dry_run)}" for one in Outcome if counts[one]]
-    print(", ".join(words) or "There is nothing to bring.")
+    print(", ".join(words) or "Nothing was brought.")
     return 1 if counts[Outcome.REFUSED] else 0
 
 

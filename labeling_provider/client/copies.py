@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from labeling_provider.client.retries import error_code, persist
+from labeling_provider.client.retries import error_code, is_outage, persist
 from labeling_provider.client.s3_objects import bucket_and_key
 from labeling_provider.errors import LabelingError
 
@@ -102,7 +102,10 @@ class Copies:
         return True
 
     def copy_all(self, uris: Iterable[str]) -> Copied:
-        """Copy objects, several at once. One that can't be copied does not keep the others."""
+        """Copy objects, several at once. One that can't be copied does not keep the others.
+
+        :raises LabelingError: if one of the two does not answer any more.
+        """
         tally, running = Copied(), deque[Future[Copied]]()
         with ThreadPoolExecutor(MAX_AT_ONCE, thread_name_prefix="labeling-copies") as pool:
             for uri in uris:
@@ -117,6 +120,8 @@ class Copies:
         try:
             copied = self.copy(uri)
         except LabelingError as error:
+            if is_outage(error):
+                raise
             return Copied(problems=[(uri, str(error))])
         return Copied(copied=1) if copied else Copied(there=1)
 

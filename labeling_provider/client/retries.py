@@ -117,6 +117,11 @@ def is_missing(error: Exception) -> bool:
     )
 
 
+def is_outage(error: LabelingError) -> bool:
+    """Whether an error says that a service has not answered for too long, so that asking for other things is no use."""
+    return isinstance(error.__cause__, Exception) and is_transient(error.__cause__)
+
+
 def is_name_taken(error: Exception) -> bool:
     """Whether an error says that a job with this name exists."""
     return error_code(error) == "ResourceInUse"

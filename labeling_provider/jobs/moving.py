@@ -16,10 +16,12 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from labeling_provider.client.copies import Copied, Copies
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.listing import list_uris
-from labeling_provider.client.retries import answer_to, error_code
+from labeling_provider.client.retries import answer_to, error_code, is_credentials_trouble, is_outage
 from labeling_provider.errors import InvalidRequestError, LabelingError
 from labeling_provider.groundtruth.description import JobDescription, JobRequest
 from labeling_provider.groundtruth.facts import Arn, Quota
@@ -81,11 +83,6 @@ class Choice:
     patterns: Sequence[str] = ()
     statuses: Sequence[str] = ()
     created_after: datetime | None = None
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether nothing is left out."""
-        return self == Choice()
 
     def takes(self, summary: Mapping[str, Any]) -> bool:
         """Whether a job is chosen, by its entry in ListLabelingJobs."""
@@ -160,16 +157,15 @@ class Move:
         """Bring what is chosen.
 
         :return: a line of the report for each thing, as soon as it is done.
-        :raises MovingError: if nothing can be brought at all.
+        :raises MovingError: if nothing can be brought at all, or one side does not answer any more.
         """
         self._check()
-        if choice.is_everything:
+        chosen = (one["LabelingJobName"] for one in self._summaries(choice) if choice.takes(one))
+        if choice == Choice():
             yield from self._teams.bring_all()
             yield from self._teams.bring_templates()
-        if choice == Choice(names=choice.names) and choice.names:
-            chosen: Iterator[str] = iter(choice.names)
-        else:
-            chosen = (one["LabelingJobName"] for one in self._summaries(choice) if choice.takes(one))
+        elif choice == Choice(names=choice.names):
+            chosen = (name for name in choice.names)
         for name in chosen:
             yield from self._job(name)
         while self._settling:
@@ -181,6 +177,7 @@ class Move:
             raise MovingError(f"{target.endpoint_url} is Amazon's. Name a service of your own as the target.")
         if target.endpoint_url.rstrip("/") == source.endpoint_url.rstrip("/"):
             raise MovingError(f"Source and target are the same: {target.endpoint_url}")
+        _check_credentials(target)
         teams = self._asked(target, "list_workteams", "Asking the service for its region", MaxResults=1)["Workteams"]
         region = Arn.parse(teams[0]["WorkteamArn"]).region if teams else target.region
         if region != source.region:
@@ -188,6 +185,7 @@ class Move:
                 f"The jobs are in {source.region}, and the service is in {region}: their functions, topics and "
                 f"workteams have ARNs of {source.region}. Start it with --region {source.region}."
             )
+        _check_credentials(source)
         if str(target.s3.meta.endpoint_url).rstrip("/") == target.endpoint_url.rstrip("/"):
             try:
                 answer_to(target.s3.list_buckets, "Asking the service for its S3", outage=target.outage)
@@ -218,7 +216,7 @@ class Move:
                 lambda: getattr(where.sagemaker, operation)(**request), what, outage=where.outage
             )
         except LabelingError as error:
-            raise MovingError(str(error)) from error
+            raise MovingError(str(error)) from error.__cause__
         return answer
 
     # One job
@@ -231,6 +229,8 @@ class Move:
                 raise MovingError("There is no such job.")
             yield from self._brought(job)
         except LabelingError as error:
+            if is_outage(error):
+                raise MovingError(str(error)) from error.__cause__
             yield Entry("labeling job", name, Outcome.REFUSED, (str(error),))
         except (LookupError, ValueError, TypeError, AttributeError) as error:
             reason = f"Its description is not one of SageMaker's: {error!r}"
@@ -305,19 +305,16 @@ class Move:
 
         :raises LabelingError: if it can't be read.
         """
-        output, given = job.output_manifest_uri, job.manifest_uri
+        output, given, read = job.output_manifest_uri, job.manifest_uri, self._source.objects.read_chunks
         try:
-            self._look_at(output)
+            next(read(output), None)
         except LabelingError as error:
             if error_code(error) not in {"NoSuchKey", "NoSuchBucket"} or _is_finished(job):
                 raise
             if given is not None:
-                self._look_at(given)
+                next(read(given), None)
             return given
         return output
-
-    def _look_at(self, uri: str) -> None:
-        next(self._source.objects.read_chunks(uri), None)
 
     def _prepare(self, plan: _Plan) -> None:
         """Make the request one that the service understands."""
@@ -403,21 +400,23 @@ class Move:
     def _team(self, plan: _Plan) -> Iterator[Entry]:
         """Put the service's workteam into the request.
 
-        :raises MovingError: if it is not said who works in place of a vendor's or the public workteam.
+        :raises MovingError: if it is not said who works in place of one that can't be brought.
         """
-        human = plan.request["HumanTaskConfig"]
+        human, kind = plan.request["HumanTaskConfig"], plan.job.workforce_kind
         arn = human["WorkteamArn"]
-        given = self._manner.workteams.get(arn) or self._manner.workteams.get(arn.rpartition("/")[2])
-        kind = plan.job.workforce_kind
+        name, why = arn.rpartition("/")[2], f"The {kind} workteam {arn} can't work here."
+        given = self._manner.workteams.get(arn) or self._manner.workteams.get(name)
         if given is None and kind == "private":
-            yield from self._teams.bring(arn.rpartition("/")[2])
-            human["WorkteamArn"] = self._teams.arn(arn.rpartition("/")[2])
-        elif given is None and not plan.is_finished:
-            raise MovingError(
-                f"The {kind} workteam {arn} can't work here. Say who takes its place: --workteam {arn}=NAME, with the "
-                "name of a workteam of the service."
-            )
-        elif given is not None or kind != "public":
+            try:
+                yield from self._teams.bring(name)
+                human["WorkteamArn"], kind = self._teams.arn(name), "brought"
+            except MovingError as error:
+                if is_outage(error):
+                    raise
+                why = str(error)
+        if given is None and kind != "brought" and not plan.is_finished:
+            raise MovingError(f"{why} Say who of the service takes its place: --workteam {arn}=NAME.")
+        if given is not None or kind not in {"brought", "public"}:
             human["WorkteamArn"] = self._teams.existing(given or PEOPLE)
             plan.notes.append(f"Its workteam is {given or PEOPLE} here.")
         if ":workteam/public-crowd/" not in human["WorkteamArn"] and human.pop("PublicWorkforceTaskPrice", None):
@@ -428,15 +427,15 @@ class Move:
         request, notes = plan.request, plan.notes
         if plan.is_finished:
             if rest:
-                notes.append(f"{_objects(rest)} without a label: they are in its output manifest, and nobody is asked.")
+                notes.append(f"Objects without a label: {rest:,}. Its output manifest has them; nobody is asked.")
             return
-        notes.append(f"{_objects(labeled)} have a label, {rest:,} are left to label.")
+        notes.append(f"Objects with a label: {labeled:,}; left to label: {rest:,}.")
         if plan.job.is_streaming and not labeled + rest:
             request["InputConfig"]["DataSource"].pop("S3DataSource", None)
         if automated := request.get("LabelingJobAlgorithmsConfig"):
             if rest < Quota.AUTOMATED_MINIMUM_OBJECTS:
                 del request["LabelingJobAlgorithmsConfig"]
-                notes.append("These are too few for automated labeling, so people label them.")
+                notes.append("The latter are too few for automated labeling, so people label them.")
             elif automated.pop("InitialActiveLearningModelArn", None):
                 notes.append("Automated labeling starts without Amazon's model.")
         conditions = request.get("StoppingConditions", {})
@@ -555,6 +554,18 @@ class Move:
         yield from _not_copied(tally, f"data of {plan.job.name}")
 
 
+def _check_credentials(where: GroundTruth) -> None:
+    """Missing or expired credentials are not waited for, because somebody waits for the command.
+
+    :raises MovingError: if they are.
+    """
+    try:
+        where.sagemaker.list_labeling_jobs(MaxResults=1)
+    except (BotoCoreError, ClientError, OSError) as error:
+        if is_credentials_trouble(error):
+            raise MovingError(f"{where.endpoint_url}: {error}") from None
+
+
 def _is_finished(job: JobDescription) -> bool:
     return job.state.status == JobStatus.COMPLETED or job.was_stopped_as_asked
 
@@ -586,7 +597,3 @@ def _not_copied(tally: Copied, what: str) -> Iterator[Entry]:
     if tally.more_problems:
         reason = f"and {tally.more_problems:,} more like these"
         yield Entry("object", what, Outcome.REFUSED, (reason,))
-
-
-def _objects(count: int) -> str:
-    return f"{count:,} object{'' if count == 1 else 's'}"

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from labeling_provider.client.ground_truth import GroundTruth
-from labeling_provider.client.retries import answer_to, error_code
+from labeling_provider.client.retries import answer_to, error_code, is_outage
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 
@@ -79,6 +79,8 @@ class Teams:
             try:
                 yield from self.bring(str(team["WorkteamName"]))
             except MovingError as error:
+                if is_outage(error):
+                    raise
                 yield Entry("workteam", str(team["WorkteamName"]), Outcome.REFUSED, (str(error),))
 
     def bring(self, name: str) -> Iterator[Entry]:
@@ -169,8 +171,12 @@ class Teams:
                         self._add(place, person)
                         people += 1
                     except MovingError as error:
+                        if is_outage(error):
+                            raise
                         problems.append(str(error))
             except MovingError as error:
+                if is_outage(error):
+                    raise
                 problems.append(str(error))
         if people:
             notes.insert(0, f"{people:,} people. Passwords stay at Amazon: invite each with labeling workers invite.")
@@ -208,6 +214,8 @@ class Teams:
             try:
                 yield self._bring_template(name)
             except MovingError as error:
+                if is_outage(error):
+                    raise
                 yield Entry("worker template", name, Outcome.REFUSED, (str(error),))
 
     def _bring_template(self, name: str) -> Entry:

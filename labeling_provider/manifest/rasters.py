@@ -7,6 +7,7 @@ corner. Masks are arrays of height × width.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
 
     Points = npt.NDArray[np.float64]
     Cells = npt.NDArray[np.bool_]
+    Numbers = npt.NDArray[np.uint16]
+    """Height × width: 0 for nothing, n for the n-th thing or class."""
 
 MAX_EDGES: Final = 500_000
 """Longest border of a mask whose outline is looked for, in pixels."""
+_ROWS_AT_ONCE: Final = 256
 
 
 def covered(outline: Points, corner: Any, cell: Any, columns: int, rows: int) -> Cells:
@@ -174,3 +178,26 @@ def run_text(lengths: list[int]) -> str:
             if is_last:
                 break
     return letters.decode()
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Parts of a picture that are small enough for copies."""
+    return (slice(top, top + _ROWS_AT_ONCE) for top in range(0, rows, _ROWS_AT_ONCE))
+
+
+def overlaps(first: Numbers, second: Numbers, areas: Any, other_areas: Any) -> npt.NDArray[np.float64]:
+    """The Jaccard index of each thing in one picture with each in another: an array of n × m.
+
+    :param areas: the number of pixels of each thing in the first one, after that of nothing.
+    :param other_areas: the same of the second one.
+    """
+    import numpy as np
+
+    width = len(other_areas)
+    shared = np.zeros(len(areas) * width, dtype=np.int64)
+    for rows in blocks(len(first)):
+        shared += np.bincount((first[rows].astype(np.int64) * width + second[rows]).ravel(), minlength=len(shared))
+    table = shared.reshape(len(areas), width)[1:, 1:]
+    joint = areas[1:, None] + other_areas[None, 1:] - table
+    found: npt.NDArray[np.float64] = np.divide(table, joint, out=np.zeros(table.shape), where=joint > 0)
+    return found

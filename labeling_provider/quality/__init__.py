@@ -5,8 +5,10 @@ Plain Python: no Airflow, no network. Objects in S3 are read through a store tha
 
 from labeling_provider.quality.adjustments import Adjustments, Change
 from labeling_provider.quality.agreement import Agreement
-from labeling_provider.quality.judgement import Boxes, Choice, Judgement, Spans, judgement_of_answer, judgement_of_label
+from labeling_provider.quality.drawings import Painted, Shapes
+from labeling_provider.quality.judgement import Boxes, Choice, Judgement, Spans
 from labeling_provider.quality.measure import AnsweredJob, Measure
+from labeling_provider.quality.reading import judgement_of_answer, judgement_of_label
 from labeling_provider.quality.result import Quality, Worker
 from labeling_provider.quality.worker_responses import AnswerFile, answer_file, chosen_files
 
@@ -20,7 +22,9 @@ __all__ = [
     "Choice",
     "Judgement",
     "Measure",
+    "Painted",
     "Quality",
+    "Shapes",
     "Spans",
     "Worker",
     "answer_file",

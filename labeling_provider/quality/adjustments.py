@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.layout import ADJUSTED, ADJUSTMENT_STATUS, UNADJUSTED
 from labeling_provider.manifest import Files, Label, MaskLabel
 from labeling_provider.manifest.metadata import BACKGROUND
-from labeling_provider.manifest.pictures import MAX_BYTES, PictureError, open_picture
-from labeling_provider.quality.judgement import judgement_of_answer, judgement_of_label
+from labeling_provider.manifest.pictures import open_picture
+from labeling_provider.quality.drawings import read_mask
+from labeling_provider.quality.reading import judgement_of_answer, judgement_of_label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,7 +100,7 @@ def overlap_of_labels(files: Files, before: Label, after: Label) -> float | None
     """
     if isinstance(before, MaskLabel) and isinstance(after, MaskLabel):
         return _overlap(_mask_of_label(files, before), _mask_of_label(files, after))
-    first, second = judgement_of_label(before), judgement_of_label(after)
+    first, second = judgement_of_label(before, files), judgement_of_label(after, files)
     return None if first is None or second is None else 1 - first.distance(second)
 
 
@@ -119,7 +119,7 @@ def change_in_answer(files: Files, before: Label, content: Any) -> AnswerChange:
         mask = next((_mask_of_form(form) for form in forms if "labeledImage" in form), None)
         overlap = None if mask is None else _overlap(_mask_of_label(files, before), mask)
     else:
-        first, second = judgement_of_label(before), judgement_of_answer(content)
+        first, second = judgement_of_label(before, files), judgement_of_answer(content)
         overlap = None if first is None or second is None else 1 - first.distance(second)
     is_changed = said if isinstance(said, bool) else None if overlap is None else overlap < 1
     return AnswerChange(is_changed, overlap)
@@ -137,18 +137,8 @@ def _mask_of_label(files: Files, label: MaskLabel) -> dict[str, Pixels]:
     """
     import numpy as np
 
-    body = bytearray()
-    for chunk in files.chunks(label.uri):
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise LabelingError(f"{label.uri} has more than {MAX_BYTES:,} bytes.")
-    try:
-        image = open_picture(bytes(body))
-    except PictureError as error:
-        raise LabelingError(f"{label.uri}: {error}") from None
-    if image.mode not in {"P", "L", "1"}:
-        raise LabelingError(f"{label.uri}: a mask must be a palette or grayscale PNG")
-    numbers = np.asarray(image, dtype=np.uint8)
+    image = read_mask(files, label.uri)
+    numbers = np.asarray(image)
     names = {number: color.class_name for number, color in label.colors.items()}
     return {names.get(number, str(number)): numbers == number for number in map(int, np.unique(numbers))}
 

@@ -10,18 +10,16 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import combinations
 from random import Random
-from typing import Final
 
 from labeling_provider.quality.judgement import Judgement
-
-_MAX_VALUES: Final = 500
 
 
 class Agreement:
     """Krippendorff's alpha of answers that are added object by object, in constant memory.
 
     The expected disagreement is exact for up to 500 different answers, as with classes. Beyond that, as with boxes and
-    spans, it is estimated from 500 answers sampled with a fixed seed.
+    spans, it is estimated from 500 answers sampled with a fixed seed. For drawings, which take longer to compare, both
+    numbers are 100.
     """
 
     def __init__(self) -> None:
@@ -43,11 +41,11 @@ class Agreement:
     def _remember(self, judgement: Judgement) -> None:
         if self._values is not None:
             self._values[judgement] += 1
-            if len(self._values) > _MAX_VALUES:
+            if len(self._values) > judgement.compared:
                 self._values = None
-        if len(self._sample) < _MAX_VALUES:
+        if len(self._sample) < judgement.compared:
             self._sample.append(judgement)
-        elif (place := self._random.randrange(self._count)) < _MAX_VALUES:
+        elif (place := self._random.randrange(self._count)) < len(self._sample):
             self._sample[place] = judgement
 
     @property

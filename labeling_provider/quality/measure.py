@@ -32,7 +32,8 @@ from labeling_provider.quality.adjustments import (
     overlap_of_labels,
 )
 from labeling_provider.quality.agreement import Agreement
-from labeling_provider.quality.judgement import Judgement, judgement_of_answer, judgement_of_label
+from labeling_provider.quality.judgement import Judgement
+from labeling_provider.quality.reading import judgement_of_answer, judgement_of_label
 from labeling_provider.quality.result import MAX_REASONS, Quality, Sample, Worker
 from labeling_provider.quality.worker_responses import AnswerFile, WorkerAnswer, read_answers
 
@@ -90,11 +91,11 @@ class _Tally:
 class _ObjectLabels(NamedTuple):
     """An object's labels, as answers are compared with them.
 
-    :param label: the consolidated label; None if it can't be compared.
+    :param label: the consolidated label; None if there is none that can be read.
     :param before: the label before an adjustment; None if there is none.
     """
 
-    label: Judgement | None
+    label: Label | None
     before: Label | None
 
 
@@ -102,7 +103,20 @@ class _Compared(NamedTuple):
     """A worker's answer, and what it has changed in an adjustment."""
 
     answer: WorkerAnswer
+    judgement: Judgement | None
     change: AnswerChange | None
+
+
+class _ObjectAnswers(NamedTuple):
+    """The answers about an object.
+
+    :param label: the consolidated label; None if it can't be compared.
+    :param problem: why the label's mask can't be read; empty if it can.
+    """
+
+    label: Judgement | None
+    answers: list[_Compared]
+    problem: str = ""
 
 
 class Measure:
@@ -290,7 +304,11 @@ class Measure:
 
     def _judgement(self, line: Mapping[str, Any], attribute: str, where: str) -> Judgement | None:
         label = self._read(line, attribute, where)
-        return None if label is None else judgement_of_label(label)
+        try:
+            return None if label is None else judgement_of_label(label, self._files)
+        except LabelingError as error:
+            self.quality.note(f"{where}: {error}")
+            return None
 
     def _failure(self, line: LabeledLine) -> None:
         reason = str(line.metadata.failure_reason if line.metadata else "")[:_MAX_REASON]
@@ -311,45 +329,45 @@ class Measure:
                 for start in range(0, len(job.files), _BATCH):
                     files = job.files[start : start + _BATCH]
                     found = [labels.get(file.object_id, _ObjectLabels(None, None)) for file in files]
-                    for file, known, answers in zip(files, found, pool.map(self._answers, files, found), strict=True):
+                    for file, answers in zip(files, pool.map(self._answers, files, found), strict=True):
                         if isinstance(answers, LabelingError):
                             self.quality.note(str(answers))
                             continue
-                        self._compare(answers, known.label, agreement, workers)
+                        if answers.problem:
+                            self.quality.note(answers.problem)
+                        self._compare(answers, agreement, workers)
                         if job.manifest == self._measured:
-                            self._note_workers(file.object_id, answers)
+                            self._note_workers(file.object_id, answers.answers)
         self.quality.agreement = agreement.alpha
         measured = [tally.worker(worker_id) for worker_id, tally in workers.items()]
         self.quality.workers = sorted(measured, key=lambda worker: (-worker.answers, worker.worker_id))
 
-    def _answers(self, file: AnswerFile, known: _ObjectLabels) -> list[_Compared] | LabelingError:
+    def _answers(self, file: AnswerFile, known: _ObjectLabels) -> _ObjectAnswers | LabelingError:
         try:
-            answers = read_answers(self._files, file.uri)
-            before = known.before
-            if before is None:
-                return [_Compared(answer, None) for answer in answers]
-            changes = (change_in_answer(self._files, before, answer.answer_content) for answer in answers)
-            return [_Compared(*pair) for pair in zip(answers, changes, strict=True)]
+            answers = [self._compared(one, known) for one in read_answers(self._files, file.uri)]
         except LabelingError as error:
             return error
+        try:
+            label = None if known.label is None else judgement_of_label(known.label, self._files)
+        except LabelingError as error:
+            return _ObjectAnswers(None, answers, str(error))
+        return _ObjectAnswers(label, answers)
+
+    def _compared(self, answer: WorkerAnswer, known: _ObjectLabels) -> _Compared:
+        content, before = answer.answer_content, known.before
+        change = None if before is None else change_in_answer(self._files, before, content)
+        return _Compared(answer, judgement_of_answer(content), change)
 
     def _note_workers(self, object_id: int, answers: Sequence[_Compared]) -> None:
         """Remember who has changed an object's label."""
-        changed = [answer.worker_id for answer, change in answers if change is not None and change.is_changed]
+        changed = [answer.worker_id for answer, _, change in answers if change is not None and change.is_changed]
         if changed and self.quality.adjustments is not None:
             self.quality.adjustments.workers[object_id] = changed
 
-    def _compare(
-        self,
-        answers: Sequence[_Compared],
-        label: Judgement | None,
-        agreement: Agreement,
-        workers: dict[str, _Tally],
-    ) -> None:
+    def _compare(self, found: _ObjectAnswers, agreement: Agreement, workers: dict[str, _Tally]) -> None:
         judgements = []
-        for answer, change in answers:
-            judgement = judgement_of_answer(answer.answer_content)
-            workers.setdefault(answer.worker_id, _Tally()).add(answer, judgement, label, change)
+        for answer, judgement, change in found.answers:
+            workers.setdefault(answer.worker_id, _Tally()).add(answer, judgement, found.label, change)
             self.quality.answers += 1
             if judgement is not None:
                 judgements.append(judgement)
@@ -370,7 +388,6 @@ class Measure:
             except ValueError as error:
                 self.quality.note(f"{where}: {error}")
                 continue
-            judgement = self._judgement(line, self._attribute, where)
             before = None if self._audited is None else self._read(line, self._audited, where)
-            labels[number] = _ObjectLabels(judgement, before)
+            labels[number] = _ObjectLabels(self._read(line, self._attribute, where), before)
         return labels

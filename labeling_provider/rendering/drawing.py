@@ -1,19 +1,27 @@
-"""Draws labels as HTML: a text with its spans marked, a picture with its boxes drawn on top.
+"""Draws labels as HTML: a text with its spans marked, a picture with what was drawn on it.
 
 Everything from outside is escaped, and only files that are pictures are shown as pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from markupsafe import Markup, escape
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.manifest import BoxesLabel, EntitiesLabel, Files, Label
+from labeling_provider.manifest import (
+    BoxesLabel,
+    EntitiesLabel,
+    Files,
+    InstancesLabel,
+    KeypointsLabel,
+    Label,
+    PathsLabel,
+)
 from labeling_provider.manifest.pictures import (
     MAX_BYTES,
     MissingPillowError,
@@ -31,6 +39,10 @@ MAX_POINTS: Final = 1_000
 MAX_PICTURE_BYTES: Final = 200 << 10
 MAX_PIXELS: Final = 50_000_000
 MAX_SIDE: Final = 480
+_NO_SIZE: Final = (100, 75)
+"""In place of the size of a picture whose label does not say."""
+_POINTS_ACROSS: Final = 80
+"""How many points a picture is long."""
 _COLORS: Final = ("#0b62c4", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f")
 
 
@@ -64,10 +76,10 @@ def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -
 
 def size_of(label: Label | None) -> tuple[int, int] | None:
     """A picture's width and height according to its label, in pixels; None if the label does not say."""
-    if isinstance(label, BoxesLabel):
+    if isinstance(label, BoxesLabel | InstancesLabel):
         return label.size.width, label.size.height
-    polygons = _polygons(label)
-    return polygons[:2] if polygons is not None else None
+    drawn = _drawn(label)
+    return (drawn.width, drawn.height) if drawn is not None else None
 
 
 def class_names(label: Label | None) -> Markup:
@@ -92,18 +104,20 @@ def marked_text(text: str, label: Label | None) -> Markup:
 
 
 def drawn_picture(address: str, label: Label | None, mask: str | None = None) -> Markup:
-    """A picture with its boxes, polygons or mask drawn on top, as HTML.
+    """A picture with its boxes, shapes or mask drawn on top, as HTML.
 
     :param address: the picture's URL.
     :param mask: the mask's URL.
     """
-    if (polygons := _polygons(label)) is not None:
-        width, height, shapes = polygons
-        return _svg(width, height, address, shapes)
+    if (drawn := _drawn(label)) is not None:
+        return _svg(drawn.width, drawn.height, address, _shapes(drawn))
     if isinstance(label, BoxesLabel) and min(label.size.width, label.size.height) > 0:
         return _svg(label.size.width, label.size.height, address, _outlines(label))
-    over = Markup('<image class="mask" href="{}" width="100" height="75"/>').format(mask) if mask else Markup("")
-    return _svg(100, 75, address, [over])
+    width, height = size_of(label) or _NO_SIZE
+    if min(width, height) <= 0:
+        width, height = _NO_SIZE
+    over = Markup('<image class="mask" href="{}" width="{}" height="{}"/>').format(mask, width, height)
+    return _svg(width, height, address, [over] if mask else [])
 
 
 def _svg(width: int, height: int, address: str, shapes: Iterable[Markup]) -> Markup:
@@ -117,9 +131,21 @@ class _Point(msgspec.Struct):
     y: float
 
 
-class _Polygon(msgspec.Struct):
+class _Path(msgspec.Struct):
     vertices: list[_Point]
     label: str = ""
+
+    @property
+    def points(self) -> list[_Point]:
+        return self.vertices[:MAX_POINTS]
+
+
+class _Keypoint(_Point):
+    label: str = ""
+
+    @property
+    def points(self) -> list[_Point]:
+        return [self]
 
 
 class _Size(msgspec.Struct):
@@ -127,28 +153,58 @@ class _Size(msgspec.Struct):
     height: int
 
 
-class _Polygons(msgspec.Struct, rename="camel"):
-    """The answer of ``crowd-polygon`` (developer guide, "Crowd HTML elements reference")."""
+class _Drawn(NamedTuple):
+    """What was drawn on a picture.
 
-    polygons: list[_Polygon]
-    input_image_properties: _Size
+    :param kind: a key of :data:`_KINDS`.
+    :param width: of the picture, in pixels.
+    :param height: of the picture, in pixels.
+    """
+
+    kind: str
+    width: int
+    height: int
+    shapes: Sequence[_Path | _Keypoint]
 
 
-def _polygons(label: Label | None) -> tuple[int, int, list[Markup]] | None:
-    """Width, height and polygons of a custom label from ``crowd-polygon``; None for any other label."""
+_KINDS: Final[dict[str, type[_Path | _Keypoint]]] = {
+    "polygons": _Path,
+    "polylines": _Path,
+    "lines": _Path,
+    "keypoints": _Keypoint,
+}
+"""What a shape looks like, by the key of the list of shapes (developer guide, "Crowd HTML elements reference")."""
+
+
+def _drawn(label: Label | None) -> _Drawn | None:
+    """The shapes of a label, also of a custom one that is an element's answer; None for any other label."""
     try:
-        drawn = msgspec.convert(label.value if label else None, _Polygons)
+        if isinstance(label, PathsLabel | KeypointsLabel):
+            kind, given, size = label.thing, label.plain, _Size(label.size.width, label.size.height)
+        elif label is not None and isinstance(label.value, dict) and (kinds := _KINDS.keys() & label.value.keys()):
+            kind = min(kinds)
+            given, size = label.value[kind], msgspec.convert(label.value.get("inputImageProperties"), _Size)
+        else:
+            return None
+        # A raw answer is what somebody has sent.
+        shapes = [msgspec.convert(shape, _KINDS[kind]) for shape in msgspec.convert(given, list[Any])]
     except msgspec.ValidationError:
         return None
-    size, names = drawn.input_image_properties, list(dict.fromkeys(polygon.label for polygon in drawn.polygons))
-    if min(size.width, size.height) <= 0:
-        return None
-    shapes = []
-    for polygon in drawn.polygons[:MAX_PARTS]:
-        points = " ".join(f"{point.x},{point.y}" for point in polygon.vertices[:MAX_POINTS])
-        outline = Markup('<polygon points="{}" {}</polygon>')
-        shapes.append(outline.format(points, _look(names.index(polygon.label), polygon.label)))
-    return size.width, size.height, shapes
+    return _Drawn(kind, size.width, size.height, shapes) if min(size.width, size.height) > 0 else None
+
+
+def _shapes(drawn: _Drawn) -> Iterator[Markup]:
+    names = list(dict.fromkeys(shape.label for shape in drawn.shapes))
+    for shape in drawn.shapes[:MAX_PARTS]:
+        look = _look(names.index(shape.label), shape.label)
+        if drawn.kind == "keypoints":
+            (point,) = shape.points
+            radius = max(drawn.width, drawn.height) / _POINTS_ACROSS
+            yield Markup('<circle cx="{}" cy="{}" r="{}" {}</circle>').format(point.x, point.y, radius, look)
+            continue
+        points = " ".join(f"{point.x},{point.y}" for point in shape.points)
+        tag = "polygon" if drawn.kind == "polygons" else "polyline"
+        yield Markup('<{tag} points="{points}" {look}</{tag}>').format(tag=tag, points=points, look=look)
 
 
 def _outlines(label: BoxesLabel) -> Iterator[Markup]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import ipaddress
 import logging
 import math
 import os
@@ -45,6 +46,29 @@ def parser() -> OptionParser:
         help="address to listen on (default %(default)s). If other machines can reach the address, the service starts "
         "only with LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY set, and accepts only requests "
         "signed with them.",
+    )
+    options.add_argument(
+        "--tls-certificate",
+        type=Path,
+        metavar="FILE",
+        help="speak HTTPS, with the certificate in this file (PEM, with those of the authorities above it); --host is "
+        "then best the name in it",
+    )
+    options.add_argument("--tls-key", type=Path, metavar="FILE", help="the certificate's key (PEM, not encrypted)")
+    options.add_argument(
+        "--trusted-proxy",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="address or network of a proxy whose X-Forwarded-For and X-Forwarded-Proto say where requests come from; "
+        "may be given more than once. The proxy must keep the Host header.",
+    )
+    options.add_argument(
+        "--audit-days",
+        type=float,
+        default=365.0,
+        metavar="DAYS",
+        help="for how long the audit trail is kept (default %(default)s)",
     )
     options.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one (default)")
     options.add_argument(
@@ -167,6 +191,17 @@ def _check(options: argparse.Namespace) -> None:
         raise StartError(f"--minimum-automated {options.minimum_automated} must not be negative")
     if options.shared and not (str(options.database_url).startswith("postgresql") and options.s3_endpoint):
         raise StartError("--shared needs --database-url postgresql+psycopg://… and --s3-endpoint")
+    if options.shared and options.tls_certificate:
+        raise StartError("--shared services ask each other by HTTP: let a proxy speak HTTPS, not --tls-certificate")
+    if not 0 < options.audit_days < 100_000:
+        raise StartError(f"--audit-days {options.audit_days} must be a number greater than 0")
+    if (options.tls_certificate is None) != (options.tls_key is None):
+        raise StartError("--tls-certificate and --tls-key belong together")
+    for proxy in options.trusted_proxy:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            raise StartError(f"--trusted-proxy {proxy!r} must be like 192.0.2.7 or 192.0.2.0/24") from None
     if options.s3_endpoint is not None and not _is_address(options.s3_endpoint):
         raise StartError(f"--s3-endpoint {options.s3_endpoint!r} must be a URL such as https://s3.example.com")
     if options.internal_url is not None and not (
@@ -186,6 +221,7 @@ def _is_address(url: str) -> bool:
 
 def _serve(options: argparse.Namespace, folder: Path) -> None:
     from labeling_provider.service.app import ServiceSettings, serve
+    from labeling_provider.service.web.listener import Tls
 
     serve(
         ServiceSettings(
@@ -202,6 +238,9 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
             minimum_automated=options.minimum_automated,
             temporary=None if options.data_dir else folder,
             template_assets=options.template_assets,
+            tls=Tls(options.tls_certificate, options.tls_key) if options.tls_certificate else None,
+            proxies=options.trusted_proxy,
+            audit_days=options.audit_days,
             internal_url=options.internal_url,
         )
     )

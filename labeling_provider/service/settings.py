@@ -12,7 +12,9 @@ from typing import Any, Final, NoReturn
 from labeling_provider.service.errors import StartError
 
 PREFIX: Final = "LABELING_LOCAL_"
-SECRETS: Final = frozenset({"ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "METRICS_TOKEN"})
+SECRETS: Final = frozenset(
+    {"ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "METRICS_TOKEN", "ENCRYPTION_KEY", "ENCRYPTION_KEY_FILE"}
+)
 """Variables that are no options: a command line and a file are read by too many."""
 MAX_FILE_BYTES: Final = 1 << 20
 _TRUTH: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.manifest import Files, MaskLabel
+from labeling_provider.manifest import Files, InstancesLabel, MaskLabel
 from labeling_provider.rendering.drawing import drawn_picture, marked_text, size_of
 from labeling_provider.ui.live import Confirmed, is_plain_s3
 from labeling_provider.ui.output_manifest import ShownObject, named_by
@@ -44,7 +44,7 @@ class Cards:
             shown.problem = f"{shown.problem} Its picture is not part of the job's input.".strip()
             return Markup("")
         mask = None
-        if type(label) is MaskLabel:
+        if isinstance(label, InstancesLabel) or type(label) is MaskLabel:
             if isinstance(label.uri, str) and self._job.has_written(label.uri):
                 mask = self._address(label.uri)
             else:

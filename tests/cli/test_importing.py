@@ -20,6 +20,7 @@ from labeling_provider.jobs.moving import Move
 from labeling_provider.jobs.moving_teams import Entry, Outcome
 from labeling_provider.service.work.workforce import load_workforce
 from tests.conftest import Lab, texts
+from tests.flaky import proxy
 from tests.snippets import blocks
 
 PAGE = ROOT / "docs" / "moving-from-amazon.md"
@@ -110,7 +111,7 @@ def test_an_endpoint_in_the_environment_is_the_target_and_never_amazon(
     monkeypatch.setattr(Move, "run", run)
     assert main(["import", "--from-amazon", "--region", "eu-west-1"]) == 0
     assert seen == [("https://api.sagemaker.eu-west-1.amazonaws.com", lab.service.endpoint_url)]
-    assert "There is nothing to bring." in capsys.readouterr().out
+    assert "Nothing was brought." in capsys.readouterr().out
 
 
 def test_a_run_that_was_killed_goes_on_with_the_next(
@@ -187,12 +188,50 @@ def test_options_that_make_no_sense_are_told(
     assert told in capsys.readouterr().err
 
 
-def test_an_end_that_is_none_is_told(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_end_that_is_none_is_told(
+    lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     ends = ["--endpoint-url", lab.service.endpoint_url, "--region", "us-east-1", "--outage", "0"]
     assert main(["import", "--from-endpoint", "http://127.0.0.1:9", *ends]) == 2
     assert "127.0.0.1:9" in capsys.readouterr().err
     assert main(["import", "--from-amazon", "--profile", "no-such-profile", *ends]) == 2
     assert "no-such-profile" in capsys.readouterr().err
+
+
+def test_where_a_side_stops_to_answer_the_rest_is_not_tried_and_what_is_there_is_told(
+    amazon: Lab, lab: Lab, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for number in range(3):
+        make(amazon, f"{name}-{number}")
+    with proxy(amazon) as dying:
+        asked = where(amazon, lab)
+        asked[asked.index(amazon.service.endpoint_url)] = dying.url
+        real = dying.fault
+
+        def fault(operation: str) -> str | None:
+            return "drop" if dying.operations["DescribeLabelingJob"] > 1 else real(operation)
+
+        dying.fault = fault  # type: ignore[method-assign]
+        assert main([*asked, "--outage", "0", "--dry-run", *(f"{name}-{number}" for number in range(3))]) == 2
+        assert dying.operations["DescribeLabelingJob"] == 2
+    told = capsys.readouterr()
+    assert "1 would be made" in told.out
+    assert "no answer" in told.err
+
+
+def test_missing_credentials_are_told_at_once(
+    lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for variable in [one for one in os.environ if one.startswith("AWS_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    ends = ["--from-amazon", "--region", "us-east-1", "--endpoint-url", lab.service.endpoint_url]
+    assert main(["import", *ends]) == 2
+    assert "Unable to locate credentials" in capsys.readouterr().err
 
 
 def test_functions_are_written_into_the_workforce_file(

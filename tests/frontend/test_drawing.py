@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -234,6 +236,47 @@ def test_hostile_labels_stay_text(portal: Portal, label: str) -> None:
     artist.submits({**CAT, "label": label}, {**DOG, "label": label})
     assert artist.task("img[onerror]").count() == 0
     assert artist.task(":root").evaluate("one => one.scrollWidth") <= 1280
+
+
+def test_a_shape_that_is_selected_by_key_leaves_the_picture_where_it_is(portal: Portal) -> None:
+    """On a small screen the list is below the picture."""
+    portal.page.set_viewport_size({"width": 640, "height": 400})
+    given = [box("cat", 4 * number, 0, 3, 9) for number in range(20)]
+    artist = Artist(portal, given=given)
+    artist.task(".stage").focus()
+    artist.painted()
+    before = artist.at(0, 0)
+    artist.task.press("[")
+    artist.painted()
+    assert artist.task(".objects li.chosen").inner_text().startswith("cat · 76, 0")
+    assert artist.at(0, 0) == before
+    assert artist.task(".objects ul").evaluate("one => one.scrollTop") > 0
+
+
+# What people see who lack one kind of receptor, as linear colours (Machado, Oliveira, Fernandes, 2009).
+VISION = {
+    "protanopia": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
+    "deuteranopia": [[0.367, 0.861, -0.228], [0.280, 0.673, 0.047], [-0.012, 0.043, 0.969]],
+    "tritanopia": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
+}
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_colour_blind_people_tell_the_first_labels_apart(portal: Portal, vision: str) -> None:
+    artist = Artist(portal, labels=[f"l{number}" for number in range(8)])
+    found = artist.task(".labels button i").evaluate_all(
+        "all => all.map((one) => getComputedStyle(one).backgroundColor)"
+    )
+    shades = np.array([[int(part) for part in re.findall(r"\d+", one)[:3]] for one in found]) / 255
+    linear = np.where(shades <= 0.04045, shades / 12.92, ((shades + 0.055) / 1.055) ** 2.4)
+    seen = np.clip(linear @ np.array(VISION[vision]).T, 0, 1)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    relative = seen @ to_xyz.T / [0.9505, 1, 1.089]
+    x, y, z = np.where(relative > 0.008856, np.cbrt(relative), 7.787 * relative + 16 / 116).T
+    lab = np.stack([116 * y, 500 * (x - y), 200 * (y - z)], axis=1)
+    apart = np.sqrt(((lab[:, None] - lab) ** 2).sum(axis=2)) + 1000 * np.eye(8)
+    # Two patches side by side are told apart from a distance of about 2.
+    assert apart.min() > 12
 
 
 def test_a_picture_that_does_not_load_is_waited_for(portal: Portal) -> None:

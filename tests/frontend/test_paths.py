@@ -200,3 +200,16 @@ def test_shapes_are_drawn_by_touch(portal: Portal, element: str) -> None:
         for place in ((40, 40), (200, 40), (120, 160), (45, 45)):
             tap(*place)
     artist.submits(EXAMPLES[element])
+
+
+@pytest.mark.parametrize("element", [POLYGON, POLYLINE, LINE, KEYPOINT])
+def test_shapes_are_drawn_by_pen(portal: Portal, element: str) -> None:
+    artist = Artist(portal, element)
+    artist.choose("cat")
+    shape = EXAMPLES[element]
+    for one in shape.get("vertices", [shape]):
+        place = one["x"], one["y"]
+        artist.pen(place, place)
+    if element in {POLYGON, POLYLINE}:
+        artist.task.press("Enter")
+    artist.submits(shape)

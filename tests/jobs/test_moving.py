@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import uuid
 from collections.abc import Callable
@@ -10,8 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from botocore.awsrequest import AWSResponse
+from PIL import Image
 
 from dev.stack import Service
 from labeling_provider.client.ground_truth import GroundTruth
@@ -84,10 +87,10 @@ def test_a_finished_job_is_there_with_its_labels_and_nobody_is_asked_again(amazo
     assert old["LabelCounters"]["FailedNonRetryableError"] == 1
     entry = bring_one(amazon, lab, name)
     assert entry.outcome == Outcome.MADE
-    assert "1 object without a label" in told(entry)
+    assert "Objects without a label: 1." in told(entry)
     new = lab.describe(name)
     assert new["LabelingJobStatus"] == "Completed"
-    assert new["LabelCounters"]["HumanLabeled"] == 0
+    assert set(new["LabelCounters"].values()) == {0}
     assert tags(lab, name) == {"project": "marsh", SOURCE_TAG: old["LabelingJobArn"], AS_TAG: "finished"}
     for member in ("LabelAttributeName", "RoleArn", "LabelCategoryConfigS3Uri", "OutputConfig", "LabelingJobOutput"):
         assert new[member] == old[member]
@@ -124,7 +127,7 @@ def test_a_running_job_goes_on_with_what_is_left(amazon: Lab, lab: Lab, name: st
     make_running(amazon, name, [*given, *texts(3)])
     entry = bring_one(amazon, lab, name, **HERE)
     assert entry.outcome == Outcome.MADE
-    assert "2 objects have a label, 3 are left to label." in entry.notes
+    assert "Objects with a label: 2; left to label: 3." in entry.notes
     assert "still runs at Amazon" in told(entry)
     new = lab.wait(name)
     assert new["LabelCounters"]["HumanLabeled"] == 3
@@ -164,7 +167,11 @@ def test_a_bucket_that_may_not_be_read_keeps_nobody_else(amazon: Lab, lab: Lab, 
     amazon.s3.create_bucket(Bucket=f"closed-{name}")
     make(amazon, f"{name}-1", output_uri=f"s3://closed-{name}/out")
     make(amazon, f"{name}-2")
-    entries = bring(denied(amazon, f"closed-{name}"), lab, f"{name}-1", f"{name}-2", "no-such-job")
+    names = (f"{name}-1", f"{name}-2", "no-such-job")
+    dry = bring(denied(amazon, f"closed-{name}"), lab, *names, dry_run=True)
+    entries = bring(denied(amazon, f"closed-{name}"), lab, *names)
+    # Finished jobs come last, when the service has taken them in.
+    assert sorted(dry) == sorted(entries)
     outcomes = {entry.name: entry.outcome for entry in entries if entry.kind == "labeling job"}
     assert outcomes == {
         f"{name}-1": Outcome.REFUSED,
@@ -316,11 +323,25 @@ def vendor(description: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {**description, "HumanTaskConfig": human, **changes}
 
 
+def test_a_workteam_that_is_gone_keeps_only_a_job_with_work_left(amazon: Lab, lab: Lab, name: str) -> None:
+    description = make(amazon, name)
+    human = {**description["HumanTaskConfig"]}
+    human["WorkteamArn"] = f"{amazon.team().rpartition('/')[0]}/gone-{name}"
+    gone = {**description, "HumanTaskConfig": human}
+    running = bring_one(pretending(amazon, name, {**gone, "LabelingJobStatus": "InProgress"}), lab, name)
+    assert running.outcome == Outcome.REFUSED
+    assert f"--workteam {human['WorkteamArn']}=NAME" in told(running)
+    finished = bring_one(pretending(amazon, name, gone), lab, name)
+    assert finished == Entry("labeling job", name, Outcome.MADE, ("Its workteam is private-people here.",))
+
+
 def test_a_vendors_finished_job_is_under_our_own_people(amazon: Lab, lab: Lab, name: str) -> None:
-    entry = bring_one(pretending(amazon, name, vendor(make(amazon, name))), lab, name)
+    role = "arn:aws:iam::111122223333:role/labeling"
+    entry = bring_one(pretending(amazon, name, vendor(make(amazon, name), RoleArn=role)), lab, name)
     assert entry.outcome == Outcome.MADE
     assert "Its workteam is private-people here." in entry.notes
     assert lab.describe(name)["LabelingJobStatus"] == "Completed"
+    assert lab.describe(name)["RoleArn"] == role
 
 
 def test_what_concerns_only_work_to_come_is_fitted_to_what_is_left(amazon: Lab, lab: Lab, name: str) -> None:
@@ -509,6 +530,38 @@ def test_a_task_that_has_made_its_job_at_amazon_finds_it_here(
     assert len(lab.output(lab.describe(first["job_name"]))) == 3
     sensor = LabelingJobSensor(task_id="wait", job_name=first["job_name"])
     assert sensor.poke(context()).xcom_value["output_manifest_uri"] == first["output_manifest_uri"]
+
+
+def test_masks_come_along_so_that_people_can_adjust_them(amazon: Lab, lab: Lab, name: str) -> None:
+    pixels = np.zeros((40, 60), dtype=np.uint8)
+    pixels[10:30, 10:40] = 1
+    truth, shown = (amazon.put(f"{name}/{one}.png", png(pixels * factor)) for one, factor in (("truth", 1), ("a", 200)))
+    work = {"task_type": "semantic-segmentation", "labels": ["water"], "label_attribute_name": "water-ref"}
+    old = make(amazon, name, [{"source-ref": shown, "truth": truth}], **work)
+    assert old["LabelCounters"]["HumanLabeled"] == 1, old
+    bring(amazon, lab, name, data=Data.ALL)
+    assert {shown, truth} <= {f"s3://lab/{key}" for key in lab.keys(name)}
+    audit = {**work, "task_type": "adjustment-semantic-segmentation", "audited_attribute": "water-ref"}
+    uri = lab.describe(name)["LabelingJobOutput"]["OutputDatasetS3Uri"]
+    audit |= {"label_attribute_name": "better-ref", "workers_per_object": 1}
+    adjusted, (line,) = lab.run(uri, **audit)
+    assert adjusted["LabelCounters"]["HumanLabeled"] == 1, line
+    assert lab.get(line["better-ref"])
+
+
+def png(pixels: Any) -> bytes:
+    body = io.BytesIO()
+    Image.fromarray(pixels).save(body, "PNG")
+    return body.getvalue()
+
+
+def test_jobs_with_an_interface_of_amazons_keep_it(amazon: Lab, lab: Lab, name: str) -> None:
+    truth = [{"label": "Vessel", "startOffset": 4, "endOffset": 10}]
+    lines = [{"source": "The Aurora left Bergen.", "truth": truth}]
+    old = make(amazon, name, lines, task_type="named-entity-recognition", labels=["Vessel", "Port"])
+    assert old["LabelCounters"]["HumanLabeled"] == 1, old
+    assert bring_one(amazon, lab, name).outcome == Outcome.MADE
+    assert lab.describe(name)["HumanTaskConfig"]["UiConfig"] == old["HumanTaskConfig"]["UiConfig"]
 
 
 def test_nothing_is_tried_where_nothing_can_come_of_it(amazon: Lab, lab: Lab) -> None:

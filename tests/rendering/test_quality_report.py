@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from labeling_provider.groundtruth.ready_functions import drawing_type
 from labeling_provider.manifest import Files
 from labeling_provider.quality import AnsweredJob, Measure, Quality
 from labeling_provider.rendering.quality_report import report_html
@@ -84,6 +85,18 @@ def test_what_comes_from_outside_is_shown_as_data(bucket: MemoryStore) -> None:
     (policy,) = [value for name, value in elements.attributes if name == "content" and "-src" in str(value)]
     assert str(policy).startswith("default-src 'none'; img-src data:;")
     assert len(re.findall("&lt;script&gt;", quality_page)) >= 7
+
+
+def test_instances_are_shown_over_their_pictures(bucket: MemoryStore) -> None:
+    bucket.objects["s3://marsh/1"] = bucket.objects["s3://marsh/mask"] = picture(size=(9, 9))
+    things = {"image_size": [{"width": 9, "height": 9}], "mask": "s3://marsh/mask"}
+    about = {"type": drawing_type("instances"), "class-map": {"0": "heron"}, "objects": [{"confidence": 0.3}]}
+    line = {
+        "source-ref": "s3://marsh/1",
+        "bird": {**things, "instances": [{"class_id": 0, "pixel_value": 1}]},
+        "bird-metadata": about,
+    }
+    assert page_of(bucket, [line]).count("data:image/png;base64,") == 2
 
 
 def test_pictures_are_embedded_small_or_left_out(bucket: MemoryStore) -> None:

@@ -1,4 +1,4 @@
-"""Databases for the service: SQLite, and a PostgreSQL of the tests' own."""
+"""Databases for the service: SQLite, and a PostgreSQL of the tests' own; and a provider of identities."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dev.identity_provider import IdentityProvider
 from dev.postgresql import PostgreSQL, postgresql
 from labeling_provider.service.database.database import Connection, Database
 
@@ -51,3 +52,11 @@ def connection(opened: Database) -> Iterator[Connection]:
     """A transaction in it, which is rolled back after the test."""
     with opened.read() as connection:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IdentityProvider]:
+    """An OpenID Connect provider."""
+    provider = IdentityProvider(tmp_path_factory.mktemp("provider"))
+    yield provider
+    provider.stop()

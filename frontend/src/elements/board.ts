@@ -198,6 +198,15 @@ export abstract class Board extends Annotator {
     </ul>`;
   }
 
+  /** Bring an item into view in its list alone: were the page scrolled, the picture would go out of sight. */
+  protected showItem(place: number): void {
+    const item = this.renderRoot.querySelector(`[data-shape="${place}"]`);
+    const list = item?.parentElement;
+    if (!item || !list) return;
+    const [own, around] = [item.getBoundingClientRect(), list.getBoundingClientRect()];
+    list.scrollTop += Math.min(own.top - around.top, 0) + Math.max(own.bottom - around.bottom, 0);
+  }
+
   /** Buttons for all that is drawn. @param copies takes over what was drawn before, if anything was */
   protected renderActs(items: readonly Item[], hideAll: (isHidden: boolean) => void, copies?: () => void) {
     const isAnyHidden = items.some((one) => one.isHidden);

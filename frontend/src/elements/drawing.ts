@@ -207,7 +207,7 @@ abstract class Drawing extends Board {
     if (chosen) {
       this.surface?.reveal();
       this.told = word("shape_selected", { number: selected + 1, count: shapes.length, shape: this.#describe(chosen) });
-      this.renderRoot.querySelector(`[data-shape="${selected}"]`)?.scrollIntoView({ block: "nearest" });
+      this.showItem(selected);
     }
     this.surface?.draw();
     this.requestUpdate();

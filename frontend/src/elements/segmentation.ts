@@ -364,7 +364,7 @@ abstract class Segmentation extends Board {
       const places = this.#listed();
       const [number, count] = [places.indexOf(chosen as number) + 1, places.length];
       if (number > 0) this.told = word("shape_selected", { number, count, shape: this.#describe(chosen as number) });
-      this.renderRoot.querySelector(`[data-shape="${chosen}"]`)?.scrollIntoView({ block: "nearest" });
+      this.showItem(chosen as number);
     }
     this.surface?.draw();
     this.requestUpdate();

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -14,7 +14,16 @@ from sqlalchemy.exc import IntegrityError
 from labeling_provider.groundtruth.job import RUNNING, JobStatus
 from labeling_provider.service.database.database import now
 from labeling_provider.service.database.paging import ALWAYS, Between, PageRequest, read_page
-from labeling_provider.service.database.schema import events, jobs, messages, tasks, trainings
+from labeling_provider.service.database.schema import (
+    events,
+    jobs,
+    messages,
+    owners,
+    tags,
+    tasks,
+    trainings,
+    workteams,
+)
 from labeling_provider.service.database.states import UNDECIDED
 
 JobOrder = Literal["Name", "CreationTime", "Status"]
@@ -95,10 +104,35 @@ class LogLine:
 
 
 @dataclass(frozen=True)
+class JobScope:
+    """The jobs of a requester.
+
+    :param teams: names of the only workteams; empty for all.
+    :param tags: tags that each job has.
+    """
+
+    requester: str
+    teams: frozenset[str]
+    tags: Mapping[str, str]
+
+    def narrow(self, query: sa.Select[Any]) -> sa.Select[Any]:
+        """Restrict a query to these jobs."""
+        query = query.where(jobs.c.arn.in_(sa.select(owners.c.arn).where(owners.c.requester == self.requester)))
+        if self.teams:
+            known = sa.select(workteams.c.arn).where(workteams.c.name.in_(self.teams))
+            query = query.where(jobs.c.workteam_arn.in_(known))
+        for key, value in self.tags.items():
+            tagged = sa.select(tags.c.arn).where(tags.c.key == key, tags.c.value == value)
+            query = query.where(jobs.c.arn.in_(tagged))
+        return query
+
+
+@dataclass(frozen=True)
 class JobFilter:
     """Which jobs to list.
 
     :param name_contains: a part of the name, in any case.
+    :param scope: whose jobs; None for everybody's.
     """
 
     name_contains: str | None = None
@@ -107,6 +141,7 @@ class JobFilter:
     reference_code_contains: str | None = None
     created: Between = ALWAYS
     modified: Between = ALWAYS
+    scope: JobScope | None = None
 
     def narrow(self, query: sa.Select[Any]) -> sa.Select[Any]:
         """Restrict a query to these jobs."""
@@ -119,7 +154,7 @@ class JobFilter:
             query = query.where(jobs.c.workteam_arn == self.workteam_arn)
         if self.reference_code_contains is not None:
             query = query.where(jobs.c.reference_code.contains(self.reference_code_contains, autoescape=True))
-        return query
+        return query if self.scope is None else self.scope.narrow(query)
 
 
 _ORDERS: Final[dict[JobOrder, sa.Column[Any]]] = {
@@ -184,9 +219,13 @@ def list_jobs(
     return [found[place.id] for place in page], token
 
 
-def latest_jobs(connection: Connection, limit: int) -> list[JobRow]:
-    """The most recently created jobs, newest first."""
-    return [_job(row) for row in connection.execute(_rows().order_by(jobs.c.id.desc()).limit(limit))]
+def latest_jobs(connection: Connection, limit: int, scope: JobScope | None = None) -> list[JobRow]:
+    """The most recently created jobs, newest first.
+
+    :param scope: whose; None for everybody's.
+    """
+    query = JobFilter(scope=scope).narrow(_rows())
+    return [_job(row) for row in connection.execute(query.order_by(jobs.c.id.desc()).limit(limit))]
 
 
 def jobs_of_teams(connection: Connection, workteam_arns: Collection[str]) -> list[JobRow]:

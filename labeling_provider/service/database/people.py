@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from labeling_provider.service.database import revisions
 from labeling_provider.service.database.database import Row, now
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.schema import memberships, people, remarks, sessions, tasks
@@ -28,6 +29,8 @@ _COLUMNS: Final = (
     people.c.created,
     people.c.password,
     people.c.settings,
+    people.c.issuer,
+    people.c.group_names,
 )
 _TASKS_OF_PEOPLE: Final = tasks.join(people, people.c.worker_id == tasks.c.worker_id)
 """Tasks that simulated workers have had are not among them."""
@@ -38,10 +41,12 @@ class PersonRow:
     """A person as stored.
 
     :param worker_id: as in Amazon's output, ``private.<region>.<16 hex digits>``.
-    :param sub: the identity in results, a UUID.
+    :param sub: the identity in results; a UUID unless an identity provider has given it.
     :param created: epoch seconds.
     :param password: its hash; None if none was chosen.
     :param settings: language and keys of the pages.
+    :param issuer: the identity provider that the person comes from; None for one who is known here only.
+    :param groups: what the identity provider has said at the last sign-in.
     """
 
     id: int
@@ -51,6 +56,8 @@ class PersonRow:
     created: float
     password: str | None
     settings: dict[str, Any]
+    issuer: str | None
+    groups: frozenset[str]
 
 
 def plain_name(name: str) -> str:
@@ -82,14 +89,48 @@ def insert_person(connection: Connection, *, name: str, worker_id: str, sub: str
         raise NameTaken(name) from None
 
 
+def enter(
+    connection: Connection, *, issuer: str, sub: str, name: str, groups: Collection[str], worker_id: str
+) -> PersonRow:
+    """Store what an identity provider says about a person who signs in.
+
+    :param worker_id: for somebody who has not been here before.
+    """
+    told = {"name": name, "group_names": json.dumps(sorted(groups))}
+    known = sa.update(people).where(people.c.issuer == issuer, people.c.sub == sub).values(told).returning(*_COLUMNS)
+    row = connection.execute(known).one_or_none()
+    if row is None:
+        new = {**told, "issuer": issuer, "sub": sub, "worker_id": worker_id, "created": now(), "settings": "{}"}
+        try:
+            with connection.begin_nested():
+                row = connection.execute(sa.insert(people).values(new).returning(*_COLUMNS)).one()
+        except IntegrityError:
+            # The same person has signed in twice at once.
+            row = connection.execute(known).one()
+    revisions.people_changed(connection)
+    return _person(row)
+
+
 def find_person(connection: Connection, name: str) -> PersonRow | None:
-    """The person of a name, in whatever case; None if there is none."""
+    """The person who signs in by a name, in whatever case; None if there is none."""
     return _found(connection, sa.select(*_COLUMNS).where(people.c.name_key == _key(name)))
 
 
-def list_people(connection: Connection, workteam_arn: str | None = None) -> list[PersonRow]:
-    """All people, or those of a workteam, by name."""
-    query = sa.select(*_COLUMNS).order_by(people.c.name_key)
+def find_worker(connection: Connection, worker_id: str) -> PersonRow | None:
+    """The person of a worker id; None if there is none."""
+    return _found(connection, sa.select(*_COLUMNS).where(people.c.worker_id == worker_id))
+
+
+def list_people(
+    connection: Connection, workteam_arn: str | None = None, *, only_by_name: bool = False
+) -> list[PersonRow]:
+    """All people, or those who were put into a workteam, by name.
+
+    :param only_by_name: whether people of an identity provider are left out.
+    """
+    query = sa.select(*_COLUMNS).order_by(sa.func.coalesce(people.c.name_key, people.c.name), people.c.id)
+    if only_by_name:
+        query = query.where(people.c.issuer.is_(None))
     if workteam_arn is not None:
         members = sa.select(memberships.c.person_id).where(memberships.c.workteam_arn == workteam_arn)
         query = query.where(people.c.id.in_(members))
@@ -98,9 +139,9 @@ def list_people(connection: Connection, workteam_arn: str | None = None) -> list
 
 def delete_person(connection: Connection, person_id: int) -> None:
     """Forget a person and sign the person out everywhere. Answers stay, under the worker id."""
-    connection.execute(sa.delete(sessions).where(sessions.c.person_id == person_id))
     connection.execute(sa.delete(memberships).where(memberships.c.person_id == person_id))
     connection.execute(sa.delete(people).where(people.c.id == person_id))
+    close_sessions(connection, person_id)
 
 
 def subs(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:
@@ -122,6 +163,7 @@ def names(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]
 def update_settings(connection: Connection, person_id: int, settings: dict[str, Any]) -> None:
     """Keep a person's language and keys."""
     connection.execute(sa.update(people).where(people.c.id == person_id).values(settings=json.dumps(settings)))
+    revisions.people_changed(connection)
 
 
 # Workteams
@@ -145,17 +187,21 @@ def join(connection: Connection, person_id: int, workteam_arn: str) -> None:
     )
     if connection.execute(there).first() is None:
         connection.execute(sa.insert(memberships).values(person_id=person_id, workteam_arn=workteam_arn))
+        revisions.people_changed(connection)
 
 
 def leave_all(connection: Connection, workteam_arn: str) -> None:
     """Take everybody out of a workteam."""
     connection.execute(sa.delete(memberships).where(memberships.c.workteam_arn == workteam_arn))
+    revisions.people_changed(connection)
 
 
 def leave(connection: Connection, person_id: int, workteam_arn: str) -> bool:
     """Take a person out of a workteam; whether the person was in it."""
     there = (memberships.c.person_id == person_id, memberships.c.workteam_arn == workteam_arn)
-    return bool(connection.execute(sa.delete(memberships).where(*there)).rowcount)
+    has_left = bool(connection.execute(sa.delete(memberships).where(*there)).rowcount)
+    revisions.people_changed(connection)
+    return has_left
 
 
 # Signing in
@@ -187,7 +233,7 @@ def choose_password(connection: Connection, token_hash: str, password: str, at: 
     row = connection.execute(take).one_or_none()
     if row is None:
         return None
-    connection.execute(sa.delete(sessions).where(sessions.c.person_id == row.id))
+    close_sessions(connection, row.id)
     return _person(row)
 
 
@@ -210,6 +256,14 @@ def signed_in(connection: Connection, token_hash: str, at: float) -> PersonRow |
 def close_session(connection: Connection, token_hash: str) -> None:
     """Sign somebody out."""
     connection.execute(sa.delete(sessions).where(sessions.c.token_hash == token_hash))
+    revisions.people_changed(connection)
+
+
+def close_sessions(connection: Connection, person_id: int) -> int:
+    """Sign a person out everywhere; how many sessions that ends."""
+    ended = connection.execute(sa.delete(sessions).where(sessions.c.person_id == person_id)).rowcount
+    revisions.people_changed(connection)
+    return int(ended)
 
 
 # What they do
@@ -273,5 +327,6 @@ def _found(connection: Connection, query: sa.Select[Any]) -> PersonRow | None:
 
 
 def _person(row: Any) -> PersonRow:
-    values = {name: row._mapping[name] for name in PersonRow.__slots__}
-    return PersonRow(**{**values, "settings": json.loads(row.settings)})
+    values = {name: row._mapping[name] for name in PersonRow.__slots__ if name != "groups"}
+    groups = frozenset(json.loads(row.group_names or "[]"))
+    return PersonRow(**{**values, "settings": json.loads(row.settings)}, groups=groups)

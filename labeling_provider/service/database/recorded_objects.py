@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Final, NamedTuple
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import IO, Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,6 +15,7 @@ from labeling_provider.service.database.schema import s3_buckets, s3_objects
 
 MAX_READ_AHEAD: Final = 64_000
 """Bodies of up to so many bytes are read with what else there is about a version."""
+_MAX_PART: Final = 1 << 20
 _THE_VERSION: Final = (
     (s3_objects.c.bucket == sa.bindparam("in_bucket"))
     & (s3_objects.c.key == sa.bindparam("of_key"))
@@ -31,11 +35,12 @@ class KeptVersion(NamedTuple):
     """A version of an object, or a delete marker.
 
     :param state: everything but its bytes, as JSON.
+    :param body: its bytes, or a file with them if they may be many.
     """
 
     place: VersionPlace
     state: str
-    body: bytes
+    body: bytes | IO[bytes]
 
 
 class FoundVersion(NamedTuple):
@@ -83,6 +88,55 @@ def body_of(connection: Connection, found: FoundVersion) -> bytes | None:
     same = (s3_objects.c.id == found.number, s3_objects.c.state == found.state)
     body: bytes | None = connection.execute(sa.select(s3_objects.c.body).where(*same)).scalar_one_or_none()
     return body
+
+
+def copy_body(connection: Connection, found: FoundVersion, begin: int, end: int, file: IO[bytes]) -> bool:
+    """Copy some of the bytes of a version into a file, a part at a time.
+
+    :param begin: the first byte's position.
+    :param end: the position behind the last byte.
+    :return: False if the version was overwritten or deleted since it was found: then the file is of no use.
+    """
+    read = _blob_reader if connection.dialect.name == "sqlite" else _part_reader
+    same = sa.select(s3_objects.c.id).where(s3_objects.c.id == found.number, s3_objects.c.state == found.state)
+    try:
+        with read(connection, found.number) as part:
+            if connection.execute(same).one_or_none() is None:
+                return False
+            for place in range(begin, end, _MAX_PART):
+                file.write(part(place, min(_MAX_PART, end - place)))
+    except sqlite3.OperationalError as error:
+        # So SQLite says that the row was changed meanwhile, or was not there.
+        if connection.execute(same).one_or_none() is not None:
+            raise sa.exc.OperationalError("reading a body", None, error) from error
+        return False
+    return connection.execute(same).one_or_none() is not None
+
+
+@contextmanager
+def _blob_reader(connection: Connection, number: int) -> Iterator[Callable[[int, int], bytes]]:
+    """Reads bytes of a body by position and number. In SQL, SQLite would read all of it each time."""
+    driver: Any = connection.connection.driver_connection
+    with driver.blobopen(s3_objects.name, s3_objects.c.body.name, number, readonly=True) as blob:
+
+        def part(place: int, size: int) -> bytes:
+            blob.seek(place)
+            found: bytes = blob.read(size)
+            return found
+
+        yield part
+
+
+@contextmanager
+def _part_reader(connection: Connection, number: int) -> Iterator[Callable[[int, int], bytes]]:
+    """Reads bytes of a body by position and number."""
+
+    def part(place: int, size: int) -> bytes:
+        cut = sa.func.substr(s3_objects.c.body, place + 1, size, type_=s3_objects.c.body.type)
+        found: bytes | None = connection.execute(sa.select(cut).where(s3_objects.c.id == number)).scalar_one_or_none()
+        return found or b""
+
+    yield part
 
 
 def latest_versions(
@@ -154,12 +208,36 @@ def keep_versions(
     :param new: versions to add.
     :param changed: the new state of each changed version, as JSON.
     """
-    added = [{**version.place._asdict(), "state": version.state, "body": version.body} for version in new]
+    added: list[dict[str, Any]] = []
     # Delete first: a new version may have the id of an old one.
     _execute(connection, sa.delete(s3_objects).where(_THE_VERSION), [_bound(place) for place in gone])
+    for version in new:
+        row = {**version.place._asdict(), "state": version.state}
+        if isinstance(version.body, bytes):
+            added.append({**row, "body": version.body})
+        else:
+            _insert_from(connection, row, version.body)
     _execute(connection, sa.insert(s3_objects), added)
     update = sa.update(s3_objects).where(_THE_VERSION).values(state=sa.bindparam("new_state"))
     _execute(connection, update, [{**_bound(place), "new_state": state} for place, state in changed])
+
+
+def _insert_from(connection: Connection, row: dict[str, str], file: IO[bytes]) -> None:
+    """Add a version with the bytes of a file, a part at a time where the database can do that."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if connection.dialect.name != "sqlite":
+        connection.execute(sa.insert(s3_objects).values(**row, body=file.read()))
+        return
+    added = connection.execute(sa.insert(s3_objects).values(**row, body=sa.func.zeroblob(size)))
+    number = added.inserted_primary_key[0]  # type: ignore[index]
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.blobopen(s3_objects.name, s3_objects.c.body.name, number) as blob:
+            while part := file.read(_MAX_PART):
+                blob.write(part)
+    except sqlite3.OperationalError as error:
+        raise sa.exc.OperationalError("writing a body", None, error) from error
 
 
 def _execute(connection: Connection, statement: sa.Executable, rows: list[dict[str, Any]]) -> None:

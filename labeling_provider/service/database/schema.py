@@ -213,10 +213,11 @@ people: Final = sa.Table(
     "people",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name_key", sa.String(64), nullable=False, unique=True),
+    # By what somebody signs in; people of an identity provider have none, and may be called alike.
+    sa.Column("name_key", sa.String(64), unique=True),
     sa.Column("name", sa.String(64), nullable=False),
     sa.Column("worker_id", sa.String(100), nullable=False, unique=True),
-    sa.Column("sub", sa.String(36), nullable=False),
+    sa.Column("sub", sa.String(255), nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     # A hash; none if none was chosen yet.
     sa.Column("password", sa.String(200)),
@@ -225,6 +226,17 @@ people: Final = sa.Table(
     sa.Column("invited_until", sa.Float),
     # Language and keys of the pages, as JSON.
     sa.Column("settings", sa.Text, nullable=False),
+    # The identity provider that a person comes from, and the groups that it has told at the last sign-in, as JSON.
+    sa.Column("issuer", sa.String(500)),
+    sa.Column("group_names", sa.Text),
+    sa.UniqueConstraint("issuer", "sub", name="people_by_identity"),
+)
+revisions: Final = sa.Table(
+    # Numbers that grow with each change, by what changes: a process that remembers it sees when to read it again.
+    "revisions",
+    metadata,
+    sa.Column("name", sa.String(16), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
 )
 memberships: Final = sa.Table(
     "memberships",
@@ -271,10 +283,48 @@ workforces: Final = sa.Table(
     # Who its people are: CognitoConfig or OidcConfig, as JSON. The client's secret is apart, for it is never told.
     sa.Column("identity", sa.Text, nullable=False),
     sa.Column("client_secret", sa.Text),
+    # Whether the secret is encrypted.
+    sa.Column("is_sealed", sa.Boolean, nullable=False, server_default=sa.false()),
     # Where they may come from, as JSON.
     sa.Column("settings", sa.Text, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("updated", sa.Float, nullable=False),
+)
+api_keys: Final = sa.Table(
+    # With what requesters sign their requests.
+    "api_keys",
+    metadata,
+    sa.Column("access_key_id", sa.String(32), primary_key=True),
+    sa.Column("requester", sa.String(64), nullable=False, index=True),
+    # Encrypted: to check a signature, it must be known.
+    sa.Column("secret", sa.Text, nullable=False),
+    # What it is good for, as JSON.
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("expires", sa.Float),
+    sa.Column("last_used", sa.Float),
+)
+owners: Final = sa.Table(
+    # Labeling jobs, buckets, topics and queues of requesters; all others are the administrator's.
+    "owners",
+    metadata,
+    sa.Column("arn", sa.String(400), primary_key=True),
+    sa.Column("requester", sa.String(64), nullable=False, index=True),
+)
+audit_trail: Final = sa.Table(
+    # Who did what.
+    "audit_trail",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.Float, nullable=False, index=True),
+    sa.Column("who", sa.String(255), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    # The IP address.
+    sa.Column("address", sa.String(64), nullable=False),
+    sa.Column("what", sa.String(100), nullable=False),
+    sa.Column("target", sa.String(500), nullable=False),
+    # "ok", or why not.
+    sa.Column("outcome", sa.String(100), nullable=False),
 )
 tags: Final = sa.Table(
     "tags",

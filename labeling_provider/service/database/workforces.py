@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from labeling_provider.service.database import revisions
 from labeling_provider.service.database.database import now
 from labeling_provider.service.database.paging import PageRequest, read_page
 from labeling_provider.service.database.schema import workforces
@@ -55,9 +56,13 @@ def insert(
     arn: str,
     identity: Mapping[str, Any],
     client_secret: str | None,
+    is_sealed: bool = False,
     settings: Mapping[str, Any],
 ) -> None:
-    """Store a new workforce."""
+    """Store a new workforce.
+
+    :param is_sealed: whether the secret is encrypted.
+    """
     at = now()
     row = {
         "name_key": name.lower(),
@@ -65,6 +70,7 @@ def insert(
         "arn": arn,
         "identity": json.dumps(identity),
         "client_secret": client_secret,
+        "is_sealed": is_sealed,
         "settings": json.dumps(settings),
         "created": at,
         "updated": at,
@@ -81,6 +87,18 @@ def find(connection: Connection, name: str) -> WorkforceRow | None:
 def everyone(connection: Connection) -> list[WorkforceRow]:
     """All of them; there are few."""
     return [_workforce(row) for row in connection.execute(sa.select(workforces).order_by(workforces.c.created))]
+
+
+def of_openid(connection: Connection) -> WorkforceRow | None:
+    """The workforce whose people are those of an OpenID Connect provider; None if there is none."""
+    return next((row for row in everyone(connection) if "OidcConfig" in row.identity), None)
+
+
+def secret_of(connection: Connection, name: str) -> tuple[str | None, bool]:
+    """The client's secret of a workforce, as it is stored, and whether it is encrypted."""
+    query = sa.select(workforces.c.client_secret, workforces.c.is_sealed)
+    row = connection.execute(query.where(workforces.c.name_key == name.lower())).one_or_none()
+    return (None, False) if row is None else (row.client_secret, row.is_sealed)
 
 
 def page(
@@ -104,21 +122,25 @@ def update(
     *,
     identity: Mapping[str, Any],
     client_secret: str | None,
+    is_sealed: bool = False,
     settings: Mapping[str, Any],
 ) -> None:
     """Change a workforce.
 
     :param client_secret: None to keep the one that there is.
+    :param is_sealed: whether it is encrypted.
     """
-    values = {"identity": json.dumps(identity), "settings": json.dumps(settings), "updated": now()}
+    values: dict[str, Any] = {"identity": json.dumps(identity), "settings": json.dumps(settings), "updated": now()}
     if client_secret is not None:
-        values["client_secret"] = client_secret
+        values |= {"client_secret": client_secret, "is_sealed": is_sealed}
     connection.execute(sa.update(workforces).where(workforces.c.name_key == name.lower()).values(values))
+    revisions.people_changed(connection)
 
 
 def delete(connection: Connection, name: str) -> None:
     """Delete a workforce."""
     connection.execute(sa.delete(workforces).where(workforces.c.name_key == name.lower()))
+    revisions.people_changed(connection)
 
 
 def _workforce(row: sa.Row[Any]) -> WorkforceRow:

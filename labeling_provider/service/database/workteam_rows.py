@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from labeling_provider.service.database import revisions
 from labeling_provider.service.database.database import now
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.paging import PageRequest, read_page
@@ -67,6 +68,7 @@ def insert_workteam(
         connection.execute(sa.insert(workteams).values(row))
     except IntegrityError:
         raise NameTaken(name) from None
+    revisions.people_changed(connection)
 
 
 def find_workteam(connection: Connection, name: str) -> WorkteamRow | None:
@@ -126,11 +128,13 @@ def update_workteam(
         "updated": now(),
     }
     connection.execute(sa.update(workteams).where(workteams.c.arn == arn).values(values))
+    revisions.people_changed(connection)
 
 
 def delete_workteam(connection: Connection, arn: str) -> None:
     """Delete a workteam."""
     connection.execute(sa.delete(workteams).where(workteams.c.arn == arn))
+    revisions.people_changed(connection)
 
 
 def _find(connection: Connection, which: sa.ColumnElement[bool]) -> WorkteamRow | None:

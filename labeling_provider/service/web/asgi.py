@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import hmac
 import logging
+import re
 import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Final, TypeVar
 from urllib.parse import unquote
@@ -20,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labeling_provider.groundtruth.model import service_model
 from labeling_provider.service.cloud.offered import HeldElsewhere, Service, Services
+from labeling_provider.service.cloud.sealing import Unreadable
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
 from labeling_provider.service.log_format import REQUEST_ID
@@ -32,6 +35,7 @@ from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
 from labeling_provider.service.web.requests import METRICS_PATH, PAGES_PATH, PORTAL_PATH, RequestHead
 from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
+from labeling_provider.service.web.rights import Asked, Rights, check_page_right
 from labeling_provider.service.web.routing import (
     call_of,
     check_plain,
@@ -47,6 +51,8 @@ from labeling_provider.service.web.signatures import (
     Credentials,
     Signature,
 )
+from labeling_provider.service.work.audit import OK, AuditTrail
+from labeling_provider.service.work.requesters import ADMINISTRATOR, ApiKeys, Requester, Role
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +66,36 @@ MAX_PORTAL_BODY_BYTES: Final = 16 << 20
 _OF_ONE_REGION: Final = frozenset(
     {Service.SAGEMAKER, Service.SNS, Service.SQS, Service.EVENTS, Service.COGNITO, Service.LOGS}
 )
+_REFUSALS: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+_CREDENTIAL: Final = re.compile(r"Credential=([A-Za-z0-9_-]{1,64})/")
 _T = TypeVar("_T")
 _LINK_CACHE_SECONDS: Final = 900
 _AT_ONCE: Final = 24
 _REQUEST_ID_HEADER: Final = b"x-amzn-requestid"
 # Each caller that waits for messages holds a thread.
 _WAITING_AT_ONCE: Final = 400
+
+
+@dataclass(frozen=True)
+class _Admitted:
+    """Somebody who was let in.
+
+    :param signature: the request's; None if it has none.
+    :param credentials: what it was made with; None if the service does not know that.
+    """
+
+    signature: Signature | None = None
+    credentials: Credentials | None = None
+    who: Requester = ADMINISTRATOR
+
+
+@dataclass
+class _Seen:
+    """What is known of a request so far, for the audit trail."""
+
+    who: Requester | None = None
+    asked: Asked | None = None
+    is_refused: bool = False
 
 
 class Application:
@@ -78,10 +108,13 @@ class Application:
     :param monitoring: tells an operator's machines how the service is.
     :param s3_endpoint: the URL of an external S3; None for the embedded one.
     :param region: the only region that labeling operations are served for.
-    :param credentials: if set, every request must be signed with them.
+    :param credentials: the administrator's; if set, every request must be signed with them or a requester's key.
     :param static: the files that workers' pages load.
     :param link_credentials: what links in workers' pages are signed with: they read objects and do nothing else.
     :param may_enter: whether people may come to the portal from an IP address.
+    :param keys: the keys of requesters.
+    :param rights: what requesters may ask.
+    :param audit: where changes and refusals are written down, if credentials are demanded.
     """
 
     def __init__(
@@ -98,7 +131,11 @@ class Application:
         static: ASGIApp | None = None,
         link_credentials: Credentials | None = None,
         may_enter: Callable[[str], bool] | None = None,
+        keys: ApiKeys | None = None,
+        rights: Rights | None = None,
+        audit: AuditTrail | None = None,
     ) -> None:
+        self._keys, self._rights, self._audit = keys, rights, audit
         self._may_enter = may_enter
         self._static, self._link_credentials = static, link_credentials
         self._operations, self._pages, self._portal, self._services = operations, pages, portal, services
@@ -137,15 +174,20 @@ class Application:
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         request: RequestHead | None = None
         response: ASGIApp
+        address = (scope.get("client") or ("",))[0]
+        seen, outcome = _Seen(), OK
         try:
             request = RequestHead.of(scope)
-            if request.is_portal and self._may_enter and not self._may_enter((scope.get("client") or ("",))[0]):
+            if request.is_portal and self._may_enter and not self._may_enter(address):
+                seen.is_refused = True
                 raise ApiError("NotFound", "There is nothing here.", HTTPStatus.NOT_FOUND)
-            response = await self._answer(request, receive)
+            response = await self._answer(request, receive, seen)
         except ClientGone:
             return
         except ApiError as error:
-            response = refusal(request, error)
+            response, outcome = refusal(request, error), error.code
+            if error.status in _REFUSALS:
+                seen.is_refused = True
         except DatabaseError as error:
             log.error("%s %s: %s", scope["method"], scope["raw_path"][:200], error)
             message = "The service's database can't store this now. Try again."
@@ -153,6 +195,14 @@ class Application:
         except Exception:
             log.exception("%s %s failed", scope["method"], scope["raw_path"][:200])
             response = refusal(request, ApiError("InternalFailure", "See the log of the local service.", 500))
+        if self._demanding and self._audit and (seen.is_refused or (seen.asked and seen.asked.changes)):
+            if outcome == OK and isinstance(response, Response) and response.status_code >= HTTPStatus.BAD_REQUEST:
+                outcome = str(response.status_code)
+            page = "portal" if request and request.is_portal else "request"
+            what = seen.asked.operation if seen.asked else page
+            target = seen.asked.target if seen.asked else ""
+            who, role = (seen.who.name, seen.who.role) if seen.who else (_claimed(request), Role.NOBODY)
+            await self._run(partial(self._audit.record, who, role, address, what, target, outcome))
         is_expecting = any(name == b"expect" for name, _ in scope["headers"])
         if is_expecting and isinstance(response, Response) and response.status_code >= HTTPStatus.BAD_REQUEST:
             # A client that was not told to continue sends no body: its next request must not be read as one.
@@ -170,8 +220,10 @@ class Application:
     async def _run(self, function: Callable[[], _T], limiter: CapacityLimiter | None = None) -> _T:
         return await to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter or self._working)
 
-    async def _answer(self, request: RequestHead, receive: Receive) -> ASGIApp:
-        signature = self._admit(request)
+    async def _answer(self, request: RequestHead, receive: Receive, seen: _Seen) -> ASGIApp:
+        admitted = await self._admit(request)
+        signature, who = admitted.signature, admitted.who
+        seen.who = who
         if request.is_monitoring:
             ROUTE.set("monitoring")
             return await self._monitoring.answer(request.path)
@@ -179,15 +231,17 @@ class Application:
             ROUTE.set("static")
             return self._static_file(request, self._static)
         if request.is_page:
-            body = await self._body(request, None, signature, receive)
-            return _inner(self._pages, "pages", _clean(request.path, PAGES_PATH), body)
+            path = _clean(request.path, PAGES_PATH)
+            check_page_right(who, path)
+            body = await self._body(request, None, admitted, receive)
+            return _inner(self._pages, "pages", path, body, who)
         if request.is_portal:
             body = await read_body(request, receive, MAX_PORTAL_BODY_BYTES)
-            return _inner(self._portal, "portal", _clean(request.path, PORTAL_PATH), body)
+            return _inner(self._portal, "portal", _clean(request.path, PORTAL_PATH), body, who)
         named = named_service(request, signature)
         if named == Service.S3 and self._s3_endpoint is not None:
             raise ApiError("InvalidRequest", f"S3 is at {self._s3_endpoint}: use that endpoint for S3 clients.")
-        body = await self._body(request, named, signature, receive)
+        body = await self._body(request, named, admitted, receive)
         service, operation = service_and_operation(named, request, body)
         ROUTE.set(_route(service, operation))
         if service != Service.S3:
@@ -200,8 +254,12 @@ class Application:
                 f"not {signature.region!r}.",
                 HTTPStatus.FORBIDDEN,
             )
+        if self._demanding:
+            asked = seen.asked = Asked.of(service, operation, request, body)
+            if self._rights:
+                await self._run(partial(self._rights.check, who, asked))
         if service == Service.SAGEMAKER:
-            told = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host))
+            told = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host, who))
             if told is not None:
                 return amazon_response(HTTPStatus.OK, told, JSON)
             body.file.seek(0)
@@ -213,6 +271,9 @@ class Application:
             address = held.address
             answer = await self._run(lambda: forward(address, request, body), limiter)
         response = streamed(request, answer)
+        if self._rights and seen.asked:
+            is_done = answer.status < HTTPStatus.BAD_REQUEST
+            await self._run(partial(self._rights.done, seen.asked, is_done=is_done))
         if signature and self._is_link(signature):
             # A worker's template is of no site, and knows the link from its own page only.
             response.headers["access-control-allow-origin"] = "*"
@@ -226,10 +287,9 @@ class Application:
 
         return answer
 
-    def _admit(self, request: RequestHead) -> Signature | None:
+    async def _admit(self, request: RequestHead) -> _Admitted:
         """Check who is asking.
 
-        :return: the request's signature; None if it has none.
         :raises ApiError: if the request is refused.
         """
         if not self._demanding and not is_local_name(request.host_name):
@@ -237,41 +297,59 @@ class Application:
             raise ApiError("AccessDenied", message, HTTPStatus.FORBIDDEN)
         if request.method == "OPTIONS" and request.reads_an_object and not request.is_page:
             # This is a browser's preflight request: it can't be signed.
-            return None
+            return _Admitted()
         if request.is_static:
-            return None
+            return _Admitted()
         if request.is_monitoring:
             check_page(request, presigned=False, secret=self._demanding)
             authorization = request.headers.get("authorization", "")
             if self._demanding and request.path == METRICS_PATH and not self._monitoring.has_token(authorization):
-                _check_basic(authorization, self._credentials)
-            return None
+                who = await self._basic(authorization)
+                if not who.is_administrator:
+                    raise ApiError("AccessDenied", "Metrics are for the administrator.", HTTPStatus.FORBIDDEN)
+            return _Admitted()
         if request.is_portal:
             # People sign in there by themselves.
             check_page(request, presigned=False, secret=self._demanding)
-            return None
+            return _Admitted()
         signature = Signature.of(request)
         if self._demanding and request.is_page and not _is_signed_read(request, signature):
-            _check_basic(request.headers.get("authorization", ""), self._credentials)
-        elif signature is None and self._demanding:
+            who = await self._basic(request.headers.get("authorization", ""))
+            check_page(request, presigned=False, secret=True)
+            return _Admitted(who=who)
+        if signature is None and self._demanding:
             message = "This service accepts only requests signed with its credentials."
             raise ApiError("MissingAuthenticationToken", message, HTTPStatus.FORBIDDEN)
-        right = signature is not None and self._is_right(request, signature)
+        admitted = _Admitted() if signature is None else await self._signer(request, signature)
+        right = admitted.credentials is not None
         of_s3 = signature is not None and signature.is_presigned and signature.service == Service.S3
         presigned = right and of_s3
         is_secret = self._demanding or (signature is not None and self._is_link(signature))
         check_page(request, presigned=presigned, secret=is_secret)
-        return signature
+        return admitted
 
     def _is_link(self, signature: Signature) -> bool:
         """Whether this is a link in a worker's page, as its access key says."""
         own = self._link_credentials
         return own is not None and signature.access_key_id == own.access_key_id
 
-    def _is_right(self, request: RequestHead, signature: Signature) -> bool:
+    async def _known(self, access_key_id: str) -> tuple[Requester, Credentials] | None:
+        """Whose an access key is, and the key; None if it is not known."""
+        if hmac.compare_digest(access_key_id.encode(), self._credentials.access_key_id.encode()):
+            return ADMINISTRATOR, self._credentials
+        if not self._demanding or self._keys is None:
+            return None
+        try:
+            found = await self._run(partial(self._keys.find, access_key_id))
+        except Unreadable as error:
+            log.error("%s", error)
+            return None
+        return found and (found[0], Credentials(access_key_id, found[1]))
+
+    async def _signer(self, request: RequestHead, signature: Signature) -> _Admitted:
         """Check a signature as far as the request's head allows.
 
-        :return: False if the service does not know its keys.
+        :return: without credentials if the service does not know its keys.
         :raises ApiError: if it is wrong.
         """
         if self._link_credentials and self._is_link(signature):
@@ -279,21 +357,43 @@ class Application:
                 raise ApiError("AccessDenied", "This key is for links that read objects.", HTTPStatus.FORBIDDEN)
             signature.check_cover(request, datetime.now(UTC))
             signature.check(request, self._link_credentials, None)
-            return True
-        ours = self._credentials.access_key_id
-        if not hmac.compare_digest(signature.access_key_id.encode(), ours.encode()):
+            return _Admitted(signature, self._link_credentials)
+        known = await self._known(signature.access_key_id)
+        if known is None:
             if not self._demanding and not signature.is_presigned:
-                return False
+                return _Admitted(signature)
+            ours = self._credentials.access_key_id
             message = "The access key is not this service's" + ("." if self._demanding else f" ({ours!r}).")
             raise ApiError("InvalidClientTokenId", message, HTTPStatus.FORBIDDEN)
+        who, credentials = known
         signature.check_cover(request, datetime.now(UTC))
         if signature.payload is not None:
-            signature.check(request, self._credentials, None)
-        return True
+            signature.check(request, credentials, None)
+            await self._was_used(who, credentials)
+        return _Admitted(signature, credentials, who)
 
-    async def _body(
-        self, request: RequestHead, named: Service | None, signature: Signature | None, receive: Receive
-    ) -> Body:
+    async def _was_used(self, who: Requester, credentials: Credentials) -> None:
+        if self._keys is not None and not who.is_administrator:
+            await self._run(partial(self._keys.was_used, credentials.access_key_id))
+
+    async def _basic(self, authorization: str) -> Requester:
+        """Accept an access key as user name and its secret key as password.
+
+        :raises ApiError: if they are wrong.
+        """
+        kind, _, given = authorization.partition(" ")
+        try:
+            name, _, password = base64.b64decode(given, validate=True).decode().partition(":")
+        except ValueError:
+            name = password = ""
+        known = await self._known(name) if kind == "Basic" and name else None
+        if known is None or not hmac.compare_digest(password.encode(), known[1].secret_access_key.encode()):
+            message = "Sign in with an access key and its secret key."
+            raise ApiError("Unauthorized", message, HTTPStatus.UNAUTHORIZED)
+        await self._was_used(*known)
+        return known[0]
+
+    async def _body(self, request: RequestHead, named: Service | None, admitted: _Admitted, receive: Receive) -> Body:
         """Read the body and check it against its signature.
 
         :param named: the service; None if only the body names it.
@@ -305,15 +405,16 @@ class Application:
             raise ApiError("InvalidRequest", f"This service does not accept bodies signed as {claimed[:60]!r}.")
         limit = max_body(named, request)
         body = await read_body(request, receive, max_encoded(limit) if chunked else limit)
-        checked = signature is not None and signature.access_key_id == self._credentials.access_key_id
+        signature, credentials = admitted.signature, admitted.credentials
         if chunked:
-            signed = signature and checked and not claimed.startswith("STREAMING-UNSIGNED")
-            signatures = ChunkSignatures(signature, self._credentials) if signature and signed else None
+            signed = not claimed.startswith("STREAMING-UNSIGNED")
+            signatures = ChunkSignatures(signature, credentials) if signature and credentials and signed else None
             received = body
             body = await self._run(lambda: decode_chunks(received, request.headers, limit, signatures))
         elif signature and signature.payload is None:
-            if checked:
-                signature.check(request, self._credentials, body.sha256)
+            if credentials:
+                signature.check(request, credentials, body.sha256)
+                await self._was_used(admitted.who, credentials)
         elif signature and signature.payload not in {UNSIGNED_PAYLOAD, body.sha256}:
             raise ApiError("XAmzContentSHA256Mismatch", "The body does not match its signature.")
         if named == Service.S3 and is_upload(request):
@@ -334,8 +435,8 @@ def _route(service: Service, operation: str) -> str:
     return f"{service} {operation}" if operation == "ReceiveMessage" else str(service)
 
 
-def _inner(application: ASGIApp, name: str, path: str, body: Body) -> ASGIApp:
-    """An application's answer to one request, whose body has been read.
+def _inner(application: ASGIApp, name: str, path: str, body: Body, who: Requester) -> ASGIApp:
+    """An application's answer to one request, whose body has been read; it finds who asks in the scope.
 
     :param name: of the application, for the metrics.
     """
@@ -345,7 +446,7 @@ def _inner(application: ASGIApp, name: str, path: str, body: Body) -> ASGIApp:
         async def read() -> Message:
             return unread.pop() if unread else await receive()
 
-        inner = {**scope, "path": path, "root_path": ""}
+        inner = {**scope, "path": path, "root_path": "", "requester": who}
         await application(inner, read, send)
         # The router has noted there which of its functions answered.
         ROUTE.set(f"{name} {getattr(inner.get('endpoint'), '__name__', 'none')}")
@@ -363,11 +464,9 @@ def _is_signed_read(request: RequestHead, signature: Signature | None) -> bool:
     )
 
 
-def _check_basic(authorization: str, credentials: Credentials) -> None:
-    """Accept the access key as user name and the secret key as password.
-
-    :raises ApiError: if they are wrong.
-    """
-    wanted = base64.b64encode(f"{credentials.access_key_id}:{credentials.secret_access_key}".encode())
-    if not hmac.compare_digest(authorization.encode(), b"Basic " + wanted):
-        raise ApiError("Unauthorized", "Sign in with the service's access key and secret key.", HTTPStatus.UNAUTHORIZED)
+def _claimed(request: RequestHead | None) -> str:
+    """Whose key a request that was refused was signed with, as it says."""
+    if request is None:
+        return ""
+    found = _CREDENTIAL.search(request.headers.get("authorization", "")) or _CREDENTIAL.search(unquote(request.query))
+    return found[1] if found else ""

@@ -8,22 +8,25 @@ from __future__ import annotations
 import random
 import string
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Arn, Quota, workforce_kind
+from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
-from labeling_provider.service.database import job_rows
+from labeling_provider.service.database import job_rows, key_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.job_rows import JobFilter, JobRow, NameTaken
+from labeling_provider.service.database.job_rows import JobFilter, JobRow, JobScope, NameTaken
 from labeling_provider.service.database.workteam_rows import find_workteam_by_arn
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import ApiError, not_found, validation_error
 from labeling_provider.service.kinds.kind import KINDS
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.lists import between, next_token, page_request
-from labeling_provider.service.web.tags import add_tags, list_tags
+from labeling_provider.service.web.tags import add_tags, is_own_job, list_tags
+from labeling_provider.service.work.requesters import Requester
 from labeling_provider.service.work.workforce import Workforce
 
 _ECHOED: Final = (
@@ -58,8 +61,9 @@ class LabelingJobs:
         self._database, self._engine, self._workforce, self._models = database, engine, workforce, models
         self._region, self._account, self._role_exists = region, account, role_exists
 
-    def create(self, request: dict[str, Any]) -> dict[str, Any]:
+    def create(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """CreateLabelingJob."""
+        self._check_own(request, who)
         problems = check_request(request, Surroundings(region=self._region))
         if problems:
             raise validation_error("; ".join(str(problem) for problem in problems))
@@ -82,6 +86,10 @@ class LabelingJobs:
                     request={key: value for key, value in request.items() if key != "Tags"},
                 )
                 add_tags(connection, arn, request.get("Tags", []))
+                if not who.is_administrator:
+                    key_rows.claim(connection, arn, who.name)
+                    if not key_rows.claim(connection, self._queue_arn(name), who.name):
+                        raise ApiError("ResourceInUse", f"The queue {queue_name(name)} belongs to somebody else.")
         except NameTaken:
             raise ApiError(
                 "ResourceInUse", f"A labeling job named {name} already exists: {arn}. Names are compared without case."
@@ -115,10 +123,37 @@ class LabelingJobs:
         with self._database.read() as connection:
             return find_workteam_by_arn(connection, arn) is not None
 
-    def describe(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _check_own(self, request: dict[str, Any], who: Requester) -> None:
+        """Refuse a job of a requester that is outside of the key's scope, or uses what is not the requester's.
+
+        :raises ApiError: if it is refused.
+        """
+        if who.is_administrator:
+            return
+        tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
+        if not who.covers(request["HumanTaskConfig"]["WorkteamArn"], tags):
+            limits = [f"workteams {', '.join(sorted(who.teams))}"] if who.teams else []
+            limits += [f"jobs tagged {name}={value}" for name, value in sorted(who.tags.items())]
+            raise _denied(f"The key of {who.name} is for {' and '.join(limits)} only.")
+        job = JobRequest(request)
+        ui = request["HumanTaskConfig"].get("UiConfig", {})
+        uris = [job.manifest_uri, job.output_uri, request.get("LabelCategoryConfigS3Uri"), ui.get("UiTemplateS3Uri")]
+        buckets = {uri.removeprefix("s3://").partition("/")[0] for uri in uris if uri} - who.buckets
+        arns = {f"arn:aws:s3:::{bucket}" for bucket in buckets}
+        arns |= {arn for arn in (job.input_topic_arn, job.output_topic_arn) if arn}
+        with self._database.read() as connection:
+            others = arns - key_rows.owned(connection, who.name, arns)
+        if others:
+            raise _denied(f"{min(others)} is not {who.name}'s.")
+
+    def _queue_arn(self, name: str) -> str:
+        """The queue of a streaming job."""
+        return f"arn:aws:sqs:{self._region}:{self._account}:{queue_name(name)}"
+
+    def describe(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """DescribeLabelingJob."""
         with self._database.read() as connection:
-            job = self._job(connection, request["LabelingJobName"])
+            job = self._job(connection, request["LabelingJobName"], who)
             own_tags = list_tags(connection, job.arn)
             model_arn = job_rows.final_model_arn(connection, job.id)
         summary = _summary(job)
@@ -132,20 +167,21 @@ class LabelingJobs:
             "Tags": own_tags,
         }
 
-    def list(self, request: dict[str, Any]) -> dict[str, Any]:
+    def list(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """ListLabelingJobs."""
         which = JobFilter(
             name_contains=request.get("NameContains"),
             status=request.get("StatusEquals"),
             created=between(request, "CreationTime"),
             modified=between(request, "LastModifiedTime"),
+            scope=scope_of(who),
         )
         order = request.get("SortBy", "CreationTime")
         with self._database.read() as connection:
             page, token = job_rows.list_jobs(connection, which, order, page_request(request))
         return {"LabelingJobSummaryList": [_list_entry(job) for job in page], **next_token(token)}
 
-    def list_for_workteam(self, request: dict[str, Any]) -> dict[str, Any]:
+    def list_for_workteam(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """ListLabelingJobsForWorkteam."""
         arn = request["WorkteamArn"]
         if not self._has_workteam(arn):
@@ -154,6 +190,7 @@ class LabelingJobs:
             workteam_arn=arn,
             reference_code_contains=request.get("JobReferenceCodeContains"),
             created=between(request, "CreationTime"),
+            scope=scope_of(who),
         )
         with self._database.read() as connection:
             page, token = job_rows.list_jobs(connection, which, "CreationTime", page_request(request))
@@ -172,20 +209,29 @@ class LabelingJobs:
             "NumberOfHumanWorkersPerDataObject": job.request["HumanTaskConfig"]["NumberOfHumanWorkersPerDataObject"],
         }
 
-    def stop(self, request: dict[str, Any]) -> dict[str, Any]:
+    def stop(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """StopLabelingJob. A job that has ended does not change."""
         with self._database.write() as connection:
-            job = self._job(connection, request["LabelingJobName"])
+            job = self._job(connection, request["LabelingJobName"], who)
             job_rows.request_stop(connection, job.id)
         self._engine.wake(job.id)
         return {}
 
-    def _job(self, connection: Connection, name: str) -> JobRow:
-        """:raises ApiError: if there is no job of this name."""
+    def _job(self, connection: Connection, name: str, who: Requester) -> JobRow:
+        """:raises ApiError: if there is no job of this name, or it is not the requester's."""
         job = job_rows.find_job(connection, name)
-        if job is None:
+        if job is None or not is_own_job(connection, who, job.arn, job.workteam_arn):
             raise not_found(f"There is no labeling job named {name} in {self._region}.")
         return job
+
+
+def scope_of(who: Requester) -> JobScope | None:
+    """The jobs that somebody may see; None for all."""
+    return None if who.is_administrator else JobScope(who.name, who.teams, who.tags)
+
+
+def _denied(message: str) -> ApiError:
+    return ApiError("AccessDeniedException", message, HTTPStatus.FORBIDDEN)
 
 
 def _no_workteam(arn: str) -> str:

@@ -11,13 +11,18 @@ import asyncio
 import logging
 import resource
 import socket
+import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from labeling_provider.service.errors import StartError
 
 MAX_HEAD_BYTES: Final = 32_768
 MAX_HEAD_SECONDS: Final = 20
@@ -142,6 +147,24 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
+@dataclass(frozen=True)
+class Tls:
+    """A certificate with those of the authorities above it, and its key: files in PEM.
+
+    :raises StartError: if they can't be used.
+    """
+
+    certificate: Path
+    key: Path
+
+    def __post_init__(self) -> None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key, password=lambda: b"")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or getattr(error, "reason", None) or type(error).__name__
+            raise StartError(f"--tls-certificate {self.certificate} and --tls-key {self.key}: {why}") from None
+
+
 class _Server(uvicorn.Server):
     """A server that sets an event as soon as the process is told to stop."""
 
@@ -155,10 +178,20 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(application: Any, listening: socket.socket, ending: Callable[[], None]) -> None:
+def serve(
+    application: Any,
+    listening: socket.socket,
+    ending: Callable[[], None],
+    *,
+    tls: Tls | None = None,
+    proxies: Sequence[str] = (),
+) -> None:
     """Answer requests until the process gets SIGTERM or SIGINT.
 
     :param ending: called in its own thread on that signal, before open connections are closed.
+    :param tls: None to speak plain HTTP.
+    :param proxies: addresses and networks of proxies that say, in ``X-Forwarded-For`` and ``X-Forwarded-Proto``, where
+        a request comes from. From anybody else these headers mean nothing.
     """
     asked_to_end = threading.Event()
 
@@ -179,6 +212,11 @@ def serve(application: Any, listening: socket.socket, ending: Callable[[], None]
         log_config=None,
         access_log=False,
         server_header=False,
+        # Otherwise uvicorn believes whoever is on this machine.
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=list(proxies),
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
         backlog=_BACKLOG,
         limit_concurrency=_allow_connections(),
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,

@@ -23,6 +23,7 @@ from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
+from labeling_provider.service.work.requesters import ADMINISTRATOR, Requester
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +44,18 @@ class Operations:
         tags: Tags,
         models: ModelRegistry,
     ) -> None:
-        self._functions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+        # What requesters may ask about their own jobs.
+        self._of_requesters: dict[str, Callable[[dict[str, Any], Requester], dict[str, Any]]] = {
             "CreateLabelingJob": jobs.create,
             "DescribeLabelingJob": jobs.describe,
             "ListLabelingJobs": jobs.list,
             "ListLabelingJobsForWorkteam": jobs.list_for_workteam,
             "StopLabelingJob": jobs.stop,
+            "AddTags": tags.add,
+            "ListTags": tags.list,
+            "DeleteTags": tags.delete,
+        }
+        self._functions: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "CreateWorkteam": workteams.create,
             "DescribeWorkteam": workteams.describe,
             "ListWorkteams": workteams.list,
@@ -66,18 +73,16 @@ class Operations:
             "ListHumanTaskUis": templates.list,
             "DeleteHumanTaskUi": templates.delete,
             "RenderUiTemplate": templates.render,
-            "AddTags": tags.add,
-            "ListTags": tags.list,
-            "DeleteTags": tags.delete,
             "DescribeModel": lambda request: models.describe(request["ModelName"]),
         }
         self._has_model = models.has
 
-    def answer(self, operation: str, body: bytes, host: str) -> bytes | None:
+    def answer(self, operation: str, body: bytes, host: str, who: Requester = ADMINISTRATOR) -> bytes | None:
         """Answer a raw request.
 
         :param body: the request, as JSON.
         :param host: the name and port that the caller has for this service: people find the portal there.
+        :param who: asks.
         :return: the response, as JSON; None if the request is fine, but not about labeling: it is moto's.
         :raises ApiError: with Amazon's code, if it is refused.
         """
@@ -91,7 +96,7 @@ class Operations:
             if problems := model.type_problems(operation, request):
                 raise validation_error(problems)
             return None
-        answer = self.call(operation, request)
+        answer = self.call(operation, request, who)
         for entry in _with_portal(answer):
             entry["SubDomain"] = host + PORTAL_PATH
         return json.dumps(answer).encode()
@@ -102,9 +107,9 @@ class Operations:
             return resource.split(":", 5)[-1].partition("/")[0] in _OF_LABELING
         if operation == "DescribeModel" and isinstance(name, str):
             return self._has_model(name)
-        return operation in self._functions
+        return operation in self._functions or operation in self._of_requesters
 
-    def call(self, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    def call(self, operation: str, request: dict[str, Any], who: Requester = ADMINISTRATOR) -> dict[str, Any]:
         """Answer a parsed request.
 
         :raises ApiError: with Amazon's code, if it is refused.
@@ -113,6 +118,8 @@ class Operations:
         if broken:
             raise constraint_error(broken)
         try:
+            if operation in self._of_requesters:
+                return self._of_requesters[operation](request, who)
             return self._functions[operation](request)
         except BadToken:
             raise validation_error(

@@ -31,7 +31,11 @@ from labeling_provider.service.database import job_rows, people, task_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.web.labeling_jobs import scope_of
 from labeling_provider.service.web.requests import PAGES_PATH
+from labeling_provider.service.web.tags import is_own_job
+from labeling_provider.service.work.audit import AuditTrail
+from labeling_provider.service.work.requesters import Requester
 
 MAX_JOBS: Final = 200
 MAX_LINES: Final = 200
@@ -111,7 +115,7 @@ class _JobPages:
     def jobs(self, request: Request) -> Response:
         """The latest jobs."""
         with self._database.read() as connection:
-            latest = job_rows.latest_jobs(connection, MAX_JOBS)
+            latest = job_rows.latest_jobs(connection, MAX_JOBS, scope_of(requester_of(request)))
         return page("jobs.html", title="Labeling jobs", jobs=latest)
 
     def overview(self, request: Request) -> Response:
@@ -179,7 +183,10 @@ class _JobPages:
     def report(self, request: Request) -> Response:
         """A report in S3. Anybody may have written it, so the browser shows it in a sandbox."""
         bucket, key = request.path_params["bucket"], request.path_params["key"]
-        if not key.endswith(".html"):
+        who = requester_of(request)
+        with self._database.read() as connection:
+            is_own = bucket in who.buckets or who.owns(connection, f"arn:aws:s3:::{bucket}")
+        if not key.endswith(".html") or not is_own:
             raise HTTPException(404)
         try:
             report = self._object_store.beginning(f"s3://{bucket}/{key}", MAX_REPORT_BYTES + 1)
@@ -193,13 +200,25 @@ class _JobPages:
 def job_of(database: Database, request: Request) -> JobRow:
     """The labeling job that a page's address names.
 
-    :raises HTTPException: if there is none.
+    :raises HTTPException: if there is none, or it is not the requester's.
     """
     with database.read() as connection:
         job = job_rows.find_job(connection, request.path_params["name"])
-    if job is None:
-        raise HTTPException(404)
+        if job is None or not is_own_job(connection, requester_of(request), job.arn, job.workteam_arn):
+            raise HTTPException(404)
     return job
+
+
+def write_down(audit: AuditTrail, request: Request, what: str, target: str, outcome: str) -> None:
+    """Say in the audit trail what somebody has done by way of a page."""
+    who, address = requester_of(request), request.client.host if request.client else ""
+    audit.record(who.name, who.role, address, what, target, outcome)
+
+
+def requester_of(request: Request) -> Requester:
+    """Who asks for a page."""
+    who: Requester = request.scope["requester"]
+    return who
 
 
 def _address(job: JobRow) -> str:

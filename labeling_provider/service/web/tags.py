@@ -8,6 +8,7 @@ from typing import Any, Final
 from labeling_provider.service.database import tag_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.errors import ApiError, not_found
+from labeling_provider.service.work.requesters import Requester
 
 MAX_TAGS: Final = 50
 
@@ -18,24 +19,24 @@ class Tags:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, request: dict[str, Any]) -> dict[str, Any]:
+    def add(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """AddTags. A tag with the same key is replaced."""
         arn = request["ResourceArn"]
         with self._database.write() as connection:
-            _check_taggable(connection, arn)
+            _check_taggable(connection, arn, who)
             add_tags(connection, arn, request["Tags"])
             return {"Tags": list_tags(connection, arn)}
 
-    def list(self, request: dict[str, Any]) -> dict[str, Any]:
+    def list(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """ListTags. A resource has at most 50 tags, so the first page holds them all."""
         with self._database.read() as connection:
-            _check_taggable(connection, request["ResourceArn"])
+            _check_taggable(connection, request["ResourceArn"], who)
             return {"Tags": list_tags(connection, request["ResourceArn"])}
 
-    def delete(self, request: dict[str, Any]) -> dict[str, Any]:
+    def delete(self, request: dict[str, Any], who: Requester) -> dict[str, Any]:
         """DeleteTags."""
         with self._database.write() as connection:
-            _check_taggable(connection, request["ResourceArn"])
+            _check_taggable(connection, request["ResourceArn"], who)
             tag_rows.delete_tags(connection, request["ResourceArn"], request["TagKeys"])
         return {}
 
@@ -57,7 +58,14 @@ def add_tags(connection: Connection, arn: str, given: Iterable[dict[str, str]]) 
     tag_rows.put_tags(connection, arn, new)
 
 
-def _check_taggable(connection: Connection, arn: str) -> None:
-    """:raises ApiError: if this is nothing that can have tags."""
-    if not tag_rows.is_taggable(connection, arn):
+def is_own_job(connection: Connection, who: Requester, arn: str, workteam_arn: str) -> bool:
+    """Whether a labeling job is one that somebody may see and stop."""
+    if who.is_administrator:
+        return True
+    return who.owns(connection, arn) and who.covers(workteam_arn, tag_rows.read_tags(connection, arn))
+
+
+def _check_taggable(connection: Connection, arn: str, who: Requester) -> None:
+    """:raises ApiError: if this is nothing that can have tags, or not the requester's."""
+    if not tag_rows.is_taggable(connection, arn) or not who.owns(connection, arn):
         raise not_found(f"There is no labeling job, workteam, workforce or worker template {arn}.")

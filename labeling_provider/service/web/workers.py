@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from labeling_provider.service.web.pages import write_down
 from labeling_provider.service.web.requests import PORTAL_PATH
+from labeling_provider.service.work.audit import OK, AuditTrail
 from labeling_provider.service.work.people import People, PeopleError
 
 _MAX_CHARACTERS: Final = 200
@@ -19,8 +22,8 @@ _MAX_CHARACTERS: Final = 200
 class Workers:
     """The list of people, and changes to it, as JSON. Whoever may call the service may change it."""
 
-    def __init__(self, people: People) -> None:
-        self._people = people
+    def __init__(self, people: People, audit: AuditTrail) -> None:
+        self._people, self._audit = people, audit
 
     @property
     def routes(self) -> list[Route]:
@@ -35,7 +38,7 @@ class Workers:
         return _answered(lambda: self._people.list(request.query_params.get("team")))
 
     async def change(self, request: Request) -> Response:
-        """``add``, ``remove`` or ``invite`` the person in ``{"name": …, "team": …}``."""
+        """``add``, ``remove``, ``sign-out`` or ``invite`` the person in ``{"name": …, "team": …}``."""
         try:
             given = json.loads(await request.body())
             name, team = given["name"], given.get("team")
@@ -46,10 +49,17 @@ class Workers:
         moves: dict[str, Callable[[], object]] = {
             "add": lambda: {"worker_id": self._people.add(name, team).worker_id},
             "remove": lambda: self._people.remove(name, team),
+            "sign-out": lambda: {"sessions": self._people.sign_out_everywhere(name)},
             "invite": lambda: {"path": f"{PORTAL_PATH}/invitations/{self._people.invite(name)}"},
         }
         move = moves.get(request.path_params["move"])
-        return _refused("There is no such move.", 404) if move is None else _answered(move)
+        if move is None:
+            return _refused("There is no such move.", 404)
+        answer = _answered(move)
+        outcome = OK if answer.status_code == HTTPStatus.OK else str(answer.status_code)
+        target = f"{name} {team or ''}".strip()
+        write_down(self._audit, request, f"workers {request.path_params['move']}", target, outcome)
+        return answer
 
 
 def _answered(ask: Callable[[], object]) -> Response:

@@ -11,12 +11,15 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from labeling_provider.service.cloud.openid import OPENID_ENDPOINTS, OWN_PARAMETERS, is_address
+from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database import tag_rows, workforces, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.workforces import OWN_CLIENT, WorkforceRow, own_user_pool
 from labeling_provider.service.errors import ApiError, validation_error
 from labeling_provider.service.web.lists import next_token, page_request
 from labeling_provider.service.web.tags import add_tags
+from labeling_provider.service.work.single_sign_on import CLIENT_SECRET
 
 DEFAULT: Final = "default"
 MAX_CIDRS: Final = 10
@@ -24,10 +27,14 @@ _KEPT_SECONDS: Final = 2.0
 
 
 class Workforces:
-    """Create-, Describe-, List-, Update- and DeleteWorkforce."""
+    """Create-, Describe-, List-, Update- and DeleteWorkforce.
 
-    def __init__(self, database: Database, *, region: str, account: str) -> None:
+    :param seal: encrypts the client's secret, if it has a key.
+    """
+
+    def __init__(self, database: Database, *, region: str, account: str, seal: Seal | None = None) -> None:
         self._database, self._region, self._account = database, region, account
+        self._seal = seal or Seal()
         self._networks: tuple[float, list[str]] = (0.0, [])
         with database.write() as connection:
             if workforces.find(connection, DEFAULT) is None:
@@ -47,7 +54,13 @@ class Workforces:
                 raise ApiError("ResourceInUse", f"There is a private workforce already: {(others or [DEFAULT])[0]}.")
             arn = self._arn(name)
             workforces.insert(
-                connection, name=name, arn=arn, identity=identity, client_secret=secret, settings=settings
+                connection,
+                name=name,
+                arn=arn,
+                identity=identity,
+                client_secret=self._sealed(secret),
+                is_sealed=self._seal.is_closed,
+                settings=settings,
             )
             add_tags(connection, arn, request.get("Tags", []))
         return {"WorkforceArn": arn}
@@ -82,7 +95,8 @@ class Workforces:
                 connection,
                 row.name,
                 identity=identity,
-                client_secret=secret,
+                client_secret=self._sealed(secret),
+                is_sealed=self._seal.is_closed,
                 settings={**row.settings, **settings},
             )
             self._networks = (0.0, [])
@@ -113,7 +127,12 @@ class Workforces:
             found = ipaddress.ip_address(address)
         except ValueError:
             return False
+        # A proxy may write an IPv4 address in IPv6.
+        found = getattr(found, "ipv4_mapped", None) or found
         return any(found in ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)
+
+    def _sealed(self, secret: str | None) -> str | None:
+        return self._seal.seal(secret, CLIENT_SECRET) if secret is not None and self._seal.is_closed else secret
 
     def _arn(self, name: str) -> str:
         return workforce_arn(self._region, self._account, name)
@@ -197,6 +216,11 @@ def _identity(request: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
     if len(given) != 1:
         raise validation_error("Give exactly one of CognitoConfig and OidcConfig.")
     config = dict(request[given[0]])
+    if own := sorted(OWN_PARAMETERS & config.get("AuthenticationRequestExtraParams", {}).keys()):
+        raise validation_error(f"AuthenticationRequestExtraParams can't set {', '.join(own)}: the service does.")
+    for name in OPENID_ENDPOINTS if given[0] == "OidcConfig" else ():
+        if not is_address(config[name]):
+            raise validation_error(f"OidcConfig.{name} must be an address such as https://idp.example.com/path.")
     return {given[0]: config}, config.pop("ClientSecret", None)
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import Arn, cognito_issuer
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import people, workforces, workteam_rows
+from labeling_provider.service.database import people, revisions, workforces, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people import PersonRow
@@ -33,7 +33,7 @@ MAX_FAILURES: Final = 10
 """Wrong passwords for one name within :data:`FAILURE_SECONDS`, after which the name has to wait."""
 FAILURE_SECONDS: Final = 900.0
 _REMEMBERED_SECONDS: Final = 10.0
-"""How long another process may take to hear that somebody has signed out."""
+"""How long a session whose time is over may go on. One that somebody has ended is over at once, in every process."""
 _MAX_REMEMBERED: Final = 10_000
 
 
@@ -48,6 +48,7 @@ class Person:
     :param worker_id: as in Amazon's output.
     :param teams: ARNs of the workteams that the person works for.
     :param settings: language and keys of the pages.
+    :param issuer: the identity provider that the person comes from; None for one who is known here only.
     """
 
     id: int
@@ -55,6 +56,7 @@ class Person:
     worker_id: str
     teams: frozenset[str]
     settings: dict[str, Any]
+    issuer: str | None = None
 
 
 class People:
@@ -65,7 +67,7 @@ class People:
 
     def __init__(self, database: Database, clock: Clock, region: str, *, passwords: bool) -> None:
         self._database, self._clock, self._region, self.passwords = database, clock, region, passwords
-        self._remembered: OrderedDict[str, tuple[float, Person]] = OrderedDict()
+        self._remembered: OrderedDict[str, tuple[float, int, Person]] = OrderedDict()
         self._failures: dict[str, deque[float]] = defaultdict(deque)
         self._changing = threading.Lock()
 
@@ -84,7 +86,7 @@ class People:
             person = self._checked(given, person, password or "")
         elif person is None:
             person = self.add(given)
-        return self._open(person)
+        return self.open_session(person)
 
     def accept_invitation(self, token: str, password: str) -> str:
         """Let an invited person choose a password, and sign the person in; the invitation is used up.
@@ -103,8 +105,7 @@ class People:
             person = people.choose_password(connection, _digest(token), hashed, self._clock.now())
         if person is None:
             raise PeopleError("This invitation is not valid any more. Ask for another one.")
-        self._forget()
-        return self._open(person)
+        return self.open_session(person)
 
     def invited(self, token: str) -> str | None:
         """The name of the person whom an invitation is for; None if it is not valid."""
@@ -117,15 +118,16 @@ class People:
         digest, now = _digest(token), time.monotonic()
         with self._changing:
             known = self._remembered.get(digest)
-        if known is not None and known[0] > now:
-            return known[1]
         with self._database.read() as connection:
+            revision = revisions.of_people(connection)
+            if known is not None and known[0] > now and known[1] == revision:
+                return known[2]
             row = people.signed_in(connection, digest, self._clock.now())
             person = None if row is None else self._person(connection, row)
         with self._changing:
             self._remembered.pop(digest, None)
             if person is not None:
-                self._remembered[digest] = (now + _REMEMBERED_SECONDS, person)
+                self._remembered[digest] = (now + _REMEMBERED_SECONDS, revision, person)
                 if len(self._remembered) > _MAX_REMEMBERED:
                     self._remembered.popitem(last=False)
         return person
@@ -134,7 +136,14 @@ class People:
         """End a session."""
         with self._database.write() as connection:
             people.close_session(connection, _digest(token))
-        self._forget()
+
+    def sign_out_everywhere(self, name: str) -> int:
+        """End all sessions of a person; how many there were.
+
+        :raises PeopleError: if there is no such person.
+        """
+        with self._database.write() as connection:
+            return people.close_sessions(connection, self._known(connection, name).id)
 
     # Who there is
 
@@ -158,7 +167,6 @@ class People:
                 raise PeopleError(f"{given} was removed at the same moment. Try again.")
             if arn is not None:
                 people.join(connection, person.id, arn)
-        self._forget()
         return person
 
     def remove(self, name: str, team: str | None = None) -> None:
@@ -172,7 +180,6 @@ class People:
                 people.delete_person(connection, person.id)
             elif not people.leave(connection, person.id, _team(connection, team)):
                 raise PeopleError(f"{person.name} is not in the workteam {team}.")
-        self._forget()
 
     def invite(self, name: str) -> str:
         """Let a person choose a password.
@@ -197,25 +204,37 @@ class People:
                 {
                     "name": person.name,
                     "worker_id": person.worker_id,
-                    "workteams": sorted(one.rsplit("/", 1)[1] for one in people.teams_of(connection, person.id)),
+                    "workteams": sorted(one.rsplit("/", 1)[1] for one in teams),
                     "has_password": person.password is not None,
+                    "issuer": person.issuer,
                 }
-                for person in people.list_people(connection, arn)
+                for person in people.list_people(connection)
+                for teams in (_members_teams(connection, person),)
+                if arn is None or arn in teams
             ]
 
     def change_settings(self, person: Person, settings: dict[str, Any]) -> None:
         """Keep a person's language and keys."""
         with self._database.write() as connection:
             people.update_settings(connection, person.id, settings)
-        self._forget()
 
-    # Details
+    def teams(self, row: PersonRow) -> set[str]:
+        """The ARNs of the workteams that a person works for."""
+        with self._database.read() as connection:
+            return self._teams(connection, row)
 
-    def _open(self, person: PersonRow) -> str:
+    def open_session(self, row: PersonRow, seconds: float = SESSION_SECONDS) -> str:
+        """Sign a person in who has shown who it is.
+
+        :param seconds: until the end of the session.
+        :return: the session's token.
+        """
         token, now = secrets.token_urlsafe(32), self._clock.now()
         with self._database.write() as connection:
-            people.open_session(connection, person.id, _digest(token), now + SESSION_SECONDS, now)
+            people.open_session(connection, row.id, _digest(token), now + seconds, now)
         return token
+
+    # Details
 
     def _checked(self, name: str, person: PersonRow | None, password: str) -> PersonRow:
         """See that a password is right, and take as long for a name that nobody has.
@@ -257,20 +276,27 @@ class People:
         """A hash that no password has."""
         return str(self._hasher.hash(secrets.token_urlsafe(32)))
 
-    def _person(self, connection: Connection, row: PersonRow) -> Person:
-        teams = people.teams_of(connection, row.id)
-        if not self.passwords:
+    def _person(self, connection: Connection, row: PersonRow) -> Person | None:
+        """Who somebody is; None for a person of an identity provider who is in no workteam any more."""
+        teams = self._teams(connection, row)
+        if row.issuer is not None and not teams:
+            return None
+        return Person(row.id, row.name, row.worker_id, frozenset(teams), row.settings, row.issuer)
+
+    def _teams(self, connection: Connection, row: PersonRow) -> set[str]:
+        teams = _members_teams(connection, row)
+        if not self.passwords and row.issuer is None:
             # Where a name is enough, a workteam without members is everybody's.
             teams |= workteam_rows.private_arns(connection) - people.teams_with_members(connection)
-        return Person(row.id, row.name, row.worker_id, frozenset(teams), row.settings)
-
-    def _forget(self) -> None:
-        with self._changing:
-            self._remembered.clear()
+        return teams
 
     @staticmethod
     def _known(connection: Connection, name: str) -> PersonRow:
-        person = people.find_person(connection, checked_name(name))
+        """The person of a name or a worker id.
+
+        :raises PeopleError: if there is none.
+        """
+        person = people.find_person(connection, checked_name(name)) or people.find_worker(connection, name)
         if person is None:
             raise PeopleError(f"Nobody is called {name}. `labeling workers list` shows who there is.")
         return person
@@ -309,6 +335,21 @@ def identity_provider(connection: Connection, workteam_arn: str) -> dict[str, st
         return {"identityProviderType": "Oidc", "issuer": row.identity["OidcConfig"]["Issuer"]}
     region = Arn.parse(workteam_arn).region
     return {"identityProviderType": "Cognito", "issuer": cognito_issuer(own_user_pool(region))}
+
+
+def _members_teams(connection: Connection, row: PersonRow) -> set[str]:
+    """ARNs of the workteams that somebody was put into, or belongs to by the groups of the identity provider."""
+    teams = people.teams_of(connection, row.id)
+    workforce = workforces.of_openid(connection) if row.issuer is not None else None
+    if workforce is None or workforce.identity["OidcConfig"]["Issuer"] != row.issuer:
+        return teams
+    return teams | {
+        team.arn
+        for team in workteam_rows.every_workteam(connection)
+        if team.settings.get("WorkforceName") == workforce.name
+        for member in team.members
+        if not row.groups.isdisjoint(member.get("OidcMemberDefinition", {}).get("Groups", ()))
+    }
 
 
 def _team(connection: Connection, name: str) -> str:

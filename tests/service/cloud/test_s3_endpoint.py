@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,6 +12,7 @@ from botocore.exceptions import ClientError
 from dev.far_s3 import FarS3, far_s3
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.cloud.s3_endpoint import MAX_WRITES_AT_ONCE, EndpointObjectStore
+from tests.conftest import Lab
 
 TEXT = "text/plain"
 
@@ -36,6 +39,32 @@ def test_many_objects_are_written_at_once_and_all_of_them(far: FarS3, store: End
     store.write(given)
     assert {uri: (store.read(uri), TEXT) for uri in given} == given
     assert 4 < far.most_at_once() <= MAX_WRITES_AT_ONCE
+
+
+@pytest.mark.parametrize("key", ["plain", "ä b+c%2F~(1)='/&?#"])
+def test_an_object_is_written_without_a_client_under_its_name(
+    lab: Lab, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service, as S3, checks the signature."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "local")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
+    store = EndpointObjectStore(lab.s3.meta.endpoint_url, "us-east-1")
+    monkeypatch.setattr(store, "_put", lambda *_: pytest.fail("a client has to do it"))
+    store.write({f"s3://lab/short/{key}": (b"body", TEXT)})
+    answer = lab.s3.get_object(Bucket="lab", Key=f"short/{key}")
+    assert (answer["Body"].read(), answer["ContentType"]) == (b"body", TEXT)
+
+
+def test_what_may_be_long_is_copied(store: EndpointObjectStore, tmp_path: Path) -> None:
+    store.write_long("s3://lab/from/file", BytesIO(b"long" * 1_000), TEXT)
+    with (tmp_path / "copy").open("w+b") as file:
+        store.copy_to("s3://lab/from/file", file)
+        file.seek(0)
+        assert file.read() == b"long" * 1_000
+        with pytest.raises(MissingObject, match="s3://lab/none"):
+            store.copy_to("s3://lab/none", file)
+    with pytest.raises(MissingObject, match="s3://gone/x"):
+        store.write_long("s3://gone/x", BytesIO(b""), TEXT)
 
 
 def test_nothing_to_write_is_written_at_once(store: EndpointObjectStore) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labeling_provider.service.database import people, task_rows
+from labeling_provider.service.database import people, revisions, task_rows, workteam_rows
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.database.states import RemarkKind
 from tests.service.database.rows import job
@@ -32,3 +32,44 @@ def test_people_at_work_and_what_they_say_are_counted_without_simulated_workers(
     assert tuple(people.at_work(connection, mine, 50.0)) == (1, 1)
     assert (people.count_remarks(connection, mine), people.count_remarks(connection, other)) == (2, 0)
     assert [one.text for one in people.latest_remarks(connection, mine, 1)] == ["second"]
+
+
+def test_a_person_of_a_provider_is_known_by_issuer_and_identity_and_not_by_name(connection: Connection) -> None:
+    people.insert_person(connection, name="Ann", worker_id="local", sub="1")
+    told = {"issuer": "https://idp.example", "name": "Ann"}
+    first = people.enter(connection, **told, sub="1", groups={"b", "a"}, worker_id="w1")
+    other = people.enter(connection, **told, sub="2", groups=(), worker_id="w2")
+    again = people.enter(connection, **{**told, "name": "Anna"}, sub="1", groups={"c"}, worker_id="w3")
+    elsewhere = people.enter(connection, **{**told, "issuer": "https://b.example"}, sub="1", groups=(), worker_id="w4")
+    assert (again.id, again.worker_id, again.name, again.groups) == (first.id, "w1", "Anna", frozenset({"c"}))
+    assert len({first.id, other.id, elsewhere.id}) == 3
+    known = people.find_person(connection, "ann")
+    assert known is not None
+    assert known.worker_id == "local"
+    assert people.find_worker(connection, "w4") == elsewhere
+    assert [person.worker_id for person in people.list_people(connection, only_by_name=True)] == ["local"]
+
+
+def test_whatever_changes_people_or_what_they_may_do_shows_in_the_revision(connection: Connection) -> None:
+    person = people.insert_person(connection, name="Bea", worker_id="w", sub="1")
+    people.open_session(connection, person.id, "t", 10.0, 1.0)
+    workteam_rows.insert_workteam(connection, name="t", arn="t", description="", members=[], settings={})
+    seen = {revisions.of_people(connection)}
+    for number, change in enumerate(
+        (
+            lambda: people.join(connection, person.id, "t"),
+            lambda: people.leave(connection, person.id, "t"),
+            lambda: people.leave_all(connection, "t"),
+            lambda: people.update_settings(connection, person.id, {}),
+            lambda: people.close_session(connection, "t"),
+            lambda: people.close_sessions(connection, person.id),
+            lambda: people.enter(connection, issuer="i", sub="s", name="n", groups=(), worker_id="v"),
+            lambda: workteam_rows.update_workteam(connection, "t", description="", members=[], settings={}),
+            lambda: workteam_rows.delete_workteam(connection, "t"),
+            lambda: people.delete_person(connection, person.id),
+        ),
+        2,
+    ):
+        change()
+        seen.add(revisions.of_people(connection))
+        assert len(seen) == number

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 from labeling_provider.service.database import recorded_objects as record
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.database.recorded_objects import MAX_READ_AHEAD, KeptVersion, VersionPlace
@@ -63,3 +65,21 @@ def test_keys_are_read_page_by_page_in_the_order_of_their_bytes(connection: Conn
     every = record.all_versions(connection, "lab", "a/x", 1, after=True)
     assert [(one.key, one.version) for one in every] == [("b", "2"), ("b", "1")]
     assert (record.count_keys(connection, "lab"), record.count_keys(connection, "none")) == (4, 0)
+
+
+def test_the_bytes_of_a_file_are_kept_and_copied_in_parts(connection: Connection) -> None:
+    body = bytes(range(256)) * 10_000
+    place = VersionPlace("lab", "key", "1")
+    record.keep_versions(connection, gone=[], new=[KeptVersion(place, "{}", BytesIO(body))], changed=[])
+    (found,) = record.versions_of(connection, "lab", "key")
+    assert found.size == len(body)
+    assert record.body_of(connection, found) == body
+    for begin, end in ((0, len(body)), (3, 1_048_580), (1_048_576, 1_048_577), (5, 5)):
+        file = BytesIO()
+        assert record.copy_body(connection, found, begin, end, file)
+        assert file.getvalue() == body[begin:end]
+    record.keep_versions(connection, gone=[place], new=[], changed=[])
+    assert not record.copy_body(connection, found, 0, 9, BytesIO())
+    # SQLite gives the next version the number of the last one.
+    record.keep_versions(connection, gone=[], new=[version(1, state='"new"')], changed=[])
+    assert not record.copy_body(connection, found, 0, 3, BytesIO())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import httpx
 import pytest
 from botocore import UNSIGNED
 from botocore.auth import SigV4QueryAuth
@@ -14,7 +17,8 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.credentials import Credentials
 
-from dev.stack import Service
+from dev.identity_provider import IdentityProvider
+from dev.stack import BIN, Service
 from labeling_provider.service.errors import ApiError
 from labeling_provider.service.web.origins import check_page
 from labeling_provider.service.web.requests import RequestHead
@@ -250,3 +254,68 @@ def test_programs_of_this_machine_need_no_keys(lab: Lab) -> None:
 def test_a_bucket_is_no_picture(lab: Lab) -> None:
     for method in ("GET", "OPTIONS"):
         assert ask(lab.service, method, f"//{lab.bucket}", EVIL_GET)[0] >= 400
+
+
+# Where a request comes from
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(tmp_path_factory: pytest.TempPathFactory, provider: IdentityProvider) -> Iterator[Service]:
+    """A service that speaks HTTPS itself, and believes a proxy on this machine."""
+    tls = ("--tls-certificate", str(provider.certificate), "--tls-key", str(provider.key))
+    env = {"LABELING_LOCAL_ACCESS_KEY_ID": "owner", "LABELING_LOCAL_SECRET_ACCESS_KEY": "secret"}
+    service = Service(tmp_path_factory.mktemp("behind"), *tls, "--trusted-proxy", "127.0.0.0/8", env=env)
+    yield service
+    service.stop()
+
+
+def test_a_proxy_that_is_named_says_where_a_request_comes_from(
+    behind_proxy: Service, provider: IdentityProvider
+) -> None:
+    assert behind_proxy.endpoint_url.startswith("https://")
+    keys = {"aws_access_key_id": "owner", "aws_secret_access_key": "secret", "verify": str(provider.certificate)}
+    sagemaker = behind_proxy.client("sagemaker", **keys)
+    sagemaker.update_workforce(WorkforceName="default", SourceIpConfig={"Cidrs": ["192.0.2.0/24", "2001:db8::/32"]})
+    with httpx.Client(base_url=behind_proxy.endpoint_url, verify=provider.trusted) as client:
+
+        def status(forwarded: str) -> int:
+            return client.get("/portal/sign-in", headers={"x-forwarded-for": forwarded}).status_code
+
+        inside = ("192.0.2.7", "2001:db8::1", "::ffff:192.0.2.7", "8.8.8.8, 192.0.2.7", "192.0.2.7, 127.0.0.2")
+        outside = ("8.8.8.8", "192.0.2.7, 8.8.8.8", "127.0.0.1", "2001:db9::1", "somewhere", "", "192.0.2.7.evil")
+        assert [status(one) for one in inside] == [200] * len(inside)
+        assert [status(one) for one in outside] == [404] * len(outside)
+        assert client.get("/portal/static/portal.css").status_code == 404
+        same = {"origin": behind_proxy.endpoint_url, "sec-fetch-site": "same-origin", "x-forwarded-for": "192.0.2.7"}
+        client.get("/_labeling/", headers={"x-forwarded-for": "192.0.2.99"})
+        answer = client.post("/portal/sign-in", data={"name": "Nobody", "password": "x"}, headers=same)
+        assert answer.status_code == 403
+        told = client.get("/_labeling/audit", auth=("owner", "secret")).json()
+    written = {(row["what"], row["who"], row["address"], row["outcome"]) for row in told}
+    assert ("sign-in", "Nobody", "192.0.2.7", "refused") in written
+    assert ("request", "", "192.0.2.99", "Unauthorized") in written
+    assert ("portal", "", "8.8.8.8", "NotFound") in written
+
+
+def test_the_session_s_cookie_stays_on_https(behind_proxy: Service, provider: IdentityProvider) -> None:
+    env = {**behind_proxy.env, "SSL_CERT_FILE": str(provider.certificate)}
+    command = [str(BIN / "labeling"), "workers", "--endpoint-url", behind_proxy.endpoint_url]
+    for move in (["add", "Yara"], ["invite", "Yara"]):
+        done = subprocess.run([*command, *move], env=env, capture_output=True, text=True, check=True)
+    link = done.stdout.strip()
+    assert link.startswith(f"{behind_proxy.endpoint_url}/portal/invitations/")
+    same = {"origin": behind_proxy.endpoint_url, "sec-fetch-site": "same-origin", "x-forwarded-for": "192.0.2.7"}
+    answer = httpx.post(link, data={"password": "correct horse battery"}, headers=same, verify=provider.trusted)
+    assert answer.status_code == 303
+    assert "; secure" in answer.headers["set-cookie"].lower()
+
+
+def test_from_anybody_else_such_headers_mean_nothing(guarded: Service, owner: Callable[[str], Any]) -> None:
+    change = owner("sagemaker").update_workforce
+    change(WorkforceName="default", SourceIpConfig={"Cidrs": ["192.0.2.0/24"]})
+    try:
+        headers = {"x-forwarded-for": "192.0.2.7", "x-forwarded-proto": "https"}
+        assert httpx.get(f"{guarded.endpoint_url}/portal/sign-in", headers=headers).status_code == 404
+    finally:
+        change(WorkforceName="default", SourceIpConfig={"Cidrs": []})
+    assert httpx.get(f"{guarded.endpoint_url}/portal/sign-in").status_code == 200

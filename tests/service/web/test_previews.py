@@ -16,6 +16,7 @@ from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.previews import Previews
 from labeling_provider.service.web.task_pages import TaskPages
+from labeling_provider.service.work.requesters import ADMINISTRATOR
 from tests.service.in_process import FUNCTION, REGION, InProcess
 
 CUSTOM = {"task_type": "custom", "labels": None, "instructions": None, "ui_template_uri": "s3://lab/template.liquid"}
@@ -46,6 +47,7 @@ class Pages(NamedTuple):
             "headers": [(b"host", b"localhost:8099")],
             "scheme": "http",
             "server": ("localhost", 8099),
+            "requester": ADMINISTRATOR,
         }
         asyncio.run(self.application(scope, receive, send))
         headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}

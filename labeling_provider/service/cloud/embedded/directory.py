@@ -84,7 +84,7 @@ class EmbeddedDirectory:
         self, connection: Connection, arn: str, members: Mapping[str, str], left: set[str], before: Mapping[str, str]
     ) -> None:
         own = {ANYBODY.sub, *(one.sub for one in self._simulated.get(arn, ()))}
-        known = {person.sub: person for person in people.list_people(connection)}
+        known = {person.sub: person for person in people.list_people(connection, only_by_name=True)}
         for sub in left & known.keys():
             people.leave(connection, known[sub].id, arn)
         for sub, name in members.items():
@@ -107,7 +107,7 @@ class EmbeddedDirectory:
         for workforce in workforces.everyone(connection):
             if config := workforce.identity.get("CognitoConfig"):
                 self._client(config)
-        everybody = [Identity(person.name, person.sub) for person in people.list_people(connection)]
+        everybody = [Identity(person.name, person.sub) for person in people.list_people(connection, only_by_name=True)]
         found: list[WorkteamRow] = []
         wanted: dict[Any, set[Any]] = {}
         for team in workteam_rows.every_workteam(connection):
@@ -115,7 +115,10 @@ class EmbeddedDirectory:
             if not groups or workforce_kind(team.arn) != "private":
                 continue
             found.append(team)
-            members = [Identity(person.name, person.sub) for person in people.list_people(connection, team.arn)]
+            members = [
+                Identity(person.name, person.sub)
+                for person in people.list_people(connection, team.arn, only_by_name=True)
+            ]
             members += self._simulated.get(team.arn, ())
             if not members and self._is_open and is_open:
                 members = [*everybody, ANYBODY]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from io import BytesIO
+from typing import IO, Any
 
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.service.cloud.embedded.s3_old import take_over
 from labeling_provider.service.cloud.embedded.s3_record import S3Record
-from labeling_provider.service.cloud.embedded.s3_stored import VersionGone
+from labeling_provider.service.cloud.embedded.s3_stored import VersionGone, write_value
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
 
@@ -28,17 +29,24 @@ class EmbeddedObjectStore(ObjectStore):
         self._backend: Any = self._record.backend
 
     def read(self, uri: str) -> bytes:
+        file = BytesIO()
+        self.copy_to(uri, file)
+        return file.getvalue()
+
+    def copy_to(self, uri: str, file: IO[bytes]) -> None:
+        begin = file.tell()
         while True:
             try:
                 with self.reading():
                     key = self._find(uri)
                     if key is None:
                         raise MissingObject(uri)
-                    body: bytes = key.value
-                    return body
+                    write_value(key.value, file)
+                    return
             except VersionGone:
                 # There is another one now, or none.
-                continue
+                file.seek(begin)
+                file.truncate()
 
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
         by_bucket: dict[str, dict[str, tuple[bytes, str]]] = {}
@@ -50,6 +58,14 @@ class EmbeddedObjectStore(ObjectStore):
         for bucket, objects in by_bucket.items():
             if not self._record.put_plain(bucket, objects):
                 self._put(bucket, objects)
+
+    def write_long(self, uri: str, body: IO[bytes], content_type: str) -> None:
+        bucket, name = split_s3_uri(uri)
+        if bucket not in self._backend.buckets:
+            raise MissingObject(uri)
+        if not self._record.put_plain(bucket, {name: (body, content_type)}):
+            body.seek(0)
+            self._put(bucket, {name: (body.read(), content_type)})
 
     def _put(self, bucket: str, objects: Mapping[str, tuple[bytes, str]]) -> None:
         with self.recording():

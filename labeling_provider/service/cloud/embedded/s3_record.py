@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import IO, Any, Final, NamedTuple
 
 from labeling_provider.service.cloud.embedded import s3_state
 from labeling_provider.service.cloud.embedded.restoring import restoring
@@ -27,6 +27,7 @@ from labeling_provider.service.database.recorded_objects import (
     VersionPlace,
     all_versions,
     body_of,
+    copy_body,
     count_keys,
     delete_bucket,
     keep_bucket,
@@ -41,6 +42,7 @@ _UNSAYABLE: Final = re.compile("[\0-\x08\n-\x1f\ufffe\uffff]")
 
 _MORE_TO_DO: Final = ("versioning_status", "notification_configuration", "encryption", "object_lock_enabled")
 """Settings of a bucket that say what else happens when an object is put into it."""
+_MAX_IN_MEMORY: Final = 1 << 20
 _ONLY_VERSION: Final = "null"
 """The version of an object in a bucket that keeps no versions."""
 
@@ -172,7 +174,7 @@ class S3Record:
         self._request.found.clear()
         self.backend.tagger.tags.forget()
 
-    def put_plain(self, bucket: str, objects: Mapping[str, tuple[bytes, str]]) -> bool:
+    def put_plain(self, bucket: str, objects: Mapping[str, tuple[bytes | IO[bytes], str]]) -> bool:
         """Put objects into a bucket where this does nothing else, without troubling moto with each.
 
         :param objects: bytes and content type by key.
@@ -233,12 +235,23 @@ class S3Record:
 
     def _moto_version(self, bucket: str, found: FoundVersion) -> Any:
         return stored_version(
-            found, bucket, self._account, self.backend.region_name, self.backend.tagger, self._read_body
+            found,
+            bucket,
+            self._account,
+            self.backend.region_name,
+            self.backend.tagger,
+            read=self._read_body,
+            # A request that changes nothing only sends them.
+            copy=self._copy_body if self._under_way is None else None,
         )
 
     def _read_body(self, found: FoundVersion) -> bytes | None:
         with self._database.read() as connection:
             return body_of(connection, found)
+
+    def _copy_body(self, found: FoundVersion, begin: int, end: int, file: IO[bytes]) -> bool:
+        with self._database.read() as connection:
+            return copy_body(connection, found, begin, end, file)
 
     def count_keys(self, bucket: str) -> int:
         """How many keys a bucket has, apart from what the request is changing."""
@@ -403,10 +416,16 @@ def _differences(
         for version, state in zip(now.versions, now.states, strict=True):
             place = VersionPlace(bucket, key, version.version_id)
             if id(version) not in states:
-                new.append(KeptVersion(place, state, b"" if s3_state.is_marker(version) else version.value))
+                new.append(KeptVersion(place, state, b"" if s3_state.is_marker(version) else _bytes_of(version)))
             elif states[id(version)] != state:
                 changed.append((place, state))
     return gone, new, changed
+
+
+def _bytes_of(version: Any) -> bytes | IO[bytes]:
+    """The bytes of a new version; a file with them if they are many."""
+    body: bytes | IO[bytes] = version.value if version.size <= _MAX_IN_MEMORY else version._value_buffer
+    return body
 
 
 def _same(before: _Versions, now: _Versions) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from inspect import Parameter, signature
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import IO, Any, Final
 
 log = logging.getLogger(__name__)
 
@@ -98,11 +98,19 @@ def describe_version(version: Any, tagger: Any) -> str:
     return _described(version, VERSION_FIELDS, tagger)
 
 
-def plain_state(body: bytes, content_type: str) -> str:
+def plain_state(body: bytes | IO[bytes], content_type: str) -> str:
     """The state of a new object about which nothing else is known, as :func:`describe_version` gives it."""
     from moto.core.utils import utcnow
 
-    etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    if isinstance(body, bytes):
+        etag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+    else:
+        body.seek(0)
+        # Not hashlib.file_digest: it does not take what may be in memory.
+        digest = hashlib.md5(usedforsecurity=False)
+        while part := body.read(1 << 20):
+            digest.update(part)
+        etag = digest.hexdigest()
     return json.dumps({**_usual(content_type), "last_modified": _plain(utcnow()), "_etag": etag})
 
 

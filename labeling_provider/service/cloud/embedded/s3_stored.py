@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, MutableMapping
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import IO, Any
 
 from labeling_provider.service.cloud.embedded import s3_state
 from labeling_provider.service.database.recorded_objects import MAX_READ_AHEAD, FoundVersion
@@ -17,18 +17,70 @@ class VersionGone(Exception):
     """A version was overwritten or deleted while it was read: the request must be answered anew."""
 
 
+class BytesLater(bytes):
+    """Bytes of a version that moto hands on without looking at them, to be read when the answer is sent.
+
+    It has none itself: only what asks for its length, for a slice or for bytes() may have it.
+    """
+
+    _copy: Callable[[int, int, IO[bytes]], bool]
+    _begin = _end = 0
+
+    @classmethod
+    def of(cls, copy: Callable[[int, int, IO[bytes]], bool], begin: int, end: int) -> BytesLater:
+        """The bytes from a position to before another one.
+
+        :param copy: copies bytes into a file; says whether the version is still the same.
+        """
+        later = cls()
+        later._copy, later._begin, later._end = copy, begin, end
+        return later
+
+    def __len__(self) -> int:
+        return self._end - self._begin
+
+    def __bool__(self) -> bool:
+        return len(self) > 0
+
+    def __bytes__(self) -> bytes:
+        return self
+
+    def __getitem__(self, wanted: Any) -> Any:
+        begin, end, _ = wanted.indices(len(self))
+        return BytesLater.of(self._copy, self._begin + begin, self._begin + max(begin, end))
+
+    def write_to(self, file: IO[bytes]) -> None:
+        """:raises VersionGone: if the version was overwritten or deleted meanwhile."""
+        if not self._copy(self._begin, self._end, file):
+            raise VersionGone
+
+
+def write_value(value: bytes, file: IO[bytes]) -> None:
+    """Write what moto gives as the bytes of a version.
+
+    :raises VersionGone: if the version was overwritten or deleted meanwhile.
+    """
+    if isinstance(value, BytesLater):
+        value.write_to(file)
+    else:
+        file.write(value)
+
+
 def stored_version(
     found: FoundVersion,
     bucket: str,
     account: str,
     region: str,
     tagger: Any,
+    *,
     read: Callable[[FoundVersion], bytes | None],
+    copy: Callable[[FoundVersion, int, int, IO[bytes]], bool] | None,
 ) -> Any:
     """moto's version of an object, or delete marker.
 
     :param tagger: gets its tags.
     :param read: reads the bytes of a version that has many.
+    :param copy: copies them into a file, where moto only hands them on; None where it may do something with them.
     """
     if s3_state.is_marker_state(found.state):
         return s3_state.make_marker(found.key, found.version, found.state)
@@ -37,6 +89,8 @@ def stored_version(
     version.contentsize = found.size
     version.later = (lambda: read(found)) if found.body is None else (lambda: found.body)
     version.forget_bytes()
+    if copy is not None and found.body is None:
+        version.handed_on = BytesLater.of(partial(copy, found), 0, found.size)
     return version
 
 
@@ -84,7 +138,19 @@ def _stored_key() -> Any:
         """A version whose bytes are read from the database when moto first asks for them."""
 
         later: Callable[[], bytes | None] | None = None
+        handed_on: BytesLater | None = None
         _buffer: Any = None
+
+        @property
+        def value(self) -> bytes:
+            if self.handed_on is not None:
+                return self.handed_on
+            whole: bytes = FakeKey.value.fget(self)
+            return whole
+
+        @value.setter
+        def value(self, value: bytes) -> None:
+            FakeKey.value.fset(self, value)
 
         @property
         def _value_buffer(self) -> Any:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 from xml.parsers.expat import ExpatError
 
+from labeling_provider.service.cloud.embedded.s3_stored import write_value
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.errors import ApiError
 
@@ -85,7 +86,8 @@ class Moto:
         try:
             parts: Iterable[bytes] = application(_environ(service, call, self._region), start)
             body = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - the sender closes it
-            body.writelines(parts)
+            for part in parts:
+                write_value(part, body)
         except (NotImplementedError, OperationNotFoundError) as error:
             # So moto says that it does not do an operation.
             raise ApiError("InvalidAction", f"This operation is not offered: {str(error)[:200]}") from None

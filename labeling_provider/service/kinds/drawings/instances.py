@@ -7,10 +7,11 @@ belongs to the instance that the largest share of its workers gave it to, if tha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from labeling_provider.manifest.rasters import blocks, overlaps
 from labeling_provider.service.kinds.drawings.paths import MAX_SHAPES, element, known_label
 from labeling_provider.service.kinds.kind import AnswerError, shown
 from labeling_provider.service.kinds.masks import painted
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _MATCH: Final = 0.5
 _COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
-_ROWS_AT_ONCE: Final = 256
 _PALETTE_SIZE: Final = 256
 
 
@@ -71,7 +71,7 @@ def read_masks(content: Mapping[str, Any], labels: Mapping[str, int]) -> Masks:
     known = np.array(sorted(colors), dtype=np.uint32)
     number_of = np.array([colors[color] for color in known.tolist()], dtype=np.uint16)
     numbers = np.zeros(pixels.shape[:2], dtype=np.uint16)
-    for rows in _blocks(len(numbers)) if colors else ():
+    for rows in blocks(len(numbers)) if colors else ():
         red, green, blue = (pixels[rows, :, channel].astype(np.uint32) for channel in range(3))
         color_of = red << 16 | green << 8 | blue
         at = np.searchsorted(known, color_of).clip(max=len(known) - 1)
@@ -88,7 +88,7 @@ def consolidate_masks(masks: Sequence[Masks]) -> tuple[Masks, list[float]]:
 
     areas = [np.bincount(one.numbers.ravel(), minlength=len(one.labels) + 1) for one in masks]
     likeness = {
-        (one, other): _overlaps(masks[one].numbers, masks[other].numbers, areas[one], areas[other])
+        (one, other): overlaps(masks[one].numbers, masks[other].numbers, areas[one], areas[other])
         for one in range(len(masks))
         for other in range(one + 1, len(masks))
     }
@@ -106,7 +106,7 @@ def consolidate_masks(masks: Sequence[Masks]) -> tuple[Masks, list[float]]:
     ]
     numbers = _vote(masks, drawn)
     left = np.bincount(numbers.ravel(), minlength=len(drawn) + 1)
-    tables = [_overlaps(one.numbers, numbers, area, left) for one, area in zip(masks, areas, strict=True)]
+    tables = [overlaps(one.numbers, numbers, area, left) for one, area in zip(masks, areas, strict=True)]
     chosen: list[int] = []
     confidences: list[float] = []
     number_of = np.zeros(len(drawn) + 1, dtype=np.uint16)
@@ -139,28 +139,6 @@ def png_of(masks: Masks) -> bytes:
     return picture.getvalue()
 
 
-def _blocks(rows: int) -> Iterator[slice]:
-    """Parts of a picture that are small enough for copies."""
-    return (slice(top, top + _ROWS_AT_ONCE) for top in range(0, rows, _ROWS_AT_ONCE))
-
-
-def _overlaps(first: Numbers, second: Numbers, areas: Any, other_areas: Any) -> npt.NDArray[np.float64]:
-    """The Jaccard index of each instance of one picture with each of another: an array of n × m.
-
-    :param areas: the number of pixels of each instance of the first, after that of the background.
-    """
-    import numpy as np
-
-    width = len(other_areas)
-    shared = np.zeros(len(areas) * width, dtype=np.int64)
-    for rows in _blocks(len(first)):
-        shared += np.bincount((first[rows].astype(np.int64) * width + second[rows]).ravel(), minlength=len(shared))
-    table = shared.reshape(len(areas), width)[1:, 1:]
-    joint = areas[1:, None] + other_areas[None, 1:] - table
-    found: npt.NDArray[np.float64] = np.divide(table, joint, out=np.zeros(table.shape), where=joint > 0)
-    return found
-
-
 def _vote(masks: Sequence[Masks], drawn: Sequence[Sequence[Place]]) -> Numbers:
     """The group of each pixel, from 1; 0 for none.
 
@@ -175,7 +153,7 @@ def _vote(masks: Sequence[Masks], drawn: Sequence[Sequence[Place]]) -> Numbers:
         for place in members:
             group_of[place.worker][place.shape + 1] = group + 1
     numbers = np.zeros(masks[0].numbers.shape, dtype=np.uint16)
-    for rows in _blocks(len(numbers)):
+    for rows in blocks(len(numbers)):
         given = [table[one.numbers[rows]] for table, one in zip(group_of, masks, strict=True)]
         most = np.full(given[0].shape, 0.5, dtype=np.float32)
         for own in given:

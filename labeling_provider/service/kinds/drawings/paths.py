@@ -13,9 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from labeling_provider.manifest.rasters import area
-from labeling_provider.service.kinds.drawings import geometry
-from labeling_provider.service.kinds.drawings.geometry import Points
+from labeling_provider.quality import geometry, shapes
+from labeling_provider.quality.geometry import Points
 from labeling_provider.service.kinds.kind import AnswerError, shown
 from labeling_provider.service.kinds.matching import Pair, Place, groups, of_half, voted
 
@@ -31,7 +30,6 @@ MAX_PAIRS: Final = 10_000
 """Most pairs of shapes that are compared for one object; the nearest ones if there are more."""
 _CANDIDATES: Final = 4
 _OVERLAP: Final = 0.5
-_LEAST_PIXELS: Final = 3.0
 
 
 class Shape(NamedTuple):
@@ -79,13 +77,6 @@ class Paths(ABC):
     # What each kind defines
 
     @abstractmethod
-    def similarity(self, first: Points, second: Points, size: tuple[int, int]) -> float:
-        """How similar two shapes are, 0 to 1; 0 if they can't stand for the same thing.
-
-        :param size: width and height of the picture, in pixels.
-        """
-
-    @abstractmethod
     def common(self, members: Sequence[Points], base: int) -> Points:
         """The shape in the middle of several.
 
@@ -93,6 +84,13 @@ class Paths(ABC):
         """
 
     # What all kinds share
+
+    def similarity(self, first: Points, second: Points, size: tuple[int, int]) -> float:
+        """How similar two shapes are, 0 to 1; 0 if they can't stand for the same thing.
+
+        :param size: width and height of the picture, in pixels.
+        """
+        return shapes.LIKENESS[self.name](first, second, size)
 
     def read(self, content: Mapping[str, Any], labels: Mapping[str, int]) -> Drawing:
         """Parse a worker's answer.
@@ -105,7 +103,7 @@ class Paths(ABC):
         if len(form[self.name]) > MAX_SHAPES:
             raise AnswerError(f"{where}.{self.name} has more than {MAX_SHAPES:,} {self.name}.")
         size = picture_size(where, form)
-        shapes, count = [], 0
+        found, count = [], 0
         for number, given in enumerate(form[self.name]):
             place = f"{where}.{self.name}[{number}]"
             if not isinstance(given, dict):
@@ -115,8 +113,8 @@ class Paths(ABC):
             count += len(points)
             if count > MAX_ALL_POINTS:
                 raise AnswerError(f"{where}.{self.name} has more than {MAX_ALL_POINTS:,} points.")
-            shapes.append(Shape(label, np.array(points, dtype=np.float64)))
-        return Drawing(size, shapes)
+            found.append(Shape(label, np.array(points, dtype=np.float64)))
+        return Drawing(size, found)
 
     def _points(self, given: Mapping[str, Any], place: str) -> Iterator[tuple[str, Any]]:
         """The points of a shape, each with its key."""
@@ -171,14 +169,7 @@ class Polygons(Paths):
     name, fewest = "polygons", 3
 
     def similarity(self, first: Points, second: Points, size: tuple[int, int]) -> float:
-        areas = sorted([area(first), area(second)])
-        # What two outlines share is at most what their bounding boxes share, and the smaller area.
-        sides = np.minimum(first.max(axis=0), second.max(axis=0)) - np.maximum(first.min(axis=0), second.min(axis=0))
-        most = min(float(np.prod(np.maximum(sides, 0))), areas[0])
-        if most < _OVERLAP * areas[1] or not areas[1]:
-            return 0.0
-        found = geometry.overlap(first, second)
-        return found if found >= _OVERLAP else 0.0
+        return shapes.polygons(first, second, size, _OVERLAP)
 
     def common(self, members: Sequence[Points], base: int) -> Points:
         return geometry.middle(members, base, closed=True)
@@ -189,14 +180,6 @@ class Polylines(Paths):
 
     name, fewest = "polylines", 2
 
-    def similarity(self, first: Points, second: Points, size: tuple[int, int]) -> float:
-        longest = max(geometry.length(first), geometry.length(second))
-        limit = max(min(0.03 * float(np.hypot(*size)), 0.25 * longest), _LEAST_PIXELS)
-        gap = np.maximum(first.min(axis=0), second.min(axis=0)) - np.minimum(first.max(axis=0), second.max(axis=0))
-        if gap.max() >= limit:
-            return 0.0
-        return max(1 - geometry.distance(first, second) / limit, 0.0)
-
     def common(self, members: Sequence[Points], base: int) -> Points:
         return geometry.middle(_directed(members, base), base, closed=False)
 
@@ -205,12 +188,6 @@ class Lines(Paths):
     """Two points; the same if the ends are near each other, whichever was drawn first."""
 
     name, fewest, most = "lines", 2, 2
-
-    def similarity(self, first: Points, second: Points, size: tuple[int, int]) -> float:
-        longest = max(geometry.length(first), geometry.length(second))
-        limit = max(min(0.05 * float(np.hypot(*size)), 0.25 * longest), _LEAST_PIXELS)
-        apart = min(float(np.hypot(*(first - one).T).mean()) for one in (second, second[::-1]))
-        return max(1 - apart / limit, 0.0)
 
     def common(self, members: Sequence[Points], base: int) -> Points:
         middle: Points = np.median(_directed(members, base), axis=0)
@@ -228,10 +205,6 @@ class Keypoints(Paths):
     def annotation(self, points: Points) -> dict[str, Any]:
         x, y = points[0].round(2).tolist()
         return {"x": x, "y": y}
-
-    def similarity(self, first: Points, second: Points, size: tuple[int, int]) -> float:
-        limit = max(0.03 * float(np.hypot(*size)), _LEAST_PIXELS)
-        return max(1 - float(np.hypot(*(first[0] - second[0]))) / limit, 0.0)
 
     def common(self, members: Sequence[Points], base: int) -> Points:
         middle: Points = np.median(members, axis=0)

@@ -13,13 +13,22 @@ from labeling_provider.service.engine.desk import Desk
 from labeling_provider.service.engine.mask_helper import MaskHelper
 from labeling_provider.service.web.portal.pages import Pages
 from labeling_provider.service.web.portal.protocol import Protocol
+from labeling_provider.service.web.portal.provider_pages import ProviderPages
 from labeling_provider.service.web.portal.sessions import Threads
 from labeling_provider.service.web.task_pages import TaskPages
+from labeling_provider.service.work.audit import AuditTrail
 from labeling_provider.service.work.people import People
+from labeling_provider.service.work.single_sign_on import SingleSignOn
 
 
 def make_portal(
-    database: Database, desk: Desk, people: People, task_pages: TaskPages, mask_helper: MaskHelper
+    database: Database,
+    desk: Desk,
+    people: People,
+    single_sign_on: SingleSignOn,
+    audit: AuditTrail,
+    task_pages: TaskPages,
+    mask_helper: MaskHelper,
 ) -> Starlette:
     """The application that answers for the portal; its paths begin after ``/portal``.
 
@@ -27,11 +36,12 @@ def make_portal(
     :param mask_helper: makes masks for people who draw.
     """
     threads = Threads()
-    pages = Pages(database, desk, people, threads, task_pages)
+    pages = Pages(database, desk, people, threads, task_pages, single_sign_on, audit)
+    with_provider = ProviderPages(pages, single_sign_on, threads)
     protocol = Protocol(desk, people, threads, task_pages, mask_helper)
     return Starlette(
         # They are tried in this order.
-        routes=[*protocol.routes, *pages.routes],
+        routes=[*protocol.routes, *with_provider.routes, *pages.routes],
         exception_handlers={HTTPException: _refused, DatabaseError: _unavailable},
     )
 

@@ -36,7 +36,10 @@ from labeling_provider.service.web.portal.sessions import (
 )
 from labeling_provider.service.web.portal.words import LANGUAGES, choose_language, words_of
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
+from labeling_provider.service.work.audit import OK, AuditTrail
 from labeling_provider.service.work.people import People, PeopleError, Person
+from labeling_provider.service.work.requesters import Role
+from labeling_provider.service.work.single_sign_on import SingleSignOn
 
 _MAX_FORM_FIELDS: Final = 10
 _ONWARD: Final = re.compile(r"/(?:jobs/[0-9]{1,9}|labeling-jobs/[a-zA-Z0-9-]{1,63}|numbers|help)?")
@@ -52,9 +55,11 @@ class Pages:
         people: People,
         threads: Threads,
         task_pages: TaskPages,
+        single_sign_on: SingleSignOn,
+        audit: AuditTrail,
     ) -> None:
         self._database, self._desk, self._people, self._threads = database, desk, people, threads
-        self._task_pages = task_pages
+        self._task_pages, self._single_sign_on, self._audit = task_pages, single_sign_on, audit
 
     @property
     def routes(self) -> list[Route]:
@@ -82,10 +87,12 @@ class Pages:
                 token = self._people.sign_in(form.get("name", ""), form.get("password"))
             except PeopleError as error:
                 trouble = str(error)
+                self.write_down(request, "sign-in", form.get("name", ""), outcome="refused")
             else:
-                return with_session(redirect(_onward(form)), token, secure=request.url.scheme == "https")
+                self.write_down(request, "sign-in", session=token)
+                return with_session(redirect(onward_of(form)), token, secure=request.url.scheme == "https")
         known = [] if self._people.passwords else [person["name"] for person in self._people.list()][:100]
-        return self._page(
+        return self.show(
             request,
             "sign_in.html",
             language,
@@ -94,15 +101,45 @@ class Pages:
             trouble=trouble,
             known=known,
             passwords=self._people.passwords,
+            single_sign_on=self._single_sign_on.is_there(),
             name=form.get("name", ""),
-            onward=_onward(form or request.query_params),
+            onward=onward_of(form or request.query_params),
         )
 
     def sign_out(self, request: Request, form: Mapping[str, str]) -> Response:
-        """Leave."""
+        """Leave, and end the session with the identity provider as well."""
+        token, provider = request.cookies.get(COOKIE, ""), None
         if form.get("token") == page_token(request):
-            self._people.sign_out(request.cookies.get(COOKIE, ""))
-        return without_session(redirect("/sign-in"))
+            person = self._people.of_session(token) if token else None
+            if person is not None and person.issuer is not None:
+                provider = self._single_sign_on.provider()
+            self.write_down(request, "sign-out", session=token)
+            self._people.sign_out(token)
+        if provider is None:
+            return without_session(redirect("/sign-in"))
+        onward = provider.sign_out_url(f"{base_of(request)}{PATH}/sign-in")
+        return without_session(self.onward(request, "signing_out", onward))
+
+    def write_down(
+        self, request: Request, what: str, claimed: str = "", *, session: str | None = None, outcome: str = OK
+    ) -> None:
+        """Say in the audit trail who has signed in or out.
+
+        :param claimed: who somebody says to be, without a session.
+        :param session: its token.
+        """
+        person = self._people.of_session(session) if session else None
+        who, role = (person.worker_id, Role.WORKER) if person else (claimed, Role.NOBODY)
+        address = request.client.host if request.client else ""
+        self._audit.record(who, role, address, what, person.name if person else "", outcome)
+
+    def onward(self, request: Request, title: str, address: str) -> Response:
+        """A page that goes on by itself: a redirect may not lead away from a form, nor take a strict cookie along.
+
+        :param title: key of its text.
+        :param address: where to, a page of the portal or of the identity provider.
+        """
+        return self.show(request, "onward.html", choose_language(request, None), title=title, address=address)
 
     def invitation(self, request: Request, form: Mapping[str, str]) -> Response:
         """Where an invited person chooses a password."""
@@ -114,11 +151,12 @@ class Pages:
             except PeopleError as error:
                 trouble = str(error)
             else:
+                self.write_down(request, "sign-in by invitation", session=session)
                 return with_session(redirect("/"), session, secure=request.url.scheme == "https")
         name = self._people.invited(token)
         language = choose_language(request, None)
         status = 404 if name is None else 403 if trouble else 200
-        return self._page(
+        return self.show(
             request, "invitation.html", language, status=status, title="invitation", name=name, trouble=trouble
         )
 
@@ -172,11 +210,16 @@ class Pages:
 
     def _own_page(self, person: Person, request: Request, template: str, **values: Any) -> Response:
         language = choose_language(request, person)
-        return self._page(request, template, language, person=person, token=page_token(request), **values)
+        return self.show(request, template, language, person=person, token=page_token(request), **values)
 
-    def _page(
+    def show(
         self, request: Request, template: str, language: str, *, status: int = 200, title: str, **values: Any
     ) -> Response:
+        """A page.
+
+        :param template: a file in ``templates``.
+        :param title: key of its title's text; empty if the page has a heading of its own.
+        """
         words = words_of(language)
         names = {
             "path": PATH,
@@ -264,7 +307,7 @@ def _form(body: bytes) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-def _onward(given: Mapping[str, str]) -> str:
+def onward_of(given: Mapping[str, str]) -> str:
     """Where a person wanted to go: the path of a page of the portal."""
     path = given.get("onward", "")
     return path if _ONWARD.fullmatch(path) else "/"

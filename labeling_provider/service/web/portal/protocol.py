@@ -324,8 +324,9 @@ def _number(body: dict[str, Any], key: str) -> float:
 
 def _text(body: dict[str, Any], key: str) -> str:
     value = body.get(key, "")
-    if not isinstance(value, str):
-        raise BadRequest(f"{key} must be a text.")
+    if not isinstance(value, str) or "\0" in value:
+        # PostgreSQL can't store NUL in a text.
+        raise BadRequest(f"{key} must be a text without NUL characters.")
     return value
 
 

@@ -63,11 +63,9 @@ def page_token(request: Request) -> str:
     return hashlib.sha256(b"portal page " + request.cookies.get(COOKIE, "").encode()).hexdigest()[:32]
 
 
-def with_session(response: Response, token: str, *, secure: bool) -> Response:
+def with_session(response: Response, token: str, *, secure: bool, seconds: float = SESSION_SECONDS) -> Response:
     """Keep somebody signed in."""
-    response.set_cookie(
-        COOKIE, token, max_age=int(SESSION_SECONDS), path=PATH, httponly=True, samesite="strict", secure=secure
-    )
+    response.set_cookie(COOKIE, token, max_age=int(seconds), path=PATH, httponly=True, samesite="strict", secure=secure)
     return response
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import threading
+from io import BytesIO
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from moto.s3.models import FakeKey
 
 from labeling_provider.service.cloud.embedded import s3_record
@@ -46,22 +50,61 @@ def test_an_object_that_is_overwritten_while_it_is_read_is_read_anew(
     s3.create_bucket(Bucket="lab")
     s3.put_object(Bucket="lab", Key="a", Body=LONG)
     assert inside.embedded.objects
-    store, read = inside.embedded.objects, s3_record.body_of
+    store, copy = inside.embedded.objects, s3_record.copy_body
     newer = {"s3://lab/a": (b"n" + LONG, "text/plain")}
 
-    def too_late(*arguments: object) -> bytes | None:
-        monkeypatch.setattr(s3_record, "body_of", read)
+    def too_late(*arguments: Any) -> bool:
+        monkeypatch.setattr(s3_record, "copy_body", copy)
         other = threading.Thread(target=store.write, args=(newer,))
         other.start()
         other.join()
-        return read(*arguments)  # type: ignore[arg-type]
+        return copy(*arguments)
 
-    monkeypatch.setattr(s3_record, "body_of", too_late)
+    monkeypatch.setattr(s3_record, "copy_body", too_late)
     answer = s3.get_object(Bucket="lab", Key="a")
     assert (answer["Body"].read(), answer["ContentType"]) == (b"n" + LONG, "text/plain")
     newer = {"s3://lab/a": (b"o" + LONG, "text/plain")}
-    monkeypatch.setattr(s3_record, "body_of", too_late)
+    monkeypatch.setattr(s3_record, "copy_body", too_late)
     assert store.read("s3://lab/a") == b"o" + LONG
+
+
+@pytest.mark.parametrize("by_service", [False, True])
+def test_a_long_object_is_what_was_put_whole_and_in_ranges(
+    inside: Inside, by_service: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = bytes(range(256)) * 10_000
+    s3 = inside.client("s3")
+    s3.create_bucket(Bucket="lab")
+    assert inside.embedded.objects
+    if by_service:
+        inside.embedded.objects.write_long("s3://lab/a", BytesIO(body), "text/plain")
+    else:
+        s3.put_object(Bucket="lab", Key="a", Body=body, ContentType="text/plain")
+    # Nothing reads all of it at once.
+    monkeypatch.setattr(s3_record, "body_of", lambda *_: pytest.fail("read at once"))
+    answer = s3.get_object(Bucket="lab", Key="a")
+    assert answer["Body"].read() == body
+    assert (answer["ETag"], answer["ContentType"]) == (f'"{hashlib.md5(body).hexdigest()}"', "text/plain")
+    for given, begin, end in (
+        ("bytes=0-0", 0, 1),
+        ("bytes=100-1048700", 100, 1_048_701),
+        ("bytes=2559999-", 2_559_999, 2_560_000),
+        ("bytes=-5", 2_559_995, 2_560_000),
+        ("bytes=5-99999999", 5, 2_560_000),
+    ):
+        answer = s3.get_object(Bucket="lab", Key="a", Range=given)
+        assert answer["Body"].read() == body[begin:end]
+        assert (answer["ContentRange"], answer["ContentLength"]) == (
+            f"bytes {begin}-{end - 1}/{len(body)}",
+            end - begin,
+        )
+    with pytest.raises(ClientError, match="InvalidRange"):
+        s3.get_object(Bucket="lab", Key="a", Range="bytes=2560000-")
+    assert s3.head_object(Bucket="lab", Key="a")["ContentLength"] == len(body)
+    monkeypatch.undo()
+    s3.copy_object(Bucket="lab", Key="b", CopySource={"Bucket": "lab", "Key": "a"})
+    inside.start()
+    assert inside.client("s3").get_object(Bucket="lab", Key="b")["Body"].read() == body
 
 
 def test_lists_go_on_after_a_restart_where_they_were(inside: Inside) -> None:

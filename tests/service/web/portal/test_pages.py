@@ -13,7 +13,7 @@ import pytest
 
 from dev.browser import browser_page
 from dev.portal import Browser
-from dev.stack import ROOT, Service, wait_until
+from dev.stack import ROOT, Service
 from dev.torture_people import TEMPLATE, AtChromium
 from labeling_provider.service.web.requests import STATIC_PATH
 from tests.conftest import Lab, texts
@@ -246,7 +246,7 @@ def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs) -> None:
         page.evaluate("(all) => all.forEach(([key, draft]) => localStorage.setItem(key, draft))", early)
         page.reload()
         shown(page)
-        wait_until(lambda: field.input_value() == "early and late", 20, "the later draft is there")
+        assert field.input_value() == "early and late"
         # What the service does not have yet is later.
         page.route("**/save", lambda route: route.abort())
         field.press_sequentially(", later")
@@ -254,13 +254,15 @@ def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs) -> None:
         # Until it is there, nobody types what it would take the place of.
         page.route("**/slow.png", hold)
         page.reload()
-        shown(page)
+        page.wait_for_selector("iframe.shown[aria-busy=true]")
+        field.wait_for()
         place = field.bounding_box()
         page.mouse.click(place["x"] + 5, place["y"] + 5)
         page.keyboard.type("lost")
         assert field.input_value() == ""
         held[0].fulfill(content_type="image/svg+xml", body=PICTURE)
-        wait_until(lambda: field.input_value() == "early and late, later", 20, "the draft is there")
+        shown(page)
+        assert field.input_value() == "early and late, later"
         field.press_sequentially("!")
         assert field.input_value() == "early and late, later!"
 

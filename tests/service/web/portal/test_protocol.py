@@ -213,6 +213,10 @@ def test_remarks_reach_the_requester(browser: Browsers, people_job: Jobs) -> Non
     task = person.next(job.number)["task"]["id"]
     person.move(f"/tasks/{task}/remark", {"text": " The picture <img src=x> is upside down. "})
     assert person.move(f"/tasks/{task}/remark", {"text": "  "}, 409)["message"]
+    # PostgreSQL has no text with NUL in it.
+    for path, name in (("remark", "text"), ("decline", "reason")):
+        refused = person.move(f"/tasks/{task}/{path}", {name: "a\0b", "job": job.number}, 400)
+        assert "without NUL" in refused["message"]
     page = person.ask("GET", f"/_labeling/jobs/{job.name}")[2]
     assert "The picture &lt;img src=x&gt; is upside down." in page
     assert "People at work" in page

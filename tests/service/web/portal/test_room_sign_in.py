@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from dev.portal import Browser
-from dev.stack import BIN, ROOT, Service
+from dev.stack import Service
 from tests.conftest import Lab, texts
 from tests.service.web.portal.conftest import PeopleJob
 
 pytestmark = pytest.mark.e2e
 
 Jobs = Callable[..., PeopleJob]
-KEYS = {"LABELING_LOCAL_ACCESS_KEY_ID": "owner", "LABELING_LOCAL_SECRET_ACCESS_KEY": "the secret of the owner"}
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_who_is_not_signed_in_sees_the_sign_in_and_goes_on_from_there(lab: Lab, people_job: Jobs) -> None:
@@ -80,23 +80,9 @@ def test_pages_of_other_sites_can_do_nothing_here(lab: Lab) -> None:
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
 
 
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service whose people need passwords."""
-    service = Service(tmp_path_factory.mktemp("guarded"), env=KEYS)
-    yield service
-    service.stop()
-
-
-def workers(service: Service, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run ``labeling workers``."""
-    command = [str(BIN / "labeling"), "workers", "--endpoint-url", service.endpoint_url, *arguments]
-    return subprocess.run(command, env={**service.env, **env}, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
-def test_elsewhere_people_are_invited_and_choose_a_password(guarded: Service) -> None:
-    assert workers(guarded, "add", "Yara", "--team", "private-people").returncode == 0
-    link = workers(guarded, "invite", "Yara").stdout.strip()
+def test_elsewhere_people_are_invited_and_choose_a_password(guarded: Service, run: Run) -> None:
+    assert run("workers", "add", "Yara", "--team", "private-people").returncode == 0
+    link = run("workers", "invite", "Yara").stdout.strip()
     assert link.startswith(f"{guarded.endpoint_url}/portal/invitations/")
     path = link.removeprefix(f"{guarded.endpoint_url}/portal")
     browser = Browser(guarded.endpoint_url)
@@ -112,15 +98,15 @@ def test_elsewhere_people_are_invited_and_choose_a_password(guarded: Service) ->
     assert Browser(guarded.endpoint_url).send("/sign-in", name="Yara")[0] == 403
     assert Browser(guarded.endpoint_url).send("/sign-in", name="Nobody", password="correct horse battery")[0] == 403
     Browser(guarded.endpoint_url).sign_in("yara", "correct horse battery")
-    listed = workers(guarded, "list", "--team", "private-people").stdout
+    listed = run("workers", "list", "--team", "private-people").stdout
     assert re.fullmatch(r"Yara  private\.us-east-1\.[0-9a-f]{16}  private-people\n", listed)
-    assert workers(guarded, "remove", "Yara").returncode == 0
+    assert run("workers", "remove", "Yara").returncode == 0
     assert browser.ask("GET", "/portal/")[0] == 303
 
 
-def test_passwords_can_t_be_tried_for_ever(guarded: Service) -> None:
-    assert workers(guarded, "add", "Zoe").returncode == 0
-    path = workers(guarded, "invite", "Zoe").stdout.strip().removeprefix(f"{guarded.endpoint_url}/portal")
+def test_passwords_can_t_be_tried_for_ever(guarded: Service, run: Run) -> None:
+    assert run("workers", "add", "Zoe").returncode == 0
+    path = run("workers", "invite", "Zoe").stdout.strip().removeprefix(f"{guarded.endpoint_url}/portal")
     browser = Browser(guarded.endpoint_url)
     assert browser.send(path, password="correct horse battery")[0] == 303
     told = [browser.send("/sign-in", name="Zoe", password=f"wrong {number}")[2] for number in range(11)]
@@ -138,12 +124,12 @@ def test_passwords_can_t_be_tried_for_ever(guarded: Service) -> None:
         (["list", "--team", "none"], "There is no workteam none."),
     ],
 )
-def test_labeling_workers_says_what_is_wrong(guarded: Service, arguments: list[str], told: str) -> None:
-    done = workers(guarded, *arguments)
+def test_labeling_workers_says_what_is_wrong(run: Run, arguments: list[str], told: str) -> None:
+    done = run("workers", *arguments)
     assert done.returncode == 1
     assert told in done.stderr
 
 
-def test_who_does_not_know_the_keys_changes_nothing(guarded: Service) -> None:
-    done = workers(guarded, "list", LABELING_LOCAL_SECRET_ACCESS_KEY="guessed")
+def test_who_does_not_know_the_keys_changes_nothing(run: Run) -> None:
+    done = run("workers", "list", LABELING_LOCAL_SECRET_ACCESS_KEY="guessed")
     assert (done.returncode, "401" in done.stderr) == (1, True)

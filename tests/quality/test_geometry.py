@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.service.kinds.drawings.geometry import distance, length, middle, overlap
+from labeling_provider.quality.geometry import distance, length, middle, overlap
 
 SQUARE = np.array([[10, 10], [30, 10], [30, 30], [10, 30]], dtype=float)
 NEAR_SQUARES = st.lists(

@@ -1,0 +1,72 @@
+"""Asks a running service what its administrator asks, with the service's own keys."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from labeling_provider.errors import LabelingError, printable
+
+_PATH: Final = "/_labeling"
+_SECONDS: Final = 30
+
+
+class AskError(LabelingError):
+    """The service did not do what it was asked to; the text says why."""
+
+
+def endpoint_option(options: argparse.ArgumentParser) -> None:
+    """Add the option that says where the service is."""
+    options.add_argument(
+        "--endpoint-url",
+        default=os.environ.get("AWS_ENDPOINT_URL"),
+        help="where the service is, http://host:port (default: AWS_ENDPOINT_URL)",
+    )
+
+
+def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Ask the service.
+
+    :param path: below ``/_labeling``.
+    :param body: what to send; None to read.
+    :raises AskError: if it says no, or nothing.
+    """
+    parts = urlsplit(endpoint_url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise AskError(f"{endpoint_url!r} is no address such as http://127.0.0.1:8080")
+    request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
+        endpoint_url.rstrip("/") + _PATH + path, None if body is None else json.dumps(body).encode()
+    )
+    keys = [os.environ.get(f"LABELING_LOCAL_{name}") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")]
+    if all(keys):
+        request.add_header("Authorization", "Basic " + base64.b64encode(":".join(map(str, keys)).encode()).decode())
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        try:
+            message = json.load(error)["message"]
+        except (ValueError, KeyError, TypeError):
+            message = f"the service answered {error.code} {error.reason}"
+        raise AskError(message) from None
+    except (OSError, ValueError) as error:
+        raise AskError(f"{endpoint_url} does not answer: {error}") from None
+
+
+def say(text: str) -> None:
+    """Print a text that may contain data from outside, safely for terminals and in any encoding."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(printable(text).encode(encoding, "backslashreplace").decode(encoding))
+
+
+def time_of(at: float) -> str:
+    """A time in epoch seconds, as people read it, in UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")

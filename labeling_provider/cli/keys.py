@@ -1,0 +1,78 @@
+"""``labeling keys``: who may ask a running service for what."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from labeling_provider.cli.asking import AskError, ask, endpoint_option, say, time_of
+
+_RIGHTS: Final = ("create", "read", "stop")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    options = argparse.ArgumentParser(
+        prog="labeling keys",
+        description="API keys for requesters of a running service: each has labeling jobs of its own. Set "
+        "LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY to the service's own.",
+    )
+    endpoint_option(options)
+    moves = options.add_subparsers(dest="move", required=True, metavar="add|list|rotate|remove")
+    add = moves.add_parser("add", help="make a key and print it; the secret is shown this once")
+    add.add_argument("requester", help="name of a requester; keys of one name share their jobs")
+    add.add_argument("--right", action="append", choices=_RIGHTS, help="what the key is good for (default: everything)")
+    add.add_argument("--team", action="append", metavar="WORKTEAM", help="only for jobs of this workteam")
+    add.add_argument("--tag", action="append", metavar="KEY=VALUE", help="only for jobs with this tag")
+    add.add_argument("--bucket", action="append", metavar="NAME", help="a bucket of others that may be used as well")
+    moves.add_parser("list", help="show all keys, what they are good for, and when they were used last")
+    rotate = moves.add_parser("rotate", help="make a key with the same rights; the old one holds for a day more")
+    remove = moves.add_parser("remove", help="let a key hold no more, at once")
+    for move in (rotate, remove):
+        move.add_argument("key", help="its access key id")
+    return options
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run ``labeling keys``.
+
+    :return: the exit status.
+    """
+    options = parser()
+    chosen = options.parse_args(arguments)
+    if not chosen.endpoint_url:
+        options.error("--endpoint-url is missing")
+    body: dict[str, Any] | None = None
+    if chosen.move == "add":
+        pairs = [tag.partition("=") for tag in chosen.tag or ()]
+        if any(not sign for _, sign, _ in pairs):
+            options.error("--tag must be KEY=VALUE")
+        tags = {name: value for name, _, value in pairs}
+        scope = {"rights": chosen.right, "teams": chosen.team, "tags": tags, "buckets": chosen.bucket}
+        body = {"requester": chosen.requester, "scope": scope}
+    elif chosen.move != "list":
+        body = {"key": chosen.key}
+    try:
+        told = ask(chosen.endpoint_url, "/keys" if body is None else f"/keys/{chosen.move}", body)
+    except AskError as error:
+        print(f"labeling keys: {error}", file=sys.stderr)
+        return 1
+    if body is None:
+        for key in told:
+            say(_line(key))
+    elif told:
+        print(f"AWS_ACCESS_KEY_ID={told['access_key_id']}\nAWS_SECRET_ACCESS_KEY={told['secret_access_key']}")
+    return 0
+
+
+def _line(key: dict[str, Any]) -> str:
+    """A key in a list."""
+    limits = [f"team {team}" for team in key["teams"]]
+    limits += [f"tag {name}={value}" for name, value in key["tags"].items()]
+    limits += [f"bucket {bucket}" for bucket in key["buckets"]]
+    used = f"used {time_of(key['last_used'])}" if key["last_used"] else "never used"
+    ends = f"until {time_of(key['expires'])}" if key["expires"] else ""
+    parts = [key["access_key_id"], key["requester"], ", ".join(key["rights"]), ", ".join(limits), used, ends]
+    return "  ".join(filter(None, parts))

@@ -1,0 +1,327 @@
+"""Drawings as judgements: polygons, polylines, lines and keypoints, and what is painted in a mask.
+
+Answers: developer guide, "Crowd HTML elements reference".
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from math import hypot
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+import msgspec
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.manifest import (
+    Files,
+    InstancesLabel,
+    KeypointsLabel,
+    Label,
+    LinesLabel,
+    MaskLabel,
+    PolygonsLabel,
+    PolylinesLabel,
+)
+from labeling_provider.manifest.metadata import BACKGROUND
+from labeling_provider.manifest.pictures import MAX_BYTES, PictureError, open_picture
+from labeling_provider.quality.judgement import Judgement, matched
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from labeling_provider.manifest.rasters import Numbers
+    from labeling_provider.quality.geometry import Points
+
+MAX_SHAPES: Final = 300
+"""Most shapes, and most instances, that are compared."""
+MAX_POINTS: Final = 20_000
+"""Most points of all shapes."""
+MAX_SIDE: Final = 1_000_000
+"""Longest side of a picture, in pixels."""
+_CELLS: Final = 256
+"""Most rows and columns of the grid on which masks are compared."""
+_COMPARED: Final = 100
+_FEWEST: Final = {"polygons": 3, "polylines": 2, "lines": 2, "keypoints": 1}
+
+
+class NamedShape(NamedTuple):
+    """A shape with a class; its points in pixels."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Shapes(Judgement):
+    """Shapes of one kind; each is matched with the one of its class that is most like it.
+
+    The distance is 1 minus the sum of the matches' likeness divided by the larger number of shapes. How alike two
+    shapes are is told by :mod:`~labeling_provider.quality.shapes`.
+
+    :param kind: ``polygons``, ``polylines``, ``lines`` or ``keypoints``.
+    :param size: width and height of the picture, in pixels.
+    """
+
+    kind: str
+    size: tuple[int, int]
+    shapes: tuple[NamedShape, ...]
+
+    compared: ClassVar[int] = _COMPARED
+
+    def distance(self, other: Judgement) -> float:
+        """How far two judgements differ, 0 to 1, as defined by the class."""
+        if not isinstance(other, Shapes) or other.kind != self.kind:
+            return 1
+        most = max(len(self.shapes), len(other.shapes))
+        return max(1 - sum(matched(self._alike(other))) / most, 0) if most else 0
+
+    def _alike(self, other: Shapes) -> Iterator[tuple[float, int, int]]:
+        from labeling_provider.quality import shapes
+
+        size = max(self.size[0], other.size[0]), max(self.size[1], other.size[1])
+        far = max(shapes.MOST_OF_PICTURE * hypot(*size), shapes.LEAST_PIXELS)
+        likeness = shapes.LIKENESS[self.kind]
+        for own, theirs in product(range(len(self.shapes)), range(len(other.shapes))):
+            if self.shapes[own].name != other.shapes[theirs].name:
+                continue
+            if _gap(self._boxes[own], other._boxes[theirs]) > far:
+                continue
+            alike = likeness(self._points[own], other._points[theirs], size)
+            if alike > 0:
+                yield alike, own, theirs
+
+    @cached_property
+    def _points(self) -> list[Points]:
+        import numpy as np
+
+        return [np.array(shape.points, dtype=np.float64) for shape in self.shapes]
+
+    @cached_property
+    def _boxes(self) -> list[tuple[float, float, float, float]]:
+        return [(*points.min(axis=0).tolist(), *points.max(axis=0).tolist()) for points in self._points]
+
+
+def _gap(one: Sequence[float], other: Sequence[float]) -> float:
+    """How far two boxes are apart on the axis on which they are farther; negative if they overlap."""
+    return max(max(one[axis], other[axis]) - min(one[axis + 2], other[axis + 2]) for axis in (0, 1))
+
+
+@dataclass(frozen=True)
+class Painted(Judgement):
+    """What is painted in a mask, on a grid of at most 256 × 256 cells: the pixel in the middle of each.
+
+    Of classes, the distance is 1 minus the mean Jaccard index of the classes that either mask has. Instances are
+    matched as shapes are, by their Jaccard index.
+
+    :param size: width and height of the picture, in pixels.
+    :param has_instances: whether each instance of a class is told apart.
+    :param names: the class of each number, from 1.
+    :param cells: the number of each cell, row after row, two bytes each, compressed; 0 for nothing.
+    """
+
+    size: tuple[int, int]
+    has_instances: bool
+    names: tuple[str, ...]
+    cells: bytes
+
+    compared: ClassVar[int] = _COMPARED
+
+    def distance(self, other: Judgement) -> float:
+        """How far two judgements differ, 0 to 1, as defined by the class."""
+        import numpy as np
+
+        from labeling_provider.manifest.rasters import overlaps
+
+        if not isinstance(other, Painted) or (other.size, other.has_instances) != (self.size, self.has_instances):
+            return 1
+        grids = [one._grid for one in (self, other)]
+        areas = [
+            np.bincount(grid.ravel(), minlength=len(one.names) + 1)
+            for grid, one in zip(grids, (self, other), strict=True)
+        ]
+        alike = (
+            (float(overlap), own, theirs)
+            for (own, theirs), overlap in np.ndenumerate(overlaps(*grids, *areas))
+            if overlap > 0 and self.names[own] == other.names[theirs]
+        )
+        found = [
+            [name for name, cells in zip(one.names, own[1:].tolist(), strict=True) if cells]
+            for one, own in zip((self, other), areas, strict=True)
+        ]
+        most = max(map(len, found)) if self.has_instances else len({*found[0], *found[1]})
+        return max(1 - sum(matched(alike)) / most, 0) if most else 0
+
+    @property
+    def _grid(self) -> Numbers:
+        import numpy as np
+
+        width, height = (min(side, _CELLS) for side in self.size)
+        return np.frombuffer(zlib.decompress(self.cells), dtype=np.uint16).reshape(height, width)
+
+
+class _Size(msgspec.Struct):
+    width: int
+    height: int
+
+
+class _Point(msgspec.Struct):
+    x: float
+    y: float
+
+
+class _Path(msgspec.Struct):
+    label: str
+    vertices: list[_Point]
+
+
+class _Keypoint(_Point):
+    label: str
+
+
+class _Color(msgspec.Struct):
+    color: str
+
+
+class _Instance(_Color):
+    label: str
+
+
+class _Image(msgspec.Struct, rename="camel"):
+    png_image_data: str
+
+
+class _MaskForm(msgspec.Struct, rename="camel"):
+    labeled_image: _Image
+    label_mappings: dict[str, _Color] | None = None
+    instances: list[_Instance] | None = None
+
+
+def shapes_of_form(kind: str, form: Mapping[str, Any]) -> Shapes | None:
+    """The shapes in a worker's form; None if they are too many, or far outside of the picture.
+
+    :param kind: the key of the list of shapes.
+    :raises msgspec.ValidationError: if the form is malformed.
+    """
+    size = msgspec.convert(form.get("inputImageProperties"), _Size)
+    if kind == "keypoints":
+        points = msgspec.convert(form[kind], list[_Keypoint])
+        return _shapes(kind, size, ((one.label, [one]) for one in points))
+    paths = msgspec.convert(form[kind], list[_Path])
+    return _shapes(kind, size, ((one.label, one.vertices) for one in paths))
+
+
+def shapes_of_label(label: Label) -> Shapes | None:
+    """The shapes of a label; None if it has none, or they are too many, or far outside of the picture."""
+    if isinstance(label, KeypointsLabel):
+        drawn = ((label.class_names.get(one.class_id, str(one.class_id)), [one]) for one in label.things)
+    elif isinstance(label, PolygonsLabel | PolylinesLabel | LinesLabel):
+        drawn = ((label.class_names.get(one.class_id, str(one.class_id)), one.vertices) for one in label.things)
+    else:
+        return None
+    return _shapes(label.thing, label.size, drawn)
+
+
+def _shapes(kind: str, size: Any, drawn: Iterable[tuple[str, Sequence[Any]]]) -> Shapes | None:
+    if not (0 < size.width <= MAX_SIDE and 0 < size.height <= MAX_SIDE):
+        return None
+    shapes = [NamedShape(name, tuple((float(one.x), float(one.y)) for one in points)) for name, points in drawn]
+    points = [point for shape in shapes for point in shape.points]
+    if len(shapes) > MAX_SHAPES or len(points) > MAX_POINTS:
+        return None
+    if any(len(shape.points) < _FEWEST[kind] or (kind == "lines" and len(shape.points) > 2) for shape in shapes):
+        return None
+    if not all(-size.width <= x <= 2 * size.width and -size.height <= y <= 2 * size.height for x, y in points):
+        return None
+    return Shapes(kind, (size.width, size.height), tuple(shapes))
+
+
+def mask_of_form(form: Mapping[str, Any]) -> Painted | None:
+    """What a worker has painted; None if it can't be read, or has too many instances.
+
+    :raises msgspec.ValidationError: if the form is malformed.
+    """
+    import numpy as np
+
+    mask = msgspec.convert(form, _MaskForm)
+    if mask.instances is not None:
+        drawn = [(one.label, one.color) for one in mask.instances]
+    else:
+        drawn = [(name, one.color) for name, one in (mask.label_mappings or {}).items()]
+    try:
+        body = base64.b64decode(mask.labeled_image.png_image_data, validate=True)
+        image = open_picture(body, "RGB")
+        colors = [int.from_bytes(bytes.fromhex(color.removeprefix("#"))) for _, color in drawn]
+    except ValueError:
+        # So are base64's and pictures' errors.
+        return None
+    red, green, blue = np.moveaxis(_sampled(np.asarray(image)).astype(np.uint32), 2, 0)
+    names = [name for name, _ in drawn]
+    return _painted(image.size, mask.instances is not None, names, red << 16 | green << 8 | blue, colors)
+
+
+def mask_of_label(files: Files, label: Label) -> Painted | None:
+    """What a label's PNG shows; None if the label has none, or too many instances.
+
+    :raises LabelingError: if the file can't be read, or is not a mask.
+    """
+    import numpy as np
+
+    if isinstance(label, InstancesLabel):
+        drawn = [(label.class_names.get(one.class_id, str(one.class_id)), one.pixel_value) for one in label.things]
+    elif type(label) is MaskLabel:
+        drawn = [(one.class_name, value) for value, one in label.colors.items() if one.class_name != BACKGROUND]
+    else:
+        return None
+    image = read_mask(files, label.uri)
+    values = _sampled(np.asarray(image)).astype(np.uint32)
+    has_instances = isinstance(label, InstancesLabel)
+    return _painted(image.size, has_instances, [name for name, _ in drawn], values, [value for _, value in drawn])
+
+
+def read_mask(files: Files, uri: str) -> Any:
+    """The PNG of a label, as a Pillow picture of numbers.
+
+    :raises LabelingError: if the file can't be read, or is not a mask.
+    """
+    body = bytearray()
+    for chunk in files.chunks(uri):
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise LabelingError(f"{uri} has more than {MAX_BYTES:,} bytes.")
+    try:
+        image = open_picture(bytes(body))
+    except PictureError as error:
+        raise LabelingError(f"{uri}: {error}") from None
+    if image.mode not in {"P", "L", "1", "I;16", "I"}:
+        raise LabelingError(f"{uri}: a mask must be a palette or grayscale PNG")
+    return image
+
+
+def _sampled(pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The pixels in the middle of the cells of the grid."""
+    import numpy as np
+
+    rows, columns = (
+        ((np.arange(min(side, _CELLS)) + 0.5) * side / min(side, _CELLS)).astype(np.int64) for side in pixels.shape[:2]
+    )
+    return pixels[np.ix_(rows, columns)]
+
+
+def _painted(
+    size: tuple[int, int], has_instances: bool, names: Sequence[str], values: npt.NDArray[np.uint32], own: Sequence[int]
+) -> Painted | None:
+    """What is painted, if each name's pixels have their own value; None if there are too many."""
+    import numpy as np
+
+    if len(names) > MAX_SHAPES:
+        return None
+    numbers = np.zeros(values.shape, dtype=np.uint16)
+    for number, value in enumerate(own, 1):
+        numbers[values == value] = number
+    return Painted(size, has_instances, tuple(names), zlib.compress(numbers.tobytes(), 1))

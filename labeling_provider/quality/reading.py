@@ -1,0 +1,127 @@
+"""Reads judgements from workers' answers and from labels.
+
+Answers: developer guide, "Crowd HTML elements reference".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from labeling_provider.manifest import (
+    BoxesLabel,
+    ClassesLabel,
+    ClassLabel,
+    EntitiesLabel,
+    Files,
+    InstancesLabel,
+    Label,
+    MaskLabel,
+)
+from labeling_provider.quality.drawings import mask_of_form, mask_of_label, shapes_of_form, shapes_of_label
+from labeling_provider.quality.judgement import Boxes, Choice, Judgement, NamedBox, NamedSpan, Spans
+
+_MAX_PARTS: Final = 300
+
+
+class _Box(msgspec.Struct):
+    label: str
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+class _Span(msgspec.Struct):
+    label: str
+    startOffset: int
+    endOffset: int
+
+
+def _choice(form: Mapping[str, Any]) -> Judgement:
+    return Choice(frozenset([msgspec.convert(form["label"], str)]))
+
+
+def _choices(form: Mapping[str, Any]) -> Judgement:
+    return Choice(frozenset(msgspec.convert(form["labels"], list[str])))
+
+
+def _boxes(form: Mapping[str, Any]) -> Judgement:
+    boxes = msgspec.convert(form["boundingBoxes"], list[_Box])
+    return Boxes(tuple(NamedBox(box.label, box.left, box.top, box.width, box.height) for box in boxes))
+
+
+def _spans(form: Mapping[str, Any]) -> Judgement:
+    spans = msgspec.convert(form["entities"], list[_Span])
+    return Spans(tuple(NamedSpan(span.label, span.startOffset, span.endOffset) for span in spans))
+
+
+_READERS: Final[dict[str, Callable[[Mapping[str, Any]], Judgement | None]]] = {
+    "label": _choice,
+    "labels": _choices,
+    "boundingBoxes": _boxes,
+    "entities": _spans,
+    **{kind: partial(shapes_of_form, kind) for kind in ("polygons", "polylines", "lines", "keypoints")},
+    "labeledImage": mask_of_form,
+}
+"""Readers of a worker's form, by its key (developer guide, "Crowd HTML elements reference")."""
+
+
+def judgement_of_answer(content: Any) -> Judgement | None:
+    """The judgement in a worker's answer.
+
+    :param content: ``answerContent`` of a worker response: forms by element name, possibly in a list of one.
+    :return: None if the answer is malformed, too large, or of a kind that can't be compared.
+    """
+    forms = content[0] if isinstance(content, list) and len(content) == 1 else content
+    for form in forms.values() if isinstance(forms, dict) else ():
+        for key, read in _READERS.items():
+            if isinstance(form, dict) and key in form:
+                try:
+                    return _bounded(read(form))
+                except msgspec.ValidationError:
+                    return None
+    return None
+
+
+def judgement_of_label(label: Label, files: Files | None = None) -> Judgement | None:
+    """The judgement in a label; None if it is too large, or of a kind that can't be compared.
+
+    A label without metadata, as in data from elsewhere, is the name of a class or a list of names. That of a custom
+    task may be what its form has sent.
+
+    :param files: reads the PNGs of masks; without it, masks are not compared.
+    :raises LabelingError: if the PNG of a mask can't be read.
+    """
+    if isinstance(label, ClassLabel):
+        return Choice(frozenset([label.class_name])) if label.class_name is not None else None
+    if isinstance(label, ClassesLabel):
+        names = label.class_names
+        return Choice(frozenset(names.get(number, str(number)) for number in label.class_ids))
+    if isinstance(label, BoxesLabel):
+        names = label.class_names
+        boxes = [
+            NamedBox(names.get(box.class_id, str(box.class_id)), box.left, box.top, box.width, box.height)
+            for box in label.boxes
+        ]
+        return _bounded(Boxes(tuple(boxes)))
+    if isinstance(label, EntitiesLabel):
+        return _bounded(Spans(tuple(NamedSpan(entity.label, entity.start, entity.end) for entity in label.entities)))
+    if isinstance(label, MaskLabel | InstancesLabel):
+        return None if files is None else mask_of_label(files, label)
+    if isinstance(label.value, dict):
+        return shapes_of_label(label) or judgement_of_answer({"": label.value})
+    plain_names = [label.value] if isinstance(label.value, str) else label.value
+    if label.metadata is None and isinstance(plain_names, list) and all(isinstance(name, str) for name in plain_names):
+        return Choice(frozenset(plain_names))
+    return None
+
+
+def _bounded(judgement: Judgement | None) -> Judgement | None:
+    """The judgement; None if it has too many parts to compare in reasonable time."""
+    boxes = judgement.boxes if isinstance(judgement, Boxes) else ()
+    spans = judgement.spans if isinstance(judgement, Spans) else ()
+    return judgement if len(boxes) + len(spans) <= _MAX_PARTS else None

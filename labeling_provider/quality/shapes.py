@@ -1,0 +1,71 @@
+"""How alike two shapes of one kind are, 0 to 1: polygons by overlap, all others by distance.
+
+Consolidation on the service and the measures of quality use the same. Points are arrays of n × 2: x and y, in pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from labeling_provider.manifest.rasters import area
+from labeling_provider.quality import geometry
+from labeling_provider.quality.geometry import Points
+
+Size = tuple[int, int]
+"""Width and height of a picture, in pixels."""
+
+LEAST_PIXELS: Final = 3.0
+"""What is nearer than this may be the same however small it is."""
+MOST_OF_PICTURE: Final = 0.05
+"""What is farther away than this share of the picture's diagonal is not the same."""
+
+
+def polygons(first: Points, second: Points, size: Size, least: float = 0.0) -> float:
+    """The Jaccard index of two outlines.
+
+    :param least: a lower index is none, and need not be computed.
+    """
+    areas = sorted([area(first), area(second)])
+    # What two outlines share is at most what their bounding boxes share, and the smaller area.
+    sides = np.minimum(first.max(axis=0), second.max(axis=0)) - np.maximum(first.min(axis=0), second.min(axis=0))
+    most = min(float(np.prod(np.maximum(sides, 0))), areas[0])
+    if not most or most < least * areas[1]:
+        return 0.0
+    found = geometry.overlap(first, second)
+    return found if found >= least else 0.0
+
+
+def polylines(first: Points, second: Points, size: Size) -> float:
+    """How small the mean distance of two paths is."""
+    longest = max(geometry.length(first), geometry.length(second))
+    limit = max(min(0.03 * float(np.hypot(*size)), 0.25 * longest), LEAST_PIXELS)
+    gap = np.maximum(first.min(axis=0), second.min(axis=0)) - np.minimum(first.max(axis=0), second.max(axis=0))
+    if gap.max() >= limit:
+        return 0.0
+    return max(1 - geometry.distance(first, second) / limit, 0.0)
+
+
+def lines(first: Points, second: Points, size: Size) -> float:
+    """How near the ends of two lines are, whichever was drawn first."""
+    longest = max(geometry.length(first), geometry.length(second))
+    limit = max(min(MOST_OF_PICTURE * float(np.hypot(*size)), 0.25 * longest), LEAST_PIXELS)
+    apart = min(float(np.hypot(*(first - one).T).mean()) for one in (second, second[::-1]))
+    return max(1 - apart / limit, 0.0)
+
+
+def keypoints(first: Points, second: Points, size: Size) -> float:
+    """How near two points are."""
+    limit = max(0.03 * float(np.hypot(*size)), LEAST_PIXELS)
+    return max(1 - float(np.hypot(*(first[0] - second[0]))) / limit, 0.0)
+
+
+LIKENESS: Final[dict[str, Callable[[Points, Points, Size], float]]] = {
+    "polygons": polygons,
+    "polylines": polylines,
+    "lines": lines,
+    "keypoints": keypoints,
+}
+"""How alike two shapes are, by their kind."""

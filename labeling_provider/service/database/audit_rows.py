@@ -1,0 +1,59 @@
+"""Statements on the audit trail: who did what, and who was not let do what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.service.database.schema import audit_trail
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One thing that somebody has done, or tried to do.
+
+    :param at: epoch seconds.
+    :param who: a requester's name, a person's worker id, or what somebody who was refused has claimed to be.
+    :param role: ``administrator``, ``requester``, ``worker`` or ``nobody``.
+    :param address: the IP address.
+    :param what: the operation.
+    :param target: what it was done to.
+    :param outcome: ``ok``, or the code of the refusal.
+    """
+
+    at: float
+    who: str
+    role: str
+    address: str
+    what: str
+    target: str
+    outcome: str
+
+
+def insert(connection: Connection, row: AuditRow) -> None:
+    """Add a row. Texts that are too long are cut."""
+    values = {name: getattr(row, name) for name in AuditRow.__slots__}
+    for name, value in values.items():
+        if isinstance(value, str):
+            values[name] = value[: audit_trail.c[name].type.length]  # type: ignore[attr-defined]
+    connection.execute(sa.insert(audit_trail).values(values))
+
+
+def latest(connection: Connection, limit: int, who: str | None, since: float) -> list[AuditRow]:
+    """The latest rows, latest first.
+
+    :param who: only what somebody has done.
+    :param since: not before, in epoch seconds.
+    """
+    columns = [audit_trail.c[name] for name in AuditRow.__slots__]
+    query = sa.select(*columns).where(audit_trail.c.at >= since).order_by(audit_trail.c.id.desc()).limit(limit)
+    if who is not None:
+        query = query.where(audit_trail.c.who == who)
+    return [AuditRow(*row) for row in connection.execute(query)]
+
+
+def forget(connection: Connection, before: float) -> int:
+    """Delete what is older; how many rows."""
+    return int(connection.execute(sa.delete(audit_trail).where(audit_trail.c.at < before)).rowcount)

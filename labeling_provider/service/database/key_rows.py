@@ -1,0 +1,121 @@
+"""Statements on requesters' API keys, and on what belongs to requesters."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
+
+from labeling_provider.service.database.database import now
+from labeling_provider.service.database.schema import api_keys, owners, queues, s3_buckets, topics
+
+_KEPT_AS_NAMES: Final = {"s3": s3_buckets.c.name, "sns": topics.c.name, "sqs": queues.c.name}
+"""Where a bucket, a topic or a queue is found by its name, by the service in its ARN."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """An API key as stored.
+
+    :param secret: encrypted.
+    :param scope: what it is good for.
+    :param created: epoch seconds.
+    :param expires: epoch seconds; None if it holds until it is removed.
+    :param last_used: epoch seconds, to the minute; None if it was never used.
+    """
+
+    access_key_id: str
+    requester: str
+    secret: str
+    scope: dict[str, Any]
+    created: float
+    expires: float | None
+    last_used: float | None
+
+
+def insert_key(
+    connection: Connection, *, access_key_id: str, requester: str, secret: str, scope: dict[str, Any]
+) -> None:
+    """Store a new key."""
+    row = {"access_key_id": access_key_id, "requester": requester, "secret": secret, "scope": json.dumps(scope)}
+    connection.execute(sa.insert(api_keys).values(**row, created=now()))
+
+
+def find_key(connection: Connection, access_key_id: str) -> KeyRow | None:
+    """The key of an id; None if there is none."""
+    row = connection.execute(sa.select(api_keys).where(api_keys.c.access_key_id == access_key_id)).one_or_none()
+    return None if row is None else _key(row)
+
+
+def list_keys(connection: Connection) -> list[KeyRow]:
+    """All keys, by requester."""
+    query = sa.select(api_keys).order_by(api_keys.c.requester, api_keys.c.created)
+    return [_key(row) for row in connection.execute(query)]
+
+
+def delete_key(connection: Connection, access_key_id: str) -> bool:
+    """Delete a key; whether there was one."""
+    return bool(connection.execute(sa.delete(api_keys).where(api_keys.c.access_key_id == access_key_id)).rowcount)
+
+
+def let_expire(connection: Connection, access_key_id: str, at: float) -> None:
+    """Let a key end at some time, unless it ends before."""
+    ends_later = api_keys.c.expires.is_(None) | (api_keys.c.expires > at)
+    known = (api_keys.c.access_key_id == access_key_id, ends_later)
+    connection.execute(sa.update(api_keys).where(*known).values(expires=at))
+
+
+def was_used(connection: Connection, access_key_id: str, at: float) -> None:
+    """Say that a key was used."""
+    connection.execute(sa.update(api_keys).where(api_keys.c.access_key_id == access_key_id).values(last_used=at))
+
+
+# What belongs to whom
+
+
+def owner(connection: Connection, arn: str) -> str | None:
+    """The requester to whom something belongs; None if it is the administrator's, or nothing."""
+    return connection.execute(sa.select(owners.c.requester).where(owners.c.arn == arn)).scalar_one_or_none()
+
+
+def owned(connection: Connection, requester: str, arns: Collection[str]) -> set[str]:
+    """Those of some ARNs that belong to a requester."""
+    query = sa.select(owners.c.arn).where(owners.c.requester == requester, owners.c.arn.in_(arns))
+    return set(connection.execute(query).scalars())
+
+
+def claim(connection: Connection, arn: str, requester: str) -> bool:
+    """Let something that is about to be made belong to a requester; whether nobody else has it."""
+    if _is_there(connection, arn) and owner(connection, arn) is None:
+        return False
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.insert(owners).values(arn=arn, requester=requester))
+    except IntegrityError:
+        return owner(connection, arn) == requester
+    return True
+
+
+def release(connection: Connection, arn: str) -> None:
+    """Say that something does not exist any more, unless it does."""
+    if not _is_there(connection, arn):
+        connection.execute(sa.delete(owners).where(owners.c.arn == arn))
+
+
+def _is_there(connection: Connection, arn: str) -> bool:
+    """Whether a bucket, a topic or a queue exists."""
+    parts = arn.split(":", 5)
+    column = _KEPT_AS_NAMES.get(parts[2])
+    if column is None:
+        return False
+    return connection.execute(sa.select(column).where(column == parts[5])).first() is not None
+
+
+def _key(row: Any) -> KeyRow:
+    values = {name: row._mapping[name] for name in KeyRow.__slots__}
+    return KeyRow(**{**values, "scope": json.loads(row.scope)})

@@ -1,0 +1,19 @@
+"""Numbers by which a process sees whether what it remembers is still so."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.service.database.schema import revisions
+
+
+def of_people(connection: Connection) -> int:
+    """A number that is another one after each change to who the people are, or what they may do."""
+    return int(connection.execute(sa.select(revisions.c.number).where(revisions.c.name == "people")).scalar_one())
+
+
+def people_changed(connection: Connection) -> None:
+    """Say that people have changed, within the transaction that changes them."""
+    more = sa.update(revisions).where(revisions.c.name == "people").values(number=revisions.c.number + 1)
+    connection.execute(more)

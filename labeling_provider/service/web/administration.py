@@ -1,0 +1,80 @@
+"""What ``labeling keys`` and ``labeling audit`` ask the service, as JSON. It is for the administrator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from labeling_provider.service.web.pages import write_down
+from labeling_provider.service.work.audit import OK, AuditTrail
+from labeling_provider.service.work.requesters import ApiKeys, KeysError
+
+_MAX_CHARACTERS: Final = 200
+
+
+class Administration:
+    """The keys of requesters, and the audit trail."""
+
+    def __init__(self, keys: ApiKeys, audit: AuditTrail) -> None:
+        self._keys, self._audit = keys, audit
+
+    @property
+    def routes(self) -> list[Route]:
+        """Where they are, below ``/_labeling``."""
+        return [
+            Route("/keys", self.list, methods=["GET"]),
+            Route("/keys/{move}", self.change, methods=["POST"]),
+            Route("/audit", self.audit, methods=["GET"]),
+        ]
+
+    def list(self, request: Request) -> Response:
+        """All keys, without their secrets."""
+        return _answer(self._keys.list())
+
+    async def change(self, request: Request) -> Response:
+        """``add``, ``rotate`` or ``remove`` the key in ``{"requester": …, "key": …, "scope": {…}}``."""
+        try:
+            given = json.loads(await request.body())
+            requester, key, scope = given.get("requester", ""), given.get("key", ""), given.get("scope", {})
+        except (ValueError, AttributeError, RecursionError):
+            return _answer({"message": "The body must be a JSON object."}, 400)
+        texts = all(isinstance(one, str) and len(one) <= _MAX_CHARACTERS for one in (requester, key))
+        if not texts or not isinstance(scope, dict):
+            return _answer({"message": "requester and key must be texts, and scope an object."}, 400)
+        moves: dict[str, Callable[[], Any]] = {
+            "add": lambda: self._keys.add(requester, scope),
+            "rotate": lambda: self._keys.rotate(key),
+            "remove": lambda: self._keys.remove(key),
+        }
+        name = request.path_params["move"]
+        if name not in moves:
+            return _answer({"message": "There is no such move."}, 404)
+        told: dict[str, str] = {}
+        outcome = OK
+        try:
+            told = moves[name]() or {}
+        except KeysError as error:
+            outcome = "refused"
+            return _answer({"message": str(error)}, 400)
+        finally:
+            made = told.get("access_key_id", "")
+            write_down(self._audit, request, f"keys {name}", " ".join(filter(None, (requester, key, made))), outcome)
+        return _answer(told)
+
+    def audit(self, request: Request) -> Response:
+        """The latest rows of the audit trail: ``?limit=``, ``?who=`` and ``?since=`` (epoch seconds)."""
+        given = request.query_params
+        try:
+            limit, since = int(given.get("limit", "100")), float(given.get("since", "0"))
+        except ValueError:
+            return _answer({"message": "limit and since must be numbers."}, 400)
+        return _answer(self._audit.latest(max(limit, 1), given.get("who"), since))
+
+
+def _answer(content: object, status: int = 200) -> Response:
+    return JSONResponse(content, status, {"cache-control": "no-store"})

@@ -1,0 +1,116 @@
+"""The way to the identity provider and back.
+
+A browser takes a secret along in a cookie of its own, which comes back only with the browser that has begun.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+import re
+from functools import partial
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from labeling_provider.service.cloud.openid import Attempt, OpenId, SignInRefused
+from labeling_provider.service.web.portal.pages import Pages, onward_of
+from labeling_provider.service.web.portal.sessions import PATH, Threads, base_of, redirect, with_session
+from labeling_provider.service.web.portal.words import choose_language
+from labeling_provider.service.work.single_sign_on import SESSION_SECONDS, SingleSignOn
+
+log = logging.getLogger(__name__)
+
+ATTEMPT_COOKIE: Final = "labeling_sign_in"
+RETURN_PATH: Final = "/oauth2/idpresponse"
+"""Where the provider sends browsers back to, as on Amazon."""
+_ATTEMPT_SECONDS: Final = 900
+_ATTEMPT: Final = re.compile(r"([A-Za-z0-9_-]{43})\.([A-Za-z0-9_-]{0,200}={0,2})")
+
+
+class ProviderPages:
+    """Sign-in with the provider of the workforce.
+
+    :param pages: show what has to be said.
+    """
+
+    def __init__(self, pages: Pages, single_sign_on: SingleSignOn, threads: Threads) -> None:
+        self._pages, self._single_sign_on, self._threads = pages, single_sign_on, threads
+        self._openid = OpenId()
+
+    @property
+    def routes(self) -> list[Route]:
+        """The addresses, below ``/portal``."""
+        return [Route("/sign-in/provider", self.begin), Route(RETURN_PATH, self.finish)]
+
+    async def begin(self, request: Request) -> Response:
+        """Go to the provider."""
+        try:
+            provider = await self._threads.run(self._single_sign_on.provider)
+        except SignInRefused as error:
+            return self._refused(request, error)
+        if provider is None:
+            return redirect("/sign-in")
+        attempt, onward = Attempt(), onward_of(request.query_params)
+        response = RedirectResponse(attempt.url(provider, _return_to(request)), 303, {"cache-control": "no-store"})
+        response.set_cookie(
+            ATTEMPT_COOKIE,
+            f"{attempt.secret}.{base64.urlsafe_b64encode(onward.encode()).decode()}",
+            max_age=_ATTEMPT_SECONDS,
+            path=f"{PATH}{RETURN_PATH}",
+            httponly=True,
+            # The provider's page leads back here: a strict cookie would not come along.
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+        return response
+
+    async def finish(self, request: Request) -> Response:
+        """Come back from the provider."""
+        try:
+            attempt, onward = _attempt(request)
+            provider = await self._threads.run(self._single_sign_on.provider)
+            if provider is None:
+                return redirect("/sign-in")
+            code = attempt.code(provider, request.query_params)
+            worker = await self._openid.worker(provider, attempt, code, _return_to(request))
+            token = await self._threads.run(self._single_sign_on.enter, provider, worker)
+        except SignInRefused as error:
+            await self._threads.run(partial(self._pages.write_down, request, "sign-in", outcome="refused"))
+            return self._refused(request, error)
+        await self._threads.run(partial(self._pages.write_down, request, "sign-in", session=token))
+        response = self._pages.onward(request, "signing_in", f"{PATH}{onward}")
+        response.delete_cookie(ATTEMPT_COOKIE, path=f"{PATH}{RETURN_PATH}", httponly=True, samesite="lax")
+        return with_session(response, token, secure=request.url.scheme == "https", seconds=SESSION_SECONDS)
+
+    def _refused(self, request: Request, error: SignInRefused) -> Response:
+        log.warning("sign-in with the identity provider refused: %s", error)
+        language = choose_language(request, None)
+        response = self._pages.show(
+            request, "not_signed_in.html", language, status=403, title="not_signed_in", trouble=str(error)
+        )
+        response.delete_cookie(ATTEMPT_COOKIE, path=f"{PATH}{RETURN_PATH}", httponly=True, samesite="lax")
+        return response
+
+
+def _attempt(request: Request) -> tuple[Attempt, str]:
+    """What the browser has begun, and the page of the portal that it wanted to see.
+
+    :raises SignInRefused: if it has begun nothing.
+    """
+    found = _ATTEMPT.fullmatch(request.cookies.get(ATTEMPT_COOKIE, ""))
+    if found is None:
+        raise SignInRefused("This sign-in was not begun in this browser, or too long ago. Begin again.")
+    try:
+        onward = base64.urlsafe_b64decode(found[2]).decode()
+    except (binascii.Error, ValueError):
+        onward = "/"
+    return Attempt(found[1]), onward_of({"onward": onward})
+
+
+def _return_to(request: Request) -> str:
+    """The address that is registered with the provider."""
+    return f"{base_of(request)}{PATH}{RETURN_PATH}"

@@ -1,0 +1,305 @@
+"""What a requester may ask of the services: a table by operation, and whose the things are that a request names.
+
+Requesters have their own labeling jobs, buckets, topics and queues. What the table does not name is the
+administrator's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote
+
+from labeling_provider.service.cloud.offered import Service
+from labeling_provider.service.database import key_rows
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.errors import ApiError
+from labeling_provider.service.web.bodies import Body
+from labeling_provider.service.web.requests import RequestHead
+from labeling_provider.service.work.requesters import Requester, Right
+
+_OF_SAGEMAKER: Final[dict[str, Right]] = {
+    "CreateLabelingJob": Right.CREATE,
+    "AddTags": Right.CREATE,
+    "DeleteTags": Right.CREATE,
+    "StopLabelingJob": Right.STOP,
+    "DescribeLabelingJob": Right.READ,
+    "ListLabelingJobs": Right.READ,
+    "ListLabelingJobsForWorkteam": Right.READ,
+    "ListTags": Right.READ,
+    "DescribeWorkteam": Right.READ,
+    "ListWorkteams": Right.READ,
+    "DescribeSubscribedWorkteam": Right.READ,
+    "ListSubscribedWorkteams": Right.READ,
+    "DescribeWorkforce": Right.READ,
+    "ListWorkforces": Right.READ,
+    "DescribeHumanTaskUi": Right.READ,
+    "ListHumanTaskUis": Right.READ,
+}
+_OF_OTHERS: Final[dict[Service, dict[str, Right]]] = {
+    Service.STS: {"GetCallerIdentity": Right.READ},
+    Service.IAM: {"GetRole": Right.READ, "SimulatePrincipalPolicy": Right.READ},
+    Service.SNS: {
+        **dict.fromkeys(("CreateTopic", "DeleteTopic", "Publish", "PublishBatch", "Subscribe"), Right.CREATE),
+        **dict.fromkeys(("Unsubscribe", "SetTopicAttributes", "SetSubscriptionAttributes"), Right.CREATE),
+        **dict.fromkeys(("TagResource", "UntagResource"), Right.CREATE),
+        **dict.fromkeys(("GetTopicAttributes", "GetSubscriptionAttributes"), Right.READ),
+        **dict.fromkeys(("ListSubscriptionsByTopic", "ListTagsForResource"), Right.READ),
+    },
+    Service.SQS: {
+        **dict.fromkeys(("CreateQueue", "DeleteQueue", "SendMessage", "SendMessageBatch"), Right.CREATE),
+        **dict.fromkeys(("SetQueueAttributes", "PurgeQueue", "TagQueue", "UntagQueue"), Right.CREATE),
+        **dict.fromkeys(("GetQueueUrl", "GetQueueAttributes", "ListQueueTags", "ReceiveMessage"), Right.READ),
+        **dict.fromkeys(("DeleteMessage", "DeleteMessageBatch"), Right.READ),
+        **dict.fromkeys(("ChangeMessageVisibility", "ChangeMessageVisibilityBatch"), Right.READ),
+    },
+}
+_MAKES: Final = {"CreateTopic": "Name", "CreateQueue": "QueueName"}
+_ENDS: Final = frozenset({"DeleteTopic", "DeleteQueue", "DeleteBucket"})
+# Fields with what senders write: an ARN in them is only a text.
+_CONTENT: Final = frozenset({"Message", "MessageBody", "Subject", "MessageAttributes", "ReceiptHandle"})
+_SETTINGS_OF_BUCKETS: Final = frozenset({"cors", "tagging", "versioning", "notification"})
+"""What a requester may set of a bucket; the rest could reach others."""
+_ARN: Final = re.compile(r"arn:aws[a-z-]*:(sns|sqs):[a-z0-9-]*:[0-9]*:([A-Za-z0-9_.-]{1,256})")
+_QUEUE_URL: Final = re.compile(r"(?:(?:https?://[^/?#]+)?/(?:[0-9]+/)?)?([A-Za-z0-9_.-]{1,80})")
+# What could spell an ARN in another way.
+_XML_MARKS: Final = re.compile(r"&|<!")
+_LAMBDA: Final = re.compile(r"arn:aws[a-z-]*:lambda:")
+_CHANGES: Final = re.compile(
+    r"(Create|Delete|Update|Set|Add|Remove|Put|Stop|Subscribe|Unsubscribe|Tag|Untag|Admin|Purge|Attach|Detach)"
+)
+_NOT_WRITTEN: Final = frozenset({"DeleteMessage", "DeleteMessageBatch", "PutEvents", "PutLogEvents"})
+_TARGETS: Final = (
+    *("LabelingJobName", "WorkteamName", "WorkforceName", "HumanTaskUiName", "ResourceArn", "TopicArn", "QueueUrl"),
+    *("SubscriptionArn", "Name", "QueueName", "RoleName", "Username", "UserPoolId", "LogGroupName", "logGroupName"),
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request, as far as rights and the audit trail look at it.
+
+    :param operation: its name; one is made for S3, which has none.
+    :param fields: names and values of a request with named fields, at every depth.
+    """
+
+    service: Service
+    operation: str
+    request: RequestHead
+    fields: tuple[tuple[str, str], ...]
+    text: str
+
+    @classmethod
+    def of(cls, service: Service, operation: str, request: RequestHead, body: Body) -> Asked:
+        """Read a request. Objects are not looked into."""
+        if service == Service.S3:
+            is_settings = bool(request.bucket_and_key[0]) and not request.bucket_and_key[1]
+            text = _content(body).decode("utf-8", "replace") if is_settings else ""
+            return cls(service, _s3_operation(request), request, (), text)
+        content = _content(body)
+        if request.is_form:
+            pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True)
+            return cls(service, operation, request, tuple(_with_inner(pairs)), "")
+        try:
+            found = json.loads(content or b"{}")
+        except (ValueError, RecursionError):
+            found = {}
+        return cls(service, operation, request, (*request.parameters, *_flat("", found)), "")
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something that the audit trail tells of: not objects, and not messages."""
+        return bool(_CHANGES.match(self.operation)) and self.operation not in _NOT_WRITTEN
+
+    @property
+    def target(self) -> str:
+        """What it is about."""
+        if self.service == Service.S3:
+            return self.request.bucket_and_key[0]
+        named = dict(reversed(self.fields))
+        return next((named[name] for name in _TARGETS if name in named), "")
+
+
+class Rights:
+    """Whether requesters may ask what they ask.
+
+    :param place: region and account of the topics and queues, as they are in an ARN.
+    """
+
+    def __init__(self, database: Database, *, region: str, account: str) -> None:
+        self._database, self._place = database, f"{region}:{account}"
+
+    def check(self, who: Requester, asked: Asked) -> None:
+        """Refuse what a requester may not ask; let what is about to be made be the requester's.
+
+        :raises ApiError: if it is refused.
+        """
+        if who.is_administrator:
+            return
+        right = self._right(asked)
+        if right is None:
+            raise _denied(f"{asked.operation or 'This'} is for the administrator of the service.")
+        if right not in who.rights:
+            raise _denied(f"The key of {who.name} has not the right to {right}.")
+        if asked.service in {Service.SAGEMAKER, Service.STS, Service.IAM}:
+            return
+        self._check_things(who, asked)
+
+    def check_bucket(self, who: Requester, bucket: str) -> None:
+        """Refuse a bucket that is not a requester's.
+
+        :raises ApiError: if it is not.
+        """
+        if not who.is_administrator and bucket not in who.buckets:
+            self._check_owned(who, {f"arn:aws:s3:::{bucket}"})
+
+    def done(self, asked: Asked, *, is_done: bool) -> None:
+        """Forget whose something is that was not made, or does not exist any more."""
+        making = asked.operation in {*_MAKES, "CreateBucket"}
+        if (making and not is_done) or (asked.operation in _ENDS and is_done):
+            with self._database.write() as connection:
+                for arn in self._named(asked):
+                    key_rows.release(connection, arn)
+
+    @staticmethod
+    def _right(asked: Asked) -> Right | None:
+        if asked.service == Service.SAGEMAKER:
+            return _OF_SAGEMAKER.get(asked.operation)
+        if asked.service == Service.S3:
+            return _right_in_s3(asked)
+        return _OF_OTHERS.get(asked.service, {}).get(asked.operation)
+
+    def _check_things(self, who: Requester, asked: Asked) -> None:
+        if _XML_MARKS.search(asked.text):
+            raise _denied("The settings of a bucket must be written without entities.")
+        if _LAMBDA.search(asked.text) or any(_LAMBDA.search(value) for _, value in asked.fields):
+            raise _denied("Functions are the administrator's.")
+        if asked.operation == "Subscribe" and {value for name, value in asked.fields if name == "Protocol"} != {"sqs"}:
+            raise _denied("A requester's topic has queues as subscribers, and nothing else.")
+        arns = self._named(asked)
+        buckets = {f"arn:aws:s3:::{bucket}" for bucket in who.buckets}
+        if asked.operation in {*_MAKES, "CreateBucket"}:
+            own = self._made(asked)
+            with self._database.write() as connection:
+                if own is None or not key_rows.claim(connection, own, who.name):
+                    raise _denied("The name belongs to somebody else.")
+        if not arns:
+            raise _denied(f"{asked.operation} without a name is for the administrator of the service.")
+        self._check_owned(who, arns - buckets)
+
+    def _check_owned(self, who: Requester, arns: set[str]) -> None:
+        with self._database.read() as connection:
+            others = arns - key_rows.owned(connection, who.name, arns)
+        if others:
+            raise _denied(f"{min(others)} is not {who.name}'s.")
+
+    def _made(self, asked: Asked) -> str | None:
+        """The ARN of what is to be made."""
+        if asked.service == Service.S3:
+            return f"arn:aws:s3:::{asked.request.bucket_and_key[0]}"
+        name = dict(asked.fields).get(_MAKES[asked.operation])
+        return f"arn:aws:{asked.service}:{self._place}:{name}" if name else None
+
+    def _named(self, asked: Asked) -> set[str]:
+        """The ARNs of all buckets, topics and queues that a request names."""
+        found = {f"arn:aws:{service}:{self._place}:{name}" for service, name in _ARN.findall(asked.text)}
+        if asked.service == Service.S3:
+            bucket, _ = asked.request.bucket_and_key
+            copied = unquote(asked.request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("/")[0]
+            return found | {f"arn:aws:s3:::{one}" for one in (bucket, copied) if one}
+        for name, value in asked.fields:
+            if name.partition(".")[0] in _CONTENT or any(part in _CONTENT for part in name.split(".")):
+                continue
+            found |= {f"arn:aws:{service}:{self._place}:{one}" for service, one in _ARN.findall(value)}
+            if name == "QueueUrl":
+                url = _QUEUE_URL.fullmatch(value)
+                found.add(f"arn:aws:sqs:{self._place}:{url[1] if url else value}")
+            if name == "QueueName" or (name == "Name" and asked.operation == "CreateTopic"):
+                found.add(f"arn:aws:{asked.service}:{self._place}:{value}")
+        if asked.service == Service.SQS and asked.request.path != "/":
+            url = _QUEUE_URL.fullmatch(unquote(asked.request.path))
+            found.add(f"arn:aws:sqs:{self._place}:{url[1] if url else ''}")
+        return found
+
+
+def check_page_right(who: Requester, path: str) -> None:
+    """Refuse pages that are for the administrator.
+
+    :param path: below ``/_labeling``. Whose a job or a report is, its page looks at.
+    :raises ApiError: if it is refused.
+    """
+    is_own = path == "/" or path.startswith(("/jobs/", "/reports/"))
+    if not who.is_administrator and not (is_own and Right.READ in who.rights):
+        raise _denied("This page is for the administrator of the service.")
+
+
+def _content(body: Body) -> bytes:
+    content = body.bytes()
+    body.file.seek(0)
+    return content
+
+
+def _right_in_s3(asked: Asked) -> Right | None:
+    bucket, key = asked.request.bucket_and_key
+    named = {name for name, _ in asked.request.parameters} & _SUBRESOURCES
+    if not bucket:
+        return None
+    if asked.request.method in {"GET", "HEAD"}:
+        return Right.READ
+    if key or asked.operation in {"CreateBucket", "DeleteBucket", "DeleteObjects"}:
+        return Right.CREATE
+    is_setting = named and named <= _SETTINGS_OF_BUCKETS and asked.request.method in {"PUT", "DELETE"}
+    return Right.CREATE if is_setting else None
+
+
+_SUBRESOURCES: Final = frozenset(
+    {
+        *("accelerate", "acl", "analytics", "cors", "encryption", "intelligent-tiering", "inventory", "lifecycle"),
+        *("logging", "metrics", "notification", "object-lock", "ownershipControls", "policy", "publicAccessBlock"),
+        *("replication", "requestPayment", "tagging", "versioning", "website", "delete"),
+    }
+)
+
+
+def _s3_operation(request: RequestHead) -> str:
+    """A name for what is asked of S3, if it is asked of a bucket; else the method."""
+    bucket, key = request.bucket_and_key
+    if not bucket or key:
+        return request.method
+    named = sorted({name for name, _ in request.parameters} & _SUBRESOURCES)
+    if request.method == "POST" and named == ["delete"]:
+        return "DeleteObjects"
+    what = "".join(part.capitalize() for name in named for part in name.split("-"))
+    verb = {"PUT": "Put" if named else "Create", "DELETE": "Delete"}.get(request.method)
+    return f"{verb}Bucket{what}" if verb else request.method
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """The texts in a JSON document, each with the path to it; of the first level, its name."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _flat(f"{name}.{key}" if name else str(key), member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _flat(name, member)
+    elif isinstance(value, str):
+        yield from _with_inner([(name, value)])
+
+
+def _with_inner(pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Fields, and what is in those that hold JSON, such as a policy."""
+    for name, value in pairs:
+        yield name, value
+        if value.lstrip()[:1] in {"{", "["}:
+            try:
+                yield from _flat(f"{name}.", json.loads(value))
+            except (ValueError, RecursionError):
+                continue
+
+
+def _denied(message: str) -> ApiError:
+    return ApiError("AccessDenied", message, HTTPStatus.FORBIDDEN)

@@ -1,0 +1,219 @@
+"""Requesters: who may have labeling jobs, with which rights, and the API keys with which they sign.
+
+A key is an access key id and a secret access key, as Amazon's. The secret has to be known to check a signature, so it
+is stored encrypted.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from labeling_provider.service.cloud.sealing import SETTING, Seal
+from labeling_provider.service.database import key_rows
+from labeling_provider.service.database.database import Connection, Database, now
+from labeling_provider.service.database.key_rows import KeyRow
+from labeling_provider.service.database.people import is_name, plain_name
+
+KEY_PREFIX: Final = "LABK"
+ROTATION_SECONDS: Final = 86_400.0
+"""How long a key that was replaced still holds."""
+MAX_KEYS: Final = 1_000
+MAX_NARROWED: Final = 50
+_MAX_CHARACTERS: Final = 256
+_PURPOSE: Final = "api key"
+_USED_SECONDS: Final = 60.0
+_ALPHABET: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+class Right(StrEnum):
+    """What a key is good for."""
+
+    CREATE = "create"
+    READ = "read"
+    STOP = "stop"
+
+
+class Role(StrEnum):
+    """What somebody is to the service."""
+
+    ADMINISTRATOR = "administrator"
+    REQUESTER = "requester"
+    WORKER = "worker"
+    NOBODY = "nobody"
+
+
+class KeysError(Exception):
+    """Something about keys that can't be done; the text says what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Requester:
+    """Who asks the API.
+
+    :param teams: names of the only workteams whose jobs it is about; empty for all.
+    :param tags: tags that each job must have.
+    :param buckets: buckets of others that may be used as well.
+    """
+
+    name: str
+    role: Role = Role.REQUESTER
+    rights: frozenset[Right] = frozenset(Right)
+    teams: frozenset[str] = frozenset()
+    tags: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    buckets: frozenset[str] = frozenset()
+
+    @property
+    def is_administrator(self) -> bool:
+        """Whether nothing is refused."""
+        return self.role == Role.ADMINISTRATOR
+
+    def covers(self, workteam_arn: str, tags: Mapping[str, str]) -> bool:
+        """Whether a job with this workteam and these tags is one that the key is about."""
+        in_team = not self.teams or workteam_arn.rpartition("/")[2] in self.teams
+        return in_team and all(tags.get(name) == value for name, value in self.tags.items())
+
+    def owns(self, connection: Connection, arn: str) -> bool:
+        """Whether something is the requester's own."""
+        return self.is_administrator or key_rows.owner(connection, arn) == self.name
+
+
+ADMINISTRATOR: Final = Requester("administrator", Role.ADMINISTRATOR)
+
+
+class ApiKeys:
+    """The keys of requesters.
+
+    :param seal: encrypts their secrets.
+    """
+
+    def __init__(self, database: Database, seal: Seal) -> None:
+        self._database, self._seal = database, seal
+        self._used: dict[str, float] = {}
+
+    def find(self, access_key_id: str) -> tuple[Requester, str] | None:
+        """Whose a key is, and its secret; None if there is none, or it does not hold any more.
+
+        :raises Unreadable: if it can't be decrypted.
+        """
+        if not access_key_id.startswith(KEY_PREFIX):
+            return None
+        with self._database.read() as connection:
+            row = key_rows.find_key(connection, access_key_id)
+        at = now()
+        if row is None or (row.expires is not None and row.expires <= at):
+            return None
+        return _requester(row), self._seal.unseal(row.secret, _PURPOSE)
+
+    def was_used(self, access_key_id: str) -> None:
+        """Say that a request was signed with a key. It is stored once a minute."""
+        at = now()
+        if self._used.get(access_key_id, 0.0) < at - _USED_SECONDS:
+            self._used[access_key_id] = at
+            with self._database.write() as connection:
+                key_rows.was_used(connection, access_key_id, at)
+
+    def add(self, requester: str, scope: Mapping[str, Any]) -> dict[str, str]:
+        """Make a key.
+
+        :param scope: ``rights``, ``teams``, ``tags`` and ``buckets``, all optional.
+        :return: ``access_key_id`` and ``secret_access_key``, which is told this once.
+        :raises KeysError: if something is not right.
+        """
+        name = plain_name(requester)
+        if not is_name(name) or name == ADMINISTRATOR.name:
+            raise KeysError("The name of a requester has 1 to 64 characters, all of which can be seen.")
+        return self._make(name, _checked(scope))
+
+    def rotate(self, access_key_id: str) -> dict[str, str]:
+        """Make a key with the same rights; the old one holds for a day more.
+
+        :raises KeysError: if there is no such key.
+        """
+        with self._database.read() as connection:
+            row = key_rows.find_key(connection, access_key_id)
+        if row is None:
+            raise _no_key(access_key_id)
+        return self._make(row.requester, row.scope, replaced=access_key_id)
+
+    def remove(self, access_key_id: str) -> None:
+        """Let a key hold no more, at once.
+
+        :raises KeysError: if there is no such key.
+        """
+        with self._database.write() as connection:
+            if not key_rows.delete_key(connection, access_key_id):
+                raise _no_key(access_key_id)
+
+    def list(self) -> list[dict[str, Any]]:
+        """All keys, without their secrets."""
+        with self._database.read() as connection:
+            rows = key_rows.list_keys(connection)
+        return [
+            {
+                "access_key_id": row.access_key_id,
+                "requester": row.requester,
+                **row.scope,
+                "created": row.created,
+                "expires": row.expires,
+                "last_used": row.last_used,
+            }
+            for row in rows
+        ]
+
+    def _make(self, requester: str, scope: dict[str, Any], replaced: str | None = None) -> dict[str, str]:
+        if not self._seal.is_closed:
+            raise KeysError(
+                "Keys are for a service that demands credentials, and their secrets are stored encrypted: start it "
+                f"with LABELING_LOCAL_ACCESS_KEY_ID, LABELING_LOCAL_SECRET_ACCESS_KEY and {SETTING}."
+            )
+        key_id = KEY_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(16))
+        secret = secrets.token_urlsafe(30)
+        with self._database.write() as connection:
+            if len(key_rows.list_keys(connection)) >= MAX_KEYS:
+                raise KeysError(f"There are {MAX_KEYS:,} keys already: remove some.")
+            sealed = self._seal.seal(secret, _PURPOSE)
+            key_rows.insert_key(connection, access_key_id=key_id, requester=requester, secret=sealed, scope=scope)
+            if replaced is not None:
+                key_rows.let_expire(connection, replaced, now() + ROTATION_SECONDS)
+        return {"access_key_id": key_id, "secret_access_key": secret}
+
+
+def _checked(scope: Mapping[str, Any]) -> dict[str, Any]:
+    """A scope as it is stored.
+
+    :raises KeysError: if it makes no sense.
+    """
+    rights, tags = scope.get("rights") or [str(right) for right in Right], scope.get("tags") or {}
+    if not isinstance(rights, list) or not rights or any(right not in set(Right) for right in rights):
+        raise KeysError(f"The rights of a key are some of {', '.join(Right)}.")
+    if not isinstance(tags, dict) or len(tags) > MAX_NARROWED or not _texts([*tags, *tags.values()]):
+        raise KeysError(f"tags must be up to {MAX_NARROWED} texts by name.")
+    lists = {name: scope.get(name) or [] for name in ("teams", "buckets")}
+    for name, given in lists.items():
+        if not isinstance(given, list) or len(given) > MAX_NARROWED or not _texts(given):
+            raise KeysError(f"{name} must be a list of up to {MAX_NARROWED} names.")
+    return {"rights": sorted(set(rights)), "tags": tags, **{name: sorted(set(given)) for name, given in lists.items()}}
+
+
+def _texts(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, str) and len(value) <= _MAX_CHARACTERS and "\0" not in value for value in values)
+
+
+def _requester(row: KeyRow) -> Requester:
+    scope = row.scope
+    return Requester(
+        row.requester,
+        rights=frozenset(Right(right) for right in scope["rights"]),
+        teams=frozenset(scope["teams"]),
+        tags=MappingProxyType(scope["tags"]),
+        buckets=frozenset(scope["buckets"]),
+    )
+
+
+def _no_key(access_key_id: str) -> KeysError:
+    return KeysError(f"There is no key {access_key_id}. `labeling keys list` shows which there are.")

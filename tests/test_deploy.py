@@ -1,0 +1,115 @@
+"""The files in ``deploy/``: what they start is started here without containers, by the same settings."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dev.postgresql import postgresql
+from dev.stack import ROOT, Service, free_port
+from labeling_provider.service.__main__ import parser
+from labeling_provider.service.settings import PREFIX, unknown_variables
+from tests.conftest import Lab, texts
+
+DEPLOY = ROOT / "deploy"
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+REPLICAS = [name for name in COMPOSE["services"] if name.startswith("labeling")]
+SECRETS = {
+    "DOMAIN": "labeling.example.com",
+    "POSTGRES_PASSWORD": "p",
+    "S3_ACCESS_KEY_ID": "local",
+    "S3_SECRET_ACCESS_KEY": "local",
+    "LABELING_ACCESS_KEY_ID": "owner",
+    "LABELING_SECRET_ACCESS_KEY": "the-secret-of-the-owner",
+    "LABELING_ENCRYPTION_KEY": "k" * 32,
+}
+
+
+def filled(text: str) -> str:
+    """A text of the compose file with its variables, as the file ``.env`` has them."""
+    return re.sub(r"\$\{(\w+):\?\}", lambda found: SECRETS[found[1]], text)
+
+
+def image() -> tuple[dict[str, str], list[str]]:
+    """The environment that the image sets, and the command that it starts."""
+    content = (DEPLOY / "Containerfile").read_text()
+    block = re.search(r"^ENV ((?:.*\\\n)*.*)$", content, re.MULTILINE)
+    assert block
+    variables = dict(one.split("=", 1) for one in shlex.split(block[1].replace("\\\n", " ")))
+    return variables, yaml.safe_load(content.rpartition("ENTRYPOINT ")[2])
+
+
+def test_the_comment_names_each_secret() -> None:
+    text = (DEPLOY / "compose.yaml").read_text()
+    comment = text.partition("x-labeling")[0]
+    assert set(re.findall(r"\$\{(\w+)", text)) == set(SECRETS) == set(re.findall(r"([A-Z_0-9]+)=", comment))
+
+
+def test_the_settings_are_settings() -> None:
+    made, command = image()
+    assert command == ["labeling", "local"]
+    given = COMPOSE["services"][REPLICAS[0]]["environment"]
+    assert unknown_variables(parser(), {**made, **given}) == []
+    assert {one for one in given if not one.startswith(PREFIX)} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+
+
+def test_the_proxy_asks_the_services_of_the_compose_file() -> None:
+    proxied = re.search(r"reverse_proxy (.*) \{", (DEPLOY / "Caddyfile").read_text())
+    assert proxied
+    port = image()[0]["LABELING_LOCAL_PORT"]
+    assert proxied[1].split() == [f"{name}:{port}" for name in REPLICAS]
+
+
+@pytest.fixture
+def deployed(tmp_path: Path) -> Iterator[list[Service]]:
+    """The services of the compose file, on this machine."""
+    with ExitStack() as running:
+        server = running.enter_context(postgresql())
+        objects = Service(tmp_path / "objects")
+        running.callback(objects.stop)
+        here = {
+            "LABELING_LOCAL_DATABASE_URL": server.create("labeling"),
+            "LABELING_LOCAL_S3_ENDPOINT": objects.endpoint_url,
+            "LABELING_LOCAL_HOST": "127.0.0.1",
+        }
+        services = []
+        for name in REPLICAS:
+            given = {key: filled(value) for key, value in COMPOSE["services"][name]["environment"].items()}
+            # The folder is an option of the test's own service.
+            made = {key: value for key, value in image()[0].items() if key != "LABELING_LOCAL_DATA_DIR"}
+            env = {**made, **given, **here, "LABELING_LOCAL_PORT": str(free_port())}
+            services.append(Service(tmp_path / name, env=env))
+            running.callback(services[-1].stop)
+        yield [*services, objects]
+
+
+@pytest.mark.once
+@pytest.mark.e2e
+def test_the_services_label_together_whichever_is_asked(deployed: list[Service]) -> None:
+    *replicas, objects = deployed
+    keys = {
+        "aws_access_key_id": SECRETS["LABELING_ACCESS_KEY_ID"],
+        "aws_secret_access_key": SECRETS["LABELING_SECRET_ACCESS_KEY"],
+    }
+    clients = cycle(service.client("sagemaker", **keys) for service in replicas)
+
+    class Balanced(Lab):
+        def connect(self) -> None:
+            self.s3 = objects.client("s3")
+
+        @property
+        def sagemaker(self) -> Any:
+            return next(clients)
+
+    description, output = Balanced(replicas[0]).run(texts(6), workers_per_object=1)
+    assert description["LabelCounters"]["HumanLabeled"] == 6
+    assert [line["source"] for line in output] == [line["source"] for line in texts(6)]
+    assert all("label-metadata" in line for line in output)

@@ -147,3 +147,19 @@ def test_a_job_that_is_stopped_has_the_labels_of_all_its_answers(service: InProc
         assert {"label": line["label"], "class-name": line["label-metadata"]["class-name"]}.items() <= (
             expected[number].items()
         )
+
+
+def test_labels_that_a_model_learns_from_stay_as_they_are(service: InProcess) -> None:
+    written: list[str] = []
+    write = service.storage.write
+
+    def noted(files: dict[str, tuple[bytes, str]]) -> None:
+        written.extend(uri for uri in files if "/consolidation-response/" in uri)
+        write(files)
+
+    service.storage.write = noted  # type: ignore[method-assign]
+    name = begin(service, LINES, automated_labeling=True)
+    service.wait(name, lambda description: description["LabelCounters"]["HumanLabeled"] > 20)
+    service.operations.call("StopLabelingJob", {"LabelingJobName": name})
+    assert service.wait(name)["LabelCounters"]["HumanLabeled"] > 20
+    assert len(written) == len(set(written)) > 2

@@ -290,7 +290,7 @@ def test_people_adjust_what_an_earlier_job_has_drawn(lab: Lab, browser: Browsers
     assert adjusted["better"]["annotations"] == [{**box, "left": 5}]
     assert adjusted["better-metadata"]["adjustment-status"] == "adjusted"
     assert adjusted["boxes"] == boxes
-    assert "no label of the type groundtruth/object-detection" in failed["better-metadata"]["failure-reason"]
+    assert "that could be audited" in failed["better-metadata"]["failure-reason"]
 
 
 def test_a_mask_is_made_for_the_task_in_hand_and_for_nobody_else(lab: Lab, browser: Browsers, people_job: Jobs) -> None:

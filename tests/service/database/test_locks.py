@@ -9,10 +9,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
+from alembic.script import ScriptDirectory
 
 from dev.postgresql import PostgreSQL
 from dev.stack import ROOT, wait_until
 from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.locks import SessionLocks
+from labeling_provider.service.database.migrations import Schema, config
 from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
 from labeling_provider.service.database.tag_rows import put_tags, read_tags
 
@@ -106,17 +110,24 @@ def test_sqlite_is_never_shared(tmp_path: Path) -> None:
 
 
 def test_tables_are_not_changed_under_a_service_that_works_with_them(postgresql_url: str) -> None:
-    inside = Database(postgresql_url, shared=True)
-    with inside.write() as connection:
-        for table in ("people", "memberships", "sessions", "remarks"):
-            connection.execute(sa.text(f"DROP TABLE {table}"))
-        connection.execute(sa.text("ALTER TABLE tasks DROP COLUMN spent"))
-        connection.execute(sa.text("UPDATE schema_version SET version_num = '0006'"))
+    engine = sa.create_engine(postgresql_url)
+    # A service of an earlier version: what it holds, and its tables.
+    inside = SessionLocks(engine.connect, shared=True)
+    migrations = config()
+    last = ScriptDirectory.from_config(migrations).get_revision("head")
+    assert last is not None
+    with inside.opening() as (connection, _, _):
+        migrations.attributes["connection"] = connection
+        command.upgrade(migrations, str(last.down_revision))
     with pytest.raises(DatabaseInUse, match="by another labeling service with an earlier version; stop it"):
         Database(postgresql_url, shared=True)
-    assert put(inside, "v") == ["v"]
+    with engine.connect() as connection:
+        assert not Schema(connection).is_current
     inside.close()
-    Database(postgresql_url, shared=True).close()
+    engine.dispose()
+    database = Database(postgresql_url, shared=True)
+    assert put(database, "v") == ["v"]
+    database.close()
 
 
 def test_the_first_to_ask_holds_a_name_until_it_ends(postgresql_url: str) -> None:

@@ -164,7 +164,7 @@ def at_random(people: list[int], seed: int) -> tuple[int, float]:
 
     :param people: what they say about each digit.
     """
-    kind = SingleChoice(SimpleNamespace(labels=LABELS))  # type: ignore[arg-type]
+    kind = SingleChoice(SimpleNamespace(labels=LABELS, workers_per_object=3))  # type: ignore[arg-type]
     new_model = import_model(BUILT_IN[ALGORITHM])
     learner = Learner(lambda: new_model(LABELS, seed), kind, lambda line: PICTURES[line["number"]][0])
     objects = [LearningSample(number, {"number": number}, answer) for number, answer in enumerate(people)]

@@ -123,7 +123,8 @@ class Attempt:
     def _derived(self, what: str) -> str:
         from joserfc.util import urlsafe_b64encode
 
-        return urlsafe_b64encode(hmac.digest(self.secret.encode(), what.encode(), hashlib.sha256)).decode()
+        digest = hmac.digest(self.secret.encode(), what.encode(), hashlib.sha256)
+        return str(urlsafe_b64encode(digest), "ascii")
 
     def url(self, provider: Provider, redirect_uri: str) -> str:
         """Where the browser goes."""

@@ -16,6 +16,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import log
 from typing import Final
 
 import numpy as np
@@ -105,7 +106,8 @@ class VoteBook:
     """The votes of a job so far, and what is known of its workers.
 
     The crowd is learned anew when there are 5 % more votes, and models are weighed anew when there are twice as many.
-    The steps between cost what their own questions cost.
+    The steps between cost what their own questions cost. When that is follows from the votes alone, so that a book
+    which was filled again after a restart decides as the one before it.
     """
 
     def __init__(self, class_count: int) -> None:
@@ -115,7 +117,8 @@ class VoteBook:
         self._next = 0
         self._models: list[tuple[_Model, float]] = []
         self._crowds: list[_View] = []
-        self._learned = self._weighed = 0
+        # From how many votes they are.
+        self._weighed, self._learned = 0, (0, 0)
 
     def add(self, votes: Sequence[tuple[str, int]]) -> None:
         """Add the votes on one question.
@@ -137,39 +140,51 @@ class VoteBook:
             dropped = self._first_vote_on(self._objects[min(first, len(self._objects) // 10)])
             for column in (self._objects, self._by, self._classes):
                 del column[:dropped]
-            first, self._learned = first - dropped, 0
-        if len(self._objects) >= _GROWTH * self._learned:
-            found = self._learn()
-            classes, sure = _decided(*found)
+            first, self._weighed, self._learned = first - dropped, 0, (0, 0)
+        end, judged = self._last_point(_GROWTH), self._last_point(_REWEIGHED)
+        if max(end, judged) > first or not end:
+            classes, sure = _decided(*self._learn(len(self._objects), judged if judged <= first else None))
         else:
-            classes, sure = _decided(self._table(first), self._crowds)
+            if (end, judged) != self._learned:
+                _, views = self._learn(end, judged)
+                self._crowds, self._learned = [(weight, crowd, None) for weight, crowd, _ in views], (end, judged)
+            classes, sure = _decided(self._table(first, len(self._objects)), self._crowds)
         return list(zip(classes[-count:].tolist(), sure[-count:].tolist(), strict=True))
 
     def reconsider(self) -> list[tuple[int, float]]:
         """The class and its probability, 0 to 1, for each of the latest questions, by all of their votes together."""
         if not self._objects:
             return []
-        self._weighed = 0
-        classes, sure = _decided(*self._learn())
+        classes, sure = _decided(*self._learn(len(self._objects), None))
         return list(zip(classes.tolist(), sure.tolist(), strict=True))
 
-    def _learn(self) -> tuple[_Table, list[_View]]:
-        """Learn the crowd anew from all votes."""
-        table = self._table(0)
-        if len(self._objects) >= _REWEIGHED * self._weighed:
-            self._models, self._weighed = _weighed(table), len(self._objects)
-        found: list[_View] = [(weight, *_learn(model, table)) for model, weight in self._models]
-        self._crowds = [(weight, crowd, None) for weight, crowd, _ in found]
-        self._learned = len(self._objects)
-        return table, found
+    def _learn(self, end: int, judged: int | None) -> tuple[_Table, list[_View]]:
+        """Learn the crowd from the votes up to a position.
+
+        :param judged: the position up to which votes tell how much models weigh; None for ``end``.
+        """
+        table = self._table(0, end)
+        if not judged:
+            models = _weighed(table)
+        else:
+            if judged != self._weighed:
+                self._models, self._weighed = _weighed(self._table(0, judged)), judged
+            models = self._models
+        return table, [(weight, *_learn(model, table)) for model, weight in models]
+
+    def _last_point(self, ratio: float) -> int:
+        """The last of the positions, each so many times as far as the one before, and moved to a question's begin."""
+        total = len(self._objects)
+        point = min(int(ratio ** int(log(total, ratio) + _LEAST)), total)
+        return total if point == total else self._first_vote_on(self._objects[point])
 
     def _first_vote_on(self, question: int) -> int:
         """The position of the first vote on a question."""
         return bisect_left(self._objects, question)
 
-    def _table(self, first: int) -> _Table:
-        """The votes from a position on, which begins a question."""
-        columns = (np.array(column[first:], dtype=np.int64) for column in (self._objects, self._by, self._classes))
+    def _table(self, first: int, end: int) -> _Table:
+        """The votes from a position, which begins a question, up to another one."""
+        columns = (np.array(column[first:end], dtype=np.int64) for column in (self._objects, self._by, self._classes))
         objects, workers, classes = columns
         return _Table(objects - objects[0], workers, classes, self._class_count)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,31 @@ def test_objects_that_are_decided_in_small_batches_are_as_surely_right() -> None
     assert np.mean(gains) > 0.03
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_book_that_was_filled_again_decides_as_the_one_before(seed: int) -> None:
+    chance = Random(seed)
+    sizes = [chance.choice((1, 2, 5, 30)) for _ in range(40)]
+    questions = [
+        [(str(worker), (number + (chance.random() < 0.2)) % 3) for worker in chance.sample(range(9), 3)]
+        for number in range(sum(sizes))
+    ]
+
+    def filled(count: int) -> estimation.VoteBook:
+        book = estimation.VoteBook(3)
+        for votes in questions[:count]:
+            book.add(votes)
+        return book
+
+    lasting, done = filled(0), 0
+    for number, size in enumerate(sizes):
+        done += size
+        for votes in questions[done - size : done]:
+            lasting.add(votes)
+        decided = lasting.decide(size)
+        if number % 5 == 0:
+            assert filled(done).decide(size) == decided
+
+
 def test_most_steps_read_only_their_own_votes(monkeypatch: pytest.MonkeyPatch) -> None:
     learned: list[int] = []
     learn = estimation._learn
@@ -120,8 +146,10 @@ def test_most_steps_read_only_their_own_votes(monkeypatch: pytest.MonkeyPatch) -
     for number in range(300):
         book.add([(str(worker), (number + (worker == number % 7)) % 3) for worker in range(3)])
     book.decide(300)
+    book.add([("0", 1), ("1", 1), ("2", 1)])
+    book.decide(1)
     monkeypatch.setattr(estimation, "_learn", counted)
-    for _ in range(10):
+    for _ in range(6):
         book.add([("0", 1), ("a new worker", 1), ("2", 1)])
         assert book.decide(1)[0][0] == 1
     assert learned == []

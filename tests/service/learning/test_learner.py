@@ -26,7 +26,7 @@ def objects() -> list[LearningSample]:
 def learner() -> Learner:
     pictures = [picture for picture, _ in digits()]
     model = import_model(BUILT_IN[ALGORITHM])
-    kind = SingleChoice(SimpleNamespace(labels=LABELS))  # type: ignore[arg-type]
+    kind = SingleChoice(SimpleNamespace(labels=LABELS, workers_per_object=3))  # type: ignore[arg-type]
     # The objects tell their data by a reader of their own, as a job's would by their manifest lines.
     return Learner(lambda: model(LABELS, 1), kind, lambda line: pictures[line["number"]])
 

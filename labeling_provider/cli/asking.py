@@ -9,6 +9,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,6 +31,14 @@ def endpoint_option(options: argparse.ArgumentParser) -> None:
         default=os.environ.get("AWS_ENDPOINT_URL"),
         help="where the service is, http://host:port (default: AWS_ENDPOINT_URL)",
     )
+
+
+def parsed(options: argparse.ArgumentParser, arguments: Sequence[str]) -> argparse.Namespace:
+    """The arguments, which have to say where the service is; else this exits with the usage."""
+    chosen = options.parse_args(arguments)
+    if not chosen.endpoint_url:
+        options.error("--endpoint-url is missing")
+    return chosen
 
 
 def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from labeling_provider.cli.asking import AskError, ask, endpoint_option, say, time_of
+from labeling_provider.cli.asking import AskError, ask, endpoint_option, parsed, say, time_of
 
 _DAY: Final = 86_400.0
 
@@ -31,10 +31,7 @@ def main(arguments: Sequence[str]) -> int:
 
     :return: the exit status.
     """
-    options = parser()
-    chosen = options.parse_args(arguments)
-    if not chosen.endpoint_url:
-        options.error("--endpoint-url is missing")
+    chosen = parsed(parser(), arguments)
     query: dict[str, Any] = {"limit": chosen.limit}
     if chosen.who is not None:
         query["who"] = chosen.who

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
-from labeling_provider.cli.asking import AskError, ask, endpoint_option, say, time_of
+from labeling_provider.cli.asking import AskError, ask, endpoint_option, parsed, say, time_of
 
 _RIGHTS: Final = ("create", "read", "stop")
 
@@ -41,9 +41,7 @@ def main(arguments: Sequence[str]) -> int:
     :return: the exit status.
     """
     options = parser()
-    chosen = options.parse_args(arguments)
-    if not chosen.endpoint_url:
-        options.error("--endpoint-url is missing")
+    chosen = parsed(options, arguments)
     body: dict[str, Any] | None = None
     if chosen.move == "add":
         pairs = [tag.partition("=") for tag in chosen.tag or ()]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-from labeling_provider.cli.asking import AskError, ask, endpoint_option
+from labeling_provider.cli.asking import AskError, ask, endpoint_option, parsed
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,10 +40,7 @@ def main(arguments: Sequence[str]) -> int:
 
     :return: the exit status.
     """
-    options = parser()
-    chosen = options.parse_args(arguments)
-    if not chosen.endpoint_url:
-        options.error("--endpoint-url is missing")
+    chosen = parsed(parser(), arguments)
     try:
         if chosen.move == "list":
             query = f"?{urlencode({'team': chosen.team})}" if chosen.team else ""

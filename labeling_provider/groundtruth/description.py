@@ -19,6 +19,18 @@ from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri
 _LIFETIME_SECONDS: Final = 30 * 24 * 3600 - 3600
 """A failed job at least this old has expired: 30 days, less an hour for clock differences."""
 
+ECHOED: Final = (
+    "LabelAttributeName",
+    "InputConfig",
+    "OutputConfig",
+    "RoleArn",
+    "LabelCategoryConfigS3Uri",
+    "StoppingConditions",
+    "LabelingJobAlgorithmsConfig",
+    "HumanTaskConfig",
+)
+"""The members of a request that DescribeLabelingJob answers as they are."""
+
 
 @dataclass(frozen=True)
 class JobRequest:

@@ -23,7 +23,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.listing import list_uris
 from labeling_provider.client.retries import answer_to, error_code, is_credentials_trouble, is_outage
 from labeling_provider.errors import InvalidRequestError, LabelingError
-from labeling_provider.groundtruth.description import JobDescription, JobRequest
+from labeling_provider.groundtruth.description import ECHOED, JobDescription, JobRequest
 from labeling_provider.groundtruth.facts import Arn, Quota
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.layout import output_manifest_uri
@@ -45,17 +45,7 @@ MAX_SETTLE_SECONDS: Final = 600.0
 
 _INPUT: Final = "labeling-import"
 """Folder, in the bucket of a job's output, for its input manifest here. Streaming jobs keep input and output apart."""
-_REQUEST: Final = (
-    "LabelingJobName",
-    "LabelAttributeName",
-    "InputConfig",
-    "OutputConfig",
-    "RoleArn",
-    "LabelCategoryConfigS3Uri",
-    "StoppingConditions",
-    "LabelingJobAlgorithmsConfig",
-    "HumanTaskConfig",
-)
+_REQUEST: Final = ("LabelingJobName", *ECHOED)
 _FINISHED: Final = "finished"
 _RUNNING: Final = "running"
 _PAUSE: Final = 0.2

@@ -9,10 +9,10 @@ import random
 import string
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from labeling_provider.groundtruth import layout
-from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.description import ECHOED, JobRequest
 from labeling_provider.groundtruth.facts import Arn, Quota, workforce_kind
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
@@ -28,17 +28,6 @@ from labeling_provider.service.web.lists import between, next_token, page_reques
 from labeling_provider.service.web.tags import add_tags, is_own_job, list_tags
 from labeling_provider.service.work.requesters import Requester
 from labeling_provider.service.work.workforce import Workforce
-
-_ECHOED: Final = (
-    "LabelAttributeName",
-    "InputConfig",
-    "OutputConfig",
-    "RoleArn",
-    "LabelCategoryConfigS3Uri",
-    "StoppingConditions",
-    "LabelingJobAlgorithmsConfig",
-    "HumanTaskConfig",
-)
 
 
 class LabelingJobs:
@@ -162,7 +151,7 @@ class LabelingJobs:
         job.request["OutputConfig"].setdefault("KmsKeyId", "")
         return {
             **summary,
-            **{key: job.request[key] for key in _ECHOED if key in job.request},
+            **{key: job.request[key] for key in ECHOED if key in job.request},
             "JobReferenceCode": job.reference_code,
             "Tags": own_tags,
         }

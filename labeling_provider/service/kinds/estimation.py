@@ -105,9 +105,10 @@ def consolidate_votes(votes: Votes, class_count: int) -> tuple[Ints, Floats]:
 class VoteBook:
     """The votes of a job so far, and what is known of its workers.
 
-    The crowd is learned anew when there are 5 % more votes, and models are weighed anew when there are twice as many.
-    The steps between cost what their own questions cost. When that is follows from the votes alone, so that a book
-    which was filled again after a restart decides as the one before it.
+    A step that brings most of the votes learns the crowd from all of them. Other steps know what the votes before them
+    tell: the crowd is learned anew when there are 5 % more of these, and models are weighed anew when there are twice
+    as many. When that is follows from the votes alone, so that a book which was filled again after a restart decides as
+    the one before it.
     """
 
     def __init__(self, class_count: int) -> None:
@@ -141,10 +142,10 @@ class VoteBook:
             for column in (self._objects, self._by, self._classes):
                 del column[:dropped]
             first, self._weighed, self._learned = first - dropped, 0, (0, 0)
-        end, judged = self._last_point(_GROWTH), self._last_point(_REWEIGHED)
-        if max(end, judged) > first or not end:
-            classes, sure = _decided(*self._learn(len(self._objects), judged if judged <= first else None))
+        if 2 * first < len(self._objects):
+            classes, sure = _decided(*self._learn(len(self._objects), None))
         else:
+            end, judged = self._last_point(first, _GROWTH), self._last_point(first, _REWEIGHED)
             if (end, judged) != self._learned:
                 _, views = self._learn(end, judged)
                 self._crowds, self._learned = [(weight, crowd, None) for weight, crowd, _ in views], (end, judged)
@@ -172,11 +173,10 @@ class VoteBook:
             models = self._models
         return table, [(weight, *_learn(model, table)) for model, weight in models]
 
-    def _last_point(self, ratio: float) -> int:
-        """The last of the positions, each so many times as far as the one before, and moved to a question's begin."""
-        total = len(self._objects)
-        point = min(int(ratio ** int(log(total, ratio) + _LEAST)), total)
-        return total if point == total else self._first_vote_on(self._objects[point])
+    def _last_point(self, most: int, ratio: float) -> int:
+        """The last learning point up to a position: where a question begins, further than the one before by a ratio."""
+        point = min(int(ratio ** int(log(most, ratio) + _LEAST)), most)
+        return self._first_vote_on(self._objects[point]) or most
 
     def _first_vote_on(self, question: int) -> int:
         """The position of the first vote on a question."""

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Connection
 
+from labeling_provider.service.database import revisions
 from labeling_provider.service.database.locks import MAX_ADDRESS_BYTES
 from labeling_provider.service.database.opening import DatabaseError, NotHeld, OpenDatabase, reason
 
@@ -39,6 +40,7 @@ class Database:
         self._open = OpenDatabase(url, shared)
         # SQLite allows one writer at a time; waiting here is fair and never times out.
         self._writing = threading.RLock()
+        self._is_alone, self._revision = self._open.is_sqlite or not shared, 0
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -55,8 +57,23 @@ class Database:
 
         :raises DatabaseError: if the database can't be written, for example because its disk is full.
         """
-        with self._translated(), self._writing, self._open.engine.begin() as connection:
-            yield connection
+        with self._translated(), self._writing:
+            with self._open.engine.begin() as connection:
+                marks = connection.info
+                yield connection
+            # Only now others can read it.
+            self._revision += marks.pop(revisions.CHANGED, False)
+
+    def revision_of_people(self) -> int:
+        """A number that is another one after each change to who the people are, or what they may do.
+
+        :raises DatabaseError: if the database does not respond.
+        """
+        if self._is_alone:
+            # Each request asks for it.
+            return self._revision
+        with self.read() as connection:
+            return revisions.of_people(connection)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

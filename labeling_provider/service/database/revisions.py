@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -13,7 +15,12 @@ def of_people(connection: Connection) -> int:
     return int(connection.execute(sa.select(revisions.c.number).where(revisions.c.name == "people")).scalar_one())
 
 
+CHANGED: Final = "labeling people changed"
+"""A mark on the connection of a transaction that changes people."""
+
+
 def people_changed(connection: Connection) -> None:
     """Say that people have changed, within the transaction that changes them."""
+    connection.info[CHANGED] = True
     more = sa.update(revisions).where(revisions.c.name == "people").values(number=revisions.c.number + 1)
     connection.execute(more)

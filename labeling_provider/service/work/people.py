@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import Arn, cognito_issuer
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import people, revisions, workforces, workteam_rows
+from labeling_provider.service.database import people, workforces, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people import PersonRow
@@ -118,10 +118,10 @@ class People:
         digest, now = _digest(token), time.monotonic()
         with self._changing:
             known = self._remembered.get(digest)
+        revision = self._database.revision_of_people()
+        if known is not None and known[0] > now and known[1] == revision:
+            return known[2]
         with self._database.read() as connection:
-            revision = revisions.of_people(connection)
-            if known is not None and known[0] > now and known[1] == revision:
-                return known[2]
             row = people.signed_in(connection, digest, self._clock.now())
             person = None if row is None else self._person(connection, row)
         with self._changing:

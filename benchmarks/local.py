@@ -26,27 +26,37 @@ JOBS = 10_000
 LABELS = ["bill", "letter", "advertisement", "report"]
 
 
-def label_texts(service: Service) -> float:
-    """Seconds from create to Completed for all objects."""
-    s3, sagemaker = service.client("s3"), service.client("sagemaker")
-    s3.create_bucket(Bucket="bench")
-    lines = [{"source": f"document number {one}", "truth": LABELS[one % len(LABELS)]} for one in range(OBJECTS)]
-    s3.put_object(Bucket="bench", Key="in.manifest", Body="".join(json.dumps(line) + "\n" for line in lines).encode())
+def request_for_texts(service: Service, name: str, objects: int) -> dict[str, Any]:
+    """The request for a job of so many texts, whose files are in a bucket of its name."""
+    s3 = service.client("s3")
+    lines = (
+        json.dumps({"source": f"document number {one}", "truth": LABELS[one % len(LABELS)]}) + "\n"
+        for one in range(objects)
+    )
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="in.manifest", Body="".join(lines).encode())
     draft = LabelingJobSpec(
         task_type="text-classification",
-        manifest_uri="s3://bench/in.manifest",
-        output_uri="s3://bench/out",
+        manifest_uri=f"s3://{name}/in.manifest",
+        output_uri=f"s3://{name}/out",
         labels=LABELS,
         workforce=PrivateWorkteam(service.ready["workteams"]["private-simulated"]),
         role_arn=service.ready["role_arn"],
         title="What is it?",
         instructions="Choose one.",
         workers_per_object=1,
-    ).draft("bench", "us-east-1")
+    ).draft(name, "us-east-1")
     for uri, text in draft.files.items():
-        s3.put_object(Bucket="bench", Key=uri.removeprefix("s3://bench/"), Body=text.encode())
+        s3.put_object(Bucket=name, Key=uri.removeprefix(f"s3://{name}/"), Body=text.encode())
+    return draft.request
+
+
+def label_texts(service: Service) -> float:
+    """Seconds from create to Completed for all objects."""
+    sagemaker = service.client("sagemaker")
+    request = request_for_texts(service, "bench", OBJECTS)
     started = time.perf_counter()
-    sagemaker.create_labeling_job(**draft.request)
+    sagemaker.create_labeling_job(**request)
 
     def ended() -> dict[str, Any] | None:
         job = sagemaker.describe_labeling_job(LabelingJobName="bench")

@@ -16,36 +16,16 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from benchmarks.local import request_for_texts
 from dev.postgresql import postgresql
 from dev.stack import Service, wait_until
-from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 
-LABELS = ["bill", "letter", "advertisement", "report"]
 MAX_SECONDS = 3_000
 
 
 def create(service: Service, name: str, objects: int) -> None:
     """Begin a job of so many texts."""
-    s3, sagemaker = service.client("s3"), service.client("sagemaker")
-    lines = (
-        json.dumps({"source": f"document number {one}", "truth": LABELS[one % 4]}) + "\n" for one in range(objects)
-    )
-    s3.create_bucket(Bucket=name)
-    s3.put_object(Bucket=name, Key="in.manifest", Body="".join(lines).encode())
-    draft = LabelingJobSpec(
-        task_type="text-classification",
-        manifest_uri=f"s3://{name}/in.manifest",
-        output_uri=f"s3://{name}/out",
-        labels=LABELS,
-        workforce=PrivateWorkteam(service.ready["workteams"]["private-simulated"]),
-        role_arn=service.ready["role_arn"],
-        title="What is it?",
-        instructions="Choose one.",
-        workers_per_object=1,
-    ).draft(name, "us-east-1")
-    for uri, text in draft.files.items():
-        s3.put_object(Bucket=name, Key=uri.removeprefix(f"s3://{name}/"), Body=text.encode())
-    sagemaker.create_labeling_job(**draft.request)
+    service.client("sagemaker").create_labeling_job(**request_for_texts(service, name, objects))
 
 
 def status(service: Service, name: str) -> dict[str, Any]:

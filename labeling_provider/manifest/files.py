@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from labeling_provider.errors import LabelingError
 from labeling_provider.manifest.reader import LineProblem, ManifestError, split_lines
 
 _CHUNK: Final = 1 << 17
@@ -49,6 +50,19 @@ class Files:
         name = os.fspath(where)
         stored = self._s3.read_chunks(name) if name.startswith("s3://") else _local_chunks(name)
         return _decompressed(stored, name) if name.endswith(".gz") else stored
+
+    def whole(self, where: str | os.PathLike[str], most: int) -> bytes:
+        """Read a whole file.
+
+        :param most: how many bytes it may have, decompressed.
+        :raises LabelingError: if it can't be read, or has more.
+        """
+        body = bytearray()
+        for chunk in self.chunks(where):
+            body += chunk
+            if len(body) > most:
+                raise LabelingError(f"{os.fspath(where)} has more than {most:,} bytes")
+        return bytes(body)
 
     def lines(self, where: str | os.PathLike[str]) -> Iterator[bytes]:
         """The lines of a file, each with its line break.

@@ -289,13 +289,9 @@ def read_mask(files: Files, uri: str) -> Any:
 
     :raises LabelingError: if the file can't be read, or is not a mask.
     """
-    body = bytearray()
-    for chunk in files.chunks(uri):
-        body += chunk
-        if len(body) > MAX_BYTES:
-            raise LabelingError(f"{uri} has more than {MAX_BYTES:,} bytes.")
+    body = files.whole(uri, MAX_BYTES)
     try:
-        image = open_picture(bytes(body))
+        image = open_picture(body)
     except PictureError as error:
         raise LabelingError(f"{uri}: {error}") from None
     if image.mode not in {"P", "L", "1", "I;16", "I"}:

@@ -82,11 +82,7 @@ def read_answers(files: Files, uri: str) -> list[WorkerAnswer]:
 
     :raises LabelingError: if it can't be read or does not contain answers.
     """
-    body = bytearray()
-    for chunk in files.chunks(uri):
-        body += chunk
-        if len(body) > _MAX_BYTES:
-            raise LabelingError(f"{uri} is larger than {_MAX_BYTES:,} bytes, too large for answers about one object.")
+    body = files.whole(uri, _MAX_BYTES)
     try:
         return msgspec.json.decode(body, type=_Answers).answers
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:

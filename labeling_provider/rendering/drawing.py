@@ -62,15 +62,11 @@ def small_picture(files: Files, uri: str, size: tuple[int, int] | None = None) -
 
     :param size: the picture's width and height according to its label, in pixels; they decide which way up it is shown.
     """
-    body = bytearray()
     try:
-        for chunk in files.chunks(uri):
-            body += chunk
-            if len(body) > MAX_BYTES:
-                return None
+        body = files.whole(uri, MAX_BYTES)
     except (LabelingError, ValueError):
         return None
-    small = _small(bytes(body), size)
+    small = _small(body, size)
     return SmallPicture(*small) if small is not None and len(small[1]) <= MAX_PICTURE_BYTES else None
 
 

@@ -71,7 +71,7 @@ def test_a_file_that_holds_none_is_an_error(body: bytes) -> None:
 
 
 def test_a_file_is_read_no_further_than_answers_about_one_object_go() -> None:
-    with pytest.raises(LabelingError, match="larger than 16,777,216 bytes"):
+    with pytest.raises(LabelingError, match="has more than 16,777,216 bytes"):
         read(b" " * ((16 << 20) + 1))
 
 

@@ -23,7 +23,6 @@ from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.jobs import moving
 from labeling_provider.jobs.moving import AS_TAG, Choice, Data, Manner, Move, _uris
 from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome
-from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.request import MechanicalTurk, PrivateWorkteam
 from labeling_provider.sensors.labeling_job import LabelingJobSensor
 from labeling_provider.service.kinds.kind import KINDS
@@ -31,6 +30,7 @@ from tests.airflow_context import context
 from tests.client.clients import ground_truth, silent
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
+from tests.operators.tasks import operator
 
 UNKNOWN = {"source": "nobody knows"}
 """Simulated workers decline what they know no truth of, so it fails."""
@@ -503,22 +503,8 @@ def test_a_task_that_has_made_its_job_at_amazon_finds_it_here(
 
     def run(at: Lab, **arguments: Any) -> dict[str, Any]:
         monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", at.service.connection())
-        task = CreateLabelingJobOperator(
-            **{
-                "task_id": "label",
-                "task_type": "text-classification",
-                "manifest_uri": manifest,
-                "output_uri": f"s3://lab/{name}",
-                "labels": ["cat", "dog", "bird"],
-                "workforce": PrivateWorkteam(at.team()),
-                "role_arn": at.role,
-                "title": "What is it?",
-                "instructions": "Choose one.",
-                "poll_interval": 0.1,
-                "deferrable": False,
-                **arguments,
-            }
-        )
+        arguments = {"output_uri": f"s3://lab/{name}", "preflight": "fail", **arguments}
+        task = operator(at, manifest, **arguments)
         return task.execute(context(dag_id=name))
 
     first = run(amazon)

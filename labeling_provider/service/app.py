@@ -154,7 +154,7 @@ def serve(settings: ServiceSettings) -> None:
             database,
             cloud.objects,
             [
-                *Workers(people, audit).routes,
+                *Workers(people, audit, operations, settings.region).routes,
                 *Administration(keys, audit).routes,
                 *Previews(database, engine.kinds, task_pages).routes,
                 *JobPeople(database, workforce.teams).routes,

@@ -23,6 +23,7 @@ from labeling_provider.service.database import people, workforces, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people import PersonRow
+from labeling_provider.service.database.revisions import PEOPLE
 from labeling_provider.service.database.workforces import own_user_pool
 
 MIN_PASSWORD_CHARACTERS: Final = 10
@@ -118,7 +119,7 @@ class People:
         digest, now = _digest(token), time.monotonic()
         with self._changing:
             known = self._remembered.get(digest)
-        revision = self._database.revision_of_people()
+        revision = self._database.revision(PEOPLE)
         if known is not None and known[0] > now and known[1] == revision:
             return known[2]
         with self._database.read() as connection:

@@ -130,13 +130,22 @@ def test_a_numbered_database_that_lacks_something_is_left_as_it_is(url: str) -> 
 
 @pytest.mark.parametrize(
     ("newer", "version"),
-    [("UPDATE schema_version SET version_num = '9999'", "9999"), ("DELETE FROM schema_version", "none")],
+    [
+        (
+            "UPDATE schema_version SET version_num = '9999'; "
+            "UPDATE revisions SET number = 9998 WHERE name = 'oldest code'",
+            "9999",
+        ),
+        ("UPDATE schema_version SET version_num = 'abc'", "abc"),
+        ("DELETE FROM schema_version", "none"),
+    ],
 )
 def test_a_database_of_a_newer_service_is_not_opened(url: str, newer: str, version: str) -> None:
     opened(url)
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        connection.execute(sa.text(newer))
+        for statement in newer.split("; "):
+            connection.execute(sa.text(statement))
     engine.dispose()
     told = (
         f"tables of version {version}, but this labeling service only knows versions up to [0-9]+: "

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
-_USAGE: Final = """usage: labeling {local,serve,work,database,import,preview,workers,keys,audit} [options]
+_USAGE: Final = """usage: labeling {local,serve,work,database,import,preview,workers,jobs,keys,audit} [options]
 
   local    run a Ground Truth service on this machine (labeling local --help)
   serve    run the API and the pages of a service that several processes share (labeling serve --help)
@@ -16,6 +16,7 @@ _USAGE: Final = """usage: labeling {local,serve,work,database,import,preview,wor
   import   bring labeling jobs from Amazon to a service of your own (labeling import --help)
   preview  show a worker template as workers will see it (labeling preview --help)
   workers  say who labels in the portal of a running service (labeling workers --help)
+  jobs     delete labeling jobs of a running service (labeling jobs --help)
   keys     say who may ask a running service for what (labeling keys --help)
   audit    show who did what with a running service (labeling audit --help)
 """
@@ -27,6 +28,7 @@ _COMMANDS: Final = {
     "import": "labeling_provider.cli.importing:main",
     "preview": "labeling_provider.service.web.preview:main",
     "workers": "labeling_provider.cli.workers:main",
+    "jobs": "labeling_provider.cli.jobs:main",
     "keys": "labeling_provider.cli.keys:main",
     "audit": "labeling_provider.cli.audit:main",
 }

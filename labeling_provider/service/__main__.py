@@ -83,6 +83,13 @@ def parser(part: str = "local") -> OptionParser:
         metavar="DAYS",
         help="for how long the audit trail is kept (default %(default)s)",
     )
+    options.add_argument(
+        "--keep-jobs-days",
+        type=float,
+        metavar="DAYS",
+        help="delete labeling jobs so long after they have ended, with all their answers; labels in S3 stay (default: "
+        "never)",
+    )
     options.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one (default)")
     if part == "local":
         options.add_argument(
@@ -226,6 +233,8 @@ def _check(options: argparse.Namespace) -> None:
         raise StartError(f"{who} needs --database-url postgresql+psycopg://… and --s3-endpoint")
     if not 0 < options.audit_days < 100_000:
         raise StartError(f"--audit-days {options.audit_days} must be a number greater than 0")
+    if options.keep_jobs_days is not None and not 0 < options.keep_jobs_days < 100_000:
+        raise StartError(f"--keep-jobs-days {options.keep_jobs_days} must be a number greater than 0")
     if (options.tls_certificate is None) != (options.tls_key is None):
         raise StartError("--tls-certificate and --tls-key belong together")
     for proxy in options.trusted_proxy:
@@ -270,6 +279,7 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
             proxies=options.trusted_proxy,
             audit_days=options.audit_days,
             part=Part(options.part),
+            keep_jobs_days=options.keep_jobs_days,
         )
     )
 

@@ -23,6 +23,7 @@ from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import Migrate
+from labeling_provider.service.engine.deletion import Deletion, Retention
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
@@ -106,6 +107,7 @@ class ServiceSettings:
     proxies: Sequence[str] = ()
     audit_days: float = 365.0
     part: Part = Part.LOCAL
+    keep_jobs_days: float | None = None
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -147,9 +149,13 @@ def serve(settings: ServiceSettings) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     endpoint = f"{'https' if settings.tls else 'http'}://{host}:{listening.getsockname()[1]}"
     monitoring = Monitoring.from_environment(database, cloud.objects, clock)
+    audit = AuditTrail(database, settings.audit_days)
+    deletion = Deletion(database, cloud.objects, cloud.messaging)
     service: ASGIApp
     if settings.part.answers:
-        parts = _Parts(settings, endpoint, database, cloud, engine, workforce, models, clock, credentials)
+        parts = _Parts(
+            settings, endpoint, database, cloud, engine, workforce, models, clock, credentials, audit, deletion
+        )
         service = _application(parts, monitoring)
         ready = {
             "endpoint_url": endpoint,
@@ -166,6 +172,8 @@ def serve(settings: ServiceSettings) -> None:
     _point_functions_here(endpoint if settings.part.answers else None, settings, credentials)
     if settings.part.works:
         engine.start()
+        if settings.keep_jobs_days is not None:
+            Retention(database, deletion, audit, settings.keep_jobs_days).start()
     print(json.dumps(ready), flush=True)
     try:
         end = partial(_end_for_certain, settings.temporary)
@@ -188,6 +196,8 @@ class _Parts:
     models: ModelRegistry
     clock: Clock
     credentials: Credentials | None
+    audit: AuditTrail
+    deletion: Deletion
 
 
 def _application(parts: _Parts, monitoring: Monitoring) -> Application:
@@ -196,7 +206,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
     workforce, models, credentials = parts.workforce, parts.models, parts.credentials
     seal = Seal.from_environment()
     assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
-    audit = AuditTrail(database, settings.audit_days)
+    audit = parts.audit
     place = {"region": settings.region, "account": ACCOUNT}
     signer = Signer(cloud.objects, make_link_credentials(), settings.region)
     task_pages = TaskPages(cloud.objects, signer, assets)
@@ -220,7 +230,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
             cloud.objects,
             [
                 *Workers(people, audit).routes,
-                *Administration(keys, audit).routes,
+                *Administration(keys, audit, parts.deletion).routes,
                 *Previews(database, engine.kinds, task_pages).routes,
                 *JobPeople(database, workforce.teams).routes,
             ],

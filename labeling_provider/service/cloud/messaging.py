@@ -48,6 +48,10 @@ class Messaging(ABC):
         """Remove a queue's subscriptions. The queue and its messages stay."""
 
     @abstractmethod
+    def delete_queue(self, name: str) -> None:
+        """Delete a queue with its messages and subscriptions, if there is one."""
+
+    @abstractmethod
     def put(self, name: str, bodies: Iterable[tuple[str, str]]) -> None:
         """Put messages directly into a queue, except those whose id is already in it.
 

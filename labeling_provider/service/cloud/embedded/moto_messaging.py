@@ -62,6 +62,12 @@ class EmbeddedMessaging(Messaging):
                 if subscription.protocol == "sqs" and subscription.endpoint.endswith(endpoint):
                     self._sns.unsubscribe(arn)
 
+    def delete_queue(self, name: str) -> None:
+        self.leave(name)
+        with self.recording():
+            if name in self._sqs.queues:
+                self._sqs.delete_queue(name)
+
     def has_queue(self, name: str) -> bool:
         with self._database.read() as connection:
             return queue_rows.is_kept(connection, self._arn + name)

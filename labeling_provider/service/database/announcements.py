@@ -27,8 +27,8 @@ def take(connection: Connection) -> sa.Row[Any] | None:
     """
     query = sa.select(jobs.c.id, jobs.c.arn, jobs.c.status).join(announcements, announcements.c.job_id == jobs.c.id)
     first = query.order_by(jobs.c.modified).limit(1).with_for_update(of=announcements, skip_locked=True)
-    found: sa.Row[Any] | None = connection.execute(first).one_or_none()
-    return found
+    rows: list[sa.Row[Any]] = list(connection.execute(first))
+    return rows[0] if rows else None
 
 
 def remove(connection: Connection, job_id: int) -> None:

@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Many processes start from the same files, so what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site torture bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-team clean
+.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-team clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -98,6 +98,10 @@ torture: setup
 	$(BIN)/python -m dev.torture
 	$(BIN)/python -m dev.torture --push
 	$(BIN)/python -m dev.torture --people
+
+# A hundred kills take about fifteen minutes.
+torture-team: setup
+	$(BIN)/python -m dev.torture_team
 
 # The documentation as a site: shown while one writes, or built into build/site.
 docs: $(VENV)/.ready

@@ -62,6 +62,12 @@ class Memory(ObjectStore):
         self._check()
         self.objects.update({uri: body for uri, (body, _) in files.items()})
 
+    def delete_below(self, prefix: str) -> int:
+        gone = [uri for uri in self.objects if uri.startswith(prefix)]
+        for uri in gone:
+            del self.objects[uri]
+        return len(gone)
+
     def version(self, uri: str) -> str | None:
         return str(hash(self.objects[uri])) if uri in self.objects else None
 

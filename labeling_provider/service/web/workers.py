@@ -45,7 +45,7 @@ class Workers:
         return _answered(lambda: self._people.list(request.query_params.get("team")))
 
     async def change(self, request: Request) -> Response:
-        """``add``, ``remove``, ``sign-out`` or ``invite`` the person in ``{"name": …, "team": …}``.
+        """``add``, ``remove``, ``erase``, ``sign-out`` or ``invite`` the person in ``{"name": …, "team": …}``.
 
         ``new-team`` makes the workteam in ``{"name": …}``.
         """
@@ -59,6 +59,7 @@ class Workers:
         moves: dict[str, Callable[[], object]] = {
             "add": lambda: {"worker_id": self._people.add(name, team).worker_id},
             "remove": lambda: self._people.remove(name, team),
+            "erase": lambda: {"worker_id": self._people.erase(name)},
             "sign-out": lambda: {"sessions": self._people.sign_out_everywhere(name)},
             "invite": lambda: {"path": f"{PORTAL_PATH}/invitations/{self._people.invite(name)}"},
             "new-team": lambda: {"arn": self._new_team(name)},
@@ -68,7 +69,9 @@ class Workers:
             return _refused("There is no such move.", 404)
         answer = _answered(move)
         outcome = OK if answer.status_code == HTTPStatus.OK else str(answer.status_code)
-        target = f"{name} {team or ''}".strip()
+        # Who was erased is not written down by name.
+        known = "" if request.path_params["move"] == "erase" else name
+        target = f"{known} {team or ''}".strip()
         write_down(self._audit, request, f"workers {request.path_params['move']}", target, outcome)
         return answer
 

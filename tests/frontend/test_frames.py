@@ -6,6 +6,7 @@ import pytest
 
 from tests.frontend.conftest import Portal
 from tests.frontend.sequences import NUMBERS, Labeler
+from tests.frontend.test_accessibility import violations
 
 pytestmark = pytest.mark.browser
 
@@ -244,3 +245,16 @@ def test_a_frame_that_is_missing_says_so_and_the_others_go_on(portal: Portal) ->
     labeler.task("img.subject[src$='/frames/11.svg']").wait_for(state="attached")
     labeler.go("f")
     labeler.at_frame(12)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_page(portal: Portal, theme: str) -> None:
+    weather = {"name": "weather", "type": "string", "description": "Outside"}
+    given = {"frames": [track(10, 20, parked="no"), track(12, 60, 150, "dog", parked="yes")]}
+    init = {"theme": theme, "language": "de"}
+    labeler = Labeler(portal, initial=given, init=init, categoryGlobalAttributes=[PARKED], frameAttributes=[weather])
+    labeler.press("]")
+    assert violations(labeler.task) == []
+    portal.page.set_viewport_size({"width": 400, "height": 800})
+    assert violations(labeler.task) == []
+    assert labeler.task.evaluate("document.documentElement.scrollWidth") <= 400

@@ -61,6 +61,8 @@ _ABOUT_RIGHT: Final = 0.75
 """The likeness to the right shape from which simulated workers leave a shape alone."""
 _KEPT_SEQUENCES: Final = 16
 _NAMED: Final = 5
+_LOOKED_FOR: Final = 20
+"""For how many frames of a sequence it is checked whether their pictures exist."""
 _EMPTY: Final = Shape("", {}, "", "", {})
 
 
@@ -106,9 +108,13 @@ class Frames(Auditable):
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
         try:
-            self.sequence(line)
+            sequence = self.sequence(line)
         except ValueError as error:
             return str(error)
+        # A sample: to ask for each of 2,000 frames takes minutes where the objects are far away.
+        for frame in sequence.frames[:: len(sequence.frames) // _LOOKED_FOR + 1]:
+            if self.job.object_store.version(sequence.uri(frame)) is None:
+                return f"There is no picture {sequence.uri(frame)} for frame {frame.number}."
         return None
 
     # What people see

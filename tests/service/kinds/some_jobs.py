@@ -28,7 +28,7 @@ def make_kind(task_type: str, workers: int = 3, **categories: Any) -> Kind:
     :param categories: further keys of the category document.
     """
     store = Memory()
-    store.objects[some_sequences.URI] = some_sequences.sequence_file()
+    store.objects |= some_sequences.sequence_objects()
     store.objects["s3://lab/picture"] = _png(np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8))
     job = JobFacts(
         name="job",

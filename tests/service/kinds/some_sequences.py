@@ -20,6 +20,11 @@ def sequence_file(names: list[str] = NAMES) -> bytes:
     return json.dumps(sequence_document(4, PREFIX, names)).encode()
 
 
+def sequence_objects(names: list[str] = NAMES) -> dict[str, bytes]:
+    """A sequence's objects by URI: its file, and a picture for each frame."""
+    return {URI: sequence_file(names), **{f"{PREFIX}{name}": b"picture" for name in names}}
+
+
 def shape(tool: str, left: float, top: float, size: float = 8) -> dict[str, Any]:
     """A shape of a tool about a place."""
     if tool == "BoundingBox":

@@ -24,6 +24,7 @@ from tests.service.kinds.some_sequences import (
     WEATHER,
     sequence_file,
     sequence_label,
+    sequence_objects,
     shape,
 )
 
@@ -149,6 +150,14 @@ def test_an_object_without_a_sequence_is_kept_from_people(body: bytes | None) ->
     assert f"The sequence file can't be used. {URI}: " in str(kind.obstacle(LINE))
 
 
+def test_a_sequence_with_a_frame_that_is_missing_is_kept_from_people() -> None:
+    kind = make_kind(TRACKING)
+    assert kind.obstacle(LINE) is None
+    kind = make_kind(TRACKING)
+    kind.job.object_store.write({URI: (sequence_file([*NAMES, "gone.jpg"]), "")})
+    assert kind.obstacle(LINE) == f"There is no picture {PREFIX}gone.jpg for frame 5."
+
+
 @pytest.mark.parametrize("truth", [3, [], {}, {"tracking-annotations": [{"frame-no": "0"}, 3]}])
 def test_a_truth_that_is_none_is_declined(truth: Any) -> None:
     assert make_kind(TRACKING).simulate(LINE, truth, True, Random(1)) is None
@@ -230,7 +239,7 @@ def test_labels_of_another_tool_can_not_be_audited() -> None:
 def test_a_whole_job_writes_the_files_that_amazon_writes(tmp_path: Path) -> None:
     service = InProcess(tmp_path)
     truth = sequence_label("trackingAnnotations", Random(3), ["van"])
-    service.storage.objects[URI] = sequence_file()
+    service.storage.objects |= sequence_objects()
     lines = [{"source-ref": URI, "truth": truth}, {"source-ref": "s3://lab/none.json"}]
     manifest = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
     arguments = {"labels": ["van"], "label_attribute_name": "track-ref", "workers_per_object": 1}

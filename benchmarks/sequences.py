@@ -1,4 +1,4 @@
-"""``make bench-sequences``: how fluid it is to go through a sequence of video frames in the worker page, in a real browser.
+"""``make bench-sequences``: how fluid it is to go through a sequence of video frames, in a real browser.
 
 2,000 frames of 1920 × 1080 with ten tracked boxes each: how long the page takes to open; milliseconds from one frame to
 the next, and to any other; in how many of the browser's paintings the picture was missing meanwhile; how much more
@@ -91,8 +91,13 @@ def write_sequence(folder: Path, size: Size) -> None:
         frames.append({"frame-no": number, "frame": name, "src": name})
         boxes = [
             {
-                **{"label": "van", "objectId": f"id-{thing}", "objectName": f"van:{thing + 1}"},
-                **{"left": 10 * thing + number % 50, "top": 8 * thing, "width": 60, "height": 40},
+                "label": "van",
+                "objectId": f"id-{thing}",
+                "objectName": f"van:{thing + 1}",
+                "left": 10 * thing + number % 50,
+                "top": 8 * thing,
+                "width": 60,
+                "height": 40,
             }
             for thing in range(10)
         ]

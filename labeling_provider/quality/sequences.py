@@ -7,10 +7,13 @@ matched with another object of the other set than in the last frame in which it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from labeling_provider.groundtruth.sequences import BOX, Tool
-from labeling_provider.manifest.sequences import LabeledFrame, Shape
+from labeling_provider.groundtruth.sequences import BOX, KEYS, TOOLS, Tool
+from labeling_provider.manifest import Files, SequenceLabel
+from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, LabeledFrame, Shape, read_sequence_label
+from labeling_provider.quality.judgement import Judgement
 
 if TYPE_CHECKING:
     from labeling_provider.quality.geometry import Points
@@ -39,6 +42,49 @@ class SequenceAgreement(NamedTuple):
     only_first: int
     only_second: int
     id_switches: int
+
+
+@dataclass(frozen=True)
+class Frames(Judgement):
+    """Labels of a sequence of frames. The distance is 1 minus the overlap that :func:`compare` tells.
+
+    :param tool: the name of that with which they were drawn.
+    """
+
+    tool: str
+    frames: tuple[LabeledFrame, ...]
+
+    compared: ClassVar[int] = 10
+
+    def distance(self, other: Judgement) -> float:
+        """How far two judgements differ, 0 to 1, as defined by the class."""
+        if not isinstance(other, Frames):
+            return 1
+        # One without a shape was drawn with any tool.
+        if self.tool != other.tool and self.has_shapes and other.has_shapes:
+            return 1
+        drawn = self if self.has_shapes else other
+        return 1 - compare(self.frames, other.frames, TOOLS[drawn.tool]).overlap
+
+    @property
+    def has_shapes(self) -> bool:
+        """Whether there is a shape in any frame."""
+        return any(frame.shapes for frame in self.frames)
+
+    def __hash__(self) -> int:
+        return hash((self.tool, tuple((frame.name, len(frame.shapes)) for frame in self.frames)))
+
+
+def frames_of_label(files: Files, label: SequenceLabel) -> Frames | None:
+    """The labels in a sequence's file; None if they are cuboids, which are not compared.
+
+    :raises LabelingError: if the file can't be read, or is not such a file.
+    """
+    key = KEYS.get(str((label.metadata or {}).get("type")).lower())
+    if key is None:
+        return None
+    found = read_sequence_label(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, key, label.class_names)
+    return Frames((found.tool or BOX).name, found.frames)
 
 
 def compare(first: Iterable[LabeledFrame], second: Iterable[LabeledFrame], tool: Tool) -> SequenceAgreement:

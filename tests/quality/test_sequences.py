@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.sequences import BOX, TOOLS
+from labeling_provider.manifest import Files, read_label
 from labeling_provider.manifest.sequences import LabeledFrame, Shape
+from labeling_provider.quality import judgement_of_label
 from labeling_provider.quality.sequences import SequenceAgreement, compare
 
 
@@ -56,3 +61,23 @@ def test_other_shapes_are_compared_as_pictures_are(tool: str) -> None:
     assert overlap(0) == pytest.approx(1, abs=0.02)
     assert 0.5 < overlap(5) < 1
     assert overlap(400) == 0
+
+
+def test_labels_of_sequences_are_compared_by_their_files(tmp_path: Path) -> None:
+    def judged(left: float, kind: str = "video-object-tracking") -> Any:
+        shape = {"left": left, "top": 0, "width": 10, "height": 10, "class-id": "0", "object-id": "a"}
+        document = {"tracking-annotations": [{"frame-no": "0", "frame": "0.jpg", "annotations": [shape]}]}
+        path = tmp_path / f"{left}.json"
+        path.write_text(json.dumps(document))
+        metadata = {"type": f"groundtruth/{kind}", "class-map": {"0": "van"}}
+        label = read_label({"source-ref": "s3://a/b", "x-ref": str(path), "x-ref-metadata": metadata}, "x-ref")
+        assert label is not None
+        return judgement_of_label(label, Files())
+
+    assert judged(0).distance(judged(2.5)) == pytest.approx(0.4)
+    assert judged(0).distance(judged(0)) == 0
+    assert judged(0) == judged(0)
+    assert hash(judged(0)) == hash(judged(0))
+    assert judged(0, "point_cloud_object_tracking") is None
+    with pytest.raises(LabelingError, match="detection-annotations is missing"):
+        judged(0, "video-object-detection")

@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Many processes start from the same files, so what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-team clean
+.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -149,6 +149,9 @@ bench-work: setup
 
 bench-drawing: setup
 	$(BIN)/python -m benchmarks.drawing
+
+bench-sequences: setup
+	$(BIN)/python -m benchmarks.sequences
 
 # Half an hour. A service that many share: on SQLite, then on PostgreSQL.
 bench-team: setup

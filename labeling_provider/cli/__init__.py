@@ -20,7 +20,7 @@ _USAGE: Final = """usage: labeling {local,serve,work,database,import,preview,wor
   keys     say who may ask a running service for what (labeling keys --help)
   audit    show who did what with a running service (labeling audit --help)
 """
-_COMMANDS: Final = {
+COMMANDS: Final = {
     "local": "labeling_provider.service.__main__:main",
     "serve": "labeling_provider.service.__main__:serve",
     "work": "labeling_provider.service.__main__:work",
@@ -40,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: the exit status.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or given[0] not in _COMMANDS:
+    if not given or given[0] not in COMMANDS:
         is_asked = given[:1] in (["-h"], ["--help"])
         print(_USAGE, end="", file=sys.stdout if is_asked else sys.stderr)
         return 0 if is_asked else 2
-    module, _, function = _COMMANDS[given[0]].partition(":")
+    module, _, function = COMMANDS[given[0]].partition(":")
     try:
         command = import_module(module)
     except ImportError as error:

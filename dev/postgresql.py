@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -52,7 +53,8 @@ class PostgreSQL:
         settings = ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "max_connections=200"]
         command = [self._bin / "postgres", "-D", f"{self._folder}/data", "-p", str(self.port), "-k", self._folder]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([*command, *settings], stderr=log, cwd=self._folder, **self._other)
+            where = {"cwd": self._folder, "start_new_session": True, **self._other}
+            self._process = subprocess.Popen([*command, *settings], stderr=log, **where)
         wait_until(self._answers, 60, "PostgreSQL answers", 0.05)
 
     def stop(self) -> None:
@@ -61,6 +63,13 @@ class PostgreSQL:
             # The fast shutdown: no waiting for clients to leave.
             self._process.send_signal(2)
             self._process.wait(60)
+            self._process = None
+
+    def kill(self) -> None:
+        """End it and all of its processes at once, as a crash would."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
             self._process = None
 
     def create(self, database: str) -> str:

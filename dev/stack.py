@@ -100,20 +100,22 @@ class _Group:
 
 
 class Service:
-    """A local Ground Truth service.
+    """A local Ground Truth service, or a part of one that several processes share.
 
     :param folder: its data directory and log.
-    :param options: further options of ``labeling local``.
+    :param options: further options of the command.
+    :param part: the command, ``local``, ``serve`` or ``work``.
     """
 
-    def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
-        self.folder, self.options = folder, options
+    def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None, part: str = "local") -> None:
+        self.folder, self.options, self.part = folder, options, part
         self.env = {**os.environ, **(env or {})}
         self.start()
 
     def start(self) -> None:
         """Start it and read its ready line."""
-        command = [str(BIN / "labeling"), "local", "--data-dir", str(self.folder / "data"), *self.options]
+        kept = ["--data-dir", str(self.folder / "data")] if self.part == "local" else []
+        command = [str(BIN / "labeling"), self.part, *kept, *self.options]
         self.group = _Group(command, self.folder / "service.log", self.env, pipe=True)
         assert self.group.process.stdout
         line = self.group.process.stdout.readline()

@@ -23,7 +23,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from dev.browser import browser_page
 from dev.portal import Browser
@@ -54,6 +54,21 @@ TEMPLATE = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></sc
 """
 
 
+class Front(Protocol):
+    """What people and requesters see of a service."""
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where it listens."""
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """What it has said when it was ready."""
+
+    def client(self, name: str, **arguments: Any) -> Any:
+        """A boto3 client of it."""
+
+
 class _BrowserKilled(Exception):
     """A browser has ended, and all that it had in memory is gone."""
 
@@ -68,7 +83,7 @@ class Person(ABC, threading.Thread):
     :ivar trouble: what was not as it should be, with its traceback; empty if nothing.
     """
 
-    def __init__(self, name: str, service: Service, job: int, seed: str, told: Callable[[], None]) -> None:
+    def __init__(self, name: str, service: Service | Front, job: int, seed: str, told: Callable[[], None]) -> None:
         super().__init__(name=name, daemon=True)
         self.service, self.job, self.told = service, job, told
         self.random = random.Random(seed)
@@ -128,10 +143,21 @@ class AtProtocol(Person):
     def live(self) -> None:
         """Sign in, and do one task after the other."""
         self.browser = Browser(self.service.endpoint_url)
-        self.again(lambda: self.browser.sign_in(self.name))
+        self.again(lambda: self.browser.ask("GET", "/portal/sign-in"), _is_told)
+        self.again(self.sign_in)
         handed = self.next()
         while handed.get("waiting") != "over":
             handed = self.work(handed["task"]) if handed["task"] else self.next()
+
+    def sign_in(self) -> bool:
+        """Sign in; False if the service can't at the moment."""
+        try:
+            self.browser.sign_in(self.name)
+        except AssertionError:
+            if self.browser.ask("GET", "/portal/sign-in")[0] < 500:
+                raise
+            return False
+        return True
 
     def next(self) -> Any:
         """What there is to do."""
@@ -154,7 +180,7 @@ class AtProtocol(Person):
     def work(self, task: Any) -> Any:
         """Do a task; what comes next."""
         number = task["id"]
-        status, _, page = self.again(lambda: self.browser.ask("GET", task["frame"]))
+        status, _, page = self.again(lambda: self.browser.ask("GET", task["frame"]), _is_told)
         assert status == 200, page
         note = f"{self.name}, task {number}, life {self.lives}"
         answer = {"crowd-classifier": {"label": self.random.choice(LABELS)}, "note": note}
@@ -190,7 +216,7 @@ class AtProtocol(Person):
                 self.cut(path, json.dumps(body).encode(), way)
             self.browser.connection.close()
             raise _BrowserKilled
-        return self.again(lambda: self.browser.try_move(path, body), lambda answer: bool(answer[0] < 500))
+        return self.again(lambda: self.browser.try_move(path, body), _is_told)
 
     def cut(self, path: str, body: bytes, way: str | None) -> None:
         """Send a request, and end before there is an answer."""
@@ -225,6 +251,11 @@ class AtProtocol(Person):
             assert time.monotonic() < deadline, f"{self.name} gets no answer: {trouble}"
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _is_told(answer: tuple[int, Any] | tuple[int, Any, Any]) -> bool:
+    """Whether the service has answered, and not said that it can't at the moment."""
+    return answer[0] < 500
 
 
 class AtChromium(Person):
@@ -337,6 +368,8 @@ class Crowd:
     :param chromium: whether one of the people sits at a real one.
     """
 
+    service: Service | Front
+
     def __init__(self, folder: Path, *, seed: int, kills: int, objects: int, chromium: bool) -> None:
         self.folder, self.seed, self.kills, self.objects, self.chromium = folder, seed, kills, objects, chromium
         self.random = random.Random(seed)
@@ -349,7 +382,7 @@ class Crowd:
 
         :raises AssertionError: if an answer was lost, doubled or changed, or somebody got stuck.
         """
-        self.service = Service(self.folder, "--port", str(free_port()))
+        self.service = service = Service(self.folder, "--port", str(free_port()))
         try:
             job = self.create()
             self.people: list[Person] = [
@@ -367,7 +400,7 @@ class Crowd:
             self.wait_for_all()
             self.check()
         finally:
-            self.service.stop()
+            service.stop()
 
     def create(self) -> int:
         """Create the job; how the portal calls it."""
@@ -446,6 +479,7 @@ class Crowd:
         """End the service or a browser."""
         time.sleep(self.random.uniform(0, 0.05))  # the instant of the kill is what is varied
         if victim == "service":
+            assert isinstance(self.service, Service)
             self.service.kill()
             self.service.start()
             how = "the service"

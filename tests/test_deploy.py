@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import cycle
@@ -14,14 +16,20 @@ import pytest
 import yaml
 
 from dev.postgresql import postgresql
-from dev.stack import ROOT, Service, free_port
+from dev.stack import BIN, ROOT, Service, free_port
 from labeling_provider.service.__main__ import parser
 from labeling_provider.service.settings import PREFIX, unknown_variables
 from tests.conftest import Lab, texts
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-REPLICAS = [name for name in COMPOSE["services"] if name.startswith("labeling")]
+PARTS = {
+    name: service["command"]
+    for name, service in COMPOSE["services"].items()
+    if "build" in service and name != "upgrade"
+}
+KUBERNETES = list(yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()))
+OF_S3 = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 SECRETS = {
     "DOMAIN": "labeling.example.com",
     "POSTGRES_PASSWORD": "p",
@@ -44,7 +52,7 @@ def image() -> tuple[dict[str, str], list[str]]:
     block = re.search(r"^ENV ((?:.*\\\n)*.*)$", content, re.MULTILINE)
     assert block
     variables = dict(one.split("=", 1) for one in shlex.split(block[1].replace("\\\n", " ")))
-    return variables, yaml.safe_load(content.rpartition("ENTRYPOINT ")[2])
+    return variables, yaml.safe_load(content.rpartition("ENTRYPOINT ")[2].splitlines()[0])
 
 
 def test_the_comment_names_each_secret() -> None:
@@ -55,17 +63,43 @@ def test_the_comment_names_each_secret() -> None:
 
 def test_the_settings_are_settings() -> None:
     made, command = image()
-    assert command == ["labeling", "local"]
-    given = COMPOSE["services"][REPLICAS[0]]["environment"]
-    assert unknown_variables(parser(), {**made, **given}) == []
-    assert {one for one in given if not one.startswith(PREFIX)} == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    assert command == ["labeling"]
+    assert sorted(PARTS.values()) == [["serve"], ["serve"], ["work"]]
+    for name, (part,) in PARTS.items():
+        given = COMPOSE["services"][name]["environment"]
+        assert unknown_variables(parser(part), {**made, **given}) == []
+        assert {one for one in given if not one.startswith(PREFIX)} == {*OF_S3, "AWS_ENDPOINT_URL"}
+    functions = COMPOSE["services"]["work"]["environment"]["AWS_ENDPOINT_URL"]
+    assert functions == f"http://serve-1:{made['LABELING_LOCAL_PORT']}"
+
+
+def test_kubernetes_starts_the_same_with_the_same_settings() -> None:
+    deployments = {one["metadata"]["name"]: one["spec"] for one in KUBERNETES if one["kind"] == "Deployment"}
+    comment = (DEPLOY / "kubernetes.yaml").read_text().partition("apiVersion")[0]
+    told = re.findall(r"((?:LABELING|AWS)_[A-Z_0-9]+)=", comment)
+    composed = COMPOSE["services"]["work"]["environment"].keys() - {"AWS_ENDPOINT_URL"}
+    assert set(told) == composed
+    port = int(image()[0]["LABELING_LOCAL_PORT"])
+    for part in ("serve", "work"):
+        deployment = deployments[f"labeling-{part}"]
+        pod = deployment["template"]
+        assert deployment["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+        (upgrade,), (container,) = pod["spec"]["initContainers"], pod["spec"]["containers"]
+        assert (upgrade["args"], container["args"]) == (COMPOSE["services"]["upgrade"]["command"], [part])
+        assert {container[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {port}
+        assert container["envFrom"] == upgrade["envFrom"] == [{"secretRef": {"name": "labeling"}}]
+    (service,) = (one for one in KUBERNETES if one["kind"] == "Service")
+    assert service["spec"]["selector"] == deployments["labeling-serve"]["selector"]["matchLabels"]
+    (ingress,) = (one for one in KUBERNETES if one["kind"] == "Ingress")
+    (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert path["backend"]["service"] == {"name": service["metadata"]["name"], "port": {"number": port}}
 
 
 def test_the_proxy_asks_the_services_of_the_compose_file() -> None:
     proxied = re.search(r"reverse_proxy (.*) \{", (DEPLOY / "Caddyfile").read_text())
     assert proxied
     port = image()[0]["LABELING_LOCAL_PORT"]
-    assert proxied[1].split() == [f"{name}:{port}" for name in REPLICAS]
+    assert proxied[1].split() == [f"{name}:{port}" for name, part in PARTS.items() if part == ["serve"]]
 
 
 @pytest.fixture
@@ -77,16 +111,17 @@ def deployed(tmp_path: Path) -> Iterator[list[Service]]:
         running.callback(objects.stop)
         here = {
             "LABELING_LOCAL_DATABASE_URL": server.create("labeling"),
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
             "LABELING_LOCAL_S3_ENDPOINT": objects.endpoint_url,
             "LABELING_LOCAL_HOST": "127.0.0.1",
         }
         services = []
-        for name in REPLICAS:
+        upgrade = [str(BIN / "labeling"), *COMPOSE["services"]["upgrade"]["command"]]
+        subprocess.run(upgrade, env={**os.environ, **here}, check=True)
+        for name, (part,) in PARTS.items():
             given = {key: filled(value) for key, value in COMPOSE["services"][name]["environment"].items()}
-            # The folder is an option of the test's own service.
-            made = {key: value for key, value in image()[0].items() if key != "LABELING_LOCAL_DATA_DIR"}
-            env = {**made, **given, **here, "LABELING_LOCAL_PORT": str(free_port())}
-            services.append(Service(tmp_path / name, env=env))
+            env = {**image()[0], **given, **here, "LABELING_LOCAL_PORT": str(free_port())}
+            services.append(Service(tmp_path / name, env=env, part=part))
             running.callback(services[-1].stop)
         yield [*services, objects]
 
@@ -94,12 +129,12 @@ def deployed(tmp_path: Path) -> Iterator[list[Service]]:
 @pytest.mark.once
 @pytest.mark.e2e
 def test_the_services_label_together_whichever_is_asked(deployed: list[Service]) -> None:
-    *replicas, objects = deployed
+    *serving, _, objects = deployed
     keys = {
         "aws_access_key_id": SECRETS["LABELING_ACCESS_KEY_ID"],
         "aws_secret_access_key": SECRETS["LABELING_SECRET_ACCESS_KEY"],
     }
-    clients = cycle(service.client("sagemaker", **keys) for service in replicas)
+    clients = cycle(service.client("sagemaker", **keys) for service in serving)
 
     class Balanced(Lab):
         def connect(self) -> None:
@@ -109,7 +144,7 @@ def test_the_services_label_together_whichever_is_asked(deployed: list[Service])
         def sagemaker(self) -> Any:
             return next(clients)
 
-    description, output = Balanced(replicas[0]).run(texts(6), workers_per_object=1)
+    description, output = Balanced(serving[0]).run(texts(6), workers_per_object=1)
     assert description["LabelCounters"]["HumanLabeled"] == 6
     assert [line["source"] for line in output] == [line["source"] for line in texts(6)]
     assert all("label-metadata" in line for line in output)

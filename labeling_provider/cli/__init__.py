@@ -7,22 +7,30 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
-_USAGE: Final = """usage: labeling {local,import,preview,workers,keys,audit} [options]
+_USAGE: Final = """usage: labeling {local,serve,work,database,import,preview,workers,jobs,keys,audit} [options]
 
   local    run a Ground Truth service on this machine (labeling local --help)
+  serve    run the API and the pages of a service that several processes share (labeling serve --help)
+  work     run the labeling jobs of such a service (labeling work --help)
+  database prepare the database of such a service, back it up and restore it (labeling database --help)
   import   bring labeling jobs from Amazon to a service of your own (labeling import --help)
   preview  show a worker template as workers will see it (labeling preview --help)
   workers  say who labels in the portal of a running service (labeling workers --help)
+  jobs     delete labeling jobs of a running service (labeling jobs --help)
   keys     say who may ask a running service for what (labeling keys --help)
   audit    show who did what with a running service (labeling audit --help)
 """
-_MODULES: Final = {
-    "local": "labeling_provider.service.__main__",
-    "import": "labeling_provider.cli.importing",
-    "preview": "labeling_provider.service.web.preview",
-    "workers": "labeling_provider.cli.workers",
-    "keys": "labeling_provider.cli.keys",
-    "audit": "labeling_provider.cli.audit",
+_COMMANDS: Final = {
+    "local": "labeling_provider.service.__main__:main",
+    "serve": "labeling_provider.service.__main__:serve",
+    "work": "labeling_provider.service.__main__:work",
+    "database": "labeling_provider.cli.database:main",
+    "import": "labeling_provider.cli.importing:main",
+    "preview": "labeling_provider.service.web.preview:main",
+    "workers": "labeling_provider.cli.workers:main",
+    "jobs": "labeling_provider.cli.jobs:main",
+    "keys": "labeling_provider.cli.keys:main",
+    "audit": "labeling_provider.cli.audit:main",
 }
 
 
@@ -32,17 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     :return: the exit status.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or given[0] not in _MODULES:
+    if not given or given[0] not in _COMMANDS:
         is_asked = given[:1] in (["-h"], ["--help"])
         print(_USAGE, end="", file=sys.stdout if is_asked else sys.stderr)
         return 0 if is_asked else 2
+    module, _, function = _COMMANDS[given[0]].partition(":")
     try:
-        command = import_module(_MODULES[given[0]])
+        command = import_module(module)
     except ImportError as error:
         print(
             f"labeling {given[0]} needs the extra 'local': pip install airflow-provider-labeling[local] ({error})",
             file=sys.stderr,
         )
         return 2
-    status: int = command.main(given[1:])
+    status: int = getattr(command, function)(given[1:])
     return status

@@ -1,4 +1,4 @@
-"""``labeling local``: starts the local Ground Truth service."""
+"""``labeling local``, ``labeling serve`` and ``labeling work``: start the service, or one part of it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from labeling_provider.errors import LabelingError
@@ -25,14 +26,26 @@ from labeling_provider.service.settings import OptionParser, read_options, unkno
 log = logging.getLogger(__name__)
 
 
-def parser() -> OptionParser:
-    """The command-line parser."""
-    options = OptionParser(
-        prog="labeling local",
-        description="Run a Ground Truth service on this machine: SageMaker's labeling operations, S3, SNS, SQS, IAM, "
-        "STS, EventBridge and Cognito on one endpoint. Once ready, it prints one line of JSON with endpoint_url, "
-        "region, account_id, role_arn, workteams (name to ARN) and pages_url, then serves until it is stopped.",
-    )
+_DESCRIPTIONS: Final = {
+    "local": "Run a Ground Truth service on this machine: SageMaker's labeling operations, S3, SNS, SQS, IAM, STS, "
+    "EventBridge and Cognito on one endpoint. Once ready, it prints one line of JSON with endpoint_url, region, "
+    "account_id, role_arn, workteams (name to ARN) and pages_url, then serves until it is stopped.",
+    "serve": "Run the API and the pages of a service that several processes share; any number of them, behind any "
+    "balancer. Labeling jobs are done by labeling work. The database is PostgreSQL, prepared by labeling database "
+    "upgrade, and objects are in a real S3. Once ready, it prints one line of JSON, as labeling local does.",
+    "work": "Do the labeling jobs of a service that several processes share; any number of them. What one that dies "
+    "leaves undone, the others do. The options are those of labeling serve; --host and --port are for probes and "
+    "metrics. Custom functions find the API where AWS_ENDPOINT_URL says. Once ready, it prints one line of JSON with "
+    "probes_url.",
+}
+
+
+def parser(part: str = "local") -> OptionParser:
+    """The command-line parser.
+
+    :param part: which of the commands.
+    """
+    options = OptionParser(prog=f"labeling {part}", description=_DESCRIPTIONS[part])
     options.add_argument(
         "--settings",
         type=Path,
@@ -70,29 +83,32 @@ def parser() -> OptionParser:
         metavar="DAYS",
         help="for how long the audit trail is kept (default %(default)s)",
     )
-    options.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one (default)")
     options.add_argument(
-        "--data-dir",
-        type=Path,
-        help="folder for all state, created if missing; without it, state is lost when the service stops",
+        "--keep-jobs-days",
+        type=float,
+        metavar="DAYS",
+        help="delete labeling jobs so long after they have ended, with all their answers; labels in S3 stay (default: "
+        "never)",
     )
+    options.add_argument("--port", type=int, default=0, help="port to listen on; 0 picks a free one (default)")
+    if part == "local":
+        options.add_argument(
+            "--data-dir",
+            type=Path,
+            help="folder for all state, created if missing; without it, state is lost when the service stops",
+        )
     options.add_argument(
         "--database-url",
-        help="SQLAlchemy URL of the database to use instead of SQLite in the data directory",
+        help="SQLAlchemy URL of the database to use"
+        + (" instead of SQLite in the data directory" if part == "local" else ": postgresql+psycopg://…"),
     )
-    options.add_argument(
-        "--shared",
-        action="store_true",
-        help="let several services use the same database at the same time. It must be PostgreSQL, and objects must be "
-        "in a real S3. Topics, queues and streaming jobs are in one of the services, to which the others pass requests "
-        "on; when it ends, another one takes them over.",
-    )
-    options.add_argument(
-        "--internal-url",
-        metavar="URL",
-        help="where the other services that share the database reach this one, without a balancer in between (default: "
-        "http://, the address that it listens on or else that of the machine's name, and its port)",
-    )
+    if part == "local":
+        options.add_argument(
+            "--shared",
+            action="store_true",
+            help="let several services use the same database at the same time. It must be PostgreSQL, and objects must "
+            "be in a real S3. See also labeling serve and labeling work.",
+        )
     options.add_argument(
         "--s3-endpoint",
         metavar="URL",
@@ -146,21 +162,44 @@ def parser() -> OptionParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the service until it is stopped.
+    """Run ``labeling local``: the whole service, until it is stopped.
 
     :return: the exit status.
     """
+    return _run("local", arguments)
+
+
+def serve(arguments: Sequence[str] | None = None) -> int:
+    """Run ``labeling serve``: the API and the pages.
+
+    :return: the exit status.
+    """
+    return _run("serve", arguments)
+
+
+def work(arguments: Sequence[str] | None = None) -> int:
+    """Run ``labeling work``: labeling jobs.
+
+    :return: the exit status.
+    """
+    return _run("work", arguments)
+
+
+def _run(part: str, arguments: Sequence[str] | None) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        options = read_options(parser(), arguments, os.environ)
+        options = read_options(parser(part), arguments, os.environ)
+        options.part = part
+        if part != "local":
+            options.shared, options.data_dir = True, None
         set_up_log(options.log_level, as_json=options.log_format == "json")
-        for variable in unknown_variables(parser(), os.environ):
+        for variable in unknown_variables(parser(part), os.environ):
             log.warning("the environment variable %s is no setting of this service", variable)
         _check(options)
         with _folder(options.data_dir) as folder:
             _serve(options, folder)
     except LabelingError as error:
-        print(f"labeling local: {error}", file=sys.stderr)
+        print(f"labeling {part}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         pass
@@ -190,11 +229,12 @@ def _check(options: argparse.Namespace) -> None:
     if options.minimum_automated < 0:
         raise StartError(f"--minimum-automated {options.minimum_automated} must not be negative")
     if options.shared and not (str(options.database_url).startswith("postgresql") and options.s3_endpoint):
-        raise StartError("--shared needs --database-url postgresql+psycopg://… and --s3-endpoint")
-    if options.shared and options.tls_certificate:
-        raise StartError("--shared services ask each other by HTTP: let a proxy speak HTTPS, not --tls-certificate")
+        who = "--shared" if options.part == "local" else f"labeling {options.part}"
+        raise StartError(f"{who} needs --database-url postgresql+psycopg://… and --s3-endpoint")
     if not 0 < options.audit_days < 100_000:
         raise StartError(f"--audit-days {options.audit_days} must be a number greater than 0")
+    if options.keep_jobs_days is not None and not 0 < options.keep_jobs_days < 100_000:
+        raise StartError(f"--keep-jobs-days {options.keep_jobs_days} must be a number greater than 0")
     if (options.tls_certificate is None) != (options.tls_key is None):
         raise StartError("--tls-certificate and --tls-key belong together")
     for proxy in options.trusted_proxy:
@@ -204,10 +244,6 @@ def _check(options: argparse.Namespace) -> None:
             raise StartError(f"--trusted-proxy {proxy!r} must be like 192.0.2.7 or 192.0.2.0/24") from None
     if options.s3_endpoint is not None and not _is_address(options.s3_endpoint):
         raise StartError(f"--s3-endpoint {options.s3_endpoint!r} must be a URL such as https://s3.example.com")
-    if options.internal_url is not None and not (
-        options.internal_url.startswith("http://") and _is_address(options.internal_url)
-    ):
-        raise StartError(f"--internal-url {options.internal_url!r} must be a URL such as http://10.0.0.7:8000")
 
 
 def _is_address(url: str) -> bool:
@@ -220,10 +256,11 @@ def _is_address(url: str) -> bool:
 
 
 def _serve(options: argparse.Namespace, folder: Path) -> None:
-    from labeling_provider.service.app import ServiceSettings, serve
+    from labeling_provider.service.app import Part, ServiceSettings
+    from labeling_provider.service.app import serve as serve_until_stopped
     from labeling_provider.service.web.listener import Tls
 
-    serve(
+    serve_until_stopped(
         ServiceSettings(
             host=options.host,
             port=options.port,
@@ -241,7 +278,8 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
             tls=Tls(options.tls_certificate, options.tls_key) if options.tls_certificate else None,
             proxies=options.trusted_proxy,
             audit_days=options.audit_days,
-            internal_url=options.internal_url,
+            part=Part(options.part),
+            keep_jobs_days=options.keep_jobs_days,
         )
     )
 

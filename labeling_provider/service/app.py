@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 from starlette.routing import Mount, Router
+from starlette.types import ASGIApp
 
 from labeling_provider.groundtruth.model import service_model
 from labeling_provider.service.clock import Clock
@@ -22,6 +22,8 @@ from labeling_provider.service.cloud.cloud import Cloud
 from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.cloud.sealing import Seal
 from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.opening import Migrate
+from labeling_provider.service.engine.deletion import Deletion, Retention
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
@@ -38,10 +40,10 @@ from labeling_provider.service.web.listener import Tls, listen
 from labeling_provider.service.web.listener import serve as serve_requests
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
-from labeling_provider.service.web.origins import is_unspecified
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.portal.application import make_portal
 from labeling_provider.service.web.previews import Previews
+from labeling_provider.service.web.probes import Probes
 from labeling_provider.service.web.requests import PORTAL_PATH, STATIC_PATH
 from labeling_provider.service.web.rights import Rights
 from labeling_provider.service.web.signatures import Credentials
@@ -55,16 +57,35 @@ from labeling_provider.service.work.people import People
 from labeling_provider.service.work.requesters import ApiKeys
 from labeling_provider.service.work.single_sign_on import SingleSignOn
 from labeling_provider.service.work.truth import Truth
-from labeling_provider.service.work.workforce import load_workforce, simulated_identities
+from labeling_provider.service.work.workforce import Workforce, load_workforce, simulated_identities
 
 ACCOUNT: Final = "123456789012"
 CLOSING_SECONDS: Final = 4
+
+
+class Part(Enum):
+    """What a process does of all that the service is: what comes by HTTP, the steps of labeling jobs, or both."""
+
+    LOCAL = "local"
+    SERVE = "serve"
+    WORK = "work"
+
+    @property
+    def answers(self) -> bool:
+        """Whether it answers the API and has the pages; any process answers probes."""
+        return self is not Part.WORK
+
+    @property
+    def works(self) -> bool:
+        """Whether it does the steps of labeling jobs."""
+        return self is not Part.SERVE
 
 
 @dataclass(frozen=True)
 class ServiceSettings:
     """The settings of a service, as described by the options of ``labeling local`` with the same names.
 
+    :param part: what this process does.
     :param shared: whether other services use the database as well.
     :param temporary: a folder to delete when the service stops.
     """
@@ -85,7 +106,8 @@ class ServiceSettings:
     tls: Tls | None = None
     proxies: Sequence[str] = ()
     audit_days: float = 365.0
-    internal_url: str | None = None
+    part: Part = Part.LOCAL
+    keep_jobs_days: float | None = None
 
 
 def serve(settings: ServiceSettings) -> None:
@@ -94,11 +116,10 @@ def serve(settings: ServiceSettings) -> None:
     :raises StartError: if a setting is invalid.
     """
     set_up_tracing()
-    credentials, seal = Credentials.from_environment(), Seal.from_environment()
-    assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
+    credentials = Credentials.from_environment()
     workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
-    database = Database(settings.database_url, shared=settings.shared)
-    audit = AuditTrail(database, settings.audit_days)
+    migrate = Migrate.ALONE if settings.part is Part.LOCAL else Migrate.NEVER
+    database = Database(settings.database_url, shared=settings.shared, migrate=migrate)
     cloud = Cloud(
         database,
         ACCOUNT,
@@ -126,17 +147,71 @@ def serve(settings: ServiceSettings) -> None:
     except (OSError, OverflowError) as error:
         raise StartError(f"cannot listen on {settings.host}:{settings.port}: {error}") from None
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    address = f"{host}:{listening.getsockname()[1]}"
-    scheme = "https" if settings.tls else "http"
-    endpoint = f"{scheme}://{address}"
-    if settings.shared:
-        database.announce(settings.internal_url or _internal_url(settings.host, endpoint))
+    endpoint = f"{'https' if settings.tls else 'http'}://{host}:{listening.getsockname()[1]}"
+    monitoring = Monitoring.from_environment(database, cloud.objects, clock)
+    audit = AuditTrail(database, settings.audit_days)
+    deletion = Deletion(database, cloud.objects, cloud.messaging)
+    service: ASGIApp
+    if settings.part.answers:
+        parts = _Parts(
+            settings, endpoint, database, cloud, engine, workforce, models, clock, credentials, audit, deletion
+        )
+        service = _application(parts, monitoring)
+        ready = {
+            "endpoint_url": endpoint,
+            "region": settings.region,
+            "account_id": ACCOUNT,
+            "role_arn": cloud.roles.execution_role_arn,
+            "workteams": workforce.names,
+            "pages_url": f"{endpoint}/_labeling",
+            "portal_url": f"{endpoint}{PORTAL_PATH}",
+        }
+    else:
+        service, ready = Probes(monitoring, credentials), {"probes_url": endpoint}
+    service_model()
+    _point_functions_here(endpoint if settings.part.answers else None, settings, credentials)
+    if settings.part.works:
+        engine.start()
+        if settings.keep_jobs_days is not None:
+            Retention(database, deletion, audit, settings.keep_jobs_days).start()
+    print(json.dumps(ready), flush=True)
+    try:
+        end = partial(_end_for_certain, settings.temporary)
+        serve_requests(service, listening, end, tls=settings.tls, proxies=settings.proxies)
+    finally:
+        engine.stop()
+        database.close()
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What an application is made of."""
+
+    settings: ServiceSettings
+    endpoint: str
+    database: Database
+    cloud: Cloud
+    engine: Engine
+    workforce: Workforce
+    models: ModelRegistry
+    clock: Clock
+    credentials: Credentials | None
+    audit: AuditTrail
+    deletion: Deletion
+
+
+def _application(parts: _Parts, monitoring: Monitoring) -> Application:
+    """What answers the API, and has the pages."""
+    settings, database, cloud, engine = parts.settings, parts.database, parts.cloud, parts.engine
+    workforce, models, credentials = parts.workforce, parts.models, parts.credentials
+    seal = Seal.from_environment()
+    assets = Assets(outside=read_outside(settings.template_assets) if settings.template_assets else None)
+    audit = parts.audit
     place = {"region": settings.region, "account": ACCOUNT}
-    portal = f"{address}{PORTAL_PATH}"
     signer = Signer(cloud.objects, make_link_credentials(), settings.region)
     task_pages = TaskPages(cloud.objects, signer, assets)
     workforces = Workforces(database, **place, seal=seal)
-    templates = HumanTaskUis(database, signer, endpoint=endpoint, **place, role_exists=cloud.roles.exists)
+    templates = HumanTaskUis(database, signer, endpoint=parts.endpoint, **place, role_exists=cloud.roles.exists)
     operations = Operations(
         LabelingJobs(database, engine, workforce, models, **place, role_exists=cloud.roles.exists),
         Workteams(database, workforce, cloud.directory, **place),
@@ -145,24 +220,24 @@ def serve(settings: ServiceSettings) -> None:
         Tags(database),
         models,
     )
-    people = People(database, clock, settings.region, passwords=credentials is not None)
+    people = People(database, parts.clock, settings.region, passwords=credentials is not None)
     keys = ApiKeys(database, seal if credentials is not None else Seal())
     single_sign_on = SingleSignOn(database, people, settings.region, seal)
-    service = Application(
+    return Application(
         operations,
         make_pages(
             database,
             cloud.objects,
             [
-                *Workers(people, audit).routes,
-                *Administration(keys, audit).routes,
+                *Workers(people, audit, operations, settings.region).routes,
+                *Administration(keys, audit, parts.deletion).routes,
                 *Previews(database, engine.kinds, task_pages).routes,
                 *JobPeople(database, workforce.teams).routes,
             ],
         ),
         make_portal(database, engine.desk, people, single_sign_on, audit, task_pages, engine.mask_helper),
         cloud.services,
-        Monitoring.from_environment(database, cloud.objects, clock),
+        monitoring,
         s3_endpoint=settings.s3_endpoint,
         region=settings.region,
         credentials=credentials,
@@ -173,32 +248,6 @@ def serve(settings: ServiceSettings) -> None:
         rights=Rights(database, **place),
         audit=audit,
     )
-    service_model()
-    _point_functions_here(endpoint, settings.region, credentials, settings.s3_endpoint)
-    engine.start()
-    ready = {
-        "endpoint_url": endpoint,
-        "region": settings.region,
-        "account_id": ACCOUNT,
-        "role_arn": cloud.roles.execution_role_arn,
-        "workteams": workforce.names,
-        "pages_url": f"{endpoint}/_labeling",
-        "portal_url": f"{scheme}://{portal}",
-    }
-    print(json.dumps(ready), flush=True)
-    try:
-        end = partial(_end_for_certain, settings.temporary)
-        serve_requests(service, listening, end, tls=settings.tls, proxies=settings.proxies)
-    finally:
-        engine.stop()
-        database.close()
-
-
-def _internal_url(host: str, endpoint: str) -> str:
-    """Where other services reach this one: at the address of the machine's name if it listens on all addresses."""
-    if not is_unspecified(host):
-        return endpoint
-    return f"http://{socket.gethostbyname(socket.gethostname())}:{urlsplit(endpoint).port}"
 
 
 def _end_for_certain(temporary: Path | None) -> None:
@@ -212,14 +261,17 @@ def _end_for_certain(temporary: Path | None) -> None:
     os._exit(0)
 
 
-def _point_functions_here(endpoint: str, region: str, credentials: Any, s3_endpoint: str | None) -> None:
+def _point_functions_here(endpoint: str | None, settings: ServiceSettings, credentials: Credentials | None) -> None:
     """Point boto3 clients in custom functions at this service, and those of S3 to where the objects are.
 
     Their processes inherit this one's environment.
+
+    :param endpoint: where it answers; None if it does not, and the environment has to say where another process does.
     """
-    os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)
-    if s3_endpoint:
-        os.environ.setdefault("AWS_ENDPOINT_URL_S3", s3_endpoint)
-    os.environ.setdefault("AWS_DEFAULT_REGION", region)
+    if endpoint:
+        os.environ.setdefault("AWS_ENDPOINT_URL", endpoint)
+    if settings.s3_endpoint:
+        os.environ.setdefault("AWS_ENDPOINT_URL_S3", settings.s3_endpoint)
+    os.environ.setdefault("AWS_DEFAULT_REGION", settings.region)
     os.environ.setdefault("AWS_ACCESS_KEY_ID", credentials.access_key_id if credentials else "local")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", credentials.secret_access_key if credentials else "local")

@@ -1,4 +1,4 @@
-"""Where the options of ``labeling local`` come from: the command line, the environment, a file."""
+"""Where the options of the service's commands come from: the command line, the environment, a file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_options(options: OptionParser, arguments: Sequence[str] | None, environ
     values: dict[str, Any] = {}
     for name, value in (_read_file(Path(path)) if path else {}).items():
         if name not in known:
-            raise StartError(f"{path}: {name!r} is no option; see labeling local --help")
+            raise StartError(f"{path}: {name!r} is no option; see {options.prog} --help")
         values[known[name]] = _value(options, f"{path}: {name}", name, value, defaults[known[name]])
     for variable, text in environment.items():
         name = variable.removeprefix(PREFIX).lower().replace("_", "-")

@@ -73,9 +73,7 @@ class Inside:
 
     def depth(self, queue: str) -> int:
         """How many messages are in a queue, whoever has them."""
-        from moto.sqs.models import sqs_backends
-
-        return len(sqs_backends[ACCOUNT][REGION].queues[queue]._messages)
+        return sum(self.messaging._record.messages.counts(f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}").values())
 
     def send(
         self, method: str, url: str, headers: dict[str, str] | None = None, body: bytes = b""

@@ -56,10 +56,6 @@ def test_help_explains_every_option() -> None:
         (["--log-level", "LOUD"], "--log-level"),
         (["--speed", "inf"], "--speed inf"),
         (["--audit-days", "nan"], "--audit-days nan must be a number greater than 0"),
-        (
-            ["--shared", "--tls-certificate", "c", "--database-url", "postgresql://x", "--s3-endpoint", "http://s3"],
-            "--shared services ask each other by HTTP",
-        ),
         (["--tls-key", "key.pem"], "--tls-certificate and --tls-key belong together"),
         (["--tls-certificate", "none.pem", "--tls-key", "none.pem"], "--tls-key none.pem: No such file"),
         (["--trusted-proxy", "proxy"], "--trusted-proxy 'proxy' must be like"),

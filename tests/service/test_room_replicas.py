@@ -1,4 +1,4 @@
-"""Two services on one PostgreSQL and one S3, killed in the middle, do each thing once."""
+"""Services on one PostgreSQL and one S3, killed in the middle, do each thing once."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from itertools import cycle, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 import sqlalchemy as sa
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dev.stack import Service, free_port, wait_until
+from dev.stack import Service, StackError, wait_until
+from labeling_provider.cli.database import main as database
 from labeling_provider.service.database.schema import tasks
-from labeling_provider.service.web.forwarding import FORWARDED
 from tests.conftest import Lab, texts
 
 ID_KEY = "dataset-objectid-attribute-name"
@@ -41,12 +43,6 @@ class Anyone:
     def ask(self, name: str, operation: str, **arguments: Any) -> dict[str, Any]:
         """What a service answers that is there and has what is asked for."""
         return self._asked(name, operation, arguments)
-
-    def who_has_topics(self) -> Service:
-        def found() -> Service | None:
-            return next((service for service in self._services if has_topics(service)), None)
-
-        return wait_until(found, 60, "somebody has topics", 0.05)
 
     def _asked(self, name: str, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         """Ask the next one, as a balancer would, until one answers."""
@@ -80,25 +76,6 @@ class Anyone:
             found.append(json.loads(one["Body"]))
             self.ask("sqs", "delete_message", QueueUrl=url, ReceiptHandle=one["ReceiptHandle"])
         return found
-
-
-def has_topics(service: Service, **keys: str) -> bool:
-    """Whether it answers for topics by itself."""
-    client = service.client("sns", config=Config(retries={"total_max_attempts": 1}), **keys)
-    client.meta.events.register("before-send.sns", _as_passed_on)
-    try:
-        client.list_topics()
-    except BotoCoreError:
-        return False
-    except ClientError as error:
-        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 503:
-            raise
-        return False
-    return True
-
-
-def _as_passed_on(request: Any, **_: Any) -> None:
-    request.headers[FORWARDED] = "1"
 
 
 def text(number: int) -> dict[str, Any]:
@@ -142,24 +119,33 @@ def check_workers(url: str) -> None:
         assert all(ended <= began for (_, ended), (began, _) in pairwise(own))
 
 
-def test_two_services_that_are_killed_again_and_again_do_each_thing_once(tmp_path: Path, postgresql_url: str) -> None:
+def test_services_that_are_killed_again_and_again_do_each_thing_once(tmp_path: Path, postgresql_url: str) -> None:
     workforce = tmp_path / "workforce.json"
     teams = {"private-simulated": {"workers": 9, "accuracy": 1, "seconds_per_task": 0.01}}
     workforce.write_text(json.dumps({"workteams": teams, "seed": 3}))
     keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     s3 = Service(tmp_path / "s3")
-    where = ("--database-url", postgresql_url, "--shared", "--s3-endpoint", s3.endpoint_url)
-    replicas = [Service(tmp_path / name, *where, "--workforce", str(workforce), env=keys) for name in ("one", "two")]
+    upgrade(postgresql_url)
+    where = ("--database-url", postgresql_url, "--s3-endpoint", s3.endpoint_url, "--workforce", str(workforce))
+    serving, working = (
+        [Service(tmp_path / f"{part}-{number}", *where, env=keys, part=part) for number in range(2)]
+        for part in ("serve", "work")
+    )
     try:
-        labs = [Lab(one, s3.client("s3")) for one in replicas]
-        anyone = Anyone(replicas)
+        labs = [Lab(one, s3.client("s3")) for one in serving]
+        anyone = Anyone(serving)
         topic, told = (anyone.ask("sns", "create_topic", Name=name)["TopicArn"] for name in ("new", "told"))
         heard, heard_arn = anyone.queue("heard")
         anyone.ask("sns", "subscribe", TopicArn=told, Protocol="sqs", Endpoint=heard_arn)
         ended, ended_arn = anyone.queue("ended")
         anyone.ask("events", "put_rule", Name="ends", EventPattern='{"source": ["aws.sagemaker"]}')
         anyone.ask("events", "put_targets", Rule="ends", Targets=[{"Id": "1", "Arn": ended_arn}])
-        names = [labs[number % 2].create(texts(50), f"job-{number}", max_concurrent_objects=25) for number in range(3)]
+        anyone.ask("iam", "create_role", RoleName="ours", AssumeRolePolicyDocument="{}")
+        role = anyone.ask("iam", "get_role", RoleName="ours")["Role"]["Arn"]
+        names = [
+            labs[number % 2].create(texts(50), f"job-{number}", max_concurrent_objects=25, role_arn=role)
+            for number in range(3)
+        ]
         stream = labs[0].create(
             *(None, "stream"),
             input_topic_arn=topic,
@@ -175,15 +161,16 @@ def test_two_services_that_are_killed_again_and_again_do_each_thing_once(tmp_pat
 
         pushing, chance = threading.Thread(target=push, daemon=True), Random(5)
         pushing.start()
-        for _ in range(3):
+        for number in range(4):
             time.sleep(chance.uniform(0.2, 0.8))  # the instant of the kill is what the test varies
-            killed = anyone.who_has_topics()
+            killed = (working, serving)[number % 2][chance.randrange(2)]
             killed.kill()
             killed.start()
-            labs[replicas.index(killed)].connect()
+        for lab in labs:
+            lab.connect()
+            lab.s3 = s3.client("s3")
         pushing.join(60)
         lab = labs[0]
-        lab.s3 = s3.client("s3")
         for name in names:
             check_job(lab, name, 50)
         wait_until(lambda: lab.describe(stream)["LabelCounters"]["TotalLabeled"] == PUSHED, 60, "all are labeled")
@@ -198,77 +185,85 @@ def test_two_services_that_are_killed_again_and_again_do_each_thing_once(tmp_pat
             "FailedNonRetryableError": 0,
             "Unlabeled": 0,
         }
-        labels: set[str] = set()
+        labels: dict[str, set[str]] = defaultdict(set)
         ends: set[str] = set()
 
         def all_told() -> bool:
-            labels.update(json.loads(one["Message"])["source"] for one in anyone.received(heard))
+            for one in anyone.received(heard):
+                labels[json.loads(one["Message"])["source"]].add(one["MessageId"])
             ends.update(one["resources"][0].rpartition("/")[2] for one in anyone.received(ended))
-            return labels == set(sources) and ends == {*names, stream}
+            return labels.keys() == set(sources) and ends == {*names, stream}
 
         wait_until(all_told, 30, "everything was told")
+        assert {len(ids) for ids in labels.values()} == {1}, "whoever hears of a label twice knows it by its id"
         check_workers(postgresql_url)
     finally:
-        for one in (*replicas, s3):
+        for one in (*serving, *working, s3):
             one.stop()
 
 
-def test_whichever_service_is_asked_for_topics_and_queues_answers(tmp_path: Path, postgresql_url: str) -> None:
-    keys = {
+def upgrade(url: str) -> None:
+    """Prepare an empty database."""
+    assert database(["--database-url", url, "upgrade"]) == 0
+
+
+def test_jobs_of_a_process_that_died_go_on_within_ten_seconds_and_everybody_answers_for_queues(
+    tmp_path: Path, postgresql_url: str
+) -> None:
+    workforce = tmp_path / "workforce.json"
+    teams = {"private-simulated": {"workers": 2, "accuracy": 1, "seconds_per_task": 0.05}}
+    workforce.write_text(json.dumps({"workteams": teams, "seed": 3}))
+    env = {
         "AWS_ACCESS_KEY_ID": "local",
         "AWS_SECRET_ACCESS_KEY": "local",
         "LABELING_LOCAL_ACCESS_KEY_ID": "owner",
         "LABELING_LOCAL_SECRET_ACCESS_KEY": "the owner's secret",
     }
-    nowhere = f"http://127.0.0.1:{free_port()}"
-    where = ("--database-url", postgresql_url, "--shared", "--s3-endpoint", nowhere)
-    # The first one listens everywhere and says itself where the others reach it.
-    port = str(free_port())
-    first = Service(
-        *(tmp_path / "first", *where, "--host", "0.0.0.0", "--port", port),
-        *("--internal-url", f"http://127.0.0.1:{port}"),
-        env=keys,
-    )
-    second = Service(tmp_path / "second", *where, env=keys)
+    s3 = Service(tmp_path / "s3")
+    where = ("--database-url", postgresql_url, "--s3-endpoint", s3.endpoint_url, "--workforce", str(workforce))
+    with pytest.raises(StackError, match="has no tables yet, but this service works with .* labeling database upgrade"):
+        Service(tmp_path / "early", *where, env=env, part="work")
+    upgrade(postgresql_url)
+    serving = [Service(tmp_path / f"serve-{number}", *where, env=env, part="serve") for number in range(2)]
+    working = [Service(tmp_path / "work-0", *where, env=env, part="work")]
     signed = {"aws_access_key_id": "owner", "aws_secret_access_key": "the owner's secret"}
     try:
-        assert has_topics(first, **signed)
-        assert not has_topics(second, **signed)
-        sns, sqs, events = (second.client(name, **signed) for name in ("sns", "sqs", "events"))
-        topic = sns.create_topic(Name="new")["TopicArn"]
-        queue = sqs.create_queue(QueueName="heard")["QueueUrl"]
-        assert queue.startswith(second.endpoint_url)
-        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-        large = "ä" * 100_000
+        sqs = [one.client("sqs", **signed) for one in serving]
+        queue = sqs[0].create_queue(QueueName="heard")["QueueUrl"]
         waiting: list[Any] = []
+        where_asked = queue.replace(serving[0].endpoint_url, serving[1].endpoint_url)
         polled = threading.Thread(
-            target=lambda: waiting.extend(sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"])
+            target=lambda: waiting.extend(sqs[1].receive_message(QueueUrl=where_asked, WaitTimeSeconds=20)["Messages"])
         )
         polled.start()
-        sns.publish(TopicArn=topic, Message=large)
+        large = "ä" * 100_000
+        sqs[0].send_message(QueueUrl=queue, MessageBody=large)
         polled.join(60)
         assert [one["Body"] for one in waiting] == [large]
-        events.put_rule(Name="ends", EventPattern='{"source": ["aws.sagemaker"]}')
-        # Errors, and who is refused, are as if there were one service.
-        with pytest.raises(ClientError, match="NonExistentQueue|does not exist"):
-            sqs.receive_message(QueueUrl=f"{queue}-none")
-        stranger = second.client("sqs", aws_access_key_id="owner", aws_secret_access_key="guessed")
-        with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
-            stranger.list_queues()
-        first.kill()
-        once = Config(retries={"total_max_attempts": 1})
+        assert "Messages" not in sqs[0].receive_message(QueueUrl=queue), "it is with a receiver"
+        sqs[0].delete_message(QueueUrl=queue, ReceiptHandle=waiting[0]["ReceiptHandle"])
+        # Who only works has no API.
+        probes = working[0].ready["probes_url"]
+        assert urlopen(f"{probes}/readyz").status == 200
+        for path, status in (("/metrics", 401), ("/_labeling", 404), ("/", 404)):
+            with pytest.raises(HTTPError) as refused:
+                urlopen(probes + path)
+            assert refused.value.code == status
 
-        def kept() -> bool:
-            try:
-                return second.client("sqs", config=once, **signed).list_queues()["QueueUrls"] == [queue]
-            except ClientError as error:
-                if error.response["ResponseMetadata"]["HTTPStatusCode"] != 503:
-                    raise
-                return False
+        lab = Lab(serving[0], s3.client("s3"))
+        lab.sagemaker = serving[1].client("sagemaker", **signed)
+        name = lab.create(texts(400), "long", workers_per_object=1, max_concurrent_objects=20)
 
-        wait_until(kept, 30, "the other one has the queue")
-        assert has_topics(second, **signed)
+        def labeled() -> int:
+            return int(lab.describe(name)["LabelCounters"]["TotalLabeled"])
+
+        wait_until(lambda: labeled() > 20, 60, "it is under way", 0.1)
+        working.append(Service(tmp_path / "work-1", *where, env=env, part="work"))
+        working[0].kill()
+        before = labeled()
+        wait_until(lambda: labeled() > before, 10, "it goes on", 0.1)
+        lab.sagemaker.stop_labeling_job(LabelingJobName=name)
+        lab.wait(name, {"Stopped"})
     finally:
-        second.stop()
-        first.stop()
+        for one in (*serving, *working, s3):
+            one.stop()

@@ -25,18 +25,11 @@ class QueuedMessage(NamedTuple):
 class Messaging(ABC):
     """The topics and queues of one account in one region.
 
-    :ivar changed: called with a queue's name when a message arrives in it, or when topics or queues change.
+    :ivar changed: called within each transaction that adds messages to a queue, with the queue's name; and within each
+        one that deletes topics, subscriptions or queues, with None.
     """
 
-    changed: Callable[[str], None]
-
-    @abstractmethod
-    def is_here(self) -> bool:
-        """Whether topics and queues are in this process, of all that share the database. While they are not, nothing
-        else may be asked here; when the process that has them ends, the next one that asks gets them.
-
-        :raises DatabaseError: if the database doesn't answer.
-        """
+    changed: Callable[[Connection, str | None], None]
 
     @abstractmethod
     def has_topic(self, arn: str) -> bool:
@@ -53,6 +46,10 @@ class Messaging(ABC):
     @abstractmethod
     def leave(self, name: str) -> None:
         """Remove a queue's subscriptions. The queue and its messages stay."""
+
+    @abstractmethod
+    def delete_queue(self, name: str) -> None:
+        """Delete a queue with its messages and subscriptions, if there is one."""
 
     @abstractmethod
     def put(self, name: str, bodies: Iterable[tuple[str, str]]) -> None:
@@ -73,12 +70,9 @@ class Messaging(ABC):
         """Delete messages from the database, within the transaction that stores their objects."""
 
     @abstractmethod
-    def forget(self, name: str, ids: Sequence[str]) -> None:
-        """Hide messages from receivers, after that transaction."""
-
-    @abstractmethod
-    def publish(self, topic_arn: str, message: str) -> bool:
+    def publish(self, topic_arn: str, message: str, message_id: str) -> bool:
         """Publish a message.
 
+        :param message_id: the same whenever it is the same message: a subscriber that gets it again knows it by that.
         :return: False if the topic does not exist.
         """

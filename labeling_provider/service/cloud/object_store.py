@@ -60,6 +60,13 @@ class ObjectStore(ABC):
     def version(self, uri: str) -> str | None:
         """A text that changes whenever the object does; None if the object does not exist."""
 
+    @abstractmethod
+    def delete_below(self, prefix: str) -> int:
+        """Delete all objects whose URI begins with a prefix. In a bucket with versions, these stay.
+
+        :return: how many.
+        """
+
     def link(self, bucket: str, key: str, seconds: int) -> str | None:
         """An address at which anybody can read an object for a while.
 

@@ -79,17 +79,6 @@ class ServiceResponse:
     length: int
 
 
-class HeldElsewhere(Exception):
-    """Another of the services that share the database has what a request is about.
-
-    :param address: where that one is; None if nobody knows.
-    """
-
-    def __init__(self, address: str | None) -> None:
-        super().__init__(address)
-        self.address = address
-
-
 class Services(Protocol):
     """Answers requests to the supporting services."""
 
@@ -97,6 +86,5 @@ class Services(Protocol):
         """Answer a request. What it changes is stored before this returns.
 
         :raises ApiError: if the operation is not offered or the request is invalid.
-        :raises HeldElsewhere: if another service that shares the database has what it is about.
         :raises DatabaseError: if the changes can't be stored.
         """

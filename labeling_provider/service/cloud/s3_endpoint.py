@@ -78,6 +78,17 @@ class EndpointObjectStore(ObjectStore):
         with _missing(uri), self._client.get_object(Bucket=bucket, Key=key)["Body"] as stream:
             copyfileobj(stream, file)
 
+    def delete_below(self, prefix: str) -> int:
+        bucket, begin = split_s3_uri(prefix)
+        count = 0
+        with _missing(prefix):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=begin):
+                found = [{"Key": one["Key"]} for one in page.get("Contents", [])]
+                if found:
+                    self._client.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
+                    count += len(found)
+        return count
+
     def link(self, bucket: str, key: str, seconds: int) -> str:
         where = {"Bucket": bucket, "Key": key}
         lifetime = min(seconds, _MAX_LINK_SECONDS)

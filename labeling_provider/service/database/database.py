@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Connection
 
-from labeling_provider.service.database import revisions
-from labeling_provider.service.database.locks import MAX_ADDRESS_BYTES
-from labeling_provider.service.database.opening import DatabaseError, NotHeld, OpenDatabase, reason
+from labeling_provider.service.database import notices, revisions
+from labeling_provider.service.database.opening import DatabaseError, Migrate, OpenDatabase, reason
 
 Row: TypeAlias = sa.Row[Any]
 
@@ -32,15 +32,19 @@ class Database:
 
     :param url: SQLAlchemy database URL.
     :param shared: whether other processes may share it, if it is PostgreSQL. Only one process can use SQLite.
+    :param migrate: when its tables may be made or changed.
     :raises DatabaseInUse: if another service uses it.
     :raises DatabaseError: if it can't be reached, is not the service's, or is damaged.
     """
 
-    def __init__(self, url: str, *, shared: bool = False) -> None:
-        self._open = OpenDatabase(url, shared)
+    def __init__(self, url: str, *, shared: bool = False, migrate: Migrate = Migrate.ALONE) -> None:
+        self._open = OpenDatabase(url, shared, migrate)
         # SQLite allows one writer at a time; waiting here is fair and never times out.
         self._writing = threading.RLock()
-        self._is_alone, self._revision = self._open.is_sqlite or not shared, 0
+        self._is_alone = self._open.is_sqlite or not shared
+        self._revisions: Counter[str] = Counter()
+        self._hearers: list[Callable[[str], None]] = []
+        self._listener: notices.Listener | None = None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -60,20 +64,39 @@ class Database:
         with self._translated(), self._writing:
             with self._open.engine.begin() as connection:
                 marks = connection.info
+                # What a transaction has marked that was rolled back.
+                marks.pop(revisions.CHANGED, None)
+                marks.pop(notices.TOLD, None)
                 yield connection
+                told = marks.pop(notices.TOLD, {})
+                if not self._is_alone:
+                    notices.send(connection, told)
             # Only now others can read it.
-            self._revision += marks.pop(revisions.CHANGED, False)
+            self._revisions.update(marks.pop(revisions.CHANGED, ()))
+        for notice in told:
+            self._hear(notice)
 
-    def revision_of_people(self) -> int:
-        """A number that is another one after each change to who the people are, or what they may do.
+    def revision(self, name: str) -> int:
+        """A number that is another one after each change.
 
+        :param name: of what changes, such as :data:`.revisions.PEOPLE`.
         :raises DatabaseError: if the database does not respond.
         """
         if self._is_alone:
             # Each request asks for it.
-            return self._revision
+            return self._revisions[name]
         with self.read() as connection:
-            return revisions.of_people(connection)
+            return revisions.number_of(connection, name)
+
+    def listen(self, hear: Callable[[str], None]) -> None:
+        """Call a function with each notice that any of the processes tells; see :mod:`.notices`."""
+        self._hearers.append(hear)
+        if self._listener is None and not self._is_alone:
+            self._listener = notices.Listener(self._open.connect, self._hear)
+
+    def _hear(self, notice: str) -> None:
+        for hear in self._hearers:
+            hear(notice)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -96,48 +119,8 @@ class Database:
     def _failed(self, error: BaseException) -> DatabaseError:
         return DatabaseError(f"the database {self._open.name} failed: {reason(error, self._open.url)}")
 
-    def tenure(self, name: str) -> int | None:
-        """Take a role that only one of the processes sharing the database can have.
-
-        The first process to ask gets the role until it ends. It may lose the role if its connection breaks, so ask
-        again before each use.
-
-        :return: a number that changes whenever this process gets the role anew; None if another process has it.
-        :raises DatabaseError: if the database does not respond.
-        """
-        with self._translated():
-            return 1 if self._open.locks is None else self._open.locks.tenure(name)
-
-    def announce(self, address: str) -> None:
-        """Let the processes sharing the database know where this one is.
-
-        :param address: such as ``http://10.0.0.7:8000``.
-        :raises DatabaseError: if it is too long, or the database does not respond.
-        """
-        if len(address.encode()) > MAX_ADDRESS_BYTES:
-            raise DatabaseError(f"the address {address} is too long to be announced: {MAX_ADDRESS_BYTES} bytes fit")
-        if self._open.locks is not None:
-            with self._translated():
-                self._open.locks.announce(address)
-
-    def holder(self, name: str) -> str | None:
-        """Where the process is that has a role, as it has announced; None if there is none, or it has not.
-
-        :raises DatabaseError: if the database does not respond.
-        """
-        if self._open.locks is None:
-            return None
-        with self.read() as connection:
-            return self._open.locks.holder(connection, name)
-
-    def hold(self, connection: Connection, name: str) -> None:
-        """Keep a role until the end of a transaction.
-
-        :raises NotHeld: if this process does not have it, or has lost it.
-        """
-        if self._open.locks is not None and not self._open.locks.is_held_in(connection, name):
-            raise NotHeld(f"{name} is now with another service that shares the database {self._open.name}")
-
     def close(self) -> None:
         """Close every connection and release the locks."""
+        if self._listener is not None:
+            self._listener.stop()
         self._open.close()

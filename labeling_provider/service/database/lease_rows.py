@@ -6,15 +6,17 @@ because it was paused or disconnected for too long, has an old number, so it can
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from labeling_provider.groundtruth.job import RUNNING, JobStatus
+from labeling_provider.groundtruth.job import RUNNING, JobStatus, queue_name
+from labeling_provider.service.database import notices
 from labeling_provider.service.database.schema import jobs
 
-_STREAMS = '%"SnsDataSource"%'
+_STREAMS: Final = '%"SnsDataSource"%'
+_WOKEN: Final = "job "
 
 
 class Lease(NamedTuple):
@@ -29,25 +31,43 @@ class Lease(NamedTuple):
     number: int
 
 
+class Woken(NamedTuple):
+    """The notice that a job is due.
+
+    :param owner: the process that ran it last and knows it best; empty if nobody has.
+    """
+
+    job_id: int
+    owner: str
+    delay: float
+    patient: bool
+
+    def __str__(self) -> str:
+        return f"{_WOKEN}{self.job_id} {self.owner} {self.delay} {self.patient:d}"
+
+    @classmethod
+    def of(cls, notice: str) -> Woken | None:
+        """What a notice says; None if it is about something else."""
+        if not notice.startswith(_WOKEN):
+            return None
+        job_id, owner, delay, patient = notice.removeprefix(_WOKEN).split(" ")
+        return cls(int(job_id), owner, float(delay), patient == "1")
+
+
 class LeaseLost(Exception):
     """Another process runs the job's steps now."""
 
 
-def take(
-    connection: Connection, job_id: int, owner: str, at: float, until: float, *, streams: bool
-) -> tuple[Lease, sa.Row[Any]] | None:
+def take(connection: Connection, job_id: int, owner: str, at: float, until: float) -> tuple[Lease, sa.Row[Any]] | None:
     """Take the lease on a job that is due and free. Its last owner may take it again at any time.
 
     :param at: the time now, in epoch seconds.
     :param until: when the lease runs out, in epoch seconds.
-    :param streams: whether the owner runs streaming jobs.
     :return: the lease and the job; None if another process has the job, it is not due, or it has ended.
     """
     is_mine = jobs.c.lease_owner == owner
     is_free = (jobs.c.lease_until <= at) & (jobs.c.due <= at)
-    free = [jobs.c.id == job_id, jobs.c.status.in_(RUNNING), is_mine | is_free]
-    if not streams:
-        free.append(jobs.c.request.not_like(_STREAMS))
+    free = (jobs.c.id == job_id, jobs.c.status.in_(RUNNING), is_mine | is_free)
     number = jobs.c.lease_number + sa.case((is_mine, 0), else_=1)
     taken = (
         sa.update(jobs)
@@ -102,24 +122,37 @@ def release_all(connection: Connection) -> None:
     connection.execute(sa.update(jobs).where(jobs.c.status.in_(RUNNING)).values(lease_until=0, due=0))
 
 
-def wake(connection: Connection, job_id: int) -> None:
-    """Make a job due now, whichever process runs it."""
-    connection.execute(sa.update(jobs).where(jobs.c.id == job_id).values(due=0))
+def wake(connection: Connection, which: sa.ColumnElement[bool], delay: float = 0.0, *, patient: bool = False) -> None:
+    """Make running jobs due now, and tell whichever process runs them.
+
+    :param which: the jobs.
+    :param delay: for how many seconds that process should wait.
+    :param patient: whether the step may come later if the job's steps take long.
+    """
+    woken = sa.update(jobs).where(which, jobs.c.status.in_(RUNNING), jobs.c.due > 0).values(due=0)
+    for job_id, owner in connection.execute(woken.returning(jobs.c.id, jobs.c.lease_owner)):
+        notices.tell(connection, str(Woken(job_id, owner or "", delay, patient)))
 
 
-def wake_streams(connection: Connection) -> None:
-    """Make all streaming jobs due at once."""
-    streams = (jobs.c.status.in_(RUNNING), jobs.c.request.like(_STREAMS))
-    connection.execute(sa.update(jobs).where(*streams).values(due=0))
+def is_job(job_id: int) -> sa.ColumnElement[bool]:
+    """The job with an id."""
+    return jobs.c.id == job_id
 
 
-def due(connection: Connection, at: float, *, streams: bool) -> list[int]:
+def has_queue(queue: str) -> sa.ColumnElement[bool]:
+    """The streaming job whose objects come through the queue with a name."""
+    return jobs.c.name_key == queue.removeprefix(queue_name("")).lower()
+
+
+def streams() -> sa.ColumnElement[bool]:
+    """All streaming jobs."""
+    return jobs.c.request.like(_STREAMS)
+
+
+def due(connection: Connection, at: float) -> list[int]:
     """The ids of jobs that are due and free.
 
     :param at: the time now, in epoch seconds.
-    :param streams: whether to include streaming jobs.
     """
     free = [jobs.c.status.in_(RUNNING), jobs.c.lease_until <= at, jobs.c.due <= at]
-    if not streams:
-        free.append(jobs.c.request.not_like(_STREAMS))
     return list(connection.execute(sa.select(jobs.c.id).where(*free)).scalars())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -33,15 +34,9 @@ class DatabaseInUse(DatabaseError):
     """Another service uses the database."""
 
 
-class NotHeld(DatabaseError):
-    """A role has passed to another service that shares the database."""
-
-
 def may_pass(error: BaseException) -> bool:
     """Whether a database error may go away by itself: it was locked, unreachable, or out of connections."""
-    return isinstance(
-        error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse, NotHeld)
-    )
+    return isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError, DatabaseInUse))
 
 
 def reason(error: BaseException, url: URL | None = None) -> str:
@@ -51,21 +46,33 @@ def reason(error: BaseException, url: URL | None = None) -> str:
     return text.replace(url.password, "***") if url is not None and url.password else text
 
 
+class Migrate(Enum):
+    """When the tables of an earlier version may be changed to those of this one."""
+
+    NEVER = auto()
+    ALONE = auto()
+    """If no other service uses the database."""
+    BESIDE_OTHERS = auto()
+    """Also while others do, if what is missing only adds to what they work with."""
+
+
 class OpenDatabase:
     """The engine of a database, and the lock that keeps other services out.
 
     :param address: SQLAlchemy database URL.
     :param shared: whether other services may share it. Has no effect with SQLite, which only one process can use.
+    :param migrate: when its tables may be made or changed.
     :ivar name: its name in messages: the file for SQLite, else the URL without the password.
     :ivar locks: this process's PostgreSQL locks; None with SQLite.
     :raises DatabaseInUse: if another service uses it.
     :raises DatabaseError: if it can't be reached, is not the service's, or is damaged.
     """
 
-    def __init__(self, address: str, shared: bool = False) -> None:
+    def __init__(self, address: str, shared: bool = False, migrate: Migrate = Migrate.ALONE) -> None:
         self._file: TextIO | None = None
+        self._migrate = migrate
         self.locks: SessionLocks | None = None
-        url = _parsed(address)
+        url = parsed(address)
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
             # Other databases could not keep a second service out.
             raise DatabaseError(f"the database URL starts with {url.drivername!r}; {_WRITE_IT}")
@@ -94,6 +101,10 @@ class OpenDatabase:
         for held in (self.locks, self._file):
             if held is not None:
                 held.close()
+
+    def connect(self) -> Connection:
+        """A connection of its own, beside those of the engine."""
+        return self._new_engine(self.url, poolclass=sa.NullPool).connect()
 
     def _new_engine(self, url: URL, **options: Any) -> Engine:
         if "connect_timeout" not in url.query and url.drivername in _WAITS_FOR_EVER:
@@ -139,7 +150,7 @@ class OpenDatabase:
             self._file.flush()
 
     def _open_postgresql(self, shared: bool) -> None:
-        self.locks = SessionLocks(lambda: self._new_engine(self.url, poolclass=sa.NullPool).connect(), shared)
+        self.locks = SessionLocks(self.connect, shared)
         with self.locks.opening() as (connection, is_in, is_alone):
             if not is_in:
                 raise self._in_use()
@@ -175,8 +186,15 @@ class OpenDatabase:
                 raise DatabaseError(f"the database {self.name} is damaged: {' '.join(str(problem).split())}")
         try:
             schema.check()
-            if not (schema.is_current or may_change):
-                raise self._in_use(" with an earlier version")
+            if not schema.is_current:
+                if self._migrate is Migrate.NEVER:
+                    raise DatabaseError(
+                        f"the database {self.name} has {schema.version}, but this service works with version "
+                        f"{schema.wanted}: run labeling database upgrade first"
+                    )
+                beside = self._migrate is Migrate.BESIDE_OTHERS and schema.only_grows
+                if not (may_change or beside):
+                    raise self._in_use(" with an earlier version")
             schema.upgrade()
         except UnknownSchema as unknown:
             raise DatabaseError(f"the database {self.name} {unknown}") from None
@@ -193,7 +211,7 @@ def _is_in_memory(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}
 
 
-def _parsed(address: str) -> URL:
+def parsed(address: str) -> URL:
     try:
         return sa.make_url(address)
     except (sa.exc.ArgumentError, ValueError):

@@ -9,18 +9,29 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database.schema import revisions
 
+PEOPLE: Final = "people"
+"""Who the people are, and what they may do."""
+CLOUD: Final = "cloud"
+"""Topics, subscriptions, queues, event rules and roles."""
+OLDEST_CODE: Final = "oldest code"
+"""The last migration that the oldest code knows that may still work with these tables."""
 
-def of_people(connection: Connection) -> int:
-    """A number that is another one after each change to who the people are, or what they may do."""
-    return int(connection.execute(sa.select(revisions.c.number).where(revisions.c.name == "people")).scalar_one())
+CHANGED: Final = "labeling changed"
+"""A mark on the connection of a transaction: the names of what it changes."""
 
 
-CHANGED: Final = "labeling people changed"
-"""A mark on the connection of a transaction that changes people."""
+def number_of(connection: Connection, name: str) -> int:
+    """A number that is another one after each change."""
+    return int(connection.execute(sa.select(revisions.c.number).where(revisions.c.name == name)).scalar_one())
+
+
+def changed(connection: Connection, name: str) -> None:
+    """Say that something has changed, within the transaction that changes it."""
+    connection.info.setdefault(CHANGED, set()).add(name)
+    more = sa.update(revisions).where(revisions.c.name == name).values(number=revisions.c.number + 1)
+    connection.execute(more)
 
 
 def people_changed(connection: Connection) -> None:
-    """Say that people have changed, within the transaction that changes them."""
-    connection.info[CHANGED] = True
-    more = sa.update(revisions).where(revisions.c.name == "people").values(number=revisions.c.number + 1)
-    connection.execute(more)
+    """Say that people have changed."""
+    changed(connection, PEOPLE)

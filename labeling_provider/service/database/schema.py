@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -41,6 +41,9 @@ class State(sa.types.TypeDecorator[StrEnum]):
 
 metadata: Final = sa.MetaData()
 
+NEVER_AGAIN: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
+"""For tables whose ids are never given twice, although rows are deleted. PostgreSQL does so by itself."""
+
 jobs: Final = sa.Table(
     "jobs",
     metadata,
@@ -72,6 +75,7 @@ jobs: Final = sa.Table(
     sa.Index("jobs_by_name", "name_key", "id", "created", "modified", "status", "workteam_arn", "reference_code"),
     sa.Index("jobs_by_status", "status", "id", "created", "modified", "name_key", "workteam_arn", "reference_code"),
     sa.Index("jobs_by_team", "workteam_arn", "created", "id", "modified", "status", "name_key", "reference_code"),
+    **NEVER_AGAIN,
 )
 objects: Final = sa.Table(
     "objects",
@@ -106,6 +110,7 @@ tasks: Final = sa.Table(
     # A worker answers an object only once, even after crashes.
     sa.UniqueConstraint("job_id", "object_id", "worker_id"),
     sa.Index("tasks_by_state", "job_id", "state"),
+    **NEVER_AGAIN,
 )
 workers: Final = sa.Table(
     # Simulated workers that take time for their tasks.
@@ -230,6 +235,7 @@ people: Final = sa.Table(
     sa.Column("issuer", sa.String(500)),
     sa.Column("group_names", sa.Text),
     sa.UniqueConstraint("issuer", "sub", name="people_by_identity"),
+    **NEVER_AGAIN,
 )
 revisions: Final = sa.Table(
     # Numbers that grow with each change, by what changes: a process that remembers it sees when to read it again.
@@ -383,9 +389,27 @@ messages: Final = sa.Table(
     "messages",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("queue", sa.String(200), nullable=False, index=True),
+    sa.Column("queue", sa.String(200), nullable=False),
     sa.Column("message_id", sa.String(100), nullable=False, unique=True),
+    # Times are epoch milliseconds.
     sa.Column("sent", sa.BigInteger, nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+    # Its attributes, as JSON.
     sa.Column("details", sa.Text, nullable=False),
+    # Until when nobody may receive it, because it is delayed or with a receiver; how often it was received.
+    sa.Column("visible_at", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("received", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("first_received", sa.BigInteger),
+    # Of FIFO queues.
+    sa.Column("group_id", sa.String(128)),
+    sa.Column("deduplication_id", sa.String(128)),
+    sa.Index("messages_by_age", "queue", "id"),
+)
+roles: Final = sa.Table(
+    # IAM's.
+    "roles",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    # What the role is, as JSON.
+    sa.Column("state", sa.Text, nullable=False),
 )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-
 from labeling_provider.service.cloud.eventbridge import Announce
-from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.database import announcements
 from labeling_provider.service.database.database import Database
 
@@ -13,22 +10,26 @@ from labeling_provider.service.database.database import Database
 class Announcements:
     """What is to be told is in the database, from the transaction that ends a job until it was told.
 
-    :param messaging: the process that has topics and queues has the event rules, too, and tells.
     :param announce: is told of each job.
     """
 
-    def __init__(self, database: Database, messaging: Messaging, announce: Announce) -> None:
-        self._database, self._messaging, self._announce = database, messaging, announce
-        self._telling = threading.Lock()
+    def __init__(self, database: Database, announce: Announce) -> None:
+        self._database, self._announce = database, announce
 
     def tell(self) -> None:
-        """Tell of all jobs whose end nobody has been told of, if this process is the one to do it."""
-        with self._telling:
-            with self._database.read() as connection:
-                pending = announcements.pending(connection)
-            if not pending or not self._messaging.is_here():
+        """Tell of all jobs whose end nobody has been told of, and nobody tells of at the moment."""
+        with self._database.read() as connection:
+            if not announcements.is_pending(connection):
                 return
-            for job in pending:
-                self._announce(job.arn, job.status)
-                with self._database.write() as connection:
-                    announcements.remove(connection, job.id)
+        while self._tell_one():
+            pass
+
+    def _tell_one(self) -> bool:
+        """Tell of one job; whether there was one."""
+        with self._database.write() as connection:
+            job = announcements.take(connection)
+            if job is None:
+                return False
+            self._announce(job.arn, job.status)
+            announcements.remove(connection, job.id)
+        return True

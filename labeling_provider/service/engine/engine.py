@@ -81,13 +81,13 @@ class Engine:
     ) -> None:
         self._database, self._truth, self._clock = database, truth, clock
         self._scheduler = Scheduler(self._step, self._give_up)
-        self._announcements = Announcements(database, messaging, announce)
-        self._leases = Leases(database, clock, self._look, shared=shared, may_stream=messaging.is_here)
+        self._announcements = Announcements(database, announce)
+        self._leases = Leases(database, clock, self._look, self._woken, shared=shared)
         self._functions = Functions(workforce.functions)
         self.mask_helper = MaskHelper(workforce.mask_function)
         self._workers = SimulatedWorkers(database, workforce.teams, workforce.seed, truth, clock)
         inputs, self._output = Inputs(object_store), Output(database, object_store)
-        self._stream = Stream(database, messaging, clock, self._scheduler.wake)
+        self._stream = Stream(database, messaging, clock)
         self.kinds = Kinds(object_store, self._functions, inputs)
         self._runs = Runs(database, workforce, self.kinds)
         self.desk = Desk(database, self.kinds, clock, self.wake)
@@ -112,11 +112,13 @@ class Engine:
         self._scheduler.stop()
 
     def wake(self, job_id: int, delay: float = 0.0, *, patient: bool = False) -> None:
-        """Run a job's next step after a delay in seconds, or earlier if it is due earlier.
+        """Run a job's next step after a delay in seconds, or earlier if it is due earlier, in any of the processes.
 
         :param patient: whether it may come later if the job's steps take long.
         """
-        self._leases.wake(job_id)
+        self._leases.wake(job_id, delay, patient=patient)
+
+    def _woken(self, job_id: int, delay: float, patient: bool) -> None:
         self._scheduler.wake(job_id, delay, patient=patient)
 
     def _look(self, due: Iterable[int]) -> None:

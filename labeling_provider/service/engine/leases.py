@@ -11,22 +11,23 @@ from typing import Final
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import lease_rows
 from labeling_provider.service.database.database import Database, Row
-from labeling_provider.service.database.lease_rows import Lease
+from labeling_provider.service.database.lease_rows import Lease, Woken
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS: Final = 15.0
-"""How long a lease lasts: after a process dies, its jobs wait this long."""
+LEASE_SECONDS: Final = 7.0
+"""How long a lease lasts: after a process dies, its jobs wait this long, and for the next look."""
 POLL_SECONDS: Final = 2.0
-"""How often a process that shares its database looks for jobs without a lease."""
+"""How often a process that shares its database looks for jobs without a lease: it may not have been told of them."""
 
 
 class Leases:
     """Takes leases on jobs, renews them during long steps, and finds jobs without a lease.
 
     :param shared: whether other processes use the database as well. If not, leases are not renewed.
-    :param may_stream: whether this process runs streaming jobs; only one process holds their queues.
     :param found: called with the ids of the jobs that are due and have no lease, each time it has looked.
+    :param woken: called when a job that this process runs, or nobody, is due now: with its id, seconds to wait, and
+        whether it may wait longer if the job's steps take long.
     """
 
     def __init__(
@@ -34,12 +35,12 @@ class Leases:
         database: Database,
         clock: Clock,
         found: Callable[[Iterable[int]], None],
+        woken: Callable[[int, float, bool], None],
         *,
         shared: bool,
-        may_stream: Callable[[], bool],
     ) -> None:
-        self._database, self._clock, self._found = database, clock, found
-        self._shared, self._may_stream, self._streams = shared, may_stream, False
+        self._database, self._clock, self._found, self._woken = database, clock, found, woken
+        self._shared = shared
         self._owner = uuid.uuid4().hex
         self._held: set[int] = set()
         self._stopping = threading.Event()
@@ -49,6 +50,7 @@ class Leases:
         if not self._shared:
             with self._database.write() as connection:
                 lease_rows.release_all(connection)
+        self._database.listen(self._hear)
         self.look()
         if self._shared:
             threading.Thread(target=self._keep, name="labeling-leases", daemon=True).start()
@@ -62,9 +64,9 @@ class Leases:
 
         :return: the lease and the job; None if another process has the job, it is not due, or it has ended.
         """
-        now, streams = self._clock.now(), self._may_stream()
+        now = self._clock.now()
         with self._database.write() as connection:
-            taken = lease_rows.take(connection, job_id, self._owner, now, now + LEASE_SECONDS, streams=streams)
+            taken = lease_rows.take(connection, job_id, self._owner, now, now + LEASE_SECONDS)
         if taken is not None:
             self._held.add(job_id)
         return taken
@@ -83,22 +85,28 @@ class Leases:
             due = lease_rows.release(connection, lease, self._clock.now() + pause)
         return None if due is None else max(due - self._clock.now(), 0.0)
 
-    def wake(self, job_id: int) -> None:
-        """Make a job due now, in whichever process has it or takes it next."""
+    def wake(self, job_id: int, delay: float, *, patient: bool) -> None:
+        """Make a job due now, in whichever process has it or takes it next.
+
+        :param delay: for how many seconds that one should wait.
+        :param patient: whether its step may come later if its steps take long.
+        """
         if self._shared:
             with self._database.write() as connection:
-                lease_rows.wake(connection, job_id)
+                lease_rows.wake(connection, lease_rows.is_job(job_id), delay, patient=patient)
+        else:
+            self._woken(job_id, delay, patient)
+
+    def _hear(self, notice: str) -> None:
+        """Go on with a job that somebody has woken; others find it at their next look if its owner does not."""
+        woken = Woken.of(notice)
+        if woken is not None and woken.owner in {"", self._owner}:
+            self._woken(woken.job_id, woken.delay, woken.patient)
 
     def look(self) -> None:
         """Look for jobs that are due and have no lease."""
-        streams = self._may_stream()
-        if streams and not self._streams:
-            # The process that had the queues before may have left messages unannounced.
-            with self._database.write() as connection:
-                lease_rows.wake_streams(connection)
-        self._streams = streams
         with self._database.read() as connection:
-            due = lease_rows.due(connection, self._clock.now(), streams=streams)
+            due = lease_rows.due(connection, self._clock.now())
         self._found(due)
 
     def _keep(self) -> None:

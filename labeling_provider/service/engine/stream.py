@@ -8,7 +8,8 @@ Source: developer guide, "Ground Truth streaming labeling jobs".
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Sequence
 from typing import Any, Final
 
 from labeling_provider.groundtruth import layout
@@ -33,19 +34,19 @@ _PUBLISHED_AT_ONCE: Final = 200
 
 
 class Stream:
-    """The message side of all streaming jobs.
+    """The message side of all streaming jobs."""
 
-    :param wake: called with a job's id when a message arrives for it.
-    """
+    def __init__(self, database: Database, messaging: Messaging, clock: Clock) -> None:
+        self._database, self._messaging, self._clock = database, messaging, clock
+        messaging.changed = self._changed
 
-    def __init__(self, database: Database, messaging: Messaging, clock: Clock, wake: Callable[[int], None]) -> None:
-        self._database, self._messaging, self._clock, self._wake = database, messaging, clock, wake
-        self._by_queue: dict[str, int] = {}
-        messaging.changed = self._queue_changed
-
-    def _queue_changed(self, queue: str) -> None:
-        if queue in self._by_queue:
-            self._wake(self._by_queue[queue])
+    @staticmethod
+    def _changed(connection: Connection, queue: str | None) -> None:
+        """Wake the job whose queue this is; all of them when a topic or a queue is gone."""
+        if queue is None:
+            lease_rows.wake(connection, lease_rows.streams())
+        elif queue.startswith(queue_name("")):
+            lease_rows.wake(connection, lease_rows.has_queue(queue))
 
     def open(self, row: Row, request: dict[str, Any], lines: Sequence[str]) -> None:
         """Create the job's queue, subscribe it to the input topic, and put the lines of the initial manifest into it.
@@ -65,7 +66,6 @@ class Stream:
 
     def close(self, job_name: str) -> None:
         """Unsubscribe the job's queue. The queue itself stays."""
-        self._by_queue.pop(queue_name(job_name), None)
         self._messaging.leave(queue_name(job_name))
 
     def _input_topic(self, request: JobRequest) -> str:
@@ -84,7 +84,6 @@ class Stream:
         """
         self._input_topic(run.request)
         name = queue_name(run.job.name)
-        self._by_queue[name] = run.id
         if not self._messaging.has_queue(name):
             raise JobFailure(f"ClientError: the queue {name} no longer exists")
         old = now - self._clock.real(EXPIRY_SECONDS)
@@ -101,7 +100,6 @@ class Stream:
             if expired:
                 note(connection, run.id, f"{len(expired)} objects waited for 14 days and were dropped from the queue")
             self._messaging.drop(connection, ids)
-        self._messaging.forget(name, ids)
         return len(ids)
 
     def _record(self, connection: Connection, run: Run, fresh: Sequence[QueuedMessage], now: float) -> None:
@@ -152,7 +150,10 @@ class Stream:
             return False
         with self._database.read() as connection:
             rows = arrival_rows.unpublished(connection, run.id, _PUBLISHED_AT_ONCE)
-        published = [self._messaging.publish(topic, with_result(row.line, row.result)) for row in rows]
+        published = [
+            self._messaging.publish(topic, with_result(row.line, row.result), _label_id(run.job.arn, row.object_id))
+            for row in rows
+        ]
         if rows:
             with self._database.write() as connection:
                 lease_rows.hold(connection, run.lease)
@@ -173,6 +174,11 @@ class Stream:
         if oldest:
             return oldest[0].sent + self._clock.real(EXPIRY_SECONDS) - now
         return modified + self._clock.real(IDLE_SECONDS) - now
+
+
+def _label_id(arn: str, object_id: int) -> str:
+    """The id of the message with an object's label: it is the same again if the process is killed after it was sent."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{arn}/{object_id}"))
 
 
 def _line_prefix(job_id: int) -> str:

@@ -1,15 +1,18 @@
-"""What ``labeling keys`` and ``labeling audit`` ask the service, as JSON. It is for the administrator."""
+"""What ``labeling keys``, ``audit`` and ``jobs`` ask the service, as JSON. It is for the administrator."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from labeling_provider.service.engine.deletion import Deletion, DeletionError
 from labeling_provider.service.web.pages import write_down
 from labeling_provider.service.work.audit import OK, AuditTrail
 from labeling_provider.service.work.requesters import ApiKeys, KeysError
@@ -18,10 +21,10 @@ _MAX_CHARACTERS: Final = 200
 
 
 class Administration:
-    """The keys of requesters, and the audit trail."""
+    """The keys of requesters, the audit trail, and the deletion of jobs."""
 
-    def __init__(self, keys: ApiKeys, audit: AuditTrail) -> None:
-        self._keys, self._audit = keys, audit
+    def __init__(self, keys: ApiKeys, audit: AuditTrail, deletion: Deletion) -> None:
+        self._keys, self._audit, self._deletion = keys, audit, deletion
 
     @property
     def routes(self) -> list[Route]:
@@ -30,6 +33,7 @@ class Administration:
             Route("/keys", self.list, methods=["GET"]),
             Route("/keys/{move}", self.change, methods=["POST"]),
             Route("/audit", self.audit, methods=["GET"]),
+            Route("/deletions", self.delete, methods=["POST"]),
         ]
 
     def list(self, request: Request) -> Response:
@@ -65,6 +69,26 @@ class Administration:
             made = told.get("access_key_id", "")
             write_down(self._audit, request, f"keys {name}", " ".join(filter(None, (requester, key, made))), outcome)
         return _answer(told)
+
+    async def delete(self, request: Request) -> Response:
+        """Delete the job in ``{"job": …, "with_output": false}``."""
+        try:
+            given = json.loads(await request.body())
+            name, with_output = given["job"], given.get("with_output", False)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return _answer({"message": "The body must be a JSON object with the name of a job."}, 400)
+        if not isinstance(name, str) or not isinstance(with_output, bool):
+            return _answer({"message": "job must be a text, and with_output true or false."}, 400)
+        outcome = "refused"
+        try:
+            deleted = await run_in_threadpool(partial(self._deletion.delete, name, with_output=with_output))
+            outcome = OK
+        except DeletionError as error:
+            return _answer({"message": str(error)}, 400)
+        finally:
+            target = f"{name} with its output" if with_output else name
+            write_down(self._audit, request, "jobs delete", target, outcome)
+        return _answer({"objects": deleted})
 
     def audit(self, request: Request) -> Response:
         """The latest rows of the audit trail: ``?limit=``, ``?who=`` and ``?since=`` (epoch seconds)."""

@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labeling_provider.groundtruth.model import service_model
-from labeling_provider.service.cloud.offered import HeldElsewhere, Service, Services
+from labeling_provider.service.cloud.offered import Service, Services
 from labeling_provider.service.cloud.sealing import Unreadable
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
@@ -29,7 +29,6 @@ from labeling_provider.service.log_format import REQUEST_ID
 from labeling_provider.service.measures import REQUESTS, ROUTE
 from labeling_provider.service.tracing import traced
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
-from labeling_provider.service.web.forwarding import forward
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import check_page, is_local_name
@@ -265,11 +264,7 @@ class Application:
             body.file.seek(0)
         call = call_of(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
-        try:
-            answer = await self._run(lambda: self._services.serve(service, call), limiter)
-        except HeldElsewhere as held:
-            address = held.address
-            answer = await self._run(lambda: forward(address, request, body), limiter)
+        answer = await self._run(lambda: self._services.serve(service, call), limiter)
         response = streamed(request, answer)
         if self._rights and seen.asked:
             is_done = answer.status < HTTPStatus.BAD_REQUEST

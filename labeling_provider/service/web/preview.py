@@ -219,6 +219,9 @@ class Files(ObjectStore):
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
         raise MissingObject(next(iter(files), ""))
 
+    def delete_below(self, prefix: str) -> int:
+        return 0
+
     def version(self, uri: str) -> None:
         return None
 

@@ -11,6 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from labeling_provider.service.database.workforces import OWN_CLIENT, own_user_pool
+from labeling_provider.service.errors import ApiError
+from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import write_down
 from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.work.audit import OK, AuditTrail
@@ -20,10 +23,14 @@ _MAX_CHARACTERS: Final = 200
 
 
 class Workers:
-    """The list of people, and changes to it, as JSON. Whoever may call the service may change it."""
+    """The list of people, and changes to it, as JSON. Whoever may call the service may change it.
 
-    def __init__(self, people: People, audit: AuditTrail) -> None:
-        self._people, self._audit = people, audit
+    :param operations: SageMaker's, which make workteams.
+    :param region: where the service's own user pool is.
+    """
+
+    def __init__(self, people: People, audit: AuditTrail, operations: Operations, region: str) -> None:
+        self._people, self._audit, self._operations, self._region = people, audit, operations, region
 
     @property
     def routes(self) -> list[Route]:
@@ -38,7 +45,10 @@ class Workers:
         return _answered(lambda: self._people.list(request.query_params.get("team")))
 
     async def change(self, request: Request) -> Response:
-        """``add``, ``remove``, ``sign-out`` or ``invite`` the person in ``{"name": …, "team": …}``."""
+        """``add``, ``remove``, ``erase``, ``sign-out`` or ``invite`` the person in ``{"name": …, "team": …}``.
+
+        ``new-team`` makes the workteam in ``{"name": …}``.
+        """
         try:
             given = json.loads(await request.body())
             name, team = given["name"], given.get("team")
@@ -49,17 +59,27 @@ class Workers:
         moves: dict[str, Callable[[], object]] = {
             "add": lambda: {"worker_id": self._people.add(name, team).worker_id},
             "remove": lambda: self._people.remove(name, team),
+            "erase": lambda: {"worker_id": self._people.erase(name)},
             "sign-out": lambda: {"sessions": self._people.sign_out_everywhere(name)},
             "invite": lambda: {"path": f"{PORTAL_PATH}/invitations/{self._people.invite(name)}"},
+            "new-team": lambda: {"arn": self._new_team(name)},
         }
         move = moves.get(request.path_params["move"])
         if move is None:
             return _refused("There is no such move.", 404)
         answer = _answered(move)
         outcome = OK if answer.status_code == HTTPStatus.OK else str(answer.status_code)
-        target = f"{name} {team or ''}".strip()
+        # Who was erased is not written down by name.
+        known = "" if request.path_params["move"] == "erase" else name
+        target = f"{known} {team or ''}".strip()
         write_down(self._audit, request, f"workers {request.path_params['move']}", target, outcome)
         return answer
+
+    def _new_team(self, name: str) -> str:
+        group = {"UserPool": own_user_pool(self._region), "UserGroup": name, "ClientId": OWN_CLIENT}
+        members = [{"CognitoMemberDefinition": group}]
+        request = {"WorkteamName": name, "Description": f"People of {name}", "MemberDefinitions": members}
+        return str(self._operations.call("CreateWorkteam", request)["WorkteamArn"])
 
 
 def _answered(ask: Callable[[], object]) -> Response:
@@ -67,6 +87,8 @@ def _answered(ask: Callable[[], object]) -> Response:
         content = ask()
     except PeopleError as error:
         return _refused(str(error))
+    except ApiError as error:
+        return _refused(error.message)
     return JSONResponse({} if content is None else content)
 
 

@@ -19,10 +19,11 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import Arn, cognito_issuer
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import people, workforces, workteam_rows
+from labeling_provider.service.database import deletion, people, workforces, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.people import PersonRow
+from labeling_provider.service.database.revisions import PEOPLE
 from labeling_provider.service.database.workforces import own_user_pool
 
 MIN_PASSWORD_CHARACTERS: Final = 10
@@ -118,7 +119,7 @@ class People:
         digest, now = _digest(token), time.monotonic()
         with self._changing:
             known = self._remembered.get(digest)
-        revision = self._database.revision_of_people()
+        revision = self._database.revision(PEOPLE)
         if known is not None and known[0] > now and known[1] == revision:
             return known[2]
         with self._database.read() as connection:
@@ -180,6 +181,18 @@ class People:
                 people.delete_person(connection, person.id)
             elif not people.leave(connection, person.id, _team(connection, team)):
                 raise PeopleError(f"{person.name} is not in the workteam {team}.")
+
+    def erase(self, name: str) -> str:
+        """Forget a person, and let a pseudonym stand for the person in answers, remarks and the audit trail.
+
+        :return: the pseudonym, a worker id.
+        :raises PeopleError: if there is no such person.
+        """
+        with self._database.write() as connection:
+            person = self._known(connection, name)
+            pseudonym = people.new_worker_id(self._region)
+            deletion.erase_person(connection, person, pseudonym)
+        return pseudonym
 
     def invite(self, name: str) -> str:
         """Let a person choose a password.
@@ -355,7 +368,7 @@ def _members_teams(connection: Connection, row: PersonRow) -> set[str]:
 def _team(connection: Connection, name: str) -> str:
     row = workteam_rows.find_workteam(connection, name)
     if row is None:
-        raise PeopleError(f"There is no workteam {name}.")
+        raise PeopleError(f"There is no workteam {name}. `labeling workers new-team {name}` makes it.")
     return row.arn
 
 

@@ -14,7 +14,11 @@ def test_what_is_to_be_told_is_there_until_it_was_told(connection: Connection) -
     for one, status in ((dogs, JobStatus.STOPPED), (cats, JobStatus.COMPLETED)):
         running.end(connection, one, status, None)
         announcements.add(connection, one)
-    found = {one.id: (one.arn, one.status) for one in announcements.pending(connection)}
-    assert found == {cats: ("arn-Cats", JobStatus.COMPLETED), dogs: ("arn-Dogs", JobStatus.STOPPED)}
-    announcements.remove(connection, dogs)
-    assert [one.id for one in announcements.pending(connection)] == [cats]
+    found = []
+    while announcements.is_pending(connection):
+        taken = announcements.take(connection)
+        assert taken is not None
+        found.append(tuple(taken))
+        announcements.remove(connection, taken.id)
+    assert sorted(found) == [(cats, "arn-Cats", JobStatus.COMPLETED), (dogs, "arn-Dogs", JobStatus.STOPPED)]
+    assert announcements.take(connection) is None

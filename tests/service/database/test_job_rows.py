@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import job_rows, learning_rows, recorded_messages, running, task_rows
+from labeling_provider.service.database import job_rows, learning_rows, queue_rows, running, task_rows
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.database.job_rows import JobFilter, NameTaken, TrainingRow
 from labeling_provider.service.database.paging import Between, PageRequest
-from labeling_provider.service.database.recorded_messages import KeptMessage
+from labeling_provider.service.database.queue_rows import NewMessage
 from labeling_provider.service.database.schema import jobs as table
 from tests.service.database.rows import job
 
@@ -77,6 +77,6 @@ def test_objects_count_once_while_any_worker_has_a_task_of_them(connection: Conn
 
 def test_messages_are_counted_in_the_queue_of_exactly_this_name(connection: Connection) -> None:
     for number, queue in enumerate(("GroundTruth-a_b", "GroundTruth-a_b", "GroundTruth-axb", "x-GroundTruth-a_b")):
-        message = KeptMessage(f"arn:aws:sqs:us-east-1:1:{queue}", str(number), 0, "", "{}")
-        recorded_messages.keep_messages(connection, [message])
+        message = NewMessage(f"arn:aws:sqs:us-east-1:1:{queue}", str(number), 0, "", "{}")
+        queue_rows.add(connection, [message])
     assert job_rows.messages_waiting(connection, "GroundTruth-a_b") == 2

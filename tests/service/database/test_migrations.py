@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +21,13 @@ from labeling_provider.service.database.schema import jobs, metadata
 
 OLD_S3 = {"buckets", "bucket_settings", "bucket_objects"}
 """Tables of 0.1 that embedded S3 takes over when it starts."""
+SIDE_BY_SIDE_SINCE = 10
+TAKES_AWAY = re.compile(
+    r"\bdrop_\w+|\balter_column|\brename_\w+|\b(?:DROP|RENAME|ALTER COLUMN)\b"
+    r"|add_column\((?:(?!server_default).)*nullable=False(?:(?!server_default).)*$",
+    re.MULTILINE,
+)
+"""What the code of the version before may not survive."""
 SCHEMA_0_1 = Path(__file__).with_name("schema_0_1.sql").read_text()
 JOB = {
     "id": 7,
@@ -94,6 +102,36 @@ def test_migrations_follow_each_other() -> None:
     assert [file.name[1:5] for file in files] == revisions[::-1]
 
 
+def test_migrations_say_whether_they_only_add_and_do_no_more_than_they_say() -> None:
+    script = ScriptDirectory.from_config(config())
+    for file in sorted(Path(script.versions).glob("r*.py")):
+        if int(file.name[1:5]) <= SIDE_BY_SIDE_SINCE:
+            continue
+        content = file.read_text()
+        takes_away = TAKES_AWAY.findall(content)
+        if "ONLY_ADDS = True" in content or "ONLY_ADDS: Final = True" in content:
+            assert takes_away == [], f"{file.name} takes away what the version before works with"
+        else:
+            assert "oldest code" in content, f"{file.name} does not say ONLY_ADDS, nor which code can still work"
+
+
+@pytest.mark.parametrize(
+    ("does", "is_said"),
+    [
+        ('op.drop_column("jobs", "x")', True),
+        ('batch.alter_column("x", new_column_name="y")', True),
+        ('op.rename_table("a", "b")', True),
+        ('op.execute("ALTER TABLE a DROP COLUMN b")', True),
+        ('op.add_column("jobs", sa.Column("x", sa.Text, nullable=False))', True),
+        ('op.add_column("jobs", sa.Column("x", sa.Text))', False),
+        ('op.add_column("jobs", sa.Column("x", sa.Text, nullable=False, server_default=""))', False),
+        ('op.create_index("i", "jobs", ["x"])', False),
+    ],
+)
+def test_what_takes_away_is_seen(does: str, is_said: bool) -> None:
+    assert bool(TAKES_AWAY.findall(does)) == is_said
+
+
 def test_a_data_directory_of_0_1_opens(tmp_path: Path) -> None:
     file = tmp_path / "labeling.sqlite"
     with closing(sqlite3.connect(file)) as database:
@@ -130,13 +168,22 @@ def test_a_numbered_database_that_lacks_something_is_left_as_it_is(url: str) -> 
 
 @pytest.mark.parametrize(
     ("newer", "version"),
-    [("UPDATE schema_version SET version_num = '9999'", "9999"), ("DELETE FROM schema_version", "none")],
+    [
+        (
+            "UPDATE schema_version SET version_num = '9999'; "
+            "UPDATE revisions SET number = 9998 WHERE name = 'oldest code'",
+            "9999",
+        ),
+        ("UPDATE schema_version SET version_num = 'abc'", "abc"),
+        ("DELETE FROM schema_version", "none"),
+    ],
 )
 def test_a_database_of_a_newer_service_is_not_opened(url: str, newer: str, version: str) -> None:
     opened(url)
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        connection.execute(sa.text(newer))
+        for statement in newer.split("; "):
+            connection.execute(sa.text(statement))
     engine.dispose()
     told = (
         f"tables of version {version}, but this labeling service only knows versions up to [0-9]+: "

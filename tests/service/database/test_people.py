@@ -54,7 +54,7 @@ def test_whatever_changes_people_or_what_they_may_do_shows_in_the_revision(conne
     person = people.insert_person(connection, name="Bea", worker_id="w", sub="1")
     people.open_session(connection, person.id, "t", 10.0, 1.0)
     workteam_rows.insert_workteam(connection, name="t", arn="t", description="", members=[], settings={})
-    seen = {revisions.of_people(connection)}
+    seen = {revisions.number_of(connection, revisions.PEOPLE)}
     for number, change in enumerate(
         (
             lambda: people.join(connection, person.id, "t"),
@@ -71,5 +71,5 @@ def test_whatever_changes_people_or_what_they_may_do_shows_in_the_revision(conne
         2,
     ):
         change()
-        seen.add(revisions.of_people(connection))
+        seen.add(revisions.number_of(connection, revisions.PEOPLE))
         assert len(seen) == number

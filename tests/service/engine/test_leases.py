@@ -39,6 +39,9 @@ class Held(Database):
     def __init__(self, shared: Database, fate: Callable[[], None]) -> None:
         self._shared, self._fate = shared, fate
 
+    def listen(self, hear: Callable[[str], None]) -> None:
+        self._shared.listen(hear)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         with self._shared.read() as connection:
@@ -193,7 +196,7 @@ def test_engines_that_are_killed_and_held_up_do_each_thing_once(
 def test_a_job_of_a_process_that_is_gone_is_taken_by_another(home: InProcess) -> None:
     name = home.create(lines(5), workers_per_object=2)
     with home.store.write() as connection:
-        assert lease_rows.take(connection, 1, "gone", time.time(), time.time() + 0.3, streams=True)
+        assert lease_rows.take(connection, 1, "gone", time.time(), time.time() + 0.3)
     told: list[Any] = []
     replica = Replica(home, lambda: None, told)
     replica.engine.start()
@@ -205,27 +208,21 @@ def test_a_job_of_a_process_that_is_gone_is_taken_by_another(home: InProcess) ->
     assert [status for _, status in told] == [JobStatus.COMPLETED]
 
 
-def test_who_begins_to_do_streaming_jobs_looks_at_all_of_them(home: InProcess) -> None:
-    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:new"
+def test_who_is_told_of_a_job_goes_on_with_it_unless_another_one_knows_it_better(home: InProcess) -> None:
     home.create(lines(1))
-    home.create(b"", manifest_uri=None, input_topic_arn=topic)
-    with home.store.write() as connection:
-        for number in (1, 2):
-            taken = lease_rows.take(connection, number, "gone", 100.0, 110.0, streams=True)
+    woken: list[int] = []
+    leases = Leases(home.store, Clock(), lambda _: None, lambda job_id, *_: woken.append(job_id), shared=True)
+    leases.start()
+    leases.stop()
+    for owner, expected in (("another", []), (leases._owner, [1])):
+        with home.store.write() as connection:
+            taken = lease_rows.take(connection, 1, owner, time.time(), time.time() - 1)
             assert taken is not None
-            lease_rows.release(connection, taken[0], 170.0)
-    found: list[int] = []
-    may_stream = [False]
-    leases = Leases(home.store, Clock(), found.extend, shared=True, may_stream=lambda: may_stream[0])
-    leases._clock.now = lambda: 120.0  # type: ignore[method-assign]
-    leases.look()
-    assert found == []
-    may_stream[0] = True
-    leases.look()
-    assert found == [2]
-    with home.store.write() as connection:
-        taken = lease_rows.take(connection, 2, "another", 120.0, 130.0, streams=True)
-        assert taken is not None
-        lease_rows.release(connection, taken[0], 170.0)
-    leases.look()
-    assert found == [2]
+            lease_rows.release(connection, taken[0], time.time() + 100)
+        leases.wake(1, 0.0, patient=False)
+        assert woken == expected
+        with home.store.write() as connection:
+            assert lease_rows.due(connection, time.time()) == [1]
+    # It is told of once, until somebody has it.
+    leases.wake(1, 0.0, patient=False)
+    assert woken == [1]

@@ -76,6 +76,12 @@ class MemoryStorage(ObjectStore):
                 self.life.step()
             self.objects[uri] = body
 
+    def delete_below(self, prefix: str) -> int:
+        gone = [uri for uri in self.objects if uri.startswith(prefix)]
+        for uri in gone:
+            del self.objects[uri]
+        return len(gone)
+
     def version(self, uri: str) -> str | None:
         return str(hash(self.objects[uri])) if uri in self.objects else None
 

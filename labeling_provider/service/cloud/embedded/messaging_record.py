@@ -1,64 +1,61 @@
-"""Stores the state of moto's SNS and SQS in the database: topics, subscriptions, queues and messages.
+"""Has moto's SNS and SQS work on the database: topics, subscriptions, queues and messages.
 
-A message is in the database before the sender gets a response, and stays until the receiver deletes it. A request may
-change any topic, subscription or queue that it looks up in moto's dictionaries, so those are compared with what is
-stored when the request ends. Not stored are other regions, which messages are with a receiver, and how often each was
-received: after a restart, all messages are visible and their counts start again.
+What a topic, a subscription or a queue is, moto holds in memory, as the database has it when a request begins. The
+request may change any that it looks up in moto's dictionaries, so those are compared with what is stored when it ends.
+Messages are in the database only: those in queues, and those that are with a receiver.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from labeling_provider.service.cloud.embedded.messaging_state import (
-    apply,
-    describe_message,
-    restored_message,
-    row_of,
-)
+from labeling_provider.service.cloud.embedded.in_step import InStep
+from labeling_provider.service.cloud.embedded.messages import Messages
+from labeling_provider.service.cloud.embedded.messaging_state import apply, row_of
 from labeling_provider.service.cloud.embedded.restoring import restoring
-from labeling_provider.service.cloud.embedded.tenure import Tenure
 from labeling_provider.service.database import recorded_messages
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.database.recorded_messages import KeptMessage, ResourceKind, Row
+from labeling_provider.service.database.recorded_messages import ResourceKind, Row
 
 # Characters that a message must not contain. Source: SQS API reference, SendMessage.
 _FOREIGN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_MAX_REPEAT_MS: Final = 300_000
 
 
 class MessagingRecord:
     """moto's SNS and SQS of one account in one region, written through to the database.
 
     :param database: the database.
-    :ivar changed: called with a queue's name when a message arrives in it, or when topics or queues change.
-    :ivar tenure: whether this process has them.
+    :param in_step: says when another process has changed something.
+    :ivar changed: see :class:`.Messaging`.
+    :ivar messages: what is in the queues.
     :ivar sns: moto's SNS.
     :ivar sqs: moto's SQS.
     """
 
-    def __init__(self, database: Database, account: str, region: str) -> None:
+    def __init__(self, database: Database, account: str, region: str, in_step: InStep) -> None:
         from moto.sns import models as sns_models
         from moto.sqs import models as sqs_models
 
         self._database, self._account, self._region = database, account, region
+        self.in_step = in_step
         self._current = threading.local()
-        self.changed: Callable[[str], None] = lambda queue: None
+        self.changed: Callable[[Connection, str | None], None] = lambda *_: None
         self._sns_models: Any = sns_models
         self._sqs_models: Any = sqs_models
+        self.messages = Messages(database, self._arrived)
         # moto creates its queues by this name.
-        sqs_models.Queue = _durable_queue(getattr(sqs_models.Queue, "original", sqs_models.Queue), self)
+        sqs_models.Queue = _stored_queue(getattr(sqs_models.Queue, "original", sqs_models.Queue), self.messages)
         self.sqs: Any = sqs_models.sqs_backends[account][region]
         self.sns: Any = sns_models.sns_backends[account][region]
         self.sqs.queues, self.sns.topics, self.sns.subscriptions = (
             _WatchedResources(self, kind) for kind in ResourceKind
         )
-        self.sqs.purge_queue = lambda queue_name: self.sqs.get_queue(queue_name).purge()
+        self.messages.answer_for(self.sqs)
         self.sns.publish = _to_topics_only(self.sns.publish)
         self._alive: dict[ResourceKind, _WatchedResources] = {
             ResourceKind.QUEUE: self.sqs.queues,
@@ -66,9 +63,10 @@ class MessagingRecord:
             ResourceKind.SUBSCRIPTION: self.sns.subscriptions,
         }
         self._kept: dict[ResourceKind, dict[str, Row]] = {kind: {} for kind in ResourceKind}
-        self.tenure = Tenure(database, self.restore)
+        in_step.restore_also(self.restore)
 
-    # Topics, subscriptions and queues
+    def _arrived(self, connection: Connection, queue: str) -> None:
+        self.changed(connection, queue)
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -116,7 +114,7 @@ class MessagingRecord:
             if not differing:
                 return
             try:
-                with self.tenure.writing() as connection:
+                with self.in_step.writing() as connection:
                     for kind, _, row in differing:
                         recorded_messages.keep(connection, kind, row)
             except BaseException:
@@ -124,7 +122,6 @@ class MessagingRecord:
                 raise
             for kind, key, row in differing:
                 self._kept[kind][key] = row
-        self._notify()
 
     def _undo(self, seen: set[tuple[ResourceKind, str]]) -> None:
         """Reset what moto has looked up to what is stored."""
@@ -134,23 +131,7 @@ class MessagingRecord:
                 continue
             with restoring(str(row["arn"])):
                 apply(kind, alive, row, self.sns)
-                if kind is ResourceKind.QUEUE:
-                    with self._database.alone(), self._database.read() as connection:
-                        self._recall({alive.queue_arn: alive}, recorded_messages.kept_messages(connection, row["arn"]))
         self.link()
-
-    @staticmethod
-    def _recall(queues: dict[str, Any], kept: Iterable[KeptMessage]) -> None:
-        """Reset the messages of queues, by ARN, to those in the database; messages in flight stay in flight."""
-        present = {arn: {message.id: message for message in queue._messages} for arn, queue in queues.items()}
-        found: dict[str, list[Any]] = {arn: [] for arn in queues}
-        for one in kept:
-            with restoring(f"the message {one.message_id} of {one.queue}"):
-                found[one.queue].append(present[one.queue].get(one.message_id) or restored_message(one))
-        for arn, queue in queues.items():
-            with queue._messages_lock:
-                queue._messages = found[arn]
-                queue._messages_lock.notify_all()
 
     def add(self, kind: ResourceKind, key: str, new: Any) -> None:
         """Store something new, and then add it to moto."""
@@ -158,77 +139,28 @@ class MessagingRecord:
         if kind is ResourceKind.TOPIC:
             new.sent_notifications = _Unkept()
         with self._database.alone():
-            with self.tenure.writing() as connection:
+            with self.in_step.writing() as connection:
                 recorded_messages.keep(connection, kind, row)
             self._kept[kind][key] = row
             dict.__setitem__(self._alive[kind], key, new)
             self.link()
-        self._notify()
 
     def remove(self, kind: ResourceKind, key: str) -> None:
         """Delete something from the database, including a queue's messages, and then from moto."""
         with self._database.alone():
             if key in self._kept[kind]:
-                with self.tenure.writing() as connection:
+                with self.in_step.writing() as connection:
                     recorded_messages.delete(connection, kind, self._kept[kind][key]["arn"])
+                    self.changed(connection, None)
                 del self._kept[kind][key]
             dict.pop(self._alive[kind], key, None)
             self.link()
-        self._notify()
-        if kind is ResourceKind.QUEUE:
-            self.changed(key)
 
     def link(self) -> None:
         """Link every queue to its dead-letter queue by name, as Amazon does: that may be deleted and created again."""
-        by_arn = self._by_arn()
+        by_arn = {queue.queue_arn: queue for queue in dict.values(self.sqs.queues)}
         for queue in by_arn.values():
             queue.dead_letter_queue = by_arn.get((queue.redrive_policy or {}).get("deadLetterTargetArn", ""))
-
-    def _by_arn(self) -> dict[str, Any]:
-        return {queue.queue_arn: queue for queue in dict.values(self.sqs.queues)}
-
-    def _notify(self) -> None:
-        for name in list(dict.keys(self.sqs.queues)):
-            self.changed(name)
-
-    # Messages
-
-    @contextmanager
-    def alone(self, queue: Any) -> Iterator[bool]:
-        """Lock a queue while its messages change.
-
-        :return: whether the queue is stored in the database; those of other regions and accounts are not.
-        :raises QueueDoesNotExist: if it has been deleted meanwhile.
-        """
-        if queue.region != self._region or queue.account_id != self._account:
-            yield False
-            return
-        with self._database.alone():
-            if dict.get(self.sqs.queues, queue.name) is not queue:
-                raise self._sqs_models.QueueDoesNotExist()
-            yield True
-
-    def keep_messages(self, queue: Any, added: Sequence[Any]) -> None:
-        """Store messages before receivers can see them. A message from another queue is moved."""
-        kept = [describe_message(queue.queue_arn, message) for message in added]
-        with self.tenure.writing() as connection:
-            recorded_messages.keep_messages(connection, kept)
-
-    def drop_messages(self, ids: Sequence[str]) -> None:
-        """Delete messages by id."""
-        if ids:
-            with self._database.write() as connection:
-                self.drop(connection, ids)
-
-    def drop(self, connection: Connection, ids: Sequence[str]) -> None:
-        """Delete messages in a caller's transaction, which fails if SNS and SQS are not in this process any more."""
-        self.tenure.hold(connection)
-        recorded_messages.delete_messages(connection, ids)
-
-    def drop_all(self, queue: Any) -> None:
-        """Delete every message of a queue."""
-        with self.tenure.writing() as connection:
-            recorded_messages.delete_messages_of(connection, queue.queue_arn)
 
     # Restoring
 
@@ -250,15 +182,16 @@ class MessagingRecord:
                 for key in alive.keys() - rows.keys():
                     dict.pop(alive, key)
                 for key, row in rows.items():
+                    made = dict.get(alive, key)
+                    if made is not None and self._kept[kind].get(key) == row:
+                        # A request may be about to change it.
+                        continue
                     with restoring(str(row["arn"])):
-                        made = dict.get(alive, key)
                         made = make(row) if made is None else made
                         apply(kind, made, row, self.sns)
                         dict.__setitem__(alive, key, made)
                 self._kept[kind] = rows
             self.link()
-            self._recall(self._by_arn(), recorded_messages.kept_messages(connection))
-        self._notify()
 
     def _new_queue(self, row: Row) -> Any:
         fifo = {"FifoQueue": "true"} if row["name"].endswith(".fifo") else {}
@@ -332,56 +265,24 @@ def _to_topics_only(publish: Callable[..., str]) -> Callable[..., str]:
     return published
 
 
-def _durable_queue(base: Any, record: MessagingRecord) -> Any:
-    """A subclass of moto's queue that writes its messages through to the database."""
+def _stored_queue(base: Any, messages: Messages) -> Any:
+    """A subclass of moto's queue whose messages are in the database."""
+    from moto.sqs.exceptions import SQSException
 
-    class DurableQueue(base):  # type: ignore[misc]
+    class StoredQueue(base):  # type: ignore[misc]
         original = base
 
+        # moto counts them for every look at the attributes; :class:`.Messages` fills them in where they are asked for.
+        approximate_number_of_messages = approximate_number_of_messages_delayed = 0
+        approximate_number_of_messages_not_visible = 0
+
         def add_message(self, message: Any) -> None:
-            if not (self.fifo_queue and self._repeats(message)):
-                self.add_messages([message])
-
-        def _repeats(self, message: Any) -> bool:
-            """Whether the same message was sent in the last five minutes and is still in the queue."""
-            wanted = message.deduplication_id
-            return wanted is not None and any(
-                sent.deduplication_id == wanted and message.sent_timestamp - sent.sent_timestamp < _MAX_REPEAT_MS
-                for sent in self._messages
-            )
-
-        def add_messages(self, added: list[Any]) -> None:
-            if not added:
-                return
-            for message in added:
-                if foreign := _FOREIGN.search(message.body):
-                    text = f"A message must not contain the character U+{ord(foreign[0]):04X}."
-                    raise record._sqs_models.SQSException("InvalidMessageContents", text)
-            with record.alone(self) as kept:
-                if kept:
-                    record.keep_messages(self, added)
-                with self._messages_lock:
-                    self._messages.extend(added)
-                    self._messages_lock.notify_all()
-            record.changed(self.name)
+            if foreign := _FOREIGN.search(message.body):
+                text = f"A message must not contain the character U+{ord(foreign[0]):04X}."
+                raise SQSException("InvalidMessageContents", text)
+            messages.add(self, message)
 
         def delete_message(self, receipt_handle: str) -> None:
-            with record.alone(self) as kept:
-                if kept:
-                    record.drop_messages(
-                        [message.id for message in self._messages if message.had_receipt_handle(receipt_handle)]
-                    )
-                # Without the lock, a message that arrives meanwhile would be lost, because moto replaces the list.
-                with self._messages_lock:
-                    super().delete_message(receipt_handle)
+            messages.delete(self, receipt_handle)
 
-        def purge(self) -> None:
-            """Delete every message."""
-            with record.alone(self) as kept:
-                if kept:
-                    record.drop_all(self)
-                with self._messages_lock:
-                    self._messages: list[Any] = []
-                    self._pending_messages: set[Any] = set()
-
-    return DurableQueue
+    return StoredQueue

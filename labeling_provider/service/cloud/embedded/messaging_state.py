@@ -1,14 +1,17 @@
-"""Converts moto's topics, subscriptions, queues and messages to database rows and back."""
+"""Turns moto's topics, subscriptions, queues and messages into rows of the database, and rows into them."""
 
 from __future__ import annotations
 
 import base64
 import json
+import secrets
 from collections.abc import Callable
 from typing import Any, Final
 
-from labeling_provider.service.database.recorded_messages import KeptMessage, ResourceKind, Row
+from labeling_provider.service.database.queue_rows import NewMessage
+from labeling_provider.service.database.recorded_messages import ResourceKind, Row
 
+_NONCE_CHARACTERS: Final = 24
 _TOPIC_FIELDS: Final = (
     "display_name",
     "delivery_policy",
@@ -67,20 +70,32 @@ def apply(kind: ResourceKind, alive: Any, row: Row, sns: Any) -> None:
         alive.tags = json.loads(row["tags"])
 
 
-def new_message(message_id: str, body: str) -> Any:
-    """A new moto message."""
+def received_message(row: Any) -> Any:
+    """The moto message for a row that was just received, with a receipt handle."""
     from moto.sqs.models import Message
 
-    return Message(message_id, body)
-
-
-def restored_message(kept: KeptMessage) -> Any:
-    """The moto message for a stored one."""
-    message = new_message(kept.message_id, kept.body)
-    message.sent_timestamp = kept.sent
-    for name, value in json.loads(kept.details).items():
+    message = Message(row.message_id, row.body)
+    message.sent_timestamp = row.sent
+    for name, value in json.loads(row.details).items():
         setattr(message, name, _from_json(value))
+    message.approximate_receive_count = row.received
+    message.approximate_first_receive_timestamp = row.first_received
+    message.receipt_handle = receipt_of(row.message_id)
     return message
+
+
+def receipt_of(message_id: str) -> str:
+    """A new receipt handle, which says what message it is for."""
+    return base64.urlsafe_b64encode(f"{secrets.token_hex(12)} {message_id}".encode()).decode()
+
+
+def message_of(receipt: str) -> str | None:
+    """The id of the message that a receipt handle is for; None if it is none."""
+    try:
+        nonce, space, message_id = base64.b64decode(receipt, altchars="-_", validate=True).decode().partition(" ")
+    except ValueError:
+        return None
+    return message_id if space and len(nonce) == _NONCE_CHARACTERS and message_id else None
 
 
 def _topic_row(topic: Any) -> Row:
@@ -119,17 +134,25 @@ def row_of(kind: ResourceKind, alive: Any) -> Row:
     return _ROWS[kind](alive)
 
 
-def describe_message(queue_arn: str, message: Any) -> KeptMessage:
-    """The stored form of a moto message."""
+def describe_message(queue_arn: str, message: Any) -> NewMessage:
+    """The row of a moto message that was just sent."""
     details = {
         "message_attributes": _as_json(message.message_attributes),
         "system_attributes": _as_json(message.system_attributes),
         "deduplication_id": message.deduplication_id,
         "group_id": message.group_id,
         "sequence_number": message.sequence_number,
-        "delayed_until": message.delayed_until,
     }
-    return KeptMessage(queue_arn, message.id, message.sent_timestamp, message.body, json.dumps(details))
+    return NewMessage(
+        queue_arn,
+        message.id,
+        message.sent_timestamp,
+        message.body,
+        json.dumps(details),
+        int(message.delayed_until),
+        message.group_id,
+        message.deduplication_id,
+    )
 
 
 def _as_json(value: Any) -> Any:

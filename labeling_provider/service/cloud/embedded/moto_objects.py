@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from io import BytesIO
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.service.cloud.embedded.s3_old import take_over
@@ -13,6 +13,8 @@ from labeling_provider.service.cloud.embedded.s3_record import S3Record
 from labeling_provider.service.cloud.embedded.s3_stored import VersionGone, write_value
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database.database import Database
+
+_DELETED_AT_ONCE: Final = 500
 
 
 class EmbeddedObjectStore(ObjectStore):
@@ -79,6 +81,21 @@ class EmbeddedObjectStore(ObjectStore):
         with self.reading():
             key = self._find(uri)
             return None if key is None else str(key.etag)
+
+    def delete_below(self, prefix: str) -> int:
+        bucket, begin = split_s3_uri(prefix)
+        count = 0
+        while bucket in self._backend.buckets:
+            with self.recording():
+                found, *_ = self._backend.list_objects(
+                    self._backend.buckets[bucket], begin, None, None, _DELETED_AT_ONCE
+                )
+                for key in found:
+                    self._backend.delete_object(bucket, key.name)
+            if not found:
+                break
+            count += len(found)
+        return count
 
     def _find(self, uri: str) -> Any:
         bucket, name = split_s3_uri(uri)

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from labeling_provider.service.cloud.embedded.cors import preflight, with_cors
 from labeling_provider.service.cloud.embedded.directory import EmbeddedDirectory
+from labeling_provider.service.cloud.embedded.in_step import InStep
 from labeling_provider.service.cloud.embedded.models import EmbeddedModels
 from labeling_provider.service.cloud.embedded.moto_events import EmbeddedEvents
 from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
@@ -18,12 +19,12 @@ from labeling_provider.service.cloud.embedded.s3_stored import VersionGone
 from labeling_provider.service.cloud.embedded.server import Moto
 from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.cloud.logs import Logs
-from labeling_provider.service.cloud.offered import Call, HeldElsewhere, Service, ServiceResponse
+from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database.database import Database
 
 _READING: Final = frozenset({"GET", "HEAD"})
-# Of the services that share a database one has what these hold.
-_AT_ONE: Final = frozenset({Service.SNS, Service.SQS, Service.EVENTS})
+# What these hold, several processes may have in common. S3 tells topics, queues and event buses of new objects.
+_IN_STEP: Final = frozenset({Service.SNS, Service.SQS, Service.EVENTS, Service.IAM, Service.STS, Service.S3})
 
 
 class EmbeddedServices:
@@ -47,9 +48,10 @@ class EmbeddedServices:
     ) -> None:
         self._server = Moto(region)
         self.objects = EmbeddedObjectStore(database, account, region) if keeps_objects else None
-        self.messaging = EmbeddedMessaging(database, account, region)
-        self.events = EmbeddedEvents(database, account, region, self.messaging.tenure)
-        self.roles = EmbeddedRoles(account)
+        self._in_step = InStep(database)
+        self.messaging = EmbeddedMessaging(database, account, region, self._in_step)
+        self.events = EmbeddedEvents(database, account, region, self._in_step)
+        self.roles = EmbeddedRoles(database, account, self._in_step)
         self.directory = EmbeddedDirectory(database, account, region, staff)
         self._models = EmbeddedModels(database, account, region)
         self._logs = Logs(database, account, region)
@@ -58,20 +60,19 @@ class EmbeddedServices:
         """Load the state from the database. What can't be restored is logged and skipped."""
         if self.objects:
             self.objects.restore()
-        self.messaging.is_here()
+        self._in_step.refresh()
 
     def serve(self, service: Service, call: Call) -> ServiceResponse:
         """Answer a request. What it changes is stored before this returns.
 
         :raises ApiError: if the operation is not offered or the request is invalid.
-        :raises HeldElsewhere: if another service that shares the database has what it is about.
         :raises DatabaseError: if the changes can't be stored.
         """
         if service == Service.LOGS:
             return self._logs.serve(call)
         refuse(service, call)
-        if service in _AT_ONE and not self.messaging.is_here():
-            raise HeldElsewhere(self.messaging.tenure.holder())
+        if service in _IN_STEP:
+            self._in_step.refresh()
         if service != Service.S3 or self.objects is None:
             return self._served(service, call)
         bucket = unquote(call.path.removeprefix("/").partition("/")[0])
@@ -93,6 +94,8 @@ class EmbeddedServices:
             recorded.enter_context(self.messaging.recording())
             if service == Service.EVENTS:
                 recorded.enter_context(self.events.recording())
+            elif service == Service.IAM:
+                recorded.enter_context(self.roles.recording())
             elif service == Service.COGNITO:
                 recorded.enter_context(self.directory.in_step(call))
             elif service == Service.SAGEMAKER:

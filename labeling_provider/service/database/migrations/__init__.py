@@ -14,7 +14,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
 from labeling_provider.service.database.migrations.versions import r0001_tables
-from labeling_provider.service.database.schema import State, metadata
+from labeling_provider.service.database.revisions import OLDEST_CODE
+from labeling_provider.service.database.schema import State, metadata, revisions
 
 OPTIONS: Final[dict[str, Any]] = {
     # Alembic's default name is already used in Airflow's database.
@@ -65,16 +66,43 @@ class Schema:
     @property
     def is_current(self) -> bool:
         """Whether there is nothing to migrate."""
-        return self._version == self._script.get_current_head()
+        return self._version == self._script.get_current_head() or self._is_newer
+
+    @property
+    def only_grows(self) -> bool:
+        """Whether a service of the database's version can go on while it is migrated to this one's."""
+        pending = [one.module for one in self._script.iterate_revisions("head", self._version or "base")]
+        return not self.is_empty and all(getattr(module, "ONLY_ADDS", False) for module in pending)
+
+    @property
+    def version(self) -> str:
+        """The database's last migration, in words."""
+        return "no tables yet" if self.is_empty else f"tables of version {self._version or '0'}"
+
+    @property
+    def wanted(self) -> str:
+        """The last migration that this service knows."""
+        return str(self._script.get_current_head())
+
+    @cached_property
+    def _is_newer(self) -> bool:
+        """Whether the tables are those of a later version, which has left everything that this one works with."""
+        if self._version is None or self._version in {known.revision for known in self._script.walk_revisions()}:
+            return False
+        if not (self._version.isdigit() and self._version > self.wanted and "revisions" in self._present):
+            return False
+        oldest = sa.select(revisions.c.number).where(revisions.c.name == OLDEST_CODE)
+        number: int | None = self._connection.execute(oldest).scalar_one_or_none()
+        return number is not None and number <= int(self.wanted)
 
     def check(self) -> None:
-        """Check that the tables belong to this version of the service or an earlier one.
+        """Check that the tables belong to this version of the service, an earlier one, or a later one that allows it.
 
         :raises UnknownSchema: if they do not.
         """
         if self._version is None:
             self._check_unversioned()
-        elif self._version not in {known.revision for known in self._script.walk_revisions()}:
+        elif not self._is_newer and self._version not in {known.revision for known in self._script.walk_revisions()}:
             raise self._newer(self._version)
 
     def _check_unversioned(self) -> None:
@@ -110,5 +138,5 @@ class Schema:
     def _newer(self, version: str) -> UnknownSchema:
         return UnknownSchema(
             f"has tables of version {version}, but this labeling service only knows versions up to "
-            f"{self._script.get_current_head()}: use the newer service that created it"
+            f"{self.wanted}: use the newer service that created it"
         )

@@ -573,10 +573,13 @@ def contents(service: Inside) -> dict[str, Any]:
     found = {}
     for name in ("news", "dead", "lined.fifo"):
         with suppress(ClientError):
+            # To be received once more must not move a message.
+            Messages(service).set_queue(name, {"RedrivePolicy": ""})
             found[name] = (
                 service.client("sqs")
                 .receive_message(
                     QueueUrl=Messages.url(name),
+                    VisibilityTimeout=0,
                     MaxNumberOfMessages=10,
                     MessageAttributeNames=["All"],
                     AttributeNames=["SentTimestamp", "MessageGroupId", "MessageDeduplicationId"],

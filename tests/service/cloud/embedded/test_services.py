@@ -176,7 +176,15 @@ def test_all_that_moto_keeps_of_s3_sns_and_sqs_is_kept_here_or_refused(inside: I
     # Table buckets are of a service that is not offered; inventories are their bucket's.
     unused = {"table_buckets", "inventory_configs", "_pagination_tokens", "_message_public_keys"}
     fixed = {"region_name", "account_id", "partition"}
-    replaced = {"publish", "purge_queue", "get_object_acl", "get_bucket_acl"}
+    replaced = {
+        "publish",
+        "purge_queue",
+        "receive_message",
+        "change_message_visibility",
+        "get_queue_attributes",
+        "get_object_acl",
+        "get_bucket_acl",
+    }
     replaced |= {"list_objects", "list_objects_v2", "list_object_versions"}
     held: set[str] = set()
     for backend in (

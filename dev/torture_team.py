@@ -1,0 +1,354 @@
+"""``make torture-team``: many label with a service of three processes that are killed, as is their PostgreSQL.
+
+Twenty people label in the portal, simulated workers label in forty jobs, and texts are pushed to a streaming job, all
+through a balancer. Meanwhile a seeded script kills a process of the service or somebody's browser, breaks all
+connections, or kills PostgreSQL, over and over. In the end every object was labeled once, every accepted answer counts,
+counters are what the rows say, and every label was told of, each time with the same id.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from dev.balancer import Balancer
+from dev.postgresql import postgresql
+from dev.stack import Service, StackError, free_port, wait_until
+from dev.torture_people import BUCKET, AtProtocol, Crowd
+from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
+from labeling_provider.service.database.schema import jobs, objects
+from labeling_provider.service.database.upkeep import upgrade
+
+PARTS = ("local", "serve", "work")
+"""Three processes: one that does everything, one that answers, one that works."""
+WORKERS = 20
+ANSWERS_EACH = 2
+LABELS = ["cat", "dog", "bird"]
+ID_KEY = "dataset-objectid-attribute-name"
+STREAM = "torture-stream"
+_PATIENCE_SECONDS = 180.0
+
+
+class Balanced:
+    """The service behind its balancer, with the S3 beside it."""
+
+    def __init__(self, balancer: Balancer, s3: Service, ready: dict[str, Any]) -> None:
+        self._balancer, self._s3, self.ready = balancer, s3, ready
+
+    @property
+    def endpoint_url(self) -> str:
+        """Where the balancer listens."""
+        return self._balancer.endpoint_url
+
+    def client(self, name: str, **arguments: Any) -> Any:
+        """A boto3 client, which tries each request again as boto3 does."""
+        if name == "s3":
+            return self._s3.client(name, **arguments)
+        import boto3
+        from botocore.config import Config
+
+        config = Config(retries={"mode": "standard", "total_max_attempts": 8})
+        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": self.ready["region"]}
+        return boto3.client(name, endpoint_url=self.endpoint_url, config=config, **keys)
+
+
+class Team(Crowd):
+    """A service of several processes, whom it serves, and somebody who kills.
+
+    :param people: how many label in the portal.
+    :param lines: objects of each job of simulated workers.
+    :param pushed: texts for the streaming job.
+    :param database_kills: how often PostgreSQL is killed, beside the other kills.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        seed: int,
+        kills: int,
+        objects: int,
+        people: int,
+        jobs: int,
+        lines: int,
+        pushed: int,
+        database_kills: int,
+    ) -> None:
+        super().__init__(folder, seed=seed, kills=kills, objects=objects, chromium=False)
+        self.size, self.lines, self.pushed, self.database_kills = people, lines, pushed, database_kills
+        self.names = [f"torture-{number}" for number in range(jobs)]
+        self.pushing = threading.Thread(target=self.push, daemon=True)
+        self.push_trouble = ""
+
+    def run(self) -> None:
+        """Do it all.
+
+        :raises AssertionError: if something was lost, doubled or changed, or somebody got stuck.
+        """
+        with postgresql() as server:
+            self.server = server
+            self.url = server.create("team")
+            upgrade(self.url)
+            self.objects_store = Service(self.folder / "s3", "--port", str(free_port()))
+            self.replicas: list[Service] = []
+            balancer = None
+            try:
+                self.replicas = [self.replica(part) for part in PARTS]
+                ports = [int(one.endpoint_url.rpartition(":")[2]) for one in self.replicas if one.part != "work"]
+                self.balancer = balancer = Balancer(ports)
+                self.service = Balanced(balancer, self.objects_store, self.replicas[0].ready)
+                self.torture()
+            finally:
+                for one in (*self.replicas, self.objects_store):
+                    one.stop()
+                if balancer:
+                    balancer.stop()
+
+    def replica(self, part: str) -> Service:
+        """Start a process of the service."""
+        workforce = self.folder / "workforce.json"
+        # The simulated work lasts about as long as the killing.
+        pace = max(
+            (3.0 * self.kills + 10) * WORKERS / (len(self.names) * self.lines * ANSWERS_EACH + self.pushed), 0.01
+        )
+        team = {"workers": WORKERS, "accuracy": 1, "seconds_per_task": pace}
+        workforce.write_text(json.dumps({"workteams": {"private-simulated": team}, "seed": 3}))
+        where = ["--database-url", self.url, "--s3-endpoint", self.objects_store.endpoint_url]
+        more = ["--shared"] if part == "local" else []
+        keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
+        options = [*where, *more, "--workforce", str(workforce), "--port", str(free_port())]
+        return Service(self.folder / part, *options, env=keys, part=part)
+
+    def torture(self) -> None:
+        """Let everybody work, kill, and see what has become of the work."""
+        job = self.create()
+        self.people = [
+            AtProtocol(f"Person {number}", self.service, job, f"{self.seed} {number}", self.hear)
+            for number in range(self.size)
+        ]
+        self.create_others()
+        for person in self.people:
+            person.start()
+        self.pushing.start()
+        self.kill_all()
+        self.wait_for_all()
+        self.pushing.join(_PATIENCE_SECONDS)
+        assert not self.push_trouble, self.push_trouble
+        assert not self.pushing.is_alive(), "the texts are not all pushed"
+        self.check()
+        self.check_others()
+        self.check_stream()
+        self.check_rows()
+
+    # What is to be done
+
+    def create_others(self) -> None:
+        """Create the jobs of simulated workers, and the stream."""
+        s3, sagemaker, sns, sqs = (self.service.client(name) for name in ("s3", "sagemaker", "sns", "sqs"))
+        new, told = (sns.create_topic(Name=name)["TopicArn"] for name in ("new", "told"))
+        self.topic, self.heard_url = new, sqs.create_queue(QueueName="heard")["QueueUrl"]
+        asked = sqs.get_queue_attributes(QueueUrl=self.heard_url, AttributeNames=["QueueArn"])
+        sns.subscribe(TopicArn=told, Protocol="sqs", Endpoint=asked["Attributes"]["QueueArn"])
+        for number, name in enumerate(self.names):
+            lines = [{"source": f"{number} {line}", "truth": LABELS[line % 3]} for line in range(self.lines)]
+            body = "".join(json.dumps(line) + "\n" for line in lines).encode()
+            s3.put_object(Bucket=BUCKET, Key=f"{name}.manifest", Body=body)
+            self.start(name, manifest_uri=f"s3://{BUCKET}/{name}.manifest", workers_per_object=ANSWERS_EACH)
+        self.start(STREAM, input_topic_arn=new, output_topic_arn=told, workers_per_object=1, max_concurrent_objects=100)
+        wait_until(
+            lambda: sagemaker.describe_labeling_job(LabelingJobName=STREAM)["LabelingJobStatus"] == "InProgress",
+            60,
+            "the stream begins",
+        )
+
+    def start(self, name: str, **arguments: Any) -> None:
+        """Create a job."""
+        s3, sagemaker = self.service.client("s3"), self.service.client("sagemaker")
+        draft = LabelingJobSpec(
+            task_type="text-classification",
+            output_uri=f"s3://{BUCKET}/out",
+            labels=LABELS,
+            workforce=PrivateWorkteam(self.service.ready["workteams"]["private-simulated"]),
+            role_arn=self.service.ready["role_arn"],
+            title="Which?",
+            instructions="Choose one.",
+            **arguments,
+        ).draft(name, "us-east-1")
+        for uri, text in draft.files.items():
+            s3.put_object(Bucket=BUCKET, Key=uri.removeprefix(f"s3://{BUCKET}/"), Body=text.encode())
+        sagemaker.create_labeling_job(**draft.request)
+
+    def push(self) -> None:
+        """Push texts, each until it is taken."""
+        sns = self.service.client("sns")
+        try:
+            for number in range(self.pushed):
+                message = json.dumps({"source": f"pushed {number}", "truth": LABELS[number % 3], ID_KEY: "source"})
+                patiently(lambda text=message: sns.publish(TopicArn=self.topic, Message=text))
+        except Exception as error:  # noqa: BLE001 - told in the end, whatever it is
+            self.push_trouble = f"the texts are not all pushed: {error!r}"
+
+    # Killing
+
+    def kill_all(self) -> None:
+        """Kill one thing after the other."""
+        victims = ["database"] * self.database_kills + ["cut"] * self.database_kills
+        victims += self.random.choices([*PARTS, *PARTS, "browser"], k=self.kills)
+        self.random.shuffle(victims)
+        for number, victim in enumerate(victims, 1):
+            time.sleep(self.random.uniform(0.1, 1.5))  # the instant of the kill is what is varied
+            assert not self.trouble, self.trouble
+            how = self.kill_one(victim)
+            self.killed[victim] += 1
+            print(f"kill {number} of {len(victims)}, after {self.answers} answers: {how}", flush=True)
+
+    def kill_one(self, victim: str) -> str:
+        """Kill something, and start it again after a moment; what."""
+        if victim == "database":
+            self.server.kill()
+            time.sleep(self.random.uniform(0, 3))
+            self.server.start()
+        elif victim == "cut":
+            self.balancer.cut()
+        elif victim == "browser":
+            person = self.random.choice(self.people)
+            return person.kill_browser(self.random)
+        else:
+            replica = self.replicas[PARTS.index(victim)]
+            replica.kill()
+            time.sleep(self.random.uniform(0, 1))
+            replica.start()
+        return victim
+
+    # What has become of it
+
+    def check_others(self) -> None:
+        """See that simulated workers have labeled every object of every job once."""
+        sagemaker = self.service.client("sagemaker")
+        for number, name in enumerate(self.names):
+
+            def ended(job: str = name) -> Any:
+                described = sagemaker.describe_labeling_job(LabelingJobName=job)
+                return described["LabelingJobStatus"] not in {"InProgress", "Initializing"} and described
+
+            described = wait_until(ended, 120, f"{name} ends")
+            assert described["LabelingJobStatus"] == "Completed", described
+            counters = described["LabelCounters"]
+            assert counters["TotalLabeled"] == counters["HumanLabeled"] == self.lines, (name, counters)
+            lines = self.read(f"out/{name}/manifests/output/output.manifest").splitlines()
+            assert [json.loads(line)["source"] for line in lines] == [f"{number} {one}" for one in range(self.lines)]
+            responses = self.keys(f"out/{name}/annotations/worker-response/")
+            assert len({key.split("/")[-2] for key in responses}) == len(responses) == self.lines, (
+                f"{name}: {len(responses)}"
+            )
+            for key in responses:
+                workers = [answer["workerId"] for answer in json.loads(self.read(key))["answers"]]
+                assert len(workers) == len(set(workers)) == ANSWERS_EACH, f"{key}: {workers}"
+
+    def check_stream(self) -> None:
+        """See that every text that was pushed was labeled once, and told of with one id."""
+        sagemaker, sqs = self.service.client("sagemaker"), self.service.client("sqs")
+
+        def counters() -> Any:
+            return sagemaker.describe_labeling_job(LabelingJobName=STREAM)["LabelCounters"]
+
+        wait_until(lambda: counters()["TotalLabeled"] >= self.pushed, 120, "all that was pushed is labeled")
+        sagemaker.stop_labeling_job(LabelingJobName=STREAM)
+        ended = {"Stopped", "Failed", "Completed"}
+        described = wait_until(
+            lambda: (
+                (found := sagemaker.describe_labeling_job(LabelingJobName=STREAM))["LabelingJobStatus"] in ended
+                and found
+            ),
+            60,
+            "the stream ends",
+        )
+        assert described["LabelingJobStatus"] == "Stopped", described
+        assert described["LabelCounters"]["TotalLabeled"] == self.pushed, described["LabelCounters"]
+        lines = self.read(f"out/{STREAM}/manifests/output/output.manifest").splitlines()
+        expected = Counter(f"pushed {number}" for number in range(self.pushed))
+        assert Counter(json.loads(line)["source"] for line in lines) == expected, "each text is labeled once"
+        told: dict[str, set[str]] = defaultdict(set)
+
+        def all_heard() -> bool:
+            got = sqs.receive_message(QueueUrl=self.heard_url, MaxNumberOfMessages=10).get("Messages", [])
+            for one in got:
+                body = json.loads(one["Body"])
+                told[json.loads(body["Message"])["source"]].add(body["MessageId"])
+            if got:
+                entries = [{"Id": str(at), "ReceiptHandle": one["ReceiptHandle"]} for at, one in enumerate(got)]
+                sqs.delete_message_batch(QueueUrl=self.heard_url, Entries=entries)
+            return not got and told.keys() == expected.keys()
+
+        wait_until(all_heard, 60, f"every label is told of, not {len(told)} of {self.pushed}", 0.0)
+        assert {len(ids) for ids in told.values()} == {1}, "each label is told of with one id"
+
+    def check_rows(self) -> None:
+        """See that the counters of jobs are what the rows of their objects say."""
+        engine = sa.create_engine(self.url)
+        with engine.connect() as connection:
+            labeled = sa.select(objects.c.job_id, sa.func.count()).where(objects.c.state == "labeled")
+            by_rows = {row[0]: row[1] for row in connection.execute(labeled.group_by(objects.c.job_id))}
+            by_counter = {row[0]: row[1] for row in connection.execute(sa.select(jobs.c.id, jobs.c.labeled))}
+        engine.dispose()
+        assert by_rows == by_counter
+
+
+def patiently(ask: Callable[[], Any]) -> Any:
+    """Ask until there is an answer."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except BotoCoreError:
+            if time.monotonic() > deadline:
+                raise
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500 or time.monotonic() > deadline:
+                raise
+        time.sleep(0.1)
+
+
+def main() -> None:
+    """Torture with the arguments of the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kills", type=int, default=100, help="of processes and browsers")
+    parser.add_argument("--database-kills", type=int, default=5, help="of PostgreSQL; as often all connections are cut")
+    parser.add_argument("--people", type=int, default=20)
+    parser.add_argument("--objects", type=int, default=1500, help="for people")
+    parser.add_argument("--jobs", type=int, default=40, help="of simulated workers")
+    parser.add_argument("--lines", type=int, default=50, help="objects of each of them")
+    parser.add_argument("--pushed", type=int, default=5000, help="texts for the stream")
+    parser.add_argument("--keep", type=Path, help="a folder for logs")
+    chosen = vars(parser.parse_args())
+    keep, seed, began = chosen.pop("keep"), chosen["seed"], time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="labeling-torture-") as made:
+        folder = keep or Path(made)
+        team = Team(folder, **chosen)
+        try:
+            team.run()
+        except (StackError, AssertionError) as error:
+            sys.exit(f"seed {seed}: {error}; the logs are in {folder}")
+    print(
+        f"{team.size} people, {team.answers} answers, {len(team.names)} jobs, {team.pushed} texts, "
+        f"{team.killed.total()} kills {dict(team.killed)}, {time.monotonic() - began:.0f} s of "
+        f"{os.cpu_count()} cores: everything once"
+    )
+
+
+if __name__ == "__main__":
+    main()

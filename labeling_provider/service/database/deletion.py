@@ -1,0 +1,71 @@
+"""Statements that delete a labeling job, or a person's data, with everything that belongs to it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from labeling_provider.groundtruth.job import RUNNING
+from labeling_provider.service.database import people, revisions, tag_rows
+from labeling_provider.service.database.schema import audit_trail, jobs, metadata, owners, remarks, tasks
+
+_OF_JOBS: Final = [table for table in metadata.sorted_tables if "job_id" in table.columns]
+"""Every table that says something of jobs."""
+_ERASED: Final = "(erased)"
+
+
+def delete_rows(connection: Connection, job_id: int, most: int) -> bool:
+    """Delete some of what belongs to a job.
+
+    :param most: how many rows of each table.
+    :return: whether there may be more.
+    """
+    is_more = False
+    for table in _OF_JOBS:
+        keys = list(table.primary_key.columns)
+        some = sa.select(*keys).where(table.c.job_id == job_id).limit(most)
+        place = keys[0] if len(keys) == 1 else sa.tuple_(*keys)
+        is_more |= connection.execute(sa.delete(table).where(place.in_(some))).rowcount >= most
+    return is_more
+
+
+def delete_job(connection: Connection, job_id: int, arn: str) -> None:
+    """Delete a job of which nothing is left but itself, its tags and whose it is."""
+    tag_rows.delete_all_tags(connection, arn)
+    connection.execute(sa.delete(owners).where(owners.c.arn == arn))
+    connection.execute(sa.delete(jobs).where(jobs.c.id == job_id))
+
+
+def ended_before(connection: Connection, at: float, most: int) -> list[str]:
+    """The names of jobs that ended before a time, those that ended first first.
+
+    :param at: epoch seconds.
+    :param most: how many, at most.
+    """
+    query = sa.select(jobs.c.name).where(jobs.c.status.not_in(RUNNING), jobs.c.modified < at)
+    return list(connection.execute(query.order_by(jobs.c.modified).limit(most)).scalars())
+
+
+def erase_person(connection: Connection, person: people.PersonRow, worker_id: str) -> None:
+    """Forget a person, and let a pseudonym stand wherever something was by this person.
+
+    What the person has in hand is left to others once its time is over.
+
+    :param worker_id: the pseudonym, which nobody else has.
+    """
+    own = tasks.c.worker_id == person.worker_id
+    connection.execute(sa.update(tasks).where(own).values(worker_id=worker_id))
+    connection.execute(sa.update(remarks).where(remarks.c.worker_id == person.worker_id).values(worker_id=worker_id))
+    # Requesters may have the same name; they are somebody else.
+    is_own = (audit_trail.c.who == person.worker_id) | (
+        (audit_trail.c.who == person.name) & audit_trail.c.role.in_(("worker", "nobody"))
+    )
+    connection.execute(sa.update(audit_trail).where(is_own).values(who=worker_id, address=""))
+    for known in (person.worker_id, person.name):
+        is_about = (audit_trail.c.target == known) | audit_trail.c.target.startswith(f"{known} ", autoescape=True)
+        of_people = audit_trail.c.what.startswith("workers ")
+        connection.execute(sa.update(audit_trail).where(of_people, is_about).values(target=_ERASED))
+    people.delete_person(connection, person.id)
+    revisions.people_changed(connection)

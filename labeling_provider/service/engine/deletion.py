@@ -1,0 +1,103 @@
+"""Deletes labeling jobs that have ended, with everything that belongs to them: when somebody asks, or by their age."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.job import queue_name
+from labeling_provider.service.cloud.messaging import Messaging
+from labeling_provider.service.cloud.object_store import ObjectStore
+from labeling_provider.service.database import deletion, job_rows
+from labeling_provider.service.database.database import Database, now
+from labeling_provider.service.work.audit import AuditTrail
+
+log = logging.getLogger(__name__)
+
+_ROWS_AT_ONCE: Final = 2_000
+_JOBS_AT_ONCE: Final = 20
+_LOOK_SECONDS: Final = 600.0
+_DAY: Final = 86_400.0
+
+
+class DeletionError(Exception):
+    """A job can't be deleted; the text says why."""
+
+
+class Deletion:
+    """Deletes jobs. Who is killed in the middle can begin again: the job itself goes last."""
+
+    def __init__(self, database: Database, object_store: ObjectStore, messaging: Messaging) -> None:
+        self._database, self._object_store, self._messaging = database, object_store, messaging
+
+    def delete(self, name: str, *, with_output: bool = False) -> int:
+        """Delete a job: its objects, tasks, answers, remarks, log and queue.
+
+        :param with_output: whether to delete its folder in S3 as well, with the labels.
+        :return: how many objects of S3 were deleted.
+        :raises DeletionError: if there is no such job, or it has not ended.
+        """
+        with self._database.read() as connection:
+            job = job_rows.find_job(connection, name)
+        if job is None:
+            raise DeletionError(f"There is no labeling job named {name}.")
+        if job.runs:
+            raise DeletionError(f"{job.name} is {job.status}: stop it first.")
+        request = JobRequest(job.request)
+        deleted = self._object_store.delete_below(f"{request.output_uri}/") if with_output else 0
+        if request.input_topic_arn:
+            self._messaging.delete_queue(queue_name(job.name))
+        is_more = True
+        while is_more:
+            # Others write in between.
+            with self._database.write() as connection:
+                is_more = deletion.delete_rows(connection, job.id, _ROWS_AT_ONCE)
+        with self._database.write() as connection:
+            deletion.delete_job(connection, job.id, job.arn)
+        return deleted
+
+
+class Retention:
+    """Deletes jobs once they have ended long enough ago. Labels in S3 stay.
+
+    :param days: how long ago.
+    """
+
+    def __init__(self, database: Database, deletion: Deletion, audit: AuditTrail, days: float) -> None:
+        self._database, self._deletion, self._audit, self._days = database, deletion, audit, days
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Look every few minutes, until it is stopped."""
+        threading.Thread(target=self._keep, name="labeling-retention", daemon=True).start()
+
+    def stop(self) -> None:
+        """Delete nothing more."""
+        self._stopping.set()
+
+    def sweep(self) -> None:
+        """Delete what is old enough."""
+        while not self._stopping.is_set():
+            with self._database.read() as connection:
+                names = deletion.ended_before(connection, now() - self._days * _DAY, _JOBS_AT_ONCE)
+            for name in names:
+                try:
+                    self._deletion.delete(name)
+                except DeletionError:
+                    # Another process has.
+                    continue
+                self._audit.record("retention", "service", "", "jobs delete", name)
+            if len(names) < _JOBS_AT_ONCE:
+                return
+
+    def _keep(self) -> None:
+        while True:
+            try:
+                self.sweep()
+            except Exception:
+                # The database or S3 will be back.
+                log.exception("jobs that ended long ago could not be deleted")
+            if self._stopping.wait(_LOOK_SECONDS):
+                return

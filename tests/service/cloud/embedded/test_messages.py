@@ -1,0 +1,157 @@
+"""Messages of queues, sent by one process and received by another."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from moto.sqs import models
+from moto.sqs.exceptions import InvalidParameterValue, QueueDoesNotExist, ReceiptHandleIsInvalid
+
+from labeling_provider.service.cloud.embedded import messages as timing
+from labeling_provider.service.cloud.embedded.messages import Messages
+from labeling_provider.service.database import recorded_messages
+from labeling_provider.service.database.database import Database
+from labeling_provider.service.database.recorded_messages import ResourceKind
+
+DEAD = SimpleNamespace(name="dead", queue_arn="arn:dead")
+
+
+def queue(name: str = "news", **more: Any) -> Any:
+    """A queue as moto has it."""
+    plain = {
+        "redrive_policy": None,
+        "dead_letter_queue": None,
+        "message_retention_period": 345_600,
+        "fifo_queue": False,
+    }
+    return SimpleNamespace(name=name, queue_arn=f"arn:{name}", **{**plain, **more})
+
+
+@pytest.fixture
+def databases(url: str) -> Iterator[tuple[Database, Database]]:
+    """Those of two processes; with SQLite it is one."""
+    first = Database(url, shared=True)
+    second = first if url.startswith("sqlite") else Database(url, shared=True)
+    with first.write() as connection:
+        for name in ("news", "dead", "line.fifo"):
+            row = {"arn": f"arn:{name}", "name": name, "settings": "{}", "tags": "{}"}
+            recorded_messages.keep(connection, ResourceKind.QUEUE, row)
+    yield first, second
+    first.close()
+    second.close()
+
+
+@pytest.fixture
+def both(databases: tuple[Database, Database]) -> tuple[Messages, Messages]:
+    """Two processes."""
+    made = [Messages(database, lambda *_: None) for database in databases]
+    for one in made:
+        one.answer_for(models.SQSBackend("us-east-1", "1"))
+    return made[0], made[1]
+
+
+def send(to: Messages, target: Any, body: str, **more: Any) -> None:
+    message = models.Message(f"id of {body}", body)
+    message.mark_sent()
+    for name, value in more.items():
+        setattr(message, name, value)
+    to.add(target, message)
+
+
+def bodies(found: list[Any]) -> list[str]:
+    return [one.body for one in found]
+
+
+def test_who_waits_is_told_and_has_the_message_alone(
+    both: tuple[Messages, Messages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "_LOOK_SECONDS", 600.0)
+    sender, receiver = both
+    found: list[Any] = []
+    waiting = threading.Thread(target=lambda: found.extend(receiver.receive(queue(), 10, 600, 30)), daemon=True)
+    waiting.start()
+    send(sender, queue(), "a")
+    waiting.join(60)
+    assert bodies(found) == ["a"]
+    assert sender.receive(queue(), 10, 0, 30) == []
+    assert sender.counts("arn:news") == {
+        "ApproximateNumberOfMessages": 0,
+        "ApproximateNumberOfMessagesNotVisible": 1,
+        "ApproximateNumberOfMessagesDelayed": 0,
+    }
+    # Whoever has it may give it back, or keep it from others for longer, by any process.
+    sender.hide(queue(), found[0].receipt_handle, 0)
+    (again,) = receiver.receive(queue(), 10, 0, 30)
+    assert again.approximate_receive_count == 2
+    with pytest.raises(InvalidParameterValue):
+        sender.hide(queue(), again.receipt_handle, 43_201)
+    sender.delete(queue(), found[0].receipt_handle)
+    sender.delete(queue(), found[0].receipt_handle)
+    with pytest.raises(ReceiptHandleIsInvalid):
+        sender.hide(queue(), again.receipt_handle, 0)
+
+
+def test_many_receivers_get_each_message_once(both: tuple[Messages, Messages]) -> None:
+    for number in range(60):
+        send(both[0], queue(), str(number))
+    found: list[str] = []
+
+    def receive(one: Messages) -> None:
+        while got := one.receive(queue(), 3, 0, 600):
+            found.extend(bodies(got))
+
+    threads = [threading.Thread(target=receive, args=(one,)) for one in both * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    # Who looks while others have locked what is left goes with nothing.
+    receive(both[0])
+    assert sorted(found, key=int) == [str(number) for number in range(60)]
+
+
+def test_a_message_that_nobody_deletes_goes_to_the_dead_letter_queue(both: tuple[Messages, Messages]) -> None:
+    dying = queue(dead_letter_queue=DEAD, redrive_policy={"maxReceiveCount": 2})
+    for body in ("a", "b"):
+        send(both[0], dying, body)
+    assert [bodies(one.receive(dying, 1, 0, 0)) for one in both] == [["a"], ["a"]]
+    assert bodies(both[0].receive(dying, 1, 0, 30)) == ["b"]
+    (dead,) = both[1].receive(queue("dead"), 1, 0, 30)
+    assert (dead.body, dead.approximate_receive_count) == ("a", 3)
+
+
+def test_messages_of_a_group_come_in_line_and_once(both: tuple[Messages, Messages]) -> None:
+    line = queue("line.fifo", fifo_queue=True)
+    for body, group, once in (("a", "g", "1"), ("b", "g", "2"), ("again", "g", "1"), ("c", "h", "3")):
+        send(both[0], line, body, group_id=group, deduplication_id=once)
+    (first,) = both[0].receive(line, 1, 0, 30)
+    assert first.body == "a"
+    assert bodies(both[1].receive(line, 10, 0, 30)) == ["c"]
+    both[1].delete(line, first.receipt_handle)
+    assert bodies(both[1].receive(line, 10, 0, 30)) == ["b"]
+
+
+def test_what_is_delayed_comes_later_and_what_is_old_does_not_come(both: tuple[Messages, Messages]) -> None:
+    send(both[0], queue(), "old", sent_timestamp=1)
+    send(both[0], queue(), "late", delayed_until=timing._now() + 300)
+    assert both[0].receive(queue(), 10, 0, 30) == []
+    assert both[0].counts("arn:news")["ApproximateNumberOfMessagesDelayed"] == 1
+    assert bodies(both[1].receive(queue(), 10, 20, 30)) == ["late"]
+    both[0].purge(queue())
+    assert sum(both[1].counts("arn:news").values()) == 0
+
+
+@pytest.mark.parametrize("receipt", ["", "none", "ä", base64.b64encode(b"short id").decode()])
+def test_what_is_no_receipt_handle_is_refused(both: tuple[Messages, Messages], receipt: str) -> None:
+    with pytest.raises(ReceiptHandleIsInvalid):
+        both[0].delete(queue(), receipt)
+
+
+def test_nothing_is_put_into_a_queue_that_is_gone(both: tuple[Messages, Messages]) -> None:
+    with pytest.raises(QueueDoesNotExist):
+        send(both[0], queue("gone"), "a")

@@ -1,0 +1,78 @@
+"""Labeling jobs that are deleted: by hand, or because they are old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from labeling_provider.groundtruth.job import queue_name
+from labeling_provider.service.database.schema import jobs
+from labeling_provider.service.engine.deletion import Deletion, DeletionError, Retention
+from labeling_provider.service.work.audit import AuditTrail
+from tests.service.in_process import ACCOUNT, REGION, InProcess
+
+LINES = b'{"source": "it purrs", "truth": "cat"}\n'
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[InProcess]:
+    one = InProcess(tmp_path)
+    yield one
+    one.close()
+
+
+def deletion_of(engine: InProcess) -> Deletion:
+    return Deletion(engine.store, engine.storage, engine.messaging)
+
+
+def test_a_job_goes_with_its_queue_and_its_labels_only_if_they_are_meant(engine: InProcess) -> None:
+    deletion = deletion_of(engine)
+    with engine.messaging.recording():
+        topic = engine.messaging._sns.create_topic("new").arn
+    stream = engine.create(b"", manifest_uri=None, input_topic_arn=topic, name="Stream")
+    engine.wait(stream, lambda description: description["LabelingJobStatus"] == "InProgress")
+    with pytest.raises(DeletionError, match="Stream is InProgress: stop it first"):
+        deletion.delete("stream")
+    engine.operations.call("StopLabelingJob", {"LabelingJobName": stream})
+    engine.wait(stream)
+    assert engine.messaging.has_queue(queue_name(stream))
+    deletion.delete("stream")
+    assert not engine.messaging.has_queue(queue_name(stream))
+    with pytest.raises(DeletionError, match="no labeling job named stream"):
+        deletion.delete("stream")
+
+    engine.run(LINES, name="Cats")
+    engine.run(LINES, name="Cats-too")
+    written = {uri for uri in engine.storage.objects if "/out/Cats/" in uri}
+    assert written
+    assert deletion.delete("Cats") == 0
+    assert written <= engine.storage.objects.keys()
+    # Its name is free, and it is not taken for the other one.
+    description, _ = engine.run(LINES, name="Cats")
+    assert description["LabelCounters"]["TotalLabeled"] == 1
+    assert deletion.delete("Cats", with_output=True) >= len(written)
+    assert not {uri for uri in engine.storage.objects if "/out/Cats/" in uri}
+    assert {uri for uri in engine.storage.objects if "/out/Cats-too/" in uri}
+    assert f"arn:aws:sns:{REGION}:{ACCOUNT}:new" == topic
+
+
+def test_jobs_are_kept_for_as_long_as_the_operator_says(engine: InProcess) -> None:
+    audit = AuditTrail(engine.store)
+    for number in range(3):
+        engine.run(LINES, name=f"job-{number}")
+    with engine.store.write() as connection:
+        old = sa.update(jobs).where(jobs.c.name != "job-1").values(modified=jobs.c.modified - 3 * 86_400)
+        connection.execute(old)
+    Retention(engine.store, deletion_of(engine), audit, 2.0).sweep()
+    with engine.store.read() as connection:
+        assert connection.execute(sa.select(jobs.c.name)).scalars().all() == ["job-1"]
+    told = [(row["role"], row["what"], row["target"]) for row in audit.latest(9, None, 0.0)]
+    assert sorted(told) == [("service", "jobs delete", "job-0"), ("service", "jobs delete", "job-2")]
+    retention = Retention(engine.store, deletion_of(engine), audit, 0.0)
+    retention.stop()
+    retention.sweep()
+    with engine.store.read() as connection:
+        assert connection.execute(sa.select(sa.func.count(jobs.c.id))).scalar_one() == 1

@@ -1,0 +1,120 @@
+"""``docs/team.md``, followed word by word: ten people label with a service of several processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from dev.balancer import Balancer
+from dev.portal import Browser
+from dev.postgresql import postgresql
+from dev.stack import BIN, ROOT, Service, free_port, wait_until
+from tests.snippets import blocks
+
+GUIDE = ROOT / "docs/team.md"
+PASSWORD = "a password of one's own"
+
+
+@pytest.mark.e2e
+@pytest.mark.once
+def test_from_nothing_to_ten_people_who_label(tmp_path: Path) -> None:
+    prepare, start, people, job, backup, delete = blocks(GUIDE, "bash")
+    exported = dict(re.findall(r"(\w+)=(\S+)", "".join(one for one in blocks(GUIDE, "sh") if "export" in one)))
+    with ExitStack() as running:
+        server = running.enter_context(postgresql())
+        objects = Service(tmp_path / "objects")
+        running.callback(objects.stop)
+        here = {
+            "LABELING_LOCAL_DATABASE_URL": server.create("labeling"),
+            "LABELING_LOCAL_S3_ENDPOINT": objects.endpoint_url,
+            # The pair that the object store of this test knows.
+            **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "local"),
+        }
+        assert exported.keys() >= here.keys()
+        env = {**os.environ, **exported, **here, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
+
+        def run(script: str) -> str:
+            done = subprocess.run(
+                ["bash", "-euc", script], env=env, cwd=tmp_path, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        del env["AWS_ENDPOINT_URL"]
+        run(prepare)
+        serving = []
+        for number, line in enumerate(start.splitlines()):
+            command, part, *options = shlex.split(line)
+            assert command == "labeling"
+            # Ports of this machine may be taken.
+            options[options.index("--port") + 1] = str(free_port())
+            process = Service(tmp_path / str(number), *options, env=env, part=part)
+            running.callback(process.stop)
+            if part == "serve":
+                serving.append(process)
+        balancer = Balancer([urlsplit(one.endpoint_url).port or 0 for one in serving])
+        running.callback(balancer.stop)
+        env["AWS_ENDPOINT_URL"] = balancer.endpoint_url
+        invitations = run(people).split()
+        assert len(invitations) == 10
+        run(job)
+        keys = {
+            "aws_access_key_id": env["LABELING_LOCAL_ACCESS_KEY_ID"],
+            "aws_secret_access_key": env["LABELING_LOCAL_SECRET_ACCESS_KEY"],
+        }
+        sagemaker = serving[1].client("sagemaker", **keys)
+
+        def status() -> str:
+            return str(sagemaker.describe_labeling_job(LabelingJobName="first")["LabelingJobStatus"])
+
+        labeled: list[str] = []
+        troubles: list[BaseException] = []
+
+        def label(invitation: str) -> None:
+            try:
+                browser = Browser(balancer.endpoint_url)
+                path = urlsplit(invitation).path.removeprefix("/portal")
+                browser.page(path)
+                browser.send(path, password=PASSWORD, token=browser.token)
+                page = browser.page("/")
+                number = int(wait_until(lambda: re.search(r"/portal/jobs/(\d+)", page), 1, "the job is offered")[1])
+                handed = browser.next(number, 20)
+                while handed["task"]:
+                    handed = browser.submit(number, handed["task"]["id"], "good")
+                    labeled.append(invitation)
+                    # No one is kept at one process.
+                    browser.connection.close()
+            except BaseException as error:
+                troubles.append(error)
+                raise
+
+        threads = [threading.Thread(target=label, args=(invitation,), daemon=True) for invitation in invitations]
+        wait_until(lambda: status() == "InProgress", 60, "the job begins")
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(120)
+        assert troubles == []
+        wait_until(lambda: status() == "Completed", 60, "the job ends")
+        assert len(labeled) == 20
+        run(backup)
+        run(delete)
+        with pytest.raises(sagemaker.exceptions.ClientError, match="no labeling job named first"):
+            status()
+        # What was backed up comes back.
+        env["LABELING_LOCAL_DATABASE_URL"] = server.create("restored")
+        restore = next(one for one in blocks(GUIDE, "sh") if " restore " in one)
+        run(re.sub(r"--database-url \S+ ", "", restore))
+        restored = Service(tmp_path / "restored", env=env, part="serve")
+        running.callback(restored.stop)
+        described = restored.client("sagemaker", **keys).describe_labeling_job(LabelingJobName="first")
+        assert described["LabelCounters"]["HumanLabeled"] == 20
+        Browser(restored.endpoint_url).sign_in("Ada", PASSWORD)

@@ -20,7 +20,8 @@ DAG_ID = "label_digits"
 BY_HAND = "label_by_hand"
 WORKFORCE = {"workteams": {"private-simulated": {"workers": 10, "accuracy": 0.95, "seconds_per_task": 0.02}}}
 TRUTH = [
-    f"--truth=s3://labeling-demo/{folder}/truth.jsonl" for folder in ("digits", "live", "weekly", "messages", "review")
+    f"--truth=s3://labeling-demo/{folder}/truth.jsonl"
+    for folder in ("digits", "live", "weekly", "messages", "review", "vehicles")
 ]
 RUN_SECONDS = 180
 

@@ -165,6 +165,8 @@ def _prefix_problems(document: dict[str, Any]) -> Iterator[str]:
         folder = None
     if folder is None or not folder.endswith("/"):
         yield f"prefix is {_told(document, 'prefix')}; write an S3 folder such as s3://bucket/folder/"
+    elif any(part in {".", ".."} for part in folder.split("/")):
+        yield f"prefix is {_told(document, 'prefix')}; write a folder without dots as parts"
     elif folder == "/":
         yield "prefix is the bucket itself; the frames of a sequence must be in a folder"
 

@@ -106,17 +106,23 @@ def drawn_picture(address: str, label: Label | None, mask: str | None = None) ->
     :param mask: the mask's URL.
     """
     if (drawn := _drawn(label)) is not None:
-        return _svg(drawn.width, drawn.height, address, _shapes(drawn))
+        return svg(drawn.width, drawn.height, address, _shapes(drawn))
     if isinstance(label, BoxesLabel) and min(label.size.width, label.size.height) > 0:
-        return _svg(label.size.width, label.size.height, address, _outlines(label))
+        return svg(label.size.width, label.size.height, address, _outlines(label))
     width, height = size_of(label) or _NO_SIZE
     if min(width, height) <= 0:
         width, height = _NO_SIZE
     over = Markup('<image class="mask" href="{}" width="{}" height="{}"/>').format(mask, width, height)
-    return _svg(width, height, address, [over] if mask else [])
+    return svg(width, height, address, [over] if mask else [])
 
 
-def _svg(width: int, height: int, address: str, shapes: Iterable[Markup]) -> Markup:
+def svg(width: int, height: int, address: str, shapes: Iterable[Markup]) -> Markup:
+    """A picture with shapes over it, as HTML.
+
+    :param width: of the picture, in pixels.
+    :param height: of the picture, in pixels.
+    :param address: the picture's URL.
+    """
     return Markup(
         '<svg viewBox="0 0 {width} {height}"><image href="{address}" width="{width}" height="{height}"/>{shapes}</svg>'
     ).format(width=width, height=height, address=address, shapes=Markup("").join(shapes))
@@ -192,7 +198,7 @@ def _drawn(label: Label | None) -> _Drawn | None:
 def _shapes(drawn: _Drawn) -> Iterator[Markup]:
     names = list(dict.fromkeys(shape.label for shape in drawn.shapes))
     for shape in drawn.shapes[:MAX_PARTS]:
-        look = _look(names.index(shape.label), shape.label)
+        look = look_of(names.index(shape.label), shape.label)
         if drawn.kind == "keypoints":
             (point,) = shape.points
             radius = max(drawn.width, drawn.height) / _POINTS_ACROSS
@@ -208,11 +214,11 @@ def _outlines(label: BoxesLabel) -> Iterator[Markup]:
     outline = Markup('<rect x="{}" y="{}" width="{}" height="{}" {}</rect>')
     for box in label.boxes[:MAX_PARTS]:
         name = label.class_names.get(box.class_id, str(box.class_id))
-        look = _look(places.get(box.class_id, 0), name)
+        look = look_of(places.get(box.class_id, 0), name)
         yield outline.format(box.left, box.top, max(box.width, 0), max(box.height, 0), look)
 
 
-def _look(place: int, name: str) -> Markup:
+def look_of(place: int, name: str) -> Markup:
     """The remaining attributes of a shape, and its class as a tooltip.
 
     :param place: position of the class among all classes, which decides on the color.

@@ -44,6 +44,7 @@ def test_a_sequence_has_its_frames_in_the_order_of_their_names() -> None:
         ({"prefix": "s3://yard/cam4"}, "prefix is 's3://yard/cam4'; write an S3 folder"),
         ({"prefix": "s3://yard/"}, "write an S3 folder"),
         ({"prefix": "https://yard/cam4/"}, "write an S3 folder"),
+        ({"prefix": "s3://yard/cam4/../secret/"}, "write a folder without dots"),
         ({"number-of-frames": 3}, "number-of-frames is 3, but frames has 2"),
         ({"frames": {}}, "frames is an object; write a list"),
         ({"frames": []}, "frames has 0 frames; 1 to 2,000 are allowed"),

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 import pytest
 from PIL import Image, ImageOps
 
+from labeling_provider.manifest.sequences import sequence_document
 from tests.conftest import Lab
 from tests.ui.at_service import facts_of, job_of, picture
 from tests.ui.conftest import Jobs, Pages
@@ -107,3 +108,22 @@ def test_pictures_are_shown_though_the_input_manifest_is_gone(lab: Lab, jobs: Jo
     page = pages.shows("/job/labels", **task)
     assert page.count('href="picture?') == 1
     assert page.count("Its picture is not part of the job") == 1
+
+
+def test_frames_of_a_sequence_are_shown_with_their_labels(lab: Lab, jobs: Jobs, pages: Pages) -> None:
+    names = [f"{number}.png" for number in range(3)]
+    frames = [lab.put(f"cam/{name}", picture()) for name in names]
+    ref = lab.put("cam/seq.json", json.dumps(sequence_document(1, "s3://lab/cam/", names)))
+    box = {"left": 1, "top": 2, "width": 3, "height": 4, "class-id": "0", "object-id": "a", "object-name": "van:1"}
+    shown = [{"frame-no": number, "frame": name, "annotations": [box]} for number, name in enumerate(names[:2])]
+    task = jobs.add(None)
+    arguments = {"task_type": "video-object-tracking", "labels": ["van"], "label_attribute_name": "label-ref"}
+    line = {"source-ref": ref, "truth": {"tracking-annotations": shown}}
+    name = job_of(lab, task, [line], workers_per_object=1, **arguments)
+    jobs.add(facts_of(name), run=task["run_id"])
+    page = pages.shows("/job/labels", **task)
+    addresses = [unescape(one) for one in re.findall(r'href="(picture\?[^"]*)"', page)]
+    assert [parse_qs(one.partition("?")[2])["uri"][0] for one in addresses] == frames[:2]
+    assert page.count("<rect") == 2
+    assert "van:1" in page
+    assert pages.client.get(addresses[0]).status_code == 200

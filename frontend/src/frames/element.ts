@@ -238,7 +238,8 @@ export class CrowdVideoFrames extends Board {
     let moved: Mark | undefined;
     for (const shape of hand.shapes) {
       const now = this.#asMark(shape, marks);
-      if (!before.marks.includes(now)) moved = now;
+      // What is only hidden has not been moved.
+      if (!before.marks.some((one) => isWhere(one, now))) moved = now;
       marks.push(now);
     }
     const after = { ...before, marks };
@@ -284,9 +285,7 @@ export class CrowdVideoFrames extends Board {
       byHand: true,
       ...(shape.hidden ? { hidden: true } : {}),
     };
-    const twin = before.find(
-      (one) => one.object === mark.object && one.points === mark.points && one.label === mark.label,
-    );
+    const twin = before.find((one) => isWhere(one, mark));
     // Only its being hidden has changed.
     if (known.attributes && twin) return { ...mark, byHand: twin.byHand };
     if (!this.#tracks) return { ...mark, name: mark.label };
@@ -448,6 +447,8 @@ export class CrowdVideoFrames extends Board {
     this.latest = undefined;
     this.src = this.#pictures.address(place);
     this.#pictures.around(place);
+    // Not those that are hidden here are hidden there.
+    this.hand.load([]);
     this.hand.load(this.#labels.marks);
     this.#select(this.#tracks ? object : undefined);
     this.told = "";
@@ -830,6 +831,10 @@ export class CrowdVideoFrames extends Board {
     const what = this.#tracks ? name : label;
     return `${what} · ${Math.round(x)}, ${Math.round(y)}${byHand ? "" : ` · ${word("not_by_hand")}`}`;
   }
+}
+
+function isWhere(one: Mark, other: Mark): boolean {
+  return one.object === other.object && one.points === other.points && one.label === other.label;
 }
 
 /** Labels without what nobody asks for. */

@@ -23,7 +23,7 @@ from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request.templates import label_names, parse_category_document
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.errors import ObjectFailure, StartError
 from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.web.assets import NOT_BUILT, Assets, read_outside
@@ -183,7 +183,10 @@ class Source:
             request={"HumanTaskConfig": {"TaskTitle": self.template.stem}},
             object_store=Files(None, None),
         )
-        return KINDS[self.task_type](facts).task_input(line)
+        try:
+            return KINDS[self.task_type](facts).task_input(line)
+        except (ValueError, ObjectFailure) as error:
+            raise PreviewError(f"{self.input}: {error}") from None
 
     def _line(self) -> dict[str, Any]:
         text = _text(self.input, MAX_INPUT_BYTES)

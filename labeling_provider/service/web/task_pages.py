@@ -17,6 +17,7 @@ from starlette.responses import Response
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request.templates import hosted_template
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
+from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.frame import frame_page, message_page
@@ -87,7 +88,12 @@ class TaskPages:
         seconds = float(request["HumanTaskConfig"]["TaskTimeLimitInSeconds"])
         links = self._signer.links(base, seconds)
         source = self._templates.of(request)
-        return render(source, task.kind.task_input(task.line, task.prepared), links.grant), links
+        try:
+            task_input = task.kind.task_input(task.line, task.prepared)
+        except (ValueError, ObjectFailure) as error:
+            # A file was there when the object was handed out, and is not any more.
+            raise TemplateError("RenderError", str(error)) from None
+        return render(source, task_input, links.grant), links
 
 
 class Templates:

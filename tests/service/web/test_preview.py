@@ -142,6 +142,13 @@ def test_the_input_is_made_as_the_task_type_does(tmp_path: Path) -> None:
         ("x", "{}\n{}", ["--line", "3"], 2, "has 2 lines"),
         ("x", "{}", ["--categories", "missing.json"], 2, "missing.json"),
         ("x", "{}", ["--template-assets", "missing.json"], 2, "missing.json"),
+        (
+            "x",
+            '{"source-ref": "s3://lab/s.json"}',
+            ["--task-type", "video-object-tracking"],
+            2,
+            "There is no sequence file",
+        ),
         ("x", "{}", ["--port", "99999"], 2, "cannot listen on port 99999"),
         ("\udcff", "{}", [], 2, "is not UTF-8"),
     ],

@@ -14,6 +14,7 @@ import pytest
 from labeling_provider.groundtruth.facts import human_task_ui_arn
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS
 from labeling_provider.groundtruth.task_types import TASK_TYPES
+from labeling_provider.manifest.sequences import sequence_document
 from labeling_provider.request.templates import (
     drawing_template,
     has_worker_template,
@@ -252,3 +253,33 @@ def test_a_template_is_read_anew_after_a_while(
     assert "first" in elements(pages, kind, {}).text
     monkeypatch.setattr("labeling_provider.service.web.task_pages._KEPT_SECONDS", 0.0)
     assert "second" in elements(pages, kind, {}).text
+
+
+@pytest.mark.parametrize("task_type", ["video-object-detection", "video-object-tracking"])
+def test_video_frames_have_a_page_of_ours(pages: TaskPages, tmp_path: Path, task_type: str) -> None:
+    (tmp_path / "crowd-html-elements-frames.js").write_text("2")
+    row = TASK_TYPES[task_type]
+    kind = make_kind(task_type, {"HumanTaskUiArn": human_task_ui_arn(row.human_task_ui or "", REGION)})
+    names = ["it's </script><b>.jpg", "{{ 1 }}.png"]
+    body = json.dumps(sequence_document(1, "s3://lab/yard/", names)).encode()
+    kind.job.object_store.write({"s3://lab/seq.json": (body, "")})
+    answer = pages.page(ShownTask(kind, {"source-ref": "s3://lab/seq.json"}), BASE).body.decode()
+    page = Elements(answer)
+    assert str(page.found["script"]["src"]).endswith("/crowd-html-elements-frames.js")
+    element = page.found["crowd-video-frames"]
+    assert (element["name"], element["header"]) == (row.answer_key, "Which <b>?")
+    assert page.text.count("Mark all.") == 1
+    script = re.search(r'id="sequence">(.*?)</script>', answer, re.DOTALL)
+    assert script
+    given = json.loads(script[1])
+    assert [one["frame"] for one in given["frames"]] == names
+    assert all(one["src"].startswith(f"{BASE}/lab/yard/") for one in given["frames"])
+    assert (given["tracks"], given["initial"]) == (task_type.endswith("tracking"), None)
+    assert [one["label"] for one in given["categories"]["labels"]] == LABELS
+
+
+def test_a_sequence_that_is_not_there_any_more_is_told(pages: TaskPages) -> None:
+    kind = make_kind("video-object-tracking", {"HumanTaskUiArn": human_task_ui_arn("VideoObjectTracking", REGION)})
+    answer = pages.page(ShownTask(kind, {"source-ref": "s3://lab/gone.json"}), BASE)
+    assert answer.status_code == 422
+    assert b"There is no sequence file s3://lab/gone.json." in answer.body

@@ -10,6 +10,7 @@ import pytest
 
 from dev.browser import browser_page
 from labeling_provider.manifest.sequences import sequence_document
+from labeling_provider.service.web.frame import MAX_PLACES
 from tests.conftest import Lab
 from tests.service.test_room_jobs import picture
 from tests.service.web.portal.at_page import shown, signed_in, submitted
@@ -18,13 +19,15 @@ from tests.service.web.portal.conftest import PeopleJob
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
 TRACKING = "video-object-tracking"
+NAMES = [f"{number:03}.png" for number in range(MAX_PLACES + 20)]
+"""More than the page's content policy names one by one."""
 
 
 def sequence(lab: Lab) -> str:
-    """Three frames and their sequence file: its URI."""
-    for number in range(3):
-        picture(lab, f"yard/{number}.png", 400, 300)
-    document = sequence_document(1, "s3://lab/yard/", [f"{number}.png" for number in range(3)])
+    """Frames and their sequence file: its URI."""
+    for name in NAMES:
+        picture(lab, f"yard/{name}", 400, 300)
+    document = sequence_document(1, "s3://lab/yard/", NAMES)
     return lab.put("yard/seq.json", json.dumps(document).encode())
 
 
@@ -52,22 +55,27 @@ def test_a_person_tracks_stops_resumes_and_another_job_verifies(lab: Lab, people
         page.mouse.up()
         frame.locator(".objects li").get_by_text("van:1").wait_for()
         page.keyboard.press("p")
-        frame.get_by_text("2 / 3").wait_for()
+        frame.get_by_text("2 / 120").wait_for()
         page.locator("#state").get_by_text("Saved").wait_for()
         # Whoever comes back goes on where they stopped.
         page.locator("#stop").click()
         page.goto(f"{lab.service.endpoint_url}/portal/jobs/{job.number}")
         frame = shown(page)
-        frame.get_by_text("2 / 3").wait_for()
+        frame.get_by_text("2 / 120").wait_for()
         frame.locator("crowd-video-frames .stage").focus()
-        page.keyboard.press("p")
-        frame.get_by_text("3 / 3").wait_for()
+        page.keyboard.press("Shift+C")
+        number = frame.locator(".number")
+        number.fill("119")
+        number.press("Enter")
+        frame.get_by_text("120 / 120").wait_for()
+        there = "(one) => one.complete && one.naturalWidth === 400 && one.src.includes('/119.png?')"
+        assert frame.locator("img.subject").evaluate(there)
         submitted(page)
     metadata, frames = label_of(lab, job, "track-ref")
     assert (metadata["type"], metadata["class-map"]) == ("groundtruth/video-object-tracking", {"0": "van"})
-    assert [one["frame"] for one in frames] == ["0.png", "1.png", "2.png"]
+    assert [one["frame"] for one in frames] == NAMES
     boxes = [box for one in frames for box in one["annotations"]]
-    assert len(boxes) == 3
+    assert len(boxes) == len(NAMES)
     assert {(box["object-id"], box["object-name"]) for box in boxes} == {(boxes[0]["object-id"], "van:1")}
 
     labels = [{"label": "van", "editsAllowed": "none", "categoryAttributes": [{"name": "good", "type": "string"}]}]

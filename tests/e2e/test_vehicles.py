@@ -1,0 +1,20 @@
+"""The DAG that follows vehicles through a video."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.conftest import Stack
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.once
+def test_vehicles_in_a_video_are_tracked_and_the_tracks_adjusted(stack: Stack) -> None:
+    run = stack.finished("track_vehicles", "manual__tracked")
+    assert stack.airflow.xcom("track_vehicles", run, "build")["objects"] == 1
+    told = stack.airflow.xcom("track_vehicles", run, "report")
+    assert told["adjusted-ref"]["frames"] == 30
+    assert told["adjusted-ref"]["overlap"] > 0.9
+    assert told["adjusted-ref"]["id_switches"] == 0
+    assert told["adjusted-ref"]["overlap"] >= told["tracks-ref"]["overlap"]

@@ -78,7 +78,6 @@ class JobAtDesk:
 class TaskInHand:
     """A task that a person is at.
 
-    :param line: the data object's manifest line.
     :param accepted: epoch seconds.
     :param seconds_left: until the end of the time limit.
     :param active: seconds of active work on it so far.
@@ -88,7 +87,6 @@ class TaskInHand:
     id: int
     job: JobAtDesk
     object_id: int
-    line: dict[str, Any]
     accepted: float
     seconds_left: float
     active: float
@@ -388,7 +386,6 @@ class Desk:
             row.id,
             job,
             row.object_id,
-            json.loads(row.line),
             row.accepted,
             seconds_left=max(row.due - now, 0.0),
             active=self._clock.real(row.spent or 0.0),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -23,6 +24,14 @@ REQUESTS: Final = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
     registry=REGISTRY,
 )
+
+
+@cache
+def request_times(route: str, status: str) -> Histogram:
+    """How long requests of a kind took. There are few kinds, so the label values are looked up once for each."""
+    return REQUESTS.labels(route, status)
+
+
 STEPS: Final = Histogram(
     "labeling_step_seconds",
     "How long steps of labeling jobs took.",

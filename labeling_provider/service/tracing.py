@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.service.errors import StartError
@@ -21,6 +21,7 @@ _ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_E
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _CARRIED: Final = (b"traceparent", b"tracestate")
 
+_NOT_TRACED: Final = nullcontext()
 _tracer: Tracer | None = None
 
 
@@ -63,17 +64,22 @@ def _exporter(environment: Mapping[str, str]) -> SpanExporter | None:
     raise StartError(f"OTEL_EXPORTER_OTLP_PROTOCOL is {protocol!r}; this service has http/protobuf and grpc")
 
 
-@contextmanager
-def traced(name: str, headers: Iterable[tuple[bytes, bytes]] | None = None, **attributes: str) -> Iterator[Span | None]:
+def traced(
+    name: str, headers: Iterable[tuple[bytes, bytes]] | None = None, **attributes: str
+) -> AbstractContextManager[Span | None]:
     """Trace the block; what it starts belongs to it.
 
     :param headers: of the request that the block answers: it may say which trace it is part of.
     :param attributes: what the block is about; ``__`` in a name is a dot.
     :return: the span; None if nothing is traced.
     """
-    if _tracer is None:
-        yield None
-        return
+    return _NOT_TRACED if _tracer is None else _traced(_tracer, name, headers, attributes)
+
+
+@contextmanager
+def _traced(
+    tracer: Tracer, name: str, headers: Iterable[tuple[bytes, bytes]] | None, attributes: Mapping[str, str]
+) -> Iterator[Span]:
     from opentelemetry.trace import SpanKind
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -82,7 +88,7 @@ def traced(name: str, headers: Iterable[tuple[bytes, bytes]] | None = None, **at
     context = TraceContextTextMapPropagator().extract(carrier) if carrier else None
     kind = SpanKind.INTERNAL if headers is None else SpanKind.SERVER
     given: dict[str, Any] = {name.replace("__", "."): value for name, value in attributes.items()}
-    with _tracer.start_as_current_span(name, context, kind, given) as started:
+    with tracer.start_as_current_span(name, context, kind, given) as started:
         yield started
 
 

@@ -317,8 +317,9 @@ export class TaskPage {
     if (error.reason === "late" || error.reason === "gone") this.end(work, "time_over");
     else if (error.reason === "done") this.end(work, "answered_before");
     else if (error.reason !== "given_up") {
-      this.say(`${this.word("refused")} ${error.message}`, true);
-      work.frame.send({ type: "refused", message: error.message });
+      const message = error.reason === "too_large" ? this.word("too_large") : error.message;
+      this.say(`${this.word("refused")} ${message}`, true);
+      work.frame.send({ type: "refused", message });
     }
   }
 

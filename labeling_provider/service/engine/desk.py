@@ -29,6 +29,7 @@ from labeling_provider.service.work.tasks import Move, Refusal
 MAX_DRAFT_CHARACTERS: Final = 5_000_000
 """Longest draft, in characters of JSON: what the page sends without its spaces in up to 4,000,000."""
 MAX_REMARK_CHARACTERS: Final = 2_000
+_ANSWERS: Final = ANSWERS.labels("people")
 _MAX_JOBS: Final = 200
 _MAX_TRIES: Final = 20
 _SPARE: Final = 8
@@ -77,7 +78,6 @@ class JobAtDesk:
 class TaskInHand:
     """A task that a person is at.
 
-    :param line: the data object's manifest line.
     :param accepted: epoch seconds.
     :param seconds_left: until the end of the time limit.
     :param active: seconds of active work on it so far.
@@ -87,7 +87,6 @@ class TaskInHand:
     id: int
     job: JobAtDesk
     object_id: int
-    line: dict[str, Any]
     accepted: float
     seconds_left: float
     active: float
@@ -263,7 +262,7 @@ class Desk:
             if not accepted and not tasks.has_answer(connection, move):
                 raise Refused(tasks.why_not(connection, move))
             handed = self._after(connection, person, job, task, now)
-        ANSWERS.labels("people").inc(accepted)
+        _ANSWERS.inc(accepted)
         # Who has no task waits for what the next step hands out.
         self._wake(job.id, _GATHER_SECONDS, patient=handed.task is not None)
         return handed
@@ -387,7 +386,6 @@ class Desk:
             row.id,
             job,
             row.object_id,
-            json.loads(row.line),
             row.accepted,
             seconds_left=max(row.due - now, 0.0),
             active=self._clock.real(row.spent or 0.0),

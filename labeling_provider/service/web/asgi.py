@@ -26,7 +26,7 @@ from labeling_provider.service.cloud.sealing import Unreadable
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.errors import ApiError
 from labeling_provider.service.log_format import REQUEST_ID
-from labeling_provider.service.measures import REQUESTS, ROUTE
+from labeling_provider.service.measures import ROUTE, request_times
 from labeling_provider.service.tracing import traced
 from labeling_provider.service.web.bodies import Body, ClientGone, check_sums, decode_chunks, max_encoded, read_body
 from labeling_provider.service.web.monitoring import Monitoring
@@ -36,6 +36,7 @@ from labeling_provider.service.web.requests import METRICS_PATH, PAGES_PATH, POR
 from labeling_provider.service.web.responses import JSON, amazon_response, refusal, streamed
 from labeling_provider.service.web.rights import Asked, Rights, check_page_right
 from labeling_provider.service.web.routing import (
+    MAX_PORTAL_BODY_BYTES,
     call_of,
     check_plain,
     is_upload,
@@ -57,9 +58,6 @@ log = logging.getLogger(__name__)
 
 WELL_KNOWN: Final = Credentials("local", "local")
 """The keys on loopback. Other keys are accepted there as well, but can't be checked."""
-
-MAX_PORTAL_BODY_BYTES: Final = 16 << 20
-"""A drawn mask and its draft come in one request."""
 
 # State in another region would be lost at the next start.
 _OF_ONE_REGION: Final = frozenset(
@@ -164,7 +162,7 @@ class Application:
             try:
                 await self._respond(scope, receive, tell)
             finally:
-                REQUESTS.labels(ROUTE.get(), status).observe(time.perf_counter() - began)
+                request_times(ROUTE.get(), status).observe(time.perf_counter() - began)
                 if span:
                     span.update_name(ROUTE.get())
                     span.set_attribute("labeling.request_id", request_id)

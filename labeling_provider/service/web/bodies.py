@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
+from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
 
@@ -99,8 +100,9 @@ class _Sums:
                 raise ApiError("BadDigest", f"The body does not match {name}.")
 
 
-def _spool() -> IO[bytes]:
-    return SpooledTemporaryFile(max_size=MAX_IN_MEMORY)
+def _spool(most: int) -> IO[bytes]:
+    """Where a body of at most so many bytes is put."""
+    return BytesIO() if most <= MAX_IN_MEMORY else SpooledTemporaryFile(max_size=MAX_IN_MEMORY)
 
 
 async def read_body(request: RequestHead, receive: Receive, limit: int) -> Body:
@@ -115,7 +117,10 @@ async def read_body(request: RequestHead, receive: Receive, limit: int) -> Body:
         raise ApiError("InvalidRequest", "Content-Length is not a number of bytes.")
     if int(declared) > limit:
         raise _too_large(limit)
-    file, length, digest = _spool(), 0, hashlib.sha256()
+    expected = limit if "transfer-encoding" in request.headers else int(declared)
+    file, length, digest = _spool(expected or limit), 0, hashlib.sha256()
+    if not expected and request.method in {"GET", "HEAD"}:
+        return Body(file, 0, digest.hexdigest())
     clock = asyncio.get_running_loop()
     began = clock.time()
     while True:
@@ -160,7 +165,7 @@ def decode_chunks(body: Body, headers: Mapping[str, str], limit: int, signatures
         raise ApiError("MissingContentLength", message, HTTPStatus.LENGTH_REQUIRED)
     if int(declared) > limit:
         raise _too_large(limit)
-    file, length, whole = _spool(), 0, hashlib.sha256()
+    file, length, whole = _spool(int(declared)), 0, hashlib.sha256()
     announced = {name.strip().lower() for name in headers.get("x-amz-trailer", "").split(",") if name.strip()}
     sums = _Sums(announced)
     while True:

@@ -8,11 +8,11 @@ from http import HTTPStatus
 from typing import Final
 from xml.sax.saxutils import escape
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from labeling_provider.service.cloud.offered import ServiceResponse
 from labeling_provider.service.errors import ApiError
-from labeling_provider.service.web.requests import RequestHead
+from labeling_provider.service.web.requests import PORTAL_PATH, RequestHead
 
 JSON: Final = "application/x-amz-json-1.1"
 _PIECE: Final = 1 << 18
@@ -37,6 +37,15 @@ def streamed(request: RequestHead, answer: ServiceResponse) -> StreamingResponse
     return response
 
 
+def _portal_refusal(request: RequestHead, error: ApiError) -> Response:
+    """An error as the page of a task reads it, or as a person does."""
+    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+    if request.path.startswith(f"{PORTAL_PATH}/api/"):
+        reason = "too_large" if error.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE else "invalid"
+        return JSONResponse({"refused": reason, "message": error.message}, int(error.status), headers)
+    return PlainTextResponse(f"{int(error.status)} {error.message}", int(error.status), headers)
+
+
 def amazon_response(status: int, body: bytes, content_type: str) -> Response:
     headers = {"content-type": content_type}
     if status == HTTPStatus.UNAUTHORIZED:
@@ -45,10 +54,12 @@ def amazon_response(status: int, body: bytes, content_type: str) -> Response:
 
 
 def refusal(request: RequestHead | None, error: ApiError) -> Response:
-    """An error in the caller's protocol: JSON for operations with a target, XML for S3 and the rest."""
+    """An error in the caller's protocol: JSON for operations with a target, words for the portal, XML for the rest."""
     if request and "x-amz-target" in request.headers:
         body = json.dumps({"__type": error.code, "message": error.message, "Message": error.message})
         return amazon_response(error.status, body.encode(), JSON)
+    if request and request.is_portal:
+        return _portal_refusal(request, error)
     code, message = escape(error.code), escape(error.message)
     inner = f"<Code>{code}</Code><Message>{message}</Message>"
     in_query_protocol = request is not None and (

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse
+from starlette.routing import Router
 
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.engine.desk import Desk
 from labeling_provider.service.engine.mask_helper import MaskHelper
 from labeling_provider.service.web.portal.pages import Pages
@@ -29,7 +26,7 @@ def make_portal(
     audit: AuditTrail,
     task_pages: TaskPages,
     mask_helper: MaskHelper,
-) -> Starlette:
+) -> Router:
     """The application that answers for the portal; its paths begin after ``/portal``.
 
     :param task_pages: makes the pages in the frame.
@@ -39,17 +36,15 @@ def make_portal(
     pages = Pages(database, desk, people, threads, task_pages, single_sign_on, audit, mask_helper.prompts)
     with_provider = ProviderPages(pages, single_sign_on, threads)
     protocol = Protocol(desk, people, threads, task_pages, mask_helper)
-    return Starlette(
-        # They are tried in this order.
-        routes=[*protocol.routes, *with_provider.routes, *pages.routes],
-        exception_handlers={HTTPException: _refused, DatabaseError: _unavailable},
+    return Router(
+        # They are tried in this order: what an answer needs comes first.
+        routes=[
+            *protocol.of_each_answer,
+            *pages.of_each_answer,
+            *protocol.routes,
+            *with_provider.routes,
+            *pages.routes,
+        ],
+        redirect_slashes=False,
+        default=PlainTextResponse("404 There is no such page.", 404),
     )
-
-
-def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for nothing else
-    return PlainTextResponse(f"{error.status_code} {error.detail}", error.status_code)
-
-
-def _unavailable(request: Request, error: Exception) -> Response:
-    return PlainTextResponse("503 The service's database does not respond. Try again.", 503)

@@ -10,9 +10,8 @@ from typing import Any, Final
 from urllib.parse import parse_qs, quote
 
 from jinja2.utils import htmlsafe_json_dumps
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from labeling_provider.rendering.environment import render
@@ -24,7 +23,7 @@ from labeling_provider.service.web.portal.protocol import PAGE_KEYS, numbers, st
 from labeling_provider.service.web.portal.sessions import (
     COOKIE,
     PATH,
-    Endpoint,
+    Answer,
     NotSignedIn,
     Threads,
     base_of,
@@ -64,10 +63,14 @@ class Pages:
         self._masks = masks
 
     @property
+    def of_each_answer(self) -> list[Route]:
+        """The addresses that are asked for with each answer, below ``/portal``."""
+        return [Route("/frame/{task:int}", self._signed_in(self.frame))]
+
+    @property
     def routes(self) -> list[Route]:
-        """The pages' addresses, below ``/portal``."""
+        """The other pages' addresses."""
         return [
-            Route("/frame/{task:int}", self._signed_in(self.frame)),
             Route("/", self._signed_in(self.jobs)),
             Route("/sign-in", self._in_thread(self.sign_in), methods=["GET", "POST"]),
             Route("/sign-out", self._in_thread(self.sign_out), methods=["POST"]),
@@ -253,7 +256,7 @@ class Pages:
         content = render(f"service/web/portal/templates/{template}", **{**names, **values})
         return HTMLResponse(content, status, headers)
 
-    def _in_thread(self, view: Callable[[Request, Mapping[str, str]], Response]) -> Endpoint:
+    def _in_thread(self, view: Callable[[Request, Mapping[str, str]], Response]) -> Answer:
         """An endpoint for somebody who need not be signed in."""
 
         @wraps(view)
@@ -261,9 +264,9 @@ class Pages:
             form = _form(await request.body()) if request.method == "POST" else {}
             return await self._threads.run(view, request, form)
 
-        return endpoint
+        return Answer(endpoint)
 
-    def _signed_in(self, view: Callable[[Person, Request], Response]) -> Endpoint:
+    def _signed_in(self, view: Callable[[Person, Request], Response]) -> Answer:
         """An endpoint for somebody who is signed in."""
 
         def answer(request: Request) -> Response:
@@ -271,14 +274,14 @@ class Pages:
                 return view(person_of(self._people, request), request)
             except NotSignedIn:
                 return redirect(f"/sign-in?onward={quote(request.scope['path'], safe='')}")
-            except NoSuchTask:
-                raise HTTPException(404) from None
+            except NoSuchTask as error:
+                return PlainTextResponse(f"404 {error}", 404)
 
         @wraps(view)
         async def endpoint(request: Request) -> Response:
             return await self._threads.run(answer, request)
 
-        return endpoint
+        return Answer(endpoint)
 
 
 def _price(human: Mapping[str, Any]) -> str:

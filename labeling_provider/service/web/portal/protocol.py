@@ -22,7 +22,7 @@ from labeling_provider.service.engine.mask_helper import MaskHelper, NoMask
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.web.portal.sessions import (
     PATH,
-    Endpoint,
+    Answer,
     NotSignedIn,
     Threads,
     base_of,
@@ -79,10 +79,14 @@ class Protocol:
         self._openings = Openings(desk, threads)
 
     @property
+    def of_each_answer(self) -> list[Route]:
+        """What is asked with each answer."""
+        return [Route("/api/tasks/{task:int}/submit", self._guarded(self.submit), methods=["POST"])]
+
+    @property
     def routes(self) -> list[Route]:
-        """What there is to ask."""
+        """What else there is to ask."""
         return [
-            Route("/api/tasks/{task:int}/submit", self._guarded(self.submit), methods=["POST"]),
             Route("/api/jobs/{job:int}/next", self._guarded(self.next), methods=["POST"]),
             Route("/api/tasks/{task:int}/save", self._guarded(self.save), methods=["POST"]),
             Route("/api/tasks/{task:int}/decline", self._guarded(self.decline), methods=["POST"]),
@@ -197,15 +201,16 @@ class Protocol:
             return "over"
         return "others" if self._desk.others_at_work(person, job) else "objects"
 
-    def _guarded(self, move: Callable[[Person, Request, dict[str, Any]], Any]) -> Endpoint:
+    def _guarded(self, move: Callable[[Person, Request, dict[str, Any]], Any]) -> Answer:
         """An endpoint: who asks is known, the body is an object, and whatever is refused has its status and reason."""
+        waits = asyncio.iscoroutinefunction(move)
 
         @wraps(move)
         async def endpoint(request: Request) -> Response:
             try:
                 check_token(request)
                 body = _read(await request.body())
-                if asyncio.iscoroutinefunction(move):
+                if waits:
                     person = await self._threads.run(person_of, self._people, request)
                     return _json(await move(person, request, body))
                 return _json(await self._threads.run(self._as_person, move, request, body))
@@ -224,7 +229,7 @@ class Protocol:
             except DatabaseError:
                 return _json({"refused": "unavailable"}, 503)
 
-        return endpoint
+        return Answer(endpoint)
 
     def _as_person(self, move: Callable[[Person, Request, dict[str, Any]], Any], request: Request, body: Any) -> Any:
         return move(person_of(self._people, request), request, body)

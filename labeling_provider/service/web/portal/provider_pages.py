@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from labeling_provider.service.cloud.openid import Attempt, OpenId, SignInRefused
 from labeling_provider.service.web.portal.pages import Pages, onward_of
-from labeling_provider.service.web.portal.sessions import PATH, Threads, base_of, redirect, with_session
+from labeling_provider.service.web.portal.sessions import PATH, Answer, Threads, base_of, redirect, with_session
 from labeling_provider.service.web.portal.words import choose_language
 from labeling_provider.service.work.single_sign_on import SESSION_SECONDS, SingleSignOn
 
@@ -44,7 +44,7 @@ class ProviderPages:
     @property
     def routes(self) -> list[Route]:
         """The addresses, below ``/portal``."""
-        return [Route("/sign-in/provider", self.begin), Route(RETURN_PATH, self.finish)]
+        return [Route("/sign-in/provider", Answer(self.begin)), Route(RETURN_PATH, Answer(self.finish))]
 
     async def begin(self, request: Request) -> Response:
         """Go to the provider."""

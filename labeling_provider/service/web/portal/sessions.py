@@ -5,14 +5,21 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import logging
+import threading
 from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from functools import partial, update_wrapper
+from queue import SimpleQueue
+from typing import Any, Final, NamedTuple, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import Receive, Scope, Send
 
+from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.work.people import SESSION_SECONDS, People, Person
+
+log = logging.getLogger(__name__)
 
 COOKIE: Final = "labeling_session"
 TOKEN_HEADER: Final = "x-labeling-portal"  # noqa: S105 - the name of a header
@@ -25,15 +32,85 @@ class NotSignedIn(Exception):
     """Nobody is signed in, or the request is not from one of the portal's pages."""
 
 
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Answer:
+    """An endpoint as an application of its own, which says in plain words what went wrong.
+
+    Starlette's way leads each message of each request through five functions more.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        update_wrapper(self, endpoint)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            response = await self._endpoint(Request(scope, receive))
+        except DatabaseError:
+            response = PlainTextResponse("503 The service's database does not respond. Try again.", 503)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"][:200])
+            response = PlainTextResponse("500 The service has failed. Its log says why.", 500)
+        await response(scope, receive, send)
+
+
+class _Call(NamedTuple):
+    """A function to call, and who waits for what it returns."""
+
+    function: Callable[[], Any]
+    loop: asyncio.AbstractEventLoop
+    waiting: asyncio.Future[Any]
+
+
 class Threads:
-    """Where the portal waits for the database, a few requests at once."""
+    """Where the portal waits for the database, a few requests at once.
+
+    With an executor each call has two futures and three locks, which is as much work as many a request itself.
+    """
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="labeling-portal")
+        self._calls: SimpleQueue[_Call] = SimpleQueue()
+        self._are_there = False
 
     async def run(self, function: Callable[..., _T], *arguments: Any) -> _T:
         """Call a function in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, *arguments)
+        if not self._are_there:
+            self._are_there = True
+            for _ in range(_AT_ONCE):
+                threading.Thread(target=_work, args=(self._calls,), name="labeling-portal", daemon=True).start()
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[_T] = loop.create_future()
+        self._calls.put(_Call(partial(function, *arguments), loop, waiting))
+        return await waiting
+
+
+def _work(calls: SimpleQueue[_Call]) -> None:
+    """Make one call after the other, for ever."""
+    while True:
+        call = calls.get()
+        found: Any = None
+        error: BaseException | None = None
+        try:
+            found = call.function()
+        except BaseException as raised:  # noqa: BLE001 - whoever waits gets it
+            error = raised
+        try:
+            call.loop.call_soon_threadsafe(_tell, call.waiting, found, error)
+        except RuntimeError:
+            log.debug("the service has ended before it could answer a request")
+        # What was found may be large, and the next call may be long in coming.
+        del call, found, error
+
+
+def _tell(waiting: asyncio.Future[Any], found: Any, error: BaseException | None) -> None:
+    if waiting.done():
+        return
+    if error is None:
+        waiting.set_result(found)
+    else:
+        waiting.set_exception(error)
 
 
 def person_of(people: People, request: Request) -> Person:
@@ -83,6 +160,3 @@ def base_of(request: Request) -> str:
 def redirect(path: str, headers: Mapping[str, str] | None = None) -> Response:
     """Go to another page of the portal."""
     return RedirectResponse(f"{PATH}{path}", 303, dict(headers or {}))
-
-
-Endpoint = Callable[[Request], Awaitable[Response]]

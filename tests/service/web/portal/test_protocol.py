@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from dev.portal import Browser
+from labeling_provider.service.web.routing import MAX_PORTAL_BODY_BYTES
 from tests.conftest import Lab, texts
 from tests.service.test_room_jobs import picture
 from tests.service.web.portal.conftest import PeopleJob
@@ -259,6 +260,19 @@ def test_a_body_that_makes_no_sense_is_refused(browser: Browsers, people_job: Jo
     person = browser("Uma")
     status, _, _ = person.ask("POST", "/portal/api/jobs/999999/next", body, x_labeling_portal=person.token)
     assert status == (404 if body == b"" else 400)
+
+
+def test_an_answer_that_is_too_large_is_refused_in_words_the_page_can_show(browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=1)
+    person = browser("Ulla")
+    task = person.next(job.number)["task"]["id"]
+    body = b" " * (MAX_PORTAL_BODY_BYTES + 1)
+    status, _, told = person.ask("POST", f"/portal/api/tasks/{task}/submit", body, x_labeling_portal=person.token)
+    assert (status, json.loads(told)["refused"]) == (413, "too_large")
+    assert person.next(job.number)["task"]["id"] == task
+    status, headers, told = person.ask("POST", "/portal/sign-in", body)
+    assert (status, told) == (413, f"413 The body is larger than {MAX_PORTAL_BODY_BYTES:,} bytes.")
+    assert headers["content-type"].startswith("text/plain")
 
 
 def test_settings_are_kept(browser: Browsers) -> None:

@@ -63,8 +63,8 @@ abstract class Drawing extends Board {
     const shape = ([label, points]: [string, readonly Point[]]): Shape => ({ label, points });
     this.#own = stored !== undefined;
     this.#nothing = stored?.nothing === true;
-    this.hand.load((stored?.shapes ?? []).map(shape), stored?.path && shape(stored.path));
-    this.#adoptInitial();
+    const shapes = stored ? stored.shapes.map(shape) : this.#initial().shapes;
+    this.hand.load(shapes, stored?.path && shape(stored.path));
     this.surface?.draw();
     this.changed(false);
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from typing import Any
 
 from PIL import Image
@@ -157,23 +158,32 @@ class Artist:
         """That of one place."""
         return self.colors_at((x, y), canvas=canvas)[0]
 
-    def touch(self, *events: tuple[str, list[tuple[float, float]]]) -> None:
-        """Touch with fingers: types of events (start, move, end) and where the fingers are then."""
+    def touch(self, *events: tuple[str, list[tuple[float, float]]] | Callable[[], None]) -> None:
+        """Touch with fingers: types of events (start, move, end) and where the fingers are; or what is done between."""
         session = self.task.page.context.new_cdp_session(self.task.page)
-        for kind, fingers in events:
+        for event in events:
+            if callable(event):
+                event()
+                continue
+            kind, fingers = event
             points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(fingers)]
             session.send("Input.dispatchTouchEvent", {"type": f"touch{kind.title()}", "touchPoints": points})
         session.detach()
         self.painted()
 
-    def pen(self, *places: tuple[float, float]) -> None:
-        """Draw with a pen, down at the first place and up at the last."""
+    def pen(self, *places: tuple[float, float], between: Callable[[], None] | None = None) -> None:
+        """Draw with a pen, down at the first place and up at the last.
+
+        :param between: what happens after the pen has moved the first time.
+        """
         session = self.task.page.context.new_cdp_session(self.task.page)
         for number, place in enumerate(places):
             kind = "Pressed" if number == 0 else "Released" if number == len(places) - 1 else "Moved"
             x, y = self.at(*place)
             event = {"type": f"mouse{kind}", "x": x, "y": y, "button": "left", "pointerType": "pen", "clickCount": 1}
             session.send("Input.dispatchMouseEvent", {**event, "buttons": int(kind != "Released")})
+            if number == 1 and between:
+                between()
         session.detach()
 
     def rub(self, *places: tuple[float, float]) -> None:

@@ -62,9 +62,9 @@ def test_instances_are_selected_relabeled_hidden_and_deleted(portal: Portal) -> 
     artist = three_cats(portal)
     task = artist.task
     assert task(".objects li").all_inner_texts() == [
-        "cat · 9, 9 · 12 × 2",
-        "cat · 49, 49 · 2 × 2",
-        "dog · 79, 79 · 2 × 2",
+        "cat · 9, 9 · 12\u00a0×\u00a02",
+        "cat · 49, 49 · 2\u00a0×\u00a02",
+        "dog · 79, 79 · 2\u00a0×\u00a02",
     ]
     # A click in the list, or Ctrl and one in the picture, selects; what is painted then belongs to it.
     task(".objects li .pick").nth(1).click()

@@ -14,6 +14,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,6 +158,17 @@ def test_pictures_of_the_list_are_opened(kind: str) -> None:
     taken = everywhere(body)
     assert taken[0]
     assert taken[2]
+
+
+@pytest.mark.parametrize("longest_side", [None, 20])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_picture_of_16_bits_is_as_light_as_browsers_show_it(mode: str, longest_side: int | None) -> None:
+    values, file = np.full((40, 60), 40_000, dtype=np.uint16), io.BytesIO()
+    values[:, :30] = 9_000
+    Image.fromarray(values).save(file, "PNG")
+    read = np.asarray(open_picture(file.getvalue(), mode, longest_side=longest_side))
+    assert (int(read[0, 0].max()), int(read[-1, -1].max())) == (35, 156)
+    assert np.asarray(open_picture(file.getvalue())).max() == 40_000, "a mask keeps its numbers"
 
 
 def png(width: int, height: int) -> bytes:

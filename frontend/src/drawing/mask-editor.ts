@@ -290,7 +290,11 @@ export class MaskEditor implements Hand, Ground {
 
   // The keyboard
 
-  press(at: Point, reach: number): void {
+  press(from: Point, reach: number): void {
+    const { width, height } = this.size;
+    // On the far edges the last pixels are meant: behind them there are none.
+    const back = (value: number, most: number) => (value === most && !this.setsPoints ? most - 1 : value);
+    const at: Point = [back(from[0], width), back(from[1], height)];
     this.cursor = at;
     if (!this.draws) {
       this.miss();

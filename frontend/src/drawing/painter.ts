@@ -103,7 +103,10 @@ export class Painter implements StagePainter {
     context.setLineDash([]);
     if (kind.most === 1) dot(context, [left, top], 1.5, color);
     else if (!kind.closed) for (const point of outline) dot(context, point, 3, color);
-    if (named) this.#paintName(context, shape.name ?? shape.label, color, left, top);
+    // The corner of the box around a path may be far from the path itself.
+    const isOpen = !kind.closed && kind.most > 1;
+    const [x, y] = isOpen ? outline.reduce((best, one) => (one[1] < best[1] ? one : best)) : [left, top];
+    if (named) this.#paintName(context, shape.name ?? shape.label, color, x, y);
   }
 
   #paintName(context: CanvasRenderingContext2D, label: string, color: string, left: number, top: number): void {

@@ -63,8 +63,8 @@ abstract class Drawing extends Board {
     const shape = ([label, points]: [string, readonly Point[]]): Shape => ({ label, points });
     this.#own = stored !== undefined;
     this.#nothing = stored?.nothing === true;
-    this.hand.load((stored?.shapes ?? []).map(shape), stored?.path && shape(stored.path));
-    this.#adoptInitial();
+    const shapes = stored ? stored.shapes.map(shape) : this.#initial().shapes;
+    this.hand.load(shapes, stored?.path && shape(stored.path));
     this.surface?.draw();
     this.changed(false);
   }
@@ -336,7 +336,8 @@ abstract class Drawing extends Board {
     const [first, last] = [points[0] ?? [0, 0], points.at(-1) ?? [0, 0]];
     const round = (value: number) => String(Math.round(value));
     const place = `${round(first[0])}, ${round(first[1])}`;
-    if (this.kind === box) return `${label} · ${place} · ${round(last[0] - first[0])} × ${round(last[1] - first[1])}`;
+    if (this.kind === box)
+      return `${label} · ${place} · ${round(last[0] - first[0])}\u00a0×\u00a0${round(last[1] - first[1])}`;
     if (this.kind.most === 1) return `${label} · ${place}`;
     if (this.kind.most === 2) return `${label} · ${place} – ${round(last[0])}, ${round(last[1])}`;
     return `${label} · ${word("points", { count: points.length })}`;

@@ -596,7 +596,7 @@ abstract class Segmentation extends Board {
     const box = mask?.boxes().get(place + 1);
     if (!box) return `${label} · ${word("no_pixels")}`;
     const { left, top, right, bottom } = box;
-    return `${label} · ${left}, ${top} · ${right - left} × ${bottom - top}`;
+    return `${label} · ${left}, ${top} · ${right - left}\u00a0×\u00a0${bottom - top}`;
   }
 }
 

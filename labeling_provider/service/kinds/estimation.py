@@ -42,6 +42,9 @@ _GUESSED: Final = (0.1, 0.2, 0.3, 0.4)
 _SCATTER: Final = 3.0
 """How different the answers about a guessed object are: the concentration of a Dirichlet distribution."""
 _FOLDS: Final = 5
+_FEW_FOLDS: Final = 3
+"""Parts that are enough from :data:`_MANY` answers on."""
+_MANY: Final = 2_000
 _MARGIN: Final = 2.0
 """By how much the logarithm of the votes' probability must be higher for a model with guessed objects to weigh as much
 as one without."""
@@ -219,14 +222,6 @@ class _Table:
         return _Table(objects, self.workers[kept], self.classes[kept], self.class_count)
 
     @cached_property
-    def before(self) -> npt.NDArray[np.int32]:
-        """How many of the votes before one on the same object (column) are for each class (row)."""
-        is_for = np.zeros((self.class_count, len(self.objects)), dtype=np.int32)
-        is_for[self.classes, np.arange(len(self.objects))] = 1
-        sums = is_for.cumsum(axis=1, dtype=np.int32) - is_for
-        return sums - sums[:, self.starts][:, self.objects]
-
-    @cached_property
     def scattered(self) -> Floats:
         """The logarithm of the probability of each object's answers, if they have nothing to do with its class."""
         from scipy.special import gammaln
@@ -320,23 +315,22 @@ class _Crowd:
     def _typical(self, table: _Table, own: _Beliefs | None, itself: Floats | None) -> Floats:
         """The share of each vote's class (column) in the crowd's mistakes about each true class (row).
 
-        Where others made a mistake about an object, it is more probable that one makes the same: as in Pólya's urn.
+        Where others make a mistake about an object, it is more probable that one makes the same: as in Pólya's urn, but
+        each vote sees half of the others, so that their order makes no difference.
 
         :param own: as for :meth:`_likelihood`; the object's other votes are left out, too.
         :param itself: what is known by it, for each vote.
         """
         if not self._model.typical:
             return np.full((table.class_count, len(table.objects)), 1 / max(table.class_count - 1, 1))
-        votes = np.arange(len(table.objects))
-        before = table.before
-        earlier = before[table.classes, votes]
-        same = self._mistakes[:, table.classes] + earlier
-        # The votes before one on the same object that would be mistakes as well.
-        all_mistakes = self._mistakes.sum(axis=1)[:, None] + (votes - table.starts[table.objects] - before)
+        alike = table.counts[table.classes, table.objects]
+        mistakes = table.sizes - table.counts
+        same = self._mistakes[:, table.classes] + (alike - 1) / 2
+        all_mistakes = self._mistakes.sum(axis=1)[:, None] + (mistakes - 1) / 2
         if own is not None and itself is not None:
-            same -= itself * table.counts[table.classes, table.objects]
-            all_mistakes -= (own.known * (table.sizes - table.counts))[:, table.objects]
-        shares: Floats = same.clip(min=0) / all_mistakes.clip(min=_LEAST)
+            same -= itself * alike
+            all_mistakes -= own.known * mistakes
+        shares: Floats = same.clip(min=0) / all_mistakes.clip(min=_LEAST)[:, table.objects]
         return shares
 
 
@@ -408,8 +402,9 @@ def _foresight(model: _Model, folds: Sequence[tuple[_Table, _Table]]) -> float:
 
 def _folds(table: _Table) -> list[tuple[_Table, _Table]]:
     """Parts of the votes, each after the votes on other objects; none, if there is only one object."""
-    numbers = np.arange(table.count) % _FOLDS
-    folds = range(min(_FOLDS, table.count) if table.count > 1 else 0)
+    count = _FOLDS if len(table.objects) < _MANY else _FEW_FOLDS
+    numbers = np.arange(table.count) % count
+    folds = range(min(count, table.count) if table.count > 1 else 0)
     return [(table.among(numbers != fold), table.among(numbers == fold)) for fold in folds]
 
 

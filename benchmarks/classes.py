@@ -7,10 +7,13 @@ imbalance, two camps, families of classes, turned answers, hard objects with spa
 - Amazon: as in Amazon's notebook ``ACSBlogPost.ipynb`` ("Understanding Annotation Consolidation").
 - Dawid-Skene, one coin: those of crowd-kit, if it is installed.
 - fixed weights: what this package did until November 2026: matrices that are always pulled with the same weights.
+- who knows all: the workers and the shares of the classes as they were simulated. Nobody can be better; what error this
+  has in its confidence is chance.
 - ours, and ours in batches of five objects, which are decided one after the other.
 
 Confidences are as they are written: at most 0.99, two decimals. The calibration error (ECE) has ten bins. The last line
-is JSON; ``ece`` is the worst regime's with three or more answers, whole or in batches.
+is JSON; ``ece`` is the worst regime's with three or more answers, whole or in batches; ``ece_whole`` is without the
+batches, as of a job that has ended; and ``ece_by_chance`` is that of who knows all.
 """
 
 from __future__ import annotations
@@ -65,6 +68,22 @@ class Regime:
         said = (rows.cumsum(axis=2) < rng.random((self.objects, self.answers, 1))).sum(axis=2).clip(max=classes - 1)
         numbers = np.repeat(np.arange(self.objects), self.answers)
         return truth, Votes(numbers, chosen.ravel(), said.ravel())
+
+    def known(self, seed: int, votes: Votes) -> Floats:
+        """What can be known of each object by who knows the shares and all workers: class probabilities.
+
+        :param votes: as simulated with this seed.
+        """
+        matrices, classes = self.workers(np.random.default_rng(seed)), len(self.shares)
+        starts = np.arange(0, len(votes.objects), self.answers)
+        likely = np.multiply.reduceat(matrices[votes.workers, :, votes.classes], starts)
+        if self.hard:
+            likely *= 1 - self.hard
+            for looks in range(1, classes):
+                guess = (np.eye(classes) + np.roll(np.eye(classes), looks, axis=1)) / 2
+                likely += self.hard / (classes - 1) * np.multiply.reduceat(guess.T[votes.classes], starts)
+        weights = likely * self.shares
+        return weights / weights.sum(axis=1, keepdims=True)
 
 
 def _even(classes: int) -> Floats:
@@ -194,6 +213,7 @@ HELD_BACK: Final[dict[str, Regime]] = {
 """The estimation was made without these: what it does, and its constants."""
 
 BATCH: Final = 5
+KNOWING: Final = "who knows all"
 Method = Callable[[Votes, int], Floats]
 """Makes class probabilities of votes, objects × classes."""
 
@@ -330,8 +350,10 @@ def measure(regime: Regime, seeds: int) -> dict[str, tuple[float, float]]:
     for seed in range(seeds):
         truth, votes = regime.simulate(seed)
         everyone = np.arange(len(truth))
-        for name, method in others().items():
-            found = method(votes, classes)
+        for name, found in (
+            *((name, method(votes, classes)) for name, method in others().items()),
+            (KNOWING, regime.known(seed, votes)),
+        ):
             top = found >= found.max(axis=1, keepdims=True) - 1e-12
             # What several classes share is any of them.
             note(name, top[everyone, truth] / top.sum(axis=1), found.max(axis=1))
@@ -340,11 +362,11 @@ def measure(regime: Regime, seeds: int) -> dict[str, tuple[float, float]]:
             ("in batches", in_batches(votes, classes, regime.answers)),
         ):
             note(name, (chosen == truth).astype(float), confidence)
-    found = {}
+    results = {}
     for name, confidences in sure.items():
         is_right = np.concatenate(right[name])
-        found[name] = (float(is_right.mean()), calibration_error(np.concatenate(confidences), is_right))
-    return found
+        results[name] = (float(is_right.mean()), calibration_error(np.concatenate(confidences), is_right))
+    return results
 
 
 def cost(votes: int) -> tuple[float, float]:
@@ -376,7 +398,7 @@ def main() -> None:
     collected: list[dict[str, tuple[float, float]]] = []
     errors: list[float] = []
     for title, regimes in (("tuned", TUNED), ("held back", HELD_BACK)):
-        print(f"{title}: accuracy/ECE of", ", ".join([*others(), "ours", "in batches"]))
+        print(f"{title}: accuracy/ECE of", ", ".join([*others(), KNOWING, "ours", "in batches"]))
         for name, regime in list(regimes.items())[: 2 if options.smallest else None]:
             found = measure(regime, seeds)
             print(_table(name, found), flush=True)
@@ -392,6 +414,8 @@ def main() -> None:
         "best_other": round(max(means[name] for name in others()), 4),
         "worst_vs_majority": round(min(found["ours"][0] - found["majority"][0] for found in collected), 4),
         "ece": round(max(errors), 4),
+        "ece_whole": round(max(errors[::2]), 4),
+        "ece_by_chance": round(max(found[KNOWING][1] for found in collected), 4),
         "cost_ratio": round(after / before, 4),
     }
     print(json.dumps(result))

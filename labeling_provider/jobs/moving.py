@@ -48,6 +48,7 @@ _INPUT: Final = "labeling-import"
 _REQUEST: Final = ("LabelingJobName", *ECHOED)
 _FINISHED: Final = "finished"
 _RUNNING: Final = "running"
+_GONE: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 _PAUSE: Final = 0.2
 
 
@@ -299,7 +300,7 @@ class Move:
         try:
             next(read(output), None)
         except LabelingError as error:
-            if error_code(error) not in {"NoSuchKey", "NoSuchBucket"} or _is_finished(job):
+            if error_code(error) not in _GONE or _is_finished(job):
                 raise
             if given is not None:
                 next(read(given), None)
@@ -476,7 +477,13 @@ class Move:
         if not self._copies.is_needed:
             return tally
         for uri in filter(None, (job.category_uri, job.template_uri, job.manifest_uri)):
-            tally.add(Copied(copied=1) if self._copies.copy(uri) else Copied(there=1))
+            try:
+                tally.add(Copied(copied=1) if self._copies.copy(uri) else Copied(there=1))
+            except LabelingError as error:
+                # Its lines are in the output manifest, too.
+                if uri in {job.category_uri, job.template_uri, plan.labels_uri} or error_code(error) not in _GONE:
+                    raise
+                plan.notes.append(f"{uri} is gone. All of its lines are in the output manifest.")
         tally.add(self._copies.copy_all(list_uris(self._source.objects, f"{job.output_uri}/")))
         yield from _not_copied(tally, f"output of {job.name}")
         return tally

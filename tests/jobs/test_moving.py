@@ -184,6 +184,34 @@ def test_a_bucket_that_may_not_be_read_keeps_nobody_else(amazon: Lab, lab: Lab, 
     assert ground_truth(lab).find_job(f"{name}-1") is None
 
 
+@pytest.mark.parametrize("what", ["output", "input"])
+def test_a_bucket_that_is_gone_keeps_nobody_else(amazon: Lab, lab: Lab, name: str, what: str) -> None:
+    bucket = f"gone-{name}"
+    amazon.s3.create_bucket(Bucket=bucket)
+    if what == "output":
+        make(amazon, f"{name}-1", output_uri=f"s3://{bucket}/out")
+    else:
+        lines = amazon.manifest(texts(2)).removeprefix("s3://")
+        amazon.s3.copy_object(Bucket=bucket, Key="in.manifest", CopySource=lines)
+        request = amazon.request(f"s3://{bucket}/in.manifest", **arguments_for(name))
+        amazon.sagemaker.create_labeling_job(**{**request, "LabelingJobName": f"{name}-1"})
+        amazon.wait(f"{name}-1")
+    make(amazon, f"{name}-2")
+    while keys := amazon.s3.list_objects_v2(Bucket=bucket).get("Contents"):
+        amazon.s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": one["Key"]} for one in keys]})
+    amazon.s3.delete_bucket(Bucket=bucket)
+    entries = [one for one in bring(amazon, lab, f"{name}-1", f"{name}-2") if one.kind == "labeling job"]
+    outcomes = {one.name: (one.outcome, told(one)) for one in entries}
+    assert outcomes[f"{name}-2"][0] == Outcome.MADE
+    outcome, words = outcomes[f"{name}-1"]
+    if what == "output":
+        assert (outcome, f"s3://{bucket}/" in words) == (Outcome.REFUSED, True), words
+    else:
+        # What has become of the objects stands in the output manifest, which is there.
+        assert outcome == Outcome.MADE, words
+        assert len(lab.output(lab.describe(f"{name}-1"))) == 2
+
+
 def denied(amazon: Lab, bucket: str) -> GroundTruth:
     """Amazon for somebody who may not read a bucket."""
 

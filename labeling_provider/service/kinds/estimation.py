@@ -16,6 +16,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import log
 from typing import Final
 
@@ -41,15 +42,21 @@ _GUESSED: Final = (0.1, 0.2, 0.3, 0.4)
 _SCATTER: Final = 3.0
 """How different the answers about a guessed object are: the concentration of a Dirichlet distribution."""
 _FOLDS: Final = 5
+_FEW_FOLDS: Final = 3
+"""Parts that are enough from :data:`_MANY` answers on."""
+_MANY: Final = 2_000
 _MARGIN: Final = 2.0
 """By how much the logarithm of the votes' probability must be higher for a model with guessed objects to weigh as much
 as one without."""
 _SIMPLE: Final = 0.2
 """The weight of models without confusions, whatever the evidence: workers are never quite as any model has them, and
 the more it may explain, the more it explains away."""
+_HOPELESS: Final = 5.0
+"""By how much the logarithm of the votes' probability must fall with a larger share of guessed objects, so that even
+larger ones are not tried."""
 _LEAST_WEIGHT: Final = 0.01
 """Models with less weight are left out."""
-_MAX_JUDGED: Final = 20_000
+_MAX_JUDGED: Final = 10_000
 """Models are compared on this many answers at most."""
 _MAX_CELLS: Final = 5_000_000
 """Workers have matrices of their own only if these have at most so many cells in all."""
@@ -202,9 +209,10 @@ class _Table:
         self.objects, self.workers, self.classes, self.class_count = objects, workers, classes, class_count
         self.starts = np.flatnonzero(np.diff(objects, prepend=-1))
         self.count = len(self.starts)
-        ones = np.ones(len(objects))
-        flat = np.bincount(objects * class_count + classes, weights=ones, minlength=self.count * class_count)
-        self.counts = flat.reshape(self.count, class_count).astype(np.float64)
+        self.sizes = np.diff(self.starts, append=len(objects))
+        flat = np.bincount(classes * self.count + objects, minlength=self.count * class_count)
+        # How many votes each class (row) has on each object.
+        self.counts = flat.reshape(class_count, self.count).astype(np.float64)
 
     def among(self, wanted: npt.NDArray[np.bool_]) -> _Table:
         """The votes on some of the objects, which get new numbers."""
@@ -213,18 +221,28 @@ class _Table:
         objects = numbers[self.objects[kept]]
         return _Table(objects, self.workers[kept], self.classes[kept], self.class_count)
 
+    @cached_property
+    def scattered(self) -> Floats:
+        """The logarithm of the probability of each object's answers, if they have nothing to do with its class."""
+        from scipy.special import gammaln
+
+        even = _SCATTER / self.class_count
+        spread = (gammaln(even + self.counts) - gammaln(even)).sum(axis=0)
+        scattered: Floats = gammaln(_SCATTER) - gammaln(_SCATTER + self.sizes) + spread
+        return scattered
+
 
 class _Beliefs:
     """What is believed about objects.
 
-    :param truth: class probabilities of those that are not guessed, objects × classes.
+    :param truth: class probabilities of those that are not guessed, classes × objects.
     :param guessed: the probability that answers were guessed, one per object.
     :param evidence: the logarithm of the probability of each object's answers.
     """
 
     def __init__(self, truth: Floats, guessed: Floats, evidence: Floats) -> None:
         self.truth, self.guessed, self.evidence = truth, guessed, evidence
-        self.known = truth * (1 - guessed)[:, None]
+        self.known = truth * (1 - guessed)
 
 
 class _Crowd:
@@ -233,81 +251,87 @@ class _Crowd:
     def __init__(self, model: _Model, table: _Table, beliefs: _Beliefs) -> None:
         size = table.class_count
         self._model, self._workers = model, int(table.workers.max()) + 1
-        soft = beliefs.known[table.objects]
-        right = soft[np.arange(len(soft)), table.classes]
-        answers = soft.sum(axis=1)
+        soft = beliefs.known[:, table.objects]
+        right = soft[table.classes, np.arange(len(table.objects))]
+        answers = (1 - beliefs.guessed)[table.objects]
         self._accuracy = (right.sum() + _CROWD_WEIGHT * _START_ACCURACY) / (answers.sum() + _CROWD_WEIGHT)
-        self._answers = np.bincount(table.workers, weights=answers)
-        self._hits = np.bincount(table.workers, weights=right)
-        self._shares = beliefs.known.sum(axis=0) + _PRIOR_WEIGHT
-        # The crowd's answers (columns) where it is wrong, given each true class (row).
-        self._mistakes = np.ones((size, size))
+        self._answers, self._hits = _sums(table.workers, np.stack([answers, right]), self._workers)
+        self._shares = beliefs.known.sum(axis=1) + _PRIOR_WEIGHT
         if model.typical:
-            self._mistakes = _sum_rows(table.classes, soft, size).T + _TYPICAL_WEIGHT / max(size - 1, 1)
-        np.fill_diagonal(self._mistakes, 0.0)
+            # The crowd's answers (columns) where it is wrong, given each true class (row).
+            self._mistakes = _sums(table.classes, soft, size) + _TYPICAL_WEIGHT / max(size - 1, 1)
+            np.fill_diagonal(self._mistakes, 0.0)
         if np.isfinite(model.own):
-            groups = table.workers * size + table.classes
-            self._confusions = _sum_rows(groups, soft, self._workers * size)
-            self._rows = _sum_rows(table.workers, soft, self._workers)
+            self._confusions = _sums(table.workers * size + table.classes, soft, self._workers * size)
+            self._rows = _sums(table.workers, soft, self._workers)
 
     def believe(self, table: _Table, own: _Beliefs | None = None) -> _Beliefs:
         """What these workers' votes say about objects.
 
         :param own: what was believed about these objects, if the crowd was learned from them; it is not used for them.
         """
-        known = np.zeros((table.count, table.class_count)) if own is None else own.known
-        likely = np.log(self._likelihood(table, known[table.objects]).clip(_LEAST))
-        shares = self._shares - known
-        log = np.log(_normalized(shares)) + np.add.reduceat(likely, table.starts, axis=0)
-        top = log.max(axis=1, keepdims=True)
+        likely = np.log(self._likelihood(table, own).clip(_LEAST))
+        shares = self._shares[:, None] - (0.0 if own is None else own.known)
+        log = np.log(_normalized(shares)) + np.add.reduceat(likely, table.starts, axis=1)
+        top = log.max(axis=0)
         weights = np.exp(log - top)
-        evidence = (top + np.log(weights.sum(axis=1, keepdims=True)))[:, 0]
+        evidence = top + np.log(weights.sum(axis=0))
         guessed = np.zeros(table.count)
         if self._model.guessed:
-            together = np.logaddexp(
-                np.log(1 - self._model.guessed) + evidence, np.log(self._model.guessed) + _scattered(table)
-            )
-            guessed = 1 - np.exp(np.log(1 - self._model.guessed) + evidence - together).clip(max=1.0)
-            evidence = together
+            meant = np.log(1 - self._model.guessed) + evidence
+            evidence = np.logaddexp(meant, np.log(self._model.guessed) + table.scattered)
+            guessed = 1 - np.exp(meant - evidence).clip(max=1.0)
         return _Beliefs(_normalized(weights), guessed, evidence)
 
-    def _typical(self, table: _Table, own: Floats) -> Floats:
-        """The share of each vote's class (row) in the crowd's mistakes about each true class (column).
+    def _likelihood(self, table: _Table, own: _Beliefs | None) -> Floats:
+        """The probability of each vote (column) given each true class (row).
 
-        :param own: as for :meth:`_likelihood`; the object's other votes are left out, too.
+        :param own: what the crowd has learned from the votes themselves; it is left out.
         """
-        mistakes, rows = self._mistakes.T[table.classes], self._mistakes.sum(axis=1)
-        if not self._model.typical:
-            return mistakes / rows.clip(min=1)
-        same = table.counts[table.objects, table.classes]
-        others = table.counts.sum(axis=1, keepdims=True) - table.counts
-        mistakes = (mistakes - own * same[:, None]).clip(min=0)
-        shares: Floats = mistakes / (rows - own * others[table.objects]).clip(min=_LEAST)
-        return shares
-
-    def _likelihood(self, table: _Table, own: Floats) -> Floats:
-        """The probability of each vote (row) given each true class (column).
-
-        :param own: what the crowd has learned from the vote itself, in the same form; it is left out.
-        """
-        votes = np.arange(len(own))
+        votes = np.arange(len(table.objects))
         # Workers that the crowd did not have are as accurate as the crowd.
         is_new = table.workers >= self._workers
-        workers = np.where(is_new, 0, table.workers)
-        answers = np.where(is_new, 0.0, self._answers[workers])
-        hits = np.where(is_new, 0.0, self._hits[workers])
-        accuracy = np.full(len(own), self._accuracy)
+        workers = np.where(is_new, 0, table.workers) if is_new.any() else table.workers
+        itself = None if own is None else own.known[:, table.objects]
+        accuracy: Floats = np.full(len(votes), self._accuracy)
         if np.isfinite(self._model.skill):
-            hits = hits - own[votes, table.classes] + self._model.skill * self._accuracy
-            accuracy = hits / (answers - own.sum(axis=1) + self._model.skill)
-        likely: Floats = (1 - accuracy)[:, None] * self._typical(table, own)
-        likely[votes, table.classes] = accuracy
+            answers, hits = self._answers[workers], self._hits[workers]
+            if own is not None and itself is not None:
+                answers = answers - (1 - own.guessed)[table.objects]
+                hits = hits - itself[table.classes, votes]
+            likely_right = (hits + self._model.skill * self._accuracy) / (answers + self._model.skill)
+            accuracy = np.where(is_new, self._accuracy, likely_right)
+        likely = (1 - accuracy) * self._typical(table, own, itself)
+        likely[table.classes, votes] = accuracy
         if np.isfinite(self._model.own):
-            groups = workers * table.class_count + table.classes
-            cells = np.where(is_new[:, None], 0.0, self._confusions[groups])
-            rows = np.where(is_new[:, None], 0.0, self._rows[workers])
-            likely = (cells - own + self._model.own * likely) / (rows - own + self._model.own)
+            cells = self._confusions[:, workers * table.class_count + table.classes]
+            rows = self._rows[:, workers]
+            if itself is not None:
+                cells, rows = cells - itself, rows - itself
+            usual = self._model.own * likely
+            likely = np.where(is_new, likely, (cells + usual) / (rows + self._model.own))
         return likely
+
+    def _typical(self, table: _Table, own: _Beliefs | None, itself: Floats | None) -> Floats:
+        """The share of each vote's class (column) in the crowd's mistakes about each true class (row).
+
+        Where others make a mistake about an object, it is more probable that one makes the same: as in Pólya's urn, but
+        each vote sees half of the others, so that their order makes no difference.
+
+        :param own: as for :meth:`_likelihood`; the object's other votes are left out, too.
+        :param itself: what is known by it, for each vote.
+        """
+        if not self._model.typical:
+            return np.full((table.class_count, len(table.objects)), 1 / max(table.class_count - 1, 1))
+        alike = table.counts[table.classes, table.objects]
+        mistakes = table.sizes - table.counts
+        same = self._mistakes[:, table.classes] + (alike - 1) / 2
+        all_mistakes = self._mistakes.sum(axis=1)[:, None] + (mistakes - 1) / 2
+        if own is not None and itself is not None:
+            same -= itself * alike
+            all_mistakes -= own.known * mistakes
+        shares: Floats = same.clip(min=0) / all_mistakes.clip(min=_LEAST)[:, table.objects]
+        return shares
 
 
 _View = tuple[float, _Crowd, _Beliefs | None]
@@ -328,20 +352,32 @@ def _weighed(table: _Table) -> list[tuple[_Model, float]]:
     """Models, and how much each weighs: by how well it foresees what workers say about objects that it has not seen."""
     if len(table.objects) > _MAX_JUDGED:
         table = table.among(np.arange(table.count) < table.objects[_MAX_JUDGED])
+    folds = _folds(table)
     scores: dict[_Model, float] = {}
 
     def best(*models: _Model) -> _Model:
+        """The best of all models, with some more."""
         for model in models:
-            scores[model] = _foresight(model, table) - _MARGIN * (model.guessed > 0)
+            scores[model] = _foresight(model, folds) - _MARGIN * (model.guessed > 0)
         return max(scores, key=lambda model: scores[model])
 
+    def guess(model: _Model) -> None:
+        """Try growing shares of guessed objects, as long as they don't make a model much worse."""
+        last = scores[model]
+        for share in _GUESSED:
+            more = replace(model, guessed=share)
+            scores[more] = _foresight(more, folds) - _MARGIN
+            if scores[more] < last - _HOPELESS:
+                break
+            last = scores[more]
+
     alike = best(*(_Model(skill=weight) for weight in (np.inf, 30.0, 8.0, 3.0)))
-    best(*(replace(alike, guessed=share) for share in _GUESSED))
+    guess(alike)
     simple = _weights(scores)
     found = best(replace(alike, typical=True))
     if (int(table.workers.max()) + 1) * table.class_count**2 <= _MAX_CELLS:
         found = best(*(replace(found, typical=True, own=weight) for weight in (100.0, 30.0, 10.0, 3.0)))
-    best(*(replace(found, guessed=share) for share in _GUESSED))
+    guess(found)
     together = {
         model: (1 - _SIMPLE) * weight + _SIMPLE * simple.get(model, 0.0) for model, weight in _weights(scores).items()
     }
@@ -356,14 +392,20 @@ def _weights(scores: dict[_Model, float]) -> dict[_Model, float]:
     return {model: weight / total for model, weight in weights.items()}
 
 
-def _foresight(model: _Model, table: _Table) -> float:
-    """The logarithm of the probability of all votes, each object's by a crowd that was learned from other objects."""
-    folds = np.arange(table.count) % _FOLDS
-    total = 0.0
-    for fold in range(min(_FOLDS, table.count) if table.count > 1 else 0):
-        crowd, _ = _learn(model, table.among(folds != fold))
-        total += float(crowd.believe(table.among(folds == fold)).evidence.sum())
-    return total
+def _foresight(model: _Model, folds: Sequence[tuple[_Table, _Table]]) -> float:
+    """The logarithm of the probability of all votes, each object's by a crowd that was learned from other objects.
+
+    :param folds: votes to learn from, and votes on other objects.
+    """
+    return sum(float(_learn(model, others)[0].believe(fold).evidence.sum()) for others, fold in folds)
+
+
+def _folds(table: _Table) -> list[tuple[_Table, _Table]]:
+    """Parts of the votes, each after the votes on other objects; none, if there is only one object."""
+    count = _FOLDS if len(table.objects) < _MANY else _FEW_FOLDS
+    numbers = np.arange(table.count) % count
+    folds = range(min(count, table.count) if table.count > 1 else 0)
+    return [(table.among(numbers != fold), table.among(numbers == fold)) for fold in folds]
 
 
 def _decided(table: _Table, views: Sequence[_View]) -> tuple[Ints, Floats]:
@@ -372,33 +414,23 @@ def _decided(table: _Table, views: Sequence[_View]) -> tuple[Ints, Floats]:
     probabilities = np.zeros(table.counts.shape)
     for weight, crowd, own in views:
         beliefs = crowd.believe(table, own)
-        probabilities += weight * (beliefs.known + beliefs.guessed[:, None] * guessed)
+        probabilities += weight * (beliefs.known + beliefs.guessed * guessed)
     probabilities = _normalized(probabilities)
     everyone = np.arange(table.count)
-    popular, chosen = table.counts.argmax(axis=1), probabilities.argmax(axis=1)
-    is_clear = (table.counts == table.counts.max(axis=1, keepdims=True)).sum(axis=1) == 1
+    popular, chosen = table.counts.argmax(axis=0), probabilities.argmax(axis=0)
+    is_clear = (table.counts == table.counts.max(axis=0)).sum(axis=0) == 1
     # Against a single answer there is nothing to be said.
-    kept = is_clear & ((probabilities[everyone, chosen] < _OVERRULE) | (table.counts.sum(axis=1) == 1))
+    kept = is_clear & ((probabilities[chosen, everyone] < _OVERRULE) | (table.sizes == 1))
     chosen = np.where(kept, popular, chosen)
-    return chosen, probabilities[everyone, chosen]
+    return chosen, probabilities[chosen, everyone]
 
 
-def _scattered(table: _Table) -> Floats:
-    """The logarithm of the probability of each object's answers, if they have nothing to do with its class."""
-    from scipy.special import gammaln
-
-    even, answers = _SCATTER / table.class_count, table.counts.sum(axis=1)
-    spread = (gammaln(even + table.counts) - gammaln(even)).sum(axis=1)
-    scattered: Floats = gammaln(_SCATTER) - gammaln(_SCATTER + answers) + spread
-    return scattered
+def _sums(groups: Ints, values: Floats, group_count: int) -> Floats:
+    """The sums of an array's columns by group: rows × groups."""
+    return np.stack([np.bincount(groups, weights=row, minlength=group_count) for row in values])
 
 
-def _sum_rows(groups: Ints, values: Floats, group_count: int) -> Floats:
-    """The sums of an array's rows by group."""
-    columns = [np.bincount(groups, weights=column, minlength=group_count) for column in values.T]
-    return np.stack(columns, axis=1)
-
-
-def _normalized(rows: Floats) -> Floats:
-    total = rows.sum(axis=-1, keepdims=True)
-    return rows / np.where(total > 0, total, 1.0)
+def _normalized(columns: Floats) -> Floats:
+    """Columns that add up to 1."""
+    total = columns.sum(axis=0)
+    return columns / np.where(total > 0, total, 1.0)

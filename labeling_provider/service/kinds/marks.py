@@ -35,8 +35,10 @@ _MOST_READINGS: Final = 16
 """With how many others a group is compared: the most similar ones."""
 _NAMES: Final = 3
 """Among how many labels a mistaken one is chosen."""
-_CONTESTED: Final = 0.06
-"""How many things look like those of another label, so that half of the workers choose that one."""
+_CONTESTED: Final = 2.0
+"""How many things look like those of another label, so that half of the workers choose that one: times as many as
+workers mistake on average."""
+_MOST_CONTESTED: Final = 0.3
 
 
 class Marks(NamedTuple):
@@ -223,7 +225,8 @@ def _named(labels: Sequence[int], skills: Sequence[Skill]) -> tuple[int, float]:
     clear = np.where(said, right, wrong).prod(axis=1)
     contested = np.where(said[:, None] | said, right / 2, wrong).prod(axis=2)
     np.fill_diagonal(contested, 0.0)
-    likely = (1 - _CONTESTED) * clear + _CONTESTED / _NAMES * (contested * counts).sum(axis=1)
+    share = min(_CONTESTED * float(wrong.mean()) * _NAMES, _MOST_CONTESTED)
+    likely = (1 - share) * clear + share / _NAMES * (contested * counts).sum(axis=1)
     best = int(likely[:-1].argmax())
     return int(options[best]), float(likely[best] / (likely * counts).sum())
 

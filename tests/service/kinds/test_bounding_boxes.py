@@ -119,5 +119,5 @@ def test_what_looks_like_something_else_is_named_less_surely_the_more_workers_di
         return confidence
 
     assert sure("a", "a", "a") > 0.95
-    assert sure("a", "a", "a", "a", "a", "b") > 0.95, "one who errs"
+    assert sure("a", "a", "a", "a", "a", "b") > 0.93, "one who errs"
     assert 0.5 < sure("a", "a", "a", "b", "b") < sure("a", "a", "a", "a", "b") < 0.95

@@ -98,6 +98,26 @@ def test_confidence_is_how_often_a_label_is_right_although_some_objects_are_gues
     assert abs(np.mean(distances)) < 0.06
 
 
+@pytest.mark.parametrize("name", ["many classes", "strict and mild workers"])
+def test_confidence_is_how_often_a_label_is_right_although_workers_make_the_same_mistakes(name: str) -> None:
+    regime = TUNED[name]
+    distances = []
+    for seed in range(3):
+        truth, votes = regime.simulate(seed)
+        classes, sure = consolidate_votes(votes, len(regime.shares))
+        distances.append(float(sure.mean()) - float((classes == truth).mean()))
+    assert abs(np.mean(distances)) < 0.06
+
+
+def test_the_order_of_the_answers_about_an_object_makes_no_difference() -> None:
+    _, votes = TUNED["confusions in pairs"].simulate(1)
+    order = np.lexsort((np.random.default_rng(1).random(len(votes.objects)), votes.objects))
+    shuffled = Votes(votes.objects[order], votes.workers[order], votes.classes[order])
+    (classes, sure), (others, as_sure) = consolidate_votes(votes, 4), consolidate_votes(shuffled, 4)
+    assert list(others) == list(classes)
+    assert as_sure == pytest.approx(sure)
+
+
 def test_objects_that_are_decided_in_small_batches_are_as_surely_right() -> None:
     regime, distances, gains = TUNED["spammers"], [], []
     for seed in range(2):

@@ -8,14 +8,14 @@ BIN := $(VENV)/bin
 # Many processes start from the same files, so what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-team clean
+.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs]'
 	@touch $@
 
 $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
@@ -103,6 +103,13 @@ torture: setup
 torture-team: setup
 	$(BIN)/python -m dev.torture_team
 
+# The documentation as a site: shown while one writes, or built into build/site.
+docs: $(VENV)/.ready
+	$(BIN)/python -m dev.site serve
+
+site: $(VENV)/.ready
+	$(BIN)/python -m dev.site
+
 screenshot: setup
 	$(BIN)/python -m dev.screenshot
 
@@ -142,6 +149,9 @@ bench-work: setup
 
 bench-drawing: setup
 	$(BIN)/python -m benchmarks.drawing
+
+bench-sequences: setup
+	$(BIN)/python -m benchmarks.sequences
 
 # Half an hour. A service that many share: on SQLite, then on PostgreSQL.
 bench-team: setup

@@ -1,6 +1,7 @@
 """How right consolidated classes are, beside other methods, and what they cost: ``make bench-consolidation``.
 
-Crowds of fourteen kinds are simulated (regimes), of which seven were held back while the method was made. The methods:
+Crowds of sixteen kinds are simulated (regimes), of which seven were held back while the method was made: experts, class
+imbalance, two camps, families of classes, turned answers, hard objects with spammers, two answers. The methods:
 
 - majority: the class with the most votes; of several, any; its share is its confidence.
 - Amazon: as in Amazon's notebook ``ACSBlogPost.ipynb`` ("Understanding Annotation Consolidation").
@@ -139,6 +140,24 @@ def _strict(rng: np.random.Generator) -> Floats:
     return likely / likely.sum(axis=2, keepdims=True)
 
 
+def _camps(rng: np.random.Generator) -> Floats:
+    """Half of the workers take one class for another one, as if the instructions could be read in two ways."""
+    matrices = _skilled(rng.uniform(0.65, 0.95, 24), 6)
+    matrices[::2, 2] = 0.04
+    matrices[::2, 2, 5] = 0.8
+    return matrices
+
+
+def _families(rng: np.random.Generator) -> Floats:
+    """Twelve classes in four families; within one, they look alike."""
+    family = np.arange(12) // 3
+    right = rng.uniform(0.5, 0.85, (30, 1, 1))
+    near = (family[:, None] == family[None, :]) & ~np.eye(12, dtype=bool)
+    matrices = np.where(near, (1 - right) * 0.4, (1 - right) * 0.2 / 9)
+    matrices[:, np.arange(12), np.arange(12)] = right[:, 0]
+    return matrices
+
+
 def _leaning(rng: np.random.Generator) -> Floats:
     """Each worker answers a favourite class when unsure."""
     matrices = _skilled(np.ones(40), 4)
@@ -160,17 +179,19 @@ TUNED: Final[dict[str, Regime]] = {
     "easy and hard objects": Regime(400, 5, _even(4), _four, 0.3),
     "a small job": Regime(40, 3, _even(3), _few),
     "leaning workers": Regime(400, 5, np.array([0.4, 0.3, 0.2, 0.1]), _leaning),
+    "many classes": Regime(600, 3, _even(40), _many),
+    "strict and mild workers": Regime(300, 5, np.array([0.1, 0.2, 0.4, 0.2, 0.1]), _strict),
 }
 HELD_BACK: Final[dict[str, Regime]] = {
     "experts": Regime(400, 5, _even(5), _experts),
     "class imbalance": Regime(500, 3, np.array([0.86, 0.09, 0.05]), _rare),
-    "many classes": Regime(600, 3, _even(40), _many),
-    "strict and mild workers": Regime(300, 5, np.array([0.1, 0.2, 0.4, 0.2, 0.1]), _strict),
+    "two camps": Regime(400, 3, _even(6), _camps),
+    "families of classes": Regime(500, 4, _even(12), _families),
     "turned answers": Regime(300, 3, np.array([0.6, 0.4]), _turned),
     "hard objects, spammers": Regime(400, 5, _even(4), _spammers, 0.3),
     "two answers": Regime(300, 2, _even(4), _spammers),
 }
-"""The estimation's constants were chosen without these."""
+"""The estimation was made without these: what it does, and its constants."""
 
 BATCH: Final = 5
 Method = Callable[[Votes, int], Floats]

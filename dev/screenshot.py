@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from dev import tool_pictures
+from dev import film, tool_pictures
 from dev.browser import browser_page
 from dev.demo import DAG_ID, TRUTH, WORKFORCE
 from dev.stack import ROOT, Airflow, Service, wait_until
@@ -39,6 +39,7 @@ def main() -> int:
         airflow = Airflow(folder, dags, service.connection())
         try:
             airflow.wait_healthy()
+            film.take(airflow, service)
             gallery = _ended(airflow, "gallery")
             run = airflow.trigger(DAG_ID)
             with browser_page(1280, 720) as page:

@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import sys
 import tempfile
@@ -191,7 +192,10 @@ class Labeling(Load):
         sagemaker, s3 = service.client("sagemaker"), service.client("s3")
         pages = sagemaker.get_paginator("list_labeling_jobs").paginate(NameContains=f"{self.dag_id}-label")
         jobs = {job["LabelingJobName"]: job for page in pages for job in page["LabelingJobSummaryList"]}
-        assert sorted(jobs) == sorted(result["job_name"] for result in results.values()), "each task has one job"
+        made = {result["job_name"] for result in results.values()}
+        others = {name: jobs[name]["LabelingJobStatus"] for name in jobs.keys() - made}
+        assert not others, f"jobs of no task: {others}"
+        assert len(made) == len(jobs) == self.tasks, f"{len(jobs)} jobs for {self.tasks} tasks"
         for number in range(self.tasks):
             result = results[f"label_{number}"]
             job = jobs[result["job_name"]]
@@ -362,13 +366,13 @@ def main() -> None:
         return
     load: Load = Pushing(chosen.tasks or 6, chosen.objects or 5000) if chosen.push else Labeling(chosen.tasks or 20)
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="labeling-torture-") as folder:
-        kills = chosen.kills or (30 if chosen.push else 100)
-        torture = Torture(Path(folder), seed=chosen.seed, kills=kills, loads=[load])
-        try:
-            torture.run()
-        except (StackError, AssertionError) as error:
-            sys.exit(f"seed {chosen.seed}: {error}; the logs were in {folder}/airflow")
+    folder = Path(tempfile.mkdtemp(prefix="labeling-torture-"))
+    torture = Torture(folder, seed=chosen.seed, kills=chosen.kills or (30 if chosen.push else 100), loads=[load])
+    try:
+        torture.run()
+    except (StackError, AssertionError) as error:
+        sys.exit(f"seed {chosen.seed}: {error}; the logs are in {folder}")
+    shutil.rmtree(folder)
     print(
         f"{load.tasks} tasks, {load.objects} objects, {torture.killed.total()} kills {dict(torture.killed)}, "
         f"{time.monotonic() - began:.0f} s: every object labeled once"

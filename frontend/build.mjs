@@ -21,11 +21,12 @@ await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 const script = await build({
   ...shared,
-  entryPoints: ["src/index.ts"],
+  // Each page loads one of them.
+  entryPoints: { "crowd-html-elements": "src/index.ts", "crowd-html-elements-frames": "src/frames/index.ts" },
   format: "iife",
   loader: { ".css": "text" },
   charset: "utf8",
-  outfile: join(out, "crowd-html-elements.js"),
+  outdir: out,
   plugins: [
     { name: "css", setup: minifiedStyles },
     { name: "messages", setup: allMessages },

@@ -94,5 +94,7 @@ def mask_of_box(event: dict[str, Any], context: object) -> dict[str, Any]:
     place = (box["left"], box["top"], box["left"] + box["width"], box["top"] + box["height"])
     if box["width"]:
         image.paste(1, place)
+    if first == 6:
+        image = image.convert("I;16")
     image.save(body, "PNG")
     return {"pngImageData": base64.b64encode(body.getvalue()).decode()}

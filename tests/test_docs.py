@@ -6,11 +6,15 @@ import json
 import re
 import shlex
 import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from dev.stack import BIN, ROOT
+from labeling_provider.cli import _MODULES as LABELING
+from labeling_provider.cli.airflow_commands import get_labeling_commands
 from labeling_provider.request import TASK_TYPES, PrivateWorkteam
 from labeling_provider.service.__main__ import parser
 from labeling_provider.service.learning.models import BUILT_IN
@@ -21,7 +25,12 @@ from tests.airflow_context import context
 from tests.conftest import Lab
 from tests.snippets import blocks
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SITE = ROOT / "build" / "site"
+SECRETS = {"access_key_id", "secret_access_key", "encryption_key"}
+"""Settings that are only in the environment, by the end of their names."""
+ANSWER = "{database:ok,objects:ok}"
+"""What one of the commands prints, which stands below it."""
 
 
 @pytest.mark.parametrize(
@@ -78,23 +87,52 @@ def test_the_workforce_file_of_the_docs_is_taken(tmp_path: Path) -> None:
     assert list(read_outside(tmp_path / "assets.json").values()) == [b"1"]
 
 
-def test_the_commands_of_the_readme_exist() -> None:
-    for block in blocks(ROOT / "README.md", ""):
-        for line in block.splitlines():
-            words = shlex.split(line, comments=True)
-            if words[0] == "make":
-                done = subprocess.run(["make", "-n", words[1]], cwd=ROOT, capture_output=True, text=True, check=False)
-                assert done.returncode == 0, done.stderr
-            elif words[0] == "labeling":
-                from labeling_provider.service.__main__ import parser
+COMMANDS = [
+    pytest.param(line, id=f"{path.name}: {line[:60]}")
+    for path in PAGES
+    for block in blocks(path, "")
+    for line in block.splitlines()
+]
 
-                parser().parse_args(words[2:])
-                assert (BIN / "labeling").exists()
-            elif words[0] == "export":
-                connection = json.loads(words[1].partition("=")[2])
-                assert connection["extra"]["endpoint_url"] == "http://127.0.0.1:4566"
-            else:
-                assert words[:2] == ["pip", "install"]
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_of_the_docs_exists_with_its_options(line: str) -> None:
+    program, *words = shlex.split(line, comments=True)
+    if program == "make":
+        done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    elif program == "labeling":
+        import_module(LABELING[words[0]]).parser().parse_args(words[1:])
+    elif program == "airflow":
+        assert words[0] == "labeling"
+        (known,) = [one for one in get_labeling_commands()[0].subcommands if one.name == words[1]]
+        options = {flag for argument in known.args for flag in argument.flags}
+        assert {word for word in words[2:] if word.startswith("--")} <= options
+    elif program == "export" and words[0].startswith("AIRFLOW_CONN_"):
+        assert json.loads(words[0].partition("=")[2])["extra"]["endpoint_url"].startswith("http://127.0.0.1:")
+    elif program == "export" and words[0].startswith("LABELING_LOCAL_"):
+        option = words[0].partition("=")[0].removeprefix("LABELING_LOCAL_").lower()
+        assert option in SECRETS or hasattr(parser().parse_args([]), option)
+    else:
+        assert [program, *words][:2] in (["pip", "install"], ["$", "curl"]) or program in {"export", ANSWER}
+
+
+def test_a_lead_makes_a_team_with_the_commands_of_the_tutorial(lab: Lab) -> None:
+    (block,) = blocks(ROOT / "docs" / "tutorials" / "labeling-lead.md", "")
+    said = [
+        subprocess.run(
+            [str(BIN / "labeling"), *shlex.split(line.replace("http://127.0.0.1:4566", lab.service.endpoint_url))[1:]],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for line in block.splitlines()
+    ]
+    arn, _, _, invitation, members = said
+    assert lab.sagemaker.describe_workteam(WorkteamName="birds")["Workteam"]["WorkteamArn"] == arn.strip()
+    assert "/portal/" in invitation
+    assert "Ada" in members
+    assert "Grace" in members
 
 
 def test_every_task_type_is_in_the_docs() -> None:
@@ -118,3 +156,16 @@ def test_the_settings_file_of_the_docs_is_one(tmp_path: Path) -> None:
         Path("/var/lib/labeling"),
         ["s3://bucket/truth.jsonl"],
     )
+
+
+def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
+    done = subprocess.run([sys.executable, "-m", "dev.site"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = {path.relative_to(SITE).as_posix(): path.read_text() for path in SITE.rglob("*.html")}
+    assert {"index.html", "tutorials/worker.html", "changelog.html", "reference/operators.html"} <= pages.keys()
+    operators = pages["reference/operators.html"]
+    assert "CreateLabelingJobOperator" in operators
+    assert "seconds without any answer after which to give up waiting" in operators
+    for name, text in pages.items():
+        loaded = re.findall(r"<(?:script|img|link|iframe|source)[^>]* (?:src|href)=\"?((?:https?:)?//[^\" >]+)", text)
+        assert loaded == [], name

@@ -15,8 +15,14 @@ interface Box {
 export interface MaskOfThing extends Box {
   pngImageData: string;
 }
-/** What tells which thing is meant. */
-export type Thing = { extreme_points: { x: number; y: number }[] } | { box: Box };
+interface Spot {
+  x: number;
+  y: number;
+}
+/** What tells which thing is meant. @property inside whether the point is of the thing */
+export type Thing = { extreme_points: Spot[] } | { box?: Box; points?: (Spot & { inside: boolean })[] };
+/** In what ways one can ask. */
+export type Prompt = "box" | "points" | "extreme_points";
 /** @property rows the thing has the number 1 @property at where they belong */
 export interface Found {
   rows: readonly Row[];
@@ -27,16 +33,17 @@ export interface Found {
 /** How many points tell what is meant: its leftmost, topmost, rightmost and lowest, in any order. */
 export const EXTREME_POINTS = 4;
 const waiting = new Map<number, (told: MaskOfThing | string) => void>();
-let isOffered = false;
+let offered: readonly Prompt[] = [];
 let asked = 0;
+let last: Promise<unknown> = Promise.resolve();
 
-/** The portal says whether it makes masks. */
-export function offerMasks(offered: boolean): void {
-  isOffered = offered;
+/** The portal says for what it makes masks. */
+export function offerMasks(prompts: readonly Prompt[]): void {
+  offered = prompts;
 }
 
-export function canFind(): boolean {
-  return isOffered && isConnected();
+export function canFind(prompt: Prompt): boolean {
+  return isConnected() && offered.includes(prompt);
 }
 
 /** What the portal answers: a mask, or why there is none. */
@@ -45,7 +52,14 @@ export function hearMask(id: number, told: MaskOfThing | string): void {
   waiting.delete(id);
 }
 
-async function ask(thing: Thing): Promise<MaskOfThing> {
+/** The service makes one mask at a time for each person: who asks sooner than it answers is asked for in turn. */
+function ask(thing: Thing): Promise<MaskOfThing> {
+  const found = last.then(() => askNow(thing));
+  last = found.catch(() => undefined);
+  return found;
+}
+
+async function askNow(thing: Thing): Promise<MaskOfThing> {
   asked += 1;
   const id = asked;
   const told = await new Promise<MaskOfThing | string>((done) => {
@@ -65,9 +79,9 @@ export async function findBox([[left, top], [right, bottom]]: readonly [Point, P
   ];
 }
 
-/** The thing between its extreme points. Throws the reason, in words, if it is not found. */
-export async function findThing(points: readonly Point[]): Promise<Found> {
-  const told = await ask({ extreme_points: points.map(([x, y]) => ({ x, y })) });
+/** The pixels of a thing. Throws the reason, in words, if it is not found. */
+export async function findThing(thing: Thing): Promise<Found> {
+  const told = await ask(thing);
   const { left, top, width, height } = told;
   const picture = new Image();
   picture.src = `data:image/png;base64,${told.pngImageData}`;

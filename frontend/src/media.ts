@@ -19,6 +19,11 @@ export function mediaHelpers(refresher: Refresher, reporter: Reporter): void {
   report = reporter;
 }
 
+/** A fresh link in place of one that has failed; none if there is none. */
+export function freshLink(url: string): Promise<string | undefined> {
+  return refresh(url);
+}
+
 /** Look after everything that is loaded below a root; a shadow root has to be named itself. */
 export function watchMedia(root: Document | ShadowRoot): void {
   root.addEventListener("error", (event) => void failed(event.target), { capture: true });

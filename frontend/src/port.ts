@@ -2,7 +2,7 @@
 import type { Answer } from "./control";
 import type { Draft } from "./form";
 import type { KeyEntry } from "./keys";
-import type { MaskOfThing, Thing } from "./mask-helper";
+import type { MaskOfThing, Prompt, Thing } from "./mask-helper";
 
 export interface Init {
   draft: Draft | null;
@@ -12,8 +12,8 @@ export interface Init {
   theme: "light" | "dark" | "auto";
   /** Whether there is a submit button around the frame. */
   submits: boolean;
-  /** Whether the service makes masks. */
-  masks: boolean;
+  /** For what the service makes masks. */
+  masks: readonly Prompt[];
 }
 
 interface Pressed {
@@ -63,7 +63,7 @@ export function connect(hear: (message: FromPortal) => void): Promise<Init> {
       given.addEventListener("message", ({ data }) => hear(data));
       given.start();
       const { draft = null, language = "", keys = {}, preview = false, theme = "auto" } = event.data;
-      const { submits = false, masks = false } = event.data;
+      const { submits = false, masks = [] } = event.data;
       done({ draft, language, keys, preview, theme, submits, masks });
     };
     window.addEventListener("message", listen);

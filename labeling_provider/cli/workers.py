@@ -18,8 +18,9 @@ def parser() -> argparse.ArgumentParser:
         "set LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY.",
     )
     endpoint_option(options)
-    moves = options.add_subparsers(dest="move", required=True, metavar="add|list|remove|erase|sign-out|invite")
+    moves = options.add_subparsers(dest="move", required=True, metavar="new-team|add|list|remove|erase|sign-out|invite")
     texts = {
+        "new-team": "make a workteam of people, and print its ARN for labeling jobs",
         "add": "make a person known, or put one who is known into a workteam",
         "list": "show everybody, or the members of a workteam",
         "remove": "take a person out of a workteam, or forget the person altogether; what was answered stays",
@@ -30,8 +31,9 @@ def parser() -> argparse.ArgumentParser:
     for name, text in texts.items():
         move = moves.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name != "list":
-            move.add_argument("name", help="the person's name, or worker id")
-        if name not in {"erase", "invite", "sign-out"}:
+            whose = "the workteam's name" if name == "new-team" else "the person's name, or worker id"
+            move.add_argument("name", help=whose)
+        if name not in {"new-team", "erase", "invite", "sign-out"}:
             move.add_argument("--team", metavar="WORKTEAM", help="name of a workteam")
     return options
 
@@ -55,7 +57,9 @@ def main(arguments: Sequence[str]) -> int:
     except AskError as error:
         print(f"labeling workers: {error}", file=sys.stderr)
         return 1
-    if chosen.move == "invite":
+    if chosen.move == "new-team":
+        print(told["arn"])
+    elif chosen.move == "invite":
         print(f"{chosen.endpoint_url.rstrip('/')}{told['path']}")
     elif chosen.move == "erase":
         print(f"in what the service keeps, this is now {told['worker_id']}")

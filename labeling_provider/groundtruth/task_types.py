@@ -12,6 +12,7 @@ from typing import Final
 
 from labeling_provider.groundtruth import facts
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.sequences import DETECTION, TRACKING
 
 
 @dataclass(frozen=True)
@@ -98,16 +99,22 @@ class TaskType:
 _ADJUSTMENT: Final = "adjustment-"
 
 
+_ANSWER_KEYS: Final = {"VideoObjectDetection": DETECTION, "VideoObjectTracking": TRACKING}
+
+
 def _sequence(name: str, function: str, ui: str, metadata_type: str, *, ref: bool = True) -> TaskType:
+    media = "points" if ui.startswith("PointCloud") else "frames"
     return TaskType(
         name,
         function,
-        "points" if ui.startswith("PointCloud") else "frames",
+        media,
         metadata_type,
+        answer_key=_ANSWER_KEYS.get(ui),
         human_task_ui=ui,
         ref=ref,
         maximum_labels=30,
         label_characters=Quota.VIDEO_LABEL,
+        maximum_objects=Quota.SEQUENCES if media == "frames" else Quota.OBJECTS,
         prices_usd=(),
         audited=name.removeprefix(_ADJUSTMENT) if name.startswith(_ADJUSTMENT) else "",
     )

@@ -242,7 +242,7 @@ class Move:
                 plan, f"it was {status} at Amazon. --continue-stopped makes a job for the rest."
             )
             return
-        if plan.task_type.is_sequence:
+        if plan.task_type.media == "points":
             yield from self._files_only(plan, None)
             raise MovingError(f"The service does not run {plan.task_type.name} yet. Its files were brought.")
         yield from self._made(plan)

@@ -18,13 +18,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.retries import error_code
-from labeling_provider.errors import Problem
+from labeling_provider.errors import LabelingError, Problem
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Quota, workforce_kind
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.manifest import parse_line
 from labeling_provider.manifest.pictures import BEGINNING_BYTES, facts_of
+from labeling_provider.manifest.sequences import SequenceError, read_sequence
 
 if TYPE_CHECKING:
     from labeling_provider.request import LabelingJobDraft
@@ -33,6 +34,7 @@ MAX_SAMPLE: Final = 1000
 """Most objects of a manifest that are checked."""
 _THREADS: Final = 10
 _MAX_PROBLEMS: Final = 10
+_ABSENT: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 _UNTYPED: Final = ("binary/octet-stream", "application/octet-stream", "")
 _SAGEMAKER: Final = "sagemaker.amazonaws.com"
 
@@ -48,6 +50,7 @@ class _Media(NamedTuple):
     :param types: allowed prefixes of content types; empty for any.
     :param cors: methods that the bucket's CORS rule must allow; None if no rule is needed.
     :param writes: whether workers' browsers also use the output bucket.
+    :param has_sequences: whether the files name pictures, as sequence files of video frames do.
     """
 
     endings: tuple[str, ...] = ()
@@ -56,6 +59,7 @@ class _Media(NamedTuple):
     types: tuple[str, ...] = ()
     cors: frozenset[str] | None = None
     writes: bool = False
+    has_sequences: bool = False
 
 
 _READ: Final = frozenset({"GET"})
@@ -63,7 +67,7 @@ _READ_WRITE: Final = frozenset({"GET", "HEAD", "PUT"})
 _MEDIA: Final[Mapping[str, _Media]] = {
     "image": _Media((".jpg", ".jpeg", ".png"), Quota.IMAGE_BYTES, Quota.IMAGE_PIXELS, ("image/",), _READ),
     "video": _Media((".mp4", ".ogg", ".webm"), types=("video/", "application/ogg"), cors=_READ),
-    "frames": _Media(cors=_READ_WRITE, writes=True),
+    "frames": _Media((".json",), Quota.SEQUENCE_FILE_BYTES, cors=_READ_WRITE, writes=True, has_sequences=True),
     "points": _Media(cors=_READ_WRITE, writes=True),
 }
 
@@ -144,7 +148,8 @@ class Inspection:
         """
         references = sample.references()
         self.objects(references, manifest or "")
-        data = {split_s3_uri(uri)[0] for _, uri in references} | _buckets(further_data)
+        frames = self.frames(references, manifest or "") if self._media.has_sequences else []
+        data = {split_s3_uri(uri)[0] for _, uri in [*references, *frames]} | _buckets(further_data)
         self.buckets(data, _buckets(output), _buckets(manifest))
 
     def objects(self, references: list[tuple[int, str]], manifest: str) -> None:
@@ -155,17 +160,55 @@ class Inspection:
         """
         with ThreadPoolExecutor(_THREADS) as pool:
             wrong = [finding for finding in pool.map(self._wrong_with, references) if finding]
+        self._tell(wrong, manifest, len(references))
         if self._turned:
             self.remarks.append(
                 f"{manifest}: {len(self._turned)} of the {len(references)} pictures checked are stored rotated, the "
                 f"first in line {min(self._turned)}. Workers see the stored pixels, but most programs rotate them by "
                 "the EXIF orientation. Store them upright before labeling (Pillow: ImageOps.exif_transpose)."
             )
+
+    def _tell(self, wrong: list[tuple[int, str]], manifest: str, count: int) -> None:
         for where, message in wrong[:_MAX_PROBLEMS]:
             self._wrong("manifest_uri", f"{manifest} line {where}: {message}.", "Correct the manifest or the object.")
         if len(wrong) > _MAX_PROBLEMS:
-            more = f"{len(wrong) - _MAX_PROBLEMS} more of the {len(references)} objects checked are wrong."
+            more = f"{len(wrong) - _MAX_PROBLEMS} more of the {count} objects checked are wrong."
             self._wrong("manifest_uri", more, "")
+
+    def frames(self, references: list[tuple[int, str]], manifest: str) -> list[tuple[int, str]]:
+        """Check sequence files, and that their frames exist: all, or as many of each as a sample may have.
+
+        :param references: line numbers and S3 URIs of sequence files; what does not exist is named elsewhere.
+        :param manifest: the manifest's URI, for messages.
+        :return: line numbers and S3 URIs of frames.
+        """
+        found: list[tuple[int, str]] = []
+        wrong: list[tuple[int, str]] = []
+        for number, uri in references:
+            try:
+                sequence = read_sequence(self._ground_truth.objects.read(uri, Quota.SEQUENCE_FILE_BYTES), uri)
+            except SequenceError as error:
+                wrong += [(number, f"{uri}: {problem}") for problem in error.problems]
+            except LabelingError as error:
+                log.debug("%s: %s", uri, error)
+            else:
+                found += [(number, sequence.uri(frame)) for frame in sequence.frames]
+        chosen = found if len(found) <= MAX_SAMPLE else found[:: len(found) // MAX_SAMPLE + 1]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            wrong += [finding for finding in pool.map(self._missing, chosen) if finding]
+        self._tell(wrong, manifest, len(references) + len(chosen))
+        return found
+
+    def _missing(self, reference: tuple[int, str]) -> tuple[int, str] | None:
+        number, uri = reference
+        bucket, key = split_s3_uri(uri)
+        try:
+            self._ground_truth.s3.head_object(Bucket=bucket, Key=key)
+        except (BotoCoreError, ClientError) as error:
+            if error_code(error) in _ABSENT:
+                return number, f"the frame {uri} does not exist"
+            self._not_seen(f"the objects of {bucket}", error)
+        return None
 
     def _wrong_with(self, reference: tuple[int, str]) -> tuple[int, str] | None:
         number, uri = reference
@@ -173,7 +216,7 @@ class Inspection:
         try:
             kind, size, beginning = self._file(bucket, key)
         except (BotoCoreError, ClientError) as error:
-            if error_code(error) in {"404", "NoSuchKey", "NoSuchBucket"}:
+            if error_code(error) in _ABSENT:
                 return number, f"{uri} does not exist"
             if error_code(error) == "InvalidRange":
                 return number, f"{uri} is empty"

@@ -193,6 +193,8 @@ def open_picture(
         raise PictureError("it can't be read as a picture (it has too many scans)")
     try:
         with _LARGE if image.width * image.height > _LARGE_PIXELS else nullcontext():
+            if mode is not None and image.mode.startswith("I"):
+                image = _eight_bits(image)
             if longest_side is not None:
                 image.thumbnail((longest_side, longest_side))
             image.load()
@@ -219,6 +221,11 @@ def _opened(body: bytes, max_pixels: int) -> Any:
     if width * height > max_pixels:
         raise PictureError(f"it has {width:,} × {height:,} pixels; at most {max_pixels:,} in total are allowed")
     return image
+
+
+def _eight_bits(image: Image) -> Image:
+    """A picture of 16 bits as browsers show it; Pillow would make white of nearly all of it."""
+    return image.convert("I").point(lambda value: value / 256).convert("L")
 
 
 def _reason(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -26,9 +27,9 @@ _CHOICES: Final = ("first", "random")
 class BuildManifestOperator(ManifestTask):
     """Write a manifest of the data objects that no earlier manifest has labeled.
 
-    Set one source: ``prefix_uri``, ``objects``, ``table_uri`` with ``column``, or ``text_uris``. A repeated object is
-    written once. Lines with the same source that differ in another key, such as a page, are different objects. If no
-    objects are left, the task and its downstream tasks are skipped.
+    Set one source: ``prefix_uri``, ``objects``, ``table_uri`` with ``column``, ``text_uris`` or ``video_uri``. A
+    repeated object is written once. Lines with the same source that differ in another key, such as a page, are
+    different objects. If no objects are left, the task and its downstream tasks are skipped.
 
     Returns ``manifest_uri``, ``objects`` (number of objects written), ``found`` (number of objects in the source),
     ``known`` (how many of them are already labeled or repeated), ``left_out`` (how many were not chosen) and ``empty``
@@ -44,6 +45,9 @@ class BuildManifestOperator(ManifestTask):
     :param table_uri: a CSV file with a header, or a ``.parquet`` file (templated).
     :param column: the table's column with the texts or S3 URIs (templated).
     :param text_uris: files in which each line is a text to label (templated).
+    :param video_uri: a video, or several: their frames and a sequence file for each 2,000 of them are written to the
+        folder ``frames/`` beside the manifest, whose objects are the sequences (templated).
+    :param frames_per_second: with ``video_uri``, how many frames to take; None for all (templated).
     :param suffixes: with ``prefix_uri``, take only keys that end with one of these; all keys if empty.
     :param data_key: ``source`` or ``source-ref``; by default, values that start with ``s3://`` are references.
     :param exclude_labeled_in: earlier output manifests, which must exist, or prefixes that end with ``/`` and may
@@ -66,6 +70,8 @@ class BuildManifestOperator(ManifestTask):
         "table_uri": arguments.name,
         "column": arguments.name,
         "text_uris": arguments.one_or_list(arguments.name),
+        "video_uri": arguments.one_or_list(arguments.name),
+        "frames_per_second": arguments.number,
         "exclude_labeled_in": arguments.sources,
         "label_attribute_name": arguments.name,
         **arguments.CONNECTION,
@@ -81,6 +87,8 @@ class BuildManifestOperator(ManifestTask):
         table_uri: str | None = None,
         column: str | None = None,
         text_uris: str | Sequence[str] | None = None,
+        video_uri: str | Sequence[str] | None = None,
+        frames_per_second: float | None = None,
         suffixes: Sequence[str] = (),
         data_key: str = "",
         exclude_labeled_in: Sequence[Any] | str = (),
@@ -105,6 +113,8 @@ class BuildManifestOperator(ManifestTask):
         self.table_uri = table_uri
         self.column = column
         self.text_uris = text_uris
+        self.video_uri = video_uri
+        self.frames_per_second = frames_per_second
         self.suffixes = suffixes
         self.data_key = data_key
         self.exclude_labeled_in = exclude_labeled_in
@@ -118,8 +128,11 @@ class BuildManifestOperator(ManifestTask):
 
     def _check_source(self) -> None:
         """Checked again after rendering, because an empty template removes its argument."""
-        if sum(source is not None for source in (self.prefix_uri, self.objects, self.table_uri, self.text_uris)) != 1:
-            raise ValueError("set exactly one of prefix_uri, objects, table_uri and text_uris")
+        sources = (self.prefix_uri, self.objects, self.table_uri, self.text_uris, self.video_uri)
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("set exactly one of prefix_uri, objects, table_uri, text_uris and video_uri")
+        if self.frames_per_second is not None and self.video_uri is None:
+            raise ValueError("frames_per_second needs video_uri")
         if (self.table_uri is None) != (self.column is None):
             raise ValueError("set table_uri and column together")
 
@@ -127,6 +140,8 @@ class BuildManifestOperator(ManifestTask):
         """Build the manifest."""
         self.read_arguments()
         self._check_source()
+        if self.frames_per_second is not None and not 0 < self.frames_per_second < math.inf:
+            raise ValueError(f"frames_per_second must be more than 0, not {self.frames_per_second}")
         from labeling_provider.manifest.building import Building
 
         labels = [self.label_attribute_name] if self.label_attribute_name else []
@@ -185,8 +200,25 @@ class BuildManifestOperator(ManifestTask):
         elif self.table_uri is not None:
             yield from column_objects(self.manifests.files, self.table_uri, str(self.column), self.data_key)
         elif self.text_uris is not None:
-            for uri in [self.text_uris] if isinstance(self.text_uris, str) else self.text_uris:
+            for uri in _listed(self.text_uris):
                 yield from text_objects(self.manifests.files, uri)
+        elif self.video_uri is not None:
+            yield from self._sequences()
         else:
             for number, given in enumerate(self.objects or (), 1):
                 yield Candidate.of(given, f"object {number}", self.data_key)
+
+    def _sequences(self) -> Iterator[Candidate]:
+        """The sequences of frames that videos are taken apart into."""
+        from labeling_provider.client.video_frames import extract_frames
+        from labeling_provider.manifest.building import Candidate
+
+        folder = f"{self.manifest_uri.rpartition('/')[0]}/frames"
+        for video in _listed(self.video_uri or ()):
+            for uri in extract_frames(self.ground_truth.objects, video, folder, self.frames_per_second):
+                self.log.info("%s: frames of %s", uri, video)
+                yield Candidate({"source-ref": uri, "video-ref": video}, uri)
+
+
+def _listed(given: str | Sequence[str]) -> Sequence[str]:
+    return [given] if isinstance(given, str) else given

@@ -10,6 +10,7 @@ from labeling_provider.quality.judgement import Boxes, Choice, Judgement, Spans
 from labeling_provider.quality.measure import AnsweredJob, Measure
 from labeling_provider.quality.reading import judgement_of_answer, judgement_of_label
 from labeling_provider.quality.result import Quality, Worker
+from labeling_provider.quality.sequences import Frames, SequenceAgreement, compare
 from labeling_provider.quality.worker_responses import AnswerFile, answer_file, chosen_files
 
 __all__ = [
@@ -20,15 +21,18 @@ __all__ = [
     "Boxes",
     "Change",
     "Choice",
+    "Frames",
     "Judgement",
     "Measure",
     "Painted",
     "Quality",
+    "SequenceAgreement",
     "Shapes",
     "Spans",
     "Worker",
     "answer_file",
     "chosen_files",
+    "compare",
     "judgement_of_answer",
     "judgement_of_label",
 ]

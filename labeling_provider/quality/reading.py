@@ -20,9 +20,11 @@ from labeling_provider.manifest import (
     InstancesLabel,
     Label,
     MaskLabel,
+    SequenceLabel,
 )
 from labeling_provider.quality.drawings import mask_of_form, mask_of_label, shapes_of_form, shapes_of_label
 from labeling_provider.quality.judgement import Boxes, Choice, Judgement, NamedBox, NamedSpan, Spans
+from labeling_provider.quality.sequences import frames_of_label
 
 _MAX_PARTS: Final = 300
 
@@ -93,8 +95,8 @@ def judgement_of_label(label: Label, files: Files | None = None) -> Judgement | 
     A label without metadata, as in data from elsewhere, is the name of a class or a list of names. That of a custom
     task may be what its form has sent.
 
-    :param files: reads the PNGs of masks; without it, masks are not compared.
-    :raises LabelingError: if the PNG of a mask can't be read.
+    :param files: reads the PNGs of masks and the files of sequences; without it, these are not compared.
+    :raises LabelingError: if such a file can't be read.
     """
     if isinstance(label, ClassLabel):
         return Choice(frozenset([label.class_name])) if label.class_name is not None else None
@@ -110,6 +112,8 @@ def judgement_of_label(label: Label, files: Files | None = None) -> Judgement | 
         return _bounded(Boxes(tuple(boxes)))
     if isinstance(label, EntitiesLabel):
         return _bounded(Spans(tuple(NamedSpan(entity.label, entity.start, entity.end) for entity in label.entities)))
+    if isinstance(label, SequenceLabel):
+        return None if files is None else frames_of_label(files, label)
     if isinstance(label, MaskLabel | InstancesLabel):
         return None if files is None else mask_of_label(files, label)
     if isinstance(label.value, dict):

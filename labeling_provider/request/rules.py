@@ -17,6 +17,7 @@ from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.task_types import CUSTOM, TASK_TYPES, TaskType, task_type_of_function
 from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.request import templates
+from labeling_provider.request.sequence_categories import sequence_category_problems
 from labeling_provider.request.workforces import amount_to_usd
 
 _PII = "FreeOfPersonallyIdentifiableInformation"
@@ -163,6 +164,8 @@ def category_problems(document: dict[str, Any], task_type: TaskType, *, automate
                 )
             )
     problems.extend(_instruction_problems(document, task_type))
+    if task_type.is_sequence:
+        problems.extend(sequence_category_problems(document, task_type))
     if task_type.audits and task_type.is_sequence and not document.get("auditLabelAttributeName"):
         problems.append(
             Problem(

@@ -17,6 +17,8 @@ from labeling_provider.groundtruth.task_types import TaskType
 DOCUMENT_VERSION: Final = "2018-11-28"
 _SEQUENCE_DOCUMENT_VERSION: Final = "2020-03-01"
 _CROWD_SCRIPT: Final = "https://assets.crowd.aws/crowd-html-elements.js"
+_FRAMES_SCRIPT: Final = "https://assets.crowd.aws/crowd-html-elements-frames.js"
+"""Not Amazon's: the self-hosted service has a script of its own for sequences of frames."""
 
 _ATTRIBUTE: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}")
 
@@ -146,7 +148,31 @@ _DRAWN: Final = {
 }
 """The element with which workers draw what a ready function consolidates."""
 
+_FRAMES: Final = f"""\
+<script src="{_FRAMES_SCRIPT}"></script>
+<script type="application/json" id="sequence">
+{{"categories": {{{{ task.input.categories | to_json | skip_autoescape }}}},
+"tracks": TRACKS, "initial": {{{{ task.input.initial | to_json | skip_autoescape }}}}, "frames": [
+{{%- for frame in task.input.frames -%}}
+  {{"frame-no": {{{{ frame.frame-no }}}}, "frame": {{{{ frame.frame | to_json | skip_autoescape }}}},
+  {{%- assign link = frame.uri | grant_read_access -%}}
+  "src": {{{{ link | to_json | skip_autoescape }}}}}}{{% unless forloop.last %}},{{% endunless %}}
+{{%- endfor -%}}
+]}}
+</script>
+<crowd-form>
+  <crowd-video-frames name="{{{{ task.input.answerKey }}}}" header="{{{{ task.input.header }}}}" data="sequence">
+    <full-instructions header="{{{{ task.input.header }}}}">
+      {{{{ task.input.instructions.fullInstruction | skip_autoescape }}}}
+    </full-instructions>
+    <short-instructions>{{{{ task.input.instructions.shortInstruction | skip_autoescape }}}}</short-instructions>
+  </crowd-video-frames>
+</crowd-form>
+"""
+
 _HOSTED: Final[dict[str, str]] = {
+    "VideoObjectDetection": _FRAMES.replace("TRACKS", "false"),
+    "VideoObjectTracking": _FRAMES.replace("TRACKS", "true"),
     "NamedEntityRecognition": f"""\
 <script src="{_CROWD_SCRIPT}"></script>
 <crowd-entity-annotation name="crowd-entity-annotation" header="{{{{ task.input.header }}}}"

@@ -229,7 +229,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
             database,
             cloud.objects,
             [
-                *Workers(people, audit).routes,
+                *Workers(people, audit, operations, settings.region).routes,
                 *Administration(keys, audit, parts.deletion).routes,
                 *Previews(database, engine.kinds, task_pages).routes,
                 *JobPeople(database, workforce.teams).routes,

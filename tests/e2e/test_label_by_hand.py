@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import runpy
-from typing import Any
 
 import pytest
 
 from dev.browser import browser_page
+from dev.person import Person
 from dev.stack import PATIENCE, ROOT, wait_until
 from labeling_provider.links import WORKERS_LINK
 from tests.e2e.conftest import Stack
@@ -17,49 +16,6 @@ from tests.e2e.conftest import Stack
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
 DAG = "label_by_hand"
-FINISHED = "This job is finished"
-
-
-class Person:
-    """Somebody who labels in a browser of their own, and is always right.
-
-    :param page: of the browser.
-    :param truth: what each sentence is.
-    :param kinds: the labels, in the order of their keys.
-    """
-
-    def __init__(self, page: Any, truth: dict[str, str], kinds: tuple[str, ...]) -> None:
-        self.page, self.truth, self.kinds = page, truth, kinds
-
-    def sign_in(self, name: str, url: str) -> None:
-        self.page.goto(url)
-        self.page.get_by_label("Name").fill(name)
-        self.page.get_by_role("button", name="Start").click()
-
-    @property
-    def has_finished(self) -> bool:
-        return bool(self.page.get_by_text(FINISHED).count())
-
-    def label(self) -> None:
-        """Label the sentence that is shown, by two keys; nothing if none is there."""
-        shown = self.page.locator("iframe.shown")
-        if not shown.count():
-            return
-        task = shown.get_attribute("data-task")
-        frame = self.page.frame_locator(f"iframe.shown[data-task='{task}']")
-        frame.locator("crowd-classifier .option").first.wait_for()
-        told = re.sub(r"\s+", " ", frame.locator("body").inner_text())
-        (sentence,) = [sentence for sentence in self.truth if sentence in told]
-        chosen = frame.locator("crowd-classifier .option input:checked")
-
-        def chooses() -> bool:
-            # The frame may not have the keyboard yet.
-            self.page.keyboard.press(str(self.kinds.index(self.truth[sentence]) + 1))
-            return bool(chosen.count())
-
-        wait_until(chooses, 20, "the key is heard", 0.1)
-        self.page.keyboard.press("Control+Enter")
-        self.page.wait_for_selector(f"iframe.shown[data-task='{task}']", state="detached")
 
 
 def test_two_people_and_a_simulated_worker_label_what_a_dag_asks_for(stack: Stack) -> None:

@@ -17,6 +17,8 @@ SEMANTIC, INSTANCE = "crowd-semantic-segmentation", "crowd-instance-segmentation
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100)
 """The narrowest brushes."""
 BLUE, ORANGE, GREEN, RED = "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728"
+READY = ["box", "extreme_points"]
+"""What the portal's ready function can be asked by."""
 
 ROUND_4 = (".##.", "####", "####", ".##.")
 ROUND_5 = (".###.", "#####", "#####", "#####", ".###.")

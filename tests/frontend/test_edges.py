@@ -6,7 +6,7 @@ import pytest
 
 from tests.frontend.conftest import Portal
 from tests.frontend.drawings import KEYPOINT, LINE, POLYGON, Artist, box, path, point, turned_picture
-from tests.frontend.masks import ORANGE, MaskArtist, rectangle
+from tests.frontend.masks import ORANGE, READY, MaskArtist, rectangle
 
 pytestmark = pytest.mark.browser
 
@@ -130,7 +130,7 @@ def test_a_picture_that_can_not_be_read_has_no_edges(thing: Portal) -> None:
 
 
 def test_a_box_is_drawn_close_around_the_thing_that_is_found_in_it(portal: Portal) -> None:
-    artist = Artist(portal, given=[box("cat", 20, 30, 100, 80), box("dog", 200, 100, 50, 50)], masks=True)
+    artist = Artist(portal, given=[box("cat", 20, 30, 100, 80), box("dog", 200, 100, 50, 50)], masks=READY)
     button = artist.task.frame.get_by_role("button", name="Fit to thing")
     assert button.is_disabled()
     artist.click(60, 60)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.frontend.conftest import Portal
-from tests.frontend.masks import BLUE, INSTANCE, ORANGE, MaskArtist, png_of, rectangle
+from tests.frontend.masks import BLUE, INSTANCE, ORANGE, READY, MaskArtist, png_of, rectangle
 
 pytestmark = pytest.mark.browser
 
@@ -36,7 +36,7 @@ THING = rectangle(26, 35, 5, 4)
 
 
 def test_four_points_become_the_area_that_is_found(portal: Portal) -> None:
-    artist = MaskArtist(portal, masks=True)
+    artist = MaskArtist(portal, masks=READY)
     artist.choose("dog")
     artist.use("Four points")
     asked = mark(artist)
@@ -53,7 +53,7 @@ def test_four_points_become_the_area_that_is_found(portal: Portal) -> None:
 
 
 def test_points_are_set_by_keyboard_and_taken_back(portal: Portal) -> None:
-    artist = MaskArtist(portal, masks=True)
+    artist = MaskArtist(portal, masks=READY)
     artist.press("1", "x")
     artist.task(".stage").focus()
     artist.press("Space", *["Shift+ArrowRight"] * 3, "Space", *["Shift+ArrowDown"] * 3, "Space")
@@ -66,7 +66,7 @@ def test_points_are_set_by_keyboard_and_taken_back(portal: Portal) -> None:
 
 
 def test_what_comes_during_a_stroke_is_painted_after_it(portal: Portal) -> None:
-    artist = MaskArtist(portal, masks=True)
+    artist = MaskArtist(portal, masks=READY)
     artist.choose("dog")
     artist.use("Four points")
     asked = mark(artist)
@@ -84,7 +84,7 @@ def test_what_comes_during_a_stroke_is_painted_after_it(portal: Portal) -> None:
 
 
 def test_each_thing_that_is_found_is_an_instance(portal: Portal) -> None:
-    artist = MaskArtist(portal, INSTANCE, masks=True)
+    artist = MaskArtist(portal, INSTANCE, masks=READY)
     artist.use("Four points")
     for number, (width, height) in enumerate(((6, 4), (3, 2)), 1):
         artist.choose("cat")
@@ -95,7 +95,7 @@ def test_each_thing_that_is_found_is_an_instance(portal: Portal) -> None:
 
 
 def test_why_nothing_is_found_is_said_and_the_next_points_count(portal: Portal) -> None:
-    artist = MaskArtist(portal, masks=True)
+    artist = MaskArtist(portal, masks=READY)
     artist.choose("dog")
     artist.use("Four points")
     artist.task.say("mask", id=mark(artist)["id"], told="Nothing was found <there>.")

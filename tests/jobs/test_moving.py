@@ -413,8 +413,10 @@ def test_a_kind_of_task_that_the_service_does_not_run_leaves_its_files(
     account = "arn:aws:lambda:us-east-1:432418664414:function:"
     human = {
         **description["HumanTaskConfig"],
-        "PreHumanTaskLambdaArn": f"{account}PRE-VideoObjectTracking",
-        "AnnotationConsolidationConfig": {"AnnotationConsolidationLambdaArn": f"{account}ACS-VideoObjectTracking"},
+        "PreHumanTaskLambdaArn": f"{account}PRE-3DPointCloudObjectTracking",
+        "AnnotationConsolidationConfig": {
+            "AnnotationConsolidationLambdaArn": f"{account}ACS-3DPointCloudObjectTracking"
+        },
     }
     changed = {**description, "HumanTaskConfig": human, "LabelingJobStatus": status}
     entries = bring(pretending(amazon, name, changed), lab, name)
@@ -422,12 +424,12 @@ def test_a_kind_of_task_that_the_service_does_not_run_leaves_its_files(
         ("files of a job", Outcome.MADE),
         ("labeling job", Outcome.REFUSED),
     ]
-    assert "does not run video-object-tracking yet" in told(entries[-1])
+    assert "does not run 3d-point-cloud-object-tracking yet" in told(entries[-1])
     assert lab.keys(f"{name}/")
 
 
 def test_it_knows_what_the_service_runs() -> None:
-    assert {row.name for row in TASK_TYPES.values() if not row.is_sequence} == KINDS.keys()
+    assert {row.name for row in TASK_TYPES.values() if row.media != "points"} == KINDS.keys()
 
 
 def test_a_description_that_is_none_keeps_nobody_else(amazon: Lab, lab: Lab, name: str) -> None:

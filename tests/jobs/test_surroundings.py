@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.manifest.sequences import sequence_document
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab
 from tests.jobs.yards import Yard, complaints, looked_at, picture, pictures, turned
@@ -188,3 +189,36 @@ def test_a_right_that_the_role_lacks_is_named(lab: Lab, monkeypatch: pytest.Monk
     monkeypatch.setattr(GroundTruth, "client", client)
     (problem,) = complaints(looked_at(lab))
     assert "lacks the permission s3:PutObject on arn:aws:s3:::lab/out/*" in problem
+
+
+def tracked(yard: Yard, name: str, **more: Any) -> Any:
+    """A video frame job over a sequence file of the yard."""
+    return looked_at(
+        yard.lab,
+        [{"source-ref": f"s3://{yard.bucket}/{name}"}],
+        task_type="video-object-tracking",
+        labels=["van"],
+        label_attribute_name="track-ref",
+        workers_per_object=1,
+        **{"preflight": "fail", "fix_cors": True, **more},
+    )
+
+
+def test_sequence_files_and_their_frames_are_looked_at(lab: Lab) -> None:
+    yard = Yard(lab, 0)
+    document = sequence_document(1, f"s3://{yard.bucket}/cam/", ["0.jpg", "1.jpg"])
+    yard.put("cam/0.jpg")
+    yard.put("seq.json", json.dumps(document).encode())
+    problems = "\n".join(complaints(tracked(yard, "seq.json", fix_cors=False)))
+    assert f"line 1: the frame s3://{yard.bucket}/cam/1.jpg does not exist." in problems
+    assert f"the bucket {yard.bucket} has no CORS rule that allows GET, HEAD, PUT" in problems
+    yard.put("cam/1.jpg")
+    assert tracked(yard, "seq.json").run()
+    yard.put("wrong.json", json.dumps({**document, "number-of-frames": 3, "seq-no": None}).encode())
+    problems = complaints(tracked(yard, "wrong.json"))
+    assert [one.partition("wrong.json: ")[2][:20] for one in problems] == [
+        "seq-no is null; writ",
+        "number-of-frames is ",
+    ]
+    (problem,) = complaints(tracked(yard, "none.json"))
+    assert f"line 1: s3://{yard.bucket}/none.json does not exist" in problem

@@ -6,6 +6,7 @@ import io
 import json
 import random
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import ManifestError
+from labeling_provider.manifest.sequences import read_sequence
 from labeling_provider.operators.manifest import (
     BuildManifestOperator,
     ExportLabelsOperator,
@@ -22,6 +24,7 @@ from labeling_provider.operators.manifest import (
 )
 from tests.airflow_context import context
 from tests.conftest import Lab
+from tests.manifest.videos import video
 from tests.operators.manifests import build, folder, lines_of, place, shards, sources, sources_of
 from tests.operators.tasks import operator, run_id
 
@@ -261,3 +264,23 @@ def test_an_object_that_is_deleted_after_it_was_listed_is_told(connected: Lab, p
     result = exported.execute(context())
     assert result["objects"] == {"train": 2}
     assert result["failed"] + result["unlabeled"] == 1
+
+
+def test_a_job_over_frames_starts_from_a_video(connected: Lab, tmp_path: Path) -> None:
+    uri = connected.put(f"{uuid.uuid4().hex}/cam.mp4", video(tmp_path / "cam.mp4", 20).read_bytes())
+    result = build(video_uri=uri, frames_per_second="5")
+    (line,) = lines_of(connected, result["manifest_uri"])
+    assert line["video-ref"] == uri
+    sequence = read_sequence(connected.get(line["source-ref"]), "")
+    assert len(sequence.frames) == 10
+    job = {"task_type": "video-object-tracking", "labels": ["van"], "label_attribute_name": "track-ref"}
+    truth = {"tracking-annotations": []}
+    _, (labeled,) = connected.run([{**line, "truth": truth}], workers_per_object=1, **job)
+    assert len(json.loads(connected.get(labeled["track-ref"]))["tracking-annotations"]) == 10
+
+
+def test_how_many_frames_are_taken_belongs_to_videos() -> None:
+    with pytest.raises(ValueError, match="frames_per_second needs video_uri"):
+        BuildManifestOperator(task_id="b", manifest_uri="s3://lab/m", prefix_uri="s3://lab/", frames_per_second=2)
+    with pytest.raises(ValueError, match="frames_per_second must be more than 0, not -1"):
+        build(video_uri="s3://lab/cam.mp4", frames_per_second=-1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,12 @@ FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:"
 class Memory(ObjectStore):
     """Objects in memory.
 
+    :param objects: what is there from the start, by URI.
     :ivar down: an error that every access runs into, while it is set.
     """
 
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
+    def __init__(self, objects: Mapping[str, bytes] | None = None) -> None:
+        self.objects: dict[str, bytes] = dict(objects or {})
         self.down: Exception | None = None
 
     def _check(self) -> None:
@@ -92,6 +93,7 @@ class InProcess:
     :param models: models of automated labeling, as the workforce file names them.
     :param team: how ``private-simulated`` works, in place of three workers who are never wrong.
     :param speed: how many times faster time passes.
+    :param objects: what the storage holds before a job that goes on looks for its files.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class InProcess:
         team: dict[str, Any] | None = None,
         seed: int = 4,
         speed: float = 1.0,
+        objects: Mapping[str, bytes] | None = None,
     ) -> None:
         path = folder / "workforce.json"
         targets = {FUNCTION + name: target for name, target in (functions or {}).items()}
@@ -111,7 +114,7 @@ class InProcess:
         path.write_text(json.dumps({"workteams": teams, "functions": targets, "models": models or {}}))
         self.workforce = load_workforce(path, seed=seed, region=REGION, account=ACCOUNT)
         self.store = Database(f"sqlite:///{folder / 'labeling.sqlite'}")
-        self.storage = Memory()
+        self.storage = Memory(objects)
         registry = ModelRegistry(self.store, self.storage, self.workforce)
         learning = ActiveLearning(self.store, self.storage, self.workforce, registry, 0)
         self.messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)

@@ -64,13 +64,32 @@ export class Editor implements Hand {
 
   /** Take shapes from elsewhere. */
   load(shapes: readonly Shape[], path?: Shape): void {
-    // Who undoes a step goes on with the same shape.
-    const hidden = shapes.length === this.shapes.length ? this.shapes : [];
-    this.shapes = shapes.map((one, place) => (hidden[place]?.hidden ? { ...one, hidden: true } : one));
+    const before = this.#placesIn(shapes);
+    const selected = this.selected === undefined ? -1 : before.indexOf(this.selected);
+    this.shapes = shapes.map((one, place) =>
+      this.shapes[before[place] as number]?.hidden ? { ...one, hidden: true } : one,
+    );
     this.path = path;
     this.#drop();
-    if (this.selected !== undefined && this.selected >= shapes.length) this.select(undefined);
+    if (selected < 0) this.select(undefined);
+    else this.selected = selected;
     if (this.handle !== undefined && this.handle >= this.kind.handles(this.current).length) this.handle = undefined;
+  }
+
+  /** Where each of other shapes stands now: who undoes a step goes on with the same ones. */
+  #placesIn(shapes: readonly Shape[]): (number | undefined)[] {
+    if (shapes.length === this.shapes.length) return shapes.map((_, place) => place);
+    const isKept = this.selected !== undefined || this.shapes.some((one) => one.hidden);
+    if (!isKept) return [];
+    const text = ({ label, points }: Shape) => JSON.stringify([label, points]);
+    // Of equal ones, the first is the first.
+    const places = new Map<string, number[]>();
+    for (const [place, one] of this.shapes.entries()) {
+      const equal = places.get(text(one));
+      if (equal) equal.push(place);
+      else places.set(text(one), [place]);
+    }
+    return shapes.map((one) => places.get(text(one))?.shift());
   }
 
   select(place: number | undefined, handle?: number): void {

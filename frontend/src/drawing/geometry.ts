@@ -23,7 +23,9 @@ export function sides(points: readonly Point[], closed: boolean): [Point, Point]
 export function distanceToPath(points: readonly Point[], closed: boolean, at: Point): number {
   const [only] = points;
   if (points.length === 1 && only) return distance(only, at);
-  return Math.min(...sides(points, closed).map(([from, to]) => distanceToSide(from, to, at)));
+  let least = Number.POSITIVE_INFINITY;
+  for (const [from, to] of sides(points, closed)) least = Math.min(least, distanceToSide(from, to, at));
+  return least;
 }
 
 function distanceToSide(from: Point, to: Point, at: Point): number {
@@ -52,15 +54,25 @@ export function area(points: readonly Point[]): number {
 /** Whether any two sides of a path cross or touch; neighbours only share their point. */
 export function crossesItself(points: readonly Point[], closed: boolean): boolean {
   const all = sides(points, closed);
-  return all.some(([from, to], place) =>
-    all.slice(place + 1).some((other, next) => {
-      const follows = next === 0;
-      const precedes = closed && place === 0 && next === all.length - 2;
-      if (follows) return distance(from, to) > 0 && turnsBack(from, to, other[1]);
-      if (precedes) return turnsBack(other[0], from, to);
-      return touch(from, to, other[0], other[1]);
-    }),
-  );
+  const spans = all.map(([[from], [to]], place) => ({ place, from: Math.min(from, to), to: Math.max(from, to) }));
+  spans.sort((one, other) => one.from - other.from);
+  // Only sides that are above each other can meet; a path of thousands of points has few of them.
+  for (const [at, one] of spans.entries()) {
+    for (let next = at + 1; next < spans.length; next++) {
+      const other = spans[next] as (typeof spans)[number];
+      if (other.from > one.to) break;
+      if (clash(all, Math.min(one.place, other.place), Math.max(one.place, other.place), closed)) return true;
+    }
+  }
+  return false;
+}
+
+/** Whether two sides of a path cross or touch, of which neighbours only share their point. */
+function clash(all: readonly [Point, Point][], place: number, next: number, closed: boolean): boolean {
+  const [[from, to], [start, end]] = [all[place], all[next]] as [[Point, Point], [Point, Point]];
+  if (next === place + 1) return distance(from, to) > 0 && turnsBack(from, to, end);
+  if (closed && place === 0 && next === all.length - 1) return turnsBack(start, from, to);
+  return touch(from, to, start, end);
 }
 
 /** Whether the way from one point over the next leads back along itself. */
@@ -95,10 +107,15 @@ function isBetween(from: Point, to: Point, at: Point): boolean {
 
 /** The smallest upright box around points: its corners at the top left and bottom right. */
 export function bounds(points: readonly Point[]): [Point, Point] {
-  const [across, down] = [points.map(([x]) => x), points.map(([, y]) => y)];
+  let [left, top] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+  let [right, bottom] = [-left, -top];
+  for (const [x, y] of points) {
+    [left, right] = [Math.min(left, x), Math.max(right, x)];
+    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+  }
   return [
-    [Math.min(...across), Math.min(...down)],
-    [Math.max(...across), Math.max(...down)],
+    [left, top],
+    [right, bottom],
   ];
 }
 

@@ -4,6 +4,8 @@ import { type Point, within } from "./geometry";
 /** @property points of a box its corners at the top left and bottom right, of all others their points in order */
 export interface Shape {
   label: string;
+  /** What is written beside it, if that is not the label. */
+  name?: string;
   points: readonly Point[];
   hidden?: boolean;
 }

@@ -1,15 +1,16 @@
 /** What a person does with a mask: paints, erases, fills, and chooses what. All places are the picture's own pixels. */
-import { EXTREME_POINTS, type Found } from "../mask-helper";
+import { EXTREME_POINTS, type Found, type Thing } from "../mask-helper";
 import type { Edges } from "./edges";
 import { Editor } from "./editor";
-import { type Point, type Size, within } from "./geometry";
+import { Finder, type Ground, MARKS, type MarkTool, type Target } from "./finder";
+import { distance, type Point, type Size, within } from "./geometry";
 import { Journal } from "./journal";
-import { polygon, type Shape } from "./kinds";
+import { box, polygon, type Shape } from "./kinds";
 import { type Change, eachRun, type Mask, type Row, sameRows } from "./mask";
 import { brushPlace, polygonSpans, type Span, strokeSpans } from "./raster";
 import type { Hand } from "./surface";
 
-export const TOOLS = ["brush", "eraser", "polygon", "fill", "points"] as const;
+export const TOOLS = ["brush", "eraser", "polygon", "fill", "points", ...MARKS] as const;
 export type Tool = (typeof TOOLS)[number];
 /** Widths of the brush, in pixels. */
 export const SIZES = [
@@ -18,7 +19,7 @@ export const SIZES = [
 /** How wide a brush is at first, in pixels of the screen. */
 const FIRST_WIDTH = 24;
 
-export type Told = "choose_label_first" | "more_points" | "brush_down" | "brush_up" | "thing_found";
+export type Told = "choose_label_first" | "more_points" | "brush_down" | "brush_up" | "thing_found" | "thing_first";
 
 /** What has one number in the mask: a label, or one instance of it. @property color its colour in the answer */
 export interface Segment {
@@ -34,9 +35,12 @@ interface Step {
   after: Segments;
 }
 
-type Grip = { does: "paint"; at: Point; number: number; only: number | undefined } | { does: "fill" };
+type Grip =
+  | { does: "paint"; at: Point; number: number; only: number | undefined }
+  | { does: "fill" }
+  | { does: "mark"; from: Point; moved: boolean };
 
-export class MaskEditor implements Hand {
+export class MaskEditor implements Hand, Ground {
   readonly followsAll = true;
   tool: Tool = "brush";
   isTurned = false;
@@ -56,8 +60,7 @@ export class MaskEditor implements Hand {
   #instance: number | undefined;
   #grip: Grip | undefined;
   readonly #journal = new Journal<Step>();
-  /** What was found and is not painted yet. */
-  readonly #arrived: (() => void)[] = [];
+  readonly finder: Finder;
 
   constructor(
     /** Whether a label has any number of segments, else one. */
@@ -66,9 +69,10 @@ export class MaskEditor implements Hand {
     /** The mask is another one now, or a path that becomes one. */
     private readonly changed: () => void,
     private readonly tell: (told: Told) => void,
-    /** Enough points tell what is meant. */
-    private readonly marked: (points: readonly Point[], paint: (found: Found) => void) => void,
+    /** Ask for a thing. @returns whether one can ask for it in this way */
+    ask: (thing: Thing, lay: (found: Found) => void) => boolean,
   ) {
+    this.finder = new Finder(this, ask);
     this.#path = new Editor(
       { ...polygon, mayCross: true },
       () => this.#pathChanged(),
@@ -230,6 +234,7 @@ export class MaskEditor implements Hand {
     if (!this.draws || !this.mask) return false;
     if (this.setsPoints) return this.#withPath(() => this.#path.down(at, reach));
     if (this.inHand === "fill") this.#grip = { does: "fill" };
+    else if (this.#markTool) this.#grip = { does: "mark", from: at, moved: false };
     else this.#paintFrom(at);
     return true;
   }
@@ -237,6 +242,7 @@ export class MaskEditor implements Hand {
   move(at: Point, far: number): void {
     this.cursor = at;
     if (this.#grip?.does === "paint") this.#paintTo(at, this.#grip);
+    else if (this.#grip?.does === "mark") this.#grip.moved ||= distance(this.#grip.from, at) > far;
     else if (!this.#grip) this.#path.move(at, far);
   }
 
@@ -245,11 +251,22 @@ export class MaskEditor implements Hand {
     this.#grip = undefined;
     if (grip?.does === "fill") {
       this.#fill(at);
+    } else if (grip?.does === "mark") {
+      this.cursor = at;
+      if (grip.moved && this.tool === "thing") this.finder.around(this.#corners(grip.from, at), this.#target());
+      else this.#mark(at);
     } else if (grip) {
       this.#paintTo(at, grip);
       this.#settle();
     } else this.#withPath(() => this.#path.up(at, reach));
-    this.#arrive();
+    this.finder.arrive();
+  }
+
+  /** What a drag draws around a thing just now: its corners. */
+  get stretched(): [Point, Point] | undefined {
+    const grip = this.#grip;
+    if (grip?.does !== "mark" || !grip.moved || this.tool !== "thing" || !this.cursor) return undefined;
+    return this.#corners(grip.from, this.cursor);
   }
 
   cancel(): void {
@@ -258,7 +275,7 @@ export class MaskEditor implements Hand {
     this.#path.cancel();
     this.mask?.drop();
     this.#takeBackSegments();
-    this.#arrive();
+    this.finder.arrive();
   }
 
   miss(): void {
@@ -281,6 +298,9 @@ export class MaskEditor implements Hand {
       this.#withPath(() => this.#path.press(at, reach));
     } else if (this.tool === "fill") {
       this.#fill(at);
+    } else if (this.#markTool) {
+      // The keyboard goes from pixel to pixel.
+      this.#mark([at[0] + 0.5, at[1] + 0.5]);
     } else {
       this.isDown = !this.isDown;
       this.tell(this.isDown ? "brush_down" : "brush_up");
@@ -315,6 +335,7 @@ export class MaskEditor implements Hand {
     if (this.isHeld) this.cancel();
     else if (this.isDown) this.isDown = false;
     else if (this.#path.path) this.#path.leave();
+    else if (this.#markTool && this.finder.prompt) this.finder.forget();
     else if (this.#instance !== undefined) this.#instance = undefined;
     else if (this.label !== undefined) this.label = undefined;
     else return false;
@@ -332,6 +353,7 @@ export class MaskEditor implements Hand {
   /** Choose a label; of one with instances the next is a new one. */
   choose(label: string): void {
     this.isDown = false;
+    this.finder.forget();
     const again = this.label === label && this.#instance === undefined;
     this.#instance = undefined;
     this.label = again ? undefined : label;
@@ -339,6 +361,7 @@ export class MaskEditor implements Hand {
 
   select(place: number | undefined): void {
     this.isDown = false;
+    this.finder.forget();
     if (this.hasInstances) this.#instance = place;
     else this.label = place === undefined ? undefined : this.#segments[place]?.label;
   }
@@ -434,28 +457,47 @@ export class MaskEditor implements Hand {
   #ask(): void {
     const { path } = this.#path;
     if (this.tool !== "points" || !path || path.points.length < EXTREME_POINTS) return;
-    const instance = this.#instance;
-    const own = instance === undefined ? undefined : this.#segments[instance];
     this.#path.load([]);
     this.changed();
-    this.marked(path.points, (found) => {
-      this.#arrived.push(() => {
-        const isThere = own !== undefined && this.#segments[instance as number]?.color === own.color;
-        this.#lay(found, isThere ? (instance as number) + 1 : this.#numberFor(path.label, this.hasInstances));
-      });
-      this.#arrive();
-    });
+    this.finder.find({ extreme_points: path.points.map(([x, y]) => ({ x, y })) }, this.#target(path.label));
   }
 
-  /** Paint what was found, once nothing else is being painted; it is a step of its own. */
-  #arrive(): void {
-    if (this.#arrived.length === 0 || this.isHeld) return;
-    setTimeout(() => {
-      if (!this.isHeld) for (const paint of this.#arrived.splice(0)) paint();
-    });
+  /** The tool in hand, if it marks a thing that is looked for. */
+  get #markTool(): MarkTool | undefined {
+    return MARKS.find((tool) => tool === this.inHand);
   }
 
-  #lay({ rows, at: [left, top] }: Found, number: number): void {
+  #mark(at: Point): void {
+    const tool = this.#markTool;
+    if (tool && !this.finder.mark(tool, this.#inside(at), this.#target())) this.tell("thing_first");
+  }
+
+  /** What is found from now on belongs to what is chosen now. */
+  #target(label = this.label ?? ""): Target {
+    const instance = this.#instance;
+    const own = instance === undefined ? undefined : this.#segments[instance];
+    return {
+      label: own?.label ?? label,
+      own: own && { number: (instance as number) + 1, color: own.color },
+      base: [...(this.mask?.rows ?? [])],
+      step: this.step,
+    };
+  }
+
+  #inside([x, y]: Point): Point {
+    const near = (value: number, most: number) => Math.round(100 * within(value, 0, most)) / 100;
+    return [near(x, this.size.width), near(y, this.size.height)];
+  }
+
+  #corners(from: Point, to: Point): [Point, Point] {
+    return box.proper([this.#inside(from), this.#inside(to)]) as [Point, Point];
+  }
+
+  lay({ rows, at: [left, top] }: Found, target: Target): void {
+    const { own, label } = target;
+    const isThere = own !== undefined && this.#segments[own.number - 1]?.color === own.color;
+    const number = isThere ? own.number : this.#numberFor(label, this.hasInstances);
+    target.own = { number, color: this.#segments[number - 1]?.color ?? "" };
     const paint = this.mask?.brush(number, this.keepsOthers ? 0 : undefined);
     for (const [row, runs] of rows.entries())
       eachRun(runs, (own, from, to) => own > 0 && paint?.(top + row, left + from, left + to));

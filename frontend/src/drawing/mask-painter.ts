@@ -1,6 +1,8 @@
 /** Draws a mask over a picture, each pixel of the screen in the colour of the one beneath it, and the brush. */
+import { MARKS } from "./finder";
+import type { Point } from "./geometry";
 import type { Rect } from "./mask";
-import type { MaskEditor } from "./mask-editor";
+import type { MaskEditor, Tool } from "./mask-editor";
 import { Painter, paintName } from "./painter";
 import { brushPlace } from "./raster";
 import type { View } from "./view";
@@ -10,6 +12,8 @@ const OPAQUE = 255;
 const EDGE = 0.55;
 /** The chosen segment has an edge of black and white pieces, so many pixels each. */
 const PIECE = 4;
+/** Radius of the sign that marks a thing, in pixels of the screen. */
+const SIGN = 8;
 const BLACK = packed(0, 0, 0, OPAQUE);
 const WHITE = packed(255, 255, 255, OPAQUE);
 
@@ -41,6 +45,7 @@ export class MaskPainter extends Painter {
     if (painted && this.#resting) this.#paintPart(this.#resting, this.#onScreen(painted));
     super.paintActive(canvas, reach);
     const context = canvas.getContext("2d");
+    if (context) this.#paintMarks(context);
     if (!context || !this.showsCursor || !this.work.cursor) return;
     if (this.work.inHand === "brush" || this.work.inHand === "eraser") this.#paintBrush(context);
     if (!this.work.isHeld) this.#paintLabel(context);
@@ -122,6 +127,28 @@ export class MaskPainter extends Painter {
     return { shown, insides, edges, chosen: instance === undefined ? -1 : instance + 1 };
   }
 
+  /** What marks the thing that is looked for: + where it is, − where it is not, and a box. */
+  #paintMarks(context: CanvasRenderingContext2D): void {
+    const { work, view } = this;
+    if (!isMark(work.inHand)) return;
+    const { points = [], box } = work.finder.prompt ?? {};
+    const corners = work.stretched ?? box;
+    if (corners) {
+      const [[left, top], [right, bottom]] = [view.toScreen(corners[0]), view.toScreen(corners[1])];
+      for (const [color, dashes] of [
+        ["#ffffff", []],
+        ["#000000", [5, 5]],
+      ] as const) {
+        context.strokeStyle = color;
+        context.lineWidth = 2;
+        context.setLineDash([...dashes]);
+        context.strokeRect(left, top, right - left, bottom - top);
+      }
+      context.setLineDash([]);
+    }
+    for (const { at, inside } of points) paintSign(context, view.toScreen(at), inside);
+  }
+
   #paintBrush(context: CanvasRenderingContext2D): void {
     const { work, view } = this;
     const { cursor, width } = work;
@@ -153,6 +180,29 @@ export class MaskPainter extends Painter {
     const [left, top] = view.toScreen(work.cursor);
     paintName(context, segment.label, this.colorOf(place), [left + 10, top + 10], view.area.width);
   }
+}
+
+function isMark(tool: Tool): boolean {
+  return (MARKS as readonly Tool[]).includes(tool);
+}
+
+/** A point of a thing, or one that is not: told by the sign, not by the colour. */
+function paintSign(context: CanvasRenderingContext2D, [x, y]: Point, inside: boolean): void {
+  context.beginPath();
+  context.arc(x, y, SIGN, 0, 2 * Math.PI);
+  context.fillStyle = inside ? "#ffffff" : "#000000";
+  context.fill();
+  context.strokeStyle = inside ? "#000000" : "#ffffff";
+  context.lineWidth = 2;
+  context.stroke();
+  context.beginPath();
+  context.moveTo(x - SIGN / 2, y);
+  context.lineTo(x + SIGN / 2, y);
+  if (inside) {
+    context.moveTo(x, y - SIGN / 2);
+    context.lineTo(x, y + SIGN / 2);
+  }
+  context.stroke();
 }
 
 /** A colour as a canvas keeps it, which is the other way round on all machines that there are today. */

@@ -103,7 +103,7 @@ export class Painter implements StagePainter {
     context.setLineDash([]);
     if (kind.most === 1) dot(context, [left, top], 1.5, color);
     else if (!kind.closed) for (const point of outline) dot(context, point, 3, color);
-    if (named) this.#paintName(context, shape.label, color, left, top);
+    if (named) this.#paintName(context, shape.name ?? shape.label, color, left, top);
   }
 
   #paintName(context: CanvasRenderingContext2D, label: string, color: string, left: number, top: number): void {

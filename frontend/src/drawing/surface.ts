@@ -81,6 +81,8 @@ export class Surface {
   #panning: number | undefined;
   #wentFar = false;
   #penSeen = false;
+  /** The pen that is down. */
+  #pen: number | undefined;
   #frame: number | undefined;
   #all = true;
   #reach: number = REACH.mouse;
@@ -118,6 +120,8 @@ export class Surface {
 
   detach(): void {
     this.#resized.disconnect();
+    // Where it is no more, nobody hears that a finger is lifted.
+    this.#letGo();
   }
 
   /** Another picture is there. */
@@ -187,19 +191,25 @@ export class Surface {
     const { hand } = this;
     const isTurned = (event.buttons & ERASER) > 0 && hand.isTurned !== undefined;
     if ((event.button > 1 && !isTurned) || hand.size.width === 0 || isControl(event)) return;
+    // The hand that holds the pen lies on the screen.
+    if (event.pointerType === "touch" && this.#pen !== undefined) return;
+    if (event.pointerType === "pen") {
+      if (this.#pointers.size > 0) this.#letGo();
+      this.#pen = event.pointerId;
+      this.#penSeen = true;
+    }
     if (isTurned) hand.isTurned = true;
     const at = this.#at(event);
     this.#pointers.set(event.pointerId, at);
     this.#wentFar = false;
     this.#reach = REACH[event.pointerType as keyof typeof REACH] ?? REACH.mouse;
-    if (event.pointerType === "pen") this.#penSeen = true;
     if (this.#pointers.size > 1) {
       // A second finger: both move and zoom the picture.
       hand.cancel();
       this.#panning = undefined;
       this.#capture();
     } else {
-      // Beside a pen, a hand lies on the screen.
+      // Who has a pen draws with it alone.
       const pans = this.movesPicture || event.button === 1 || (event.pointerType === "touch" && this.#penSeen);
       const grabs = event.ctrlKey || event.metaKey;
       const holds = !pans && hand.down(this.view.toPicture(...at), this.#reach / this.view.scale, grabs);
@@ -264,6 +274,7 @@ export class Surface {
 
   #up(event: PointerEvent): void {
     if (!this.#pointers.delete(event.pointerId)) return;
+    if (this.#pen === event.pointerId) this.#pen = undefined;
     const point = this.view.toPicture(...this.#at(event));
     if (this.#panning === event.pointerId) {
       if (!this.#wentFar && event.button === 0 && !this.movesPicture) this.hand.miss();
@@ -278,11 +289,21 @@ export class Surface {
   }
 
   #gone(event: PointerEvent): void {
-    this.#pointers.delete(event.pointerId);
+    if (!this.#pointers.delete(event.pointerId)) return;
+    if (this.#pen === event.pointerId) this.#pen = undefined;
     this.#panning = undefined;
     this.hand.cancel();
     this.#turnBack();
     this.draw();
+  }
+
+  /** No pointer holds anything any more. */
+  #letGo(): void {
+    this.#pointers.clear();
+    this.#pen = undefined;
+    this.#panning = undefined;
+    this.hand.cancel();
+    this.#turnBack();
   }
 
   #turnBack(): void {

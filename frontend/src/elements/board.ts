@@ -69,8 +69,18 @@ export abstract class Board extends Annotator {
   /** Sentences on what can't be shown. */
   protected abstract renderProblems(): unknown;
 
+  /** Whether another picture of the same size is seen as the one before: zoomed and moved alike. */
+  protected get keepsView(): boolean {
+    return false;
+  }
+
   /** Tools beside those of the view. */
   protected renderTools(): unknown {
+    return nothing;
+  }
+
+  /** What stands right below the picture. */
+  protected renderBelow(): unknown {
     return nothing;
   }
 
@@ -113,8 +123,13 @@ export abstract class Board extends Annotator {
     // As it is laid out: in its stored pixels, where its natural size follows what a camera says of which way up it is.
     const size = { width: picture.offsetWidth, height: picture.offsetHeight };
     if (size.width === 0 || size.height === 0) return;
+    const isAsBefore = this.keepsView && this.size?.width === size.width && this.size.height === size.height;
     this.size = size;
     if (this.snaps) void this.#snap(true);
+    if (isAsBefore) {
+      this.surface?.draw();
+      return;
+    }
     // The stage takes the picture's proportions first.
     void this.updateComplete.then(() => this.surface?.show(size));
   }
@@ -137,7 +152,7 @@ export abstract class Board extends Annotator {
       // Who has no choice need not choose.
       if (labels.length === 1) hand.label = labels[0];
     }
-    if (changes.has("src")) this.size = undefined;
+    if (changes.has("src") && !this.keepsView) this.size = undefined;
   }
 
   protected override firstUpdated(): void {
@@ -165,6 +180,7 @@ export abstract class Board extends Annotator {
         <div class="board" ${OWN}>
           ${this.renderTools()}
           ${this.#renderStage()}
+          ${this.renderBelow()}
           <p role="status" class="quiet help">${this.told}</p>
           ${this.#renderView()}
           <p id="help" class="quiet help">${this.renderHelp()}</p>

@@ -219,7 +219,7 @@ abstract class Drawing extends Board {
   }
 
   get #canFit(): boolean {
-    return this.kind === box && canFind();
+    return this.kind === box && canFind("box");
   }
 
   /** Ask for the thing in the selected box, and draw the box close around it. */

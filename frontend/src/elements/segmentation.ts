@@ -14,20 +14,39 @@ import type { Look } from "../drawing/painter";
 import { pngOf } from "../drawing/png";
 import { element, keyCap } from "../element";
 import { type Command, keys } from "../keys";
-import { canFind, type Found, findThing } from "../mask-helper";
+import { canFind, type Found, findThing, type Prompt, type Thing } from "../mask-helper";
 import { loadingNote } from "../media";
 import { word } from "../words";
 import { Board, icon, isChecked } from "./board";
 import { addressIn, EMPTY, isSize, labelColors, readStored, type Stored, segmentsIn } from "./given-mask";
 
-const KEYS: Record<Tool, string> = { brush: "b", eraser: "e", polygon: "p", fill: "f", points: "x" };
+const KEYS: Record<Tool, string> = {
+  brush: "b",
+  eraser: "e",
+  polygon: "p",
+  fill: "f",
+  points: "x",
+  thing: "v",
+  more: "m",
+  less: "n",
+};
 const NAMES = {
   brush: "tool_brush",
   eraser: "tool_eraser",
   polygon: "tool_polygon",
   fill: "tool_fill",
   points: "tool_points",
+  thing: "tool_thing",
+  more: "tool_more",
+  less: "tool_less",
 } as const;
+/** What one has to be able to ask for, if a tool asks for anything: one of these. */
+const ASKS: Partial<Record<Tool, readonly Prompt[]>> = {
+  points: ["extreme_points"],
+  thing: ["points", "box"],
+  more: ["points"],
+  less: ["points"],
+};
 
 /** @property at the number of a step */
 interface Mark {
@@ -70,7 +89,7 @@ abstract class Segmentation extends Board {
       (told: Told) => {
         this.told = word(told);
       },
-      (points, paint) => void this.#find(points, paint),
+      (thing, lay) => this.#asks(thing, lay),
     );
     return this.#editorMade;
   }
@@ -192,13 +211,20 @@ abstract class Segmentation extends Board {
     return true;
   }
 
-  /** Ask for a thing by its extreme points. */
-  async #find(points: readonly Point[], paint: (found: Found) => void): Promise<void> {
+  /** Ask for a thing. @returns whether one can in this way; else the person is told how */
+  #asks(thing: Thing, lay: (found: Found) => void): boolean {
+    const missing = (Object.keys(thing) as Prompt[]).find((one) => !canFind(one));
+    if (missing) this.told = word(missing === "box" ? "click_thing" : "drag_thing");
+    else void this.#find(thing, lay);
+    return missing === undefined;
+  }
+
+  async #find(thing: Thing, lay: (found: Found) => void): Promise<void> {
     const { size } = this;
     this.told = word("finding");
     try {
-      const found = await findThing(points);
-      if (size === this.size) paint(found);
+      const found = await findThing(thing);
+      if (size === this.size) lay(found);
     } catch (error) {
       this.told = error instanceof Error ? error.message : String(error);
     }
@@ -206,7 +232,7 @@ abstract class Segmentation extends Board {
 
   /** The tools that there are: some need the service. */
   get #tools(): Tool[] {
-    return TOOLS.filter((tool) => tool !== "points" || canFind());
+    return TOOLS.filter((tool) => ASKS[tool]?.some(canFind) ?? true);
   }
 
   /** The person has drawn or changed something. */
@@ -373,9 +399,17 @@ abstract class Segmentation extends Board {
 
   #use(tool: Tool): void {
     this.hand.use(tool);
-    this.told = word(tool === "points" ? "points_help" : "tool_now", { tool: word(NAMES[tool]) });
+    this.told = this.#helpOf(tool);
     this.surface?.draw();
     this.requestUpdate();
+  }
+
+  #helpOf(tool: Tool): string {
+    if (tool === "points") return word("points_help");
+    if (tool === "thing")
+      return word(!canFind("points") ? "drag_thing" : canFind("box") ? "mark_thing" : "click_thing");
+    if (tool === "more" || tool === "less") return word(`${tool}_help`);
+    return word("tool_now", { tool: word(NAMES[tool]) });
   }
 
   #resize(brush: number): void {

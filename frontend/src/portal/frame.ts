@@ -23,6 +23,8 @@ export interface FrameStart {
   draft: unknown;
   language: string;
   keys: Record<string, string>;
+  /** For what the service makes masks. */
+  masks: readonly string[];
 }
 
 const SANDBOX = "allow-scripts allow-forms allow-modals";
@@ -80,7 +82,7 @@ export class TaskFrame {
         this.onMessage(message);
       };
       element.contentWindow?.postMessage(
-        { labeling: "port", preview: false, theme: "auto", submits: true, masks: true, ...start },
+        { labeling: "port", preview: false, theme: "auto", submits: true, ...start },
         "*",
         [channel.port2],
       );

@@ -15,6 +15,8 @@ export interface Start {
   keys: Record<string, string>;
   words: Record<string, string>;
   person: string;
+  /** For what the service makes masks. */
+  masks: readonly string[];
 }
 
 const SAVE_AFTER_MS = 300;
@@ -144,7 +146,8 @@ export class TaskPage {
   }
 
   private load(task: number, address: string, draft: unknown): TaskFrame {
-    const start = { draft, language: this.start.language, keys: this.start.keys };
+    const { language, keys, masks } = this.start;
+    const start = { draft, language, keys, masks };
     const frame = new TaskFrame(task, address, this.word("task"), start, () => {
       if (this.work?.frame === frame) this.say(this.word("frame_failed"), true);
     });

@@ -18,7 +18,7 @@ from labeling_provider.service.database import lease_rows, object_rows, task_row
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.kind import Answered, Consolidated, ObjectLabel, WorkerAnswer
+from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, ObjectLabel, WorkerAnswer
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects
 from labeling_provider.service.work.people import identities, identity_provider
@@ -55,12 +55,13 @@ class Results:
                 return
             answers = _read(connection, run.id, rows)
         batch = _answered(rows, answers)
-        self._object_store.write(self._worker_responses(run, rows, answers))
         consolidated = run.kind.consolidate(batch, layout.creation_date(rows[-1].answered))
+        answers, files = _responses(run, rows, answers)
+        self._object_store.write(files | self._worker_responses(run, rows, answers))
         if consolidated is None:
             contents, failed = self._function_contents(run, rows, batch)
         else:
-            contents, failed = self._builtin_contents(run, rows, batch, consolidated)
+            contents, failed = self._builtin_contents(run, rows, _answered(rows, answers), consolidated)
         for row in rows:
             if row.object_id not in contents:
                 failed.setdefault(row.object_id, "None of the workers' answers could be used.")
@@ -212,6 +213,24 @@ class Results:
             "maxHumanWorkersPerDataObject": job.workers_per_object,
         }
         return self._functions.call(job.consolidation_function, event)
+
+
+def _responses(run: Run, rows: Sequence[Row], answers: _Answers) -> tuple[_Answers, dict[str, tuple[bytes, str]]]:
+    """Answers as they stand in files, and the files that they name. What can't be used stays as it is."""
+    folders = {
+        row.object_id: layout.worker_response_uri(run.job.output, row.iteration, row.object_id, int(row.answered))
+        for row in rows
+    }
+    written: _Answers = []
+    files: dict[str, tuple[bytes, str]] = {}
+    for task, content in answers:
+        try:
+            found, more = run.kind.response(content, folders[task.object_id].removesuffix(".json"))
+        except (AnswerError, LookupError, TypeError, AttributeError):
+            found, more = content, {}
+        written.append((task, found))
+        files |= more
+    return written, files
 
 
 def _consolidation_file(run: Run, which: str, row: Row, document: Any) -> dict[str, tuple[bytes, str]]:

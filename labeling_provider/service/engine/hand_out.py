@@ -18,6 +18,7 @@ from labeling_provider.service.database.running import find, labeled_by_machine,
 from labeling_provider.service.database.states import LearningRole, ObjectState
 from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
 from labeling_provider.service.work import tasks
 from labeling_provider.service.work.job_run import Run
@@ -174,8 +175,9 @@ def _needs_people(arn: str, result: dict[str, Any]) -> bool:
 
 
 def _obstacles(run: Run, chosen: Sequence[WaitingObject]) -> dict[int, str]:
-    """Why no worker could work on some of the objects, by object id. Only audits depend on what is in a line."""
-    if not run.job.task_type.audits:
+    """Why no worker could work on some of the objects, by object id."""
+    if type(run.kind).obstacle is Kind.obstacle:
+        # Most kinds take any object, and so need no line.
         return {}
     found = ((row.object_id, run.kind.obstacle(json.loads(row.line))) for row in chosen)
     return {object_id: reason for object_id, reason in found if reason is not None}

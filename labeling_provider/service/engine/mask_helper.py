@@ -19,7 +19,7 @@ from labeling_provider.service.engine.functions import Functions
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.kinds.stored_data import image_size
-from labeling_provider.service.work.workforce import Function
+from labeling_provider.service.work.workforce import PROMPTS, MaskFunction
 
 MAX_POINTS: Final = 100
 _NAME: Final = "mask_function"
@@ -51,13 +51,15 @@ class Found(NamedTuple):
 class MaskHelper:
     """Asks the function for masks, two at once, and one at a time for each person.
 
-    :param function: takes ``{"version", "labelingJobArn", "labelAttributeName", "dataObject": {"s3Uri"}, "width",
-        "height"}`` and what was asked, and returns ``{"pngImageData": base64}``: a picture of the same size, in which
-        the thing's pixels are not 0.
+    :param given: its function takes ``{"version", "labelingJobArn", "labelAttributeName", "dataObject": {"s3Uri"},
+        "width", "height"}`` and what was asked, and returns ``{"pngImageData": base64}``: a picture of the same size,
+        in which the thing's pixels are not 0.
+    :ivar prompts: what it can be asked by.
     """
 
-    def __init__(self, function: Function) -> None:
-        self._functions = Functions({_NAME: function})
+    def __init__(self, given: MaskFunction) -> None:
+        self.prompts = given.prompts
+        self._functions = Functions({_NAME: given.function})
         self._free = threading.BoundedSemaphore(_AT_ONCE)
         self._asking: set[str] = set()
         self._changing = threading.Lock()
@@ -72,6 +74,9 @@ class MaskHelper:
             ``top``, ``width`` and ``height``; or ``extreme_points``, the four of a thing.
         :raises NoMask: if it makes no sense, or the function has no answer.
         """
+        unanswered = next((key for key in PROMPTS if asked.get(key) is not None and key not in self.prompts), None)
+        if unanswered:
+            raise NoMask(f"The mask function of this service takes {' and '.join(self.prompts)}, not {unanswered}.")
         with self._changing:
             if worker_id in self._asking:
                 raise NoMask("A mask is being made for you already.")
@@ -117,7 +122,7 @@ class MaskHelper:
             raise NoMask("The service is stopping.") from None
         try:
             body = base64.b64decode(answer["pngImageData"], validate=True)
-            image = open_picture(body, "L")
+            image = _as_bytes(open_picture(body))
         except (TypeError, KeyError, ValueError, PictureError) as error:
             log.warning("no mask for %s: %s", uri, error)
             raise NoMask("The mask function did not return a picture.") from None
@@ -164,6 +169,11 @@ def _point(point: Any, width: int, height: int, where: str) -> dict[str, Any]:
 
 def _is_number(value: Any, least: float, most: float) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
+def _as_bytes(image: Any) -> Any:
+    """A mask with a byte for each pixel; also in one of 16 bits whatever is not 0 belongs to the thing."""
+    return (image.convert("I").point(lambda value: value * 255) if image.mode.startswith("I") else image).convert("L")
 
 
 def _found(image: Any) -> Found:

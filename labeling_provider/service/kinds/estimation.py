@@ -44,6 +44,9 @@ _FOLDS: Final = 5
 _MARGIN: Final = 2.0
 """By how much the logarithm of the votes' probability must be higher for a model with guessed objects to weigh as much
 as one without."""
+_SIMPLE: Final = 0.2
+"""The weight of models without confusions, whatever the evidence: workers are never quite as any model has them, and
+the more it may explain, the more it explains away."""
 _LEAST_WEIGHT: Final = 0.01
 """Models with less weight are left out."""
 _MAX_JUDGED: Final = 20_000
@@ -238,11 +241,10 @@ class _Crowd:
         self._hits = np.bincount(table.workers, weights=right)
         self._shares = beliefs.known.sum(axis=0) + _PRIOR_WEIGHT
         # The crowd's answers (columns) where it is wrong, given each true class (row).
-        typical = np.ones((size, size))
+        self._mistakes = np.ones((size, size))
         if model.typical:
-            typical = _sum_rows(table.classes, soft, size).T + _TYPICAL_WEIGHT / max(size - 1, 1)
-        np.fill_diagonal(typical, 0.0)
-        self._typical = _normalized(typical)
+            self._mistakes = _sum_rows(table.classes, soft, size).T + _TYPICAL_WEIGHT / max(size - 1, 1)
+        np.fill_diagonal(self._mistakes, 0.0)
         if np.isfinite(model.own):
             groups = table.workers * size + table.classes
             self._confusions = _sum_rows(groups, soft, self._workers * size)
@@ -269,6 +271,20 @@ class _Crowd:
             evidence = together
         return _Beliefs(_normalized(weights), guessed, evidence)
 
+    def _typical(self, table: _Table, own: Floats) -> Floats:
+        """The share of each vote's class (row) in the crowd's mistakes about each true class (column).
+
+        :param own: as for :meth:`_likelihood`; the object's other votes are left out, too.
+        """
+        mistakes, rows = self._mistakes.T[table.classes], self._mistakes.sum(axis=1)
+        if not self._model.typical:
+            return mistakes / rows.clip(min=1)
+        same = table.counts[table.objects, table.classes]
+        others = table.counts.sum(axis=1, keepdims=True) - table.counts
+        mistakes = (mistakes - own * same[:, None]).clip(min=0)
+        shares: Floats = mistakes / (rows - own * others[table.objects]).clip(min=_LEAST)
+        return shares
+
     def _likelihood(self, table: _Table, own: Floats) -> Floats:
         """The probability of each vote (row) given each true class (column).
 
@@ -284,7 +300,7 @@ class _Crowd:
         if np.isfinite(self._model.skill):
             hits = hits - own[votes, table.classes] + self._model.skill * self._accuracy
             accuracy = hits / (answers - own.sum(axis=1) + self._model.skill)
-        likely: Floats = (1 - accuracy)[:, None] * self._typical.T[table.classes]
+        likely: Floats = (1 - accuracy)[:, None] * self._typical(table, own)
         likely[votes, table.classes] = accuracy
         if np.isfinite(self._model.own):
             groups = workers * table.class_count + table.classes
@@ -319,15 +335,25 @@ def _weighed(table: _Table) -> list[tuple[_Model, float]]:
             scores[model] = _foresight(model, table) - _MARGIN * (model.guessed > 0)
         return max(scores, key=lambda model: scores[model])
 
-    found = best(*(_Model(skill=weight) for weight in (np.inf, 30.0, 8.0, 3.0)))
-    found = best(replace(found, typical=True))
+    alike = best(*(_Model(skill=weight) for weight in (np.inf, 30.0, 8.0, 3.0)))
+    best(*(replace(alike, guessed=share) for share in _GUESSED))
+    simple = _weights(scores)
+    found = best(replace(alike, typical=True))
     if (int(table.workers.max()) + 1) * table.class_count**2 <= _MAX_CELLS:
         found = best(*(replace(found, typical=True, own=weight) for weight in (100.0, 30.0, 10.0, 3.0)))
     best(*(replace(found, guessed=share) for share in _GUESSED))
+    together = {
+        model: (1 - _SIMPLE) * weight + _SIMPLE * simple.get(model, 0.0) for model, weight in _weights(scores).items()
+    }
+    return [(model, weight) for model, weight in together.items() if weight >= _LEAST_WEIGHT]
+
+
+def _weights(scores: dict[_Model, float]) -> dict[_Model, float]:
+    """How much each model weighs, in all 1."""
     top = max(scores.values())
     weights = {model: float(np.exp(score - top)) for model, score in scores.items()}
     total = sum(weights.values())
-    return [(model, weight) for model, weight in weights.items() if weight >= _LEAST_WEIGHT * total]
+    return {model: weight / total for model, weight in weights.items()}
 
 
 def _foresight(model: _Model, table: _Table) -> float:

@@ -31,6 +31,10 @@ Content = dict[str, Any]
 """What a worker's form submits: values by element name, as in ``answerContent`` in worker-response files."""
 
 
+Response = tuple[Content, dict[str, tuple[bytes, str]]]
+"""An answer as it stands in worker-response files, and the files that it names: bytes and content type by URI."""
+
+
 class AnswerError(ValueError):
     """A worker's answer that can't be used. The text names the key and says what belongs there."""
 
@@ -163,6 +167,14 @@ class Kind(ABC):
         :param line: the data object's manifest line.
         """
         return None
+
+    def response(self, content: Content, folder: str) -> Response:
+        """An answer as it stands in worker-response files.
+
+        :param content: a usable answer.
+        :param folder: S3 URI of a folder of its own for files that it names.
+        """
+        return content, {}
 
     def learn(self, earlier: Sequence[Answered]) -> None:  # noqa: B027 - only some kinds learn
         """Learn from answers that were consolidated before this process started."""

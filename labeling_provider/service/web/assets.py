@@ -25,6 +25,8 @@ from labeling_provider.service.web.requests import STATIC_PATH
 
 ELEMENTS: Final = "crowd-html-elements.js"
 STYLES: Final = "crowd-html-elements.css"
+SCRIPTS: Final = (ELEMENTS, "crowd-html-elements-frames.js")
+"""What a page loads one of."""
 BUILT: Final = Path(__file__).parent / "static"
 MAX_ASSET_BYTES: Final = 32 << 20
 MAX_OUTSIDE: Final = 200

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 from starlette.responses import HTMLResponse, Response
 
 from labeling_provider.groundtruth.documents import plain
-from labeling_provider.service.web.assets import ELEMENTS, NOT_BUILT, STYLES, Assets
+from labeling_provider.service.web.assets import ELEMENTS, NOT_BUILT, SCRIPTS, STYLES, Assets
 from labeling_provider.service.web.requests import STATIC_PATH
 
 SANDBOX: Final = "allow-scripts allow-forms allow-modals"
@@ -84,7 +84,8 @@ def frame_html(rendered: str, assets: Assets, *, title: str = "", language: str 
                 nonlocal has_elements
                 is_script = amazons[1].lower() == "js"
                 has_elements |= is_script and tag[0][1:7].lower() == "script"
-                new = assets.address(ELEMENTS if is_script else STYLES)
+                script = next((one for one in SCRIPTS if address.endswith(f"/{one}")), ELEMENTS)
+                new = assets.address(script if is_script else STYLES)
             elif address in assets.outside:
                 new = assets.outside[address]
             else:

@@ -11,6 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from labeling_provider.service.database.workforces import OWN_CLIENT, own_user_pool
+from labeling_provider.service.errors import ApiError
+from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import write_down
 from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.work.audit import OK, AuditTrail
@@ -20,10 +23,14 @@ _MAX_CHARACTERS: Final = 200
 
 
 class Workers:
-    """The list of people, and changes to it, as JSON. Whoever may call the service may change it."""
+    """The list of people, and changes to it, as JSON. Whoever may call the service may change it.
 
-    def __init__(self, people: People, audit: AuditTrail) -> None:
-        self._people, self._audit = people, audit
+    :param operations: SageMaker's, which make workteams.
+    :param region: where the service's own user pool is.
+    """
+
+    def __init__(self, people: People, audit: AuditTrail, operations: Operations, region: str) -> None:
+        self._people, self._audit, self._operations, self._region = people, audit, operations, region
 
     @property
     def routes(self) -> list[Route]:
@@ -38,7 +45,10 @@ class Workers:
         return _answered(lambda: self._people.list(request.query_params.get("team")))
 
     async def change(self, request: Request) -> Response:
-        """``add``, ``remove``, ``erase``, ``sign-out`` or ``invite`` the person in ``{"name": …, "team": …}``."""
+        """``add``, ``remove``, ``erase``, ``sign-out`` or ``invite`` the person in ``{"name": …, "team": …}``.
+
+        ``new-team`` makes the workteam in ``{"name": …}``.
+        """
         try:
             given = json.loads(await request.body())
             name, team = given["name"], given.get("team")
@@ -52,6 +62,7 @@ class Workers:
             "erase": lambda: {"worker_id": self._people.erase(name)},
             "sign-out": lambda: {"sessions": self._people.sign_out_everywhere(name)},
             "invite": lambda: {"path": f"{PORTAL_PATH}/invitations/{self._people.invite(name)}"},
+            "new-team": lambda: {"arn": self._new_team(name)},
         }
         move = moves.get(request.path_params["move"])
         if move is None:
@@ -64,12 +75,20 @@ class Workers:
         write_down(self._audit, request, f"workers {request.path_params['move']}", target, outcome)
         return answer
 
+    def _new_team(self, name: str) -> str:
+        group = {"UserPool": own_user_pool(self._region), "UserGroup": name, "ClientId": OWN_CLIENT}
+        members = [{"CognitoMemberDefinition": group}]
+        request = {"WorkteamName": name, "Description": f"People of {name}", "MemberDefinitions": members}
+        return str(self._operations.call("CreateWorkteam", request)["WorkteamArn"])
+
 
 def _answered(ask: Callable[[], object]) -> Response:
     try:
         content = ask()
     except PeopleError as error:
         return _refused(str(error))
+    except ApiError as error:
+        return _refused(error.message)
     return JSONResponse({} if content is None else content)
 
 

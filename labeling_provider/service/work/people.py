@@ -368,7 +368,7 @@ def _members_teams(connection: Connection, row: PersonRow) -> set[str]:
 def _team(connection: Connection, name: str) -> str:
     row = workteam_rows.find_workteam(connection, name)
     if row is None:
-        raise PeopleError(f"There is no workteam {name}.")
+        raise PeopleError(f"There is no workteam {name}. `labeling workers new-team {name}` makes it.")
     return row.arn
 
 

@@ -52,7 +52,18 @@ class Function(NamedTuple):
     timeout_seconds: float = MAX_SECONDS
 
 
-_READY_MASKS: Final = Function(f"{_READY}:mask", MAX_MASK_SECONDS)
+class MaskFunction(NamedTuple):
+    """The function that makes masks for people who draw.
+
+    :param prompts: what it can be asked by, some of :data:`PROMPTS`.
+    """
+
+    function: Function
+    prompts: tuple[str, ...]
+
+
+PROMPTS: Final = ("points", "box", "extreme_points")
+_READY_MASKS: Final = MaskFunction(Function(f"{_READY}:mask", MAX_MASK_SECONDS), ("box", "extreme_points"))
 
 
 @dataclass(frozen=True)
@@ -99,7 +110,7 @@ class Workforce:
     teams: dict[str, tuple[SimulatedWorker, ...]]
     functions: dict[str, Function] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)
-    mask_function: Function = _READY_MASKS
+    mask_function: MaskFunction = _READY_MASKS
     file: str = ""
 
 
@@ -144,7 +155,7 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
         raise WorkforceFileError(f"{where}: seed must be a whole number")
     mask_function = _READY_MASKS
     if "mask_function" in settings:
-        mask_function = _function(settings["mask_function"], f"{where}: mask_function", MAX_MASK_SECONDS)
+        mask_function = _mask_function(settings["mask_function"], f"{where}: mask_function")
     return Workforce(chosen_seed, names, teams, functions, models, mask_function, where)
 
 
@@ -199,12 +210,24 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _function(given: Any, where: str, most_seconds: float) -> Function:
-    """A function, given as its path or as an object with its path and time limit."""
+def _mask_function(given: Any, where: str) -> MaskFunction:
+    prompts = given.get("prompts", PROMPTS) if isinstance(given, dict) else PROMPTS
+    known = isinstance(prompts, list | tuple) and prompts and all(one in PROMPTS for one in prompts)
+    if not known or len(set(prompts)) < len(prompts):
+        raise WorkforceFileError(f"{where}.prompts must be a list of some of {', '.join(PROMPTS)}, each once")
+    return MaskFunction(_function(given, where, MAX_MASK_SECONDS, ("prompts",)), tuple(prompts))
+
+
+def _function(given: Any, where: str, most_seconds: float, more: tuple[str, ...] = ()) -> Function:
+    """A function, given as its path or as an object with its path and time limit.
+
+    :param more: keys that the object may have as well.
+    """
     settings = given if isinstance(given, dict) else {"handler": given}
-    unknown = settings.keys() - {"handler", "timeout_seconds"}
+    keys = ("handler", "timeout_seconds", *more)
+    unknown = settings.keys() - set(keys)
     if unknown:
-        raise WorkforceFileError(f"{where}.{min(unknown)} is unknown; use handler, timeout_seconds")
+        raise WorkforceFileError(f"{where}.{min(unknown)} is unknown; use {', '.join(keys)}")
     target, seconds = settings.get("handler"), settings.get("timeout_seconds", most_seconds)
     if not _is_number(seconds) or not 0 < seconds <= most_seconds:
         raise WorkforceFileError(f"{where}.timeout_seconds must be a number greater than 0 and at most {most_seconds}")

@@ -12,17 +12,18 @@ import pytest
 from PIL import Image
 
 from labeling_provider.service.engine.mask_helper import MaskHelper, NoMask
-from labeling_provider.service.work.workforce import Function
+from labeling_provider.service.work.workforce import PROMPTS, Function, MaskFunction
 from tests.service.kinds.some_jobs import HEIGHT, WIDTH, make_kind
 
 KIND = make_kind("semantic-segmentation")
 LINE = {"source-ref": "s3://lab/picture"}
 BOX = {"left": 3, "top": 4, "width": 10, "height": 5}
+FUNCTION = Function("tests.functions:mask_of_box", 20)
 
 
 @pytest.fixture(scope="module")
 def helper() -> Iterator[MaskHelper]:
-    one = MaskHelper(Function("tests.functions:mask_of_box", 20))
+    one = MaskHelper(MaskFunction(FUNCTION, PROMPTS))
     yield one
     one.close()
 
@@ -31,6 +32,22 @@ def test_a_box_is_answered_with_a_mask_and_the_box_around_it(helper: MaskHelper)
     found = helper.mask(KIND, LINE, "private.a", {"box": BOX, "points": [{"x": 5, "y": 6, "inside": True}]})
     assert found[:4] == (3, 4, 10, 5)
     assert (np.asarray(Image.open(BytesIO(found.png))) == np.full((5, 10), 255)).all()
+
+
+def test_whatever_is_not_0_belongs_to_the_thing_in_a_mask_of_16_bits_too(helper: MaskHelper) -> None:
+    found = helper.mask(KIND, LINE, "private.a", {"box": BOX, "points": [{"x": 6, "y": 6}]})
+    assert found[:4] == (3, 4, 10, 5)
+    assert (np.asarray(Image.open(BytesIO(found.png))) == 255).all()
+
+
+def test_a_function_is_asked_only_by_what_it_takes() -> None:
+    helper = MaskHelper(MaskFunction(FUNCTION, ("box", "extreme_points")))
+    try:
+        with pytest.raises(NoMask, match="takes box and extreme_points, not points"):
+            helper.mask(KIND, LINE, "private.a", {"box": BOX, "points": [{"x": 5, "y": 6}]})
+        assert helper.mask(KIND, LINE, "private.a", {"box": BOX}).width == 10
+    finally:
+        helper.close()
 
 
 BAD: list[tuple[Any, str]] = [

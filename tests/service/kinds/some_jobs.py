@@ -14,15 +14,21 @@ from PIL import Image
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.service.kinds.kind import KINDS, Answered, JobFacts, Kind, WorkerAnswer
 from tests.service.in_process import Memory
+from tests.service.kinds import some_sequences
 
 LABELS = ["ant", "bee", "cow", "dog"]
+BOX = "BoundingBox"
 WIDTH, HEIGHT = 40, 30
 TEXT = "Die „Aurora“ verließ Bergen am 3. Mai 🚢, und niemand weiß, wohin sie fuhr."
 
 
-def make_kind(task_type: str, workers: int = 3) -> Kind:
-    """A kind at work in a job whose objects are in memory: ``s3://lab/picture`` and the masks that truths name."""
+def make_kind(task_type: str, workers: int = 3, **categories: Any) -> Kind:
+    """A kind at work in a job whose objects are in memory: ``s3://lab/picture`` and the masks that truths name.
+
+    :param categories: further keys of the category document.
+    """
     store = Memory()
+    store.objects |= some_sequences.sequence_objects()
     store.objects["s3://lab/picture"] = _png(np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8))
     job = JobFacts(
         name="job",
@@ -30,10 +36,10 @@ def make_kind(task_type: str, workers: int = 3) -> Kind:
         attribute="label",
         task_type=TASK_TYPES[task_type],
         labels=list(LABELS),
-        categories={"labels": [{"label": label} for label in LABELS]},
+        categories={"labels": [{"label": label} for label in LABELS], **categories},
         workers_per_object=workers,
         output="s3://lab/out/job",
-        request={},
+        request={"HumanTaskConfig": {"TaskTitle": "What is it?", "UiConfig": {}}},
         object_store=store,
     )
     return KINDS[task_type](job)
@@ -45,10 +51,14 @@ def make_line(kind: Kind, chance: Random) -> dict[str, Any]:
     line: dict[str, Any] = (
         {"source": TEXT} if task_type.media in {"text", "any"} else {"source-ref": "s3://lab/picture"}
     )
+    if task_type.media == "frames":
+        line = {"source-ref": some_sequences.URI}
     if task_type.audits:
         line |= _former_label(kind, chance)
     if task_type.media == "any":
         truth: Any = {"form": {"number": chance.randrange(9)}}
+    elif task_type.media == "frames":
+        truth = _sequence_label(kind, chance)
     elif task_type.name.startswith("verification-"):
         truth = {"label": chance.choice(LABELS), "comment": chance.choice(("", "Too wide."))}
     elif task_type.name.endswith("-multilabel"):
@@ -67,6 +77,8 @@ def make_line(kind: Kind, chance: Random) -> dict[str, Any]:
 def _former_label(kind: Kind, chance: Random) -> dict[str, Any]:
     """What an earlier job has made of the object, without looking."""
     wanted = kind.job.task_type.audited_type
+    if kind.job.task_type.media == "frames":
+        return former_sequence(kind, _sequence_label(kind, chance))
     if wanted == "groundtruth/object-detection":
         boxes = [_box(chance) for _ in range(chance.randrange(4))]
         return former_boxes(boxes)
@@ -88,6 +100,22 @@ def _of_mask(uri: str, names: dict[int, str]) -> dict[str, Any]:
     color_map = {"0": {"class-name": "BACKGROUND"}, **colors}
     metadata = {"type": "groundtruth/semantic-segmentation", "internal-color-map": color_map}
     return {"before-ref": uri, "before-ref-metadata": metadata}
+
+
+def _sequence_label(kind: Kind, chance: Random) -> dict[str, Any]:
+    return some_sequences.sequence_label(kind.key, chance, LABELS, kind.job.categories.get("annotationType", BOX))
+
+
+def former_sequence(kind: Kind, label: dict[str, Any]) -> dict[str, Any]:
+    """The labels of a sequence as the label ``before-ref`` of a manifest line.
+
+    :param label: the content of ``SeqLabel.json``.
+    """
+    body = json.dumps(label).encode()
+    uri = f"s3://lab/{hash(body)}/SeqLabel.json"
+    kind.job.object_store.write({uri: (body, "application/json")})
+    class_map = {str(number): name for number, name in enumerate(LABELS)}
+    return {"before-ref": uri, "before-ref-metadata": {"type": kind.job.task_type.audited_type, "class-map": class_map}}
 
 
 def former_boxes(boxes: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -131,10 +159,14 @@ def labels_as_told(kind: Kind, batches: Sequence[Sequence[Answered]]) -> Any:
     for batch in batches:
         found = kind.consolidate(batch, "2026-01-02T03:04:05.000006")
         for object_id, label in sorted(found.labels.items()):
-            pixels = [np.asarray(Image.open(BytesIO(body))).tolist() for body, _ in label.files.values()]
+            pixels = [_content(body, kind) for body, kind in label.files.values()]
             told.append([object_id, label.value, label.metadata, pixels])
         told.append(found.failed)
     return told
+
+
+def _content(body: bytes, kind: str) -> Any:
+    return json.loads(body) if kind == "application/json" else np.asarray(Image.open(BytesIO(body))).tolist()
 
 
 def _png(pixels: Any) -> bytes:

@@ -86,10 +86,17 @@ def test_ready_functions_are_there_without_a_file_and_a_file_can_name_them(tmp_p
 def test_the_mask_function_is_the_ready_one_unless_a_file_names_another(tmp_path: Path) -> None:
     path = tmp_path / "workforce.json"
     found = load_workforce(None, seed=0, region="eu-west-1", account="1").mask_function
-    assert found == ("labeling_provider.service.kinds.drawings:mask", 30)
+    assert found == (("labeling_provider.service.kinds.drawings:mask", 30), ("box", "extreme_points"))
     own = {"handler": "tests.functions:mask_of_box", "timeout_seconds": 5}
     path.write_text(json.dumps({"mask_function": own}))
-    assert load_workforce(path, seed=0, region="eu-west-1", account="1").mask_function == (own["handler"], 5)
+    found = load_workforce(path, seed=0, region="eu-west-1", account="1").mask_function
+    assert found == ((own["handler"], 5), ("points", "box", "extreme_points"))
+    path.write_text(json.dumps({"mask_function": {**own, "prompts": ["points"]}}))
+    assert load_workforce(path, seed=0, region="eu-west-1", account="1").mask_function.prompts == ("points",)
+    for wrong in ([], ["sam"], "points", ["box", "box"], [["box"]], None):
+        path.write_text(json.dumps({"mask_function": {**own, "prompts": wrong}}))
+        with pytest.raises(WorkforceFileError, match="mask_function.prompts must be a list of some of points, box"):
+            load_workforce(path, seed=0, region="eu-west-1", account="1")
     path.write_text(json.dumps({"mask_function": {**own, "timeout_seconds": 31}}))
     with pytest.raises(WorkforceFileError, match="mask_function.timeout_seconds must be .* at most 30"):
         load_workforce(path, seed=0, region="eu-west-1", account="1")

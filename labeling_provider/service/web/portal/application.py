@@ -36,7 +36,7 @@ def make_portal(
     :param mask_helper: makes masks for people who draw.
     """
     threads = Threads()
-    pages = Pages(database, desk, people, threads, task_pages, single_sign_on, audit)
+    pages = Pages(database, desk, people, threads, task_pages, single_sign_on, audit, mask_helper.prompts)
     with_provider = ProviderPages(pages, single_sign_on, threads)
     protocol = Protocol(desk, people, threads, task_pages, mask_helper)
     return Starlette(

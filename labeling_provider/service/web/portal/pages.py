@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final
@@ -57,9 +57,11 @@ class Pages:
         task_pages: TaskPages,
         single_sign_on: SingleSignOn,
         audit: AuditTrail,
+        masks: Sequence[str],
     ) -> None:
         self._database, self._desk, self._people, self._threads = database, desk, people, threads
         self._task_pages, self._single_sign_on, self._audit = task_pages, single_sign_on, audit
+        self._masks = masks
 
     @property
     def routes(self) -> list[Route]:
@@ -168,7 +170,7 @@ class Pages:
         """Where a person labels."""
         job = self._desk.job(person, request.path_params["job"])
         language = choose_language(request, person)
-        start = start_of(request, person, job, words_of(language), language)
+        start = start_of(request, person, job, words_of(language), language, self._masks)
         return self._own_page(
             person,
             request,

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any, Final
@@ -290,9 +290,12 @@ def numbers(work: Callable[[float], Any]) -> dict[str, Any]:
 
 
 def start_of(
-    request: Request, person: Person, job: JobAtDesk, words: Mapping[str, str], language: str
+    request: Request, person: Person, job: JobAtDesk, words: Mapping[str, str], language: str, masks: Sequence[str]
 ) -> dict[str, Any]:
-    """What the script of the task page begins with."""
+    """What the script of the task page begins with.
+
+    :param masks: what the service makes masks of things by.
+    """
     return {
         "job": job.id,
         "path": PATH,
@@ -302,6 +305,7 @@ def start_of(
         "keys": person.settings.get("keys", {}),
         "words": dict(words),
         "person": person.worker_id,
+        "masks": masks,
     }
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import uuid
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +15,12 @@ import pytest
 from PIL import Image, ImageDraw
 
 from dev.browser import browser_page
+from dev.stack import ROOT, Service
 from tests.conftest import Lab
 from tests.service.test_room_jobs import picture
 from tests.service.web.portal.at_page import shown, signed_in, submitted
 from tests.service.web.portal.conftest import PeopleJob
+from tests.snippets import blocks
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -112,26 +117,73 @@ def test_the_area_of_a_thing_is_found_by_four_points(lab: Lab, people_job: Jobs)
     job = people_job([line], task_type="semantic-segmentation", workers_per_object=1)
     with browser_page() as page:
         signed_in(page, lab, "Finder", job)
-        element = page.frame_locator("iframe.shown").locator("crowd-semantic-segmentation")
-        element.get_by_role("button", name="Four points").wait_for()
-        element.evaluate(
-            """async (one) => {
-              while (one.validationMessage.startsWith("Wait")) await new Promise(requestAnimationFrame);
-            }"""
-        )
+        element = waited(page)
         page.keyboard.press("2")
         page.keyboard.press("x")
-        stage = element.locator(".stage").bounding_box()
-        assert stage
         for point in ((30.5, 40), (60, 20.5), (90.5, 40), (60, 60.5)):
-            across, down = element.evaluate("(one, point) => one.view.toScreen(point)", point)
-            page.mouse.click(stage["x"] + across, stage["y"] + down)
+            click(page, element, point)
         element.get_by_text("The thing was found").wait_for()
         submitted(page)
         page.get_by_text("This job is finished").wait_for()
     (output,) = lab.output(lab.wait(job.name))
     found = np.asarray(Image.open(io.BytesIO(lab.get(output["label-ref"])))) == 2
     assert (found & truth).sum() / (found | truth).sum() > 0.97
+
+
+def test_a_model_of_ones_own_finds_things_by_points(tmp_path: Path) -> None:
+    example = next(block for block in blocks(ROOT / "docs" / "local-service.md", "python") if "RandomForest" in block)
+    (tmp_path / "own_masks.py").write_text(example)
+    (tmp_path / "workforce.json").write_text(
+        json.dumps({"mask_function": {"handler": "own_masks:mask", "prompts": ["points", "box"]}})
+    )
+    env = {"PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    service = Service(tmp_path, "--workforce", str(tmp_path / "workforce.json"), env=env)
+    try:
+        lab = Lab(service)
+        shown = Image.new("RGB", (120, 80), "#eeeeee")
+        ImageDraw.Draw(shown).ellipse((30, 20, 90, 60), fill="#336622")
+        ImageDraw.Draw(shown).rectangle((50, 30, 60, 45), fill="#aa8844")
+        body = io.BytesIO()
+        shown.save(body, "PNG")
+        line = {"source-ref": lab.put("img/two.png", body.getvalue())}
+        job = PeopleJob(lab, [line], task_type="semantic-segmentation", workers_per_object=1)
+        with browser_page() as page:
+            signed_in(page, lab, "Modeler", job)
+            element = waited(page)
+            assert element.get_by_role("button", name="Four points").count() == 0
+            page.keyboard.press("2")
+            # The patch looks like the thing to nobody, until somebody says that it is not of it.
+            for tool, point in (("v", (80.5, 40.5)), ("m", (45.5, 50.5)), ("n", (55.5, 37.5))):
+                page.keyboard.press(tool)
+                click(page, element, point)
+                element.get_by_text("The thing was found").wait_for()
+            submitted(page)
+            page.get_by_text("This job is finished").wait_for()
+        (output,) = lab.output(lab.wait(job.name))
+        found = np.asarray(Image.open(io.BytesIO(lab.get(output["label-ref"])))) == 2
+        truth = (np.asarray(shown) == (0x33, 0x66, 0x22)).all(axis=2)
+        assert (found & truth).sum() / (found | truth).sum() > 0.97
+    finally:
+        service.stop()
+
+
+def waited(page: Any) -> Any:
+    """The mask of the task in hand, when it can be painted."""
+    element = page.frame_locator("iframe.shown").locator("crowd-semantic-segmentation")
+    element.get_by_role("button", name="Brush").wait_for()
+    element.evaluate(
+        """async (one) => {
+          while (one.validationMessage.startsWith("Wait")) await new Promise(requestAnimationFrame);
+        }"""
+    )
+    return element
+
+
+def click(page: Any, element: Any, point: tuple[float, float]) -> None:
+    """Click a place of the picture."""
+    stage = element.locator(".stage").bounding_box()
+    across, down = element.evaluate("(one, point) => one.view.toScreen(point)", point)
+    page.mouse.click(stage["x"] + across, stage["y"] + down)
 
 
 def drawn(page: Any, label: str, start: tuple[float, float], end: tuple[float, float]) -> None:

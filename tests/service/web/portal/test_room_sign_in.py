@@ -118,6 +118,8 @@ def test_passwords_can_t_be_tried_for_ever(guarded: Service, run: Run) -> None:
     ("arguments", "told"),
     [
         (["add", "A", "--team", "none"], "There is no workteam none."),
+        (["new-team", "two words"], "at 'workteamName' failed to satisfy"),
+        (["new-team", "private-people"], "A workteam named private-people already exists."),
         (["add", " "], "A name has 1 to 64 characters"),
         (["remove", "Nobody"], "Nobody is called Nobody."),
         (["invite", "Nobody"], "Nobody is called Nobody."),

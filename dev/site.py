@@ -1,0 +1,90 @@
+"""``make site`` and ``make docs``: the documentation as a site, built or shown while one writes.
+
+To the pages in ``docs/`` come the reference, made from docstrings, and the files at the root that are for readers too.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from typing import Any, Final
+
+import griffe
+
+from dev.stack import BIN, ROOT
+from labeling_provider import get_provider_info
+
+PAGES: Final = ROOT / "build" / "docs"
+_INFO: Final = get_provider_info()
+
+
+def _modules(kind: str) -> list[str]:
+    return [module for entry in _INFO[kind] for module in entry["python-modules"]]
+
+
+REFERENCE: Final = {
+    "operators": ("Operators", _modules("operators")),
+    "sensors": ("Sensors", _modules("sensors")),
+    "airflow": (
+        "Decorator, hook, notifier",
+        ["labeling_provider.decorators.label", *_modules("hooks"), "labeling_provider.notifications.labeling"],
+    ),
+    "triggers": ("Triggers", _modules("triggers")),
+    "request": ("Requests", ["labeling_provider.request"]),
+    "manifest": ("Manifests", ["labeling_provider.manifest"]),
+    "quality": ("Quality", ["labeling_provider.quality"]),
+    "dataset": ("Datasets", ["labeling_provider.dataset"]),
+    "errors": ("Errors", ["labeling_provider.errors"]),
+}
+"""Title and modules of each page of the reference, by its name."""
+
+_FROM_THE_ROOT: Final = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+_ROLE: Final = re.compile(r":(?:class|func|meth|mod|data|attr|exc):`~?(?:[\w.]*\.)?(\w+)`")
+
+
+def assemble() -> None:
+    """Lay out the sources of all pages."""
+    shutil.copytree(ROOT / "docs", PAGES, dirs_exist_ok=True)
+    (PAGES / "reference").mkdir(exist_ok=True)
+    for name, (title, modules) in REFERENCE.items():
+        parts = [f"## `{module}`\n\n::: {module}\n    options: {{heading_level: 3}}\n" for module in modules]
+        (PAGES / "reference" / f"{name}.md").write_text("\n".join([f"# {title}\n", *parts]))
+    for page, source in _FROM_THE_ROOT.items():
+        (PAGES / page).write_text(_moved((ROOT / source).read_text()))
+
+
+def _moved(text: str) -> str:
+    """Markdown of the root whose links lead to the pages of the site; other files have none there."""
+    text = re.sub(r"\]\(docs/", "](", text)
+    return re.sub(r"\[([^\]]+)\]\((?!https?:|#)([^)]+)\)", _link, text)
+
+
+def _link(match: re.Match[str]) -> str:
+    label, target = match.groups()
+    return match.group(0) if (ROOT / "docs" / target.partition("#")[0]).exists() else label
+
+
+class Roles(griffe.Extension):
+    """Shows the names that docstrings mark with Sphinx's roles as code."""
+
+    def on_instance(self, *, obj: griffe.Object, **_: Any) -> None:
+        """Rewrite a docstring as soon as it has been read."""
+        if obj.docstring:
+            obj.docstring.value = _ROLE.sub(r"`\1`", obj.docstring.value).replace("``", "`")
+
+
+def main() -> int:
+    """Build the site, or serve it with ``serve``.
+
+    :return: the exit status.
+    """
+    shutil.rmtree(PAGES, ignore_errors=True)
+    assemble()
+    command = sys.argv[1:] or ["build", "--strict", "--clean"]
+    return subprocess.run([str(BIN / "zensical"), *command], cwd=ROOT, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

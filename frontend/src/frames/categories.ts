@@ -1,0 +1,102 @@
+/** What workers can choose from in a sequence: labels, their attributes, and those of whole frames. */
+import { asList, isRecord } from "../attributes";
+import { box, type Kind, keypoint, polygon, polyline } from "../drawing/kinds";
+import type { Attributes, Labels, Sequence } from "./sequence";
+
+export interface Attribute {
+  name: string;
+  isNumber: boolean;
+  choices: readonly string[];
+  least: number | undefined;
+  most: number | undefined;
+  description: string;
+  isRequired: boolean;
+  isLocked: boolean;
+}
+
+const TOOLS: Record<string, Kind> = { BoundingBox: box, Polygon: polygon, Polyline: polyline, Keypoint: keypoint };
+/** Longest free text of a label's attribute, and of a frame's. */
+export const LONGEST = { label: 80, frame: 1000 };
+
+export class Categories {
+  readonly kind: Kind;
+  readonly labels: readonly string[];
+  /** Labels whose shapes stay as they are. */
+  readonly locked: ReadonlySet<string>;
+  readonly ofFrames: readonly Attribute[];
+  readonly #ofLabels: ReadonlyMap<string, readonly Attribute[]>;
+
+  /** @param document the label category file @param audits whether an earlier job's labels are shown; only those are locked */
+  constructor(document: unknown, audits: boolean) {
+    const given = isRecord(document) ? document : {};
+    const entries = asList(given.labels).filter(isRecord);
+    const shared = asList(given.categoryGlobalAttributes);
+    this.kind = TOOLS[String(given.annotationType)] ?? box;
+    this.labels = entries.map(({ label }) => String(label));
+    this.locked = new Set(
+      entries.flatMap(({ label, editsAllowed }) => (audits && editsAllowed === "none" ? [String(label)] : [])),
+    );
+    this.#ofLabels = new Map(
+      entries.map((one) => [
+        String(one.label),
+        [...shared, ...asList(one.categoryAttributes)].map((each) => read(each, audits)),
+      ]),
+    );
+    this.ofFrames = asList(given.frameAttributes).map((each) => read(each, audits));
+  }
+
+  of(label: string): readonly Attribute[] {
+    return this.#ofLabels.get(label) ?? [];
+  }
+
+  get needsSomething(): boolean {
+    const all = [...this.ofFrames, ...[...this.#ofLabels.values()].flat()];
+    return all.some(({ isRequired }) => isRequired);
+  }
+
+  /** The first place at which something required is missing, and of what: a thing's name, or nothing for the frame. */
+  missing(sequence: Sequence): { place: number; name: string; of: string; mark?: number } | undefined {
+    if (!this.needsSomething) return undefined;
+    for (const [place, { attributes, marks }] of sequence.entries()) {
+      const name = lacking(attributes, this.ofFrames);
+      if (name !== undefined) return { place, name, of: "" };
+      for (const [mark, one] of marks.entries()) {
+        const lacks = lacking(one.attributes, this.of(one.label));
+        if (lacks !== undefined) return { place, name: lacks, of: one.name, mark };
+      }
+    }
+    return undefined;
+  }
+
+  /** Whether what is locked is as it was. */
+  keeps(before: Labels, now: Labels): boolean {
+    if (this.locked.size === 0) return true;
+    const held = (labels: Labels) =>
+      JSON.stringify(
+        labels.marks
+          .filter(({ label }) => this.locked.has(label))
+          .map(({ label, points, object, name }) => JSON.stringify([label, points, object, name]))
+          .sort(),
+      );
+    return held(before) === held(now);
+  }
+}
+
+function lacking(attributes: Attributes, of: readonly Attribute[]): string | undefined {
+  return of.find(({ name, isRequired }) => isRequired && (attributes[name] ?? "") === "")?.name;
+}
+
+function read(given: unknown, audits: boolean): Attribute {
+  const one = isRecord(given) ? given : {};
+  const limit = (value: unknown) => (typeof value === "number" ? value : undefined);
+  return {
+    name: String(one.name),
+    isNumber: one.type === "number",
+    choices: asList(one.enum).map(String),
+    least: limit(one.minimum),
+    most: limit(one.maximum),
+    description: typeof one.description === "string" ? one.description : "",
+    isRequired: one.isRequired === true,
+    isLocked: audits && one.editsAllowed === "none",
+  };
+}

@@ -1,0 +1,335 @@
+/** The labels of a sequence of frames, and what is done with them over several frames. Nothing here changes: each step makes new labels. */
+import { isRecord } from "../attributes";
+import type { Point } from "../drawing/geometry";
+import type { Kind, Shape } from "../drawing/kinds";
+
+export type Attributes = Readonly<Record<string, string | number>>;
+
+/** A shape in a frame. @property object the same for the same thing in all frames; empty where things are not tracked */
+export interface Mark extends Shape {
+  object: string;
+  name: string;
+  attributes: Attributes;
+  /** Whether a person has drawn or moved it here; else it was copied, predicted or filled in. */
+  byHand: boolean;
+}
+
+export interface Labels {
+  attributes: Attributes;
+  marks: readonly Mark[];
+}
+
+/** The labels of all frames, by their place. */
+export type Sequence = readonly Labels[];
+
+export const NO_LABELS: Labels = { attributes: {}, marks: [] };
+
+/** Which marks something is done with. */
+export type Chosen = (mark: Mark) => boolean;
+
+export function withFrame(sequence: Sequence, place: number, change: Partial<Labels>): Sequence {
+  const before = sequence[place] ?? NO_LABELS;
+  return sequence.with(place, { ...before, ...change });
+}
+
+function changed(sequence: Sequence, change: (labels: Labels, place: number) => Labels): Sequence {
+  let found: Labels[] | undefined;
+  for (const [place, labels] of sequence.entries()) {
+    const now = change(labels, place);
+    if (now === labels) continue;
+    found ??= [...sequence];
+    found[place] = now;
+  }
+  return found ?? sequence;
+}
+
+/** Put a mark into a frame; one that a person made there of the same thing stays. @param tracks whether things have ids */
+function put(labels: Labels, mark: Mark, tracks: boolean): Labels {
+  const same = labels.marks.findIndex((one) => (tracks ? one.object === mark.object : isSame(one, mark)));
+  if (same < 0) return { ...labels, marks: [...labels.marks, mark] };
+  if (!tracks || labels.marks[same]?.byHand) return labels;
+  return { ...labels, marks: labels.marks.with(same, mark) };
+}
+
+function isSame(one: Mark, other: Mark): boolean {
+  return one.label === other.label && JSON.stringify(one.points) === JSON.stringify(other.points);
+}
+
+/** Copy marks of a frame into others. */
+export function copyTo(
+  sequence: Sequence,
+  from: number,
+  places: readonly number[],
+  chosen: Chosen,
+  tracks: boolean,
+): Sequence {
+  const marks = (sequence[from]?.marks ?? []).filter(chosen).map((one) => ({ ...one, byHand: false }));
+  const into = new Set(places);
+  if (marks.length === 0) return sequence;
+  return changed(sequence, (labels, place) =>
+    into.has(place) && place !== from ? marks.reduce((now, mark) => put(now, mark, tracks), labels) : labels,
+  );
+}
+
+/** Where marks of a frame will be in the next one: they go on as they came from the frame before. */
+export function predict(
+  sequence: Sequence,
+  from: number,
+  chosen: Chosen,
+  tracks: boolean,
+  inward: (points: readonly Point[]) => readonly Point[],
+): Sequence {
+  const before = sequence[from - 1]?.marks ?? [];
+  const predicted = (sequence[from]?.marks ?? []).filter(chosen).map((mark): Mark => {
+    const last = tracks ? before.find((one) => one.object === mark.object) : nearest(before, mark);
+    const points = last?.points.length === mark.points.length ? onward(last.points, mark.points) : mark.points;
+    return { ...mark, points: inward(points), byHand: false };
+  });
+  const next = sequence[from + 1];
+  if (!next) return sequence;
+  // Without ids, what was predicted before stays: it may have been moved since.
+  const room = tracks ? predicted : predicted.filter((mark) => !next.marks.some((one) => isNear(one, mark)));
+  return room.length === 0
+    ? sequence
+    : sequence.with(
+        from + 1,
+        room.reduce((now, one) => put(now, one, tracks), next),
+      );
+}
+
+function onward(before: readonly Point[], now: readonly Point[]): Point[] {
+  return now.map(([x, y], place) => {
+    const [left, top] = before[place] ?? [x, y];
+    return [Math.round(2 * x - left), Math.round(2 * y - top)] as const;
+  });
+}
+
+/** The mark of the same label that overlaps most with another one. */
+function nearest(marks: readonly Mark[], to: Mark): Mark | undefined {
+  let found: Mark | undefined;
+  let most = 0.3;
+  for (const one of marks) {
+    const overlap = one.label === to.label ? overlapOf(one.points, to.points) : 0;
+    if (overlap > most) [found, most] = [one, overlap];
+  }
+  return found;
+}
+
+function isNear(one: Mark, other: Mark): boolean {
+  return one.label === other.label && overlapOf(one.points, other.points) > 0.5;
+}
+
+/** The share of two boxes' area that is in both. */
+export function overlapOf(one: readonly Point[], other: readonly Point[]): number {
+  const [a, b, c, d] = [one[0], one[1], other[0], other[1]];
+  if (!a || !b || !c || !d) return 0;
+  const across = Math.min(b[0], d[0]) - Math.max(a[0], c[0]);
+  const down = Math.min(b[1], d[1]) - Math.max(a[1], c[1]);
+  const both = Math.max(across, 0) * Math.max(down, 0);
+  return both / ((b[0] - a[0]) * (b[1] - a[1]) + (d[0] - c[0]) * (d[1] - c[1]) - both);
+}
+
+/** The places at which a person has made a thing's marks. */
+export function anchors(sequence: Sequence, object: string): number[] {
+  return sequence.flatMap(({ marks }, place) =>
+    marks.some((one) => one.object === object && one.byHand) ? [place] : [],
+  );
+}
+
+/** Draw a thing in all frames between those in which a person has drawn it, on the straight way from one to the next. */
+export function fillBetween(sequence: Sequence, object: string, only?: (place: number) => boolean): Sequence {
+  const places = anchors(sequence, object);
+  let now = sequence;
+  for (const [number, from] of places.entries()) {
+    const to = places[number + 1];
+    const [start, end] = [markOf(sequence, from, object), to === undefined ? undefined : markOf(sequence, to, object)];
+    if (to === undefined || !start || !end || start.points.length !== end.points.length) continue;
+    for (let place = from + 1; place < to; place++) {
+      if (only && !only(place)) continue;
+      const share = (place - from) / (to - from);
+      const points = start.points.map(([x, y], at) => {
+        const [right, bottom] = end.points[at] ?? [x, y];
+        return [Math.round(x + (right - x) * share), Math.round(y + (bottom - y) * share)] as const;
+      });
+      now = now.with(place, put(now[place] ?? NO_LABELS, { ...start, points, byHand: false }, true));
+    }
+  }
+  return now;
+}
+
+/** A person has moved a thing in a frame: what was filled in around it follows. */
+export function follow(sequence: Sequence, object: string, at: number): Sequence {
+  const places = anchors(sequence, object);
+  const [from, to] = [places.findLast((one) => one < at) ?? at, places.find((one) => one > at) ?? at];
+  return fillBetween(sequence, object, (place) => {
+    const mark = markOf(sequence, place, object);
+    return place > from && place < to && mark !== undefined && !mark.byHand;
+  });
+}
+
+export function markOf(sequence: Sequence, place: number, object: string): Mark | undefined {
+  return sequence[place]?.marks.find((one) => one.object === object);
+}
+
+/** Remove a thing from the frames of which `where` is true. */
+export function removeObject(sequence: Sequence, object: string, where: (place: number) => boolean): Sequence {
+  return changed(sequence, (labels, place) => {
+    if (!where(place)) return labels;
+    const marks = labels.marks.filter((one) => one.object !== object);
+    return marks.length === labels.marks.length ? labels : { ...labels, marks };
+  });
+}
+
+/** Give a thing another label and name, in all frames. */
+export function rename(sequence: Sequence, object: string, change: Pick<Mark, "label" | "name">): Sequence {
+  return changed(sequence, (labels) =>
+    labels.marks.some((one) => one.object === object)
+      ? { ...labels, marks: labels.marks.map((one) => (one.object === object ? { ...one, ...change } : one)) }
+      : labels,
+  );
+}
+
+/** Set an attribute, or take its value away, in some frames: of a thing, or of the frames themselves. */
+export function setAttribute(
+  sequence: Sequence,
+  places: ReadonlySet<number>,
+  name: string,
+  value: string | number | undefined,
+  of: Chosen | undefined,
+): Sequence {
+  const set = (before: Attributes): Attributes => {
+    const { [name]: _, ...others } = before;
+    return value === undefined ? others : { ...others, [name]: value };
+  };
+  return changed(sequence, (labels, place) => {
+    if (!places.has(place)) return labels;
+    if (!of) return { ...labels, attributes: set(labels.attributes) };
+    return {
+      ...labels,
+      marks: labels.marks.map((one) => (of(one) ? { ...one, attributes: set(one.attributes) } : one)),
+    };
+  });
+}
+
+/** The first name of a label that no thing has yet. */
+export function freeName(sequence: Sequence, label: string): string {
+  const taken = new Set(sequence.flatMap(({ marks }) => marks.map(({ name }) => name)));
+  let number = 1;
+  while (taken.has(`${label}:${number}`)) number++;
+  return `${label}:${number}`;
+}
+
+/** Frames by number, such as `2-5,8-10,20`, both ends of a range included; what is wrong with the text otherwise. */
+export function readRanges(text: string): number[] | undefined {
+  const found: number[] = [];
+  for (const part of text.split(",")) {
+    const range = /^\s*(\d{1,9})\s*(?:[-–]\s*(\d{1,9})\s*)?$/.exec(part);
+    if (!range) return undefined;
+    const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])];
+    if (last < first || last - first > 100_000) return undefined;
+    for (let number = first; number <= last; number++) found.push(number);
+  }
+  return found;
+}
+
+// How labels stand in answers and drafts
+
+/** A frame as the service knows it. */
+export interface FrameFile {
+  number: number;
+  name: string;
+  src: string;
+}
+
+/** The frames of an answer; those without labels are left out. */
+export function toAnswer(sequence: Sequence, files: readonly FrameFile[], kind: Kind, tracks: boolean): unknown[] {
+  return sequence.flatMap(({ attributes, marks }, place) => {
+    const file = files[place];
+    if (!file || (marks.length === 0 && Object.keys(attributes).length === 0)) return [];
+    const shapes = marks.map((one) => ({
+      label: one.label,
+      ...(tracks ? { objectId: one.object, objectName: one.name } : {}),
+      labelCategoryAttributes: one.attributes,
+      ...kind.write(one.points),
+    }));
+    return [{ frameNumber: file.number, frame: file.name, frameAttributes: attributes, [kind.list]: shapes }];
+  });
+}
+
+export function fromAnswer(given: unknown, files: readonly FrameFile[], kind: Kind): Sequence {
+  const frames = isRecord(given) && Array.isArray(given.frames) ? given.frames.filter(isRecord) : [];
+  const known = new Map(frames.map((one) => [one.frameNumber, one]));
+  return files.map((file) => {
+    const frame = known.get(file.number);
+    const listed = Array.isArray(frame?.[kind.list]) ? (frame[kind.list] as unknown[]).filter(isRecord) : [];
+    const marks = listed.flatMap((one): Mark[] => {
+      const points = kind.read(one);
+      if (!points) return [];
+      return [
+        {
+          label: String(one.label),
+          points,
+          object: String(one.objectId ?? ""),
+          name: String(one.objectName ?? one.label),
+          attributes: attributesOf(one.labelCategoryAttributes),
+          byHand: true,
+        },
+      ];
+    });
+    return { attributes: attributesOf(frame?.frameAttributes), marks };
+  });
+}
+
+function attributesOf(given: unknown): Attributes {
+  return isRecord(given) ? (given as Attributes) : {};
+}
+
+/** What is kept of a mark in a draft: thing, points, whether by hand, attributes if there are any. */
+type KeptMark = [thing: number, points: number[], byHand: 0 | 1, attributes?: Attributes];
+interface Kept {
+  /** Label, id and name of each thing. */
+  things: [string, string, string][];
+  frames: Record<number, { marks?: KeptMark[]; attributes?: Attributes }>;
+}
+
+/** A short form of what differs from the labels that the work began with. */
+export function toDraft(sequence: Sequence, initial: Sequence): Kept {
+  const things: Kept["things"] = [];
+  const places = new Map<string, number>();
+  const thing = ({ label, object, name }: Mark): number => {
+    const key = JSON.stringify([label, object, name]);
+    let place = places.get(key);
+    if (place === undefined) {
+      place = things.push([label, object, name]) - 1;
+      places.set(key, place);
+    }
+    return place;
+  };
+  const frames: Kept["frames"] = {};
+  for (const [place, labels] of sequence.entries()) {
+    if (labels === initial[place]) continue;
+    frames[place] = {
+      marks: labels.marks.map((one): KeptMark => {
+        const short: KeptMark = [thing(one), one.points.flat(), one.byHand ? 1 : 0];
+        return Object.keys(one.attributes).length > 0 ? [short[0], short[1], short[2], one.attributes] : short;
+      }),
+      attributes: labels.attributes,
+    };
+  }
+  return { things, frames };
+}
+
+export function fromDraft(given: unknown, initial: Sequence): Sequence {
+  if (!isRecord(given) || !isRecord(given.frames) || !Array.isArray(given.things)) return initial;
+  const kept = given as unknown as Kept;
+  return initial.map((before, place) => {
+    const frame = kept.frames[place];
+    if (!frame) return before;
+    const marks = (frame.marks ?? []).map(([thing, numbers, byHand, attributes = {}]): Mark => {
+      const [label, object, name] = kept.things[thing] ?? ["", "", ""];
+      const points = numbers.flatMap((x, at) => (at % 2 ? [] : [[x, numbers[at + 1] ?? 0] as const]));
+      return { label, points, object, name, attributes, byHand: byHand === 1 };
+    });
+    return { attributes: frame.attributes ?? {}, marks };
+  });
+}

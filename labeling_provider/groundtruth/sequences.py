@@ -1,0 +1,61 @@
+"""Video frame tasks: the drawing tools, and the names of the lists in answers and labels.
+
+Sources: developer guide, "Video Frame Object Detection Output", "Video Frame Object Tracking Output" and "Labeling
+category configuration file with label category and frame attributes reference". Amazon does not document the answers
+of workers, nor the lists of other tools than the box: those are what readers of real jobs expect.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from labeling_provider.groundtruth.uris import join_s3_uri
+
+
+class Tool(NamedTuple):
+    """What workers draw with in a video frame job.
+
+    :param name: the category file's ``annotationType``.
+    :param answers: the list of shapes in a frame of a worker's answer.
+    :param labels: the list of shapes in a frame of ``SeqLabel.json``.
+    :param keys: the numbers that make a shape; ``("vertices",)`` for a list of points.
+    :param least: fewest vertices.
+    """
+
+    name: str
+    answers: str
+    labels: str
+    keys: tuple[str, ...]
+    least: int = 1
+
+
+BOX: Final = Tool("BoundingBox", "boundingBoxes", "annotations", ("left", "top", "width", "height"))
+TOOLS: Final[dict[str, Tool]] = {
+    tool.name: tool
+    for tool in (
+        BOX,
+        Tool("Polyline", "polylines", "polylines", ("vertices",), 2),
+        Tool("Polygon", "polygons", "polygons", ("vertices",), 3),
+        Tool("Keypoint", "keypoints", "keypoints", ("x", "y")),
+    )
+}
+"""The tools by ``annotationType``."""
+
+DETECTION: Final = "detectionAnnotations"
+TRACKING: Final = "trackingAnnotations"
+LABEL_LISTS: Final[dict[str, str]] = {DETECTION: "detection-annotations", TRACKING: "tracking-annotations"}
+"""The list of frames in ``SeqLabel.json``, by the key of a worker's answer."""
+KEYS: Final[dict[str, str]] = {
+    "groundtruth/video-object-detection": DETECTION,
+    "groundtruth/video-object-tracking": TRACKING,
+}
+"""The key of a worker's answer, by the type in a label's metadata."""
+FRAME_ENDINGS: Final = (".jpg", ".jpeg", ".png")
+
+
+def sequence_label_uri(output: str, object_id: int) -> str:
+    """S3 URI of the file with the labels of a sequence.
+
+    :param output: S3 URI of the job's output folder.
+    """
+    return join_s3_uri(output, "annotations/consolidated-annotation/output", str(object_id), "SeqLabel.json")

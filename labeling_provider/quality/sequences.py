@@ -1,0 +1,173 @@
+"""How far two sets of labels of a sequence of frames agree: shape by shape, and object by object over time.
+
+An id switch is counted as in the CLEAR MOT metrics (Bernardin and Stiefelhagen, 2008): an object of the one set is
+matched with another object of the other set than in the last frame in which it was matched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+from labeling_provider.groundtruth.sequences import BOX, KEYS, TOOLS, Tool
+from labeling_provider.manifest import Files, SequenceLabel
+from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, LabeledFrame, Shape, read_sequence_label
+from labeling_provider.quality.judgement import Judgement
+
+if TYPE_CHECKING:
+    from labeling_provider.quality.geometry import Points
+
+ALIKE: Final = 0.5
+"""From which likeness on two shapes can be of the same object."""
+_FRAME: Final = (1_000, 1_000)
+"""A frame's size as long as nothing is farther out, in pixels."""
+
+
+class SequenceAgreement(NamedTuple):
+    """How far two sets of labels of a sequence agree.
+
+    :param overlap: the mean over the frames of the shapes' likeness, a shape without a partner counting as 0; 0 to 1.
+        The likeness of boxes and polygons is their Jaccard index.
+    :param frames: number of frames that were compared, those without any shape included.
+    :param matched: number of pairs of shapes.
+    :param only_first: number of shapes without a partner in the first set.
+    :param only_second: as ``only_first``, in the second set.
+    :param id_switches: how often an object of the first set goes over to another object of the second.
+    """
+
+    overlap: float
+    frames: int
+    matched: int
+    only_first: int
+    only_second: int
+    id_switches: int
+
+
+@dataclass(frozen=True)
+class Frames(Judgement):
+    """Labels of a sequence of frames. The distance is 1 minus the overlap that :func:`compare` tells.
+
+    :param tool: the name of that with which they were drawn.
+    """
+
+    tool: str
+    frames: tuple[LabeledFrame, ...]
+
+    compared: ClassVar[int] = 10
+
+    def distance(self, other: Judgement) -> float:
+        """How far two judgements differ, 0 to 1, as defined by the class."""
+        if not isinstance(other, Frames):
+            return 1
+        # One without a shape was drawn with any tool.
+        if self.tool != other.tool and self.has_shapes and other.has_shapes:
+            return 1
+        drawn = self if self.has_shapes else other
+        return 1 - compare(self.frames, other.frames, TOOLS[drawn.tool]).overlap
+
+    @property
+    def has_shapes(self) -> bool:
+        """Whether there is a shape in any frame."""
+        return any(frame.shapes for frame in self.frames)
+
+    def __hash__(self) -> int:
+        return hash((self.tool, tuple((frame.name, len(frame.shapes)) for frame in self.frames)))
+
+
+def frames_of_label(files: Files, label: SequenceLabel) -> Frames | None:
+    """The labels in a sequence's file; None if they are cuboids, which are not compared.
+
+    :raises LabelingError: if the file can't be read, or is not such a file.
+    """
+    key = KEYS.get(str((label.metadata or {}).get("type")).lower())
+    if key is None:
+        return None
+    found = read_sequence_label(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, key, label.class_names)
+    return Frames((found.tool or BOX).name, found.frames)
+
+
+def compare(first: Iterable[LabeledFrame], second: Iterable[LabeledFrame], tool: Tool) -> SequenceAgreement:
+    """Compare two sets of labels of the same frames; frames that only one of them has count as empty in the other.
+
+    :param tool: with which both were drawn.
+    """
+    one, other = ({frame.name: frame.shapes for frame in frames} for frames in (first, second))
+    size = frame_size([*one.values(), *other.values()], tool)
+    total, matched, only_first, only_second, switches = 0.0, 0, 0, 0, 0
+    partners: dict[str, str] = {}
+    names = list(one | other)
+    for name in names:
+        own, theirs = one.get(name, ()), other.get(name, ())
+        pairs = match(own, theirs, tool, size)
+        most = max(len(own), len(theirs))
+        total += sum(alike for alike, _, _ in pairs) / most if most else 1.0
+        matched += len(pairs)
+        only_first += len(own) - len(pairs)
+        only_second += len(theirs) - len(pairs)
+        for _, mine, partner in pairs:
+            own_id, partner_id = own[mine].object_id, theirs[partner].object_id
+            if own_id and partner_id:
+                switches += partners.get(own_id, partner_id) != partner_id
+                partners[own_id] = partner_id
+    return SequenceAgreement(
+        total / len(names) if names else 1.0, len(names), matched, only_first, only_second, switches
+    )
+
+
+def match(
+    first: Sequence[Shape], second: Sequence[Shape], tool: Tool, size: tuple[int, int]
+) -> list[tuple[float, int, int]]:
+    """Pairs of shapes of one frame with the same label, the most alike first: likeness, and the place of each.
+
+    :param size: as :func:`frame_size` returns it.
+    """
+    found = [
+        (alike, own, other)
+        for own, mine in enumerate(first)
+        for other, theirs in enumerate(second)
+        if mine.label == theirs.label and (alike := likeness(mine, theirs, tool, size)) >= ALIKE
+    ]
+    pairs, taken = [], (set[int](), set[int]())
+    for alike, own, other in sorted(found, key=lambda pair: (-pair[0], pair[1], pair[2])):
+        if own not in taken[0] and other not in taken[1]:
+            pairs.append((alike, own, other))
+            taken[0].add(own)
+            taken[1].add(other)
+    return pairs
+
+
+def likeness(one: Shape, other: Shape, tool: Tool, size: tuple[int, int]) -> float:
+    """How alike two shapes are, 0 to 1. See :mod:`~labeling_provider.quality.shapes` for those that are not boxes."""
+    if tool == BOX:
+        return _box_overlap(one.geometry, other.geometry)
+    from labeling_provider.quality import shapes
+
+    return float(shapes.LIKENESS[tool.labels](_points(one), _points(other), size))
+
+
+def frame_size(frames: Iterable[Sequence[Shape]], tool: Tool) -> tuple[int, int]:
+    """A width and height in pixels that no shape goes beyond: the labels do not tell the frames' own."""
+    across, down = _FRAME
+    if tool != BOX:
+        for shape in (shape for shapes in frames for shape in shapes):
+            points = shape.geometry.get("vertices", [shape.geometry])
+            across = max(across, *(int(point["x"]) + 1 for point in points))
+            down = max(down, *(int(point["y"]) + 1 for point in points))
+    return across, down
+
+
+def _points(shape: Shape) -> Points:
+    import numpy as np
+
+    return np.array(
+        [(point["x"], point["y"]) for point in shape.geometry.get("vertices", [shape.geometry])], dtype=float
+    )
+
+
+def _box_overlap(one: dict[str, Any], other: dict[str, Any]) -> float:
+    """The Jaccard index of two boxes."""
+    across = min(one["left"] + one["width"], other["left"] + other["width"]) - max(one["left"], other["left"])
+    down = min(one["top"] + one["height"], other["top"] + other["height"]) - max(one["top"], other["top"])
+    shared = max(across, 0) * max(down, 0)
+    return float(shared / (one["width"] * one["height"] + other["width"] * other["height"] - shared))

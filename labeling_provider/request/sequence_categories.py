@@ -1,0 +1,220 @@
+"""The label category file of video frame and point cloud jobs: labels, their attributes, and those of whole frames.
+
+Source: developer guide, "Labeling Category Configuration File with Label Category and Frame Attributes Reference", and
+"Input Data Quotas" for the limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, TypeGuard
+
+from labeling_provider.errors import Problem
+from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.sequences import BOX, TOOLS, Tool
+from labeling_provider.groundtruth.task_types import TaskType
+
+_WHERE: Final = "LabelCategoryConfigS3Uri"
+_SHOWN: Final = 40
+_EDITS: Final = ("none", "any")
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute of a label category or of a frame.
+
+    :param is_number: else it is a text.
+    :param choices: the texts to choose from; empty for any text.
+    :param least: of a number, inclusive; None for no limit.
+    :param most: as ``least``.
+    :param is_locked: in an audit: whether workers may not change it.
+    """
+
+    name: str
+    is_number: bool
+    choices: tuple[str, ...]
+    least: float | None
+    most: float | None
+    is_required: bool
+    is_locked: bool
+    description: str = ""
+
+    def problem(self, value: Any, longest: int) -> str:
+        """Why a value can't be this attribute's; empty if it can.
+
+        :param longest: a free text's longest length, in characters.
+        """
+        if self.is_number:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e300:
+                return "is not a number"
+            if (self.least is not None and value < self.least) or (self.most is not None and value > self.most):
+                return f"is {value}, which is not from {self.least} to {self.most}"
+            return ""
+        if not isinstance(value, str):
+            return "is not a text"
+        if self.choices and value not in self.choices:
+            return f"is {value[:_SHOWN]!r}, which is not one of its choices"
+        return f"has more than {longest:,} characters" if len(value) > longest else ""
+
+
+@dataclass(frozen=True)
+class SequenceCategories:
+    """What workers can choose from in a video frame job.
+
+    :param document: the category document, which :func:`sequence_category_problems` has found to be right.
+    """
+
+    document: dict[str, Any]
+
+    @property
+    def tool(self) -> Tool:
+        """What workers draw with."""
+        return TOOLS.get(str(self.document.get("annotationType", "")), BOX)
+
+    @cached_property
+    def label_attributes(self) -> dict[str, dict[str, Attribute]]:
+        """The attributes of each label, by name: its own and those of all labels."""
+        shared = self.document.get("categoryGlobalAttributes") or []
+        return {
+            entry["label"]: _attributes([*shared, *(entry.get("categoryAttributes") or [])])
+            for entry in self.document["labels"]
+        }
+
+    @cached_property
+    def frame_attributes(self) -> dict[str, Attribute]:
+        """The attributes of a frame, by name."""
+        return _attributes(self.document.get("frameAttributes") or [])
+
+    @cached_property
+    def locked(self) -> frozenset[str]:
+        """In an audit: the labels whose shapes workers may not draw, change or remove."""
+        return frozenset(entry["label"] for entry in self.document["labels"] if entry.get("editsAllowed") == "none")
+
+
+def _attributes(given: list[dict[str, Any]]) -> dict[str, Attribute]:
+    return {
+        one["name"]: Attribute(
+            one["name"],
+            one["type"] == "number",
+            tuple(one.get("enum") or ()),
+            one.get("minimum"),
+            one.get("maximum"),
+            one.get("isRequired") is True,
+            one.get("editsAllowed") == "none",
+            one.get("description", ""),
+        )
+        for one in given
+    }
+
+
+def sequence_category_problems(document: dict[str, Any], task_type: TaskType) -> Iterator[Problem]:
+    """Problems with what only the category files of sequences hold, each with its key."""
+    tool = document.get("annotationType")
+    if task_type.media == "frames" and tool is not None and tool not in TOOLS:
+        yield _problem(f"annotationType is {str(tool)[:_SHOWN]!r}.", f"Use one of {', '.join(TOOLS)}.")
+    shared = document.get("categoryGlobalAttributes")
+    yield from _attribute_problems(shared, "categoryGlobalAttributes")
+    common = _names(shared)
+    for place, entry in enumerate(document["labels"]):
+        key, own = f"labels[{place}].categoryAttributes", entry.get("categoryAttributes")
+        yield from _attribute_problems(own, key, common)
+        yield from _count_problems([*_listed(shared), *_listed(own)], f"labels[{place}]: its own and global attributes")
+        yield from _edits_problem(entry, f"labels[{place}]")
+    frames = document.get("frameAttributes")
+    yield from _attribute_problems(frames, "frameAttributes", needs_description=True)
+    yield from _count_problems(_listed(frames), "frameAttributes")
+
+
+def _attribute_problems(
+    given: Any, key: str, taken: frozenset[str] = frozenset(), *, needs_description: bool = False
+) -> Iterator[Problem]:
+    if given is None:
+        return
+    if not isinstance(given, list):
+        yield _problem(f"{key} is not a list.", 'Write [{"name": "…", "type": "string"}, …].')
+        return
+    names = set(taken)
+    for place, one in enumerate(given):
+        where = f"{key}[{place}]"
+        if not isinstance(one, dict):
+            yield _problem(f"{where} is not an object.", 'Write {"name": "…", "type": "string"}.')
+            continue
+        yield from _name_problems(one, where, names)
+        yield from _value_problems(one, where)
+        yield from _edits_problem(one, where)
+        description = one.get("description")
+        if description is None and needs_description:
+            yield _problem(f"{where}.description is missing.", "Attributes of frames need one.")
+        if description is not None and not _is_text(description, Quota.ATTRIBUTE_DESCRIPTION, 0):
+            yield _problem(f"{where}.description is too long.", f"Use up to {Quota.ATTRIBUTE_DESCRIPTION} characters.")
+        if not isinstance(one.get("isRequired", False), bool):
+            yield _problem(f"{where}.isRequired is neither true nor false.", "Write true or false.")
+
+
+def _name_problems(one: dict[str, Any], where: str, names: set[str]) -> Iterator[Problem]:
+    name = one.get("name")
+    if not _is_text(name, Quota.ATTRIBUTE_NAME):
+        yield _problem(
+            f"{where}.name is {'missing' if name is None else 'not allowed'}.",
+            f"Use a text of 1 to {Quota.ATTRIBUTE_NAME} characters.",
+        )
+    elif name in names:
+        yield _problem(f"{where}.name is {name!r}, which another attribute has.", "Give each a name of its own.")
+    else:
+        names.add(name)
+
+
+def _value_problems(one: dict[str, Any], where: str) -> Iterator[Problem]:
+    kind, choices = one.get("type"), one.get("enum")
+    if kind not in ("string", "number"):
+        yield _problem(f"{where}.type is {str(kind)[:_SHOWN]!r}.", "Use string or number.")
+    if choices is not None and (
+        not isinstance(choices, list)
+        or not 1 <= len(choices) <= Quota.ATTRIBUTE_CHOICES
+        or not all(_is_text(choice, Quota.ATTRIBUTE_CHOICE) for choice in choices)
+        or len(set(choices)) < len(choices)
+    ):
+        remedy = f"List 1 to {Quota.ATTRIBUTE_CHOICES} different texts of 1 to {Quota.ATTRIBUTE_CHOICE} characters."
+        yield _problem(f"{where}.enum is not a list of choices.", remedy)
+    elif choices is not None and kind == "number":
+        yield _problem(f"{where}.enum belongs to an attribute of type string.", "Use minimum and maximum.")
+    given = {limit: one[limit] for limit in ("minimum", "maximum") if one.get(limit) is not None}
+    if any(isinstance(limit, bool) or not isinstance(limit, int | float) for limit in given.values()):
+        yield _problem(f"{where}: minimum and maximum must be numbers.", "Write them without quotes.")
+    elif len(given) == 2 and given["minimum"] > given["maximum"]:
+        yield _problem(f"{where}.minimum is larger than its maximum.", "Exchange them.")
+
+
+def _edits_problem(one: dict[str, Any], where: str) -> Iterator[Problem]:
+    if one.get("editsAllowed", "any") not in _EDITS:
+        yield _problem(f"{where}.editsAllowed is {str(one['editsAllowed'])[:_SHOWN]!r}.", "Use none or any.")
+
+
+def _count_problems(given: list[Any], what: str) -> Iterator[Problem]:
+    texts = [one for one in given if isinstance(one, dict) and one.get("type") == "string" and "enum" not in one]
+    for count, most, of in (
+        (len(given), Quota.ATTRIBUTES, "attributes"),
+        (len(texts), Quota.TEXT_ATTRIBUTES, "attributes with free text"),
+    ):
+        if count > most:
+            yield _problem(f"{what} are {count} {of}; at most {most} are allowed.", "Remove some.")
+
+
+def _is_text(value: Any, longest: int, shortest: int = 1) -> TypeGuard[str]:
+    return isinstance(value, str) and shortest <= len(value) <= longest
+
+
+def _names(given: Any) -> frozenset[str]:
+    return frozenset(
+        one["name"] for one in _listed(given) if isinstance(one, dict) and isinstance(one.get("name"), str)
+    )
+
+
+def _listed(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else []
+
+
+def _problem(message: str, remedy: str) -> Problem:
+    return Problem(_WHERE, message, remedy)

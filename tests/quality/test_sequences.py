@@ -1,0 +1,83 @@
+"""How far two sets of labels of a sequence agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.sequences import BOX, TOOLS
+from labeling_provider.manifest import Files, read_label
+from labeling_provider.manifest.sequences import LabeledFrame, Shape
+from labeling_provider.quality import judgement_of_label
+from labeling_provider.quality.sequences import SequenceAgreement, compare
+
+
+def box(left: float, object_id: str = "", label: str = "van") -> Shape:
+    return Shape(label, {"left": left, "top": 0, "width": 10, "height": 10}, object_id, object_id, {})
+
+
+def frames(*shapes: list[Shape]) -> list[LabeledFrame]:
+    return [LabeledFrame(number, f"{number}.jpg", {}, tuple(one)) for number, one in enumerate(shapes)]
+
+
+def test_the_same_labels_agree() -> None:
+    labels = frames([box(0, "a"), box(40, "b")], [], [box(5, "a")])
+    assert compare(labels, labels, BOX) == SequenceAgreement(1.0, 3, 3, 0, 0, 0)
+    assert compare([], [], BOX).overlap == 1.0
+
+
+def test_what_only_one_has_counts_as_nothing() -> None:
+    found = compare(frames([box(0), box(40)], [box(0)]), frames([box(0)]), BOX)
+    assert found == SequenceAgreement(pytest.approx(0.25), 2, 1, 2, 0, 0)
+    assert compare(frames([box(0)]), frames([box(0, label="bus")]), BOX).overlap == 0
+
+
+def test_the_overlap_is_the_mean_of_the_frames() -> None:
+    # A box that is a quarter of its width aside shares 7.5 of 12.5 columns.
+    found = compare(frames([box(0)], [box(0)]), frames([box(0)], [box(2.5)]), BOX)
+    assert found.overlap == pytest.approx((1 + 0.6) / 2)
+
+
+def test_an_object_that_goes_over_to_another_is_a_switch() -> None:
+    truth = frames([box(0, "a"), box(40, "b")], [box(0, "a"), box(40, "b")], [box(0, "a"), box(40, "b")])
+    swapped = frames([box(0, "x"), box(40, "y")], [box(0, "y"), box(40, "x")], [box(0, "y"), box(40, "x")])
+    assert compare(truth, swapped, BOX).id_switches == 2
+    assert compare(truth, frames([box(0, "x")], [], [box(0, "x")]), BOX).id_switches == 0
+
+
+@pytest.mark.parametrize("tool", ["Polygon", "Polyline", "Keypoint"])
+def test_other_shapes_are_compared_as_pictures_are(tool: str) -> None:
+    def shape(aside: float) -> Shape:
+        corners: dict[str, Any] = {"vertices": [{"x": x + aside, "y": y} for x, y in ((0, 0), (90, 0), (90, 90))]}
+        return Shape("van", {"x": aside, "y": 0} if tool == "Keypoint" else corners, "", "", {})
+
+    def overlap(aside: float) -> float:
+        return compare(frames([shape(0)]), frames([shape(aside)]), TOOLS[tool]).overlap
+
+    assert overlap(0) == pytest.approx(1, abs=0.02)
+    assert 0.5 < overlap(5) < 1
+    assert overlap(400) == 0
+
+
+def test_labels_of_sequences_are_compared_by_their_files(tmp_path: Path) -> None:
+    def judged(left: float, kind: str = "video-object-tracking") -> Any:
+        shape = {"left": left, "top": 0, "width": 10, "height": 10, "class-id": "0", "object-id": "a"}
+        document = {"tracking-annotations": [{"frame-no": "0", "frame": "0.jpg", "annotations": [shape]}]}
+        path = tmp_path / f"{left}.json"
+        path.write_text(json.dumps(document))
+        metadata = {"type": f"groundtruth/{kind}", "class-map": {"0": "van"}}
+        label = read_label({"source-ref": "s3://a/b", "x-ref": str(path), "x-ref-metadata": metadata}, "x-ref")
+        assert label is not None
+        return judgement_of_label(label, Files())
+
+    assert judged(0).distance(judged(2.5)) == pytest.approx(0.4)
+    assert judged(0).distance(judged(0)) == 0
+    assert judged(0) == judged(0)
+    assert hash(judged(0)) == hash(judged(0))
+    assert judged(0, "point_cloud_object_tracking") is None
+    with pytest.raises(LabelingError, match="detection-annotations is missing"):
+        judged(0, "video-object-detection")

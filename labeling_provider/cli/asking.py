@@ -41,11 +41,12 @@ def parsed(options: argparse.ArgumentParser, arguments: Sequence[str]) -> argpar
     return chosen
 
 
-def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, seconds: float = _SECONDS) -> Any:
     """Ask the service.
 
     :param path: below ``/_labeling``.
     :param body: what to send; None to read.
+    :param seconds: for how long to wait for the answer.
     :raises AskError: if it says no, or nothing.
     """
     parts = urlsplit(endpoint_url)
@@ -58,7 +59,7 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None) -> Any
     if all(keys):
         request.add_header("Authorization", "Basic " + base64.b64encode(":".join(map(str, keys)).encode()).decode())
     try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310
             return json.load(answer)
     except urllib.error.HTTPError as error:
         try:

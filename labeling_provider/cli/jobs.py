@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from labeling_provider.cli.asking import AskError, ask, endpoint_option, parsed
+
+_SECONDS: Final = 3_600.0
+"""A large job has millions of rows and files."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,7 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     """
     chosen = parsed(parser(), arguments)
     try:
-        told = ask(chosen.endpoint_url, "/deletions", {"job": chosen.name, "with_output": chosen.with_output})
+        body = {"job": chosen.name, "with_output": chosen.with_output}
+        told = ask(chosen.endpoint_url, "/deletions", body, _SECONDS)
     except AskError as error:
         print(f"labeling jobs: {error}", file=sys.stderr)
         return 1

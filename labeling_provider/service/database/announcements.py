@@ -15,20 +15,33 @@ def add(connection: Connection, job_id: int) -> None:
     connection.execute(sa.insert(announcements).values(job_id=job_id))
 
 
-def is_pending(connection: Connection) -> bool:
-    """Whether the end of a job is to be told."""
-    return connection.execute(sa.select(announcements.c.job_id).limit(1)).first() is not None
+def is_pending(connection: Connection, at: float) -> bool:
+    """Whether the end of a job is to be told that nobody is about to tell.
+
+    :param at: the time now, in epoch seconds.
+    """
+    free = sa.select(announcements.c.job_id).where(announcements.c.claimed_until <= at)
+    return connection.execute(free.limit(1)).first() is not None
 
 
-def take(connection: Connection) -> sa.Row[Any] | None:
-    """The first job whose end is to be told, with id, arn and status; no other transaction gets it meanwhile.
+def claim(connection: Connection, at: float, until: float) -> sa.Row[Any] | None:
+    """Claim the first job whose end is to be told: its id, arn and status.
 
+    :param at: the time now, in epoch seconds.
+    :param until: until when nobody else may claim it.
     :return: None if there is none.
     """
-    query = sa.select(jobs.c.id, jobs.c.arn, jobs.c.status).join(announcements, announcements.c.job_id == jobs.c.id)
-    first = query.order_by(jobs.c.modified).limit(1).with_for_update(of=announcements, skip_locked=True)
-    rows: list[sa.Row[Any]] = list(connection.execute(first))
-    return rows[0] if rows else None
+    query = sa.select(announcements.c.job_id).join(jobs, announcements.c.job_id == jobs.c.id)
+    free = query.where(announcements.c.claimed_until <= at).order_by(jobs.c.modified).limit(1)
+    first = free.with_for_update(of=announcements, skip_locked=True).scalar_subquery()
+    claimed = sa.update(announcements).where(announcements.c.job_id == first).values(claimed_until=until)
+    job_id = connection.execute(claimed.returning(announcements.c.job_id)).scalar_one_or_none()
+    if job_id is None:
+        return None
+    found: list[sa.Row[Any]] = list(
+        connection.execute(sa.select(jobs.c.id, jobs.c.arn, jobs.c.status).where(jobs.c.id == job_id))
+    )
+    return found[0]
 
 
 def remove(connection: Connection, job_id: int) -> None:

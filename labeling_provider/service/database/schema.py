@@ -192,6 +192,8 @@ announcements: Final = sa.Table(
     "announcements",
     metadata,
     sa.Column("job_id", sa.Integer, primary_key=True, autoincrement=False),
+    # Until when a process is about to do it.
+    sa.Column("claimed_until", sa.Float, nullable=False, server_default="0"),
 )
 event_rules: Final = sa.Table(
     # Rules of EventBridge's default bus.

@@ -15,10 +15,20 @@ def test_what_is_to_be_told_is_there_until_it_was_told(connection: Connection) -
         running.end(connection, one, status, None)
         announcements.add(connection, one)
     found = []
-    while announcements.is_pending(connection):
-        taken = announcements.take(connection)
+    while announcements.is_pending(connection, 5.0):
+        taken = announcements.claim(connection, 5.0, 10.0)
         assert taken is not None
         found.append(tuple(taken))
         announcements.remove(connection, taken.id)
     assert sorted(found) == [(cats, "arn-Cats", JobStatus.COMPLETED), (dogs, "arn-Dogs", JobStatus.STOPPED)]
-    assert announcements.take(connection) is None
+    assert announcements.claim(connection, 5.0, 10.0) is None
+
+
+def test_who_has_claimed_it_has_so_much_time_to_tell_it(connection: Connection) -> None:
+    one = job(connection)
+    announcements.add(connection, one)
+    assert announcements.claim(connection, 5.0, 10.0) is not None
+    assert not announcements.is_pending(connection, 9.0)
+    assert announcements.claim(connection, 9.0, 14.0) is None
+    assert announcements.is_pending(connection, 10.0)
+    assert announcements.claim(connection, 10.0, 15.0) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.database import announcements
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.schema import jobs
+from labeling_provider.service.engine import announcements as timing
 from labeling_provider.service.engine.announcements import Announcements
 
 
@@ -27,17 +29,28 @@ def database(url: str) -> Iterator[Database]:
     one.close()
 
 
-def fill(database: Database) -> None:
+def fill(database: Database, *numbers: int) -> None:
     made = {"reference_code": "r", "workteam_arn": "w", "created": 1.0, "request": "{}"}
     with database.write() as connection:
-        for number, status in ((1, JobStatus.STOPPED), (2, JobStatus.COMPLETED)):
+        for number in numbers or (1, 2):
+            status = JobStatus.COMPLETED if number % 2 == 0 else JobStatus.STOPPED
             name = f"job-{number}"
-            row = {**made, "id": number, "name": name, "name_key": name, "arn": name, "modified": 9.0 - number}
+            row = {
+                **made,
+                "id": number,
+                "name": name,
+                "name_key": name,
+                "arn": name,
+                "modified": 9.0 - number if number < 3 else 9.0,
+            }
             connection.execute(sa.insert(jobs).values(status=status, **row))
             announcements.add(connection, number)
 
 
-def test_whoever_is_killed_before_it_was_told_tells_it_after(database: Database) -> None:
+def test_whoever_is_killed_before_it_was_told_tells_it_after(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "CLAIM_SECONDS", 0.0)
     told: list[tuple[str, str]] = []
 
     def announce(arn: str, status: str, /) -> None:
@@ -61,9 +74,14 @@ def test_what_somebody_tells_nobody_else_tells_meanwhile(postgresql_url: str) ->
 
     def announce(arn: str, _: str, /) -> None:
         told.append(arn)
+        # Another thread must be able to write: it may have what is needed to tell it.
+        thread = threading.Thread(target=lambda: fill(first, 3), daemon=True)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
         other.tell()
 
     Announcements(first, announce).tell()
-    assert told == ["job-2", "the other: job-1"]
+    assert told == ["job-2", "the other: job-1", "the other: job-3"]
     first.close()
     second.close()

@@ -59,7 +59,7 @@ def test_the_more_objects_a_job_has_the_less_often_are_its_labels_so_far_written
         request: dict[str, Any] = {**place, "HumanTaskConfig": {}}
         with service.store.write() as connection:
             job_id = job(connection, states="wl", request=request)
-            taken = lease_rows.take(connection, job_id, "me", 1.0, time.time() + 999, streams=True)
+            taken = lease_rows.take(connection, job_id, "me", 1.0, time.time() + 999)
             row = find(connection, job_id)
         assert taken
         assert row

@@ -108,7 +108,7 @@ class Messages:
         """
         deadline = time.monotonic() + wait_seconds_timeout
         while True:
-            heard = self._heard[queue.name]
+            heard = self._heard.setdefault(queue.name, 0)
             found, next_at = self._taken(queue, count, int(visibility_timeout))
             left = deadline - time.monotonic()
             if found or left <= 0:
@@ -147,7 +147,7 @@ class Messages:
             if left:
                 return left, None
             queue_rows.expire(connection, arn, since)
-            return [], None
+            return [], queue_rows.next_visible(connection, arn, now)
 
     def _wait(self, queue: str, heard: int, seconds: float) -> None:
         """Wait until more is heard of a queue than before."""

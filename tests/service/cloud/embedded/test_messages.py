@@ -136,6 +136,17 @@ def test_messages_of_a_group_come_in_line_and_once(both: tuple[Messages, Message
     assert bodies(both[1].receive(line, 10, 0, 30)) == ["b"]
 
 
+def test_a_group_goes_on_when_the_time_of_who_has_its_message_is_over(
+    both: tuple[Messages, Messages], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timing, "_LOOK_SECONDS", 600.0)
+    line = queue("line.fifo", fifo_queue=True)
+    for body in ("a", "b"):
+        send(both[0], line, body, group_id="g", deduplication_id=body)
+    assert bodies(both[0].receive(line, 1, 0, 1)) == ["a"]
+    assert bodies(both[1].receive(line, 10, 60, 30)) == ["a", "b"]
+
+
 def test_what_is_delayed_comes_later_and_what_is_old_does_not_come(both: tuple[Messages, Messages]) -> None:
     send(both[0], queue(), "old", sent_timestamp=1)
     send(both[0], queue(), "late", delayed_until=timing._now() + 300)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from labeling_provider.service.database import announcements
 from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.engine.announcements import Announcements
+from tests.service.database.rows import job
 from tests.service.inside import ACCOUNT, REGION, Inside
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:ends"
@@ -61,3 +65,18 @@ def test_a_rule_that_the_database_does_not_take_is_not_there(inside: Inside, mon
         with pytest.raises(ClientError, match="can't store this now"):
             events.put_rule(Name=name, ScheduleExpression="rate(9 minutes)")
     assert rules(inside) == before
+
+
+def test_the_end_of_a_job_reaches_the_queue_of_a_rule(inside: Inside) -> None:
+    assert inside.store is not None
+    url = inside.client("sqs").create_queue(QueueName="ends")["QueueUrl"]
+    events = inside.client("events")
+    events.put_rule(Name="ends", EventPattern='{"source": ["aws.sagemaker"]}')
+    events.put_targets(Rule="ends", Targets=[{"Id": "1", "Arn": QUEUE}])
+    with inside.store.write() as connection:
+        announcements.add(connection, job(connection))
+    Announcements(inside.store, inside.embedded.events.announce).tell()
+    (message,) = inside.client("sqs").receive_message(QueueUrl=url)["Messages"]
+    assert json.loads(message["Body"])["resources"] == ["arn-Cats"]
+    with inside.store.read() as connection:
+        assert not announcements.is_pending(connection, time.time() + 3_600)

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("deduplication_id", sa.String(128)),
     ):
         op.add_column("messages", column)
+    op.add_column("announcements", sa.Column("claimed_until", sa.Float, nullable=False, server_default="0"))
     op.create_index("messages_by_age", "messages", ["queue", "id"])
     op.drop_index("ix_messages_queue", "messages")
     _name_groups()

@@ -41,7 +41,8 @@ _OTHERS: Final = (".json", ".las", ".laz", ".manifest", ".npy", ".pcd", ".ply")
 """Endings of files that hold something else than one of the formats."""
 _SLACK: Final = 0.01
 """How far the length of a quaternion may be from 1, because numbers are rounded when they are written."""
-_MAX_METERS: Final = 1e9
+MAX_METERS: Final = 1e9
+"""Farther from the origin nothing can be, in meters."""
 _POSITION: Final = ("x", "y", "z")
 _HEADING: Final = ("qx", "qy", "qz", "qw")
 
@@ -262,7 +263,7 @@ def _pose_problems(pose: dict[str, Any], where: str) -> Iterator[str]:
         if not isinstance(given, dict):
             yield f"{where}{key} is {told(pose, key)}; write an object with {', '.join(parts)}"
             continue
-        wrong = [part for part in parts if not is_number(given.get(part)) or abs(given[part]) > _MAX_METERS]
+        wrong = [part for part in parts if not is_number(given.get(part)) or abs(given[part]) > MAX_METERS]
         yield from (f"{where}{key}.{part} is {told(given, part)}; write a number" for part in wrong)
         if key == "heading" and not wrong and abs(length := math.hypot(*(given[part] for part in parts)) - 1) > _SLACK:
             yield f"{where}heading has the length {length + 1:.3g}; a quaternion of a heading has the length 1"

@@ -23,7 +23,7 @@ from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, SequenceError,
 
 TRACKED_TYPE: Final = "groundtruth/point_cloud_object_tracking"
 """The type of the labels of tracked cuboids."""
-MAX_CUBOIDS: Final = 1_000
+MAX_CUBOIDS: Final = 500
 """Most cuboids in one frame."""
 
 Vector = tuple[float, float, float]

@@ -2,7 +2,7 @@
 
 Reading needs NumPy: ``pip install 'airflow-provider-labeling[local]'``. Checking the beginning of a file needs nothing.
 
-Source: developer guide, "Accepted Raw 3D Data Formats".
+Sources: developer guide, "Accepted Raw 3D Data Formats" and "3D Point Cloud Semantic Segmentation Output".
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -28,6 +29,8 @@ MAX_POINTS: Final = 10_000_000
 """Most points of a cloud. Ground Truth advises 500,000, and says that browsers may fail at more than a million."""
 MAX_TEXT_BYTES: Final = 1_000_000_000
 """Largest text with points, in bytes: 100 for each."""
+MAX_PACKED_BYTES: Final = 2 * MAX_POINTS
+"""Largest file with the classes of points, in bytes: more than zlib makes of any."""
 BEGINNING_BYTES: Final = 1 << 16
 """How much of a file is enough to tell whether it is in its format, in bytes."""
 _NUMBER: Final = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
@@ -107,6 +110,24 @@ def read_point_cloud(body: bytes, form: PointFormat, where: str) -> PointCloud:
     intensity = values[:, columns["i"]].astype(np.float32) if "i" in columns else None
     colors = values[:, columns["r"] : columns["r"] + 3].round().astype(np.uint8) if "r" in columns else None
     return PointCloud(values[:, :3].astype(np.float32), intensity, colors)
+
+
+def read_point_classes(body: bytes, where: str) -> bytes:
+    """Read the label of a segmented point cloud: a zlib file with a byte for each point, the number of its class.
+
+    :param where: its URI, for errors.
+    :raises PointCloudError: if it is not one, or has too many points.
+    """
+    unpacker = zlib.decompressobj()
+    try:
+        numbers = unpacker.decompress(body, MAX_POINTS + 1)
+    except zlib.error as error:
+        raise PointCloudError(f"{where} is not a zlib file: {error}") from None
+    if len(numbers) > MAX_POINTS:
+        raise PointCloudError(f"{where} has more than {MAX_POINTS:,} points")
+    if not unpacker.eof:
+        raise PointCloudError(f"{where} breaks off after {len(numbers):,} points")
+    return numbers
 
 
 def _text_values(body: bytes, form: PointFormat) -> npt.NDArray[np.float64] | None:

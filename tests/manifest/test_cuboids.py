@@ -67,7 +67,7 @@ def test_amazons_labels_are_read() -> None:
         ("tracking-annotations.0.annotations.0.class-id", 7, r"annotations\[0\].class-id is '7', which is no class"),
         ("tracking-annotations.0.annotations.0.object-id", "", r"annotations\[0\].object-id is ''; write one"),
         ("tracking-annotations.0.annotations", [TRACKED] * 2, r"annotations\[1\].object-id is 'ae5dc770"),
-        ("tracking-annotations.0.annotations", [TRACKED] * 1_001, "1,001 cuboids; at most 1,000"),
+        ("tracking-annotations.0.annotations", [TRACKED] * 501, "501 cuboids; at most 500"),
         ("tracking-annotations", LABEL["tracking-annotations"] * 501, "501 frames; at most 500"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from labeling_provider.manifest import point_clouds
 from labeling_provider.manifest.point_clouds import (
     PointCloudError,
     beginning_problem,
+    read_point_classes,
     read_point_cloud,
     size_problem,
 )
@@ -96,6 +98,20 @@ def test_the_beginning_of_a_file_is_enough_to_see_that_it_is_in_another_format()
     assert beginning_problem(b"1" * 100, text, 10_000) == "line 1 is longer than 100 bytes"
     assert beginning_problem(packed([1, 2, 3, 4]) + b"\xff\xff", binary, 16_000) == ""
     assert beginning_problem(packed([1, 2, NAN, 4]) + b"\xff\xff", binary, 16_000).startswith("byte 8 (point 1): z is")
+
+
+def test_classes_of_points_are_read_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read_point_classes(zlib.compress(bytes([0, 3, 1])), URI) == bytes([0, 3, 1])
+    monkeypatch.setattr(point_clouds, "MAX_POINTS", 1_000)
+    for body, words in (
+        (b"no zlib", "is not a zlib file"),
+        (zlib.compress(bytes(3))[:-5], "breaks off after 3 points"),
+        (b"", "breaks off after 0 points"),
+        (zlib.compress(bytes(1_001)), "has more than 1,000 points"),
+        (zlib.compress(bytes(10_000_000)), "has more than 1,000 points"),
+    ):
+        with pytest.raises(PointCloudError, match=f"{URI} {words}"):
+            read_point_classes(body, URI)
 
 
 @given(st.binary(max_size=84) | st.text(alphabet="0123456789.-+e \n\tnaif#_", max_size=60).map(str.encode))

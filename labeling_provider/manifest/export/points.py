@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 from labeling_provider.groundtruth.point_clouds import format_of_file
 from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
 from labeling_provider.manifest.labels import LabelError, PointMaskLabel
-from labeling_provider.manifest.point_clouds import MAX_POINTS, MAX_TEXT_BYTES, PointCloud, read_point_cloud
+from labeling_provider.manifest.point_clouds import (
+    MAX_PACKED_BYTES,
+    MAX_POINTS,
+    MAX_TEXT_BYTES,
+    PointCloud,
+    read_point_classes,
+    read_point_cloud,
+)
 from labeling_provider.manifest.point_sequences import read_point_frame
 
 if TYPE_CHECKING:
@@ -54,7 +60,7 @@ class NumpyPoints(Format[dict[int, int]]):
             form = read_point_frame(example.line, example.uri).format
         most = MAX_POINTS * form.record if form.is_binary else MAX_TEXT_BYTES
         cloud = read_point_cloud(files.whole(example.uri, most), form, example.uri)
-        numbers = _unpacked(files.whole(label.uri, 2 * MAX_POINTS), label.uri)
+        numbers = read_point_classes(files.whole(label.uri, MAX_PACKED_BYTES), label.uri)
         if len(numbers) != len(cloud.positions):
             count = f"{len(numbers):,} points, but {example.uri} has {len(cloud.positions):,}"
             raise LabelError(f"{label.uri} has labels of {count}")
@@ -81,23 +87,6 @@ class NumpyPoints(Format[dict[int, int]]):
         names = {str(number): name for number, name in self.classes.used.items()}
         self.folder.put("classes.json", json_bytes(names) + b"\n")
         return {}
-
-
-def _unpacked(body: bytes, where: str) -> bytes:
-    """The bytes of a zlib file, one for each point.
-
-    :raises LabelError: if it is not one, or has too many points.
-    """
-    unpacker = zlib.decompressobj()
-    try:
-        numbers = unpacker.decompress(body, MAX_POINTS + 1)
-    except zlib.error as error:
-        raise LabelError(f"{where} is not a zlib file: {error}") from None
-    if len(numbers) > MAX_POINTS:
-        raise LabelError(f"{where} has more than {MAX_POINTS:,} points")
-    if not unpacker.eof:
-        raise LabelError(f"{where} breaks off after {len(numbers):,} points")
-    return numbers
 
 
 def _numbered(numbers: npt.NDArray[np.uint8], content: Mapping[int, int], where: str) -> npt.NDArray[np.uint8]:

@@ -20,6 +20,7 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files, Label, read_label
 from labeling_provider.manifest.cuboids import CuboidFrame, LabeledCuboid
 from labeling_provider.quality import SequenceAgreement, judgement_of_label
+from labeling_provider.quality.adjustments import overlap_of_labels
 from labeling_provider.quality.cuboids import compare_cuboids, overlap
 
 
@@ -146,3 +147,12 @@ def test_classes_of_points_are_compared_by_their_names(tmp_path: Path) -> None:
     assert one.distance(segmented([0, 0, 0, 1], ("road", "car"))) == pytest.approx(1 - (2 / 3 + 1 / 2) / 2)
     assert one.distance(segmented([0, 0, 1, 1, 1], ("road", "car"))) == 1
     assert segmented([], ()).distance(segmented([], ())) == 0
+
+
+def test_adjusted_clouds_are_compared_with_those_before(tmp_path: Path) -> None:
+    path, about = tmp_path / "points.zlib", {"color-map": {"0": {"class-name": "road"}, "1": {"class-name": "car"}}}
+    path.write_bytes(zlib.compress(bytes([0, 1])))
+    kind = "groundtruth/point_cloud_single_frame_semantic_segmentation"
+    label = read_label({"source-ref": "s3://a/b", "x": str(path), "x-metadata": {"type": kind, **about}}, "x")
+    assert label is not None
+    assert overlap_of_labels(Files(), label, label) == 1

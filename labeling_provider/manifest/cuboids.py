@@ -1,4 +1,4 @@
-"""Cuboids in point clouds: the labels of object detection and tracking, and how cuboids are turned.
+"""Cuboids in point clouds: reads and writes the labels of object detection and tracking, and turns cuboids.
 
 A cuboid's length lies along its own x, its width along its y and its height along its z. It is turned about z by the
 yaw, then about its own y by the pitch, then about its own x by the roll, all counter-clockwise, and moved to its
@@ -11,7 +11,7 @@ Object Tracking Output".
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -175,6 +175,44 @@ def _labeled(cuboid: Cuboid, object_id: str, names: Mapping[int, str]) -> Labele
             raise ValueError(f"{key} is {value}; a cuboid has a length, a width and a height")
     attributes = cuboid.label_category_attributes
     return LabeledCuboid(name, center, size, angles, object_id, cuboid.object_name or "", attributes)
+
+
+def cuboids_document(cuboids: Iterable[LabeledCuboid], class_ids: Mapping[str, int]) -> dict[str, Any]:
+    """The value of a label of one point cloud.
+
+    :param class_ids: by the names of the classes.
+    """
+    return {"annotations": [_document(cuboid, class_ids) for cuboid in cuboids]}
+
+
+def tracked_cuboids_document(frames: Iterable[CuboidFrame], class_ids: Mapping[str, int]) -> dict[str, Any]:
+    """The content of the ``SeqLabel.json`` of a sequence of point clouds.
+
+    :param class_ids: by the names of the classes.
+    """
+    return {
+        "tracking-annotations": [
+            {
+                "frame-number": frame.number,
+                "frame-name": frame.name,
+                **({"frame-attributes": frame.attributes} if frame.attributes else {}),
+                "annotations": [
+                    {**_document(cuboid, class_ids), "object-id": cuboid.object_id} for cuboid in frame.cuboids
+                ],
+            }
+            for frame in frames
+        ]
+    }
+
+
+def _document(cuboid: LabeledCuboid, class_ids: Mapping[str, int]) -> dict[str, Any]:
+    keys = ("center-x", "center-y", "center-z", "length", "width", "height", "roll", "pitch", "yaw")
+    return {
+        "label-category-attributes": cuboid.attributes,
+        "object-name": cuboid.object_name,
+        "class-id": class_ids[cuboid.label],
+        **dict(zip(keys, (*cuboid.center, *cuboid.size, *cuboid.angles), strict=True)),
+    }
 
 
 # Turning

@@ -1,4 +1,4 @@
-"""Reads the files of point clouds, and tells what is wrong in them by line, or by byte.
+"""Reads and writes the files of point clouds, and tells what is wrong in them by line, or by byte.
 
 Reading needs NumPy: ``pip install 'airflow-provider-labeling[local]'``. Checking the beginning of a file needs nothing.
 
@@ -13,10 +13,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.point_clouds import PointFormat
+from labeling_provider.groundtruth.point_clouds import POINT_FORMATS, PointFormat
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,6 +110,34 @@ def read_point_cloud(body: bytes, form: PointFormat, where: str) -> PointCloud:
     intensity = values[:, columns["i"]].astype(np.float32) if "i" in columns else None
     colors = values[:, columns["r"] : columns["r"] + 3].round().astype(np.uint8) if "r" in columns else None
     return PointCloud(values[:, :3].astype(np.float32), intensity, colors)
+
+
+def binary_point_cloud(cloud: PointCloud) -> tuple[bytes, PointFormat]:
+    """A point cloud as a binary file, and the format that says what it holds.
+
+    :raises PointCloudError: if the cloud has no points or too many, or not one intensity and color for each, or if a
+        number is not finite.
+    """
+    import numpy as np
+
+    columns: list[npt.NDArray[Any]] = [cloud.positions]
+    columns += [] if cloud.intensity is None else [cloud.intensity[:, None]]
+    columns += [] if cloud.colors is None else [cloud.colors]
+    fields = f"xyz{'' if cloud.intensity is None else 'i'}{'' if cloud.colors is None else 'rgb'}"
+    form = POINT_FORMATS[f"binary/{fields}"]
+    try:
+        values = np.hstack(columns).astype("<f4")
+    except ValueError as error:
+        raise PointCloudError(f"the parts of the point cloud have different numbers of points: {error}") from None
+    if values.ndim != 2 or values.shape[1] != len(fields):
+        raise PointCloudError(
+            f"the point cloud has {values.shape[-1]} numbers for each point, but {fields} is expected"
+        )
+    body = values.tobytes()
+    problem = size_problem(len(body), form) or ("" if _are_right(values, form) else next(_problems(body, form)))
+    if problem:
+        raise PointCloudError(f"the point cloud can't be written: {problem}")
+    return body, form
 
 
 def read_point_classes(body: bytes, where: str) -> bytes:

@@ -148,6 +148,79 @@ def read_point_sequence(body: bytes | str, where: str) -> PointSequence:
     return PointSequence(document["seq-no"], prefix, frames)
 
 
+def point_frame_line(frame: PointFrame) -> dict[str, Any]:
+    """The line of an input manifest for one point cloud.
+
+    :raises ValueError: if its pictures are not in one S3 folder, or below it.
+    """
+    return {"source-ref": frame.uri, "source-ref-metadata": _frame_document(frame, _folder(frame))}
+
+
+def point_sequence_document(number: int, prefix: str, frames: Sequence[PointFrame]) -> dict[str, Any]:
+    """The content of a sequence file.
+
+    :param number: the sequence's.
+    :param prefix: S3 URI of the folder with the frames, with a slash at its end; ``name`` of a frame is below it.
+    :raises ValueError: if the pictures of a frame are not in one S3 folder, or below it.
+    """
+    documents = []
+    for place, frame in enumerate(frames):
+        own = frame.number if frame.number is not None else place
+        inside = all(image.uri.startswith(prefix) for image in frame.images)
+        about = _frame_document(frame, prefix if inside else _folder(frame))
+        if inside:
+            about.pop("prefix", None)
+        documents.append({"frame-no": own, "frame": frame.name, **about})
+    return {"seq-no": number, "prefix": prefix, "number-of-frames": len(documents), "frames": documents}
+
+
+def _folder(frame: PointFrame) -> str:
+    """The deepest folder that all pictures of a frame are in; empty if there are none.
+
+    :raises ValueError: if there is none.
+    """
+    if not frame.images:
+        return ""
+    # What is first and last in order has in common what all have.
+    first, last = (choose(image.uri for image in frame.images) for choose in (min, max))
+    same = next((place for place, pair in enumerate(zip(first, last, strict=False)) if len(set(pair)) > 1), len(first))
+    folder = first[: first.rfind("/", 0, same) + 1]
+    if folder.count("/") < 4:
+        raise ValueError(f"the pictures of {frame.uri} are not in one S3 folder")
+    return folder
+
+
+def _frame_document(frame: PointFrame, folder: str) -> dict[str, Any]:
+    about: dict[str, Any] = {"unix-timestamp": frame.timestamp, "format": frame.format.name}
+    if frame.pose is not None:
+        about["ego-vehicle-pose"] = _pose_document(frame.pose)
+    if frame.images:
+        about["prefix"] = folder
+        about["images"] = [_image_document(image, folder) for image in frame.images]
+    return about
+
+
+def _image_document(image: CameraImage, folder: str) -> dict[str, Any]:
+    inside = dict(zip(("fx", "fy", "cx", "cy"), (*image.focal, *image.center), strict=True))
+    distortion = dict(zip((*RADIAL, *TANGENTIAL), (*image.radial, *image.tangential), strict=True))
+    return {
+        "image-path": image.uri.removeprefix(folder),
+        "unix-timestamp": image.timestamp,
+        "camera-model": image.model,
+        **inside,
+        **{key: distortion[key] for key in CAMERA_MODELS[image.model]},
+        "skew": image.skew,
+        **_pose_document(image.pose),
+    }
+
+
+def _pose_document(pose: Pose) -> dict[str, Any]:
+    return {
+        "position": dict(zip(_POSITION, pose.position, strict=True)),
+        "heading": dict(zip(_HEADING, pose.heading, strict=True)),
+    }
+
+
 # What is wrong
 
 

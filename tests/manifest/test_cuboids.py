@@ -15,10 +15,12 @@ from scipy.spatial.transform import Rotation
 from labeling_provider.manifest import CuboidsLabel, LabelError
 from labeling_provider.manifest.cuboids import (
     LabeledCuboid,
+    cuboids_document,
     cuboids_of,
     inverse,
     read_tracked_cuboids,
     times,
+    tracked_cuboids_document,
     turn,
 )
 from labeling_provider.manifest.sequences import SequenceError
@@ -81,6 +83,17 @@ def test_what_is_wrong_in_a_line_is_told_with_its_key() -> None:
     label = CuboidsLabel("cars", {"annotations": [CUBOID, {**CUBOID, "height": -1}]}, {"class-map": {"0": "Car"}})
     with pytest.raises(LabelError, match=r"cars.annotations\[1\].height is -1"):
         cuboids_of(label)
+
+
+def test_what_is_written_is_read() -> None:
+    frames = read_tracked_cuboids(
+        json.dumps(changed(LABEL, "tracking-annotations.0.frame-attributes", {"a": 1})), URI, {3: "", 0: "Car"}
+    )
+    document = tracked_cuboids_document(frames, {"Car": 7})
+    assert read_tracked_cuboids(json.dumps(document), URI, {7: "Car"}) == frames
+    alone = tuple(cuboid._replace(object_id="") for cuboid in frames[0].cuboids)
+    value = cuboids_document(alone, {"Car": 7})
+    assert cuboids_of(CuboidsLabel("cars", value, {"class_map": {"7": "Car"}})) == alone
 
 
 ANGLES = st.tuples(*[st.floats(-math.pi, math.pi)] * 3)

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from labeling_provider.groundtruth.point_clouds import POINT_FORMATS
 from labeling_provider.manifest import point_clouds
 from labeling_provider.manifest.point_clouds import (
+    PointCloud,
     PointCloudError,
     beginning_problem,
+    binary_point_cloud,
     read_point_classes,
     read_point_cloud,
     size_problem,
@@ -112,6 +114,37 @@ def test_classes_of_points_are_read_and_bounded(monkeypatch: pytest.MonkeyPatch)
     ):
         with pytest.raises(PointCloudError, match=f"{URI} {words}"):
             read_point_classes(body, URI)
+
+
+@pytest.mark.parametrize("name", [name for name in POINT_FORMATS if name.startswith("binary")])
+def test_what_is_written_is_read(name: str) -> None:
+    form = POINT_FORMATS[name]
+    body = packed(*rows(form.fields))
+    cloud = read_point_cloud(body, form, URI)
+    written, found = binary_point_cloud(cloud)
+    assert found == form
+    # Colors were rounded.
+    assert (written == body) == ("r" not in form.fields)
+    again = read_point_cloud(written, form, URI)
+    for own, other in zip(cloud, again, strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+@pytest.mark.parametrize(
+    ("cloud", "words"),
+    [
+        (PointCloud(np.zeros((0, 3), np.float32), None, None), "can't be written: it is empty"),
+        (
+            PointCloud(np.array([[0, NAN, 0]], np.float32), None, None),
+            r"can't be written: byte 4 \(point 1\): y is nan",
+        ),
+        (PointCloud(np.zeros((2, 2), np.float32), None, None), "has 2 numbers for each point, but xyz is expected"),
+        (PointCloud(np.zeros((2, 3), np.float32), np.zeros(3, np.float32), None), "have different numbers of points"),
+    ],
+)
+def test_what_cant_be_written_is_told(cloud: PointCloud, words: str) -> None:
+    with pytest.raises(PointCloudError, match=words):
+        binary_point_cloud(cloud)
 
 
 @given(st.binary(max_size=84) | st.text(alphabet="0123456789.-+e \n\tnaif#_", max_size=60).map(str.encode))

@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.manifest.point_sequences import Pose, read_point_frame, read_point_sequence
+from labeling_provider.manifest.point_sequences import (
+    Pose,
+    point_frame_line,
+    point_sequence_document,
+    read_point_frame,
+    read_point_sequence,
+)
 from labeling_provider.manifest.sequences import SequenceError
 from tests.manifest.scenes import FRAME, IMAGE, LINE, POSE, as_body, changed, sequence
 
@@ -123,6 +129,21 @@ def test_hostile_files_end_in_one_short_error() -> None:
         assert len(str(raised.value)) < 2_000
     with pytest.raises(SequenceError, match="line 1: it is not JSON|NaN is not a number"):
         read_point_sequence(nan, URI)
+
+
+def test_what_is_written_is_read() -> None:
+    fisheye = {**IMAGE, "camera-model": "fisheye", "p1": 0, "skew": 1.5, "image-path": "images/side/1.png"}
+    changes: list[dict[str, Any]] = [{}, {"images": None, "ego-vehicle-pose": None}, {"images": [IMAGE, fisheye]}]
+    changes.append({"prefix": "s3://yard/cameras/", "frame-no": 70, "format": "text/xyzrgb"})
+    frames = read_point_sequence(as_body(sequence(*changes)), URI).frames
+    document = point_sequence_document(1, "s3://yard/seq/", frames)
+    assert read_point_sequence(as_body(document), URI).frames == frames
+    for frame in frames:
+        line = point_frame_line(frame)
+        assert read_point_frame(line, WHERE) == frame._replace(name=frame.uri, number=None)
+    apart = [frames[0].images[0]._replace(uri=uri) for uri in ("s3://yard/a/1.jpg", "s3://yard/b/1.jpg")]
+    with pytest.raises(ValueError, match="the pictures of s3://yard/seq/lidar/0.bin are not in one S3 folder"):
+        point_frame_line(frames[0]._replace(images=tuple(apart)))
 
 
 KEYS = [*sequence(), *FRAME, *IMAGE, *POSE, "x", "qx", "frame", "format", "source-ref", "source-ref-metadata"]

@@ -154,7 +154,8 @@ def _frame(scene: _Scene) -> tuple[float, float, float, float]:
     """Left, top, width and height of what is shown, in meters: nearly all points, and all cuboids."""
     import numpy as np
 
-    across, down = scene.positions[:, 0], -scene.positions[:, 1]
+    # In floats of 8 bytes, differences of the largest numbers of 4 bytes are not infinite.
+    across, down = scene.positions[:, 0].astype(float), -scene.positions[:, 1].astype(float)
     sides = [np.quantile(values, [_FAR, 1 - _FAR]) for values in (across, down)]
     corners = np.array([(x, -y) for cuboid in scene.cuboids for x, y, _ in cuboid.corners]).reshape(-1, 2)
     low = np.min([[side[0] for side in sides], *corners], axis=0)

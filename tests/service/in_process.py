@@ -86,6 +86,7 @@ class InProcess:
     :param models: models of automated labeling, as the workforce file names them.
     :param team: how ``private-simulated`` works, in place of three workers who are never wrong.
     :param speed: how many times faster time passes.
+    :param objects: what the object store has, by URI.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class InProcess:
         team: dict[str, Any] | None = None,
         seed: int = 4,
         speed: float = 1.0,
+        objects: dict[str, bytes] | None = None,
     ) -> None:
         path = folder / "workforce.json"
         targets = {FUNCTION + name: target for name, target in (functions or {}).items()}
@@ -106,6 +108,8 @@ class InProcess:
         self.workforce = load_workforce(path, seed=seed, region=REGION, account=ACCOUNT)
         self.store = Database(f"sqlite:///{folder / 'labeling.sqlite'}")
         self.storage = Memory()
+        # Before the engine starts: a job that goes on would miss them.
+        self.storage.objects.update(objects or {})
         registry = ModelRegistry(self.store, self.storage, self.workforce)
         learning = ActiveLearning(self.store, self.storage, self.workforce, registry, 0)
         self.messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)

@@ -124,8 +124,7 @@ def test_what_was_killed_while_labels_changed_is_done_again(tmp_path: Path, monk
     first.wait(name, lambda _: first.storage.down is not None)
     first.engine.stop()
     first.store.close()
-    second = InProcess(tmp_path, team=CROWD)
-    second.storage.objects.update(first.storage.objects)
+    second = InProcess(tmp_path, team=CROWD, objects=first.storage.objects)
     try:
         assert second.wait(name)["LabelingJobStatus"] == "Completed"
         check_agreement(second, name, "text-classification")

@@ -100,8 +100,7 @@ def test_answers_of_a_job_that_is_stopped_after_a_restart_become_labels(tmp_path
     first.operations.call("StopLabelingJob", {"LabelingJobName": name})
     answered_by_people(first, name)
     first.store.close()
-    second = InProcess(tmp_path)
-    second.storage.objects.update(first.storage.objects)
+    second = InProcess(tmp_path, objects=first.storage.objects)
     try:
         description = second.wait(name)
         assert description["LabelingJobStatus"] == "Stopped"

@@ -408,7 +408,8 @@ abstract class Segmentation extends Board {
     if (tool === "points") return word("points_help");
     if (tool === "thing")
       return word(!canFind("points") ? "drag_thing" : canFind("box") ? "mark_thing" : "click_thing");
-    if (tool === "more" || tool === "less") return word(`${tool}_help`);
+    if (tool === "more") return word("more_help");
+    if (tool === "less") return word("less_help");
     return word("tool_now", { tool: word(NAMES[tool]) });
   }
 

@@ -105,6 +105,7 @@ SAMPLES: Final[dict[str, Samples]] = {
     ),
     "max_cost_usd": NUMBER,
     "ask_above_usd": NUMBER,
+    "frames_per_second": NUMBER,
     **dict.fromkeys(("keywords", "content_classifiers", "classes", "target_statuses"), TEXTS),
     "labels": LABELS,
     "tags": TAGS,

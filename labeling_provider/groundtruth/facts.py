@@ -75,6 +75,10 @@ class Quota:
     SEQUENCE_FRAMES = 2_000
     SEQUENCE_FILE_BYTES = 4_000_000
     """Not Amazon's: 2,000 frames with the longest names that S3 allows."""
+    POINT_SEQUENCE_FRAMES = 500
+    POINT_SEQUENCE_FILE_BYTES = 16_000_000
+    """Not Amazon's: 500 frames with eight images each, and long names."""
+    CAMERA_IMAGES = 8
     VIDEO_LABEL = 16
     ATTRIBUTES = 10
     TEXT_ATTRIBUTES = 5

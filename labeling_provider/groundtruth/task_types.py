@@ -81,6 +81,11 @@ class TaskType:
         return self.media in {"frames", "points"}
 
     @property
+    def has_sequence_files(self) -> bool:
+        """Whether a manifest names files that name an object's frames."""
+        return self.media == "frames" or self.human_task_ui == "PointCloudObjectTracking"
+
+    @property
     def maximum_workers(self) -> int:
         """Most workers per object."""
         return 1 if self.is_sequence else 9

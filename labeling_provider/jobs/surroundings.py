@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,6 +27,9 @@ from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.manifest import parse_line
 from labeling_provider.manifest.pictures import BEGINNING_BYTES, facts_of
+from labeling_provider.manifest.point_clouds import BEGINNING_BYTES as CLOUD_BEGINNING_BYTES
+from labeling_provider.manifest.point_clouds import beginning_problem
+from labeling_provider.manifest.point_sequences import PointFrame, read_point_frame, read_point_sequence
 from labeling_provider.manifest.sequences import SequenceError, read_sequence
 
 if TYPE_CHECKING:
@@ -38,6 +43,9 @@ _ABSENT: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 _UNTYPED: Final = ("binary/octet-stream", "application/octet-stream", "")
 _SAGEMAKER: Final = "sagemaker.amazonaws.com"
 
+Item = TypeVar("Item")
+Sequence = TypeVar("Sequence")
+
 log = logging.getLogger(__name__)
 
 
@@ -50,7 +58,6 @@ class _Media(NamedTuple):
     :param types: allowed prefixes of content types; empty for any.
     :param cors: methods that the bucket's CORS rule must allow; None if no rule is needed.
     :param writes: whether workers' browsers also use the output bucket.
-    :param has_sequences: whether the files name pictures, as sequence files of video frames do.
     """
 
     endings: tuple[str, ...] = ()
@@ -59,7 +66,6 @@ class _Media(NamedTuple):
     types: tuple[str, ...] = ()
     cors: frozenset[str] | None = None
     writes: bool = False
-    has_sequences: bool = False
 
 
 _READ: Final = frozenset({"GET"})
@@ -67,7 +73,7 @@ _READ_WRITE: Final = frozenset({"GET", "HEAD", "PUT"})
 _MEDIA: Final[Mapping[str, _Media]] = {
     "image": _Media((".jpg", ".jpeg", ".png"), Quota.IMAGE_BYTES, Quota.IMAGE_PIXELS, ("image/",), _READ),
     "video": _Media((".mp4", ".ogg", ".webm"), types=("video/", "application/ogg"), cors=_READ),
-    "frames": _Media((".json",), Quota.SEQUENCE_FILE_BYTES, cors=_READ_WRITE, writes=True, has_sequences=True),
+    "frames": _Media((".json",), Quota.SEQUENCE_FILE_BYTES, cors=_READ_WRITE, writes=True),
     "points": _Media(cors=_READ_WRITE, writes=True),
 }
 
@@ -92,15 +98,17 @@ class LineSample:
 
     def references(self) -> list[tuple[int, str]]:
         """Line number and ``source-ref`` of the sampled lines with an S3 URI, in order."""
-        references = []
+        return [
+            (number, reference)
+            for number, line in self.lines()
+            if isinstance(reference := line.get("source-ref"), str) and reference.startswith("s3://")
+        ]
+
+    def lines(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Number and content of the sampled lines that can be read, in order."""
         for number, raw in sorted(self._kept):
-            try:
-                reference = parse_line(raw).get("source-ref")
-            except ValueError:
-                continue
-            if isinstance(reference, str) and reference.startswith("s3://"):
-                references.append((number, reference))
-        return references
+            with suppress(ValueError):
+                yield number, parse_line(raw)
 
 
 class Inspection:
@@ -117,7 +125,7 @@ class Inspection:
     def __init__(
         self, ground_truth: GroundTruth, task_type: TaskType | None, *, fix_cors: bool = False, automated: bool = False
     ) -> None:
-        self._ground_truth, self._fix_cors = ground_truth, fix_cors
+        self._ground_truth, self._fix_cors, self._task_type = ground_truth, fix_cors, task_type
         self._media = _MEDIA.get(task_type.media, _Media()) if task_type else _Media()
         if task_type and automated and self._media.max_pixels is not None:
             self._media = self._media._replace(max_pixels=task_type.maximum_pixels_automated)
@@ -148,8 +156,12 @@ class Inspection:
         """
         references = sample.references()
         self.objects(references, manifest or "")
-        frames = self.frames(references, manifest or "") if self._media.has_sequences else []
-        data = {split_s3_uri(uri)[0] for _, uri in [*references, *frames]} | _buckets(further_data)
+        media, parts = self._task_type.media if self._task_type else "any", list[tuple[int, str]]()
+        if media == "frames":
+            parts = self.frames(references, manifest or "")
+        elif media == "points":
+            parts = self.point_clouds(sample, manifest or "")
+        data = {split_s3_uri(uri)[0] for _, uri in [*references, *parts]} | _buckets(further_data)
         self.buckets(data, _buckets(output), _buckets(manifest))
 
     def objects(self, references: list[tuple[int, str]], manifest: str) -> None:
@@ -185,28 +197,85 @@ class Inspection:
         found: list[tuple[int, str]] = []
         wrong: list[tuple[int, str]] = []
         for number, uri in references:
-            try:
-                sequence = read_sequence(self._ground_truth.objects.read(uri, Quota.SEQUENCE_FILE_BYTES), uri)
-            except SequenceError as error:
-                wrong += [(number, f"{uri}: {problem}") for problem in error.problems]
-            except LabelingError as error:
-                log.debug("%s: %s", uri, error)
-            else:
+            sequence = self._sequence(number, uri, Quota.SEQUENCE_FILE_BYTES, read_sequence, wrong)
+            if sequence is not None:
                 found += [(number, sequence.uri(frame)) for frame in sequence.frames]
-        chosen = found if len(found) <= MAX_SAMPLE else found[:: len(found) // MAX_SAMPLE + 1]
+        chosen = _spread(found)
         with ThreadPoolExecutor(_THREADS) as pool:
-            wrong += [finding for finding in pool.map(self._missing, chosen) if finding]
+            wrong += [finding for finding in pool.map(partial(self._missing, "frame"), chosen) if finding]
         self._tell(wrong, manifest, len(references) + len(chosen))
         return found
 
-    def _missing(self, reference: tuple[int, str]) -> tuple[int, str] | None:
+    def _sequence(
+        self, number: int, uri: str, most: int, read: Callable[[bytes, str], Sequence], wrong: list[tuple[int, str]]
+    ) -> Sequence | None:
+        """A sequence file; None if it can't be used, which is added to what is wrong unless it does not exist."""
+        try:
+            return read(self._ground_truth.objects.read(uri, most), uri)
+        except SequenceError as error:
+            wrong += [(number, f"{uri}: {problem}") for problem in error.problems]
+        except LabelingError as error:
+            log.debug("%s: %s", uri, error)
+        return None
+
+    def point_clouds(self, sample: LineSample, manifest: str) -> list[tuple[int, str]]:
+        """Check the frames that lines describe or sequence files list, the beginnings of the clouds, and the pictures.
+
+        Of clouds and pictures, as many are looked at as a sample may have.
+
+        :param manifest: the manifest's URI, for messages.
+        :return: line numbers and S3 URIs of clouds and pictures.
+        """
+        wrong: list[tuple[int, str]] = []
+        frames = list(self._point_frames(sample, manifest, wrong))
+        images = [(number, image.uri) for number, frame in frames for image in frame.images]
+        clouds, pictures = _spread(frames), _spread(images)
+        with ThreadPoolExecutor(_THREADS) as pool:
+            wrong += [finding for finding in pool.map(self._wrong_cloud, clouds) if finding]
+            wrong += [finding for finding in pool.map(partial(self._missing, "picture"), pictures) if finding]
+        self._tell(wrong, manifest, len(clouds) + len(pictures))
+        return [*images, *((number, frame.uri) for number, frame in frames)]
+
+    def _point_frames(
+        self, sample: LineSample, manifest: str, wrong: list[tuple[int, str]]
+    ) -> Iterator[tuple[int, PointFrame]]:
+        if self._task_type and self._task_type.has_sequence_files:
+            for number, uri in sample.references():
+                sequence = self._sequence(number, uri, Quota.POINT_SEQUENCE_FILE_BYTES, read_point_sequence, wrong)
+                yield from ((number, frame) for frame in (sequence.frames if sequence else ()))
+            return
+        for number, line in sample.lines():
+            try:
+                yield number, read_point_frame(line, manifest)
+            except SequenceError as error:
+                wrong += [(number, problem) for problem in error.problems]
+
+    def _wrong_cloud(self, numbered: tuple[int, PointFrame]) -> tuple[int, str] | None:
+        number, frame = numbered
+        bucket, key = split_s3_uri(frame.uri)
+        try:
+            _, size, beginning = self._beginning(bucket, key, CLOUD_BEGINNING_BYTES)
+        except (BotoCoreError, ClientError) as error:
+            code = error_code(error)
+            if code == "InvalidRange":
+                return number, f"the point cloud {frame.uri} is empty"
+            if code not in _ABSENT:
+                self._not_seen(f"the objects of {bucket}", error)
+            # That the object of a line does not exist is told elsewhere.
+            elif frame.name != frame.uri:
+                return number, f"the frame {frame.uri} does not exist"
+            return None
+        problem = beginning_problem(beginning, frame.format, size)
+        return (number, f"the point cloud {frame.uri}: {problem}") if problem else None
+
+    def _missing(self, what: str, reference: tuple[int, str]) -> tuple[int, str] | None:
         number, uri = reference
         bucket, key = split_s3_uri(uri)
         try:
             self._ground_truth.s3.head_object(Bucket=bucket, Key=key)
         except (BotoCoreError, ClientError) as error:
             if error_code(error) in _ABSENT:
-                return number, f"the frame {uri} does not exist"
+                return number, f"the {what} {uri} does not exist"
             self._not_seen(f"the objects of {bucket}", error)
         return None
 
@@ -244,9 +313,13 @@ class Inspection:
         if self._media.max_pixels is None:
             head = self._ground_truth.s3.head_object(Bucket=bucket, Key=key)
             return head.get("ContentType", ""), head["ContentLength"], b""
-        answer = self._ground_truth.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{BEGINNING_BYTES - 1}")
+        return self._beginning(bucket, key, BEGINNING_BYTES)
+
+    def _beginning(self, bucket: str, key: str, most: int) -> tuple[str, int, bytes]:
+        """Content type, size in bytes, and the first bytes of an object."""
+        answer = self._ground_truth.s3.get_object(Bucket=bucket, Key=key, Range=f"bytes=0-{most - 1}")
         size = answer.get("ContentRange", "").rpartition("/")[2] or answer["ContentLength"]
-        return answer.get("ContentType", ""), int(size), answer["Body"].read(BEGINNING_BYTES)
+        return answer.get("ContentType", ""), int(size), answer["Body"].read(most)
 
     def buckets(self, data: set[str], output: set[str], others: set[str]) -> None:
         """Check that buckets exist, are in the job's region, and have the CORS rules that workers' browsers need.
@@ -374,6 +447,11 @@ class Inspection:
         unseen = f"{what} ({error_code(error) or type(error).__name__})"
         if unseen not in self.unseen:
             self.unseen.append(unseen)
+
+
+def _spread(found: list[Item]) -> list[Item]:
+    """As many as a sample may have, from all parts of a list."""
+    return found if len(found) <= MAX_SAMPLE else found[:: len(found) // MAX_SAMPLE + 1]
 
 
 def _buckets(uri: str | None) -> set[str]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.objects import METADATA
 from labeling_provider.groundtruth.task_types import TaskType
-from labeling_provider.manifest.labels import Label, LabelError, MaskLabel, read_label
+from labeling_provider.manifest.labels import ColoredLabel, Label, LabelError, read_label
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.reader import LineProblem, parse_line
 
@@ -68,7 +68,7 @@ def audited_label(
     given = str((label.metadata or {}).get("type"))
     if given.lower() != task_type.audited_type:
         raise LabelError(f"{name}: its type is {given[:_SHOWN]!r}, but {task_type.name} needs {task_type.audited_type}")
-    for color in label.colors.values() if isinstance(label, MaskLabel) else ():
+    for color in label.colors.values() if isinstance(label, ColoredLabel) else ():
         if color.class_name != BACKGROUND and not color.hex_color:
             raise LabelError(f"{name}-metadata: the class {color.class_name[:_SHOWN]!r} has no hex-color to show it in")
     unknown = [one for one in label.classes if one not in classes] if classes is not None and task_type.adjusts else []

@@ -472,12 +472,11 @@ class EntitiesLabel(Label):
         return self._value.labels
 
 
-class MaskLabel(Label):
-    """The class of each pixel of an image: a PNG with a palette."""
+class ColoredLabel(Label):
+    """The class of each part of an object, in a file of numbers: the base of the labels for segmentation."""
 
-    types = ("groundtruth/semantic-segmentation",)
     parts = ("about", "uri", "colors")
-    _key: ClassVar[str] = "internal-color-map"
+    _key: ClassVar[str]
 
     @cached_property
     def uri(self) -> str:
@@ -490,7 +489,14 @@ class MaskLabel(Label):
         return self._by_class_id(self._key, MaskColor)
 
 
-class PointMaskLabel(MaskLabel):
+class MaskLabel(ColoredLabel):
+    """The class of each pixel of an image: a PNG with a palette."""
+
+    types = ("groundtruth/semantic-segmentation",)
+    _key = "internal-color-map"
+
+
+class PointMaskLabel(ColoredLabel):
     """The class of each point of a point cloud: a zlib file with one byte per point."""
 
     types = ("groundtruth/point_cloud_single_frame_semantic_segmentation",)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeGuard
 
 from labeling_provider.errors import LabelingError
@@ -23,7 +23,8 @@ MAX_COORDINATE: Final = 1_000_000
 MAX_VERTICES: Final = 1_000
 MAX_SHAPES: Final = 500
 """Most shapes in one frame."""
-_SHOWN: Final = 60
+SHOWN: Final = 60
+"""How much of a user's value a message shows, in characters."""
 
 
 class SequenceError(LabelingError):
@@ -107,8 +108,8 @@ def read_sequence(body: bytes | str, where: str) -> FrameSequence:
     :param where: its URI, for errors.
     :raises SequenceError: naming the line or key of everything that is wrong.
     """
-    document = _document(body, where, Quota.SEQUENCE_FILE_BYTES)
-    problems = _first(_problems(document))
+    document = read_document(body, where, Quota.SEQUENCE_FILE_BYTES)
+    problems = first_problems(_problems(document))
     if problems:
         raise SequenceError(where, problems)
     frames = [Frame(frame["frame-no"], frame["frame"], frame.get("unix-timestamp")) for frame in document["frames"]]
@@ -127,7 +128,13 @@ def sequence_document(number: int, prefix: str, names: Sequence[str]) -> dict[st
     return {"seq-no": number, "prefix": prefix, "number-of-frames": len(frames), "frames": frames}
 
 
-def _document(body: bytes | str, where: str, most: int) -> dict[str, Any]:
+def read_document(body: bytes | str, where: str, most: int) -> dict[str, Any]:
+    """Parse a JSON object.
+
+    :param where: its URI, for errors.
+    :param most: how many bytes it may have.
+    :raises SequenceError: naming the line that is wrong.
+    """
     if len(body) > most:
         raise SequenceError(where, [f"it has {len(body):,} bytes; at most {most:,} are allowed"])
     try:
@@ -142,31 +149,32 @@ def _document(body: bytes | str, where: str, most: int) -> dict[str, Any]:
 
 
 def _problems(document: dict[str, Any]) -> Iterator[str]:
-    if not _is_whole(document.get("seq-no")):
-        yield f"seq-no is {_told(document, 'seq-no')}; write a whole number"
-    yield from _prefix_problems(document)
+    if not is_whole(document.get("seq-no")):
+        yield f"seq-no is {told(document, 'seq-no')}; write a whole number"
+    yield from prefix_problems(document)
     frames = document.get("frames")
     if not isinstance(frames, list):
-        yield f'frames is {_told(document, "frames")}; write a list of {{"frame-no": …, "frame": "…"}}'
+        yield f'frames is {told(document, "frames")}; write a list of {{"frame-no": …, "frame": "…"}}'
         return
     if not 1 <= len(frames) <= Quota.SEQUENCE_FRAMES:
         yield f"frames has {len(frames):,} frames; 1 to {Quota.SEQUENCE_FRAMES:,} are allowed"
     count = document.get("number-of-frames")
-    if not _is_whole(count) or count != len(frames):
-        yield f"number-of-frames is {_told(document, 'number-of-frames')}, but frames has {len(frames):,}"
+    if not is_whole(count) or count != len(frames):
+        yield f"number-of-frames is {told(document, 'number-of-frames')}, but frames has {len(frames):,}"
     yield from _frame_problems(frames[: Quota.SEQUENCE_FRAMES + 1])
 
 
-def _prefix_problems(document: dict[str, Any]) -> Iterator[str]:
+def prefix_problems(document: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with the folder that ``prefix`` names."""
     prefix = document.get("prefix")
     try:
         folder = split_s3_uri(prefix)[1] if isinstance(prefix, str) and prefix.startswith("s3://") else None
     except ValueError:
         folder = None
     if folder is None or not folder.endswith("/"):
-        yield f"prefix is {_told(document, 'prefix')}; write an S3 folder such as s3://bucket/folder/"
+        yield f"prefix is {told(document, 'prefix')}; write an S3 folder such as s3://bucket/folder/"
     elif any(part in {".", ".."} for part in folder.split("/")):
-        yield f"prefix is {_told(document, 'prefix')}; write a folder without dots as parts"
+        yield f"prefix is {told(document, 'prefix')}; write a folder without dots as parts"
     elif folder == "/":
         yield "prefix is the bucket itself; the frames of a sequence must be in a folder"
 
@@ -176,23 +184,23 @@ def _frame_problems(frames: Sequence[Any]) -> Iterator[str]:
     for place, frame in enumerate(frames):
         where = f"frames[{place}]"
         if not isinstance(frame, dict):
-            yield f"{where} is {_kind(frame)}; write an object"
+            yield f"{where} is {kind_of(frame)}; write an object"
             continue
         number, name, timestamp = frame.get("frame-no"), frame.get("frame"), frame.get("unix-timestamp")
-        if not _is_whole(number):
-            yield f"{where}.frame-no is {_told(frame, 'frame-no')}; write a whole number"
+        if not is_whole(number):
+            yield f"{where}.frame-no is {told(frame, 'frame-no')}; write a whole number"
         elif (first := numbers.setdefault(number, place)) != place:
             yield f"{where}.frame-no is {number}, as in frames[{first}]"
         if not isinstance(name, str) or not name or not is_unicode(name):
-            yield f"{where}.frame is {_told(frame, 'frame')}; write the name of a file below the prefix"
+            yield f"{where}.frame is {told(frame, 'frame')}; write the name of a file below the prefix"
         elif not name.lower().endswith(FRAME_ENDINGS):
-            yield f"{where}.frame is {name[:_SHOWN]!r}; it must end with {' or '.join(FRAME_ENDINGS)}"
+            yield f"{where}.frame is {name[:SHOWN]!r}; it must end with {' or '.join(FRAME_ENDINGS)}"
         elif any(part in {"", ".", ".."} for part in name.split("/")):
-            yield f"{where}.frame is {name[:_SHOWN]!r}; write a path without empty parts and dots"
+            yield f"{where}.frame is {name[:SHOWN]!r}; write a path without empty parts and dots"
         elif (first := names.setdefault(name, place)) != place:
-            yield f"{where}.frame is {name[:_SHOWN]!r}, as in frames[{first}]"
+            yield f"{where}.frame is {name[:SHOWN]!r}, as in frames[{first}]"
         if timestamp is not None and not is_number(timestamp):
-            yield f"{where}.unix-timestamp is {_told(frame, 'unix-timestamp')}; write a number"
+            yield f"{where}.unix-timestamp is {told(frame, 'unix-timestamp')}; write a number"
 
 
 # Labels
@@ -206,7 +214,7 @@ def read_sequence_label(body: bytes | str, where: str, key: str, names: Sequence
     :param names: the classes by id.
     :raises SequenceError: naming the key of everything that is wrong.
     """
-    document = _document(body, where, MAX_LABEL_BYTES)
+    document = read_document(body, where, MAX_LABEL_BYTES)
     return sequence_label(document, where, key, names)
 
 
@@ -251,14 +259,14 @@ class _LabelReader:
 
     def frame(self, given: Any, where: str) -> LabeledFrame:
         if not isinstance(given, dict):
-            self._wrong(f"{where} is {_kind(given)}; write an object")
+            self._wrong(f"{where} is {kind_of(given)}; write an object")
             return LabeledFrame(0, "", {}, ())
         try:
             # Amazon writes it as a text.
             number = int(str(given["frame-no"]))
         except (LookupError, ValueError, TypeError, OverflowError):
             number = -1
-            self._wrong(f"{where}.frame-no is {_told(given, 'frame-no')}; write a whole number")
+            self._wrong(f"{where}.frame-no is {told(given, 'frame-no')}; write a whole number")
         attributes = self._attributes(given.get("frame-attributes"), f"{where}.frame-attributes")
         shapes = []
         for tool in TOOLS.values():
@@ -277,7 +285,7 @@ class _LabelReader:
 
     def _shape(self, given: Any, tool: Tool, where: str) -> Shape | None:
         if not isinstance(given, dict):
-            self._wrong(f"{where} is {_kind(given)}; write an object")
+            self._wrong(f"{where} is {kind_of(given)}; write an object")
             return None
         label = self._class(given, where)
         trouble = geometry_problem(given, tool)
@@ -286,7 +294,7 @@ class _LabelReader:
         attributes = self._attributes(given.get("label-category-attributes"), f"{where}.label-category-attributes")
         object_id, object_name = (given.get(f"object-{part}", "") for part in ("id", "name"))
         if self._tracks and not (isinstance(object_id, str) and object_id and isinstance(object_name, str)):
-            self._wrong(f"{where}.object-id is {_told(given, 'object-id')}; write a text")
+            self._wrong(f"{where}.object-id is {told(given, 'object-id')}; write a text")
         if label is None or trouble or self.problems:
             return None
         if not self._tracks:
@@ -299,7 +307,7 @@ class _LabelReader:
             return name
         found = self._classes.get(int(given["class-id"])) if _is_class_id(given.get("class-id")) else None
         if found is None:
-            self._wrong(f"{where}.class-id is {_told(given, 'class-id')}, which is no class of the label")
+            self._wrong(f"{where}.class-id is {told(given, 'class-id')}, which is no class of the label")
         return found
 
     def _attributes(self, given: Any, where: str) -> dict[str, Any]:
@@ -327,7 +335,7 @@ def geometry_problem(given: dict[str, Any], tool: Tool) -> str:
         return ""
     for key in tool.keys:
         if not _is_place(given.get(key)):
-            return f"{key} is {_told(given, key)}; write a number of pixels"
+            return f"{key} is {told(given, key)}; write a number of pixels"
     for side in {"width", "height"} & set(tool.keys):
         if given[side] <= 0:
             return f"{side} is {given[side]}; a box has a width and a height"
@@ -341,7 +349,7 @@ def geometry_of(given: dict[str, Any], tool: Tool) -> dict[str, Any]:
     return {key: given[key] for key in tool.keys}
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether a JSON value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
@@ -350,7 +358,8 @@ def _is_place(value: Any) -> bool:
     return is_number(value) and -MAX_COORDINATE <= value <= MAX_COORDINATE
 
 
-def _is_whole(value: Any) -> TypeGuard[int]:
+def is_whole(value: Any) -> TypeGuard[int]:
+    """Whether a JSON value is a whole number, and not below 0."""
     return type(value) is int and 0 <= value < 1 << 53
 
 
@@ -360,20 +369,22 @@ def _is_class_id(value: Any) -> bool:
     )
 
 
-def _told(given: dict[str, Any], key: str) -> str:
+def told(given: Mapping[str, Any], key: str) -> str:
     """A user's value for a message."""
     if key not in given:
         return "missing"
     value = given[key]
     if isinstance(value, str):
-        return repr(value[:_SHOWN])
-    return str(value)[:_SHOWN] if is_number(value) and abs(value) < 1e18 else _kind(value)
+        return repr(value[:SHOWN])
+    return str(value)[:SHOWN] if is_number(value) and abs(value) < 1e18 else kind_of(value)
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """What a JSON value is, for a message."""
     names = {bool: "true or false", list: "a list", dict: "an object", str: "a text", type(None): "null"}
     return names.get(type(value), "a number")
 
 
-def _first(problems: Iterator[str]) -> list[str]:
+def first_problems(problems: Iterator[str]) -> list[str]:
+    """The first :data:`MAX_PROBLEMS` problems."""
     return [problem for _, problem in zip(range(MAX_PROBLEMS), problems, strict=False)]

@@ -28,8 +28,9 @@ class ExportLabelsOperator(ManifestTask):
         whose sets are exported together (templated). A single manifest becomes the set ``train``.
     :param output_uri: the folder to write to (templated).
     :param format: ``coco``, ``yolo`` (boxes, polygons, masks, keypoints), ``pascal-voc`` (boxes, polygons, masks),
-        ``csv``, ``parquet`` (classes), ``jsonl``, ``conll`` (entities), ``huggingface`` (all of these) or
-        ``sagemaker-pipe`` (boxes, classes, segmentation) (templated).
+        ``csv``, ``parquet`` (classes), ``jsonl``, ``conll`` (entities), ``huggingface`` (all of these),
+        ``sagemaker-pipe`` (boxes, classes, segmentation), ``coco-video``, ``mot`` (sequences of video frames),
+        ``kitti``, ``nuscenes`` (cuboids) or ``numpy`` (segmented point clouds) (templated).
     :param label_attribute_name: the label attribute; by default the one in the result given as ``manifest_uri``
         (templated).
     :param classes: names of all classes in the order of their ids; by default the ids of the labeling jobs are kept

@@ -5,6 +5,7 @@ Plain Python: no Airflow, no network. Objects in S3 are read through a store tha
 
 from labeling_provider.quality.adjustments import Adjustments, Change
 from labeling_provider.quality.agreement import Agreement
+from labeling_provider.quality.cuboids import Cuboids, PointClasses, compare_cuboids
 from labeling_provider.quality.drawings import Painted, Shapes
 from labeling_provider.quality.judgement import Boxes, Choice, Judgement, Spans
 from labeling_provider.quality.measure import AnsweredJob, Measure
@@ -21,10 +22,12 @@ __all__ = [
     "Boxes",
     "Change",
     "Choice",
+    "Cuboids",
     "Frames",
     "Judgement",
     "Measure",
     "Painted",
+    "PointClasses",
     "Quality",
     "SequenceAgreement",
     "Shapes",
@@ -33,6 +36,7 @@ __all__ = [
     "answer_file",
     "chosen_files",
     "compare",
+    "compare_cuboids",
     "judgement_of_answer",
     "judgement_of_label",
 ]

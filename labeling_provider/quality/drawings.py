@@ -274,7 +274,7 @@ def mask_of_label(files: Files, label: Label) -> Painted | None:
 
     if isinstance(label, InstancesLabel):
         drawn = [(label.class_names.get(one.class_id, str(one.class_id)), one.pixel_value) for one in label.things]
-    elif type(label) is MaskLabel:
+    elif isinstance(label, MaskLabel):
         drawn = [(one.class_name, value) for value, one in label.colors.items() if one.class_name != BACKGROUND]
     else:
         return None

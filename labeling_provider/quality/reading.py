@@ -15,13 +15,16 @@ from labeling_provider.manifest import (
     BoxesLabel,
     ClassesLabel,
     ClassLabel,
+    CuboidsLabel,
     EntitiesLabel,
     Files,
     InstancesLabel,
     Label,
     MaskLabel,
+    PointMaskLabel,
     SequenceLabel,
 )
+from labeling_provider.quality.cuboids import cuboids_of_label, cuboids_of_sequence, points_of_label
 from labeling_provider.quality.drawings import mask_of_form, mask_of_label, shapes_of_form, shapes_of_label
 from labeling_provider.quality.judgement import Boxes, Choice, Judgement, NamedBox, NamedSpan, Spans
 from labeling_provider.quality.sequences import frames_of_label
@@ -95,7 +98,7 @@ def judgement_of_label(label: Label, files: Files | None = None) -> Judgement | 
     A label without metadata, as in data from elsewhere, is the name of a class or a list of names. That of a custom
     task may be what its form has sent.
 
-    :param files: reads the PNGs of masks and the files of sequences; without it, these are not compared.
+    :param files: reads the files of masks and of sequences; without it, these are not compared.
     :raises LabelingError: if such a file can't be read.
     """
     if isinstance(label, ClassLabel):
@@ -112,8 +115,12 @@ def judgement_of_label(label: Label, files: Files | None = None) -> Judgement | 
         return _bounded(Boxes(tuple(boxes)))
     if isinstance(label, EntitiesLabel):
         return _bounded(Spans(tuple(NamedSpan(entity.label, entity.start, entity.end) for entity in label.entities)))
+    if isinstance(label, CuboidsLabel):
+        return cuboids_of_label(label)
     if isinstance(label, SequenceLabel):
-        return None if files is None else frames_of_label(files, label)
+        return None if files is None else frames_of_label(files, label) or cuboids_of_sequence(files, label)
+    if isinstance(label, PointMaskLabel):
+        return None if files is None else points_of_label(files, label)
     if isinstance(label, MaskLabel | InstancesLabel):
         return None if files is None else mask_of_label(files, label)
     if isinstance(label.value, dict):

@@ -6,12 +6,13 @@ matched with another object of the other set than in the last frame in which it 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
 
 from labeling_provider.groundtruth.sequences import BOX, KEYS, TOOLS, Tool
 from labeling_provider.manifest import Files, SequenceLabel
+from labeling_provider.manifest.cuboids import LabeledCuboid
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, LabeledFrame, Shape, read_sequence_label
 from labeling_provider.quality.judgement import Judgement
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 ALIKE: Final = 0.5
 """From which likeness on two shapes can be of the same object."""
+Thing = TypeVar("Thing", Shape, LabeledCuboid)
 _FRAME: Final = (1_000, 1_000)
 """A frame's size as long as nothing is farther out, in pixels."""
 
@@ -76,7 +78,7 @@ class Frames(Judgement):
 
 
 def frames_of_label(files: Files, label: SequenceLabel) -> Frames | None:
-    """The labels in a sequence's file; None if they are cuboids, which are not compared.
+    """The labels in the file of a sequence of video frames; None if it is not one.
 
     :raises LabelingError: if the file can't be read, or is not such a file.
     """
@@ -94,14 +96,29 @@ def compare(first: Iterable[LabeledFrame], second: Iterable[LabeledFrame], tool:
     """
     one, other = ({frame.name: frame.shapes for frame in frames} for frames in (first, second))
     size = frame_size([*one.values(), *other.values()], tool)
+    return agreement(one, other, lambda mine, theirs: likeness(mine, theirs, tool, size))
+
+
+def agreement(
+    first: Mapping[Any, Sequence[Thing]],
+    second: Mapping[Any, Sequence[Thing]],
+    alike: Callable[[Thing, Thing], float],
+    least: float = ALIKE,
+) -> SequenceAgreement:
+    """Compare what two sets of labels have in the same frames.
+
+    :param first: shapes by frame.
+    :param alike: how alike two shapes are, 0 to 1.
+    :param least: the likeness from which on two shapes can be of the same object.
+    """
     total, matched, only_first, only_second, switches = 0.0, 0, 0, 0, 0
     partners: dict[str, str] = {}
-    names = list(one | other)
+    names = list({**first, **second})
     for name in names:
-        own, theirs = one.get(name, ()), other.get(name, ())
-        pairs = match(own, theirs, tool, size)
+        own, theirs = first.get(name, ()), second.get(name, ())
+        pairs = paired(own, theirs, alike, least)
         most = max(len(own), len(theirs))
-        total += sum(alike for alike, _, _ in pairs) / most if most else 1.0
+        total += sum(near for near, _, _ in pairs) / most if most else 1.0
         matched += len(pairs)
         only_first += len(own) - len(pairs)
         only_second += len(theirs) - len(pairs)
@@ -122,16 +139,23 @@ def match(
 
     :param size: as :func:`frame_size` returns it.
     """
+    return paired(first, second, lambda mine, theirs: likeness(mine, theirs, tool, size))
+
+
+def paired(
+    first: Sequence[Thing], second: Sequence[Thing], alike: Callable[[Thing, Thing], float], least: float = ALIKE
+) -> list[tuple[float, int, int]]:
+    """As :func:`match`, for shapes of any kind. See :func:`agreement` for the arguments."""
     found = [
-        (alike, own, other)
+        (near, own, other)
         for own, mine in enumerate(first)
         for other, theirs in enumerate(second)
-        if mine.label == theirs.label and (alike := likeness(mine, theirs, tool, size)) >= ALIKE
+        if mine.label == theirs.label and (near := alike(mine, theirs)) >= least
     ]
     pairs, taken = [], (set[int](), set[int]())
-    for alike, own, other in sorted(found, key=lambda pair: (-pair[0], pair[1], pair[2])):
+    for near, own, other in sorted(found, key=lambda pair: (-pair[0], pair[1], pair[2])):
         if own not in taken[0] and other not in taken[1]:
-            pairs.append((alike, own, other))
+            pairs.append((near, own, other))
             taken[0].add(own)
             taken[1].add(other)
     return pairs

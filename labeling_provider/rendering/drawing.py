@@ -43,7 +43,8 @@ _NO_SIZE: Final = (100, 75)
 """In place of the size of a picture whose label does not say."""
 _POINTS_ACROSS: Final = 80
 """How many points a picture is long."""
-_COLORS: Final = ("#0b62c4", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f")
+COLORS: Final = ("#0b62c4", "#c2410c", "#15803d", "#a21caf", "#b45309", "#0e7490", "#be123c", "#4d7c0f")
+"""The colors of classes, in order."""
 
 
 class SmallPicture(NamedTuple):
@@ -225,7 +226,7 @@ def look_of(place: int, name: str) -> Markup:
     """
     return Markup(
         'fill="none" stroke="{}" stroke-width="2" vector-effect="non-scaling-stroke"><title>{}</title>'
-    ).format(_COLORS[place % len(_COLORS)], name)
+    ).format(COLORS[place % len(COLORS)], name)
 
 
 def _small(body: bytes, size: tuple[int, int] | None) -> tuple[str, bytes] | None:

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.sequences import KEYS
-from labeling_provider.manifest import Files, InstancesLabel, MaskLabel, SequenceLabel
+from labeling_provider.manifest import Files, InstancesLabel, MaskLabel, PointMaskLabel, SequenceLabel
 from labeling_provider.rendering.drawing import drawn_picture, marked_text, size_of
+from labeling_provider.rendering.point_clouds import drawn_cloud, is_of_points
 from labeling_provider.rendering.sequences import drawn_sequence
 from labeling_provider.ui.live import Confirmed, is_plain_s3
 from labeling_provider.ui.output_manifest import ShownObject, named_by
@@ -45,24 +45,21 @@ class Cards:
         if uri not in self._inputs:
             shown.problem = f"{shown.problem} Its picture is not part of the job's input.".strip()
             return Markup("")
+        if isinstance(label, SequenceLabel | PointMaskLabel) and not self._job.has_written(label.uri):
+            shown.problem = f"{shown.problem} Its label is not part of the job's output.".strip()
+            return Markup("")
+        files = Files(self._job.hook)
+        if label is not None and is_of_points(label):
+            return _drawn(shown, lambda: drawn_cloud(files, shown.line, label))
         if isinstance(label, SequenceLabel):
-            return self._sequence(shown, uri, label)
+            return _drawn(shown, lambda: drawn_sequence(files, uri, label, self._address))
         mask = None
-        if isinstance(label, InstancesLabel) or type(label) is MaskLabel:
+        if isinstance(label, InstancesLabel | MaskLabel):
             if isinstance(label.uri, str) and self._job.has_written(label.uri):
                 mask = self._address(label.uri)
             else:
                 shown.problem = f"{shown.problem} Its mask is not part of the job's output.".strip()
         return _drawn(shown, lambda: drawn_picture(self._address(uri, size_of(label)), label, mask))
-
-    def _sequence(self, shown: ShownObject, uri: str, label: SequenceLabel) -> Markup:
-        """Some frames of a sequence with their labels; nothing for point clouds."""
-        if str((label.metadata or {}).get("type")).lower() not in KEYS:
-            return Markup("")
-        if not self._job.has_written(label.uri):
-            shown.problem = f"{shown.problem} Its label is not part of the job's output.".strip()
-            return Markup("")
-        return _drawn(shown, lambda: drawn_sequence(Files(self._job.hook), uri, label, self._address))
 
     def _address(self, uri: str, size: tuple[int, int] | None = None) -> str:
         expires, signature = sign(self._secret, self._task, uri)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +11,14 @@ from typing import Any
 import pytest
 
 from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.groundtruth.task_types import TASK_TYPES
+from labeling_provider.jobs.surroundings import Inspection, LineSample
 from labeling_provider.manifest.sequences import sequence_document
 from labeling_provider.request import PrivateWorkteam
+from tests.client.clients import ground_truth
 from tests.conftest import Lab
 from tests.jobs.yards import Yard, complaints, looked_at, picture, pictures, turned
+from tests.manifest.scenes import LINE, as_body, changed, sequence
 
 
 def test_a_bucket_that_lets_no_browser_in_is_named_and_can_be_mended(lab: Lab) -> None:
@@ -222,3 +227,57 @@ def test_sequence_files_and_their_frames_are_looked_at(lab: Lab) -> None:
     ]
     (problem,) = complaints(tracked(yard, "none.json"))
     assert f"line 1: s3://{yard.bucket}/none.json does not exist" in problem
+
+
+def inspected(yard: Yard, task: str, *lines: Any) -> list[str]:
+    """What is wrong with a manifest of point clouds, in the order of its lines."""
+    inspection = Inspection(ground_truth(yard.lab), TASK_TYPES[task], fix_cors=True)
+    sample = LineSample("seed")
+    list(sample.through(json.dumps(line).encode() + b"\n" for line in lines))
+    inspection.of_manifest(f"s3://{yard.bucket}/in.manifest", sample)
+    return [str(problem).partition(" line ")[2].partition(". ")[0] for problem in inspection.problems]
+
+
+def test_point_clouds_and_their_pictures_are_looked_at(lab: Lab) -> None:
+    yard = Yard(lab, 0)
+    good = changed(LINE, "source-ref-metadata.prefix", f"s3://{yard.bucket}/cam/")
+    about = {"unix-timestamp": 1}
+    yard.put("cam/images/1.jpg")
+    four = struct.pack("<4f", 1, 2, 3, 4)
+    files = {"1.bin": four * 5_000, "half.bin": four[:-1], "nan.bin": four[:8] + b"\0\0\xc0\x7f" * 2, "none.bin": b""}
+    for name, body in {**files, "1.txt": b"1 2 3\n" * 20_000}.items():
+        yard.put(name, body)
+    lines = [{**good, "source-ref": f"s3://{yard.bucket}/{name}"} for name in (*files, "gone.bin")]
+    lines.append({"source-ref": f"s3://{yard.bucket}/1.txt", "source-ref-metadata": about})
+    lines.append(changed(lines[0], "source-ref-metadata.images.0.image-path", "images/2.jpg"))
+    lines.append(changed(lines[0], "source-ref-metadata.ego-vehicle-pose.heading.qw", 2))
+    found = inspected(yard, "3d-point-cloud-object-detection", *lines)
+    bucket = f"s3://{yard.bucket}"
+    assert sorted(found) == [
+        f"2: the point cloud {bucket}/half.bin: it has 15 bytes, which is not a multiple of 16, the size of a point in "
+        "binary/xyzi",
+        f"3: the point cloud {bucket}/nan.bin: byte 8 (point 1): z is nan, which is not a number of 4 bytes",
+        f"4: the point cloud {bucket}/none.bin is empty",
+        f"5: {bucket}/gone.bin does not exist",
+        f"6: the point cloud {bucket}/1.txt: line 1 has 3 numbers; text/xyzi has 4: x y z i",
+        f"7: the picture {bucket}/cam/images/2.jpg does not exist",
+        "8: source-ref-metadata.ego-vehicle-pose.heading has the length 2.09; a quaternion of a heading has the length "
+        "1",
+    ]
+
+
+def test_sequences_of_point_clouds_are_looked_at(lab: Lab) -> None:
+    yard = Yard(lab, 0)
+    document = {**sequence(), "prefix": f"s3://{yard.bucket}/seq/"}
+    yard.put("seq/images/1.jpg")
+    yard.put("seq/lidar/0.bin", bytes(16))
+    uri = yard.put("good.json", as_body(document))
+    wrong = yard.put("wrong.json", as_body(changed(document, "frames.0.frame", "../wrong.json")))
+    lines = [{"source-ref": one} for one in (uri, wrong)]
+    assert inspected(yard, "3d-point-cloud-object-tracking", *lines) == [
+        f"2: {wrong}: frames[0].frame is '../wrong.json'; write the path of a point cloud below the prefix",
+        f"1: the frame s3://{yard.bucket}/seq/lidar/1.bin does not exist",
+    ]
+    yard.put("seq/lidar/1.bin", bytes(32))
+    assert inspected(yard, "3d-point-cloud-object-tracking", lines[0]) == []
+    assert yard.cors()[0]["AllowedMethods"] == ["GET", "HEAD", "PUT"]

@@ -78,6 +78,5 @@ def test_labels_of_sequences_are_compared_by_their_files(tmp_path: Path) -> None
     assert judged(0).distance(judged(0)) == 0
     assert judged(0) == judged(0)
     assert hash(judged(0)) == hash(judged(0))
-    assert judged(0, "point_cloud_object_tracking") is None
     with pytest.raises(LabelingError, match="detection-annotations is missing"):
         judged(0, "video-object-detection")

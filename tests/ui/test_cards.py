@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import struct
 from html import unescape
 from io import BytesIO
 from pathlib import Path
@@ -127,3 +128,28 @@ def test_frames_of_a_sequence_are_shown_with_their_labels(lab: Lab, jobs: Jobs, 
     assert page.count("<rect") == 2
     assert "van:1" in page
     assert pages.client.get(addresses[0]).status_code == 200
+
+
+def test_point_clouds_are_shown_from_above_with_their_cuboids(lab: Lab, jobs: Jobs, pages: Pages) -> None:
+    cloud = lab.put("clouds/1.bin", struct.pack("<8f", 1, 2, 3, 0, 20, 30, 3, 1))
+    task = jobs.add(None)
+    name = job_of(lab, task, [{"source-ref": cloud, "truth": "cat"}], task_type="image-classification")
+    jobs.add(facts_of(name), run=task["run_id"])
+    place = {"center-x": 10, "center-y": 20, "center-z": 1, "length": 4, "width": 2, "height": 1.5}
+    cuboid = {**place, "class-id": 0, "object-name": "van:1"}
+    about = {"human-annotated": "yes", "creation-date": "2026-01-01T00:00:00", "confidence": 0.5}
+    detected = {**about, "type": "groundtruth/point_cloud_object_detection", "class_map": {"0": "van"}}
+    tracked = {**about, "type": "groundtruth/point_cloud_object_tracking", "class-map": {"0": "van"}}
+    secret = lab.put("secret/SeqLabel.json", json.dumps({"tracking-annotations": []}))
+    lines = [
+        {"source-ref": cloud, "label": {"annotations": [cuboid]}, "label-metadata": detected},
+        {"source-ref": cloud, "label": {"annotations": [{**cuboid, "width": 0}]}, "label-metadata": detected},
+        {"source-ref": cloud, "label": secret, "label-metadata": tracked},
+    ]
+    lab.put(f"out/{name}/manifests/output/output.manifest", "".join(json.dumps(line) + "\n" for line in lines))
+    page = unescape(pages.shows("/job/labels", **task))
+    assert page.count('class="cloud"') == page.count("<polygon") == 1
+    assert "M20.00 -30.00h0" in page
+    assert "van:1" in page
+    assert "label.annotations[0].width is 0; a cuboid has" in page
+    assert page.count("Its label is not part of the job's output.") == 1

@@ -45,6 +45,7 @@ class Example:
     :param file_name: name of its file, unique in its set, for formats with one file per object.
     :param text: its text, for formats that contain it.
     :param mask: the PNG with its label's pixels, for formats that need it.
+    :param fetched: what its format has fetched from other files.
     :param notes: number of changes by kind.
     """
 
@@ -55,6 +56,7 @@ class Example:
     file_name: str = ""
     text: str = ""
     mask: bytes = b""
+    fetched: Any = None
     notes: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -284,6 +286,13 @@ class Format(ABC, Generic[Content]):
 
     def mask_uri(self, example: Example) -> str | None:
         """URI of the PNG with the label's pixels, if the format needs it."""
+        return None
+
+    def fetch(self, example: Example) -> Any:
+        """Read what :meth:`write` needs from other files. Several examples are fetched at a time.
+
+        :raises LabelingError: if a file can't be read or used.
+        """
         return None
 
     def begin(self, set_name: str, stack: ExitStack) -> None:

@@ -141,7 +141,7 @@ class Coco(PointsFormat):
                 "category_id": thing.number + 1,
                 "bbox": [thing.left, thing.top, thing.width, thing.height],
                 "area": thing.area,
-                **_segmentation(thing, *size),
+                **segmentation(thing, *size),
             }
             if thing.confidence is not None:
                 annotation["confidence"] = thing.confidence
@@ -376,8 +376,8 @@ class Voc(PlacesFormat):
         return {}
 
 
-def _segmentation(thing: ShownThing, width: int, height: int) -> dict[str, Any]:
-    """The pixels of an annotation in COCO."""
+def segmentation(thing: ShownThing, width: int, height: int) -> dict[str, Any]:
+    """The pixels of an annotation in COCO, by key; none for a box."""
     if thing.outline is not None:
         return {"segmentation": [thing.outline.ravel().round(2).tolist()]}
     if thing.pixels is None:

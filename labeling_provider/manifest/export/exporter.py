@@ -11,9 +11,12 @@ from typing import Any, Final, NamedTuple
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest.export.base import Classes, Example, Folder, Format
 from labeling_provider.manifest.export.boxes import Coco, Voc, Yolo
+from labeling_provider.manifest.export.cuboids import Kitti, NuScenes
+from labeling_provider.manifest.export.points import NumpyPoints
 from labeling_provider.manifest.export.tables import Csv, Parquet
 from labeling_provider.manifest.export.text import Conll, JsonLines
 from labeling_provider.manifest.export.training import HuggingFace, SageMakerPipe
+from labeling_provider.manifest.export.videos import CocoVideo, Mot
 from labeling_provider.manifest.files import Files
 from labeling_provider.manifest.labels import LabelError, ThingsLabel, read_label
 from labeling_provider.manifest.pictures import MAX_BYTES, picture_header
@@ -31,6 +34,11 @@ FORMATS: Final[dict[str, type[Format[Any]]]] = {
     "conll": Conll,
     "huggingface": HuggingFace,
     "sagemaker-pipe": SageMakerPipe,
+    "coco-video": CocoVideo,
+    "mot": Mot,
+    "kitti": Kitti,
+    "nuscenes": NuScenes,
+    "numpy": NumpyPoints,
 }
 """Formats by name."""
 _BATCH: Final = 64
@@ -49,9 +57,10 @@ class Exported:
         ``boxes_left_out`` and ``shapes_left_out`` beyond it or without any pixel; ``parts_joined``, of masks with
         several parts or holes, to one outline; ``pictures_kept_unturned``, whose EXIF orientation was removed because
         their label refers to the stored pixels, ``pictures_turned``, whose label refers to the rotated ones, and
-        ``pictures_of_another_size`` than their label says; ``spans_trimmed`` of spaces, ``spans_left_out`` because they
-        are only spaces, and ``words_divided`` by a span's end; ``formulas_quoted`` in CSV; ``sets_without_boxes``,
-        which ``datasets`` can't load together with others.
+        ``pictures_of_another_size`` than their label says; ``cuboids_leveled``, whose roll and pitch KITTI cannot tell;
+        ``fisheye_images_left_out``, which nuScenes has no place for; ``spans_trimmed`` of spaces, ``spans_left_out``
+        because they are only spaces, and ``words_divided`` by a span's end; ``formulas_quoted`` in CSV;
+        ``sets_without_boxes``, which ``datasets`` can't load together with others.
     :param problems: the first reasons why lines were left out, each with its manifest.
     :param training: what training needs to know besides the files: SageMaker's channels and hyperparameters.
     """
@@ -200,6 +209,7 @@ class Export:
         :return: the error if that fails.
         """
         try:
+            example.fetched = self._format.fetch(example)
             if uri := self._format.mask_uri(example):
                 example.mask = self._mask(uri)
             if self._format.needs_text(example):

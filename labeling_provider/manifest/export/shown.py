@@ -93,7 +93,7 @@ def shown(label: Label, numbers: Mapping[int, int], mask: bytes) -> Shown:
     for position, thing in enumerate(label.things):
         where = f"{label.attribute}.{label.key or label.thing}[{position}]"
         about = numbers[thing.class_id], label.class_names[thing.class_id], _confidence(label, position)
-        found, is_cut = (_box if isinstance(label, BoxesLabel) else _polygon)(thing, size, where, about)
+        found, is_cut = (box_inside if isinstance(label, BoxesLabel) else polygon_inside)(thing, size, where, about)
         if found is None:
             notes[f"{kind}_left_out"] += 1
             continue
@@ -143,7 +143,11 @@ def _confidence(label: ThingsLabel, position: int) -> float | None:
     return label.confidences[position] if label.confidences else None
 
 
-def _box(box: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownThing | None, bool]:
+def box_inside(box: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownThing | None, bool]:
+    """The part of a box inside its picture, None if there is none, and whether it was cut.
+
+    :raises LabelError: if a number is out of range.
+    """
     if any(abs(number) > MAX_SIDE for number in (box.left, box.top, box.width, box.height)):
         raise LabelError(f"{where}: no number may exceed {MAX_SIDE:,} pixels")
     left, top = max(box.left, 0), max(box.top, 0)
@@ -155,7 +159,11 @@ def _box(box: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownThi
     return ShownThing(number, name, left, top, width, height, confidence, width * height), not box.is_in(size)
 
 
-def _polygon(path: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownThing | None, bool]:
+def polygon_inside(path: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownThing | None, bool]:
+    """The part of a polygon inside its picture, None if there is none, and whether it was cut.
+
+    :raises LabelError: if a number is out of range.
+    """
     import numpy as np
 
     if any(abs(number) > MAX_SIDE for point in path.vertices for number in (point.x, point.y)):

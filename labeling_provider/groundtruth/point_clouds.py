@@ -1,0 +1,56 @@
+"""Point clouds: the formats of their files, and the cameras that may go with them.
+
+Sources: developer guide, "Accepted Raw 3D Data Formats", "Create a Point Cloud Frame Input Manifest File" and "Create a
+Point Cloud Sequence Input Manifest".
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+
+class PointFormat(NamedTuple):
+    """How a file holds points.
+
+    :param is_binary: each point is a row of 4-byte floats, the lowest byte first; else it is a line of a text, with
+        numbers between blanks.
+    :param fields: what each point has, a letter for each number: x, y and z in meters, i for the intensity, and r, g
+        and b from 0 to 255.
+    """
+
+    is_binary: bool
+    fields: str
+
+    @property
+    def name(self) -> str:
+        """The value of ``format`` in a manifest."""
+        return f"{'binary' if self.is_binary else 'text'}/{self.fields}"
+
+    @property
+    def record(self) -> int:
+        """The size of a point in a binary file, in bytes."""
+        return 4 * len(self.fields)
+
+
+POINT_FORMATS: Final[dict[str, PointFormat]] = {
+    one.name: one
+    for one in (
+        PointFormat(binary, fields) for binary in (True, False) for fields in ("xyz", "xyzi", "xyzrgb", "xyzirgb")
+    )
+}
+"""The formats by their names."""
+_BY_ENDING: Final = {".bin": "binary/xyzi", ".txt": "text/xyzi"}
+
+
+def format_of_file(name: str) -> PointFormat | None:
+    """The format of a file for which a manifest gives none, by its ending; None if the ending does not say it."""
+    found = _BY_ENDING.get(name[-4:].lower())
+    return POINT_FORMATS[found] if found else None
+
+
+RADIAL: Final = ("k1", "k2", "k3", "k4")
+"""A lens's radial distortion."""
+TANGENTIAL: Final = ("p1", "p2")
+"""A pinhole camera's tangential distortion."""
+CAMERA_MODELS: Final[dict[str, tuple[str, ...]]] = {"pinhole": (*RADIAL, *TANGENTIAL), "fisheye": RADIAL}
+"""The coefficients of distortion that each model of a camera has."""

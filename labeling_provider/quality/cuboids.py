@@ -1,0 +1,212 @@
+"""How far labels of point clouds agree: cuboids, over time if they are tracked, and classes of points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+
+from labeling_provider.manifest import CuboidsLabel, Files, PointMaskLabel, SequenceLabel
+from labeling_provider.manifest.cuboids import (
+    TRACKED_TYPE,
+    CuboidFrame,
+    LabeledCuboid,
+    Vector,
+    cuboids_of,
+    minus,
+    plus,
+    read_tracked_cuboids,
+    turn,
+)
+from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, read_point_classes
+from labeling_provider.manifest.sequences import MAX_LABEL_BYTES
+from labeling_provider.quality.judgement import Judgement
+from labeling_provider.quality.sequences import SequenceAgreement, agreement
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+ALIKE: Final = 0.25
+"""From which overlap on two cuboids can be of the same object: a step aside takes more of a space than of a picture."""
+_SLACK: Final = 1e-9
+"""How far beside a plane a point lies on it, as a share of the cuboids' size."""
+_AXES: Final = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+@dataclass(frozen=True)
+class Cuboids(Judgement):
+    """Cuboids in a point cloud, or in the frames of a sequence of them.
+
+    The distance is 1 minus the overlap that :func:`compare_cuboids` tells.
+    """
+
+    frames: tuple[CuboidFrame, ...]
+
+    compared: ClassVar[int] = 10
+
+    def distance(self, other: Judgement) -> float:
+        """How far two judgements differ, 0 to 1, as defined by the class."""
+        return 1 - compare_cuboids(self.frames, other.frames).overlap if isinstance(other, Cuboids) else 1
+
+    def __hash__(self) -> int:
+        return hash(tuple((frame.number, len(frame.cuboids)) for frame in self.frames))
+
+
+@dataclass(frozen=True)
+class PointClasses(Judgement):
+    """The class of each point of a cloud. The distance is 1 minus the mean of the classes' Jaccard indices.
+
+    :param numbers: a byte for each point.
+    :param names: the classes by these bytes.
+    """
+
+    numbers: bytes
+    names: tuple[tuple[int, str], ...]
+
+    compared: ClassVar[int] = 10
+
+    def distance(self, other: Judgement) -> float:
+        """How far two judgements differ, 0 to 1, as defined by the class."""
+        if not isinstance(other, PointClasses) or len(self.numbers) != len(other.numbers):
+            return 1
+        import numpy as np
+
+        names = sorted({name for _, name in (*self.names, *other.names)})
+        own, theirs = (one.placed(names) for one in (self, other))
+        count = len(names) + 1
+        table = np.bincount(own.astype(np.int64) * count + theirs, minlength=count**2).reshape(count, count)
+        shared, joint = np.diag(table), table.sum(axis=0) + table.sum(axis=1) - np.diag(table)
+        is_there = joint > 0
+        return 1 - float(np.mean(shared[is_there] / joint[is_there])) if is_there.any() else 0
+
+    def placed(self, names: list[str]) -> npt.NDArray[np.uint16]:
+        """The place of each point's class in a list of names, or behind it for a byte without a name."""
+        import numpy as np
+
+        table = np.full(256, len(names), dtype=np.uint16)
+        for number, name in self.names:
+            table[number] = names.index(name)
+        return table[np.frombuffer(self.numbers, np.uint8)]
+
+
+def cuboids_of_label(label: CuboidsLabel) -> Cuboids:
+    """The cuboids of one point cloud.
+
+    :raises LabelError: if one has no place or size.
+    """
+    return Cuboids((CuboidFrame(0, "", {}, cuboids_of(label)),))
+
+
+def cuboids_of_sequence(files: Files, label: SequenceLabel) -> Cuboids | None:
+    """The cuboids in the file of a sequence of point clouds; None if it is not one.
+
+    :raises LabelingError: if the file can't be read, or is not such a file.
+    """
+    if str((label.metadata or {}).get("type")).lower() != TRACKED_TYPE:
+        return None
+    return Cuboids(read_tracked_cuboids(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, label.class_names))
+
+
+def points_of_label(files: Files, label: PointMaskLabel) -> PointClasses:
+    """The classes of the points of a cloud.
+
+    :raises LabelingError: if the file can't be read, or is not such a file.
+    """
+    numbers = read_point_classes(files.whole(label.uri, MAX_PACKED_BYTES), label.uri)
+    names = tuple((number, color.class_name) for number, color in label.colors.items() if number < 256)
+    return PointClasses(numbers, names)
+
+
+def compare_cuboids(first: Iterable[CuboidFrame], second: Iterable[CuboidFrame]) -> SequenceAgreement:
+    """Compare two sets of cuboids in the same frames; those that only one of them has count as empty in the other.
+
+    Frames are told apart by their places: files of labels may call them otherwise than the sequence does.
+    """
+    one, other = ({frame.number: frame.cuboids for frame in frames} for frames in (first, second))
+    return agreement(one, other, overlap, ALIKE)
+
+
+def overlap(one: LabeledCuboid, other: LabeledCuboid) -> float:
+    """The Jaccard index of the space of two cuboids, however they are turned."""
+    reach = (math.hypot(*one.size) + math.hypot(*other.size)) / 2
+    if math.dist(one.center, other.center) >= reach:
+        return 0.0
+    shared = _shared(one, other, _SLACK * reach)
+    joint = math.prod(one.size) + math.prod(other.size) - shared
+    return min(max(shared / joint, 0.0), 1.0)
+
+
+class _Face(NamedTuple):
+    """A side of a cuboid: the plane on which it lies, and its corners in order.
+
+    :param normal: points out of the cuboid; its length is 1.
+    :param offset: of the plane from the origin, along the normal.
+    """
+
+    normal: Vector
+    offset: float
+    corners: list[Vector]
+
+
+def _shared(one: LabeledCuboid, other: LabeledCuboid, slack: float) -> float:
+    """The volume that two cuboids share, by the divergence theorem: a third of each face's area times its offset."""
+    own, theirs = (list(_faces(cuboid, minus(cuboid.center, one.center))) for cuboid in (one, other))
+    volume = 0.0
+    # Where faces of both lie on each other, only one of them counts.
+    for faces, cuts, room in ((own, theirs, -slack), (theirs, own, slack)):
+        for face in faces:
+            part = face.corners
+            for cut in cuts:
+                part = _behind(part, cut.normal, cut.offset + room)
+            volume += face.offset * _area(part) / 3
+    return max(volume, 0.0)
+
+
+def _faces(cuboid: LabeledCuboid, center: Vector) -> Iterator[_Face]:
+    halves = [
+        turn(cuboid.heading, (axis[0] * side / 2, axis[1] * side / 2, axis[2] * side / 2))
+        for axis, side in zip(_AXES, cuboid.size, strict=True)
+    ]
+    for place, side in enumerate(cuboid.size):
+        first, second = halves[place - 2], halves[place - 1]
+        for sign in (1, -1):
+            out = _scaled(halves[place], sign)
+            middle, normal = plus(center, out), _scaled(out, 2 / side)
+            corners = [
+                plus(middle, plus(_scaled(first, across), _scaled(second, down)))
+                for across, down in ((1, 1), (-1, 1), (-1, -1), (1, -1))
+            ]
+            yield _Face(normal, _dot(normal, middle), corners)
+
+
+def _behind(polygon: list[Vector], normal: Vector, offset: float) -> list[Vector]:
+    """The part of a polygon that is behind a plane (Sutherland and Hodgman)."""
+    found = []
+    depths = [offset - _dot(normal, point) for point in polygon]
+    for place, (point, depth) in enumerate(zip(polygon, depths, strict=True)):
+        before, other = polygon[place - 1], depths[place - 1]
+        if (depth >= 0) != (other >= 0):
+            share = other / (other - depth)
+            found.append(plus(before, _scaled(minus(point, before), share)))
+        if depth >= 0:
+            found.append(point)
+    return found
+
+
+def _area(polygon: list[Vector]) -> float:
+    """The area of a flat polygon."""
+    total = (0.0, 0.0, 0.0)
+    for place in range(1, len(polygon) - 1):
+        (ax, ay, az), (bx, by, bz) = (minus(polygon[place + step], polygon[0]) for step in (0, 1))
+        total = plus(total, (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx))
+    return math.hypot(*total) / 2
+
+
+def _scaled(vector: Vector, factor: float) -> Vector:
+    return vector[0] * factor, vector[1] * factor, vector[2] * factor
+
+
+def _dot(one: Vector, other: Vector) -> float:
+    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]

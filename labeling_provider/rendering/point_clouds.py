@@ -1,0 +1,206 @@
+"""Draws labels of point clouds as HTML: a cloud seen from above, with its cuboids, the ways of objects, or its classes.
+
+Up in the picture is the world's y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from markupsafe import Markup
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.point_clouds import PointFormat, format_of_file
+from labeling_provider.manifest import CuboidsLabel, Files, Label, PointMaskLabel, SequenceLabel
+from labeling_provider.manifest.cuboids import (
+    TRACKED_TYPE,
+    CuboidFrame,
+    LabeledCuboid,
+    Vector,
+    cuboids_of,
+    plus,
+    read_tracked_cuboids,
+    turn,
+)
+from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, read_point_classes, read_point_cloud
+from labeling_provider.manifest.point_sequences import read_point_frame, read_point_sequence
+from labeling_provider.manifest.sequences import MAX_LABEL_BYTES
+from labeling_provider.rendering.drawing import COLORS, MAX_PARTS, MAX_POINTS, look_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Points = npt.NDArray[np.float32]
+    Numbers = npt.NDArray[np.uint8]
+
+MAX_CLOUD_BYTES: Final = 40_000_000
+"""Largest cloud that is drawn, in bytes: 2.5 million points with intensity."""
+MAX_DOTS: Final = 4_000
+"""How many points of a cloud are drawn."""
+_GRAY: Final = "#8a8a8a"
+_FAR: Final = 0.01
+"""How large a share of the points, those farthest out on each side, may be outside the picture."""
+_MARGIN: Final = 0.05
+
+
+class _Scene(NamedTuple):
+    """What is drawn.
+
+    :param positions: x, y and z of points.
+    :param classes: of points, for segmentation: places in the list of names.
+    :param ways: the centers of each object over time, in the color of its cuboid.
+    """
+
+    positions: Points
+    classes: Numbers | None
+    cuboids: tuple[LabeledCuboid, ...]
+    ways: list[tuple[LabeledCuboid, list[Vector]]]
+    names: list[str]
+
+
+def is_of_points(label: Label | None) -> bool:
+    """Whether a label is one of a point cloud, or of a sequence of them."""
+    kind = str(((label.metadata if label else None) or {}).get("type")).lower()
+    return isinstance(label, CuboidsLabel | PointMaskLabel) or (
+        isinstance(label, SequenceLabel) and kind == TRACKED_TYPE
+    )
+
+
+def drawn_cloud(files: Files, line: Mapping[str, Any], label: Label) -> Markup:
+    """A cloud from above with its label, as HTML; of a sequence, the frame with the most cuboids.
+
+    :param line: the line of the manifest.
+    :param label: one that :func:`is_of_points` accepts.
+    :raises LabelingError: if a file can't be read, or is not what it should be.
+    """
+    if isinstance(label, SequenceLabel):
+        scene, name = _of_sequence(files, str(line["source-ref"]), label)
+        return Markup("<div>{}<bdi>{}</bdi></div>").format(_svg(scene), name)
+    uri = str(line["source-ref"])
+    form = format_of_file(uri)
+    if form is None or line.get("source-ref-metadata") is not None:
+        form = read_point_frame(line, uri).format
+    positions = _points(files, uri, form)
+    if isinstance(label, CuboidsLabel):
+        names = list(label.class_names.values())
+        return _svg(_Scene(positions[:: _step(len(positions))], None, cuboids_of(label), [], names))
+    if not isinstance(label, PointMaskLabel):
+        raise LabelingError(f"{label.attribute} is not the label of a point cloud")
+    return _svg(_segmented(files, positions, label))
+
+
+def _points(files: Files, uri: str, form: PointFormat) -> Points:
+    return read_point_cloud(files.whole(uri, MAX_CLOUD_BYTES), form, uri).positions
+
+
+def _step(count: int) -> int:
+    return count // MAX_DOTS + 1
+
+
+def _segmented(files: Files, positions: Points, label: PointMaskLabel) -> _Scene:
+    import numpy as np
+
+    numbers = np.frombuffer(read_point_classes(files.whole(label.uri, MAX_PACKED_BYTES), label.uri), np.uint8)
+    if len(numbers) != len(positions):
+        raise LabelingError(f"{label.uri} has {len(numbers):,} points, but the cloud has {len(positions):,}")
+    known = {number: color.class_name for number, color in label.colors.items() if number < 256}
+    names = list(dict.fromkeys(known.values()))
+    table = np.full(256, 255, dtype=np.uint8)
+    for number, name in known.items():
+        table[number] = names.index(name)
+    step = _step(len(positions))
+    return _Scene(positions[::step], table[numbers[::step]], (), [], names)
+
+
+def _of_sequence(files: Files, uri: str, label: SequenceLabel) -> tuple[_Scene, str]:
+    """What is drawn of a sequence, and the name of the frame."""
+    sequence = read_point_sequence(files.whole(uri, Quota.POINT_SEQUENCE_FILE_BYTES), uri)
+    labeled = read_tracked_cuboids(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, label.class_names)
+    places = {frame.name: place for place, frame in enumerate(sequence.frames)}
+    # Amazon gives some files other names, but keeps their places.
+    known = [(places.get(frame.name, frame.number), frame) for frame in labeled]
+    known = [(place, frame) for place, frame in known if place < len(sequence.frames)]
+    place, shown = max(known, key=lambda one: len(one[1].cuboids), default=(0, CuboidFrame(0, "", {}, ())))
+    frame = sequence.frames[place]
+    positions = _points(files, frame.uri, frame.format)
+    ways = _ways(one for _, one in sorted(known, key=lambda one: one[0]))
+    names = list(label.class_names.values())
+    return _Scene(positions[:: _step(len(positions))], None, shown.cuboids, ways, names), frame.name
+
+
+def _ways(frames: Iterable[CuboidFrame]) -> list[tuple[LabeledCuboid, list[Vector]]]:
+    ways: dict[str, tuple[LabeledCuboid, list[Vector]]] = {}
+    for frame in frames:
+        for cuboid in frame.cuboids:
+            if cuboid.object_id in ways or len(ways) < MAX_PARTS:
+                ways.setdefault(cuboid.object_id, (cuboid, []))[1].append(cuboid.center)
+    return list(ways.values())
+
+
+# Drawing
+
+
+def _svg(scene: _Scene) -> Markup:
+    left, top, width, height = _frame(scene)
+    parts = [*_dots(scene), *_paths(scene), *_outlines(scene)]
+    box = f"{left:.3f} {top:.3f} {width:.3f} {height:.3f}"
+    return Markup('<svg viewBox="{}" class="cloud">{}</svg>').format(box, Markup("").join(parts))
+
+
+def _frame(scene: _Scene) -> tuple[float, float, float, float]:
+    """Left, top, width and height of what is shown, in meters: nearly all points, and all cuboids."""
+    import numpy as np
+
+    across, down = scene.positions[:, 0], -scene.positions[:, 1]
+    sides = [np.quantile(values, [_FAR, 1 - _FAR]) for values in (across, down)]
+    corners = np.array([(x, -y) for cuboid in scene.cuboids for x, y, _ in cuboid.corners]).reshape(-1, 2)
+    low = np.min([[side[0] for side in sides], *corners], axis=0)
+    high = np.max([[side[1] for side in sides], *corners], axis=0)
+    margin = max(float((high - low).max()), 1.0) * _MARGIN
+    (left, top), (right, bottom) = (low - margin).tolist(), (high + margin).tolist()
+    return left, top, right - left, bottom - top
+
+
+def _dots(scene: _Scene) -> Iterator[Markup]:
+    """The points: one path of strokes without a length for each class, which is smaller than as many circles."""
+    import numpy as np
+
+    classes = np.zeros(len(scene.positions), dtype=np.uint8) if scene.classes is None else scene.classes
+    for number in np.unique(classes).tolist():
+        places = scene.positions[classes == number].tolist()
+        path = "".join(f"M{x:.2f} {-y:.2f}h0" for x, y, _ in places)
+        is_known = scene.classes is not None and number < len(scene.names)
+        color = COLORS[number % len(COLORS)] if is_known else _GRAY
+        title = scene.names[number] if is_known else ""
+        yield Markup(
+            '<path d="{}" stroke="{}" stroke-width="2" stroke-linecap="round" vector-effect="non-scaling-stroke">'
+            "<title>{}</title></path>"
+        ).format(path, color, title)
+
+
+def _paths(scene: _Scene) -> Iterator[Markup]:
+    for cuboid, centers in scene.ways:
+        shown = centers[:: len(centers) // MAX_POINTS + 1]
+        points = " ".join(f"{x:.2f},{-y:.2f}" for x, y, _ in shown)
+        look = look_of(scene.names.index(cuboid.label), cuboid.object_name or cuboid.label)
+        yield Markup('<polyline stroke-dasharray="2 3" points="{}" {}</polyline>').format(points, look)
+
+
+def _outlines(scene: _Scene) -> Iterator[Markup]:
+    """The upper side of each cuboid, and a line from its middle to its front."""
+    for cuboid in scene.cuboids[:MAX_PARTS]:
+        look = look_of(scene.names.index(cuboid.label), cuboid.object_name or cuboid.label)
+        upper = [_at(cuboid, across, down) for across, down in ((1, 1), (-1, 1), (-1, -1), (1, -1))]
+        yield Markup('<polygon points="{}" {}</polygon>').format(" ".join(upper), look)
+        ahead = f"{_at(cuboid, 0, 0)} {_at(cuboid, 1, 0)}"
+        yield Markup('<polyline points="{}" {}</polyline>').format(ahead, look)
+
+
+def _at(cuboid: LabeledCuboid, across: float, down: float) -> str:
+    """A place on the upper side of a cuboid: from -1 to 1 along its length and its width."""
+    length, width, height = cuboid.size
+    x, y, _ = plus(cuboid.center, turn(cuboid.heading, (across * length / 2, down * width / 2, height / 2)))
+    return f"{x:.2f},{-y:.2f}"

@@ -1,0 +1,99 @@
+"""Labels of point clouds as HTML."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from labeling_provider.errors import LabelingError
+from labeling_provider.manifest import Label, read_label
+from labeling_provider.rendering.point_clouds import MAX_DOTS, drawn_cloud, is_of_points
+from tests.manifest.scenes import sequence
+from tests.rendering.test_sequences import Local
+
+KIND = "groundtruth/point_cloud_"
+CAR = {"center-x": 10, "center-y": 20, "center-z": 1, "length": 4, "width": 2, "height": 1.5, "yaw": math.pi / 2}
+
+
+def cloud(folder: Path, points: Any, name: str = "1.bin") -> None:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(np.asarray(points, dtype="<f4").tobytes())
+
+
+def drawn(folder: Path, line: dict[str, Any], kind: str, **about: Any) -> str:
+    whole = {"source-ref": "s3://lab/1.bin", **line, "x-metadata": {"type": f"{KIND}{kind}", **about}}
+    label = read_label(whole, "x")
+    assert isinstance(label, Label)
+    assert is_of_points(label)
+    return str(drawn_cloud(Local(folder), whole, label))
+
+
+def test_cuboids_are_seen_from_above(tmp_path: Path) -> None:
+    cloud(tmp_path, [[x, y, 0, 0.5] for x in range(20) for y in range(30)])
+    label = {"annotations": [{**CAR, "class-id": 1, "object-name": "<car>:1"}]}
+    found = drawn(tmp_path, {"x": label}, "object_detection", class_map={"0": "van", "1": "<car>"})
+    # It drives up the picture: 2 meters wide, 4 long.
+    assert 'points="9.00,-22.00 9.00,-18.00 11.00,-18.00 11.00,-22.00"' in found
+    assert 'points="10.00,-20.00 10.00,-22.00"' in found
+    assert found.count("h0") == 600
+    assert "M3.00 -4.00h0" in found
+    left, top, width, height = map(float, re.search('viewBox="([^"]+)"', found)[1].split())  # type: ignore[index]
+    assert left < 0 < 19 < left + width
+    assert top < -29 < 0 < top + height
+    assert "&lt;car&gt;:1" in found
+    assert "<car>" not in found
+
+
+def test_of_large_clouds_few_points_are_drawn_and_what_is_far_out_is_not(tmp_path: Path) -> None:
+    points = np.random.default_rng(1).random((100_000, 4)) * 10
+    points[:100, :2] = 1e6
+    cloud(tmp_path, points)
+    found = drawn(tmp_path, {"x": {"annotations": []}}, "object_detection")
+    assert 0.9 * MAX_DOTS < found.count("h0") <= MAX_DOTS
+    assert float(re.search('viewBox="[^ ]+ [^ ]+ ([^ ]+)', found)[1]) < 20  # type: ignore[index]
+
+
+def test_of_a_sequence_the_fullest_frame_is_shown_with_the_ways_of_objects(tmp_path: Path) -> None:
+    for place in range(3):
+        cloud(tmp_path, [[0, 0, 0, 0], [5, 5 + place, 0, 0]], f"seq/lidar/{place}.bin")
+    (tmp_path / "1.bin").write_text(json.dumps({**sequence({}, {}, {}), "prefix": "s3://lab/seq/"}))
+
+    def car(x: float, who: str) -> dict[str, Any]:
+        return {**CAR, "center-x": x, "class-id": 0, "object-id": who, "object-name": f"car:{who}"}
+
+    given = [[car(10, "a")], [car(12, "a"), car(30, "b")], [car(14, "a")]]
+    frames = [{"frame-number": place, "frame-name": "?", "annotations": one} for place, one in enumerate(given)]
+    (tmp_path / "SeqLabel.json").write_text(json.dumps({"tracking-annotations": frames}))
+    found = drawn(tmp_path, {"x": "s3://lab/SeqLabel.json"}, "object_tracking", **{"class-map": {"0": "car"}})
+    assert "<bdi>lidar/1.bin</bdi>" in found
+    assert "M5.00 -6.00h0" in found
+    assert 'points="10.00,-20.00 12.00,-20.00 14.00,-20.00"' in found
+    assert found.count("<polygon") == 2
+
+
+def test_classes_of_points_have_their_colors(tmp_path: Path) -> None:
+    cloud(tmp_path, [[0, 0, 0, 0], [1, 1, 0, 0], [2, 2, 0, 0]])
+    colors = {"color-map": {"0": {"class-name": "road"}, "3": {"class-name": "<tree>"}}}
+
+    def segmented(numbers: list[int]) -> str:
+        (tmp_path / "x.zlib").write_bytes(zlib.compress(bytes(numbers)))
+        return drawn(tmp_path, {"x": "s3://lab/x.zlib"}, "single_frame_semantic_segmentation", **colors)
+
+    found = segmented([0, 3, 7])
+    titles = re.findall(r'd="(M[^"]+)" stroke="(#\w+)".*?<title>(.*?)</title>', found)
+    assert [(path, title) for path, _, title in titles] == [
+        ("M0.00 -0.00h0", "road"),
+        ("M1.00 -1.00h0", "&lt;tree&gt;"),
+        ("M2.00 -2.00h0", ""),
+    ]
+    assert len({color for _, color, _ in titles}) == 3
+    with pytest.raises(LabelingError, match=r"x.zlib has 2 points, but the cloud has 3"):
+        segmented([0, 0])

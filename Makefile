@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Many processes start from the same files, so what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team clean
+.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site dist torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -109,6 +109,11 @@ docs: $(VENV)/.ready
 
 site: $(VENV)/.ready
 	$(BIN)/python -m dev.site
+
+# What is uploaded, tried in fresh environments. What writes the bill of materials is no part of ours.
+dist: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt cyclonedx-bom
+	$(BIN)/python -m dev.dist
 
 screenshot: setup
 	$(BIN)/python -m dev.screenshot

@@ -5,10 +5,12 @@ To the pages in ``docs/`` come the reference, made from docstrings, and the file
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from typing import Any, Final
 
 import griffe
@@ -41,6 +43,7 @@ REFERENCE: Final = {
 """Title and modules of each page of the reference, by its name."""
 
 _FROM_THE_ROOT: Final = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+_KIND: Final = re.compile(r"^[A-Z].*(Operator|Sensor|Trigger)$")
 _ROLE: Final = re.compile(r":(?:class|func|meth|mod|data|attr|exc):`~?(?:[\w.]*\.)?(\w+)`")
 
 
@@ -49,10 +52,23 @@ def assemble() -> None:
     shutil.copytree(ROOT / "docs", PAGES, dirs_exist_ok=True)
     (PAGES / "reference").mkdir(exist_ok=True)
     for name, (title, modules) in REFERENCE.items():
-        parts = [f"## `{module}`\n\n::: {module}\n    options: {{heading_level: 3}}\n" for module in modules]
+        parts = [f"## `{module}`\n\n::: {module}\n    options: {_options(module)}\n" for module in modules]
         (PAGES / "reference" / f"{name}.md").write_text("\n".join([f"# {title}\n", *parts]))
     for page, source in _FROM_THE_ROOT.items():
         (PAGES / page).write_text(_moved((ROOT / source).read_text()))
+
+
+def _options(module: str) -> str:
+    """How a module is shown: with the classes that its users import from it, wherever they are defined."""
+    options: dict[str, Any] = {"heading_level": 3}
+    found = [
+        name
+        for name, value in vars(import_module(module)).items()
+        if isinstance(value, type)
+        and value.__module__.rpartition(".")[0] == module.rpartition(".")[0] != "labeling_provider"
+        and _KIND.search(name)
+    ]
+    return json.dumps({**options, "members": found} if found else options)
 
 
 def _moved(text: str) -> str:

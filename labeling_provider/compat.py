@@ -23,11 +23,11 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 TRIGGERS_HAVE_ON_KILL = hasattr(BaseTrigger, "on_kill")
-"""From 3.3 on, Airflow calls a trigger's ``on_kill`` when, and only when, a user kills its task."""
+"""From 3.3 on, Airflow calls the ``on_kill`` of a trigger that it does not want any more."""
 
 _STATE_PAUSES: Final = (0.2, 0.5, 1.0)
 _TRY_KEY: Final = "labeling_try"
-_ENDED_BY_USER: Final = frozenset({None, "failed", "success", "skipped", "restarting", "removed"})
+_ENDED_BY_USER: Final = frozenset({"failed", "success", "skipped", "restarting", "removed"})
 _running: set[asyncio.Task[Any]] = set()
 _publishers: WeakKeyDictionary[asyncio.AbstractEventLoop, _Publisher] = WeakKeyDictionary()
 
@@ -45,27 +45,35 @@ def _undisturbed(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 
 
 def when_cancelled(trigger: Any) -> None:
-    """Before 3.3: call a cancelled trigger's ``on_kill`` if a user has killed its task.
-
-    A triggerer that stops or hands over its triggers cancels them too, but leaves the task deferred.
+    """Before 3.3: call the ``on_kill`` of a trigger that is cancelled, as later versions do themselves.
 
     :param trigger: a trigger with an ``on_kill`` coroutine.
     """
     if not TRIGGERS_HAVE_ON_KILL and trigger.task_instance is not None:
-        _undisturbed(_kill_unless_deferred(trigger, trigger.task_instance))
+        _undisturbed(_kill(trigger))
 
 
-async def _kill_unless_deferred(trigger: Any, task_instance: Any) -> None:
-    from asgiref.sync import sync_to_async
-
+async def _kill(trigger: Any) -> None:
     try:
-        state = await sync_to_async(_task_state)(task_instance)
-        # A task that was cleared may have started again, and be deferred again.
-        later_try = await sync_to_async(read_xcom)(task_instance, _TRY_KEY) not in {None, task_instance.try_number}
-        if state != "deferred" or later_try:
-            await trigger.on_kill()
+        await trigger.on_kill()
     except Exception:
         trigger.log.exception("The labeling job of a killed task may still be running")
+
+
+async def is_still_deferred(task_instance: Any) -> bool:
+    """Whether the task of a trigger that is ended waits on: its trigger has only been handed over.
+
+    A triggerer that stops ends its triggers. One that was silent for a while ends those that another one has taken
+    over, and from 3.3 on Airflow calls their ``on_kill``.
+
+    :param task_instance: the trigger's.
+    """
+    from asgiref.sync import sync_to_async
+
+    if await sync_to_async(_task_state)(task_instance) != "deferred":
+        return False
+    # A task that was cleared may have started again, and be deferred again.
+    return await sync_to_async(read_xcom)(task_instance, _TRY_KEY) in {None, task_instance.try_number}
 
 
 def count(name: str, value: int, tags: dict[str, str]) -> None:
@@ -92,13 +100,12 @@ def _stats() -> Any:
 
 
 def mark_try(task_instance: Any) -> None:
-    """Before 3.3: tell the trigger of an earlier try that a new try has started."""
-    if not TRIGGERS_HAVE_ON_KILL:
-        task_instance.xcom_push(key=_TRY_KEY, value=task_instance.try_number)
+    """Tell the trigger of an earlier try that a new try has started."""
+    task_instance.xcom_push(key=_TRY_KEY, value=task_instance.try_number)
 
 
 def _task_state(task_instance: Any) -> str | None:
-    """A task instance's state in Airflow's database; asks again if there is no answer."""
+    """A task instance's state in Airflow's database, ``removed`` if it is gone; asks again if there is no answer."""
     for pause in _STATE_PAUSES:
         try:
             return _read_task_state(task_instance)
@@ -119,7 +126,7 @@ def _read_task_state(task_instance: Any) -> str | None:
     )
     of_run = states.get(task_instance.run_id, {})
     name = task_instance.task_id
-    state = of_run.get(f"{name}_{task_instance.map_index}", of_run.get(name))
+    state = of_run.get(f"{name}_{task_instance.map_index}", of_run.get(name, "removed"))
     return None if state is None else str(state)
 
 
@@ -160,7 +167,7 @@ def was_ended_by_user(task_instance: Any) -> bool:
     """Whether a task is being killed by a user, rather than because its worker shuts down or was given up on.
 
     If the worker shuts down, Airflow's database still has the task as running. If the worker was silent for too long,
-    the task is waiting for its next try or running elsewhere.
+    or its scheduler died, the task waits for its next try, has no state until it is scheduled, or runs elsewhere.
 
     :param task_instance: the running task instance.
     """

@@ -50,18 +50,18 @@ def test_metrics_are_told_with_their_tags_and_nothing_is_not_counted(monkeypatch
 def test_a_try_is_marked_where_a_trigger_has_to_look_for_it() -> None:
     task_instance = FakeTaskInstance(try_number=3)
     compat.mark_try(task_instance)
-    assert task_instance.pushed == ({} if compat.TRIGGERS_HAVE_ON_KILL else {"labeling_try": 3})
+    assert task_instance.pushed == {"labeling_try": 3}
 
 
 @pytest.mark.parametrize(
     ("state", "by_user"),
     [
         *((state, True) for state in ("failed", "success", "skipped", "restarting", "removed")),
-        *((state, False) for state in ("running", "up_for_retry", "queued", "scheduled", "deferred")),
+        *((state, False) for state in ("running", "up_for_retry", "queued", "scheduled", "deferred", None)),
     ],
 )
 def test_a_task_was_ended_by_a_user_if_airflow_has_it_so(
-    monkeypatch: pytest.MonkeyPatch, state: str, by_user: bool
+    monkeypatch: pytest.MonkeyPatch, state: str | None, by_user: bool
 ) -> None:
     task_instance = FakeTaskInstance()
     tell_task_state(monkeypatch, task_instance, state)
@@ -209,21 +209,26 @@ def test_the_last_value_of_an_xcom_arrives_and_one_that_fails_takes_no_other_alo
 
 
 @pytest.mark.parametrize(
-    ("state", "try_of_xcom", "killed"),
+    ("state", "try_of_xcom", "waits_on"),
     [
-        ("failed", 2, True),
-        ("deferred", 2, False),
-        ("deferred", None, False),
-        ("deferred", 3, True),
+        ("failed", 2, False),
+        (None, 2, False),
+        ("deferred", 2, True),
+        ("deferred", None, True),
+        ("deferred", 3, False),
     ],
-    ids=["ended-by-a-user", "handed-on", "no-mark", "a-later-try-is-deferred"],
+    ids=["ended-by-a-user", "cleared", "handed-over", "no-mark", "a-later-try-is-deferred"],
 )
-def test_before_3_3_a_cancelled_trigger_is_killed_if_a_user_has_ended_its_task(
-    monkeypatch: pytest.MonkeyPatch, state: str, try_of_xcom: int | None, killed: bool
+def test_a_task_waits_on_if_its_trigger_has_only_been_handed_over(
+    monkeypatch: pytest.MonkeyPatch, state: str | None, try_of_xcom: int | None, waits_on: bool
 ) -> None:
-    monkeypatch.setattr(compat, "TRIGGERS_HAVE_ON_KILL", False)
     monkeypatch.setattr(compat, "read_xcom", lambda ti_key, key: try_of_xcom)
     tell_task_state(monkeypatch, TASK, state)
+    assert asyncio.run(compat.is_still_deferred(TASK)) is waits_on
+
+
+def test_before_3_3_a_cancelled_trigger_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compat, "TRIGGERS_HAVE_ON_KILL", False)
     kills: list[str] = []
 
     async def on_kill() -> None:
@@ -236,7 +241,7 @@ def test_before_3_3_a_cancelled_trigger_is_killed_if_a_user_has_ended_its_task(
                 await asyncio.sleep(0.01)
 
     asyncio.run(scenario())
-    assert kills == ["killed"] * killed
+    assert kills == ["killed"]
 
 
 def test_from_3_3_on_airflow_calls_on_kill_itself(monkeypatch: pytest.MonkeyPatch) -> None:

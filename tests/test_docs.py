@@ -168,6 +168,7 @@ def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
     assert {"index.html", "tutorials/worker.html", "changelog.html", "reference/operators.html"} <= pages.keys()
     operators = pages["reference/operators.html"]
     assert "CreateLabelingJobOperator" in operators
+    assert "BuildManifestOperator" in operators
     assert "seconds without any answer after which to give up waiting" in operators
     for name, text in pages.items():
         loaded = re.findall(r"<(?:script|img|link|iframe|source)[^>]* (?:src|href)=\"?((?:https?:)?//[^\" >]+)", text)

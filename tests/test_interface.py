@@ -122,6 +122,8 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         "table_uri": None,
         "column": None,
         "text_uris": None,
+        "video_uri": None,
+        "frames_per_second": None,
         "suffixes": (),
         "data_key": "",
         "exclude_labeled_in": (),

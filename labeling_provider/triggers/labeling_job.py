@@ -105,7 +105,10 @@ class LabelingJobTrigger(LabelingTrigger):
         return shown if isinstance(shown, dict) and shown.get("job_name") == self.job_name else None
 
     async def on_kill(self) -> None:
-        """Stop the job because a user has killed the task. Airflow calls this from 3.3 on; before, ``compat`` does."""
+        """Stop the job if a user has killed the task. Airflow calls this from 3.3 on; before, ``compat`` does."""
+        if self.task_instance is not None and await compat.is_still_deferred(self.task_instance):
+            self.log.info("Labeling job %s keeps running: its task waits on, in another triggerer", self.job_name)
+            return
         if not self.stop_job_on_kill:
             self.log.info("The task was killed; labeling job %s keeps running: stop_job_on_kill=False", self.job_name)
             return

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.frontend.conftest import Portal
-from tests.frontend.drawings import BOX, KEYPOINT, POLYGON, POLYLINE, Artist, box, path, point
+from tests.frontend.drawings import BOX, KEYPOINT, POLYGON, Artist, box, path, point
 from tests.frontend.masks import BLUE, MaskArtist, rectangle
 
 pytestmark = pytest.mark.browser
@@ -154,19 +154,6 @@ def test_an_outline_of_many_points_is_moved_and_reshaped(portal: Portal) -> None
     artist.drew(path("cat", *moved))
     artist.press(".", "Shift+ArrowRight")
     artist.drew(path("cat", (moved[0][0] + 10, moved[0][1]), *moved[1:]))
-
-
-def test_a_value_of_a_hundred_thousand_points_is_shown(portal: Portal) -> None:
-    artist = Artist(portal, POLYLINE)
-    artist.task(POLYLINE).evaluate(
-        """one => {
-          const vertices = Array.from({length: 150000}, (_, at) => ({x: at % 400, y: at % 300}));
-          one.value = [{label: "cat", vertices}];
-        }"""
-    )
-    artist.press("]")
-    artist.task(".objects li.chosen").get_by_text("150000").wait_for()
-    artist.painted()
 
 
 def test_a_hand_that_comes_down_beside_a_pen_changes_nothing(portal: Portal) -> None:

@@ -105,6 +105,7 @@ SAMPLES: Final[dict[str, Samples]] = {
     ),
     "max_cost_usd": NUMBER,
     "ask_above_usd": NUMBER,
+    "frames_per_second": NUMBER,
     **dict.fromkeys(("keywords", "content_classifiers", "classes", "target_statuses"), TEXTS),
     "labels": LABELS,
     "tags": TAGS,
@@ -149,8 +150,13 @@ SAMPLES: Final[dict[str, Samples]] = {
     "objects": Samples(
         ((["a", {"source": "b"}], ["a", {"source": "b"}]),), (('["a"]', ["a"]),), ("a,b", 0.5, {"a": 1}, {"a"})
     ),
-    "text_uris": Samples(
-        (("s3://b/t", "s3://b/t"), (["s3://b/t"], ["s3://b/t"])), (('["s3://b/t"]', ["s3://b/t"]),), (True, [True], 0.5)
+    **dict.fromkeys(
+        ("text_uris", "video_uri"),
+        Samples(
+            (("s3://b/t", "s3://b/t"), (["s3://b/t"], ["s3://b/t"])),
+            (('["s3://b/t"]', ["s3://b/t"]),),
+            (True, [True], 0.5),
+        ),
     ),
     **dict.fromkeys(("exclude_labeled_in", "labeling_jobs", "manifest_uris"), SOURCES),
     "fractions": Samples(

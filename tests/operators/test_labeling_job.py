@@ -128,9 +128,10 @@ def test_a_job_of_somebody_elses_with_the_wanted_name_is_an_error(connected: Lab
         ("failed", False, "InProgress"),
         ("running", True, "InProgress"),
         ("up_for_retry", True, "InProgress"),
+        (None, True, "InProgress"),
         (ConnectionError("the API server is away"), True, "InProgress"),
     ],
-    ids=["marked-failed", "cleared", "asked-not-to", "worker-shuts-down", "worker-given-up", "nobody-knows"],
+    ids=["marked-failed", "cleared", "asked-not-to", "worker-shuts-down", "worker-given-up", "reset", "nobody-knows"],
 )
 def test_a_users_kill_stops_the_job_and_a_lost_worker_does_not(
     connected: Lab, monkeypatch: pytest.MonkeyPatch, state: Any, stop: bool, status: str

@@ -45,7 +45,7 @@ def spec(task_type: str = "image-classification", **arguments: Any) -> LabelingJ
 @pytest.mark.parametrize("task_type", TASK_TYPES)
 def test_every_task_type_gives_a_request_without_problems(task_type: str) -> None:
     draft = spec(task_type).draft("birds", "us-east-1")
-    around = Surroundings("us-east-1", draft.categories, 100)
+    around = Surroundings("us-east-1", draft.categories, 10)
     assert check_request(draft.request, around) == []
     row = TASK_TYPES[task_type]
     if row.function and not (row.audits and row.is_sequence):

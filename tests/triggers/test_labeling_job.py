@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from labeling_provider import compat
 from labeling_provider.request import PrivateWorkteam
 from labeling_provider.triggers.labeling_job import LabelingJobTrigger
+from tests.airflow_context import FakeTaskInstance, tell_task_state
 from tests.conftest import Lab, texts
 from tests.flaky import connection, proxy
 from tests.triggers.waits import event_of, fire, stop, sweeps, trigger, waiting_jobs
@@ -75,11 +77,22 @@ def test_a_status_that_is_not_known_is_an_error_and_not_a_wait(connected: Lab, m
         assert "'Hibernating', which this version" in fire(trigger(name))["error"]
 
 
-@pytest.mark.parametrize(("stop", "status"), [(True, "Stopped"), (False, "InProgress")])
-def test_a_users_kill_stops_the_job_if_it_should(connected: Lab, stop: bool, status: str) -> None:
+@pytest.mark.parametrize(
+    ("stop", "state", "status"),
+    [(True, "failed", "Stopped"), (False, "failed", "InProgress"), (True, "deferred", "InProgress")],
+    ids=["killed", "asked-not-to", "taken-over-by-another-triggerer"],
+)
+def test_a_users_kill_stops_the_job_if_it_should(
+    connected: Lab, monkeypatch: pytest.MonkeyPatch, stop: bool, state: str, status: str
+) -> None:
     name = connected.create(texts(5), workforce=PrivateWorkteam(connected.team("private-people")))
     connected.wait(name, {"InProgress"})
-    asyncio.run(trigger(name, stop_job_on_kill=stop).on_kill())
+    task_instance = FakeTaskInstance()
+    tell_task_state(monkeypatch, task_instance, state)
+    monkeypatch.setattr(compat, "read_xcom", lambda ti_key, key: task_instance.try_number)
+    one = trigger(name, stop_job_on_kill=stop)
+    one.task_instance = task_instance  # type: ignore[assignment]
+    asyncio.run(one.on_kill())
     assert connected.wait(name, {status})
 
 

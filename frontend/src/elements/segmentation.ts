@@ -19,34 +19,7 @@ import { loadingNote } from "../media";
 import { word } from "../words";
 import { Board, icon, isChecked } from "./board";
 import { addressIn, EMPTY, isSize, labelColors, readStored, type Stored, segmentsIn } from "./given-mask";
-
-const KEYS: Record<Tool, string> = {
-  brush: "b",
-  eraser: "e",
-  polygon: "p",
-  fill: "f",
-  points: "x",
-  thing: "v",
-  more: "m",
-  less: "n",
-};
-const NAMES = {
-  brush: "tool_brush",
-  eraser: "tool_eraser",
-  polygon: "tool_polygon",
-  fill: "tool_fill",
-  points: "tool_points",
-  thing: "tool_thing",
-  more: "tool_more",
-  less: "tool_less",
-} as const;
-/** What one has to be able to ask for, if a tool asks for anything: one of these. */
-const ASKS: Partial<Record<Tool, readonly Prompt[]>> = {
-  points: ["extreme_points"],
-  thing: ["points", "box"],
-  more: ["points"],
-  less: ["points"],
-};
+import { canUse, helpOf, KEYS, NAMES } from "./mask-tools";
 
 /** @property at the number of a step */
 interface Mark {
@@ -232,7 +205,7 @@ abstract class Segmentation extends Board {
 
   /** The tools that there are: some need the service. */
   get #tools(): Tool[] {
-    return TOOLS.filter((tool) => ASKS[tool]?.some(canFind) ?? true);
+    return TOOLS.filter((tool) => canUse(tool));
   }
 
   /** The person has drawn or changed something. */
@@ -399,17 +372,9 @@ abstract class Segmentation extends Board {
 
   #use(tool: Tool): void {
     this.hand.use(tool);
-    this.told = this.#helpOf(tool);
+    this.told = helpOf(tool);
     this.surface?.draw();
     this.requestUpdate();
-  }
-
-  #helpOf(tool: Tool): string {
-    if (tool === "points") return word("points_help");
-    if (tool === "thing")
-      return word(!canFind("points") ? "drag_thing" : canFind("box") ? "mark_thing" : "click_thing");
-    if (tool === "more" || tool === "less") return word(`${tool}_help`);
-    return word("tool_now", { tool: word(NAMES[tool]) });
   }
 
   #resize(brush: number): void {

@@ -335,21 +335,42 @@ class Frames(Auditable):
         if right is None:
             return None
         locked, pairs = self.categories.locked, list(_together(former, right))
-        known, used = self._objects(pairs), {shape.object_name for frame in former for shape in frame.shapes}
+        names = self._names(former, right, pairs) if self.tracks else {}
         frames = []
         for before, true in pairs:
             kept = [shape for shape in before.shapes if shape.label in locked]
-            drawn = (self._kept(shape, before, known, used) for shape in true.shapes if shape.label not in locked)
+            drawn = (self._kept(shape, before, names) for shape in true.shapes if shape.label not in locked)
             attributes = _unlocked(before.attributes, true.attributes, self.categories.frame_attributes)
             frames.append(true._replace(shapes=(*kept, *drawn), attributes=attributes))
         return tuple(frames)
+
+    def _names(
+        self, former: Answer, right: Answer, pairs: Iterable[tuple[LabeledFrame, LabeledFrame]]
+    ) -> dict[str, tuple[str, str]]:
+        """Id and name for each object of the truth, by its id there: the former ones, or else its own.
+
+        Its own are lengthened where the former labels have them for another object.
+        """
+        found = {own: (shape.object_id, shape.object_name) for own, shape in self._objects(pairs).items()}
+        before = [shape for frame in former for shape in frame.shapes]
+        ids, names = {shape.object_id for shape in before}, {shape.object_name for shape in before}
+        for shape in (shape for frame in right for shape in frame.shapes if shape.object_id not in found):
+            object_id, name = shape.object_id, shape.object_name
+            while object_id in ids:
+                object_id += "1"
+            while name in names:
+                name += "1"
+            ids.add(object_id)
+            names.add(name)
+            found[shape.object_id] = object_id, name
+        return found
 
     def _objects(self, pairs: Iterable[tuple[LabeledFrame, LabeledFrame]]) -> dict[str, Shape]:
         """The object of the former labels that is most often where each object of the truth is, by the truth's id."""
         from labeling_provider.quality.sequences import frame_size, match
 
         tool, votes = self.categories.tool, dict[tuple[str, str], tuple[int, Shape]]()
-        for before, true in pairs if self.tracks else ():
+        for before, true in pairs:
             for _, own, other in match(
                 true.shapes, before.shapes, tool, frame_size([true.shapes, before.shapes], tool)
             ):
@@ -362,17 +383,13 @@ class Frames(Auditable):
                 taken.add(own_id)
         return found
 
-    def _kept(self, shape: Shape, before: LabeledFrame, known: dict[str, Shape], used: set[str]) -> Shape:
-        """A shape of the truth, or the former one if that is about right, under the id that its object had."""
+    def _kept(self, shape: Shape, before: LabeledFrame, names: Mapping[str, tuple[str, str]]) -> Shape:
+        """A shape of the truth, or the former one if that is about right, under the names of its object."""
         from labeling_provider.quality.sequences import frame_size, likeness
 
         tool = self.categories.tool
-        same = known.get(shape.object_id)
-        named = shape
-        if same is not None:
-            named = shape._replace(object_id=same.object_id, object_name=same.object_name)
-        elif shape.object_name in used:
-            named = shape._replace(object_name=f"{shape.object_name}1")
+        object_id, name = names.get(shape.object_id, (shape.object_id, shape.object_name))
+        named = shape._replace(object_id=object_id, object_name=name)
         rivals = [one for one in before.shapes if one.label == shape.label and one.object_id == named.object_id]
         size = frame_size([rivals, [shape]], tool)
         near = max(rivals, key=lambda one: likeness(one, shape, tool, size), default=None)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -182,6 +182,7 @@ def test_the_service_asks_nowhere_which_task_type_it_has() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(seed=SEEDS, right=st.booleans())
+@example(seed=1438, right=True)  # an object of the truth had the id of another one in the labels to adjust
 def test_what_simulated_workers_send_is_what_people_send(name: str, seed: int, right: bool) -> None:
     kind, chance = make_kind(name), Random(seed)
     line = make_line(kind, chance)

@@ -258,7 +258,8 @@ def test_nothing_is_labeled_by_machine_when_labels_are_random(auto: Auto, digit_
     assert by_machine(output) == []
     assert description["LabelCounters"]["HumanLabeled"] == len(lines)
     keys = auto.keys(f"out/random-{task}/training/")
-    assert len([key for key in keys if key.endswith("model.tar.gz")]) <= 6, "it was given up"
+    sets = {key.split("/")[4] for key in auto.keys(f"out/random-{task}/annotations/intermediate/")}
+    assert len([key for key in keys if key.endswith("model.tar.gz")]) <= 0.7 * len(sets), "it was given up"
 
 
 def test_a_class_that_the_first_sample_lacks_is_not_given_to_others(auto: Auto, digit_runs: dict[str, Run]) -> None:

@@ -231,7 +231,9 @@ def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs) -> None:
 
     kept = "Object.entries(localStorage).filter(([key]) => key.startsWith('labeling:'))"
     with browser_page() as page:
-        page.route("**/slow.png", lambda route: route.fulfill(content_type="image/svg+xml", body=PICTURE))
+        # The browser has to ask for it again after each reload.
+        fresh = {"content-type": "image/svg+xml", "cache-control": "no-store"}
+        page.route("**/slow.png", lambda route: route.fulfill(headers=fresh, body=PICTURE))
         signed_in(page, lab, "Phoenix", job)
         field = page.frame_locator("iframe.shown").locator("crowd-text-area textarea")
         page.route("**/save", lambda route: route.abort())

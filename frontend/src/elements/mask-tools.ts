@@ -1,0 +1,46 @@
+/** The tools of masks: their keys, their names, what they need, and how they are used. */
+import type { Tool } from "../drawing/mask-editor";
+import { canFind, type Prompt } from "../mask-helper";
+import { word } from "../words";
+
+export const KEYS: Record<Tool, string> = {
+  brush: "b",
+  eraser: "e",
+  polygon: "p",
+  fill: "f",
+  points: "x",
+  thing: "v",
+  more: "m",
+  less: "n",
+};
+export const NAMES = {
+  brush: "tool_brush",
+  eraser: "tool_eraser",
+  polygon: "tool_polygon",
+  fill: "tool_fill",
+  points: "tool_points",
+  thing: "tool_thing",
+  more: "tool_more",
+  less: "tool_less",
+} as const;
+/** What one has to be able to ask for, if a tool asks for anything: one of these. */
+const ASKS: Partial<Record<Tool, readonly Prompt[]>> = {
+  points: ["extreme_points"],
+  thing: ["points", "box"],
+  more: ["points"],
+  less: ["points"],
+};
+
+/** Whether there is what a tool needs: some need the service. */
+export function canUse(tool: Tool): boolean {
+  return ASKS[tool]?.some(canFind) ?? true;
+}
+
+/** What a person is told who has taken a tool. */
+export function helpOf(tool: Tool): string {
+  if (tool === "points") return word("points_help");
+  if (tool === "thing") return word(!canFind("points") ? "drag_thing" : canFind("box") ? "mark_thing" : "click_thing");
+  if (tool === "more") return word("more_help");
+  if (tool === "less") return word("less_help");
+  return word("tool_now", { tool: word(NAMES[tool]) });
+}

@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Any, ClassVar, Final, NamedTuple, cast
 
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.manifest.cameras import NEAR
 from labeling_provider.manifest.cuboids import (
     TRACKED_TYPE,
     CuboidFrame,
@@ -42,8 +43,6 @@ _HERE: Final = Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 _FORWARD: Final = (0.0, 1.0, 0.0)
 _LEVEL: Final = 1e-6
 """Up to which roll and pitch a cuboid stands upright, in radians."""
-_NEAR: Final = 0.1
-"""Nearer than this nothing is in front of a camera, in meters."""
 Matrix = list[list[float]]
 
 
@@ -194,7 +193,7 @@ class _View:
         for corner in cuboid.corners:
             across, down, depth = _applied([row[:3] for row in projection], self.seen(corner))
             depth += projection[2][3]
-            if depth < _NEAR:
+            if depth < NEAR:
                 return None
             places.append(((across + projection[0][3]) / depth, (down + projection[1][3]) / depth))
         lefts, tops = zip(*places, strict=True)

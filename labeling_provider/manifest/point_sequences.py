@@ -169,8 +169,6 @@ def point_sequence_document(number: int, prefix: str, frames: Sequence[PointFram
         own = frame.number if frame.number is not None else place
         inside = all(image.uri.startswith(prefix) for image in frame.images)
         about = _frame_document(frame, prefix if inside else _folder(frame))
-        if inside:
-            about.pop("prefix", None)
         documents.append({"frame-no": own, "frame": frame.name, **about})
     return {"seq-no": number, "prefix": prefix, "number-of-frames": len(documents), "frames": documents}
 

@@ -128,6 +128,8 @@ def read_tracked_cuboids(body: bytes | str, where: str, names: Mapping[int, str]
         found = msgspec.convert(document["lidar"] if lidar else document, _Sequence)
     except msgspec.ValidationError as error:
         raise SequenceError(where, [f"{f'{lidar}: ' if lidar else ''}{error}"]) from None
+    except UnicodeEncodeError:
+        raise SequenceError(where, ["a key is not valid Unicode"]) from None
     if len(found.tracking_annotations) > Quota.POINT_SEQUENCE_FRAMES:
         most = f"at most {Quota.POINT_SEQUENCE_FRAMES:,} are allowed"
         raise SequenceError(where, [f"tracking-annotations has {len(found.tracking_annotations):,} frames; {most}"])

@@ -223,6 +223,8 @@ class Label:
             return msgspec.convert(value, structure)
         except msgspec.ValidationError as error:
             raise LabelError(f"{self.attribute}{suffix}: {error}") from None
+        except UnicodeEncodeError:
+            raise LabelError(f"{self.attribute}{suffix}: a key is not valid Unicode") from None
 
     def _from_metadata(self, key: str, structure: type[Converted], default: Converted) -> Converted:
         value = (self.metadata or {}).get(key)

@@ -30,6 +30,7 @@ from labeling_provider.manifest.sequences import (
     SequenceError,
     first_problems,
     is_number,
+    is_time,
     is_whole,
     kind_of,
     prefix_problems,
@@ -42,7 +43,7 @@ _OTHERS: Final = (".json", ".las", ".laz", ".manifest", ".npy", ".pcd", ".ply")
 _SLACK: Final = 0.01
 """How far the length of a quaternion may be from 1, because numbers are rounded when they are written."""
 MAX_METERS: Final = 1e9
-"""Farther from the origin nothing can be, in meters."""
+"""Farther from the origin nothing can be, in meters; no number of a camera can be larger either."""
 _POSITION: Final = ("x", "y", "z")
 _HEADING: Final = ("qx", "qy", "qz", "qw")
 
@@ -259,7 +260,7 @@ def _frames_problems(frames: Sequence[Any], prefix: Any, sequence_uri: str) -> I
         if frame.get("frame-no") is not None and not is_whole(frame["frame-no"]):
             yield f"{where}.frame-no is {told(frame, 'frame-no')}; write a whole number"
         timestamp = frame.get("unix-timestamp")
-        if is_number(timestamp):
+        if is_time(timestamp):
             if timestamp <= before:
                 yield f"{where}.unix-timestamp is {timestamp}, not later than that of the frame before it, {before}"
             before = timestamp
@@ -282,7 +283,7 @@ def _frame_problems(
         yield f"{where}format is missing, and {name[-SHOWN:]!r} does not end with .bin or .txt"
     if given is not None and not (isinstance(given, str) and given in POINT_FORMATS):
         yield f"{where}format is {told(frame, 'format')}; use one of {', '.join(POINT_FORMATS)}"
-    if not is_number(frame.get("unix-timestamp")):
+    if not is_time(frame.get("unix-timestamp")):
         yield f"{where}unix-timestamp is {told(frame, 'unix-timestamp')}; write a number of seconds"
     if frame.get("ego-vehicle-pose") is not None:
         pose = frame["ego-vehicle-pose"]
@@ -314,7 +315,7 @@ def _image_problems(image: dict[str, Any], where: str) -> Iterator[str]:
         endings = " or ".join(FRAME_ENDINGS)
         yield f"{where}image-path is {told(image, 'image-path')}; write a path that ends with {endings}"
     for key in ("unix-timestamp", "fx", "fy", "cx", "cy"):
-        if not is_number(image.get(key)):
+        if not (is_time(image.get(key)) if key == "unix-timestamp" else _is_moderate(image.get(key))):
             yield f"{where}{key} is {told(image, key)}; write a number"
         elif key in {"fx", "fy"} and image[key] <= 0:
             yield f"{where}{key} is {image[key]}; a focal length is above 0"
@@ -323,7 +324,7 @@ def _image_problems(image: dict[str, Any], where: str) -> Iterator[str]:
         model = "pinhole"
     for key in (*RADIAL, *TANGENTIAL, "skew"):
         value = image.get(key, 0)
-        if not is_number(value):
+        if not _is_moderate(value):
             yield f"{where}{key} is {told(image, key)}; write a number"
         elif value and key != "skew" and key not in CAMERA_MODELS[model]:
             yield f"{where}{key} is {value}, but a {model} camera has only {', '.join(CAMERA_MODELS[model])}"
@@ -336,10 +337,15 @@ def _pose_problems(pose: dict[str, Any], where: str) -> Iterator[str]:
         if not isinstance(given, dict):
             yield f"{where}{key} is {told(pose, key)}; write an object with {', '.join(parts)}"
             continue
-        wrong = [part for part in parts if not is_number(given.get(part)) or abs(given[part]) > MAX_METERS]
+        wrong = [part for part in parts if not _is_moderate(given.get(part))]
         yield from (f"{where}{key}.{part} is {told(given, part)}; write a number" for part in wrong)
         if key == "heading" and not wrong and abs(length := math.hypot(*(given[part] for part in parts)) - 1) > _SLACK:
             yield f"{where}heading has the length {length + 1:.3g}; a quaternion of a heading has the length 1"
+
+
+def _is_moderate(value: Any) -> bool:
+    """Whether a JSON value is a number that can be one of meters or pixels."""
+    return is_number(value) and abs(value) <= MAX_METERS
 
 
 def _is_file(uri: str) -> bool:

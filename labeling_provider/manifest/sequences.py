@@ -20,6 +20,8 @@ from labeling_provider.groundtruth.uris import split_s3_uri
 MAX_PROBLEMS: Final = 10
 MAX_COORDINATE: Final = 1_000_000
 """Farther from the corner of a frame no shape can be, in pixels."""
+MAX_SECONDS: Final = 1e12
+"""Latest Unix time, in seconds, so that it can be counted in microseconds as well."""
 MAX_VERTICES: Final = 1_000
 MAX_SHAPES: Final = 500
 """Most shapes in one frame."""
@@ -168,7 +170,11 @@ def prefix_problems(document: dict[str, Any]) -> Iterator[str]:
     """What is wrong with the folder that ``prefix`` names."""
     prefix = document.get("prefix")
     try:
-        folder = split_s3_uri(prefix)[1] if isinstance(prefix, str) and prefix.startswith("s3://") else None
+        folder = (
+            split_s3_uri(prefix)[1]
+            if isinstance(prefix, str) and is_unicode(prefix) and prefix.startswith("s3://")
+            else None
+        )
     except ValueError:
         folder = None
     if folder is None or not folder.endswith("/"):
@@ -199,7 +205,7 @@ def _frame_problems(frames: Sequence[Any]) -> Iterator[str]:
             yield f"{where}.frame is {name[:SHOWN]!r}; write a path without empty parts and dots"
         elif (first := names.setdefault(name, place)) != place:
             yield f"{where}.frame is {name[:SHOWN]!r}, as in frames[{first}]"
-        if timestamp is not None and not is_number(timestamp):
+        if timestamp is not None and not is_time(timestamp):
             yield f"{where}.unix-timestamp is {told(frame, 'unix-timestamp')}; write a number"
 
 
@@ -352,6 +358,11 @@ def geometry_of(given: dict[str, Any], tool: Tool) -> dict[str, Any]:
 def is_number(value: Any) -> TypeGuard[float]:
     """Whether a JSON value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def is_time(value: Any) -> TypeGuard[float]:
+    """Whether a JSON value can be a Unix time, in seconds."""
+    return is_number(value) and abs(value) <= MAX_SECONDS
 
 
 def _is_place(value: Any) -> bool:

@@ -87,7 +87,8 @@ def judgement_of_answer(content: Any) -> Judgement | None:
             if isinstance(form, dict) and key in form:
                 try:
                     return _bounded(read(form))
-                except msgspec.ValidationError:
+                except (msgspec.ValidationError, UnicodeEncodeError):
+                    # The second one is of keys that are not valid Unicode.
                     return None
     return None
 

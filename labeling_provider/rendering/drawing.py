@@ -191,7 +191,7 @@ def _drawn(label: Label | None) -> _Drawn | None:
             return None
         # A raw answer is what somebody has sent.
         shapes = [msgspec.convert(shape, _KINDS[kind]) for shape in msgspec.convert(given, list[Any])]
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, UnicodeEncodeError):
         return None
     return _Drawn(kind, size.width, size.height, shapes) if min(size.width, size.height) > 0 else None
 

@@ -1,11 +1,11 @@
 """Draws labels of point clouds as HTML: a cloud seen from above, with its cuboids, the ways of objects, or its classes.
 
-Up in the picture is the world's y.
+Up in the picture is the world's y. Below it are pictures of cameras that see cuboids, with these drawn in them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from markupsafe import Markup
@@ -14,6 +14,7 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.point_clouds import PointFormat, format_of_file
 from labeling_provider.manifest import CuboidsLabel, Files, Label, PointMaskLabel, SequenceLabel
+from labeling_provider.manifest.cameras import edges
 from labeling_provider.manifest.cuboids import (
     TRACKED_TYPE,
     CuboidFrame,
@@ -25,9 +26,15 @@ from labeling_provider.manifest.cuboids import (
     turn,
 )
 from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, read_point_classes, read_point_cloud
-from labeling_provider.manifest.point_sequences import read_point_frame, read_point_sequence
+from labeling_provider.manifest.point_sequences import (
+    CameraImage,
+    PointFrame,
+    read_point_frame,
+    read_point_sequence,
+)
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES
-from labeling_provider.rendering.drawing import COLORS, MAX_PARTS, MAX_POINTS, look_of
+from labeling_provider.rendering.drawing import COLORS, MAX_PARTS, MAX_POINTS, look_of, svg
+from labeling_provider.rendering.sequences import size_of_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +45,8 @@ if TYPE_CHECKING:
 
 MAX_CLOUD_BYTES: Final = 40_000_000
 """Largest cloud that is drawn, in bytes: 2.5 million points with intensity."""
+MAX_IMAGES: Final = 2
+"""How many pictures of cameras are shown."""
 MAX_DOTS: Final = 4_000
 """How many points of a cloud are drawn."""
 _GRAY: Final = "#8a8a8a"
@@ -69,24 +78,30 @@ def is_of_points(label: Label | None) -> bool:
     )
 
 
-def drawn_cloud(files: Files, line: Mapping[str, Any], label: Label) -> Markup:
+def drawn_cloud(
+    files: Files, line: Mapping[str, Any], label: Label, address: Callable[[str, tuple[int, int]], str]
+) -> Markup:
     """A cloud from above with its label, as HTML; of a sequence, the frame with the most cuboids.
 
     :param line: the line of the manifest.
     :param label: one that :func:`is_of_points` accepts.
+    :param address: the URL of a camera's picture, by its URI, and its width and height in pixels.
     :raises LabelingError: if a file can't be read, or is not what it should be.
     """
     if isinstance(label, SequenceLabel):
-        scene, name = _of_sequence(files, str(line["source-ref"]), label)
-        return Markup("<div>{}<bdi>{}</bdi></div>").format(_svg(scene), name)
+        scene, frame = _of_sequence(files, str(line["source-ref"]), label)
+        seen = _pictures(files, frame.images, scene, address)
+        return Markup("<div>{}<bdi>{}</bdi></div>{}").format(_svg(scene), frame.name, seen)
     uri = str(line["source-ref"])
-    form = format_of_file(uri)
+    form, images = format_of_file(uri), tuple[CameraImage, ...]()
     if form is None or line.get("source-ref-metadata") is not None:
-        form = read_point_frame(line, uri).format
+        described = read_point_frame(line, uri)
+        form, images = described.format, described.images
     positions = _points(files, uri, form)
     if isinstance(label, CuboidsLabel):
         names = list(label.class_names.values())
-        return _svg(_Scene(positions[:: _step(len(positions))], None, cuboids_of(label), [], names))
+        scene = _Scene(positions[:: _step(len(positions))], None, cuboids_of(label), [], names)
+        return _svg(scene) + _pictures(files, images, scene, address)
     if not isinstance(label, PointMaskLabel):
         raise LabelingError(f"{label.attribute} is not the label of a point cloud")
     return _svg(_segmented(files, positions, label))
@@ -115,8 +130,8 @@ def _segmented(files: Files, positions: Points, label: PointMaskLabel) -> _Scene
     return _Scene(positions[::step], table[numbers[::step]], (), [], names)
 
 
-def _of_sequence(files: Files, uri: str, label: SequenceLabel) -> tuple[_Scene, str]:
-    """What is drawn of a sequence, and the name of the frame."""
+def _of_sequence(files: Files, uri: str, label: SequenceLabel) -> tuple[_Scene, PointFrame]:
+    """What is drawn of a sequence, and the frame."""
     sequence = read_point_sequence(files.whole(uri, Quota.POINT_SEQUENCE_FILE_BYTES), uri)
     labeled = read_tracked_cuboids(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, label.class_names)
     places = {frame.name: place for place, frame in enumerate(sequence.frames)}
@@ -128,7 +143,7 @@ def _of_sequence(files: Files, uri: str, label: SequenceLabel) -> tuple[_Scene, 
     positions = _points(files, frame.uri, frame.format)
     ways = _ways(one for _, one in sorted(known, key=lambda one: one[0]))
     names = list(label.class_names.values())
-    return _Scene(positions[:: _step(len(positions))], None, shown.cuboids, ways, names), frame.name
+    return _Scene(positions[:: _step(len(positions))], None, shown.cuboids, ways, names), frame
 
 
 def _ways(frames: Iterable[CuboidFrame]) -> list[tuple[LabeledCuboid, list[Vector]]]:
@@ -154,7 +169,8 @@ def _frame(scene: _Scene) -> tuple[float, float, float, float]:
     """Left, top, width and height of what is shown, in meters: nearly all points, and all cuboids."""
     import numpy as np
 
-    across, down = scene.positions[:, 0], -scene.positions[:, 1]
+    # In floats of 8 bytes, differences of the largest numbers of 4 bytes are not infinite.
+    across, down = scene.positions[:, 0].astype(float), -scene.positions[:, 1].astype(float)
     sides = [np.quantile(values, [_FAR, 1 - _FAR]) for values in (across, down)]
     corners = np.array([(x, -y) for cuboid in scene.cuboids for x, y, _ in cuboid.corners]).reshape(-1, 2)
     low = np.min([[side[0] for side in sides], *corners], axis=0)
@@ -197,6 +213,33 @@ def _outlines(scene: _Scene) -> Iterator[Markup]:
         yield Markup('<polygon points="{}" {}</polygon>').format(" ".join(upper), look)
         ahead = f"{_at(cuboid, 0, 0)} {_at(cuboid, 1, 0)}"
         yield Markup('<polyline points="{}" {}</polyline>').format(ahead, look)
+
+
+def _pictures(
+    files: Files, images: Iterable[CameraImage], scene: _Scene, address: Callable[[str, tuple[int, int]], str]
+) -> Markup:
+    """The first pictures that show cuboids, with these."""
+    found: list[Markup] = []
+    for image in images:
+        lines = [(cuboid, edges(image, cuboid)) for cuboid in scene.cuboids[:MAX_PARTS]]
+        if len(found) == MAX_IMAGES or not any(own for _, own in lines):
+            continue
+        size = size_of_picture(files, image.uri)
+        inside = [(cuboid, own) for cuboid, own in lines if size and any(_is_in(line, size) for line in own)]
+        if size and inside:
+            over = [_wires(cuboid, own, scene.names) for cuboid, own in inside]
+            found.append(Markup("<div>{}</div>").format(svg(*size, address(image.uri, size), over)))
+    return Markup("").join(found)
+
+
+def _is_in(line: Iterable[tuple[float, float]], size: tuple[int, int]) -> bool:
+    return any(0 <= x <= size[0] and 0 <= y <= size[1] for x, y in line)
+
+
+def _wires(cuboid: LabeledCuboid, lines: Iterable[list[tuple[float, float]]], names: list[str]) -> Markup:
+    path = "".join(f"M{' '.join(f'{x:.1f},{y:.1f}' for x, y in line)}" for line in lines)
+    look = look_of(names.index(cuboid.label), cuboid.object_name or cuboid.label)
+    return Markup('<path d="{}" {}</path>').format(path, look)
 
 
 def _at(cuboid: LabeledCuboid, across: float, down: float) -> str:

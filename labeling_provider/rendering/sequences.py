@@ -44,7 +44,7 @@ def drawn_sequence(
     names = list(label.class_names.values())
     pictures = []
     for frame in _chosen(data, sequence):
-        size = _size(files, places[frame.name])
+        size = size_of_picture(files, places[frame.name])
         if size is None:
             continue
         over = [*_ways(data, names), *_shapes(frame, data.tool or BOX, names, size)]
@@ -62,8 +62,11 @@ def _chosen(data: SequenceData, sequence: FrameSequence) -> list[LabeledFrame]:
     return [frames[number * (len(frames) - 1) // last] for number in range(last + 1)] if last > 0 else frames[:1]
 
 
-def _size(files: Files, uri: str) -> tuple[int, int] | None:
-    """A frame's width and height, in pixels; None if it is no picture."""
+def size_of_picture(files: Files, uri: str) -> tuple[int, int] | None:
+    """A picture's width and height, in pixels; None if it is no picture.
+
+    :raises LabelingError: if it can't be read.
+    """
     beginning = b""
     for chunk in files.chunks(uri):
         beginning += chunk

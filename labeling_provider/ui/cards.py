@@ -50,7 +50,7 @@ class Cards:
             return Markup("")
         files = Files(self._job.hook)
         if label is not None and is_of_points(label):
-            return _drawn(shown, lambda: drawn_cloud(files, shown.line, label))
+            return _drawn(shown, lambda: drawn_cloud(files, shown.line, label, self._address))
         if isinstance(label, SequenceLabel):
             return _drawn(shown, lambda: drawn_sequence(files, uri, label, self._address))
         mask = None

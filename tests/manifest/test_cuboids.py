@@ -70,6 +70,7 @@ def test_amazons_labels_are_read() -> None:
         ("tracking-annotations.0.annotations.0.object-id", "", r"annotations\[0\].object-id is ''; write one"),
         ("tracking-annotations.0.annotations", [TRACKED] * 2, r"annotations\[1\].object-id is 'ae5dc770"),
         ("tracking-annotations.0.annotations", [TRACKED] * 501, "501 cuboids; at most 500"),
+        ("tracking-annotations.0.annotations.0.\ud800", 1, "a key is not valid Unicode"),
         ("tracking-annotations", LABEL["tracking-annotations"] * 501, "501 frames; at most 500"),
     ],
 )

@@ -228,6 +228,10 @@ def test_a_label_is_written_as_it_was_read_unknown_keys_and_all() -> None:
             ["[0]", "5 to 4"],
         ),
         (line("semantic-segmentation", 7), ["marsh", "str"]),
+        (
+            {"marsh": {"\ud800": 1}, "marsh-metadata": {"type": "groundtruth/object-detection"}},
+            ["marsh: a key is not valid Unicode"],
+        ),
         ({"source": "a", "marsh": 1, "marsh-metadata": []}, ["marsh-metadata", "object"]),
         (line("image-classification", 1, confidence="high"), ["marsh-metadata", "confidence"]),
     ],

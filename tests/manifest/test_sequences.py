@@ -43,6 +43,7 @@ def test_a_sequence_has_its_frames_in_the_order_of_their_names() -> None:
         ({"seq-no": "4"}, "seq-no is '4'; write a whole number"),
         ({"prefix": "s3://yard/cam4"}, "prefix is 's3://yard/cam4'; write an S3 folder"),
         ({"prefix": "s3://yard/"}, "write an S3 folder"),
+        ({"prefix": "s3://yard/\ud800/"}, "write an S3 folder"),
         ({"prefix": "https://yard/cam4/"}, "write an S3 folder"),
         ({"prefix": "s3://yard/cam4/../secret/"}, "write a folder without dots"),
         ({"number-of-frames": 3}, "number-of-frames is 3, but frames has 2"),
@@ -55,6 +56,7 @@ def test_a_sequence_has_its_frames_in_the_order_of_their_names() -> None:
         ({"frames": [FRAMES[0], {**FRAMES[1], "frame": "1.gif"}]}, "is '1.gif'; it must end with .jpg"),
         ({"frames": [FRAMES[0], {**FRAMES[1], "frame": "../1.jpg"}]}, "without empty parts and dots"),
         ({"frames": [FRAMES[0], {**FRAMES[1], "unix-timestamp": "now"}]}, r"frames\[1\].unix-timestamp is 'now'"),
+        ({"frames": [FRAMES[0], {**FRAMES[1], "unix-timestamp": 10**400}]}, r"unix-timestamp is a number; write"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_key(change: dict[str, Any], words: str) -> None:

@@ -24,6 +24,7 @@ from tests.quality.said import chose, drew, marked
         {"element": {"label": 1}},
         {"element": {"labels": "a"}},
         {"element": {"boundingBoxes": [{"label": "a", "left": "0"}]}},
+        {"element": {"boundingBoxes": [{"\ud800": 1}]}},
         {"element": {"entities": [{"label": "a", "startOffset": 0.5, "endOffset": 2}]}},
         {"element": {"entities": [{"label": "a", "startOffset": 0, "endOffset": 2}] * 301}},
         [{"element": {"label": "a"}}, {"element": {"label": "b"}}],

@@ -37,6 +37,7 @@ def test_polygons_of_a_custom_label_are_drawn() -> None:
         polygons({"label": "a", "vertices": [{"x": '1"/><script>', "y": 2}]}),
         polygons(width=0),
         {"polygons": 1},
+        polygons({"\ud800": 1}),
     ],
 )
 def test_what_is_no_polygon_is_not_drawn(value: Any) -> None:

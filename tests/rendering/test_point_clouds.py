@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Label, read_label
 from labeling_provider.rendering.point_clouds import MAX_DOTS, drawn_cloud, is_of_points
-from tests.manifest.scenes import sequence
+from tests.manifest.scenes import IMAGE, sequence
 from tests.rendering.test_sequences import Local
 
 KIND = "groundtruth/point_cloud_"
@@ -33,7 +34,7 @@ def drawn(folder: Path, line: dict[str, Any], kind: str, **about: Any) -> str:
     label = read_label(whole, "x")
     assert isinstance(label, Label)
     assert is_of_points(label)
-    return str(drawn_cloud(Local(folder), whole, label))
+    return str(drawn_cloud(Local(folder), whole, label, lambda uri, size: f"{uri}?{size[0]}"))
 
 
 def test_cuboids_are_seen_from_above(tmp_path: Path) -> None:
@@ -97,3 +98,25 @@ def test_classes_of_points_have_their_colors(tmp_path: Path) -> None:
     assert len({color for _, color, _ in titles}) == 3
     with pytest.raises(LabelingError, match=r"x.zlib has 2 points, but the cloud has 3"):
         segmented([0, 0])
+
+
+def test_cuboids_are_drawn_in_the_pictures_that_show_them(tmp_path: Path) -> None:
+    cloud(tmp_path, [[0, 0, 0, 0]])
+    (tmp_path / "cam").mkdir()
+    for name in ("ahead", "behind", "far"):
+        Image.new("RGB", (200, 100)).save(tmp_path / "cam" / f"{name}.jpg")
+    # The first looks along the world's y: x to the right, z up. The second looks back.
+    ahead = {**IMAGE, "image-path": "ahead.jpg", "fx": 100, "fy": 100, "cx": 100, "cy": 50, "k1": 0, "p1": 0}
+    ahead["position"] = {"x": 10, "y": 0, "z": 1}
+    behind = {**ahead, "image-path": "behind.jpg", "heading": {"qx": 0, "qy": -0.7071, "qz": 0.7071, "qw": 0}}
+    # What it shows of the car is beyond its edge.
+    far = {**ahead, "image-path": "far.jpg", "cx": 5_000}
+    about = {"unix-timestamp": 1, "prefix": "s3://lab/cam/", "images": [behind, far, ahead]}
+    label = {"annotations": [{**CAR, "class-id": 0, "object-name": "car:1"}]}
+    line = {"x": label, "source-ref-metadata": about}
+    found = drawn(tmp_path, line, "object_detection", class_map={"0": "car"})
+    assert re.findall('href="([^"]+)"', found) == ["s3://lab/cam/ahead.jpg?200"]
+    # Its back is 18 meters away and two wide.
+    points = [pair.split(",") for pair in re.findall(r"[-0-9.]+,[-0-9.]+", found.partition("<image")[2])]
+    assert min(float(x) for x, _ in points) == pytest.approx(100 - 100 / 18, abs=0.1)
+    assert max(float(y) for _, y in points) == pytest.approx(50 + 75 / 18, abs=0.1)

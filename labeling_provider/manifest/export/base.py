@@ -265,6 +265,8 @@ class Format(ABC, Generic[Content]):
     """The set names that its readers accept."""
     set_name_rule: ClassVar[str] = "letters, digits, '_', '-' and '.'"
     """The same in words."""
+    batch: ClassVar[int] = 64
+    """How many examples are held in memory at a time."""
     endings: ClassVar[tuple[str, ...]] = ()
     """The file name endings by which its readers recognize pictures; empty for any."""
 

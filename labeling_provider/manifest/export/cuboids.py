@@ -64,6 +64,7 @@ class CuboidFormat(Format[dict[str, int]]):
     """Base of the formats for cuboids in point clouds, and in sequences of them."""
 
     takes: ClassVar[tuple[type[Label], ...]] = (CuboidsLabel, SequenceLabel)
+    batch = 8
 
     def read(self, example: Example) -> dict[str, int]:
         """The export's ids of the classes, by their names.

@@ -41,7 +41,6 @@ FORMATS: Final[dict[str, type[Format[Any]]]] = {
     "numpy": NumpyPoints,
 }
 """Formats by name."""
-_BATCH: Final = 64
 
 
 @dataclass
@@ -155,7 +154,7 @@ class Export:
 
     def _run_set(self, name: str, attribute: str, scanned: Scan[Any]) -> int:
         written, converted = 0, self._converted(name, attribute, scanned)
-        while batch := list(islice(converted, _BATCH)):
+        while batch := list(islice(converted, self._format.batch)):
             errors = self._folder.map(self._fetch, [item.example for item in batch])
             for item, fetch_error in zip(batch, errors, strict=True):
                 try:

@@ -33,6 +33,7 @@ class NumpyPoints(Format[dict[int, int]]):
     """
 
     takes = (PointMaskLabel,)
+    batch = 4
 
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start the list of the set's clouds."""

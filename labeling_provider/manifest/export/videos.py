@@ -47,6 +47,7 @@ class VideoFormat(Format[dict[str, int]]):
     """Base of the formats for sequences of video frames."""
 
     takes: ClassVar[tuple[type[Label], ...]] = (SequenceLabel,)
+    batch = 4
     tools: ClassVar[tuple[str, ...]]
     """The shapes that it can store, by the names of the tools."""
     keys: ClassVar[tuple[str, ...]] = tuple(KEYS.values())

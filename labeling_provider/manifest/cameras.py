@@ -1,0 +1,83 @@
+"""Where a camera of a sequence shows a place of the world.
+
+Sources: developer guide, "Understand Coordinate Systems and Sensor Fusion", which refers to OpenCV for distortion;
+OpenCV, "Camera Calibration and 3D Reconstruction" and "Fisheye camera model".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+from labeling_provider.manifest.cuboids import LabeledCuboid, Vector, inverse, minus, turn
+from labeling_provider.manifest.point_sequences import CameraImage
+
+NEAR: Final = 0.1
+"""Nearer than this nothing is in front of a camera, in meters."""
+_STEP: Final = 1e-4
+_EDGES: Final = tuple((one, other) for one in range(8) for other in range(one + 1, 8) if (one ^ other).bit_count() == 1)
+"""The edges of a cuboid, by the places of their ends among its corners."""
+_PARTS: Final = 8
+"""Into how many straight parts an edge is divided, because lenses bend it."""
+
+Pixel = tuple[float, float]
+
+
+def projected(image: CameraImage, point: Vector) -> Pixel | None:
+    """Where a picture shows a place of the world, in pixels from the top left corner; it may be outside of the picture.
+
+    As in OpenCV, ``k4`` of a pinhole camera belongs to the denominator of its distortion.
+
+    :return: None if the place is behind the camera, or so far aside that the lens's model does not hold.
+    """
+    x, y, z = turn(inverse(image.pose.heading), minus(point, image.pose.position))
+    if z < NEAR:
+        return None
+    across, down = x / z, y / z
+    radius = math.hypot(across, down)
+    # From where a model shrinks what is farther out, it would show the same pixel for two places.
+    if _bent(image, radius + _STEP) <= _bent(image, radius):
+        return None
+    factor = _bent(image, radius) / radius if radius else 1.0
+    p1, p2 = image.tangential
+    sideways = (
+        2 * p1 * across * down + p2 * (radius**2 + 2 * across**2),
+        2 * p2 * across * down + p1 * (radius**2 + 2 * down**2),
+    )
+    bent = across * factor + sideways[0], down * factor + sideways[1]
+    (fx, fy), (cx, cy) = image.focal, image.center
+    return fx * bent[0] + image.skew * bent[1] + cx, fy * bent[1] + cy
+
+
+def _bent(image: CameraImage, radius: float) -> float:
+    """How far from the middle a lens shows what is so far from it on the plane at a meter's distance."""
+    k1, k2, k3, k4 = image.radial
+    if image.model == "fisheye":
+        angle = math.atan(radius)
+        square = angle**2
+        return angle * (1 + square * (k1 + square * (k2 + square * (k3 + square * k4))))
+    square = radius**2
+    denominator = 1 + k4 * square
+    return radius * (1 + square * (k1 + square * (k2 + square * k3))) / denominator if denominator > 0 else 0.0
+
+
+def edges(image: CameraImage, cuboid: LabeledCuboid) -> list[list[Pixel]]:
+    """The edges of a cuboid in a picture: lines of points, without what the camera does not see."""
+    corners, found = cuboid.corners, list[list[Pixel]]()
+    for one, other in _EDGES:
+        line: list[Pixel] = []
+        for part in range(_PARTS + 1):
+            pixel = projected(image, _between(corners[one], corners[other], part / _PARTS))
+            if pixel is not None:
+                line.append(pixel)
+            elif line:
+                found.append(line)
+                line = []
+        found.append(line)
+    return [line for line in found if len(line) > 1]
+
+
+def _between(one: Sequence[float], other: Sequence[float], share: float) -> Vector:
+    x, y, z = (start + (end - start) * share for start, end in zip(one, other, strict=True))
+    return x, y, z

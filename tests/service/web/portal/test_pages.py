@@ -6,6 +6,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from dev.browser import browser_page
 from dev.portal import Browser
-from dev.stack import ROOT, Service
+from dev.stack import ROOT, Service, StackError, wait_until
 from dev.torture_people import TEMPLATE, AtChromium
 from labeling_provider.service.web.requests import STATIC_PATH
 from tests.conftest import Lab, texts
@@ -255,7 +256,15 @@ def test_of_two_drafts_the_later_one_counts(lab: Lab, people_job: Jobs) -> None:
         page.wait_for_function(f"() => {kept}.some(([, draft]) => draft.includes('later'))")
         # Until it is there, nobody types what it would take the place of.
         page.route("**/slow.png", hold)
-        page.reload()
+
+        def is_held() -> bool:
+            """Load the page again; a busy browser may ask for a frame's picture before it asks us."""
+            page.reload()
+            with suppress(StackError):
+                wait_until(lambda: page.wait_for_timeout(50) or held, 2, "the picture is asked for", 0)
+            return bool(held)
+
+        wait_until(is_held, 60, "the picture is held", 0)
         page.wait_for_selector("iframe.shown[aria-busy=true]")
         field.wait_for()
         place = field.bounding_box()

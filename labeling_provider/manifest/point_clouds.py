@@ -33,7 +33,7 @@ MAX_PACKED_BYTES: Final = 2 * MAX_POINTS
 """Largest file with the classes of points, in bytes: more than zlib makes of any."""
 BEGINNING_BYTES: Final = 1 << 16
 """How much of a file is enough to tell whether it is in its format, in bytes."""
-_NUMBER: Final = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_NUMBER: Final = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
 _LARGEST: Final = 3.4028234e38
 _SHOWN: Final = 40
 _BLANKS: Final = b" \t\r\n"

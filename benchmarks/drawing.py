@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -227,14 +227,18 @@ def memory_growth(page: Any, address: str, folder: Path, size: Size) -> float:
     return 100 * (heap() / before - 1)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def run(measure: Callable[[Any], dict[str, float]], smallest: Any, whole: Any, about: str | None) -> None:
+    """Measure as the command line asks for, and print it as JSON.
+
+    :param smallest: the size that only shows that it works.
+    """
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--smallest", action="store_true", help="only show that it works")
-    size = SMALLEST if parser.parse_args().smallest else Size()
+    size = smallest if parser.parse_args().smallest else whole
     if not STATIC.is_dir():
         sys.exit("The worker pages are not built: python frontend/build.py")
     print(json.dumps(measure(size)))
 
 
 if __name__ == "__main__":
-    main()
+    run(measure, SMALLEST, Size(), __doc__)

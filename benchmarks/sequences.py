@@ -8,10 +8,8 @@ only shows that it works.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from benchmarks.drawing import STATIC, served
+from benchmarks.drawing import STATIC, run, served
 from dev.browser import browser_page
 from dev.stack import StackError
 
@@ -153,14 +151,5 @@ def heap(session: Any) -> float:
     return float(next(one["value"] for one in metrics if one["name"] == "JSHeapUsedSize"))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--smallest", action="store_true", help="only show that it works")
-    size = SMALLEST if parser.parse_args().smallest else Size()
-    if not STATIC.is_dir():
-        sys.exit("The worker pages are not built: python frontend/build.py")
-    print(json.dumps(measure(size)))
-
-
 if __name__ == "__main__":
-    main()
+    run(measure, SMALLEST, Size(), __doc__)

@@ -29,6 +29,7 @@ from labeling_provider.manifest.sequences import (
     SHOWN,
     SequenceError,
     first_problems,
+    header_problems,
     is_number,
     is_time,
     is_whole,
@@ -224,19 +225,10 @@ def _pose_document(pose: Pose) -> dict[str, Any]:
 
 
 def _problems(document: dict[str, Any], where: str) -> Iterator[str]:
-    if not is_whole(document.get("seq-no")):
-        yield f"seq-no is {told(document, 'seq-no')}; write a whole number"
-    yield from prefix_problems(document)
+    yield from header_problems(document, Quota.POINT_SEQUENCE_FRAMES, '{"frame": "…", "unix-timestamp": …}')
     frames = document.get("frames")
-    if not isinstance(frames, list):
-        yield f'frames is {told(document, "frames")}; write a list of {{"frame": "…", "unix-timestamp": …}}'
-        return
-    if not 1 <= len(frames) <= Quota.POINT_SEQUENCE_FRAMES:
-        yield f"frames has {len(frames):,} frames; 1 to {Quota.POINT_SEQUENCE_FRAMES:,} are allowed"
-    count = document.get("number-of-frames")
-    if not is_whole(count) or count != len(frames):
-        yield f"number-of-frames is {told(document, 'number-of-frames')}, but frames has {len(frames):,}"
-    yield from _frames_problems(frames[: Quota.POINT_SEQUENCE_FRAMES + 1], document.get("prefix"), where)
+    if isinstance(frames, list):
+        yield from _frames_problems(frames[: Quota.POINT_SEQUENCE_FRAMES + 1], document.get("prefix"), where)
 
 
 def _frames_problems(frames: Sequence[Any], prefix: Any, sequence_uri: str) -> Iterator[str]:

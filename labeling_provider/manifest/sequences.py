@@ -151,19 +151,30 @@ def read_document(body: bytes | str, where: str, most: int) -> dict[str, Any]:
 
 
 def _problems(document: dict[str, Any]) -> Iterator[str]:
+    yield from header_problems(document, Quota.SEQUENCE_FRAMES, '{"frame-no": …, "frame": "…"}')
+    frames = document.get("frames")
+    if isinstance(frames, list):
+        yield from _frame_problems(frames[: Quota.SEQUENCE_FRAMES + 1])
+
+
+def header_problems(document: dict[str, Any], most: int, frame: str) -> Iterator[str]:
+    """What is wrong with a sequence file besides its frames.
+
+    :param most: how many frames it may have.
+    :param frame: what a frame looks like, for a message.
+    """
     if not is_whole(document.get("seq-no")):
         yield f"seq-no is {told(document, 'seq-no')}; write a whole number"
     yield from prefix_problems(document)
     frames = document.get("frames")
     if not isinstance(frames, list):
-        yield f'frames is {told(document, "frames")}; write a list of {{"frame-no": …, "frame": "…"}}'
+        yield f"frames is {told(document, 'frames')}; write a list of {frame}"
         return
-    if not 1 <= len(frames) <= Quota.SEQUENCE_FRAMES:
-        yield f"frames has {len(frames):,} frames; 1 to {Quota.SEQUENCE_FRAMES:,} are allowed"
+    if not 1 <= len(frames) <= most:
+        yield f"frames has {len(frames):,} frames; 1 to {most:,} are allowed"
     count = document.get("number-of-frames")
     if not is_whole(count) or count != len(frames):
         yield f"number-of-frames is {told(document, 'number-of-frames')}, but frames has {len(frames):,}"
-    yield from _frame_problems(frames[: Quota.SEQUENCE_FRAMES + 1])
 
 
 def prefix_problems(document: dict[str, Any]) -> Iterator[str]:

@@ -8,12 +8,13 @@ import { lookOf } from "../colors";
 import { Editor, type Told } from "../drawing/editor";
 import type { Point } from "../drawing/geometry";
 import { box, type Kind, keypoint, line, polygon, polyline, type Shape } from "../drawing/kinds";
-import { type Look, Painter } from "../drawing/painter";
+import type { Look } from "../drawing/painter";
 import { element, keyCap } from "../element";
 import { type Command, keys } from "../keys";
 import { canFind, findBox } from "../mask-helper";
 import { word } from "../words";
-import { Board, isChecked } from "./board";
+import { isChecked } from "./board";
+import { ShapeBoard } from "./shape-board";
 
 /** Pixels of the screen that a copy is beside its original. */
 const ASIDE = 12;
@@ -25,7 +26,7 @@ interface Stored {
   nothing?: boolean;
 }
 
-abstract class Drawing extends Board {
+abstract class Drawing extends ShapeBoard {
   protected abstract readonly kind: Kind;
 
   /** What was drawn on the picture before. */
@@ -245,18 +246,6 @@ abstract class Drawing extends Board {
     if (chosen) this.hand.hide(selected as number, !chosen.hidden);
     else this.hand.hideAll(!shapes.some((one) => one.hidden));
     return shapes.length > 0;
-  }
-
-  protected override get pressed(): string | undefined {
-    return this.hand.chosen?.label ?? this.hand.label;
-  }
-
-  protected override get draws(): boolean {
-    return this.hand.label !== undefined || this.hand.path !== undefined;
-  }
-
-  protected override makePainter(): Painter {
-    return new Painter(this.hand, this.view, (label) => this.look(label));
   }
 
   protected override willUpdate(changes: PropertyValues): void {

@@ -8,9 +8,10 @@ import { Editor, type Told } from "../drawing/editor";
 import type { Point } from "../drawing/geometry";
 import { Journal } from "../drawing/journal";
 import { box, type Shape, whole } from "../drawing/kinds";
-import { type Look, Painter } from "../drawing/painter";
+import type { Look } from "../drawing/painter";
 import { element, keyCap } from "../element";
-import { Board, icon } from "../elements/board";
+import { icon } from "../elements/board";
+import { ShapeBoard } from "../elements/shape-board";
 import { type Command, keys } from "../keys";
 import { word } from "../words";
 import { Categories, LONGEST } from "./categories";
@@ -55,8 +56,8 @@ interface Step {
 }
 
 @element("crowd-video-frames")
-export class CrowdVideoFrames extends Board {
-  static override styles = [...Board.styles, framesStyle];
+export class CrowdVideoFrames extends ShapeBoard {
+  static override styles = [...ShapeBoard.styles, framesStyle];
 
   /** The id of the script that holds the sequence. */
   @property() data = "";
@@ -515,18 +516,6 @@ export class CrowdVideoFrames extends Board {
     }
     this.surface?.draw();
     this.requestUpdate();
-  }
-
-  protected override get pressed(): string | undefined {
-    return this.hand.chosen?.label ?? this.hand.label;
-  }
-
-  protected override get draws(): boolean {
-    return this.hand.label !== undefined || this.hand.path !== undefined;
-  }
-
-  protected override makePainter(): Painter {
-    return new Painter(this.hand, this.view, (label) => this.look(label));
   }
 
   // Keys

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from botocore.awsrequest import AWSResponse
 from PIL import Image
 
 from dev.stack import Service
@@ -30,6 +28,7 @@ from tests.airflow_context import context
 from tests.client.clients import ground_truth, silent
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
+from tests.jobs.amazons import denied, pretending, vendor
 from tests.operators.tasks import operator
 
 UNKNOWN = {"source": "nobody knows"}
@@ -212,27 +211,6 @@ def test_a_bucket_that_is_gone_keeps_nobody_else(amazon: Lab, lab: Lab, name: st
         assert len(lab.output(lab.describe(f"{name}-1"))) == 2
 
 
-def denied(amazon: Lab, bucket: str) -> GroundTruth:
-    """Amazon for somebody who may not read a bucket."""
-
-    def refuse(params: dict[str, Any], **_: Any) -> Any:
-        if f"/{bucket}/" not in params["url"]:
-            return None
-        error = {"Code": "AccessDenied", "Message": "Access Denied"}
-        return AWSResponse(params["url"], 403, {}, None), {
-            "Error": error,
-            "ResponseMetadata": {"HTTPStatusCode": 403},
-        }
-
-    def make_client(service: str, **settings: Any) -> Any:
-        client = amazon.service.client(service)
-        if service == "s3":
-            client.meta.events.register("before-call.s3", refuse)
-        return client
-
-    return GroundTruth(make_client)
-
-
 def test_more_jobs_than_a_page_has_are_found_and_a_dry_run_makes_nothing(amazon: Lab, lab: Lab, name: str) -> None:
     # These fail at once.
     request = amazon.request(f"s3://lab/{name}.manifest", **arguments_for(name))
@@ -322,33 +300,6 @@ def test_the_public_workteam_needs_a_stand_in_only_where_there_is_work_left(amaz
     assert "PublicWorkforceTaskPrice" not in human
     wrong = bring_one(source, lab, f"{name}-2", continue_stopped=True, workteams={arn: "no-such-team"})
     assert wrong.outcome == Outcome.THERE
-
-
-def pretending(amazon: Lab, name: str, description: dict[str, Any]) -> GroundTruth:
-    """Amazon, where one job's description is another."""
-    real = ground_truth(amazon)
-    sagemaker = real.sagemaker
-
-    class Sagemaker:
-        meta = sagemaker.meta
-
-        def __getattr__(self, operation: str) -> Callable[..., Any]:
-            def call(**request: Any) -> Any:
-                if operation == "describe_labeling_job" and request["LabelingJobName"] == name:
-                    return description
-                return getattr(sagemaker, operation)(**request)
-
-            return call
-
-    real.__dict__["sagemaker"] = Sagemaker()
-    return real
-
-
-def vendor(description: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """A description with another workteam, and other changes."""
-    arn = "arn:aws:sagemaker:us-east-1:123456789012:workteam/vendor-crowd/labelers"
-    human = {**description["HumanTaskConfig"], "WorkteamArn": arn}
-    return {**description, "HumanTaskConfig": human, **changes}
 
 
 def test_a_workteam_that_is_gone_keeps_only_a_job_with_work_left(amazon: Lab, lab: Lab, name: str) -> None:

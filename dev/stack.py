@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -183,6 +183,7 @@ class RestApi:
         self.folder, self.dags, self.connection = folder, dags, connection
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self._runs: Counter[str] = Counter()
         home = folder / "airflow"
         home.mkdir(parents=True, exist_ok=True)
         self.env = {
@@ -266,10 +267,12 @@ class RestApi:
     def trigger(self, dag_id: str, seconds: float = 60, run_id: str | None = None, **params: Any) -> str:
         """Start a run of a DAG as soon as it is known; its id.
 
-        :param run_id: its id, if it matters: jobs are named after it, and simulated workers' luck hangs on their names.
+        :param run_id: its id. By default the runs of a DAG are counted: jobs are named after them, and simulated
+            workers' luck hangs on the names, so that it is the same each time.
         :param params: its parameters.
         """
-        run_id = run_id or f"manual__{uuid.uuid4()}"
+        self._runs[dag_id] += 1
+        run_id = run_id or f"manual__{self._runs[dag_id]}"
         body = {"dag_run_id": run_id, "logical_date": None, "conf": params}
 
         def started() -> bool:
@@ -349,6 +352,7 @@ class GuardedApi(RestApi):
 
     def __init__(self, airflow: RestApi, roles: Mapping[str, str]) -> None:
         super().__init__(airflow.folder, airflow.dags, airflow.connection)
+        self._runs = airflow._runs
         passwords = airflow.folder / "passwords.json"
         passwords.write_text(json.dumps({name: name for name in roles}))
         self.env = {

@@ -19,7 +19,7 @@ from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.groundtruth.facts import public_workteam_arn
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.jobs import moving
-from labeling_provider.jobs.moving import AS_TAG, Choice, Data, Manner, Move, _uris
+from labeling_provider.jobs.moving import AS_TAG, Choice, Data, Manner, Move
 from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome
 from labeling_provider.request import MechanicalTurk, PrivateWorkteam
 from labeling_provider.sensors.labeling_job import LabelingJobSensor
@@ -279,6 +279,40 @@ def test_data_objects_come_along_as_asked(amazon: Lab, lab: Lab, name: str, data
     assert [one.outcome for one in entries if one.kind == "labeling job"] == [Outcome.MADE]
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_frames_of_a_sequence_come_along(amazon: Lab, lab: Lab, name: str, ends: bool) -> None:
+    """Of a running job for its workers, of one that has failed for whoever asks for all data."""
+    frames = [f"{name} {number}.png" for number in range(3)]
+    for frame in frames:
+        amazon.put(f"{name} frames/{frame}", png(np.zeros((8, 8, 3), np.uint8)))
+    sequence = {
+        "seq-no": 1,
+        "prefix": f"s3://lab/{name} frames/",
+        "number-of-frames": 3,
+        "frames": [{"frame-no": number, "frame": frame} for number, frame in enumerate(frames)],
+    }
+    lines = [
+        {"source-ref": amazon.put(f"{name} sequences/{number}.json", json.dumps({**sequence, "seq-no": number}))}
+        for number in (1, 2)
+    ]
+    task: dict[str, Any] = {"task_type": "video-object-detection", "labels": ["bird"]}
+    description = make_running(amazon, name, lines, **task, instructions="Draw.")
+    amazon.s3.delete_object(Bucket="lab", Key=f"{name} frames/{frames[2]}")
+    amazon.put(f"{name} sequences/2.json", '{"seq-no": 2}')
+    manner: dict[str, Any] = {}
+    source: Any = amazon
+    if ends:
+        source = pretending(amazon, name, {**description, "LabelingJobStatus": "Failed"})
+        manner = {"data": Data.ALL}
+    entries = bring(source, lab, name, **manner)
+    assert set(lab.keys(f"{name} frames/")) == {f"{name} frames/{frame}" for frame in frames[:2]}
+    assert len(lab.keys(f"{name} sequences/")) == 2
+    missing = {entry.name: told(entry) for entry in entries if entry.kind == "object"}
+    assert missing.keys() == {f"s3://lab/{name} frames/{frames[2]}", lines[1]["source-ref"]}
+    assert "frames is missing" in missing[lines[1]["source-ref"]]
+    assert "Data objects: 4 copied" in told(entries[-1])
+
+
 def test_the_public_workteam_needs_a_stand_in_only_where_there_is_work_left(amazon: Lab, lab: Lab, name: str) -> None:
     turk = MechanicalTurk("0.012", free_of_personal_information=True)
     make(amazon, f"{name}-1", workforce=turk)
@@ -465,16 +499,6 @@ def test_empty_members_of_a_description_are_none_of_the_request(amazon: Lab, lab
     }
     entry = bring_one(pretending(amazon, name, {**description, **empty}), lab, name)
     assert entry == Entry("labeling job", name, Outcome.MADE)
-
-
-def test_files_that_a_line_names_are_found_however_deep() -> None:
-    line = {
-        "source": "s3://not/one",
-        "source-ref": "https://lab.s3.amazonaws.com/a%20b",
-        "mask-ref": "s3://lab/mask.png",
-        "views": [{"left": "s3://lab/left"}, {"note": "see s3://lab/none", "count": 3}],
-    }
-    assert list(_uris(line)) == ["s3://lab/a b", "s3://lab/mask.png", "s3://lab/left"]
 
 
 def test_a_task_that_has_made_its_job_at_amazon_finds_it_here(

@@ -12,12 +12,13 @@ from functools import cached_property
 from random import Random
 from typing import Any, ClassVar, Final
 
+from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.sequences import TRACKING
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label
-from labeling_provider.manifest.sequences import Frame, LabeledFrame, SequenceError, Shape
+from labeling_provider.manifest.sequences import Frame, LabeledFrame, Shape
 from labeling_provider.request.sequence_categories import Attribute, SequenceCategories
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.errors import ObjectFailure
@@ -67,7 +68,7 @@ class DrawnFrames(Auditable):
     def read_truth(self, truth: Any) -> Iterable[LabeledFrame]:
         """The frames of a truth, which is user input: the content of a file, or a JSON value.
 
-        :raises ValueError: or :class:`.SequenceError` or :class:`.LabelError`, if it is not valid for this kind.
+        :raises ValueError: or :class:`.LabelingError`, if it is not valid for this kind.
         """
 
     @abstractmethod
@@ -204,13 +205,14 @@ class DrawnFrames(Auditable):
     # Simulated workers
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
-        answer = self._right_answer(line, truth, rng)
-        if answer is None:
+        known = self._right_answer(line, truth)
+        if known is None:
             return None
+        answer = self._filled(known, rng)
         return self.form_of(answer if right else self._careless(answer, rng), line)
 
-    def _right_answer(self, line: dict[str, Any], truth: Any, rng: Random) -> Answer | None:
-        """The truth in the object's frames, with values for required attributes that it does not know.
+    def _right_answer(self, line: dict[str, Any], truth: Any) -> Answer | None:
+        """The truth in the object's frames, with such names and values of attributes as answers can have.
 
         :raises ObjectFailure: if a file can't be read.
         """
@@ -219,7 +221,7 @@ class DrawnFrames(Auditable):
             placed = None if found is None else self.in_frames(found, line)
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
-        return None if placed is None else tuple(self._filled(frame, rng) for frame in placed)
+        return None if placed is None else tuple(map(self._valid, placed))
 
     def _truth(self, truth: Any) -> Answer | None:
         """The truth; None if it is not valid for this kind.
@@ -235,21 +237,33 @@ class DrawnFrames(Auditable):
             return None
         try:
             return tuple(self.read_truth(truth))
-        except (SequenceError, ValueError):
+        except (LabelingError, ValueError):
             return None
 
-    def _filled(self, frame: LabeledFrame, rng: Random) -> LabeledFrame:
+    def _valid(self, frame: LabeledFrame) -> LabeledFrame:
         shapes = tuple(
             shape._replace(
-                attributes=valid(
-                    shape.attributes, self.categories.label_attributes[shape.label], Quota.CATEGORY_TEXT, rng
-                ),
+                attributes=valid(shape.attributes, self.categories.label_attributes[shape.label], Quota.CATEGORY_TEXT),
                 object_name=self._name(shape),
             )
             for shape in frame.shapes
         )
-        attributes = valid(frame.attributes, self.categories.frame_attributes, Quota.FRAME_TEXT, rng)
+        attributes = valid(frame.attributes, self.categories.frame_attributes, Quota.FRAME_TEXT)
         return frame._replace(attributes=attributes, shapes=with_names(shapes, self.has_names))
+
+    def _filled(self, answer: Answer, rng: Random) -> Answer:
+        """An answer with values for the required attributes that it does not have."""
+        rules = self.categories
+        return tuple(
+            frame._replace(
+                attributes=filled(frame.attributes, rules.frame_attributes, rng),
+                shapes=tuple(
+                    shape._replace(attributes=filled(shape.attributes, rules.label_attributes[shape.label], rng))
+                    for shape in frame.shapes
+                ),
+            )
+            for frame in answer
+        )
 
     def _name(self, shape: Shape) -> str:
         """A name in the form that answers have; empty if it has none."""
@@ -279,7 +293,7 @@ class DrawnFrames(Auditable):
         return tuple(frames)
 
     def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> Answer | None:
-        right = self._right_answer(line, truth, rng)
+        right = self._right_answer(line, truth)
         if right is None:
             return None
         locked, pairs = self.categories.locked, list(together(former, right))
@@ -291,7 +305,7 @@ class DrawnFrames(Auditable):
             attributes = unlocked(before.attributes, true.attributes, self.categories.frame_attributes)
             shapes = self._renamed(kept, drawn)
             frames.append(true._replace(shapes=shapes, attributes=attributes))
-        return tuple(frames)
+        return self._filled(tuple(frames), rng)
 
     def _renamed(self, kept: Iterable[Shape], drawn: Iterable[Shape]) -> tuple[Shape, ...]:
         """All shapes of a frame; where names are only of one frame, none is there twice."""
@@ -417,15 +431,19 @@ def locked_change(before: Mapping[str, Any], now: Mapping[str, Any], rules: Mapp
 
 
 def unlocked(before: dict[str, Any], true: dict[str, Any], rules: Mapping[str, Attribute]) -> dict[str, Any]:
-    """The true attributes, but as they were where workers may not, or can not, change them."""
+    """The former attributes, with the true values of those that are known and that workers may change."""
     locked = {name for name, rule in rules.items() if rule.is_locked}
-    kept = {name: value for name, value in before.items() if name in locked or name not in rules}
-    return {**kept, **{name: value for name, value in true.items() if name not in locked}}
+    return {**before, **{name: value for name, value in true.items() if name not in locked}}
 
 
-def valid(given: dict[str, Any], rules: Mapping[str, Attribute], longest: int, rng: Random) -> dict[str, Any]:
-    """The values that attributes can have, and some for those that are required and not known."""
-    found = {name: value for name, value in given.items() if name in rules and not rules[name].problem(value, longest)}
+def valid(given: dict[str, Any], rules: Mapping[str, Attribute], longest: int) -> dict[str, Any]:
+    """The values that attributes can have."""
+    return {name: value for name, value in given.items() if name in rules and not rules[name].problem(value, longest)}
+
+
+def filled(given: dict[str, Any], rules: Mapping[str, Attribute], rng: Random) -> dict[str, Any]:
+    """Attributes with values for those that are required and not known."""
+    found = dict(given)
     for name, rule in rules.items():
         if rule.is_required and found.get(name, "") == "":
             low = 0 if rule.least is None else rule.least

@@ -19,7 +19,6 @@ from functools import cached_property
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.point_clouds import BACKGROUND, BACKGROUND_NUMBER
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label, PointMaskLabel
@@ -31,7 +30,7 @@ from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.adjustment import LockedAdjustment
 from labeling_provider.service.kinds.clouds import Clouds, shown_frames
 from labeling_provider.service.kinds.cuboids import FRAME_ATTRIBUTES
-from labeling_provider.service.kinds.drawn_frames import locked_change, shared_input, unlocked, valid
+from labeling_provider.service.kinds.drawn_frames import filled, locked_change, shared_input
 from labeling_provider.service.kinds.frame_answers import AnswerReader
 from labeling_provider.service.kinds.kind import (
     Answered,
@@ -187,30 +186,29 @@ class PointClasses(Auditable):
         return "" if _is_right(wrong, len(right)) else f"To correct: {wrong:,} of {len(right):,} points."
 
     def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> Segmented | None:
-        right = self._right_answer(line, truth, rng)
+        right = self._right_numbers(line, truth)
         if right is None:
             return None
-        attributes = unlocked(former.attributes, right.attributes, self.categories.frame_attributes)
-        wrong = _count_off(former.numbers, right.numbers)
-        numbers = former.numbers
-        if not _is_right(wrong, len(right.numbers)):
+        wrong, numbers = _count_off(former.numbers, right), former.numbers
+        if not _is_right(wrong, len(right)):
             locked = {self.positions[label] + 1 for label in self.categories.locked}
             numbers = bytes(
                 mine if mine in locked or true in locked else true
-                for mine, true in zip(former.numbers, right.numbers, strict=True)
+                for mine, true in zip(former.numbers, right, strict=True)
             )
-        return Segmented(numbers, attributes)
+        return Segmented(numbers, filled(former.attributes, self.categories.frame_attributes, rng))
 
     # Simulated workers
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
-        answer = self._right_answer(line, truth, rng)
-        if answer is None:
+        numbers = self._right_numbers(line, truth)
+        if numbers is None:
             return None
+        answer = Segmented(numbers, filled({}, self.categories.frame_attributes, rng))
         return self.form_of(answer if right else self._careless(answer, rng), line)
 
-    def _right_answer(self, line: dict[str, Any], truth: Any, rng: Random) -> Segmented | None:
-        """The truth, with values for required attributes.
+    def _right_numbers(self, line: dict[str, Any], truth: Any) -> bytes | None:
+        """The bytes of the right answer; None if the truth is not valid.
 
         :raises ObjectFailure: if a file can't be read.
         """
@@ -218,9 +216,7 @@ class PointClasses(Auditable):
             numbers, points = self._truth(truth), self.count(line)
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
-        if numbers is None or len(numbers) != points:
-            return None
-        return Segmented(numbers, valid({}, self.categories.frame_attributes, Quota.FRAME_TEXT, rng))
+        return numbers if numbers is not None and len(numbers) == points else None
 
     def _truth(self, truth: Any) -> bytes | None:
         """The right bytes; None if the truth is not valid.

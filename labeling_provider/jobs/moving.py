@@ -245,9 +245,6 @@ class Move:
                 plan, f"it was {status} at Amazon. --continue-stopped makes a job for the rest."
             )
             return
-        if plan.task_type.media == "points":
-            yield from self._files_only(plan, None)
-            raise MovingError(f"The service does not run {plan.task_type.name} yet. Its files were brought.")
         yield from self._made(plan)
 
     def _made(self, plan: _Plan) -> Iterator[Entry]:
@@ -464,13 +461,12 @@ class Move:
 
     # Files
 
-    def _files_only(self, plan: _Plan, why: str | None) -> Iterator[Entry]:
+    def _files_only(self, plan: _Plan, why: str) -> Iterator[Entry]:
         tally = yield from self._files(plan)
         if self._manner.data == Data.ALL:
             yield from self._data(plan)
         outcome = Outcome.MADE if tally.copied else Outcome.THERE
-        notes = (f"No job was made: {why}",) if why else ()
-        yield Entry("files of a job", plan.job.name, outcome, (*notes, *plan.notes))
+        yield Entry("files of a job", plan.job.name, outcome, (f"No job was made: {why}", *plan.notes))
 
     def _files(self, plan: _Plan) -> Generator[Entry, None, Copied]:
         """Copy the files of a job: manifest, label categories, worker template, and all of its output.

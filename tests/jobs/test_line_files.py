@@ -14,7 +14,7 @@ from labeling_provider.manifest.sequences import SequenceError
 CAMERA = {
     "unix-timestamp": 1.0,
     "camera-model": "pinhole",
-    **{key: 1.0 for key in ("fx", "fy", "cx", "cy")},
+    **dict.fromkeys(("fx", "fy", "cx", "cy"), 1.0),
     "position": {"x": 0, "y": 0, "z": 0},
     "heading": {"qx": 0, "qy": 0, "qz": 0, "qw": 1},
 }
@@ -44,9 +44,7 @@ def test_a_sequence_has_its_frames() -> None:
         "number-of-frames": 2,
         "frames": [{"frame-no": number, "frame": f"{number}.png"} for number in range(2)],
     }
-    found = files(
-        "video-object-tracking", {"source-ref": "https://lab.s3.amazonaws.com/one"}, one=sequence
-    )
+    found = files("video-object-tracking", {"source-ref": "https://lab.s3.amazonaws.com/one"}, one=sequence)
     assert found == ["s3://lab/one", "s3://lab/frames/0.png", "s3://lab/frames/1.png"]
 
 

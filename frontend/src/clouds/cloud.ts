@@ -4,9 +4,11 @@ import type { Vector } from "./geometry";
 
 /** Most points that a page can show. */
 export const MAX_POINTS = 10_000_000;
-const MAX_TEXT_BYTES = 1_000_000_000;
+/** What a browser can hold as one text. */
+const MAX_TEXT_BYTES = 400_000_000;
 const LARGEST = 3.4028234e38;
 const SHOWN = 40;
+const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 const FLOAT = 4;
 const FIELDS: ReadonlySet<string> = new Set(["xyz", "xyzi", "xyzrgb", "xyzirgb"]);
 
@@ -59,17 +61,15 @@ function binaryValues(body: ArrayBuffer, fields: string, format: string): Values
 
 function textValues(body: ArrayBuffer, fields: string, format: string): Values {
   if (body.byteLength > MAX_TEXT_BYTES) throw tooMany();
-  const bytes = new Uint8Array(body);
+  const all = new TextDecoder("latin1").decode(body);
   const width = fields.length;
-  let values = new Float64Array(Math.max(Math.ceil(body.byteLength / 16), 64) * 1);
-  const lines: number[] = [];
+  let values = new Float64Array(Math.max(Math.ceil(all.length / 8), width));
   let [count, line, at] = [0, 0, 0];
-  const decoder = new TextDecoder();
-  while (at < bytes.length) {
-    let end = bytes.indexOf(10, at);
-    if (end < 0) end = bytes.length;
+  while (at < all.length) {
+    const next = all.indexOf("\n", at);
+    const end = next < 0 ? all.length : next;
     line++;
-    const text = decoder.decode(bytes.subarray(at, end)).trim();
+    const text = all.slice(at, end).trim();
     at = end + 1;
     if (!text) continue;
     const numbers = text.split(/[ \t\r]+/);
@@ -77,18 +77,17 @@ function textValues(body: ArrayBuffer, fields: string, format: string): Values {
       const where = word("at_line", { line });
       throw new CloudError(`${where} ${word("cloud_columns", { count: numbers.length, format, wanted: width })}`);
     }
-    if (lines.length >= MAX_POINTS) throw tooMany();
+    if (count >= MAX_POINTS * width) throw tooMany();
     if (count + width > values.length) {
       const larger = new Float64Array(2 * values.length);
       larger.set(values);
       values = larger;
     }
     for (const [column, number] of numbers.entries()) {
-      const value = /^[+-]?[\d.]/.test(number) ? Number(number) : Number.NaN;
+      const value = NUMBER.test(number) ? Number(number) : Number.NaN;
       checkValue(value, fields[column] ?? "", number, () => word("at_line", { line }));
       values[count++] = value;
     }
-    lines.push(line);
   }
   if (count === 0) throw new CloudError(word("cloud_empty"));
   return values.subarray(0, count);
@@ -183,7 +182,9 @@ function stretch(tones: Float32Array): void {
 
 function boundsOf(positions: Float32Array): [Vector, Vector] {
   const points = Math.min(positions.length / 3, SAMPLE);
-  const axes = [0, 1, 2].map((axis) => Float32Array.from({ length: points }, (_, at) => positions[3 * at + axis] as number).sort());
+  const axes = [0, 1, 2].map((axis) =>
+    Float32Array.from({ length: points }, (_, at) => positions[3 * at + axis] as number).sort(),
+  );
   const at = (share: number) =>
     axes.map((one) => one[Math.min(Math.floor(one.length * share), one.length - 1)] ?? 0) as unknown as Vector;
   return [at(0.005), at(0.995)];

@@ -124,7 +124,7 @@ export class Eye {
   /** See all of a box. */
   fit(least: Vector, most: Vector): void {
     this.target = times(plus(least, most), 0.5);
-    this.distance = Math.max(Math.hypot(...minus(most, least)) * 0.75, 1);
+    this.distance = Math.max(Math.hypot(...minus(most, least)) * 0.6, 1);
   }
 
   look(azimuth: number, elevation: number): void {

@@ -90,9 +90,7 @@ export function turnOfQuaternion(x: number, y: number, z: number, w: number): Tu
 export function cornersOf({ center, size, angles }: Cuboid): Vector[] {
   const turn = turnOf(angles);
   return SIGNS.flatMap((x) =>
-    SIGNS.flatMap((y) =>
-      SIGNS.map((z) => plus(center, turned(turn, [x * size[0], y * size[1], z * size[2]]))),
-    ),
+    SIGNS.flatMap((y) => SIGNS.map((z) => plus(center, turned(turn, [x * size[0], y * size[1], z * size[2]])))),
   );
 }
 
@@ -140,7 +138,8 @@ export function movedBy(cuboid: Cuboid, by: Vector): Cuboid {
 /** Turned about one of its own axes. One that stands upright is turned about z by its yaw alone. */
 export function turnedBy(cuboid: Cuboid, axis: Axis, angle: number): Cuboid {
   const { angles } = cuboid;
-  if (axis === 2 && angles[0] === 0 && angles[1] === 0) return { ...cuboid, angles: [0, 0, wrapped(angles[2] + angle)] };
+  if (axis === 2 && angles[0] === 0 && angles[1] === 0)
+    return { ...cuboid, angles: [0, 0, wrapped(angles[2] + angle)] };
   const turn = turnOf(angles);
   const own = turnOf(withAxis([0, 0, 0], axis, angle));
   const columns = ([0, 1, 2] as const).map((at) => turned(turn, [own[0][at], own[1][at], own[2][at]])) as [

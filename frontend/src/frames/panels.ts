@@ -71,6 +71,7 @@ export class Panels<T extends Thing> {
     const { categories, tracks, place } = this.page;
     const inOthers = (name: string) => () =>
       this.#renderRanges((places) => this.#setOfThing(mark, name, mark.attributes[name], places));
+    if (!tracks && categories.of(mark.label).length === 0) return nothing;
     return html`<h3>${tracks ? mark.name : mark.label}</h3>
       ${tracks && !categories.locked.has(mark.label) ? this.#renderNumber(mark) : nothing}
       ${categories

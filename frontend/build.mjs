@@ -22,7 +22,11 @@ await mkdir(out, { recursive: true });
 const script = await build({
   ...shared,
   // Each page loads one of them.
-  entryPoints: { "crowd-html-elements": "src/index.ts", "crowd-html-elements-frames": "src/frames/index.ts" },
+  entryPoints: {
+    "crowd-html-elements": "src/index.ts",
+    "crowd-html-elements-frames": "src/frames/index.ts",
+    "crowd-html-elements-clouds": "src/clouds/index.ts",
+  },
   format: "iife",
   loader: { ".css": "text" },
   charset: "utf8",

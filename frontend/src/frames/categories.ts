@@ -1,7 +1,7 @@
 /** What workers can choose from in a sequence: labels, their attributes, and those of whole frames. */
 import { asList, isRecord } from "../attributes";
 import { box, type Kind, keypoint, polygon, polyline } from "../drawing/kinds";
-import type { Attributes, Labels, Sequence } from "./sequence";
+import type { Attributes, LabelsOf, SequenceOf, Thing } from "./things";
 
 export interface Attribute {
   name: string;
@@ -55,7 +55,7 @@ export class Categories {
   }
 
   /** The first place at which something required is missing, and of what: a thing's name, or nothing for the frame. */
-  missing(sequence: Sequence): { place: number; name: string; of: string; mark?: number } | undefined {
+  missing(sequence: SequenceOf<Thing>): { place: number; name: string; of: string; mark?: number } | undefined {
     if (!this.needsSomething) return undefined;
     for (const [place, { attributes, marks }] of sequence.entries()) {
       const name = lacking(attributes, this.ofFrames);
@@ -68,14 +68,14 @@ export class Categories {
     return undefined;
   }
 
-  /** Whether what is locked is as it was. */
-  keeps(before: Labels, now: Labels): boolean {
-    if (this.locked.size === 0) return true;
-    const held = (labels: Labels) =>
+  /** Whether what is locked is as it was. @param shape what of a mark must not change beside its label and name */
+  keeps<T extends Thing>(before: LabelsOf<T>, now: LabelsOf<T>, shape: (mark: T) => unknown): boolean {
+    if (this.locked.size === 0 || before === now) return true;
+    const held = (labels: LabelsOf<T>) =>
       JSON.stringify(
         labels.marks
           .filter(({ label }) => this.locked.has(label))
-          .map(({ label, points, object, name }) => JSON.stringify([label, points, object, name]))
+          .map((mark) => JSON.stringify([mark.label, shape(mark), mark.object, mark.name]))
           .sort(),
       );
     return held(before) === held(now);

@@ -1,7 +1,6 @@
 /** `crowd-video-frames`: labels in a sequence of frames, drawn as on one picture, with things that go on from frame to frame. */
 import { html, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
-import { live } from "lit/directives/live.js";
 import { isRecord } from "../attributes";
 import { lookOf } from "../colors";
 import { Editor, type Told } from "../drawing/editor";
@@ -10,42 +9,32 @@ import { Journal } from "../drawing/journal";
 import { box, type Shape, whole } from "../drawing/kinds";
 import type { Look } from "../drawing/painter";
 import { element, keyCap } from "../element";
-import { icon } from "../elements/board";
 import { ShapeBoard } from "../elements/shape-board";
 import { type Command, keys } from "../keys";
 import { word } from "../words";
-import { Categories, LONGEST } from "./categories";
-import { attributeField, framesStyle } from "./fields";
+import { Categories } from "./categories";
+import { framesStyle } from "./fields";
+import { type Labeling, Panels } from "./panels";
 import { Pictures } from "./pictures";
+import { framesBar, Player, type Shower } from "./player";
 import {
-  anchors,
   copyTo,
   type FrameFile,
   fillBetween,
   follow,
-  freeName,
   fromAnswer,
   fromDraft,
   type Labels,
   type Mark,
-  NO_LABELS,
   predict,
-  readRanges,
-  removeObject,
-  rename,
   type Sequence,
-  setAttribute,
   toAnswer,
   toDraft,
-  withFrame,
 } from "./sequence";
+import { freeName, NO_LABELS, newId, removeObject, rename, withFrame } from "./things";
 
 const ASIDE = 12;
-/** Frames a second while it plays. */
-const SPEED = 8;
 const UNKNOWN: Look = { color: "#9a9a9a", dashes: [] };
-/** How many of the things that are in other frames are listed. */
-const MAX_THINGS = 100;
 /** What a step of a sequence takes in memory for each frame: its place in a list. */
 const STEP_BYTES = 8;
 
@@ -62,10 +51,8 @@ export class CrowdVideoFrames extends ShapeBoard {
   /** The id of the script that holds the sequence. */
   @property() data = "";
   @state() private place = 0;
-  @state() private playing = false;
   /** The frame that is on its way. */
   @state() private coming: number | undefined;
-  @state() private ranges = "";
   /** The thing that the next shape will be, which is in other frames so far. */
   @state() private going: Mark | undefined;
   /** The place of the shape that was drawn last, in this frame. */
@@ -80,8 +67,9 @@ export class CrowdVideoFrames extends ShapeBoard {
   #isRead = false;
   #editor: Editor | undefined;
   #looks = new Map<string, Look>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #steps = new Journal<Step>();
+  readonly #player = new Player(this.#asShower());
+  readonly #panels = new Panels<Mark>(this.#asLabeling());
   /** Of the sequence for which it was found last: what is missing, and the answer. */
   #missing: { sequence: Sequence; found: ReturnType<Categories["missing"]> } | undefined;
   #answer: { sequence: Sequence; frames: unknown[] } | undefined;
@@ -95,7 +83,7 @@ export class CrowdVideoFrames extends ShapeBoard {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#stop();
+    this.#player.stop();
   }
 
   #read(): void {
@@ -244,7 +232,7 @@ export class CrowdVideoFrames extends ShapeBoard {
       marks.push(now);
     }
     const after = { ...before, marks };
-    if (!this.#categories.keeps(before, after)) {
+    if (!this.#categories.keeps(before, after, ({ points }) => points)) {
       hand.load(before.marks);
       this.told = word("label_locked");
       this.surface?.draw();
@@ -299,7 +287,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     }
     // Two that are drawn in one go have names of their own.
     const name = freeName([...this.#sequence, { attributes: {}, marks: others }], mark.label);
-    return { ...mark, object: crypto.randomUUID?.() ?? randomId(), name };
+    return { ...mark, object: newId(), name };
   }
 
   /** The labels are other ones now: a step that can be undone. */
@@ -403,16 +391,6 @@ export class CrowdVideoFrames extends ShapeBoard {
     this.told = word("draws_label", { label: mark.name });
   }
 
-  /** One mark of each thing that is not in this frame. */
-  #elsewhere(): Mark[] {
-    const here = new Set(this.#labels.marks.map(({ object }) => object));
-    const found = new Map<string, Mark>();
-    for (const { marks } of this.#sequence) {
-      for (const one of marks) if (!here.has(one.object) && !found.has(one.object)) found.set(one.object, one);
-    }
-    return [...found.values()].filter(({ label }) => !this.#categories.locked.has(label));
-  }
-
   #select(object: string | undefined): void {
     const at = object ? this.#labels.marks.findIndex((one) => one.object === object) : -1;
     this.hand.select(at < 0 ? undefined : at);
@@ -455,33 +433,45 @@ export class CrowdVideoFrames extends ShapeBoard {
     this.told = "";
   }
 
-  #play(): boolean {
-    if (this.playing) {
-      this.#stop();
-      return true;
-    }
-    this.playing = true;
-    const next = async () => {
-      if (!this.playing) return;
-      const began = performance.now();
-      if (this.place + 1 >= this.#files.length) {
-        this.#stop();
-        return;
-      }
-      await this.go(this.place + 1);
-      this.#timer = setTimeout(next, Math.max(1000 / SPEED - (performance.now() - began), 0));
+  #asShower(): Shower {
+    const page = this;
+    return {
+      get place() {
+        return page.place;
+      },
+      get count() {
+        return page.#files.length;
+      },
+      go: (place) => page.go(place),
+      requestUpdate: () => page.requestUpdate(),
     };
-    if (this.place + 1 >= this.#files.length)
-      void this.go(0).then(() => {
-        this.#timer = setTimeout(next, 1000 / SPEED);
-      });
-    else void next();
-    return true;
   }
 
-  #stop(): void {
-    this.playing = false;
-    clearTimeout(this.#timer);
+  #asLabeling(): Labeling<Mark> {
+    const page = this;
+    return {
+      get categories() {
+        return page.#categories;
+      },
+      get sequence() {
+        return page.#sequence;
+      },
+      get place() {
+        return page.place;
+      },
+      get tracks() {
+        return page.#tracks;
+      },
+      get numbers() {
+        return page.#files.map(({ number }) => number);
+      },
+      become: (now) => page.#become(now),
+      tell: (text) => {
+        page.told = text;
+      },
+      requestUpdate: () => page.requestUpdate(),
+      act: (does) => page.#act(does),
+    };
   }
 
   protected override willUpdate(changes: PropertyValues): void {
@@ -540,7 +530,7 @@ export class CrowdVideoFrames extends ShapeBoard {
       ...this.labelCommands,
       { id: "next-frame", label: word("next_frame"), key: "f", run: () => go((this.coming ?? this.place) + 1) },
       { id: "previous-frame", label: word("previous_frame"), key: "d", run: () => go((this.coming ?? this.place) - 1) },
-      { id: "play", label: word("play_or_stop"), key: "k", run: () => this.#play() },
+      { id: "play", label: word("play_or_stop"), key: "k", run: () => this.#player.toggle() },
       {
         id: "go-to-frame",
         label: word("go_to_frame"),
@@ -618,55 +608,21 @@ export class CrowdVideoFrames extends ShapeBoard {
   }
 
   protected override renderBelow() {
-    const count = this.#files.length;
-    const at = this.coming ?? this.place;
-    const numbers = this.#files.map(({ number }) => number);
-    return html`<div class="frames" role="group" aria-label=${word("frames")}>
-      <button type="button" class="icon" aria-label=${word(this.playing ? "stop_playing" : "play")} @click=${() => this.#play()}
-        >${icon(this.playing ? "pause-circle-filled" : "play-arrow")}</button>
-      <button type="button" class="icon" aria-label=${word("previous_frame")} ?disabled=${at === 0}
-        @click=${() => this.go(at - 1)}>${icon("chevron-left")}</button>
-      <button type="button" class="icon" aria-label=${word("next_frame")} ?disabled=${at + 1 >= count}
-        @click=${() => this.go(at + 1)}>${icon("chevron-right")}</button>
-      <label>${word("frame")}
-        <input class="number" type="number" .value=${live(String(numbers[at] ?? 0))} @change=${(event: Event) =>
-          this.#goToNumber(event)}></label>
-      <span class="quiet">${at + 1} / ${count}</span>
-      <input class="bar" type="range" min="0" max=${Math.max(count - 1, 0)} aria-label=${word("frames")}
-        .value=${live(String(at))} @input=${(event: Event) => this.go((event.target as HTMLInputElement).valueAsNumber)}>
-      ${this.#renderMarks()}
-      ${this.coming === undefined ? nothing : html`<span role="status" class="quiet">${word("loading_frame")}</span>`}
-    </div>`;
+    return framesBar(
+      this.#player,
+      this.coming ?? this.place,
+      this.#files.map(({ number }) => number),
+      (place) => void this.go(place),
+      this.coming !== undefined,
+      { sequence: this.#sequence, object: this.#tracks ? this.#selected?.object : undefined },
+      (number) => this.#goTo(number),
+    );
   }
 
-  /** In which frames the selected thing is, or anything: by hand, or not. */
-  #renderMarks() {
-    const count = this.#files.length;
-    const object = this.#tracks ? this.#selected?.object : undefined;
-    const by = object ? new Set(anchors(this.#sequence, object)) : new Set<number>();
-    const colors = this.#sequence.map(({ marks }, place) => {
-      const is = object ? marks.some((one) => one.object === object) : marks.length > 0;
-      return by.has(place) ? "hand" : is ? "some" : "";
-    });
-    // Neighbours alike are one piece.
-    const pieces: { from: number; to: number; look: string }[] = [];
-    for (const [place, look] of colors.entries()) {
-      const last = pieces.at(-1);
-      if (last?.look === look) last.to = place + 1;
-      else pieces.push({ from: place, to: place + 1, look });
-    }
-    return html`<div class="marks" aria-hidden="true">${pieces
-      .filter(({ look }) => look)
-      .map(
-        ({ from, to, look }) =>
-          html`<i class=${look} style="left: ${(100 * from) / count}%; width: ${(100 * (to - from)) / count}%"></i>`,
-      )}</div>`;
-  }
-
-  #goToNumber(event: Event): void {
-    const wanted = (event.target as HTMLInputElement).valueAsNumber;
-    const place = this.#files.findIndex(({ number }) => number === wanted);
-    if (place < 0) this.told = word("no_such_frame", { frame: String(wanted) });
+  /** Show the frame with a number. */
+  #goTo(number: number): void {
+    const place = this.#files.findIndex((one) => one.number === number);
+    if (place < 0) this.told = word("no_such_frame", { frame: String(number) });
     else void this.go(place);
     this.requestUpdate();
     this.stage?.focus({ preventScroll: true });
@@ -691,122 +647,10 @@ export class CrowdVideoFrames extends ShapeBoard {
         hide: ({ place, isHidden }) => this.#act(() => editor.hide(place, !isHidden)),
         remove: ({ place }) => this.#act(() => editor.removeAt(place)),
       })}
-      ${this.#renderDescribed()}
-      ${this.#renderElsewhere()}
-      ${
-        this.#categories.ofFrames.length > 0
-          ? html`<h3>${word("frame_attributes")}</h3>
-            ${this.#categories.ofFrames.map((one) =>
-              attributeField(
-                one,
-                this.#labels.attributes[one.name],
-                LONGEST.frame,
-                (value) => this.#setOfFrame(one.name, value, new Set([this.place])),
-                () =>
-                  this.#renderRanges((places) => this.#setOfFrame(one.name, this.#labels.attributes[one.name], places)),
-              ),
-            )}`
-          : nothing
-      }
+      ${this.#described ? this.#panels.renderThing(this.#described) : nothing}
+      ${this.#panels.renderElsewhere(this.going?.object, (mark) => this.#goOn(mark))}
+      ${this.#panels.renderFrame()}
     `;
-  }
-
-  #renderElsewhere() {
-    const things = this.#tracks ? this.#elsewhere() : [];
-    if (things.length === 0) return nothing;
-    return html`<h3>${word("in_other")}</h3>
-      <div class="acts things">${things.slice(0, MAX_THINGS).map(
-        (one) => html`<button type="button" aria-pressed=${this.going?.object === one.object}
-          @click=${() => this.#act(() => this.#goOn(one))}>${one.name}</button>`,
-      )}</div>`;
-  }
-
-  #renderDescribed() {
-    const mark = this.#described;
-    if (!mark) return nothing;
-    const { place } = this;
-    const isLocked = this.#categories.locked.has(mark.label);
-    return html`
-      <h3>${this.#tracks ? mark.name : mark.label}</h3>
-      ${this.#tracks && !isLocked ? this.#renderThing(mark, place) : nothing}
-      ${this.#categories
-        .of(mark.label)
-        .map((one) =>
-          attributeField(
-            one,
-            mark.attributes[one.name],
-            LONGEST.label,
-            (value) => this.#setOfMark(mark, one.name, value, new Set([this.place])),
-            this.#tracks
-              ? () => this.#renderRanges((places) => this.#setOfMark(mark, one.name, mark.attributes[one.name], places))
-              : undefined,
-          ),
-        )}
-    `;
-  }
-
-  #renderThing(mark: Mark, place: number) {
-    const number = mark.name.slice(mark.label.length + 1);
-    return html`
-      <div class="acts">
-        <label>${word("thing_number")}
-          <input class="thing" type="number" min="1" step="1" .value=${live(number)} @change=${(event: Event) =>
-            this.#renumber(mark, (event.target as HTMLInputElement).value)}></label>
-      </div>
-      <div class="acts">
-        <button type="button" @click=${() => this.#act(() => this.#removeThing((one) => one < place))}>${word("remove_before")}</button>
-        <button type="button" @click=${() => this.#act(() => this.#removeThing((one) => one > place))}>${word("remove_after")}</button>
-        <button type="button" @click=${() => this.#act(() => this.#removeThing(() => true))}>${word("remove_all_frames")}</button>
-      </div>
-    `;
-  }
-
-  /** A field for frames in which an attribute is to be as it is here. */
-  #renderRanges(apply: (places: ReadonlySet<number>) => void) {
-    return html`<div class="ranges">
-      <input type="text" placeholder="2-5,8-10,20" aria-label=${word("frames_to_set")} .value=${live(this.ranges)}
-        @input=${(event: Event) => {
-          this.ranges = (event.target as HTMLInputElement).value;
-        }}>
-      <button type="button" @click=${() => this.#setInRanges(apply)}>${word("set_in_frames")}</button>
-    </div>`;
-  }
-
-  #setInRanges(apply: (places: ReadonlySet<number>) => void): void {
-    const numbers = readRanges(this.ranges);
-    const places = numbers?.map((wanted) => this.#files.findIndex(({ number }) => number === wanted));
-    if (!places || places.includes(-1)) {
-      this.told = word("wrong_ranges", { text: this.ranges });
-      return;
-    }
-    apply(new Set(places));
-  }
-
-  #setOfFrame(name: string, value: string | number | undefined, places: ReadonlySet<number>): void {
-    this.#become(setAttribute(this.#sequence, places, name, value, undefined));
-    if (places.size > 1) this.told = word("set_done", { count: places.size });
-  }
-
-  #setOfMark(mark: Mark, name: string, value: string | number | undefined, places: ReadonlySet<number>): void {
-    const is = (one: Mark) => (this.#tracks ? one.object === mark.object : one === mark);
-    const lacking = [...places].find((place) => !this.#sequence[place]?.marks.some(is));
-    if (lacking !== undefined) {
-      this.told = word("not_in_frame", { thing: mark.name, frame: this.#files[lacking]?.number ?? 0 });
-      return;
-    }
-    this.#become(setAttribute(this.#sequence, places, name, value, is));
-    if (places.size > 1) this.told = word("set_done", { count: places.size });
-  }
-
-  #renumber(mark: Mark, text: string): void {
-    const name = `${mark.label}:${text}`;
-    const isTaken = this.#sequence.some(({ marks }) => marks.some((one) => one.name === name));
-    if (!/^[1-9]\d{0,8}$/.test(text) || isTaken) {
-      this.told = word("name_taken", { name });
-      this.requestUpdate();
-      return;
-    }
-    this.#become(rename(this.#sequence, mark.object, { label: mark.label, name }));
   }
 
   #act(act: () => unknown): void {
@@ -832,13 +676,4 @@ function bare({ attributes, marks }: Labels): unknown {
     attributes,
     marks.map(({ label, points, object, name, attributes: own }) => [label, points, object, name, own]),
   ];
-}
-
-/** As a UUID, where a page without https has none. */
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = ((bytes[6] ?? 0) & 15) | 64;
-  bytes[8] = ((bytes[8] ?? 0) & 63) | 128;
-  const text = [...bytes].map((one) => one.toString(16).padStart(2, "0")).join("");
-  return text.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

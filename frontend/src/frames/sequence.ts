@@ -1,47 +1,28 @@
-/** The labels of a sequence of frames, and what is done with them over several frames. Nothing here changes: each step makes new labels. */
+/** Shapes in a sequence of frames, and what is done with them over several frames. */
 import { isRecord } from "../attributes";
 import type { Point } from "../drawing/geometry";
 import type { Kind, Shape } from "../drawing/kinds";
+import {
+  type Attributes,
+  anchors,
+  attributesOf,
+  changed,
+  type LabelsOf,
+  markOf,
+  NO_LABELS,
+  type SequenceOf,
+  type Thing,
+} from "./things";
 
-export type Attributes = Readonly<Record<string, string | number>>;
-
-/** A shape in a frame. @property object the same for the same thing in all frames; empty where things are not tracked */
-export interface Mark extends Shape {
-  object: string;
+/** A shape in a frame. */
+export interface Mark extends Shape, Thing {
   name: string;
-  attributes: Attributes;
-  /** Whether a person has drawn or moved it here; else it was copied, predicted or filled in. */
-  byHand: boolean;
 }
-
-export interface Labels {
-  attributes: Attributes;
-  marks: readonly Mark[];
-}
-
-/** The labels of all frames, by their place. */
-export type Sequence = readonly Labels[];
-
-export const NO_LABELS: Labels = { attributes: {}, marks: [] };
+export type Labels = LabelsOf<Mark>;
+export type Sequence = SequenceOf<Mark>;
 
 /** Which marks something is done with. */
 export type Chosen = (mark: Mark) => boolean;
-
-export function withFrame(sequence: Sequence, place: number, change: Partial<Labels>): Sequence {
-  const before = sequence[place] ?? NO_LABELS;
-  return sequence.with(place, { ...before, ...change });
-}
-
-function changed(sequence: Sequence, change: (labels: Labels, place: number) => Labels): Sequence {
-  let found: Labels[] | undefined;
-  for (const [place, labels] of sequence.entries()) {
-    const now = change(labels, place);
-    if (now === labels) continue;
-    found ??= [...sequence];
-    found[place] = now;
-  }
-  return found ?? sequence;
-}
 
 /** Put a mark into a frame; one that a person made there of the same thing stays. @param tracks whether things have ids */
 function put(labels: Labels, mark: Mark, tracks: boolean): Labels {
@@ -129,13 +110,6 @@ export function overlapOf(one: readonly Point[], other: readonly Point[]): numbe
   return both / ((b[0] - a[0]) * (b[1] - a[1]) + (d[0] - c[0]) * (d[1] - c[1]) - both);
 }
 
-/** The places at which a person has made a thing's marks. */
-export function anchors(sequence: Sequence, object: string): number[] {
-  return sequence.flatMap(({ marks }, place) =>
-    marks.some((one) => one.object === object && one.byHand) ? [place] : [],
-  );
-}
-
 /** Draw a thing in all frames between those in which a person has drawn it, on the straight way from one to the next. */
 export function fillBetween(sequence: Sequence, object: string, only?: (place: number) => boolean): Sequence {
   const places = anchors(sequence, object);
@@ -165,71 +139,6 @@ export function follow(sequence: Sequence, object: string, at: number): Sequence
     const mark = markOf(sequence, place, object);
     return place > from && place < to && mark !== undefined && !mark.byHand;
   });
-}
-
-export function markOf(sequence: Sequence, place: number, object: string): Mark | undefined {
-  return sequence[place]?.marks.find((one) => one.object === object);
-}
-
-/** Remove a thing from the frames of which `where` is true. */
-export function removeObject(sequence: Sequence, object: string, where: (place: number) => boolean): Sequence {
-  return changed(sequence, (labels, place) => {
-    if (!where(place)) return labels;
-    const marks = labels.marks.filter((one) => one.object !== object);
-    return marks.length === labels.marks.length ? labels : { ...labels, marks };
-  });
-}
-
-/** Give a thing another label and name, in all frames. */
-export function rename(sequence: Sequence, object: string, change: Pick<Mark, "label" | "name">): Sequence {
-  return changed(sequence, (labels) =>
-    labels.marks.some((one) => one.object === object)
-      ? { ...labels, marks: labels.marks.map((one) => (one.object === object ? { ...one, ...change } : one)) }
-      : labels,
-  );
-}
-
-/** Set an attribute, or take its value away, in some frames: of a thing, or of the frames themselves. */
-export function setAttribute(
-  sequence: Sequence,
-  places: ReadonlySet<number>,
-  name: string,
-  value: string | number | undefined,
-  of: Chosen | undefined,
-): Sequence {
-  const set = (before: Attributes): Attributes => {
-    const { [name]: _, ...others } = before;
-    return value === undefined ? others : { ...others, [name]: value };
-  };
-  return changed(sequence, (labels, place) => {
-    if (!places.has(place)) return labels;
-    if (!of) return { ...labels, attributes: set(labels.attributes) };
-    return {
-      ...labels,
-      marks: labels.marks.map((one) => (of(one) ? { ...one, attributes: set(one.attributes) } : one)),
-    };
-  });
-}
-
-/** The first name of a label that no thing has yet. */
-export function freeName(sequence: Sequence, label: string): string {
-  const taken = new Set(sequence.flatMap(({ marks }) => marks.map(({ name }) => name)));
-  let number = 1;
-  while (taken.has(`${label}:${number}`)) number++;
-  return `${label}:${number}`;
-}
-
-/** Frames by number, such as `2-5,8-10,20`, both ends of a range included; what is wrong with the text otherwise. */
-export function readRanges(text: string): number[] | undefined {
-  const found: number[] = [];
-  for (const part of text.split(",")) {
-    const range = /^\s*(\d{1,9})\s*(?:[-–]\s*(\d{1,9})\s*)?$/.exec(part);
-    if (!range) return undefined;
-    const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])];
-    if (last < first || last - first > 100_000) return undefined;
-    for (let number = first; number <= last; number++) found.push(number);
-  }
-  return found;
 }
 
 // How labels stand in answers and drafts
@@ -278,10 +187,6 @@ export function fromAnswer(given: unknown, files: readonly FrameFile[], kind: Ki
     });
     return { attributes: attributesOf(frame?.frameAttributes), marks };
   });
-}
-
-function attributesOf(given: unknown): Attributes {
-  return isRecord(given) ? (given as Attributes) : {};
 }
 
 /** What is kept of a mark in a draft: thing, points, whether by hand, attributes if there are any. */

@@ -1,0 +1,110 @@
+/** Loads the clouds of frames, those around the one that is shown ahead. */
+import { freshLink } from "../media";
+import { word } from "../words";
+import { type Cloud, CloudError, MAX_POINTS, readCloud } from "./cloud";
+import type { Vector } from "./geometry";
+import { Grid } from "./grid";
+import type { CloudFile } from "./tracks";
+
+const AHEAD = 3;
+const BEHIND = 1;
+/** Largest file, in bytes: seven numbers for each point, or as many texts of fourteen characters. */
+const MAX_BYTES = 100 * MAX_POINTS;
+
+export interface Loaded {
+  cloud: Cloud;
+  grid: Grid;
+}
+
+/** @property value none until it is there @property trouble why it can't be shown, for the person */
+interface Loading {
+  value: Loaded | undefined;
+  trouble: string;
+  ready: Promise<void>;
+}
+
+export class Clouds {
+  readonly #kept = new Map<number, Loading>();
+  /** All clouds of a sequence have one, so that things which stand still do so on the screen. */
+  #origin: Vector | undefined;
+
+  constructor(private readonly files: readonly CloudFile[]) {}
+
+  of(place: number): Loaded | undefined {
+    return this.#kept.get(place)?.value;
+  }
+
+  trouble(place: number): string {
+    return this.#kept.get(place)?.trouble ?? "";
+  }
+
+  /** Until a cloud is there, or can't be loaded. */
+  async ready(place: number): Promise<void> {
+    await this.#load(place).ready;
+  }
+
+  /** Try a cloud once more. */
+  again(place: number): Promise<void> {
+    this.#kept.delete(place);
+    return this.ready(place);
+  }
+
+  /** A person is at a frame: load those around it, one after the other, and forget those far away. */
+  async around(place: number): Promise<void> {
+    const wanted = [place];
+    for (let at = place + 1; at <= Math.min(place + AHEAD, this.files.length - 1); at++) wanted.push(at);
+    for (let at = place - 1; at >= Math.max(place - BEHIND, 0); at--) wanted.push(at);
+    for (const known of [...this.#kept.keys()]) if (!wanted.includes(known)) this.#kept.delete(known);
+    this.#wanted = wanted;
+    for (const one of wanted) {
+      await this.ready(one);
+      // Somebody has gone on meanwhile.
+      if (this.#wanted !== wanted) return;
+    }
+  }
+  #wanted: readonly number[] = [];
+
+  #load(place: number): Loading {
+    const known = this.#kept.get(place);
+    if (known) return known;
+    const loading: Loading = { value: undefined, trouble: "", ready: Promise.resolve() };
+    this.#kept.set(place, loading);
+    loading.ready = this.#fetch(place).then(
+      (value) => {
+        loading.value = value;
+      },
+      (error: unknown) => {
+        const name = this.files[place]?.name ?? "";
+        const reason = error instanceof CloudError ? error.message : word("not_loaded");
+        loading.trouble = word("cloud_trouble", { name, reason });
+      },
+    );
+    return loading;
+  }
+
+  async #fetch(place: number): Promise<Loaded | undefined> {
+    const file = this.files[place];
+    if (!file) return undefined;
+    const body = await load(file.src).catch(async (error: unknown) => {
+      if (error instanceof CloudError) throw error;
+      // Its link may be too old by now.
+      const fresh = await freshLink(file.src);
+      if (!fresh) throw error;
+      file.src = fresh;
+      return load(fresh);
+    });
+    const cloud = readCloud(body, file.format, this.#origin);
+    this.#origin ??= cloud.origin;
+    return { cloud, grid: new Grid(cloud) };
+  }
+}
+
+async function load(address: string): Promise<ArrayBuffer> {
+  const response = await fetch(address, { credentials: "omit" });
+  if (!response.ok) throw new Error(String(response.status));
+  if (Number(response.headers.get("content-length")) > MAX_BYTES) {
+    await response.body?.cancel();
+    throw new CloudError(word("cloud_many", { most: MAX_POINTS }));
+  }
+  return response.arrayBuffer();
+}

@@ -1,0 +1,223 @@
+/** Cuboids over the clouds of a sequence: what people have set stands, the others follow from it. */
+import { isRecord } from "../attributes";
+import {
+  anchors,
+  attributesOf,
+  changed,
+  type LabelsOf,
+  markOf,
+  type SequenceOf,
+  type Thing,
+  withFrame,
+} from "../frames/things";
+import { type Cuboid, isProper, LEAST, minus, plus, times, type Vector, wrapped } from "./geometry";
+
+/** A cuboid with its label in a frame. */
+export interface Mark extends Thing {
+  cuboid: Cuboid;
+}
+export type Labels = LabelsOf<Mark>;
+export type Sequence = SequenceOf<Mark>;
+
+/** Most cuboids in one frame. */
+export const MAX_CUBOIDS = 500;
+
+/** A frame as the service knows it. @property time when it was recorded, in seconds */
+export interface CloudFile {
+  number: number;
+  name: string;
+  src: string;
+  format: string;
+  time: number;
+  images: readonly unknown[];
+}
+
+/** What is between two cuboids, or beyond them on the straight way that leads through both. */
+function between(one: Cuboid, other: Cuboid, share: number): Cuboid {
+  const on = (from: Vector, to: Vector, by: number) => plus(from, times(minus(to, from), by));
+  // Things go on, but they neither grow nor turn on beyond what people have seen.
+  const held = Math.min(Math.max(share, 0), 1);
+  return {
+    center: on(one.center, other.center, share),
+    size: on(one.size, other.size, held).map((side) => Math.max(side, LEAST)) as unknown as Vector,
+    angles: one.angles.map((angle, axis) =>
+      wrapped(angle + wrapped((other.angles[axis] ?? 0) - angle) * held),
+    ) as unknown as Vector,
+  };
+}
+
+/** Where a thing is at a time, by the frames in which a person has set it. */
+function at(known: readonly { time: number; cuboid: Cuboid }[], time: number): Cuboid | undefined {
+  const [first, second] = known;
+  if (!first) return undefined;
+  if (!second) return first.cuboid;
+  let after = known.findIndex((one) => one.time > time);
+  if (after < 0) after = known.length - 1;
+  const [from, to] = [known[Math.max(after, 1) - 1] ?? first, known[Math.max(after, 1)] ?? second];
+  return between(from.cuboid, to.cuboid, (time - from.time) / (to.time - from.time || 1));
+}
+
+/** Move the cuboids of a thing that no person has set to where they are by those that one has. */
+export function followed(sequence: Sequence, object: string, times: readonly number[]): Sequence {
+  const known = anchors(sequence, object).flatMap((place) => {
+    const mark = markOf(sequence, place, object);
+    return mark ? [{ time: times[place] ?? place, cuboid: mark.cuboid }] : [];
+  });
+  if (known.length === 0) return sequence;
+  return changed(sequence, (labels, place) => {
+    const mark = labels.marks.find((one) => one.object === object);
+    const cuboid = mark && !mark.byHand ? at(known, times[place] ?? place) : undefined;
+    if (!mark || !cuboid || JSON.stringify(cuboid) === JSON.stringify(mark.cuboid)) return labels;
+    return { ...labels, marks: labels.marks.map((one) => (one === mark ? { ...mark, cuboid } : one)) };
+  });
+}
+
+/** Put a cuboid into all frames in which its thing is not; a frame that is full stays as it is. */
+export function filled(sequence: Sequence, mark: Mark, where: (place: number) => boolean): Sequence {
+  return changed(sequence, (labels, place) => {
+    const isThere = labels.marks.some(({ object }) => object === mark.object);
+    if (isThere || !where(place) || labels.marks.length >= MAX_CUBOIDS) return labels;
+    return { ...labels, marks: [...labels.marks, { ...mark, byHand: false }] };
+  });
+}
+
+/** Set a cuboid by hand. */
+export function setBy(sequence: Sequence, place: number, before: Mark, cuboid: Cuboid): Sequence {
+  const marks = sequence[place]?.marks ?? [];
+  return withFrame(sequence, place, {
+    marks: marks.map((one) => (one === before ? { ...one, cuboid, byHand: true } : one)),
+  });
+}
+
+/** Make two things one: what is in a frame of the one stays, else that of the other comes there. */
+export function merged(sequence: Sequence, kept: Mark, gone: string): Sequence {
+  const { object, label, name } = kept;
+  return changed(sequence, (labels) => {
+    if (!labels.marks.some((one) => one.object === gone)) return labels;
+    const hasBoth = labels.marks.some((one) => one.object === object);
+    return {
+      ...labels,
+      marks: labels.marks.flatMap((one) =>
+        one.object !== gone ? [one] : hasBoth ? [] : [{ ...one, object, label, name }],
+      ),
+    };
+  });
+}
+
+// How labels stand in answers and drafts
+
+function written({ label, name, object, cuboid, attributes }: Mark, tracks: boolean): Record<string, unknown> {
+  const [centerX, centerY, centerZ] = cuboid.center;
+  const [length, width, height] = cuboid.size;
+  const [roll, pitch, yaw] = cuboid.angles;
+  return {
+    objectName: name,
+    label,
+    ...{ centerX, centerY, centerZ, length, width, height, roll, pitch, yaw },
+    labelCategoryAttributes: attributes,
+    ...(tracks ? { objectId: object } : {}),
+  };
+}
+
+export function toAnswer(sequence: Sequence, files: readonly CloudFile[], tracks: boolean): Record<string, unknown> {
+  if (!tracks) {
+    const { attributes = {}, marks = [] } = sequence[0] ?? {};
+    return { boundingCuboids: marks.map((one) => written(one, false)), frameAttributes: attributes };
+  }
+  return {
+    frames: sequence.flatMap(({ attributes, marks }, place) => {
+      const file = files[place];
+      if (!file || (marks.length === 0 && Object.keys(attributes).length === 0)) return [];
+      return [
+        {
+          frameNumber: file.number,
+          frameName: file.name,
+          frameAttributes: attributes,
+          boundingCuboids: marks.map((one) => written(one, true)),
+        },
+      ];
+    }),
+  };
+}
+
+/** The labels of an answer, and how many cuboids in it can't be read. */
+export function fromAnswer(
+  given: unknown,
+  files: readonly CloudFile[],
+  tracks: boolean,
+): { sequence: Sequence; unreadable: number } {
+  const answer = isRecord(given) ? given : {};
+  const listed = Array.isArray(answer.frames) ? answer.frames.filter(isRecord) : [];
+  const known = new Map(listed.map((one) => [one.frameNumber, one]));
+  let unreadable = 0;
+  const sequence = files.map((file, place): Labels => {
+    const frame = tracks ? known.get(file.number) : place === 0 ? answer : undefined;
+    const cuboids: unknown[] = Array.isArray(frame?.boundingCuboids) ? frame.boundingCuboids : [];
+    const marks = cuboids.flatMap((one) => read(one, tracks));
+    unreadable += cuboids.length - marks.length;
+    return { attributes: attributesOf(frame?.frameAttributes), marks };
+  });
+  return { sequence, unreadable };
+}
+
+function read(given: unknown, tracks: boolean): Mark[] {
+  if (!isRecord(given)) return [];
+  const numbers = (...keys: string[]) => keys.map((key) => (typeof given[key] === "number" ? given[key] : Number.NaN));
+  const cuboid = {
+    center: numbers("centerX", "centerY", "centerZ"),
+    size: numbers("length", "width", "height"),
+    angles: numbers("roll", "pitch", "yaw"),
+  } as unknown as Cuboid;
+  if (!isProper(cuboid)) return [];
+  const label = String(given.label);
+  const name = String(given.objectName || label);
+  // Whoever tells two things apart by name alone means the name.
+  const object = tracks ? String(given.objectId || name) : "";
+  return [{ label, name, object, cuboid, attributes: attributesOf(given.labelCategoryAttributes), byHand: true }];
+}
+
+/** What is kept of a mark in a draft: thing, nine numbers, whether by hand, attributes. */
+type KeptMark = [thing: number, numbers: number[], byHand: 0 | 1, attributes: Record<string, string | number>];
+interface Kept {
+  /** Label, id and name of each thing. */
+  things: [string, string, string][];
+  frames: Record<number, { marks: KeptMark[]; attributes: Record<string, string | number> }>;
+}
+
+/** A short form of what differs from the labels that the work began with. */
+export function toDraft(sequence: Sequence, initial: Sequence): Kept {
+  const things: Kept["things"] = [];
+  const places = new Map<string, number>();
+  const thing = ({ label, object, name }: Mark): number => {
+    const key = JSON.stringify([label, object, name]);
+    const place = places.get(key) ?? things.push([label, object, name]) - 1;
+    places.set(key, place);
+    return place;
+  };
+  const frames: Kept["frames"] = {};
+  for (const [place, labels] of sequence.entries()) {
+    if (labels === initial[place]) continue;
+    const marks = labels.marks.map((one): KeptMark => {
+      const { center, size, angles } = one.cuboid;
+      return [thing(one), [...center, ...size, ...angles], one.byHand ? 1 : 0, one.attributes];
+    });
+    frames[place] = { marks, attributes: labels.attributes };
+  }
+  return { things, frames };
+}
+
+export function fromDraft(given: unknown, initial: Sequence): Sequence {
+  if (!isRecord(given) || !isRecord(given.frames) || !Array.isArray(given.things)) return initial;
+  const kept = given as unknown as Kept;
+  return initial.map((before, place) => {
+    const frame = kept.frames[place];
+    if (!frame) return before;
+    const marks = frame.marks.flatMap(([thing, numbers, byHand, attributes]): Mark[] => {
+      const [label, object, name] = kept.things[thing] ?? ["", "", ""];
+      const [center, size, angles] = [0, 3, 6].map((from) => numbers.slice(from, from + 3)) as unknown as Vector[];
+      if (!center || !size || !angles) return [];
+      return [{ label, object, name, cuboid: { center, size, angles }, attributes, byHand: byHand === 1 }];
+    });
+    return { attributes: frame.attributes, marks };
+  });
+}

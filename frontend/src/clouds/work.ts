@@ -1,0 +1,53 @@
+/** What a person does with clouds: sets cuboids, or paints points. The page around it shows clouds and keeps labels. */
+import type { TemplateResult } from "lit";
+import type { CrowdElement } from "../element";
+import type { Labeling } from "../frames/panels";
+import type { Command } from "../keys";
+import type { Loaded } from "./clouds";
+import type { Eye } from "./eye";
+import type { Painting } from "./painting";
+import type { Picker } from "./picking";
+import type { Hand, Stage } from "./stage";
+import type { Mark, Sequence } from "./tracks";
+
+export interface Page extends Labeling<Mark> {
+  readonly host: CrowdElement;
+  readonly eye: Eye;
+  readonly stage: Stage;
+  readonly picker: Picker;
+  /** The cloud of the frame that is shown, when it is there. */
+  readonly loaded: Loaded | undefined;
+  /** Whether the labels of an earlier job are looked over. */
+  readonly audits: boolean;
+  /** When the clouds were recorded, in seconds. */
+  readonly times: readonly number[];
+  /** What the work began with. */
+  readonly initial: Sequence;
+  colorOf(label: string): string;
+  /** Draw over the points anew, and what stands beside them. */
+  draw(): void;
+  /** A form that is not whole yet, or the state of a tool, is another one now. */
+  changed(): void;
+}
+
+export interface Work {
+  readonly hand: Hand;
+  /** The label whose button is pressed. */
+  readonly pressed: string | undefined;
+  /** The thing whose frames the bar shows. */
+  readonly object: string | undefined;
+  choose(label: string): void;
+  commands(): Command[];
+  paint(painting: Painting, context: CanvasRenderingContext2D): void;
+  renderHelp(): string;
+  renderTools(): TemplateResult;
+  renderObjects(): unknown;
+  /** What stands below the scene. */
+  renderBeside(): unknown;
+  /** Draw what stands below the scene. */
+  drawBeside(root: ParentNode): void;
+  /** Another frame, or other labels. */
+  refresh(): void;
+  /** Put away what is selected or begun. @returns whether there was something */
+  leave(): boolean;
+}

@@ -1,0 +1,169 @@
+/** What stands beside the work on frames: attributes of things and of frames, the numbers of things, things in other frames. */
+import { html, nothing } from "lit";
+import { live } from "lit/directives/live.js";
+import { word } from "../words";
+import { type Categories, LONGEST } from "./categories";
+import { attributeField } from "./fields";
+import {
+  elsewhere,
+  type LabelsOf,
+  NO_LABELS,
+  nameOf,
+  readRanges,
+  removeObject,
+  rename,
+  type SequenceOf,
+  setAttribute,
+  type Thing,
+} from "./things";
+
+/** How many of the things that are in other frames are listed. */
+const MAX_THINGS = 100;
+
+/** A page on which things have labels in frames. */
+export interface Labeling<T extends Thing> {
+  readonly categories: Categories;
+  readonly sequence: SequenceOf<T>;
+  readonly place: number;
+  readonly tracks: boolean;
+  /** The frames' numbers. */
+  readonly numbers: readonly number[];
+  /** The labels are other ones now. @returns whether they are */
+  become(now: SequenceOf<T>): boolean;
+  tell(text: string): void;
+  requestUpdate(): void;
+  /** Do something that a button asks for, and have the keyboard where the work is again. */
+  act(does: () => unknown): void;
+}
+
+type Value = string | number | undefined;
+
+export class Panels<T extends Thing> {
+  #ranges = "";
+
+  constructor(private readonly page: Labeling<T>) {}
+
+  get #labels(): LabelsOf<T> {
+    return this.page.sequence[this.page.place] ?? NO_LABELS;
+  }
+
+  /** The attributes of the frame that is shown. */
+  renderFrame() {
+    const { categories, place, numbers } = this.page;
+    const { attributes } = this.#labels;
+    if (categories.ofFrames.length === 0) return nothing;
+    const inOthers = (name: string) => () =>
+      this.#renderRanges((places) => this.#setOfFrame(name, attributes[name], places));
+    return html`<h3>${word("frame_attributes")}</h3>
+      ${categories.ofFrames.map((one) =>
+        attributeField(
+          one,
+          attributes[one.name],
+          LONGEST.frame,
+          (value) => this.#setOfFrame(one.name, value, new Set([place])),
+          numbers.length > 1 ? inOthers(one.name) : undefined,
+        ),
+      )}`;
+  }
+
+  /** A thing in the frame that is shown: its number, and its attributes. */
+  renderThing(mark: T) {
+    const { categories, tracks, place } = this.page;
+    const inOthers = (name: string) => () =>
+      this.#renderRanges((places) => this.#setOfThing(mark, name, mark.attributes[name], places));
+    if (!tracks && categories.of(mark.label).length === 0) return nothing;
+    return html`<h3>${tracks ? mark.name : mark.label}</h3>
+      ${tracks && !categories.locked.has(mark.label) ? this.#renderNumber(mark) : nothing}
+      ${categories
+        .of(mark.label)
+        .map((one) =>
+          attributeField(
+            one,
+            mark.attributes[one.name],
+            LONGEST.label,
+            (value) => this.#setOfThing(mark, one.name, value, new Set([place])),
+            tracks ? inOthers(one.name) : undefined,
+          ),
+        )}`;
+  }
+
+  /** Things that are in other frames and can go on in this one. */
+  renderElsewhere(going: string | undefined, goOn: (mark: T) => void) {
+    const { sequence, place, tracks, categories } = this.page;
+    const things = tracks ? elsewhere(sequence, place).filter(({ label }) => !categories.locked.has(label)) : [];
+    if (things.length === 0) return nothing;
+    return html`<h3>${word("in_other")}</h3>
+      <div class="acts things">${things.slice(0, MAX_THINGS).map(
+        (one) => html`<button type="button" aria-pressed=${going === one.object}
+          @click=${() => this.page.act(() => goOn(one))}>${one.name}</button>`,
+      )}</div>`;
+  }
+
+  #renderNumber(mark: T) {
+    const { page } = this;
+    const { sequence, place } = page;
+    const remove = (where: (place: number) => boolean) => () =>
+      page.act(() => page.become(removeObject(sequence, mark.object, where)));
+    return html`
+      <div class="acts">
+        <label>${word("thing_number")}
+          <input class="thing" type="number" min="1" step="1" .value=${live(mark.name.slice(mark.label.length + 1))}
+            @change=${(event: Event) => this.#renumber(mark, (event.target as HTMLInputElement).value)}></label>
+      </div>
+      <div class="acts">
+        <button type="button" @click=${remove((one) => one < place)}>${word("remove_before")}</button>
+        <button type="button" @click=${remove((one) => one > place)}>${word("remove_after")}</button>
+        <button type="button" @click=${remove(() => true)}>${word("remove_all_frames")}</button>
+      </div>
+    `;
+  }
+
+  /** A field for frames in which an attribute is to be as it is here. */
+  #renderRanges(apply: (places: ReadonlySet<number>) => void) {
+    return html`<div class="ranges">
+      <input type="text" placeholder="2-5,8-10,20" aria-label=${word("frames_to_set")} .value=${live(this.#ranges)}
+        @input=${(event: Event) => {
+          this.#ranges = (event.target as HTMLInputElement).value;
+          this.page.requestUpdate();
+        }}>
+      <button type="button" @click=${() => this.#setInRanges(apply)}>${word("set_in_frames")}</button>
+    </div>`;
+  }
+
+  #setInRanges(apply: (places: ReadonlySet<number>) => void): void {
+    const places = readRanges(this.#ranges)?.map((wanted) => this.page.numbers.indexOf(wanted));
+    if (!places || places.includes(-1)) {
+      this.page.tell(word("wrong_ranges", { text: this.#ranges }));
+      return;
+    }
+    apply(new Set(places));
+  }
+
+  #setOfFrame(name: string, value: Value, places: ReadonlySet<number>): void {
+    this.page.become(setAttribute(this.page.sequence, places, name, value, undefined));
+    if (places.size > 1) this.page.tell(word("set_done", { count: places.size }));
+  }
+
+  #setOfThing(mark: T, name: string, value: Value, places: ReadonlySet<number>): void {
+    const { page } = this;
+    const is = (one: T) => (page.tracks ? one.object === mark.object : one === mark);
+    const lacking = [...places].find((place) => !page.sequence[place]?.marks.some(is));
+    if (lacking !== undefined) {
+      page.tell(word("not_in_frame", { thing: mark.name, frame: page.numbers[lacking] ?? 0 }));
+      return;
+    }
+    page.become(setAttribute(page.sequence, places, name, value, is));
+    if (places.size > 1) page.tell(word("set_done", { count: places.size }));
+  }
+
+  #renumber(mark: T, text: string): void {
+    const { page } = this;
+    const name = nameOf(page.sequence, mark, text);
+    if (name === undefined) {
+      page.tell(word("name_taken", { name: `${mark.label}:${text}` }));
+      page.requestUpdate();
+      return;
+    }
+    page.become(rename(page.sequence, mark.object, { label: mark.label, name }));
+  }
+}

@@ -1,0 +1,158 @@
+/** Things with labels in frames, whatever shape they have, and what is done with them over several frames. Nothing here changes: each step makes new labels. */
+import { isRecord } from "../attributes";
+
+export type Attributes = Readonly<Record<string, string | number>>;
+
+/** @property object the same for the same thing in all frames; empty where things are not tracked */
+export interface Thing {
+  label: string;
+  object: string;
+  name: string;
+  attributes: Attributes;
+  /** Whether a person has drawn or moved it here; else it was copied, predicted or filled in. */
+  byHand: boolean;
+}
+
+export interface LabelsOf<T extends Thing> {
+  attributes: Attributes;
+  marks: readonly T[];
+}
+
+/** The labels of all frames, by their place. */
+export type SequenceOf<T extends Thing> = readonly LabelsOf<T>[];
+
+export const NO_LABELS: LabelsOf<never> = { attributes: {}, marks: [] };
+
+export function withFrame<T extends Thing>(
+  sequence: SequenceOf<T>,
+  place: number,
+  change: Partial<LabelsOf<T>>,
+): SequenceOf<T> {
+  const before = sequence[place] ?? NO_LABELS;
+  return sequence.with(place, { ...before, ...change });
+}
+
+export function changed<T extends Thing>(
+  sequence: SequenceOf<T>,
+  change: (labels: LabelsOf<T>, place: number) => LabelsOf<T>,
+): SequenceOf<T> {
+  let found: LabelsOf<T>[] | undefined;
+  for (const [place, labels] of sequence.entries()) {
+    const now = change(labels, place);
+    if (now === labels) continue;
+    found ??= [...sequence];
+    found[place] = now;
+  }
+  return found ?? sequence;
+}
+
+/** The places at which a person has made a thing's marks. */
+export function anchors(sequence: SequenceOf<Thing>, object: string): number[] {
+  return sequence.flatMap(({ marks }, place) =>
+    marks.some((one) => one.object === object && one.byHand) ? [place] : [],
+  );
+}
+
+export function markOf<T extends Thing>(sequence: SequenceOf<T>, place: number, object: string): T | undefined {
+  return sequence[place]?.marks.find((one) => one.object === object);
+}
+
+/** One mark of each thing that is not in a frame. */
+export function elsewhere<T extends Thing>(sequence: SequenceOf<T>, place: number): T[] {
+  const here = new Set(sequence[place]?.marks.map(({ object }) => object));
+  const found = new Map<string, T>();
+  for (const { marks } of sequence) {
+    for (const one of marks) if (!here.has(one.object) && !found.has(one.object)) found.set(one.object, one);
+  }
+  return [...found.values()];
+}
+
+/** Remove a thing from the frames of which `where` is true. */
+export function removeObject<T extends Thing>(
+  sequence: SequenceOf<T>,
+  object: string,
+  where: (place: number) => boolean,
+): SequenceOf<T> {
+  return changed(sequence, (labels, place) => {
+    if (!where(place)) return labels;
+    const marks = labels.marks.filter((one) => one.object !== object);
+    return marks.length === labels.marks.length ? labels : { ...labels, marks };
+  });
+}
+
+/** Give a thing another label and name, in all frames. */
+export function rename<T extends Thing>(
+  sequence: SequenceOf<T>,
+  object: string,
+  change: Pick<Thing, "label" | "name">,
+): SequenceOf<T> {
+  return changed(sequence, (labels) =>
+    labels.marks.some((one) => one.object === object)
+      ? { ...labels, marks: labels.marks.map((one) => (one.object === object ? { ...one, ...change } : one)) }
+      : labels,
+  );
+}
+
+/** Set an attribute, or take its value away, in some frames: of a thing, or of the frames themselves. */
+export function setAttribute<T extends Thing>(
+  sequence: SequenceOf<T>,
+  places: ReadonlySet<number>,
+  name: string,
+  value: string | number | undefined,
+  of: ((mark: T) => boolean) | undefined,
+): SequenceOf<T> {
+  const set = (before: Attributes): Attributes => {
+    const { [name]: _, ...others } = before;
+    return value === undefined ? others : { ...others, [name]: value };
+  };
+  return changed(sequence, (labels, place) => {
+    if (!places.has(place)) return labels;
+    if (!of) return { ...labels, attributes: set(labels.attributes) };
+    return {
+      ...labels,
+      marks: labels.marks.map((one) => (of(one) ? { ...one, attributes: set(one.attributes) } : one)),
+    };
+  });
+}
+
+/** The first name of a label that no thing has yet. */
+export function freeName(sequence: SequenceOf<Thing>, label: string): string {
+  const taken = new Set(sequence.flatMap(({ marks }) => marks.map(({ name }) => name)));
+  let number = 1;
+  while (taken.has(`${label}:${number}`)) number++;
+  return `${label}:${number}`;
+}
+
+/** The number of a thing as a person has written it, as its name; none if it is no number, or another one has it. */
+export function nameOf(sequence: SequenceOf<Thing>, { label, object }: Thing, text: string): string | undefined {
+  const name = `${label}:${text}`;
+  const isTaken = sequence.some(({ marks }) => marks.some((one) => one.name === name && one.object !== object));
+  return /^[1-9]\d{0,8}$/.test(text) && !isTaken ? name : undefined;
+}
+
+/** Frames by number, such as `2-5,8-10,20`, both ends of a range included; what is wrong with the text otherwise. */
+export function readRanges(text: string): number[] | undefined {
+  const found: number[] = [];
+  for (const part of text.split(",")) {
+    const range = /^\s*(\d{1,9})\s*(?:[-–]\s*(\d{1,9})\s*)?$/.exec(part);
+    if (!range) return undefined;
+    const [first, last] = [Number(range[1]), Number(range[2] ?? range[1])];
+    if (last < first || last - first > 100_000) return undefined;
+    for (let number = first; number <= last; number++) found.push(number);
+  }
+  return found;
+}
+
+export function attributesOf(given: unknown): Attributes {
+  return isRecord(given) ? (given as Attributes) : {};
+}
+
+/** The id of a new thing: as a UUID, also where a page without https has none. */
+export function newId(): string {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 15) | 64;
+  bytes[8] = ((bytes[8] ?? 0) & 63) | 128;
+  const text = [...bytes].map((one) => one.toString(16).padStart(2, "0")).join("");
+  return text.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}

@@ -109,7 +109,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser()
     chosen = options.parse_args(arguments)
     if not (chosen.endpoint_url or chosen.to_aws_conn_id):
-        options.error("--endpoint-url is missing")
+        options.error("--endpoint-url is missing, and AWS_ENDPOINT_URL is not set")
     if chosen.function and not chosen.workforce:
         options.error("--function needs --workforce FILE")
     if chosen.profile and chosen.aws_conn_id:

@@ -22,7 +22,8 @@ from labeling_provider.manifest.cuboids import (
 from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, read_point_classes
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES
 from labeling_provider.quality.judgement import Judgement
-from labeling_provider.quality.sequences import SequenceAgreement, agreement, paired
+from labeling_provider.quality.nearest import Extent
+from labeling_provider.quality.sequences import Comparison, SequenceAgreement, agreement, paired
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,12 +126,12 @@ def compare_cuboids(first: Iterable[CuboidFrame], second: Iterable[CuboidFrame])
     Frames are told apart by their places: files of labels may call them otherwise than the sequence does.
     """
     one, other = ({frame.number: frame.cuboids for frame in frames} for frames in (first, second))
-    return agreement(one, other, overlap, ALIKE)
+    return agreement(one, other, _COMPARISON)
 
 
 def pairs(first: Sequence[LabeledCuboid], second: Sequence[LabeledCuboid]) -> list[tuple[float, int, int]]:
     """Pairs of cuboids of one cloud with the same label, the most alike first: overlap, and the place of each."""
-    return paired(first, second, overlap, ALIKE)
+    return paired(first, second, _COMPARISON)
 
 
 def overlap(one: LabeledCuboid, other: LabeledCuboid) -> float:
@@ -141,6 +142,23 @@ def overlap(one: LabeledCuboid, other: LabeledCuboid) -> float:
     shared = _shared(one, other, _SLACK * reach)
     joint = math.prod(one.size) + math.prod(other.size) - shared
     return min(max(shared / joint, 0.0), 1.0)
+
+
+def _extent(cuboid: LabeledCuboid) -> Extent:
+    roll, pitch, yaw = cuboid.angles
+    if roll or pitch:
+        corners = cuboid.corners
+        low, high = (tuple(choose(axis) for axis in zip(*corners, strict=True)) for choose in (min, max))
+        return Extent(cuboid.label, low, high)
+    (length, width, height), cos, sin = cuboid.size, abs(math.cos(yaw)), abs(math.sin(yaw))
+    halves = (length * cos + width * sin) / 2, (length * sin + width * cos) / 2, height / 2
+    low, high = (
+        tuple(middle + sign * half for middle, half in zip(cuboid.center, halves, strict=True)) for sign in (-1, 1)
+    )
+    return Extent(cuboid.label, low, high)
+
+
+_COMPARISON: Final = Comparison(overlap, _extent, ALIKE)
 
 
 class _Face(NamedTuple):

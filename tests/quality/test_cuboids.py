@@ -104,6 +104,12 @@ def test_tracks_are_compared_over_time() -> None:
     assert compare_cuboids(labels, lost) == SequenceAgreement(pytest.approx(2 / 3), 3, 2, 2, 1, 0)
 
 
+def test_hundreds_of_cuboids_over_each_other_are_matched_with_those_most_like_them() -> None:
+    crowd = frames([cuboid(place / 50, 0, 0, who=str(place), angles=(0.1, 0, place)) for place in range(150)])
+    found = compare_cuboids(crowd, [crowd[0]._replace(cuboids=crowd[0].cuboids[::-1])])
+    assert found == SequenceAgreement(pytest.approx(1), 1, 150, 0, 0, 0)
+
+
 def judged(line: dict[str, Any], kind: str, **about: Any) -> Any:
     metadata = {"type": f"groundtruth/{kind}", "class-map": {"0": "car"}, **about}
     label = read_label({"source-ref": "s3://a/b", **line, "x-metadata": metadata}, "x")

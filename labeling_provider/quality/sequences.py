@@ -19,7 +19,7 @@ from labeling_provider.groundtruth.sequences import BOX, KEYS, TOOLS, Tool
 from labeling_provider.manifest import Files, SequenceLabel
 from labeling_provider.manifest.cuboids import LabeledCuboid
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, LabeledFrame, Shape, read_sequence_label
-from labeling_provider.quality.judgement import Judgement
+from labeling_provider.quality.judgement import Difference, Judgement
 from labeling_provider.quality.nearest import Extent, Near, near_pairs
 
 if TYPE_CHECKING:
@@ -95,13 +95,18 @@ class Frames(Judgement):
 
     def distance(self, other: Judgement) -> float:
         """How far two judgements differ, 0 to 1, as defined by the class."""
+        return self.difference(other).distance
+
+    def difference(self, other: Judgement) -> Difference:
+        """The distance, and the id switches if objects are tracked."""
         if not isinstance(other, Frames):
-            return 1
+            return Difference(1)
         # One without a shape was drawn with any tool.
         if self.tool != other.tool and self.has_shapes and other.has_shapes:
-            return 1
+            return Difference(1)
         drawn = self if self.has_shapes else other
-        return 1 - compare(self.frames, other.frames, TOOLS[drawn.tool]).overlap
+        found = compare(self.frames, other.frames, TOOLS[drawn.tool])
+        return difference_of(found, (shape for frame in self.frames for shape in frame.shapes))
 
     @property
     def has_shapes(self) -> bool:
@@ -110,6 +115,14 @@ class Frames(Judgement):
 
     def __hash__(self) -> int:
         return hash((self.tool, tuple((frame.name, len(frame.shapes)) for frame in self.frames)))
+
+
+def difference_of(found: SequenceAgreement, things: Iterable[Thing]) -> Difference:
+    """What two sets of labels differ in.
+
+    :param things: those of the first one, which tell whether objects have ids.
+    """
+    return Difference(1 - found.overlap, found.id_switches if any(thing.object_id for thing in things) else None)
 
 
 def frames_of_label(files: Files, label: SequenceLabel) -> Frames | None:

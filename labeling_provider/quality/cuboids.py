@@ -188,6 +188,8 @@ def pairs(first: Sequence[LabeledCuboid], second: Sequence[LabeledCuboid]) -> li
 
 def overlap(one: LabeledCuboid, other: LabeledCuboid) -> float:
     """The Jaccard index of the space of two cuboids, however they are turned."""
+    if (one.center, one.size, one.angles) == (other.center, other.size, other.angles):
+        return 1.0
     reach = (math.hypot(*one.size) + math.hypot(*other.size)) / 2
     if math.dist(one.center, other.center) >= reach:
         return 0.0

@@ -28,6 +28,11 @@ LABELS = ["car", "truck"]
 SCANS = 6
 GROUND, ON_CAR = 3_000, 400
 """How many points of a cloud are on the ground, and how many on each car."""
+WORKTEAMS = [
+    f"arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/{name}"
+    for name in ("private-simulated", "private-people")
+]
+"""Suggestions in the form that starts a run; any other workteam can be typed in."""
 
 
 def cars(scan: int) -> list[dict[str, Any]]:
@@ -62,6 +67,7 @@ def points(scan: int) -> Iterator[tuple[float, float, float, float]]:
 
 with DAG(
     dag_id="label_clouds",
+    description="Follow cars through point clouds, measure the tracks, and export them for training",
     schedule=None,
     default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
     tags=["labeling"],
@@ -72,8 +78,9 @@ with DAG(
             "arn:aws:iam::123456789012:role/labeling-local", type="string", description="role of the labeling job"
         ),
         "workteam_arn": Param(
-            "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-simulated",
+            WORKTEAMS[0],
             type="string",
+            examples=WORKTEAMS,
             description="private workteam that follows the cars",
         ),
     },

@@ -300,7 +300,8 @@ def test_frames_of_a_sequence_come_along(amazon: Lab, lab: Lab, name: str, ends:
     amazon.s3.delete_object(Bucket="lab", Key=f"{name} frames/{frames[2]}")
     amazon.put(f"{name} sequences/2.json", '{"seq-no": 2}')
     manner: dict[str, Any] = {}
-    source: Any = amazon
+    # Whether or not it has looked for its frames before one of them was gone.
+    source = pretending(amazon, name, description)
     if ends:
         source = pretending(amazon, name, {**description, "LabelingJobStatus": "Failed"})
         manner = {"data": Data.ALL}

@@ -48,6 +48,12 @@ def test_of_many_over_each_other_each_is_compared_with_those_most_like_it() -> N
     assert found.examined <= 300 * 300
 
 
+def test_one_that_is_nobodys_nearest_is_compared_for_its_own_sake() -> None:
+    crowd = [square(place / 10) for place in range(20)]
+    pairs = near_pairs(crowd, [*crowd, square(8)]).pairs
+    assert sum(other == 20 for _, other in pairs) == NEAREST
+
+
 def test_what_is_far_apart_is_not_even_looked_at() -> None:
     squares = [square(40 * place) for place in range(500)]
     found = near_pairs(squares, squares)

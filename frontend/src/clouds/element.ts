@@ -53,6 +53,7 @@ export class CrowdPointClouds extends CloudBoard {
   #paints = false;
   #isRead = false;
   #given: Promise<Uint8Array | undefined> = Promise.resolve(undefined);
+  #hasGiven = false;
   /** Numbers of a draft, which wait for their cloud. */
   #drafted: Uint8Array | undefined;
   readonly #player = new Player(this);
@@ -104,7 +105,9 @@ export class CrowdPointClouds extends CloudBoard {
     this.#colors = new Map(this.categories.labels.map((label, at) => [label, onDark(lookOf(at).color)]));
     if (this.audits) this.setAttribute("initial-value", "");
     const points = isRecord(given.initial) ? given.initial.labeledPoints : undefined;
-    if (this.#paints && points !== undefined) this.#given = unpacked(String(points));
+    if (!this.#paints || points === undefined) return;
+    this.#hasGiven = true;
+    this.#given = unpacked(String(points));
   }
 
   // Who does the work
@@ -367,6 +370,7 @@ export class CrowdPointClouds extends CloudBoard {
     const cloud = this.loaded?.cloud;
     if (!cloud || (this.pointNumbers && !isAnew)) return;
     let given = await this.#given;
+    if (!given && this.#hasGiven) this.misfit = word("points_unreadable");
     if (given && (given.length !== cloud.count || given.some((one) => one > this.labels.length))) {
       this.misfit = word("points_misfit", { given: given.length, points: cloud.count });
       given = undefined;

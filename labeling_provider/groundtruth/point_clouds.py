@@ -1,7 +1,7 @@
 """Point clouds: the formats of their files, and the cameras that may go with them.
 
-Sources: developer guide, "Accepted Raw 3D Data Formats", "Create a Point Cloud Frame Input Manifest File" and "Create a
-Point Cloud Sequence Input Manifest".
+Sources: developer guide, "Accepted Raw 3D Data Formats", "Create a Point Cloud Frame Input Manifest File", "Create a
+Point Cloud Sequence Input Manifest" and "3D Point Cloud Semantic Segmentation Output".
 """
 
 from __future__ import annotations
@@ -54,3 +54,12 @@ TANGENTIAL: Final = ("p1", "p2")
 """A pinhole camera's tangential distortion."""
 CAMERA_MODELS: Final[dict[str, tuple[str, ...]]] = {"pinhole": (*RADIAL, *TANGENTIAL), "fisheye": RADIAL}
 """The coefficients of distortion that each model of a camera has."""
+
+SEGMENTATION: Final = "segmentedPoints"
+"""The key of a worker's answer in semantic segmentation. Amazon does not document it."""
+BACKGROUND: Final = "Background"
+"""Ground Truth's name for the points of a cloud that belong to no class."""
+BACKGROUND_NUMBER: Final = 0
+"""What such points have in a label's file; the others have the position of their class, from 1, as in the guide's
+sample of a color map. (A published notebook of Amazon's leaves out points with the number 255 instead, which no color
+map names.)"""

@@ -1,4 +1,4 @@
-"""Video frame tasks: the drawing tools, and the names of the lists in answers and labels.
+"""Tasks on frames: the drawing tools, and the names of the lists in answers and labels.
 
 Sources: developer guide, "Video Frame Object Detection Output", "Video Frame Object Tracking Output" and "Labeling
 category configuration file with label category and frame attributes reference". Amazon does not document the answers
@@ -13,13 +13,17 @@ from labeling_provider.groundtruth.uris import join_s3_uri
 
 
 class Tool(NamedTuple):
-    """What workers draw with in a video frame job.
+    """What workers draw with in a job over video frames or point clouds.
 
     :param name: the category file's ``annotationType``.
     :param answers: the list of shapes in a frame of a worker's answer.
     :param labels: the list of shapes in a frame of ``SeqLabel.json``.
     :param keys: the numbers that make a shape; ``("vertices",)`` for a list of points.
     :param least: fewest vertices.
+    :param sides: those of the keys that must be above 0.
+    :param thing: what it draws, and which sides that has, for a message.
+    :param unit: of the keys, for a message.
+    :param farthest: largest number of a shape, in that unit.
     """
 
     name: str
@@ -27,9 +31,20 @@ class Tool(NamedTuple):
     labels: str
     keys: tuple[str, ...]
     least: int = 1
+    sides: tuple[str, ...] = ()
+    thing: str = ""
+    unit: str = "pixels"
+    farthest: float = 1_000_000
 
 
-BOX: Final = Tool("BoundingBox", "boundingBoxes", "annotations", ("left", "top", "width", "height"))
+BOX: Final = Tool(
+    "BoundingBox",
+    "boundingBoxes",
+    "annotations",
+    ("left", "top", "width", "height"),
+    sides=("width", "height"),
+    thing="a box has a width and a height",
+)
 TOOLS: Final[dict[str, Tool]] = {
     tool.name: tool
     for tool in (
@@ -39,9 +54,22 @@ TOOLS: Final[dict[str, Tool]] = {
         Tool("Keypoint", "keypoints", "keypoints", ("x", "y")),
     )
 }
-"""The tools by ``annotationType``."""
+"""The tools for pictures, by ``annotationType``."""
+CUBOID: Final = Tool(
+    "Cuboid",
+    "boundingCuboids",
+    "annotations",
+    ("centerX", "centerY", "centerZ", "length", "width", "height", "roll", "pitch", "yaw"),
+    sides=("length", "width", "height"),
+    thing="a cuboid has a length, a width and a height",
+    unit="meters or radians",
+    farthest=1e9,
+)
+"""The tool for point clouds."""
 
 DETECTION: Final = "detectionAnnotations"
+CUBOIDS: Final = CUBOID.answers
+"""Of an answer about one point cloud."""
 TRACKING: Final = "trackingAnnotations"
 LABEL_LISTS: Final[dict[str, str]] = {DETECTION: "detection-annotations", TRACKING: "tracking-annotations"}
 """The list of frames in ``SeqLabel.json``, by the key of a worker's answer."""

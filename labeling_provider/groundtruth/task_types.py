@@ -12,7 +12,8 @@ from typing import Final
 
 from labeling_provider.groundtruth import facts
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.sequences import DETECTION, TRACKING
+from labeling_provider.groundtruth.point_clouds import SEGMENTATION
+from labeling_provider.groundtruth.sequences import CUBOIDS, DETECTION, TRACKING
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,13 @@ class TaskType:
 _ADJUSTMENT: Final = "adjustment-"
 
 
-_ANSWER_KEYS: Final = {"VideoObjectDetection": DETECTION, "VideoObjectTracking": TRACKING}
+_ANSWER_KEYS: Final = {
+    "VideoObjectDetection": DETECTION,
+    "VideoObjectTracking": TRACKING,
+    "PointCloudObjectDetection": CUBOIDS,
+    "PointCloudObjectTracking": TRACKING,
+    "PointCloudSemanticSegmentation": SEGMENTATION,
+}
 
 
 def _sequence(name: str, function: str, ui: str, metadata_type: str, *, ref: bool = True) -> TaskType:
@@ -114,7 +121,7 @@ def _sequence(name: str, function: str, ui: str, metadata_type: str, *, ref: boo
         function,
         media,
         metadata_type,
-        answer_key=_ANSWER_KEYS.get(ui),
+        answer_key=_ANSWER_KEYS[ui],
         human_task_ui=ui,
         ref=ref,
         maximum_labels=30,

@@ -30,6 +30,7 @@ from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri, split_s3_uri
+from labeling_provider.jobs.moving_data import data_uris
 from labeling_provider.jobs.moving_teams import PEOPLE, SOURCE_TAG, Entry, MovingError, Outcome, Teams
 from labeling_provider.manifest import ManifestError, written
 from labeling_provider.manifest.reader import LineProblem, parse_line
@@ -243,9 +244,6 @@ class Move:
                 plan, f"it was {status} at Amazon. --continue-stopped makes a job for the rest."
             )
             return
-        if plan.task_type.media == "points":
-            yield from self._files_only(plan, None)
-            raise MovingError(f"The service does not run {plan.task_type.name} yet. Its files were brought.")
         yield from self._made(plan)
 
     def _made(self, plan: _Plan) -> Iterator[Entry]:
@@ -461,11 +459,10 @@ class Move:
 
     # Files
 
-    def _files_only(self, plan: _Plan, why: str | None) -> Iterator[Entry]:
+    def _files_only(self, plan: _Plan, why: str) -> Iterator[Entry]:
         tally = yield from self._files(plan)
         outcome = Outcome.MADE if tally.copied else Outcome.THERE
-        notes = (f"No job was made: {why}",) if why else ()
-        yield Entry("files of a job", plan.job.name, outcome, notes)
+        yield Entry("files of a job", plan.job.name, outcome, (f"No job was made: {why}",))
 
     def _files(self, plan: _Plan) -> Generator[Entry, None, Copied]:
         """Copy the files of a job: manifest, label categories, worker template, and all of its output.
@@ -544,7 +541,7 @@ class Move:
         def uris() -> Iterator[str]:
             for line, _ in self._lines(plan):
                 if data == Data.ALL or plan.job.label_attribute not in line:
-                    yield from _uris(line)
+                    yield from data_uris(line, plan.task_type, self._source.objects)
 
         tally = self._copies.copy_all(uris())
         plan.notes.append(f"Data objects: {tally.copied:,} copied, {tally.there:,} were there.")
@@ -573,19 +570,6 @@ def _filled(value: Any) -> Any:
         filled = {name: _filled(member) for name, member in value.items()}
         return {name: member for name, member in filled.items() if member not in (None, "", [], {})}
     return [_filled(item) for item in value] if isinstance(value, list) else value
-
-
-def _uris(line: Mapping[str, Any]) -> Iterator[str]:
-    """URIs of the files that a manifest line names: its data object, masks and other references."""
-    left: list[Any] = [{key: value for key, value in line.items() if key != "source"}]
-    while left:
-        value = left.pop()
-        if isinstance(value, dict):
-            left += reversed(value.values())
-        elif isinstance(value, list):
-            left += reversed(value)
-        elif isinstance(value, str) and (uri := as_s3_uri(value)).startswith("s3://"):
-            yield uri
 
 
 def _not_copied(tally: Copied, what: str) -> Iterator[Entry]:

@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
+from labeling_provider.groundtruth.point_clouds import BACKGROUND as POINT_BACKGROUND
+
 BACKGROUND: Final = "BACKGROUND"
 """Ground Truth's name for the pixels of a mask that belong to no class."""
 _FRAMES: Final = ("tracking-annotations", "detection-annotations")
@@ -87,10 +89,10 @@ class LabelMetadata(msgspec.Struct, gc=False):
         """
         if self.class_name is not None:
             return (self.class_name,)
-        colors = self.internal_color_map or self.color_map
-        if colors is not None:
-            names = [color.class_name for color in colors.values()]
-            return tuple(dict.fromkeys(name for name in names if name and name != BACKGROUND))
+        for colors, background in ((self.internal_color_map, BACKGROUND), (self.color_map, POINT_BACKGROUND)):
+            if colors is not None:
+                names = [color.class_name for color in colors.values()]
+                return tuple(dict.fromkeys(name for name in names if name and name != background))
         if isinstance(label, str) and not label.isdecimal():
             return tuple(dict.fromkeys(self.class_names.values()))
         return tuple(dict.fromkeys(_classes_in(label, self.class_names)))

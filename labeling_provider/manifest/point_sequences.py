@@ -155,7 +155,7 @@ def point_frame_line(frame: PointFrame) -> dict[str, Any]:
 
     :raises ValueError: if its pictures are not in one S3 folder, or below it.
     """
-    return {"source-ref": frame.uri, "source-ref-metadata": _frame_document(frame, _folder(frame))}
+    return {"source-ref": frame.uri, "source-ref-metadata": frame_document(frame, _folder(frame))}
 
 
 def point_sequence_document(number: int, prefix: str, frames: Sequence[PointFrame]) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def point_sequence_document(number: int, prefix: str, frames: Sequence[PointFram
     for place, frame in enumerate(frames):
         own = frame.number if frame.number is not None else place
         inside = all(image.uri.startswith(prefix) for image in frame.images)
-        about = _frame_document(frame, prefix if inside else _folder(frame))
+        about = frame_document(frame, prefix if inside else _folder(frame))
         documents.append({"frame-no": own, "frame": frame.name, **about})
     return {"seq-no": number, "prefix": prefix, "number-of-frames": len(documents), "frames": documents}
 
@@ -190,17 +190,25 @@ def _folder(frame: PointFrame) -> str:
     return folder
 
 
-def _frame_document(frame: PointFrame, folder: str) -> dict[str, Any]:
+def frame_document(frame: PointFrame, folder: str) -> dict[str, Any]:
+    """What a sequence file says of a frame, besides its file and number.
+
+    :param folder: S3 folder that its pictures are in.
+    """
     about: dict[str, Any] = {"unix-timestamp": frame.timestamp, "format": frame.format.name}
     if frame.pose is not None:
         about["ego-vehicle-pose"] = _pose_document(frame.pose)
     if frame.images:
         about["prefix"] = folder
-        about["images"] = [_image_document(image, folder) for image in frame.images]
+        about["images"] = [image_document(image, folder) for image in frame.images]
     return about
 
 
-def _image_document(image: CameraImage, folder: str) -> dict[str, Any]:
+def image_document(image: CameraImage, folder: str) -> dict[str, Any]:
+    """What a sequence file says of a picture.
+
+    :param folder: S3 folder that it is in.
+    """
     inside = dict(zip(("fx", "fy", "cx", "cy"), (*image.focal, *image.center), strict=True))
     distortion = dict(zip((*RADIAL, *TANGENTIAL), (*image.radial, *image.tangential), strict=True))
     return {

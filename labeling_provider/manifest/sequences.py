@@ -18,8 +18,6 @@ from labeling_provider.groundtruth.sequences import FRAME_ENDINGS, LABEL_LISTS, 
 from labeling_provider.groundtruth.uris import split_s3_uri
 
 MAX_PROBLEMS: Final = 10
-MAX_COORDINATE: Final = 1_000_000
-"""Farther from the corner of a frame no shape can be, in pixels."""
 MAX_SECONDS: Final = 1e12
 """Latest Unix time, in seconds, so that it can be counted in microseconds as well."""
 MAX_VERTICES: Final = 1_000
@@ -347,15 +345,15 @@ def geometry_problem(given: dict[str, Any], tool: Tool) -> str:
         if not isinstance(vertices, list) or not tool.least <= len(vertices) <= MAX_VERTICES:
             return f"vertices is not a list of {tool.least} to {MAX_VERTICES:,} points"
         for place, point in enumerate(vertices):
-            if not isinstance(point, dict) or not all(_is_place(point.get(axis)) for axis in "xy"):
+            if not isinstance(point, dict) or not all(_is_near(point.get(axis), tool) for axis in "xy"):
                 return f'vertices[{place}] is not {{"x": …, "y": …}} in pixels'
         return ""
     for key in tool.keys:
-        if not _is_place(given.get(key)):
-            return f"{key} is {told(given, key)}; write a number of pixels"
-    for side in {"width", "height"} & set(tool.keys):
+        if not _is_near(given.get(key), tool):
+            return f"{key} is {told(given, key)}; write a number of {tool.unit}"
+    for side in tool.sides:
         if given[side] <= 0:
-            return f"{side} is {given[side]}; a box has a width and a height"
+            return f"{side} is {given[side]}; {tool.thing}"
     return ""
 
 
@@ -376,8 +374,8 @@ def is_time(value: Any) -> TypeGuard[float]:
     return is_number(value) and abs(value) <= MAX_SECONDS
 
 
-def _is_place(value: Any) -> bool:
-    return is_number(value) and -MAX_COORDINATE <= value <= MAX_COORDINATE
+def _is_near(value: Any, tool: Tool) -> bool:
+    return is_number(value) and abs(value) <= tool.farthest
 
 
 def is_whole(value: Any) -> TypeGuard[int]:

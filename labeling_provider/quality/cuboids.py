@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
@@ -22,7 +22,7 @@ from labeling_provider.manifest.cuboids import (
 from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, read_point_classes
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES
 from labeling_provider.quality.judgement import Judgement
-from labeling_provider.quality.sequences import SequenceAgreement, agreement
+from labeling_provider.quality.sequences import SequenceAgreement, agreement, paired
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,6 +126,11 @@ def compare_cuboids(first: Iterable[CuboidFrame], second: Iterable[CuboidFrame])
     """
     one, other = ({frame.number: frame.cuboids for frame in frames} for frames in (first, second))
     return agreement(one, other, overlap, ALIKE)
+
+
+def pairs(first: Sequence[LabeledCuboid], second: Sequence[LabeledCuboid]) -> list[tuple[float, int, int]]:
+    """Pairs of cuboids of one cloud with the same label, the most alike first: overlap, and the place of each."""
+    return paired(first, second, overlap, ALIKE)
 
 
 def overlap(one: LabeledCuboid, other: LabeledCuboid) -> float:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.point_clouds import PointFormat, format_of_file
+from labeling_provider.groundtruth.point_clouds import BACKGROUND, PointFormat, format_of_file
 from labeling_provider.manifest import CuboidsLabel, Files, Label, PointMaskLabel, SequenceLabel
 from labeling_provider.manifest.cameras import edges
 from labeling_provider.manifest.cuboids import (
@@ -121,7 +121,8 @@ def _segmented(files: Files, positions: Points, label: PointMaskLabel) -> _Scene
     numbers = np.frombuffer(read_point_classes(files.whole(label.uri, MAX_PACKED_BYTES), label.uri), np.uint8)
     if len(numbers) != len(positions):
         raise LabelingError(f"{label.uri} has {len(numbers):,} points, but the cloud has {len(positions):,}")
-    known = {number: color.class_name for number, color in label.colors.items() if number < 256}
+    colors = label.colors.items()
+    known = {number: one.class_name for number, one in colors if number < 256 and one.class_name != BACKGROUND}
     names = list(dict.fromkeys(known.values()))
     table = np.full(256, 255, dtype=np.uint8)
     for number, name in known.items():

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeGuard
 
 from labeling_provider.errors import Problem
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.sequences import BOX, TOOLS, Tool
+from labeling_provider.groundtruth.sequences import BOX, CUBOID, TOOLS, Tool
 from labeling_provider.groundtruth.task_types import TaskType
 
 _WHERE: Final = "LabelCategoryConfigS3Uri"
@@ -61,16 +61,20 @@ class Attribute:
 
 @dataclass(frozen=True)
 class SequenceCategories:
-    """What workers can choose from in a video frame job.
+    """What workers can choose from in a job over video frames or point clouds.
 
     :param document: the category document, which :func:`sequence_category_problems` has found to be right.
+    :param media: ``frames`` or ``points``, as in the task type.
     """
 
     document: dict[str, Any]
+    media: str = "frames"
 
     @property
     def tool(self) -> Tool:
         """What workers draw with."""
+        if self.media == "points":
+            return CUBOID
         return TOOLS.get(str(self.document.get("annotationType", "")), BOX)
 
     @cached_property
@@ -78,7 +82,7 @@ class SequenceCategories:
         """The attributes of each label, by name: its own and those of all labels."""
         shared = self.document.get("categoryGlobalAttributes") or []
         return {
-            entry["label"]: _attributes([*shared, *(entry.get("categoryAttributes") or [])])
+            entry["label"]: _attributes([*shared, *(entry.get(_own_key(entry)) or [])])
             for entry in self.document["labels"]
         }
 
@@ -91,6 +95,11 @@ class SequenceCategories:
     def locked(self) -> frozenset[str]:
         """In an audit: the labels whose shapes workers may not draw, change or remove."""
         return frozenset(entry["label"] for entry in self.document["labels"] if entry.get("editsAllowed") == "none")
+
+
+def _own_key(entry: dict[str, Any]) -> str:
+    """The key of a label's own attributes: in Amazon's samples for point clouds it is the shorter one."""
+    return "attributes" if "categoryAttributes" not in entry and "attributes" in entry else "categoryAttributes"
 
 
 def _attributes(given: list[dict[str, Any]]) -> dict[str, Attribute]:
@@ -118,7 +127,7 @@ def sequence_category_problems(document: dict[str, Any], task_type: TaskType) ->
     yield from _attribute_problems(shared, "categoryGlobalAttributes")
     common = _names(shared)
     for place, entry in enumerate(document["labels"]):
-        key, own = f"labels[{place}].categoryAttributes", entry.get("categoryAttributes")
+        key, own = f"labels[{place}].{_own_key(entry)}", entry.get(_own_key(entry))
         yield from _attribute_problems(own, key, common)
         yield from _count_problems([*_listed(shared), *_listed(own)], f"labels[{place}]: its own and global attributes")
         yield from _edits_problem(entry, f"labels[{place}]")

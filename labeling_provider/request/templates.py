@@ -18,7 +18,8 @@ DOCUMENT_VERSION: Final = "2018-11-28"
 _SEQUENCE_DOCUMENT_VERSION: Final = "2020-03-01"
 _CROWD_SCRIPT: Final = "https://assets.crowd.aws/crowd-html-elements.js"
 _FRAMES_SCRIPT: Final = "https://assets.crowd.aws/crowd-html-elements-frames.js"
-"""Not Amazon's: the self-hosted service has a script of its own for sequences of frames."""
+"""Not Amazon's: the self-hosted service has scripts of its own for sequences of frames and for point clouds."""
+_CLOUDS_SCRIPT: Final = "https://assets.crowd.aws/crowd-html-elements-clouds.js"
 
 _ATTRIBUTE: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,126}")
 
@@ -148,31 +149,62 @@ _DRAWN: Final = {
 }
 """The element with which workers draw what a ready function consolidates."""
 
-_FRAMES: Final = f"""\
-<script src="{_FRAMES_SCRIPT}"></script>
+_SEQUENCE_PAGE: Final = """\
+<script src="SCRIPT"></script>
 <script type="application/json" id="sequence">
-{{"categories": {{{{ task.input.categories | to_json | skip_autoescape }}}},
-"tracks": TRACKS, "initial": {{{{ task.input.initial | to_json | skip_autoescape }}}}, "frames": [
-{{%- for frame in task.input.frames -%}}
-  {{"frame-no": {{{{ frame.frame-no }}}}, "frame": {{{{ frame.frame | to_json | skip_autoescape }}}},
-  {{%- assign link = frame.uri | grant_read_access -%}}
-  "src": {{{{ link | to_json | skip_autoescape }}}}}}{{% unless forloop.last %}},{{% endunless %}}
-{{%- endfor -%}}
-]}}
+{"categories": {{ task.input.categories | to_json | skip_autoescape }},
+"initial": {{ task.input.initial | to_json | skip_autoescape }}, ABOUT, "frames": [
+{%- for frame in task.input.frames -%}
+  {"frame-no": {{ frame.frame-no }}, "frame": {{ frame.frame | to_json | skip_autoescape }},
+  {%- assign link = frame.uri | grant_read_access -%}
+  "src": {{ link | to_json | skip_autoescape }}REST{% unless forloop.last %},{% endunless %}
+{%- endfor -%}
+]}
 </script>
 <crowd-form>
-  <crowd-video-frames name="{{{{ task.input.answerKey }}}}" header="{{{{ task.input.header }}}}" data="sequence">
-    <full-instructions header="{{{{ task.input.header }}}}">
-      {{{{ task.input.instructions.fullInstruction | skip_autoescape }}}}
+  <ELEMENT name="{{ task.input.answerKey }}" header="{{ task.input.header }}" data="sequence">
+    <full-instructions header="{{ task.input.header }}">
+      {{ task.input.instructions.fullInstruction | skip_autoescape }}
     </full-instructions>
-    <short-instructions>{{{{ task.input.instructions.shortInstruction | skip_autoescape }}}}</short-instructions>
-  </crowd-video-frames>
+    <short-instructions>{{ task.input.instructions.shortInstruction | skip_autoescape }}</short-instructions>
+  </ELEMENT>
 </crowd-form>
 """
+# What is known of a cloud, or of a picture, ends the object that the page has begun.
+_REST_OF_CLOUD: Final = """, "images": [
+  {%- for image in frame.images -%}
+    {%- assign link = image.uri | grant_read_access -%}
+    {"src": {{ link | to_json | skip_autoescape }},
+    {{ image.about | to_json | remove_first: "{" | skip_autoescape }}{% unless forloop.last %},{% endunless %}
+  {%- endfor -%}
+  ], {{ frame.about | to_json | remove_first: "{" | skip_autoescape }}"""
+
+
+def _sequence_page(script: str, element: str, about: str, rest: str = "}") -> str:
+    """The page of a task on frames.
+
+    :param about: what its data say of the task, as JSON.
+    :param rest: what they say of each frame besides its file, and the end of the object.
+    """
+    parts = {"SCRIPT": script, "ELEMENT": element, "ABOUT": about, "REST": rest}
+    return re.sub("|".join(parts), lambda part: parts[part[0]], _SEQUENCE_PAGE)
+
+
+def _frames_page(tracks: str) -> str:
+    return _sequence_page(_FRAMES_SCRIPT, "crowd-video-frames", f'"tracks": {tracks}')
+
+
+def _clouds_page(kind: str, tracks: str = "false") -> str:
+    about = f'"kind": "{kind}", "tracks": {tracks}'
+    return _sequence_page(_CLOUDS_SCRIPT, "crowd-point-clouds", about, _REST_OF_CLOUD)
+
 
 _HOSTED: Final[dict[str, str]] = {
-    "VideoObjectDetection": _FRAMES.replace("TRACKS", "false"),
-    "VideoObjectTracking": _FRAMES.replace("TRACKS", "true"),
+    "VideoObjectDetection": _frames_page("false"),
+    "VideoObjectTracking": _frames_page("true"),
+    "PointCloudObjectDetection": _clouds_page("cuboids"),
+    "PointCloudObjectTracking": _clouds_page("cuboids", "true"),
+    "PointCloudSemanticSegmentation": _clouds_page("classes"),
     "NamedEntityRecognition": f"""\
 <script src="{_CROWD_SCRIPT}"></script>
 <crowd-entity-annotation name="crowd-entity-annotation" header="{{{{ task.input.header }}}}"

@@ -8,6 +8,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -17,19 +18,18 @@ from PIL import Image
 from dev.stack import Service
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.groundtruth.facts import public_workteam_arn
-from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.jobs import moving
-from labeling_provider.jobs.moving import AS_TAG, Choice, Data, Manner, Move, _uris
+from labeling_provider.jobs.moving import AS_TAG, Choice, Data, Manner, Move
 from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome
 from labeling_provider.request import MechanicalTurk, PrivateWorkteam
 from labeling_provider.sensors.labeling_job import LabelingJobSensor
-from labeling_provider.service.kinds.kind import KINDS
 from tests.airflow_context import context
 from tests.client.clients import ground_truth, silent
 from tests.conftest import Lab, texts
 from tests.flaky import proxy
 from tests.jobs.amazons import denied, pretending, vendor
 from tests.operators.tasks import operator
+from tests.service.kinds.some_clouds import SEQUENCE_LINE, cloud_objects, tracks_label
 
 UNKNOWN = {"source": "nobody knows"}
 """Simulated workers decline what they know no truth of, so it fails."""
@@ -384,31 +384,19 @@ def test_a_streaming_job_gets_topics_of_the_service(amazon: Lab, lab: Lab, name:
     lab.wait(name)
 
 
-@pytest.mark.parametrize("status", ["Completed", "InProgress"])
-def test_a_kind_of_task_that_the_service_does_not_run_leaves_its_files(
-    amazon: Lab, lab: Lab, name: str, status: str
-) -> None:
-    description = make(amazon, name)
-    account = "arn:aws:lambda:us-east-1:432418664414:function:"
-    human = {
-        **description["HumanTaskConfig"],
-        "PreHumanTaskLambdaArn": f"{account}PRE-3DPointCloudObjectTracking",
-        "AnnotationConsolidationConfig": {
-            "AnnotationConsolidationLambdaArn": f"{account}ACS-3DPointCloudObjectTracking"
-        },
-    }
-    changed = {**description, "HumanTaskConfig": human, "LabelingJobStatus": status}
-    entries = bring(pretending(amazon, name, changed), lab, name)
-    assert [(one.kind, one.outcome) for one in entries] == [
-        ("files of a job", Outcome.MADE),
-        ("labeling job", Outcome.REFUSED),
-    ]
-    assert "does not run 3d-point-cloud-object-tracking yet" in told(entries[-1])
-    assert lab.keys(f"{name}/")
-
-
-def test_it_knows_what_the_service_runs() -> None:
-    assert {row.name for row in TASK_TYPES.values() if row.media != "points"} == KINDS.keys()
+def test_clouds_and_pictures_of_a_sequence_come_along(amazon: Lab, lab: Lab, name: str) -> None:
+    objects = cloud_objects()
+    for uri, body in objects.items():
+        amazon.put(uri.removeprefix("s3://lab/"), body)
+    truth = tracks_label(Random(1), ["van"])
+    work = {"task_type": "3d-point-cloud-object-tracking", "labels": ["van"], "label_attribute_name": "van-ref"}
+    old = make(amazon, name, [{**SEQUENCE_LINE, "truth": truth}], **work)
+    assert old["LabelCounters"]["HumanLabeled"] == 1, old
+    entries = bring(amazon, lab, name, data=Data.ALL)
+    assert [one.outcome for one in entries if one.kind in {"labeling job", "object"}] == [Outcome.MADE], entries
+    assert objects.keys() <= {f"s3://lab/{key}" for key in lab.keys("street/")}
+    (line,) = lab.output(lab.describe(name))
+    assert line["van-ref-metadata"]["class-map"] == {"0": "van"}
 
 
 def test_a_description_that_is_none_keeps_nobody_else(amazon: Lab, lab: Lab, name: str) -> None:
@@ -465,16 +453,6 @@ def test_empty_members_of_a_description_are_none_of_the_request(amazon: Lab, lab
     }
     entry = bring_one(pretending(amazon, name, {**description, **empty}), lab, name)
     assert entry == Entry("labeling job", name, Outcome.MADE)
-
-
-def test_files_that_a_line_names_are_found_however_deep() -> None:
-    line = {
-        "source": "s3://not/one",
-        "source-ref": "https://lab.s3.amazonaws.com/a%20b",
-        "mask-ref": "s3://lab/mask.png",
-        "views": [{"left": "s3://lab/left"}, {"note": "see s3://lab/none", "count": 3}],
-    }
-    assert list(_uris(line)) == ["s3://lab/a b", "s3://lab/mask.png", "s3://lab/left"]
 
 
 def test_a_task_that_has_made_its_job_at_amazon_finds_it_here(

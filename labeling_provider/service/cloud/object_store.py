@@ -30,6 +30,13 @@ class ObjectStore(ABC):
         """
         return self.read(uri)[:most]
 
+    def size(self, uri: str) -> int:
+        """The object's size in bytes.
+
+        :raises MissingObject: if there is none.
+        """
+        return len(self.read(uri))
+
     @abstractmethod
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
         """Write objects. Pass as many as possible in one call: they are written in parallel, in any order.

@@ -45,6 +45,11 @@ class EndpointObjectStore(ObjectStore):
     def beginning(self, uri: str, most: int) -> bytes:
         return self._read(uri, most)
 
+    def size(self, uri: str) -> int:
+        bucket, key = split_s3_uri(uri)
+        with _missing(uri):
+            return int(self._client.head_object(Bucket=bucket, Key=key)["ContentLength"])
+
     def _read(self, uri: str, most: int | None) -> bytes:
         bucket, key = split_s3_uri(uri)
         with _missing(uri), self._client.get_object(Bucket=bucket, Key=key)["Body"] as stream:

@@ -7,6 +7,7 @@ Source: developer guide, "Label verification and adjustment" and "Labeling job o
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from random import Random
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from labeling_provider.service.kinds.kind import (
     JobFacts,
     ObjectLabel,
     OneByOne,
+    Response,
     runs,
     shown,
 )
@@ -105,3 +107,41 @@ class Adjustment(OneByOne):
             return one.is_changed
         # A template that does not give the element its initial value.
         return not self._audited.is_same(one.answer, self._former(line))
+
+
+class LockedAdjustment(Adjustment):
+    """An adjustment whose form gets the former answer, and may lock parts of it (``editsAllowed``).
+
+    If all is locked, it is a verification.
+    """
+
+    def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
+        former = self._former(line)
+        return {**self._audited.own_input(line), "initial": self._audited.form_of(former, line)[self.key]}
+
+    def obstacle(self, line: dict[str, Any]) -> str | None:
+        found = self._audited.obstacle(line) or super().obstacle(line)
+        if found is None:
+            try:
+                self._former(line)
+            except ObjectFailure as failure:
+                return str(failure)
+        return found
+
+    def response(self, content: Content, folder: str) -> Response:
+        return self._audited.response(content, folder)
+
+    def check_answer(self, content: Any, line: dict[str, Any]) -> None:
+        super().check_answer(content, line)
+        try:
+            former = self._former(line)
+        except ObjectFailure as failure:
+            raise AnswerError(str(failure)[:300]) from None
+        self.check_locks(former, self.read_answer(content, line).answer)
+
+    @abstractmethod
+    def check_locks(self, before: Any, now: Any) -> None:
+        """Check that what workers may not change is as it was.
+
+        :raises AnswerError: naming what was changed.
+        """

@@ -1,16 +1,15 @@
-"""Reads the frames of a worker's answer in a video frame task, and checks them against the category file."""
+"""Reads the frames of a worker's answer, of a video or of point clouds, and checks them against the category file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.manifest.sequences import (
     MAX_SHAPES,
     Frame,
-    FrameSequence,
     LabeledFrame,
     Shape,
     geometry_of,
@@ -28,27 +27,38 @@ class AnswerReader:
     """Reads one answer.
 
     :param key: of the answer, for errors.
+    :param frames: those of the data object, in order.
     :param tracks: whether objects have ids.
+    :param names: whether objects have names in each frame, without ids.
     :param audits: whether there may be names and attributes of an earlier job, which this one would not give.
+    :param name_key: of a frame's name in the answer.
     """
 
     def __init__(
-        self, key: str, categories: SequenceCategories, sequence: FrameSequence, *, tracks: bool, audits: bool
+        self,
+        key: str,
+        categories: SequenceCategories,
+        frames: Sequence[Frame],
+        *,
+        tracks: bool,
+        audits: bool,
+        names: bool = False,
+        name_key: str = "frame",
     ) -> None:
-        self._key, self._categories, self._sequence = key, categories, sequence
-        self._tracks, self._audits = tracks, audits
+        self._key, self._categories, self._sequence = key, categories, frames
+        self._tracks, self._audits, self._has_names, self._name_key = tracks, audits, names, name_key
         self._names: dict[str, str] = {}
         self._ids: dict[str, str] = {}
 
     def frames(self, given: Any) -> tuple[LabeledFrame, ...]:
-        """All frames of the sequence.
+        """All frames of a sequence.
 
         :param given: the answer's list of frames.
         :raises AnswerError: naming the key that is wrong, or the frame in which something required is missing.
         """
         if not isinstance(given, list):
             raise self._error("frames is missing or not a list")
-        frames = {frame.number: frame for frame in self._sequence.frames}
+        frames = {frame.number: frame for frame in self._sequence}
         found: dict[int, LabeledFrame] = {}
         for place, one in enumerate(given):
             where = f"frames[{place}]"
@@ -58,29 +68,60 @@ class AnswerReader:
                 raise self._error(f"{where}.frameNumber is not the number of a frame of the sequence")
             if frame.number in found:
                 raise self._error(f"{where}.frameNumber is {frame.number}, which another one has")
-            found[frame.number] = self._frame(one, frame, where)
-        rules = self._categories.frame_attributes
-        for frame in self._sequence.frames:
+            found[frame.number] = self._frame(one, frame, f"{where}.")
+        for frame in self._sequence:
             attributes = found[frame.number].attributes if frame.number in found else {}
-            self._check_required(attributes, rules, f"frame {frame.number}")
+            self.check_frame(attributes, f"frame {frame.number}: ")
         return tuple(
-            found.get(frame.number, LabeledFrame(frame.number, frame.name, {}, ())) for frame in self._sequence.frames
+            found.get(frame.number, LabeledFrame(frame.number, frame.name, {}, ())) for frame in self._sequence
         )
 
+    def only_frame(self, given: dict[str, Any]) -> LabeledFrame:
+        """The only frame of an object that is no sequence: the answer itself.
+
+        :raises AnswerError: as in :meth:`frames`.
+        """
+        if self._categories.tool.answers not in given:
+            raise self._error(f"{self._categories.tool.answers} is missing")
+        found = self._frame(given, self._sequence[0], "")
+        self.check_frame(found.attributes)
+        return found
+
+    def frame_attributes(self, given: dict[str, Any], where: str = "") -> dict[str, Any]:
+        """The attributes of a frame.
+
+        :param given: the frame in the answer.
+        :param where: the beginning of its keys, with a dot.
+        :raises AnswerError: naming the key that is wrong.
+        """
+        rules, key = self._categories.frame_attributes, "frameAttributes"
+        return self._attributes(given.get(key), rules, f"{where}{key}", Quota.FRAME_TEXT)
+
+    def check_frame(self, attributes: dict[str, Any], where: str = "") -> None:
+        """Check that a frame has the attributes that are required.
+
+        :param where: the frame, with a colon.
+        :raises AnswerError: naming the one that is missing.
+        """
+        self._check_required(attributes, self._categories.frame_attributes, where)
+
     def _frame(self, given: dict[str, Any], frame: Frame, where: str) -> LabeledFrame:
-        if given.get("frame", frame.name) != frame.name:
-            raise self._error(f"{where}.frame is not the name of frame {frame.number}")
+        if given.get(self._name_key, frame.name) != frame.name:
+            raise self._error(f"{where}{self._name_key} is not the name of frame {frame.number}")
         tool = self._categories.tool
         listed = given.get(tool.answers, [])
         if not isinstance(listed, list) or len(listed) > MAX_SHAPES:
-            raise self._error(f"{where}.{tool.answers} is not a list of at most {MAX_SHAPES} shapes")
-        shapes = [self._shape(one, frame, f"{where}.{tool.answers}[{place}]") for place, one in enumerate(listed)]
+            raise self._error(f"{where}{tool.answers} is not a list of at most {MAX_SHAPES} shapes")
+        shapes = [self._shape(one, frame, f"{where}{tool.answers}[{place}]") for place, one in enumerate(listed)]
         ids = [shape.object_id for shape in shapes]
         if self._tracks and len(set(ids)) < len(ids):
             raise self._error(f"frame {frame.number}: an object is in it twice")
-        rules = self._categories.frame_attributes
-        attributes = self._attributes(given.get("frameAttributes"), rules, f"{where}.frameAttributes", Quota.FRAME_TEXT)
-        return LabeledFrame(frame.number, frame.name, attributes, tuple(shapes))
+        names = [shape.object_name for shape in shapes if shape.object_name]
+        if self._has_names and len(set(names)) < len(names):
+            raise self._error(f"{where}{tool.answers}: two objects have the same objectName")
+        return LabeledFrame(
+            frame.number, frame.name, self.frame_attributes(given, where), with_names(shapes, self._has_names)
+        )
 
     def _shape(self, given: Any, frame: Frame, where: str) -> Shape:
         if not isinstance(given, dict):
@@ -94,21 +135,30 @@ class AnswerReader:
             raise self._error(f"{where}.{trouble}")
         key = "labelCategoryAttributes"
         attributes = self._attributes(given.get(key), rules, f"{where}.{key}", Quota.CATEGORY_TEXT)
-        tracked = self._object(given, label, where) if self._tracks else ("", "")
-        self._check_required(attributes, rules, f"frame {frame.number}: {tracked[1] or label}")
+        tracked = self._object(given, label, where) if self._tracks else ("", self._name(given, label, where))
+        self._check_required(attributes, rules, f"frame {frame.number}: {tracked[1] or label}: ")
         return Shape(label, geometry_of(given, self._categories.tool), *tracked, attributes)
 
     def _object(self, given: dict[str, Any], label: str, where: str) -> tuple[str, str]:
         """Id and name of a shape's object. An object has one name, and so one label, in all frames."""
-        object_id, name = given.get("objectId"), given.get("objectName")
+        object_id = given.get("objectId")
         if not isinstance(object_id, str) or not 1 <= len(object_id) <= _MAX_ID:
             raise self._error(f"{where}.objectId is not a text of 1 to {_MAX_ID} characters")
-        is_name = isinstance(name, str) and len(name) <= _MAX_ID and (self._audits or is_object_name(name, label))
-        if not isinstance(name, str) or not is_name:
-            raise self._error(f"{where}.objectName is not the label and a number, such as {label + ':1'!r}")
+        name = self._right_name(given.get("objectName"), label, where)
         if self._names.setdefault(object_id, name) != name or self._ids.setdefault(name, object_id) != object_id:
             raise self._error(f"{where}: an object has one objectId and one objectName in all frames")
         return object_id, name
+
+    def _name(self, given: dict[str, Any], label: str, where: str) -> str:
+        """The name of an object without an id; empty if it has none."""
+        name = given.get("objectName", "") if self._has_names else ""
+        return self._right_name(name, label, where) if name else ""
+
+    def _right_name(self, name: Any, label: str, where: str) -> str:
+        is_name = isinstance(name, str) and len(name) <= _MAX_ID and (self._audits or is_object_name(name, label))
+        if not isinstance(name, str) or not is_name:
+            raise self._error(f"{where}.objectName is not the label and a number, such as {label + ':1'!r}")
+        return name
 
     def _attributes(self, given: Any, rules: Mapping[str, Attribute], where: str, longest: int) -> dict[str, Any]:
         if given is None:
@@ -133,10 +183,30 @@ class AnswerReader:
     def _check_required(self, attributes: dict[str, Any], rules: Mapping[str, Attribute], where: str) -> None:
         for name, rule in rules.items():
             if rule.is_required and attributes.get(name, "") == "":
-                raise self._error(f"{where}: the attribute {name} is required")
+                raise self._error(f"{where}the attribute {name} is required")
 
     def _error(self, message: str) -> AnswerError:
         return AnswerError(f"{self._key}: {message}.")
+
+
+def with_names(shapes: Iterable[Shape], has_names: bool) -> tuple[Shape, ...]:
+    """The shapes of a frame, in which those without a name get one: their label and the first number that is free.
+
+    :param has_names: whether they have names at all.
+    """
+    named = tuple(shapes)
+    if not has_names:
+        return named
+    taken = {shape.object_name for shape in named}
+    found = []
+    for shape in named:
+        number = 1
+        while not shape.object_name and f"{shape.label}:{number}" in taken:
+            number += 1
+        name = shape.object_name or f"{shape.label}:{number}"
+        taken.add(name)
+        found.append(shape._replace(object_name=name))
+    return tuple(found)
 
 
 def is_object_name(name: Any, label: str) -> bool:

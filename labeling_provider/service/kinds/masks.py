@@ -58,6 +58,15 @@ _ABOUT_RIGHT: Final = 0.75
 _COLOR: Final = re.compile("#[0-9a-fA-F]{6}")
 
 
+def colors_of(labels: Sequence[str]) -> dict[str, str]:
+    """A color for each label, such as ``#1f77b4``."""
+    colors = {}
+    for position, label in enumerate(labels):
+        shade = (position * 2654435761) & 0xFFFFFF
+        colors[label] = _COLORS[position] if position < len(_COLORS) else f"#{shade:06x}"
+    return colors
+
+
 @runs("semantic-segmentation")
 class SegmentationMasks(Auditable, Learnable):
     """An answer is a mask; the truth is the URI of a palette or grayscale PNG: 0 background, n the n-th label.
@@ -69,14 +78,6 @@ class SegmentationMasks(Auditable, Learnable):
     usual = USUAL
     # Each tells a lot, and takes a lot of time to read.
     remembers = 50
-
-    def _colors(self) -> dict[str, str]:
-        """A color for each label, such as ``#1f77b4``."""
-        colors = {}
-        for position, label in enumerate(self.job.labels):
-            shade = (position * 2654435761) & 0xFFFFFF
-            colors[label] = _COLORS[position] if position < len(_COLORS) else f"#{shade:06x}"
-        return colors
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
         import numpy as np
@@ -135,7 +136,7 @@ class SegmentationMasks(Auditable, Learnable):
         import numpy as np
         from PIL import Image
 
-        mask, colors = answer, self._colors()
+        mask, colors = answer, colors_of(self.job.labels)
         picture = BytesIO()
         palette = [(255, 255, 255), *(_rgb(color) for color in colors.values())]
         Image.fromarray(np.array(palette, dtype=np.uint8)[mask]).save(picture, "PNG")
@@ -195,7 +196,7 @@ class SegmentationMasks(Auditable, Learnable):
         from PIL import Image
 
         uri = join_s3_uri(self.job.output, "annotations/consolidated-annotation/output", f"{file}.png")
-        colors = self._colors()
+        colors = colors_of(self.job.labels)
         image = Image.fromarray(np.asarray(mask, dtype=np.uint8))
         image.putpalette([255, 255, 255, *(value for color in colors.values() for value in _rgb(color))])
         picture = BytesIO()

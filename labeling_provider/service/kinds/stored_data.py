@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
 from labeling_provider.manifest.pictures import PictureError, picture_header
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 
@@ -26,3 +30,29 @@ def stored(object_store: ObjectStore, uri: str) -> bytes:
         return object_store.read(uri)
     except MissingObject:
         raise ValueError(f"there is no object at {uri}") from None
+
+
+Kept = TypeVar("Kept")
+
+
+class Recent(Generic[Kept]):
+    """What was made of the latest files.
+
+    :param most: how many are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._found: OrderedDict[str, Kept] = OrderedDict()
+
+    def of(self, key: str, make: Callable[[], Kept]) -> Kept:
+        """What was made of a file.
+
+        :param key: tells files apart.
+        :param make: makes it, if it is not kept. What it raises is not kept.
+        """
+        if key not in self._found:
+            self._found[key] = make()
+            if len(self._found) > self._most:
+                self._found.popitem(last=False)
+        return self._found[key]

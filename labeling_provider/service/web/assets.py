@@ -25,7 +25,7 @@ from labeling_provider.service.web.requests import STATIC_PATH
 
 ELEMENTS: Final = "crowd-html-elements.js"
 STYLES: Final = "crowd-html-elements.css"
-SCRIPTS: Final = (ELEMENTS, "crowd-html-elements-frames.js")
+SCRIPTS: Final = (ELEMENTS, "crowd-html-elements-frames.js", "crowd-html-elements-clouds.js")
 """What a page loads one of."""
 BUILT: Final = Path(__file__).parent / "static"
 MAX_ASSET_BYTES: Final = 32 << 20

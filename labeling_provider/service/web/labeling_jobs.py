@@ -22,7 +22,6 @@ from labeling_provider.service.database.job_rows import JobFilter, JobRow, JobSc
 from labeling_provider.service.database.workteam_rows import find_workteam_by_arn
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.errors import ApiError, not_found, validation_error
-from labeling_provider.service.kinds.kind import KINDS
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.lists import between, next_token, page_request
 from labeling_provider.service.web.tags import add_tags, is_own_job, list_tags
@@ -93,8 +92,6 @@ class LabelingJobs:
         """
         task_type = task_type_of_request(request)
         human = request["HumanTaskConfig"]
-        if task_type.name not in KINDS:
-            raise validation_error(f"The local service does not run {task_type.name} yet. It runs {', '.join(KINDS)}.")
         self._models.check_request(request)
         if not self._has_workteam(human["WorkteamArn"]):
             raise validation_error(_no_workteam(human["WorkteamArn"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from random import Random
@@ -14,7 +15,7 @@ from PIL import Image
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.service.kinds.kind import KINDS, Answered, JobFacts, Kind, WorkerAnswer
 from tests.service.in_process import Memory
-from tests.service.kinds import some_sequences
+from tests.service.kinds import some_clouds, some_sequences
 
 LABELS = ["ant", "bee", "cow", "dog"]
 BOX = "BoundingBox"
@@ -28,7 +29,7 @@ def make_kind(task_type: str, workers: int = 3, **categories: Any) -> Kind:
     :param categories: further keys of the category document.
     """
     store = Memory()
-    store.objects |= some_sequences.sequence_objects()
+    store.objects |= some_sequences.sequence_objects() | some_clouds.cloud_objects()
     store.objects["s3://lab/picture"] = _png(np.zeros((HEIGHT, WIDTH, 3), dtype=np.uint8))
     job = JobFacts(
         name="job",
@@ -53,12 +54,16 @@ def make_line(kind: Kind, chance: Random) -> dict[str, Any]:
     )
     if task_type.media == "frames":
         line = {"source-ref": some_sequences.URI}
+    elif task_type.media == "points":
+        line = dict(some_clouds.SEQUENCE_LINE if task_type.has_sequence_files else some_clouds.LINE)
     if task_type.audits:
         line |= _former_label(kind, chance)
     if task_type.media == "any":
         truth: Any = {"form": {"number": chance.randrange(9)}}
     elif task_type.media == "frames":
         truth = _sequence_label(kind, chance)
+    elif task_type.media == "points":
+        truth = cloud_truth(kind, chance)
     elif task_type.name.startswith("verification-"):
         truth = {"label": chance.choice(LABELS), "comment": chance.choice(("", "Too wide."))}
     elif task_type.name.endswith("-multilabel"):
@@ -79,6 +84,8 @@ def _former_label(kind: Kind, chance: Random) -> dict[str, Any]:
     wanted = kind.job.task_type.audited_type
     if kind.job.task_type.media == "frames":
         return former_sequence(kind, _sequence_label(kind, chance))
+    if kind.job.task_type.media == "points":
+        return former_cloud(kind, cloud_truth(kind, chance))
     if wanted == "groundtruth/object-detection":
         boxes = [_box(chance) for _ in range(chance.randrange(4))]
         return former_boxes(boxes)
@@ -116,6 +123,32 @@ def former_sequence(kind: Kind, label: dict[str, Any]) -> dict[str, Any]:
     kind.job.object_store.write({uri: (body, "application/json")})
     class_map = {str(number): name for number, name in enumerate(LABELS)}
     return {"before-ref": uri, "before-ref-metadata": {"type": kind.job.task_type.audited_type, "class-map": class_map}}
+
+
+def cloud_truth(kind: Kind, chance: Random) -> Any:
+    """The truth about a point cloud, or about a sequence of them."""
+    made = {
+        "boundingCuboids": some_clouds.cuboids_label,
+        "trackingAnnotations": some_clouds.tracks_label,
+        "segmentedPoints": some_clouds.classes,
+    }
+    return made[kind.key](chance, LABELS)
+
+
+def former_cloud(kind: Kind, truth: Any, **metadata: Any) -> dict[str, Any]:
+    """Such a truth as the label ``before`` or ``before-ref`` of a manifest line."""
+    about = {"type": kind.job.task_type.audited_type, **metadata}
+    class_map = {str(number): name for number, name in enumerate(LABELS)}
+    if kind.key == "boundingCuboids":
+        return {"before": truth, "before-metadata": {"class_map": class_map, **about}}
+    if kind.key == "trackingAnnotations":
+        return former_sequence(kind, truth)
+    body = some_clouds.packed(truth)
+    uri = f"s3://lab/{hash(body)}.zlib"
+    kind.job.object_store.write({uri: (body, "")})
+    names = {0: "Background", **dict(enumerate(LABELS, 1))}
+    colors = {str(number): {"class-name": name, "hex-color": f"#00000{number}"} for number, name in names.items()}
+    return {"before-ref": uri, "before-ref-metadata": {"color-map": colors, **about}}
 
 
 def former_boxes(boxes: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -166,6 +199,8 @@ def labels_as_told(kind: Kind, batches: Sequence[Sequence[Answered]]) -> Any:
 
 
 def _content(body: bytes, kind: str) -> Any:
+    if kind == "application/octet-stream":
+        return list(zlib.decompress(body))
     return json.loads(body) if kind == "application/json" else np.asarray(Image.open(BytesIO(body))).tolist()
 
 

@@ -134,19 +134,6 @@ def test_rules_are_checked_when_the_job_is_created(lab: Lab, change: Any, words:
     assert words in message
 
 
-def test_task_types_that_do_not_run_yet_are_refused(lab: Lab) -> None:
-    request = lab.spec(
-        [{"source-ref": "s3://lab/seq.json"}],
-        task_type="3d-point-cloud-object-tracking",
-        labels=["van"],
-        workers_per_object=1,
-        label_attribute_name="track-ref",
-    ).draft("seq", "us-east-1")
-    code, message, _ = refused(lab, "create_labeling_job", **request.request)
-    assert code == "ValidationException"
-    assert "does not run 3d-point-cloud-object-tracking yet" in message
-
-
 def test_unknown_operations_and_broken_bodies_are_answered_as_errors(lab: Lab) -> None:
     import urllib.error
     import urllib.request

@@ -35,6 +35,13 @@ class EmbeddedObjectStore(ObjectStore):
         self.copy_to(uri, file)
         return file.getvalue()
 
+    def size(self, uri: str) -> int:
+        with self.reading():
+            key = self._find(uri)
+            if key is None:
+                raise MissingObject(uri)
+            return int(key.size)
+
     def copy_to(self, uri: str, file: IO[bytes]) -> None:
         begin = file.tell()
         while True:

@@ -21,9 +21,15 @@ from labeling_provider.request import PrivateWorkteam
 
 TOPICS = "arn:aws:sns:us-east-1:123456789012:groundtruth-chain"
 FOLDER = "s3://{{ params.bucket }}/chain"
+WORKTEAMS = [
+    f"arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/{name}"
+    for name in ("private-simulated", "private-people")
+]
+"""Suggestions in the form that starts a run; any other workteam can be typed in."""
 
 with DAG(
     "chained_labels",
+    description="Two streaming labeling jobs in a chain: a second team labels what the first has just labeled",
     schedule=None,
     default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
     tags=["labeling"],
@@ -34,8 +40,9 @@ with DAG(
             "arn:aws:iam::123456789012:role/labeling-local", type="string", description="role of the labeling jobs"
         ),
         "workteam_arn": Param(
-            "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-simulated",
+            WORKTEAMS[0],
             type="string",
+            examples=WORKTEAMS,
             description="private workteam that labels",
         ),
     },

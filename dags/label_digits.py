@@ -20,6 +20,11 @@ from labeling_provider.request import AutomatedLabeling, PrivateWorkteam
 FOLDER = "s3://{{ params.bucket }}/digits"
 TRAIN_SHARE = 0.75
 WORKERS = 3
+WORKTEAMS = [
+    f"arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/{name}"
+    for name in ("private-simulated", "private-people")
+]
+"""Suggestions in the form that starts a run; any other workteam can be typed in."""
 
 
 def s3_client() -> Any:
@@ -31,6 +36,7 @@ def s3_client() -> Any:
 
 with DAG(
     dag_id="label_digits",
+    description="Label 1,797 digits, most of them by machine, and train a classifier on the labels",
     # With no start date and nothing to catch up on, the first scheduled run is the coming Sunday's.
     schedule=CronTriggerTimetable("@weekly", timezone="UTC", run_immediately=timedelta(0)),
     tags=["labeling"],
@@ -41,8 +47,9 @@ with DAG(
             "arn:aws:iam::123456789012:role/labeling-local", type="string", description="role of the labeling job"
         ),
         "workteam_arn": Param(
-            "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-simulated",
+            WORKTEAMS[0],
             type="string",
+            examples=WORKTEAMS,
             description="private workteam that labels",
         ),
         "price": Param(0.012, type="number", minimum=0, description="what one answer of a worker costs you, USD"),

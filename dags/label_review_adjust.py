@@ -23,9 +23,15 @@ FOLDER = "s3://{{ params.bucket }}/review"
 LABELS = ("ball", "crate")
 PICTURES = 60
 SIZE = (160, 120)
+WORKTEAMS = [
+    f"arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/{name}"
+    for name in ("private-simulated", "private-people")
+]
+"""Suggestions in the form that starts a run; any other workteam can be typed in."""
 
 with DAG(
     dag_id="label_review_adjust",
+    description="Draw boxes, verify them, adjust the rejected ones, and export the result",
     schedule=None,
     # Each run labels only what is new.
     max_active_runs=1,
@@ -38,8 +44,9 @@ with DAG(
             "arn:aws:iam::123456789012:role/labeling-local", type="string", description="role of the labeling jobs"
         ),
         "workteam_arn": Param(
-            "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-simulated",
+            WORKTEAMS[0],
             type="string",
+            examples=WORKTEAMS,
             description="private workteam that labels, verifies and adjusts",
         ),
     },

@@ -22,9 +22,15 @@ FOLDER = "s3://{{ params.bucket }}/messages"
 MESSAGES = 400
 KINDS = ("praise", "complaint", "question")
 BLAZING_TEXT = "811284229777.dkr.ecr.us-east-1.amazonaws.com/blazingtext:1"
+WORKTEAMS = [
+    f"arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/{name}"
+    for name in ("private-simulated", "private-people")
+]
+"""Suggestions in the form that starts a run; any other workteam can be typed in."""
 
 with DAG(
     dag_id="label_then_train",
+    description="Label what customers write, ask again about doubtful messages, and train on the labels",
     schedule=CronTriggerTimetable("@weekly", timezone="UTC", run_immediately=timedelta(0)),
     max_active_runs=1,
     default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
@@ -38,8 +44,9 @@ with DAG(
             description="role of the labeling jobs and the training",
         ),
         "workteam_arn": Param(
-            "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-simulated",
+            WORKTEAMS[0],
             type="string",
+            examples=WORKTEAMS,
             description="private workteam that labels",
         ),
     },

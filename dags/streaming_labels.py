@@ -62,7 +62,14 @@ def s3_client() -> Any:
     return LabelingHook().s3
 
 
-with DAG("streaming_labels_start", schedule=None, default_args=RETRIES, tags=["labeling"], doc_md=__doc__):
+with DAG(
+    "streaming_labels_start",
+    description="Start the streaming labeling job, its topics and its queue",
+    schedule=None,
+    default_args=RETRIES,
+    tags=["labeling"],
+    doc_md=__doc__,
+):
 
     @task
     def make_bucket() -> None:
@@ -91,7 +98,12 @@ with DAG("streaming_labels_start", schedule=None, default_args=RETRIES, tags=["l
     )
     make_bucket() >> start
 
-with DAG("streaming_labels_pushed", schedule=[pushed_pictures], tags=["labeling"]):
+with DAG(
+    "streaming_labels_pushed",
+    description="Runs whenever new pictures were pushed to the streaming job; tells how many",
+    schedule=[pushed_pictures],
+    tags=["labeling"],
+):
 
     @task
     def tell(triggering_asset_events: Any = None) -> int:
@@ -103,7 +115,13 @@ with DAG("streaming_labels_pushed", schedule=[pushed_pictures], tags=["labeling"
 
     tell()
 
-with DAG("streaming_labels_train", schedule=[live_labels], max_active_runs=1, tags=["labeling"]):
+with DAG(
+    "streaming_labels_train",
+    description="Runs for each batch of new labels; trains on all that have come so far",
+    schedule=[live_labels],
+    max_active_runs=1,
+    tags=["labeling"],
+):
 
     @task
     def train(triggering_asset_events: Any = None) -> dict[str, Any]:
@@ -144,6 +162,7 @@ with DAG("streaming_labels_train", schedule=[live_labels], max_active_runs=1, ta
 
 with DAG(
     "streaming_labels_stop",
+    description="Wait until nothing is left to label, then stop the streaming job",
     schedule=None,
     default_args=RETRIES,
     tags=["labeling"],
@@ -161,6 +180,7 @@ with DAG(
 
 with DAG(
     "streaming_labels_camera",
+    description="Upload some digits, as a camera would, for the streaming job to label",
     schedule=None,
     tags=["labeling"],
     params={

@@ -25,6 +25,11 @@ LABELS = ["car", "bus"]
 SIZE = (320, 180)
 FRAMES, FILMED, TAKEN = 60, 10, 5
 """Length of the video, and the frames a second that are filmed and that are labeled."""
+WORKTEAMS = [
+    f"arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/{name}"
+    for name in ("private-simulated", "private-people")
+]
+"""Suggestions in the form that starts a run; any other workteam can be typed in."""
 
 
 def vehicles(seconds: float) -> list[dict[str, Any]]:
@@ -52,6 +57,7 @@ def truth_of(frames: list[str]) -> dict[str, Any]:
 
 with DAG(
     dag_id="track_vehicles",
+    description="Track vehicles through a video, adjust the tracks, and report how well they fit",
     schedule=None,
     default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
     tags=["labeling"],
@@ -62,8 +68,9 @@ with DAG(
             "arn:aws:iam::123456789012:role/labeling-local", type="string", description="role of the labeling jobs"
         ),
         "workteam_arn": Param(
-            "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-simulated",
+            WORKTEAMS[0],
             type="string",
+            examples=WORKTEAMS,
             description="private workteam that tracks and adjusts",
         ),
     },

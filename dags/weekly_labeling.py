@@ -20,9 +20,15 @@ from labeling_provider.request import PrivateWorkteam
 
 FOLDER = "s3://{{ params.bucket }}/weekly"
 AT_ONCE = 150
+WORKTEAMS = [
+    f"arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/{name}"
+    for name in ("private-simulated", "private-people")
+]
+"""Suggestions in the form that starts a run; any other workteam can be typed in."""
 
 with DAG(
     dag_id="weekly_labeling",
+    description="Each week: label what is new, measure it, merge it with older labels, and export",
     schedule=CronTriggerTimetable("@weekly", timezone="UTC", run_immediately=timedelta(0)),
     # Each run labels what the one before has left.
     max_active_runs=1,
@@ -35,8 +41,9 @@ with DAG(
             "arn:aws:iam::123456789012:role/labeling-local", type="string", description="role of the labeling jobs"
         ),
         "workteam_arn": Param(
-            "arn:aws:sagemaker:us-east-1:123456789012:workteam/private-crowd/private-simulated",
+            WORKTEAMS[0],
             type="string",
+            examples=WORKTEAMS,
             description="private workteam that labels",
         ),
     },

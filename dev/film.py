@@ -56,7 +56,7 @@ def take(airflow: Airflow, service: Service, path: Path = FILM) -> None:
     truth = {sentence: dag["KINDS"][number % 2] for number, sentence in enumerate(dag["SENTENCES"])}
     film = Film()
     with browser_page(_WIDTH, _HEIGHT) as page:
-        run = airflow.trigger(DAG, 120)
+        run = airflow.trigger(DAG, 120, people=2)
         tasks = f"{airflow.url}/dags/{DAG}/runs/{quote(run)}"
         url = wait_until(lambda: airflow.xcom(DAG, run, "sentences", WORKERS_LINK.xcom_key), 120, "the job is there")
         page.goto(f"{tasks}/tasks/sentences")

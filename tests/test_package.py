@@ -87,6 +87,22 @@ def test_parsing_the_example_dags_loads_no_hook_and_no_boto3() -> None:
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
+def test_every_example_says_what_it_is_for_and_what_its_parameters_mean() -> None:
+    wanted = {"DAG": {"description", "tags"}, "Param": {"description", "type"}}
+    for path in sorted((ROOT / "dags").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            lacks = wanted.get(ast.unparse(call.func), set()) - {one.arg for one in call.keywords}
+            assert not lacks, f"{path.name}:{call.lineno} lacks {lacks}"
+        teams = [value for key, value in _entries(tree) if ast.unparse(key) == "'workteam_arn'"]
+        assert all("examples=WORKTEAMS" in ast.unparse(value) for value in teams), path.name
+
+
+def _entries(tree: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
+    dicts = [node for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    return [(key, value) for one in dicts for key, value in zip(one.keys, one.values, strict=True) if key]
+
+
 def test_pictures_are_opened_in_one_place() -> None:
     for path in PACKAGE.rglob("*.py"):
         opens = {

@@ -77,15 +77,28 @@ def _known(shape: Any, value: Any, field: str, unknown: list[str]) -> Any:
 
 
 def type_problems(operation: str, request: dict[str, Any]) -> str:
-    """What botocore itself would object to before it sends a request: types, required members and minimums.
+    """What botocore itself would object to before it sends a request: types, required members and minimums. A time has
+    to be a number, as botocore sends it.
 
     :return: in botocore's words; empty if there is nothing.
     """
+    shape = service_model().operation_model(operation).input_shape
+    problems: str = _type_validator().validate(request, shape).generate_report()
+    return problems
+
+
+@lru_cache
+def _type_validator() -> Any:
     from botocore.validate import ParamValidator
 
-    shape = service_model().operation_model(operation).input_shape
-    problems: str = ParamValidator().validate(request, shape).generate_report()
-    return problems
+    class Validator(ParamValidator):  # type: ignore[misc]
+        """botocore takes whatever it can turn into the time that it sends."""
+
+        def _validate_timestamp(self, param: Any, shape: Any, errors: Any, name: str) -> None:
+            if not isinstance(param, int | float) or not _is_sound(shape.type_name, param):
+                errors.report(name, "invalid type", param=param, valid_types=["seconds since 1970"])
+
+    return Validator()
 
 
 _LOWER_FIRST = re.compile(r"^[A-Z]")

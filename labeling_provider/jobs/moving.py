@@ -30,10 +30,11 @@ from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri, split_s3_uri
-from labeling_provider.jobs.moving_data import data_uris
+from labeling_provider.jobs.line_files import files_of_line
 from labeling_provider.jobs.moving_teams import PEOPLE, SOURCE_TAG, Entry, MovingError, Outcome, Teams
 from labeling_provider.manifest import ManifestError, written
 from labeling_provider.manifest.reader import LineProblem, parse_line
+from labeling_provider.manifest.sequences import SequenceError
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
 
 AS_TAG: Final = "labeling-import:as"
@@ -256,6 +257,7 @@ class Move:
         labeled, rest = self._write_manifest(plan)
         if not labeled and plan.is_finished:
             plan.notes.insert(0, "No job was made: it has no labels.")
+            yield from self._data(plan)
             yield Entry("files of a job", plan.job.name, Outcome.MADE, tuple(plan.notes))
             return
         self._fit_to_rest(plan, labeled, rest)
@@ -461,8 +463,10 @@ class Move:
 
     def _files_only(self, plan: _Plan, why: str) -> Iterator[Entry]:
         tally = yield from self._files(plan)
+        if self._manner.data == Data.ALL:
+            yield from self._data(plan)
         outcome = Outcome.MADE if tally.copied else Outcome.THERE
-        yield Entry("files of a job", plan.job.name, outcome, (f"No job was made: {why}",))
+        yield Entry("files of a job", plan.job.name, outcome, (f"No job was made: {why}", *plan.notes))
 
     def _files(self, plan: _Plan) -> Generator[Entry, None, Copied]:
         """Copy the files of a job: manifest, label categories, worker template, and all of its output.
@@ -538,12 +542,23 @@ class Move:
         if data == Data.NONE or not self._copies.is_needed or (data == Data.OPEN and plan.is_finished):
             return
 
+        manifest, read, problems = plan.labels_uri or "", self._source.objects.read, list[tuple[str, str]]()
+
         def uris() -> Iterator[str]:
             for line, _ in self._lines(plan):
-                if data == Data.ALL or plan.job.label_attribute not in line:
-                    yield from data_uris(line, plan.task_type, self._source.objects)
+                if data != Data.ALL and plan.job.label_attribute in line:
+                    continue
+                try:
+                    yield from files_of_line(line, plan.task_type, read, manifest)
+                except SequenceError as error:
+                    problems.append((error.where, str(error)))
+                except LabelingError as error:
+                    # That it is not there is told when it is copied.
+                    if error_code(error) not in _GONE:
+                        raise
 
         tally = self._copies.copy_all(uris())
+        tally.add(Copied(problems=problems))
         plan.notes.append(f"Data objects: {tally.copied:,} copied, {tally.there:,} were there.")
         yield from _not_copied(tally, f"data of {plan.job.name}")
 

@@ -32,6 +32,8 @@ def _view(name: str, destination: str, path: str) -> dict[str, Any]:
         "name": name,
         "destination": destination,
         "href": f"{base}{PREFIX}{path}",
+        # It has a light border, so that it stands out from a light background, a dark one, and a chosen entry.
+        "icon": f"{base}{PREFIX}/static/icon.svg",
         "url_route": "labeling" if destination == "nav" else f"labeling-{destination.replace('_', '-')}",
         **({"nav_top_level": True} if destination == "nav" else {}),
     }

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.configuration import conf
+from markupsafe import Markup
 
 from labeling_provider.jobs.progress import duration
 from labeling_provider.rendering.drawing import class_names
@@ -18,7 +20,7 @@ from labeling_provider.rendering.environment import render, style_sheet
 from labeling_provider.ui.output_manifest import Labels
 from labeling_provider.ui.task_jobs import TaskJob, TaskKey
 
-STATIC: Final = {"labeling.js": "text/javascript", "labeling.css": "text/css"}
+STATIC: Final = {"labeling.js": "text/javascript", "labeling.css": "text/css", "icon.svg": "image/svg+xml"}
 _SHARES: Final = (
     ("human_labeled", "people", "by people"),
     ("machine_labeled", "machine", "by machine"),
@@ -31,7 +33,8 @@ _SHARES: Final = (
 def render_page(template: str, **values: Any) -> str:
     return render(
         f"ui/templates/{template}",
-        age=lambda since: duration(max(time.time() - since, 0)) if since else "",
+        age=_age,
+        moment=_moment,
         duration=duration,
         counters_of=_counters_of,
         counts_of=_counts_of,
@@ -41,6 +44,7 @@ def render_page(template: str, **values: Any) -> str:
         task_page=_task_page,
         run_page=_run_page,
         dag_page=_dag_page,
+        airflow_page=_airflow,
         job_page=lambda task: f"job?{query_of(task)}",
         versions=_versions(),
         **values,
@@ -82,6 +86,21 @@ def chart(labels: Labels, job: TaskJob) -> dict[str, Any] | None:
 def _versions() -> dict[str, str]:
     """Hashes of the static files, which are part of their URLs, so that no browser uses an outdated file."""
     return {name: hashlib.sha256(static_file(name)).hexdigest()[:12] for name in STATIC}
+
+
+def _age(since: float) -> Markup:
+    """How long ago something was; the pages' script adds the date, in the time zone that Airflow shows."""
+    return _time(since, duration(max(time.time() - since, 0))) if since else Markup("")
+
+
+def _moment(at: float) -> Markup:
+    """A date, which the pages' script puts into the time zone that Airflow shows."""
+    return _time(at, f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC", "moment") if at else Markup("")
+
+
+def _time(at: float, words: str, css_class: str = "") -> Markup:
+    stamp = datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
+    return Markup('<time class="{}" datetime="{}">{}</time>').format(css_class, stamp, words)
 
 
 def _counters_of(job: TaskJob) -> dict[str, int]:

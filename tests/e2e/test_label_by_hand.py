@@ -24,7 +24,7 @@ def test_two_people_and_a_simulated_worker_label_what_a_dag_asks_for(stack: Stac
     truth = {sentence: dag["KINDS"][number % 2] for number, sentence in enumerate(dag["SENTENCES"])}
     lines = [json.dumps({"source": sentence, "truth": kind}) + "\n" for sentence, kind in truth.items()]
     stack.lab.put("by-hand/truth.jsonl", "".join(lines))
-    run = stack.airflow.trigger(DAG, 120, workteam_arn=stack.lab.team("mixed"))
+    run = stack.airflow.trigger(DAG, 120, workteam_arn=stack.lab.team("mixed"), people=2)
     url = stack.wait_for_xcom(DAG, run, "sentences", WORKERS_LINK.xcom_key)
     job = stack.wait_for_xcom(DAG, run, "sentences", "labeling_job")["job_name"]
     wait_until(lambda: stack.states(DAG, run)["sentences"] == "deferred", 60, "the task is deferred")
@@ -43,7 +43,9 @@ def test_two_people_and_a_simulated_worker_label_what_a_dag_asks_for(stack: Stac
         wait_until(all_labeled, 180, "everything is labeled", 0.05)
     stack.succeeds(DAG, run)
     assert stack.airflow.xcom(DAG, run, "sentences") == truth
-    assert stack.airflow.xcom(DAG, run, "train")["labeled"] == len(truth)
+    result = stack.airflow.xcom(DAG, run, "train")
+    assert (result["labeled"], result["guessed_right"]) == (len(truth), len(truth) // 2)
+    assert result["read_right"] > result["guessed_right"]
     lab = stack.lab
     pages = lab.s3.get_paginator("list_objects_v2").paginate(
         Bucket="labeling-demo", Prefix=f"by-hand/{job}/annotations/worker-response/"

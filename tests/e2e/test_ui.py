@@ -50,10 +50,16 @@ def fits(frame: Any) -> bool:
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (400, "dark")])
 def test_jobs_are_listed_and_lead_to_their_pictures(stack: Stack, digits: str, width: int, scheme: str) -> None:
     with watched(width, color_scheme=scheme) as page:
+        page.goto(stack.airflow.url)
+        page.evaluate("localStorage.setItem('timezone', JSON.stringify('Asia/Tokyo'))")
         page.goto(f"{stack.airflow.url}/plugin/labeling")
         frame = page.frame_locator("iframe[title=Labeling]")
         row = frame.get_by_role("row").filter(has_text=digits)
         row.wait_for()
+        assert str(row.locator("time").get_attribute("title")).endswith(" Asia/Tokyo"), "Airflow's time zone"
+        shade = "body => body.ownerDocument.defaultView.getComputedStyle(body).backgroundColor"
+        assert frame.locator("body").evaluate(shade) == page.locator("body").evaluate(shade), "Airflow's theme"
+        assert page.locator("img[src$='/labeling/static/icon.svg']").first.evaluate("image => image.naturalWidth > 0")
         assert "Completed" in row.inner_text()
         assert "1,797 of 1,797" in row.inner_text()
         assert fits(frame)
@@ -100,10 +106,11 @@ def test_a_dag_without_jobs_shows_none_and_goes_on_showing_none(stack: Stack, di
     with watched() as page:
         page.goto(f"{stack.airflow.url}/dags/streaming_labels_camera/plugin/labeling-dag")
         frame = page.frame_locator("iframe[title=Labeling]")
-        frame.get_by_text("No labeling jobs match these filters").wait_for()
+        none = frame.get_by_text("The DAG streaming_labels_camera has not created a labeling job.")
+        none.wait_for()
         with page.expect_response(lambda answer: "part=true" in answer.url):
             pass
-        assert frame.get_by_text("No labeling jobs match these filters").is_visible()
+        assert none.is_visible()
         frame.locator("input[name=dag_id]").fill("label_digits")
         frame.locator("input[name=dag_id]").press("Enter")
         frame.get_by_role("row").filter(has_text=digits).wait_for()

@@ -279,6 +279,40 @@ def test_data_objects_come_along_as_asked(amazon: Lab, lab: Lab, name: str, data
     assert [one.outcome for one in entries if one.kind == "labeling job"] == [Outcome.MADE]
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_frames_of_a_sequence_come_along(amazon: Lab, lab: Lab, name: str, ends: bool) -> None:
+    """Of a running job for its workers, of one that has failed for whoever asks for all data."""
+    frames = [f"{name} {number}.png" for number in range(3)]
+    for frame in frames:
+        amazon.put(f"{name} frames/{frame}", png(np.zeros((8, 8, 3), np.uint8)))
+    sequence = {
+        "seq-no": 1,
+        "prefix": f"s3://lab/{name} frames/",
+        "number-of-frames": 3,
+        "frames": [{"frame-no": number, "frame": frame} for number, frame in enumerate(frames)],
+    }
+    lines = [
+        {"source-ref": amazon.put(f"{name} sequences/{number}.json", json.dumps({**sequence, "seq-no": number}))}
+        for number in (1, 2)
+    ]
+    task: dict[str, Any] = {"task_type": "video-object-detection", "labels": ["bird"]}
+    description = make_running(amazon, name, lines, **task, instructions="Draw.")
+    amazon.s3.delete_object(Bucket="lab", Key=f"{name} frames/{frames[2]}")
+    amazon.put(f"{name} sequences/2.json", '{"seq-no": 2}')
+    manner: dict[str, Any] = {}
+    source: Any = amazon
+    if ends:
+        source = pretending(amazon, name, {**description, "LabelingJobStatus": "Failed"})
+        manner = {"data": Data.ALL}
+    entries = bring(source, lab, name, **manner)
+    assert set(lab.keys(f"{name} frames/")) == {f"{name} frames/{frame}" for frame in frames[:2]}
+    assert len(lab.keys(f"{name} sequences/")) == 2
+    missing = {entry.name: told(entry) for entry in entries if entry.kind == "object"}
+    assert missing.keys() == {f"s3://lab/{name} frames/{frames[2]}", lines[1]["source-ref"]}
+    assert "frames is missing" in missing[lines[1]["source-ref"]]
+    assert "Data objects: 4 copied" in told(entries[-1])
+
+
 def test_the_public_workteam_needs_a_stand_in_only_where_there_is_work_left(amazon: Lab, lab: Lab, name: str) -> None:
     turk = MechanicalTurk("0.012", free_of_personal_information=True)
     make(amazon, f"{name}-1", workforce=turk)

@@ -9,6 +9,7 @@ import pytest
 
 from labeling_provider.ui import application
 from labeling_provider.ui.plugin import PREFIX, LabelingPlugin, Pages, _view
+from labeling_provider.ui.showing import STATIC
 
 
 def test_the_pages_are_in_the_navigation_and_on_dags_runs_and_task_instances() -> None:
@@ -19,6 +20,9 @@ def test_the_pages_are_in_the_navigation_and_on_dags_runs_and_task_instances() -
     assert all(view["href"].startswith(f"{PREFIX}/") for view in views.values())
     for view, places in (("dag", ["DAG_ID"]), ("task_instance", ["DAG_ID", "RUN_ID", "TASK_ID", "MAP_INDEX"])):
         assert all(f"{{{place}}}" in views[view]["href"] for place in places)
+    icon = {view["icon"] for view in views.values()}
+    assert icon == {f"{PREFIX}/static/icon.svg"}
+    assert "icon.svg" in STATIC
     (mounted,) = LabelingPlugin.fastapi_apps
     assert (mounted["url_prefix"], mounted["name"]) == (PREFIX, "Labeling")
 

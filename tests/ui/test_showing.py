@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -54,6 +57,18 @@ def test_counters_are_told_in_words() -> None:
     assert "5 of 8, 2 failed" in page
     for share in ("12.5", "50", "25"):
         assert f"width: {share}" in page or f"width:{share}" in page
+
+
+def test_dates_are_marked_for_the_script_that_knows_the_time_zone() -> None:
+    page = shown(job())
+    assert "Created 1970-01-01 00:00:01 UTC" in re.sub("<[^>]+>", "", page)
+    stamps = re.findall('<time class="(moment|)" datetime="([^"]+)">', page)
+    assert [(css_class, datetime.fromisoformat(stamp).timestamp()) for css_class, stamp in stamps] == [
+        ("moment", 1),
+        ("", 1),
+    ]
+    unknown = TaskJob(TASK, CreationFacts("job", None))
+    assert "<time" not in shown(unknown)
 
 
 def test_nothing_to_count_breaks_no_bar() -> None:
@@ -134,6 +149,40 @@ EMPTY: dict[str, Any] = {
     "workteams": [],
     "query": dict.fromkeys(("dag_id", "run_id", "status", "workteam", "text"), ""),
 }
+
+
+def test_a_newcomer_is_told_what_to_do_with_links_and_code_that_runs() -> None:
+    page = render_page("jobs.html", **EMPTY)
+    assert "No DAG has created a labeling job yet" in page
+    for path in ("/connections", "/dags?tags=labeling"):
+        assert f'<a data-top href="{path}">' in page
+    (code,) = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(unescape(code), "welcome.html", "exec"), names)
+    assert names["notes"].function() == ["Lovely room.", "Cold soup."]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"query": {"text": "owl"}}, "No labeling jobs match these filters."),
+        ({"query": {"dag_id": "birds", "status": "Failed"}}, "No labeling jobs match these filters."),
+        ({"query": {"dag_id": "b<rds"}}, "The DAG <bdi>b&lt;rds</bdi> has not created a labeling job."),
+        ({"query": {"dag_id": "birds", "run_id": "1"}}, "This DAG run has not created a labeling job."),
+        ({"is_first": False}, "There are no more labeling jobs."),
+        ({"further": "after_run=1", "query": {"text": "owl"}}, "There are older jobs."),
+    ],
+)
+def test_an_empty_list_says_why_it_is_empty(asked: dict[str, Any], told: str) -> None:
+    page = render_page("jobs.html", **{**EMPTY, **asked, "query": {**EMPTY["query"], **asked.get("query", {})}})
+    assert told in page
+    assert "No DAG has created" not in page
+
+
+def test_the_page_of_a_task_without_a_job_looks_again() -> None:
+    values = {"task": TASK, "query": query_of(TASK), "may_edit": False}
+    assert '<meta http-equiv="refresh"' in render_page("job.html", job=None, **values)
+    assert '<meta http-equiv="refresh"' not in render_page("job.html", job=job(), **values)
 
 
 def test_a_list_without_jobs_says_so_whatever_was_asked() -> None:

@@ -15,6 +15,7 @@ from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import ECHOED, JobRequest
 from labeling_provider.groundtruth.facts import Arn, Quota, workforce_kind
 from labeling_provider.groundtruth.job import queue_name
+from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.request.rules import Surroundings, check_request, task_type_of_request
 from labeling_provider.service.database import job_rows, key_rows
 from labeling_provider.service.database.database import Connection, Database
@@ -122,9 +123,8 @@ class LabelingJobs:
             limits += [f"jobs tagged {name}={value}" for name, value in sorted(who.tags.items())]
             raise _denied(f"The key of {who.name} is for {' and '.join(limits)} only.")
         job = JobRequest(request)
-        ui = request["HumanTaskConfig"].get("UiConfig", {})
-        uris = [job.manifest_uri, job.output_uri, request.get("LabelCategoryConfigS3Uri"), ui.get("UiTemplateS3Uri")]
-        buckets = {uri.removeprefix("s3://").partition("/")[0] for uri in uris if uri} - who.buckets
+        uris = filter(None, (job.manifest_uri, job.output_uri, job.category_uri, job.template_uri))
+        buckets = {split_s3_uri(uri)[0] for uri in uris if uri.startswith("s3://")} - who.buckets
         arns = {f"arn:aws:s3:::{bucket}" for bucket in buckets}
         arns |= {arn for arn in (job.input_topic_arn, job.output_topic_arn) if arn}
         with self._database.read() as connection:

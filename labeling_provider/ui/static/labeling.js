@@ -1,5 +1,5 @@
 "use strict";
-// Airflow shows these pages in a frame of its own origin: they follow its theme, and its links open in it.
+// Airflow shows these pages in a frame of its own origin: they follow its theme and time zone, and its links open in it.
 (() => {
   const root = document.documentElement;
   const parentDocument = (() => {
@@ -10,12 +10,21 @@
     }
   })();
 
+  // Our colors, and what Airflow calls them; a theme of one's own changes them there.
+  const SHADES = { back: "bg", text: "fg", quiet: "fg-muted", line: "border-emphasized", soft: "bg-muted", link: "fg-info" };
+
   function takeTheme() {
     const dark = parentDocument
       ? parentDocument.documentElement.classList.contains("dark")
       : window.matchMedia("(prefers-color-scheme: dark)").matches;
     root.classList.toggle("dark", dark);
     root.classList.toggle("light", !dark);
+    if (!parentDocument) return;
+    const shown = parentDocument.defaultView.getComputedStyle(parentDocument.documentElement);
+    for (const [own, theirs] of Object.entries(SHADES)) {
+      const shade = shown.getPropertyValue(`--chakra-colors-${theirs}`);
+      if (shade) root.style.setProperty(`--${own}`, shade);
+    }
   }
   takeTheme();
   if (parentDocument) {
@@ -23,6 +32,30 @@
   } else {
     window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", takeTheme);
   }
+
+  // Airflow's UI keeps the chosen zone here, as JSON; without a choice it shows the browser's.
+  const ZONE = "timezone";
+
+  function clock() {
+    const style = { dateStyle: "short", timeStyle: "medium" };
+    try {
+      // Swedes write dates as Airflow does: 2026-11-27 08:03:50.
+      return new Intl.DateTimeFormat("sv-SE", { ...style, timeZone: JSON.parse(localStorage.getItem(ZONE)) || undefined });
+    } catch {
+      return new Intl.DateTimeFormat("sv-SE", style);
+    }
+  }
+
+  function showTimes(part) {
+    const shown = clock();
+    for (const place of part.querySelectorAll("time")) {
+      const text = `${shown.format(new Date(place.dateTime))} ${shown.resolvedOptions().timeZone}`;
+      if (place.classList.contains("moment")) place.textContent = text;
+      else place.title = text;
+    }
+  }
+  showTimes(document);
+  window.addEventListener("storage", (event) => event.key === ZONE && showTimes(document));
 
   function say(text, bad) {
     const place = document.getElementById("message");
@@ -47,6 +80,7 @@
       if (isPage && answer.ok) {
         const focused = part.contains(document.activeElement) ? document.activeElement : null;
         part.innerHTML = body;
+        showTimes(part);
         // Keyboard users keep their place.
         const same = (element) => ["name", "href", "data-go"].some((key) => element.hasAttribute(key) && element.getAttribute(key) === focused.getAttribute(key));
         if (focused) [...part.querySelectorAll("a, button, input, select")].find(same)?.focus();

@@ -125,6 +125,11 @@ def test_a_time_is_a_number(lab: Lab, when: Any) -> None:
     status, answer = post(lab, "ListLabelingJobs", {"CreationTimeAfter": when})
     assert (status, answer["__type"]) == (400, "ValidationException")
     assert "creationTimeAfter" in answer["message"]
+    # Here moto would answer.
+    status, answer = post(lab, "ListTrainingJobs", {"CreationTimeAfter": when})
+    assert (status, answer["__type"]) == (400, "ValidationException")
+    assert "CreationTimeAfter" in answer["message"]
+    assert post(lab, "ListTrainingJobs", {"CreationTimeAfter": 1714521600.5})[0] == 200
 
 
 def test_a_page_goes_on_only_with_the_same_question(lab: Lab) -> None:

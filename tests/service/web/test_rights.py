@@ -210,6 +210,26 @@ def test_a_bucket_is_its_maker_s(ann: Key, ben: Key, guarded: Service, run: Run,
     others.create_bucket(Bucket=name)
 
 
+def test_files_that_are_named_by_their_address_at_amazon_are_their_maker_s_too(ann: Key, ben: Key) -> None:
+    def files(bucket: str) -> dict[str, Any]:
+        address = f"https://{bucket}.s3.us-east-1.amazonaws.com"
+        data = {"S3DataSource": {"ManifestS3Uri": f"{address}/in.manifest"}}
+        return {
+            "InputConfig": {"DataSource": data},
+            "OutputConfig": {"S3OutputPath": f"{address}/out"},
+            "LabelCategoryConfigS3Uri": f"{address}/categories.json",
+        }
+
+    ben.bucket, ann.bucket = f"bens-{uuid.uuid4().hex[:8]}", f"anns-{uuid.uuid4().hex[:8]}"
+    own = ben.job(**files(ben.bucket))
+    described = ben.client("sagemaker").describe_labeling_job(LabelingJobName=own)
+    assert described["OutputConfig"]["S3OutputPath"] == files(ben.bucket)["OutputConfig"]["S3OutputPath"]
+    ann.client("s3").create_bucket(Bucket=ann.bucket)
+    for member, value in files(ann.bucket).items():
+        with pytest.raises(ClientError, match=f"{ann.bucket} is not Ben's"):
+            ben.job(bucket=ben.bucket, **{**files(ben.bucket), member: value})
+
+
 def test_a_topic_and_a_queue_are_their_maker_s(ann: Key, ben: Key) -> None:
     sns, sqs, other_sns, other_sqs = ann.client("sns"), ann.client("sqs"), ben.client("sns"), ben.client("sqs")
     end = uuid.uuid4().hex[:8]

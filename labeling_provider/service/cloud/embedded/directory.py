@@ -2,7 +2,8 @@
 
 Who the people are and which workteams they are in is in the database. The pools, clients and groups that workforces and
 workteams name are made from it before each request, with their people in them; what the request changes in these
-groups is stored after it. All else is in memory only: other pools and groups, passwords and attributes.
+groups is stored after it. Whoever is disabled in a pool is in none of its workteams. All else is in memory only: other
+pools and groups, passwords and attributes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from labeling_provider.service.errors import ApiError
 
 ANYBODY: Final = Identity("anybody", str(uuid.uuid5(uuid.NAMESPACE_DNS, "anybody.labeling.local")))
 """Stands in the group of a workteam that is everybody's, so that the group is not empty."""
+
+_ENDING: Final = frozenset({"AdminDisableUser", "AdminDeleteUser", "AdminUserGlobalSignOut"})
+"""Operations that end a user's sessions."""
 
 _Members = dict[str, dict[str, str]]
 """Names by sub, by the ARN of a workteam."""
@@ -58,13 +62,16 @@ class EmbeddedDirectory:
                 if call.operation == "AdminAddUserToGroup":
                     # Whoever is in a group only because the workteam is everybody's can still become a member.
                     teams = self._recall(connection, is_open=False)
-            before = self._members(teams)
+            before, ended = self._members(teams), self._ended(call)
             yield
             after = self._members(teams)
-            if before != after:
+            if before != after or ended:
                 with self._database.write() as connection:
                     for arn, members in after.items():
                         self._enter(connection, arn, members, before[arn].keys() - members.keys(), before[arn])
+                    for person in people.list_people(connection, only_by_name=True) if ended else ():
+                        if person.sub == ended:
+                            people.close_sessions(connection, person.id)
 
     @contextmanager
     def following(self, arn: str) -> Iterator[None]:
@@ -120,9 +127,12 @@ class EmbeddedDirectory:
                 for person in people.list_people(connection, team.arn, only_by_name=True)
             ]
             members += self._simulated.get(team.arn, ())
+            pool, alive = self._client(groups[0]), [self._group(group) for group in groups]
+            for user in self._users(pool, members):
+                # Whoever was disabled has left; this is somebody who was added here since.
+                user.enabled = True
             if not members and self._is_open and is_open:
                 members = [*everybody, ANYBODY]
-            pool, alive = self._client(groups[0]), [self._group(group) for group in groups]
             for group in alive:
                 wanted.setdefault(group, set())
             for user in self._users(pool, members):
@@ -133,7 +143,8 @@ class EmbeddedDirectory:
         return found
 
     def _fill(self, group: Any, users: set[Any]) -> None:
-        """Let a group have these users, and no others."""
+        """Let a group have these users, those who are disabled, and no others."""
+        users |= {user for user in group.users if not user.enabled}
         for user in group.users - users:
             user.groups.discard(group)
             if user.id == ANYBODY.sub and not user.groups:
@@ -194,8 +205,15 @@ class EmbeddedDirectory:
         for definition in _groups(definitions):
             pool = self._backend.user_pools.get(definition["UserPool"])
             group = pool.groups.get(definition["UserGroup"]) if pool else None
-            found |= {user.id: _name(pool, user) for user in (group.users if group else ())}
+            found |= {user.id: _name(pool, user) for user in (group.users if group else ()) if user.enabled}
         return found
+
+    def _ended(self, call: Call) -> str | None:
+        """The sub of the user whose sessions a request ends; None if it ends none."""
+        request = _request(call) if call.operation in _ENDING else {}
+        pool = self._backend.user_pools.get(str(request.get("UserPoolId")))
+        user = pool and pool._get_user(str(request.get("Username")))
+        return user.id if user else None
 
 
 def _groups(definitions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]:
@@ -213,13 +231,21 @@ def _check_name(call: Call) -> None:
     """:raises ApiError: if a request makes a user whose name can't be a person's."""
     if call.operation not in {"AdminCreateUser", "SignUp"}:
         return
+    name = _request(call).get("Username")
+    if not isinstance(name, str) or not people.is_name(people.plain_name(name)):
+        message = f"Username must have 1 to {people.MAX_NAME_CHARACTERS} characters, all of which can be seen."
+        raise ApiError("InvalidParameterException", message)
+
+
+def _request(call: Call) -> dict[str, Any]:
+    """A request's members.
+
+    :raises ApiError: if it is not JSON.
+    """
     try:
         request = json.load(call.body)
-        name = request.get("Username") if isinstance(request, dict) else None
     except (ValueError, RecursionError):
         raise ApiError("SerializationException", "The body is not JSON.") from None
     finally:
         call.body.seek(0)
-    if not isinstance(name, str) or not people.is_name(people.plain_name(name)):
-        message = f"Username must have 1 to {people.MAX_NAME_CHARACTERS} characters, all of which can be seen."
-        raise ApiError("InvalidParameterException", message)
+    return request if isinstance(request, dict) else {}

@@ -141,6 +141,47 @@ def test_a_pool_may_know_people_by_their_addresses(inside: Inside, workforce: Wo
     assert sorted(emails) == ["ada@example.com", "grace@example.com"]
 
 
+def test_who_is_disabled_or_signed_out_in_the_pool_is_so_at_the_portal(inside: Inside, workforce: Workforce) -> None:
+    cognito, member = inside.client("cognito-idp"), make_pool(inside)
+    pool, group = member["UserPool"], {"UserPoolId": member["UserPool"], "GroupName": "experts"}
+    make_team(inside, workforce, member)
+    user = {"UserPoolId": pool, "Username": "Ada"}
+
+    def is_enabled() -> bool:
+        return bool(cognito.admin_get_user(**user)["Enabled"])
+
+    def is_signed_in(token: str) -> bool:
+        return people(inside).of_session(token) is not None
+
+    for name in ("Ada", "Grace"):
+        cognito.admin_create_user(UserPoolId=pool, Username=name)
+        cognito.admin_add_user_to_group(**group, Username=name)
+    ada, grace = (people(inside).sign_in(name) for name in ("Ada", "Grace"))
+    cognito.admin_user_global_sign_out(**user)
+    assert (is_signed_in(ada), is_signed_in(grace)) == (False, True)
+    assert in_team(inside, "herons") == {"Ada", "Grace"}
+
+    ada = people(inside).sign_in("Ada")
+    cognito.admin_disable_user(**user)
+    assert in_team(inside, "herons") == {"Grace"}
+    assert not is_enabled()
+    assert not is_signed_in(ada)
+    assert names(inside, pool, "experts") == {"Ada", "Grace"}
+    cognito.admin_enable_user(**user)
+    assert in_team(inside, "herons") == {"Ada", "Grace"}
+
+    cognito.admin_disable_user(**user)
+    people(inside).add("Ada", "herons")
+    assert is_enabled()
+    assert names(inside, pool, "experts") == {"Ada", "Grace"}
+    ada = people(inside).sign_in("Ada")
+    cognito.admin_delete_user(**user)
+    assert (in_team(inside, "herons"), is_signed_in(ada)) == ({"Grace"}, False)
+    for operation in (cognito.admin_disable_user, cognito.admin_user_global_sign_out):
+        with pytest.raises(cognito.exceptions.UserNotFoundException):
+            operation(**user)
+
+
 def test_another_group_means_other_people(inside: Inside, workforce: Workforce) -> None:
     cognito, member = inside.client("cognito-idp"), make_pool(inside)
     place = {"UserPoolId": member["UserPool"]}

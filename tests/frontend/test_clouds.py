@@ -8,6 +8,9 @@ import struct
 import pytest
 
 from dev.stack import wait_until
+from labeling_provider.manifest.cameras import edges
+from labeling_provider.manifest.cuboids import LabeledCuboid
+from labeling_provider.manifest.point_sequences import CameraImage, Pose
 from tests.frontend.clouds import SCENE, Surveyor, cuboid, packed, sized
 from tests.frontend.conftest import Portal
 from tests.frontend.test_accessibility import violations
@@ -179,6 +182,65 @@ def test_work_goes_on_where_it_was_left(portal: Portal) -> None:
     draft = surveyor.task.changed({"it": {"boundingCuboids": [cuboid()], "frameAttributes": {}}})["draft"]
     again = Surveyor(portal, init={"draft": draft})
     assert again.cuboids() == [cuboid()]
+
+
+# It is at (-5, 3, 1.5), and looks along x.
+CAMERA = {
+    **{"image-path": "front.svg", "src": "/picture.svg", "unix-timestamp": 1000},
+    **{"fx": 200, "fy": 200, "cx": 200, "cy": 150},
+    "position": {"x": -5, "y": 3, "z": 1.5},
+    "heading": {"qx": -0.5, "qy": 0.5, "qz": -0.5, "qw": 0.5},
+}
+BENT = {"k1": 0.05, "k2": -0.01, "k3": 0.002, "k4": 0.001}
+
+
+def test_cuboids_are_in_the_pictures_of_cameras(portal: Portal) -> None:
+    fisheye = {**CAMERA, **BENT, "image-path": "wide.svg", "camera-model": "fisheye"}
+    lost = {key: value for key, value in CAMERA.items() if key != "fx"}
+    images = [{**CAMERA, **BENT, "p1": 0.01, "p2": -0.02, "skew": 3}, fisheye, lost]
+    given = {"boundingCuboids": [cuboid(yaw=0.3)]}
+    surveyor = Surveyor(portal, initial=given, frame={"images": images})
+    assert "something of their camera is missing: 1" in surveyor.task(".problem").inner_text()
+    surveyor.task(".photo img").scroll_into_view_if_needed()
+    surveyor.task(".photo img").evaluate("(one) => one.decode()")
+    surveyor.settle()
+    # As the package itself projects them.
+    label = LabeledCuboid("car", (5, 3, 0.75), (4, 2, 1.5), (0, 0, 0.3), "", "car:1", {})
+    seen = "(one) => [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data]"
+    for number, image in enumerate(images[:2]):
+        surveyor.task.frame.get_by_label("Camera", exact=True).select_option(str(number))
+        surveyor.settle()
+        pose = Pose((-5, 3, 1.5), (-0.5, 0.5, -0.5, 0.5))
+        radial = (0.05, -0.01, 0.002, 0.001)
+        camera = CameraImage(
+            uri="",
+            timestamp=1000,
+            model=str(image.get("camera-model", "pinhole")),
+            focal=(200, 200),
+            center=(200, 150),
+            skew=float(str(image.get("skew", 0))),
+            radial=radial,
+            tangential=(0.01, -0.02) if number == 0 else (0, 0),
+            pose=pose,
+        )
+        canvas = surveyor.task(".photo canvas")
+        width = canvas.evaluate("(one) => one.width")
+        pixels = canvas.evaluate(seen)
+        drawn = {place for place in range(len(pixels) // 4) if pixels[4 * place + 3] > 100}
+        places = [
+            round(y * width / 400) * width + round(x * width / 400)
+            for line in edges(camera, label)
+            for x, y in line
+            if 2 < x < 398 and 2 < y < 298
+        ]
+        near = (0, 1, -1, width, -width)
+        assert places
+        assert all(any(place + step in drawn for step in near) for place in places)
+    surveyor.task(".photo").click(position={"x": width / 2, "y": width * 0.4})
+    assert surveyor.task("li.chosen").count() == 1
+    surveyor.press("c", "f", "p")
+    assert surveyor.element.evaluate("(one) => one.eye.position.map(Math.round)") == [-5, 3, 2]
+    assert len(set(surveyor.task(".photo canvas").evaluate(seen))) > 10, "points over the picture"
 
 
 FORMATS = {

@@ -1,15 +1,21 @@
-"""``make bench-sequences``: how fluid it is to go through a sequence of video frames, in a real browser.
+"""``make bench-sequences``: how fluid it is to go through a sequence of video frames, and to work on point clouds.
+
+Both in a real browser, which draws by software, without a graphics card.
 
 2,000 frames of 1920 × 1080 with ten tracked boxes each: how long the page takes to open; milliseconds from one frame to
 the next, and to any other; in how many of the browser's paintings the picture was missing meanwhile; how much more
-memory the tab takes at the end than after 200 frames; how long the answer takes. The last line is JSON. ``--smallest``
-only shows that it works.
+memory the tab takes at the end than after 200 frames; how long the answer takes. A cloud of 500,000 points: how long
+the page takes to open, and frames a second while a cuboid is dragged among 20, while the scene is turned, and while a
+brush paints points. The last line is JSON. ``--smallest`` only shows that it works.
 """
 
 from __future__ import annotations
 
 import json
+import math
+import random
 import statistics
+import struct
 import tempfile
 import time
 from pathlib import Path
@@ -17,13 +23,14 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from benchmarks.drawing import STATIC, run, served
+from benchmarks.drawing import STATIC, frames_a_second, run, served
 from dev.browser import browser_page
 from dev.stack import StackError
 
 ELEMENT = "crowd-video-frames"
 SCRIPT = "crowd-html-elements-frames.js"
 _PICTURES = 20
+CLOUDS, CLOUDS_SCRIPT = "crowd-point-clouds", "crowd-html-elements-clouds.js"
 
 _THERE = """async (one) => {
   const picture = one.shadowRoot.querySelector("img.subject");
@@ -60,20 +67,35 @@ _ANSWER = """(one) => {
 }"""
 
 
+# Where a place of the world is on the page, once the whole cloud has been painted.
+_SEEN = """async (one, [x, y, z]) => {
+  while (!one.loaded || one.coming !== undefined) await new Promise(requestAnimationFrame);
+  await one.updateComplete;
+  for (let at = 0; at < 3; at++) await new Promise(requestAnimationFrame);
+  const {left, top} = one.shadowRoot.querySelector(".stage").getBoundingClientRect();
+  const [across, down] = one.eye.projector()(x, y, z);
+  return [left + across, top + down];
+}"""
+
+
 class Size(NamedTuple):
     """How much is measured.
 
     :param jumps: how often one goes to any other frame.
     :param warm: after how many frames memory is looked at first.
+    :param points: of a cloud.
+    :param seconds: how long something is dragged.
     """
 
     frames: int = 2_000
     pixels: tuple[int, int] = (1920, 1080)
     jumps: int = 100
     warm: int = 200
+    points: int = 500_000
+    seconds: float = 4
 
 
-SMALLEST = Size(30, (320, 180), 5, 10)
+SMALLEST = Size(30, (320, 180), 5, 10, 2_000, 0.2)
 
 
 def write_sequence(folder: Path, size: Size) -> None:
@@ -140,6 +162,63 @@ def measure(size: Size) -> dict[str, float]:
             if not picked == frames == size.frames:
                 raise StackError(f"the answer has {frames} frames, not {size.frames}")
             figures["answer_milliseconds"] = round(milliseconds, 1)
+            figures |= cloud_figures(page, address, Path(name), size)
+    return figures
+
+
+def write_cloud(folder: Path, points: int) -> None:
+    """Write a cloud as a scanner on the ground sees it, denser near by: ground, and things that stand on it."""
+    chance = random.Random(21)
+    rows = bytearray()
+    for number in range(points):
+        far, angle = 2 + 60 * chance.random() ** 2, 2 * math.pi * chance.random()
+        height = 0.0 if number % 4 else 3 * chance.random()
+        rows += struct.pack("<4f", far * math.cos(angle), far * math.sin(angle), height, chance.random())
+    (folder / "cloud.bin").write_bytes(rows)
+    (folder / CLOUDS_SCRIPT).write_bytes((STATIC / CLOUDS_SCRIPT).read_bytes())
+    cuboids = [
+        {
+            **{"objectName": f"car:{number + 1}", "label": "car", "labelCategoryAttributes": {}},
+            **{"centerX": 5 * (number % 5) - 10, "centerY": 5 * (number // 5), "centerZ": 0.8},
+            **{"length": 4, "width": 2, "height": 1.6, "roll": 0, "pitch": 0, "yaw": 0.1 * number},
+        }
+        for number in range(20)
+    ]
+    frame = {"frame-no": 0, "frame": "cloud.bin", "src": "cloud.bin", "format": "binary/xyzi", "unix-timestamp": 0}
+    for kind, more in (("cuboids", {"initial": {"boundingCuboids": cuboids}}), ("classes", {})):
+        data = {"categories": {"labels": [{"label": "car"}]}, "kind": kind, "tracks": False, "frames": [frame], **more}
+        (folder / f"{kind}.html").write_text(
+            f"""<!doctype html><title>Task</title><script src="{CLOUDS_SCRIPT}"></script>
+            <script type="application/json" id="clouds">{json.dumps(data)}</script>
+            <crowd-form><{CLOUDS} name="it" data="clouds"></{CLOUDS}></crowd-form>"""
+        )
+
+
+def cloud_figures(page: Any, address: str, folder: Path, size: Size) -> dict[str, float]:
+    """How long a cloud takes to open, and how fluid it is to work on it."""
+    figures: dict[str, float] = {}
+    write_cloud(folder, size.points)
+    began = time.perf_counter()
+    page.goto(f"{address}/cuboids.html")
+    element = page.locator(CLOUDS)
+    element.evaluate(_SEEN, [0, 0, 0])
+    figures["cloud_open_seconds"] = round(time.perf_counter() - began, 2)
+    page.keyboard.press("]")
+    before = element.evaluate("(one) => one.value.boundingCuboids[0].centerX")
+    start = element.evaluate(_SEEN, [before, 0, 0.8])
+    page.keyboard.down("Alt")
+    figures["cuboid_frames_per_second"] = round(frames_a_second(page, start, size.seconds), 1)
+    page.keyboard.up("Alt")
+    if element.evaluate("(one) => one.value.boundingCuboids[0].centerX") == before:
+        raise StackError("the cuboid did not move")
+    page.keyboard.press("Escape")
+    empty = element.evaluate(_SEEN, [0, -8, 0])
+    figures["cloud_turning_frames_per_second"] = round(frames_a_second(page, empty, size.seconds), 1)
+    page.goto(f"{address}/classes.html")
+    middle = element.evaluate(_SEEN, [0, 10, 0])
+    figures["cloud_painting_frames_per_second"] = round(frames_a_second(page, middle, size.seconds), 1)
+    if not element.evaluate("(one) => one.pointNumbers.counts[1]"):
+        raise StackError("no points were painted")
     return figures
 
 

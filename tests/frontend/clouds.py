@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from labeling_provider.request.templates import hosted_template
+from labeling_provider.service.web.liquid import render
 from tests.frontend.conftest import Portal, Task
 
 SCRIPT = '<script src="/static/crowd-html-elements-clouds.js"></script>'
@@ -57,7 +58,7 @@ def cuboid(label: str = "car", number: int = 1, **more: Any) -> dict[str, Any]:
 
 
 class Surveyor:
-    """The page of a point cloud task.
+    """The page of a point cloud task, as the service's own template makes it.
 
     :param clouds: the frames' files.
     :param initial: what an adjustment begins with.
@@ -84,34 +85,29 @@ class Surveyor:
         for number, body in enumerate(clouds):
             path = f"/clouds/{number}.bin"
             portal.files[path] = ("application/octet-stream", body)
-            frames.append(
-                {
-                    "frame-no": number,
-                    "frame": f"{number}.bin",
-                    "src": path,
-                    "format": "binary/xyzi",
-                    # Not at equal distances.
-                    "unix-timestamp": 1000 + [0, 1, 2, 4][number % 4] + 5 * (number // 4),
-                    **(frame or {}),
-                }
-            )
-        data = {
-            "categories": {"labels": entries, **categories},
-            "kind": kind,
-            "tracks": tracks,
-            "frames": frames,
-            **({} if initial is None else {"initial": initial}),
-        }
-        text = json.dumps(data).replace("<", "\\u003c")
-        self.task: Task = portal.open(
-            f"""<script type="application/json" id="clouds">{text}</script>
-            <crowd-form><{ELEMENT} name="it" header="Find the cars" data="clouds">
-              <short-instructions><p>Every car.</p></short-instructions>
-              <full-instructions header="Cars"><p>All of them.</p></full-instructions>
-            </{ELEMENT}></crowd-form>""",
-            SCRIPT,
-            **(init or {}),
+            # Not at equal distances.
+            time = 1000 + [0, 1, 2, 4][number % 4] + 5 * (number // 4)
+            about = {"format": "binary/xyzi", "unix-timestamp": time, **(frame or {})}
+            images = [{"uri": one["src"], "about": one} for one in about.pop("images", [])]
+            named = {"frame-no": number, "frame": f"{number}.bin", "uri": about.pop("src", path)}
+            frames.append({**named, "images": images, "about": about})
+        name = "SemanticSegmentation" if kind == "classes" else "ObjectTracking" if tracks else "ObjectDetection"
+        source = hosted_template(f"arn:aws:sagemaker:us-east-1:394669845002:human-task-ui/PointCloud{name}")
+        assert source is not None
+        rendered = render(
+            source,
+            {
+                "answerKey": "it",
+                "header": "Find the cars",
+                "instructions": {"shortInstruction": "<p>Every car.</p>", "fullInstruction": "<p>All of them.</p>"},
+                "categories": {"labels": entries, **categories},
+                "initial": initial,
+                "frames": frames,
+            },
+            lambda text: text,
         )
+        # The test's server has the script elsewhere.
+        self.task: Task = portal.open(rendered.partition("</script>")[2], SCRIPT, **(init or {}))
         self.mouse = self.task.page.mouse
         self.element = self.task(ELEMENT)
         if wait:

@@ -35,9 +35,10 @@ const cloudsStyle = css`
   figcaption { display: flex; align-items: center; gap: .3rem; font-size: .9rem; }
   figcaption .icon { line-height: 1; }
   figcaption :first-child { margin-inline-start: auto; }
-  .sides canvas, .image canvas { position: static; display: block; height: 13rem; border-radius: .4rem; background: #14171c; pointer-events: auto; touch-action: none; }
+  .sides canvas { position: static; display: block; height: 13rem; border-radius: .4rem; background: #14171c; pointer-events: auto; touch-action: none; }
   .image { margin-top: .4rem; }
-  .image canvas { height: auto; pointer-events: none; touch-action: auto; }
+  .photo { position: relative; max-width: 60rem; margin-top: .3rem; }
+  .photo img { display: block; width: 100%; border-radius: .4rem; image-orientation: none; }
   .numbers { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .3rem; margin: .4rem 0; padding: .4rem; border: 1px solid var(--crowd-line); border-radius: .35rem; min-width: 0; }
   .numbers legend { font-size: .95rem; font-weight: 600; padding: 0 .3rem; }
   .numbers label { font-size: .85rem; min-width: 0; }
@@ -67,7 +68,7 @@ export abstract class CloudBoard extends Annotator {
   readonly stage = new Stage(
     this.eye,
     () => (this.measures ? this.#ruler : this.work.hand),
-    () => this.lookElsewhere(),
+    () => this.moved(),
     (width, height) => this.#resize(width, height),
     (at) => this.#fly(at),
   );
@@ -90,6 +91,8 @@ export abstract class CloudBoard extends Annotator {
   /** The pictures of cameras. */
   protected abstract renderImages(): unknown;
   protected abstract drawImages(): void;
+  /** The view of a camera, in the scene. */
+  protected abstract paintCamera(painting: Painting): void;
 
   readonly #ruler: Hand = {
     down: () => false,
@@ -156,7 +159,8 @@ export abstract class CloudBoard extends Annotator {
     this.scene?.resize(width, height, Math.min(window.devicePixelRatio, MAX_RATIO));
   }
 
-  protected lookElsewhere(): void {
+  /** One looks from elsewhere now. */
+  moved(): void {
     this.scene?.moved();
   }
 
@@ -174,6 +178,7 @@ export abstract class CloudBoard extends Annotator {
     if (!context || !this.loaded) return;
     const painting = new Painting(context, eye);
     this.work.paint(painting, context);
+    this.paintCamera(painting);
     if (this.#marks.length > 0) painting.ruler(this.#marks);
     this.work.drawBeside(this.renderRoot);
     this.drawImages();
@@ -187,7 +192,7 @@ export abstract class CloudBoard extends Annotator {
     if (!loaded || point === undefined) return;
     eye.target = placeOf(loaded.cloud, point);
     eye.distance = Math.max(eye.distance / 2, 2);
-    this.lookElsewhere();
+    this.moved();
   }
 
   #reset(): void {
@@ -197,17 +202,17 @@ export abstract class CloudBoard extends Annotator {
     const world = (one: Vector): Vector => [one[0] + origin[0], one[1] + origin[1], one[2] + origin[2]];
     eye.look(-QUARTER, 0.9);
     eye.fit(world(least), world(most));
-    this.lookElsewhere();
+    this.moved();
   }
 
   #look(azimuth: number, elevation: number): void {
     this.eye.look(azimuth, elevation);
-    this.lookElsewhere();
+    this.moved();
   }
 
   #toggleOrthogonal(): void {
     this.eye.isOrthogonal = !this.eye.isOrthogonal;
-    this.lookElsewhere();
+    this.moved();
     this.requestUpdate();
   }
 

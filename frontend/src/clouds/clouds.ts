@@ -8,6 +8,8 @@ import type { CloudFile } from "./tracks";
 
 const AHEAD = 3;
 const BEHIND = 1;
+/** Milliseconds after which a cloud that did not come is asked for again. */
+const PAUSE = 500;
 /** Largest file, in bytes: seven numbers for each point, or as many texts of fourteen characters. */
 const MAX_BYTES = 100 * MAX_POINTS;
 
@@ -85,14 +87,21 @@ export class Clouds {
   async #fetch(place: number): Promise<Loaded | undefined> {
     const file = this.files[place];
     if (!file) return undefined;
-    const body = await load(file.src).catch(async (error: unknown) => {
+    const retry = async (error: unknown) => {
       if (error instanceof CloudError) throw error;
-      // Its link may be too old by now.
-      const fresh = await freshLink(file.src);
-      if (!fresh) throw error;
-      file.src = fresh;
-      return load(fresh);
-    });
+      await new Promise((done) => setTimeout(done, PAUSE));
+      return load(file.src);
+    };
+    const body = await load(file.src)
+      .catch(retry)
+      .catch(async (error: unknown) => {
+        if (error instanceof CloudError) throw error;
+        // Its link may be too old by now.
+        const fresh = await freshLink(file.src);
+        if (!fresh) throw error;
+        file.src = fresh;
+        return load(fresh);
+      });
     const cloud = readCloud(body, file.format, this.#origin);
     this.#origin ??= cloud.origin;
     return { cloud, grid: new Grid(cloud) };

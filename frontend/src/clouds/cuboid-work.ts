@@ -300,6 +300,11 @@ export class CuboidWork implements Work {
     this.page.requestUpdate();
   }
 
+  /** Select a cuboid of this frame. */
+  pick(mark: Mark): void {
+    this.select(this.#labels.marks.indexOf(mark));
+  }
+
   #step(by: 1 | -1): boolean {
     const { marks } = this.#labels;
     if (marks.length === 0) return false;

@@ -13,14 +13,17 @@ import { word } from "../words";
 import { CloudBoard, cloudState } from "./board";
 import { Clouds, type Loaded } from "./clouds";
 import { CuboidWork } from "./cuboid-work";
+import { Images, type Seen } from "./images";
 import { fromRuns, packed, packedAtOnce, runsOf, unpacked } from "./numbers";
 import { PaintWork } from "./paint-work";
+import type { Painting } from "./painting";
 import { PointNumbers } from "./points";
 import { type CloudFile, fromAnswer, fromDraft, type Sequence, toAnswer, toDraft } from "./tracks";
 
 /** What a step of a sequence takes in memory for each frame: its place in a list. */
 const STEP_BYTES = 8;
 const BRIGHT = 120;
+const NO_IMAGES: readonly unknown[] = [];
 const UNKNOWN = "#9a9a9a";
 
 interface Step {
@@ -53,9 +56,15 @@ export class CrowdPointClouds extends CloudBoard {
   #paints = false;
   #isRead = false;
   #given: Promise<Uint8Array | undefined> = Promise.resolve(undefined);
+  #hasGiven = false;
   /** Numbers of a draft, which wait for their cloud. */
   #drafted: Uint8Array | undefined;
   readonly #player = new Player(this);
+  readonly #images = new Images(
+    this,
+    () => this.#files[this.place]?.images ?? NO_IMAGES,
+    () => this.#seen(),
+  );
   readonly #steps = new Journal<Step>();
   #colors = new Map<string, string>();
   #hidden: ReadonlySet<number> = new Set();
@@ -104,7 +113,9 @@ export class CrowdPointClouds extends CloudBoard {
     this.#colors = new Map(this.categories.labels.map((label, at) => [label, onDark(lookOf(at).color)]));
     if (this.audits) this.setAttribute("initial-value", "");
     const points = isRecord(given.initial) ? given.initial.labeledPoints : undefined;
-    if (this.#paints && points !== undefined) this.#given = unpacked(String(points));
+    if (!this.#paints || points === undefined) return;
+    this.#hasGiven = true;
+    this.#given = unpacked(String(points));
   }
 
   // Who does the work
@@ -180,6 +191,8 @@ export class CrowdPointClouds extends CloudBoard {
   /** The labels of points are other ones. */
   renumbered(isStep: boolean): void {
     this.scene?.renumber();
+    // While one paints there is no time for all points.
+    this.moved();
     this.requestUpdate();
     if (!isStep) return;
     this.#pack();
@@ -367,6 +380,7 @@ export class CrowdPointClouds extends CloudBoard {
     const cloud = this.loaded?.cloud;
     if (!cloud || (this.pointNumbers && !isAnew)) return;
     let given = await this.#given;
+    if (!given && this.#hasGiven) this.misfit = word("points_unreadable");
     if (given && (given.length !== cloud.count || given.some((one) => one > this.labels.length))) {
       this.misfit = word("points_misfit", { given: given.length, points: cloud.count });
       given = undefined;
@@ -399,6 +413,7 @@ export class CrowdPointClouds extends CloudBoard {
       ...this.labels.map((label) => ({ id: `label:${label}`, label, run: () => this.work.choose(label) })),
       ...(this.count > 1 ? frames : []),
       ...this.work.commands(),
+      ...this.#images.commands(),
       ...this.viewCommands,
     ];
   }
@@ -413,7 +428,12 @@ export class CrowdPointClouds extends CloudBoard {
 
   protected override get problems(): readonly string[] {
     const { unreadable, misfit } = this;
-    return [unreadable > 0 ? word("unreadable_shapes", { count: unreadable }) : "", misfit].filter(Boolean);
+    const pictures = this.#images.unreadable;
+    return [
+      unreadable > 0 ? word("unreadable_shapes", { count: unreadable }) : "",
+      misfit,
+      pictures > 0 ? word("unreadable_images", { count: pictures }) : "",
+    ].filter(Boolean);
   }
 
   protected override renderState() {
@@ -442,11 +462,29 @@ export class CrowdPointClouds extends CloudBoard {
     );
   }
 
-  protected override renderImages(): unknown {
-    return nothing;
+  protected override renderImages() {
+    return this.#images.render();
   }
 
-  protected override drawImages(): void {}
+  protected override drawImages(): void {
+    this.#images.draw(this.renderRoot);
+  }
+
+  protected override paintCamera(painting: Painting): void {
+    this.#images.paint(painting);
+  }
+
+  /** The cuboids that one sees in this frame. */
+  #seen(): readonly Seen[] {
+    const { work } = this;
+    if (!(work instanceof CuboidWork)) return [];
+    return work.seen.map(({ mark, cuboid, isChosen }) => ({
+      cuboid,
+      color: this.colorOf(mark.label),
+      isChosen,
+      select: () => work.pick(mark),
+    }));
+  }
 }
 
 /** A colour of a label as it can be told from a dark ground. */

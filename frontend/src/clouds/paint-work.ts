@@ -98,11 +98,11 @@ export class PaintWork implements Work, Hand {
     numbers.set(point, this.#number);
   }
 
-  #dab(at: Place): void {
+  #dab(at: Place, from: Place = at): void {
     const { picker, loaded } = this.page;
     if (!loaded) return;
     if (this.#tool === "circle") {
-      picker.inCircle(at, this.#circle, loaded.cloud, (point) => this.#set(point));
+      picker.along(from, at, this.#circle, loaded.cloud, (point) => this.#set(point));
     } else {
       const isSeen = (point: number) => !this.#hidden.has(this.page.pointNumbers?.shown[point] ?? 0);
       const point = picker.at(at, REACH, loaded.cloud, isSeen);
@@ -145,13 +145,7 @@ export class PaintWork implements Work, Hand {
       this.page.draw();
       return;
     }
-    // A fast pointer leaves no gaps.
-    const way = Math.hypot(at[0] - before[0], at[1] - before[1]);
-    const steps = this.#tool === "circle" ? Math.max(Math.ceil(way / this.#circle), 1) : 1;
-    for (let step = 1; step <= steps; step++) {
-      const share = step / steps;
-      this.#dab([before[0] + (at[0] - before[0]) * share, before[1] + (at[1] - before[1]) * share]);
-    }
+    this.#dab(at, before);
   }
 
   up(at: Place): void {

@@ -119,6 +119,19 @@ export class Painting {
     }
   }
 
+  /** What a camera sees: from where it is to the corners of its picture, as far as they are drawn. */
+  frustum(from: Vector, corners: readonly Vector[]): void {
+    const { context } = this;
+    context.strokeStyle = "#ffe14d";
+    context.lineWidth = 1;
+    context.beginPath();
+    for (const [at, corner] of corners.entries()) {
+      this.#line(from, corner);
+      this.#line(corner, corners[(at + 1) % corners.length] as Vector);
+    }
+    context.stroke();
+  }
+
   /** Where the keyboard would put something. */
   target(at: Vector): void {
     const seen = this.seen(at);

@@ -54,12 +54,19 @@ export class Picker {
     return found;
   }
 
-  /** Look at each point in a circle of the screen. */
-  inCircle([x, y]: Place, radius: number, cloud: Cloud, look: (point: number) => void): void {
+  /** Look at each point that a circle of the screen goes over on a straight way. */
+  along([fromX, fromY]: Place, [toX, toY]: Place, radius: number, cloud: Cloud, look: (point: number) => void): void {
     const places = this.#project(cloud);
-    for (let point = 0; point < cloud.count; point++) {
-      const [dx, dy] = [(places[3 * point] as number) - x, (places[3 * point + 1] as number) - y];
-      if (dx * dx + dy * dy <= radius * radius) look(point);
+    const [wayX, wayY] = [toX - fromX, toY - fromY];
+    const square = wayX * wayX + wayY * wayY || 1;
+    const reach = radius * radius;
+    for (let point = 0, at = 0; point < cloud.count; point++, at += 3) {
+      const x = (places[at] as number) - fromX;
+      const y = (places[at + 1] as number) - fromY;
+      const share = Math.min(Math.max((x * wayX + y * wayY) / square, 0), 1);
+      const dx = x - share * wayX;
+      const dy = y - share * wayY;
+      if (dx * dx + dy * dy <= reach) look(point);
     }
   }
 

@@ -24,6 +24,8 @@ export interface Page extends Labeling<Mark> {
   /** What the work began with. */
   readonly initial: Sequence;
   colorOf(label: string): string;
+  /** One looks from elsewhere now. */
+  moved(): void;
   /** Draw over the points anew, and what stands beside them. */
   draw(): void;
   /** A form that is not whole yet, or the state of a tool, is another one now. */

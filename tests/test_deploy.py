@@ -95,6 +95,97 @@ def test_kubernetes_starts_the_same_with_the_same_settings() -> None:
     assert path["backend"]["service"] == {"name": service["metadata"]["name"], "port": {"number": port}}
 
 
+EVERYTHING = {
+    "existingSecret": "labeling",
+    "settings": {"LABELING_LOCAL_AUDIT_DAYS": "30"},
+    "trustedProxies": ["10.0.0.0/8", "::1"],
+    "image": {"pullSecrets": ["registry"]},
+    "work": {"autoscaling": {"enabled": True}},
+    "ingress": {"className": "nginx"},
+    "podMonitor": {"enabled": True, "tokenSecret": {"name": "metrics"}},
+    "podAnnotations": {"a": "b"},
+    "nodeSelector": {"disk": "fast"},
+    "tolerations": [{"key": "a", "operator": "Exists"}],
+    "affinity": {"nodeAffinity": {}},
+}
+
+
+def rendered(name: str, values: dict[str, Any]) -> dict[tuple[str, str], Any]:
+    """What Helm makes of the chart, by kind and name, checked against the schemas of Kubernetes."""
+    import kubernetes_validate
+    from helm_python import Chart
+
+    with Chart.load(DEPLOY / "helm") as chart:
+        files = chart.render(values, name=name, namespace="team")
+    made = [one for text in files.values() for one in yaml.safe_load_all(text) if one]
+    for one in made:
+        if one["kind"] != "PodMonitor":
+            kubernetes_validate.validate(one, "1.34", strict=True)
+    return {(one["kind"], one["metadata"]["name"]): one for one in made}
+
+
+@pytest.mark.parametrize("values", [{"existingSecret": "labeling"}, EVERYTHING], ids=["least", "everything"])
+def test_helm_starts_what_the_manifests_do(values: dict[str, Any]) -> None:
+    from helm_python import lint
+
+    # Of the least weight: it would like an icon.
+    assert [one for one in lint(DEPLOY / "helm", values, strict=True)["messages"] if one["severity"] > 1] == []
+    made = rendered("labeling", values)
+    everything = values is EVERYTHING
+    service, ingress = made["Service", "labeling"], made["Ingress", "labeling"]
+    for part in ("serve", "work"):
+        (plain,) = (one for one in KUBERNETES if one["metadata"]["name"] == f"labeling-{part}")
+        deployment = made["Deployment", f"labeling-{part}"]["spec"]
+        pod, there = deployment["template"], plain["spec"]["template"]["spec"]
+        chosen = deployment["selector"]["matchLabels"]
+        assert chosen.items() <= pod["metadata"]["labels"].items()
+        assert (service["spec"]["selector"] == chosen) == (part == "serve")
+        assert made["PodDisruptionBudget", f"labeling-{part}"]["spec"]["selector"]["matchLabels"] == chosen
+        for kind in ("initContainers", "containers"):
+            (mine,), (other,) = pod["spec"][kind], there[kind]
+            assert (mine["name"], mine["args"]) == (other["name"], other["args"])
+            assert mine.get("resources") == other.get("resources")
+            secret, *settings = mine["envFrom"]
+            assert [secret] == other["envFrom"]
+            assert settings == ([{"configMapRef": {"name": "labeling"}}] if everything else [])
+        variables = {one["name"]: one["value"] for one in pod["spec"]["containers"][0]["env"]}
+        assert variables.pop("LABELING_LOCAL_PORT") == image()[0]["LABELING_LOCAL_PORT"]
+        assert variables == {one["name"]: one["value"] for one in there["containers"][0].get("env", [])}
+        assert ("replicas" in deployment) == (part == "serve" or not everything)
+    (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
+    assert path["backend"]["service"] == {"name": "labeling", "port": {"name": service["spec"]["ports"][0]["name"]}}
+    annotations = next(one for one in KUBERNETES if one["kind"] == "Ingress")["metadata"]["annotations"]
+    assert ingress["metadata"]["annotations"] == annotations
+    if everything:
+        given = made["ConfigMap", "labeling"]["data"]
+        assert unknown_variables(parser("work"), given) == []
+        assert shlex.split(given["LABELING_LOCAL_TRUSTED_PROXY"]) == values["trustedProxies"]
+        scaled = made["HorizontalPodAutoscaler", "labeling-work"]["spec"]["scaleTargetRef"]
+        assert scaled["name"] == "labeling-work"
+
+
+def test_two_releases_of_the_chart_share_nothing() -> None:
+    one, other = (rendered(name, EVERYTHING) for name in ("one", "other"))
+    assert not one.keys() & other.keys()
+    chosen = one["Service", "one"]["spec"]["selector"]
+    assert not chosen.items() <= other["Deployment", "other-serve"]["spec"]["template"]["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, "existingSecret: name the secret"),
+        ({"existingSecret": "a", "replicas": 3}, "'replicas' not allowed"),
+        ({"existingSecret": "a", "settings": {"LABELING_LOCAL_SEED": 1}}, "/settings/LABELING_LOCAL_SEED"),
+    ],
+)
+def test_helm_refuses_values_that_are_none(values: dict[str, Any], told: str) -> None:
+    from helm_python import HelmError
+
+    with pytest.raises(HelmError, match=told):
+        rendered("labeling", values)
+
+
 def test_the_proxy_asks_the_services_of_the_compose_file() -> None:
     proxied = re.search(r"reverse_proxy (.*) \{", (DEPLOY / "Caddyfile").read_text())
     assert proxied

@@ -8,33 +8,26 @@ BIN := $(VENV)/bin
 # Many processes start from the same files, so what Python has compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
 
+CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit("Python %d.%d is too old for Airflow 3.2: install 3.11 or newer and name it, as in make PYTHON=python3.12 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+
 .PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site dist torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
 $(VENV)/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,docs,team]'
+	$(CHECK_PYTHON)
+	@$(PYTHON) dev/install.py $(VENV) constraints.txt dev,docs,team
 	@touch $@
 
 $(LOWEST)/.ready: pyproject.toml constraints-lowest.txt
-	$(PYTHON) -m venv $(LOWEST)
-	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check --constraint constraints-lowest.txt --editable '.[dev]'
+	$(CHECK_PYTHON)
+	@$(PYTHON) dev/install.py $(LOWEST) constraints-lowest.txt dev
 	@touch $@
 
 # The page tests drive Debian's Chromium; elsewhere install any Chromium and name it in CHROMIUM. The service's tests start
 # a PostgreSQL of their own, from Debian's programs or those that are in the PATH.
 $(VENV)/.system: $(VENV)/.ready
-	@missing=; \
-	command -v $${CHROMIUM:-chromium} >/dev/null || missing="chromium fonts-dejavu-core"; \
-	{ command -v postgres || ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 || missing="$$missing postgresql"; \
-	if [ -n "$$missing" ]; then \
-	  if command -v apt-get >/dev/null; then \
-	    as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
-	    $$as_root apt-get update -qq && $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null; \
-	  else echo "Install for the tests, under the names that your system has for them: $$missing"; exit 1; fi; \
-	fi
+	@$(BIN)/python dev/install.py system
 	@touch $@
 
 # Both pairs of versions, installed at the same time.
@@ -49,7 +42,7 @@ up: $(VENV)/.ready
 
 # Much of the time is spent waiting, so all run at once.
 test: environments
-	$(MAKE) --jobs 4 --output-sync=line test-newest test-newest-processes test-lowest test-lowest-processes
+	@$(BIN)/python -m dev.lanes $(TESTS)
 
 # Seconds: the rooms of plain Python, and the rules of the house.
 test-fast: $(VENV)/.ready

@@ -11,7 +11,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from dev.stack import PATIENCE
+from dev.stack import PATIENCE, StackError
 
 _QUIET = (
     "--no-sandbox",
@@ -35,7 +35,7 @@ def browser_page(width: int = 1280, height: int = 800, *, profile: Path | None =
     """
     executable = shutil.which(os.environ.get("CHROMIUM", "chromium"))
     if executable is None:
-        raise RuntimeError("there is no chromium; run make setup")
+        raise StackError("there is no chromium: run make setup, or name yours, as in CHROMIUM=google-chrome")
     started = {"executable_path": executable, "args": list(_QUIET)}
     seen = {"viewport": {"width": width, "height": height}, **options}
     with sync_playwright() as playwright:

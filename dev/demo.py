@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from dev.install import Progress
 from dev.stack import ROOT, Airflow, Service, StackError
 from labeling_provider.request import derive_job_name
 
@@ -79,7 +80,10 @@ def show_result(airflow: Airflow, service: Service, run_id: str, seconds: float)
         f"\n  seconds           {seconds:.0f}"
         f"\n  labels            {labeled['output_manifest_uri']}"
         f"\n  labeling job      {service.ready['pages_url']}/jobs/{labeled['job_name']}"
-        f"\n  Airflow           {airflow.url}/dags/{DAG_ID}",
+        f"\n  Airflow           {airflow.url}/dags/{DAG_ID}"
+        f"\n\nSee the job and its labels in Airflow while this runs: {airflow.url}/plugin/labeling"
+        f"\nLabel some yourself: make up"
+        f"\nLabel your own data: docs/quickstart.md",
         flush=True,
     )
 
@@ -100,11 +104,13 @@ def main() -> int:
     try:
         print("Starting a local Ground Truth service and Airflow …", flush=True)
         service, airflow = start(folder)
-        airflow.wait_healthy()
+        with Progress() as progress:
+            progress.tell("waiting until Airflow is up; a minute or two", at_once=False)
+            airflow.wait_healthy()
         print(f"  Airflow at {airflow.url}, Ground Truth at {service.endpoint_url}", flush=True)
         if chosen.up:
             airflow.trigger(BY_HAND)
-            print(f"  Label it yourself at {service.ready['portal_url']} (for the DAG {BY_HAND})", flush=True)
+            print(f"  label some yourself: {service.ready['portal_url']} (the DAG {BY_HAND} waits for you)", flush=True)
         else:
             print(f"Running the DAG {DAG_ID} …", flush=True)
             run_id = airflow.trigger(DAG_ID)

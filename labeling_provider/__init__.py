@@ -22,7 +22,9 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": "Amazon SageMaker Ground Truth",
                 "external-doc-url": "https://docs.aws.amazon.com/sagemaker/latest/dg/sms.html",
-                "tags": ["aws"],
+                "how-to-guide": ["/docs/quickstart.md", "/docs/operators.md"],
+                "logo": "/labeling/static/icon.svg",
+                "tags": ["aws", "machine-learning"],
             }
         ],
         "hooks": [

@@ -7,9 +7,10 @@ import json
 import os
 import subprocess
 import sys
-from importlib import import_module, metadata
+from importlib import import_module, metadata, resources
 
 import pytest
+from jsonschema import validate
 
 import labeling_provider
 from dev.stack import BIN, ROOT
@@ -34,6 +35,14 @@ def test_airflow_lists_the_provider_with_its_version_and_links() -> None:
         assert name in full
     links = airflow("providers", "links", "--output", "json")
     assert "labeling_provider.links.LabelingJobLink" in links
+
+
+def test_the_provider_info_is_as_airflow_wants_it_and_leads_to_guides_and_a_logo() -> None:
+    info = labeling_provider.get_provider_info()
+    validate(info, json.loads((resources.files("airflow") / "provider_info.schema.json").read_text()))
+    (integration,) = info["integrations"]
+    assert all((ROOT / guide.lstrip("/")).is_file() for guide in integration["how-to-guide"])
+    assert (PACKAGE / "ui" / "static" / integration["logo"].rpartition("/")[2]).is_file()
 
 
 def test_everything_that_the_provider_info_names_can_be_imported() -> None:

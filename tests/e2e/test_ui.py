@@ -57,8 +57,8 @@ def test_jobs_are_listed_and_lead_to_their_pictures(stack: Stack, digits: str, w
         row = frame.get_by_role("row").filter(has_text=digits)
         row.wait_for()
         assert str(row.locator("time").get_attribute("title")).endswith(" Asia/Tokyo"), "Airflow's time zone"
-        shade = "body => body.ownerDocument.defaultView.getComputedStyle(body).backgroundColor"
-        assert frame.locator("body").evaluate(shade) == page.locator("body").evaluate(shade), "Airflow's theme"
+        shade = "place => place.ownerDocument.defaultView.getComputedStyle(place).backgroundColor"
+        assert frame.locator("body").evaluate(shade) == page.locator("html").evaluate(shade), "Airflow's theme"
         assert page.locator("img[src$='/labeling/static/icon.svg']").first.evaluate("image => image.naturalWidth > 0")
         assert "Completed" in row.inner_text()
         assert "1,797 of 1,797" in row.inner_text()

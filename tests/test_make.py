@@ -1,0 +1,87 @@
+"""What make runs: it shows what goes on, and its errors say what to do."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dev import install, lanes
+from dev.browser import browser_page
+from dev.stack import ROOT, StackError
+
+pytestmark = pytest.mark.once
+
+
+def test_an_installation_tells_what_it_does_also_while_pip_is_silent(tmp_path: Path) -> None:
+    pip = tmp_path / "pip.py"
+    place = tmp_path / "lib/python3/site-packages/one.dist-info"
+    pip.write_text(
+        "import os, time; print('Collecting one'); print('  Downloading one.whl (2 MB)', flush=True); time.sleep(0.3);"
+        f"print('Installing collected packages: one, two', flush=True); time.sleep(0.3);"
+        f"os.makedirs({str(place)!r}); time.sleep(0.3)"
+    )
+    out = io.StringIO()
+    with install.Progress(out, quiet=0.05) as progress:
+        install.follow_pip([sys.executable, str(pip)], tmp_path, progress)
+    told = out.getvalue()
+    assert "0 s  packages found: 1, downloading one.whl (2 MB)" in told
+    assert "installing 2 packages, 0 are done" in told
+    assert "installing 2 packages, 1 are done" in told
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("Retrying after connection broken by NewConnectionError", "Look at the network, and at the proxy"),
+        ("ERROR: No matching distribution", "When that is mended, run make again."),
+    ],
+)
+def test_a_failed_installation_says_what_to_do(tmp_path: Path, said: str, remedy: str) -> None:
+    with pytest.raises(install.InstallError) as failed, install.Progress(io.StringIO()) as progress:
+        install.follow_pip([sys.executable, "-c", f"print({said!r}); raise SystemExit(1)"], tmp_path, progress)
+    assert said in str(failed.value)
+    assert remedy in str(failed.value).splitlines()[-1]
+
+
+def test_a_machine_that_lacks_programs_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "lacking", lambda: ["chromium"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(install.InstallError, match="for it: chromium"), install.Progress(io.StringIO()) as progress:
+        install.system(progress)
+    monkeypatch.setenv("CHROMIUM", "no-such-browser")
+    with pytest.raises(StackError, match="run make setup, or name yours"), browser_page():
+        pass
+
+
+def test_an_old_python_is_told_which_is_needed(tmp_path: Path) -> None:
+    old = tmp_path / "python3"
+    old.write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "import sys; sys.version_info = (3, 9, 2); exec(sys.argv[1])" "$2"\n'
+    )
+    old.chmod(0o755)
+    made = tmp_path / "venv"
+    command = ["make", f"PYTHON={old}", f"VENV={made}", f"{made}/.ready"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert done.stderr.startswith("Python 3.9 is too old for Airflow 3.2: install 3.11 or newer")
+    assert not made.exists()
+
+
+def test_lanes_show_lines_as_they_come_and_all_endings_together() -> None:
+    say = "import time; print('tests/a.py .. [ 40%]', flush=True); time.sleep(0.5); print('=== 2 passed in 1s ===')"
+    fail = "print('FAILED tests/b.py::test'); print('=== 1 failed in 1s ==='); raise SystemExit(1)"
+    out = io.StringIO()
+    commands = {"new": [sys.executable, "-c", say], "oldest": [sys.executable, "-c", fail]}
+    assert lanes.run(commands, out, silence=0.05) == 1
+    lines = out.getvalue().splitlines()
+    assert "new    | tests/a.py .. [ 40%]" in lines
+    assert "oldest | FAILED tests/b.py::test" in lines
+    assert any(line.endswith("min: new 40%, oldest failed") for line in lines)
+    ending = "\n".join(lines[-6:])
+    assert "FAILED tests/b.py::test\n=== 1 failed in 1s ===" in ending
+    assert "=== 2 passed in 1s ===" in ending
+    assert lanes.run({"new": [sys.executable, "-c", "pass"]}, out) == 0

@@ -99,12 +99,12 @@ class _Endpoint:
             return _response("200 OK", b"")
         if path not in self._objects:
             return _response("404 Not Found", b"" if method == "HEAD" else b"<Error><Code>NoSuchKey</Code></Error>")
-        return _response("200 OK", b"" if method == "HEAD" else self._objects[path])
+        return _response("200 OK", self._objects[path], with_body=method != "HEAD")
 
 
-def _response(status: str, body: bytes) -> bytes:
+def _response(status: str, body: bytes, *, with_body: bool = True) -> bytes:
     head = f'HTTP/1.1 {status}\r\nETag: "{len(body)}"\r\nContent-Length: {len(body)}\r\n\r\n'
-    return head.encode() + body
+    return head.encode() + (body if with_body else b"")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """How right consolidated classes are, beside other methods, and what they cost: ``make bench-consolidation``.
 
-Crowds of nineteen kinds are simulated (regimes), of which nine were held back while the method was made: experts, class
-imbalance, families of classes, turned answers, hard objects with spammers, two answers, rare matches, a mistake that all
-make, many answers. The methods:
+Crowds of nineteen kinds are simulated (regimes), of which nine were held back while the method was made: experts,
+class imbalance, families of classes, turned answers, hard objects with spammers, two answers, rare matches, a mistake
+that all make, many answers. The methods:
 
 - majority: the class with the most votes; of several, any; its share is its confidence.
 - Amazon: as in Amazon's notebook ``ACSBlogPost.ipynb`` ("Understanding Annotation Consolidation").

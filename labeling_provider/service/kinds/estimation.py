@@ -7,7 +7,11 @@ foresees what workers said about objects that it has not seen (cross-validation)
 answers leave many models possible, and then labels are as unsure as that.
 
 Two things keep a model from believing itself: what it knows of a worker never includes the object in question, and it
-stops after a few rounds. How accurate all this is: ``make bench-consolidation``.
+stops after a few rounds. Some objects mislead lenient workers alike; a model in which workers guess by habit keeps those
+apart from what a class really looks like.
+
+No method that overrules a majority is never behind it: nobody tells it the truth. How accurate all this is, and where it
+was behind: ``make bench-consolidation`` and docs/local-service.md.
 """
 
 from __future__ import annotations
@@ -399,8 +403,9 @@ class _Crowd:
     def _typical(self, table: _Table, own: _Beliefs | None, itself: Floats | None) -> Floats:
         """The share of each vote's class (column) in the crowd's mistakes about each true class (row).
 
-        If no confusion is typical, one column stands for all. Where others make a mistake about an object, it is more probable that one makes the same: as in Pólya's urn, but
-        each vote sees half of the others, so that their order makes no difference.
+        If no confusion is typical, one column stands for all. Where others make a mistake about an object, it is more
+        probable that one makes the same: as in Pólya's urn, but each vote sees half of the others, so that their order
+        makes no difference.
 
         :param own: as for :meth:`_likelihood`; the object's other votes are left out, too.
         :param itself: what is known by it, for each vote.

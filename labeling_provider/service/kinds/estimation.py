@@ -7,11 +7,11 @@ foresees what workers said about objects that it has not seen (cross-validation)
 answers leave many models possible, and then labels are as unsure as that.
 
 Two things keep a model from believing itself: what it knows of a worker never includes the object in question, and it
-stops after a few rounds. Some objects mislead lenient workers alike; a model in which workers guess by habit keeps those
-apart from what a class really looks like.
+stops after a few rounds. Some objects mislead lenient workers alike; a model in which workers guess by habit keeps
+those apart from what a class really looks like.
 
-No method that overrules a majority is never behind it: nobody tells it the truth. How accurate all this is, and where it
-was behind: ``make bench-consolidation`` and docs/local-service.md.
+No method that overrules a majority is never behind it: nobody tells it the truth. How accurate all this is, and where
+it was behind: ``make bench-consolidation`` and docs/local-service.md.
 """
 
 from __future__ import annotations
@@ -380,7 +380,8 @@ class _Crowd:
         odds = usual / (1 - usual)
         more = accuracy / (1 - accuracy) * (1 / self._accuracy - 1)
         odds = more * (odds if own is None else odds[:, table.objects])
-        return odds / (1 + odds)
+        uneven: Floats = odds / (1 + odds)
+        return uneven
 
     def _scattered(self, table: _Table, own: _Beliefs | None) -> Floats:
         """The logarithm of the probability of each object's answers, if all guess as they are used to.
@@ -524,7 +525,8 @@ def _decided(table: _Table, views: Sequence[_View]) -> tuple[Ints, Floats]:
 def _sums(groups: Ints, values: Floats, group_count: int) -> Floats:
     """The sums of an array's columns by group: rows × groups."""
     cells = groups + group_count * np.arange(len(values))[:, None]
-    return np.bincount(cells.ravel(), values.ravel(), len(values) * group_count).reshape(len(values), group_count)
+    sums: Floats = np.bincount(cells.ravel(), values.ravel(), len(values) * group_count).astype(np.float64)
+    return sums.reshape(len(values), group_count)
 
 
 def _normalized(columns: Floats) -> Floats:

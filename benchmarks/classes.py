@@ -1,7 +1,8 @@
 """How right consolidated classes are, beside other methods, and what they cost: ``make bench-consolidation``.
 
-Crowds of sixteen kinds are simulated (regimes), of which seven were held back while the method was made: experts, class
-imbalance, two camps, families of classes, turned answers, hard objects with spammers, two answers. The methods:
+Crowds of nineteen kinds are simulated (regimes), of which nine were held back while the method was made: experts,
+class imbalance, families of classes, turned answers, hard objects with spammers, two answers, rare matches, a mistake
+that all make, many answers. The methods:
 
 - majority: the class with the most votes; of several, any; its share is its confidence.
 - Amazon: as in Amazon's notebook ``ACSBlogPost.ipynb`` ("Understanding Annotation Consolidation").
@@ -190,6 +191,23 @@ def _turned(rng: np.random.Generator) -> Floats:
     return _skilled(np.where(np.arange(18) < 3, 0.15, rng.uniform(0.7, 0.95, 18)), 2)
 
 
+def _matches(rng: np.random.Generator) -> Floats:
+    """Yes or no: workers miss what they are looking for, each in another measure."""
+    no, yes = rng.uniform(0.8, 0.98, 30), rng.uniform(0.4, 0.95, 30)
+    return np.stack([np.stack([no, 1 - no], axis=1), np.stack([1 - yes, yes], axis=1)], axis=1)
+
+
+def _shared(rng: np.random.Generator) -> Floats:
+    """All take one class for another one in a third of the cases."""
+    matrices = _skilled(rng.uniform(0.7, 0.92, 25), 5)
+    matrices[:, 3] = [0.03, 0.03, 0.03, 0.55, 0.36]
+    return matrices
+
+
+def _twelve(rng: np.random.Generator) -> Floats:
+    return _skilled(rng.uniform(0.35, 0.7, 12), 4)
+
+
 TUNED: Final[dict[str, Regime]] = {
     "alike": Regime(300, 3, _even(4), _alike),
     "spammers": Regime(400, 3, _even(4), _spammers),
@@ -200,15 +218,18 @@ TUNED: Final[dict[str, Regime]] = {
     "leaning workers": Regime(400, 5, np.array([0.4, 0.3, 0.2, 0.1]), _leaning),
     "many classes": Regime(600, 3, _even(40), _many),
     "strict and mild workers": Regime(300, 5, np.array([0.1, 0.2, 0.4, 0.2, 0.1]), _strict),
+    "two camps": Regime(400, 3, _even(6), _camps),
 }
 HELD_BACK: Final[dict[str, Regime]] = {
     "experts": Regime(400, 5, _even(5), _experts),
     "class imbalance": Regime(500, 3, np.array([0.86, 0.09, 0.05]), _rare),
-    "two camps": Regime(400, 3, _even(6), _camps),
     "families of classes": Regime(500, 4, _even(12), _families),
     "turned answers": Regime(300, 3, np.array([0.6, 0.4]), _turned),
     "hard objects, spammers": Regime(400, 5, _even(4), _spammers, 0.3),
     "two answers": Regime(300, 2, _even(4), _spammers),
+    "rare matches": Regime(500, 3, np.array([0.86, 0.14]), _matches),
+    "a mistake that all make": Regime(400, 3, _even(5), _shared),
+    "many answers": Regime(300, 9, _even(4), _twelve, 0.2),
 }
 """The estimation was made without these: what it does, and its constants."""
 

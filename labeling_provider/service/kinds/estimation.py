@@ -7,7 +7,11 @@ foresees what workers said about objects that it has not seen (cross-validation)
 answers leave many models possible, and then labels are as unsure as that.
 
 Two things keep a model from believing itself: what it knows of a worker never includes the object in question, and it
-stops after a few rounds. How accurate all this is: ``make bench-consolidation``.
+stops after a few rounds. Some objects mislead lenient workers alike; a model in which workers guess by habit keeps
+those apart from what a class really looks like.
+
+No method that overrules a majority is never behind it: nobody tells it the truth. How accurate all this is, and where
+it was behind: ``make bench-consolidation`` and docs/local-service.md.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import log
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +36,10 @@ _START_ACCURACY: Final = 0.7
 _CROWD_WEIGHT: Final = 20.0
 """The weight of the initial accuracy against the crowd's, as a number of answers."""
 _TYPICAL_WEIGHT: Final = 10.0
-"""The weight of "any other class" against the crowd's typical confusions of a class, as a number of answers."""
+"""The weight of what the crowd does about all classes against what it does about one: how often it is right, and that
+it mistakes the class for any other. As a number of answers."""
+_HABIT_WEIGHT: Final = 10.0
+"""The weight of how the crowd guesses against how a worker does, as a number of answers."""
 _PRIOR_WEIGHT: Final = 10.0
 """The weight of equal shares against the observed ones, as a number of objects per class."""
 _OVERRULE: Final = 0.55
@@ -41,10 +48,12 @@ _GUESSED: Final = (0.1, 0.2, 0.3, 0.4)
 """The shares of guessed objects that are tried."""
 _SCATTER: Final = 3.0
 """How different the answers about a guessed object are: the concentration of a Dirichlet distribution."""
+_MOST_GUESSED: Final = 0.9
+"""How probable it is at first, at most, that an object is guessed."""
 _FOLDS: Final = 5
 _FEW_FOLDS: Final = 3
 """Parts that are enough from :data:`_MANY` answers on."""
-_MANY: Final = 2_000
+_MANY: Final = 500
 _MARGIN: Final = 2.0
 """By how much the logarithm of the votes' probability must be higher for a model with guessed objects to weigh as much
 as one without."""
@@ -54,13 +63,13 @@ the more it may explain, the more it explains away."""
 _HOPELESS: Final = 5.0
 """By how much the logarithm of the votes' probability must fall with a larger share of guessed objects, so that even
 larger ones are not tried."""
-_LEAST_WEIGHT: Final = 0.01
+_LEAST_WEIGHT: Final = 0.02
 """Models with less weight are left out."""
-_MAX_JUDGED: Final = 10_000
+_MAX_JUDGED: Final = 8_192
 """Models are compared on this many answers at most."""
 _MAX_CELLS: Final = 5_000_000
 """Workers have matrices of their own only if these have at most so many cells in all."""
-_GROWTH: Final = 1.05
+_GROWTH: Final = 1.06
 """A crowd is learned anew when it has given so many times as many answers."""
 _REWEIGHED: Final = 2.0
 """Models are weighed anew when there are so many times as many answers."""
@@ -90,14 +99,20 @@ class _Model:
 
     :param skill: the weight of the crowd's accuracy against a worker's own.
     :param typical: whether the crowd confuses some classes more than others.
+    :param uneven: whether the crowd is right about some classes more often than about others.
     :param own: the weight of the crowd's confusions against those of a worker.
     :param guessed: the share of objects about which everybody guesses.
+    :param habits: whether each worker guesses some classes more than others.
+    :param scatter: how different the guesses about an object are: the concentration of a Dirichlet distribution.
     """
 
     skill: float = np.inf
     typical: bool = False
+    uneven: bool = False
     own: float = np.inf
     guessed: float = 0.0
+    habits: bool = False
+    scatter: float = _SCATTER
 
 
 def consolidate_votes(votes: Votes, class_count: int) -> tuple[Ints, Floats]:
@@ -116,7 +131,7 @@ class VoteBook:
     """The votes of a job so far, and what is known of its workers.
 
     A step that brings most of the votes learns the crowd from all of them. Other steps know what the votes before them
-    tell: the crowd is learned anew when there are 5 % more of these, and models are weighed anew when there are twice
+    tell: the crowd is learned anew when there are 6 % more of these, and models are weighed anew when there are twice
     as many. When that is follows from the votes alone, so that a book which was filled again after a restart decides as
     the one before it.
     """
@@ -155,7 +170,8 @@ class VoteBook:
         if 2 * first < len(self._objects):
             classes, sure = _decided(*self._learn(len(self._objects), None))
         else:
-            end, judged = self._last_point(first, _GROWTH), self._last_point(first, _REWEIGHED)
+            end = self._last_point(first, _GROWTH)
+            judged = self._last_point(min(first, _MAX_JUDGED), _REWEIGHED)
             if (end, judged) != self._learned:
                 _, views = self._learn(end, judged)
                 self._crowds, self._learned = [(weight, crowd, None) for weight, crowd, _ in views], (end, judged)
@@ -223,13 +239,40 @@ class _Table:
 
     @cached_property
     def scattered(self) -> Floats:
-        """The logarithm of the probability of each object's answers, if they have nothing to do with its class."""
-        from scipy.special import gammaln
-
-        even = _SCATTER / self.class_count
-        spread = (gammaln(even + self.counts) - gammaln(even)).sum(axis=0)
-        scattered: Floats = gammaln(_SCATTER) - gammaln(_SCATTER + self.sizes) + spread
+        """The logarithm of the probability of each object's answers, if all guess evenly."""
+        scattered: Floats = np.add.reduceat(np.log(self.guessed(1 / self.class_count, _SCATTER)), self.starts)
         return scattered
+
+    def guessed(self, usual: Floats | float, scatter: float) -> Floats:
+        """The probability of each vote, given those before it, if they have nothing to do with the object's class.
+
+        Each vote for a class makes further ones more probable, as in Pólya's urn. Whose vote is the first one makes no
+        difference to the product of all.
+
+        :param usual: how often each vote's class is guessed.
+        :param scatter: as in :class:`_Model`.
+        """
+        if not np.isfinite(scatter):
+            return np.broadcast_to(usual, self.objects.shape)
+        same, others = self._before
+        return (scatter * usual + same) / (scatter + others)
+
+    @cached_property
+    def _before(self) -> tuple[Ints, Ints]:
+        """How many votes on its object, for the same class and in all, are before each vote."""
+        places = np.arange(len(self.objects))
+        cells = self.objects * self.class_count + self.classes
+        order = cells.argsort(kind="stable")
+        ranked = cells[order]
+        same = np.empty_like(places)
+        same[order] = places - np.searchsorted(ranked, ranked)
+        return same, places - self.starts[self.objects]
+
+    @cached_property
+    def disagreement(self) -> Floats:
+        """The probability that two of each object's votes, drawn with replacement, differ, against the mean of all."""
+        differ: Floats = 1 - (_normalized(self.counts) ** 2).sum(axis=0)
+        return differ / max(float(differ.mean()), _LEAST)
 
 
 class _Beliefs:
@@ -259,8 +302,16 @@ class _Crowd:
         self._shares = beliefs.known.sum(axis=1) + _PRIOR_WEIGHT
         if model.typical:
             # The crowd's answers (columns) where it is wrong, given each true class (row).
-            self._mistakes = _sums(table.classes, soft, size) + _TYPICAL_WEIGHT / max(size - 1, 1)
+            said = _sums(table.classes, soft, size)
+            self._right, self._known = said.diagonal(), said.sum(axis=1)
+            self._mistakes = said + _TYPICAL_WEIGHT / max(size - 1, 1)
             np.fill_diagonal(self._mistakes, 0.0)
+        if model.habits:
+            guesses = beliefs.guessed[table.objects]
+            cells = np.bincount(table.workers * size + table.classes, guesses, self._workers * size)
+            self._guesses = cells.reshape(self._workers, size)
+            of_all = self._guesses.sum(axis=0) + _TYPICAL_WEIGHT / size
+            self._habit = of_all / of_all.sum()
         if np.isfinite(model.own):
             self._confusions = _sums(table.workers * size + table.classes, soft, self._workers * size)
             self._rows = _sums(table.workers, soft, self._workers)
@@ -279,7 +330,8 @@ class _Crowd:
         guessed = np.zeros(table.count)
         if self._model.guessed:
             meant = np.log(1 - self._model.guessed) + evidence
-            evidence = np.logaddexp(meant, np.log(self._model.guessed) + table.scattered)
+            scattered = self._scattered(table, own) if self._model.habits else table.scattered
+            evidence = np.logaddexp(meant, np.log(self._model.guessed) + scattered)
             guessed = 1 - np.exp(meant - evidence).clip(max=1.0)
         return _Beliefs(_normalized(weights), guessed, evidence)
 
@@ -291,7 +343,8 @@ class _Crowd:
         votes = np.arange(len(table.objects))
         # Workers that the crowd did not have are as accurate as the crowd.
         is_new = table.workers >= self._workers
-        workers = np.where(is_new, 0, table.workers) if is_new.any() else table.workers
+        any_new = bool(is_new.any())
+        workers = np.where(is_new, 0, table.workers) if any_new else table.workers
         itself = None if own is None else own.known[:, table.objects]
         accuracy: Floats = np.full(len(votes), self._accuracy)
         if np.isfinite(self._model.skill):
@@ -300,29 +353,66 @@ class _Crowd:
                 answers = answers - (1 - own.guessed)[table.objects]
                 hits = hits - itself[table.classes, votes]
             likely_right = (hits + self._model.skill * self._accuracy) / (answers + self._model.skill)
-            accuracy = np.where(is_new, self._accuracy, likely_right)
+            accuracy = np.where(is_new, self._accuracy, likely_right) if any_new else likely_right
+        if self._model.uneven:
+            accuracy = self._uneven(accuracy, table, own)
         likely = (1 - accuracy) * self._typical(table, own, itself)
-        likely[table.classes, votes] = accuracy
+        likely[table.classes, votes] = accuracy[table.classes, votes] if self._model.uneven else accuracy
         if np.isfinite(self._model.own):
             cells = self._confusions[:, workers * table.class_count + table.classes]
             rows = self._rows[:, workers]
             if itself is not None:
                 cells, rows = cells - itself, rows - itself
             usual = self._model.own * likely
-            likely = np.where(is_new, likely, (cells + usual) / (rows + self._model.own))
+            confused = (cells + usual) / (rows + self._model.own)
+            likely = np.where(is_new, likely, confused) if any_new else confused
         return likely
+
+    def _uneven(self, accuracy: Floats, table: _Table, own: _Beliefs | None) -> Floats:
+        """The accuracy of each vote (column) given each true class (row): better workers are better at every class.
+
+        :param accuracy: of each vote, whatever the class.
+        """
+        right, known = self._right[:, None], self._known[:, None]
+        if own is not None:
+            right, known = right - own.known * table.counts, known - own.known * table.sizes
+        usual = (right.clip(min=0) + _TYPICAL_WEIGHT * self._accuracy) / (known.clip(min=0) + _TYPICAL_WEIGHT)
+        odds = usual / (1 - usual)
+        more = accuracy / (1 - accuracy) * (1 / self._accuracy - 1)
+        odds = more * (odds if own is None else odds[:, table.objects])
+        uneven: Floats = odds / (1 + odds)
+        return uneven
+
+    def _scattered(self, table: _Table, own: _Beliefs | None) -> Floats:
+        """The logarithm of the probability of each object's answers, if all guess as they are used to.
+
+        :param own: as for :meth:`_likelihood`.
+        """
+        is_new = table.workers >= self._workers
+        guesses = self._guesses[np.where(is_new, 0, table.workers)]
+        same, all_guesses = guesses[np.arange(len(is_new)), table.classes], guesses.sum(axis=1)
+        if own is not None:
+            itself = own.guessed[table.objects]
+            same, all_guesses = (same - itself).clip(min=0), (all_guesses - itself).clip(min=0)
+        usual = self._habit[table.classes]
+        likely = (same + _HABIT_WEIGHT * usual) / (all_guesses + _HABIT_WEIGHT)
+        # By how much more probable each answer is by the worker's habits than by the crowd's.
+        more = np.where(is_new, 1.0, likely / usual)
+        scattered: Floats = np.add.reduceat(np.log(more * table.guessed(usual, self._model.scatter)), table.starts)
+        return scattered
 
     def _typical(self, table: _Table, own: _Beliefs | None, itself: Floats | None) -> Floats:
         """The share of each vote's class (column) in the crowd's mistakes about each true class (row).
 
-        Where others make a mistake about an object, it is more probable that one makes the same: as in Pólya's urn, but
-        each vote sees half of the others, so that their order makes no difference.
+        If no confusion is typical, one column stands for all. Where others make a mistake about an object, it is more
+        probable that one makes the same: as in Pólya's urn, but each vote sees half of the others, so that their order
+        makes no difference.
 
         :param own: as for :meth:`_likelihood`; the object's other votes are left out, too.
         :param itself: what is known by it, for each vote.
         """
         if not self._model.typical:
-            return np.full((table.class_count, len(table.objects)), 1 / max(table.class_count - 1, 1))
+            return np.full((table.class_count, 1), 1 / max(table.class_count - 1, 1))
         alike = table.counts[table.classes, table.objects]
         mistakes = table.sizes - table.counts
         same = self._mistakes[:, table.classes] + (alike - 1) / 2
@@ -340,7 +430,8 @@ _View = tuple[float, _Crowd, _Beliefs | None]
 
 def _learn(model: _Model, table: _Table) -> tuple[_Crowd, _Beliefs]:
     """The crowd that gave some votes, and what they say; it begins with the share of the votes that a class has."""
-    beliefs = _Beliefs(_normalized(table.counts), np.full(table.count, model.guessed), np.zeros(table.count))
+    guessed = (model.guessed * table.disagreement).clip(max=_MOST_GUESSED)
+    beliefs = _Beliefs(_normalized(table.counts), guessed, np.zeros(table.count))
     crowd = _Crowd(model, table, beliefs)
     for _ in range(_ROUNDS - 1):
         beliefs = crowd.believe(table, beliefs)
@@ -358,15 +449,16 @@ def _weighed(table: _Table) -> list[tuple[_Model, float]]:
     def best(*models: _Model) -> _Model:
         """The best of all models, with some more."""
         for model in models:
-            scores[model] = _foresight(model, folds) - _MARGIN * (model.guessed > 0)
+            if model not in scores:
+                scores[model] = _foresight(model, folds) - _MARGIN * (model.guessed > 0)
         return max(scores, key=lambda model: scores[model])
 
-    def guess(model: _Model) -> None:
+    def guess(model: _Model, **how: Any) -> None:
         """Try growing shares of guessed objects, as long as they don't make a model much worse."""
         last = scores[model]
         for share in _GUESSED:
-            more = replace(model, guessed=share)
-            scores[more] = _foresight(more, folds) - _MARGIN
+            more = replace(model, guessed=share, **how)
+            best(more)
             if scores[more] < last - _HOPELESS:
                 break
             last = scores[more]
@@ -374,10 +466,15 @@ def _weighed(table: _Table) -> list[tuple[_Model, float]]:
     alike = best(*(_Model(skill=weight) for weight in (np.inf, 30.0, 8.0, 3.0)))
     guess(alike)
     simple = _weights(scores)
-    found = best(replace(alike, typical=True))
+    found = best(*(replace(alike, typical=True, uneven=uneven) for uneven in (False, True)))
     if (int(table.workers.max()) + 1) * table.class_count**2 <= _MAX_CELLS:
         found = best(*(replace(found, typical=True, own=weight) for weight in (100.0, 30.0, 10.0, 3.0)))
-    guess(found)
+        found = best(replace(found, typical=True, uneven=not found.uneven))
+    bare = replace(found, guessed=0.0)
+    best(bare)
+    guess(bare)
+    for scatter in (_SCATTER, np.inf):
+        guess(bare, habits=True, scatter=scatter)
     together = {
         model: (1 - _SIMPLE) * weight + _SIMPLE * simple.get(model, 0.0) for model, weight in _weights(scores).items()
     }
@@ -427,7 +524,9 @@ def _decided(table: _Table, views: Sequence[_View]) -> tuple[Ints, Floats]:
 
 def _sums(groups: Ints, values: Floats, group_count: int) -> Floats:
     """The sums of an array's columns by group: rows × groups."""
-    return np.stack([np.bincount(groups, weights=row, minlength=group_count) for row in values])
+    cells = groups + group_count * np.arange(len(values))[:, None]
+    sums: Floats = np.bincount(cells.ravel(), values.ravel(), len(values) * group_count).astype(np.float64)
+    return sums.reshape(len(values), group_count)
 
 
 def _normalized(columns: Floats) -> Floats:

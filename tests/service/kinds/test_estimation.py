@@ -88,6 +88,37 @@ def test_what_each_worker_is_prone_to_answer_is_found() -> None:
     assert np.mean(gains) > 0.07
 
 
+def test_a_class_that_half_of_the_workers_take_for_another_is_found() -> None:
+    gains = []
+    for seed in range(3):
+        truth, votes = TUNED["two camps"].simulate(seed)
+        classes, _ = consolidate_votes(votes, 6)
+        gains.append(float((classes == truth).mean()) - majority_accuracy(truth, votes, 6))
+    assert np.mean(gains) > 0
+
+
+def lenient_and_strict(seed: int) -> tuple[np.ndarray, Votes]:
+    """Yes or no. Some objects look like "yes": lenient workers are all taken in by them, strict ones are not."""
+    chance = np.random.default_rng(seed)
+    kinds = chance.choice(3, 600, p=[0.55, 0.25, 0.2])
+    # By the kind of object: none, looks like one, is one.
+    yes = np.array([[0.05, 0.75, 0.9], [0.03, 0.1, 0.85]])
+    workers = chance.random((600, 20)).argsort(axis=1)[:, :5]
+    said = chance.random((600, 5)) < yes[(workers % 2), kinds[:, None]]
+    return (kinds == 2).astype(int), Votes(np.repeat(np.arange(600), 5), workers.ravel(), said.ravel().astype(int))
+
+
+def test_what_lenient_workers_alone_are_taken_in_by_does_not_overrule_most_of_them() -> None:
+    gains, distances = [], []
+    for seed in range(3):
+        truth, votes = lenient_and_strict(seed)
+        classes, sure = consolidate_votes(votes, 2)
+        gains.append(float((classes == truth).mean()) - majority_accuracy(truth, votes, 2))
+        distances.append(float(sure.mean()) - float((classes == truth).mean()))
+    assert np.mean(gains) > -0.01
+    assert abs(np.mean(distances)) < 0.05
+
+
 def test_confidence_is_how_often_a_label_is_right_although_some_objects_are_guessed() -> None:
     regime = TUNED["easy and hard objects"]
     distances = []
@@ -163,9 +194,9 @@ def test_most_steps_read_only_their_own_votes(monkeypatch: pytest.MonkeyPatch) -
         return learn(model, table)
 
     book = estimation.VoteBook(3)
-    for number in range(300):
+    for number in range(305):
         book.add([(str(worker), (number + (worker == number % 7)) % 3) for worker in range(3)])
-    book.decide(300)
+    book.decide(305)
     book.add([("0", 1), ("1", 1), ("2", 1)])
     book.decide(1)
     monkeypatch.setattr(estimation, "_learn", counted)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dev.stack import BIN, StackError, Group, free_port, wait_until
+from dev.stack import BIN, Group, StackError, free_port, wait_until
 
 KEYS = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
 """Who may do everything there, as environment variables."""

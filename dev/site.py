@@ -43,6 +43,8 @@ REFERENCE: Final = {
 """Title and modules of each page of the reference, by its name."""
 
 _FROM_THE_ROOT: Final = {"contributing.md": "CONTRIBUTING.md", "changelog.md": "CHANGELOG.md"}
+_OF_THE_README: Final = {"what-runs-where.md": "What runs where"}
+"""Pages that are a section of the README, by its heading."""
 _KIND: Final = re.compile(r"^[A-Z].*(Operator|Sensor|Trigger)$")
 _ROLE: Final = re.compile(r":(?:class|func|meth|mod|data|attr|exc):`~?(?:[\w.]*\.)?(\w+)`")
 
@@ -56,6 +58,33 @@ def assemble() -> None:
         (PAGES / "reference" / f"{name}.md").write_text("\n".join([f"# {title}\n", *parts]))
     for page, source in _FROM_THE_ROOT.items():
         (PAGES / page).write_text(_moved((ROOT / source).read_text()))
+    for page, heading in _OF_THE_README.items():
+        (PAGES / page).write_text(_moved(section(heading)))
+    for path in PAGES.glob("*.md"):
+        path.write_text(re.sub(r"\]\(\.\./([^)]+)\)", _brought, path.read_text()))
+
+
+def section(heading: str) -> str:
+    """A section of the README, as a page of its own.
+
+    :raises ValueError: if there is no such section.
+    """
+    found = re.search(rf"^## {re.escape(heading)}$.*?(?=^## |\Z)", (ROOT / "README.md").read_text(), re.M | re.S)
+    if found is None:
+        raise ValueError(f"README.md has no section {heading!r}")
+    return found[0].removeprefix("#")
+
+
+def _brought(match: re.Match[str]) -> str:
+    """A link to a file outside the pages: the file comes along, unless it is a page already."""
+    target = match[1]
+    pages = {source: page for page, source in _FROM_THE_ROOT.items()}
+    pages |= {f"README.md#{heading.lower().replace(' ', '-')}": page for page, heading in _OF_THE_README.items()}
+    if target not in pages:
+        copy = PAGES / target
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / target, copy)
+    return f"]({pages.get(target, target)})"
 
 
 def _options(module: str) -> str:

@@ -56,7 +56,7 @@ def wait_until(condition: Callable[[], Any], seconds: float, what: str, pause: f
     raise StackError(f"{what}: not within {PATIENCE * seconds:.0f} s")
 
 
-class _Group:
+class Group:
     """A command in a process group of its own, its output in a file."""
 
     def __init__(self, command: Sequence[str], log: Path, env: Mapping[str, str], pipe: bool = False) -> None:
@@ -116,7 +116,7 @@ class Service:
         """Start it and read its ready line."""
         kept = ["--data-dir", str(self.folder / "data")] if self.part == "local" else []
         command = [str(BIN / "labeling"), self.part, *kept, *self.options]
-        self.group = _Group(command, self.folder / "service.log", self.env, pipe=True)
+        self.group = Group(command, self.folder / "service.log", self.env, pipe=True)
         assert self.group.process.stdout
         line = self.group.process.stdout.readline()
         if not line:
@@ -324,7 +324,7 @@ class Airflow(RestApi):
 
     def __init__(self, folder: Path, dags: Path, connection: str, settings: Mapping[str, str] | None = None) -> None:
         super().__init__(folder, dags, connection, settings)
-        self.group = _Group([str(BIN / "airflow"), "standalone"], folder / "airflow.log", self.env)
+        self.group = Group([str(BIN / "airflow"), "standalone"], folder / "airflow.log", self.env)
 
     def wait_healthy(self, seconds: float = 300) -> None:
         """The same, with the end of the log if it fails."""
@@ -364,7 +364,7 @@ class GuardedApi(RestApi):
             "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         }
         log = airflow.folder / "guarded-api-server.log"
-        self.group = _Group([str(BIN / "airflow"), "api-server"], log, self.env)
+        self.group = Group([str(BIN / "airflow"), "api-server"], log, self.env)
         wait_until(self._answers, 120, "the API server answers", 0.5)
 
     def _answers(self) -> bool:
@@ -391,13 +391,13 @@ class Cluster(RestApi):
         super().__init__(folder, dags, connection, settings)
         command = [str(BIN / "airflow"), "db", "migrate"]
         subprocess.run(command, env=self.env, check=True, capture_output=True)
-        self.groups: dict[str, _Group] = {}
+        self.groups: dict[str, Group] = {}
         for part in self.PARTS:
             self.start(part)
 
     def start(self, part: str) -> None:
         """Start a part."""
-        self.groups[part] = _Group([str(BIN / "airflow"), part], self.folder / f"{part}.log", self.env)
+        self.groups[part] = Group([str(BIN / "airflow"), part], self.folder / f"{part}.log", self.env)
 
     def kill(self, part: str) -> None:
         """End a part and all that it has started, at once, as a machine that goes down would."""

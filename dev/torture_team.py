@@ -1,9 +1,10 @@
-"""``make torture-team``: many label with a service of three processes that are killed, as is their PostgreSQL.
+"""``make torture-team``: many label with a service whose processes are killed, as are its PostgreSQL and its S3.
 
 Twenty people label in the portal, simulated workers label in forty jobs, and texts are pushed to a streaming job, all
-through a balancer. Meanwhile a seeded script kills a process of the service or somebody's browser, breaks all
-connections, or kills PostgreSQL, over and over. In the end every object was labeled once, every accepted answer counts,
-counters are what the rows say, and every label was told of, each time with the same id.
+through a balancer. Objects are in SeaweedFS. Meanwhile a seeded script kills one of three processes of the service or
+somebody's browser, breaks all connections, or kills PostgreSQL or SeaweedFS, over and over. In the end every object was
+labeled once, every accepted answer counts, counters are what the rows say, and every label was told of, each time with
+the same id.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import sqlalchemy as sa
 
 from dev.balancer import Balancer
 from dev.postgresql import postgresql
+from dev.seaweedfs import KEYS, SeaweedFS
 from dev.stack import Service, StackError, free_port, wait_until
 from dev.torture_people import BUCKET, AtProtocol, Crowd
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
@@ -43,7 +45,7 @@ _PATIENCE_SECONDS = 180.0
 class Balanced:
     """The service behind its balancer, with the S3 beside it."""
 
-    def __init__(self, balancer: Balancer, s3: Service, ready: dict[str, Any]) -> None:
+    def __init__(self, balancer: Balancer, s3: SeaweedFS, ready: dict[str, Any]) -> None:
         self._balancer, self._s3, self.ready = balancer, s3, ready
 
     @property
@@ -70,6 +72,7 @@ class Team(Crowd):
     :param lines: objects of each job of simulated workers.
     :param pushed: texts for the streaming job.
     :param database_kills: how often PostgreSQL is killed, beside the other kills.
+    :param store_kills: how often SeaweedFS is.
     """
 
     def __init__(
@@ -84,9 +87,11 @@ class Team(Crowd):
         lines: int,
         pushed: int,
         database_kills: int,
+        store_kills: int,
     ) -> None:
         super().__init__(folder, seed=seed, kills=kills, objects=objects, chromium=False)
-        self.size, self.lines, self.pushed, self.database_kills = people, lines, pushed, database_kills
+        self.size, self.lines, self.pushed = people, lines, pushed
+        self.database_kills, self.store_kills = database_kills, store_kills
         self.names = [f"torture-{number}" for number in range(jobs)]
         self.pushing = threading.Thread(target=self.push, daemon=True)
         self.push_trouble = ""
@@ -100,7 +105,7 @@ class Team(Crowd):
             self.server = server
             self.url = server.create("team")
             upgrade(self.url)
-            self.objects_store = Service(self.folder / "s3", "--port", str(free_port()))
+            self.objects_store = SeaweedFS(self.folder / "s3")
             self.replicas: list[Service] = []
             balancer = None
             try:
@@ -126,9 +131,8 @@ class Team(Crowd):
         workforce.write_text(json.dumps({"workteams": {"private-simulated": team}, "seed": 3}))
         where = ["--database-url", self.url, "--s3-endpoint", self.objects_store.endpoint_url]
         more = ["--shared"] if part == "local" else []
-        keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
         options = [*where, *more, "--workforce", str(workforce), "--port", str(free_port())]
-        return Service(self.folder / part, *options, env=keys, part=part)
+        return Service(self.folder / part, *options, env=KEYS, part=part)
 
     def torture(self) -> None:
         """Let everybody work, kill, and see what has become of the work."""
@@ -203,7 +207,7 @@ class Team(Crowd):
 
     def kill_all(self) -> None:
         """Kill one thing after the other."""
-        victims = ["database"] * self.database_kills + ["cut"] * self.database_kills
+        victims = ["database", "cut"] * self.database_kills + ["objects"] * self.store_kills
         victims += self.random.choices([*PARTS, *PARTS, "browser"], k=self.kills)
         self.random.shuffle(victims)
         for number, victim in enumerate(victims, 1):
@@ -219,6 +223,10 @@ class Team(Crowd):
             self.server.kill()
             time.sleep(self.random.uniform(0, 3))
             self.server.start()
+        elif victim == "objects":
+            self.objects_store.kill()
+            time.sleep(self.random.uniform(0, 3))
+            self.objects_store.start()
         elif victim == "cut":
             self.balancer.cut()
         elif victim == "browser":
@@ -328,6 +336,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kills", type=int, default=100, help="of processes and browsers")
     parser.add_argument("--database-kills", type=int, default=5, help="of PostgreSQL; as often all connections are cut")
+    parser.add_argument("--store-kills", type=int, default=5, help="of SeaweedFS")
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--objects", type=int, default=1500, help="for people")
     parser.add_argument("--jobs", type=int, default=40, help="of simulated workers")

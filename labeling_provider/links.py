@@ -107,4 +107,6 @@ def push_workers_link(context: Context, ground_truth: GroundTruth, job: JobReque
         log.info("The workers' page is not known: %s", error)
         return
     if domain:
-        context["ti"].xcom_push(key=WORKERS_LINK.xcom_key, value=portal_url(ground_truth, job, domain))
+        url = portal_url(ground_truth, job, domain)
+        log.info("People label at %s", url)
+        context["ti"].xcom_push(key=WORKERS_LINK.xcom_key, value=url)

@@ -7,22 +7,29 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
+from html import unescape
 from importlib import import_module
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from airflow.triggers.base import BaseEventTrigger
 
 from dev.stack import BIN, ROOT
+from labeling_provider import get_provider_info
 from labeling_provider.cli import COMMANDS as LABELING
 from labeling_provider.cli.airflow_commands import get_labeling_commands
 from labeling_provider.request import TASK_TYPES, PrivateWorkteam
 from labeling_provider.service.__main__ import parser
+from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.learning.models import BUILT_IN
 from labeling_provider.service.settings import read_options
 from labeling_provider.service.web.assets import read_outside
 from labeling_provider.service.work.workforce import load_workforce
 from tests.airflow_context import context
 from tests.conftest import Lab
+from tests.operators.test_arguments import classes
 from tests.snippets import blocks
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -121,7 +128,7 @@ def test_every_command_of_the_docs_exists_with_its_options(line: str) -> None:
 
 
 def test_a_lead_makes_a_team_with_the_commands_of_the_tutorial(lab: Lab) -> None:
-    (block,) = blocks(ROOT / "docs" / "tutorials" / "labeling-lead.md", "")
+    block, _ = blocks(ROOT / "docs" / "tutorials" / "labeling-lead.md", "")
     said = [
         subprocess.run(
             [str(BIN / "labeling"), *shlex.split(line.replace("http://127.0.0.1:4566", lab.service.endpoint_url))[1:]],
@@ -141,6 +148,43 @@ def test_a_lead_makes_a_team_with_the_commands_of_the_tutorial(lab: Lab) -> None
 def test_every_task_type_is_in_the_docs() -> None:
     text = (ROOT / "docs" / "operators.md").read_text()
     assert [name for name in TASK_TYPES if f"`{name}`" not in text] == []
+
+
+def test_the_readme_says_where_each_task_type_runs() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    said = {name: cells.split(" | ") for name, cells in rows if name in TASK_TYPES}
+
+    def true(name: str) -> list[str]:
+        here = "yes" if name in KINDS else "no"
+        return ["yes", here, here, "yes" if TASK_TYPES[name].algorithm else "–"]
+
+    assert said == {name: true(name) for name in TASK_TYPES}
+
+
+def test_every_dependency_has_a_line_in_the_readme() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    table = (ROOT / "README.md").read_text().partition("## Dependencies")[2].partition("\n## ")[0].lower()
+    listed = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    names = {re.split(r"[\[<>=]", one)[0] for one in listed} - {project["name"]}
+    assert [name for name in sorted(names) if not re.search(rf"(?<![\w-]){name}(?![\w-])", table)] == []
+
+
+def test_every_operator_sensor_trigger_of_assets_and_command_is_explained() -> None:
+    pages = "\n".join(path.read_text() for path in PAGES)
+    info = get_provider_info()
+    modules = [import_module(module) for entry in info["triggers"] for module in entry["python-modules"]]
+    triggers = {
+        name
+        for module in modules
+        for name, one in vars(module).items()
+        if isinstance(one, type) and one.__module__ == module.__name__ and issubclass(one, BaseEventTrigger)
+    }
+    assert triggers
+    public = {one.__name__ for one in classes()} | triggers
+    public |= {path.rpartition(".")[2] for path in info["notifications"]} | {"LabelingHook", "task.label"}
+    public |= {f"labeling {name}" for name in LABELING}
+    public |= {f"airflow labeling {one.name}" for one in get_labeling_commands()[0].subcommands}
+    assert [name for name in sorted(public) if not re.search(rf"{re.escape(name)}\b", pages)] == []
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
@@ -173,3 +217,20 @@ def test_the_site_has_every_page_and_loads_nothing_from_another_host() -> None:
     for name, text in pages.items():
         loaded = re.findall(r"<(?:script|img|link|iframe|source)[^>]* (?:src|href)=\"?((?:https?:)?//[^\" >]+)", text)
         assert loaded == [], name
+    assert dead_links({SITE / name: text for name, text in pages.items() if name != "404.html"}) == []
+
+
+def dead_links(pages: dict[Path, str]) -> list[str]:
+    """Links, also to parts of pages, that lead nowhere; those to other sites are not looked at."""
+    ids = {path: set(re.findall(r' id="?([^" >]+)', text)) for path, text in pages.items()}
+    dead = []
+    for path, text in pages.items():
+        for link in re.findall(r' (?:href|src)="?([^" >]+)', text):
+            address, _, part = unquote(unescape(link)).partition("#")
+            if re.match(r"[a-z]+:|//", address):
+                continue
+            target = (path.parent / address).resolve() if address else path
+            target = target / "index.html" if target.is_dir() else target
+            if not target.exists() or (part and target in ids and part not in ids[target]):
+                dead.append(f"{path.relative_to(SITE)}: {link}")
+    return dead

@@ -76,10 +76,11 @@ def test_a_button_leads_to_what_was_pushed_and_nowhere_before(
         (ConnectionError("no"), None),
     ],
 )
-def test_the_workers_page_is_linked_where_there_is_one(
-    monkeypatch: pytest.MonkeyPatch, answer: Any, link: str | None
+def test_the_workers_page_is_linked_and_in_the_log_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, answer: Any, link: str | None
 ) -> None:
     around, client = context(), silent()
+    caplog.set_level("INFO")
 
     def describe(**asked: Any) -> Any:
         assert asked == {"WorkteamName": "birders"}
@@ -90,6 +91,7 @@ def test_the_workers_page_is_linked_where_there_is_one(
     monkeypatch.setattr(client.sagemaker, "describe_workteam", describe)
     push_workers_link(around, client, job())
     assert around["ti"].pushed.get("_link_WorkersPageLink") == link
+    assert (f"People label at {link}" in caplog.text) == bool(link)
 
 
 @pytest.mark.parametrize("kind", ["vendor", "public"])

@@ -11,12 +11,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from labeling_provider.errors import LabelingError, printable
 
 _PATH: Final = "/_labeling"
+_KEYS: Final = ("LABELING_LOCAL_ACCESS_KEY_ID", "LABELING_LOCAL_SECRET_ACCESS_KEY")
 _SECONDS: Final = 30
 
 
@@ -37,7 +39,7 @@ def parsed(options: argparse.ArgumentParser, arguments: Sequence[str]) -> argpar
     """The arguments, which have to say where the service is; else this exits with the usage."""
     chosen = options.parse_args(arguments)
     if not chosen.endpoint_url:
-        options.error("--endpoint-url is missing")
+        options.error("--endpoint-url is missing, and AWS_ENDPOINT_URL is not set")
     return chosen
 
 
@@ -55,7 +57,7 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
     request = urllib.request.Request(  # noqa: S310 - the scheme was looked at
         endpoint_url.rstrip("/") + _PATH + path, None if body is None else json.dumps(body).encode()
     )
-    keys = [os.environ.get(f"LABELING_LOCAL_{name}") for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY")]
+    keys = [os.environ.get(name) for name in _KEYS]
     if all(keys):
         request.add_header("Authorization", "Basic " + base64.b64encode(":".join(map(str, keys)).encode()).decode())
     try:
@@ -66,6 +68,8 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
             message = json.load(error)["message"]
         except (ValueError, KeyError, TypeError):
             message = f"the service answered {error.code} {error.reason}"
+        if error.code == HTTPStatus.UNAUTHORIZED:
+            message += f"; {' and '.join(_KEYS)} must be the service's own keys"
         raise AskError(message) from None
     except (OSError, ValueError) as error:
         raise AskError(f"{endpoint_url} does not answer: {error}") from None

@@ -102,14 +102,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Bring the jobs, and print a table of what was made, was there, and can't be.
+    """Bring the jobs, and print a table of what was made, is already there, and can't be.
 
     :return: 0 if everything is there now, 1 if something can't be brought, 2 if it had to be given up.
     """
     options = parser()
     chosen = options.parse_args(arguments)
     if not (chosen.endpoint_url or chosen.to_aws_conn_id):
-        options.error("--endpoint-url is missing")
+        options.error("--endpoint-url is missing, and AWS_ENDPOINT_URL is not set")
     if chosen.function and not chosen.workforce:
         options.error("--function needs --workforce FILE")
     if chosen.profile and chosen.aws_conn_id:
@@ -131,7 +131,8 @@ def _run(chosen: argparse.Namespace, entries: list[Entry]) -> None:
     """
     from botocore.exceptions import BotoCoreError
 
-    from labeling_provider.jobs.moving import Choice, Data, Manner, Move
+    from labeling_provider.jobs.moving import Move
+    from labeling_provider.jobs.moving_choice import Choice, Data, Manner
 
     functions = None if chosen.workforce is None else _functions(chosen)
     choice = Choice(
@@ -239,7 +240,7 @@ def _tell(entries: list[Entry], *, dry_run: bool) -> int:
         for entry in entries:
             if entry.outcome == outcome:
                 print(_line(entry, dry_run=dry_run))
-    words = [f"{counts[one]:,} {_word(one, dry_run=dry_run)}" for one in Outcome if counts[one]]
+    words = [f"{counts[outcome]:,} {_word(outcome, dry_run=dry_run)}" for outcome in Outcome if counts[outcome]]
     print(", ".join(words) or "Nothing was brought.")
     return 1 if counts[Outcome.REFUSED] else 0
 

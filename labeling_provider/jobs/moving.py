@@ -9,11 +9,8 @@ after a kill at any moment, finds what the first one has made.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -31,6 +28,7 @@ from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.task_types import TaskType
 from labeling_provider.groundtruth.uris import as_s3_uri, join_s3_uri, split_s3_uri
 from labeling_provider.jobs.line_files import files_of_line
+from labeling_provider.jobs.moving_choice import Choice, Data, Manner
 from labeling_provider.jobs.moving_teams import PEOPLE, SOURCE_TAG, Entry, MovingError, Outcome, Teams
 from labeling_provider.manifest import ManifestError, written
 from labeling_provider.manifest.reader import LineProblem, parse_line
@@ -54,63 +52,13 @@ _GONE: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 _PAUSE: Final = 0.2
 
 
-class Data(StrEnum):
-    """Which data objects to copy: pictures and whatever else the lines of manifests name."""
-
-    OPEN = "open"
-    ALL = "all"
-    NONE = "none"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Choice:
-    """Which labeling jobs to bring.
-
-    :param names: only jobs of these names; empty for all.
-    :param patterns: only jobs whose name is like one of these, such as ``birds-*``; empty for all.
-    :param statuses: only jobs with one of these statuses; empty for all.
-    :param created_after: only jobs created after this time.
-    """
-
-    names: Sequence[str] = ()
-    patterns: Sequence[str] = ()
-    statuses: Sequence[str] = ()
-    created_after: datetime | None = None
-
-    def takes(self, summary: Mapping[str, Any]) -> bool:
-        """Whether a job is chosen, by its entry in ListLabelingJobs."""
-        name = summary["LabelingJobName"]
-        return (
-            (not self.names or name in self.names)
-            and (not self.patterns or any(fnmatchcase(name, pattern) for pattern in self.patterns))
-            and (not self.statuses or summary["LabelingJobStatus"] in self.statuses)
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Manner:
-    """How to bring them.
-
-    :param data: which data objects to copy.
-    :param workteams: who works in place of a workteam: name of a workteam here, by the ARN or name of Amazon's.
-    :param functions: ARNs of the functions of custom tasks that the service knows; None if that is not known.
-    :param continue_stopped: whether to make jobs for what jobs that were stopped or have failed left unlabeled.
-    :param dry_run: whether only to look.
-    """
-
-    data: Data = Data.OPEN
-    workteams: Mapping[str, str] = field(default_factory=dict)
-    functions: frozenset[str] | None = None
-    continue_stopped: bool = False
-    dry_run: bool = False
-
-
 @dataclass
 class _Plan:
     """A job on its way.
 
     :param is_finished: whether nobody shall work on it any more.
     :param labels_uri: URI of the source's manifest with the labels so far; None if there is no manifest yet.
+    :param needs_functions: whether the service has to know functions of the job's own.
     """
 
     job: JobDescription
@@ -118,6 +66,7 @@ class _Plan:
     task_type: TaskType
     is_finished: bool
     labels_uri: str | None
+    needs_functions: bool = False
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -358,6 +307,7 @@ class Move:
         for arn in (human.get("PreHumanTaskLambdaArn"), consolidation):
             if not arn or plan.task_type.function or ready_function(arn):
                 continue
+            plan.needs_functions = True
             known = self._manner.functions
             if known is None:
                 plan.notes.append(f"The service must know the function {arn}.")
@@ -435,7 +385,13 @@ class Move:
 
     def _create(self, plan: _Plan) -> None:
         """:raises LabelingError: if the service refuses the job, or has another one of its name by now."""
-        made = self._target.create_job(plan.request)
+        try:
+            made = self._target.create_job(plan.request)
+        except LabelingError as error:
+            if plan.needs_functions and error_code(error) == "ValidationException":
+                again = "Once its functions are in the workforce file, start the service again and run this again."
+                raise MovingError(f"{error} {again}") from error.__cause__
+            raise
         if made.tags.get(SOURCE_TAG) != plan.job.arn:
             raise MovingError("Somebody has made another labeling job of this name in this moment.")
 
@@ -559,7 +515,8 @@ class Move:
 
         tally = self._copies.copy_all(uris())
         tally.add(Copied(problems=problems))
-        plan.notes.append(f"Data objects: {tally.copied:,} copied, {tally.there:,} were there.")
+        done = "to copy" if self._manner.dry_run else "copied"
+        plan.notes.append(f"Data objects: {tally.copied:,} {done}, {tally.there:,} already there.")
         yield from _not_copied(tally, f"data of {plan.job.name}")
 
 

@@ -39,7 +39,7 @@ class Outcome(StrEnum):
     """What became of something that was to be brought along."""
 
     MADE = "made"
-    THERE = "was there"
+    THERE = "already there"
     REFUSED = "can't be"
 
 
@@ -190,7 +190,8 @@ class Teams:
                     raise
                 problems.append(str(error))
         if people:
-            notes.insert(0, f"{people:,} people. Passwords stay at Amazon: invite each with labeling workers invite.")
+            who = "One person" if people == 1 else f"{people:,} people"
+            notes.insert(0, f"{who}. Passwords stay at Amazon: invite each with labeling workers invite.")
         if problems:
             more = f" And {len(problems) - MAX_TOLD:,} more." if len(problems) > MAX_TOLD else ""
             notes.append(f"Not all of its people are here: {' '.join(problems[:MAX_TOLD])}{more}")

@@ -212,6 +212,22 @@ sources: Final = one_or_list(source)
 """One manifest or several."""
 
 
+def manifest_in(result: Mapping[str, Any]) -> Any:
+    """The manifest in a task's result: a labeling job's output, or what a task on manifests wrote; None without one."""
+    return result.get("output_manifest_uri") or result.get("manifest_uri")
+
+
+def manifest(value: Any, where: str) -> str | None:
+    """The URI of a manifest: as it is, or in the result of a task that wrote one."""
+    given = source(value, where)
+    if not isinstance(given, Mapping):
+        return given
+    uri = manifest_in(given)
+    if not uri or not isinstance(uri, str):
+        _refuse(where, given, "a manifest", "Use a manifest's URI, or the result of a task that wrote one.")
+    return uri
+
+
 # Arguments of labeling jobs
 
 
@@ -300,7 +316,7 @@ CONNECTION: Final[Mapping[str, Kind]] = {"aws_conn_id": name, "region_name": nam
 JOB: Final[Mapping[str, Kind]] = {
     "task_type": name,
     "config": request,
-    "manifest_uri": name,
+    "manifest_uri": manifest,
     "input_topic_arn": name,
     "output_uri": name,
     "output_topic_arn": name,

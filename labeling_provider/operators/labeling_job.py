@@ -55,7 +55,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
     :param task_type: task type, such as ``image-classification``; ``docs/operators.md`` lists all.
-    :param manifest_uri: S3 URI of the input manifest.
+    :param manifest_uri: S3 URI of the input manifest, or the result of a task that wrote it.
     :param output_uri: S3 URI of the output; each job writes to a folder named after it.
     :param labels: labels in class order; stored as the label category file with the output.
     :param workforce: :class:`PrivateWorkteam`, :class:`VendorWorkteam`, :class:`MechanicalTurk` or a workteam ARN.

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.operators.arguments import manifest_in
 from labeling_provider.operators.base import LabelingTask
 from labeling_provider.operators.lineage import Lineage
 
@@ -65,11 +66,7 @@ def manifest_uris_of(given: Any) -> list[str]:
     uris = []
     is_one = isinstance(given, str | Mapping) or not isinstance(given, Iterable)
     for manifest in [given] if is_one else given:
-        uri = (
-            manifest.get("output_manifest_uri") or manifest.get("manifest_uri")
-            if isinstance(manifest, Mapping)
-            else manifest
-        )
+        uri = manifest_in(manifest) if isinstance(manifest, Mapping) else manifest
         if not uri or not isinstance(uri, str):
             raise LabelingError(
                 f"{str(manifest)[:200]} has neither output_manifest_uri nor manifest_uri; pass a manifest's URI, or "

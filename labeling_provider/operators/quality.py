@@ -53,10 +53,10 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     ``objects``, ``labeled``, ``failed``, ``unlabeled``, ``by_machine``, ``classes``, ``mean_confidence``,
     ``confidence`` (number of labels in 20 bins), ``agreement``, ``answers``, ``workers``, ``golden``,
     ``golden_accuracy``, ``golden_apart`` (objects with the source of a golden object but a different value in another
-    key), ``unreadable``; for labels by machine ``mean_machine_confidence``, ``machine_confidence``, ``machine_golden``
-    and ``machine_golden_accuracy``; and for an adjustment ``adjusted``, ``unadjusted``, ``adjustment_iou`` (mean IoU of
-    the changed labels before and after) and ``golden_accuracy_before``. The same is in the XCom ``labeling_quality``,
-    even if the task fails.
+    key), ``id_switches`` (of tracked objects, against golden ones), ``unreadable``; for labels by machine
+    ``mean_machine_confidence``, ``machine_confidence``, ``machine_golden`` and ``machine_golden_accuracy``; and for an
+    adjustment ``adjusted``, ``unadjusted``, ``adjustment_iou`` (mean IoU of the changed labels before and after) and
+    ``golden_accuracy_before``. The same is in the XCom ``labeling_quality``, even if the task fails.
 
     Takes the connection arguments of :class:`labeling_provider.operators.base.LabelingTask` as well.
 
@@ -289,6 +289,7 @@ def _measurements(quality: Quality) -> dict[str, Any]:
         "golden": quality.golden,
         "golden_accuracy": quality.golden_accuracy,
         "golden_apart": quality.golden_apart,
+        "id_switches": quality.id_switches,
         "machine_golden": quality.machine.golden,
         "machine_golden_accuracy": quality.machine.golden_accuracy,
         "unreadable": quality.unreadable,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
+import msgspec
+
+from labeling_provider.groundtruth.sequences import CUBOIDS
 from labeling_provider.manifest import CuboidsLabel, Files, PointMaskLabel, SequenceLabel
 from labeling_provider.manifest.cuboids import (
+    MAX_CUBOIDS,
     TRACKED_TYPE,
     CuboidFrame,
     LabeledCuboid,
@@ -20,9 +24,11 @@ from labeling_provider.manifest.cuboids import (
     turn,
 )
 from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, read_point_classes
+from labeling_provider.manifest.point_sequences import MAX_METERS
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES
-from labeling_provider.quality.judgement import Judgement
-from labeling_provider.quality.sequences import SequenceAgreement, agreement, paired
+from labeling_provider.quality.judgement import Difference, Judgement
+from labeling_provider.quality.nearest import Extent
+from labeling_provider.quality.sequences import Comparison, SequenceAgreement, agreement, difference_of, paired
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +39,23 @@ ALIKE: Final = 0.25
 _SLACK: Final = 1e-9
 """How far beside a plane a point lies on it, as a share of the cuboids' size."""
 _AXES: Final = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+_Place = Annotated[float, msgspec.Meta(ge=-MAX_METERS, le=MAX_METERS)]
+_Side = Annotated[float, msgspec.Meta(gt=0, le=MAX_METERS)]
+
+
+class _Answered(msgspec.Struct):
+    label: str
+    centerX: _Place
+    centerY: _Place
+    centerZ: _Place
+    length: _Side
+    width: _Side
+    height: _Side
+    roll: _Place = 0
+    pitch: _Place = 0
+    yaw: _Place = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +71,14 @@ class Cuboids(Judgement):
 
     def distance(self, other: Judgement) -> float:
         """How far two judgements differ, 0 to 1, as defined by the class."""
-        return 1 - compare_cuboids(self.frames, other.frames).overlap if isinstance(other, Cuboids) else 1
+        return self.difference(other).distance
+
+    def difference(self, other: Judgement) -> Difference:
+        """The distance, and the id switches if objects are tracked."""
+        if not isinstance(other, Cuboids):
+            return Difference(1)
+        found = compare_cuboids(self.frames, other.frames)
+        return difference_of(found, (cuboid for frame in self.frames for cuboid in frame.cuboids))
 
     def __hash__(self) -> int:
         return hash(tuple((frame.number, len(frame.cuboids)) for frame in self.frames))
@@ -99,6 +129,29 @@ def cuboids_of_label(label: CuboidsLabel) -> Cuboids:
     return Cuboids((CuboidFrame(0, "", {}, cuboids_of(label)),))
 
 
+def cuboids_of_form(form: Mapping[str, Any]) -> Cuboids | None:
+    """The cuboids in a worker's form; None if they are too many.
+
+    :raises msgspec.ValidationError: if the form is malformed.
+    """
+    given = msgspec.convert(form[CUBOIDS], list[_Answered])
+    if len(given) > MAX_CUBOIDS:
+        return None
+    cuboids = tuple(
+        LabeledCuboid(
+            one.label,
+            (one.centerX, one.centerY, one.centerZ),
+            (one.length, one.width, one.height),
+            (one.roll, one.pitch, one.yaw),
+            "",
+            "",
+            {},
+        )
+        for one in given
+    )
+    return Cuboids((CuboidFrame(0, "", {}, cuboids),))
+
+
 def cuboids_of_sequence(files: Files, label: SequenceLabel) -> Cuboids | None:
     """The cuboids in the file of a sequence of point clouds; None if it is not one.
 
@@ -125,22 +178,41 @@ def compare_cuboids(first: Iterable[CuboidFrame], second: Iterable[CuboidFrame])
     Frames are told apart by their places: files of labels may call them otherwise than the sequence does.
     """
     one, other = ({frame.number: frame.cuboids for frame in frames} for frames in (first, second))
-    return agreement(one, other, overlap, ALIKE)
+    return agreement(one, other, _COMPARISON)
 
 
 def pairs(first: Sequence[LabeledCuboid], second: Sequence[LabeledCuboid]) -> list[tuple[float, int, int]]:
     """Pairs of cuboids of one cloud with the same label, the most alike first: overlap, and the place of each."""
-    return paired(first, second, overlap, ALIKE)
+    return paired(first, second, _COMPARISON)
 
 
 def overlap(one: LabeledCuboid, other: LabeledCuboid) -> float:
     """The Jaccard index of the space of two cuboids, however they are turned."""
+    if (one.center, one.size, one.angles) == (other.center, other.size, other.angles):
+        return 1.0
     reach = (math.hypot(*one.size) + math.hypot(*other.size)) / 2
     if math.dist(one.center, other.center) >= reach:
         return 0.0
     shared = _shared(one, other, _SLACK * reach)
     joint = math.prod(one.size) + math.prod(other.size) - shared
     return min(max(shared / joint, 0.0), 1.0)
+
+
+def _extent(cuboid: LabeledCuboid) -> Extent:
+    roll, pitch, yaw = cuboid.angles
+    if roll or pitch:
+        corners = cuboid.corners
+        low, high = (tuple(choose(axis) for axis in zip(*corners, strict=True)) for choose in (min, max))
+        return Extent(cuboid.label, low, high)
+    (length, width, height), cos, sin = cuboid.size, abs(math.cos(yaw)), abs(math.sin(yaw))
+    halves = (length * cos + width * sin) / 2, (length * sin + width * cos) / 2, height / 2
+    low, high = (
+        tuple(middle + sign * half for middle, half in zip(cuboid.center, halves, strict=True)) for sign in (-1, 1)
+    )
+    return Extent(cuboid.label, low, high)
+
+
+_COMPARISON: Final = Comparison(overlap, _extent, ALIKE)
 
 
 class _Face(NamedTuple):

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 from math import hypot
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
@@ -30,6 +29,7 @@ from labeling_provider.manifest import (
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import MAX_BYTES, PictureError, open_picture
 from labeling_provider.quality.judgement import Judgement, matched
+from labeling_provider.quality.nearest import Extent, near_pairs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +47,8 @@ MAX_SIDE: Final = 1_000_000
 _CELLS: Final = 256
 """Most rows and columns of the grid on which masks are compared."""
 _COMPARED: Final = 100
+_MANY: Final = 50
+_COMPARED_OF_MANY: Final = 10
 _FEWEST: Final = {"polygons": 3, "polylines": 2, "lines": 2, "keypoints": 1}
 
 
@@ -62,7 +64,8 @@ class Shapes(Judgement):
     """Shapes of one kind; each is matched with the one of its class that is most like it.
 
     The distance is 1 minus the sum of the matches' likeness divided by the larger number of shapes. How alike two
-    shapes are is told by :mod:`~labeling_provider.quality.shapes`.
+    shapes are is told by :mod:`~labeling_provider.quality.shapes`; of many that are over each other, only the pairs
+    that :mod:`~labeling_provider.quality.nearest` finds are compared.
 
     :param kind: ``polygons``, ``polylines``, ``lines`` or ``keypoints``.
     :param size: width and height of the picture, in pixels.
@@ -72,7 +75,10 @@ class Shapes(Judgement):
     size: tuple[int, int]
     shapes: tuple[NamedShape, ...]
 
-    compared: ClassVar[int] = _COMPARED
+    @property
+    def compared(self) -> int:  # type: ignore[override]
+        """With how many of its kind it is compared: with fewer, if that takes long."""
+        return _COMPARED if len(self.shapes) <= _MANY else _COMPARED_OF_MANY
 
     def distance(self, other: Judgement) -> float:
         """How far two judgements differ, 0 to 1, as defined by the class."""
@@ -87,11 +93,7 @@ class Shapes(Judgement):
         size = max(self.size[0], other.size[0]), max(self.size[1], other.size[1])
         far = max(shapes.MOST_OF_PICTURE * hypot(*size), shapes.LEAST_PIXELS)
         likeness = shapes.LIKENESS[self.kind]
-        for own, theirs in product(range(len(self.shapes)), range(len(other.shapes))):
-            if self.shapes[own].name != other.shapes[theirs].name:
-                continue
-            if _gap(self._boxes[own], other._boxes[theirs]) > far:
-                continue
+        for own, theirs in near_pairs(self._extents, other._extents, far).pairs:
             alike = likeness(self._points[own], other._points[theirs], size)
             if alike > 0:
                 yield alike, own, theirs
@@ -103,13 +105,11 @@ class Shapes(Judgement):
         return [np.array(shape.points, dtype=np.float64) for shape in self.shapes]
 
     @cached_property
-    def _boxes(self) -> list[tuple[float, float, float, float]]:
-        return [(*points.min(axis=0).tolist(), *points.max(axis=0).tolist()) for points in self._points]
-
-
-def _gap(one: Sequence[float], other: Sequence[float]) -> float:
-    """How far two boxes are apart on the axis on which they are farther; negative if they overlap."""
-    return max(max(one[axis], other[axis]) - min(one[axis + 2], other[axis + 2]) for axis in (0, 1))
+    def _extents(self) -> list[Extent]:
+        return [
+            Extent(shape.name, points.min(axis=0).tolist(), points.max(axis=0).tolist())
+            for shape, points in zip(self.shapes, self._points, strict=True)
+        ]
 
 
 @dataclass(frozen=True)

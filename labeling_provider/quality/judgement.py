@@ -9,6 +9,17 @@ from math import inf
 from typing import ClassVar, NamedTuple
 
 
+class Difference(NamedTuple):
+    """How far a judgement is from the right one.
+
+    :param distance: 0 to 1.
+    :param id_switches: how often an object goes over to another one, in sequences whose objects have ids; else None.
+    """
+
+    distance: float
+    id_switches: int | None = None
+
+
 class Judgement(ABC):
     """A judgement on an object. Equal judgements compare equal."""
 
@@ -18,6 +29,10 @@ class Judgement(ABC):
     @abstractmethod
     def distance(self, other: Judgement) -> float:
         """How far two judgements differ, 0 to 1; 1 if they are of different kinds."""
+
+    def difference(self, other: Judgement) -> Difference:
+        """How far another judgement is from this one, which is right."""
+        return Difference(self.distance(other))
 
 
 @dataclass(frozen=True)

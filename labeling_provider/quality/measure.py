@@ -242,7 +242,10 @@ class Measure:
         judgement = self._judgement(line.data, self._attribute, where) if golden is not None else None
         if golden is not None and judgement is not None:
             share.golden += 1
-            share.near += 1 - judgement.distance(golden)
+            difference = golden.difference(judgement)
+            share.near += 1 - difference.distance
+            if difference.id_switches is not None:
+                quality.id_switches = (quality.id_switches or 0) + difference.id_switches
         if golden is not None and quality.adjustments is not None and self._audited is not None:
             before = self._judgement(line.data, self._audited, where)
             if before is not None:

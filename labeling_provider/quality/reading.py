@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from labeling_provider.groundtruth.sequences import CUBOIDS
 from labeling_provider.manifest import (
     BoxesLabel,
     ClassesLabel,
@@ -24,7 +25,7 @@ from labeling_provider.manifest import (
     PointMaskLabel,
     SequenceLabel,
 )
-from labeling_provider.quality.cuboids import cuboids_of_label, cuboids_of_sequence, points_of_label
+from labeling_provider.quality.cuboids import cuboids_of_form, cuboids_of_label, cuboids_of_sequence, points_of_label
 from labeling_provider.quality.drawings import mask_of_form, mask_of_label, shapes_of_form, shapes_of_label
 from labeling_provider.quality.judgement import Boxes, Choice, Judgement, NamedBox, NamedSpan, Spans
 from labeling_provider.quality.sequences import frames_of_label
@@ -71,6 +72,7 @@ _READERS: Final[dict[str, Callable[[Mapping[str, Any]], Judgement | None]]] = {
     "entities": _spans,
     **{kind: partial(shapes_of_form, kind) for kind in ("polygons", "polylines", "lines", "keypoints")},
     "labeledImage": mask_of_form,
+    CUBOIDS: cuboids_of_form,
 }
 """Readers of a worker's form, by its key (developer guide, "Crowd HTML elements reference")."""
 

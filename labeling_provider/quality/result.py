@@ -90,6 +90,8 @@ class Quality:
     :param classes: number of objects by class.
     :param golden_apart: number of labeled objects with the source of a golden object but a different value in another
         key. They count as other objects, unless ``object_keys`` leaves that key out.
+    :param id_switches: how often an object of the golden labels goes over to another one here; None if no golden label
+        tracks objects.
     :param agreement: Krippendorff's alpha of the workers' answers; None if no object has two that can be compared.
     :param answers: number of answers read.
     :param answered: number of objects with answers; not all of these need have been read.
@@ -109,6 +111,7 @@ class Quality:
     machine: Share = field(default_factory=Share)
     classes: Counter[str] = field(default_factory=Counter)
     golden_apart: int = 0
+    id_switches: int | None = None
     agreement: float | None = None
     answers: int = 0
     answered: int = 0

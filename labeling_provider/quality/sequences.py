@@ -2,19 +2,25 @@
 
 An id switch is counted as in the CLEAR MOT metrics (Bernardin and Stiefelhagen, 2008): an object of the one set is
 matched with another object of the other set than in the last frame in which it was matched.
+
+To compare two sets takes seconds, however much they hold: of each frame, only the pairs that
+:mod:`~labeling_provider.quality.nearest` finds are compared; and if there are too many frames with too many pairs, only
+some of them, evenly spread, are compared at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar
+from math import hypot
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
 from labeling_provider.groundtruth.sequences import BOX, KEYS, TOOLS, Tool
 from labeling_provider.manifest import Files, SequenceLabel
 from labeling_provider.manifest.cuboids import LabeledCuboid
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, LabeledFrame, Shape, read_sequence_label
-from labeling_provider.quality.judgement import Judgement
+from labeling_provider.quality.judgement import Difference, Judgement
+from labeling_provider.quality.nearest import Extent, Near, near_pairs
 
 if TYPE_CHECKING:
     from labeling_provider.quality.geometry import Points
@@ -22,6 +28,16 @@ if TYPE_CHECKING:
 ALIKE: Final = 0.5
 """From which likeness on two shapes can be of the same object."""
 Thing = TypeVar("Thing", Shape, LabeledCuboid)
+MAX_EFFORT: Final = 40_000
+"""What comparing two sets may cost, in comparisons of two cuboids: about ten seconds."""
+_EXAMINED: Final = 0.008
+"""What it costs to look whether a pair is worth comparing, in the same."""
+_MEASURED: Final = 0.02
+"""What it costs to find out where a shape is."""
+_EFFORT: Final = {"annotations": 0.01, "polygons": 2.0, "polylines": 10.0, "keypoints": 0.2}
+"""What it costs to compare two shapes, by their list in a label."""
+_FAR: Final = 0.05
+"""How far apart paths and points can be that are alike, as a share of the picture's diagonal."""
 _FRAME: Final = (1_000, 1_000)
 """A frame's size as long as nothing is farther out, in pixels."""
 
@@ -31,7 +47,8 @@ class SequenceAgreement(NamedTuple):
 
     :param overlap: the mean over the frames of the shapes' likeness, a shape without a partner counting as 0; 0 to 1.
         The likeness of boxes and polygons is their Jaccard index.
-    :param frames: number of frames that were compared, those without any shape included.
+    :param frames: number of frames that were compared, those without any shape included. It is smaller than the number
+        of frames if all of them would have taken too long.
     :param matched: number of pairs of shapes.
     :param only_first: number of shapes without a partner in the first set.
     :param only_second: as ``only_first``, in the second set.
@@ -44,6 +61,24 @@ class SequenceAgreement(NamedTuple):
     only_first: int
     only_second: int
     id_switches: int
+
+
+@dataclass(frozen=True)
+class Comparison(Generic[Thing]):
+    """How shapes of one kind are compared.
+
+    :param alike: how alike two shapes are, 0 to 1.
+    :param extent: of a shape.
+    :param least: the likeness from which on two shapes can be of the same object.
+    :param margin: how far apart the extents of shapes may be that are alike.
+    :param effort: what it costs to compare two, in comparisons of two cuboids.
+    """
+
+    alike: Callable[[Thing, Thing], float]
+    extent: Callable[[Thing], Extent]
+    least: float = ALIKE
+    margin: float = 0.0
+    effort: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -60,13 +95,18 @@ class Frames(Judgement):
 
     def distance(self, other: Judgement) -> float:
         """How far two judgements differ, 0 to 1, as defined by the class."""
+        return self.difference(other).distance
+
+    def difference(self, other: Judgement) -> Difference:
+        """The distance, and the id switches if objects are tracked."""
         if not isinstance(other, Frames):
-            return 1
+            return Difference(1)
         # One without a shape was drawn with any tool.
         if self.tool != other.tool and self.has_shapes and other.has_shapes:
-            return 1
+            return Difference(1)
         drawn = self if self.has_shapes else other
-        return 1 - compare(self.frames, other.frames, TOOLS[drawn.tool]).overlap
+        found = compare(self.frames, other.frames, TOOLS[drawn.tool])
+        return difference_of(found, (shape for frame in self.frames for shape in frame.shapes))
 
     @property
     def has_shapes(self) -> bool:
@@ -75,6 +115,14 @@ class Frames(Judgement):
 
     def __hash__(self) -> int:
         return hash((self.tool, tuple((frame.name, len(frame.shapes)) for frame in self.frames)))
+
+
+def difference_of(found: SequenceAgreement, things: Iterable[Thing]) -> Difference:
+    """What two sets of labels differ in.
+
+    :param things: those of the first one, which tell whether objects have ids.
+    """
+    return Difference(1 - found.overlap, found.id_switches if any(thing.object_id for thing in things) else None)
 
 
 def frames_of_label(files: Files, label: SequenceLabel) -> Frames | None:
@@ -95,30 +143,32 @@ def compare(first: Iterable[LabeledFrame], second: Iterable[LabeledFrame], tool:
     :param tool: with which both were drawn.
     """
     one, other = ({frame.name: frame.shapes for frame in frames} for frames in (first, second))
-    size = frame_size([*one.values(), *other.values()], tool)
-    return agreement(one, other, lambda mine, theirs: likeness(mine, theirs, tool, size))
+    return agreement(one, other, _comparison(tool, frame_size([*one.values(), *other.values()], tool)))
+
+
+def _comparison(tool: Tool, size: tuple[int, int]) -> Comparison[Shape]:
+    # Paths and points are alike if they are near each other.
+    margin = 0.0 if tool == BOX or tool.name == "Polygon" else _FAR * hypot(*size)
+    return Comparison(
+        lambda mine, theirs: likeness(mine, theirs, tool, size), _extent, margin=margin, effort=_EFFORT[tool.labels]
+    )
 
 
 def agreement(
-    first: Mapping[Any, Sequence[Thing]],
-    second: Mapping[Any, Sequence[Thing]],
-    alike: Callable[[Thing, Thing], float],
-    least: float = ALIKE,
+    first: Mapping[Any, Sequence[Thing]], second: Mapping[Any, Sequence[Thing]], comparison: Comparison[Thing]
 ) -> SequenceAgreement:
     """Compare what two sets of labels have in the same frames.
 
     :param first: shapes by frame.
-    :param alike: how alike two shapes are, 0 to 1.
-    :param least: the likeness from which on two shapes can be of the same object.
     """
     total, matched, only_first, only_second, switches = 0.0, 0, 0, 0, 0
     partners: dict[str, str] = {}
     names = list({**first, **second})
-    for name in names:
-        own, theirs = first.get(name, ()), second.get(name, ())
-        pairs = paired(own, theirs, alike, least)
+    found = _compared([(first.get(name, ()), second.get(name, ())) for name in names], comparison)
+    for place, pairs in sorted(found.items()):
+        own, theirs = first.get(names[place], ()), second.get(names[place], ())
         most = max(len(own), len(theirs))
-        total += sum(near for near, _, _ in pairs) / most if most else 1.0
+        total += sum(alike for alike, _, _ in pairs) / most if most else 1.0
         matched += len(pairs)
         only_first += len(own) - len(pairs)
         only_second += len(theirs) - len(pairs)
@@ -128,8 +178,28 @@ def agreement(
                 switches += partners.get(own_id, partner_id) != partner_id
                 partners[own_id] = partner_id
     return SequenceAgreement(
-        total / len(names) if names else 1.0, len(names), matched, only_first, only_second, switches
+        total / len(found) if found else 1.0, len(found), matched, only_first, only_second, switches
     )
+
+
+def _compared(
+    frames: Sequence[tuple[Sequence[Thing], Sequence[Thing]]], comparison: Comparison[Thing]
+) -> dict[int, list[tuple[float, int, int]]]:
+    """The pairs of the shapes of frames, by the frame's place: of all frames, or of as many as are not too much effort.
+
+    They are compared in an order in which those at its beginning are always evenly spread.
+    """
+    found, effort = dict[int, list[tuple[float, int, int]]](), 0.0
+    digits = max(len(frames) - 1, 1).bit_length()
+    for place in sorted(range(len(frames)), key=lambda place: f"{place:0{digits}b}"[::-1]):
+        own, theirs = frames[place]
+        near = _near(own, theirs, comparison)
+        effort += _MEASURED * (len(own) + len(theirs)) + _EXAMINED * near.examined
+        effort += comparison.effort * len(near.pairs)
+        if found and effort > MAX_EFFORT:
+            break
+        found[place] = _matched(own, theirs, near.pairs, comparison)
+    return found
 
 
 def match(
@@ -139,26 +209,46 @@ def match(
 
     :param size: as :func:`frame_size` returns it.
     """
-    return paired(first, second, lambda mine, theirs: likeness(mine, theirs, tool, size))
+    return paired(first, second, _comparison(tool, size))
 
 
 def paired(
-    first: Sequence[Thing], second: Sequence[Thing], alike: Callable[[Thing, Thing], float], least: float = ALIKE
+    first: Sequence[Thing], second: Sequence[Thing], comparison: Comparison[Thing]
 ) -> list[tuple[float, int, int]]:
-    """As :func:`match`, for shapes of any kind. See :func:`agreement` for the arguments."""
+    """As :func:`match`, for shapes of any kind."""
+    return _matched(first, second, _near(first, second, comparison).pairs, comparison)
+
+
+def _near(first: Sequence[Thing], second: Sequence[Thing], comparison: Comparison[Thing]) -> Near:
+    own, theirs = ([comparison.extent(thing) for thing in things] for things in (first, second))
+    return near_pairs(own, theirs, comparison.margin)
+
+
+def _matched(
+    first: Sequence[Thing], second: Sequence[Thing], near: Iterable[tuple[int, int]], comparison: Comparison[Thing]
+) -> list[tuple[float, int, int]]:
     found = [
-        (near, own, other)
-        for own, mine in enumerate(first)
-        for other, theirs in enumerate(second)
-        if mine.label == theirs.label and (near := alike(mine, theirs)) >= least
+        (alike, own, other)
+        for own, other in near
+        if (alike := comparison.alike(first[own], second[other])) >= comparison.least
     ]
     pairs, taken = [], (set[int](), set[int]())
-    for near, own, other in sorted(found, key=lambda pair: (-pair[0], pair[1], pair[2])):
+    for alike, own, other in sorted(found, key=lambda pair: (-pair[0], pair[1], pair[2])):
         if own not in taken[0] and other not in taken[1]:
-            pairs.append((near, own, other))
+            pairs.append((alike, own, other))
             taken[0].add(own)
             taken[1].add(other)
     return pairs
+
+
+def _extent(shape: Shape) -> Extent:
+    given = shape.geometry
+    if "left" in given:
+        low, high = (given["left"], given["top"]), (given["left"] + given["width"], given["top"] + given["height"])
+        return Extent(shape.label, low, high)
+    points = given.get("vertices", [given])
+    across, down = ([point[axis] for point in points] for axis in "xy")
+    return Extent(shape.label, (min(across), min(down)), (max(across), max(down)))
 
 
 def likeness(one: Shape, other: Shape, tool: Tool, size: tuple[int, int]) -> float:

@@ -94,6 +94,8 @@ def _facts(quality: Quality) -> dict[str, str]:
     }
     if quality.golden:
         facts[f"correct, of {quality.golden:,} golden objects"] = share(quality.golden_accuracy)
+    if quality.id_switches is not None:
+        facts["id switches, compared with golden objects"] = f"{quality.id_switches:,}"
     if quality.golden_apart:
         facts["with a golden object's source but other keys"] = f"{quality.golden_apart:,}"
     if changes := quality.adjustments:

@@ -97,6 +97,11 @@ class SequenceCategories:
         return frozenset(entry["label"] for entry in self.document["labels"] if entry.get("editsAllowed") == "none")
 
 
+def is_linked(document: dict[str, Any]) -> bool:
+    """Whether workers also draw boxes on the pictures of cameras: 3D–2D linked tracking, which lists what they draw."""
+    return isinstance(document.get("annotationType"), list)
+
+
 def _own_key(entry: dict[str, Any]) -> str:
     """The key of a label's own attributes: in Amazon's samples for point clouds it is the shorter one."""
     return "attributes" if "categoryAttributes" not in entry and "attributes" in entry else "categoryAttributes"
@@ -121,7 +126,7 @@ def _attributes(given: list[dict[str, Any]]) -> dict[str, Attribute]:
 def sequence_category_problems(document: dict[str, Any], task_type: TaskType) -> Iterator[Problem]:
     """Problems with what only the category files of sequences hold, each with its key."""
     tool = document.get("annotationType")
-    if task_type.media == "frames" and tool is not None and tool not in TOOLS:
+    if task_type.media == "frames" and tool is not None and str(tool) not in TOOLS:
         yield _problem(f"annotationType is {str(tool)[:_SHOWN]!r}.", f"Use one of {', '.join(TOOLS)}.")
     shared = document.get("categoryGlobalAttributes")
     yield from _attribute_problems(shared, "categoryGlobalAttributes")

@@ -67,7 +67,7 @@ def test_the_pages_way_is_walked(
 ) -> None:
     make(amazon, name)
     dry, wet, *_ = commands("import")
-    for command, told in ((dry, "would be made"), (wet, "made"), (wet, "was there")):
+    for command, told in ((dry, "would be made"), (wet, "made"), (wet, "already there")):
         given = [lab.service.endpoint_url if word == "http://127.0.0.1:4566" else word for word in command]
         at = given.index("--from-amazon")
         given[at : at + 1] = ["--from-endpoint", amazon.service.endpoint_url]

@@ -30,7 +30,8 @@ def test_a_job_and_a_person_are_deleted_by_who_has_the_keys_and_it_is_written_do
         where = ["--endpoint-url", service.endpoint_url]
         description, _ = lab.run(texts(3), name="cats")
         assert main([*where, "delete", "cats"]) == 1
-        assert "401 Unauthorized" in capsys.readouterr().err
+        told = capsys.readouterr().err
+        assert "401 Unauthorized; LABELING_LOCAL_ACCESS_KEY_ID and LABELING_LOCAL_SECRET_ACCESS_KEY must be" in told
         for name, value in keys.items():
             monkeypatch.setenv(name, value)
         assert main([*where, "delete", "dogs"]) == 1

@@ -1,4 +1,4 @@
-"""The DAG that follows vehicles through a video."""
+"""The DAGs that follow vehicles through a video, and cars through point clouds."""
 
 from __future__ import annotations
 
@@ -18,3 +18,13 @@ def test_vehicles_in_a_video_are_tracked_and_the_tracks_adjusted(stack: Stack) -
     assert told["adjusted-ref"]["overlap"] > 0.9
     assert told["adjusted-ref"]["id_switches"] == 0
     assert told["adjusted-ref"]["overlap"] >= told["tracks-ref"]["overlap"]
+
+
+@pytest.mark.once
+def test_cars_in_point_clouds_are_followed_measured_and_exported(stack: Stack) -> None:
+    run = stack.finished("label_clouds", "manual__scanned")
+    measured = stack.airflow.xcom("label_clouds", run, "measure")
+    assert (measured["labeled"], measured["golden"], measured["id_switches"]) == (1, 1, 0)
+    assert measured["golden_accuracy"] > 0.6
+    exported = stack.airflow.xcom("label_clouds", run, "export")
+    assert (exported["objects"], exported["classes"]) == ({"train": 1}, ["car", "truck"])

@@ -19,7 +19,8 @@ from dev.stack import Service
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.groundtruth.facts import public_workteam_arn
 from labeling_provider.jobs import moving
-from labeling_provider.jobs.moving import AS_TAG, Choice, Data, Manner, Move
+from labeling_provider.jobs.moving import AS_TAG, Move
+from labeling_provider.jobs.moving_choice import Choice, Data, Manner
 from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome
 from labeling_provider.request import MechanicalTurk, PrivateWorkteam
 from labeling_provider.sensors.labeling_job import LabelingJobSensor
@@ -299,12 +300,8 @@ def test_frames_of_a_sequence_come_along(amazon: Lab, lab: Lab, name: str, ends:
     description = make_running(amazon, name, lines, **task, instructions="Draw.")
     amazon.s3.delete_object(Bucket="lab", Key=f"{name} frames/{frames[2]}")
     amazon.put(f"{name} sequences/2.json", '{"seq-no": 2}')
-    manner: dict[str, Any] = {}
-    source: Any = amazon
-    if ends:
-        source = pretending(amazon, name, {**description, "LabelingJobStatus": "Failed"})
-        manner = {"data": Data.ALL}
-    entries = bring(source, lab, name, **manner)
+    status, data = ("Failed", Data.ALL) if ends else ("InProgress", Data.OPEN)
+    entries = bring(pretending(amazon, name, {**description, "LabelingJobStatus": status}), lab, name, data=data)
     assert set(lab.keys(f"{name} frames/")) == {f"{name} frames/{frame}" for frame in frames[:2]}
     assert len(lab.keys(f"{name} sequences/")) == 2
     missing = {entry.name: told(entry) for entry in entries if entry.kind == "object"}
@@ -399,6 +396,7 @@ def test_functions_must_be_known_only_where_there_is_work_left(amazon: Lab, lab:
     refused = bring_one(pretending(amazon, name, running), lab, name)
     assert refused.outcome == Outcome.REFUSED
     assert "is not known here" in told(refused)
+    assert "start the service again and run this again" in told(refused)
     finished = bring_one(pretending(amazon, name, custom), lab, name)
     assert finished.outcome == Outcome.MADE
     assert "without PreHumanTaskLambdaArn, AnnotationConsolidationConfig" in told(finished)

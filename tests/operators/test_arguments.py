@@ -183,6 +183,11 @@ SAMPLES: Final[dict[str, Samples]] = {
 """By argument; all others are names."""
 OF_A_CLASS: Final[dict[tuple[str, str], Samples]] = {
     ("ApproveCostOperator", "objects"): WHOLE,
+    ("CreateLabelingJobOperator", "manifest_uri"): Samples(
+        (("s3://b/m", "s3://b/m"), ({"manifest_uri": "s3://b/m", "objects": 3}, "s3://b/m"), (None, None)),
+        (('{"manifest_uri": "s3://b/m", "output_manifest_uri": "s3://b/o"}', "s3://b/o"), ("", None)),
+        (True, 0.5, {"objects": 3}, {"manifest_uri": 7}, '{"manifest_uri"', ["s3://b/m"]),
+    ),
     **{
         (operator, "manifest_uri"): SOURCE
         for operator in (

@@ -19,9 +19,13 @@ from scipy.spatial.transform import Rotation
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files, Label, read_label
 from labeling_provider.manifest.cuboids import CuboidFrame, LabeledCuboid
-from labeling_provider.quality import SequenceAgreement, judgement_of_label
+from labeling_provider.quality import Measure, SequenceAgreement, judgement_of_answer, judgement_of_label
 from labeling_provider.quality.adjustments import overlap_of_labels
 from labeling_provider.quality.cuboids import compare_cuboids, overlap
+from labeling_provider.rendering.quality_report import report_html
+from tests.memory import MemoryStore
+from tests.quality.labeled import put
+from tests.quality.said import said
 
 
 def cuboid(
@@ -104,6 +108,12 @@ def test_tracks_are_compared_over_time() -> None:
     assert compare_cuboids(labels, lost) == SequenceAgreement(pytest.approx(2 / 3), 3, 2, 2, 1, 0)
 
 
+def test_hundreds_of_cuboids_over_each_other_are_matched_with_those_most_like_them() -> None:
+    crowd = frames([cuboid(place / 50, 0, 0, who=str(place), angles=(0.1, 0, place)) for place in range(150)])
+    found = compare_cuboids(crowd, [crowd[0]._replace(cuboids=crowd[0].cuboids[::-1])])
+    assert found == SequenceAgreement(pytest.approx(1), 1, 150, 0, 0, 0)
+
+
 def judged(line: dict[str, Any], kind: str, **about: Any) -> Any:
     metadata = {"type": f"groundtruth/{kind}", "class-map": {"0": "car"}, **about}
     label = read_label({"source-ref": "s3://a/b", **line, "x-metadata": metadata}, "x")
@@ -131,6 +141,40 @@ def test_labels_of_point_clouds_are_compared(tmp_path: Path) -> None:
     (tmp_path / "none.json").write_text("[]")
     with pytest.raises(LabelingError, match=r"none.json: it is not a JSON object"):
         judged({"x": str(tmp_path / "none.json")}, "point_cloud_object_tracking")
+
+
+def test_id_switches_are_counted_where_the_golden_labels_track_objects() -> None:
+    bucket = MemoryStore()
+
+    def line(number: int, *ids: str) -> dict[str, Any]:
+        frames = [
+            {"frame-number": place, "annotations": [{**PLACE, "object-id": who}]} for place, who in enumerate(ids)
+        ]
+        uri = f"s3://marsh/{number}-{''.join(ids)}.json"
+        bucket.objects[uri] = json.dumps({"tracking-annotations": frames}).encode()
+        metadata = {"type": "groundtruth/point_cloud_object_tracking", "class-map": {"0": "car"}}
+        return {"source-ref": f"s3://marsh/{number}", "x": uri, "x-metadata": metadata}
+
+    measure = Measure(Files(bucket), "x")
+    measure.add_golden(put(bucket, "golden", [line(0, "a", "a", "a"), line(1, "a", "a")]), "x")
+    assert measure.quality.id_switches is None
+    measure.labels(put(bucket, "labels", [line(0, "b", "c", "b"), line(1, "d", "e")]))
+    assert (measure.quality.id_switches, measure.quality.golden_accuracy) == (3, pytest.approx(1))
+    assert b"id switches" in report_html(measure.quality, Files(bucket), title="q", label_attribute="x")
+
+
+def answered_cuboid(x: float) -> dict[str, Any]:
+    sides = {"length": 4, "width": 2, "height": 1}
+    return {"label": "car", "objectName": "car:1", "centerX": x, "centerY": 0, "centerZ": 0, **sides}
+
+
+def test_answers_about_a_cloud_are_compared_with_its_label() -> None:
+    found = said({"boundingCuboids": [answered_cuboid(1)], "frameAttributes": {}})
+    label = judged({"x": {"annotations": [PLACE]}}, "point_cloud_object_detection")
+    assert found.distance(label) == pytest.approx(0.4)
+    cuboid = answered_cuboid(1)
+    for wrong in ([{**cuboid, "width": 0}], [{**cuboid, "centerY": 1e30}], [cuboid] * 501, [{}], 3):
+        assert judgement_of_answer({"boundingCuboids": {"boundingCuboids": wrong}}) is None
 
 
 def test_classes_of_points_are_compared_by_their_names(tmp_path: Path) -> None:

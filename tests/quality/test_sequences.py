@@ -12,7 +12,8 @@ from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.sequences import BOX, TOOLS
 from labeling_provider.manifest import Files, read_label
 from labeling_provider.manifest.sequences import LabeledFrame, Shape
-from labeling_provider.quality import judgement_of_label
+from labeling_provider.quality import judgement_of_label, sequences
+from labeling_provider.quality.nearest import NEAREST
 from labeling_provider.quality.sequences import SequenceAgreement, compare
 
 
@@ -61,6 +62,41 @@ def test_other_shapes_are_compared_as_pictures_are(tool: str) -> None:
     assert overlap(0) == pytest.approx(1, abs=0.02)
     assert 0.5 < overlap(5) < 1
     assert overlap(400) == 0
+
+
+@pytest.mark.parametrize("tool", ["BoundingBox", "Polygon", "Polyline", "Keypoint"])
+def test_comparing_crowds_is_not_endless(tool: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of frames with hundreds of shapes over each other, some are compared, and of their pairs those most alike."""
+    asked = 0
+
+    def likeness(one: Shape, other: Shape, tool: Any, size: Any) -> float:
+        nonlocal asked
+        asked += 1
+        return float(one == other)
+
+    monkeypatch.setattr(sequences, "likeness", likeness)
+    monkeypatch.setattr(sequences, "MAX_EFFORT", 3_000)
+
+    def shape(place: int) -> Shape:
+        corners: dict[str, Any] = {"vertices": [{"x": x + place, "y": y} for x, y in ((0, 0), (900, 0), (900, 900))]}
+        given = {"left": place, "top": 0, "width": 900, "height": 900} if tool == "BoundingBox" else corners
+        return Shape("van", {"x": 0, "y": place / 10} if tool == "Keypoint" else given, str(place), "", {})
+
+    crowd = frames(*[[shape(place) for place in range(100)]] * 200)
+    found = compare(crowd, crowd, TOOLS[tool])
+    assert 1 <= found.frames < 200
+    assert asked <= found.frames * 2 * NEAREST * 100
+    assert (found.overlap, found.matched, found.id_switches) == (1.0, 100 * found.frames, 0)
+
+
+def test_the_frames_that_are_compared_are_spread_over_the_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    monkeypatch.setattr(sequences, "likeness", lambda one, other, *_: seen.append(one.geometry["left"]) or 1.0)
+    monkeypatch.setattr(sequences, "MAX_EFFORT", 0.4)
+    labels = frames(*([box(place)] for place in range(64)))
+    found = compare(labels, labels, BOX)
+    assert 4 <= found.frames <= 16
+    assert {int(left) // 16 for left in seen} == {0, 1, 2, 3}
 
 
 def test_labels_of_sequences_are_compared_by_their_files(tmp_path: Path) -> None:

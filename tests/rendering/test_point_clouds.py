@@ -96,6 +96,9 @@ def test_classes_of_points_have_their_colors(tmp_path: Path) -> None:
         ("M2.00 -2.00h0", ""),
     ]
     assert len({color for _, color, _ in titles}) == 3
+    gray = titles[2][1]
+    colors["color-map"]["0"] = {"class-name": "Background"}
+    assert f'd="M0.00 -0.00h0M2.00 -2.00h0" stroke="{gray}"' in segmented([0, 3, 7])
     with pytest.raises(LabelingError, match=r"x.zlib has 2 points, but the cloud has 3"):
         segmented([0, 0])
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from labeling_provider.groundtruth.sequences import CUBOID
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request.rules import category_problems
 from labeling_provider.request.sequence_categories import SequenceCategories
@@ -52,6 +53,15 @@ def test_values_are_checked(name: str, value: Any, words: str) -> None:
     assert SequenceCategories(GOOD).label_attributes["kerb"][name].problem(value, 80) == words
 
 
+def test_point_clouds_have_cuboids_and_may_call_attributes_as_amazons_samples_do() -> None:
+    categories = SequenceCategories({"labels": [{"label": "a", "attributes": [text("worn")]}]}, "points")
+    assert categories.tool == CUBOID
+    assert list(categories.label_attributes["a"]) == ["worn"]
+    wrong = {"labels": [{"label": "a", "attributes": [text("worn", type="date")]}]}
+    (problem,) = category_problems(wrong, TASK_TYPES["3d-point-cloud-object-tracking"])
+    assert "labels[0].attributes[0].type is 'date'." in str(problem)
+
+
 def text(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "type": "string", "description": "", **more}
 
@@ -60,6 +70,7 @@ def text(name: str, **more: Any) -> dict[str, Any]:
     ("change", "words"),
     [
         ({"annotationType": "Circle"}, "annotationType is 'Circle'."),
+        ({"annotationType": ["BoundingBox"]}, """annotationType is "['BoundingBox']"."""),
         ({"categoryGlobalAttributes": {}}, "categoryGlobalAttributes is not a list."),
         ({"categoryGlobalAttributes": [3]}, "categoryGlobalAttributes[0] is not an object."),
         ({"categoryGlobalAttributes": [text("worn")]}, "labels[0].categoryAttributes[0].name is 'worn', which another"),

@@ -21,6 +21,11 @@ from labeling_provider.service.database.locks import SessionLocks
 _WRITE_IT: Final = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 _CONNECTIONS: Final = 40
 _CONNECT_SECONDS: Final = 10
+_PRAGMAS: Final = (
+    *("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "cache_size=-8192"),
+    # Of all connections' caches together, in bytes: each would fill its own with the bodies of objects.
+    "soft_heap_limit=33554432",
+)
 # By default, these drivers wait for a host that does not respond until the operating system gives up.
 _WAITS_FOR_EVER: Final = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
 _MARK: Final = "There is a labeling database next to this file. Delete this file only to start with an empty one.\n"
@@ -109,8 +114,11 @@ class OpenDatabase:
     def _new_engine(self, url: URL, **options: Any) -> Engine:
         if "connect_timeout" not in url.query and url.drivername in _WAITS_FOR_EVER:
             options["connect_args"] = {"connect_timeout": _CONNECT_SECONDS}
-        # Enough for all threads: a connection beyond the pool would be opened and closed each time.
-        pool = {} if "poolclass" in options or _is_in_memory(url) else {"pool_size": _CONNECTIONS}
+        pool: dict[str, Any] = {}
+        if "poolclass" not in options and not _is_in_memory(url):
+            # Enough for all threads: a connection beyond the pool would be opened and closed each time. Those that
+            # were used last have the most of the database in their caches.
+            pool = {"pool_size": _CONNECTIONS, "pool_use_lifo": True}
         try:
             engine = sa.create_engine(url, pool_pre_ping=not self.is_sqlite, **{**pool, **options})
         except sa.exc.NoSuchModuleError:
@@ -221,6 +229,6 @@ def parsed(address: str) -> URL:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "cache_size=-8192"):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

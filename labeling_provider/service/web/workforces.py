@@ -193,9 +193,9 @@ def teams_of(connection: Connection, name: str) -> int:
 
 
 def _still_used(connection: Connection, name: str) -> str:
-    return f"The workforce {name} has {teams_of(connection, name) or 'the'} workteams" + (
-        " of the service." if name == DEFAULT else ": delete them first."
-    )
+    if name == DEFAULT:
+        return f"The workforce {name} has the workteams of the service."
+    return f"The workforce {name} still has workteams ({teams_of(connection, name)}): delete them first."
 
 
 def _workforce(connection: Connection, name: str) -> WorkforceRow:

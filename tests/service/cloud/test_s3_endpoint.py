@@ -88,9 +88,12 @@ def test_a_missing_object_is_told(store: EndpointObjectStore) -> None:
     assert store.version("s3://gone/none") is None
     with pytest.raises(MissingObject, match="s3://lab/none"):
         store.read("s3://lab/none")
+    with pytest.raises(MissingObject, match="s3://lab/none"):
+        store.size("s3://lab/none")
 
 
 def test_the_beginning_of_an_object_is_read(store: EndpointObjectStore) -> None:
     store.write({"s3://lab/long": (b"0123456789", TEXT)})
     assert store.beginning("s3://lab/long", 4) == b"0123"
+    assert store.size("s3://lab/long") == 10
     assert list(store.lines("s3://lab/long")) == [b"0123456789"]

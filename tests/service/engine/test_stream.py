@@ -20,6 +20,14 @@ from PIL import Image
 from dev.stack import Service, wait_until
 from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
+from tests.service.kinds.some_clouds import (
+    LINE,
+    SEQUENCE_LINE,
+    classes,
+    cloud_objects,
+    cuboids_label,
+    tracks_label,
+)
 from tests.service.test_room_jobs import picture
 
 KEY = "dataset-objectid-attribute-name"
@@ -215,6 +223,28 @@ def test_every_task_type_that_runs_also_streams(lab: Lab, task_type: str, truth:
     (line,) = output.heard(1)
     attribute = more.get("label_attribute_name", "label")
     assert {attribute, f"{attribute}-metadata"} <= line.keys()
+    assert stopped(lab, name) == [line]
+
+
+@pytest.mark.parametrize(
+    ("task_type", "source", "truth", "attribute"),
+    [
+        ("3d-point-cloud-object-detection", LINE, cuboids_label(random.Random(4), ["cat"]), "label"),
+        ("3d-point-cloud-object-tracking", SEQUENCE_LINE, tracks_label(random.Random(4), ["cat"]), "label-ref"),
+        ("3d-point-cloud-semantic-segmentation", LINE, classes(random.Random(4), ["cat"]), "label-ref"),
+    ],
+)
+def test_point_clouds_stream_with_what_describes_them(
+    lab: Lab, task_type: str, source: dict[str, Any], truth: Any, attribute: str
+) -> None:
+    for uri, body in cloud_objects().items():
+        lab.put(uri.removeprefix("s3://lab/"), body)
+    topic, output = Topic(lab), Topic(lab, listen=True)
+    name = stream(lab, topic, output, task_type=task_type, label_attribute_name=attribute)
+    topic.publish({**source, "truth": truth})
+    (line,) = output.heard(1)
+    assert {attribute, f"{attribute}-metadata"} <= line.keys(), line
+    assert line["source-ref"] == source["source-ref"]
     assert stopped(lab, name) == [line]
 
 

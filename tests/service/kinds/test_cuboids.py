@@ -264,6 +264,15 @@ def test_frames_under_other_names_keep_their_places() -> None:
     assert content_of(label) == truth
 
 
+def test_objects_of_a_former_label_that_have_no_name_are_told_apart_by_their_ids() -> None:
+    nameless = [cuboid(0, "", place * 10.5, **{"object-id": f"id-{place}"}) for place in range(2)]
+    frames = [{"frame-number": 0, "frame-name": "0.bin", "annotations": nameless}]
+    kind, line = audit({"tracking-annotations": frames}, TRACKING)
+    initial = kind.own_input(line)["initial"]
+    assert [one["objectName"] for one in initial["frames"][0]["boundingCuboids"]] == ["id-0", "id-1"]
+    kind.check_answer({kind.key: initial}, line)
+
+
 @pytest.mark.parametrize("name", [DETECTION, TRACKING])
 def test_a_verification_locks_cuboids_but_not_their_attributes(name: str) -> None:
     truth = (cuboids_label if name == DETECTION else tracks_label)(Random(4), LABELS)
@@ -305,6 +314,20 @@ def test_the_numbers_of_a_cuboid_are_those_that_are_documented() -> None:
 
 
 # Jobs
+
+
+def test_linked_tracking_is_refused_in_words(tmp_path: Path) -> None:
+    service = InProcess(tmp_path)
+    linked = {"labels": [{"label": "van"}], "annotationType": [{"type": "BoundingBox"}, {"type": "Cuboid"}]}
+    service.storage.objects["s3://lab/linked.json"] = json.dumps(linked).encode()
+    files = {"labels": None, "category_uri": "s3://lab/linked.json", "instructions": None}
+    try:
+        refused, _ = service.run(
+            json.dumps(SEQUENCE_LINE).encode(), task_type=TRACKING, label_attribute_name="track-ref", **files
+        )
+    finally:
+        service.close()
+    assert "s3://lab/linked.json: annotationType is a list. This service does not run 3D-2D" in refused["FailureReason"]
 
 
 def test_whole_jobs_write_what_amazon_writes(tmp_path: Path) -> None:

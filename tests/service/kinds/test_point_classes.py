@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 import zlib
 from pathlib import Path
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from labeling_provider.manifest import read_label
 from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Kind, ObjectLabel, WorkerAnswer
+from labeling_provider.service.kinds.point_classes import PointClasses
 from tests.service.in_process import InProcess
 from tests.service.kinds.some_clouds import LINE, POINTS, WEATHER, classes, cloud_objects, packed
 from tests.service.kinds.some_jobs import LABELS, former_cloud, make_kind
@@ -160,6 +162,21 @@ def test_former_labels_are_read_by_the_names_in_their_color_map() -> None:
     colors = {number: {"class-name": name, "hex-color": "#123456"} for number, name in names.items()}
     line["before-ref-metadata"]["color-map"] = colors
     assert kind.own_input(line)["initial"] == form(NUMBERS)
+
+
+def test_points_without_a_class_are_not_those_of_a_label_that_is_called_background() -> None:
+    labels = ["ant", "Background"]
+    job = dataclasses.replace(audit([0])[0].job, labels=labels)
+    label = read_label({"x-ref": "s3://lab/x.zlib", "x-ref-metadata": background_metadata()}, "x-ref")
+    job.object_store.write({"s3://lab/x.zlib": (packed([0, 2, 1]), "")})
+    assert label is not None
+    assert list(PointClasses(job).former_answer(label).numbers) == [0, 2, 1]
+
+
+def background_metadata() -> dict[str, Any]:
+    names = ["Background", "ant", "Background"]
+    colors = {str(number): {"class-name": name, "hex-color": "#123456"} for number, name in enumerate(names)}
+    return {"type": "groundtruth/point_cloud_single_frame_semantic_segmentation", "color-map": colors}
 
 
 def test_a_verification_locks_points_but_not_the_attributes_of_the_cloud() -> None:

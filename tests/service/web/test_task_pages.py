@@ -7,6 +7,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from labeling_provider.manifest.sequences import sequence_document
 from labeling_provider.request.templates import (
     drawing_template,
     has_worker_template,
+    hosted_template,
     question_template,
     ranking_template,
     worker_template,
@@ -26,9 +28,12 @@ from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import JobFacts, Kind
 from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.links import Signer, make_link_credentials
+from labeling_provider.service.web.liquid import render
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from tests.service.in_process import Memory
 from tests.service.inside import REGION
+from tests.service.kinds.some_jobs import make_kind as kind_with_files
+from tests.service.kinds.some_jobs import make_line
 
 BASE = "http://localhost:8099"
 LABELS = ["it's", "<b>", 'a "bee"']
@@ -283,3 +288,35 @@ def test_a_sequence_that_is_not_there_any_more_is_told(pages: TaskPages) -> None
     answer = pages.page(ShownTask(kind, {"source-ref": "s3://lab/gone.json"}), BASE)
     assert answer.status_code == 422
     assert b"There is no sequence file s3://lab/gone.json." in answer.body
+
+
+@pytest.mark.parametrize(
+    ("task_type", "kind", "tracks"),
+    [
+        ("3d-point-cloud-object-detection", "cuboids", False),
+        ("3d-point-cloud-object-tracking", "cuboids", True),
+        ("adjustment-3d-point-cloud-object-tracking", "cuboids", True),
+        ("3d-point-cloud-semantic-segmentation", "classes", False),
+    ],
+)
+def test_the_page_of_a_point_cloud_has_links_to_its_files_and_all_that_describes_them(
+    task_type: str, kind: str, tracks: bool
+) -> None:
+    made = kind_with_files(task_type, frameAttributes=[{"name": "</script><b>{{ 7 }}", "type": "string"}])
+    line = make_line(made, Random(4))
+    source = hosted_template(f"x/{made.job.task_type.human_task_ui}")
+    assert source is not None
+    page = render(source, made.task_input(line), lambda uri: f"{uri}?<signed>")
+    (text,) = re.findall('id="sequence">(.*?)</script>', page, re.DOTALL)
+    data = json.loads(text)
+    assert (data["kind"], data["tracks"]) == (kind, tracks)
+    assert data["categories"]["frameAttributes"][0]["name"] == "</script><b>{{ 7 }}"
+    assert (data["initial"] is None) == (not task_type.startswith("adjustment-"))
+    frames = data["frames"]
+    assert len(frames) == (3 if tracks else 1)
+    assert frames[0]["src"] == "s3://lab/street/0.bin?<signed>"
+    assert (frames[0]["format"], frames[0]["unix-timestamp"]) == ("binary/xyzi", 10.5)
+    (image,) = frames[0]["images"]
+    assert image["src"] == "s3://lab/street/cam/0.jpg?<signed>"
+    assert (image["fx"], image["camera-model"], image["heading"]["qw"]) == (800, "pinhole", 1)
+    assert f'<crowd-point-clouds name="{made.key}"' in page

@@ -91,7 +91,7 @@ def test_a_workforce_with_workteams_keeps_its_provider_and_stays(lab: Lab, workf
         assert team["WorkforceArn"] == found["WorkforceArn"]
         assert found["OidcConfig"]["Scope"] == "openid email"
         code, message, _ = refused(lab, "update_workforce", WorkforceName=workforce, OidcConfig=OIDC)
-        assert (code, "1 workteams" in message) == ("ConflictException", True)
+        assert (code, "workteams (1)" in message) == ("ConflictException", True)
         assert refused(lab, "delete_workforce", WorkforceName=workforce)[0] == "ResourceInUse"
         wrong = [{"CognitoMemberDefinition": {**COGNITO, "UserGroup": "experts"}}]
         change = {"WorkteamName": "experts", "MemberDefinitions": wrong}

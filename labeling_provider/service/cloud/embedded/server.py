@@ -80,11 +80,15 @@ class Moto:
 
         seen: list[tuple[str, list[tuple[str, str]]]] = []
 
+        requests: list[Any] = []
+
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
             seen.append((status, headers))
+            requests.append(environ["werkzeug.request"])
 
+        environ = _environ(service, call, self._region)
         try:
-            parts: Iterable[bytes] = application(_environ(service, call, self._region), start)
+            parts: Iterable[bytes] = application(environ, start)
             body = SpooledTemporaryFile(max_size=_MAX_IN_MEMORY)  # noqa: SIM115 - the sender closes it
             for part in parts:
                 write_value(part, body)
@@ -96,6 +100,10 @@ class Moto:
             log.debug("traceback", exc_info=True)
             message = f"moto, which answers for {service} here, can't handle this request."
             raise ApiError("InvalidRequest", message) from None
+        finally:
+            # moto's request is part of cycles: its body would stay until the garbage collector comes.
+            for request in requests:
+                vars(request).clear()
         status, headers = seen[-1]
         if not _STATUS.match(status):
             raise ApiError("InvalidArgument", f"The response would have the invalid status {status[:20]!r}.")

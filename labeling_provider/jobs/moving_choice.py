@@ -1,0 +1,61 @@
+"""Which labeling jobs to bring from Amazon, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from typing import Any
+
+
+class Data(StrEnum):
+    """Which data objects to copy: pictures and whatever else the lines of manifests name."""
+
+    OPEN = "open"
+    ALL = "all"
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which labeling jobs to bring.
+
+    :param names: only jobs of these names; empty for all.
+    :param patterns: only jobs whose name is like one of these, such as ``birds-*``; empty for all.
+    :param statuses: only jobs with one of these statuses; empty for all.
+    :param created_after: only jobs created after this time.
+    """
+
+    names: Sequence[str] = ()
+    patterns: Sequence[str] = ()
+    statuses: Sequence[str] = ()
+    created_after: datetime | None = None
+
+    def takes(self, summary: Mapping[str, Any]) -> bool:
+        """Whether a job is chosen, by its entry in ListLabelingJobs."""
+        name = summary["LabelingJobName"]
+        return (
+            (not self.names or name in self.names)
+            and (not self.patterns or any(fnmatchcase(name, pattern) for pattern in self.patterns))
+            and (not self.statuses or summary["LabelingJobStatus"] in self.statuses)
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manner:
+    """How to bring them.
+
+    :param data: which data objects to copy.
+    :param workteams: who works in place of a workteam: name of a workteam here, by the ARN or name of Amazon's.
+    :param functions: ARNs of the functions of custom tasks that the service knows; None if that is not known.
+    :param continue_stopped: whether to make jobs for what jobs that were stopped or have failed left unlabeled.
+    :param dry_run: whether only to look.
+    """
+
+    data: Data = Data.OPEN
+    workteams: Mapping[str, str] = field(default_factory=dict)
+    functions: frozenset[str] | None = None
+    continue_stopped: bool = False
+    dry_run: bool = False

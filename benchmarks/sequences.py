@@ -178,9 +178,18 @@ def write_cloud(folder: Path, points: int) -> None:
     (folder / CLOUDS_SCRIPT).write_bytes((STATIC / CLOUDS_SCRIPT).read_bytes())
     cuboids = [
         {
-            **{"objectName": f"car:{number + 1}", "label": "car", "labelCategoryAttributes": {}},
-            **{"centerX": 5 * (number % 5) - 10, "centerY": 5 * (number // 5), "centerZ": 0.8},
-            **{"length": 4, "width": 2, "height": 1.6, "roll": 0, "pitch": 0, "yaw": 0.1 * number},
+            "objectName": f"car:{number + 1}",
+            "label": "car",
+            "labelCategoryAttributes": {},
+            "centerX": 5 * (number % 5) - 10,
+            "centerY": 5 * (number // 5),
+            "centerZ": 0.8,
+            "length": 4,
+            "width": 2,
+            "height": 1.6,
+            "roll": 0,
+            "pitch": 0,
+            "yaw": 0.1 * number,
         }
         for number in range(20)
     ]

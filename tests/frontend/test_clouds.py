@@ -186,8 +186,13 @@ def test_work_goes_on_where_it_was_left(portal: Portal) -> None:
 
 # It is at (-5, 3, 1.5), and looks along x.
 CAMERA = {
-    **{"image-path": "front.svg", "src": "/picture.svg", "unix-timestamp": 1000},
-    **{"fx": 200, "fy": 200, "cx": 200, "cy": 150},
+    "image-path": "front.svg",
+    "src": "/picture.svg",
+    "unix-timestamp": 1000,
+    "fx": 200,
+    "fy": 200,
+    "cx": 200,
+    "cy": 150,
     "position": {"x": -5, "y": 3, "z": 1.5},
     "heading": {"qx": -0.5, "qy": 0.5, "qz": -0.5, "qw": 0.5},
 }
@@ -208,7 +213,7 @@ def test_cuboids_are_in_the_pictures_of_cameras(portal: Portal) -> None:
     label = LabeledCuboid("car", (5, 3, 0.75), (4, 2, 1.5), (0, 0, 0.3), "", "car:1", {})
     seen = "(one) => [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data]"
     for number, image in enumerate(images[:2]):
-        surveyor.task.frame.get_by_label("Camera", exact=True).select_option(str(number))
+        surveyor.task(".image select").select_option(str(number))
         surveyor.settle()
         pose = Pose((-5, 3, 1.5), (-0.5, 0.5, -0.5, 0.5))
         radial = (0.05, -0.01, 0.002, 0.001)
@@ -269,7 +274,8 @@ def test_all_formats_are_read(portal: Portal) -> None:
             """({loaded: {cloud}}) => {
               const [one] = [...cloud.order.keys()].filter((at) => cloud.order[at] === 1);
               const at = [0, 1, 2].map((axis) => cloud.positions[3 * one + axis] + cloud.origin[axis]);
-              return [cloud.count, at, cloud.tones ? cloud.tones[one] : null, cloud.colors ? cloud.colors[3 * one + 1] : null];
+              const {tones, colors} = cloud;
+              return [cloud.count, at, tones ? tones[one] : null, colors ? colors[3 * one + 1] : null];
             }"""
         )
         assert points[:2] == [2, [1, 2, 3]], form

@@ -68,7 +68,6 @@ export class CrowdPointClouds extends CloudBoard {
   readonly #steps = new Journal<Step>();
   #colors = new Map<string, string>();
   #hidden: ReadonlySet<number> = new Set();
-  #missing: { sequence: Sequence; found: ReturnType<Categories["missing"]> } | undefined;
   /** The labels of points as they are in the answer, of one version of them. */
   #packed = { version: -1, text: "" };
 
@@ -271,7 +270,6 @@ export class CrowdPointClouds extends CloudBoard {
     const draft = isRecord(kept) ? kept : {};
     const place = typeof draft.place === "number" ? draft.place : 0;
     this.#drafted = typeof draft.points === "string" ? fromRuns(draft.points) : undefined;
-    this.#missing = undefined;
     void this.#arrive(Math.min(Math.max(place, 0), Math.max(this.count - 1, 0)));
     if (this.pointNumbers) void this.#number(true);
     this.work.refresh();
@@ -320,21 +318,13 @@ export class CrowdPointClouds extends CloudBoard {
     if (!this.#isRead || this.count === 0) return word("cloud_first");
     if (this.#paints ? !this.pointNumbers : this.count === 1 && !this.loaded)
       return this.#trouble || word("cloud_first");
-    const { sequence } = this;
-    if (this.#missing?.sequence !== sequence) {
-      this.#missing = { sequence, found: this.categories.missing(sequence) };
-    }
-    const { found } = this.#missing;
-    if (!found) return "";
-    const frame = this.#files[found.place]?.number ?? 0;
-    return found.of
-      ? word("thing_lacks", { frame, thing: found.of, attribute: found.name })
-      : word("frame_lacks", { frame, attribute: found.name });
+    return this.categories.lack(this.sequence, this.#files);
   }
 
   /** Where something is missing, the keyboard goes there. */
   override focus(options?: FocusOptions): void {
-    const found = this.problem() ? this.#missing?.found : undefined;
+    const lack = this.categories.lack(this.sequence, this.#files);
+    const found = lack && this.problem() === lack ? this.categories.missing(this.sequence) : undefined;
     if (found) {
       void this.go(found.place).then(() => {
         if (this.work instanceof CuboidWork && found.mark !== undefined) this.work.select(found.mark);

@@ -1,6 +1,7 @@
 /** What workers can choose from in a sequence: labels, their attributes, and those of whole frames. */
 import { asList, isRecord } from "../attributes";
 import { box, type Kind, keypoint, polygon, polyline } from "../drawing/kinds";
+import { word } from "../words";
 import type { Attributes, LabelsOf, SequenceOf, Thing } from "./things";
 
 export interface Attribute {
@@ -18,6 +19,15 @@ const TOOLS: Record<string, Kind> = { BoundingBox: box, Polygon: polygon, Polyli
 /** Longest free text of a label's attribute, and of a frame's. */
 export const LONGEST = { label: 80, frame: 1000 };
 
+interface Missing {
+  place: number;
+  /** The attribute. */
+  name: string;
+  /** Whose it is: a thing's name, or nothing for the frame. */
+  of: string;
+  mark?: number;
+}
+
 export class Categories {
   readonly kind: Kind;
   readonly labels: readonly string[];
@@ -25,6 +35,8 @@ export class Categories {
   readonly locked: ReadonlySet<string>;
   readonly ofFrames: readonly Attribute[];
   readonly #ofLabels: ReadonlyMap<string, readonly Attribute[]>;
+  /** The sequence that was looked through last: it is asked for again and again. */
+  #looked: { sequence: SequenceOf<Thing>; found: Missing | undefined } | undefined;
 
   /** @param document the label category file @param audits whether an earlier job's labels are shown; only those are locked */
   constructor(document: unknown, audits: boolean) {
@@ -55,7 +67,22 @@ export class Categories {
   }
 
   /** The first place at which something required is missing, and of what: a thing's name, or nothing for the frame. */
-  missing(sequence: SequenceOf<Thing>): { place: number; name: string; of: string; mark?: number } | undefined {
+  missing(sequence: SequenceOf<Thing>): Missing | undefined {
+    if (this.#looked?.sequence !== sequence) this.#looked = { sequence, found: this.#missing(sequence) };
+    return this.#looked.found;
+  }
+
+  /** The same in words; nothing if nothing is missing. @param files the frames, for their numbers */
+  lack(sequence: SequenceOf<Thing>, files: readonly { number: number }[]): string {
+    const found = this.missing(sequence);
+    if (!found) return "";
+    const frame = files[found.place]?.number ?? 0;
+    return found.of
+      ? word("thing_lacks", { frame, thing: found.of, attribute: found.name })
+      : word("frame_lacks", { frame, attribute: found.name });
+  }
+
+  #missing(sequence: SequenceOf<Thing>): Missing | undefined {
     if (!this.needsSomething) return undefined;
     for (const [place, { attributes, marks }] of sequence.entries()) {
       const name = lacking(attributes, this.ofFrames);

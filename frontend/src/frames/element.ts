@@ -70,8 +70,7 @@ export class CrowdVideoFrames extends ShapeBoard {
   readonly #steps = new Journal<Step>();
   readonly #player = new Player(this.#asShower());
   readonly #panels = new Panels<Mark>(this.#asLabeling());
-  /** Of the sequence for which it was found last: what is missing, and the answer. */
-  #missing: { sequence: Sequence; found: ReturnType<Categories["missing"]> } | undefined;
+  /** Of the sequence for which it was made last. */
   #answer: { sequence: Sequence; frames: unknown[] } | undefined;
 
   // What is given
@@ -176,23 +175,15 @@ export class CrowdVideoFrames extends ShapeBoard {
   }
 
   protected override problem(): string {
-    const sequence = this.#sequence;
     if (!this.#isRead || this.#files.length === 0) return word("picture_first");
     if (this.hand.path) return word("unfinished_shape");
-    if (this.#missing?.sequence !== sequence) {
-      this.#missing = { sequence, found: this.#categories.missing(sequence) };
-    }
-    const { found } = this.#missing;
-    if (!found) return "";
-    const frame = this.#files[found.place]?.number ?? 0;
-    return found.of
-      ? word("thing_lacks", { frame, thing: found.of, attribute: found.name })
-      : word("frame_lacks", { frame, attribute: found.name });
+    return this.#categories.lack(this.#sequence, this.#files);
   }
 
   /** Where something is missing, the keyboard goes there. */
   override focus(options?: FocusOptions): void {
-    const found = this.problem() ? this.#missing?.found : undefined;
+    const lack = this.#categories.lack(this.#sequence, this.#files);
+    const found = lack && this.problem() === lack ? this.#categories.missing(this.#sequence) : undefined;
     if (found) {
       void this.go(found.place).then(() => {
         if (found.mark !== undefined) this.hand.select(found.mark);

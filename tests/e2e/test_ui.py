@@ -55,11 +55,13 @@ def test_jobs_are_listed_and_lead_to_their_pictures(stack: Stack, digits: str, w
         page.goto(f"{stack.airflow.url}/plugin/labeling")
         frame = page.frame_locator("iframe[title=Labeling]")
         row = frame.get_by_role("row").filter(has_text=digits)
-        row.wait_for()
-        assert str(row.locator("time").get_attribute("title")).endswith(" Asia/Tokyo"), "Airflow's time zone"
+        row.locator("time[title$=' Asia/Tokyo']").wait_for()
         shade = "place => place.ownerDocument.defaultView.getComputedStyle(place).backgroundColor"
-        assert frame.locator("body").evaluate(shade) == page.locator("html").evaluate(shade), "Airflow's theme"
-        assert page.locator("img[src$='/labeling/static/icon.svg']").first.evaluate("image => image.naturalWidth > 0")
+        wait_until(
+            lambda: frame.locator("body").evaluate(shade) == page.locator("html").evaluate(shade), 30, "Airflow's theme"
+        )
+        icon = page.locator("img[src$='/labeling/static/icon.svg']").first
+        wait_until(lambda: icon.evaluate("image => image.naturalWidth > 0"), 30, "the plugin's icon is shown")
         assert "Completed" in row.inner_text()
         assert "1,797 of 1,797" in row.inner_text()
         assert fits(frame)

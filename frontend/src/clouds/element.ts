@@ -7,6 +7,7 @@ import { lookOf } from "../colors";
 import { Journal } from "../drawing/journal";
 import { element } from "../element";
 import { Categories } from "../frames/categories";
+import { given } from "../frames/draft";
 import { framesBar, Player } from "../frames/player";
 import type { Command } from "../keys";
 import { word } from "../words";
@@ -86,16 +87,14 @@ export class CrowdPointClouds extends CloudBoard {
 
   #read(): void {
     if (this.#isRead) return;
-    const text = document.getElementById(this.getAttribute("data") ?? "")?.textContent;
-    if (!text) return;
-    const given: unknown = JSON.parse(text);
-    if (!isRecord(given) || !Array.isArray(given.frames)) return;
+    const found = given(this);
+    if (!found) return;
     this.#isRead = true;
-    this.tracks = given.tracks === true;
-    this.#paints = given.kind === "classes";
-    this.audits = isRecord(given.initial);
-    this.categories = new Categories(given.categories, this.audits);
-    this.#files = given.frames.filter(isRecord).map((one, place) => ({
+    this.tracks = found.tracks === true;
+    this.#paints = found.kind === "classes";
+    this.audits = isRecord(found.initial);
+    this.categories = new Categories(found.categories, this.audits);
+    this.#files = found.frames.map((one, place) => ({
       number: Number(one["frame-no"] ?? place),
       name: String(one.frame),
       src: String(one.src),
@@ -105,13 +104,13 @@ export class CrowdPointClouds extends CloudBoard {
     }));
     this.times = this.#files.map(({ time }) => time);
     this.#clouds = new Clouds(this.#files);
-    const { sequence, unreadable } = fromAnswer(given.initial, this.#files, this.tracks);
+    const { sequence, unreadable } = fromAnswer(found.initial, this.#files, this.tracks);
     this.initial = sequence;
     this.sequence = sequence;
     this.unreadable = this.#paints ? 0 : unreadable;
     this.#colors = new Map(this.categories.labels.map((label, at) => [label, onDark(lookOf(at).color)]));
     if (this.audits) this.setAttribute("initial-value", "");
-    const points = isRecord(given.initial) ? given.initial.labeledPoints : undefined;
+    const points = isRecord(found.initial) ? found.initial.labeledPoints : undefined;
     if (!this.#paints || points === undefined) return;
     this.#hasGiven = true;
     this.#given = unpacked(String(points));

@@ -1,5 +1,6 @@
 /** Cuboids over the clouds of a sequence: what people have set stands, the others follow from it. */
 import { isRecord } from "../attributes";
+import { type Kept, restored, shortened } from "../frames/draft";
 import {
   anchors,
   attributesOf,
@@ -176,48 +177,14 @@ function read(given: unknown, tracks: boolean): Mark[] {
   return [{ label, name, object, cuboid, attributes: attributesOf(given.labelCategoryAttributes), byHand: true }];
 }
 
-/** What is kept of a mark in a draft: thing, nine numbers, whether by hand, attributes. */
-type KeptMark = [thing: number, numbers: number[], byHand: 0 | 1, attributes: Record<string, string | number>];
-interface Kept {
-  /** Label, id and name of each thing. */
-  things: [string, string, string][];
-  frames: Record<number, { marks: KeptMark[]; attributes: Record<string, string | number> }>;
-}
-
-/** A short form of what differs from the labels that the work began with. */
 export function toDraft(sequence: Sequence, initial: Sequence): Kept {
-  const things: Kept["things"] = [];
-  const places = new Map<string, number>();
-  const thing = ({ label, object, name }: Mark): number => {
-    const key = JSON.stringify([label, object, name]);
-    const place = places.get(key) ?? things.push([label, object, name]) - 1;
-    places.set(key, place);
-    return place;
-  };
-  const frames: Kept["frames"] = {};
-  for (const [place, labels] of sequence.entries()) {
-    if (labels === initial[place]) continue;
-    const marks = labels.marks.map((one): KeptMark => {
-      const { center, size, angles } = one.cuboid;
-      return [thing(one), [...center, ...size, ...angles], one.byHand ? 1 : 0, one.attributes];
-    });
-    frames[place] = { marks, attributes: labels.attributes };
-  }
-  return { things, frames };
+  return shortened(sequence, initial, ({ cuboid }) => [...cuboid.center, ...cuboid.size, ...cuboid.angles]);
 }
 
-export function fromDraft(given: unknown, initial: Sequence): Sequence {
-  if (!isRecord(given) || !isRecord(given.frames) || !Array.isArray(given.things)) return initial;
-  const kept = given as unknown as Kept;
-  return initial.map((before, place) => {
-    const frame = kept.frames[place];
-    if (!frame) return before;
-    const marks = frame.marks.flatMap(([thing, numbers, byHand, attributes]): Mark[] => {
-      const [label, object, name] = kept.things[thing] ?? ["", "", ""];
-      const [center, size, angles] = [0, 3, 6].map((from) => numbers.slice(from, from + 3)) as unknown as Vector[];
-      if (!center || !size || !angles) return [];
-      return [{ label, object, name, cuboid: { center, size, angles }, attributes, byHand: byHand === 1 }];
-    });
-    return { attributes: frame.attributes, marks };
+export function fromDraft(draft: unknown, initial: Sequence): Sequence {
+  return restored(draft, initial, (thing, numbers): Mark | undefined => {
+    const part = (from: number) => numbers.slice(from, from + 3) as unknown as Vector;
+    const cuboid = { center: part(0), size: part(3), angles: part(6) };
+    return isProper(cuboid) ? { ...thing, cuboid } : undefined;
   });
 }

@@ -13,6 +13,7 @@ import { ShapeBoard } from "../elements/shape-board";
 import { type Command, keys } from "../keys";
 import { word } from "../words";
 import { Categories } from "./categories";
+import { given } from "./draft";
 import { framesStyle } from "./fields";
 import { type Labeling, Panels } from "./panels";
 import { Pictures } from "./pictures";
@@ -87,21 +88,19 @@ export class CrowdVideoFrames extends ShapeBoard {
 
   #read(): void {
     if (this.#isRead) return;
-    const text = document.getElementById(this.getAttribute("data") ?? "")?.textContent;
-    if (!text) return;
-    const given: unknown = JSON.parse(text);
-    if (!isRecord(given) || !Array.isArray(given.frames)) return;
+    const found = given(this);
+    if (!found) return;
     this.#isRead = true;
-    this.#tracks = given.tracks === true;
-    const audits = isRecord(given.initial);
-    this.#categories = new Categories(given.categories, audits);
-    this.#files = given.frames.filter(isRecord).map((one) => ({
+    this.#tracks = found.tracks === true;
+    const audits = isRecord(found.initial);
+    this.#categories = new Categories(found.categories, audits);
+    this.#files = found.frames.map((one) => ({
       number: Number(one["frame-no"]),
       name: String(one.frame),
       src: String(one.src),
     }));
     this.#pictures = new Pictures(this.#files);
-    this.#initial = fromAnswer(given.initial, this.#files, this.#categories.kind);
+    this.#initial = fromAnswer(found.initial, this.#files, this.#categories.kind);
     this.#sequence = this.#initial;
     this.labels = this.#categories.labels;
     this.#looks = new Map(this.#categories.labels.map((label, at) => [label, lookOf(at)]));

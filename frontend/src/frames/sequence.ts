@@ -2,8 +2,8 @@
 import { isRecord } from "../attributes";
 import type { Point } from "../drawing/geometry";
 import type { Kind, Shape } from "../drawing/kinds";
+import { type Kept, restored, shortened } from "./draft";
 import {
-  type Attributes,
   anchors,
   attributesOf,
   changed,
@@ -189,52 +189,13 @@ export function fromAnswer(given: unknown, files: readonly FrameFile[], kind: Ki
   });
 }
 
-/** What is kept of a mark in a draft: thing, points, whether by hand, attributes if there are any. */
-type KeptMark = [thing: number, points: number[], byHand: 0 | 1, attributes?: Attributes];
-interface Kept {
-  /** Label, id and name of each thing. */
-  things: [string, string, string][];
-  frames: Record<number, { marks?: KeptMark[]; attributes?: Attributes }>;
-}
-
-/** A short form of what differs from the labels that the work began with. */
 export function toDraft(sequence: Sequence, initial: Sequence): Kept {
-  const things: Kept["things"] = [];
-  const places = new Map<string, number>();
-  const thing = ({ label, object, name }: Mark): number => {
-    const key = JSON.stringify([label, object, name]);
-    let place = places.get(key);
-    if (place === undefined) {
-      place = things.push([label, object, name]) - 1;
-      places.set(key, place);
-    }
-    return place;
-  };
-  const frames: Kept["frames"] = {};
-  for (const [place, labels] of sequence.entries()) {
-    if (labels === initial[place]) continue;
-    frames[place] = {
-      marks: labels.marks.map((one): KeptMark => {
-        const short: KeptMark = [thing(one), one.points.flat(), one.byHand ? 1 : 0];
-        return Object.keys(one.attributes).length > 0 ? [short[0], short[1], short[2], one.attributes] : short;
-      }),
-      attributes: labels.attributes,
-    };
-  }
-  return { things, frames };
+  return shortened(sequence, initial, ({ points }) => points.flat());
 }
 
-export function fromDraft(given: unknown, initial: Sequence): Sequence {
-  if (!isRecord(given) || !isRecord(given.frames) || !Array.isArray(given.things)) return initial;
-  const kept = given as unknown as Kept;
-  return initial.map((before, place) => {
-    const frame = kept.frames[place];
-    if (!frame) return before;
-    const marks = (frame.marks ?? []).map(([thing, numbers, byHand, attributes = {}]): Mark => {
-      const [label, object, name] = kept.things[thing] ?? ["", "", ""];
-      const points = numbers.flatMap((x, at) => (at % 2 ? [] : [[x, numbers[at + 1] ?? 0] as const]));
-      return { label, points, object, name, attributes, byHand: byHand === 1 };
-    });
-    return { attributes: frame.attributes ?? {}, marks };
+export function fromDraft(draft: unknown, initial: Sequence): Sequence {
+  return restored(draft, initial, (thing, numbers): Mark => {
+    const points = numbers.flatMap((x, at) => (at % 2 ? [] : [[x, numbers[at + 1] ?? 0] as const]));
+    return { ...thing, points };
   });
 }

@@ -79,22 +79,15 @@ def test_the_model_is_not_a_point_less_accurate_than_a_majority_vote(regime: tup
     assert np.mean(gains) >= -0.01
 
 
-def test_what_each_worker_is_prone_to_answer_is_found() -> None:
+@pytest.mark.parametrize(("regime", "classes", "least"), [("leaning workers", 4, 0.07), ("two camps", 6, 0.0)])
+def test_what_workers_are_prone_to_answer_is_found(regime: str, classes: int, least: float) -> None:
+    """Each by their own habit, or half of them alike: they take one class for another."""
     gains = []
     for seed in range(3):
-        truth, votes = TUNED["leaning workers"].simulate(seed)
-        classes, _ = consolidate_votes(votes, 4)
-        gains.append(float((classes == truth).mean()) - majority_accuracy(truth, votes, 4))
-    assert np.mean(gains) > 0.07
-
-
-def test_a_class_that_half_of_the_workers_take_for_another_is_found() -> None:
-    gains = []
-    for seed in range(3):
-        truth, votes = TUNED["two camps"].simulate(seed)
-        classes, _ = consolidate_votes(votes, 6)
-        gains.append(float((classes == truth).mean()) - majority_accuracy(truth, votes, 6))
-    assert np.mean(gains) > 0
+        truth, votes = TUNED[regime].simulate(seed)
+        found, _ = consolidate_votes(votes, classes)
+        gains.append(float((found == truth).mean()) - majority_accuracy(truth, votes, classes))
+    assert np.mean(gains) > least
 
 
 def lenient_and_strict(seed: int) -> tuple[np.ndarray, Votes]:

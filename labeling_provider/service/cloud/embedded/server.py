@@ -79,11 +79,11 @@ class Moto:
         from botocore.model import OperationNotFoundError
 
         seen: list[tuple[str, list[tuple[str, str]]]] = []
-
         requests: list[Any] = []
 
         def start(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
             seen.append((status, headers))
+            # Flask takes it out at the end.
             requests.append(environ["werkzeug.request"])
 
         environ = _environ(service, call, self._region)

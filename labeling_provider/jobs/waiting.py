@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_ROUNDING = 1e-6
+"""Sums of times are rounded: who comes back after the seconds that were left may be a little early. In seconds."""
+
 
 class Vigil:
     """Decides when the wait for a job is over.
@@ -49,10 +52,15 @@ class Vigil:
 
         :param now: current time in epoch seconds.
         """
-        ends = [] if self._deadline is None else [self._deadline]
-        if self._stall_timeout is not None and self._moved_at is not None:
-            ends.append(self._moved_at + self._stall_timeout)
+        ends = [end for end in (self._deadline, self._stalled_at) if end is not None]
         return max(min(ends) - now, 0.0) if ends else None
+
+    @property
+    def _stalled_at(self) -> float | None:
+        """When the job will have moved nothing for too long, in epoch seconds; None for never."""
+        if self._stall_timeout is None or self._moved_at is None:
+            return None
+        return self._moved_at + self._stall_timeout
 
     def verdict(self, state: JobState | None, now: float) -> dict[str, Any] | None:
         """Why the wait is over, as a trigger event; None if it is not.
@@ -67,14 +75,10 @@ class Vigil:
             if state.has_ended or state.status in self._targets:
                 return {"state": state.as_dict()}
         known = {"state": self._state.as_dict() if self._state else None}
-        if self._deadline is not None and now >= self._deadline:
+        if self._deadline is not None and now + _ROUNDING >= self._deadline:
             return {**known, "timeout": True}
-        if (
-            self._stall_timeout is not None
-            and self._moved_at is not None
-            and now >= self._moved_at + self._stall_timeout
-        ):
-            return {**known, "stalled": now - self._moved_at}
+        if self._stalled_at is not None and now + _ROUNDING >= self._stalled_at:
+            return {**known, "stalled": now - (self._moved_at or 0.0)}
         return None
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labeling_provider.client.ground_truth import GroundTruth
@@ -144,6 +144,7 @@ def test_a_job_that_is_gone_or_a_service_that_stays_away_is_an_error(lab: Lab, c
 counted = st.builds(lambda number: dataclasses.replace(STATE, labeled=number, human_labeled=number), st.integers(0, 3))
 
 
+@example([(None, 0.1), (moved(0), 1.624250072720085), (None, 1.1), (None, 17.0)], None, 18.0)
 @given(
     st.lists(st.tuples(st.none() | counted, st.floats(0, 20)), max_size=8),
     st.none() | st.floats(0, 50),
@@ -156,10 +157,10 @@ def test_a_wait_is_over_at_the_moment_that_it_has_said(
     for state, seconds in looks:
         left = vigil.seconds_left(now)
         now += seconds if left is None else min(seconds, left)
-        moved = state is not None and vigil.memory["counted"] != state.counted
+        changed = state is not None and vigil.memory["counted"] != state.counted
         event = vigil.verdict(state, now)
         assert json.loads(json.dumps(vigil.memory)) == vigil.memory
-        if left is not None and seconds >= left and not moved:
+        if left is not None and seconds >= left and not changed:
             assert event is not None
         if event is not None:
             assert event.get("timeout") or event["stalled"] == pytest.approx(stall, abs=1e-6)

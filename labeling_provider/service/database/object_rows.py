@@ -90,6 +90,19 @@ def send_out(connection: Connection, job_id: int, object_ids: Iterable[int], ite
     connection.execute(send, [{"object": object_id} for object_id in object_ids])
 
 
+def call_back(connection: Connection, job_id: int, object_ids: Iterable[int]) -> None:
+    """Let objects wait that were sent to workers."""
+    back = (
+        sa.update(objects)
+        .where(objects.c.job_id == job_id, objects.c.object_id == sa.bindparam("object"))
+        .where(objects.c.state == ObjectState.OUT)
+        .values(state=ObjectState.WAITING)
+    )
+    rows = [{"object": object_id} for object_id in object_ids]
+    if rows:
+        connection.execute(back, rows)
+
+
 def finished(connection: Connection, job_id: int) -> list[sa.Row[Any]]:
     """The objects with workers whose tasks are all finished: object_id, and how many answers and declined tasks."""
     same = (tasks.c.job_id == objects.c.job_id) & (tasks.c.object_id == objects.c.object_id)

@@ -230,6 +230,13 @@ def expire(connection: Connection, job_id: int, at: float | None = None) -> int:
     return connection.execute(sa.update(tasks).where(*over).values(state=TaskState.EXPIRED)).rowcount
 
 
+def withdraw(connection: Connection, job_id: int) -> set[int]:
+    """Expire a job's unfinished tasks; the objects that they were of. Waits for answers that come in meanwhile."""
+    over = (tasks.c.job_id == job_id, tasks.c.state.in_(UNDECIDED))
+    expired = sa.update(tasks).where(*over).values(state=TaskState.EXPIRED).returning(tasks.c.object_id)
+    return set(connection.execute(expired).scalars())
+
+
 def replace_declined(connection: Connection, job_id: int, wanted: int) -> None:
     """Insert new tasks in place of declined ones; expire the tasks of objects that too many workers have declined.
 

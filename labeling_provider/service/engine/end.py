@@ -8,6 +8,7 @@ import logging
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.job import JobStatus, is_streaming
+from labeling_provider.service.clock import Clock
 from labeling_provider.service.database import announcements, lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.database.lease_rows import Lease, LeaseLost
@@ -18,6 +19,7 @@ from labeling_provider.service.engine.consolidation import Results
 from labeling_provider.service.engine.output import Output
 from labeling_provider.service.engine.runs import Runs
 from labeling_provider.service.engine.stream import Stream
+from labeling_provider.service.work import tasks
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +37,9 @@ class End:
         output: Output,
         stream: Stream,
         announcements: Announcements,
+        clock: Clock,
     ) -> None:
-        self._database, self._runs, self._results = database, runs, results
+        self._database, self._runs, self._results, self._clock = database, runs, results, clock
         self._output, self._stream, self._announcements = output, stream, announcements
 
     def end(self, lease: Lease, job: Row, status: JobStatus, reason: str | None = None) -> None:
@@ -71,10 +74,14 @@ class End:
 
     def _label_answered(self, lease: Lease, job: Row) -> None:
         with self._database.read() as connection:
-            answered = object_rows.count(connection, job.id, ObjectState.ANSWERED)
+            unlabeled = object_rows.count(connection, job.id, ObjectState.OUT, ObjectState.ANSWERED)
         streams = is_streaming(json.loads(job.request))
-        if job.lines and (streams or answered):
+        if job.lines and (streams or unlabeled):
             run = self._runs.of(lease, job)
+            with self._database.write() as connection:
+                lease_rows.hold(connection, lease)
+                # The last answers may have come in since the job's last step.
+                tasks.withdraw(connection, run, self._clock.now())
             self._results.consolidate(run)
             while streams and self._stream.publish(run):
                 pass

@@ -96,7 +96,7 @@ class Engine:
         self._results = Results(database, object_store, self._functions, clock)
         self._hand_out = HandOut(database, learning, self._functions, clock, workforce.seed)
         self._streaming = Streaming(database, self._stream, self._hand_out, self._output)
-        self._end = End(database, self._runs, self._results, self._output, self._stream, self._announcements)
+        self._end = End(database, self._runs, self._results, self._output, self._stream, self._announcements, clock)
 
     def start(self) -> None:
         """Resume every job that has not ended."""

@@ -140,6 +140,16 @@ def collect(connection: Connection, run: Run, at: float) -> None:
     fail_objects(connection, run, {one.object_id: _reason(run, one) for one in over if not one.answers}, at)
 
 
+def withdraw(connection: Connection, run: Run, at: float) -> None:
+    """Take back all tasks without an answer, and queue the objects for consolidation that need none any more.
+
+    Who submits after that is refused, so that nobody's answer is accepted and then left out.
+    """
+    replace_declined(connection, run)
+    object_rows.call_back(connection, run.id, task_rows.withdraw(connection, run.id))
+    collect(connection, run, at)
+
+
 def _reason(run: Run, row: Row) -> str:
     trouble = run.troubles.pop(row.object_id, "")
     if row.declined < run.job.workers_per_object:

@@ -13,9 +13,13 @@ import sqlalchemy as sa
 from botocore.exceptions import EndpointConnectionError
 
 from dev.stack import wait_until
-from labeling_provider.service.database.schema import jobs, objects, tasks
+from labeling_provider.service.database.schema import jobs, tasks
+from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.engine import scheduler as scheduling
+from labeling_provider.service.engine.desk import Refused
 from labeling_provider.service.engine.scheduler import Scheduler
+from labeling_provider.service.work.people import Person
+from labeling_provider.service.work.tasks import Refusal
 from tests.service.in_process import InProcess
 
 LINES = b"".join(json.dumps({"source": f"text {number}", "truth": "cat"}).encode() + b"\n" for number in range(30))
@@ -30,16 +34,37 @@ def engine(tmp_path: Path) -> Iterator[InProcess]:
     one.close()
 
 
-def waits_for_people(engine: InProcess) -> str:
-    """A job whose objects are with people; its name."""
-    name = engine.create(LINES, workforce=PEOPLE)
+def waits_for_people(engine: InProcess, each: int = 1) -> str:
+    """A job whose objects are with people; its name.
+
+    :param each: how many people label an object.
+    """
+    name = engine.create(LINES, workforce=PEOPLE, workers_per_object=each)
 
     def sent() -> bool:
         with engine.store.read() as connection:
-            return connection.execute(sa.select(tasks.c.id)).first() is not None
+            theirs = sa.select(tasks.c.id).join(jobs, jobs.c.id == tasks.c.job_id).where(jobs.c.name == name)
+            return connection.execute(theirs).first() is not None
 
     wait_until(sent, 60, "objects are with people", 0.01)
     return name
+
+
+def person(number: int) -> Person:
+    return Person(number, f"Person {number}", f"private.us-east-1.{number}", frozenset({PEOPLE}), {})
+
+
+def taken(engine: InProcess, name: str, number: int = 0) -> int | None:
+    """The task of a job that a person gets; None if there is none."""
+    with engine.store.read() as connection:
+        job_id = connection.execute(sa.select(jobs.c.id).where(jobs.c.name == name)).scalar_one()
+    task = engine.engine.desk.next(person(number), job_id).task
+    return None if task is None else task.id
+
+
+def answer(engine: InProcess, task: int | None, number: int = 0) -> None:
+    assert task is not None
+    engine.engine.desk.submit(person(number), task, {"crowd-classifier": {"label": "dog"}}, 1.0)
 
 
 def test_a_job_waits_for_a_storage_that_is_away(engine: InProcess) -> None:
@@ -58,11 +83,12 @@ def test_a_job_whose_storage_stays_away_ends_and_says_so(
 ) -> None:
     monkeypatch.setattr(scheduling, "_OUTAGE_SECONDS", 0.5)
     name = waits_for_people(engine)
+    task = taken(engine, name)
     engine.storage.down = AWAY
     if stop:
         engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
     else:
-        answered_by_people(engine, name)
+        answer(engine, task)
     description = engine.wait(name)
     assert description["LabelingJobStatus"] == "Failed"
     assert "EndpointConnectionError" in description["FailureReason"]
@@ -77,38 +103,49 @@ def test_a_job_that_meets_what_nobody_has_thought_of_ends_and_says_so(engine: In
     assert "ZeroDivisionError: half a pair \ufffd and a zero \ufffd" in description["FailureReason"]
 
 
-def answered_by_people(engine: InProcess, name: str) -> None:
-    """Answer the first of a job's tasks, as the worker portal will."""
-    answer = json.dumps({"crowd-classifier": {"label": "dog"}})
-    with engine.store.write() as connection:
-        job_id = connection.execute(sa.select(jobs.c.id).where(jobs.c.name == name)).scalar_one()
-        first = sa.select(sa.func.min(tasks.c.id)).where(tasks.c.job_id == job_id).scalar_subquery()
-        now = time.time()
-        values = {"state": "submitted", "worker_id": "private.a", "answer": answer, "accepted": now, "due": now}
-        connection.execute(sa.update(tasks).where(tasks.c.id == first).values(values))
-        # The portal's step: all answers of the object are there.
-        one = sa.select(tasks.c.object_id).where(tasks.c.id == first).scalar_subquery()
-        same = (objects.c.job_id == job_id) & (objects.c.object_id == one)
-        connection.execute(sa.update(objects).where(same).values(state="answered", answered=now, stamp=int(now)))
-    engine.engine.wake(job_id)
-
-
-def test_answers_of_a_job_that_is_stopped_after_a_restart_become_labels(tmp_path: Path) -> None:
+def test_answers_of_a_job_that_is_stopped_before_its_next_step_become_labels(tmp_path: Path) -> None:
     first = InProcess(tmp_path)
-    name = waits_for_people(first)
+    name, other = waits_for_people(first, 2), waits_for_people(first, 2)
+    # No step follows the last answer.
     first.engine.stop()
-    first.operations.call("StopLabelingJob", {"LabelingJobName": name})
-    answered_by_people(first, name)
+    for stopped, number in ((name, 0), (name, 1), (other, 0)):
+        answer(first, taken(first, stopped, number), number)
+    for stopped in (name, other):
+        first.operations.call("StopLabelingJob", {"LabelingJobName": stopped})
     first.store.close()
     second = InProcess(tmp_path, objects=first.storage.objects)
     try:
-        description = second.wait(name)
-        assert description["LabelingJobStatus"] == "Stopped"
-        assert description["LabelCounters"]["HumanLabeled"] == 1
-        output = second.storage.objects[description["LabelingJobOutput"]["OutputDatasetS3Uri"]]
-        assert output.count(b'"class-name": "dog"') == 1
+        for stopped, labeled in ((name, 1), (other, 0)):
+            description = second.wait(stopped)
+            assert description["LabelingJobStatus"] == "Stopped"
+            told = {"HumanLabeled": labeled, "FailedNonRetryableError": 0, "Unlabeled": 30 - labeled}
+            assert told.items() <= description["LabelCounters"].items()
+            output = second.storage.objects[description["LabelingJobOutput"]["OutputDatasetS3Uri"]]
+            assert output.count(b'"class-name": "dog"') == labeled
+            assert output.count(b"\n") == 30
     finally:
         second.close()
+
+
+def test_who_submits_to_a_job_that_has_stopped_is_told_so(engine: InProcess) -> None:
+    name = waits_for_people(engine)
+    task = taken(engine, name)
+    # Its output can't be written for a while, so the job stays in Stopping.
+    engine.storage.down = AWAY
+    engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
+
+    def withdrawn() -> bool:
+        with engine.store.read() as connection:
+            left = sa.select(tasks.c.id).where(tasks.c.state != TaskState.EXPIRED)
+            return connection.execute(left).first() is None
+
+    wait_until(withdrawn, 60, "no task is with anybody", 0.01)
+    assert engine.describe(name)["LabelingJobStatus"] == "Stopping"
+    assert taken(engine, name, 1) is None
+    with pytest.raises(Refused, match=Refusal.EXPIRED):
+        answer(engine, task)
+    engine.storage.down = None
+    assert engine.wait(name)["LabelCounters"]["HumanLabeled"] == 0
 
 
 def run(step: Callable[[int], float | None], *job_ids: int) -> tuple[Scheduler, list[tuple[int, BaseException]]]:

@@ -42,7 +42,7 @@ up: $(VENV)/.ready
 
 # Much of the time is spent waiting, so all run at once.
 test: environments
-	@$(BIN)/python -m dev.lanes $(TESTS)
+	@$(BIN)/python -m dev.lanes $(LANES)
 
 # Seconds: the rooms of plain Python, and the rules of the house.
 test-fast: $(VENV)/.ready
@@ -53,7 +53,9 @@ test-rooms: setup
 	$(BIN)/python -m pytest tests -m "not e2e"
 
 # Several are tested at once: libraries that start a thread for each core would only wait for each other.
-TESTS := test-newest test-newest-processes test-lowest test-lowest-processes
+# A + stands between what runs one after the other, so that all lanes take about as long.
+LANES := test-newest test-newest-airflow test-lowest+test-newest-browser test-lowest-airflow+test-benchmarks
+TESTS := $(subst +, ,$(LANES))
 .PHONY: $(TESTS)
 $(TESTS) test-rooms: export OMP_NUM_THREADS := 1
 $(TESTS) test-rooms: export OPENBLAS_NUM_THREADS := 1
@@ -62,9 +64,14 @@ $(TESTS) test-rooms: export OPENBLAS_NUM_THREADS := 1
 test-newest: setup
 	$(BIN)/python -m pytest tests --ignore=tests/service --ignore=tests/e2e --ignore=tests/test_benchmarks.py
 
-test-newest-processes: setup
-	$(BIN)/python -m pytest tests/e2e tests/test_benchmarks.py
+test-newest-airflow: setup
+	$(BIN)/python -m pytest tests/e2e
+
+test-newest-browser: setup
 	$(BIN)/python -m pytest -m "browser or once" tests/service
+
+test-benchmarks: setup
+	$(BIN)/python -m pytest tests/test_benchmarks.py
 
 # The oldest Airflow and amazon provider that are supported: everything that touches them; and the local service, which
 # touches neither.
@@ -72,7 +79,7 @@ LOWEST_TESTS := $(LOWEST)/bin/python -m pytest -m "not browser and not once"
 test-lowest: $(LOWEST)/.ready $(VENV)/.system
 	$(LOWEST_TESTS) tests/service
 
-test-lowest-processes: $(LOWEST)/.ready $(VENV)/.system
+test-lowest-airflow: $(LOWEST)/.ready $(VENV)/.system
 	$(LOWEST_TESTS) tests/client tests/streaming tests/decorators tests/hooks tests/jobs tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
 
 lint: $(VENV)/.ready

@@ -1,5 +1,7 @@
 """``make test``: runs make's targets side by side, and shows each line as it comes, with the name of its lane.
 
+A lane is one target, or several that run one after the other, with a ``+`` between their names.
+
 When a lane has been silent for a while, all lanes say how far they are. At the end the failures and the closing lines
 of all lanes stand together.
 """
@@ -87,5 +89,10 @@ def run(commands: Mapping[str, Sequence[str]], out: TextIO | None = None, silenc
     return int(any(lane.process.returncode for lane in lanes))
 
 
+def targets(lane: str) -> list[str]:
+    """The command that makes a lane's targets one after the other, those after a failure as well."""
+    return ["make", "--no-print-directory", "--keep-going", *lane.split("+")]
+
+
 if __name__ == "__main__":
-    sys.exit(run({target: ["make", "--no-print-directory", target] for target in sys.argv[1:]}))
+    sys.exit(run({lane: targets(lane) for lane in sys.argv[1:]}))

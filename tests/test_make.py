@@ -85,3 +85,10 @@ def test_lanes_show_lines_as_they_come_and_all_endings_together() -> None:
     assert "FAILED tests/b.py::test\n=== 1 failed in 1s ===" in ending
     assert "=== 2 passed in 1s ===" in ending
     assert lanes.run({"new": [sys.executable, "-c", "pass"]}, out) == 0
+
+
+def test_the_targets_of_a_lane_run_one_after_the_other_whatever_fails(tmp_path: Path) -> None:
+    (tmp_path / "Makefile").write_text("first:\n\t@sleep 0.2; echo first; false\nsecond:\n\t@echo second\n")
+    done = subprocess.run(lanes.targets("first+second"), cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[:2] == ["first", "second"]
+    assert done.returncode

@@ -32,6 +32,8 @@ from tests.jobs.amazons import denied, pretending, vendor
 from tests.operators.tasks import operator
 from tests.service.kinds.some_clouds import SEQUENCE_LINE, cloud_objects, tracks_label
 
+pytestmark = pytest.mark.once
+
 UNKNOWN = {"source": "nobody knows"}
 """Simulated workers decline what they know no truth of, so it fails."""
 

@@ -20,6 +20,8 @@ from tests.conftest import Lab
 from tests.jobs.yards import Yard, complaints, looked_at, picture, pictures, turned
 from tests.manifest.scenes import LINE, as_body, changed, sequence
 
+pytestmark = pytest.mark.once
+
 
 def test_a_bucket_that_lets_no_browser_in_is_named_and_can_be_mended(lab: Lab) -> None:
     yard = Yard(lab)

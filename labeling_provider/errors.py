@@ -80,10 +80,17 @@ class InvalidArgumentsError(LabelingError):
         return type(self), (self.problems,)
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in words, such as ``1 object`` or ``2,000 objects``.
+
+    :param noun: in the singular; its plural ends in s.
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _listed(problems: Sequence[Problem]) -> str:
-    count = f"{len(problems)} problem" + ("s" if len(problems) != 1 else "")
     lines = "\n".join(f"  - {problem}" for problem in problems)
-    return f"{count}:\n{lines}"
+    return f"{counted(len(problems), 'problem')}:\n{lines}"
 
 
 class JobNameTakenError(LabelingError):

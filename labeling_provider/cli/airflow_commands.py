@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-from labeling_provider.errors import printable
+from labeling_provider.errors import counted, printable
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -104,14 +104,15 @@ def validate_manifest(args: Namespace) -> None:
         report = Manifests(store).check(args.manifest, label_attribute=args.label_attribute)
     except LabelingError as error:
         raise SystemExit(str(error)) from None
-    _say(f"{report.lines:,} lines, {report.labeled:,} labeled, {report.failed:,} failed, {report.unlabeled:,} to label")
+    lines = counted(report.lines, "line")
+    _say(f"{lines}, {report.labeled:,} labeled, {report.failed:,} failed, {report.unlabeled:,} to label")
     for name, count in report.classes.items():
         _say(f"  {count:,} {name}")
     for problem in report.problems:
         _say(str(problem), file=sys.stderr)
     if report.problems:
         more = f" and {report.more_problems:,} more" if report.more_problems else ""
-        raise SystemExit(f"{len(report.problems):,} lines{more} are wrong")
+        raise SystemExit(f"{counted(len(report.problems), 'wrong line')}{more}")
 
 
 def estimate_job_cost(args: Namespace) -> None:

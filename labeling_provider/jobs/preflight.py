@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from labeling_provider.client.ground_truth import GroundTruth
-from labeling_provider.errors import InvalidRequestError, LabelingError, Problem
+from labeling_provider.errors import InvalidRequestError, LabelingError, Problem, counted
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.ready_functions import ready_function
@@ -225,7 +225,7 @@ def _manifest_report(
         return None
     problems.extend(Problem(where, f"{uri} {problem}.", "") for problem in report.problems)
     if report.more_problems:
-        problems.append(Problem(where, f"{report.more_problems:,} more lines are wrong.", ""))
+        problems.append(Problem(where, f"{counted(report.more_problems, 'more wrong line')}.", ""))
     if not report.problems and not report.unlabeled:
         message = f"every line of {uri} already has the label {attribute!r}."
         problems.append(Problem(where, message, "There is nothing to label."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from labeling_provider.errors import counted
 from labeling_provider.groundtruth.description import JobDescription
 from labeling_provider.groundtruth.job import JobState
 
@@ -28,12 +29,12 @@ def stall_report(job: JobDescription, seconds: float) -> str:
     elif state.labeled + state.failed == 0:
         cause = (
             "the workteam has no members, or they do not know of the job; workers see broken images because the bucket "
-            f"has no CORS rule; or fewer than {workers} workers, the number that each object needs, have answered."
+            f"has no CORS rule; or fewer workers have answered than each object needs, {workers}."
         )
     else:
         cause = (
-            f"the workers have stopped working, or the remaining objects need {workers} workers who have not declined "
-            "them."
+            f"the workers have stopped working, or the remaining objects need {counted(workers, 'worker')} who have "
+            "not declined them."
         )
     return f"{known} Usual cause: {cause}"
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from labeling_provider.errors import counted
 from labeling_provider.groundtruth.documents import MAX_NESTING
 from labeling_provider.groundtruth.objects import METADATA, source_digest
 from labeling_provider.manifest.metadata import LabelMetadata
@@ -190,7 +191,7 @@ class Scan(Generic[AnyLine]):
     def error(self) -> ManifestError:
         """The error with everything that is wrong."""
         more = self.bad - len(self.problems)
-        rest = [LineProblem(0, 0, f"{more:,} more lines are wrong")] if more else []
+        rest = [LineProblem(0, 0, counted(more, "more wrong line"))] if more else []
         return ManifestError(self.where, [*self.problems, *rest])
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeGuard
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.documents import is_unicode, strict_json
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.sequences import FRAME_ENDINGS, LABEL_LISTS, TOOLS, Tool
@@ -169,7 +169,7 @@ def header_problems(document: dict[str, Any], most: int, frame: str) -> Iterator
         yield f"frames is {told(document, 'frames')}; write a list of {frame}"
         return
     if not 1 <= len(frames) <= most:
-        yield f"frames has {len(frames):,} frames; 1 to {most:,} are allowed"
+        yield f"frames has {counted(len(frames), 'frame')}; 1 to {most:,} are allowed"
     count = document.get("number-of-frames")
     if not is_whole(count) or count != len(frames):
         yield f"number-of-frames is {told(document, 'number-of-frames')}, but frames has {len(frames):,}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import check_choice
@@ -152,9 +152,8 @@ class BuildManifestOperator(ManifestTask):
             written = self.manifests.write_shards(lines, most, self._place)
         counts, objects = building.counts, sum(written.values())
         if not objects:
-            message = (
-                f"there is nothing to label: {counts['found']:,} objects were found, {counts['known']:,} are known"
-            )
+            objects_found = counted(counts["found"], "object")
+            message = f"there is nothing to label: {objects_found} found, {counts['known']:,} of them known"
             raise AirflowSkipException(message) if self.skip_if_empty else LabelingError(message)
         self.log.info(
             "%s objects in %s manifests; %s were found, %s of them are known",

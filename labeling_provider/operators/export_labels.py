@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import LabelingError, counted
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import check_choice
 from labeling_provider.operators.manifest_task import ON_PROBLEMS, ManifestTask, label_attribute_of, manifest_uris_of
@@ -98,7 +98,7 @@ class ExportLabelsOperator(ManifestTask):
             self.log.warning("Left out: %s", problem)
         if export.left_out and self.on_problems == "fail":
             raise LabelingError(
-                f"{export.left_out:,} lines can't be exported as {self.format} to {self.output_uri}: "
+                f"{counted(export.left_out, 'line')} can't be exported as {self.format} to {self.output_uri}: "
                 + "; ".join(problems)
                 + (f"; and {export.more_problems:,} more" if export.more_problems else "")
             )

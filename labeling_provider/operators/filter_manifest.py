@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import LabelingError, counted
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import check_choice
 from labeling_provider.operators.manifest_task import ManifestTask, label_attribute_of, manifest_uris_of
@@ -101,7 +101,8 @@ class FilterManifestOperator(ManifestTask):
         self.lineage_inputs, self.lineage_outputs = [source], [self.filtered_uri]
         self.log.info("%s of %s objects kept", counts["kept"], counts["kept"] + counts["left"])
         if not counts["kept"]:
-            message = f"none of the {counts['left']:,} objects of {source} meets the conditions on {attribute!r}"
+            objects = counted(counts["left"], "object")
+            message = f"no object of {source} meets the conditions on {attribute!r}; it has {objects}"
             raise AirflowSkipException(message) if self.skip_if_empty else LabelingError(f"{message}.")
         return {
             "manifest_uri": self.filtered_uri,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import check_choice
@@ -86,7 +86,7 @@ class ValidateManifestOperator(ManifestTask):
         inspection.of_manifest(uri, sample)
         problems = [Problem("manifest_uri", f"{uri} {problem}.", "") for problem in report.problems]
         if report.more_problems:
-            problems.append(Problem("manifest_uri", f"{report.more_problems:,} more lines are wrong.", ""))
+            problems.append(Problem("manifest_uri", f"{counted(report.more_problems, 'more wrong line')}.", ""))
         problems.extend(inspection.problems)
         if inspection.unseen:
             self.log.info("This connection can't check %s", ", ".join(inspection.unseen))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from labeling_provider.errors import LabelingError, LabelingJobFailedError
+from labeling_provider.errors import LabelingError, LabelingJobFailedError, counted
 from labeling_provider.groundtruth.objects import ObjectKeys
 from labeling_provider.operators import arguments
 from labeling_provider.operators.base import DEFERRABLE, LabelingTask
@@ -112,7 +112,7 @@ class PushNewObjectsOperator(LabelingTask):
             raise LabelingError(event["error"])
         if event["reason"] not in _ENDS:
             raise LabelingJobFailedError(
-                f"{event['reason']}. {event['published']:,} objects were pushed; the rest is left for the next run."
+                f"{event['reason']}. {counted(event['published'], 'object')} pushed; the rest is left for the next run."
             )
         return event
 

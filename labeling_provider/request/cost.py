@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from labeling_provider.errors import counted
 from labeling_provider.groundtruth import facts
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.request.workforces import amount_to_usd
@@ -57,10 +58,11 @@ def estimate_cost(
     labeled = objects if automated else by_people
     service = labeled * facts.PRICE_PER_OBJECT_USD
     people = by_people * workers_per_object * price
-    arithmetic = f"{labeled:,} objects × ${facts.PRICE_PER_OBJECT_USD} = ${service:,.2f}"
+    arithmetic = f"{counted(labeled, 'object')} × ${facts.PRICE_PER_OBJECT_USD} = ${service:,.2f}"
     if price:
         most = "at most " if automated else ""
-        arithmetic += f" + {most}{by_people:,} objects × {workers_per_object} workers × ${price} = ${people:,.2f}"
+        arithmetic += f" + {most}{counted(by_people, 'object')} × {counted(workers_per_object, 'worker')}"
+        arithmetic += f" × ${price} = ${people:,.2f}"
         arithmetic += f"; total ${service + people:,.2f}"
     left_out = [
         *(["the vendor's price"] if vendor else []),

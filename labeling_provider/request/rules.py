@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from labeling_provider.errors import Problem
+from labeling_provider.errors import Problem, counted
 from labeling_provider.groundtruth import facts, model
 from labeling_provider.groundtruth.facts import Arn, Quota
 from labeling_provider.groundtruth.ready_functions import ready_function
@@ -141,19 +141,14 @@ def category_problems(document: dict[str, Any], task_type: TaskType, *, automate
     repeated = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
     if repeated:
         problems.append(Problem(where, f"labels appear twice: {', '.join(repeated)}.", "List each label once."))
+    has = f"the job has {counted(len(names), 'label')}"
     if len(names) < task_type.minimum_labels:
-        problems.append(
-            Problem(
-                where,
-                f"there are {len(names)} labels; {task_type.name} needs at least {task_type.minimum_labels}.",
-                "Add labels.",
-            )
-        )
+        message = f"{has}; {task_type.name} needs at least {task_type.minimum_labels}."
+        problems.append(Problem(where, message, "Add labels."))
     limits = [task_type.maximum_labels, task_type.maximum_labels_automated if automated else None]
     limit = min((number for number in limits if number), default=None)
     if limit is not None and len(names) > limit:
-        message = f"there are {len(names)} labels; {task_type.name} allows at most {limit}."
-        problems.append(Problem(where, message, "Remove some."))
+        problems.append(Problem(where, f"{has}; {task_type.name} allows at most {limit}.", "Remove some."))
     for name in names:
         if not 1 <= len(name) <= task_type.label_characters:
             problems.append(
@@ -228,7 +223,7 @@ def _check_input(known: _Facts) -> Iterator[Problem]:
     if objects is not None and objects > limit and not known.is_streaming:
         yield Problem(
             "InputConfig.DataSource.S3DataSource.ManifestS3Uri",
-            f"it has {objects:,} objects; {known.task_type.name} allows at most {limit:,} in one job.",
+            f"it has {counted(objects, 'object')}; {known.task_type.name} allows at most {limit:,} in one job.",
             "Split the manifest.",
         )
 
@@ -383,7 +378,7 @@ def _check_automated(known: _Facts) -> Iterator[Problem]:
     if objects is not None and objects < known.around.automated_minimum:
         yield Problem(
             where,
-            f"{objects:,} objects are too few for automated labeling.",
+            f"{counted(objects, 'object')}: too few for automated labeling.",
             f"It needs at least {known.around.automated_minimum:,}; Amazon advises "
             f"{Quota.AUTOMATED_ADVISED_OBJECTS:,}.",
         )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.documents import plain
 from labeling_provider.groundtruth.model import Violation
 
@@ -43,8 +43,7 @@ def constraint_error(violations: Iterable[Violation]) -> ApiError:
         f"constraint: {violation.constraint}"
         for violation in violations
     ]
-    noun = "error" if len(parts) == 1 else "errors"
-    return validation_error(f"{len(parts)} validation {noun} detected: " + "; ".join(parts))
+    return validation_error(f"{counted(len(parts), 'validation error')} detected: " + "; ".join(parts))
 
 
 def not_found(message: str) -> ApiError:

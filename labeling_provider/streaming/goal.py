@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from labeling_provider.errors import counted
 from labeling_provider.groundtruth.job import JobState
 
 if TYPE_CHECKING:
@@ -72,9 +73,9 @@ class Goal:
             self.baseline = snapshot.state.labeled
         labeled, waiting = snapshot.state.labeled - self.baseline, snapshot.waiting
         if self.backlog_below is not None and waiting < self.backlog_below:
-            return f"{waiting:,} objects are waiting"
+            return f"the queue has {counted(waiting, 'object')}"
         if self.labeled is not None and labeled >= self.labeled:
-            return f"{labeled:,} objects were labeled"
+            return f"workers have labeled {counted(labeled, 'object')}"
         quiet = now - (self._moved_at or now)
         if self.idle_for is not None and quiet >= self.idle_for and not (waiting or snapshot.state.unlabeled):
             return f"nothing has happened for {quiet:.0f} s"

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.queue import is_missing_queue
 from labeling_provider.client.retries import answer_to
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.streaming.messages import Message, message_of
@@ -122,7 +122,7 @@ class Pusher:
             return hindrance
         room = self._room()
         if room <= 0:
-            return Step(blocked=f"{self._max_backlog:,} objects are waiting in the job's queue")
+            return Step(blocked=f"the job's queue has {counted(self._max_backlog, 'object')} already")
         portion = self.source.take(min(most, room))
         refused = [Refused(item.object_id, item.problem) for item in portion if item.problem]
         refused += self._publisher.publish(_messages(portion))

@@ -23,7 +23,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BeforeValidator, Field
 
-from labeling_provider.errors import LabelingError
+from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.layout import WORKER_RESPONSES, output_manifest_uri
 from labeling_provider.groundtruth.uris import join_s3_uri
@@ -320,8 +320,10 @@ class _Views:
         uri = join_s3_uri(mine.output_uri, "relabel", f"{stamp}.manifest")
         manifest = output_manifest_uri(mine.output_uri)
         count = without_labels(Files(mine.hook), manifest, mine.label_attribute, set(lines), uri)
-        _note(user, "labeling_relabel", task, f"{mine.name}: {count} objects to {uri}")
-        return JSONResponse({"message": f"{count:,} objects are in a manifest for another job.", "uri": uri})
+        _note(user, "labeling_relabel", task, f"{mine.name}: {counted(count, 'object')} to {uri}")
+        return JSONResponse(
+            {"message": f"A manifest for another job was written, with {counted(count, 'object')}.", "uri": uri}
+        )
 
     def static(self, name: str, user: GetUserDep) -> Response:
         """The script and the style sheet."""

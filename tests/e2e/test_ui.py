@@ -157,7 +157,7 @@ def test_chosen_objects_go_to_a_manifest(stack: Stack, digits: str) -> None:
             boxes.nth(number).check()
         frame.get_by_role("button", name="Relabel selected objects").click()
         frame.get_by_role("dialog").get_by_role("button", name="Yes").click()
-        told = frame.get_by_role("status").filter(has_text="2 objects are in a manifest")
+        told = frame.get_by_role("status").filter(has_text="with 2 objects")
         told.wait_for()
         uri = told.inner_text().split()[-1]
     lines = [json.loads(line) for line in stack.lab.get(uri).splitlines()]

@@ -102,7 +102,7 @@ def description(status: str, labeled: int) -> JobDescription:
     [
         ("Initializing", 0, "the execution role can't be assumed"),
         ("Stopping", 0, "workers still have tasks"),
-        ("InProgress", 0, "fewer than 3 workers, the number that each object needs, have answered"),
+        ("InProgress", 0, "fewer workers have answered than each object needs, 3"),
         ("InProgress", 5, "the workers have stopped working"),
     ],
 )

@@ -163,7 +163,7 @@ def test_lines_with_windows_ends_whole_surrogate_pairs_and_repeated_keys_pass(
 
 def test_all_that_is_wrong_is_told_at_once(manifests: Manifests, tmp_path: Path) -> None:
     source = store(tmp_path / "in", [b"x\n", image(1), b"[]\n"] * 20)
-    with pytest.raises(ManifestError, match="line 30: .*20 more lines are wrong") as caught:
+    with pytest.raises(ManifestError, match="line 30: .*20 more wrong lines") as caught:
         manifests.deduplicate(source, tmp_path / "out")
     assert len(caught.value.problems) == 21
     report = manifests.check(source)

@@ -169,7 +169,7 @@ def test_only_what_is_not_labeled_yet_is_taken_and_a_day_without_anything_new_is
     assert sources(connected, build(**wanted)) == [f"{prefix}{number}.png" for number in (1, 2, 3)]
     assert sources(connected, build(**{**wanted, "label_attribute_name": None})) == [f"{prefix}{n}.png" for n in (2, 3)]
     everything = connected.manifest([{"source-ref": f"{prefix}{n}.png", "bird": 0} for n in range(4)])
-    with pytest.raises(AirflowSkipException, match="nothing to label: 4 objects were found, 4 are known"):
+    with pytest.raises(AirflowSkipException, match="nothing to label: 4 objects found, 4 of them known"):
         build(**{**wanted, "exclude_labeled_in": {"output_manifest_uri": everything}})
     with pytest.raises(LabelingError, match="nothing to label"):
         build(**{**wanted, "exclude_labeled_in": [everything]}, skip_if_empty=False)

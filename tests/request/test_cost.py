@@ -22,4 +22,4 @@ def test_a_limit_on_peoples_labels_limits_their_cost() -> None:
     assert estimate_cost(1000, 1, most_human_labels=100).total_usd == Decimal("8.00")
     cost = estimate_cost(1000, 1, "0.1", automated=True, most_human_labels=100)
     assert (cost.total_usd, cost.people_usd) == (Decimal("90.00"), Decimal("10.00"))
-    assert "+ at most 100 objects × 1 workers" in str(cost), "what a model labels costs no worker"
+    assert "+ at most 100 objects × 1 worker " in str(cost), "what a model labels costs no worker"

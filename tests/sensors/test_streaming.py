@@ -39,7 +39,7 @@ def test_so_many_labels_are_waited_for(connected: Lab, deferrable: bool) -> None
     counted(connected, name, TotalLabeled=1)
     with pytest.raises(AirflowSensorTimeout):
         wait_for(name, deferrable, labeled=1, timeout=1)
-    assert wait_for(name, deferrable, labeled=1, baseline="0")["reached"] == "1 objects were labeled"
+    assert wait_for(name, deferrable, labeled=1, baseline="0")["reached"] == "workers have labeled 1 object"
     topic.publish(text(2))
     seen = wait_for(name, deferrable, labeled=2, baseline=0)
     assert (seen["labeled"], seen["backlog"], seen["status"]) == (2, 0, "InProgress")
@@ -56,7 +56,7 @@ def test_a_small_backlog_and_idleness_are_waited_for(connected: Lab, deferrable:
     counted(connected, name, Unlabeled=1)
     with pytest.raises(AirflowSensorTimeout):
         wait_for(name, deferrable, backlog_below=2, idle_for=timedelta(0), timeout=1)
-    assert wait_for(name, deferrable, backlog_below=3)["reached"] == "2 objects are waiting"
+    assert wait_for(name, deferrable, backlog_below=3)["reached"] == "the queue has 2 objects"
     stopped(connected, name)
     idle = stream(connected, topic)
     assert "nothing has happened" in wait_for(idle, deferrable, idle_for=timedelta(seconds=0.5))["reached"]

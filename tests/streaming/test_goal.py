@@ -33,15 +33,15 @@ def test_something_must_be_waited_for() -> None:
 def test_a_backlog_is_small_when_fewer_wait() -> None:
     goal = Goal(backlog_below=2)
     assert goal.reached(sight(2), 0) == ""
-    assert goal.reached(sight(1), 1) == "1 objects are waiting"
+    assert goal.reached(sight(1), 1) == "the queue has 1 object"
 
 
 def test_labels_are_counted_from_the_first_look_or_from_where_it_is_said() -> None:
     goal = Goal(labeled=2)
     assert goal.reached(sight(labeled=1_000), 0) == ""
     assert goal.reached(sight(labeled=1_001), 1) == ""
-    assert goal.reached(sight(labeled=1_002), 2) == "2 objects were labeled"
-    assert Goal(labeled=1_002, baseline=0).reached(sight(labeled=1_002), 0) == "1,002 objects were labeled"
+    assert goal.reached(sight(labeled=1_002), 2) == "workers have labeled 2 objects"
+    assert Goal(labeled=1_002, baseline=0).reached(sight(labeled=1_002), 0) == "workers have labeled 1,002 objects"
 
 
 @pytest.mark.parametrize("busy", [sight(1), sight(unlabeled=1)], ids=["in-the-queue", "with-workers"])

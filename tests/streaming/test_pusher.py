@@ -37,7 +37,7 @@ def test_no_more_is_pushed_than_may_wait(lab: Lab, client: GroundTruth) -> None:
         # Two are with the workers, four wait: there is no room, however often it is tried.
         steps.append(pusher.step())
     assert [step.published for step in steps if step.published] == [4, 2]
-    assert steps[-1] == Step(blocked="4 objects are waiting in the job's queue")
+    assert steps[-1] == Step(blocked="the job's queue has 4 objects already")
     assert backlog(lab, yard.job) == 4
     stopped(lab, yard.job)
 

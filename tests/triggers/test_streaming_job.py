@@ -36,7 +36,7 @@ def event_of(
 def test_it_fires_when_its_goal_is_reached_when_time_is_up_and_when_the_job_ends(connected: Lab) -> None:
     yard = Yard(connected)
     event = event_of(yard.job, {"backlog_below": 1})
-    assert (event["job_name"], event["reached"]) == (yard.job, "0 objects are waiting")
+    assert (event["job_name"], event["reached"]) == (yard.job, "the queue has 0 objects")
     assert (event["snapshot"]["status"], event["snapshot"]["backlog"]) == ("InProgress", 0)
     assert "timeout" not in event
     event = event_of(yard.job, {"labeled": 1}, deadline=time.time() + 0.2)

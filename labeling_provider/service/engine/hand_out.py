@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
+from labeling_provider.errors import counted
 from labeling_provider.groundtruth.documents import as_json, trouble_with
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
@@ -125,7 +126,7 @@ class HandOut:
             fail_objects(connection, run, refused, now)
             update_job(connection, run.id, iteration=iteration)
             if not run.streams:
-                note(connection, run.id, f"Iteration {iteration}: {len(sent)} objects sent to workers")
+                note(connection, run.id, f"Iteration {iteration}: {counted(len(sent), 'object')} sent to workers")
 
     def _prepare(self, run: Run, chosen: Sequence[WaitingObject]) -> tuple[dict[int, str], dict[int, str]]:
         """Call the caller's pre-annotation function, if there is one, for each object.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final
 
+from labeling_provider.errors import counted
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobStatus, is_streaming
 from labeling_provider.request import task_type_of_request
@@ -106,6 +107,6 @@ class Start:
             given, failed = states[ObjectState.GIVEN], states[ObjectState.FAILED]
             counts = {"lines": states.total(), "given": given, "failed": failed}
             update_job(connection, job_id, status=JobStatus.IN_PROGRESS, **counts)
-            what = f"{states.total()} objects, {given} already labeled"
+            what = f"{counted(states.total(), 'object')}, {given:,} already labeled"
             note(connection, job_id, f"InProgress: {'waiting for messages' if is_streaming(request) else what}")
             note_failures(connection, job_id, reasons.elements())

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
+from labeling_provider.errors import counted
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json, with_result
@@ -98,7 +99,11 @@ class Stream:
                 return 0
             self._record(connection, run, fresh, now)
             if expired:
-                note(connection, run.id, f"{len(expired)} objects waited for 14 days and were dropped from the queue")
+                note(
+                    connection,
+                    run.id,
+                    f"{counted(len(expired), 'object')} waited in the queue for 14 days and left it without a label",
+                )
             self._messaging.drop(connection, ids)
         return len(ids)
 

@@ -19,6 +19,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, Final, NamedTuple
 
+from labeling_provider.errors import counted
 from labeling_provider.groundtruth.point_clouds import BACKGROUND, BACKGROUND_NUMBER
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label, PointMaskLabel
@@ -121,7 +122,9 @@ class PointClasses(Auditable):
         if len(numbers) != points:
             raise AnswerError(f"{where} has {len(numbers):,} points, but the cloud has {points:,}.")
         if max(numbers) > len(self.job.labels):
-            raise AnswerError(f"{where} has the number {max(numbers)}, but there are {len(self.job.labels)} labels.")
+            raise AnswerError(
+                f"{where} has the number {max(numbers)}, but the job has {counted(len(self.job.labels), 'label')}."
+            )
         return numbers
 
     def form_of(self, answer: Any, line: dict[str, Any]) -> Content:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Any, Final, NamedTuple
 
+from labeling_provider.errors import counted
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
@@ -379,7 +380,9 @@ def _summary(iteration: int, examples: int, outcome: Outcome, labeled: int) -> s
         if outcome.agreement is None
         else f"{outcome.agreement:.1%} agreement with people on the remaining objects"
     )
-    return f"Iteration {iteration}: trained on {examples:,} objects, {agreement}; {labeled:,} labeled by machine"
+    return (
+        f"Iteration {iteration}: trained on {counted(examples, 'object')}, {agreement}; {labeled:,} labeled by machine"
+    )
 
 
 def _as_file(lines: Sequence[str], content_type: str) -> tuple[bytes, str]:

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from labeling_provider.errors import LabelingError, printable
+from labeling_provider.errors import LabelingError, counted, printable
 from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request.templates import label_names, parse_category_document
@@ -195,7 +195,9 @@ class Source:
         except ValueError as whole:
             lines = [one for one in text.splitlines() if one.strip()]
             if not 1 <= self.line <= len(lines):
-                raise PreviewError(f"{self.input} has {len(lines)} lines: there is no line {self.line}.") from None
+                raise PreviewError(
+                    f"{self.input} has {counted(len(lines), 'line')}: there is no line {self.line}."
+                ) from None
             try:
                 found = strict_json(lines[self.line - 1])
             except ValueError as error:

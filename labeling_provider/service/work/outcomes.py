@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from labeling_provider.errors import counted
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import as_json, plain
 from labeling_provider.service.database import object_rows
@@ -54,9 +55,9 @@ def note_failures(connection: Connection, job_id: int, reasons: Iterable[str]) -
     """Log why objects failed, most frequent reasons first."""
     counts = Counter(reasons)
     for reason, count in counts.most_common(_MAX_REASONS):
-        note(connection, job_id, f"{count} object{'s' * (count > 1)} failed: {reason}")
+        note(connection, job_id, f"{counted(count, 'object')} failed: {reason}")
     if len(counts) > _MAX_REASONS:
-        note(connection, job_id, f"{len(counts) - _MAX_REASONS} more reasons are in the output manifest")
+        note(connection, job_id, f"The output manifest has {counted(len(counts) - _MAX_REASONS, 'more reason')}")
 
 
 def mark_answered(connection: Connection, run: Run, answered: Sequence[int], at: float) -> None:

@@ -83,7 +83,7 @@ def test_points_without_a_class_are_no_class_of_the_label() -> None:
         ({"labeledPoints": "AAAA"}, "labeledPoints is not a zlib file"),
         (form([0] * (POINTS + 1)), "labeledPoints has 7 points, but the cloud has 6"),
         (form([0] * (POINTS - 1)), "labeledPoints has 5 points, but the cloud has 6"),
-        (form([0] * (POINTS - 1) + [5]), "labeledPoints has the number 5, but there are 4 labels"),
+        (form([0] * (POINTS - 1) + [5]), "labeledPoints has the number 5, but the job has 4 labels"),
         (form(NUMBERS, weather="hot"), "frameAttributes.weather is 'hot', which is not one of its choices"),
         (form(NUMBERS), "the attribute weather is required"),
     ],

@@ -29,7 +29,7 @@ def test_the_reasons_of_failures_are_told_most_frequent_first_and_not_all(connec
     told = log(connection, job_id)
     assert told[:2] == ["2 objects failed: often", "1 object failed: rare"]
     assert len(told) == 21
-    assert told[-1] == "3 more reasons are in the output manifest"
+    assert told[-1] == "The output manifest has 3 more reasons"
 
 
 def test_an_object_that_is_given_up_says_why_in_plain_text(connection: Connection) -> None:

@@ -46,7 +46,7 @@ def test_objects_are_chosen_by_their_labels(connected: Lab) -> None:
 
 
 def test_when_nothing_is_chosen_the_rest_is_skipped_or_fails(connected: Lab) -> None:
-    with pytest.raises(AirflowSkipException, match="no object of s3://lab/.* conditions on 'verdict'; it has 5 objects"):
+    with pytest.raises(AirflowSkipException, match="no object of s3://lab/.* on 'verdict'; it has 5 objects"):
         chosen(connected, below_confidence=0.1)
     with pytest.raises(LabelingError, match="it has 5 objects"):
         chosen(connected, below_confidence=0.1, skip_if_empty=False)

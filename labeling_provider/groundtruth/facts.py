@@ -61,7 +61,6 @@ class Quota:
     """Limits of a labeling job: times in seconds, texts in characters, files in bytes, images in pixels."""
 
     MANIFEST_LINE = 100_000
-    MANIFEST_ATTRIBUTE = 20_000
     OBJECTS = 100_000
     SEGMENTATION_OBJECTS = 20_000
     IMAGE_BYTES = 40_000_000

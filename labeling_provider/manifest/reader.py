@@ -21,8 +21,9 @@ from labeling_provider.groundtruth.documents import (
     lone_surrogate,
     refuse_constant,
 )
+from labeling_provider.groundtruth.facts import Quota
 
-MAX_LINE: Final = 100_000
+MAX_LINE: Final = Quota.MANIFEST_LINE
 """Most characters in a line."""
 _MAX_BYTES: Final = 4 * MAX_LINE + len("\r\n")
 _TOO_DEEP: Final = f"is nested more than {MAX_NESTING} levels deep; write it flatter"

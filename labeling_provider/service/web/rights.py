@@ -149,14 +149,6 @@ class Rights:
             return
         self._check_things(who, asked)
 
-    def check_bucket(self, who: Requester, bucket: str) -> None:
-        """Refuse a bucket that is not a requester's.
-
-        :raises ApiError: if it is not.
-        """
-        if not who.is_administrator and bucket not in who.buckets:
-            self._check_owned(who, {f"arn:aws:s3:::{bucket}"})
-
     def done(self, asked: Asked, *, is_done: bool) -> None:
         """Forget whose something is that was not made, or does not exist any more."""
         making = asked.operation in {*_MAKES, "CreateBucket"}

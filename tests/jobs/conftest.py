@@ -20,3 +20,9 @@ def client(lab: Lab) -> GroundTruth:
 @pytest.fixture
 def owner() -> Owner:
     return Owner("notebook", "label", uuid.uuid4().hex, -1)
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test has."""
+    return f"m{uuid.uuid4().hex[:10]}"

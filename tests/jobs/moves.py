@@ -1,0 +1,63 @@
+"""Moves of jobs from one service, which plays Amazon, to another."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from PIL import Image
+
+from labeling_provider.client.ground_truth import GroundTruth
+from labeling_provider.jobs.moving import Move
+from labeling_provider.jobs.moving_choice import Choice, Manner
+from labeling_provider.jobs.moving_teams import Entry
+from labeling_provider.request import PrivateWorkteam
+from tests.client.clients import ground_truth
+from tests.conftest import Lab, texts
+
+UNKNOWN = {"source": "nobody knows"}
+"""Simulated workers decline what they know no truth of, so it fails."""
+HERE = {"workteams": {"private-people": "private-simulated"}}
+"""At the service, others take the place of people."""
+
+
+def bring(amazon: Lab | GroundTruth, lab: Lab, *names: str, **manner: Any) -> list[Entry]:
+    source = ground_truth(amazon) if isinstance(amazon, Lab) else amazon
+    return list(Move(source, ground_truth(lab), Manner(**manner)).run(Choice(names=names)))
+
+
+def bring_one(amazon: Lab | GroundTruth, lab: Lab, name: str, **manner: Any) -> Entry:
+    """Bring a job; what became of it."""
+    kinds = {"labeling job", "files of a job"}
+    return [one for one in bring(amazon, lab, name, **manner) if one.kind in kinds][-1]
+
+
+def told(entry: Entry) -> str:
+    return " ".join(entry.notes)
+
+
+def make(amazon: Lab, name: str, lines: Any = None, **arguments: Any) -> dict[str, Any]:
+    """A job of two objects, or of some lines, that has ended; its output is in a folder of its own."""
+    amazon.create(texts(2) if lines is None else lines, name, **arguments_for(name, **arguments))
+    return amazon.wait(name)
+
+
+def make_running(amazon: Lab, name: str, lines: Any = None, **arguments: Any) -> dict[str, Any]:
+    """The same, with people who don't do anything."""
+    team = PrivateWorkteam(amazon.team("private-people"))
+    amazon.create(texts(2) if lines is None else lines, name, **arguments_for(name, workforce=team, **arguments))
+    return amazon.wait(name, {"InProgress"})
+
+
+def arguments_for(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"output_uri": f"s3://lab/{name}", "workers_per_object": 1, **arguments}
+
+
+def tags(lab: Lab, name: str) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in lab.describe(name)["Tags"]}
+
+
+def png(pixels: Any) -> bytes:
+    body = io.BytesIO()
+    Image.fromarray(pixels).save(body, "PNG")
+    return body.getvalue()

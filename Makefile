@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit("Python %d.%d is too old for Airflow 3.2: install 3.11 or newer and name it, as in make PYTHON=python3.12 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 
-.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site dist torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team clean
+.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site dist release torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -114,6 +114,11 @@ site: $(VENV)/.ready
 dist: setup
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt cyclonedx-bom
 	$(BIN)/python -m dev.dist
+
+# make release VERSION=0.2.0, or first make release VERSION=0.2.0 DRY_RUN=--dry-run
+release: setup
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt cyclonedx-bom
+	$(BIN)/python -m dev.release $(VERSION) $(DRY_RUN)
 
 screenshot: setup
 	$(BIN)/python -m dev.screenshot

@@ -48,11 +48,18 @@ class DistError(Exception):
     """Something is wrong with the packages."""
 
 
-def build() -> Path:
-    """Build both into ``dist/``; the wheel."""
-    shutil.rmtree(DIST, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", str(DIST)], cwd=ROOT, check=True)
-    (wheel,) = DIST.glob("*.whl")
+def build(root: Path = ROOT) -> Path:
+    """Build both from a tree into its ``dist/``; the wheel.
+
+    :raises DistError: if they can't be built.
+    """
+    made = root / "dist"
+    shutil.rmtree(made, ignore_errors=True)
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(made)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DistError(f"the packages can't be built:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+    (wheel,) = made.glob("*.whl")
     return wheel
 
 

@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit("Python %d.%d is too old for Airflow 3.2: install 3.11 or newer and name it, as in make PYTHON=python3.12 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 
-.PHONY: setup environments demo up test test-fast test-rooms lint pages screenshot docs site dist release torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team clean
+.PHONY: setup environments demo up test test-fast test-rooms mutants lint pages screenshot docs site dist release torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -81,6 +81,10 @@ test-lowest: $(LOWEST)/.ready $(VENV)/.system
 
 test-lowest-airflow: $(LOWEST)/.ready $(VENV)/.system
 	$(LOWEST_TESTS) tests/client tests/streaming tests/decorators tests/hooks tests/jobs tests/operators tests/sensors tests/triggers tests/test_package.py tests/e2e
+
+# make mutants MODULE=labeling_provider/jobs/waiting.py: changes of a module that its tests do not see.
+mutants: setup
+	$(BIN)/python -m dev.mutants $(MODULE)
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

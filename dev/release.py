@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,10 +18,10 @@ from packaging.version import InvalidVersion, Version
 
 from dev import dist
 from dev.stack import ROOT
+from dev.tree import copy_of_tree
 
 MODULE: Final = Path("labeling_provider/__init__.py")
 CHANGELOG: Final = Path("CHANGELOG.md")
-STATIC: Final = Path("labeling_provider/service/web/static")
 _VERSION: Final = re.compile(r'^__version__ = "(.+)"$', re.MULTILINE)
 _UNRELEASED: Final = re.compile(r"^## Unreleased\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
@@ -93,18 +92,6 @@ class Release:
         if done.returncode:
             raise ReleaseError(f"git {' '.join(arguments)}: {done.stderr.strip()}")
         return done.stdout
-
-
-def copy_of_tree(folder: Path) -> Path:
-    """A copy of the files that git knows, with the worker pages as they are built."""
-    root = folder / "tree"
-    names = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    for name in filter(None, names.split("\0")):
-        if (ROOT / name).is_file():
-            (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, root / name)
-    shutil.copytree(ROOT / STATIC, root / STATIC, dirs_exist_ok=True)
-    return root
 
 
 def check_version(wheel: Path, version: str) -> None:

@@ -112,6 +112,11 @@ def test_without_its_queue_a_wait_goes_by_its_looks(lab: Lab, client: GroundTrut
     assert event["timeout"] is True
 
 
+def test_a_wait_without_events_goes_by_its_looks(client: GroundTruth, name: str) -> None:
+    vigil = Vigil(deadline=time.time() + 1.2)
+    assert wait_for_job(client, state_of(client, name), vigil, poll_interval=1.1)["timeout"] is True
+
+
 def test_trouble_on_the_way_is_sat_out_and_shown_is_what_has_changed(
     lab: Lab, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -83,6 +83,15 @@ def test_a_move_that_comes_too_late_is_told_why_and_changes_nothing(engine: InPr
     assert make(engine, tasks.submit, first.id, "private.a", due + 1, DOG) == Refusal.TIME_OVER
     assert make(engine, tasks.submit, first.id, "private.a", due - 1, DOG) is None
     assert make(engine, tasks.submit, first.id, "private.a", due - 0.5, "{}") == Refusal.DONE_BEFORE
+    with engine.store.read() as connection:
+        asked = [
+            (first.id, "private.a", DOG),
+            (first.id, "private.b", DOG),
+            (first.id, "private.a", "{}"),
+            (10_000, "", ""),
+        ]
+        same = [tasks.has_answer(connection, Move(task, who, 0.0, text)) for task, who, text in asked]
+    assert same == [True, False, False, False]
     second = accept(engine, job_id, "private.a")
     assert make(engine, tasks.submit, 10_000, "private.a", 5.0, DOG) == Refusal.NOT_IN_HAND
     engine.operations.call("StopLabelingJob", {"LabelingJobName": name})

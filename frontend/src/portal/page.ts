@@ -116,6 +116,7 @@ export class TaskPage {
     this.work = undefined;
     const { task } = handed;
     this.enable(task !== null);
+    element("stop").textContent = this.word(task ? "stop" : "back_to_jobs");
     if (!task) {
       this.dropAhead();
       this.waiting.textContent = this.word(`wait_${handed.waiting ?? "objects"}`);
@@ -341,6 +342,7 @@ export class TaskPage {
     work.isOver = true;
     work.isJobOver = why === "job_over";
     this.enable(false);
+    if (why !== "time_over") this.clock.textContent = "";
     const submit = element("submit") as HTMLButtonElement;
     submit.textContent = this.word(work.isJobOver ? "back_to_jobs" : "next_task");
     submit.disabled = false;

@@ -145,6 +145,7 @@ def test_who_is_at_a_task_when_the_job_is_stopped_is_told_and_sees_the_work(lab:
         told.wait_for()
         chosen = page.frame_locator("iframe.shown").locator("crowd-classifier .option input:checked")
         assert chosen.count() == 1
+        assert page.locator("#clock").inner_text() == ""
         # Whatever is changed now, the page goes on saying so.
         page.keyboard.press("1")
         page.clock.run_for(2_000)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from dev.portal import OVER
 from dev.stack import Service, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 
@@ -90,7 +91,7 @@ class Person:
     async def work(self, job: int, go_on: Callable[[], Awaitable[bool]]) -> None:
         """Label until there is nothing left, or it is enough."""
         handed = await self.move(f"/jobs/{job}/next", {"wait": 20})
-        while handed.get("waiting") != "over":
+        while handed.get("waiting") not in OVER:
             await self.load(handed)
             if not handed["task"]:
                 handed = await self.move(f"/jobs/{job}/next", {"wait": 20})

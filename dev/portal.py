@@ -8,6 +8,9 @@ import re
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
+OVER = frozenset({"over", "stopped", "failed"})
+"""What the portal says of a job in which nothing comes any more."""
+
 
 class Browser:
     """Somebody's browser: it keeps the session's cookie, and the token of the pages that it has loaded.

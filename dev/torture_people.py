@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dev.browser import browser_page
-from dev.portal import Browser
+from dev.portal import OVER, Browser
 from dev.stack import Service, descendants, free_port, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 
@@ -146,7 +146,7 @@ class AtProtocol(Person):
         self.again(lambda: self.browser.ask("GET", "/portal/sign-in"), _is_told)
         self.again(self.sign_in)
         handed = self.next()
-        while handed.get("waiting") != "over":
+        while handed.get("waiting") not in OVER:
             handed = self.work(handed["task"]) if handed["task"] else self.next()
 
     def sign_in(self) -> bool:

@@ -83,7 +83,7 @@ class LabelingJobSpec:
     :param config: a raw CreateLabelingJob request; the named arguments fill in what it lacks.
     :param task_type: a name from the task type table.
     :param workforce: who does the work; a bare workteam ARN is used unchanged.
-    :param labels: labels in class order, stored as the label category file.
+    :param labels: labels in class order, stored as the label category file; an empty list is none, as without it.
     :param instructions: plain text for workers, stored in the worker template or the category file.
     :param consolidation: for custom tasks, what a ready function of the self-hosted service consolidates: one of
         :data:`~labeling_provider.groundtruth.ready_functions.READY_CONSOLIDATIONS`.
@@ -284,7 +284,7 @@ class LabelingJobSpec:
         folder = join_s3_uri(output, request["LabelingJobName"], "annotation-tool")
         if self.category_uri:
             request.setdefault("LabelCategoryConfigS3Uri", self.category_uri)
-        if self.labels is not None and "LabelCategoryConfigS3Uri" not in request:
+        if self.labels and "LabelCategoryConfigS3Uri" not in request:
             categories = templates.category_document(
                 task_type, self.labels, self.instructions or "", self.audited_attribute
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.routing import Mount, Router
 from starlette.types import ASGIApp
@@ -40,6 +42,7 @@ from labeling_provider.service.web.listener import Tls, listen
 from labeling_provider.service.web.listener import serve as serve_requests
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.operations import Operations
+from labeling_provider.service.web.origins import is_unspecified
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.portal.application import make_portal
 from labeling_provider.service.web.previews import Previews
@@ -146,8 +149,7 @@ def serve(settings: ServiceSettings) -> None:
         listening = listen(settings.host, settings.port)
     except (OSError, OverflowError) as error:
         raise StartError(f"cannot listen on {settings.host}:{settings.port}: {error}") from None
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    endpoint = f"{'https' if settings.tls else 'http'}://{host}:{listening.getsockname()[1]}"
+    endpoint = _endpoint(settings, listening.getsockname()[1])
     monitoring = Monitoring.from_environment(database, cloud.objects, clock)
     audit = AuditTrail(database, settings.audit_days)
     deletion = Deletion(database, cloud.objects, cloud.messaging)
@@ -174,6 +176,8 @@ def serve(settings: ServiceSettings) -> None:
         engine.start()
         if settings.keep_jobs_days is not None:
             Retention(database, deletion, audit, settings.keep_jobs_days).start()
+    if is_unspecified(settings.host):
+        print(_told_others(settings, endpoint), file=sys.stderr, flush=True)
     print(json.dumps(ready), flush=True)
     try:
         end = partial(_end_for_certain, settings.temporary)
@@ -248,6 +252,21 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
         rights=Rights(database, **place),
         audit=audit,
     )
+
+
+def _endpoint(settings: ServiceSettings, port: int) -> str:
+    """The URL that opens the service on this machine; what stands for all of its addresses can't be opened itself."""
+    host = settings.host
+    if is_unspecified(host):
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"{'https' if settings.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _told_others(settings: ServiceSettings, endpoint: str) -> str:
+    """How other machines reach a service that listens on all addresses of this one."""
+    parts = urlsplit(endpoint)
+    where = f"{parts.scheme}://NAME:{parts.port}"
+    return f"labeling {settings.part.value}: other machines reach {where}, NAME being this machine's name or address"
 
 
 def _end_for_certain(temporary: Path | None) -> None:

@@ -81,3 +81,21 @@ def test_a_modal_opens_and_closes_by_keyboard(portal: Portal) -> None:
     task.press("Escape")
     task("crowd-input").wait_for(state="hidden")
     assert task.submit() == {"x": "1"}
+
+
+def test_furniture_by_touch(portal: Portal) -> None:
+    task = portal.open("""<crowd-alert dismissible>Look</crowd-alert><crowd-form><crowd-tabs>
+    <crowd-tab header="One">first</crowd-tab><crowd-tab header="Two">second</crowd-tab></crowd-tabs>
+    <crowd-modal link-text="More"><crowd-input name="x" label="X"></crowd-input></crowd-modal>
+    <crowd-button form-action="submit">Send</crowd-button></crowd-form>""")
+    task.tap("crowd-alert button")
+    task("text=Look").wait_for(state="hidden")
+    task.frame.get_by_role("tab", name="Two").tap()
+    task("text=second").wait_for()
+    task.frame.get_by_role("button", name="More").tap()
+    task.frame.get_by_label("X").tap()
+    task.page.keyboard.type("1")
+    task.frame.get_by_role("button", name="Close").tap()
+    task("crowd-input").wait_for(state="hidden")
+    task.frame.get_by_role("button", name="Send").tap()
+    assert task.heard("submit")["answer"] == {"x": "1"}

@@ -380,3 +380,18 @@ def test_a_passage_of_a_question_by_keyboard(portal: Portal) -> None:
     assert answer["qa"]["questionAnswerPairs"][0]["textReferences"] == [
         {"startOffset": 0, "endOffset": 9, "text": "Owls hoot"}
     ]
+
+
+def test_a_question_and_its_passage_by_touch(portal: Portal) -> None:
+    task = portal.open(QUESTIONS)
+    task.frame.get_by_label("Question 1").last.tap()
+    task.page.keyboard.type("What hoots?")
+    task.frame.get_by_label("Answer").tap()
+    task.page.keyboard.type("Owls")
+    x, y = place_of(task, 0)
+    task.page.touchscreen.tap(x + 3, y)
+    task.tap("text=Refer to the selected passage")
+    task.tap("button:has-text('Submit')")
+    (pair,) = task.heard("submit")["answer"]["qa"]["questionAnswerPairs"]
+    assert (pair["question"], pair["answer"]) == ("What hoots?", "Owls")
+    assert pair["textReferences"] == [{"startOffset": 0, "endOffset": 4, "text": "Owls"}]

@@ -227,3 +227,15 @@ def test_a_ready_function_needs_labels() -> None:
     draft = spec("custom", consolidation="polygons").draft("birds", "us-east-1")
     (problem,) = check_request(draft.request, Surroundings("us-east-1", None, 100))
     assert problem.field == "LabelCategoryConfigS3Uri"
+
+
+def test_an_empty_list_of_labels_is_none() -> None:
+    custom, classes = (
+        spec(task_type, labels=[]).draft("birds", "us-east-1") for task_type in ("custom", "image-classification")
+    )
+    for draft in (custom, classes):
+        assert "LabelCategoryConfigS3Uri" not in draft.request
+        assert not [uri for uri in draft.files if uri.endswith("data.json")]
+    assert check_request(custom.request, Surroundings("us-east-1", custom.categories, 100)) == []
+    (problem,) = check_request(classes.request, Surroundings("us-east-1", classes.categories, 100))
+    assert problem.field == "LabelCategoryConfigS3Uri"

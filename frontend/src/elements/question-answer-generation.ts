@@ -7,7 +7,7 @@ import { asList, isRecord, json5, labelTexts, number } from "../attributes";
 import { colorOf } from "../colors";
 import { element } from "../element";
 import { OWN } from "../form";
-import { Characters, type Passage, trimmed } from "../passages";
+import { Characters, type Passage, trimmed, wordAt } from "../passages";
 import { TextView, textStyle } from "../text-view";
 import { word } from "../words";
 
@@ -155,6 +155,16 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
     if (this.#passage.start < this.#passage.end) this.#view?.select(this.#passage);
   }
 
+  /** By touch a tap selects a word, whose ends can then be moved. */
+  #tapped(event: MouseEvent): void {
+    const offset = this.#view?.offsetAt(event.clientX, event.clientY);
+    if ((event as PointerEvent).pointerType !== "touch" || offset === undefined || this.#view?.selected()) return;
+    const found = wordAt(this.text, offset, this.closest("[lang]")?.getAttribute("lang") ?? "");
+    if (!found) return;
+    this.#passage = found;
+    this.#view?.select(found);
+  }
+
   override connectedCallback(): void {
     super.connectedCallback();
     document.addEventListener("selectionchange", this.#onSelection);
@@ -190,7 +200,8 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
     const most = this.maxQuestions ?? Number.POSITIVE_INFINITY;
     return html`
       ${this.faults({ "question-tags": this.questionTags }, { text: this.text })}
-      <div class="text" tabindex="0" role="group" aria-label=${word("prompt")} dir="auto" ${OWN} @keydown=${this.#keydown}></div>
+      <div class="text" tabindex="0" role="group" aria-label=${word("prompt")} dir="auto" ${OWN} @keydown=${this.#keydown}
+        @click=${this.#tapped}></div>
       <p role="status" class="problem">${this.told}</p>
       <div ${OWN}>
         ${pairs.map((pair, place) => this.#renderPair(pair, place, pairs.length))}

@@ -3,7 +3,7 @@
 import { askFor, showKeys } from "./dialogs";
 import { type FromFrame, TaskFrame } from "./frame";
 import { commandOf, type Pressed } from "./keys";
-import { type Handed, Refused, Service, type TaskInHand } from "./service";
+import { type Handed, isOver, Refused, Service, type TaskInHand } from "./service";
 
 export interface Start {
   job: number;
@@ -22,6 +22,15 @@ export interface Start {
 const SAVE_AFTER_MS = 300;
 const IDLE_AFTER_MS = 60_000;
 const WAIT_SECONDS = 25;
+const LOOK_AFTER_MS = 15_000;
+/** What a page says of a task that nothing can be done for any more, by the service's reason. */
+const ENDS: Record<string, string> = {
+  late: "time_over",
+  done: "answered_before",
+  expired: "task_expired",
+  stopped: "job_over",
+  gone: "job_over",
+};
 const MOVES = ["report", "release", "decline", "submit"] as const;
 
 /** A task as this page works on it. */
@@ -36,6 +45,7 @@ interface Work {
   changes: number;
   saved: number;
   isOver: boolean;
+  isJobOver: boolean;
   isSubmitting: boolean;
 }
 
@@ -49,6 +59,7 @@ export class TaskPage {
   private last: unknown;
   private lastInput = performance.now();
   private lastTick = performance.now();
+  private lastLook = performance.now();
   private readonly frames = element("frames");
   private readonly waiting = element("waiting");
   private readonly state = element("state");
@@ -95,7 +106,7 @@ export class TaskPage {
         this.say(error instanceof Refused ? error.message : String(error), true);
         return;
       }
-      if (this.take(handed) || handed.waiting === "over") return;
+      if (this.take(handed) || isOver(handed)) return;
     }
   }
 
@@ -105,6 +116,7 @@ export class TaskPage {
     this.work = undefined;
     const { task } = handed;
     this.enable(task !== null);
+    element("stop").textContent = this.word(task ? "stop" : "back_to_jobs");
     if (!task) {
       this.dropAhead();
       this.waiting.textContent = this.word(`wait_${handed.waiting ?? "objects"}`);
@@ -130,6 +142,7 @@ export class TaskPage {
       changes: kept === null ? 0 : 1,
       saved: 0,
       isOver: false,
+      isJobOver: false,
       isSubmitting: false,
     };
     frame.onMessage = (message) => this.hear(frame, message);
@@ -182,7 +195,8 @@ export class TaskPage {
         work.draft = numbered(message.draft, versionOf(work.draft) + 1);
         work.changes += 1;
         this.remember(work);
-        this.say("");
+        // What was said of its end stays.
+        if (!work.isOver) this.say("");
         this.saveSoon();
         break;
       case "submit":
@@ -225,7 +239,7 @@ export class TaskPage {
     if (command === "stop") void this.stop();
     else if (command === "shortcuts") this.showKeys();
     else if (!work) return;
-    else if (command === "submit") work.isOver ? void this.fetchNext(0) : work.frame.send({ type: "submit" });
+    else if (command === "submit") work.isOver ? this.goOn(work) : work.frame.send({ type: "submit" });
     else if (command === "undo" || command === "redo") work.frame.send({ type: command });
     else if (command === "decline") void this.decline(work);
     else if (command === "release") void this.release(work);
@@ -245,7 +259,7 @@ export class TaskPage {
       );
       this.forget(work);
       this.last = answer;
-      if (!this.take(handed) && handed.waiting !== "over") await this.fetchNext(WAIT_SECONDS);
+      if (!this.take(handed) && !isOver(handed)) await this.fetchNext(WAIT_SECONDS);
     } catch (error) {
       work.isSubmitting = false;
       this.enable(true);
@@ -267,7 +281,7 @@ export class TaskPage {
         job: this.start.job,
       });
       this.forget(work);
-      if (!this.take(handed) && handed.waiting !== "over") await this.fetchNext(WAIT_SECONDS);
+      if (!this.take(handed) && !isOver(handed)) await this.fetchNext(WAIT_SECONDS);
     } catch (error) {
       this.refused(work, error);
     }
@@ -314,8 +328,8 @@ export class TaskPage {
 
   private refused(work: Work, error: unknown): void {
     if (!(error instanceof Refused)) throw error;
-    if (error.reason === "late" || error.reason === "gone") this.end(work, "time_over");
-    else if (error.reason === "done") this.end(work, "answered_before");
+    const end = ENDS[error.reason];
+    if (end) this.end(work, end);
     else if (error.reason !== "given_up") {
       const message = error.reason === "too_large" ? this.word("too_large") : error.message;
       this.say(`${this.word("refused")} ${message}`, true);
@@ -323,14 +337,21 @@ export class TaskPage {
     }
   }
 
-  /** Nothing more can be done for a task: the work stays to be seen, and the next task is a button away. */
-  private end(work: Work, why: "time_over" | "answered_before"): void {
+  /** Nothing more can be done for a task: the work stays to be seen, and what comes next is a button away. */
+  private end(work: Work, why: string): void {
     work.isOver = true;
+    work.isJobOver = why === "job_over";
     this.enable(false);
+    if (why !== "time_over") this.clock.textContent = "";
     const submit = element("submit") as HTMLButtonElement;
-    submit.textContent = this.word("next_task");
+    submit.textContent = this.word(work.isJobOver ? "back_to_jobs" : "next_task");
     submit.disabled = false;
     this.say(this.word(why), true);
+  }
+
+  private goOn(work: Work): void {
+    if (work.isJobOver) location.assign(`${this.start.path}/`);
+    else void this.fetchNext(0);
   }
 
   private async refreshLink(work: Work, url: string): Promise<void> {
@@ -453,6 +474,19 @@ export class TaskPage {
     this.clock.textContent = shown.join(":");
     this.clock.classList.toggle("urgent", left < 60);
     if (left === 0) this.end(work, "time_over");
+    else if (now - this.lastLook > LOOK_AFTER_MS && document.visibilityState === "visible") void this.look(work);
+  }
+
+  /** Hear that a task is not this person's any more, before all the work on it is done. */
+  private async look(work: Work): Promise<void> {
+    this.lastLook = Number.POSITIVE_INFINITY;
+    try {
+      await this.service.ask(`/tasks/${work.task.id}/held`, {}, () => this.work === work && !work.isOver);
+    } catch (error) {
+      if (this.work === work && !work.isSubmitting && !work.isOver) this.refused(work, error);
+    } finally {
+      this.lastLook = performance.now();
+    }
   }
 
   private showKeys(): void {

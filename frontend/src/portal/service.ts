@@ -8,10 +8,19 @@ export interface TaskInHand {
   draft: unknown;
 }
 
+/** Why nothing comes any more. */
+const IS_OVER = ["over", "stopped", "failed"] as const;
+
 export interface Handed {
   task: TaskInHand | null;
   ahead?: { id: number; frame: string } | null;
-  waiting?: "over" | "others" | "objects";
+  /** Without a task: why there is none. */
+  waiting?: "starting" | "others" | "answers" | "arrivals" | "objects" | (typeof IS_OVER)[number];
+}
+
+/** Whether nothing comes any more. */
+export function isOver(handed: Handed): boolean {
+  return IS_OVER.some((why) => why === handed.waiting);
 }
 
 /** The service has said no, and would say it again. */

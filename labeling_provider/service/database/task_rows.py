@@ -319,6 +319,21 @@ def workers_at_work(connection: Connection, job_id: int, at: float) -> set[str]:
     return set(connection.execute(sa.select(tasks.c.worker_id).where(*held).distinct()).scalars())
 
 
+def held_by_others(connection: Connection, job_id: int, worker: str, at: float) -> bool:
+    """Whether others have tasks in hand that a worker could get if they came back."""
+    held = tasks.alias("held")
+    query = sa.select(held.c.id).where(
+        held.c.job_id == job_id, held.c.state == TaskState.ACCEPTED, held.c.due >= at, held.c.worker_id != worker
+    )
+    return connection.execute(query.where(_unseen(held, worker)).limit(1)).first() is not None
+
+
+def has_undecided(connection: Connection, job_id: int) -> bool:
+    """Whether tasks of a job may still get an answer."""
+    query = sa.select(tasks.c.id).where(tasks.c.job_id == job_id, tasks.c.state.in_(UNDECIDED)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def due(connection: Connection, job_id: int, at: float) -> list[sa.Row[Any]]:
     """A job's accepted tasks that are due at a time, in epoch seconds, with the manifest lines of their objects."""
     query = (

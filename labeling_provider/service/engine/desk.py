@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 from labeling_provider.groundtruth.description import JobRequest
@@ -46,6 +47,35 @@ class Refused(Exception):
     def __init__(self, reason: Refusal | str) -> None:
         super().__init__(str(reason))
         self.reason = reason
+
+
+class Waiting(StrEnum):
+    """Why there is no task for a person."""
+
+    OVER = "over"
+    """The job has labeled all its objects, or there is no such job any more."""
+    STOPPED = "stopped"
+    """Somebody has stopped the job."""
+    FAILED = "failed"
+    """The job has failed."""
+    STARTING = "starting"
+    """The job has not begun."""
+    OTHERS = "others"
+    """Others are at the tasks that the person could do; one that comes back is the person's."""
+    ANSWERS = "answers"
+    """The person has had all objects that are with workers; they need answers from others."""
+    ARRIVALS = "arrivals"
+    """All objects that were sent to the job so far have their answers."""
+    OBJECTS = "objects"
+    """The service is at work: it prepares the next objects, or the end."""
+
+
+_OVER: Final = {
+    JobStatus.COMPLETED: Waiting.OVER,
+    JobStatus.STOPPING: Waiting.STOPPED,
+    JobStatus.STOPPED: Waiting.STOPPED,
+    JobStatus.FAILED: Waiting.FAILED,
+}
 
 
 class NoSuchTask(Exception):
@@ -168,10 +198,19 @@ class Desk:
         with self._database.read() as connection:
             return _is_over(running.find(connection, job.id))
 
-    def others_at_work(self, person: Person, job: JobAtDesk) -> bool:
-        """Whether somebody else has a task of a job in hand."""
+    def waits_for(self, person: Person, job: JobAtDesk) -> Waiting:
+        """What a person without a task of a job waits for."""
         with self._database.read() as connection:
-            return bool(task_rows.workers_at_work(connection, job.id, self._clock.now()) - {person.worker_id})
+            row = running.find(connection, job.id)
+            if row is None or row.status in _OVER:
+                return Waiting.OVER if row is None else _OVER[row.status]
+            if row.status == JobStatus.INITIALIZING:
+                return Waiting.STARTING
+            if task_rows.held_by_others(connection, job.id, person.worker_id, self._clock.now()):
+                return Waiting.OTHERS
+            if task_rows.has_undecided(connection, job.id):
+                return Waiting.ANSWERS
+        return Waiting.ARRIVALS if job.request.is_streaming else Waiting.OBJECTS
 
     def wanted(self, job_id: int, waiting: int) -> int:
         """How many of those who wait for a task of a job had better ask for one now.
@@ -202,11 +241,10 @@ class Desk:
 
         :raises Refused: if the person does not have it.
         """
-        row = self._row(person, task_id)
-        if row.state != TaskState.ACCEPTED:
-            raise Refused(Refusal.NOT_IN_HAND)
-        if row.due < self._clock.now():
-            raise Refused(Refusal.TIME_OVER)
+        row, now = self._row(person, task_id), self._clock.now()
+        if row.state != TaskState.ACCEPTED or row.due < now:
+            with self._database.read() as connection:
+                raise Refused(tasks.why_not(connection, Move(task_id, person.worker_id, now)))
         return self.job(person, row.job_id), json.loads(row.line)
 
     # Moves
@@ -340,10 +378,11 @@ class Desk:
         """
         with self._database.read() as connection:
             row = task_rows.find_with_line(connection, task_id)
-        if row is None or row.worker_id != person.worker_id:
-            is_over = row is not None and row.state == TaskState.EXPIRED
-            raise Refused(Refusal.EXPIRED if is_over else Refusal.NOT_IN_HAND)
-        return row
+            if row is not None and row.worker_id == person.worker_id:
+                return row
+            if row is not None and row.state == TaskState.EXPIRED:
+                raise Refused(tasks.why_expired(connection, row.job_id))
+        raise Refused(Refusal.NOT_IN_HAND)
 
     def _line(self, person: Person, task_id: int) -> tuple[int, str]:
         """The job and the manifest line of a task that a person has in hand or may get.
@@ -419,4 +458,4 @@ class Desk:
 
 def _is_over(job: Row | None) -> bool:
     """Whether a job does not go on."""
-    return job is None or job.status not in {JobStatus.INITIALIZING, JobStatus.IN_PROGRESS}
+    return job is None or job.status in _OVER

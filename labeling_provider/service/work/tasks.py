@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from labeling_provider.service.database import object_rows, task_rows
+from labeling_provider.groundtruth.job import JobStatus
+from labeling_provider.service.database import object_rows, running, task_rows
 from labeling_provider.service.database.database import Connection, Row
 from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.work.job_run import Run
@@ -53,7 +54,8 @@ class Refusal(StrEnum):
     DONE_BEFORE = "the task already has an answer"
     NOT_IN_HAND = "this worker does not hold the task"
     TIME_OVER = "the time for the task is up"
-    EXPIRED = "the task has expired, or its job has ended"
+    EXPIRED = "the task has expired: its object needs no more answers, or waited for too long"
+    JOB_OVER = "the task's job was stopped, or has ended"
 
 
 def offer(connection: Connection, run: Run, object_ids: Iterable[int], expires: float) -> None:
@@ -118,8 +120,14 @@ def why_not(connection: Connection, move: Move) -> Refusal:
     if task.state == TaskState.SUBMITTED:
         return Refusal.DONE_BEFORE
     if task.state == TaskState.EXPIRED:
-        return Refusal.EXPIRED
+        return why_expired(connection, task.job_id)
     return Refusal.TIME_OVER if task.state == TaskState.ACCEPTED else Refusal.NOT_IN_HAND
+
+
+def why_expired(connection: Connection, job_id: int) -> Refusal:
+    """Why nobody can do anything with an expired task of a job."""
+    job = running.find(connection, job_id)
+    return Refusal.EXPIRED if job is not None and job.status == JobStatus.IN_PROGRESS else Refusal.JOB_OVER
 
 
 def expire(connection: Connection, run: Run, at: float) -> None:

@@ -142,7 +142,7 @@ def test_who_submits_to_a_job_that_has_stopped_is_told_so(engine: InProcess) -> 
     wait_until(withdrawn, 60, "no task is with anybody", 0.01)
     assert engine.describe(name)["LabelingJobStatus"] == "Stopping"
     assert taken(engine, name, 1) is None
-    with pytest.raises(Refused, match=Refusal.EXPIRED):
+    with pytest.raises(Refused, match=Refusal.JOB_OVER):
         answer(engine, task)
     engine.storage.down = None
     assert engine.wait(name)["LabelCounters"]["HumanLabeled"] == 0

@@ -41,7 +41,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def client(service: Service, name: str, secret: str = "very secret", key: str = "AKIDLOCAL"):
     return boto3.client(
         name,
-        endpoint_url=service.endpoint_url.replace("0.0.0.0", "127.0.0.1"),
+        endpoint_url=service.endpoint_url,
         region_name="us-east-1",
         aws_access_key_id=key,
         aws_secret_access_key=secret,
@@ -56,6 +56,24 @@ def test_without_credentials_it_does_not_start_on_an_open_address(host: str) -> 
     assert done.returncode == 2
     assert "LABELING_LOCAL_ACCESS_KEY_ID" in done.stderr
     assert done.stdout == ""
+
+
+def opened_by(service: Service, own: str) -> None:
+    """See that what a service says of itself can be opened, and who else can reach it is told."""
+    port = service.endpoint_url.rpartition(":")[2]
+    assert service.endpoint_url == f"http://{own}:{port}"
+    assert all(service.ready[key].startswith(f"{service.endpoint_url}/") for key in ("pages_url", "portal_url"))
+    assert get(f"{service.endpoint_url}/healthz")[0] == 200
+    assert f"labeling local: other machines reach http://NAME:{port}" in (service.folder / "service.log").read_text()
+
+
+def test_all_addresses_are_told_by_one_that_can_be_opened(guarded: Service, tmp_path: Path) -> None:
+    opened_by(guarded, "127.0.0.1")
+    service = Service(tmp_path, "--host", "::", env=KEYS)
+    try:
+        opened_by(service, "[::1]")
+    finally:
+        service.stop()
 
 
 def test_it_listens_on_loopback_unless_told_otherwise(lab: Lab) -> None:
@@ -91,7 +109,7 @@ def test_other_keys_are_refused(guarded: Service, key: str, secret: str, code: s
 
 
 def test_unsigned_requests_are_refused_everywhere(guarded: Service) -> None:
-    url = guarded.endpoint_url.replace("0.0.0.0", "127.0.0.1")
+    url = guarded.endpoint_url
     for path in ("/", "/guarded/plain", "/moto-api/reset", "/_labeling"):
         status, body, _ = get(url + path)
         assert status in {401, 403}, path
@@ -110,7 +128,7 @@ def test_a_body_that_was_changed_on_the_way_is_refused(guarded: Service) -> None
 
 
 def test_a_browser_signs_in_with_the_keys(guarded: Service) -> None:
-    url = guarded.endpoint_url.replace("0.0.0.0", "127.0.0.1") + "/_labeling"
+    url = guarded.endpoint_url + "/_labeling"
     status, _, headers = get(url)
     assert (status, headers["WWW-Authenticate"]) == (401, 'Basic realm="labeling"')
     pair = base64.b64encode(b"AKIDLOCAL:very secret").decode()

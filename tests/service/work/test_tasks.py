@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dev.stack import wait_until
+from labeling_provider.service.database import task_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.schema import objects
 from labeling_provider.service.database.schema import tasks as table
@@ -94,9 +95,12 @@ def test_a_move_that_comes_too_late_is_told_why_and_changes_nothing(engine: InPr
     assert same == [True, False, False, False]
     second = accept(engine, job_id, "private.a")
     assert make(engine, tasks.submit, 10_000, "private.a", 5.0, DOG) == Refusal.NOT_IN_HAND
+    with engine.store.write() as connection:
+        task_rows.expire(connection, job_id)
+        assert tasks.why_not(connection, Move(second.id, "private.a", 5.0)) == Refusal.EXPIRED
     engine.operations.call("StopLabelingJob", {"LabelingJobName": name})
     engine.wait(name)
-    assert make(engine, tasks.save, second.id, "private.a", 5.0, DOG) == Refusal.EXPIRED
+    assert make(engine, tasks.save, second.id, "private.a", 5.0, DOG) == Refusal.JOB_OVER
     with engine.store.read() as connection:
         kept = connection.execute(sa.select(table.c.answer, table.c.due).where(table.c.id == first.id)).one()
     assert kept == (DOG, due - 1)

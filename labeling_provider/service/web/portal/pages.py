@@ -33,7 +33,7 @@ from labeling_provider.service.web.portal.sessions import (
     with_session,
     without_session,
 )
-from labeling_provider.service.web.portal.words import LANGUAGES, choose_language, words_of
+from labeling_provider.service.web.portal.words import choose_language, languages, words_of
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.audit import OK, AuditTrail
 from labeling_provider.service.work.people import People, PeopleError, Person
@@ -230,7 +230,7 @@ class Pages:
             "path": PATH,
             "word": words.__getitem__,
             "language": language,
-            "languages": LANGUAGES,
+            "languages": languages(),
             "asset": self._task_pages.asset,
             "title": words[title] if title else values["heading"],
             "person": None,

@@ -52,7 +52,8 @@ PAGE_KEYS: Final = {
 """The keys of the task page's commands, as they are before a person changes them."""
 _REASONS: Final[dict[str, str]] = {
     Refusal.TIME_OVER: "late",
-    Refusal.EXPIRED: "late",
+    Refusal.EXPIRED: "expired",
+    Refusal.JOB_OVER: "stopped",
     Refusal.NOT_IN_HAND: "late",
     Refusal.DONE_BEFORE: "done",
 }
@@ -89,6 +90,7 @@ class Protocol:
         return [
             Route("/api/jobs/{job:int}/next", self._guarded(self.next), methods=["POST"]),
             Route("/api/tasks/{task:int}/save", self._guarded(self.save), methods=["POST"]),
+            Route("/api/tasks/{task:int}/held", self._guarded(self.held), methods=["POST"]),
             Route("/api/tasks/{task:int}/decline", self._guarded(self.decline), methods=["POST"]),
             Route("/api/tasks/{task:int}/release", self._guarded(self.release), methods=["POST"]),
             Route("/api/tasks/{task:int}/remark", self._guarded(self.remark), methods=["POST"]),
@@ -116,6 +118,11 @@ class Protocol:
     def save(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """Keep a draft. Body: ``{"draft": any, "active": seconds}``."""
         self._desk.save(person, request.path_params["task"], body.get("draft"), _number(body, "active"))
+        return {}
+
+    def held(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
+        """Say whether the task is in the person's hands still: refused if not, with the reason."""
+        self._desk.in_hand(person, request.path_params["task"])
         return {}
 
     def submit(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
@@ -182,7 +189,8 @@ class Protocol:
         """What a page is told of the next task, or of why there is none."""
         task = handed.task
         if task is None:
-            return {"task": None, "ahead": None, "waiting": self._why_none(person, job_id)}
+            why = self._desk.waits_for(person, self._desk.job(person, job_id))
+            return {"task": None, "ahead": None, "waiting": why}
         return {
             "task": {
                 "id": task.id,
@@ -193,13 +201,6 @@ class Protocol:
             },
             "ahead": handed.ahead and {"id": handed.ahead, "frame": f"{PATH}/frame/{handed.ahead}"},
         }
-
-    def _why_none(self, person: Person, job_id: int) -> str:
-        """What a person without a task waits for: ``over``, ``others`` or ``objects``."""
-        job = self._desk.job(person, job_id)
-        if self._desk.is_over(job):
-            return "over"
-        return "others" if self._desk.others_at_work(person, job) else "objects"
 
     def _guarded(self, move: Callable[[Person, Request, dict[str, Any]], Any]) -> Answer:
         """An endpoint: who asks is known, the body is an object, and whatever is refused has its status and reason."""

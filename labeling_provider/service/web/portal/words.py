@@ -12,25 +12,31 @@ from starlette.requests import Request
 
 from labeling_provider.service.work.people import Person
 
-LANGUAGES: Final = {"en": "English", "de": "Deutsch"}
-"""What each language calls itself."""
+_DEFAULT: Final = "en"
+_FOLDER: Final = files("labeling_provider.service.web.portal") / "messages"
 _MAX_ACCEPTED: Final = 20
+
+
+@cache
+def languages() -> Mapping[str, str]:
+    """The languages that there are, by code: what each calls itself, English first."""
+    codes = sorted(entry.name.removesuffix(".json") for entry in _FOLDER.iterdir() if entry.name.endswith(".json"))
+    return {code: words_of(code)["own_name"] for code in sorted(codes, key=lambda code: code != _DEFAULT)}
 
 
 def choose_language(request: Request, person: Person | None) -> str:
     """A person's language, or else the first of the browser's that there is."""
-    if person is not None and person.settings.get("language") in LANGUAGES:
+    if person is not None and person.settings.get("language") in languages():
         return str(person.settings["language"])
     for wanted in request.headers.get("accept-language", "")[:500].split(",")[:_MAX_ACCEPTED]:
         code = wanted.partition(";")[0].strip().lower().partition("-")[0]
-        if code in LANGUAGES:
+        if code in languages():
             return code
-    return "en"
+    return _DEFAULT
 
 
 @cache
 def words_of(language: str) -> Mapping[str, str]:
     """All texts in a language, by key."""
-    path = files("labeling_provider.service.web.portal") / "messages" / f"{language}.json"
-    words: dict[str, str] = json.loads(path.read_text("utf-8"))
+    words: dict[str, str] = json.loads((_FOLDER / f"{language}.json").read_text("utf-8"))
     return words

@@ -115,7 +115,7 @@ def test_a_pushed_object_comes_to_who_waits_without_loading_the_page_again(lab: 
         page.goto(f"{lab.service.endpoint_url}/portal/sign-in?onward=/jobs/{job.number}")
         page.fill("input[name=name]", "Idle")
         page.click("button.primary")
-        page.get_by_text("There is nothing to label right now").wait_for()
+        page.get_by_text("All that has arrived so far is done").wait_for()
         page.evaluate("() => { window.isSame = true }")
         for text in ("first pushed", "second pushed"):
             sns.publish(TopicArn=topic, Message=json.dumps({"source": text}))
@@ -127,6 +127,32 @@ def test_a_pushed_object_comes_to_who_waits_without_loading_the_page_again(lab: 
     lab.sagemaker.stop_labeling_job(LabelingJobName=job.name)
     description = lab.wait(job.name)
     assert [line["label"] for line in lab.output(description)] == [0, 0]
+
+
+@pytest.mark.browser
+def test_who_is_at_a_task_when_the_job_is_stopped_is_told_and_sees_the_work(lab: Lab, people_job: Jobs) -> None:
+    job = people_job(texts(2), workers_per_object=1)
+    with browser_page() as page:
+        page.clock.install()
+        signed_in(page, lab, "Wilma", job)
+        page.keyboard.press("2")
+        page.get_by_text("Saved").wait_for()
+        lab.sagemaker.stop_labeling_job(LabelingJobName=job.name)
+        lab.wait(job.name, {"Stopped"})
+        # The page asks now and then.
+        page.clock.run_for(20_000)
+        told = page.get_by_text("This job was stopped or has ended, so this task is no longer needed")
+        told.wait_for()
+        chosen = page.frame_locator("iframe.shown").locator("crowd-classifier .option input:checked")
+        assert chosen.count() == 1
+        assert page.locator("#clock").inner_text() == ""
+        # Whatever is changed now, the page goes on saying so.
+        page.keyboard.press("1")
+        page.clock.run_for(2_000)
+        assert told.is_visible()
+        assert chosen.count() == 1
+        page.get_by_role("button", name="Back to my jobs").click()
+        page.wait_for_url("**/portal/")
 
 
 @pytest.mark.browser

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from dev.portal import Browser
+from dev.portal import OVER, Browser
 from labeling_provider.service.web.routing import MAX_PORTAL_BODY_BYTES
 from tests.conftest import Lab, texts
 from tests.service.test_room_jobs import picture
@@ -54,7 +54,7 @@ def test_nobody_gets_two_tasks_of_an_object_and_no_task_goes_to_two(browser: Bro
     def work(name: str) -> None:
         person = browser(name)
         handed = person.next(job.number, 5)
-        while handed.get("waiting") != "over":
+        while handed.get("waiting") not in OVER:
             if handed["task"]:
                 seen.append((name, handed["task"]["id"]))
                 handed = person.submit(job.number, handed["task"]["id"], "cat")
@@ -208,6 +208,40 @@ def test_who_waits_hears_at_once_that_the_job_is_over(browser: Browsers, people_
     assert person.next(job.number, 25) == {"task": None, "ahead": None, "waiting": "over"}
 
 
+def test_who_has_no_task_hears_why(lab: Lab, browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(1), workers_per_object=2)
+    rosa, sam, tim = browser("Rosa"), browser("Sam"), browser("Tim")
+    first, second = rosa.next(job.number)["task"]["id"], sam.next(job.number)["task"]["id"]
+    assert tim.next(job.number)["waiting"] == "others"
+    rosa.submit(job.number, first, "cat")
+    # The other task is in Sam's hands, but Rosa has had this object.
+    assert rosa.next(job.number)["waiting"] == "answers"
+    assert tim.next(job.number)["waiting"] == "others"
+    sam.move(f"/tasks/{second}/release")
+    assert rosa.next(job.number)["waiting"] == "answers"
+    lab.sagemaker.stop_labeling_job(LabelingJobName=job.name)
+    assert rosa.next(job.number, 25)["waiting"] == "stopped"
+
+    topic = lab.service.client("sns").create_topic(Name=f"groundtruth-{job.number}")["TopicArn"]
+    stream = people_job(None, workers_per_object=1, input_topic_arn=topic)
+    assert rosa.next(stream.number)["waiting"] == "arrivals"
+    lab.sagemaker.stop_labeling_job(LabelingJobName=stream.name)
+
+
+def test_who_is_at_a_task_of_a_job_that_is_stopped_hears_that(lab: Lab, browser: Browsers, people_job: Jobs) -> None:
+    job = people_job(texts(2), workers_per_object=1)
+    person, other = browser("Una"), browser("Vera")
+    task, taken = person.next(job.number)["task"]["id"], other.next(job.number)["task"]["id"]
+    assert person.move(f"/tasks/{task}/held") == {}
+    assert person.move(f"/tasks/{taken}/held", status=409)["refused"] == "late"
+    lab.sagemaker.stop_labeling_job(LabelingJobName=job.name)
+    lab.wait(job.name, {"Stopped"})
+    for move, body in (("held", {}), ("save", {"draft": 1}), ("decline", {}), ("release", {}), ("mask", {})):
+        told = person.move(f"/tasks/{task}/{move}", body, 409)
+        assert told == {"refused": "stopped", "message": "the task's job was stopped, or has ended"}, move
+    assert person.submit(job.number, task, "cat", 409)["refused"] == "stopped"
+
+
 def test_remarks_reach_the_requester(browser: Browsers, people_job: Jobs) -> None:
     job = people_job(texts(1), workers_per_object=1)
     person = browser("Pia")
@@ -335,4 +369,4 @@ def test_a_mask_is_made_for_the_task_in_hand_and_for_nobody_else(lab: Lab, brows
     ada.move(f"/tasks/{task}/submit", {"answer": {"drawing": {}}, "job": job.number}, 409)
     ada.move(f"/tasks/{task}/submit", {"answer": answer, "job": job.number})
     told = ada.move(f"/tasks/{task}/mask", {"extreme_points": extremes}, 409)
-    assert told == {"refused": "late", "message": "this worker does not hold the task"}
+    assert told == {"refused": "done", "message": "the task already has an answer"}

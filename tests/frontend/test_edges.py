@@ -122,11 +122,26 @@ def test_a_picture_that_can_not_be_read_has_no_edges(thing: Portal) -> None:
     artist = Artist(thing, src="/thing.svg")
     thing.page.route("**/thing.svg", lambda route: route.abort())
     artist.task.frame.get_by_label("Snap to edges").click()
+    artist.task.say("link", url=artist.task.heard("refresh")["url"], fresh=None)
     artist.task.frame.get_by_text("The edges of this picture can't be read.").wait_for()
     assert not artist.task.frame.get_by_label("Snap to edges").is_checked()
     artist.choose("cat")
     artist.drag((97, 63), (223, 137))
     artist.submits(box("cat", 97, 63, 126, 74))
+
+
+def test_edges_are_found_after_the_link_of_the_picture_has_expired(thing: Portal) -> None:
+    thing.files["/brief.svg"] = thing.files["/fresh.svg"] = thing.files["/thing.svg"]
+    artist = Artist(thing, src="/brief.svg")
+    del thing.files["/brief.svg"]
+    artist.task.frame.get_by_label("Snap to edges").click()
+    expired = artist.task.heard("refresh")["url"]
+    assert expired == f"{thing.origin}/brief.svg"
+    artist.task.say("link", url=expired, fresh=f"{thing.origin}/fresh.svg")
+    snaps(artist)
+    artist.choose("cat")
+    artist.drag((97, 63), (223, 137))
+    artist.submits(box("cat", 100, 60, 120, 80))
 
 
 def test_a_box_is_drawn_close_around_the_thing_that_is_found_in_it(portal: Portal) -> None:

@@ -93,6 +93,26 @@ def test_points_of_a_path_are_moved_added_and_removed(portal: Portal) -> None:
     artist.submits()
 
 
+@pytest.mark.parametrize("element", [POLYGON, POLYLINE])
+def test_points_are_added_and_removed_by_keyboard_alone(portal: Portal, element: str) -> None:
+    given = path("cat", (100, 100), (200, 100), (200, 200))
+    artist = Artist(portal, element, given=[given])
+    artist.press("]", "Shift+A", "ArrowUp")
+    artist.drew(path("cat", (100, 100), (150, 99), (200, 100), (200, 200)))
+    # Behind the last point: the side that closes a polygon; a polyline has none there.
+    artist.task.press(",", ",", "Shift+A", "ArrowRight")
+    end = ((200, 200), (151, 150)) if element == POLYGON else ((201, 150), (200, 200))
+    artist.drew(path("cat", (100, 100), (150, 99), (200, 100), *end))
+    artist.task.press("Delete")
+    artist.drew(path("cat", (100, 100), (150, 99), (200, 100), (200, 200)))
+
+
+def test_what_has_no_sides_gets_no_points(portal: Portal) -> None:
+    artist = Artist(portal, LINE, given=[path("cat", (100, 100), (200, 100))])
+    artist.press("]", "Shift+A", "ArrowUp")
+    artist.drew(path("cat", (100, 99), (200, 99)))
+
+
 def test_a_polyline_ends_on_its_last_point_and_may_cross_itself(portal: Portal) -> None:
     artist = Artist(portal, POLYLINE)
     artist.choose("dog")

@@ -347,6 +347,18 @@ export class Editor implements Hand {
     return true;
   }
 
+  /** Add a point to the selected path, in the middle of the side behind its chosen point, or of the last one. */
+  addPoint(): boolean {
+    const { chosen, middles } = this;
+    if (this.path || !chosen || chosen.hidden || middles.length === 0) return false;
+    const side = Math.min(this.handle ?? 0, middles.length - 1);
+    const before = chosen.points.length;
+    this.#reshape(side + 1, middles[side] as Point, true);
+    this.#settle();
+    if (this.current.length > before) this.handle = side + 1;
+    return true;
+  }
+
   /** Select the next or previous shape. */
   step(step: number): boolean {
     const count = this.shapes.length;

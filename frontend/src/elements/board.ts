@@ -15,7 +15,7 @@ import { findField, keyCap } from "../element";
 import { OWN } from "../form";
 import { iconPath } from "../icons";
 import { type Command, keys } from "../keys";
-import { loadingNote, watchMedia } from "../media";
+import { freshLink, loadingNote, watchMedia } from "../media";
 import { word } from "../words";
 import { drawingStyle } from "./drawing-style";
 
@@ -264,16 +264,28 @@ export abstract class Board extends Annotator {
 
   /** Let points snap to the picture's edges, or no longer. */
   async #snap(isOn: boolean): Promise<void> {
-    const { src, size } = this;
+    const { size } = this;
     this.snaps = isOn;
     this.hand.edges = undefined;
     if (!isOn || !size) return;
     try {
-      const edges = await Edges.of(src, size, () => this.view.scale);
+      const edges = await this.#edgesOf(this.picture?.src ?? this.src, size);
       if (this.snaps && size === this.size) this.hand.edges = edges;
     } catch {
       this.snaps = false;
       this.told = word("no_edges");
+    }
+  }
+
+  /** The picture may be there for longer than its link is good for. */
+  async #edgesOf(address: string, size: Size): Promise<Edges> {
+    const scale = () => this.view.scale;
+    try {
+      return await Edges.of(address, size, scale);
+    } catch (error) {
+      const fresh = await freshLink(address);
+      if (!fresh || fresh === address) throw error;
+      return Edges.of(fresh, size, scale);
     }
   }
 

@@ -192,6 +192,7 @@ abstract class Drawing extends ShapeBoard {
       { id: "previous-shape", label: word("previous_shape"), key: "[", run: () => done(editor.step(-1)) },
       { id: "next-point", label: word("next_point"), key: ".", run: () => done(editor.stepHandle(1)) },
       { id: "previous-point", label: word("previous_point"), key: ",", run: () => done(editor.stepHandle(-1)) },
+      { id: "add-point", label: word("add_point"), key: "Shift+a", run: () => done(editor.addPoint()) },
       { id: "remove-shape", label: word("remove"), key: "Delete", run: () => done(editor.remove()) },
       { id: "duplicate", label: word("duplicate"), key: "Ctrl+d", run: () => done(this.#duplicate()) },
       ...(this.#canFit ? [{ id: "fit-box", label: word("fit_box"), key: "x", run: () => this.#fitBox() }] : []),

@@ -538,6 +538,7 @@ export class CrowdVideoFrames extends ShapeBoard {
       { id: "previous-shape", label: word("previous_shape"), key: "[", run: () => done(editor.step(-1)) },
       { id: "next-point", label: word("next_point"), key: ".", run: () => done(editor.stepHandle(1)) },
       { id: "previous-point", label: word("previous_point"), key: ",", run: () => done(editor.stepHandle(-1)) },
+      { id: "add-point", label: word("add_point"), key: "Shift+a", run: () => done(editor.addPoint()) },
       { id: "remove-shape", label: word("remove_here"), key: "Delete", run: () => done(editor.remove()) },
       {
         id: "duplicate",

@@ -155,8 +155,11 @@ def box_inside(box: Any, size: ImageSize, where: str, about: _About) -> tuple[Sh
     height = min(box.top + box.height, size.height) - top
     if width <= 0 or height <= 0:
         return None, False
+    if is_whole := box.is_in(size):
+        # As the label has it: what was added is not subtracted again.
+        left, top, width, height = box.left, box.top, box.width, box.height
     number, name, confidence = about
-    return ShownThing(number, name, left, top, width, height, confidence, width * height), not box.is_in(size)
+    return ShownThing(number, name, left, top, width, height, confidence, width * height), not is_whole
 
 
 def polygon_inside(path: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownThing | None, bool]:

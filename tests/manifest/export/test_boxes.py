@@ -50,6 +50,18 @@ def test_boxes_are_cut_at_the_edge_and_told(export: Exporting) -> None:
     assert boxes == [[190, 90, 10, 10], [0, 0, 5, 5], [0, 0, 200, 100]]
 
 
+@pytest.mark.parametrize("format_name", ["coco", "huggingface"])
+def test_boxes_inside_keep_their_own_numbers(export: Exporting, format_name: str) -> None:
+    # Means over workers: 10.27 + 30 - 10.27 is not 30.
+    export.picture("a.jpg")
+    export(format_name, boxed("a.jpg", (0, 9.75, 10.27, 40, 30)), copy_pictures=True)
+    if format_name == "coco":
+        (box,) = [one["bbox"] for one in json.loads(export.read("train.json"))["annotations"]]
+    else:
+        (box,) = export.lines("train/metadata.jsonl")[0]["objects"]["bbox"]
+    assert box == [9.75, 10.27, 40, 30]
+
+
 def test_yolo(export: Exporting) -> None:
     for name in ("x/a.png", "y/a.png"):
         export.picture(name)

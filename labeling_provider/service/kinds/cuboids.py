@@ -99,7 +99,7 @@ class Cuboids(DrawnFrames):
 
     def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
         """What the interface shows, which has no template to say it."""
-        shared = {**shared_input(self, line), "kind": "cuboids", "tracks": self.tracks, "linked": self._is_linked}
+        shared = {**shared_input(self, line), "kind": "cuboids", "tracks": self.tracks}
         return {**shared, "frames": shown_frames(self._clouds.frames(line))}
 
     def form_of(self, answer: Any, line: dict[str, Any]) -> Content:

@@ -59,7 +59,6 @@ def linked_label(chance: Random) -> dict[str, Any]:
 def test_boxes_stand_beside_the_cuboids_of_the_same_objects() -> None:
     """Source: developer guide, "3D-2D Object Tracking Output"."""
     kind = linked_kind(frameAttributes=WEATHER, categoryGlobalAttributes=ATTRIBUTES)
-    assert kind.own_input(SEQUENCE_LINE)["linked"] is True
     cloud = {**frame(0, box("cow", "cow:1", 3, "id-1", parked="no"), weather="wet"), "cameras": [seen(drawn())]}
     label = label_of(kind, {kind.key: {"frames": [cloud]}}, SEQUENCE_LINE)
     document = content_of(label)
@@ -77,7 +76,6 @@ def test_boxes_stand_beside_the_cuboids_of_the_same_objects() -> None:
 
 def test_without_links_the_label_is_as_before() -> None:
     kind = make_kind(TRACKING)
-    assert kind.own_input(SEQUENCE_LINE)["linked"] is False
     label = label_of(kind, {kind.key: {"frames": [frame(0, box("cow", "cow:1", 3, "id-1"))]}}, SEQUENCE_LINE)
     assert list(content_of(label)) == ["tracking-annotations"]
 

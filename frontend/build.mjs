@@ -19,27 +19,44 @@ const shared = {
 
 await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
-const script = await build({
-  ...shared,
-  // Each page loads one of them.
-  entryPoints: {
-    "crowd-html-elements": "src/index.ts",
-    "crowd-html-elements-frames": "src/frames/index.ts",
-    "crowd-html-elements-clouds": "src/clouds/index.ts",
-  },
-  format: "iife",
-  loader: { ".css": "text" },
-  charset: "utf8",
-  outdir: out,
-  plugins: [
-    { name: "css", setup: minifiedStyles },
-    { name: "messages", setup: allMessages },
-  ],
-});
+// Each page loads one of them.
+const scripts = {
+  "crowd-html-elements": "src/index.ts",
+  "crowd-html-elements-frames": "src/frames/index.ts",
+  "crowd-html-elements-clouds": "src/clouds/index.ts",
+};
+const inputs = new Set();
+for (const [name, entry] of Object.entries(scripts)) {
+  for (const input of await bundled(name, entry)) inputs.add(input);
+}
 await build({ ...shared, entryPoints: ["src/page.css"], outfile: join(out, "crowd-html-elements.css") });
 await build({ ...shared, entryPoints: ["src/portal/index.ts"], format: "iife", outfile: join(out, "portal.js") });
 await build({ ...shared, entryPoints: ["src/portal/portal.css"], outfile: join(out, "portal.css") });
-await writeFile(join(out, "crowd-html-elements.licenses.txt"), await licenses(script.metafile));
+await writeFile(join(out, "crowd-html-elements.licenses.txt"), await licenses(inputs));
+
+/** Bundle a script, with those words alone that its sources name. @returns the files of which something is in it */
+async function bundled(name, entry) {
+  const make = (messages, write) =>
+    build({
+      ...shared,
+      entryPoints: { [name]: entry },
+      format: "iife",
+      loader: { ".css": "text" },
+      charset: "utf8",
+      outdir: out,
+      write,
+      plugins: [
+        { name: "css", setup: minifiedStyles },
+        { name: "messages", setup: (plugin) => given(plugin, messages) },
+      ],
+    });
+  const { outputs } = (await make({}, false)).metafile;
+  const inside = Object.values(outputs).flatMap((one) => Object.keys(one.inputs));
+  const sources = inside.filter((path) => path.startsWith("src/") && path.endsWith(".ts"));
+  const texts = await Promise.all(sources.map((path) => readFile(join(here, path), "utf8")));
+  await make(await messagesOf(texts.join("\n")), true);
+  return inside;
+}
 
 /** Style sheets that the script carries as text are minified as well. */
 function minifiedStyles(plugin) {
@@ -49,22 +66,29 @@ function minifiedStyles(plugin) {
   });
 }
 
-/** A language is a file: all of `messages/` as one module. */
-function allMessages(plugin) {
+/** A language is a file of `messages/`; of each, the words that are named in the sources. */
+async function messagesOf(sources) {
+  const found = {};
+  for (const file of (await readdir(join(here, "messages"))).sort()) {
+    const words = Object.entries(JSON.parse(await readFile(join(here, "messages", file), "utf8")));
+    found[file.replace(/\.json$/, "")] = Object.fromEntries(words.filter(([key]) => sources.includes(`"${key}"`)));
+  }
+  return found;
+}
+
+/** The messages as one module. */
+function given(plugin, messages) {
   plugin.onResolve({ filter: /^labeling:messages$/ }, () => ({ path: "messages", namespace: "messages" }));
-  plugin.onLoad({ filter: /.*/, namespace: "messages" }, async () => {
-    const found = {};
-    for (const file of (await readdir(join(here, "messages"))).sort()) {
-      found[file.replace(/\.json$/, "")] = JSON.parse(await readFile(join(here, "messages", file), "utf8"));
-    }
-    return { contents: JSON.stringify(found), loader: "json" };
-  });
+  plugin.onLoad({ filter: /.*/, namespace: "messages" }, () => ({
+    contents: JSON.stringify(messages),
+    loader: "json",
+  }));
 }
 
 /** The licence of each package of which something is in the bundle. */
-async function licenses(metafile) {
+async function licenses(inputs) {
   const names = new Set();
-  for (const path of Object.keys(metafile.inputs)) {
+  for (const path of inputs) {
     const found = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(path);
     if (found) names.add(found[1]);
   }

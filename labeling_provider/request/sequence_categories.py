@@ -128,6 +128,8 @@ def sequence_category_problems(document: dict[str, Any], task_type: TaskType) ->
     tool = document.get("annotationType")
     if task_type.media == "frames" and tool is not None and str(tool) not in TOOLS:
         yield _problem(f"annotationType is {str(tool)[:_SHOWN]!r}.", f"Use one of {', '.join(TOOLS)}.")
+    if task_type.media == "points" and is_linked(document):
+        yield from _linked_problems(_listed(tool), task_type)
     shared = document.get("categoryGlobalAttributes")
     yield from _attribute_problems(shared, "categoryGlobalAttributes")
     common = _names(shared)
@@ -139,6 +141,21 @@ def sequence_category_problems(document: dict[str, Any], task_type: TaskType) ->
     frames = document.get("frameAttributes")
     yield from _attribute_problems(frames, "frameAttributes", needs_description=True)
     yield from _count_problems(_listed(frames), "frameAttributes")
+
+
+def _linked_problems(tools: list[Any], task_type: TaskType) -> Iterator[Problem]:
+    # How the keys of its objects are called, the guide and its samples do not agree.
+    found = [value for one in tools if isinstance(one, dict) for value in one.values() if isinstance(value, str)]
+    if len(tools) != len(found) or sorted(found) != [BOX.name, CUBOID.name]:
+        yield _problem(
+            "annotationType is a list, but not of one BoundingBox and one Cuboid.",
+            'Write [{"type": "BoundingBox"}, {"type": "Cuboid"}], or leave it out to label the clouds alone.',
+        )
+    elif not task_type.has_sequence_files:
+        yield _problem(
+            "annotationType is a list, and only object tracking links boxes to cuboids.",
+            "Leave it out, or use the task type for object tracking.",
+        )
 
 
 def _attribute_problems(

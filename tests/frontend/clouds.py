@@ -194,3 +194,25 @@ class Surveyor:
 def sized(one: dict[str, Any], *keys: str) -> list[float]:
     """Numbers of a cuboid, to the centimeter."""
     return [round(one[key], 2) for key in keys]
+
+
+def lost_and_restored(surveyor: Surveyor) -> dict[str, bytes]:
+    """The points before the graphics are lost, as when a machine sleeps, meanwhile, and when they are there again."""
+    canvas = surveyor.task("canvas.points")
+    canvas.evaluate("(one) => { one.ext = one.getContext('webgl2').getExtension('WEBGL_lose_context'); }")
+    surveyor.settle()
+    seen = {"before": canvas.screenshot()}
+    for name, does, event in (
+        ("lost", "loseContext", "webglcontextlost"),
+        ("after", "restoreContext", "webglcontextrestored"),
+    ):
+        canvas.evaluate(
+            """(one, [does, event]) => new Promise((done) => {
+              one.addEventListener(event, () => done(), {once: true});
+              one.ext[does]();
+            })""",
+            [does, event],
+        )
+        surveyor.settle()
+        seen[name] = canvas.screenshot()
+    return seen

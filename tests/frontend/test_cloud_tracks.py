@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.frontend.clouds import Surveyor, cuboid, ground, packed, sized, vehicle
+from tests.frontend.clouds import Surveyor, cuboid, ground, lost_and_restored, packed, sized, vehicle
 from tests.frontend.conftest import Portal
+from tests.frontend.test_accessibility import violations
 
 pytestmark = pytest.mark.browser
 
@@ -120,3 +121,27 @@ def test_frames_play_and_a_bad_one_is_told(portal: Portal) -> None:
     surveyor.button("Stop playing").wait_for()
     surveyor.task.frame.get_by_role("button", name="Play", exact=True).wait_for()
     assert surveyor.element.evaluate("(one) => one.place") == 3
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_where_one_tracks(portal: Portal, theme: str) -> None:
+    given = {"frames": [tracked(0, -4), tracked(2, 0, "car:2")]}
+    surveyor = Surveyor(portal, CLOUDS, tracks=True, initial=given, init={"theme": theme, "language": "de"})
+    surveyor.press("]")
+    assert violations(surveyor.task) == []
+    portal.page.set_viewport_size({"width": 400, "height": 800})
+    surveyor.settle()
+    assert violations(surveyor.task) == []
+    assert surveyor.task.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_tracking_goes_on_after_the_graphics_were_lost(portal: Portal) -> None:
+    surveyor = Surveyor(portal, CLOUDS, tracks=True)
+    surveyor.choose("car")
+    surveyor.click(-4, 0, 1.5)
+    seen = lost_and_restored(surveyor)
+    assert seen["lost"] != seen["before"]
+    assert seen["after"] == seen["before"]
+    surveyor.press(".", "Delete")
+    assert set(places(surveyor)) == {0, 2, 3}
+    surveyor.task.submit()

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.frontend.clouds import SCENE, Surveyor, ground, vehicle
+from tests.frontend.clouds import SCENE, Surveyor, ground, lost_and_restored, vehicle
 from tests.frontend.conftest import Portal
+from tests.frontend.test_accessibility import violations
 
 pytestmark = pytest.mark.browser
 
@@ -122,3 +123,51 @@ def test_without_a_label_a_drag_turns_the_scene(portal: Portal) -> None:
     surveyor.drag((0, 0, 0), (5, 0, 0))
     assert surveyor.element.evaluate("(one) => one.eye.azimuth") != before
     assert not any(numbers(surveyor.value()))
+
+
+def touched(surveyor: Surveyor, *places: tuple[float, float]) -> None:
+    """Draw with a finger, from place to place of the page."""
+    session = surveyor.task.page.context.new_cdp_session(surveyor.task.page)
+    for number, (x, y) in enumerate(places):
+        kind = "touchMove" if number else "touchStart"
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    session.detach()
+    surveyor.settle()
+
+
+def test_a_finger_paints(portal: Portal) -> None:
+    surveyor = painter(portal)
+    surveyor.choose("car")
+    surveyor.press("b", "t")
+    places = [surveyor.at(x, 3, 1.5) for x in (3.5, 5, 6.5)]
+    touched(surveyor, *places)
+    found = numbers(surveyor.value())
+    car = [number for number, (x, y, *_) in enumerate(SCENE) if number >= GROUND and 3.4 < x < 6.6 and abs(y - 3) < 0.2]
+    assert {found[number] for number in car} == {1}
+    assert set(found) == {0, 1}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_where_one_paints(portal: Portal, theme: str) -> None:
+    surveyor = painter(portal, init={"theme": theme, "language": "de"})
+    surveyor.choose("car")
+    surveyor.press("b", "Space")
+    assert violations(surveyor.task) == []
+    portal.page.set_viewport_size({"width": 400, "height": 800})
+    surveyor.settle()
+    assert violations(surveyor.task) == []
+    assert surveyor.task.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_what_is_painted_is_seen_again_after_the_graphics_were_lost(portal: Portal) -> None:
+    surveyor = painter(portal)
+    surveyor.choose("car")
+    surveyor.press("b", "t", "Space")
+    before = surveyor.value()
+    seen = lost_and_restored(surveyor)
+    assert seen["lost"] != seen["before"]
+    assert seen["after"] == seen["before"]
+    assert surveyor.value() == before
+    surveyor.press("Space")
+    surveyor.task.submit()

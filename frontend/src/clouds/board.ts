@@ -38,6 +38,7 @@ const cloudsStyle = css`
   .sides canvas { position: static; display: block; height: 13rem; border-radius: .4rem; background: #14171c; pointer-events: auto; touch-action: none; }
   .image { margin-top: .4rem; }
   .photo { position: relative; max-width: 60rem; margin-top: .3rem; }
+  .photo.draws { cursor: crosshair; touch-action: none; }
   .photo img { display: block; width: 100%; border-radius: .4rem; image-orientation: none; }
   .numbers { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .3rem; margin: .4rem 0; padding: .4rem; border: 1px solid var(--crowd-line); border-radius: .35rem; min-width: 0; }
   .numbers legend { font-size: .95rem; font-weight: 600; padding: 0 .3rem; }

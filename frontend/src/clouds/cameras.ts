@@ -13,7 +13,9 @@ const PARTS = 8;
 
 export type Pixel = readonly [number, number];
 
+/** @property number its place among the pictures of the frame */
 export interface Camera {
+  number: number;
   src: string;
   name: string;
   position: Vector;
@@ -27,7 +29,7 @@ export interface Camera {
 }
 
 /** The camera of a picture, as a manifest describes it; none if something is missing. */
-export function cameraOf(given: unknown): Camera | undefined {
+export function cameraOf(given: unknown, at: number): Camera | undefined {
   if (!isRecord(given) || !isRecord(given.position) || !isRecord(given.heading)) return undefined;
   const number = (of: Record<string, unknown>, key: string, without = Number.NaN) =>
     typeof of[key] === "number" ? (of[key] as number) : without;
@@ -41,6 +43,7 @@ export function cameraOf(given: unknown): Camera | undefined {
   const [x = 0, y = 0, z = 0, qx = 0, qy = 0, qz = 0, qw = 1, fx = 1, fy = 1, cx = 0, cy = 0] = numbers;
   const [k1 = 0, k2 = 0, k3 = 0, k4 = 0] = ["k1", "k2", "k3", "k4"].map((key) => number(given, key, 0));
   return {
+    number: at,
     src: String(given.src ?? ""),
     name:
       String(given["image-path"] ?? "")

@@ -5,7 +5,7 @@ import { styleMap } from "lit/directives/style-map.js";
 import { keyCap } from "../element";
 import { icon } from "../elements/board";
 import { Panels } from "../frames/panels";
-import { freeName, NO_LABELS, newId, removeObject, rename, withFrame } from "../frames/things";
+import { boxedOnly, freeName, NO_LABELS, newId, removeObject, rename, type Thing, withFrame } from "../frames/things";
 import { type Command, keys } from "../keys";
 import { word } from "../words";
 import { CuboidHand } from "./cuboid-hand";
@@ -47,7 +47,7 @@ export class CuboidWork implements Work {
   readonly #last = new Map<string, Cuboid>();
   readonly #hidden = new Set<string>();
   /** Of what a thing is that the next cuboid will be, which is in other frames so far. */
-  #going: Mark | undefined;
+  #going: Thing | undefined;
   /** Whether cuboids that people have not set follow those that they have. */
   #follows = true;
   readonly #panels: Panels<Mark>;
@@ -64,6 +64,10 @@ export class CuboidWork implements Work {
 
   get selected(): Mark | undefined {
     return this.#selected === undefined ? undefined : this.#labels.marks[this.#selected];
+  }
+
+  get going(): Thing | undefined {
+    return this.#going;
   }
 
   get pressed(): string | undefined {
@@ -174,13 +178,15 @@ export class CuboidWork implements Work {
       return true;
     }
     const going = this.#going?.label === armed ? this.#going : undefined;
-    const cuboid = placed(at, going?.cuboid ?? this.#last.get(armed), loaded.grid);
+    const marks = going ? page.sequence.flatMap((labels) => labels.marks) : [];
+    const known = marks.find((one) => one.object === going?.object);
+    const cuboid = placed(at, known?.cuboid ?? this.#last.get(armed), loaded.grid);
     this.#last.set(armed, cuboid);
     this.#insert({
       label: armed,
       object: page.tracks ? (going?.object ?? newId()) : "",
       name: going?.name ?? freeName(page.tracks ? page.sequence : [this.#labels], armed),
-      attributes: going?.attributes ?? {},
+      attributes: known?.attributes ?? {},
       cuboid,
       byHand: true,
     });
@@ -545,7 +551,7 @@ export class CuboidWork implements Work {
       ${selected ? this.#renderNumbers(selected) : nothing}
       ${selected ? this.#panels.renderThing(selected) : nothing}
       ${selected && page.tracks && this.#isFree ? this.#renderFrames(selected) : nothing}
-      ${this.#panels.renderElsewhere(this.#going?.object, (mark) => this.#goOn(mark))}
+      ${this.#panels.renderElsewhere(this.#going?.object, (thing) => this.goOn(thing), boxedOnly(page.sequence))}
       ${this.#panels.renderFrame()}
     `;
   }
@@ -628,11 +634,11 @@ export class CuboidWork implements Work {
   }
 
   /** Go on with a thing that is in other frames so far: the next cuboid is it. */
-  #goOn(mark: Mark): void {
+  goOn(thing: Thing): void {
     this.select(undefined);
-    this.#going = mark;
-    this.armed = mark.label;
-    this.page.tell(word("adds_label", { label: mark.name }));
+    this.#going = thing;
+    this.armed = thing.label;
+    this.page.tell(word("adds_label", { label: thing.name }));
   }
 }
 

@@ -9,9 +9,11 @@ import { element } from "../element";
 import { Categories } from "../frames/categories";
 import { given } from "../frames/draft";
 import { framesBar, Player } from "../frames/player";
+import type { Thing } from "../frames/things";
 import type { Command } from "../keys";
 import { word } from "../words";
 import { CloudBoard, cloudState } from "./board";
+import { Boxes } from "./boxes";
 import { Clouds, type Loaded } from "./clouds";
 import { CuboidWork } from "./cuboid-work";
 import { Images, type Seen } from "./images";
@@ -19,7 +21,7 @@ import { fromRuns, packed, packedAtOnce, runsOf, unpacked } from "./numbers";
 import { PaintWork } from "./paint-work";
 import type { Painting } from "./painting";
 import { PointNumbers } from "./points";
-import { type CloudFile, fromAnswer, fromDraft, type Sequence, toAnswer, toDraft } from "./tracks";
+import { type CloudFile, fromAnswer, fromDraft, type Mark, type Sequence, toAnswer, toDraft } from "./tracks";
 
 /** What a step of a sequence takes in memory for each frame: its place in a list. */
 const STEP_BYTES = 8;
@@ -65,7 +67,10 @@ export class CrowdPointClouds extends CloudBoard {
     this,
     () => this.#files[this.place]?.images ?? NO_IMAGES,
     () => this.#seen(),
+    () => this.#boxes,
   );
+  /** Where boxes in pictures are linked to cuboids. */
+  #boxes: Boxes | undefined;
   readonly #steps = new Journal<Step>();
   #colors = new Map<string, string>();
   #hidden: ReadonlySet<number> = new Set();
@@ -92,6 +97,8 @@ export class CrowdPointClouds extends CloudBoard {
     this.#isRead = true;
     this.tracks = found.tracks === true;
     this.#paints = found.kind === "classes";
+    const tools = isRecord(found.categories) ? found.categories.annotationType : undefined;
+    if (this.tracks && Array.isArray(tools)) this.#boxes = new Boxes(this.#asChooser(), () => this.#images.shown);
     this.audits = isRecord(found.initial);
     this.categories = new Categories(found.categories, this.audits);
     this.#files = found.frames.map((one, place) => ({
@@ -121,6 +128,24 @@ export class CrowdPointClouds extends CloudBoard {
   get work(): CuboidWork | PaintWork {
     this.#work ??= this.#paints ? new PaintWork(this) : new CuboidWork(this);
     return this.#work;
+  }
+
+  #asChooser() {
+    const work = () => this.work as CuboidWork;
+    return {
+      page: this,
+      get armed() {
+        return work().armed;
+      },
+      get selected() {
+        return work().selected;
+      },
+      get going() {
+        return work().going;
+      },
+      pick: (mark: Mark) => work().pick(mark),
+      goOn: (thing: Thing) => work().goOn(thing),
+    };
   }
 
   get host(): this {
@@ -305,8 +330,9 @@ export class CrowdPointClouds extends CloudBoard {
     if (this.pointNumbers?.isModified) return true;
     const bare = (sequence: Sequence) =>
       JSON.stringify(
-        sequence.map(({ attributes, marks }) => [
+        sequence.map(({ attributes, marks, boxes = [] }) => [
           attributes,
+          boxes.map(({ label, name, object, camera, rect }) => [label, name, object, camera, rect]),
           marks.map(({ label, name, object, cuboid, attributes: own }) => [label, name, object, cuboid, own]),
         ]),
       );

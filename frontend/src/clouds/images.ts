@@ -3,8 +3,10 @@ import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { keyCap } from "../element";
 import { isChecked } from "../elements/board";
+import type { Box } from "../frames/things";
 import { type Command, keys } from "../keys";
 import { word } from "../words";
+import type { Boxes, Shown } from "./boxes";
 import { type Camera, cameraOf, edgesIn, type Pixel, projected } from "./cameras";
 import type { Cloud } from "./cloud";
 import { type Cuboid, plus, times, turned, type Vector } from "./geometry";
@@ -25,6 +27,8 @@ const MAX_SHOWN = 40_000;
 /** How far a camera's view is drawn, in meters. */
 const REACH = 6;
 const COLORS = 32;
+/** Nearer than this a drag is a click, in pixels of the screen. */
+const CLICK = 4;
 
 export class Images {
   #at = 0;
@@ -38,15 +42,20 @@ export class Images {
     private readonly page: Page,
     private readonly given: () => readonly unknown[],
     private readonly seen: () => readonly Seen[],
+    private readonly boxes: () => Boxes | undefined,
   ) {}
+
+  /** A box that is being drawn: its corners, in pixels of the picture. */
+  #drag: { from: Pixel; to: Pixel } | undefined;
+  #wasDrag = false;
 
   get #all(): readonly Camera[] {
     const given = this.given();
     if (this.#cameras.given !== given) {
       this.#cameras = {
         given,
-        found: given.flatMap((one) => {
-          const camera = cameraOf(one);
+        found: given.flatMap((one, at) => {
+          const camera = cameraOf(one, at);
           return camera?.src ? [camera] : [];
         }),
       };
@@ -77,7 +86,14 @@ export class Images {
         key: "i",
         run: () => this.#show((this.#at + 1) % this.#all.length),
       },
+      ...(this.boxes()?.commands() ?? []),
     ];
+  }
+
+  /** The picture that is shown. */
+  get shown(): Shown | undefined {
+    const camera = this.#camera;
+    return camera && { camera, size: this.#sizeOf(this.page.host.renderRoot) };
   }
 
   #show(at: number): void {
@@ -154,11 +170,14 @@ export class Images {
         ${toggle("camera-points", word("camera_points"), "points")}
         ${toggle("camera-frustum", word("camera_frustum"), "frustum")}
       </div>
-      <div class="photo" @click=${(event: MouseEvent) => this.#click(event)}>
+      <div class="photo ${this.boxes()?.draws ? "draws" : ""}" @click=${(event: MouseEvent) => this.#click(event)}
+        @pointerdown=${(event: PointerEvent) => this.#down(event)} @pointermove=${(event: PointerEvent) => this.#move(event)}
+        @pointerup=${(event: PointerEvent) => this.#up(event)} @pointercancel=${() => this.#end()}>
         <img crossorigin="anonymous" src=${camera.src} alt=${word("camera_image", { name: camera.name })} draggable="false"
           @load=${() => this.page.draw()}>
         <canvas aria-hidden="true"></canvas>
       </div>
+      ${this.boxes()?.render() ?? nothing}
     </div>`;
   }
 
@@ -175,6 +194,13 @@ export class Images {
     if (this.#shows.points && cloud) {
       context.drawImage(this.#pointsOf(camera, cloud, width, height, scale), 0, 0, width, height);
     }
+    for (const box of this.boxes()?.seen ?? []) this.#drawBox(context, box, scale);
+    if (this.#drag) {
+      const { from, to } = this.#drag;
+      context.strokeStyle = "#fff";
+      context.lineWidth = 2;
+      context.strokeRect(from[0] * scale, from[1] * scale, (to[0] - from[0]) * scale, (to[1] - from[1]) * scale);
+    }
     if (!this.#shows.cuboids) return;
     for (const { cuboid, color, isChosen } of this.seen()) {
       context.strokeStyle = color;
@@ -188,6 +214,62 @@ export class Images {
       }
       context.stroke();
     }
+  }
+
+  #drawBox(context: CanvasRenderingContext2D, box: Box, scale: number): void {
+    const [left, top, width, height] = box.rect.map((side) => side * scale) as unknown as Box["rect"];
+    context.strokeStyle = this.page.colorOf(box.label);
+    context.lineWidth = this.boxes()?.isChosen(box) ? 3 : 1.5;
+    context.setLineDash([6, 3]);
+    context.strokeRect(left, top, width, height);
+    context.setLineDash([]);
+    context.font = "12px sans-serif";
+    context.lineWidth = 3;
+    context.strokeStyle = "#000";
+    context.strokeText(box.name, left + 2, Math.max(top - 3, 11));
+    context.fillStyle = "#fff";
+    context.fillText(box.name, left + 2, Math.max(top - 3, 11));
+  }
+
+  /** Where an event is in the picture, in its pixels. */
+  #pixelOf(event: MouseEvent, size: Pixel): Pixel {
+    const around = (event.currentTarget as Element).getBoundingClientRect();
+    const scale = size[0] / around.width;
+    return [(event.clientX - around.left) * scale, (event.clientY - around.top) * scale];
+  }
+
+  #down(event: PointerEvent): void {
+    const size = this.shown?.size;
+    this.#wasDrag = false;
+    if (!size || event.button !== 0 || !event.isPrimary || !this.boxes()?.draws) return;
+    const at = this.#pixelOf(event, size);
+    this.#drag = { from: at, to: at };
+    (event.currentTarget as Element).setPointerCapture(event.pointerId);
+  }
+
+  #move(event: PointerEvent): void {
+    const size = this.shown?.size;
+    if (!this.#drag || !size) return;
+    this.#drag = { from: this.#drag.from, to: this.#pixelOf(event, size) };
+    this.page.draw();
+  }
+
+  #up(event: PointerEvent): void {
+    const drag = this.#drag;
+    const { size } = this.shown ?? {};
+    this.#end();
+    if (!drag || !size) return;
+    const scale = (event.currentTarget as Element).clientWidth / size[0];
+    const far = Math.hypot(drag.to[0] - drag.from[0], drag.to[1] - drag.from[1]) * scale;
+    // A click follows, which is none.
+    this.#wasDrag = far > CLICK;
+    if (this.#wasDrag) this.boxes()?.draw(drag.from, drag.to);
+    this.page.draw();
+  }
+
+  #end(): void {
+    this.#drag = undefined;
+    this.page.draw();
   }
 
   /** The points as the camera would see them, coloured by how far away they are. */
@@ -212,14 +294,13 @@ export class Images {
     return canvas;
   }
 
-  /** A click in the picture selects the smallest cuboid around it. */
+  /** A click in the picture selects the smallest box around it, else the smallest cuboid. */
   #click(event: MouseEvent): void {
     const camera = this.#camera;
     const size = this.#sizeOf(this.page.host.renderRoot);
-    if (!camera || !size || !this.#shows.cuboids) return;
-    const around = (event.currentTarget as Element).getBoundingClientRect();
-    const scale = size[0] / around.width;
-    const [x, y] = [(event.clientX - around.left) * scale, (event.clientY - around.top) * scale];
+    if (!camera || !size || this.#wasDrag) return;
+    const [x, y] = this.#pixelOf(event, size);
+    if (this.boxes()?.click([x, y]) || !this.#shows.cuboids) return;
     let smallest = Number.POSITIVE_INFINITY;
     let found: Seen | undefined;
     for (const one of this.seen()) {

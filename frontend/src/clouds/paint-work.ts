@@ -324,9 +324,10 @@ export class PaintWork implements Work, Hand {
       <ul>${names.map((name, number) => {
         const isHidden = this.#hidden.has(number);
         const isOnly = !isHidden && names.every((_, other) => other === number || this.#hidden.has(other));
+        const text = `${name} · ${counts?.[number] ?? 0}`;
         return html`<li>
-          <button type="button" class="pick" aria-pressed=${isOnly} aria-label=${word("only_this", { name })} @click=${() => this.#only(number, isOnly)}
-          ><i style=${styleMap({ background: number ? page.colorOf(name) : "#59606b" })}></i><span dir="auto">${name} · ${counts?.[number] ?? 0}</span></button>
+          <button type="button" class="pick" aria-pressed=${isOnly} aria-label=${word("only_this", { name: text })} @click=${() => this.#only(number, isOnly)}
+          ><i style=${styleMap({ background: number ? page.colorOf(name) : "#59606b" })}></i><span dir="auto">${text}</span></button>
           <button type="button" class="icon" aria-label=${word(isHidden ? "show_shape" : "hide_shape", { number: name })}
             @click=${() => this.#toggle(number)}>${icon(isHidden ? "visibility-off" : "visibility")}</button>
         </li>`;

@@ -93,7 +93,10 @@ export class Scene {
     this.#renderer.setClearColor(BACK);
     this.#all.add(this.#lines);
     // One that is lost, as when the machine has slept, comes again.
-    canvas.addEventListener("webglcontextrestored", () => this.draw());
+    canvas.addEventListener("webglcontextrestored", () => {
+      this.#renderer.setClearColor(BACK);
+      this.draw();
+    });
     this.#labels.needsUpdate = true;
   }
 

@@ -4,9 +4,11 @@ import { type Kept, restored, shortened } from "../frames/draft";
 import {
   anchors,
   attributesOf,
+  type Box,
   changed,
   type LabelsOf,
   markOf,
+  type Rect,
   type SequenceOf,
   type Thing,
   withFrame,
@@ -94,10 +96,16 @@ export function setBy(sequence: Sequence, place: number, before: Mark, cuboid: C
 export function merged(sequence: Sequence, kept: Mark, gone: string): Sequence {
   const { object, label, name } = kept;
   return changed(sequence, (labels) => {
-    if (!labels.marks.some((one) => one.object === gone)) return labels;
+    const boxes = labels.boxes?.flatMap((one) => {
+      if (one.object !== gone) return [one];
+      const hasBoth = labels.boxes?.some((other) => other.object === object && other.camera === one.camera);
+      return hasBoth ? [] : [{ ...one, object, label, name }];
+    });
+    if (![...labels.marks, ...(labels.boxes ?? [])].some((one) => one.object === gone)) return labels;
     const hasBoth = labels.marks.some((one) => one.object === object);
     return {
       ...labels,
+      ...(boxes ? { boxes } : {}),
       marks: labels.marks.flatMap((one) =>
         one.object !== gone ? [one] : hasBoth ? [] : [{ ...one, object, label, name }],
       ),
@@ -126,19 +134,34 @@ export function toAnswer(sequence: Sequence, files: readonly CloudFile[], tracks
     return { boundingCuboids: marks.map((one) => written(one, false)), frameAttributes: attributes };
   }
   return {
-    frames: sequence.flatMap(({ attributes, marks }, place) => {
+    frames: sequence.flatMap(({ attributes, marks, boxes = [] }, place) => {
       const file = files[place];
-      if (!file || (marks.length === 0 && Object.keys(attributes).length === 0)) return [];
+      if (!file || (marks.length + boxes.length === 0 && Object.keys(attributes).length === 0)) return [];
       return [
         {
           frameNumber: file.number,
           frameName: file.name,
           frameAttributes: attributes,
           boundingCuboids: marks.map((one) => written(one, true)),
+          ...(boxes.length > 0 ? { cameras: writtenBoxes(boxes) } : {}),
         },
       ];
     }),
   };
+}
+
+/** The boxes of a frame, by camera. */
+function writtenBoxes(boxes: readonly Box[]): Record<string, unknown>[] {
+  const cameras = [...new Set(boxes.map(({ camera }) => camera))].toSorted((one, other) => one - other);
+  return cameras.map((cameraNumber) => ({
+    cameraNumber,
+    boundingBoxes: boxes.flatMap(({ camera, rect: [left, top, width, height], ...one }) => {
+      const about = { objectId: one.object, objectName: one.name, label: one.label };
+      return camera === cameraNumber
+        ? [{ ...about, labelCategoryAttributes: one.attributes, left, top, width, height }]
+        : [];
+    }),
+  }));
 }
 
 /** The labels of an answer, and how many cuboids in it can't be read. */
@@ -156,9 +179,28 @@ export function fromAnswer(
     const cuboids: unknown[] = Array.isArray(frame?.boundingCuboids) ? frame.boundingCuboids : [];
     const marks = cuboids.flatMap((one) => read(one, tracks));
     unreadable += cuboids.length - marks.length;
-    return { attributes: attributesOf(frame?.frameAttributes), marks };
+    const labels = { attributes: attributesOf(frame?.frameAttributes), marks };
+    const cameras = Array.isArray(frame?.cameras) ? frame.cameras.filter(isRecord) : [];
+    if (cameras.length === 0) return labels;
+    const boxes = cameras.flatMap(({ cameraNumber, boundingBoxes }) => {
+      const given: unknown[] = Array.isArray(boundingBoxes) ? boundingBoxes : [];
+      const found = given.flatMap((one) => readBox(one, cameraNumber));
+      unreadable += given.length - found.length;
+      return found;
+    });
+    return { ...labels, boxes };
   });
   return { sequence, unreadable };
+}
+
+function readBox(given: unknown, camera: unknown): Box[] {
+  if (!isRecord(given) || typeof camera !== "number") return [];
+  const rect = ["left", "top", "width", "height"].map((key) => given[key]);
+  if (!rect.every((side) => typeof side === "number" && Number.isFinite(side))) return [];
+  const label = String(given.label);
+  const name = String(given.objectName || label);
+  const thing = { label, name, object: String(given.objectId || name), byHand: true };
+  return [{ ...thing, attributes: attributesOf(given.labelCategoryAttributes), camera, rect: rect as unknown as Rect }];
 }
 
 function read(given: unknown, tracks: boolean): Mark[] {

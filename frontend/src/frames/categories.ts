@@ -99,12 +99,16 @@ export class Categories {
   keeps<T extends Thing>(before: LabelsOf<T>, now: LabelsOf<T>, shape: (mark: T) => unknown): boolean {
     if (this.locked.size === 0 || before === now) return true;
     const held = (labels: LabelsOf<T>) =>
-      JSON.stringify(
-        labels.marks
+      JSON.stringify([
+        ...labels.marks
           .filter(({ label }) => this.locked.has(label))
           .map((mark) => JSON.stringify([mark.label, shape(mark), mark.object, mark.name]))
           .sort(),
-      );
+        ...(labels.boxes ?? [])
+          .filter(({ label }) => this.locked.has(label))
+          .map(({ label, camera, rect, object, name }) => JSON.stringify([label, camera, rect, object, name]))
+          .sort(),
+      ]);
     return held(before) === held(now);
   }
 }

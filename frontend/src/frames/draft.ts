@@ -1,6 +1,6 @@
 /** What a page of frames begins with: what it is given, and the draft of unfinished work. */
 import { isRecord } from "../attributes";
-import type { Attributes, LabelsOf, SequenceOf, Thing } from "./things";
+import type { Attributes, Box, LabelsOf, Rect, SequenceOf, Thing } from "./things";
 
 /** What the script holds that the attribute `data` of an element names; nothing while it is not there. */
 export function given(host: Element): (Record<string, unknown> & { frames: Record<string, unknown>[] }) | undefined {
@@ -14,10 +14,13 @@ export function given(host: Element): (Record<string, unknown> & { frames: Recor
 /** What is kept of a mark: its thing, the numbers of its shape, whether by hand, attributes if there are any. */
 type KeptMark = [thing: number, numbers: number[], byHand: 0 | 1, attributes?: Attributes];
 
+/** What is kept of a box: its thing, its camera, its place, attributes if there are any. */
+type KeptBox = [thing: number, camera: number, rect: Rect, attributes?: Attributes];
+
 export interface Kept {
   /** Label, id and name of each thing. */
   things: [string, string, string][];
-  frames: Record<number, { marks?: KeptMark[]; attributes?: Attributes }>;
+  frames: Record<number, { marks?: KeptMark[]; boxes?: KeptBox[]; attributes?: Attributes }>;
 }
 
 /** A short form of what differs from the labels that the work began with. */
@@ -28,7 +31,7 @@ export function shortened<T extends Thing>(
 ): Kept {
   const things: Kept["things"] = [];
   const places = new Map<string, number>();
-  const thing = ({ label, object, name }: T): number => {
+  const thing = ({ label, object, name }: Thing): number => {
     const key = JSON.stringify([label, object, name]);
     const place = places.get(key) ?? things.push([label, object, name]) - 1;
     places.set(key, place);
@@ -37,11 +40,10 @@ export function shortened<T extends Thing>(
   const frames: Kept["frames"] = {};
   for (const [place, labels] of sequence.entries()) {
     if (labels === initial[place]) continue;
-    const marks = labels.marks.map((one): KeptMark => {
-      const more: [] | [Attributes] = Object.keys(one.attributes).length > 0 ? [one.attributes] : [];
-      return [thing(one), numbersOf(one), one.byHand ? 1 : 0, ...more];
-    });
-    frames[place] = { marks, attributes: labels.attributes };
+    const more = (one: Thing): [] | [Attributes] => (Object.keys(one.attributes).length > 0 ? [one.attributes] : []);
+    const marks = labels.marks.map((one): KeptMark => [thing(one), numbersOf(one), one.byHand ? 1 : 0, ...more(one)]);
+    const boxes = labels.boxes?.map((one): KeptBox => [thing(one), one.camera, one.rect, ...more(one)]);
+    frames[place] = { marks, attributes: labels.attributes, ...(boxes ? { boxes } : {}) };
   }
   return { things, frames };
 }
@@ -61,6 +63,10 @@ export function restored<T extends Thing>(
       const [label, object, name] = kept.things[thing] ?? ["", "", ""];
       return markOf({ label, object, name, attributes, byHand: byHand === 1 }, numbers) ?? [];
     });
-    return { attributes: frame.attributes ?? {}, marks };
+    const boxes = frame.boxes?.map(([thing, camera, rect, attributes = {}]): Box => {
+      const [label, object, name] = kept.things[thing] ?? ["", "", ""];
+      return { label, object, name, attributes, byHand: true, camera, rect };
+    });
+    return { attributes: frame.attributes ?? {}, marks, ...(boxes ? { boxes } : {}) };
   });
 }

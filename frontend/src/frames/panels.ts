@@ -88,9 +88,14 @@ export class Panels<T extends Thing> {
   }
 
   /** Things that are in other frames and can go on in this one. */
-  renderElsewhere(going: string | undefined, goOn: (mark: T) => void) {
+  renderElsewhere<S extends Thing = T>(
+    going: string | undefined,
+    goOn: (mark: T | S) => void,
+    boxed: readonly S[] = [],
+  ) {
     const { sequence, place, tracks, categories } = this.page;
-    const things = tracks ? elsewhere(sequence, place).filter(({ label }) => !categories.locked.has(label)) : [];
+    const all = tracks ? [...elsewhere(sequence, place), ...boxed] : [];
+    const things = all.filter(({ label }) => !categories.locked.has(label));
     if (things.length === 0) return nothing;
     return html`<h3>${word("in_other")}</h3>
       <div class="acts things">${things.slice(0, MAX_THINGS).map(

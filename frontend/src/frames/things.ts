@@ -13,9 +13,20 @@ export interface Thing {
   byHand: boolean;
 }
 
+/** Left, top, width and height, in pixels. */
+export type Rect = readonly [number, number, number, number];
+
+/** A box in a camera's picture, of a thing that is also in the cloud. @property camera its number in the frame */
+export interface Box extends Thing {
+  camera: number;
+  rect: Rect;
+}
+
 export interface LabelsOf<T extends Thing> {
   attributes: Attributes;
   marks: readonly T[];
+  /** Only where boxes are linked to cuboids. */
+  boxes?: readonly Box[];
 }
 
 /** The labels of all frames, by their place. */
@@ -57,6 +68,26 @@ export function markOf<T extends Thing>(sequence: SequenceOf<T>, place: number, 
   return sequence[place]?.marks.find((one) => one.object === object);
 }
 
+function thingsOf({ marks, boxes = [] }: LabelsOf<Thing>): readonly Thing[] {
+  return boxes.length > 0 ? [...marks, ...boxes] : marks;
+}
+
+/** Other labels of a frame, with its marks and its boxes changed in the same way. */
+function eachThing<T extends Thing>(
+  labels: LabelsOf<T>,
+  change: <S extends Thing>(things: readonly S[]) => readonly S[],
+) {
+  const { boxes } = labels;
+  return { ...labels, marks: change(labels.marks), ...(boxes ? { boxes: change(boxes) } : {}) };
+}
+
+/** One box of each thing that is in pictures alone. */
+export function boxedOnly(sequence: SequenceOf<Thing>): Box[] {
+  const marked = new Set(sequence.flatMap(({ marks }) => marks.map(({ object }) => object)));
+  const boxes = sequence.flatMap((labels) => labels.boxes ?? []).filter(({ object }) => !marked.has(object));
+  return [...new Map(boxes.map((one) => [one.object, one])).values()];
+}
+
 /** One mark of each thing that is not in a frame. */
 export function elsewhere<T extends Thing>(sequence: SequenceOf<T>, place: number): T[] {
   const here = new Set(sequence[place]?.marks.map(({ object }) => object));
@@ -75,8 +106,8 @@ export function removeObject<T extends Thing>(
 ): SequenceOf<T> {
   return changed(sequence, (labels, place) => {
     if (!where(place)) return labels;
-    const marks = labels.marks.filter((one) => one.object !== object);
-    return marks.length === labels.marks.length ? labels : { ...labels, marks };
+    if (!thingsOf(labels).some((one) => one.object === object)) return labels;
+    return eachThing(labels, (things) => things.filter((one) => one.object !== object));
   });
 }
 
@@ -87,8 +118,8 @@ export function rename<T extends Thing>(
   change: Pick<Thing, "label" | "name">,
 ): SequenceOf<T> {
   return changed(sequence, (labels) =>
-    labels.marks.some((one) => one.object === object)
-      ? { ...labels, marks: labels.marks.map((one) => (one.object === object ? { ...one, ...change } : one)) }
+    thingsOf(labels).some((one) => one.object === object)
+      ? eachThing(labels, (things) => things.map((one) => (one.object === object ? { ...one, ...change } : one)))
       : labels,
   );
 }
@@ -117,7 +148,7 @@ export function setAttribute<T extends Thing>(
 
 /** The first name of a label that no thing has yet. */
 export function freeName(sequence: SequenceOf<Thing>, label: string): string {
-  const taken = new Set(sequence.flatMap(({ marks }) => marks.map(({ name }) => name)));
+  const taken = new Set(sequence.flatMap((labels) => thingsOf(labels).map(({ name }) => name)));
   let number = 1;
   while (taken.has(`${label}:${number}`)) number++;
   return `${label}:${number}`;
@@ -126,7 +157,7 @@ export function freeName(sequence: SequenceOf<Thing>, label: string): string {
 /** The number of a thing as a person has written it, as its name; none if it is no number, or another one has it. */
 export function nameOf(sequence: SequenceOf<Thing>, { label, object }: Thing, text: string): string | undefined {
   const name = `${label}:${text}`;
-  const isTaken = sequence.some(({ marks }) => marks.some((one) => one.name === name && one.object !== object));
+  const isTaken = sequence.some((labels) => thingsOf(labels).some((one) => one.name === name && one.object !== object));
   return /^[1-9]\d{0,8}$/.test(text) && !isTaken ? name : undefined;
 }
 

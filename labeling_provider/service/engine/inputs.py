@@ -12,7 +12,6 @@ from labeling_provider.groundtruth.documents import as_json, is_unicode
 from labeling_provider.manifest import ManifestError, read_manifest
 from labeling_provider.request import TaskType, task_type_of_request
 from labeling_provider.request.rules import category_problems
-from labeling_provider.request.sequence_categories import is_linked
 from labeling_provider.request.templates import label_names, parse_category_document
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.errors import JobFailure
@@ -52,12 +51,6 @@ class Inputs:
             problems = category_problems(categories, task_type_of_request(request), automated=is_automated)
             if problems:
                 raise JobFailure(f"ClientError: {problems[0]}")
-            if is_linked(categories):
-                uri = JobRequest(request).category_uri
-                raise JobFailure(
-                    f"ClientError: {uri}: annotationType is a list. This service does not run 3D-2D linked tracking; "
-                    "leave annotationType out to label the point clouds alone."
-                )
         template = JobRequest(request).template_uri
         if template:
             self._read(template, "the worker template")

@@ -8,6 +8,8 @@ cuboids and attributes may be left out::
     {"trackingAnnotations": {"frames": [{"frameNumber": 3, "frameName": "3.bin", "frameAttributes": {},
      "boundingCuboids": [{…, "objectId": "…"}]}]}}
 
+A job may also link boxes in camera pictures to cuboids: see :mod:`.linked_pictures`.
+
 What Amazon does not document is chosen here, and only here: ``objectId``, ``frameAttributes`` in the answer about one
 cloud, and that a frame's number is its place in the sequence, from 0.
 Sources: developer guide, "3D Point Cloud Object Detection" and "3D Point Cloud Object Tracking", and their "Output".
@@ -19,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from labeling_provider.groundtruth.documents import as_json
-from labeling_provider.groundtruth.sequences import CUBOID, LABEL_LISTS, TRACKING, sequence_label_uri
+from labeling_provider.groundtruth.sequences import BOX, CUBOID, LABEL_LISTS, TRACKING, sequence_label_uri
 from labeling_provider.manifest import CuboidsLabel, Label, LabelError, SequenceLabel
 from labeling_provider.manifest.cuboids import (
     CuboidFrame,
@@ -40,15 +42,24 @@ from labeling_provider.manifest.sequences import (
     is_number,
     read_document,
 )
+from labeling_provider.request.sequence_categories import is_linked
 from labeling_provider.service.kinds.clouds import Clouds, shown_frames
 from labeling_provider.service.kinds.drawn_frames import Answer, DrawnFrames, shared_input
 from labeling_provider.service.kinds.frame_answers import with_names
-from labeling_provider.service.kinds.kind import Answered, JobFacts, ObjectLabel, runs
+from labeling_provider.service.kinds.kind import Answered, Content, JobFacts, ObjectLabel, runs
+from labeling_provider.service.kinds.linked_pictures import (
+    LIDAR,
+    linked_document,
+    parted,
+    pictures_of,
+    read_pictures,
+)
 from labeling_provider.service.kinds.skills import Skill
 
 FRAME_ATTRIBUTES: Final = "dataset-object-attributes"
 """The attributes of a cloud, in the metadata of its label."""
 _LEAST_METERS: Final = 2.0
+_LEAST_PIXELS: Final = 20.0
 
 
 @runs("3d-point-cloud-object-detection", "3d-point-cloud-object-tracking")
@@ -65,6 +76,7 @@ class Cuboids(DrawnFrames):
     def __init__(self, job: JobFacts) -> None:
         super().__init__(job)
         self._clouds = Clouds(job)
+        self._is_linked = self.is_sequence and is_linked(job.categories)
 
     @property
     def is_sequence(self) -> bool:
@@ -75,15 +87,35 @@ class Cuboids(DrawnFrames):
         return not self.is_sequence
 
     def frames(self, line: dict[str, Any]) -> tuple[Frame, ...]:
-        return tuple(Frame(place, frame.name) for place, frame in enumerate(self._clouds.frames(line)))
+        clouds = self._clouds.frames(line)
+        pictures = pictures_of(clouds) if self._is_linked else ()
+        return (*(Frame(place, frame.name) for place, frame in enumerate(clouds)), *pictures)
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
-        return self._clouds.obstacle(line)
+        found = self._clouds.obstacle(line)
+        if found is None and self._is_linked and not any(frame.images for frame in self._clouds.frames(line)):
+            return "No frame of the sequence has images, and annotationType asks for boxes in them."
+        return found
 
     def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
         """What the interface shows, which has no template to say it."""
         shared = {**shared_input(self, line), "kind": "cuboids", "tracks": self.tracks}
         return {**shared, "frames": shown_frames(self._clouds.frames(line))}
+
+    def form_of(self, answer: Any, line: dict[str, Any]) -> Content:
+        if not self._is_linked:
+            return super().form_of(answer, line)
+        frames = []
+        clouds, pictures = parted(answer)
+        for cloud in clouds:
+            cameras = [
+                {"cameraNumber": camera, BOX.answers: [self._shape_form(shape) for shape in picture.shapes]}
+                for camera, picture in pictures.get(cloud.number, {}).items()
+                if picture.shapes
+            ]
+            if cloud.shapes or cloud.attributes or cameras:
+                frames.append({**self._frame_form(cloud), **({"cameras": cameras} if cameras else {})})
+        return {self.key: {"frames": frames}}
 
     # Labels
 
@@ -99,11 +131,15 @@ class Cuboids(DrawnFrames):
             # For cuboids alone Amazon's pages spell this key with an underscore.
             metadata = {"objects": [], "class_map": class_map}
             return ObjectLabel(value, {**metadata, **self._frame_metadata(frame)})
+        clouds, pictures = parted(answer)
         frames = [
             CuboidFrame(frame.number, frame.name, frame.attributes, tuple(map(cuboid_of, frame.shapes)))
-            for frame in answer
+            for frame in clouds
         ]
-        body = as_json(tracked_cuboids_document(frames, self.positions)).encode()
+        document = tracked_cuboids_document(frames, self.positions)
+        if self._is_linked:
+            document = linked_document(document, self._clouds.frames(answered.line), pictures, self.positions)
+        body = as_json(document).encode()
         uri = sequence_label_uri(self.job.output, answered.object_id)
         objects = [{"frame-no": frame.number, "confidence": []} for frame in frames]
         return ObjectLabel(uri, {"objects": objects, "class-map": class_map}, {uri: (body, "application/json")})
@@ -120,20 +156,36 @@ class Cuboids(DrawnFrames):
                 shapes = with_names(map(shape_of, cuboids_of(label)), has_names=True)
                 return (_labeled(0, "", (label.metadata or {}).get(FRAME_ATTRIBUTES) or {}, shapes),)
             uri, names = str(label.value), label.class_names if isinstance(label, SequenceLabel) else {}
-            return _answer_of(read_tracked_cuboids(self.stored(uri, MAX_LABEL_BYTES + 1, "labels"), uri, names))
+            return self._read(self.stored(uri, MAX_LABEL_BYTES + 1, "labels"), uri, names)
         except (LabelError, SequenceError) as error:
             raise ValueError(str(error)) from None
 
     def read_truth(self, truth: Any) -> Iterable[LabeledFrame]:
         document = read_document(truth, "truth", MAX_LABEL_BYTES) if isinstance(truth, bytes) else truth
         if self.is_sequence:
-            listed = document.get(LABEL_LISTS[TRACKING])
-            frames = [self._with_ids(frame) for frame in listed] if isinstance(listed, list) else listed
-            body = as_json({LABEL_LISTS[TRACKING]: frames})
-            return _answer_of(read_tracked_cuboids(body, "truth", dict(enumerate(self.job.labels))))
+            return self._read_tracks(document)
         class_map = {str(place): name for place, name in enumerate(self.job.labels)}
         label = CuboidsLabel("truth", self._with_ids(document), {"class_map": class_map})
         return (_labeled(0, "", document.get("frame-attributes") or {}, map(shape_of, cuboids_of(label))),)
+
+    def _read(self, body: bytes | str, where: str, names: dict[int, str]) -> Answer:
+        """The labels of a sequence.
+
+        :param names: the classes by id.
+        :raises SequenceError: naming the key that is wrong.
+        :raises ValueError: if an attribute has a value that none can have.
+        """
+        found = _answer_of(read_tracked_cuboids(body, where, names))
+        if not self._is_linked:
+            return found
+        return (*found, *read_pictures(read_document(body, where, MAX_LABEL_BYTES), where, names))
+
+    def _read_tracks(self, document: dict[str, Any]) -> Answer:
+        lidar, key = document.get(LIDAR, document), LABEL_LISTS[TRACKING]
+        listed = lidar.get(key) if isinstance(lidar, dict) else None
+        frames = [self._with_ids(frame) for frame in listed] if isinstance(listed, list) else listed
+        # The classes of boxes may have names as well, which their reader knows.
+        return self._read(as_json({**document, LIDAR: {key: frames}}), "truth", dict(enumerate(self.job.labels)))
 
     def _with_ids(self, given: Any) -> Any:
         """A list of cuboids in which those that have the name of a label have its id."""
@@ -147,22 +199,34 @@ class Cuboids(DrawnFrames):
         return given if place is None else {**given, "class-id": place}
 
     def likeness(self, one: Shape, other: Shape) -> float:
-        from labeling_provider.quality.cuboids import overlap
+        from labeling_provider.quality import cuboids, sequences
 
-        return overlap(cuboid_of(one), cuboid_of(other))
+        if _is_box(one):
+            return sequences.likeness(one, other, BOX, sequences.frame_size([[one, other]], BOX))
+        return cuboids.overlap(cuboid_of(one), cuboid_of(other))
 
     def pairs(self, first: Sequence[Shape], second: Sequence[Shape]) -> list[tuple[float, int, int]]:
-        from labeling_provider.quality.cuboids import pairs
+        from labeling_provider.quality import cuboids, sequences
 
-        return pairs(list(map(cuboid_of, first)), list(map(cuboid_of, second)))
+        if any(map(_is_box, (*first, *second))):
+            return sequences.match(first, second, BOX, sequences.frame_size([first, second], BOX))
+        return cuboids.pairs(list(map(cuboid_of, first)), list(map(cuboid_of, second)))
 
     def moved(self, shape: Shape, share: float) -> Shape:
-        """Along its own length, and at least by two meters."""
+        """A cuboid along its own length, and at least by two meters; a box aside, and at least by 20 pixels."""
+        if _is_box(shape):
+            aside = share * max(shape.geometry["width"], _LEAST_PIXELS / abs(share))
+            return shape._replace(geometry={**shape.geometry, "left": round(shape.geometry["left"] + aside)})
         cuboid = cuboid_of(shape)
         far = share * max(cuboid.size[0], _LEAST_METERS / abs(share))
         place = plus(cuboid.center, turn(cuboid.heading, (far, 0.0, 0.0)))
         x, y, z = (min(max(value, -CUBOID.farthest), CUBOID.farthest) for value in place)
         return shape_of(cuboid._replace(center=(x, y, z)))
+
+
+def _is_box(shape: Shape) -> bool:
+    """Whether a shape is a box in a picture; else it is a cuboid."""
+    return "left" in shape.geometry
 
 
 def shape_of(cuboid: LabeledCuboid) -> Shape:

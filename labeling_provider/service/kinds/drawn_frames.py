@@ -23,8 +23,9 @@ from labeling_provider.request.sequence_categories import Attribute, SequenceCat
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.adjustment import LockedAdjustment
-from labeling_provider.service.kinds.frame_answers import AnswerReader, is_object_name, with_names
+from labeling_provider.service.kinds.frame_answers import AnswerReader, called, is_object_name, with_names
 from labeling_provider.service.kinds.kind import AnswerError, Auditable, Content, Kind, Response, runs
+from labeling_provider.service.kinds.linked_pictures import is_picture
 
 Answer = tuple[LabeledFrame, ...]
 """All frames of an object, in its order."""
@@ -256,7 +257,7 @@ class DrawnFrames(Auditable):
         rules = self.categories
         return tuple(
             frame._replace(
-                attributes=filled(frame.attributes, rules.frame_attributes, rng),
+                attributes={} if is_picture(frame) else filled(frame.attributes, rules.frame_attributes, rng),
                 shapes=tuple(
                     shape._replace(attributes=filled(shape.attributes, rules.label_attributes[shape.label], rng))
                     for shape in frame.shapes
@@ -396,7 +397,7 @@ class FrameAdjustment(LockedAdjustment):
         categories = self._audited.categories
         locked = [[_bare(shape) for shape in one.shapes if shape.label in categories.locked] for one in (before, now)]
         if sorted(locked[0], key=_order) != sorted(locked[1], key=_order):
-            raise AnswerError(f"{self.key}: frame {now.number}: shapes were changed that the category file locks.")
+            raise AnswerError(f"{self.key}: {called(now)}: shapes were changed that the category file locks.")
         name = locked_change(before.attributes, now.attributes, categories.frame_attributes)
         if name is not None:
             raise AnswerError(f"{self.key}: frame {now.number}: the attribute {name} is locked.")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.sequences import BOX, Tool
 from labeling_provider.manifest.sequences import (
     MAX_SHAPES,
     Frame,
@@ -18,6 +19,7 @@ from labeling_provider.manifest.sequences import (
 )
 from labeling_provider.request.sequence_categories import Attribute, SequenceCategories
 from labeling_provider.service.kinds.kind import AnswerError, shown
+from labeling_provider.service.kinds.linked_pictures import is_picture, picture_name
 
 _NAME: Final = re.compile(r":[1-9][0-9]{0,8}")
 _MAX_ID: Final = 100
@@ -27,7 +29,7 @@ class AnswerReader:
     """Reads one answer.
 
     :param key: of the answer, for errors.
-    :param frames: those of the data object, in order.
+    :param frames: those of the data object, in order, and the pictures of cameras in which boxes are drawn.
     :param tracks: whether objects have ids.
     :param names: whether objects have names in each frame, without ids.
     :param audits: whether there may be names and attributes of an earlier job, which this one would not give.
@@ -45,13 +47,15 @@ class AnswerReader:
         names: bool = False,
         name_key: str = "frame",
     ) -> None:
-        self._key, self._categories, self._sequence = key, categories, frames
+        self._key, self._categories = key, categories
+        self._sequence = [frame for frame in frames if not is_picture(frame)]
+        self._pictures = {frame.name: frame for frame in frames if is_picture(frame)}
         self._tracks, self._audits, self._has_names, self._name_key = tracks, audits, names, name_key
         self._names: dict[str, str] = {}
         self._ids: dict[str, str] = {}
 
     def frames(self, given: Any) -> tuple[LabeledFrame, ...]:
-        """All frames of a sequence.
+        """All frames of a sequence, and then all pictures of its cameras.
 
         :param given: the answer's list of frames.
         :raises AnswerError: naming the key that is wrong, or the frame in which something required is missing.
@@ -60,6 +64,7 @@ class AnswerReader:
             raise self._error("frames is missing or not a list")
         frames = {frame.number: frame for frame in self._sequence}
         found: dict[int, LabeledFrame] = {}
+        drawn: dict[str, LabeledFrame] = {}
         for place, one in enumerate(given):
             where = f"frames[{place}]"
             number = one.get("frameNumber") if isinstance(one, dict) else None
@@ -69,12 +74,33 @@ class AnswerReader:
             if frame.number in found:
                 raise self._error(f"{where}.frameNumber is {frame.number}, which another one has")
             found[frame.number] = self._frame(one, frame, f"{where}.")
+            if self._pictures:
+                drawn |= self._cameras(one.get("cameras", []), frame.number, f"{where}.cameras")
         for frame in self._sequence:
             attributes = found[frame.number].attributes if frame.number in found else {}
             self.check_frame(attributes, f"frame {frame.number}: ")
-        return tuple(
-            found.get(frame.number, LabeledFrame(frame.number, frame.name, {}, ())) for frame in self._sequence
+        return (
+            *(found.get(frame.number, LabeledFrame(frame.number, frame.name, {}, ())) for frame in self._sequence),
+            *(drawn.get(name, LabeledFrame(frame.number, name, {}, ())) for name, frame in self._pictures.items()),
         )
+
+    def _cameras(self, given: Any, place: int, where: str) -> dict[str, LabeledFrame]:
+        """The pictures of a cloud that are in an answer, by name.
+
+        :param place: of the cloud.
+        """
+        if not isinstance(given, list):
+            raise self._error(f"{where} is not a list")
+        found: dict[str, LabeledFrame] = {}
+        for at, one in enumerate(given):
+            camera = one.get("cameraNumber") if isinstance(one, dict) else None
+            picture = self._pictures.get(picture_name(camera, place)) if type(camera) is int else None
+            if picture is None or picture.name in found:
+                problem = f"is {camera}, which another one has" if picture else "is not the number of a picture of it"
+                raise self._error(f"{where}[{at}].cameraNumber {problem}")
+            shapes = self._shapes(one, BOX, picture, f"{where}[{at}].")
+            found[picture.name] = LabeledFrame(picture.number, picture.name, {}, tuple(shapes))
+        return found
 
     def only_frame(self, given: dict[str, Any]) -> LabeledFrame:
         """The only frame of an object that is no sequence: the answer itself.
@@ -109,13 +135,7 @@ class AnswerReader:
         if given.get(self._name_key, frame.name) != frame.name:
             raise self._error(f"{where}{self._name_key} is not the name of frame {frame.number}")
         tool = self._categories.tool
-        listed = given.get(tool.answers, [])
-        if not isinstance(listed, list) or len(listed) > MAX_SHAPES:
-            raise self._error(f"{where}{tool.answers} is not a list of at most {MAX_SHAPES} shapes")
-        shapes = [self._shape(one, frame, f"{where}{tool.answers}[{place}]") for place, one in enumerate(listed)]
-        ids = [shape.object_id for shape in shapes]
-        if self._tracks and len(set(ids)) < len(ids):
-            raise self._error(f"frame {frame.number}: an object is in it twice")
+        shapes = self._shapes(given, tool, frame, where)
         names = [shape.object_name for shape in shapes if shape.object_name]
         if self._has_names and len(set(names)) < len(names):
             raise self._error(f"{where}{tool.answers}: two objects have the same objectName")
@@ -123,21 +143,32 @@ class AnswerReader:
             frame.number, frame.name, self.frame_attributes(given, where), with_names(shapes, self._has_names)
         )
 
-    def _shape(self, given: Any, frame: Frame, where: str) -> Shape:
+    def _shapes(self, given: dict[str, Any], tool: Tool, frame: Frame, where: str) -> list[Shape]:
+        listed = given.get(tool.answers, [])
+        if not isinstance(listed, list) or len(listed) > MAX_SHAPES:
+            raise self._error(f"{where}{tool.answers} is not a list of at most {MAX_SHAPES} shapes")
+        shapes = [self._shape(one, tool, frame, f"{where}{tool.answers}[{place}]") for place, one in enumerate(listed)]
+        ids = [shape.object_id for shape in shapes]
+        if self._tracks and len(set(ids)) < len(ids):
+            raise self._error(f"{called(frame)}: an object is in it twice")
+        return shapes
+
+    def _shape(self, given: Any, tool: Tool, frame: Frame, where: str) -> Shape:
         if not isinstance(given, dict):
             raise self._error(f"{where} is not a JSON object")
         label = given.get("label")
         rules = self._categories.label_attributes.get(label) if isinstance(label, str) else None
         if not isinstance(label, str) or rules is None:
             raise self._error(f"{where}.label is {shown(label)}, which is not one of the job's labels")
-        trouble = geometry_problem(given, self._categories.tool)
+        trouble = geometry_problem(given, tool)
         if trouble:
             raise self._error(f"{where}.{trouble}")
         key = "labelCategoryAttributes"
         attributes = self._attributes(given.get(key), rules, f"{where}.{key}", Quota.CATEGORY_TEXT)
         tracked = self._object(given, label, where) if self._tracks else ("", self._name(given, label, where))
-        self._check_required(attributes, rules, f"frame {frame.number}: {tracked[1] or label}: ")
-        return Shape(label, geometry_of(given, self._categories.tool), *tracked, attributes)
+        if not is_picture(frame):
+            self._check_required(attributes, rules, f"frame {frame.number}: {tracked[1] or label}: ")
+        return Shape(label, geometry_of(given, tool), *tracked, attributes)
 
     def _object(self, given: dict[str, Any], label: str, where: str) -> tuple[str, str]:
         """Id and name of a shape's object. An object has one name, and so one label, in all frames."""
@@ -187,6 +218,11 @@ class AnswerReader:
 
     def _error(self, message: str) -> AnswerError:
         return AnswerError(f"{self._key}: {message}.")
+
+
+def called(frame: Frame | LabeledFrame) -> str:
+    """What a frame is called in messages."""
+    return frame.name if is_picture(frame) else f"frame {frame.number}"
 
 
 def with_names(shapes: Iterable[Shape], has_names: bool) -> tuple[Shape, ...]:

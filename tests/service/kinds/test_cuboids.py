@@ -316,20 +316,6 @@ def test_the_numbers_of_a_cuboid_are_those_that_are_documented() -> None:
 # Jobs
 
 
-def test_linked_tracking_is_refused_in_words(tmp_path: Path) -> None:
-    service = InProcess(tmp_path)
-    linked = {"labels": [{"label": "van"}], "annotationType": [{"type": "BoundingBox"}, {"type": "Cuboid"}]}
-    service.storage.objects["s3://lab/linked.json"] = json.dumps(linked).encode()
-    files = {"labels": None, "category_uri": "s3://lab/linked.json", "instructions": None}
-    try:
-        refused, _ = service.run(
-            json.dumps(SEQUENCE_LINE).encode(), task_type=TRACKING, label_attribute_name="track-ref", **files
-        )
-    finally:
-        service.close()
-    assert "s3://lab/linked.json: annotationType is a list. This service does not run 3D-2D" in refused["FailureReason"]
-
-
 def test_whole_jobs_write_what_amazon_writes(tmp_path: Path) -> None:
     service = InProcess(tmp_path)
     service.storage.objects |= cloud_objects()

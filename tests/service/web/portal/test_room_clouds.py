@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from tests.service.web.portal.conftest import PeopleJob
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
+AHEAD = {"qx": -0.5, "qy": 0.5, "qz": -0.5, "qw": 0.5}
 SAME: dict[str, Any] = {"labels": ["car"], "workers_per_object": 1, "instructions": "Every car."}
 
 
@@ -77,6 +79,41 @@ def test_a_person_finds_a_car_and_another_one_corrects_it(lab: Lab, people_job: 
     (line,) = lab.output(lab.wait(corrected.name))
     assert line["better-metadata"]["adjustment-status"] == "adjusted"
     assert line["better"]["annotations"][0] == {**found, "length": 4.25}
+
+
+def test_a_person_links_a_box_to_a_cuboid(lab: Lab, people_job: Callable[..., PeopleJob]) -> None:
+    line = cloud(lab)
+    about = line["source-ref-metadata"]
+    # It looks along x, at what stands in the middle.
+    about["images"][0] |= {"position": {"x": -12, "y": 0, "z": 1}, "heading": AHEAD}
+    frame = {"frame": "0.bin", **about}
+    sequence = {"seq-no": 1, "prefix": "s3://lab/street/", "number-of-frames": 1, "frames": [frame]}
+    tools = [{"type": "BoundingBox"}, {"type": "Cuboid"}]
+    files = {
+        "category_uri": lab.put(
+            "street/linked.json", json.dumps({"labels": [{"label": "car"}], "annotationType": tools})
+        )
+    }
+    given = {
+        "workers_per_object": 1,
+        "task_type": "3d-point-cloud-object-tracking",
+        "label_attribute_name": "tracks-ref",
+    }
+    job = people_job([{"source-ref": lab.put("street/sequence.json", json.dumps(sequence))}], **files, **given)
+    with browser_page() as page:
+        signed_in(page, lab, "Linker", job)
+        shown_frame = ready(page)
+        shown_frame.locator(".photo img").evaluate("(one) => one.decode()")
+        for key in ("n", "x"):
+            page.keyboard.press(key)
+        shown_frame.get_by_text("Box of car:1").wait_for()
+        submitted(page)
+    (line,) = lab.output(lab.wait(job.name))
+    label = json.loads(lab.get(line["tracks-ref"]))
+    (cuboid,) = label["lidar"]["tracking-annotations"][0]["annotations"]
+    (picture,) = label["camera-0"]["tracking-annotations"]
+    (box,) = picture["annotations"]
+    assert (picture["frame"], box["object-id"], box["object-name"]) == ("front.png", cuboid["object-id"], "car:1")
 
 
 def test_a_person_labels_points(lab: Lab, people_job: Callable[..., PeopleJob]) -> None:

@@ -1,0 +1,203 @@
+/** Boxes in the pictures of cameras, of the same things as the cuboids. */
+import { html, nothing } from "lit";
+import { live } from "lit/directives/live.js";
+import { keyCap } from "../element";
+import { type Box, freeName, NO_LABELS, newId, type Rect, type Thing, withFrame } from "../frames/things";
+import { type Command, keys } from "../keys";
+import { word } from "../words";
+import { type Camera, edgesIn, type Pixel } from "./cameras";
+import { type Labels, MAX_CUBOIDS, type Mark } from "./tracks";
+import type { Page } from "./work";
+
+/** Who knows what is selected. */
+export interface Chooser {
+  readonly page: Page;
+  /** The label of what is drawn next. */
+  readonly armed: string | undefined;
+  readonly selected: Mark | undefined;
+  /** What has no cuboid in this frame, and is to get one, or a box. */
+  readonly going: Thing | undefined;
+  pick(mark: Mark): void;
+  goOn(thing: Thing): void;
+}
+
+/** The picture that is shown. @property size in pixels; nothing while it is not there */
+export interface Shown {
+  camera: Camera;
+  size: Pixel | undefined;
+}
+
+export class Boxes {
+  constructor(
+    private readonly chooser: Chooser,
+    private readonly shown: () => Shown | undefined,
+  ) {}
+
+  get #labels(): Labels {
+    const { page } = this.chooser;
+    return page.sequence[page.place] ?? NO_LABELS;
+  }
+
+  /** Whose box is drawn. */
+  get current(): Thing | undefined {
+    return this.chooser.selected ?? this.chooser.going;
+  }
+
+  /** Whether a drag in the picture draws a box. */
+  get draws(): boolean {
+    return this.current !== undefined || this.chooser.armed !== undefined;
+  }
+
+  /** The boxes in the picture. */
+  get seen(): readonly Box[] {
+    const camera = this.shown()?.camera.number;
+    return (this.#labels.boxes ?? []).filter((one) => one.camera === camera);
+  }
+
+  get #own(): Box | undefined {
+    const object = this.current?.object;
+    return this.seen.find((one) => one.object === object);
+  }
+
+  isChosen(box: Box): boolean {
+    return box.object === this.current?.object;
+  }
+
+  /** Select the smallest box around a pixel. @returns whether there is one */
+  click([x, y]: Pixel): boolean {
+    const around = this.seen.filter(
+      ({ rect: [left, top, width, height] }) => x >= left && x <= left + width && y >= top && y <= top + height,
+    );
+    const found = around.toSorted((one, other) => one.rect[2] * one.rect[3] - other.rect[2] * other.rect[3])[0];
+    if (!found) return false;
+    const mark = this.#labels.marks.find(({ object }) => object === found.object);
+    if (mark) this.chooser.pick(mark);
+    else this.chooser.goOn(found);
+    return true;
+  }
+
+  /** Draw the box of what is selected from corner to corner; of a new thing, if nothing is. */
+  draw(from: Pixel, to: Pixel): void {
+    const { chooser, current } = this;
+    const { page, armed } = chooser;
+    const [left, right] = [Math.min(from[0], to[0]), Math.max(from[0], to[0])];
+    const [top, bottom] = [Math.min(from[1], to[1]), Math.max(from[1], to[1])];
+    const label = current?.label ?? armed;
+    if (label === undefined) {
+      page.tell(word("choose_label_first"));
+      return;
+    }
+    const fresh = () => ({
+      label,
+      object: newId(),
+      name: freeName(page.sequence, label),
+      attributes: {},
+      byHand: true,
+    });
+    const thing = current ?? fresh();
+    if (this.#set(thing, [left, top, right - left, bottom - top]) && !current) chooser.goOn(thing);
+  }
+
+  /** The box of a thing is another one now. */
+  #set(thing: Thing, wanted: Rect): boolean {
+    const { page } = this.chooser;
+    const { camera, size } = this.shown() ?? {};
+    if (!camera || !size) return false;
+    if (page.categories.locked.has(thing.label)) {
+      page.tell(word("label_locked"));
+      return false;
+    }
+    const [left, top] = [clip(wanted[0], size[0] - 1), clip(wanted[1], size[1] - 1)];
+    const [right, bottom] = [clip(wanted[0] + wanted[2], size[0]), clip(wanted[1] + wanted[3], size[1])];
+    const rect: Rect = [left, top, right - left, bottom - top];
+    const before = this.#labels.boxes ?? [];
+    const own = before.find((one) => one.camera === camera.number && one.object === thing.object);
+    const others = before.filter((one) => one !== own);
+    if (rect[2] < 1 || rect[3] < 1 || this.seen.length >= MAX_CUBOIDS) {
+      page.tell(word("no_such_box", { most: MAX_CUBOIDS }));
+      return false;
+    }
+    const { label, object, name } = thing;
+    const box: Box = {
+      label,
+      object,
+      name,
+      attributes: own?.attributes ?? {},
+      byHand: true,
+      camera: camera.number,
+      rect,
+    };
+    if (!page.become(withFrame(page.sequence, page.place, { boxes: [...others, box] }))) return false;
+    page.tell(word("box_set", { thing: name }));
+    return true;
+  }
+
+  /** Draw the box where the camera sees the cuboid. */
+  #around(): boolean {
+    const { selected, page } = this.chooser;
+    const { camera, size } = this.shown() ?? {};
+    if (!selected || !camera || !size) return false;
+    const pixels = edgesIn(camera, selected.cuboid).flat();
+    const span = (axis: 0 | 1) => {
+      const all = pixels.map((pixel) => clip(pixel[axis], size[axis]));
+      return [Math.min(...all), Math.max(...all)] as const;
+    };
+    const [[left, right], [top, bottom]] = [span(0), span(1)];
+    if (pixels.length === 0 || right <= left || bottom <= top) page.tell(word("not_in_picture"));
+    else this.#set(selected, [left, top, right - left, bottom - top]);
+    return true;
+  }
+
+  #remove(): boolean {
+    const own = this.#own;
+    const { page } = this.chooser;
+    if (!own) return false;
+    if (page.categories.locked.has(own.label)) page.tell(word("label_locked"));
+    else {
+      const boxes = this.#labels.boxes?.filter((one) => one !== own) ?? [];
+      page.become(withFrame(page.sequence, page.place, { boxes }));
+    }
+    return true;
+  }
+
+  commands(): Command[] {
+    return [
+      { id: "box-around", label: word("box_around"), key: "x", run: () => this.#around() },
+      { id: "remove-box", label: word("remove_box"), key: "Shift+x", run: () => this.#remove() },
+    ];
+  }
+
+  render() {
+    const own = this.#own;
+    const { page, selected } = this.chooser;
+    const caps = keys.of(page.host);
+    const act = (id: string, text: string, run: () => unknown, isOff: boolean) =>
+      html`<button type="button" ?disabled=${isOff} @click=${() => page.act(run)}>${text}${keyCap(caps.get(id))}</button>`;
+    return html`<div class="tools">
+        ${act("box-around", word("box_around"), () => this.#around(), !selected)}
+        ${act("remove-box", word("remove_box"), () => this.#remove(), !own)}
+      </div>
+      ${own ? this.#renderNumbers(own) : nothing}
+      <p class="quiet help">${word("boxes_help")}</p>`;
+  }
+
+  #renderNumbers(own: Box) {
+    const names = [word("box_left"), word("box_top"), word("box_width"), word("box_height")];
+    return html`<fieldset class="numbers">
+      <legend>${word("box_of", { thing: own.name })}</legend>
+      ${names.map(
+        (name, side) => html`<label>${name} <span class="quiet">px</span>
+        <input type="number" step="1" min="0" .value=${live(String(own.rect[side]))} @change=${(event: Event) => {
+          const value = (event.target as HTMLInputElement).valueAsNumber;
+          if (Number.isFinite(value)) this.#set(own, own.rect.with(side, value) as unknown as Rect);
+          this.chooser.page.requestUpdate();
+        }}></label>`,
+      )}
+    </fieldset>`;
+  }
+}
+
+/** The whole pixel that is nearest, inside of the picture. */
+function clip(value: number, most: number): number {
+  return Math.round(Math.min(Math.max(value, 0), most));
+}

@@ -163,10 +163,11 @@ bench-drawing: setup
 bench-sequences: setup
 	$(BIN)/python -m benchmarks.sequences
 
-# Half an hour. A service that many share: on SQLite, then on PostgreSQL.
+# An hour. A service that many share: on SQLite, on PostgreSQL, then of several processes with a real S3.
 bench-team: setup
 	$(BIN)/python -m benchmarks.team
 	$(BIN)/python -m benchmarks.team --database postgresql
+	$(BIN)/python -m benchmarks.replicas --objects 10000 100000
 
 # Drawings, then classes. The others' library is no part of ours.
 bench-consolidation: $(VENV)/.ready

@@ -117,6 +117,9 @@ def beside(service: Balanced, waiting: int, objects: int, times: int) -> tuple[f
         wait_for_end(service, f"busy-{number}", objects)
     for number in range(waiting):
         client.stop_labeling_job(LabelingJobName=f"waiting-{number}")
+    running = {"StatusEquals": "Stopping", "MaxResults": 1}
+    stopped = lambda: not client.list_labeling_jobs(**running)["LabelingJobSummaryList"]  # noqa: E731
+    wait_until(stopped, MAX_SECONDS, "nothing is left to do", 0.5)
     return alone, among
 
 

@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit("Python %d.%d is too old for Airflow 3.2: install 3.11 or newer and name it, as in make PYTHON=python3.12 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 
-.PHONY: setup environments demo up test test-fast test-rooms mutants lint pages screenshot docs site dist release torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team clean
+.PHONY: setup environments demo up test test-fast test-rooms mutants lint pages screenshot docs site dist release torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team bench-night clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -167,10 +167,15 @@ bench-drawing: setup
 bench-sequences: setup
 	$(BIN)/python -m benchmarks.sequences
 
-# Half an hour. A service that many share: on SQLite, then on PostgreSQL.
+# An hour. A service that many share: on SQLite, on PostgreSQL, then of several processes with a real S3.
 bench-team: setup
 	$(BIN)/python -m benchmarks.team
 	$(BIN)/python -m benchmarks.team --database postgresql
+	$(BIN)/python -m benchmarks.replicas --objects 10000 100000
+
+# Five minutes.
+bench-night: setup
+	$(BIN)/python -m benchmarks.night
 
 # Drawings, then classes. The others' library is no part of ours.
 bench-consolidation: $(VENV)/.ready

@@ -16,6 +16,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from dev.replicas import Balanced
 from dev.stack import Service, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 from labeling_provider.service.database.database import Database
@@ -26,7 +27,9 @@ JOBS = 10_000
 LABELS = ["bill", "letter", "advertisement", "report"]
 
 
-def request_for_texts(service: Service, name: str, objects: int) -> dict[str, Any]:
+def request_for_texts(
+    service: Service | Balanced, name: str, objects: int, team: str = "private-simulated"
+) -> dict[str, Any]:
     """The request for a job of so many texts, whose files are in a bucket of its name."""
     s3 = service.client("s3")
     lines = (
@@ -40,7 +43,7 @@ def request_for_texts(service: Service, name: str, objects: int) -> dict[str, An
         manifest_uri=f"s3://{name}/in.manifest",
         output_uri=f"s3://{name}/out",
         labels=LABELS,
-        workforce=PrivateWorkteam(service.ready["workteams"]["private-simulated"]),
+        workforce=PrivateWorkteam(service.ready["workteams"][team]),
         role_arn=service.ready["role_arn"],
         title="What is it?",
         instructions="Choose one.",

@@ -24,6 +24,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from dev.portal import OVER
+from dev.replicas import Balanced
 from dev.stack import Service, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 
@@ -130,7 +131,7 @@ async def label(host: str, job: int, people: int, per_second: float | None, answ
     return {"seconds": time.perf_counter() - began, "times": times}
 
 
-def create(service: Service, name: str, objects: int) -> int:
+def create(service: Service | Balanced, name: str, objects: int) -> int:
     """Create a job for people; how the portal calls it."""
     s3, sagemaker = service.client("s3"), service.client("sagemaker")
     lines = "".join(
@@ -163,12 +164,12 @@ def create(service: Service, name: str, objects: int) -> int:
     return asyncio.run(number())
 
 
-def status(service: Service, name: str) -> str:
+def status(service: Service | Balanced, name: str) -> str:
     """The status of a job."""
     return str(service.client("sagemaker").describe_labeling_job(LabelingJobName=name)["LabelingJobStatus"])
 
 
-def check(service: Service, name: str, objects: int) -> dict[str, int]:
+def check(service: Service | Balanced, name: str, objects: int) -> dict[str, int]:
     """Whether every answer is in the output: how many are lost, there twice, or too many."""
     s3, prefix = service.client("s3"), f"out/{name}/annotations/worker-response/"
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket="bench", Prefix=prefix)

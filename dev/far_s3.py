@@ -1,7 +1,8 @@
 """An S3 endpoint that is far away: each answer takes a while, and many requests are under way at once.
 
 It holds objects in memory, knows PUT, GET and HEAD of an object, and checks no signature. A bucket ``gone`` does not
-exist, a key that ends in ``denied`` is refused, and to write one that ends in ``late`` takes ten times as long.
+exist, and in place of ``page`` a proxy answers. A key that ends in ``denied`` is refused, to write one that ends in
+``late`` takes ten times as long, and the connection breaks in the middle of one that ends in ``cut``.
 ``GET /`` tells how many requests were under way at most.
 """
 
@@ -83,7 +84,12 @@ class _Endpoint:
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 await asyncio.sleep(self._latency * (10 if method == "PUT" and path.endswith("late") else 1))
                 self._under_way -= 1
-                writer.write(self._answer(method, path, body))
+                answer = self._answer(method, path, body)
+                if method == "GET" and path.endswith("cut"):
+                    writer.write(answer[:-1])
+                    await writer.drain()
+                    raise ConnectionError
+                writer.write(answer)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -92,6 +98,8 @@ class _Endpoint:
             return _response("200 OK", json.dumps({"most_at_once": self._most}).encode())
         if path.startswith("/gone/"):
             return _response("404 Not Found", b"<Error><Code>NoSuchBucket</Code></Error>")
+        if path.startswith("/page"):
+            return _response("200 OK", b"<html>We are busy.<br></html>")
         if path.endswith("denied"):
             return _response("403 Forbidden", b"<Error><Code>AccessDenied</Code></Error>")
         if method == "PUT":

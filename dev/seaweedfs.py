@@ -37,6 +37,8 @@ class SeaweedFS:
             *(str(program), "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3"),
             *(f"-{part}.port={port}" for part, port in ports.items()),
             *(f"-{part}.port.grpc={free_port()}" for part in _PARTS),
+            # These would listen where those of another server do.
+            *("-s3.port.iceberg=0", "-s3.port.lance=0"),
             # Each bucket takes volumes of its own. A PUT must not make a bucket, as it does not at Amazon's.
             *("-master.volumeSizeLimitMB=64", "-volume.max=2000", "-s3.autoCreateBucket=false"),
         ]

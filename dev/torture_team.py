@@ -25,6 +25,7 @@ import sqlalchemy as sa
 
 from dev.balancer import Balancer
 from dev.postgresql import postgresql
+from dev.replicas import Balanced
 from dev.seaweedfs import KEYS, SeaweedFS
 from dev.stack import Service, StackError, free_port, wait_until
 from dev.torture_people import BUCKET, AtProtocol, Crowd
@@ -40,29 +41,6 @@ LABELS = ["cat", "dog", "bird"]
 ID_KEY = "dataset-objectid-attribute-name"
 STREAM = "torture-stream"
 _PATIENCE_SECONDS = 180.0
-
-
-class Balanced:
-    """The service behind its balancer, with the S3 beside it."""
-
-    def __init__(self, balancer: Balancer, s3: SeaweedFS, ready: dict[str, Any]) -> None:
-        self._balancer, self._s3, self.ready = balancer, s3, ready
-
-    @property
-    def endpoint_url(self) -> str:
-        """Where the balancer listens."""
-        return self._balancer.endpoint_url
-
-    def client(self, name: str, **arguments: Any) -> Any:
-        """A boto3 client, which tries each request again as boto3 does."""
-        if name == "s3":
-            return self._s3.client(name, **arguments)
-        import boto3
-        from botocore.config import Config
-
-        config = Config(retries={"mode": "standard", "total_max_attempts": 8})
-        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local", "region_name": self.ready["region"]}
-        return boto3.client(name, endpoint_url=self.endpoint_url, config=config, **keys)
 
 
 class Team(Crowd):

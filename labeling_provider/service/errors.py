@@ -69,12 +69,15 @@ def may_pass(error: BaseException) -> bool:
     The exceptions that caused this one count as well.
     """
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
 
     from labeling_provider.service.database import opening
 
+    # The last is what a proxy's page in place of an answer leads to.
+    known = (BotoCoreError, ClientError, OSError, ResponseParserError)
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, (BotoCoreError, ClientError, OSError)) or opening.may_pass(cause):
+        if isinstance(cause, known) or opening.may_pass(cause):
             return True
         cause = cause.__cause__
     return False

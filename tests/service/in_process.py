@@ -94,6 +94,7 @@ class InProcess:
     :param team: how ``private-simulated`` works, in place of three workers who are never wrong.
     :param speed: how many times faster time passes.
     :param objects: what the storage holds before a job that goes on looks for its files.
+    :param shared: a database that others may use, too, and the storage, in place of one of its own and of memory.
     """
 
     def __init__(
@@ -107,26 +108,29 @@ class InProcess:
         seed: int = 4,
         speed: float = 1.0,
         objects: Mapping[str, bytes] | None = None,
+        shared: tuple[Database, ObjectStore] | None = None,
     ) -> None:
         path = folder / "workforce.json"
         targets = {FUNCTION + name: target for name, target in (functions or {}).items()}
         teams = {"private-simulated": team or {"workers": 3, "accuracy": 1}}
         path.write_text(json.dumps({"workteams": teams, "functions": targets, "models": models or {}}))
         self.workforce = load_workforce(path, seed=seed, region=REGION, account=ACCOUNT)
-        self.store = Database(f"sqlite:///{folder / 'labeling.sqlite'}")
         self.storage = Memory(objects)
-        registry = ModelRegistry(self.store, self.storage, self.workforce)
-        learning = ActiveLearning(self.store, self.storage, self.workforce, registry, 0)
+        own = shared or (Database(f"sqlite:///{folder / 'labeling.sqlite'}"), self.storage)
+        self.store, self.files = own
+        registry = ModelRegistry(self.store, self.files, self.workforce)
+        learning = ActiveLearning(self.store, self.files, self.workforce, registry, 0)
         self.messaging = EmbeddedMessaging(self.store, ACCOUNT, REGION)
         self.engine = Engine(
             self.store,
-            self.storage,
+            self.files,
             self.workforce,
-            Truth(truth, self.storage),
+            Truth(truth, self.files),
             self.messaging,
             lambda *_: None,
             learning,
             Clock(speed),
+            shared=shared is not None,
         )
         self.operations = all_operations(self.store, self.engine, self.workforce, registry)
         self.engine.start()
@@ -137,9 +141,14 @@ class InProcess:
 
     def create(self, manifest: bytes, **arguments: Any) -> str:
         """Make a job over a manifest; its name."""
+        request = self.prepare(manifest, **arguments)
+        self.operations.call("CreateLabelingJob", request)
+        return str(request["LabelingJobName"])
+
+    def prepare(self, manifest: bytes, **arguments: Any) -> dict[str, Any]:
+        """Store the files of a job over a manifest; the request for it."""
         name = arguments.pop("name", f"job-{uuid.uuid4().hex[:12]}")
         uri = f"s3://lab/{name}.manifest"
-        self.storage.objects[uri] = manifest
         defaults = {
             "task_type": "text-classification",
             "manifest_uri": uri,
@@ -152,9 +161,12 @@ class InProcess:
             "workers_per_object": 1,
         }
         draft = LabelingJobSpec(**{**defaults, **arguments}).draft(name, REGION)
-        self.storage.objects.update({uri: text.encode() for uri, text in draft.files.items()})
-        self.operations.call("CreateLabelingJob", draft.request)
-        return name
+        files = {uri: manifest, **{uri: text.encode() for uri, text in draft.files.items()}}
+        if self.files is self.storage:
+            self.storage.objects.update(files)
+        else:
+            self.files.write({uri: (body, "application/json") for uri, body in files.items()})
+        return draft.request
 
     def describe(self, name: str) -> dict[str, Any]:
         return self.operations.call("DescribeLabelingJob", {"LabelingJobName": name})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from shutil import copyfileobj
 from typing import IO, Any, Final
@@ -52,9 +52,13 @@ class EndpointObjectStore(ObjectStore):
 
     def _read(self, uri: str, most: int | None) -> bytes:
         bucket, key = split_s3_uri(uri)
-        with _missing(uri), self._client.get_object(Bucket=bucket, Key=key)["Body"] as stream:
+        with _missing(uri), self._opened(bucket, key) as stream:
             body: bytes = stream.read(most)
         return body
+
+    def _opened(self, bucket: str, key: str) -> closing[Any]:
+        # Entered itself, a body would be urllib3's stream, whose errors nobody expects.
+        return closing(self._client.get_object(Bucket=bucket, Key=key)["Body"])
 
     def write(self, files: dict[str, tuple[bytes, str]]) -> None:
         writes = [self._writers.submit(self._write, uri, *content) for uri, content in files.items()]
@@ -80,7 +84,7 @@ class EndpointObjectStore(ObjectStore):
 
     def copy_to(self, uri: str, file: IO[bytes]) -> None:
         bucket, key = split_s3_uri(uri)
-        with _missing(uri), self._client.get_object(Bucket=bucket, Key=key)["Body"] as stream:
+        with _missing(uri), self._opened(bucket, key) as stream:
             copyfileobj(stream, file)
 
     def delete_below(self, prefix: str) -> int:

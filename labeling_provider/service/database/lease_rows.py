@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 
 from labeling_provider.groundtruth.job import RUNNING, JobStatus, queue_name
 from labeling_provider.service.database import notices
+from labeling_provider.service.database.database import now
 from labeling_provider.service.database.schema import jobs
 
 _STREAMS: Final = '%"SnsDataSource"%'
@@ -73,7 +74,7 @@ def take(connection: Connection, job_id: int, owner: str, at: float, until: floa
         sa.update(jobs)
         .where(*free)
         # If this process dies, the job is due as soon as the lease runs out.
-        .values(lease_owner=owner, lease_until=until, lease_number=number, due=until)
+        .values(lease_owner=owner, lease_until=until, lease_number=number, due=until, woken=None)
         .returning(jobs)
     )
     row = connection.execute(taken).one_or_none()
@@ -129,7 +130,9 @@ def wake(connection: Connection, which: sa.ColumnElement[bool], delay: float = 0
     :param delay: for how many seconds that process should wait.
     :param patient: whether the step may come later if the job's steps take long.
     """
-    woken = sa.update(jobs).where(which, jobs.c.status.in_(RUNNING), jobs.c.due > 0).values(due=0)
+    # Nobody has been told of a new job, which is due as well.
+    is_new = jobs.c.woken.is_(None) | (jobs.c.due > 0)
+    woken = sa.update(jobs).where(which, jobs.c.status.in_(RUNNING), is_new).values(due=0, woken=now())
     for job_id, owner in connection.execute(woken.returning(jobs.c.id, jobs.c.lease_owner)):
         notices.tell(connection, str(Woken(job_id, owner or "", delay, patient)))
 

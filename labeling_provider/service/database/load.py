@@ -51,13 +51,12 @@ def leased_jobs(connection: Connection, at: float) -> int:
 def overdue(connection: Connection, at: float) -> float:
     """For how many seconds the job that nobody works on has been due; 0 if there is none.
 
-    Jobs that were woken, and have no time since when they are due, are left out.
-
     :param at: the time now, in epoch seconds.
     """
-    late = (jobs.c.status.in_(RUNNING), jobs.c.lease_until <= at, jobs.c.due <= at, jobs.c.due > 0)
-    first = connection.execute(sa.select(sa.func.min(jobs.c.due)).where(*late)).scalar_one()
-    return 0.0 if first is None else at - first
+    since = sa.case((jobs.c.due > 0, jobs.c.due), else_=jobs.c.woken)
+    late = (jobs.c.status.in_(RUNNING), jobs.c.lease_until <= at, jobs.c.due <= at)
+    first = connection.execute(sa.select(sa.func.min(since)).where(*late)).scalar_one()
+    return 0.0 if first is None else max(at - first, 0.0)
 
 
 def undecided_tasks(connection: Connection) -> list[TasksOfJob]:

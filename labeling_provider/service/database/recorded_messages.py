@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Any, Final
 
@@ -25,6 +26,9 @@ Row = dict[str, Any]
 
 _TABLES: Final = {ResourceKind.QUEUE: queues, ResourceKind.TOPIC: topics, ResourceKind.SUBSCRIPTION: subscriptions}
 
+_OBJECTS: Final = frozenset({"settings", "tags", "fields", "attributes"})
+"""Columns that are JSON objects."""
+
 
 def kept(connection: Connection, kind: ResourceKind) -> list[Row]:
     """All rows of a kind."""
@@ -36,6 +40,33 @@ def keep(connection: Connection, kind: ResourceKind, row: Row) -> None:
     table = _TABLES[kind]
     if not connection.execute(sa.update(table).where(table.c.arn == row["arn"]).values(row)).rowcount:
         connection.execute(sa.insert(table).values(row))
+
+
+def change(connection: Connection, kind: ResourceKind, before: Row, after: Row) -> None:
+    """Store what somebody has changed, and keep what others have changed meanwhile; nothing if it is deleted.
+
+    :param before: the row that they knew.
+    """
+    table = _TABLES[kind]
+    same = table.c.arn == after["arn"]
+    stored = connection.execute(sa.select(table).where(same).with_for_update()).mappings().one_or_none()
+    if stored is not None:
+        connection.execute(sa.update(table).where(same).values(merged(before, after, dict(stored))))
+
+
+def merged(before: Row, after: Row, stored: Row) -> Row:
+    """A row that two have changed: one from ``before`` to ``after``, another one from ``before`` to ``stored``.
+
+    Both changes are in it. What both have changed is as in ``after``.
+    """
+    changed = {column: value for column, value in after.items() if before.get(column) != value}
+    for column in changed.keys() & _OBJECTS:
+        known, wanted, found = (json.loads(row[column]) for row in (before, after, stored))
+        gone = known.keys() - wanted.keys()
+        own = {name: value for name, value in wanted.items() if name not in known or known[name] != value}
+        kept_of_others = {name: value for name, value in found.items() if name not in gone}
+        changed[column] = json.dumps({**kept_of_others, **own})
+    return {**stored, **changed}
 
 
 def delete(connection: Connection, kind: ResourceKind, arn: str) -> None:

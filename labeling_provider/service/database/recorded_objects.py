@@ -223,14 +223,23 @@ def keep_versions(
 
 
 def _insert_from(connection: Connection, row: dict[str, str], file: IO[bytes]) -> None:
-    """Add a version with the bytes of a file, a part at a time where the database can do that."""
+    """Add a version with the bytes of a file, a part at a time."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
-    if connection.dialect.name != "sqlite":
-        connection.execute(sa.insert(s3_objects).values(**row, body=file.read()))
+    if connection.dialect.name == "sqlite":
+        added = connection.execute(sa.insert(s3_objects).values(**row, body=sa.func.zeroblob(size)))
+        _fill_blob(connection, added.inserted_primary_key[0], file)  # type: ignore[index]
         return
-    added = connection.execute(sa.insert(s3_objects).values(**row, body=sa.func.zeroblob(size)))
-    number = added.inserted_primary_key[0]  # type: ignore[index]
+    # A large object takes bytes in parts, which a column can't. Source: PostgreSQL's documentation, "Large Objects".
+    number = connection.execute(sa.select(sa.func.lo_from_bytea(0, b""))).scalar_one()
+    for place in range(0, size, _MAX_PART):
+        connection.execute(sa.select(sa.func.lo_put(number, sa.cast(place, sa.BigInteger), file.read(_MAX_PART))))
+    connection.execute(sa.insert(s3_objects).values(**row, body=sa.func.lo_get(number)))
+    connection.execute(sa.select(sa.func.lo_unlink(number)))
+
+
+def _fill_blob(connection: Connection, number: int, file: IO[bytes]) -> None:
+    """Write the bytes of a file over a body of the same size in SQLite."""
     driver: Any = connection.connection.driver_connection
     try:
         with driver.blobopen(s3_objects.name, s3_objects.c.body.name, number) as blob:

@@ -70,6 +70,8 @@ jobs: Final = sa.Table(
     sa.Column("lease_number", sa.Integer, nullable=False, server_default="0"),
     # When the next step is due; 0 if somebody has woken the job.
     sa.Column("due", sa.Float, nullable=False, server_default="0"),
+    # When somebody woke the job, if nobody has run a step since.
+    sa.Column("woken", sa.Float),
     # One for each order of a list, with all that a list may ask for: no job is looked at that is not on the page.
     sa.Index("jobs_by_created", "created", "id", "modified", "status", "name_key", "workteam_arn", "reference_code"),
     sa.Index("jobs_by_name", "name_key", "id", "created", "modified", "status", "workteam_arn", "reference_code"),

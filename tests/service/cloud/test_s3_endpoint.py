@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from dev.far_s3 import FarS3, far_s3
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.cloud.s3_endpoint import MAX_WRITES_AT_ONCE, EndpointObjectStore
+from labeling_provider.service.errors import may_pass
 from tests.conftest import Lab
 
 TEXT = "text/plain"
@@ -97,3 +98,17 @@ def test_the_beginning_of_an_object_is_read(store: EndpointObjectStore) -> None:
     assert store.beginning("s3://lab/long", 4) == b"0123"
     assert store.size("s3://lab/long") == 10
     assert list(store.lines("s3://lab/long")) == [b"0123456789"]
+
+
+def test_what_breaks_in_the_middle_may_pass(store: EndpointObjectStore) -> None:
+    """A job waits for what may pass; by anything else it ends."""
+    store.write({"s3://lab/cut": (b"0123456789", TEXT)})
+    for ask in (
+        lambda: store.read("s3://lab/cut"),
+        lambda: store.copy_to("s3://lab/cut", BytesIO()),
+        lambda: list(store.lines("s3://lab/cut")),
+        lambda: store.delete_below("s3://page/below/"),
+    ):
+        with pytest.raises(Exception, match=r".") as caught:
+            ask()
+        assert may_pass(caught.value), repr(caught.value)

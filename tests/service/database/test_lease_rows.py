@@ -79,3 +79,10 @@ def test_leases_are_kept_for_as_long_as_their_owner_says(connection: Connection)
     assert sorted(lease_rows.due(connection, 1.0)) == [mine, other]
     running.end(connection, mine, JobStatus.COMPLETED, None)
     assert lease_rows.take(connection, mine, "c", 40.0, 50.0) is None
+
+
+def test_a_new_job_is_told_of_like_one_that_waits(connection: Connection) -> None:
+    one = job(connection)
+    for _ in range(2):
+        lease_rows.wake(connection, lease_rows.is_job(one))
+    assert told(connection) == [Woken(one, "", 0.0, False)]

@@ -20,6 +20,20 @@ def test_what_has_changed_takes_the_place_of_what_was(connection: Connection) ->
     assert [row["arn"] for row in record.kept(connection, ResourceKind.TOPIC)] == ["u"]
 
 
+def test_what_two_change_at_once_is_changed_by_both(connection: Connection) -> None:
+    base = {"arn": "q", "name": "q", "settings": '{"delay": 0, "size": 1, "old": 2}', "tags": "{}"}
+    record.keep(connection, ResourceKind.QUEUE, base)
+    first = {**base, "settings": '{"delay": 5, "size": 1, "old": 2}', "tags": '{"a": "b"}'}
+    second = {**base, "settings": '{"delay": 0, "size": 7}'}
+    for one in (first, second):
+        record.change(connection, ResourceKind.QUEUE, base, one)
+    assert record.kept(connection, ResourceKind.QUEUE) == [
+        {**base, "settings": '{"delay": 5, "size": 7}', "tags": '{"a": "b"}'}
+    ]
+    record.change(connection, ResourceKind.QUEUE, {**base, "arn": "gone"}, {**first, "arn": "gone"})
+    assert [row["arn"] for row in record.kept(connection, ResourceKind.QUEUE)] == ["q"], "what is deleted stays deleted"
+
+
 def test_a_queue_goes_with_its_messages_and_takes_no_others(connection: Connection) -> None:
     for arn in ("q", "other"):
         record.keep(connection, ResourceKind.QUEUE, {"arn": arn, "name": arn, "settings": "{}", "tags": "{}"})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from io import BytesIO
 
+import sqlalchemy as sa
+
 from labeling_provider.service.database import recorded_objects as record
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.database.recorded_objects import MAX_READ_AHEAD, KeptVersion, VersionPlace
@@ -11,6 +13,17 @@ from labeling_provider.service.database.recorded_objects import MAX_READ_AHEAD, 
 
 def version(number: int, bucket: str = "lab", state: str = "{}", key: str = "key") -> KeptVersion:
     return KeptVersion(VersionPlace(bucket, key, str(number)), state, b"\0body")
+
+
+class Watched(BytesIO):
+    """A file that notes how many bytes are read at once."""
+
+    most = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        part = super().read(size)
+        self.most = max(self.most, len(part))
+        return part
 
 
 def kept(connection: Connection, bucket: str, key: str = "key") -> list[tuple[str, str]]:
@@ -70,7 +83,12 @@ def test_keys_are_read_page_by_page_in_the_order_of_their_bytes(connection: Conn
 def test_the_bytes_of_a_file_are_kept_and_copied_in_parts(connection: Connection) -> None:
     body = bytes(range(256)) * 10_000
     place = VersionPlace("lab", "key", "1")
-    record.keep_versions(connection, gone=[], new=[KeptVersion(place, "{}", BytesIO(body))], changed=[])
+    given = Watched(body)
+    record.keep_versions(connection, gone=[], new=[KeptVersion(place, "{}", given)], changed=[])
+    assert 0 < given.most <= 1 << 20
+    if connection.dialect.name == "postgresql":
+        left = connection.execute(sa.text("SELECT count(*) FROM pg_largeobject_metadata")).scalar_one()
+        assert left == 0, "nothing is left of what took the parts"
     (found,) = record.versions_of(connection, "lab", "key")
     assert found.size == len(body)
     assert record.body_of(connection, found) == body

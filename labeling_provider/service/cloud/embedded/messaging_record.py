@@ -115,8 +115,9 @@ class MessagingRecord:
                 return
             try:
                 with self.in_step.writing() as connection:
-                    for kind, _, row in differing:
-                        recorded_messages.keep(connection, kind, row)
+                    for kind, key, row in differing:
+                        # Another process may have changed it since this one has looked.
+                        recorded_messages.change(connection, kind, self._kept[kind].get(key, row), row)
             except BaseException:
                 self._undo(seen)
                 raise
@@ -183,12 +184,18 @@ class MessagingRecord:
                     dict.pop(alive, key)
                 for key, row in rows.items():
                     made = dict.get(alive, key)
-                    if made is not None and self._kept[kind].get(key) == row:
+                    known = self._kept[kind].get(key)
+                    if made is not None and known == row:
                         # A request may be about to change it.
                         continue
                     with restoring(str(row["arn"])):
-                        made = make(row) if made is None else made
-                        apply(kind, made, row, self.sns)
+                        # What a request is about to change stays changed.
+                        now = row
+                        if made is None:
+                            made = make(row)
+                        elif known is not None:
+                            now = recorded_messages.merged(known, row_of(kind, made), row)
+                        apply(kind, made, now, self.sns)
                         dict.__setitem__(alive, key, made)
                 self._kept[kind] = rows
             self.link()
@@ -284,5 +291,14 @@ def _stored_queue(base: Any, messages: Messages) -> Any:
 
         def delete_message(self, receipt_handle: str) -> None:
             messages.delete(self, receipt_handle)
+
+        def _setup_dlq(self, policy: Any) -> None:
+            before = getattr(self, "redrive_policy", None), getattr(self, "dead_letter_queue", None)
+            try:
+                super()._setup_dlq(policy)
+            except Exception:
+                # moto sets a policy before it refuses it.
+                self.redrive_policy, self.dead_letter_queue = before
+                raise
 
     return StoredQueue

@@ -138,6 +138,11 @@ def _walk(shape: Any, value: Any, path: str, field: str) -> Iterator[Violation]:
         yield from _in_range(shape, len(value), path, field, value, "length")
         for index, item in enumerate(value):
             yield from _walk(shape.member, item, f"{path}.{index + 1}.member", f"{field}[{index}]")
+    elif shape.type_name == "map":
+        yield from _in_range(shape, len(value), path, field, value, "length")
+        for name, item in value.items():
+            yield from _walk(shape.key, name, path, field)
+            yield from _walk(shape.value, item, f"{path}.{name}.member", f"{field}.{name}")
     elif shape.type_name == "string":
         yield from _walk_string(shape, value, path, field)
     elif shape.type_name in {"integer", "long"}:

@@ -24,7 +24,7 @@ from labeling_provider.errors import LabelingError, Problem
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Quota, workforce_kind
 from labeling_provider.groundtruth.task_types import TaskType
-from labeling_provider.groundtruth.uris import split_s3_uri
+from labeling_provider.groundtruth.uris import as_s3_uri, split_s3_uri
 from labeling_provider.manifest import parse_line
 from labeling_provider.manifest.pictures import BEGINNING_BYTES, facts_of
 from labeling_provider.manifest.point_clouds import BEGINNING_BYTES as CLOUD_BEGINNING_BYTES
@@ -97,11 +97,12 @@ class LineSample:
             yield raw
 
     def references(self) -> list[tuple[int, str]]:
-        """Line number and ``source-ref`` of the sampled lines with an S3 URI, in order."""
+        """Line number and ``s3://bucket/key`` of the sampled lines whose ``source-ref`` is in S3, in order."""
         return [
-            (number, reference)
+            (number, uri)
             for number, line in self.lines()
-            if isinstance(reference := line.get("source-ref"), str) and reference.startswith("s3://")
+            if isinstance(reference := line.get("source-ref"), str)
+            and (uri := as_s3_uri(reference)).startswith("s3://")
         ]
 
     def lines(self) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.manifest.reader import LineProblem, ManifestError, split_lines
 
 _CHUNK: Final = 1 << 17
@@ -36,7 +37,7 @@ class Store(Protocol):
 class Files:
     """Reads and writes files by path or URI, in constant memory.
 
-    :param store: access to ``s3://`` URIs; without it only local paths work.
+    :param store: access to S3 URIs, also those that are addresses at Amazon; without it only local paths work.
     """
 
     def __init__(self, store: Store | None = None) -> None:
@@ -47,7 +48,7 @@ class Files:
 
         :raises LabelingError: if it can't be read.
         """
-        name = os.fspath(where)
+        name = _place(where)
         stored = self._s3.read_chunks(name) if name.startswith("s3://") else _local_chunks(name)
         return _decompressed(stored, name) if name.endswith(".gz") else stored
 
@@ -77,7 +78,7 @@ class Files:
 
         :raises LabelingError: if it can't be written.
         """
-        name = os.fspath(where)
+        name = _place(where)
         opened = self._s3.writer(name) if name.startswith("s3://") else _local_writer(Path(name))
         with opened as sink:
             if not name.endswith(".gz"):
@@ -101,6 +102,10 @@ class Files:
         if self._store is None:
             raise ValueError("s3:// needs a store; pass LabelingHook().")
         return self._store
+
+
+def _place(where: str | os.PathLike[str]) -> str:
+    return as_s3_uri(where) if isinstance(where, str) else os.fspath(where)
 
 
 class _Compressor:

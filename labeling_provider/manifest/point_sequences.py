@@ -24,7 +24,7 @@ from labeling_provider.groundtruth.point_clouds import (
     format_of_file,
 )
 from labeling_provider.groundtruth.sequences import FRAME_ENDINGS
-from labeling_provider.groundtruth.uris import split_s3_uri
+from labeling_provider.groundtruth.uris import as_s3_uri, split_s3_uri
 from labeling_provider.manifest.sequences import (
     SHOWN,
     SequenceError,
@@ -122,8 +122,9 @@ def read_point_frame(line: Mapping[str, Any], where: str) -> PointFrame:
     :param where: the manifest and the line, for errors.
     :raises SequenceError: naming the key of everything that is wrong.
     """
-    uri, about = line.get("source-ref"), line.get("source-ref-metadata")
-    if not isinstance(uri, str) or not _is_file(uri):
+    reference, about = line.get("source-ref"), line.get("source-ref-metadata")
+    uri = as_s3_uri(reference) if isinstance(reference, str) else ""
+    if not _is_file(uri):
         raise SequenceError(where, [f"source-ref is {told(line, 'source-ref')}; write the S3 URI of a point cloud"])
     key = "source-ref-metadata"
     if not isinstance(about, dict):

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from markupsafe import Markup
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.manifest import Files, InstancesLabel, MaskLabel, PointMaskLabel, SequenceLabel
 from labeling_provider.rendering.drawing import drawn_picture, marked_text, size_of
 from labeling_provider.rendering.point_clouds import drawn_cloud, is_of_points
@@ -36,11 +37,11 @@ class Cards:
 
     def card(self, shown: ShownObject) -> Markup:
         """An object with its label, as HTML. If it can't be shown, the reason is added to its problem."""
-        uri, text, label = shown.line.get("source-ref"), shown.line.get("source"), shown.label
+        uri, text, label = _source_uri(shown), shown.line.get("source"), shown.label
         if isinstance(text, str):
             return _drawn(shown, lambda: marked_text(text, label))
         is_text = label is not None and "/text-" in str((label.metadata or {}).get("type"))
-        if is_text or not isinstance(uri, str) or not uri.startswith("s3://"):
+        if is_text or not uri.startswith("s3://"):
             return Markup("")
         if uri not in self._inputs:
             shown.problem = f"{shown.problem} Its picture is not part of the job's input.".strip()
@@ -74,7 +75,7 @@ def _inputs(job: Confirmed, objects: Iterable[ShownObject]) -> set[str]:
 
     A streaming job has no manifest, so all its objects are allowed.
     """
-    refs = {uri for shown in objects if isinstance(uri := shown.line.get("source-ref"), str) and is_plain_s3(uri)}
+    refs = {uri for shown in objects if is_plain_s3(uri := _source_uri(shown))}
     if job.manifest_uri is None:
         return refs
     near = {uri for uri in refs if job.has_beside_input(uri) or job.has_written(uri)}
@@ -83,6 +84,12 @@ def _inputs(job: Confirmed, objects: Iterable[ShownObject]) -> set[str]:
     except LabelingError as error:
         log.warning("The input manifest of %s can't be read: %s", job.name, error)
         return near
+
+
+def _source_uri(shown: ShownObject) -> str:
+    """``s3://bucket/key`` of an object in S3, however its line writes that; empty if the line has no ``source-ref``."""
+    reference = shown.line.get("source-ref")
+    return as_s3_uri(reference) if isinstance(reference, str) else ""
 
 
 def _drawn(shown: ShownObject, draw: Callable[[], Markup]) -> Markup:

@@ -18,6 +18,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import JobState
+from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.ui.task_jobs import TaskConnection, TaskJob, TaskKey
 
 MAX_REMEMBERED: Final = 2_000
@@ -216,7 +217,8 @@ class LiveJobs:
             known = ("OutputConfig", "InputConfig", "LabelAttributeName")
             self._owned.put(_key(job), {key: description[key] for key in known})
         request = JobRequest({**description, "LabelingJobName": job.name})
-        output, manifest = request.output_uri, request.manifest_uri
+        output = as_s3_uri(request.output_uri)
+        manifest = as_s3_uri(request.manifest_uri) if request.manifest_uri else None
         for uri in filter(None, (output, manifest)):
             if not is_plain_s3(uri):
                 raise JobError(f"The labeling job {job.name} has its data at {uri!r}, which is not in S3.", True)

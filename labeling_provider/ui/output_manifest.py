@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, Final
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.manifest import (
     Files,
     LabelError,
@@ -145,16 +146,16 @@ def _lines(files: Files, manifest: str, numbers: Collection[int]) -> Iterator[tu
 
 
 def named_by(files: Files, manifest: str, uris: Collection[str]) -> set[str]:
-    """The subset of some data objects' URIs that a manifest contains.
+    """The subset of some data objects' URIs, ``s3://bucket/key``, that a manifest contains.
 
     :raises LabelingError: if it can't be read.
     """
     missing, named = set(uris), set[str]()
     if missing:
         for _, line in scan(files.lines(manifest), manifest, tolerant=True):
-            if line.source_ref in missing:
-                named.add(line.source_ref)
-                missing.remove(line.source_ref)
+            if line.source_ref is not None and (uri := as_s3_uri(line.source_ref)) in missing:
+                named.add(uri)
+                missing.remove(uri)
                 if not missing:
                     break
     return named

@@ -80,10 +80,12 @@ def test_objects_that_are_not_as_they_must_be_are_named_all_at_once(lab: Lab) ->
         yard.put("drawing.svg"),
         yard.put("large.PNG", b"x" * 40_000_001),
         yard.put("photo.JPG", ContentType="image/jpeg"),
+        f"https://{yard.bucket}.s3.amazonaws.com/lost.png",
     ]
     found = complaints(pictures(yard, labels=["only one"]))
-    assert len(found) == 5
+    assert len(found) == 6
     for line, words in {
+        8: "lost.png does not exist",
         3: "gone.png does not exist",
         4: "page.png has the content type 'text/html'",
         5: "drawing.svg does not end with .jpg or .jpeg or .png",

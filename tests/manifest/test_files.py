@@ -49,6 +49,15 @@ def test_a_place_that_can_not_be_used_is_an_error(manifests: Manifests, tmp_path
 BYTES = st.lists(st.binary(max_size=40), max_size=5)
 
 
+def test_an_address_at_amazon_is_the_object_in_s3() -> None:
+    files = Files(MemoryStore())
+    files.write_all("s3://b/in.manifest.gz", [b"herons"])
+    address = "https://b.s3.us-east-1.amazonaws.com/in.manifest.gz"
+    assert b"".join(files.chunks(address)) == b"herons"
+    files.write_all(address, [b"storks"])
+    assert b"".join(files.chunks("s3://b/in.manifest.gz")) == b"storks"
+
+
 @pytest.mark.parametrize("name", ["plain", "packed.gz"])
 @given(pieces=BYTES)
 @TENTHS

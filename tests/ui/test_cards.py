@@ -29,7 +29,10 @@ def test_only_pictures_of_the_job_itself_are_signed(lab: Lab, jobs: Jobs, pages:
     beside = lab.put("in/beside.png", picture())
     secret = lab.put("secret/one.png", picture())
     task = jobs.add(None)
-    name = job_of(lab, task, [{"source-ref": ref, "truth": "cat"} for ref in refs], task_type="image-classification")
+    far = lab.put("pictures/far.png", picture())
+    address = "https://lab.s3.us-east-1.amazonaws.com/pictures/far.png"
+    inputs = [{"source-ref": ref, "truth": "cat"} for ref in (*refs, address)]
+    name = job_of(lab, task, inputs, task_type="image-classification")
     jobs.add(facts_of(name), run=task["run_id"])
     output = f"s3://lab/out/{name}"
     good_mask = lab.put(f"out/{name}/annotations/mask.png", picture())
@@ -59,6 +62,8 @@ def test_only_pictures_of_the_job_itself_are_signed(lab: Lab, jobs: Jobs, pages:
         f"{output}/../../secret/one.png",
         "s3://lab",
         "s3:///x",
+        address,
+        "https://lab.s3.amazonaws.com/in/%2e%2e/secret/one.png",
     ]
     lines += [{"source-ref": ref, "label": 0, "label-metadata": {"class-name": "cat"}} for ref in sources]
     body = "".join(json.dumps(line) + "\n" for line in lines)
@@ -66,9 +71,9 @@ def test_only_pictures_of_the_job_itself_are_signed(lab: Lab, jobs: Jobs, pages:
     page = pages.shows("/job/labels", **task)
     addresses = [unescape(one) for one in re.findall(r'href="(picture\?[^"]*)"', page)]
     signed = {parse_qs(one.partition("?")[2])["uri"][0] for one in addresses}
-    assert signed == {*refs, beside, good_mask}
+    assert signed == {*refs, far, beside, good_mask}
     assert page.count("Its mask is not part of the job") == sum(isinstance(mask, str) for mask in masks) - 1
-    assert page.count("Its picture is not part of the job") == len(sources) - 2
+    assert page.count("Its picture is not part of the job") == len(sources) - 3
     for address in addresses:
         answer = pages.client.get(address)
         assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")

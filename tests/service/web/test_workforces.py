@@ -170,6 +170,9 @@ def test_terraform_makes_changes_and_unmakes_a_workforce_and_its_workteam(lab: L
     pool = cognito.create_user_pool(PoolName="terraform")["UserPool"]["Id"]
     place = {"UserPoolId": pool}
     assert cognito.describe_user_pool(**place)["UserPool"]["Name"] == "terraform"
+    arn = cognito.describe_user_pool(**place)["UserPool"]["Arn"]
+    cognito.tag_resource(ResourceArn=arn, Tags={"env": "test"})
+    assert cognito.list_tags_for_resource(ResourceArn=arn)["Tags"] == {"env": "test"}
     assert cognito.get_user_pool_mfa_config(**place)["MfaConfiguration"] == "OFF"
     client = cognito.create_user_pool_client(**place, ClientName="terraform", GenerateSecret=True)["UserPoolClient"]
     assert cognito.describe_user_pool_client(**place, ClientId=client["ClientId"])["UserPoolClient"]["ClientSecret"]

@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import workforce_kind
+from labeling_provider.service.cloud.embedded import pool_tags
 from labeling_provider.service.cloud.identity import Identity, Staff
-from labeling_provider.service.cloud.offered import Call
+from labeling_provider.service.cloud.offered import Call, ServiceResponse
 from labeling_provider.service.database import people, workforces, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.workteam_rows import WorkteamRow
@@ -86,6 +87,13 @@ class EmbeddedDirectory:
                 row = workteam_rows.find_workteam_by_arn(connection, arn)
                 after = self._in_groups(row.members) if row else {}
                 self._enter(connection, arn, after, before.keys() - after.keys(), before)
+
+    def tagging(self, call: Call) -> ServiceResponse:
+        """Answer one of :data:`.pool_tags.OPERATIONS`, within :meth:`in_step`.
+
+        :raises ApiError: if the request is invalid.
+        """
+        return pool_tags.answered(self._backend.user_pools, call, _request(call))
 
     def _enter(
         self, connection: Connection, arn: str, members: Mapping[str, str], left: set[str], before: Mapping[str, str]

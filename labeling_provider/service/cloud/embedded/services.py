@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Final
 from urllib.parse import unquote
 
+from labeling_provider.service.cloud.embedded import pool_tags
 from labeling_provider.service.cloud.embedded.cors import preflight, with_cors
 from labeling_provider.service.cloud.embedded.directory import EmbeddedDirectory
 from labeling_provider.service.cloud.embedded.in_step import InStep
@@ -98,6 +99,8 @@ class EmbeddedServices:
                 recorded.enter_context(self.roles.recording())
             elif service == Service.COGNITO:
                 recorded.enter_context(self.directory.in_step(call))
+                if call.operation in pool_tags.OPERATIONS:
+                    return self.directory.tagging(call)
             elif service == Service.SAGEMAKER:
                 self._models.show()
             if self.objects:

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from labeling_provider.errors import LabelingError, printable
 _PATH: Final = "/_labeling"
 _KEYS: Final = ("LABELING_LOCAL_ACCESS_KEY_ID", "LABELING_LOCAL_SECRET_ACCESS_KEY")
 _SECONDS: Final = 30
+_WRONG: Final = "this is no self-hosted Ground Truth: correct --endpoint-url or AWS_ENDPOINT_URL"
 
 
 class AskError(LabelingError):
@@ -67,12 +69,20 @@ def ask(endpoint_url: str, path: str, body: dict[str, Any] | None = None, second
         try:
             message = json.load(error)["message"]
         except (ValueError, KeyError, TypeError):
-            message = f"the service answered {error.code} {error.reason}"
+            message = f"{endpoint_url} answered {error.code} {error.reason}"
+            if error.code == HTTPStatus.NOT_FOUND:
+                message += f"; {_WRONG}"
         if error.code == HTTPStatus.UNAUTHORIZED:
             message += f"; {' and '.join(_KEYS)} must be the service's own keys"
         raise AskError(message) from None
-    except (OSError, ValueError) as error:
-        raise AskError(f"{endpoint_url} does not answer: {error}") from None
+    except (ValueError, HTTPException):
+        raise AskError(f"{endpoint_url} answered something else than JSON; {_WRONG}") from None
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        raise AskError(
+            f"{endpoint_url} does not answer: {reason}; start the service with `labeling local`, or correct "
+            "--endpoint-url or AWS_ENDPOINT_URL"
+        ) from None
 
 
 def say(text: str) -> None:

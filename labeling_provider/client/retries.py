@@ -169,9 +169,28 @@ class Patience:
 def no_answer(what: str, seconds: float, error: Exception) -> str:
     """The message after a service has not answered for too long."""
     return (
-        f"{what}: no answer for {seconds:.0f} s ({error}). The labeling job itself may still be running; "
-        "a retry of this task will find it."
+        f"{what}: no answer for {seconds:.0f} s ({error}{remedy(error)}). The labeling job itself may still be "
+        "running; a retry of this task will find it."
     )
+
+
+def remedy(error: Exception) -> str:
+    """What to do about a mistake that newcomers make, to be appended to the error's text; empty for other errors."""
+    from botocore.exceptions import (
+        ConnectTimeoutError,
+        EndpointConnectionError,
+        NoCredentialsError,
+        NoRegionError,
+    )
+
+    if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
+        return "; start the service there, or correct endpoint_url in the extra of the Airflow connection"
+    if isinstance(error, NoCredentialsError | NoRegionError):
+        return (
+            "; look whether the Airflow connection exists and has login, password and region_name, "
+            "and for a service of your own endpoint_url"
+        )
+    return ""
 
 
 def persist(call: Callable[[], T], what: str, *, outage: float, pause: float = 1.0) -> T:
@@ -191,7 +210,7 @@ def persist(call: Callable[[], T], what: str, *, outage: float, pause: float = 1
             if not is_transient(error):
                 raise
             seconds = patience.pause(error, what, time.monotonic(), pause)
-            log.warning("%s: no answer, next try in %.1f s: %s", what, seconds, error)
+            log.warning("%s: no answer, next try in %.1f s: %s%s", what, seconds, error, remedy(error))
         time.sleep(seconds)
 
 

@@ -17,6 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from labeling_provider.client.ground_truth import GroundTruth
 from labeling_provider.client.parsing import parse_time
+from labeling_provider.client.retries import remedy
+from labeling_provider.errors import LabelingError
 from labeling_provider.jobs.ownership import killed_tags
 
 if TYPE_CHECKING:
@@ -73,6 +75,15 @@ class LabelingHook(AwsBaseHook):
             self.__dict__.pop(name, None)
 
     def _make_client(self, service: str, **settings: Any) -> Any:
+        try:
+            return self._made(service, **settings)
+        except ValueError as error:
+            raise LabelingError(
+                f"The Airflow connection {self.aws_conn_id} can't be used: {error}. endpoint_url in its extra must be "
+                "like http://127.0.0.1:4566"
+            ) from error
+
+    def _made(self, service: str, **settings: Any) -> Any:
         if service == self.client_type and not settings:
             return self.get_client_type(region_name=self.region_name)
         config = (self.config or Config()).merge(Config(**settings)) if settings else self.config
@@ -99,7 +110,9 @@ class LabelingHook(AwsBaseHook):
         try:
             self.sagemaker.list_labeling_jobs(MaxResults=1)
         except (BotoCoreError, ClientError) as error:
-            return False, f"{type(error).__name__}: {error}"
+            return False, f"{type(error).__name__}: {error}{remedy(error)}"
+        except LabelingError as error:
+            return False, str(error)
         return True, f"Labeling jobs can be listed at {self.conn_client_meta.endpoint_url}"
 
     # Clients

@@ -27,7 +27,6 @@ from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import Migrate
 from labeling_provider.service.engine.deletion import Deletion, Retention
 from labeling_provider.service.engine.engine import Engine
-from labeling_provider.service.errors import StartError
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.tracing import set_up_tracing
@@ -145,10 +144,7 @@ def serve(settings: ServiceSettings) -> None:
         shared=settings.shared,
     )
     cloud.restore()
-    try:
-        listening = listen(settings.host, settings.port)
-    except (OSError, OverflowError) as error:
-        raise StartError(f"cannot listen on {settings.host}:{settings.port}: {error}") from None
+    listening = listen(settings.host, settings.port)
     endpoint = _endpoint(settings, listening.getsockname()[1])
     monitoring = Monitoring.from_environment(database, cloud.objects, clock)
     audit = AuditTrail(database, settings.audit_days)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 
@@ -29,6 +30,26 @@ def test_the_connection_can_be_tested(connected: Lab, monkeypatch: pytest.Monkey
     works, message = LabelingHook().test_connection()
     assert not works
     assert "EndpointConnectionError" in message
+    assert message.endswith("start the service there, or correct endpoint_url in the extra of the Airflow connection")
+
+
+def test_newcomers_are_told_what_to_do_about_their_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection("127.0.0.1:4566"))
+    told = "The Airflow connection aws_default can't be used: .*endpoint_url in its extra must be like http://127.0.0.1:4566"
+    works, message = LabelingHook().test_connection()
+    assert not works
+    assert re.match(told, message)
+    with pytest.raises(LabelingError, match=told):
+        LabelingHook().ground_truth.find_job("x")
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", connection("http://127.0.0.1:9"))
+    with pytest.raises(LabelingError, match="start the service there, or correct endpoint_url"):
+        LabelingHook(outage=0).ground_truth.find_job("x")
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT")
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    with pytest.raises(LabelingError, match="look whether the Airflow connection exists and has login, password and"):
+        LabelingHook("undefined", outage=0).ground_truth.find_job("x")
 
 
 def test_there_is_an_async_client(connected: Lab) -> None:

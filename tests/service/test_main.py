@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -89,6 +90,17 @@ def test_what_is_wrong_is_told_in_one_line(options: list[str], named: str, capsy
     told = [line for line in said.err.splitlines() if line.startswith("labeling local: ")]
     assert len(told) == 1
     assert named in told[0]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_port_that_is_taken_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["--port", port]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        f"labeling local: cannot listen on 127.0.0.1:{port}: something else listens there; stop it, or choose another "
+        "port with --port, 0 for a free one"
+    ]
 
 
 def test_the_command_says_so_without_a_traceback(tmp_path: Path) -> None:

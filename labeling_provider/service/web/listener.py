@@ -8,6 +8,7 @@ Source: uvicorn's and llhttp's documentation.
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import resource
 import socket
@@ -137,11 +138,17 @@ def listen(host: str, port: int) -> socket.socket:
     """Open a listening socket. Connections wait until the server runs.
 
     :param port: 0 for a free one.
-    :raises OSError: if the address can't be used.
-    :raises OverflowError: if the port is out of range.
+    :raises StartError: if the address can't be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    try:
+        listening = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except (OSError, OverflowError) as error:
+        if getattr(error, "errno", None) == errno.EADDRINUSE:
+            why = "something else listens there; stop it, or choose another port with --port, 0 for a free one"
+        else:
+            why = str(error)
+        raise StartError(f"cannot listen on {host}:{port}: {why}") from None
     # Connections inherit this. Otherwise, the end of a response waits until the client acknowledges its start.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening

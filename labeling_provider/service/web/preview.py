@@ -23,7 +23,7 @@ from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request.templates import label_names, parse_category_document
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.errors import ObjectFailure, StartError
+from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.web.assets import NOT_BUILT, Assets, read_outside
@@ -121,10 +121,7 @@ def _preview(chosen: argparse.Namespace) -> int:
         except OSError as error:
             raise PreviewError(f"{chosen.output}: {error.strerror}") from None
         return 0
-    try:
-        listening = listen("127.0.0.1", chosen.port)
-    except (OSError, OverflowError) as error:
-        raise StartError(f"cannot listen on port {chosen.port}: {error}") from None
+    listening = listen("127.0.0.1", chosen.port)
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
     preview = Preview(source, Files(chosen.files, base), assets, base)
     _tell_outside(*preview.document(), base)

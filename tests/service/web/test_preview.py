@@ -149,7 +149,7 @@ def test_the_input_is_made_as_the_task_type_does(tmp_path: Path) -> None:
             2,
             "There is no sequence file",
         ),
-        ("x", "{}", ["--port", "99999"], 2, "cannot listen on port 99999"),
+        ("x", "{}", ["--port", "99999"], 2, "cannot listen on 127.0.0.1:99999"),
         ("\udcff", "{}", [], 2, "is not UTF-8"),
     ],
 )

@@ -114,7 +114,7 @@ def evidence(marks: Sequence[Marks], rules: Rules) -> list[Evidence]:
         probable[:, None] * matched.there,
         ((1 - probable) / size)[:, None] * matched.there,
         probable[:, None] * several,
-        probable[:, None] * (several & outvoted(matched.labels, matched.there)),
+        probable[:, None] * several * outvoted(matched.labels, matched.there),
         probable[:, None] * np.where(several, rules.off(matched.extents, several), 0.0),
     )
     for place, own in zip(order, np.stack([one.sum(axis=0) for one in sums], axis=1).tolist(), strict=True):
@@ -148,21 +148,20 @@ def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -
     return [one for _, one in sorted(zip(turns, common, strict=True))]
 
 
-def outvoted(values: npt.NDArray[Any], there: Flags) -> Flags:
-    """Whether the others of a group agree with each other more than with a worker: groups × workers.
+def outvoted(values: npt.NDArray[Any], there: Flags) -> Floats:
+    """How probably each worker of a group is wrong, 0 to 1: the most votes are right, and of several values with the
+    most, one is. Groups × workers.
 
     :param values: groups × workers.
     :param there: whether the worker is in the group.
     """
     same = (values[:, :, None] == values[:, None]) & there[:, :, None] & there[:, None]
     votes = same.sum(axis=2)
-    found = np.zeros(there.shape, dtype=np.bool_)
-    for worker in range(there.shape[1]):
-        # Without the worker's own vote.
-        others = np.where(there, votes - same[:, :, worker], 0)
-        others[:, worker] = 0
-        found[:, worker] = votes[:, worker] - 1 < others.max(axis=1)
-    return found & there
+    most = votes.max(axis=1, keepdims=True)
+    leads = there & (votes == most)
+    # A value with the most votes counts once for each of its workers.
+    leading = leads.sum(axis=1, keepdims=True) / np.maximum(most, 1)
+    return np.where(leads, 1 - 1 / np.maximum(leading, 1), 1.0) * there
 
 
 def _ranked(marks: Sequence[Marks], skills: Sequence[Skill]) -> list[int]:

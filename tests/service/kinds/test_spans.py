@@ -57,6 +57,15 @@ def test_without_a_most_frequent_border_it_is_the_median() -> None:
     assert confidence < 0.5
 
 
+@pytest.mark.parametrize(("borders", "wrong"), [([0, 1], [1, 1]), ([0, 0, 1], [0, 0, 1]), ([0, 1, 2, 2], [1, 1, 0, 0])])
+def test_who_is_wrong_where_workers_disagree_is_known_as_far_as_they_tell(borders: list[int], wrong: list[int]) -> None:
+    """Of two who disagree, one is wrong, not both."""
+    found = evidence_of_spans([[span(border, 10)] for border in borders])
+    share = 1 / 2 if len(borders) == 2 else 1
+    # One of a span's two borders.
+    assert [one.off / one.compared for one in found] == pytest.approx([share * one / 2 for one in wrong])
+
+
 @pytest.mark.parametrize("workers", [2, 5])
 def test_confidences_are_honest(workers: int) -> None:
     figures = measured("spans", "texts", range(2), workers, pictures=25)

@@ -238,6 +238,7 @@ def portal(_portal: Portal) -> Iterator[Portal]:
     yield _portal
     page.remove_listener("console", heed)
     page.remove_listener("pageerror", broken)
+    page.unroute_all()
     assert errors == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dev.stack import wait_until
 from tests.frontend.conftest import Portal
 from tests.frontend.drawings import KEYPOINT, LINE, POLYGON, Artist, box, path, point, turned_picture
 from tests.frontend.masks import ORANGE, READY, MaskArtist, rectangle
@@ -25,9 +26,8 @@ def thing(portal: Portal) -> Portal:
 
 def snaps(artist: Artist) -> None:
     artist.task.frame.get_by_label("Snap to edges").check()
-    artist.task(artist.element).evaluate(
-        "async (one) => { while (!one.hand.edges) await new Promise(requestAnimationFrame); }"
-    )
+    element = artist.task(artist.element)
+    wait_until(lambda: element.evaluate("(one) => Boolean(one.hand.edges)"), 30, "the edges are found", 0.02)
 
 
 def test_nothing_snaps_unless_somebody_asks(thing: Portal) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.frontend.conftest import Portal
 from tests.frontend.drawings import Artist, box
+from tests.frontend.masks import MaskArtist
 
 pytestmark = pytest.mark.browser
 
@@ -211,3 +212,13 @@ def test_boxes_are_drawn_by_pen_while_the_hand_lies_on_the_screen(portal: Portal
     hand, moved = artist.at(300, 200), artist.at(320, 250)
     artist.touch(("start", [hand]), ("move", [moved]), ("end", []))
     artist.submits(CAT)
+
+
+def test_the_only_label_stays_chosen_when_it_is_chosen_again(portal: Portal) -> None:
+    artist = Artist(portal, labels=("cat",))
+    artist.choose("cat")
+    artist.drag((10, 10), (50, 40))
+    artist.drew(box("cat", 10, 10, 40, 30))
+    masks = MaskArtist(portal, labels=("cat",))
+    masks.choose("cat")
+    assert masks.task(".labels [aria-pressed=true]").count() == 1

@@ -77,7 +77,8 @@ export class PaintWork implements Work, Hand {
       page.tell(word("label_locked"));
       return;
     }
-    this.#label = !this.#erases && this.#label === label ? undefined : label;
+    const keeps = this.#erases || page.categories.labels.length === 1;
+    this.#label = this.#label === label && !keeps ? undefined : label;
     this.#erases = false;
     page.tell(this.#label === undefined ? "" : word("draws_label", { label }));
     page.requestUpdate();

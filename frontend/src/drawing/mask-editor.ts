@@ -354,13 +354,17 @@ export class MaskEditor implements Hand, Ground {
     this.tool = tool;
   }
 
-  /** Choose a label; of one with instances the next is a new one. */
-  choose(label: string): void {
+  /**
+   * Choose a label; of one with instances the next is a new one.
+   *
+   * @param keeps whether it stays chosen if it is chosen again
+   */
+  choose(label: string, keeps = false): void {
     this.isDown = false;
     this.finder.forget();
     const again = this.label === label && this.#instance === undefined;
     this.#instance = undefined;
-    this.label = again ? undefined : label;
+    this.label = again && !keeps ? undefined : label;
   }
 
   select(place: number | undefined): void {

@@ -59,6 +59,11 @@ export abstract class Board extends Annotator {
   protected abstract makePainter(): StagePainter;
   /** A label has been chosen. */
   protected abstract choose(label: string): void;
+
+  /** Who has no choice need not choose, and so keeps the label that another one would be chosen in place of. */
+  protected get keepsLabel(): boolean {
+    return labelTexts(this.labels).length === 1;
+  }
   protected abstract look(label: string): Look;
   /** The label whose button is pressed. */
   protected abstract readonly pressed: string | undefined;
@@ -149,8 +154,7 @@ export abstract class Board extends Annotator {
       const { hand } = this;
       const labels = labelTexts(this.labels);
       if (hand.label !== undefined && !labels.includes(hand.label)) hand.label = undefined;
-      // Who has no choice need not choose.
-      if (labels.length === 1) hand.label = labels[0];
+      if (this.keepsLabel) hand.label = labels[0];
     }
     if (changes.has("src") && !this.keepsView) this.size = undefined;
   }

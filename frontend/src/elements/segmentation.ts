@@ -323,7 +323,7 @@ abstract class Segmentation extends Board {
   }
 
   protected override choose(label: string): void {
-    this.hand.choose(label);
+    this.hand.choose(label, this.keepsLabel);
     const told = this.hasInstances ? "draws_new" : "draws_label";
     this.told = this.hand.label === undefined ? "" : word(told, { label });
     this.surface?.draw();

@@ -491,7 +491,7 @@ export class CrowdVideoFrames extends ShapeBoard {
       this.told = word("shape_is_now", { label: this.#selected?.name ?? label });
     } else {
       hand.select(undefined);
-      hand.label = hand.label === label ? undefined : label;
+      hand.label = hand.label === label && !this.keepsLabel ? undefined : label;
       this.told = hand.label === undefined ? "" : word("draws_label", { label });
     }
     this.surface?.draw();

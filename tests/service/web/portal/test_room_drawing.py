@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from dev.browser import browser_page
-from dev.stack import ROOT, Service
+from dev.stack import ROOT, Service, wait_until
 from tests.conftest import Lab
 from tests.service.test_room_jobs import picture
 from tests.service.web.portal.at_page import shown, signed_in, submitted
@@ -240,3 +240,27 @@ def test_two_people_draw_boxes_and_their_answers_become_labels(lab: Lab, people_
         drawing = answer["answerContent"]["boundingBox"]
         assert drawing["inputImageProperties"] == {"width": 120, "height": 80}
         assert all(isinstance(one["left"], int) for one in drawing["boundingBoxes"])
+
+
+def test_a_picture_whose_link_does_not_hold_any_more_is_drawn_on(lab: Lab, people_job: Jobs) -> None:
+    line = {"source-ref": picture(lab, f"drawn/{uuid.uuid4().hex}.png", 100, 80)}
+    job = people_job([line], task_type="bounding-box", labels=["cat"], workers_per_object=1)
+    failed: list[str] = []
+    # Chromium lets no page that was changed on its way ask this machine, so it is changed when it is there.
+    aged = """new MutationObserver((changes) => {
+      for (const node of changes.flatMap(({addedNodes}) => [...addedNodes])) {
+        const link = node.getAttribute?.("src") ?? "";
+        if (link.includes("X-Amz-Signature=")) node.setAttribute("src", link.replace(/[0-9a-f]{64}$/, "0".repeat(64)));
+      }
+    }).observe(document, {childList: true, subtree: true})"""
+    with browser_page() as page:
+        page.on("requestfailed", lambda request: failed.append(request.url))
+        page.add_init_script(aged)
+        signed_in(page, lab, "Late", job)
+        subject = page.frame_locator("iframe.shown").locator("img.subject")
+        wait_until(lambda: subject.evaluate("(one) => one.naturalWidth > 0"), 60, "the picture is there", 0.05)
+        drawn(page, "cat", (20, 10), (70, 60))
+        submitted(page)
+    assert failed[0].endswith("0" * 64)
+    (output,) = lab.output(lab.wait(job.name))
+    assert output["label"]["annotations"] == [{"class_id": 0, "left": 20.0, "top": 10.0, "width": 50.0, "height": 50.0}]

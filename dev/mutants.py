@@ -104,7 +104,9 @@ class Trial:
     def __init__(self, root: Path, tests: list[str]) -> None:
         self._root = root
         self._command = [str(BIN / "python"), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
-        self._env = {**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"}
+        # The copy goes before whatever else is in the path.
+        path = os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))
+        self._env = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
     def passes(self, seconds: float | None = None) -> bool:
         """Whether all pass, within some seconds."""

@@ -32,7 +32,8 @@ let hasBegun = false;
 const early: (() => void)[] = [];
 let restoring = false;
 let told = false;
-let noting = false;
+/** What is still to be noted as a step. */
+let noting: "typing" | "change" | undefined;
 let sent = false;
 let changeTimer: ReturnType<typeof setTimeout> | undefined;
 let changedSince: number | undefined;
@@ -58,6 +59,8 @@ export function start(): void {
   window.addEventListener("keydown", (event) => noting && (event.key === "Tab" || !isWriting(event)) && note(), {
     capture: true,
   });
+  // What is dictated or pasted comes without a key, and is no part of the choice before it.
+  window.addEventListener("beforeinput", () => noting === "change" && note(), { capture: true });
   listenToKeys();
   listenToActivity();
   keepLinksInside();
@@ -203,16 +206,16 @@ function undo(step: -1 | 1): boolean {
 function noteSoon(type: string): void {
   if (!isReady || restoring) return;
   clearTimeout(noteTimer);
-  noting = true;
+  noting = type === "input" ? "typing" : "change";
   // The listeners of the template come first: what they do belongs to the same step.
-  noteTimer = setTimeout(note, type === "input" ? TYPING_PAUSE : 0);
+  noteTimer = setTimeout(note, noting === "typing" ? TYPING_PAUSE : 0);
   // A step ends when the typing does; what is typed is told, and saved, before.
   if (type === "input") changeSoon();
 }
 
 function note(): void {
   clearTimeout(noteTimer);
-  noting = false;
+  noting = undefined;
   if (!isReady || !history.note(capture(document, "mark"))) return;
   form()?.recheck();
   changeSoon();

@@ -94,6 +94,25 @@ def test_drafts_of_all_further_elements(portal: Portal) -> None:
     assert portal.open(template, draft=draft).submit() == answer
 
 
+def test_what_is_dictated_just_after_a_choice_is_a_step_of_its_own(portal: Portal) -> None:
+    task = portal.open(FORM)
+    task("text=dog").click()
+    task.changed({**EMPTY, "animal": {"label": "dog"}})
+    # All in one go, as when the page is slow.
+    task.evaluate("""(() => {
+      document.querySelector("input[name=way]").click();
+      const field = document.querySelector("textarea");
+      field.focus();
+      // No script's edit is announced, as a person's is.
+      field.dispatchEvent(new InputEvent("beforeinput", {bubbles: true}));
+      document.execCommand("insertText", false, "a");
+    })()""")
+    chosen = {**EMPTY, "animal": {"label": "dog"}, "way": {"in": True}}
+    task.changed({**chosen, "more": "a"})
+    task.say("undo")
+    task.changed(chosen)
+
+
 def test_steps_back_and_forth(portal: Portal) -> None:
     task = portal.open(FORM)
     fill(task)

@@ -62,7 +62,7 @@ def test_what_is_left_out_fails_the_task_and_the_rest_is_written(connected: Lab)
     folder = place("export")
     arguments = {"manifest_uri": source, "output_uri": folder, "format": "parquet", "label_attribute_name": "tone"}
     task = ExportLabelsOperator(task_id="export", **arguments)
-    with pytest.raises(LabelingError, match="1 lines can't be exported as parquet .*line 2: tone: class 0 is 'b' here"):
+    with pytest.raises(LabelingError, match="1 line can't be exported as parquet .*line 2: tone: class 0 is 'b' here"):
         task.execute(context())
     assert connected.get(f"{folder}/train.parquet")[:4] == b"PAR1"
     again = ExportLabelsOperator(task_id="export", **arguments, classes=["b", "a"]).execute(context())

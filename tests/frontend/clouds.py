@@ -9,6 +9,7 @@ from typing import Any
 from labeling_provider.request.templates import hosted_template
 from labeling_provider.service.web.liquid import render
 from tests.frontend.conftest import Portal, Task
+from tests.frontend.test_accessibility import violations
 
 SCRIPT = '<script src="/static/crowd-html-elements-clouds.js"></script>'
 ELEMENT = "crowd-point-clouds"
@@ -216,3 +217,12 @@ def lost_and_restored(surveyor: Surveyor) -> dict[str, bytes]:
         surveyor.settle()
         seen[name] = canvas.screenshot()
     return seen
+
+
+def check_accessible(surveyor: Surveyor) -> None:
+    """See that axe finds nothing at 1,280 and at 400 pixels, and that nothing stands outside the latter."""
+    assert violations(surveyor.task) == []
+    surveyor.task.page.set_viewport_size({"width": 400, "height": 800})
+    surveyor.settle()
+    assert violations(surveyor.task) == []
+    assert surveyor.task.evaluate("document.documentElement.scrollWidth") <= 400

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.frontend.clouds import Surveyor, cuboid, ground, lost_and_restored, packed, sized, vehicle
+from tests.frontend.clouds import Surveyor, check_accessible, cuboid, ground, lost_and_restored, packed, sized, vehicle
 from tests.frontend.conftest import Portal
-from tests.frontend.test_accessibility import violations
 
 pytestmark = pytest.mark.browser
 
@@ -128,11 +127,7 @@ def test_axe_finds_nothing_where_one_tracks(portal: Portal, theme: str) -> None:
     given = {"frames": [tracked(0, -4), tracked(2, 0, "car:2")]}
     surveyor = Surveyor(portal, CLOUDS, tracks=True, initial=given, init={"theme": theme, "language": "de"})
     surveyor.press("]")
-    assert violations(surveyor.task) == []
-    portal.page.set_viewport_size({"width": 400, "height": 800})
-    surveyor.settle()
-    assert violations(surveyor.task) == []
-    assert surveyor.task.evaluate("document.documentElement.scrollWidth") <= 400
+    check_accessible(surveyor)
 
 
 def test_tracking_goes_on_after_the_graphics_were_lost(portal: Portal) -> None:

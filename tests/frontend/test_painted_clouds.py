@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.frontend.clouds import SCENE, Surveyor, ground, lost_and_restored, vehicle
+from tests.frontend.clouds import SCENE, Surveyor, check_accessible, ground, lost_and_restored, vehicle
 from tests.frontend.conftest import Portal
-from tests.frontend.test_accessibility import violations
 
 pytestmark = pytest.mark.browser
 
@@ -153,11 +152,7 @@ def test_axe_finds_nothing_where_one_paints(portal: Portal, theme: str) -> None:
     surveyor = painter(portal, init={"theme": theme, "language": "de"})
     surveyor.choose("car")
     surveyor.press("b", "Space")
-    assert violations(surveyor.task) == []
-    portal.page.set_viewport_size({"width": 400, "height": 800})
-    surveyor.settle()
-    assert violations(surveyor.task) == []
-    assert surveyor.task.evaluate("document.documentElement.scrollWidth") <= 400
+    check_accessible(surveyor)
 
 
 def test_what_is_painted_is_seen_again_after_the_graphics_were_lost(portal: Portal) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.job import JobState
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_ROUNDING = 1e-6
+_ROUNDING: Final = 1e-6
 """Sums of times are rounded: who comes back after the seconds that were left may be a little early. In seconds."""
 
 
@@ -57,7 +57,7 @@ class Vigil:
 
     @property
     def _stalled_at(self) -> float | None:
-        """When the job will have moved nothing for too long, in epoch seconds; None for never."""
+        """When the job has stood still for too long, in epoch seconds; None for never."""
         if self._stall_timeout is None or self._moved_at is None:
             return None
         return self._moved_at + self._stall_timeout

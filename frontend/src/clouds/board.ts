@@ -26,6 +26,7 @@ const COLORINGS: readonly Coloring[] = ["height", "intensity", "color", "label"]
 const QUARTER = Math.PI / 2;
 
 const cloudsStyle = css`
+  button:has(> kbd) { display: inline-flex; align-items: center; gap: .4rem; }
   .stage.cloud { height: min(62vh, 44rem); background: #14171c; cursor: grab; touch-action: none; }
   .stage.cloud.draws { cursor: crosshair; }
   .stage.cloud .state { background: #14171c; color: #fafafa; }

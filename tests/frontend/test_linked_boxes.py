@@ -24,20 +24,24 @@ BEYOND = {"position": {"x": 50, "y": 3, "z": 1.5}}
 class Linker(Surveyor):
     """A person who links boxes to cuboids; places in the picture are its pixels."""
 
-    def __init__(self, portal: Portal, images: Any = IMAGES, **given: Any) -> None:
-        super().__init__(portal, CLOUDS[:2], tracks=True, frame={"images": images}, annotationType=TOOLS, **given)
+    def __init__(self, portal: Portal, images: Any = IMAGES, frames: int = 2, **given: Any) -> None:
+        super().__init__(portal, CLOUDS[:frames], tracks=True, frame={"images": images}, annotationType=TOOLS, **given)
         self.photo = self.task(".photo")
         self.photo.scroll_into_view_if_needed()
         self.task(".photo img").evaluate("(one) => one.decode()")
         self.settle()
 
-    def draw(self, *corners: tuple[float, float]) -> None:
-        """Drag in the picture."""
+    def on_page(self, *pixels: tuple[float, float]) -> list[tuple[float, float]]:
+        """Where pixels of the picture are on the page."""
         self.photo.scroll_into_view_if_needed()
         wide = self.task(".photo img").evaluate("(one) => one.naturalWidth")
         box = self.photo.bounding_box()
         scale = box["width"] / wide
-        places = [(box["x"] + x * scale, box["y"] + y * scale) for x, y in corners]
+        return [(box["x"] + x * scale, box["y"] + y * scale) for x, y in pixels]
+
+    def draw(self, *corners: tuple[float, float]) -> None:
+        """Drag in the picture."""
+        places = self.on_page(*corners)
         self.mouse.move(*places[0])
         self.mouse.down()
         for place in places[1:]:
@@ -85,7 +89,7 @@ def test_a_box_belongs_to_the_cuboid_that_is_selected(portal: Portal) -> None:
     frames = linker.task.submit()["it"]["frames"]
     (camera,) = frames[0]["cameras"]
     assert camera["boundingBoxes"][0]["objectId"] == frames[0]["boundingCuboids"][0]["objectId"]
-    assert "cameras" not in frames[1], "boxes do not follow"
+    assert "cameras" not in frames[1], "one box alone says nothing of other frames"
 
 
 def test_a_box_may_come_first_and_its_cuboid_later(portal: Portal) -> None:
@@ -156,3 +160,118 @@ def test_boxes_of_a_locked_label_stay(portal: Portal) -> None:
         assert "to stay as it is" in linker.told()
     linker.draw((20, 40), (60, 90))
     assert linker.boxes() == {(0, 1, "car:1"): [5, 6, 7, 8]}
+
+
+def lefts(linker: Linker, name: str = "car:1") -> dict[int, int]:
+    """Where the left sides of a thing's boxes are, by frame."""
+    return {frame: box[0] for (frame, _, found), box in linker.boxes().items() if found == name}
+
+
+def test_boxes_between_two_that_are_drawn_lie_on_the_way_by_time(portal: Portal) -> None:
+    linker = Linker(portal, frames=4)
+    linker.choose("car")
+    linker.click(-4, 0, 1.5)
+    linker.draw((10, 10), (50, 40))
+    linker.press(".", ".", ".")
+    linker.draw((90, 10), (150, 40))
+    # The clouds are 1, 1 and 2 seconds apart.
+    expected = {(0, 1, "car:1"): [10, 10, 40, 30], (1, 1, "car:1"): [30, 10, 45, 30], (2, 1, "car:1"): [50, 10, 50, 30]}
+    assert linker.boxes() == {**expected, (3, 1, "car:1"): [90, 10, 60, 30]}
+    linker.press(",")
+    assert "computed" in linker.task(".image .numbers legend").inner_text()
+    linker.press("Shift+x")
+    assert lefts(linker) == {0: 10, 1: 30, 3: 90}
+    linker.press(",")
+    linker.draw((40, 10), (80, 40))
+    assert lefts(linker) == {0: 10, 1: 40, 3: 90}, "what was taken away does not come back"
+    assert "computed" not in linker.task(".image .numbers legend").inner_text()
+    kept = linker.element.evaluate("(one) => JSON.parse(JSON.stringify(one.state))")
+    linker.press("Shift+x", "Control+z", "Control+z", "Control+z")
+    assert lefts(linker) == {0: 10, 1: 30, 2: 50, 3: 90}
+    linker.element.evaluate("(one, kept) => { one.state = kept; }", kept)
+    linker.settle()
+    assert lefts(linker) == {0: 10, 1: 40, 3: 90}
+
+
+def test_computed_boxes_go_with_what_they_come_from(portal: Portal) -> None:
+    linker = Linker(portal, frames=4)
+    linker.choose("car")
+    linker.click(-4, 0, 1.5)
+    linker.draw((10, 10), (50, 40))
+    linker.press(".", ".", ".")
+    linker.draw((90, 10), (130, 40))
+    linker.press("Shift+x")
+    assert lefts(linker) == {0: 10}
+    linker.task(".switch input").uncheck()
+    linker.draw((90, 10), (130, 40))
+    assert lefts(linker) == {0: 10, 3: 90}, "nothing follows if it is not to"
+
+
+def test_two_things_that_are_made_one_have_their_boxes_on_one_way(portal: Portal) -> None:
+    place = {"top": 6, "width": 7, "height": 8}
+    given = []
+    for number, (name, left) in enumerate((("car:1", 10), ("car:1", 20), ("car:2", 50), ("car:2", 60))):
+        box = {"objectId": f"id-{name}", "objectName": name, "label": "car", "left": left, **place}
+        given.append({**tracked(number, -4, name), "cameras": [{"cameraNumber": 1, "boundingBoxes": [box]}]})
+    linker = Linker(portal, frames=4, initial={"frames": given})
+    linker.press("]")
+    linker.task("label.relabel select").select_option("car:2")
+    assert lefts(linker) == {0: 10, 1: 20, 2: 50, 3: 60}
+
+
+def test_boxes_have_attributes_of_their_own(portal: Portal) -> None:
+    dirty = {"name": "dirty", "type": "string", "enum": ["yes", "no"], "isRequired": True}
+    linker = Linker(portal, frames=4, categoryGlobalAttributes=[dirty])
+    linker.choose("car")
+    linker.draw((20, 40), (60, 90))
+    field = linker.task(".image .field select")
+    field.select_option("yes")
+    assert linker.task(".image .field").get_by_text("required").count() == 0, "a box needs none"
+    linker.press(".", ".")
+    linker.draw((20, 40), (70, 90))
+    assert [field.input_value(), *own(linker)] == ["yes", "yes", "yes", "yes"]
+    field.select_option("no")
+    linker.task(".image .field summary").click()
+    linker.task(".image .ranges input").fill("0-1")
+    linker.task(".image .ranges button").click()
+    assert own(linker) == ["no", "no", "no"]
+    linker.task(".image .ranges input").fill("3")
+    linker.task(".image .ranges button").click()
+    assert "3" in linker.told()
+    assert violations(linker.task) == []
+    assert linker.task.submit()["it"]["frames"][0]["boundingCuboids"] == []
+
+
+def own(linker: Linker) -> list[str]:
+    """The attribute of each box."""
+    cameras = [camera for frame in linker.value()["frames"] for camera in frame["cameras"]]
+    return [box["labelCategoryAttributes"]["dirty"] for camera in cameras for box in camera["boundingBoxes"]]
+
+
+@pytest.mark.parametrize(("choice", "is_modified"), [("no", True), ("yes", False)])
+def test_another_attribute_of_a_box_is_an_adjustment(portal: Portal, choice: str, is_modified: bool) -> None:
+    place = {"left": 5, "top": 6, "width": 7, "height": 8, "labelCategoryAttributes": {"dirty": "yes"}}
+    box = {"objectId": "id-car:1", "objectName": "car:1", "label": "car", **place}
+    given = {"frames": [{**tracked(0, -4), "cameras": [{"cameraNumber": 1, "boundingBoxes": [box]}]}]}
+    dirty = {"name": "dirty", "type": "string", "enum": ["yes", "no"]}
+    linker = Linker(portal, initial=given, categoryGlobalAttributes=[dirty])
+    linker.press("]")
+    field = linker.task(".image .field select")
+    field.select_option("")
+    field.select_option(choice)
+    assert linker.task.submit()["it"]["initialValueModified"] is is_modified
+
+
+def test_a_box_is_drawn_by_touch(portal: Portal) -> None:
+    linker = Linker(portal)
+    linker.choose("car")
+    session = linker.task.page.context.new_cdp_session(linker.task.page)
+    start, middle, end = linker.on_page((20, 40), (40, 60), (60, 90))
+    scrolled = linker.task.evaluate("scrollY")
+    for kind, at in (("Start", start), ("Move", middle), ("Move", end), ("End", None)):
+        points = [{"x": at[0], "y": at[1], "id": 0}] if at else []
+        session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+    session.detach()
+    linker.settle()
+    assert linker.boxes() == {(0, 1, "car:1"): [20, 40, 40, 50]}
+    assert linker.task.evaluate("scrollY") == scrolled, "the page stays where it is"

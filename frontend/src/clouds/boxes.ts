@@ -2,11 +2,13 @@
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { keyCap } from "../element";
-import { type Box, freeName, NO_LABELS, newId, type Rect, type Thing, withFrame } from "../frames/things";
+import { Panels } from "../frames/panels";
+import { type Box, freeName, NO_LABELS, newId, type Rect, type Thing } from "../frames/things";
 import { type Command, keys } from "../keys";
 import { word } from "../words";
 import { type Camera, edgesIn, type Pixel } from "./cameras";
-import { type Labels, MAX_CUBOIDS, type Mark } from "./tracks";
+import { boxesFilled, boxesFollowed, boxOf, withBox, withoutBox } from "./linked";
+import { type Labels, MAX_CUBOIDS, type Mark, type Sequence } from "./tracks";
 import type { Page } from "./work";
 
 /** Who knows what is selected. */
@@ -17,6 +19,8 @@ export interface Chooser {
   readonly selected: Mark | undefined;
   /** What has no cuboid in this frame, and is to get one, or a box. */
   readonly going: Thing | undefined;
+  /** Whether what people have not set follows what they have. */
+  readonly follows: boolean;
   pick(mark: Mark): void;
   goOn(thing: Thing): void;
 }
@@ -28,10 +32,16 @@ export interface Shown {
 }
 
 export class Boxes {
+  readonly #panels: Panels<Mark>;
+
   constructor(
     private readonly chooser: Chooser,
     private readonly shown: () => Shown | undefined,
-  ) {}
+    /** Whether a frame has a picture of a camera. */
+    private readonly has: (place: number, camera: number) => boolean,
+  ) {
+    this.#panels = new Panels(chooser.page);
+  }
 
   get #labels(): Labels {
     const { page } = this.chooser;
@@ -110,26 +120,35 @@ export class Boxes {
     const [left, top] = [clip(wanted[0], size[0] - 1), clip(wanted[1], size[1] - 1)];
     const [right, bottom] = [clip(wanted[0] + wanted[2], size[0]), clip(wanted[1] + wanted[3], size[1])];
     const rect: Rect = [left, top, right - left, bottom - top];
-    const before = this.#labels.boxes ?? [];
-    const own = before.find((one) => one.camera === camera.number && one.object === thing.object);
-    const others = before.filter((one) => one !== own);
-    if (rect[2] < 1 || rect[3] < 1 || this.seen.length >= MAX_CUBOIDS) {
+    const { label, object, name } = thing;
+    const own = boxOf(this.#labels, { object, camera: camera.number });
+    if (rect[2] < 1 || rect[3] < 1 || (!own && this.seen.length >= MAX_CUBOIDS)) {
       page.tell(word("no_such_box", { most: MAX_CUBOIDS }));
       return false;
     }
-    const { label, object, name } = thing;
-    const box: Box = {
-      label,
-      object,
-      name,
-      attributes: own?.attributes ?? {},
-      byHand: true,
-      camera: camera.number,
-      rect,
-    };
-    if (!page.become(withFrame(page.sequence, page.place, { boxes: [...others, box] }))) return false;
+    const attributes = (own ?? this.#earlier(object, camera.number))?.attributes ?? {};
+    const box: Box = { label, object, name, attributes, byHand: true, camera: camera.number, rect };
+    const now = withBox(page.sequence, page.place, box);
+    if (!page.become(this.#after(own ? now : this.#filled(now, box), object))) return false;
     page.tell(word("box_set", { thing: name }));
     return true;
+  }
+
+  /** The last box of a thing before this frame, which says what the next one is like. */
+  #earlier(object: string, camera: number): Box | undefined {
+    const { sequence, place } = this.chooser.page;
+    const before = sequence.slice(0, place).findLast((labels) => boxOf(labels, { object, camera }));
+    return before && boxOf(before, { object, camera });
+  }
+
+  #filled(sequence: Sequence, box: Box): Sequence {
+    const { follows, page } = this.chooser;
+    return follows ? boxesFilled(sequence, page.place, box, this.has) : sequence;
+  }
+
+  #after(sequence: Sequence, object: string): Sequence {
+    const { follows, page } = this.chooser;
+    return follows ? boxesFollowed(sequence, object, page.times) : sequence;
   }
 
   /** Draw the box where the camera sees the cuboid. */
@@ -153,10 +172,7 @@ export class Boxes {
     const { page } = this.chooser;
     if (!own) return false;
     if (page.categories.locked.has(own.label)) page.tell(word("label_locked"));
-    else {
-      const boxes = this.#labels.boxes?.filter((one) => one !== own) ?? [];
-      page.become(withFrame(page.sequence, page.place, { boxes }));
-    }
+    else page.become(this.#after(withoutBox(page.sequence, page.place, own), own.object));
     return true;
   }
 
@@ -178,13 +194,14 @@ export class Boxes {
         ${act("remove-box", word("remove_box"), () => this.#remove(), !own)}
       </div>
       ${own ? this.#renderNumbers(own) : nothing}
+      ${own ? this.#panels.renderBox(own) : nothing}
       <p class="quiet help">${word("boxes_help")}</p>`;
   }
 
   #renderNumbers(own: Box) {
     const names = [word("box_left"), word("box_top"), word("box_width"), word("box_height")];
     return html`<fieldset class="numbers">
-      <legend>${word("box_of", { thing: own.name })}</legend>
+      <legend>${word("box_of", { thing: own.name })}${own.byHand ? "" : ` · ${word("computed")}`}</legend>
       ${names.map(
         (name, side) => html`<label>${name} <span class="quiet">px</span>
         <input type="number" step="1" min="0" .value=${live(String(own.rect[side]))} @change=${(event: Event) => {

@@ -98,7 +98,10 @@ export class CrowdPointClouds extends CloudBoard {
     this.tracks = found.tracks === true;
     this.#paints = found.kind === "classes";
     const tools = isRecord(found.categories) ? found.categories.annotationType : undefined;
-    if (this.tracks && Array.isArray(tools)) this.#boxes = new Boxes(this.#asChooser(), () => this.#images.shown);
+    if (this.tracks && Array.isArray(tools)) {
+      const has = (place: number, camera: number) => this.#files[place]?.images[camera] !== undefined;
+      this.#boxes = new Boxes(this.#asChooser(), () => this.#images.shown, has);
+    }
     this.audits = isRecord(found.initial);
     this.categories = new Categories(found.categories, this.audits);
     this.#files = found.frames.map((one, place) => ({
@@ -142,6 +145,9 @@ export class CrowdPointClouds extends CloudBoard {
       },
       get going() {
         return work().going;
+      },
+      get follows() {
+        return work().edits.follows;
       },
       pick: (mark: Mark) => work().pick(mark),
       goOn: (thing: Thing) => work().goOn(thing),
@@ -332,7 +338,14 @@ export class CrowdPointClouds extends CloudBoard {
       JSON.stringify(
         sequence.map(({ attributes, marks, boxes = [] }) => [
           attributes,
-          boxes.map(({ label, name, object, camera, rect }) => [label, name, object, camera, rect]),
+          boxes.map(({ label, name, object, camera, rect, attributes: own }) => [
+            label,
+            name,
+            object,
+            camera,
+            rect,
+            own,
+          ]),
           marks.map(({ label, name, object, cuboid, attributes: own }) => [label, name, object, cuboid, own]),
         ]),
       );

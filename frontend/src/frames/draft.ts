@@ -14,8 +14,8 @@ export function given(host: Element): (Record<string, unknown> & { frames: Recor
 /** What is kept of a mark: its thing, the numbers of its shape, whether by hand, attributes if there are any. */
 type KeptMark = [thing: number, numbers: number[], byHand: 0 | 1, attributes?: Attributes];
 
-/** What is kept of a box: its thing, its camera, its place, attributes if there are any. */
-type KeptBox = [thing: number, camera: number, rect: Rect, attributes?: Attributes];
+/** What is kept of a box: its thing, its camera, its place, whether by hand, attributes if there are any. */
+type KeptBox = [thing: number, camera: number, rect: Rect, byHand: 0 | 1, attributes?: Attributes];
 
 export interface Kept {
   /** Label, id and name of each thing. */
@@ -42,7 +42,9 @@ export function shortened<T extends Thing>(
     if (labels === initial[place]) continue;
     const more = (one: Thing): [] | [Attributes] => (Object.keys(one.attributes).length > 0 ? [one.attributes] : []);
     const marks = labels.marks.map((one): KeptMark => [thing(one), numbersOf(one), one.byHand ? 1 : 0, ...more(one)]);
-    const boxes = labels.boxes?.map((one): KeptBox => [thing(one), one.camera, one.rect, ...more(one)]);
+    const boxes = labels.boxes?.map(
+      (one): KeptBox => [thing(one), one.camera, one.rect, one.byHand ? 1 : 0, ...more(one)],
+    );
     frames[place] = { marks, attributes: labels.attributes, ...(boxes ? { boxes } : {}) };
   }
   return { things, frames };
@@ -63,9 +65,9 @@ export function restored<T extends Thing>(
       const [label, object, name] = kept.things[thing] ?? ["", "", ""];
       return markOf({ label, object, name, attributes, byHand: byHand === 1 }, numbers) ?? [];
     });
-    const boxes = frame.boxes?.map(([thing, camera, rect, attributes = {}]): Box => {
+    const boxes = frame.boxes?.map(([thing, camera, rect, byHand, attributes = {}]): Box => {
       const [label, object, name] = kept.things[thing] ?? ["", "", ""];
-      return { label, object, name, attributes, byHand: true, camera, rect };
+      return { label, object, name, attributes, byHand: byHand === 1, camera, rect };
     });
     return { attributes: frame.attributes ?? {}, marks, ...(boxes ? { boxes } : {}) };
   });

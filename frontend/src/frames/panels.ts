@@ -2,9 +2,10 @@
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { word } from "../words";
-import { type Categories, LONGEST } from "./categories";
+import { type Attribute, type Categories, LONGEST } from "./categories";
 import { attributeField } from "./fields";
 import {
+  type Box,
   elsewhere,
   type LabelsOf,
   NO_LABELS,
@@ -15,6 +16,7 @@ import {
   type SequenceOf,
   setAttribute,
   type Thing,
+  type Whose,
 } from "./things";
 
 /** How many of the things that are in other frames are listed. */
@@ -68,23 +70,50 @@ export class Panels<T extends Thing> {
 
   /** A thing in the frame that is shown: its number, and its attributes. */
   renderThing(mark: T) {
-    const { categories, tracks, place } = this.page;
-    const inOthers = (name: string) => () =>
-      this.#renderRanges((places) => this.#setOfThing(mark, name, mark.attributes[name], places));
+    const { categories, tracks } = this.page;
     if (!tracks && categories.of(mark.label).length === 0) return nothing;
+    const marks = (one: T) => (tracks ? one.object === mark.object : one === mark);
+    const isIn = (labels: LabelsOf<T>) => labels.marks.some(marks);
     return html`<h3>${tracks ? mark.name : mark.label}</h3>
       ${tracks && !categories.locked.has(mark.label) ? this.#renderNumber(mark) : nothing}
-      ${categories
-        .of(mark.label)
-        .map((one) =>
-          attributeField(
-            one,
-            mark.attributes[one.name],
-            LONGEST.label,
-            (value) => this.#setOfThing(mark, one.name, value, new Set([place])),
-            tracks ? inOthers(one.name) : undefined,
-          ),
-        )}`;
+      ${this.#renderAttributes(mark, categories.of(mark.label), { marks }, isIn)}`;
+  }
+
+  /** The attributes of a box in a picture, none of which it must have. */
+  renderBox(box: Box) {
+    const boxes = (one: Box) => one.object === box.object && one.camera === box.camera;
+    const attributes = this.page.categories.of(box.label).map((one) => ({ ...one, isRequired: false }));
+    return this.#renderAttributes(box, attributes, { boxes }, (labels) => labels.boxes?.some(boxes) ?? false);
+  }
+
+  /** @param isIn whether there is such a thing in a frame */
+  #renderAttributes(
+    thing: Thing,
+    attributes: readonly Attribute[],
+    whose: Whose<T>,
+    isIn: (labels: LabelsOf<T>) => boolean,
+  ) {
+    const { tracks, place } = this.page;
+    const set = (name: string, value: Value, places: ReadonlySet<number>) => {
+      const { page } = this;
+      const lacking = [...places].find((one) => !isIn(page.sequence[one] ?? NO_LABELS));
+      if (lacking !== undefined) {
+        page.tell(word("not_in_frame", { thing: thing.name, frame: page.numbers[lacking] ?? 0 }));
+        return;
+      }
+      page.become(setAttribute(page.sequence, places, name, value, whose));
+      if (places.size > 1) page.tell(word("set_done", { count: places.size }));
+    };
+    const inOthers = (name: string) => () => this.#renderRanges((places) => set(name, thing.attributes[name], places));
+    return attributes.map((one) =>
+      attributeField(
+        one,
+        thing.attributes[one.name],
+        LONGEST.label,
+        (value) => set(one.name, value, new Set([place])),
+        tracks ? inOthers(one.name) : undefined,
+      ),
+    );
   }
 
   /** Things that are in other frames and can go on in this one. */
@@ -145,20 +174,8 @@ export class Panels<T extends Thing> {
   }
 
   #setOfFrame(name: string, value: Value, places: ReadonlySet<number>): void {
-    this.page.become(setAttribute(this.page.sequence, places, name, value, undefined));
+    this.page.become(setAttribute(this.page.sequence, places, name, value, {}));
     if (places.size > 1) this.page.tell(word("set_done", { count: places.size }));
-  }
-
-  #setOfThing(mark: T, name: string, value: Value, places: ReadonlySet<number>): void {
-    const { page } = this;
-    const is = (one: T) => (page.tracks ? one.object === mark.object : one === mark);
-    const lacking = [...places].find((place) => !page.sequence[place]?.marks.some(is));
-    if (lacking !== undefined) {
-      page.tell(word("not_in_frame", { thing: mark.name, frame: page.numbers[lacking] ?? 0 }));
-      return;
-    }
-    page.become(setAttribute(page.sequence, places, name, value, is));
-    if (places.size > 1) page.tell(word("set_done", { count: places.size }));
   }
 
   #renumber(mark: T, text: string): void {

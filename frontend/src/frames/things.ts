@@ -124,24 +124,36 @@ export function rename<T extends Thing>(
   );
 }
 
-/** Set an attribute, or take its value away, in some frames: of a thing, or of the frames themselves. */
+/** Whose attribute is set: that of marks, of boxes, or, without either, of the frames themselves. */
+export interface Whose<T extends Thing> {
+  marks?: (mark: T) => boolean;
+  boxes?: (box: Box) => boolean;
+}
+
+/** Set an attribute, or take its value away, in some frames. */
 export function setAttribute<T extends Thing>(
   sequence: SequenceOf<T>,
   places: ReadonlySet<number>,
   name: string,
   value: string | number | undefined,
-  of: ((mark: T) => boolean) | undefined,
+  whose: Whose<T>,
 ): SequenceOf<T> {
   const set = (before: Attributes): Attributes => {
+    // In its place: what is as it was before must look so.
+    if (value !== undefined) return { ...before, [name]: value };
     const { [name]: _, ...others } = before;
-    return value === undefined ? others : { ...others, [name]: value };
+    return others;
   };
   return changed(sequence, (labels, place) => {
     if (!places.has(place)) return labels;
-    if (!of) return { ...labels, attributes: set(labels.attributes) };
+    const { marks, boxes } = labels;
+    if (!whose.marks && !whose.boxes) return { ...labels, attributes: set(labels.attributes) };
+    const each = <S extends Thing>(things: readonly S[], is: (one: S) => boolean) =>
+      things.map((one) => (is(one) ? { ...one, attributes: set(one.attributes) } : one));
     return {
       ...labels,
-      marks: labels.marks.map((one) => (of(one) ? { ...one, attributes: set(one.attributes) } : one)),
+      ...(whose.marks ? { marks: each(marks, whose.marks) } : {}),
+      ...(whose.boxes && boxes ? { boxes: each(boxes, whose.boxes) } : {}),
     };
   });
 }

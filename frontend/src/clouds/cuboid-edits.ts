@@ -1,0 +1,133 @@
+/** What is done with cuboids, in one frame and over all of them: each is a step that can be undone, and what is locked stays. */
+import { freeName, NO_LABELS, newId, removeObject, rename, type Thing, withFrame } from "../frames/things";
+import { word } from "../words";
+import { type Cuboid, isProper, movedBy, type Vector } from "./geometry";
+import { boxesFollowed } from "./linked";
+import { placed } from "./placing";
+import { filled, followed, type Labels, MAX_CUBOIDS, type Mark, merged, type Sequence, setBy } from "./tracks";
+import type { Page } from "./work";
+
+const ASIDE: Vector = [1, 1, 0];
+
+export class CuboidEdits {
+  /** Whether what people have not set follows what they have. */
+  follows = true;
+  /** Of each label, what the next one is like. */
+  readonly #last = new Map<string, Cuboid>();
+
+  constructor(private readonly page: Page) {}
+
+  /** Those of the frame that is shown. */
+  get labels(): Labels {
+    return this.page.sequence[this.page.place] ?? NO_LABELS;
+  }
+
+  isFree(mark: Mark): boolean {
+    return !this.page.categories.locked.has(mark.label);
+  }
+
+  /** Whether a mark may be changed; else the person is told. */
+  #mayChange(mark: Mark): boolean {
+    if (this.isFree(mark)) return true;
+    this.page.tell(word("label_locked"));
+    return false;
+  }
+
+  /** What has to follow a thing that is set elsewhere now. */
+  #after(sequence: Sequence, object: string): Sequence {
+    const { tracks, times } = this.page;
+    return tracks && this.follows ? followed(sequence, object, times) : sequence;
+  }
+
+  set(mark: Mark, cuboid: Cuboid): void {
+    const { page } = this;
+    if (!isProper(cuboid) || !this.#mayChange(mark)) return;
+    this.#last.set(mark.label, cuboid);
+    page.become(this.#after(setBy(page.sequence, page.place, mark, cuboid), mark.object));
+  }
+
+  /** Put a cuboid on the points around a place of the world. @param going the thing that it is, if that is in other frames */
+  add(label: string, at: Vector, going: Thing | undefined): Mark | undefined {
+    const { page } = this;
+    const { loaded } = page;
+    if (!loaded) return undefined;
+    if (this.labels.marks.length >= MAX_CUBOIDS) {
+      page.tell(word("too_many_cuboids", { most: MAX_CUBOIDS }));
+      return undefined;
+    }
+    const marks = going ? page.sequence.flatMap((labels) => labels.marks) : [];
+    const known = marks.find((one) => one.object === going?.object);
+    const cuboid = placed(at, known?.cuboid ?? this.#last.get(label), loaded.grid);
+    this.#last.set(label, cuboid);
+    const thing = going ?? this.#fresh(label);
+    return this.#insert({ label, ...thing, attributes: known?.attributes ?? {}, cuboid, byHand: true });
+  }
+
+  duplicate(mark: Mark): Mark | undefined {
+    if (!this.isFree(mark)) return undefined;
+    return this.#insert({ ...mark, ...this.#fresh(mark.label), cuboid: movedBy(mark.cuboid, ASIDE), byHand: true });
+  }
+
+  /** The id and the name of a new thing. */
+  #fresh(label: string): Pick<Thing, "object" | "name"> {
+    const { tracks, sequence } = this.page;
+    return { object: tracks ? newId() : "", name: freeName(tracks ? sequence : [this.labels], label) };
+  }
+
+  #insert(mark: Mark): Mark {
+    const { page } = this;
+    const isKnown = page.sequence.some((one) => one.marks.some(({ object }) => object === mark.object));
+    const now = withFrame(page.sequence, page.place, { marks: [...this.labels.marks, mark] });
+    // What is seen for the first time is in all frames; where it is not, a person takes it away.
+    const isNew = page.tracks && this.follows && !isKnown;
+    page.become(isNew ? filled(now, mark, () => true) : this.#after(now, mark.object));
+    return mark;
+  }
+
+  remove(mark: Mark): void {
+    const { page } = this;
+    if (!this.#mayChange(mark)) return;
+    const now = withFrame(page.sequence, page.place, { marks: this.labels.marks.filter((one) => one !== mark) });
+    page.become(this.#after(now, mark.object));
+  }
+
+  removeEverywhere(mark: Mark): void {
+    const { page } = this;
+    if (this.#mayChange(mark)) page.become(removeObject(page.sequence, mark.object, () => true));
+  }
+
+  /** The cuboid of this frame goes into those in which its thing is not. */
+  spread(mark: Mark, where: (place: number) => boolean): void {
+    const { page } = this;
+    const now = filled(page.sequence, mark, where);
+    if (!page.become(this.#after(now, mark.object))) page.tell(word("is_everywhere"));
+  }
+
+  /** Let what a person has set here be where the other frames have it. */
+  letFollow(mark: Mark): void {
+    const { page } = this;
+    if (!mark.byHand || !this.isFree(mark)) return;
+    const marks = this.labels.marks.map((one) => (one === mark ? { ...one, byHand: false } : one));
+    page.become(followed(withFrame(page.sequence, page.place, { marks }), mark.object, page.times));
+  }
+
+  /** Make another thing the same as this one. */
+  merge(kept: Mark, gone: string): void {
+    const { page } = this;
+    const now = this.#after(merged(page.sequence, kept, gone), kept.object);
+    page.become(this.follows ? boxesFollowed(now, kept.object, page.times) : now);
+  }
+
+  relabel(mark: Mark, label: string): void {
+    const { page } = this;
+    if (!this.#mayChange(mark)) return;
+    const { name } = this.#fresh(label);
+    const marks = this.labels.marks.map((one) => (one === mark ? { ...one, label, name } : one));
+    page.become(
+      page.tracks
+        ? rename(page.sequence, mark.object, { label, name })
+        : withFrame(page.sequence, page.place, { marks }),
+    );
+    page.tell(word("cuboid_is_now", { label: name }));
+  }
+}

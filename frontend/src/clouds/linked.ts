@@ -1,0 +1,90 @@
+/** Boxes in pictures over the frames of a sequence: what people have drawn stands, what is between two of them lies on the way from one to the other. */
+import { type Box, changed, type Rect, withFrame } from "../frames/things";
+import { type Labels, MAX_CUBOIDS, type Sequence } from "./tracks";
+
+/** What the same box is in other frames: that of the same thing in the same camera's pictures. */
+type Whose = Pick<Box, "object" | "camera">;
+
+function isOf(whose: Whose): (one: Box) => boolean {
+  return ({ object, camera }) => object === whose.object && camera === whose.camera;
+}
+
+export function boxOf({ boxes }: Labels, whose: Whose): Box | undefined {
+  return boxes?.find(isOf(whose));
+}
+
+/** The nearest places before and after one at which a person has drawn the box. */
+function around(sequence: Sequence, whose: Whose, place: number): [from: number | undefined, to: number | undefined] {
+  const places = sequence.flatMap((labels, at) => (boxOf(labels, whose)?.byHand ? [at] : []));
+  return [places.findLast((one) => one < place), places.find((one) => one > place)];
+}
+
+/** Draw a box by hand. */
+export function withBox(sequence: Sequence, place: number, box: Box): Sequence {
+  const others = (sequence[place]?.boxes ?? []).filter((one) => !isOf(box)(one));
+  return withFrame(sequence, place, { boxes: [...others, { ...box, byHand: true }] });
+}
+
+/**
+ * Draw a box in the frames between this one and those nearest in which a person has drawn it, where it is in none yet.
+ *
+ * @param has whether a frame has a picture of a camera
+ */
+export function boxesFilled(
+  sequence: Sequence,
+  place: number,
+  box: Box,
+  has: (place: number, camera: number) => boolean,
+): Sequence {
+  const [from = place, to = place] = around(sequence, box, place);
+  return changed(sequence, (labels, at) => {
+    const isBetween = at > from && at < to && at !== place;
+    if (!isBetween || boxOf(labels, box) || !has(at, box.camera)) return labels;
+    const boxes = labels.boxes ?? [];
+    const isFull = boxes.filter(({ camera }) => camera === box.camera).length >= MAX_CUBOIDS;
+    return isFull ? labels : { ...labels, boxes: [...boxes, { ...box, byHand: false }] };
+  });
+}
+
+/** Move the boxes of a thing that no person has drawn to where they are between those that one has, by time. */
+export function boxesFollowed(sequence: Sequence, object: string, times: readonly number[]): Sequence {
+  const drawn = new Map<number, Drawn[]>();
+  for (const [place, { boxes = [] }] of sequence.entries()) {
+    for (const { camera, rect, ...box } of boxes) {
+      if (box.object !== object || !box.byHand) continue;
+      drawn.set(camera, [...(drawn.get(camera) ?? []), { time: times[place] ?? place, rect }]);
+    }
+  }
+  return changed(sequence, (labels, place) => {
+    const boxes = labels.boxes?.map((box) => {
+      if (box.object !== object || box.byHand) return box;
+      const rect = onTheWay(drawn.get(box.camera) ?? [], times[place] ?? place);
+      return rect && String(rect) !== String(box.rect) ? { ...box, rect } : box;
+    });
+    return boxes?.some((one, at) => one !== labels.boxes?.[at]) ? { ...labels, boxes } : labels;
+  });
+}
+
+interface Drawn {
+  time: number;
+  rect: Rect;
+}
+
+function onTheWay(drawn: readonly Drawn[], time: number): Rect | undefined {
+  const [from, to] = [drawn.findLast((one) => one.time < time), drawn.find((one) => one.time > time)];
+  if (!from || !to) return undefined;
+  const share = (time - from.time) / (to.time - from.time);
+  return from.rect.map((side, at) => Math.round(side + ((to.rect[at] ?? side) - side) * share)) as unknown as Rect;
+}
+
+/** Take a box out of a frame. Those around it that no person has drawn go, too, unless two that one has are around them. */
+export function withoutBox(sequence: Sequence, place: number, box: Box): Sequence {
+  const [from, to] = around(sequence, box, place);
+  const isLoose = box.byHand && (from === undefined || to === undefined);
+  const [first, last] = [from ?? -1, to ?? sequence.length];
+  return changed(sequence, (labels, at) => {
+    const found = boxOf(labels, box);
+    const goes = at === place || (isLoose && found?.byHand === false && at > first && at < last);
+    return found && goes ? { ...labels, boxes: labels.boxes?.filter((one) => one !== found) ?? [] } : labels;
+  });
+}

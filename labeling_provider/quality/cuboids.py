@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
-from labeling_provider.groundtruth.sequences import CUBOIDS
+from labeling_provider.groundtruth.sequences import BOX, CUBOIDS
 from labeling_provider.manifest import CuboidsLabel, Files, PointMaskLabel, SequenceLabel
 from labeling_provider.manifest.cuboids import (
     MAX_CUBOIDS,
@@ -23,12 +23,21 @@ from labeling_provider.manifest.cuboids import (
     read_tracked_cuboids,
     turn,
 )
+from labeling_provider.manifest.linked_boxes import BoxedPicture, read_linked_boxes
 from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, read_point_classes
 from labeling_provider.manifest.point_sequences import MAX_METERS
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES
 from labeling_provider.quality.judgement import Difference, Judgement
 from labeling_provider.quality.nearest import Extent
-from labeling_provider.quality.sequences import Comparison, SequenceAgreement, agreement, difference_of, paired
+from labeling_provider.quality.sequences import (
+    Comparison,
+    SequenceAgreement,
+    agreement,
+    comparison_of,
+    difference_of,
+    frame_size,
+    paired,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +45,8 @@ if TYPE_CHECKING:
 
 ALIKE: Final = 0.25
 """From which overlap on two cuboids can be of the same object: a step aside takes more of a space than of a picture."""
+_CLOUD: Final = -1
+"""Stands where a picture has the number of its camera."""
 _SLACK: Final = 1e-9
 """How far beside a plane a point lies on it, as a share of the cuboids' size."""
 _AXES: Final = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -60,12 +71,13 @@ class _Answered(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Cuboids(Judgement):
-    """Cuboids in a point cloud, or in the frames of a sequence of them.
+    """Cuboids in a point cloud, or in the frames of a sequence of them, and boxes in pictures if they are linked.
 
     The distance is 1 minus the overlap that :func:`compare_cuboids` tells.
     """
 
     frames: tuple[CuboidFrame, ...]
+    pictures: tuple[BoxedPicture, ...] = ()
 
     compared: ClassVar[int] = 10
 
@@ -77,7 +89,7 @@ class Cuboids(Judgement):
         """The distance, and the id switches if objects are tracked."""
         if not isinstance(other, Cuboids):
             return Difference(1)
-        found = compare_cuboids(self.frames, other.frames)
+        found = compare_cuboids(self.frames, other.frames, self.pictures, other.pictures)
         return difference_of(found, (cuboid for frame in self.frames for cuboid in frame.cuboids))
 
     def __hash__(self) -> int:
@@ -159,7 +171,8 @@ def cuboids_of_sequence(files: Files, label: SequenceLabel) -> Cuboids | None:
     """
     if str((label.metadata or {}).get("type")).lower() != TRACKED_TYPE:
         return None
-    return Cuboids(read_tracked_cuboids(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, label.class_names))
+    body, names = files.whole(label.uri, MAX_LABEL_BYTES), label.class_names
+    return Cuboids(read_tracked_cuboids(body, label.uri, names), read_linked_boxes(body, label.uri, names))
 
 
 def points_of_label(files: Files, label: PointMaskLabel) -> PointClasses:
@@ -172,13 +185,31 @@ def points_of_label(files: Files, label: PointMaskLabel) -> PointClasses:
     return PointClasses(numbers, names)
 
 
-def compare_cuboids(first: Iterable[CuboidFrame], second: Iterable[CuboidFrame]) -> SequenceAgreement:
+def compare_cuboids(
+    first: Iterable[CuboidFrame],
+    second: Iterable[CuboidFrame],
+    first_pictures: Iterable[BoxedPicture] = (),
+    second_pictures: Iterable[BoxedPicture] = (),
+) -> SequenceAgreement:
     """Compare two sets of cuboids in the same frames; those that only one of them has count as empty in the other.
 
-    Frames are told apart by their places: files of labels may call them otherwise than the sequence does.
+    Frames are told apart by their places: files of labels may call them otherwise than the sequence does. A picture
+    counts as one more frame, if there is a box in it; an object that has another partner there than in the clouds has
+    switched.
+
+    :param first_pictures: the boxes that are linked to the first set.
     """
-    one, other = ({frame.number: frame.cuboids for frame in frames} for frames in (first, second))
-    return agreement(one, other, _COMPARISON)
+    one, other = _by_place(first, first_pictures), _by_place(second, second_pictures)
+    # What an object's partner was before is told by the order.
+    one = {place: one.get(place, ()) for place in sorted({*one, *other})}
+    boxes: Comparison[Any] = comparison_of(BOX, frame_size([], BOX))
+    return agreement(one, other, lambda place: _COMPARISON if place[1] == _CLOUD else boxes)
+
+
+def _by_place(frames: Iterable[CuboidFrame], pictures: Iterable[BoxedPicture]) -> dict[tuple[int, int], Sequence[Any]]:
+    """Cuboids and boxes by the places of their frames and the numbers of their cameras."""
+    clouds: dict[tuple[int, int], Sequence[Any]] = {(frame.number, _CLOUD): frame.cuboids for frame in frames}
+    return clouds | {(place, camera): boxes for place, camera, boxes in pictures if boxes}
 
 
 def pairs(first: Sequence[LabeledCuboid], second: Sequence[LabeledCuboid]) -> list[tuple[float, int, int]]:

@@ -143,10 +143,15 @@ def compare(first: Iterable[LabeledFrame], second: Iterable[LabeledFrame], tool:
     :param tool: with which both were drawn.
     """
     one, other = ({frame.name: frame.shapes for frame in frames} for frames in (first, second))
-    return agreement(one, other, _comparison(tool, frame_size([*one.values(), *other.values()], tool)))
+    comparison = comparison_of(tool, frame_size([*one.values(), *other.values()], tool))
+    return agreement(one, other, lambda _: comparison)
 
 
-def _comparison(tool: Tool, size: tuple[int, int]) -> Comparison[Shape]:
+def comparison_of(tool: Tool, size: tuple[int, int]) -> Comparison[Shape]:
+    """How shapes that were drawn with a tool are compared.
+
+    :param size: as :func:`frame_size` returns it.
+    """
     # Paths and points are alike if they are near each other.
     margin = 0.0 if tool == BOX or tool.name == "Polygon" else _FAR * hypot(*size)
     return Comparison(
@@ -155,16 +160,19 @@ def _comparison(tool: Tool, size: tuple[int, int]) -> Comparison[Shape]:
 
 
 def agreement(
-    first: Mapping[Any, Sequence[Thing]], second: Mapping[Any, Sequence[Thing]], comparison: Comparison[Thing]
+    first: Mapping[Any, Sequence[Thing]],
+    second: Mapping[Any, Sequence[Thing]],
+    comparison: Callable[[Any], Comparison[Thing]],
 ) -> SequenceAgreement:
     """Compare what two sets of labels have in the same frames.
 
     :param first: shapes by frame.
+    :param comparison: how the shapes of a frame are compared.
     """
     total, matched, only_first, only_second, switches = 0.0, 0, 0, 0, 0
     partners: dict[str, str] = {}
     names = list({**first, **second})
-    found = _compared([(first.get(name, ()), second.get(name, ())) for name in names], comparison)
+    found = _compared([(first.get(name, ()), second.get(name, ()), comparison(name)) for name in names])
     for place, pairs in sorted(found.items()):
         own, theirs = first.get(names[place], ()), second.get(names[place], ())
         most = max(len(own), len(theirs))
@@ -183,7 +191,7 @@ def agreement(
 
 
 def _compared(
-    frames: Sequence[tuple[Sequence[Thing], Sequence[Thing]]], comparison: Comparison[Thing]
+    frames: Sequence[tuple[Sequence[Thing], Sequence[Thing], Comparison[Thing]]],
 ) -> dict[int, list[tuple[float, int, int]]]:
     """The pairs of the shapes of frames, by the frame's place: of all frames, or of as many as are not too much effort.
 
@@ -192,7 +200,7 @@ def _compared(
     found, effort = dict[int, list[tuple[float, int, int]]](), 0.0
     digits = max(len(frames) - 1, 1).bit_length()
     for place in sorted(range(len(frames)), key=lambda place: f"{place:0{digits}b}"[::-1]):
-        own, theirs = frames[place]
+        own, theirs, comparison = frames[place]
         near = _near(own, theirs, comparison)
         effort += _MEASURED * (len(own) + len(theirs)) + _EXAMINED * near.examined
         effort += comparison.effort * len(near.pairs)
@@ -209,7 +217,7 @@ def match(
 
     :param size: as :func:`frame_size` returns it.
     """
-    return paired(first, second, _comparison(tool, size))
+    return paired(first, second, comparison_of(tool, size))
 
 
 def paired(

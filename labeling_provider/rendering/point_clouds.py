@@ -6,6 +6,7 @@ Up in the picture is the world's y. Below it are pictures of cameras that see cu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from markupsafe import Markup
@@ -13,6 +14,7 @@ from markupsafe import Markup
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.point_clouds import BACKGROUND, PointFormat, format_of_file
+from labeling_provider.groundtruth.sequences import BOX
 from labeling_provider.manifest import CuboidsLabel, Files, Label, PointMaskLabel, SequenceLabel
 from labeling_provider.manifest.cameras import edges
 from labeling_provider.manifest.cuboids import (
@@ -25,6 +27,7 @@ from labeling_provider.manifest.cuboids import (
     read_tracked_cuboids,
     turn,
 )
+from labeling_provider.manifest.linked_boxes import read_linked_boxes
 from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, read_point_classes, read_point_cloud
 from labeling_provider.manifest.point_sequences import (
     CameraImage,
@@ -32,9 +35,9 @@ from labeling_provider.manifest.point_sequences import (
     read_point_frame,
     read_point_sequence,
 )
-from labeling_provider.manifest.sequences import MAX_LABEL_BYTES
+from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, Shape
 from labeling_provider.rendering.drawing import COLORS, MAX_PARTS, MAX_POINTS, look_of, svg
-from labeling_provider.rendering.sequences import size_of_picture
+from labeling_provider.rendering.sequences import drawn_shapes, size_of_picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +64,7 @@ class _Scene(NamedTuple):
     :param positions: x, y and z of points.
     :param classes: of points, for segmentation: places in the list of names.
     :param ways: the centers of each object over time, in the color of its cuboid.
+    :param boxes: in pictures, by the number of the camera.
     """
 
     positions: Points
@@ -68,6 +72,7 @@ class _Scene(NamedTuple):
     cuboids: tuple[LabeledCuboid, ...]
     ways: list[tuple[LabeledCuboid, list[Vector]]]
     names: list[str]
+    boxes: Mapping[int, tuple[Shape, ...]] = MappingProxyType({})
 
 
 def is_of_points(label: Label | None) -> bool:
@@ -81,7 +86,7 @@ def is_of_points(label: Label | None) -> bool:
 def drawn_cloud(
     files: Files, line: Mapping[str, Any], label: Label, address: Callable[[str, tuple[int, int]], str]
 ) -> Markup:
-    """A cloud from above with its label, as HTML; of a sequence, the frame with the most cuboids.
+    """A cloud from above with its label, as HTML; of a sequence, the frame with the most cuboids and boxes.
 
     :param line: the line of the manifest.
     :param label: one that :func:`is_of_points` accepts.
@@ -134,17 +139,25 @@ def _segmented(files: Files, positions: Points, label: PointMaskLabel) -> _Scene
 def _of_sequence(files: Files, uri: str, label: SequenceLabel) -> tuple[_Scene, PointFrame]:
     """What is drawn of a sequence, and the frame."""
     sequence = read_point_sequence(files.whole(uri, Quota.POINT_SEQUENCE_FILE_BYTES), uri)
-    labeled = read_tracked_cuboids(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, label.class_names)
+    body = files.whole(label.uri, MAX_LABEL_BYTES)
+    labeled = read_tracked_cuboids(body, label.uri, label.class_names)
+    boxes: dict[int, dict[int, tuple[Shape, ...]]] = {}
+    for picture in read_linked_boxes(body, label.uri, label.class_names):
+        boxes.setdefault(picture.place, {})[picture.camera] = picture.boxes
     places = {frame.name: place for place, frame in enumerate(sequence.frames)}
     # Amazon gives some files other names, but keeps their places.
     known = [(places.get(frame.name, frame.number), frame) for frame in labeled]
     known = [(place, frame) for place, frame in known if place < len(sequence.frames)]
-    place, shown = max(known, key=lambda one: len(one[1].cuboids), default=(0, CuboidFrame(0, "", {}, ())))
+    counts = {place: sum(map(len, own.values())) for place, own in boxes.items()}
+    place, shown = max(
+        known, key=lambda one: len(one[1].cuboids) + counts.get(one[0], 0), default=(0, CuboidFrame(0, "", {}, ()))
+    )
     frame = sequence.frames[place]
     positions = _points(files, frame.uri, frame.format)
     ways = _ways(one for _, one in sorted(known, key=lambda one: one[0]))
     names = list(label.class_names.values())
-    return _Scene(positions[:: _step(len(positions))], None, shown.cuboids, ways, names), frame
+    dots = positions[:: _step(len(positions))]
+    return _Scene(dots, None, shown.cuboids, ways, names, boxes.get(place, {})), frame
 
 
 def _ways(frames: Iterable[CuboidFrame]) -> list[tuple[LabeledCuboid, list[Vector]]]:
@@ -219,16 +232,18 @@ def _outlines(scene: _Scene) -> Iterator[Markup]:
 def _pictures(
     files: Files, images: Iterable[CameraImage], scene: _Scene, address: Callable[[str, tuple[int, int]], str]
 ) -> Markup:
-    """The first pictures that show cuboids, with these."""
+    """The first pictures that show cuboids or have boxes, with these."""
     found: list[Markup] = []
-    for image in images:
+    for camera, image in enumerate(images):
+        boxes = scene.boxes.get(camera, ())
         lines = [(cuboid, edges(image, cuboid)) for cuboid in scene.cuboids[:MAX_PARTS]]
-        if len(found) == MAX_IMAGES or not any(own for _, own in lines):
+        if len(found) == MAX_IMAGES or not (boxes or any(own for _, own in lines)):
             continue
         size = size_of_picture(files, image.uri)
         inside = [(cuboid, own) for cuboid, own in lines if size and any(_is_in(line, size) for line in own)]
-        if size and inside:
+        if size and (boxes or inside):
             over = [_wires(cuboid, own, scene.names) for cuboid, own in inside]
+            over += drawn_shapes(boxes, BOX, scene.names, size)
             found.append(Markup("<div>{}</div>").format(svg(*size, address(image.uri, size), over)))
     return Markup("").join(found)
 

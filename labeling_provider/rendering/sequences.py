@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -47,7 +47,7 @@ def drawn_sequence(
         size = size_of_picture(files, places[frame.name])
         if size is None:
             continue
-        over = [*_ways(data, names), *_shapes(frame, data.tool or BOX, names, size)]
+        over = [*_ways(data, names), *drawn_shapes(frame.shapes, data.tool or BOX, names, size)]
         picture = svg(*size, address(places[frame.name], size), over)
         pictures.append(Markup("<div>{}<bdi>{}</bdi></div>").format(picture, frame.name))
     return Markup("").join(pictures)
@@ -97,8 +97,13 @@ def _middle(geometry: dict[str, Any]) -> tuple[float, float]:
     return sum(point["x"] for point in points) / len(points), sum(point["y"] for point in points) / len(points)
 
 
-def _shapes(frame: LabeledFrame, tool: Tool, names: list[str], size: tuple[int, int]) -> Iterator[Markup]:
-    for shape in frame.shapes[:MAX_PARTS]:
+def drawn_shapes(shapes: Sequence[Shape], tool: Tool, names: list[str], size: tuple[int, int]) -> Iterator[Markup]:
+    """The shapes of a picture, as parts of a drawing over it.
+
+    :param names: the classes, which say what color a shape has.
+    :param size: of the picture, in pixels.
+    """
+    for shape in shapes[:MAX_PARTS]:
         look, geometry = look_of(names.index(shape.label), shape.object_name or shape.label), shape.geometry
         if tool == BOX:
             outline = Markup('<rect x="{left}" y="{top}" width="{width}" height="{height}" {look}</rect>')

@@ -19,6 +19,8 @@ from scipy.spatial.transform import Rotation
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files, Label, read_label
 from labeling_provider.manifest.cuboids import CuboidFrame, LabeledCuboid
+from labeling_provider.manifest.linked_boxes import BoxedPicture
+from labeling_provider.manifest.sequences import Shape
 from labeling_provider.quality import Measure, SequenceAgreement, judgement_of_answer, judgement_of_label
 from labeling_provider.quality.adjustments import overlap_of_labels
 from labeling_provider.quality.cuboids import compare_cuboids, overlap
@@ -108,6 +110,29 @@ def test_tracks_are_compared_over_time() -> None:
     assert compare_cuboids(labels, lost) == SequenceAgreement(pytest.approx(2 / 3), 3, 2, 2, 1, 0)
 
 
+def boxed(place: int, *boxes: tuple[str, int], camera: int = 0) -> BoxedPicture:
+    """A picture with boxes that are 100 pixels wide: whose, and where their left sides are."""
+    side = {"top": 0, "width": 100, "height": 10}
+    shapes = [Shape("car", {"left": left, **side}, who, f"car:{who}", {}) for who, left in boxes]
+    return BoxedPicture(place, camera, tuple(shapes))
+
+
+def test_linked_boxes_count_as_frames_and_have_the_partners_of_their_cuboids() -> None:
+    clouds = frames([cuboid(0, 0, 0, who="a"), cuboid(40, 0, 0, who="b")], [])
+    right = [boxed(0, ("a", 0), ("b", 500)), boxed(1), boxed(1, ("a", 0), camera=3)]
+
+    def compared(*pictures: BoxedPicture) -> SequenceAgreement:
+        return compare_cuboids(clouds, clouds, right, pictures)
+
+    assert compared(*right) == SequenceAgreement(1.0, 4, 5, 0, 0, 0), "pictures without a box are none"
+    assert compared() == SequenceAgreement(0.5, 4, 2, 3, 0, 0)
+    aside = compared(boxed(0, ("a", 25), ("b", 500)), *right[1:])
+    assert aside.overlap == pytest.approx((1 + 1 + (0.6 + 1) / 2 + 1) / 4)
+    # In the first picture, each box is that of the other cuboid.
+    assert compared(boxed(0, ("b", 0), ("a", 500)), *right[1:]).id_switches == 3
+    assert compare_cuboids(clouds, clouds, [boxed(0, ("c", 0))], [boxed(0, ("d", 0))]).id_switches == 0
+
+
 def test_hundreds_of_cuboids_over_each_other_are_matched_with_those_most_like_them() -> None:
     crowd = frames([cuboid(place / 50, 0, 0, who=str(place), angles=(0.1, 0, place)) for place in range(150)])
     found = compare_cuboids(crowd, [crowd[0]._replace(cuboids=crowd[0].cuboids[::-1])])
@@ -138,6 +163,26 @@ def test_labels_of_point_clouds_are_compared(tmp_path: Path) -> None:
         assert judge(0).distance(judge(1)) == pytest.approx(0.4)
         assert (judge(0) == judge(0), hash(judge(0))) == (True, hash(judge(0)))
     assert detected(0).distance(judged({"x": 0}, "image-classification", **{"class-name": "car"})) == 1
+
+    def linked(left: float) -> Any:
+        box = {
+            "class-id": 0,
+            "object-id": "a",
+            "object-name": "car:1",
+            "left": left,
+            "top": 0,
+            "width": 10,
+            "height": 9,
+        }
+        frame = {"frame-number": 0, "annotations": [{**PLACE, "object-id": "a"}]}
+        camera = {"tracking-annotations": [{"frame-no": 0, "frame": "0.jpg", "annotations": [box]}]}
+        path = tmp_path / f"linked-{left}.json"
+        path.write_text(json.dumps({"lidar": {"tracking-annotations": [frame]}, "camera-0": camera}))
+        return judged({"x": str(path)}, "point_cloud_object_tracking")
+
+    assert linked(0).distance(linked(0)) == 0
+    assert linked(0).distance(linked(2)) == pytest.approx((1 - 8 / 12) / 2)
+    assert linked(0).distance(tracked(0)) == pytest.approx(0.5)
     (tmp_path / "none.json").write_text("[]")
     with pytest.raises(LabelingError, match=r"none.json: it is not a JSON object"):
         judged({"x": str(tmp_path / "none.json")}, "point_cloud_object_tracking")

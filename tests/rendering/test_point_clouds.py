@@ -80,6 +80,34 @@ def test_of_a_sequence_the_fullest_frame_is_shown_with_the_ways_of_objects(tmp_p
     assert found.count("<polygon") == 2
 
 
+def test_linked_boxes_are_drawn_in_their_pictures(tmp_path: Path) -> None:
+    (tmp_path / "cam").mkdir()
+    for place in range(2):
+        cloud(tmp_path, [[0, 0, 0, 0], [5, 5, 0, 0]], f"seq/lidar/{place}.bin")
+        for camera in range(2):
+            Image.new("RGB", (200, 100)).save(tmp_path / "cam" / f"{camera}-{place}.jpg")
+
+    def images(place: int) -> dict[str, Any]:
+        # Neither camera sees the car.
+        away = {**IMAGE, "position": {"x": 10, "y": 100, "z": 1}}
+        given = [{**away, "image-path": f"{camera}-{place}.jpg"} for camera in range(2)]
+        return {"prefix": "s3://lab/cam/", "images": given}
+
+    (tmp_path / "1.bin").write_text(json.dumps({**sequence(images(0), images(1)), "prefix": "s3://lab/seq/"}))
+    whose = {"class-id": 0, "object-id": "a", "object-name": "<car>:1"}
+    frames = [{"frame-number": place, "frame-name": "?", "annotations": [{**CAR, **whose}]} for place in range(2)]
+    drawn_box = {**whose, "left": 20, "top": 30, "width": 40, "height": 50}
+    camera = {"tracking-annotations": [{"frame-no": 1, "frame": "1-1.jpg", "annotations": [drawn_box]}]}
+    label = {"lidar": {"tracking-annotations": frames}, "camera-1": camera}
+    (tmp_path / "SeqLabel.json").write_text(json.dumps(label))
+    found = drawn(tmp_path, {"x": "s3://lab/SeqLabel.json"}, "object_tracking", **{"class-map": {"0": "<car>"}})
+    assert "<bdi>lidar/1.bin</bdi>" in found, "that with the box"
+    assert re.findall('href="([^"]+)"', found) == ["s3://lab/cam/1-1.jpg?200"]
+    (rect,) = re.findall("<rect[^>]+>.*?</rect>", found)
+    assert 'x="20" y="30" width="40" height="50"' in rect
+    assert "&lt;car&gt;:1" in rect
+
+
 def test_classes_of_points_have_their_colors(tmp_path: Path) -> None:
     cloud(tmp_path, [[0, 0, 0, 0], [1, 1, 0, 0], [2, 2, 0, 0]])
     colors = {"color-map": {"0": {"class-name": "road"}, "3": {"class-name": "<tree>"}}}

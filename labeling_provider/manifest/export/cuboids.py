@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple, cast
 
 from labeling_provider.groundtruth.facts import Quota
+from labeling_provider.groundtruth.sequences import BOX
 from labeling_provider.manifest.cameras import NEAR
 from labeling_provider.manifest.cuboids import (
     TRACKED_TYPE,
@@ -30,6 +32,7 @@ from labeling_provider.manifest.cuboids import (
 from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
 from labeling_provider.manifest.files import Sink
 from labeling_provider.manifest.labels import CuboidsLabel, Label, LabelError, SequenceLabel
+from labeling_provider.manifest.linked_boxes import CAMERA, BoxedPicture, read_linked_boxes
 from labeling_provider.manifest.point_sequences import (
     CameraImage,
     PointFrame,
@@ -37,7 +40,7 @@ from labeling_provider.manifest.point_sequences import (
     read_point_frame,
     read_point_sequence,
 )
-from labeling_provider.manifest.sequences import MAX_LABEL_BYTES
+from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, Shape
 
 _HERE: Final = Pose((0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 1.0))
 _FORWARD: Final = (0.0, 1.0, 0.0)
@@ -50,6 +53,7 @@ class _Cloud(NamedTuple):
     """A labeled cloud.
 
     :param pose: of the vehicle; None if it is not known.
+    :param boxes: in its pictures, by the number of the camera.
     """
 
     uri: str
@@ -57,6 +61,7 @@ class _Cloud(NamedTuple):
     pose: Pose | None
     images: tuple[CameraImage, ...]
     cuboids: tuple[LabeledCuboid, ...]
+    boxes: Mapping[int, tuple[Shape, ...]] = MappingProxyType({})
 
 
 class CuboidFormat(Format[dict[str, int]]):
@@ -94,7 +99,8 @@ class CuboidFormat(Format[dict[str, int]]):
         body = files.whole(tracked.uri, MAX_LABEL_BYTES)
         frames = read_tracked_cuboids(body, tracked.uri, tracked.class_names)
         sequence = read_point_sequence(files.whole(example.uri, Quota.POINT_SEQUENCE_FILE_BYTES), example.uri)
-        return list(_together(sequence.frames, frames, tracked.uri))
+        clouds = list(_together(sequence.frames, frames, tracked.uri))
+        return _with_boxes(clouds, read_linked_boxes(body, tracked.uri, tracked.class_names), tracked.uri)
 
     def write(self, example: Example, content: dict[str, int]) -> None:
         """Write an object."""
@@ -123,6 +129,20 @@ def _together(frames: Sequence[PointFrame], labeled: Iterable[CuboidFrame], wher
         yield _cloud(cloud, found[place].cuboids if place in found else ())
 
 
+def _with_boxes(clouds: list[_Cloud], pictures: Iterable[BoxedPicture], where: str) -> list[_Cloud]:
+    """Clouds with the boxes in their pictures.
+
+    :raises LabelError: if there are boxes in a picture that is not in the sequence.
+    """
+    for place, camera, boxes in pictures:
+        if not boxes:
+            continue
+        if place >= len(clouds) or camera >= len(clouds[place].images):
+            raise LabelError(f"{where}: frame {place} of camera-{camera} is not in the sequence")
+        clouds[place] = clouds[place]._replace(boxes={**clouds[place].boxes, camera: boxes})
+    return clouds
+
+
 class Kitti(CuboidFormat):
     """KITTI: ``SET/label_2/NAME.txt`` for each cloud, or ``SET/label_02/NAME.txt`` for each sequence, with calibration.
 
@@ -130,8 +150,9 @@ class Kitti(CuboidFormat):
     or at the origin, that looks where the vehicle's y points; in a sequence, where it was in the first frame with a
     pose. ``SET/calib/NAME.txt`` leads from the cloud's coordinates there (``Tr_velo_to_cam``), and from there to the
     pixels of the frame's first pinhole camera (``P2``), if there is one, without distortion. Boxes in the picture are
-    not cut at its edge; where there are none, and for what is not known, the file says -1. ``SET.csv`` maps file names
-    to objects and pictures.
+    not cut at its edge; where there are none, and for what is not known, the file says -1. In a sequence, they are the
+    boxes that are linked to cuboids, of the first camera that has any. ``SET.csv`` maps file names to objects and
+    pictures, or to that camera.
 
     Format: the development kits of the KITTI Vision Benchmark Suite for object detection and for tracking.
     """
@@ -147,17 +168,23 @@ class Kitti(CuboidFormat):
         images = [] if tracked else [image for image in clouds[0].images if image.model == "pinhole"]
         projection = view.projection(images[0]) if images else None
         lines, tracks = [], dict[str, int]()
+        camera = min((number for cloud in clouds for number in cloud.boxes), default=None)
         for place, cloud in enumerate(clouds):
+            drawn = {} if camera is None else {box.object_id: box for box in cloud.boxes.get(camera, ())}
+            self.notes["boxes_left_out"] += sum(map(len, cloud.boxes.values()))
             for cuboid in cloud.cuboids:
                 self.notes["cuboids_leveled"] += any(abs(angle) > _LEVEL for angle in cuboid.angles[:2])
                 track = tracks.setdefault(cuboid.object_id, len(tracks))
                 before = f"{place} {track} " if tracked else ""
-                lines.append(f"{before}{view.line(cuboid, projection)}\n")
+                box = drawn.get(cuboid.object_id)
+                self.notes["boxes_left_out"] -= box is not None
+                lines.append(f"{before}{view.line(cuboid, projection, box)}\n")
         name = stem_of(self.folder.free_name(example.set_name, example.uri))
         folder = "label_02" if tracked else "label_2"
         self.folder.put(f"{example.set_name}/{folder}/{name}.txt", "".join(lines).encode(errors="backslashreplace"))
         self.folder.put(f"{example.set_name}/calib/{name}.txt", view.calibration(projection).encode())
-        self._sink.write(csv_row([f"{name}.txt", example.uri, images[0].uri if images else ""]))
+        picture = images[0].uri if images else "" if camera is None else f"{CAMERA}{camera}"
+        self._sink.write(csv_row([f"{name}.txt", example.uri, picture]))
 
 
 class _View:
@@ -178,12 +205,15 @@ class _View:
         x, y, z = _applied(self._axes, minus(point, self._position))
         return x, y, z
 
-    def line(self, cuboid: LabeledCuboid, projection: Matrix | None) -> str:
-        """A cuboid: class, truncation, occlusion, observation angle, box, height, width, length, bottom, rotation."""
+    def line(self, cuboid: LabeledCuboid, projection: Matrix | None, drawn: Shape | None) -> str:
+        """A cuboid: class, truncation, occlusion, observation angle, box, height, width, length, bottom, rotation.
+
+        :param drawn: the box that a person has linked to it.
+        """
         (x, y, z), (length, width, height) = self.seen(cuboid.center), cuboid.size
         rotation = _turned(-(cuboid.angles[2] - self._direction) - math.pi / 2)
         angle = _turned(rotation - math.atan2(x, z))
-        box = self._box(cuboid, projection) if projection else None
+        box = self._box(cuboid, projection) if projection else _sides(drawn) if drawn else None
         numbers = (angle, *(box or (-1, -1, -1, -1)), height, width, length, x, y + height / 2, z, rotation)
         return f"{'_'.join(cuboid.label.split())} -1 -1 {' '.join(f'{number:.4f}' for number in numbers)}"
 
@@ -224,6 +254,12 @@ class _View:
         return "".join(rows)
 
 
+def _sides(box: Shape) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom."""
+    left, top, width, height = (box.geometry[key] for key in BOX.keys)
+    return left, top, left + width, top + height
+
+
 def _applied(matrix: Matrix, vector: Sequence[float]) -> list[float]:
     return [sum(own * other for own, other in zip(row, vector, strict=True)) for row in matrix]
 
@@ -239,6 +275,8 @@ class NuScenes(CuboidFormat):
     A sequence is a scene, and its frames are samples; a cloud alone is a scene of its own. An object is an instance:
     in object detection, each cuboid. ``ego_pose`` is the vehicle's; the calibration of the sensor ``LIDAR`` takes it
     back, because the clouds are in the coordinates of the world. Pictures of pinhole cameras are ``CAM_0`` and so on.
+    Boxes that are linked to cuboids are in ``image_annotations.json``, with the keys under which the development kit
+    writes cuboids in pictures; where its object has no cuboid, a box has no ``instance_token``.
     ``log`` and ``map`` are empty, and numbers of points are -1, because the clouds are not read.
 
     Format: the schema in the nuScenes development kit.
@@ -251,7 +289,7 @@ class NuScenes(CuboidFormat):
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start the set's tables."""
         self._set = set_name
-        self._tables = _Tables({name: self.folder.sink(stack, f"{set_name}/{name}.json") for name in _TABLES})
+        self._tables = _Tables(lambda name: self.folder.sink(stack, f"{set_name}/{name}.json"))
         self._channels, self._attributes = set[str](), dict[str, str]()
         self._sets.append((self._tables, self._channels, self._attributes))
 
@@ -271,6 +309,8 @@ class NuScenes(CuboidFormat):
         self._add_data(clouds, samples)
         for key, places in seen.items():
             self._add_instance(_token("instance", scene, key), places)
+        for cloud, sample in zip(clouds, samples, strict=True):
+            self._add_boxes(cloud, sample, scene, set(seen))
 
     def _add_data(self, clouds: list[_Cloud], samples: list[str]) -> None:
         """The clouds and their pictures."""
@@ -328,6 +368,32 @@ class NuScenes(CuboidFormat):
             }
             self._tables.add("sample_annotation", {**row, **_around(tokens, place)})
 
+    def _add_boxes(self, cloud: _Cloud, sample: str, scene: str, known: set[str]) -> None:
+        """The boxes in the pictures of a cloud.
+
+        :param known: the objects that have a cuboid anywhere.
+        """
+        here = {cuboid.object_id for cuboid in cloud.cuboids}
+        for camera, boxes in cloud.boxes.items():
+            if cloud.images[camera].model != "pinhole":
+                self.notes["boxes_left_out"] += len(boxes)
+                continue
+            for box in boxes:
+                instance = _token("instance", scene, box.object_id)
+                row = {
+                    "token": _token("box", sample, camera, box.object_id),
+                    "sample_data_token": _token("data", sample, f"CAM_{camera}"),
+                    "sample_annotation_token": _token("annotation", instance, sample) if box.object_id in here else "",
+                    "instance_token": instance if box.object_id in known else "",
+                    "category_name": box.label,
+                    "attribute_tokens": [self._attribute(key, value) for key, value in box.attributes.items()],
+                    "bbox_corners": list(_sides(box)),
+                    "filename": cloud.images[camera].uri,
+                }
+                self._tables.add(
+                    "image_annotations", {**row, "visibility_token": "", "num_lidar_pts": -1, "num_radar_pts": -1}
+                )
+
     def _attribute(self, key: str, value: Any) -> str:
         name = f"{key}.{value}"
         return self._attributes.setdefault(name, _token("attribute", self._set, name))
@@ -354,13 +420,19 @@ _TABLES: Final = (
 
 
 class _Tables:
-    """Files that each hold a list, written row by row."""
+    """Files that each hold a list, written row by row.
 
-    def __init__(self, sinks: dict[str, Sink]) -> None:
-        self._sinks, self._rows = sinks, dict.fromkeys(sinks, 0)
+    :param open_file: makes a table's file. Those that nuScenes itself has are made whether or not they have rows.
+    """
+
+    def __init__(self, open_file: Callable[[str], Sink]) -> None:
+        self._open = open_file
+        self._sinks, self._rows = {name: open_file(name) for name in _TABLES}, dict.fromkeys(_TABLES, 0)
 
     def add(self, table: str, row: dict[str, Any]) -> None:
         """Write a row."""
+        if table not in self._sinks:
+            self._sinks[table], self._rows[table] = self._open(table), 0
         self._sinks[table].write((b",\n" if self._rows[table] else b"[\n") + json_bytes(row))
         self._rows[table] += 1
 

@@ -53,7 +53,8 @@ class Exported:
     :param left_out: number of lines that are wrong, or can't be written in this format.
     :param classes: names of the classes in the order of their ids; an id that no label has is ``unused-N``.
     :param notes: number of changes and remarks by kind: ``boxes_cut`` and ``shapes_cut`` at the picture's edge,
-        ``boxes_left_out`` and ``shapes_left_out`` beyond it or without any pixel; ``parts_joined``, of masks with
+        ``boxes_left_out`` and ``shapes_left_out`` beyond it or without any pixel, or boxes in pictures of point clouds
+        that the format has no place for; ``parts_joined``, of masks with
         several parts or holes, to one outline; ``pictures_kept_unturned``, whose EXIF orientation was removed because
         their label refers to the stored pixels, ``pictures_turned``, whose label refers to the rotated ones, and
         ``pictures_of_another_size`` than their label says; ``cuboids_leveled``, whose roll and pitch KITTI cannot tell;

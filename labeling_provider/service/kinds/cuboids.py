@@ -33,6 +33,7 @@ from labeling_provider.manifest.cuboids import (
     tracked_cuboids_document,
     turn,
 )
+from labeling_provider.manifest.linked_boxes import LIDAR
 from labeling_provider.manifest.sequences import (
     MAX_LABEL_BYTES,
     Frame,
@@ -47,13 +48,7 @@ from labeling_provider.service.kinds.clouds import Clouds, shown_frames
 from labeling_provider.service.kinds.drawn_frames import Answer, DrawnFrames, shared_input
 from labeling_provider.service.kinds.frame_answers import with_names
 from labeling_provider.service.kinds.kind import Answered, Content, JobFacts, ObjectLabel, runs
-from labeling_provider.service.kinds.linked_pictures import (
-    LIDAR,
-    linked_document,
-    parted,
-    pictures_of,
-    read_pictures,
-)
+from labeling_provider.service.kinds.linked_pictures import linked_document, parted, pictures_of, read_pictures
 from labeling_provider.service.kinds.skills import Skill
 
 FRAME_ATTRIBUTES: Final = "dataset-object-attributes"

@@ -18,11 +18,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from labeling_provider.groundtruth.sequences import BOX, LABEL_LISTS, TRACKING
+from labeling_provider.manifest.linked_boxes import CAMERA, LIDAR, read_linked_boxes
 from labeling_provider.manifest.point_sequences import PointFrame
-from labeling_provider.manifest.sequences import Frame, LabeledFrame, SequenceError, sequence_label
+from labeling_provider.manifest.sequences import Frame, LabeledFrame
 
-LIDAR: Final = "lidar"
-_CAMERA: Final = "camera-"
 _OF_OTHERS: Final = -(10**9)
 """The number of a picture that is read, which only its name places."""
 
@@ -37,12 +36,12 @@ def picture_name(camera: int, place: int) -> str:
 
     :param place: of its cloud in the sequence.
     """
-    return f"{_CAMERA}{camera}/{place}"
+    return f"{CAMERA}{camera}/{place}"
 
 
 def place_of(name: str) -> tuple[int, int]:
     """The camera of a picture, and the place of its cloud, from :func:`picture_name`."""
-    camera, place = name.removeprefix(_CAMERA).split("/")
+    camera, place = name.removeprefix(CAMERA).split("/")
     return int(camera), int(place)
 
 
@@ -91,23 +90,16 @@ def linked_document(
                 for shape in (found.shapes if found else ())
             ]
             about = {"frame-no": place, "frame": image.uri.rpartition("/")[2], BOX.labels: boxes}
-            cameras.setdefault(f"{_CAMERA}{camera}", []).append(about)
+            cameras.setdefault(f"{CAMERA}{camera}", []).append(about)
     return {LIDAR: lidar, **{name: {LABEL_LISTS[TRACKING]: cameras[name]} for name in sorted(cameras)}}
 
 
 def read_pictures(document: Mapping[str, Any], where: str, names: dict[int, str]) -> Iterator[LabeledFrame]:
-    """The pictures of a ``SeqLabel.json``; none, if it is of clouds alone.
+    """The pictures of a ``SeqLabel.json`` as frames; none, if it is of clouds alone.
 
     :param where: its URI, for errors.
     :param names: the classes by id.
     :raises SequenceError: naming the key that is wrong.
     """
-    for key, given in document.items():
-        camera = key.removeprefix(_CAMERA)
-        if not key.startswith(_CAMERA) or not (camera.isascii() and camera.isdecimal() and len(camera) < 4):
-            continue
-        found = sequence_label(given, f"{where}: {key}", TRACKING, names)
-        if found.tool not in {None, BOX}:
-            raise SequenceError(f"{where}: {key}", ["there are other shapes than boxes"])
-        for frame in found.frames:
-            yield LabeledFrame(_OF_OTHERS, picture_name(int(camera), frame.number), {}, frame.shapes)
+    for picture in read_linked_boxes(document, where, names):
+        yield LabeledFrame(_OF_OTHERS, picture_name(picture.camera, picture.place), {}, picture.boxes)

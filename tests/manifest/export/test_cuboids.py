@@ -141,6 +141,73 @@ def test_kitti_has_tracks(export: Exporting) -> None:
     np.testing.assert_allclose(in_order(kitti_corners(fields)), in_order(seen), atol=2e-3)
 
 
+def linked(export: Exporting, *clouds: list[Any], **cameras: list[list[Any]]) -> dict[str, Any]:
+    """A line with a sequence of two pinhole cameras and a fisheye one.
+
+    :param cameras: boxes by camera and frame.
+    """
+    fisheye = {**IMAGE, "camera-model": "fisheye", "p1": 0}
+    images = [{**one, "image-path": f"{number}.jpg"} for number, one in enumerate((IMAGE, IMAGE, fisheye))]
+    line = tracked(export, *clouds, images=images)
+    lidar = json.loads(export.bucket.objects["s3://marsh/SeqLabel.json"])
+    parts = {
+        name.replace("_", "-"): {
+            "tracking-annotations": [
+                {"frame-no": place, "frame": "?", "annotations": boxes} for place, boxes in enumerate(frames)
+            ]
+        }
+        for name, frames in cameras.items()
+    }
+    export.bucket.objects["s3://marsh/SeqLabel.json"] = json.dumps({"lidar": lidar, **parts}).encode()
+    return line
+
+
+def box(left: int, who: str = "x", **more: Any) -> dict[str, Any]:
+    place = {"left": left, "top": 20, "width": 30, "height": 40}
+    return {"class-id": 0, "object-name": "Car:1", "object-id": who, **place, **more}
+
+
+def test_kitti_has_the_boxes_that_are_linked_to_cuboids(export: Exporting) -> None:
+    car = cuboid(0, CENTER, 0.3, "x")
+    line = linked(export, [car], [car], camera_1=[[box(10), box(70, "y")], []], camera_2=[[], [box(90)]])
+    found = export("kitti", line)
+    assert (found.problems, found.notes) == ([], {"boxes_left_out": 2})
+    rows = [line.split() for line in export.read("train/label_02/seq.txt").splitlines()]
+    boxes = [[float(field) for field in row[6:10]] for row in rows]
+    assert boxes == [[10, 20, 40, 60], [-1, -1, -1, -1]]
+    assert export.read("train.csv").splitlines()[1] == "seq.txt,s3://marsh/seq.json,camera-1"
+
+
+def test_nuscenes_has_the_boxes_that_are_linked_to_cuboids(export: Exporting) -> None:
+    car, parked = cuboid(0, CENTER, 0.3, "x"), {"label-category-attributes": {"parked": "no"}}
+    boxes = [[box(10, **parked), box(70, "alone")], [box(50)]]
+    line = linked(export, [car], [], camera_1=boxes, camera_2=[[box(90)], []])
+    found = export("nuscenes", line)
+    assert (found.problems, found.notes) == ([], {"fisheye_images_left_out": 2, "boxes_left_out": 1})
+    tables = Tables(export)
+    tables.check()
+    first, alone, later = tables.rows["image_annotations"]
+    assert [one["bbox_corners"] for one in (first, alone, later)] == [
+        [10, 20, 40, 60],
+        [70, 20, 100, 60],
+        [50, 20, 80, 60],
+    ]
+    (instance,) = tables.rows["instance"]
+    assert [one["instance_token"] for one in (first, alone, later)] == [instance["token"], "", instance["token"]]
+    assert first["sample_annotation_token"] == instance["first_annotation_token"]
+    assert (later["sample_annotation_token"], later["category_name"]) == ("", "Car"), "no cuboid in its frame"
+    data = tables.get("sample_data", first["sample_data_token"])
+    assert data["filename"] == first["filename"] == "s3://yard/seq/1.jpg"
+    assert tables.get("attribute", first["attribute_tokens"][0])["name"] == "parked.no"
+
+
+@pytest.mark.parametrize(("camera", "place"), [("camera_0", 1), ("camera_7", 0)])
+def test_boxes_in_pictures_that_are_not_there_are_told(export: Exporting, camera: str, place: int) -> None:
+    found = export("kitti", linked(export, [], **{camera: [*[[], []][:place], [box(10)]]}))
+    ((_, reason),) = reasons(found)
+    assert f"frame {place} of {camera.replace('_', '-')} is not in the sequence" in reason
+
+
 class Tables:
     """The tables of nuScenes, read without any code of the package: each row is found by its token."""
 

@@ -14,25 +14,23 @@ import { type Command, keys } from "../keys";
 import { word } from "../words";
 import { Categories } from "./categories";
 import { given } from "./draft";
+import { drawn } from "./drawn";
+import { type Drawing, FrameEdits } from "./edits";
 import { framesStyle } from "./fields";
-import { type Labeling, Panels } from "./panels";
+import { Panels } from "./panels";
 import { Pictures } from "./pictures";
 import { framesBar, Player, type Shower } from "./player";
 import {
-  copyTo,
   type FrameFile,
-  fillBetween,
-  follow,
   fromAnswer,
   fromDraft,
   type Labels,
   type Mark,
-  predict,
   type Sequence,
   toAnswer,
   toDraft,
 } from "./sequence";
-import { freeName, NO_LABELS, newId, removeObject, rename, withFrame } from "./things";
+import { NO_LABELS } from "./things";
 
 const ASIDE = 12;
 const UNKNOWN: Look = { color: "#9a9a9a", dashes: [] };
@@ -70,7 +68,8 @@ export class CrowdVideoFrames extends ShapeBoard {
   #looks = new Map<string, Look>();
   readonly #steps = new Journal<Step>();
   readonly #player = new Player(this.#asShower());
-  readonly #panels = new Panels<Mark>(this.#asLabeling());
+  readonly #panels = new Panels<Mark>(this.#asDrawing());
+  readonly #edits = new FrameEdits(this.#asDrawing());
   /** Of the sequence for which it was made last. */
   #answer: { sequence: Sequence; frames: unknown[] } | undefined;
 
@@ -211,73 +210,25 @@ export class CrowdVideoFrames extends ShapeBoard {
 
   /** The person has drawn, changed or removed something in this frame. */
   #edited(): void {
-    const { hand } = this;
-    const before = this.#labels;
-    const marks: Mark[] = [];
-    let moved: Mark | undefined;
-    for (const shape of hand.shapes) {
-      const now = this.#asMark(shape, marks);
-      // What is only hidden has not been moved.
-      if (!before.marks.some((one) => isWhere(one, now))) moved = now;
-      marks.push(now);
-    }
-    const after = { ...before, marks };
-    if (!this.#categories.keeps(before, after, ({ points }) => points)) {
-      hand.load(before.marks);
+    const { hand, place, going } = this;
+    const found = drawn(this.#sequence, place, hand.shapes, { tracks: this.#tracks, going });
+    if (!this.#categories.keeps(found.before, found.after, ({ points }) => points)) {
+      hand.load(found.before.marks);
       this.told = word("label_locked");
       this.surface?.draw();
       return;
     }
-    const isSame = marks.length === before.marks.length && marks.every((one, at) => one === before.marks[at]);
-    if (isSame) {
+    if (found.isGoing) this.going = undefined;
+    if (found.sequence === this.#sequence) {
       // A point of a shape that is not finished yet.
       this.told = "";
       this.surface?.draw();
       this.changed();
       return;
     }
-    hand.shapes = marks;
-    this.latest = marks.length > before.marks.length ? marks.length - 1 : undefined;
-    let now = withFrame(this.#sequence, this.place, { marks });
-    const relabeled =
-      moved && before.marks.find(({ object, label }) => object === moved.object && label !== moved.label);
-    if (moved && this.#tracks && relabeled) {
-      const change = { label: moved.label, name: freeName(now, moved.label) };
-      now = rename(now, moved.object, change);
-    } else if (moved && this.#tracks) {
-      now = follow(now, moved.object, this.place);
-    }
-    this.#become(now);
-  }
-
-  /** A shape of the editor as it is kept: what is new or was moved is by hand. */
-  #asMark(shape: Shape, others: readonly Mark[]): Mark {
-    const known = shape as Partial<Mark> & Shape;
-    const before = this.#labels.marks;
-    if (known.attributes && before.includes(known as Mark)) return known as Mark;
-    const mark: Mark = {
-      label: shape.label,
-      points: shape.points,
-      object: known.object ?? "",
-      name: known.name ?? shape.label,
-      attributes: known.attributes ?? {},
-      byHand: true,
-      ...(shape.hidden ? { hidden: true } : {}),
-    };
-    const twin = before.find((one) => isWhere(one, mark));
-    // Only its being hidden has changed.
-    if (known.attributes && twin) return { ...mark, byHand: twin.byHand };
-    if (!this.#tracks) return { ...mark, name: mark.label };
-    if (mark.object) return mark;
-    const { going } = this;
-    if (going?.label === mark.label && ![...before, ...others].some(({ object }) => object === going.object)) {
-      this.going = undefined;
-      // Until it is described anew, it is as it was.
-      return { ...mark, object: going.object, name: going.name, attributes: going.attributes };
-    }
-    // Two that are drawn in one go have names of their own.
-    const name = freeName([...this.#sequence, { attributes: {}, marks: others }], mark.label);
-    return { ...mark, object: newId(), name };
+    hand.shapes = found.after.marks;
+    this.latest = found.latest;
+    this.#become(found.sequence);
   }
 
   /** The labels are other ones now: a step that can be undone. */
@@ -294,51 +245,8 @@ export class CrowdVideoFrames extends ShapeBoard {
     return true;
   }
 
-  /** The selected thing, or all that is in this frame. */
-  #chosen(): { marks: readonly Mark[]; is: (mark: Mark) => boolean } {
-    const chosen = this.hand.chosen as Mark | undefined;
-    const marks = (chosen ? [chosen] : this.#labels.marks).filter(({ label }) => !this.#categories.locked.has(label));
-    return { marks, is: (mark) => marks.includes(mark) };
-  }
-
   get #selected(): Mark | undefined {
     return this.hand.chosen as Mark | undefined;
-  }
-
-  #copy(places: readonly number[]): boolean {
-    const { marks, is } = this.#chosen();
-    if (marks.length === 0) {
-      this.told = word("nothing_in_frame");
-      return true;
-    }
-    this.#become(copyTo(this.#sequence, this.place, places, is, this.#tracks));
-    this.told = word("copied_frames", { count: marks.length, frames: places.length });
-    return true;
-  }
-
-  #copyNext(): boolean {
-    if (this.place + 1 >= this.#files.length) return false;
-    return this.#copy([this.place + 1]);
-  }
-
-  #copyAll(): boolean {
-    return this.#copy(this.#files.flatMap((_, at) => (at > this.place ? [at] : [])));
-  }
-
-  /** Predict the next frame, and go there. */
-  #predict(): boolean {
-    if (this.#categories.kind !== box) return false;
-    const { marks, is } = this.#chosen();
-    if (marks.length === 0) {
-      this.told = word("nothing_in_frame");
-      return true;
-    }
-    if (this.place + 1 >= this.#files.length) return false;
-    const object = this.#selected?.object;
-    const inward = (points: readonly Point[]) => this.#inward(points);
-    this.#become(predict(this.#sequence, this.place, is, this.#tracks, inward));
-    void this.go(this.place + 1).then(() => this.#select(object));
-    return true;
   }
 
   /** A box, as far as it is in the picture. */
@@ -347,25 +255,6 @@ export class CrowdVideoFrames extends ShapeBoard {
     const { kind } = this.#categories;
     if (!size) return points;
     return kind.proper(points.map((one) => whole(kind, one, size)));
-  }
-
-  #fill(): boolean {
-    if (!this.#tracks) return false;
-    const { marks } = this.#chosen();
-    const objects = this.#selected
-      ? marks.map(({ object }) => object)
-      : [...new Set(this.#sequence.flatMap((labels) => labels.marks.map(({ object }) => object)))];
-    const now = objects.reduce((sequence, object) => fillBetween(sequence, object), this.#sequence);
-    if (!this.#become(now)) this.told = word("nothing_to_fill");
-    return true;
-  }
-
-  #removeThing(where: (place: number) => boolean): boolean {
-    const mark = this.#selected;
-    if (!mark || !this.#tracks || this.#categories.locked.has(mark.label)) return false;
-    this.hand.select(undefined);
-    this.#become(removeObject(this.#sequence, mark.object, where));
-    return true;
   }
 
   /** The shape whose attributes are shown: the selected one, else that which was drawn just now. */
@@ -437,7 +326,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     };
   }
 
-  #asLabeling(): Labeling<Mark> {
+  #asDrawing(): Drawing {
     const page = this;
     return {
       get categories() {
@@ -461,6 +350,12 @@ export class CrowdVideoFrames extends ShapeBoard {
       },
       requestUpdate: () => page.requestUpdate(),
       act: (does) => page.#act(does),
+      get selected() {
+        return page.#selected;
+      },
+      select: (object) => page.#select(object),
+      go: (place) => page.go(place),
+      inward: (points) => page.#inward(points),
     };
   }
 
@@ -508,12 +403,12 @@ export class CrowdVideoFrames extends ShapeBoard {
     };
     const isBox = this.#categories.kind === box;
     const tracked: Command[] = [
-      { id: "fill-between", label: word("fill_between"), key: "i", run: () => done(this.#fill()) },
+      { id: "fill-between", label: word("fill_between"), key: "i", run: () => done(this.#edits.fill()) },
       {
         id: "remove-everywhere",
         label: word("remove_all_frames"),
         key: "Shift+Delete",
-        run: () => done(this.#removeThing(() => true)),
+        run: () => done(this.#edits.removeEverywhere()),
       },
     ];
     return [
@@ -530,9 +425,9 @@ export class CrowdVideoFrames extends ShapeBoard {
           this.numberField?.select();
         },
       },
-      ...(isBox ? [{ id: "predict", label: word("predict_next"), key: "p", run: () => this.#predict() }] : []),
-      { id: "copy-next", label: word("copy_next"), key: "c", run: () => done(this.#copyNext()) },
-      { id: "copy-all", label: word("copy_all_next"), key: "Shift+c", run: () => done(this.#copyAll()) },
+      ...(isBox ? [{ id: "predict", label: word("predict_next"), key: "p", run: () => this.#edits.predict() }] : []),
+      { id: "copy-next", label: word("copy_next"), key: "c", run: () => done(this.#edits.copyNext()) },
+      { id: "copy-all", label: word("copy_all_next"), key: "Shift+c", run: () => done(this.#edits.copyAll()) },
       ...(this.#tracks ? tracked : []),
       { id: "next-shape", label: word("next_shape"), key: "]", run: () => done(editor.step(1)) },
       { id: "previous-shape", label: word("previous_shape"), key: "[", run: () => done(editor.step(-1)) },
@@ -589,11 +484,11 @@ export class CrowdVideoFrames extends ShapeBoard {
     const act = (id: string, text: string, run: () => unknown) =>
       html`<button type="button" @click=${() => this.#act(run)}>${text}${keyCap(caps.get(id))}</button>`;
     return html`<div class="group paint">
-      ${this.#categories.kind === box ? act("predict", word("predict_next"), () => this.#predict()) : nothing}
-      ${act("copy-next", word("copy_next"), () => this.#copyNext())}
-      ${act("copy-all", word("copy_all_next"), () => this.#copyAll())}
-      ${act("", word("copy_previous"), () => this.place > 0 && this.#copy([this.place - 1]))}
-      ${this.#tracks ? act("fill-between", word("fill_between"), () => this.#fill()) : nothing}
+      ${this.#categories.kind === box ? act("predict", word("predict_next"), () => this.#edits.predict()) : nothing}
+      ${act("copy-next", word("copy_next"), () => this.#edits.copyNext())}
+      ${act("copy-all", word("copy_all_next"), () => this.#edits.copyAll())}
+      ${act("", word("copy_previous"), () => this.#edits.copyPrevious())}
+      ${this.#tracks ? act("fill-between", word("fill_between"), () => this.#edits.fill()) : nothing}
       ${act("save", word("save"), () => this.#save())}
     </div>`;
   }
@@ -655,10 +550,6 @@ export class CrowdVideoFrames extends ShapeBoard {
     const what = this.#tracks ? name : label;
     return `${what} · ${Math.round(x)}, ${Math.round(y)}${byHand ? "" : ` · ${word("not_by_hand")}`}`;
   }
-}
-
-function isWhere(one: Mark, other: Mark): boolean {
-  return one.object === other.object && one.points === other.points && one.label === other.label;
 }
 
 /** Labels without what nobody asks for. */

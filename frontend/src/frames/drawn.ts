@@ -1,0 +1,89 @@
+/** What a person has drawn in a frame, as marks of things: what is new or was moved is by hand. */
+import type { Shape } from "../drawing/kinds";
+import { follow, type Labels, type Mark, type Sequence } from "./sequence";
+import { freeName, NO_LABELS, newId, rename, withFrame } from "./things";
+
+/** @property going the thing that the next shape is, which is in other frames so far */
+interface Drawing {
+  tracks: boolean;
+  going: Mark | undefined;
+}
+
+/** @property isGoing whether the thing that was to go on does so now @property latest the place of the mark that is new */
+interface Drawn {
+  sequence: Sequence;
+  before: Labels;
+  after: Labels;
+  isGoing: boolean;
+  latest: number | undefined;
+}
+
+/** The labels of a sequence, with the shapes of one frame as they are now; the same, if they are as they were. */
+export function drawn(sequence: Sequence, place: number, shapes: readonly Shape[], drawing: Drawing): Drawn {
+  const before = sequence[place] ?? NO_LABELS;
+  const marks: Mark[] = [];
+  let moved: Mark | undefined;
+  for (const shape of shapes) {
+    const now = asMark(shape, sequence, place, marks, drawing);
+    // What is only hidden has not been moved.
+    if (!before.marks.some((one) => isWhere(one, now))) moved = now;
+    marks.push(now);
+  }
+  const after = { ...before, marks };
+  const { going, tracks } = drawing;
+  const isGoing = going !== undefined && marks.some((one) => isIt(one, going) && !before.marks.includes(one));
+  const isSame = marks.length === before.marks.length && marks.every((one, at) => one === before.marks[at]);
+  if (isSame) return { sequence, before, after: before, isGoing, latest: undefined };
+  const latest = marks.length > before.marks.length ? marks.length - 1 : undefined;
+  const now = withFrame(sequence, place, { marks });
+  return { sequence: tracks && moved ? taken(now, before, moved, place) : now, before, after, isGoing, latest };
+}
+
+/** The thing has its label in all frames, and what was filled in around it follows. */
+function taken(sequence: Sequence, before: Labels, moved: Mark, place: number): Sequence {
+  const { object, label } = moved;
+  const isRelabeled = before.marks.some((one) => one.object === object && one.label !== label);
+  if (!isRelabeled) return follow(sequence, object, place);
+  return rename(sequence, object, { label, name: freeName(sequence, label) });
+}
+
+function asMark(
+  shape: Shape,
+  sequence: Sequence,
+  place: number,
+  others: readonly Mark[],
+  { tracks, going }: Drawing,
+): Mark {
+  const known = shape as Partial<Mark> & Shape;
+  const before = sequence[place]?.marks ?? [];
+  if (known.attributes && before.includes(known as Mark)) return known as Mark;
+  const mark: Mark = {
+    label: shape.label,
+    points: shape.points,
+    object: known.object ?? "",
+    name: known.name ?? shape.label,
+    attributes: known.attributes ?? {},
+    byHand: true,
+    ...(shape.hidden ? { hidden: true } : {}),
+  };
+  const twin = before.find((one) => isWhere(one, mark));
+  // Only its being hidden has changed.
+  if (known.attributes && twin) return { ...mark, byHand: twin.byHand };
+  if (!tracks) return { ...mark, name: mark.label };
+  if (mark.object) return mark;
+  if (going?.label === mark.label && ![...before, ...others].some((one) => isIt(one, going))) {
+    // Until it is described anew, it is as it was.
+    return { ...mark, object: going.object, name: going.name, attributes: going.attributes };
+  }
+  // Two that are drawn in one go have names of their own.
+  const name = freeName([...sequence, { attributes: {}, marks: others }], mark.label);
+  return { ...mark, object: newId(), name };
+}
+
+function isIt(one: Mark, other: Mark): boolean {
+  return one.object === other.object;
+}
+
+function isWhere(one: Mark, other: Mark): boolean {
+  return isIt(one, other) && one.points === other.points && one.label === other.label;
+}

@@ -10,7 +10,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 CHECK_PYTHON = @$(PYTHON) -c 'import sys; sys.exit("Python %d.%d is too old for Airflow 3.2: install 3.11 or newer and name it, as in make PYTHON=python3.12 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 
-.PHONY: setup environments demo up test test-fast test-rooms mutants lint pages screenshot docs site dist release torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-team bench-night clean
+.PHONY: setup environments demo up test test-fast test-rooms mutants lint pages screenshot docs site dist release torture torture-team bench-local bench-connections bench-waiting bench-push bench-manifest bench-ui bench-automated bench-import bench-outputs bench-work bench-drawing bench-consolidation bench-sequences bench-shift bench-team bench-night clean
 
 setup: $(VENV)/.ready $(VENV)/.system pages
 
@@ -166,6 +166,9 @@ bench-drawing: setup
 
 bench-sequences: setup
 	$(BIN)/python -m benchmarks.sequences
+
+bench-shift: setup
+	$(BIN)/python -m benchmarks.shift
 
 # An hour. A service that many share: on SQLite, on PostgreSQL, then of several processes with a real S3.
 bench-team: setup

@@ -12,7 +12,7 @@ import pytest
 import benchmarks
 from dev.stack import PATIENCE, ROOT
 
-NEEDS_A_BROWSER = {"drawing", "sequences", "ui", "work"}
+NEEDS_A_BROWSER = {"drawing", "sequences", "shift", "ui", "work"}
 
 
 @pytest.mark.e2e

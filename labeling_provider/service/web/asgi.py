@@ -348,7 +348,7 @@ class Application:
         if self._link_credentials and self._is_link(signature):
             if not (signature.is_presigned and signature.service == Service.S3 and request.method == "GET"):
                 raise ApiError("AccessDenied", "This key is for links that read objects.", HTTPStatus.FORBIDDEN)
-            signature.check_cover(request, datetime.now(UTC))
+            signature.check_cover(request, datetime.fromtimestamp(time.time(), UTC))
             signature.check(request, self._link_credentials, None)
             return _Admitted(signature, self._link_credentials)
         known = await self._known(signature.access_key_id)
@@ -359,7 +359,7 @@ class Application:
             message = "The access key is not this service's" + ("." if self._demanding else f" ({ours!r}).")
             raise ApiError("InvalidClientTokenId", message, HTTPStatus.FORBIDDEN)
         who, credentials = known
-        signature.check_cover(request, datetime.now(UTC))
+        signature.check_cover(request, datetime.fromtimestamp(time.time(), UTC))
         if signature.payload is not None:
             signature.check(request, credentials, None)
             await self._was_used(who, credentials)

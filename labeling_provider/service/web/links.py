@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -70,7 +71,7 @@ class Links:
         place = object_place(text)
         if place is None:
             return text
-        now = int(datetime.now(UTC).timestamp())
+        now = int(time.time())
         signed_at = datetime.fromtimestamp(now - now % _SAME_SECONDS, UTC)
         # A page may be loaded ahead, a while before its task's time begins.
         seconds = int(self.seconds) + 2 * _SAME_SECONDS

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import json
 import struct
+from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from labeling_provider.manifest.point_clouds import MAX_POINTS
 from labeling_provider.service.cloud.object_store import MissingObject
-from tests.service.in_process import Memory
-from tests.service.kinds.some_clouds import LINE, NAMES, PREFIX, SEQUENCE_LINE, URI, cloud, sequence_file
-from tests.service.kinds.some_jobs import make_kind
+from tests.service.in_process import InProcess, Memory
+from tests.service.kinds.some_clouds import (
+    LINE,
+    NAMES,
+    PREFIX,
+    SEQUENCE_LINE,
+    URI,
+    cloud,
+    cloud_objects,
+    sequence_file,
+    tracks_label,
+)
+from tests.service.kinds.some_jobs import LABELS, make_kind
 
 DETECTION, TRACKING = "3d-point-cloud-object-detection", "3d-point-cloud-object-tracking"
 FIRST = f"{PREFIX}0.bin"
@@ -112,3 +124,43 @@ def test_points_of_a_text_are_its_lines_that_are_not_empty() -> None:
     kind.job.object_store.write({f"{PREFIX}a.txt": (b"1 2 3 4\n\n1 2 3 4\n5 6 7 8", "")})
     line = json.loads(json.dumps({**LINE, "source-ref": f"{PREFIX}a.txt"}))
     assert kind.count(line) == 3  # type: ignore[attr-defined]
+
+
+def test_hostile_sequences_each_end_in_one_reason_and_nothing_else_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    huge, lost = f"{PREFIX}huge.bin", f"{PREFIX}lost.bin"
+    sizes = Memory.size
+    monkeypatch.setattr(Memory, "size", lambda own, uri: 16 * (MAX_POINTS + 1) if uri == huge else sizes(own, uri))
+    good = sequence_file()
+    sequences = {
+        "missing": (sequence_file(["0.bin", "lost.bin"]), f"There is no point cloud {lost}."),
+        "pose": (good.replace(b'"qw": 1', b'"qw": NaN'), "NaN is not a number"),
+        "huge": (sequence_file(["huge.bin"]), f"{huge}: it has 10,000,001 points; at most 10,000,000 are allowed"),
+        "count": (good.replace(b'"number-of-frames": 3', b'"number-of-frames": 4'), "frames has 3"),
+        "self": (sequence_file(["self.json"]), "frames[0].frame is 'self.json', the sequence file itself"),
+        "there": (sequence_file(["back.json"]), "frames[0].frame is 'back.json'; write the points as"),
+        "back": (sequence_file(["there.json"]), "frames[0].frame is 'there.json'; write the points as"),
+        "deep": (b'{"frames":' * 50_000, "it is not JSON"),
+    }
+    service = InProcess(tmp_path)
+    service.storage.objects |= cloud_objects() | {huge: cloud()}
+    service.storage.objects |= {f"{PREFIX}{name}.json": body for name, (body, _) in sequences.items()}
+    truth = tracks_label(Random(4), LABELS)
+    lines = [{"source-ref": f"{PREFIX}{name}.json", "truth": truth} for name in sequences]
+    manifest = b"".join(json.dumps(line).encode() + b"\n" for line in [*lines, {**SEQUENCE_LINE, "truth": truth}])
+    given = {"labels": LABELS, "label_attribute_name": "track-ref", "workers_per_object": 1}
+    try:
+        description, output = service.run(manifest, task_type=TRACKING, **given)
+        objects = dict(service.storage.objects)
+    finally:
+        service.close()
+    counters = description["LabelCounters"]
+    assert (counters["HumanLabeled"], counters["FailedNonRetryableError"]) == (1, len(sequences))
+    *failed, done = output
+    assert json.loads(objects[done["track-ref"]]) == truth
+    for line, (name, (_, words)) in zip(failed, sequences.items(), strict=True):
+        assert line["source-ref"] == f"{PREFIX}{name}.json"
+        reason = line["track-ref-metadata"]["failure-reason"]
+        assert words in reason
+        assert len(reason) < 400

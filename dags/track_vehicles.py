@@ -1,9 +1,9 @@
-"""Follow the vehicles in a video: label, adjust, and report how well the tracks fit.
+"""Follow the vehicles in a video: label, adjust, report how well the tracks fit, and export them for training.
 
 ``film`` stands in for a camera: it draws a short video of cars and a bus that cross a square. Its frames, five a
 second, become a sequence; a worker tracks the vehicles through it, and another one adjusts the tracks. ``report``
 compares them with what was filmed, which goes to a file that only the simulated workers of the local Ground Truth
-service read.
+service read. ``export`` writes the adjusted tracks as the MOT challenge has them.
 
 Needs ``pip install 'airflow-provider-labeling[video]'``.
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Param, task
 
+from labeling_provider.operators.export_labels import ExportLabelsOperator
 from labeling_provider.operators.labeling_job import CreateLabelingJobOperator
 from labeling_provider.operators.manifest import BuildManifestOperator
 from labeling_provider.request import PrivateWorkteam
@@ -57,7 +58,7 @@ def truth_of(frames: list[str]) -> dict[str, Any]:
 
 with DAG(
     dag_id="track_vehicles",
-    description="Track vehicles through a video, adjust the tracks, and report how well they fit",
+    description="Track vehicles through a video, adjust the tracks, report how well they fit, and export them",
     schedule=None,
     default_args={"retries": 1, "retry_delay": timedelta(seconds=10)},
     tags=["labeling"],
@@ -156,6 +157,14 @@ with DAG(
         **common,
     )
 
+    export = ExportLabelsOperator(
+        task_id="export",
+        manifest_uri=adjust.output,
+        output_uri=f"{FOLDER}/{{{{ run_id }}}}/mot/",
+        format="mot",
+        classes=LABELS,
+    )
+
     @task
     def report(output_manifest_uri: str) -> dict[str, Any]:
         """How well the tracks fit what was filmed, before and after their adjustment."""
@@ -179,4 +188,5 @@ with DAG(
 
     filmed = film("{{ params.bucket }}")
     told = tell_truth("{{ params.bucket }}", "{{ ti.xcom_pull('build')['manifest_uri'] }}")
-    filmed >> build >> told >> track >> adjust >> report("{{ ti.xcom_pull('adjust')['output_manifest_uri'] }}")
+    reported = report("{{ ti.xcom_pull('adjust')['output_manifest_uri'] }}")
+    filmed >> build >> told >> track >> adjust >> [reported, export]

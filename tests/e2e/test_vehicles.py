@@ -18,6 +18,8 @@ def test_vehicles_in_a_video_are_tracked_and_the_tracks_adjusted(stack: Stack) -
     assert told["adjusted-ref"]["overlap"] > 0.9
     assert told["adjusted-ref"]["id_switches"] == 0
     assert told["adjusted-ref"]["overlap"] >= told["tracks-ref"]["overlap"]
+    exported = stack.airflow.xcom("track_vehicles", run, "export")
+    assert (exported["objects"], exported["classes"]) == ({"train": 1}, ["car", "bus"])
 
 
 @pytest.mark.once

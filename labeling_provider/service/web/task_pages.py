@@ -9,12 +9,14 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from starlette.responses import Response
 
 from labeling_provider.groundtruth.description import JobRequest
+from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.request.templates import hosted_template
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.errors import ObjectFailure
@@ -27,6 +29,8 @@ from labeling_provider.service.web.liquid import MAX_TEMPLATE, TemplateError, re
 log = logging.getLogger(__name__)
 
 _KEPT_TEMPLATES: Final = 64
+_KEPT_LINKS: Final = 64
+"""Of how many tasks links are kept."""
 _KEPT_SECONDS: Final = 30.0
 _MAX_BYTES_A_CHARACTER: Final = 4
 
@@ -54,6 +58,7 @@ class TaskPages:
     def __init__(self, object_store: ObjectStore, signer: Signer, assets: Assets) -> None:
         self._signer, self._assets = signer, assets
         self._templates = Templates(object_store)
+        self._links = _Kept[Links](_KEPT_LINKS)
 
     def page(self, task: ShownTask, base: str, language: str = "en") -> Response:
         """The page of a task; one that says why, if the template can't be rendered.
@@ -72,12 +77,15 @@ class TaskPages:
         return frame_page(rendered, self._assets, base, objects=links.given, title=title, language=language)
 
     def fresh_link(self, task: ShownTask, base: str, url: str) -> str | None:
-        """A fresh link for one that the page of a task has; None if it has none such."""
+        """A fresh link for one that the page of a task has; None if it has none such.
+
+        Who goes through 2,000 frames whose links do not hold any more asks for each: the page is not made each time.
+        """
+        key = as_json([base, task.kind.job.name, task.line, task.prepared])
         try:
-            _, links = self._rendered(task, base)
+            return self._links.of(key, lambda: self._rendered(task, base)[1]).fresh(url)
         except TemplateError:
             return None
-        return links.fresh(url)
 
     def asset(self, name: str) -> str:
         """The address of one of the files that pages load."""
@@ -96,13 +104,41 @@ class TaskPages:
         return render(source, task_input, links.grant), links
 
 
+Thing = TypeVar("Thing")
+
+
+class _Kept(Generic[Thing]):
+    """What was made a moment ago, for threads.
+
+    :param most: how many are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, tuple[float, Thing]] = OrderedDict()
+        self._changing = threading.Lock()
+
+    def of(self, key: str, make: Callable[[], Thing]) -> Thing:
+        """What was made of a key less than :data:`_KEPT_SECONDS` ago, or is made now. What that raises is not kept."""
+        with self._changing:
+            found = self._kept.get(key)
+        if found and time.monotonic() - found[0] <= _KEPT_SECONDS:
+            return found[1]
+        made = make()
+        with self._changing:
+            self._kept[key] = (time.monotonic(), made)
+            self._kept.move_to_end(key)
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return made
+
+
 class Templates:
     """The worker templates of jobs, which are read anew now and then."""
 
     def __init__(self, object_store: ObjectStore) -> None:
         self._object_store = object_store
-        self._kept: OrderedDict[str, tuple[float, str]] = OrderedDict()
-        self._changing = threading.Lock()
+        self._kept = _Kept[str](_KEPT_TEMPLATES)
 
     def of(self, request: dict[str, Any]) -> str:
         """The template of a CreateLabelingJob request.
@@ -116,16 +152,7 @@ class Templates:
             if hosted is None:
                 raise TemplateError("SyntaxError", f"There is no page for the interface {arn} yet.")
             return hosted
-        with self._changing:
-            read_at, source = self._kept.get(uri, (0.0, ""))
-        if time.monotonic() - read_at > _KEPT_SECONDS or not read_at:
-            source = self._read(uri)
-            with self._changing:
-                self._kept[uri] = (time.monotonic(), source)
-                self._kept.move_to_end(uri)
-                if len(self._kept) > _KEPT_TEMPLATES:
-                    self._kept.popitem(last=False)
-        return source
+        return self._kept.of(uri, lambda: self._read(uri))
 
     def _read(self, uri: str) -> str:
         most = MAX_TEMPLATE * _MAX_BYTES_A_CHARACTER

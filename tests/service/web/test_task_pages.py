@@ -222,6 +222,29 @@ def test_a_link_can_be_had_anew_by_the_page_that_has_it(pages: TaskPages, store:
     assert "/lab/it%27s.png" in answer.headers["content-security-policy"]
     assert pages.fresh_link(task, BASE, link.partition("?")[0] + "?old") == link
     assert pages.fresh_link(task, BASE, f"{BASE}/lab/other.png?{link.partition('?')[2]}") is None
+    other = ShownTask(kind, {"source-ref": "s3://lab/other.png"})
+    assert pages.fresh_link(other, BASE, f"{BASE}/lab/other.png?old")
+    assert pages.fresh_link(other, BASE, link) is None
+
+
+def test_who_asks_for_many_links_does_not_have_the_page_made_each_time(
+    pages: TaskPages, store: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(source: str, *arguments: Any) -> str:
+        made.append(source)
+        return render(source, *arguments)
+
+    monkeypatch.setattr("labeling_provider.service.web.task_pages.render", counted)
+    store.objects["s3://lab/template.liquid"] = b"{{ task.input.source-ref | grant_read_access }}"
+    task = ShownTask(make_kind("custom", TEMPLATE), LINES["image"])
+    old = f"{BASE}/lab/it%27s.png?old"
+    links = {pages.fresh_link(task, BASE, old) for _ in range(9)}
+    assert (len(links), len(made)) == (1, 1)
+    monkeypatch.setattr("labeling_provider.service.web.task_pages._KEPT_SECONDS", -1.0)
+    assert pages.fresh_link(task, BASE, old) in links
+    assert len(made) == 2
 
 
 @pytest.mark.parametrize(
@@ -256,7 +279,7 @@ def test_a_template_is_read_anew_after_a_while(
     assert "first" in elements(pages, kind, {}).text
     store.objects["s3://lab/template.liquid"] = b"second"
     assert "first" in elements(pages, kind, {}).text
-    monkeypatch.setattr("labeling_provider.service.web.task_pages._KEPT_SECONDS", 0.0)
+    monkeypatch.setattr("labeling_provider.service.web.task_pages._KEPT_SECONDS", -1.0)
     assert "second" in elements(pages, kind, {}).text
 
 

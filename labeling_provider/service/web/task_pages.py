@@ -122,11 +122,12 @@ class _Kept(Generic[Thing]):
         """What was made of a key less than :data:`_KEPT_SECONDS` ago, or is made now. What that raises is not kept."""
         with self._changing:
             found = self._kept.get(key)
-        if found and time.monotonic() - found[0] <= _KEPT_SECONDS:
+        # By the time that links are signed with.
+        if found and 0 <= time.time() - found[0] <= _KEPT_SECONDS:
             return found[1]
         made = make()
         with self._changing:
-            self._kept[key] = (time.monotonic(), made)
+            self._kept[key] = (time.time(), made)
             self._kept.move_to_end(key)
             if len(self._kept) > self._most:
                 self._kept.popitem(last=False)

@@ -90,7 +90,8 @@ class Cuboids(Judgement):
         if not isinstance(other, Cuboids):
             return Difference(1)
         found = compare_cuboids(self.frames, other.frames, self.pictures, other.pictures)
-        return difference_of(found, (cuboid for frame in self.frames for cuboid in frame.cuboids))
+        things: list[Any] = [cuboid for frame in self.frames for cuboid in frame.cuboids]
+        return difference_of(found, things + [box for picture in self.pictures for box in picture.boxes])
 
     def __hash__(self) -> int:
         return hash(tuple((frame.number, len(frame.cuboids)) for frame in self.frames))

@@ -23,7 +23,7 @@ from labeling_provider.manifest.linked_boxes import BoxedPicture
 from labeling_provider.manifest.sequences import Shape
 from labeling_provider.quality import Measure, SequenceAgreement, judgement_of_answer, judgement_of_label
 from labeling_provider.quality.adjustments import overlap_of_labels
-from labeling_provider.quality.cuboids import compare_cuboids, overlap
+from labeling_provider.quality.cuboids import Cuboids, compare_cuboids, overlap
 from labeling_provider.rendering.quality_report import report_html
 from tests.memory import MemoryStore
 from tests.quality.labeled import put
@@ -131,6 +131,9 @@ def test_linked_boxes_count_as_frames_and_have_the_partners_of_their_cuboids() -
     # In the first picture, each box is that of the other cuboid.
     assert compared(boxed(0, ("b", 0), ("a", 500)), *right[1:]).id_switches == 3
     assert compare_cuboids(clouds, clouds, [boxed(0, ("c", 0))], [boxed(0, ("d", 0))]).id_switches == 0
+    # Who has drawn boxes alone has tracked as well.
+    first, second = (Cuboids((), (boxed(0, ("a", 0)), boxed(1, (who, 0)))) for who in "ab")
+    assert first.difference(second).id_switches == 1
 
 
 def test_hundreds_of_cuboids_over_each_other_are_matched_with_those_most_like_them() -> None:

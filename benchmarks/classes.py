@@ -1,6 +1,6 @@
 """How right consolidated classes are, beside other methods, and what they cost: ``make bench-consolidation``.
 
-Crowds of nineteen kinds are simulated (regimes), of which nine were held back while the method was made: experts,
+Crowds of twenty kinds are simulated (regimes), of which nine were held back while the method was made: experts,
 class imbalance, families of classes, turned answers, hard objects with spammers, two answers, rare matches, a mistake
 that all make, many answers. The methods:
 
@@ -208,6 +208,10 @@ def _twelve(rng: np.random.Generator) -> Floats:
     return _skilled(rng.uniform(0.35, 0.7, 12), 4)
 
 
+def _fourteen(rng: np.random.Generator) -> Floats:
+    return _skilled(rng.uniform(0.4, 0.75, 14), 5)
+
+
 TUNED: Final[dict[str, Regime]] = {
     "alike": Regime(300, 3, _even(4), _alike),
     "spammers": Regime(400, 3, _even(4), _spammers),
@@ -219,6 +223,7 @@ TUNED: Final[dict[str, Regime]] = {
     "many classes": Regime(600, 3, _even(40), _many),
     "strict and mild workers": Regime(300, 5, np.array([0.1, 0.2, 0.4, 0.2, 0.1]), _strict),
     "two camps": Regime(400, 3, _even(6), _camps),
+    "eight answers": Regime(300, 8, _even(5), _fourteen, 0.15),
 }
 HELD_BACK: Final[dict[str, Regime]] = {
     "experts": Regime(400, 5, _even(5), _experts),

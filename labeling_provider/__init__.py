@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 __version__ = "0.1.0"
+_OLDEST_AIRFLOW: Final = (3, 2)
+
+
+def require_airflow() -> None:
+    """Called by the rooms that need Airflow, before they import what an older one lacks.
+
+    :raises ImportError: if Airflow is too old.
+    """
+    from airflow import __version__ as found
+
+    if tuple(int(part) for part in found.split(".")[:2]) < _OLDEST_AIRFLOW:
+        oldest = ".".join(map(str, _OLDEST_AIRFLOW))
+        raise ImportError(
+            f"airflow-provider-labeling needs Airflow {oldest} or newer, and this is {found}: "
+            f"pip install 'apache-airflow>={oldest}'"
+        )
 
 
 def get_provider_info() -> dict[str, Any]:

@@ -52,6 +52,15 @@ def test_every_python_snippet_runs(code: str) -> None:
     exec(compile(code, "snippet", "exec"), {})
 
 
+def test_the_notebook_of_the_docs_prints_what_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    page = ROOT / "docs" / "datasets.md"
+    *_, code = blocks(page, "python")
+    names: dict = {}
+    exec(compile(code, page.name, "exec"), names)
+    assert f"This prints `{capsys.readouterr().out.strip()}`" in page.read_text()
+    assert b"complaint" in (names["folder"] / "report.html").read_bytes()
+
+
 def test_what_the_readme_labels_is_labeled(connected: Lab) -> None:
     code, function = blocks(ROOT / "README.md", "python")
     names: dict = {}

@@ -112,6 +112,26 @@ def _entries(tree: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
     return [(key, value) for one in dicts for key, value in zip(one.keys, one.values, strict=True) if key]
 
 
+@pytest.mark.parametrize("room", ["operators.labeling_job", "sensors.labeling_job", "hooks.labeling", "ui.plugin"])
+def test_an_old_airflow_is_named_in_one_line(room: str) -> None:
+    # An older Airflow has neither airflow.sdk nor the amazon provider that we need.
+    check = (
+        "import airflow, sys; airflow.__version__ = '2.10.5';"
+        "sys.modules['airflow.sdk'] = sys.modules['airflow.providers.amazon'] = None;"
+        f"import labeling_provider.request, labeling_provider.{room}"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: airflow-provider-labeling needs Airflow 3.2 or newer, and this is 2.10.5: "
+        "pip install 'apache-airflow>=3.2'"
+    )
+
+
+def test_the_oldest_airflow_of_the_message_is_that_of_the_package() -> None:
+    oldest = ".".join(map(str, labeling_provider._OLDEST_AIRFLOW))
+    assert f"apache-airflow>={oldest}" in metadata.requires("airflow-provider-labeling")
+
+
 def test_pictures_are_opened_in_one_place() -> None:
     for path in PACKAGE.rglob("*.py"):
         opens = {

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from labeling_provider.client.parsing import refuse_half_answers
+from labeling_provider.client.parsing import refuse_foreign_answers, refuse_half_answers
 from labeling_provider.client.renewal import Renewal, RenewedClient
 from labeling_provider.client.retries import is_missing, is_name_taken, is_refused, is_transient, persist
 from labeling_provider.client.s3_objects import Objects
@@ -55,6 +55,7 @@ class GroundTruth:
         def make() -> Any:
             client = self._make_client(service, **settings)
             refuse_half_answers(client)
+            refuse_foreign_answers(client)
             prepare(client)
             return client
 

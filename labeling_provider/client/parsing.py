@@ -1,9 +1,12 @@
-"""Adjusts how boto3 clients parse responses: refuses truncated bodies, and parses times fast."""
+"""Adjusts how boto3 clients parse responses: refuses truncated and foreign ones, and parses times fast."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from http import HTTPStatus
+from typing import Any, Final
+
+_WITH_ETAG: Final = frozenset({"GetObject", "HeadObject"})
 
 
 def parse_time(value: Any) -> datetime:
@@ -32,3 +35,41 @@ def _check_length(http_response: Any, model: Any, **_: Any) -> None:
         return
     if len(http_response.content) < int(length):
         raise IncompleteReadError(actual_bytes=len(http_response.content), expected_bytes=int(length))
+
+
+def refuse_foreign_answers(client: Any) -> None:
+    """Make a client raise ClientError for what no AWS service answers, such as a web page.
+
+    botocore parses a page as an answer without fields, so a wrong endpoint would look like a service without jobs.
+    """
+
+    def check(operation_model: Any, response_dict: Any, **_: Any) -> None:
+        from botocore.exceptions import ClientError
+
+        if not _is_foreign(operation_model, response_dict):
+            return
+        status = response_dict["status_code"]
+        kind = str(response_dict["headers"].get("Content-Type", "no content type"))[:80]
+        told = (
+            f"{client.meta.endpoint_url} answers with status {status} and {kind}, as "
+            f"{operation_model.service_model.service_id} never does; correct endpoint_url in the extra of the Airflow "
+            "connection"
+        )
+        error: Any = {"Error": {"Code": str(status), "Message": told}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        raise ClientError(error, operation_model.name)
+
+    client.meta.events.register("before-parse", check)
+
+
+def _is_foreign(model: Any, answer: Any) -> bool:
+    """Whether an answer is of another program. A server error may be a proxy's, before a service that starts."""
+    status, headers = answer["status_code"], answer["headers"]
+    if status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED:
+        return False
+    if model.name in _WITH_ETAG and status < 300:
+        return "ETag" not in headers
+    if model.http.get("method") == "HEAD":
+        return False
+    if status >= 400 and model.service_model.metadata.get("protocol") == "json":
+        return b"__type" not in answer["body"] and "x-amzn-ErrorType" not in headers
+    return str(headers.get("Content-Type", "")).startswith("text/html")

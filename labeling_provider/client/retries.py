@@ -181,8 +181,14 @@ def remedy(error: Exception) -> str:
         EndpointConnectionError,
         NoCredentialsError,
         NoRegionError,
+        SSLError,
     )
 
+    if isinstance(error, SSLError):
+        return (
+            "; if the service has no TLS, write http:// in the connection's endpoint_url; if its certificate is of an "
+            'authority of your own, name the file of that in the extra: "verify": "/path/of/ca.pem"'
+        )
     if isinstance(error, EndpointConnectionError | ConnectTimeoutError):
         return "; start the service there, or correct endpoint_url in the extra of the Airflow connection"
     if isinstance(error, NoCredentialsError | NoRegionError):

@@ -1,1 +1,5 @@
 """Task decorators."""
+
+from labeling_provider import require_airflow
+
+require_airflow()

@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from botocore.exceptions import IncompleteReadError
+from botocore.exceptions import ClientError, IncompleteReadError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.client.parsing import parse_time, refuse_half_answers
+from labeling_provider.client.parsing import parse_time, refuse_foreign_answers, refuse_half_answers
 from tests.conftest import Lab
 from tests.flaky import running
 
@@ -82,3 +82,81 @@ def test_an_answer_without_a_body_is_whole_whatever_length_it_tells(lab: Lab) ->
     lab.put("parsing/object", b"seven b")
     assert client.head_object(Bucket=lab.bucket, Key="parsing/object")["ContentLength"] == 7
     assert client.get_object(Bucket=lab.bucket, Key="parsing/object")["Body"].read() == b"seven b"
+
+
+PAGE = ("text/html", b"<!DOCTYPE html><title>It works</title>")
+FOREIGN = [(200, *PAGE), (302, *PAGE), (404, *PAGE), (501, *PAGE), (404, "application/json", b'{"detail":"Not Found"}')]
+
+
+@pytest.fixture
+def foreign() -> Iterator[Any]:
+    """A server that is no Ground Truth, and what it is to answer."""
+
+    class Handler(BaseHTTPRequestHandler):
+        said: tuple[int, str, bytes]
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            status, kind, body = Handler.said
+            self.send_response_only(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with running(server):
+        yield Handler, f"http://127.0.0.1:{server.server_port}"
+
+
+@pytest.mark.parametrize("said", FOREIGN, ids=lambda said: f"{said[0]}-{said[1]}")
+def test_the_answer_of_another_program_is_an_error_that_names_the_address(
+    lab: Lab, foreign: Any, said: tuple[int, str, bytes]
+) -> None:
+    handler, url = foreign
+    handler.said = said
+    for service, ask in (
+        ("sagemaker", lambda client: client.list_labeling_jobs()),
+        ("s3", lambda client: client.get_object(Bucket="bucket", Key="key")),
+    ):
+        if service == "s3" and "json" in said[1]:
+            continue
+        client: Any = lab.service.client(service, endpoint_url=url)
+        refuse_foreign_answers(client)
+        with pytest.raises(ClientError) as refused:
+            ask(client)
+        assert f"{url} answers with status {said[0]} and {said[1]}, as " in str(refused.value)
+        assert str(refused.value).endswith("correct endpoint_url in the extra of the Airflow connection")
+
+
+def test_what_ground_truth_answers_is_let_through(lab: Lab, foreign: Any) -> None:
+    lab.put("parsing/page.html", b"<html>")
+    s3, sagemaker = lab.service.client("s3"), lab.service.client("sagemaker")
+    for client in (s3, sagemaker):
+        refuse_foreign_answers(client)
+    s3.copy_object(
+        Bucket=lab.bucket,
+        Key="parsing/page.html",
+        CopySource=f"{lab.bucket}/parsing/page.html",
+        ContentType="text/html",
+        MetadataDirective="REPLACE",
+    )
+    assert s3.get_object(Bucket=lab.bucket, Key="parsing/page.html")["ContentType"] == "text/html"
+    with pytest.raises(s3.exceptions.NoSuchKey):
+        s3.get_object(Bucket=lab.bucket, Key="parsing/nothing")
+    with pytest.raises(ClientError) as missing:
+        sagemaker.describe_labeling_job(LabelingJobName="nothing")
+    assert missing.value.response["Error"]["Code"] == "ResourceNotFound"
+    # A proxy before a service that starts: that is an outage, and no wrong address.
+    handler, url = foreign
+    handler.said = (503, *PAGE)
+    client = lab.service.client("sagemaker", endpoint_url=url)
+    refuse_foreign_answers(client)
+    with pytest.raises(ClientError) as unavailable:
+        client.list_labeling_jobs()
+    assert "endpoint_url" not in str(unavailable.value)

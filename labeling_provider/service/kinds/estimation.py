@@ -8,7 +8,8 @@ answers leave many models possible, and then labels are as unsure as that.
 
 Two things keep a model from believing itself: what it knows of a worker never includes the object in question, and it
 stops after a few rounds. Some objects mislead lenient workers alike; a model in which workers guess by habit keeps
-those apart from what a class really looks like.
+those apart from what a class really looks like. Other objects look like two classes; a model in which workers choose
+between the two keeps those apart from objects about which careless workers say anything.
 
 No method that overrules a majority is never behind it: nobody tells it the truth. How accurate all this is, and where
 it was behind: ``make bench-consolidation`` and docs/local-service.md.
@@ -46,8 +47,12 @@ _OVERRULE: Final = 0.55
 """How sure the models must be to overrule the class that most workers chose."""
 _GUESSED: Final = (0.1, 0.2, 0.3, 0.4)
 """The shares of guessed objects that are tried."""
+_BETWEEN_TWO: Final = (0.15, 0.3)
+"""The same for objects that look like two classes."""
 _SCATTER: Final = 3.0
 """How different the answers about a guessed object are: the concentration of a Dirichlet distribution."""
+_OUTSIDE: Final = 0.05
+"""The share of the answers about an object that looks like two classes that are neither of them."""
 _MOST_GUESSED: Final = 0.9
 """How probable it is at first, at most, that an object is guessed."""
 _FOLDS: Final = 5
@@ -63,7 +68,7 @@ the more it may explain, the more it explains away."""
 _HOPELESS: Final = 5.0
 """By how much the logarithm of the votes' probability must fall with a larger share of guessed objects, so that even
 larger ones are not tried."""
-_LEAST_WEIGHT: Final = 0.02
+_LEAST_WEIGHT: Final = 0.03
 """Models with less weight are left out."""
 _MAX_JUDGED: Final = 8_192
 """Models are compared on this many answers at most."""
@@ -104,6 +109,7 @@ class _Model:
     :param guessed: the share of objects about which everybody guesses.
     :param habits: whether each worker guesses some classes more than others.
     :param scatter: how different the guesses about an object are: the concentration of a Dirichlet distribution.
+    :param pairs: whether a guessed object looks like two classes, between which workers choose.
     """
 
     skill: float = np.inf
@@ -113,6 +119,7 @@ class _Model:
     guessed: float = 0.0
     habits: bool = False
     scatter: float = _SCATTER
+    pairs: bool = False
 
 
 def consolidate_votes(votes: Votes, class_count: int) -> tuple[Ints, Floats]:
@@ -243,6 +250,30 @@ class _Table:
         scattered: Floats = np.add.reduceat(np.log(self.guessed(1 / self.class_count, _SCATTER)), self.starts)
         return scattered
 
+    @cached_property
+    def in_pairs(self) -> tuple[Floats, Floats]:
+        """What if each object looks like two classes, any two as often, between which workers choose.
+
+        :return: the logarithm of the probability of each object's answers, and class probabilities, in which either of
+            the two has a half.
+        """
+        inside, outside = (1 - _OUTSIDE) / 2, _OUTSIDE / max(self.class_count - 2, 1)
+        top = self.counts.max(axis=0)
+        # By how much more probable votes for a class are if it is of the two, against those for the most frequent one.
+        each = (inside / outside) ** (self.counts - top)
+        none = np.zeros_like(each[:1])
+        before = np.concatenate([none, each.cumsum(axis=0)[:-1]])
+        after = np.concatenate([each[::-1].cumsum(axis=0)[-2::-1], none])
+        # Sums over all pairs, without differences, in which small ones would get lost.
+        both = (each * before).sum(axis=0).clip(np.finfo(float).tiny) * 2 / (self.class_count * (self.class_count - 1))
+        log = self.sizes * np.log(outside) + 2 * top * np.log(inside / outside) + np.log(both)
+        return log, _normalized(each * (before + after))
+
+    @cached_property
+    def if_guessed(self) -> Floats:
+        """Class probabilities of objects that are guessed, classes × objects."""
+        return _normalized(self.counts + _SCATTER / self.class_count)
+
     def guessed(self, usual: Floats | float, scatter: float) -> Floats:
         """The probability of each vote, given those before it, if they have nothing to do with the object's class.
 
@@ -330,10 +361,13 @@ class _Crowd:
         guessed = np.zeros(table.count)
         if self._model.guessed:
             meant = np.log(1 - self._model.guessed) + evidence
-            scattered = self._scattered(table, own) if self._model.habits else table.scattered
-            evidence = np.logaddexp(meant, np.log(self._model.guessed) + scattered)
+            evidence = np.logaddexp(meant, np.log(self._model.guessed) + self._scattered(table, own))
             guessed = 1 - np.exp(meant - evidence).clip(max=1.0)
         return _Beliefs(_normalized(weights), guessed, evidence)
+
+    def if_guessed(self, table: _Table) -> Floats:
+        """Class probabilities of objects that are guessed, classes × objects."""
+        return table.in_pairs[1] if self._model.pairs else table.if_guessed
 
     def _likelihood(self, table: _Table, own: _Beliefs | None) -> Floats:
         """The probability of each vote (column) given each true class (row).
@@ -384,10 +418,14 @@ class _Crowd:
         return uneven
 
     def _scattered(self, table: _Table, own: _Beliefs | None) -> Floats:
-        """The logarithm of the probability of each object's answers, if all guess as they are used to.
+        """The logarithm of the probability of each object's answers, if they are guessed as the model says.
 
         :param own: as for :meth:`_likelihood`.
         """
+        if self._model.pairs:
+            return table.in_pairs[0]
+        if not self._model.habits:
+            return table.scattered
         is_new = table.workers >= self._workers
         guesses = self._guesses[np.where(is_new, 0, table.workers)]
         same, all_guesses = guesses[np.arange(len(is_new)), table.classes], guesses.sum(axis=1)
@@ -430,7 +468,9 @@ _View = tuple[float, _Crowd, _Beliefs | None]
 
 def _learn(model: _Model, table: _Table) -> tuple[_Crowd, _Beliefs]:
     """The crowd that gave some votes, and what they say; it begins with the share of the votes that a class has."""
-    guessed = (model.guessed * table.disagreement).clip(max=_MOST_GUESSED)
+    # Workers who choose between two classes disagree less than careless ones, who say anything.
+    likely = np.ones(table.count) if model.pairs else table.disagreement
+    guessed = (model.guessed * likely).clip(max=_MOST_GUESSED)
     beliefs = _Beliefs(_normalized(table.counts), guessed, np.zeros(table.count))
     crowd = _Crowd(model, table, beliefs)
     for _ in range(_ROUNDS - 1):
@@ -456,7 +496,7 @@ def _weighed(table: _Table) -> list[tuple[_Model, float]]:
     def guess(model: _Model, **how: Any) -> None:
         """Try growing shares of guessed objects, as long as they don't make a model much worse."""
         last = scores[model]
-        for share in _GUESSED:
+        for share in _BETWEEN_TWO if how.get("pairs") else _GUESSED:
             more = replace(model, guessed=share, **how)
             best(more)
             if scores[more] < last - _HOPELESS:
@@ -465,14 +505,20 @@ def _weighed(table: _Table) -> list[tuple[_Model, float]]:
 
     alike = best(*(_Model(skill=weight) for weight in (np.inf, 30.0, 8.0, 3.0)))
     guess(alike)
+    # Where there are only two classes, every object looks like them.
+    several = table.class_count > 2
+    if several:
+        guess(alike, pairs=True)
     simple = _weights(scores)
     found = best(*(replace(alike, typical=True, uneven=uneven) for uneven in (False, True)))
     if (int(table.workers.max()) + 1) * table.class_count**2 <= _MAX_CELLS:
         found = best(*(replace(found, typical=True, own=weight) for weight in (100.0, 30.0, 10.0, 3.0)))
         found = best(replace(found, typical=True, uneven=not found.uneven))
-    bare = replace(found, guessed=0.0)
+    bare = replace(found, guessed=0.0, pairs=False)
     best(bare)
     guess(bare)
+    if several:
+        guess(bare, pairs=True)
     for scatter in (_SCATTER, np.inf):
         guess(bare, habits=True, scatter=scatter)
     together = {
@@ -507,11 +553,10 @@ def _folds(table: _Table) -> list[tuple[_Table, _Table]]:
 
 def _decided(table: _Table, views: Sequence[_View]) -> tuple[Ints, Floats]:
     """The class of each object, and its probability."""
-    guessed = _normalized(table.counts + _SCATTER / table.class_count)
     probabilities = np.zeros(table.counts.shape)
     for weight, crowd, own in views:
         beliefs = crowd.believe(table, own)
-        probabilities += weight * (beliefs.known + beliefs.guessed * guessed)
+        probabilities += weight * (beliefs.known + beliefs.guessed * crowd.if_guessed(table))
     probabilities = _normalized(probabilities)
     everyone = np.arange(table.count)
     popular, chosen = table.counts.argmax(axis=0), probabilities.argmax(axis=0)

@@ -112,12 +112,13 @@ def test_what_lenient_workers_alone_are_taken_in_by_does_not_overrule_most_of_th
     assert abs(np.mean(distances)) < 0.05
 
 
-def test_confidence_is_how_often_a_label_is_right_although_some_objects_are_guessed() -> None:
-    regime = TUNED["easy and hard objects"]
+@pytest.mark.parametrize("name", ["easy and hard objects", "eight answers"])
+def test_confidence_is_how_often_a_label_is_right_although_some_objects_are_guessed(name: str) -> None:
+    regime = TUNED[name]
     distances = []
     for seed in range(3):
         truth, votes = regime.simulate(seed)
-        classes, sure = consolidate_votes(votes, 4)
+        classes, sure = consolidate_votes(votes, len(regime.shares))
         distances.append(float(sure.mean()) - float((classes == truth).mean()))
     assert abs(np.mean(distances)) < 0.06
 

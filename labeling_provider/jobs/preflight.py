@@ -15,7 +15,8 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.ready_functions import ready_function
 from labeling_provider.groundtruth.uris import join_s3_uri
-from labeling_provider.jobs.surroundings import Inspection, LineSample
+from labeling_provider.jobs.input_objects import LineSample
+from labeling_provider.jobs.surroundings import Inspection
 from labeling_provider.manifest import AuditedLabels, ManifestReport, audited_attribute, check_manifest
 from labeling_provider.request import CostEstimate, LabelingJobDraft, Surroundings, check_request, estimate_request
 from labeling_provider.request.templates import label_names, parse_category_document

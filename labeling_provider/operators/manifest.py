@@ -67,7 +67,8 @@ class ValidateManifestOperator(ManifestTask):
         self.read_arguments()
         from labeling_provider.errors import InvalidManifestError, Problem
         from labeling_provider.groundtruth.task_types import TASK_TYPES
-        from labeling_provider.jobs.surroundings import Inspection, LineSample
+        from labeling_provider.jobs.input_objects import LineSample
+        from labeling_provider.jobs.surroundings import Inspection
         from labeling_provider.manifest import check_manifest
 
         (uri,) = manifest_uris_of([self.manifest_uri])

@@ -193,6 +193,11 @@ def test_the_proxy_asks_the_services_of_the_compose_file() -> None:
     assert proxied[1].split() == [f"{name}:{port}" for name, part in PARTS.items() if part == ["serve"]]
 
 
+def test_the_object_store_makes_no_bucket_by_itself() -> None:
+    options = shlex.split(COMPOSE["services"]["objects"]["command"])
+    assert {"-s3", "-s3.autoCreateBucket=false"} <= set(options)
+
+
 @pytest.fixture
 def deployed(tmp_path: Path) -> Iterator[list[Service]]:
     """The services of the compose file, on this machine."""

@@ -70,6 +70,8 @@ def _is_foreign(model: Any, answer: Any) -> bool:
         return "ETag" not in headers
     if model.http.get("method") == "HEAD":
         return False
-    if status >= 400 and model.service_model.metadata.get("protocol") == "json":
+    if status >= 400 and model.service_model.service_name == "sagemaker":
         return b"__type" not in answer["body"] and "x-amzn-ErrorType" not in headers
-    return str(headers.get("Content-Type", "")).startswith("text/html")
+    # The header tells nothing: moto names HTML where an answer has no body, or XML.
+    body = answer["body"]
+    return isinstance(body, bytes) and body[:200].lstrip().lower().startswith((b"<!doctype html", b"<html"))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
+from dev.portal import Browser
 from dev.stack import Service
+from labeling_provider.cli.asking import ask
 from labeling_provider.cli.jobs import main
 from labeling_provider.cli.workers import main as workers
+from labeling_provider.request import PrivateWorkteam
 from tests.conftest import Lab, texts
 
 
@@ -56,7 +62,46 @@ def test_a_job_and_a_person_are_deleted_by_who_has_the_keys_and_it_is_written_do
 
 
 def audit(service: Service) -> list[dict[str, str]]:
-    from labeling_provider.cli.asking import ask
-
     found: list[dict[str, str]] = ask(service.endpoint_url, "/audit?limit=100")
     return found
+
+
+@pytest.mark.once
+def test_nothing_of_a_person_who_is_erased_stays_in_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LABELING_LOCAL_ACCESS_KEY_ID", raising=False)
+    service = Service(tmp_path)
+    try:
+        lab = Lab(service)
+        where = ["--endpoint-url", service.endpoint_url]
+        name = "Erika Mustermann"
+        assert workers([*where, "add", name, "--team", "private-people"]) == 0
+        browser = Browser(service.endpoint_url).sign_in(name)
+        team = PrivateWorkteam(lab.team("private-people"))
+        job = lab.create(texts(2), workforce=team, workers_per_object=1)
+        lab.wait(job, {"InProgress"})
+        number = int(re.findall(r"/portal/jobs/(\d+)", browser.page("/"))[-1])
+        first = browser.next(number, 20)
+        second = browser.submit(number, first["task"]["id"], "cat")
+        browser.submit(number, second["task"]["id"], "cat")
+        lab.wait(job)
+        known = next(one["worker_id"] for one in ask(service.endpoint_url, "/workers") if one["name"] == name)
+        assert found(service, known)
+        assert workers([*where, "erase", name]) == 0
+        # Files in S3 stay, and the embedded one is a table; the guide says so.
+        assert found(service, known) == ["s3_objects"]
+        assert found(service, name) == []
+    finally:
+        service.stop()
+
+
+def found(service: Service, text: str) -> list[str]:
+    """The tables of a service's database in which a text stands."""
+    files = [path for path in service.folder.rglob("labeling.sqlite") if path.is_file()]
+    (file,) = files
+    with closing(sqlite3.connect(file)) as connection:
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return [
+            table for table in tables if any(text in str(row) for row in connection.execute(f'SELECT * FROM "{table}"'))
+        ]

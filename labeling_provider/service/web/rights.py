@@ -69,13 +69,30 @@ _QUEUE_URL: Final = re.compile(r"(?:(?:https?://[^/?#]+)?/(?:[0-9]+/)?)?([A-Za-z
 # What could spell an ARN in another way.
 _XML_MARKS: Final = re.compile(r"&|<!")
 _LAMBDA: Final = re.compile(r"arn:aws[a-z-]*:lambda:")
-_CHANGES: Final = re.compile(
-    r"(Create|Delete|Update|Set|Add|Remove|Put|Stop|Subscribe|Unsubscribe|Tag|Untag|Admin|Purge|Attach|Detach)"
+_READS: Final = re.compile(
+    r"List|Describe|Get|Search|Query|Filter|Simulate|Test|Check|Decode|Render|Generate|Batch(Get|Describe)|Start(Query|Live)"
 )
-_NOT_WRITTEN: Final = frozenset({"DeleteMessage", "DeleteMessageBatch", "PutEvents", "PutLogEvents"})
+_NOT_WRITTEN: Final = frozenset(
+    {
+        *("Publish", "PublishBatch", "SendMessage", "SendMessageBatch", "ReceiveMessage", "PutEvents", "PutLogEvents"),
+        *("DeleteMessage", "DeleteMessageBatch", "ChangeMessageVisibility", "ChangeMessageVisibilityBatch"),
+        *("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "AssumeRoot"),
+    }
+)
+"""What is asked all the time and changes nothing but messages; the audit trail would be full of it."""
 _TARGETS: Final = (
     *("LabelingJobName", "WorkteamName", "WorkforceName", "HumanTaskUiName", "ResourceArn", "TopicArn", "QueueUrl"),
-    *("SubscriptionArn", "Name", "QueueName", "RoleName", "Username", "UserPoolId", "LogGroupName", "logGroupName"),
+    *(
+        "SubscriptionArn",
+        "SourceArn",
+        "Name",
+        "QueueName",
+        "RoleName",
+        "Username",
+        "UserPoolId",
+        "LogGroupName",
+        "logGroupName",
+    ),
 )
 
 
@@ -113,7 +130,9 @@ class Asked:
     @property
     def changes(self) -> bool:
         """Whether it changes something that the audit trail tells of: not objects, and not messages."""
-        return bool(_CHANGES.match(self.operation)) and self.operation not in _NOT_WRITTEN
+        if self.service == Service.S3:
+            return self.operation != self.request.method
+        return bool(self.operation) and self.operation not in _NOT_WRITTEN and not _READS.match(self.operation)
 
     @property
     def target(self) -> str:

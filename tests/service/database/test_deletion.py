@@ -82,10 +82,12 @@ def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
         said = {"job_id": one, "object_id": 1, "at": 1.0, "kind": next(iter(RemarkKind)), "text": "so"}
         connection.execute(sa.insert(remarks).values(worker_id=worker, **said))
     told = [
-        (WORKER, "worker", "sign in", ""),
-        ("Ann", "nobody", "sign in", ""),
+        (WORKER, "worker", "sign in", "Ann"),
+        ("ANN", "nobody", "sign in", ""),
         ("Ann", "requester", "CreateLabelingJob", "Ann"),
         ("owner", "administrator", "workers add", "Ann team"),
+        ("owner", "administrator", "workers sign-out", "ann"),
+        ("owner", "administrator", "AdminDisableUser", WORKER),
         ("owner", "administrator", "workers add", "Annabel team"),
     ]
     for who, role, what, target in told:
@@ -100,10 +102,10 @@ def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
     kept = connection.execute(sa.select(audit_trail.c.who, audit_trail.c.address, audit_trail.c.target))
     assert sorted(tuple(row) for row in kept) == sorted(
         [
-            ("nobody-1", "", ""),
-            ("nobody-1", "", ""),
+            ("nobody-1", "", "(erased)"),
+            ("nobody-1", "", "(erased)"),
             ("Ann", "192.0.2.7", "Ann"),
-            ("owner", "192.0.2.7", "(erased)"),
+            *[("owner", "192.0.2.7", "(erased)")] * 3,
             ("owner", "192.0.2.7", "Annabel team"),
         ]
     )

@@ -325,6 +325,17 @@ def test_who_did_what_is_written_down(guarded: Service, run: Run, ann: Key) -> N
     )
 
 
+def test_whatever_is_no_reading_is_written_down(guarded: Service, run: Run, owner: Owner) -> None:
+    name = f"rule-{uuid.uuid4().hex[:8]}"
+    events = owner("events")
+    events.put_rule(Name=name, EventPattern='{"source": ["aws.sagemaker"]}')
+    events.disable_rule(Name=name)
+    events.enable_rule(Name=name)
+    events.describe_rule(Name=name)
+    lines = [line for line in run("audit", "--limit", "1000").stdout.splitlines() if f"  {name}  " in line]
+    assert sorted(line.split("  ")[-3] for line in lines) == ["DisableRule", "EnableRule", "PutRule"]
+
+
 def test_the_commands_of_the_docs_do_what_they_say(guarded: Service, run: Run) -> None:
     key = Key(guarded, run, "Eli")
     lines = [line for block in blocks(ROOT / "docs" / "security.md", "") for line in block.splitlines()]

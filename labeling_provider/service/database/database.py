@@ -10,14 +10,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection as Connection
 
 from labeling_provider.service.database import notices, revisions
-from labeling_provider.service.database.opening import DatabaseError, Migrate, OpenDatabase, reason
+from labeling_provider.service.database.opening import CHECK_SECONDS, DatabaseError, Migrate, OpenDatabase, reason
 
 Row: TypeAlias = sa.Row[Any]
 
@@ -33,12 +33,20 @@ class Database:
     :param url: SQLAlchemy database URL.
     :param shared: whether other processes may share it, if it is PostgreSQL. Only one process can use SQLite.
     :param migrate: when its tables may be made or changed.
+    :param check_seconds: how long to look for damage in a SQLite file; infinity for all of it.
     :raises DatabaseInUse: if another service uses it.
     :raises DatabaseError: if it can't be reached, is not the service's, or is damaged.
     """
 
-    def __init__(self, url: str, *, shared: bool = False, migrate: Migrate = Migrate.ALONE) -> None:
-        self._open = OpenDatabase(url, shared, migrate)
+    def __init__(
+        self,
+        url: str,
+        *,
+        shared: bool = False,
+        migrate: Migrate = Migrate.ALONE,
+        check_seconds: float = CHECK_SECONDS,
+    ) -> None:
+        self._open = OpenDatabase(url, shared, migrate, check_seconds)
         # SQLite allows one writer at a time; waiting here is fair and never times out.
         self._writing = threading.RLock()
         self._is_alone = self._open.is_sqlite or not shared
@@ -56,12 +64,14 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, together: bool = False) -> Iterator[Connection]:
         """A transaction: committed at the end of the block, rolled back if the block raises.
 
+        :param together: whether other threads may write at the same moment if processes share the database, because
+            its rows are all that the block changes, each by a conditional statement.
         :raises DatabaseError: if the database can't be written, for example because its disk is full.
         """
-        with self._translated(), self._writing:
+        with self._translated(), nullcontext() if together and not self._is_alone else self._writing:
             with self._open.engine.begin() as connection:
                 marks = connection.info
                 # What a transaction has marked that was rolled back.
@@ -85,7 +95,9 @@ class Database:
         if self._is_alone:
             # Each request asks for it.
             return self._revisions[name]
-        with self.read() as connection:
+        with self._translated(), self._open.engine.connect() as connection:
+            # A transaction would be two statements more.
+            connection.execution_options(isolation_level="AUTOCOMMIT")
             return revisions.number_of(connection, name)
 
     def listen(self, hear: Callable[[str], None]) -> None:

@@ -7,7 +7,10 @@ lives. Its text says that a database was created, so one that was emptied or del
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import threading
+import time
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -18,9 +21,16 @@ from sqlalchemy.engine import URL, Connection, Engine
 from labeling_provider.errors import LabelingError
 from labeling_provider.service.database.locks import SessionLocks
 
+log = logging.getLogger(__name__)
+
+CHECK_SECONDS: Final = 2.0
+"""How long a SQLite file is read for damage before it is used; a large one takes minutes."""
 _WRITE_IT: Final = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 _CONNECTIONS: Final = 40
 _CONNECT_SECONDS: Final = 10
+_IDLE_SECONDS: Final = 1.0
+"""After so long, a connection is tried before it is used: the server may have been restarted meanwhile."""
+_USED: Final = "labeling used"
 _PRAGMAS: Final = (
     *("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "cache_size=-8192"),
     # Of all connections' caches together, in bytes: each would fill its own with the bodies of objects.
@@ -67,15 +77,22 @@ class OpenDatabase:
     :param address: SQLAlchemy database URL.
     :param shared: whether other services may share it. Has no effect with SQLite, which only one process can use.
     :param migrate: when its tables may be made or changed.
+    :param check_seconds: how long to look for damage in a SQLite file; infinity for all of it.
     :ivar name: its name in messages: the file for SQLite, else the URL without the password.
     :ivar locks: this process's PostgreSQL locks; None with SQLite.
     :raises DatabaseInUse: if another service uses it.
     :raises DatabaseError: if it can't be reached, is not the service's, or is damaged.
     """
 
-    def __init__(self, address: str, shared: bool = False, migrate: Migrate = Migrate.ALONE) -> None:
+    def __init__(
+        self,
+        address: str,
+        shared: bool = False,
+        migrate: Migrate = Migrate.ALONE,
+        check_seconds: float = CHECK_SECONDS,
+    ) -> None:
         self._file: TextIO | None = None
-        self._migrate = migrate
+        self._migrate, self._check_seconds = migrate, check_seconds
         self.locks: SessionLocks | None = None
         url = parsed(address)
         if url.get_backend_name() not in {"sqlite", "postgresql"}:
@@ -120,7 +137,7 @@ class OpenDatabase:
             # were used last have the most of the database in their caches.
             pool = {"pool_size": _CONNECTIONS, "pool_use_lifo": True}
         try:
-            engine = sa.create_engine(url, pool_pre_ping=not self.is_sqlite, **{**pool, **options})
+            engine = sa.create_engine(url, **{**pool, **options})
         except sa.exc.NoSuchModuleError:
             raise DatabaseError(f"the database URL starts with {url.drivername!r}; {_WRITE_IT}") from None
         except ImportError as error:
@@ -131,6 +148,8 @@ class OpenDatabase:
             raise DatabaseError(f"the database URL {self.name} can't be used: {reason(error, url)}") from None
         if self.is_sqlite:
             sa.event.listen(engine, "connect", _prepare_sqlite)
+        else:
+            _try_after_a_while(engine)
         return engine
 
     def _in_use(self, why: str = "") -> DatabaseInUse:
@@ -189,9 +208,7 @@ class OpenDatabase:
                 f"delete {self._path}.lock to start with an empty one"
             )
         if self.is_sqlite and not schema.is_empty:
-            problem = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-            if problem != "ok":
-                raise DatabaseError(f"the database {self.name} is damaged: {' '.join(str(problem).split())}")
+            self._look_for_damage(connection)
         try:
             schema.check()
             if not schema.is_current:
@@ -206,6 +223,31 @@ class OpenDatabase:
             schema.upgrade()
         except UnknownSchema as unknown:
             raise DatabaseError(f"the database {self.name} {unknown}") from None
+
+    def _look_for_damage(self, connection: Connection) -> None:
+        """Read a SQLite file for as long as it may take, and refuse it if it is damaged.
+
+        How the service ended does not matter: no kill damages a file with a write-ahead log, but a disk may.
+
+        :raises DatabaseError: if it is.
+        """
+        driver: Any = connection.connection.driver_connection
+        # What reads one table can be interrupted from another thread only.
+        limit = threading.Timer(min(self._check_seconds, threading.TIMEOUT_MAX), driver.interrupt)
+        limit.daemon = True
+        limit.start()
+        try:
+            problem = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        except sa.exc.OperationalError as error:
+            if getattr(error.orig, "sqlite_errorname", "") != "SQLITE_INTERRUPT":
+                raise
+            log.info("the database %s is large: %s s were spent to look for damage", self.name, self._check_seconds)
+            return
+        finally:
+            limit.cancel()
+            limit.join()
+        if problem != "ok":
+            raise DatabaseError(f"the database {self.name} is damaged: {' '.join(str(problem).split())}")
 
     def _existed_before(self) -> bool:
         """Whether the SQLite database has been created before."""
@@ -225,6 +267,28 @@ def parsed(address: str) -> URL:
     except (sa.exc.ArgumentError, ValueError):
         # The text may contain a password, so the error does not include it.
         raise DatabaseError(f"the database URL is invalid; {_WRITE_IT}") from None
+
+
+def _try_after_a_while(engine: Engine) -> None:
+    """Replace connections that have broken while nobody used them. To try each every time would be a statement more."""
+
+    def used(_connection: Any, record: Any) -> None:
+        record.info[_USED] = time.monotonic()
+
+    def try_it(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get(_USED, time.monotonic()) < _IDLE_SECONDS:
+            return
+        try:
+            alive = engine.dialect.do_ping(connection)
+        except sa.exc.DBAPIError as error:
+            raise sa.exc.DisconnectionError from error
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise sa.exc.DisconnectionError from error
+        if not alive:
+            raise sa.exc.DisconnectionError
+
+    sa.event.listen(engine, "checkin", used)
+    sa.event.listen(engine, "checkout", try_it)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

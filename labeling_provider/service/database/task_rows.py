@@ -71,19 +71,30 @@ _HELD: Final = (
 )
 """A worker is at the task, and its time is not over."""
 _AT_HAND: Final = tasks.alias("at_hand")
-_ACCEPT_ONE: Final = (
-    _ACCEPT.where(
+_FREE_TASK: Final = tasks.alias("free")
+_IF_FREE: Final = (
+    sa.select(_FREE_TASK.c.id)
+    .where(_FREE_TASK.c.id == _TASK, _FREE_TASK.c.state == _fixed(TaskState.OPEN), _FREE_TASK.c.expires > _AT)
+    .where(_unseen(_FREE_TASK, _WORKER))
+    .where(
         ~sa.exists().where(
-            _AT_HAND.c.job_id == tasks.c.job_id,
+            _AT_HAND.c.job_id == _FREE_TASK.c.job_id,
             _AT_HAND.c.state == _fixed(TaskState.ACCEPTED),
             _AT_HAND.c.worker_id == _WORKER,
             _AT_HAND.c.due >= _AT,
         )
     )
+    # Whoever waited for another one here might be waited for, because of the task that was just submitted.
+    .with_for_update(skip_locked=True)
+    .scalar_subquery()
+)
+_ACCEPT_ONE: Final = (
+    sa.update(tasks)
+    .where(tasks.c.id == _IF_FREE, tasks.c.state == _fixed(TaskState.OPEN))
+    .values(state=_fixed(TaskState.ACCEPTED), worker_id=_WORKER, accepted=_AT, due=_DUE)
     # On PostgreSQL, two windows of one person that ask at the same moment may get a task each, which harms nobody.
     .returning(tasks, _LINE)
 )
-_FREE_TASK: Final = tasks.alias("free")
 _FIRST_FREE: Final = (
     sa.select(_FREE_TASK.c.id)
     .where(_FREE_TASK.c.job_id == sa.bindparam("job"), _FREE_TASK.c.state == _fixed(TaskState.OPEN))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import sqlite3
@@ -84,7 +85,7 @@ def restore(url: str, file: Path) -> None:
         shutil.copyfile(file, partial)
         # It is the service's, and whole, or it is not taken.
         try:
-            Database(f"sqlite:///{partial}").close()
+            Database(f"sqlite:///{partial}", check_seconds=math.inf).close()
             partial.rename(target)
         finally:
             for left in target.parent.glob(f"{partial.name}*"):

@@ -255,7 +255,7 @@ class Desk:
         :raises NoSuchTask: if there is no such job for the person.
         """
         job = self.job(person, job_id)
-        with self._database.write() as connection:
+        with self._database.write(together=True) as connection:
             return self._next(connection, person, job, self._clock.now())
 
     def save(self, person: Person, task_id: int, draft: Any, active: float) -> None:
@@ -274,7 +274,7 @@ class Desk:
         task, _ = self._task(person, task_id)
         now = self._clock.now()
         move = Move(task_id, person.worker_id, now, text, self._bounded(task, active, now))
-        with self._database.write() as connection:
+        with self._database.write(together=True) as connection:
             if not tasks.save(connection, [move]):
                 raise Refused(tasks.why_not(connection, move))
 
@@ -295,7 +295,7 @@ class Desk:
             raise Refused(str(error)) from None
         now = self._clock.now()
         move = Move(task_id, person.worker_id, now, as_json(content), self._bounded(task, active, now))
-        with self._database.write() as connection:
+        with self._database.write(together=True) as connection:
             accepted = tasks.submit(connection, [move])
             if not accepted and not tasks.has_answer(connection, move):
                 raise Refused(tasks.why_not(connection, move))
@@ -313,7 +313,7 @@ class Desk:
         task, job = self._task(person, task_id)
         now = self._clock.now()
         move = Move(task_id, person.worker_id, now)
-        with self._database.write() as connection:
+        with self._database.write(together=True) as connection:
             if not tasks.decline(connection, [move]):
                 raise Refused(tasks.why_not(connection, move))
             if reason.strip():
@@ -329,7 +329,7 @@ class Desk:
         """
         task, job = self._task(person, task_id)
         move = Move(task_id, person.worker_id, self._clock.now())
-        with self._database.write() as connection:
+        with self._database.write(together=True) as connection:
             if not tasks.release(connection, [move]):
                 raise Refused(tasks.why_not(connection, move))
         self._held.forget(task_id)
@@ -343,7 +343,7 @@ class Desk:
         task, _ = self._task(person, task_id)
         if not text.strip():
             raise Refused("Write what the requester should know.")
-        with self._database.write() as connection:
+        with self._database.write(together=True) as connection:
             self._remark(connection, task, person, RemarkKind.COMMENT, text, self._clock.now())
 
     # Details

@@ -19,6 +19,9 @@ LEASE_SECONDS: Final = 7.0
 """How long a lease lasts: after a process dies, its jobs wait this long, and for the next look."""
 POLL_SECONDS: Final = 2.0
 """How often a process that shares its database looks for jobs without a lease: it may not have been told of them."""
+_TELL_SECONDS: Final = 0.05
+"""How long what can wait to be told is gathered, so that a job is not told of each answer."""
+_STOP_SECONDS: Final = 3.0
 
 
 class Leases:
@@ -44,6 +47,9 @@ class Leases:
         self._owner = uuid.uuid4().hex
         self._held: set[int] = set()
         self._stopping = threading.Event()
+        self._changed = threading.Condition()
+        self._to_wake: dict[int, tuple[float, bool]] = {}
+        self._waker: threading.Thread | None = None
 
     def start(self) -> None:
         """Start to renew leases and to look for jobs."""
@@ -56,8 +62,13 @@ class Leases:
             threading.Thread(target=self._keep, name="labeling-leases", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop renewing and looking. Leases that are still held run out."""
-        self._stopping.set()
+        """Stop renewing and looking, and tell what is still to be told. Leases that are still held run out."""
+        with self._changed:
+            self._stopping.set()
+            self._changed.notify_all()
+            waker = self._waker
+        if waker is not None:
+            waker.join(_STOP_SECONDS)
 
     def take(self, job_id: int) -> tuple[Lease, Row] | None:
         """Take the lease on a job for one step.
@@ -65,7 +76,7 @@ class Leases:
         :return: the lease and the job; None if another process has the job, it is not due, or it has ended.
         """
         now = self._clock.now()
-        with self._database.write() as connection:
+        with self._database.write(together=True) as connection:
             taken = lease_rows.take(connection, job_id, self._owner, now, now + LEASE_SECONDS)
         if taken is not None:
             self._held.add(job_id)
@@ -81,7 +92,7 @@ class Leases:
         self._held.discard(lease.job_id)
         if pause is None:
             return None
-        with self._database.write() as connection:
+        with self._database.write(together=True) as connection:
             due = lease_rows.release(connection, lease, self._clock.now() + pause)
         return None if due is None else max(due - self._clock.now(), 0.0)
 
@@ -91,11 +102,45 @@ class Leases:
         :param delay: for how many seconds that one should wait.
         :param patient: whether its step may come later if its steps take long.
         """
-        if self._shared:
-            with self._database.write() as connection:
-                lease_rows.wake(connection, lease_rows.is_job(job_id), delay, patient=patient)
-        else:
+        if not self._shared:
             self._woken(job_id, delay, patient)
+        elif delay:
+            # Nobody has to wait until the step that is at the job lets others change it.
+            self._wake_soon(job_id, delay, patient)
+        else:
+            self._wake_now(job_id, delay, patient)
+
+    def _wake_now(self, job_id: int, delay: float, patient: bool) -> None:
+        with self._database.write(together=True) as connection:
+            lease_rows.wake(connection, lease_rows.is_job(job_id), delay, patient=patient)
+
+    def _wake_soon(self, job_id: int, delay: float, patient: bool) -> None:
+        with self._changed:
+            sooner, more_patient = self._to_wake.get(job_id, (delay, patient))
+            self._to_wake[job_id] = min(delay, sooner), patient and more_patient
+            if self._waker is None:
+                self._waker = threading.Thread(target=self._wake_gathered, name="labeling-wakes", daemon=True)
+                self._waker.start()
+            self._changed.notify_all()
+
+    def _wake_gathered(self) -> None:
+        """Wake the jobs that can wait a little, until the end."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._to_wake or self._stopping.is_set())
+                gathered, self._to_wake = self._to_wake, {}
+            if not gathered:
+                return
+            for job_id, (delay, patient) in gathered.items():
+                try:
+                    self._wake_now(job_id, delay, patient)
+                except Exception:
+                    if self._stopping.is_set():
+                        return
+                    log.exception("job %s could not be woken; it is tried again", job_id)
+                    self._wake_soon(job_id, delay, patient)
+                    self._stopping.wait(POLL_SECONDS)
+            self._stopping.wait(_TELL_SECONDS)
 
     def _hear(self, notice: str) -> None:
         """Go on with a job that somebody has woken; others find it at their next look if its owner does not."""
@@ -115,7 +160,7 @@ class Leases:
             try:
                 now = self._clock.now()
                 if self._held and now - renewed > LEASE_SECONDS / 4:
-                    with self._database.write() as connection:
+                    with self._database.write(together=True) as connection:
                         lease_rows.renew(connection, self._owner, now + LEASE_SECONDS)
                     renewed = now
                 self.look()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
+from labeling_provider.service.database import opening
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.database.tag_rows import put_tags, read_tags
@@ -54,3 +55,44 @@ def test_whoever_is_alone_keeps_other_threads_from_writing(opened: Database, tag
     other.join(10)
     with opened.read() as connection:
         assert read_tags(connection, tag) == {"other": "1"}
+
+
+def test_where_processes_share_it_threads_write_at_the_same_moment_what_is_of_the_database_only(
+    postgresql_url: str,
+) -> None:
+    database = Database(postgresql_url, shared=True)
+
+    def write(name: str, together: bool) -> None:
+        with database.write(together=together) as connection:
+            put_tags(connection, "arn", {name: "1"})
+
+    threads = {together: threading.Thread(target=write, args=(str(together), together)) for together in (True, False)}
+    with database.write(together=True) as connection, database.alone():
+        put_tags(connection, "arn", {"first": "1"})
+        for thread in threads.values():
+            thread.start()
+        threads[True].join(10)
+        with database.read() as reader:
+            assert read_tags(reader, "arn") == {"True": "1"}
+    threads[False].join(10)
+    with database.read() as connection:
+        assert read_tags(connection, "arn") == {"True": "1", "False": "1", "first": "1"}
+    database.close()
+
+
+def test_a_connection_that_broke_while_nobody_used_it_is_replaced(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, other = Database(postgresql_url), sa.create_engine(postgresql_url, poolclass=sa.NullPool)
+
+    def backend() -> int:
+        with database.read() as connection:
+            return int(connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one())
+
+    first = backend()
+    assert backend() == first
+    with other.connect() as connection:
+        connection.execute(sa.text(f"SELECT pg_terminate_backend({first}, 10000)"))
+    monkeypatch.setattr(opening, "_IDLE_SECONDS", 0.0)
+    assert backend() != first
+    database.close()

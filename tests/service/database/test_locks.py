@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 
 from dev.postgresql import PostgreSQL
 from dev.stack import ROOT, wait_until
+from labeling_provider.service.database import opening
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.locks import SessionLocks
 from labeling_provider.service.database.migrations import Schema, config
@@ -141,7 +142,10 @@ def test_a_service_that_is_killed_holds_nothing(postgresql_url: str) -> None:
     wait_until(opens, 10, "the database is free", 0.02)
 
 
-def test_who_had_it_alone_and_lost_it_writes_no_more(postgres: PostgreSQL, postgresql_url: str) -> None:
+def test_who_had_it_alone_and_lost_it_writes_no_more(
+    postgres: PostgreSQL, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_IDLE_SECONDS", 0.0)
     first = Database(postgresql_url)
     assert put(first, "v") == ["v"]
     drop_connections(postgres, postgresql_url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import sqlite3
@@ -11,11 +12,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from botocore.exceptions import ClientError
 
 from dev.stack import BIN, Service, wait_until
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.opening import DatabaseError, DatabaseInUse
+from labeling_provider.service.database.schema import objects
+from labeling_provider.service.database.states import ObjectState
+from labeling_provider.service.database.upkeep import restore
 
 
 def url_in(folder: Path) -> str:
@@ -199,3 +204,30 @@ def _once() -> object:
     from botocore.config import Config
 
     return Config(retries={"total_max_attempts": 1})
+
+
+def test_a_large_file_is_read_for_a_while_only_and_a_backup_as_a_whole(file: Path, tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{file}")
+    row = {"job_id": 1, "state": ObjectState.WAITING, "line": "x" * 3_000}
+    with database.write() as connection:
+        connection.execute(sa.insert(objects), [{**row, "object_id": number} for number in range(10_000)])
+    database.close()
+    size = file.stat().st_size
+    with file.open("r+b") as damaged:
+        # Near the end are pages of objects.
+        damaged.seek(size - 40 * 4096)
+        damaged.write(b"\xff" * 4096)
+    with pytest.raises(DatabaseError, match="damaged"):
+        Database(f"sqlite:///{file}", check_seconds=math.inf)
+
+    def opens() -> bool:
+        # On a busy machine, all of it may be read before the time is looked at.
+        try:
+            Database(f"sqlite:///{file}", check_seconds=0.002).close()
+        except DatabaseError:
+            return False
+        return True
+
+    wait_until(opens, 30, "it was read in part", 0.0)
+    with pytest.raises(DatabaseError, match="damaged"):
+        restore(f"sqlite:///{tmp_path / 'restored.sqlite'}", file)

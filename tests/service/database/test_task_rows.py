@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from labeling_provider.service.database import task_rows
-from labeling_provider.service.database.database import Connection
+from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.states import TaskState
 from tests.service.database.rows import job
 
@@ -63,6 +63,20 @@ def test_a_task_of_ones_own_choice_comes_with_its_objects_line_unless_it_is_take
     assert json.loads(row.line) == {"source": "text 1"}
     assert task_rows.accept_this(connection, third, "b", 1.0, 9.0) is None
     assert task_rows.accept_this(connection, fourth, "a", 1.0, 9.0) is None
+
+
+def test_who_chooses_a_task_does_not_wait_for_another_who_does(postgresql_url: str) -> None:
+    database = Database(postgresql_url, shared=True)
+    with database.write() as connection:
+        _, (first, second) = offered(connection, 1, 2)
+    with database.write(together=True) as one, database.write(together=True) as other:
+        # If it waited, it would for ever.
+        assert task_rows.accept_this(one, first, "a", 1.0, 9.0) is not None
+        assert task_rows.accept_this(other, first, "b", 1.0, 9.0) is None
+        assert task_rows.accept_this(other, second, "b", 1.0, 9.0) is not None
+    with database.read() as connection:
+        assert states(connection, first, second) == [TaskState.ACCEPTED] * 2
+    database.close()
 
 
 def test_only_its_worker_in_time_moves_a_task_and_an_answer_stays(connection: Connection) -> None:

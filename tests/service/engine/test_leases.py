@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from dev.stack import wait_until
 from labeling_provider.groundtruth.job import RUNNING, JobStatus
@@ -20,6 +21,7 @@ from labeling_provider.service.clock import Clock
 from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
 from labeling_provider.service.database import lease_rows
 from labeling_provider.service.database.database import Connection, Database
+from labeling_provider.service.database.schema import jobs
 from labeling_provider.service.engine import leases as timing
 from labeling_provider.service.engine.engine import Engine
 from labeling_provider.service.engine.leases import Leases
@@ -48,9 +50,9 @@ class Held(Database):
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, together: bool = False) -> Iterator[Connection]:
         self._fate()
-        with self._shared.write() as connection:
+        with self._shared.write(together=together) as connection:
             yield connection
 
 
@@ -226,3 +228,25 @@ def test_who_is_told_of_a_job_goes_on_with_it_unless_another_one_knows_it_better
     # It is told of once, until somebody has it.
     leases.wake(1, 0.0, patient=False)
     assert woken == [1]
+
+
+def test_nobody_waits_to_wake_a_job_that_can_wait_and_it_is_told_of_once(home: InProcess) -> None:
+    home.create(lines(1))
+    woken: list[int] = []
+    leases = Leases(home.store, Clock(), lambda _: None, lambda job_id, *_: woken.append(job_id), shared=True)
+    leases.start()
+    with home.store.write() as connection:
+        taken = lease_rows.take(connection, 1, leases._owner, time.time(), time.time() + 100)
+        assert taken is not None
+    with home.store.write():
+        # Nobody else can write.
+        for _ in range(3):
+            leases.wake(1, 0.2, patient=True)
+        assert woken == []
+    wait_until(lambda: woken, 10, "the job is woken", 0.01)
+    leases.wake(1, 0.2, patient=True)
+    leases.stop()
+    assert woken == [1]
+    with home.store.read() as connection:
+        woken_at = connection.execute(sa.select(jobs.c.woken)).scalar_one()
+    assert woken_at is not None

@@ -51,8 +51,8 @@ class MortalStore(Database):
     life = Life(float("inf"))
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        with super().write() as connection:
+    def write(self, *, together: bool = False) -> Iterator[Connection]:
+        with super().write(together=together) as connection:
             yield connection
             # Before the commit: what the transaction has done is undone.
             self.life.step()

@@ -118,7 +118,7 @@ def environment(folder: Path, constraints: Path, extras: str, progress: Progress
         raise InstallError("This Python makes no environments. On Debian and Ubuntu: apt-get install python3-venv")
     most = sum(1 for line in constraints.read_text().splitlines() if line.strip())
     progress.tell(f"installing up to {most} packages of {constraints}: some minutes, depending on the network")
-    install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
+    install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
     options = ["--progress-bar=off", "--constraint", str(constraints), "--editable", f".[{extras}]"]
     follow_pip([*install, *options], folder, progress)
     progress.tell(f"{folder} is ready")

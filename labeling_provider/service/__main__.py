@@ -256,7 +256,7 @@ def _is_address(url: str) -> bool:
 
 
 def _serve(options: argparse.Namespace, folder: Path) -> None:
-    from labeling_provider.service.app import Part, ServiceSettings
+    from labeling_provider.service.app import ProcessRole, ServiceSettings
     from labeling_provider.service.app import serve as serve_until_stopped
     from labeling_provider.service.web.listener import Tls
 
@@ -278,7 +278,7 @@ def _serve(options: argparse.Namespace, folder: Path) -> None:
             tls=Tls(options.tls_certificate, options.tls_key) if options.tls_certificate else None,
             proxies=options.trusted_proxy,
             audit_days=options.audit_days,
-            part=Part(options.part),
+            part=ProcessRole(options.part),
             keep_jobs_days=options.keep_jobs_days,
         )
     )

@@ -34,7 +34,7 @@ from labeling_provider.service.web.administration import Administration
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets, read_outside
 from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
-from labeling_provider.service.web.job_people import JobPeople
+from labeling_provider.service.web.job_people import PeopleOfJobs
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
 from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.listener import Tls, listen
@@ -65,7 +65,7 @@ ACCOUNT: Final = "123456789012"
 CLOSING_SECONDS: Final = 4
 
 
-class Part(Enum):
+class ProcessRole(Enum):
     """What a process does of all that the service is: what comes by HTTP, the steps of labeling jobs, or both."""
 
     LOCAL = "local"
@@ -75,12 +75,12 @@ class Part(Enum):
     @property
     def answers(self) -> bool:
         """Whether it answers the API and has the pages; any process answers probes."""
-        return self is not Part.WORK
+        return self is not ProcessRole.WORK
 
     @property
     def works(self) -> bool:
         """Whether it does the steps of labeling jobs."""
-        return self is not Part.SERVE
+        return self is not ProcessRole.SERVE
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class ServiceSettings:
     tls: Tls | None = None
     proxies: Sequence[str] = ()
     audit_days: float = 365.0
-    part: Part = Part.LOCAL
+    part: ProcessRole = ProcessRole.LOCAL
     keep_jobs_days: float | None = None
 
 
@@ -120,7 +120,7 @@ def serve(settings: ServiceSettings) -> None:
     set_up_tracing()
     credentials = Credentials.from_environment()
     workforce = load_workforce(settings.workforce, seed=settings.seed, region=settings.region, account=ACCOUNT)
-    migrate = Migrate.ALONE if settings.part is Part.LOCAL else Migrate.NEVER
+    migrate = Migrate.ALONE if settings.part is ProcessRole.LOCAL else Migrate.NEVER
     database = Database(settings.database_url, shared=settings.shared, migrate=migrate)
     cloud = Cloud(
         database,
@@ -232,7 +232,7 @@ def _application(parts: _Parts, monitoring: Monitoring) -> Application:
                 *Workers(people, audit, operations, settings.region).routes,
                 *Administration(keys, audit, parts.deletion).routes,
                 *Previews(database, engine.kinds, task_pages).routes,
-                *JobPeople(database, workforce.teams).routes,
+                *PeopleOfJobs(database, workforce.teams).routes,
             ],
         ),
         make_portal(database, engine.desk, people, single_sign_on, audit, task_pages, engine.mask_helper),

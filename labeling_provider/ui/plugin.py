@@ -11,7 +11,7 @@ from airflow.plugins_manager import AirflowPlugin
 PREFIX = "/labeling"
 
 
-class Pages:
+class PluginPages:
     """The application with the pages, created at the first request, because schedulers and workers load plugins too."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class LabelingPlugin(AirflowPlugin):
     """Pages about labeling jobs: all of them in the navigation, and a tab on DAGs, DAG runs and task instances."""
 
     name = "labeling"
-    fastapi_apps = [{"app": Pages(), "url_prefix": PREFIX, "name": "Labeling"}]  # noqa: RUF012 - Airflow's attributes
+    fastapi_apps = [{"app": PluginPages(), "url_prefix": PREFIX, "name": "Labeling"}]  # noqa: RUF012 - Airflow's attributes
     external_views = [  # noqa: RUF012
         _view("Labeling", "nav", "/"),
         _view("Labeling", "dag", "/?dag_id={DAG_ID}"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from labeling_provider.ui import application
-from labeling_provider.ui.plugin import PREFIX, LabelingPlugin, Pages, _view
+from labeling_provider.ui.plugin import PREFIX, LabelingPlugin, PluginPages, _view
 from labeling_provider.ui.showing import STATIC
 
 
@@ -48,7 +48,7 @@ def test_the_application_is_made_at_the_first_request_and_once(monkeypatch: pyte
         return answer
 
     monkeypatch.setattr(application, "make_application", make)
-    pages = Pages()
+    pages = PluginPages()
     assert made == []
 
     async def requests() -> None:

@@ -24,7 +24,7 @@ _MIGRATION_SECONDS: Final = 600
 _SILENCE: Final = {"idle": 5, "interval": 2, "count": 3}
 
 
-class Entry(NamedTuple):
+class Admission(NamedTuple):
     """A process's admission to a database.
 
     :param connection: a connection, in the transaction for opening the database.
@@ -50,7 +50,7 @@ class SessionLocks:
         self._session = connect()
 
     @contextmanager
-    def opening(self) -> Iterator[Entry]:
+    def opening(self) -> Iterator[Admission]:
         """A transaction for opening the database. Only one process at a time can have it.
 
         :raises sqlalchemy.exc.OperationalError: if another process holds it for more than ten minutes.
@@ -61,7 +61,7 @@ class SessionLocks:
             is_in = self._enter()
             # This process's own lock does not conflict, and no other process can enter meanwhile.
             alone = sa.select(sa.func.pg_try_advisory_xact_lock(_IN))
-            yield Entry(self._session, is_in, is_in and bool(self._session.execute(alone).scalar_one()))
+            yield Admission(self._session, is_in, is_in and bool(self._session.execute(alone).scalar_one()))
 
     def is_in(self) -> bool:
         """Whether this process may still use the database. If its connection was lost, it tries to enter again."""

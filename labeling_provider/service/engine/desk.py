@@ -38,7 +38,7 @@ _GATHER_SECONDS: Final = 0.2
 """How long a finished object waits for others, so that one step of its job takes them all."""
 
 
-class Refused(Exception):
+class MoveRefused(Exception):
     """A move that was not made; what the person has done stays on the page.
 
     :param reason: why.
@@ -239,12 +239,12 @@ class Desk:
     def in_hand(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any]]:
         """The job and the manifest line of a task that a person has in hand.
 
-        :raises Refused: if the person does not have it.
+        :raises MoveRefused: if the person does not have it.
         """
         row, now = self._row(person, task_id), self._clock.now()
         if row.state != TaskState.ACCEPTED or row.due < now:
             with self._database.read() as connection:
-                raise Refused(tasks.why_not(connection, Move(task_id, person.worker_id, now)))
+                raise MoveRefused(tasks.why_not(connection, Move(task_id, person.worker_id, now)))
         return self.job(person, row.job_id), json.loads(row.line)
 
     # Moves
@@ -263,20 +263,20 @@ class Desk:
 
         :param draft: any JSON value.
         :param active: seconds of active work on the task so far.
-        :raises Refused: if the person does not have the task any more, or the draft is too large.
+        :raises MoveRefused: if the person does not have the task any more, or the draft is too large.
         """
         try:
             text = as_json(draft)
         except (ValueError, RecursionError):
-            raise Refused("The draft can't be kept.") from None
+            raise MoveRefused("The draft can't be kept.") from None
         if len(text) > MAX_DRAFT_CHARACTERS:
-            raise Refused(f"The draft has more than {MAX_DRAFT_CHARACTERS:,} characters.")
+            raise MoveRefused(f"The draft has more than {MAX_DRAFT_CHARACTERS:,} characters.")
         task, _ = self._task(person, task_id)
         now = self._clock.now()
         move = Move(task_id, person.worker_id, now, text, self._bounded(task, active, now))
         with self._database.write(together=True) as connection:
             if not tasks.save(connection, [move]):
-                raise Refused(tasks.why_not(connection, move))
+                raise MoveRefused(tasks.why_not(connection, move))
 
     def submit(self, person: Person, task_id: int, content: Any, active: float) -> Handed:
         """Take an answer, for good, and hand out the next task.
@@ -285,20 +285,20 @@ class Desk:
 
         :param content: what the form has sent, by element name.
         :param active: seconds of active work on the task.
-        :raises Refused: if the answer is not one, or the task has another one already, or the person does not have the
-            task any more.
+        :raises MoveRefused: if the answer is not one, or the task has another one already, or the person does not have
+            the task any more.
         """
         task, job = self._task(person, task_id)
         try:
             job.kind.check_answer(content, json.loads(task.line))
         except AnswerError as error:
-            raise Refused(str(error)) from None
+            raise MoveRefused(str(error)) from None
         now = self._clock.now()
         move = Move(task_id, person.worker_id, now, as_json(content), self._bounded(task, active, now))
         with self._database.write(together=True) as connection:
             accepted = tasks.submit(connection, [move])
             if not accepted and not tasks.has_answer(connection, move):
-                raise Refused(tasks.why_not(connection, move))
+                raise MoveRefused(tasks.why_not(connection, move))
             handed = self._after(connection, person, job, task, now)
         _ANSWERS.inc(accepted)
         # Who has no task waits for what the next step hands out.
@@ -308,14 +308,14 @@ class Desk:
     def decline(self, person: Person, task_id: int, reason: str) -> Handed:
         """Take a task back for good from a person who would rather not have it, and hand out the next one.
 
-        :raises Refused: if the person does not have the task any more.
+        :raises MoveRefused: if the person does not have the task any more.
         """
         task, job = self._task(person, task_id)
         now = self._clock.now()
         move = Move(task_id, person.worker_id, now)
         with self._database.write(together=True) as connection:
             if not tasks.decline(connection, [move]):
-                raise Refused(tasks.why_not(connection, move))
+                raise MoveRefused(tasks.why_not(connection, move))
             if reason.strip():
                 self._remark(connection, task, person, RemarkKind.DECLINE, reason, now)
             handed = self._after(connection, person, job, task, now)
@@ -325,24 +325,24 @@ class Desk:
     def release(self, person: Person, task_id: int) -> None:
         """Give a task back for anybody to accept; what was done is lost.
 
-        :raises Refused: if the person does not have the task any more.
+        :raises MoveRefused: if the person does not have the task any more.
         """
         task, job = self._task(person, task_id)
         move = Move(task_id, person.worker_id, self._clock.now())
         with self._database.write(together=True) as connection:
             if not tasks.release(connection, [move]):
-                raise Refused(tasks.why_not(connection, move))
+                raise MoveRefused(tasks.why_not(connection, move))
         self._held.forget(task_id)
         self._open_tasks.returned(job.id, person.worker_id, task.object_id)
 
     def remark(self, person: Person, task_id: int, text: str) -> None:
         """Tell the requester something about a task's object.
 
-        :raises Refused: if there is nothing to tell.
+        :raises MoveRefused: if there is nothing to tell.
         """
         task, _ = self._task(person, task_id)
         if not text.strip():
-            raise Refused("Write what the requester should know.")
+            raise MoveRefused("Write what the requester should know.")
         with self._database.write(together=True) as connection:
             self._remark(connection, task, person, RemarkKind.COMMENT, text, self._clock.now())
 
@@ -366,7 +366,7 @@ class Desk:
     def _task(self, person: Person, task_id: int) -> tuple[HeldTask, JobAtDesk]:
         """A task that is, or was, a person's. Whether it still is, only its next move shows.
 
-        :raises Refused: if it was not.
+        :raises MoveRefused: if it was not.
         """
         task = self._held.find(task_id, person.worker_id) or held_task(self._row(person, task_id))
         return task, self.job(person, task.job_id)
@@ -374,15 +374,15 @@ class Desk:
     def _row(self, person: Person, task_id: int) -> Row:
         """A task that is, or was, a person's, with its line.
 
-        :raises Refused: if it was not.
+        :raises MoveRefused: if it was not.
         """
         with self._database.read() as connection:
             row = task_rows.find_with_line(connection, task_id)
             if row is not None and row.worker_id == person.worker_id:
                 return row
             if row is not None and row.state == TaskState.EXPIRED:
-                raise Refused(tasks.why_expired(connection, row.job_id))
-        raise Refused(Refusal.NOT_IN_HAND)
+                raise MoveRefused(tasks.why_expired(connection, row.job_id))
+        raise MoveRefused(Refusal.NOT_IN_HAND)
 
     def _line(self, person: Person, task_id: int) -> tuple[int, str]:
         """The job and the manifest line of a task that a person has in hand or may get.

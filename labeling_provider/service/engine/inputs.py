@@ -19,7 +19,7 @@ from labeling_provider.service.errors import JobFailure
 _MAX_IN_MEMORY: Final = 1 << 20
 
 
-class Manifest:
+class InputManifest:
     """The lines of a manifest, which may be more than fit into memory.
 
     :param file: its bytes.
@@ -70,14 +70,14 @@ class Inputs:
         return document
 
     @contextmanager
-    def manifest(self, request: dict[str, Any]) -> Iterator[Manifest]:
+    def manifest(self, request: dict[str, Any]) -> Iterator[InputManifest]:
         """The input manifest as it is now; empty if the request has none, as in a streaming job."""
         uri = JobRequest(request).manifest_uri
         with SpooledTemporaryFile(_MAX_IN_MEMORY) as file:
             if uri:
                 self._copy(uri, file)
-                _check_manifest(uri, Manifest(file).raw(), task_type_of_request(request))
-            yield Manifest(file)
+                _check_manifest(uri, InputManifest(file).raw(), task_type_of_request(request))
+            yield InputManifest(file)
 
     def _copy(self, uri: str, file: IO[bytes]) -> None:
         try:

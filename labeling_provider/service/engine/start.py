@@ -18,7 +18,7 @@ from labeling_provider.service.database.lease_rows import Lease
 from labeling_provider.service.database.running import note, update_job
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.arrivals import first_state
-from labeling_provider.service.engine.inputs import Inputs, Manifest
+from labeling_provider.service.engine.inputs import InputManifest, Inputs
 from labeling_provider.service.engine.output import Output
 from labeling_provider.service.engine.stream import Stream
 from labeling_provider.service.learning.loop import ActiveLearning
@@ -52,7 +52,7 @@ class Start:
             else:
                 self._take_in(lease, job, request, manifest)
 
-    def _take_in(self, lease: Lease, job: Row, request: dict[str, Any], manifest: Manifest) -> None:
+    def _take_in(self, lease: Lease, job: Row, request: dict[str, Any], manifest: InputManifest) -> None:
         """Store the objects of a job in the database, and begin."""
         states: Counter[ObjectState] = Counter()
         reasons: Counter[str] = Counter()

@@ -52,7 +52,7 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """The outcome of a training.
 
     :param model: the trained model; None if there was nothing to learn from.
@@ -130,7 +130,7 @@ class Learner:
         """
         return _guarded(self.kind.label_by_machine, prediction.answer, confidence, sample.line, file)
 
-    def train(self, material: Material, *, patient: bool = True) -> Outcome:
+    def train(self, material: Material, *, patient: bool = True) -> TrainingOutcome:
         """Train a model and determine what it may label.
 
         :param patient: whether the model may label only once it has learned every class among the validation objects.
@@ -142,7 +142,7 @@ class Learner:
             if (model_input := self._input(sample)) is not None
         ]
         if not pairs:
-            return Outcome(None, None, None, {}, {})
+            return TrainingOutcome(None, None, None, {}, {})
         model = self._new_model()
         answers = self.kind.opened([answer for _, answer in pairs])
         _guarded(model.train, [model_input for model_input, _ in pairs], answers)
@@ -164,7 +164,7 @@ class Learner:
             # The model does not know one of the classes yet, and would label its objects wrongly.
             threshold = None
         mean = fmean(result.agreement for result in results) if results else None
-        return Outcome(model, mean, threshold, scores, judged)
+        return TrainingOutcome(model, mean, threshold, scores, judged)
 
 
 def _guarded(call: Callable[..., T], *arguments: Any) -> T:

@@ -30,7 +30,7 @@ from labeling_provider.service.database.running import note, update_job
 from labeling_provider.service.database.states import LearningRole, ObjectState
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.kinds.kind import Learnable
-from labeling_provider.service.learning.learner import Learner, LearningSample, Material, Outcome
+from labeling_provider.service.learning.learner import Learner, LearningSample, Material, TrainingOutcome
 from labeling_provider.service.learning.models import ModelFailure
 from labeling_provider.service.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.service.learning.threshold import Judged
@@ -240,7 +240,7 @@ class ActiveLearning:
         run: Run,
         learner: Learner,
         iteration: int,
-        outcome: Outcome,
+        outcome: TrainingOutcome,
         unlabeled: Sequence[LearningSample],
         room: Room,
     ) -> dict[int, dict[str, Any]]:
@@ -282,7 +282,7 @@ class ActiveLearning:
         return contents
 
     def _write_round(
-        self, run: Run, iteration: int, examples: Sequence[LearningSample], outcome: Outcome
+        self, run: Run, iteration: int, examples: Sequence[LearningSample], outcome: TrainingOutcome
     ) -> str | None:
         """Write the input and output files of a training, and its model.
 
@@ -320,7 +320,7 @@ class ActiveLearning:
         run: Run,
         iteration: int,
         examples: int,
-        outcome: Outcome,
+        outcome: TrainingOutcome,
         contents: dict[int, dict[str, Any]],
         model_arn: str | None,
         room: Room,
@@ -354,7 +354,7 @@ def _leads_nowhere(trainings: Sequence[TrainingRow]) -> bool:
     return max(later) < first + _WORTH_WHILE
 
 
-def _leaving(outcome: Outcome, people: Sequence[float]) -> list[learning_rows.Leaving]:
+def _leaving(outcome: TrainingOutcome, people: Sequence[float]) -> list[learning_rows.Leaving]:
     """The validation objects that no longer represent unlabeled ones, because objects with such scores now have a label
     by machine or go to people.
 
@@ -374,7 +374,7 @@ def _object_line(object_id: int, /, **members: Any) -> str:
     return as_json({"datasetObjectId": str(object_id), **members})
 
 
-def _summary(iteration: int, examples: int, outcome: Outcome, labeled: int) -> str:
+def _summary(iteration: int, examples: int, outcome: TrainingOutcome, labeled: int) -> str:
     agreement = (
         "nothing to measure on"
         if outcome.agreement is None

@@ -87,7 +87,7 @@ class _Admitted:
 
 
 @dataclass
-class _Seen:
+class _Audited:
     """What is known of a request so far, for the audit trail."""
 
     who: Requester | None = None
@@ -172,7 +172,7 @@ class Application:
         request: RequestHead | None = None
         response: ASGIApp
         address = (scope.get("client") or ("",))[0]
-        seen, outcome = _Seen(), OK
+        seen, outcome = _Audited(), OK
         try:
             request = RequestHead.of(scope)
             if request.is_portal and self._may_enter and not self._may_enter(address):
@@ -217,7 +217,7 @@ class Application:
     async def _run(self, function: Callable[[], _T], limiter: CapacityLimiter | None = None) -> _T:
         return await to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter or self._working)
 
-    async def _answer(self, request: RequestHead, receive: Receive, seen: _Seen) -> ASGIApp:
+    async def _answer(self, request: RequestHead, receive: Receive, seen: _Audited) -> ASGIApp:
         admitted = await self._admit(request)
         signature, who = admitted.signature, admitted.who
         seen.who = who

@@ -72,7 +72,7 @@ _SUMS: Final[dict[str, Callable[[], Any]]] = {
 }
 
 
-class _Sums:
+class _Checksums:
     """The checksums of a body while it is read.
 
     :param names: names of headers; those that hold no checksum are ignored.
@@ -167,7 +167,7 @@ def decode_chunks(body: Body, headers: Mapping[str, str], limit: int, signatures
         raise _too_large(limit)
     file, length, whole = _spool(int(declared)), 0, hashlib.sha256()
     announced = {name.strip().lower() for name in headers.get("x-amz-trailer", "").split(",") if name.strip()}
-    sums = _Sums(announced)
+    sums = _Checksums(announced)
     while True:
         size, signature = _chunk_line(body.file)
         chunk, left = hashlib.sha256(), size
@@ -204,7 +204,7 @@ def check_sums(request: RequestHead, body: Body) -> None:
 
     :raises ApiError: if one differs.
     """
-    sums = _Sums(request.headers)
+    sums = _Checksums(request.headers)
     while sums and (piece := body.file.read(_PIECE)):
         sums.update(piece)
     body.file.seek(0)

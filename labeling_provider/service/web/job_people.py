@@ -22,7 +22,7 @@ MAX_LATEST: Final = 10
 _HEADERS: Final = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
-class JobPeople:
+class PeopleOfJobs:
     """The people of each job.
 
     :param simulated: ARNs of the workteams with simulated workers.

@@ -111,9 +111,9 @@ def _preview(chosen: argparse.Namespace) -> int:
     assets = Assets(outside=read_outside(chosen.template_assets) if chosen.template_assets else None)
     if not assets.is_built:
         raise PreviewError(NOT_BUILT)
-    source = Source(chosen.template, chosen.input, chosen.line, chosen.task_type, chosen.categories)
+    source = PreviewSource(chosen.template, chosen.input, chosen.line, chosen.task_type, chosen.categories)
     if chosen.output:
-        links = _links(Files(chosen.files, None), "")
+        links = _links(FolderObjects(chosen.files, None), "")
         document = _whole(source.rendered(links), links, assets)
         _tell_outside(document, links, "")
         try:
@@ -123,7 +123,7 @@ def _preview(chosen: argparse.Namespace) -> int:
         return 0
     listening = listen("127.0.0.1", chosen.port)
     base = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    preview = Preview(source, Files(chosen.files, base), assets, base)
+    preview = Preview(source, FolderObjects(chosen.files, base), assets, base)
     _tell_outside(*preview.document(), base)
     print(f"{base}/", flush=True)
     serve(preview, listening, lambda: None)
@@ -131,7 +131,7 @@ def _preview(chosen: argparse.Namespace) -> int:
 
 
 @dataclass(frozen=True)
-class Source:
+class PreviewSource:
     """What a preview is made of.
 
     :param template: the template's file.
@@ -178,7 +178,7 @@ class Source:
             workers_per_object=1,
             output="",
             request={"HumanTaskConfig": {"TaskTitle": self.template.stem}},
-            object_store=Files(None, None),
+            object_store=FolderObjects(None, None),
         )
         try:
             return KINDS[self.task_type](facts).task_input(line)
@@ -205,7 +205,7 @@ class Source:
         return found
 
 
-class Files(ObjectStore):
+class FolderObjects(ObjectStore):
     """Objects as files in a folder.
 
     :param folder: None if there are none.
@@ -256,7 +256,7 @@ class Preview:
     :param base: where it is: ``http://host:port``.
     """
 
-    def __init__(self, source: Source, files: Files, assets: Assets, base: str) -> None:
+    def __init__(self, source: PreviewSource, files: FolderObjects, assets: Assets, base: str) -> None:
         self._source, self._files, self._assets, self._base = source, files, assets, base
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -303,7 +303,7 @@ class Preview:
         return frame_html(self._source.rendered(links), self._assets, title="Preview"), links
 
 
-def _links(files: Files, base: str) -> Links:
+def _links(files: FolderObjects, base: str) -> Links:
     return Signer(files, make_link_credentials(), "us-east-1").links(base, _LINK_SECONDS)
 
 

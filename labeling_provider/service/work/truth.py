@@ -33,7 +33,7 @@ class Truth:
     """
 
     def __init__(self, sources: Sequence[str], object_store: ObjectStore) -> None:
-        self._files = [_File(source, object_store) for source in sources]
+        self._files = [_TruthFile(source, object_store) for source in sources]
         self._loading = threading.Lock()
 
     def refresh(self) -> None:
@@ -54,7 +54,7 @@ class Truth:
         return None if truth is None else json.loads(truth)
 
 
-class _File:
+class _TruthFile:
     """A truth file."""
 
     def __init__(self, source: str, object_store: ObjectStore) -> None:

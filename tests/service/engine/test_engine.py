@@ -16,7 +16,7 @@ from dev.stack import wait_until
 from labeling_provider.service.database.schema import jobs, tasks
 from labeling_provider.service.database.states import TaskState
 from labeling_provider.service.engine import scheduler as scheduling
-from labeling_provider.service.engine.desk import Refused
+from labeling_provider.service.engine.desk import MoveRefused
 from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.work.people import Person
 from labeling_provider.service.work.tasks import Refusal
@@ -142,7 +142,7 @@ def test_who_submits_to_a_job_that_has_stopped_is_told_so(engine: InProcess) -> 
     wait_until(withdrawn, 60, "no task is with anybody", 0.01)
     assert engine.describe(name)["LabelingJobStatus"] == "Stopping"
     assert taken(engine, name, 1) is None
-    with pytest.raises(Refused, match=Refusal.JOB_OVER):
+    with pytest.raises(MoveRefused, match=Refusal.JOB_OVER):
         answer(engine, task)
     engine.storage.down = None
     assert engine.wait(name)["LabelCounters"]["HumanLabeled"] == 0

@@ -19,7 +19,7 @@ import pytest
 from labeling_provider.cli import main
 from labeling_provider.service.web import assets, preview
 from labeling_provider.service.web.assets import Assets
-from labeling_provider.service.web.preview import Files, Preview, Source
+from labeling_provider.service.web.preview import FolderObjects, Preview, PreviewSource
 
 BASE = "http://127.0.0.1:8098"
 TEMPLATE = """<script src="https://assets.crowd.aws/crowd-html-elements.js"></script>
@@ -39,10 +39,10 @@ def static(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def written(
     folder: Path, template: str = TEMPLATE, task_input: str = '{"source-ref": "s3://lab/a b.png", "note": "<"}'
-) -> Source:
+) -> PreviewSource:
     (folder / "page.liquid").write_text(template)
     (folder / "input.json").write_text(task_input)
-    return Source(folder / "page.liquid", folder / "input.json", 1, "custom", None)
+    return PreviewSource(folder / "page.liquid", folder / "input.json", 1, "custom", None)
 
 
 def get(application: Preview, path: str, host: str = "127.0.0.1:8098", method: str = "GET") -> tuple[int, Any, bytes]:
@@ -71,7 +71,7 @@ def page(tmp_path: Path, static: Path) -> Preview:
     (tmp_path / "files" / "lab").mkdir(parents=True)
     (tmp_path / "files" / "lab" / "a b.png").write_bytes(b"\x89PNG")
     (tmp_path / "secret.txt").write_text("secret")
-    return Preview(written(tmp_path), Files(tmp_path / "files", BASE), Assets(static), BASE)
+    return Preview(written(tmp_path), FolderObjects(tmp_path / "files", BASE), Assets(static), BASE)
 
 
 def test_the_page_is_that_of_the_frame(page: Preview, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_the_input_is_made_as_the_task_type_does(tmp_path: Path) -> None:
 
     def made(**change: Any) -> Any:
         named = {"line": 2, "task_type": "custom", "categories": tmp_path / "labels.json", **change}
-        return Source(source.template, source.input, **named).task_input()
+        return PreviewSource(source.template, source.input, **named).task_input()
 
     assert made() == {"source": "second"}
     assert made(task_type="text-classification") == {"taskObject": "second", "labels": ["a", "b"]}

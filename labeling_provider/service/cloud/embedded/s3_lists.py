@@ -30,7 +30,7 @@ class Fetch(Protocol):
     def __call__(self, first: str, limit: int, *, after: bool) -> list[FoundVersion]: ...
 
 
-class Page(NamedTuple):
+class ListPage(NamedTuple):
     """A page of a list.
 
     :param entries: objects, and the common prefixes of others as text, in one order.
@@ -55,7 +55,7 @@ class VersionsPage(NamedTuple):
     next_version: str | None
 
 
-def page_of_objects(fetch: Fetch, prefix: str, delimiter: str, after: str, most: int) -> Page:
+def page_of_objects(fetch: Fetch, prefix: str, delimiter: str, after: str, most: int) -> ListPage:
     """A page of the objects that are there.
 
     :param fetch: reads latest versions.
@@ -65,9 +65,9 @@ def page_of_objects(fetch: Fetch, prefix: str, delimiter: str, after: str, most:
     groups = _groups(fetch, prefix, delimiter, after, markers=False)
     entries = list(islice((folder or group[0] for folder, group in groups), most + 1)) if most > 0 else []
     if len(entries) <= most:
-        return Page(entries, None)
+        return ListPage(entries, None)
     last = entries[most - 1]
-    return Page(entries[:most], token_of(last if isinstance(last, str) else last.key))
+    return ListPage(entries[:most], token_of(last if isinstance(last, str) else last.key))
 
 
 def page_of_versions(

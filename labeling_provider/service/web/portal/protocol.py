@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, NoSuchTask, Refused
+from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, MoveRefused, NoSuchTask
 from labeling_provider.service.engine.mask_helper import MaskHelper, NoMask
 from labeling_provider.service.errors import JobFailure
 from labeling_provider.service.web.portal.sessions import (
@@ -219,7 +219,7 @@ class Protocol:
                 return _json({"refused": "signed_out"}, 401)
             except NoSuchTask as error:
                 return _json({"refused": "gone", "message": str(error)}, 404)
-            except Refused as error:
+            except MoveRefused as error:
                 return _json({"refused": _REASONS.get(error.reason, "invalid"), "message": str(error)}, 409)
             except NoMask as error:
                 return _json({"refused": "mask", "message": str(error)}, 409)

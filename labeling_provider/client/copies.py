@@ -68,7 +68,7 @@ class Copies:
     @property
     def is_needed(self) -> bool:
         """Whether they are two places at all."""
-        ends = {str(one.s3.meta.endpoint_url).rstrip("/") for one in (self._source, self._target)}
+        ends = {str(store.s3.meta.endpoint_url).rstrip("/") for store in (self._source, self._target)}
         return len(ends) > 1
 
     def copy(self, uri: str, *, overwrite: bool = False, to: str | None = None) -> bool:
@@ -112,8 +112,8 @@ class Copies:
                 running.append(pool.submit(self._tried, uri))
                 if len(running) >= _AHEAD:
                     tally.add(running.popleft().result())
-            for one in running:
-                tally.add(one.result())
+            for copying in running:
+                tally.add(copying.result())
         return tally
 
     def _tried(self, uri: str) -> Copied:

@@ -164,7 +164,7 @@ def _mask_of_form(form: Mapping[str, Any]) -> dict[str, Pixels] | None:
         mask = msgspec.convert(form, _MaskForm)
         body = base64.b64decode(mask.labeled_image.png_image_data, validate=True)
         pixels = np.asarray(open_picture(body, "RGB"))
-        colors = {name: bytes.fromhex(one.color.removeprefix("#")) for name, one in mask.label_mappings.items()}
+        colors = {name: bytes.fromhex(mapping.color.removeprefix("#")) for name, mapping in mask.label_mappings.items()}
     except ValueError:
         # So are msgspec's, base64's and pictures' errors.
         return None
@@ -177,14 +177,14 @@ def _overlap(before: Mapping[str, Pixels], after: Mapping[str, Pixels]) -> float
     """The mean IoU over the classes of either mask, without background; 1 if both have none."""
     shares = []
     for name in dict.fromkeys((*before, *after)):
-        one, other = before.get(name), after.get(name)
+        own_before, own_after = before.get(name), after.get(name)
         if name == BACKGROUND:
             continue
-        if one is None or other is None or one.shape != other.shape:
-            shares.append(0.0 if _any(one) or _any(other) else 1.0)
+        if own_before is None or own_after is None or own_before.shape != own_after.shape:
+            shares.append(0.0 if _any(own_before) or _any(own_after) else 1.0)
         else:
-            joint = int((one | other).sum())
-            shares.append(int((one & other).sum()) / joint if joint else 1.0)
+            joint = int((own_before | own_after).sum())
+            shares.append(int((own_before & own_after).sum()) / joint if joint else 1.0)
     return sum(shares) / len(shares) if shares else 1.0
 
 

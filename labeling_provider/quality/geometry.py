@@ -26,9 +26,9 @@ def overlap(first: Points, second: Points) -> float:
     both = np.concatenate([first, second])
     corner = both.min(axis=0)
     cell = np.maximum(both.max(axis=0) - corner, _TINY) / _CELLS
-    one, other = (covered(outline, corner, cell, _CELLS, _CELLS) for outline in (first, second))
-    union = int((one | other).sum())
-    return int((one & other).sum()) / union if union else 0.0
+    first_cells, second_cells = (covered(outline, corner, cell, _CELLS, _CELLS) for outline in (first, second))
+    union = int((first_cells | second_cells).sum())
+    return int((first_cells & second_cells).sum()) / union if union else 0.0
 
 
 def length(path: Points) -> float:

@@ -119,14 +119,14 @@ def _together(frames: Sequence[PointFrame], labeled: Iterable[CuboidFrame], wher
 
     :raises LabelError: if a frame with cuboids is not in the sequence.
     """
-    places, found = {frame.name: place for place, frame in enumerate(frames)}, dict[int, CuboidFrame]()
+    places, labeled_at = {frame.name: place for place, frame in enumerate(frames)}, dict[int, CuboidFrame]()
     for frame in labeled:
         place = places.get(frame.name, frame.number)
-        if frame.cuboids and (place >= len(frames) or place in found):
+        if frame.cuboids and (place >= len(frames) or place in labeled_at):
             raise LabelError(f"{where}: the frame {frame.number} ({frame.name[:80]!r}) is not in the sequence")
-        found[place] = frame
+        labeled_at[place] = frame
     for place, cloud in enumerate(frames):
-        yield _cloud(cloud, found[place].cuboids if place in found else ())
+        yield _cloud(cloud, labeled_at[place].cuboids if place in labeled_at else ())
 
 
 def _with_boxes(clouds: list[_Cloud], pictures: Iterable[BoxedPicture], where: str) -> list[_Cloud]:

@@ -388,8 +388,8 @@ def _check_free(name: str, given: Mapping[str, Any], fixed: Sequence[str], sourc
     :param source: what they follow from.
     :raises ValueError: if they do not.
     """
-    if taken := sorted(set(given) & set(fixed)):
-        raise ValueError(f"{name} can't set {', '.join(taken)}: it follows from {source}")
+    if repeated := sorted(set(given) & set(fixed)):
+        raise ValueError(f"{name} can't set {', '.join(repeated)}: it follows from {source}")
 
 
 def _part(task: BaseOperator, key: str) -> str:

@@ -262,10 +262,10 @@ def _word(outcome: Outcome, *, dry_run: bool) -> str:
 
 
 def _pair(text: str) -> tuple[str, str]:
-    left, equals, right = text.rpartition("=")
-    if not (left and equals and right):
+    name, equals, replacement = text.rpartition("=")
+    if not (name and equals and replacement):
         raise argparse.ArgumentTypeError(f"{text!r} has no '=' between two names")
-    return left, right
+    return name, replacement
 
 
 def _time(text: str) -> datetime:

@@ -131,10 +131,10 @@ def joined(parts: list[Points]) -> Points:
     whole = parts[0]
     for part in parts[1:]:
         # The line is short if it leads from the point that is nearest to the part's first one.
-        here = int(((whole - part[0]) ** 2).sum(axis=1).argmin())
-        there = int(((part - whole[here]) ** 2).sum(axis=1).argmin())
-        turned = np.roll(part, -there, axis=0)
-        whole = np.concatenate([whole[: here + 1], turned, turned[:1], whole[here:]])
+        nearest = int(((whole - part[0]) ** 2).sum(axis=1).argmin())
+        shift = int(((part - whole[nearest]) ** 2).sum(axis=1).argmin())
+        turned = np.roll(part, -shift, axis=0)
+        whole = np.concatenate([whole[: nearest + 1], turned, turned[:1], whole[nearest:]])
     return whole
 
 

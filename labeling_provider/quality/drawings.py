@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 import msgspec
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.forms import FormColor, FormImage, FormPoint, FormSize
 from labeling_provider.manifest import (
     Files,
     InstancesLabel,
@@ -165,40 +166,22 @@ class Painted(Judgement):
         return np.frombuffer(zlib.decompress(self.cells), dtype=np.uint16).reshape(height, width)
 
 
-class _Size(msgspec.Struct):
-    width: int
-    height: int
-
-
-class _Point(msgspec.Struct):
-    x: float
-    y: float
-
-
 class _Path(msgspec.Struct):
     label: str
-    vertices: list[_Point]
+    vertices: list[FormPoint]
 
 
-class _Keypoint(_Point):
+class _Keypoint(FormPoint):
     label: str
 
 
-class _Color(msgspec.Struct):
-    color: str
-
-
-class _Instance(_Color):
+class _Instance(FormColor):
     label: str
-
-
-class _Image(msgspec.Struct, rename="camel"):
-    png_image_data: str
 
 
 class _MaskForm(msgspec.Struct, rename="camel"):
-    labeled_image: _Image
-    label_mappings: dict[str, _Color] | None = None
+    labeled_image: FormImage
+    label_mappings: dict[str, FormColor] | None = None
     instances: list[_Instance] | None = None
 
 
@@ -208,7 +191,7 @@ def shapes_of_form(kind: str, form: Mapping[str, Any]) -> Shapes | None:
     :param kind: the key of the list of shapes.
     :raises msgspec.ValidationError: if the form is malformed.
     """
-    size = msgspec.convert(form.get("inputImageProperties"), _Size)
+    size = msgspec.convert(form.get("inputImageProperties"), FormSize)
     if kind == "keypoints":
         points = msgspec.convert(form[kind], list[_Keypoint])
         return _shapes(kind, size, ((point.label, [point]) for point in points))

@@ -39,14 +39,14 @@ def length(path: Points) -> float:
 def distance(first: Points, second: Points) -> float:
     """How far apart two open paths are, in pixels: the mean distance from the points of one to the other, or the other
     way round if that is more."""
-    there, back = (
+    forth, back = (
         float(np.hypot(*(_nearest(dense, other, closed=False) - dense).T).mean())
         for dense, other in (
             (_dense(first, _PARTS, closed=False), second),
             (_dense(second, _PARTS, closed=False), first),
         )
     )
-    return max(there, back)
+    return max(forth, back)
 
 
 def middle(paths: Sequence[Points], base: int, *, closed: bool) -> Points:

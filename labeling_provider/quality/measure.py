@@ -261,8 +261,8 @@ class Measure:
         before, after = self._read(line.data, self._audited, where), self._read(line.data, self._attribute, where)
         if before is None or after is None:
             return
-        said = is_adjusted(after)
-        if said or (said is None and before.value != after.value):
+        is_changed = is_adjusted(after)
+        if is_changed or (is_changed is None and before.value != after.value):
             adjustments.adjusted += 1
             self._changed.append((number, raw, before, after))
             if len(self._changed) >= _BATCH:
@@ -276,7 +276,7 @@ class Measure:
         if adjustments is None:
             return
         with ThreadPoolExecutor(_THREADS) as pool:
-            overlaps = list(pool.map(lambda kept: self._overlap(*kept[2:]), self._changed))
+            overlaps = list(pool.map(lambda changed: self._overlap(*changed[2:]), self._changed))
         for (number, raw, _, _), overlap in zip(self._changed, overlaps, strict=True):
             if isinstance(overlap, LabelingError):
                 self.quality.note(f"{self._measured}, line {number}: {overlap}")

@@ -223,7 +223,7 @@ def _edits_problem(attribute: dict[str, Any], where: str) -> Iterator[Problem]:
         yield _problem(f"{where}.editsAllowed is {str(attribute['editsAllowed'])[:_SHOWN]!r}.", "Use none or any.")
 
 
-def _count_problems(given: list[Any], what: str) -> Iterator[Problem]:
+def _count_problems(given: list[Any], where: str) -> Iterator[Problem]:
     texts = [
         attribute
         for attribute in given
@@ -234,7 +234,7 @@ def _count_problems(given: list[Any], what: str) -> Iterator[Problem]:
         (len(texts), Quota.TEXT_ATTRIBUTES, "attributes with free text"),
     ):
         if count > most:
-            yield _problem(f"{what} are {count} {of}; at most {most} are allowed.", "Remove some.")
+            yield _problem(f"{where} are {count} {of}; at most {most} are allowed.", "Remove some.")
 
 
 def _is_text(value: Any, longest: int, shortest: int = 1) -> TypeGuard[str]:

@@ -287,7 +287,7 @@ class _ReviewPlan:
         for name, given in (("review", review), ("adjust_job", adjust_job)):
             _check_free(name, given, _GIVEN, "job")
         verdicts = review.get("labels", _VERDICTS)
-        if isinstance(verdicts, str) or len(verdicts) < 2 or not all(isinstance(one, str) for one in verdicts):
+        if isinstance(verdicts, str) or len(verdicts) < 2 or not all(isinstance(verdict, str) for verdict in verdicts):
             raise ValueError("review: labels must be a list of at least two names, the first of which accepts")
         stem, ending = attribute.removesuffix("-ref"), "-ref" if adjustment.ref else ""
         shared = {name: value for name, value in job.items() if name not in _LABELING_ONLY}
@@ -388,8 +388,8 @@ def _check_free(name: str, given: Mapping[str, Any], fixed: Sequence[str], sourc
     :param source: what they follow from.
     :raises ValueError: if they do not.
     """
-    if taken := sorted(set(given) & set(fixed)):
-        raise ValueError(f"{name} can't set {', '.join(taken)}: it follows from {source}")
+    if repeated := sorted(set(given) & set(fixed)):
+        raise ValueError(f"{name} can't set {', '.join(repeated)}: it follows from {source}")
 
 
 def _part(task: BaseOperator, key: str) -> str:

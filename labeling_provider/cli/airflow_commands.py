@@ -20,12 +20,12 @@ def get_labeling_commands() -> list[Any]:
     argument: Any = cli_config.Arg
     connection = argument(("--aws-conn-id",), help="Airflow connection", default="aws_default")
     region = argument(("--region",), help="region; by default the connection's")
-    here = f"{__name__}."
+    prefix = f"{__name__}."
     commands = (
         ActionCommand(
             name="list",
             help="List labeling jobs, newest first",
-            func=lazy_load_command(f"{here}list_jobs"),
+            func=lazy_load_command(f"{prefix}list_jobs"),
             args=(
                 argument(("--status",), help="only jobs with this status, such as InProgress"),
                 argument(("--name",), help="only jobs whose name contains this"),
@@ -37,13 +37,13 @@ def get_labeling_commands() -> list[Any]:
         ActionCommand(
             name="describe",
             help="Show everything about a labeling job, as JSON",
-            func=lazy_load_command(f"{here}describe_job"),
+            func=lazy_load_command(f"{prefix}describe_job"),
             args=(argument(("job_name",), help="name of the job"), connection, region),
         ),
         ActionCommand(
             name="validate-manifest",
             help="Check every line of a manifest; fails if any line is wrong",
-            func=lazy_load_command(f"{here}validate_manifest"),
+            func=lazy_load_command(f"{prefix}validate_manifest"),
             args=(
                 argument(("manifest",), help="path or s3:// URI"),
                 argument(("--label-attribute",), help="count this label, and check its metadata"),
@@ -54,7 +54,7 @@ def get_labeling_commands() -> list[Any]:
         ActionCommand(
             name="estimate-cost",
             help="Estimate what a labeling job would cost on Amazon, in USD",
-            func=lazy_load_command(f"{here}estimate_job_cost"),
+            func=lazy_load_command(f"{prefix}estimate_job_cost"),
             args=(
                 argument(("objects",), help="number of objects to label", type=int),
                 argument(("--workers",), help="number of workers per object", type=int, default=1),
@@ -73,16 +73,16 @@ def list_jobs(args: Namespace) -> None:
         request["StatusEquals"] = args.status
     if args.name:
         request["NameContains"] = args.name
-    left, token = args.limit, None
-    while left > 0:
-        answer = _answered(args, "list_labeling_jobs", **request, MaxResults=min(left, 100), **_next(token))
+    wanted, token = args.limit, None
+    while wanted > 0:
+        answer = _answered(args, "list_labeling_jobs", **request, MaxResults=min(wanted, 100), **_next(token))
         for summary in answer["LabelingJobSummaryList"]:
             counters = summary.get("LabelCounters", {})
             total = sum(counters.get(key, 0) for key in ("TotalLabeled", "FailedNonRetryableError", "Unlabeled"))
             created = summary["CreationTime"].isoformat(timespec="seconds")
             progress = f"{counters.get('TotalLabeled', 0):,}/{total:,}"
             _say(f"{summary['LabelingJobStatus']:12} {progress:>15} {created} {summary['LabelingJobName']}")
-        left, token = left - len(answer["LabelingJobSummaryList"]), answer.get("NextToken")
+        wanted, token = wanted - len(answer["LabelingJobSummaryList"]), answer.get("NextToken")
         if not token:
             return
 

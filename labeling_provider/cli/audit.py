@@ -38,11 +38,11 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.days is not None:
         query["since"] = time.time() - chosen.days * _DAY
     try:
-        told = ask(chosen.endpoint_url, f"/audit?{urlencode(query)}")
+        rows = ask(chosen.endpoint_url, f"/audit?{urlencode(query)}")
     except AskError as error:
         print(f"labeling audit: {error}", file=sys.stderr)
         return 1
-    for row in told:
+    for row in rows:
         who = f"{row['role']} {row['who']}".strip()
         say("  ".join((time_of(row["at"]), who, row["address"], row["what"], row["target"] or "–", row["outcome"])))
     return 0

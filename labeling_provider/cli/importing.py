@@ -38,9 +38,9 @@ def parser() -> argparse.ArgumentParser:
         f"the service demands credentials, set {' and '.join(_KEYS)}.",
     )
     source = options.add_argument_group("where from")
-    one = source.add_mutually_exclusive_group(required=True)
-    one.add_argument("--from-amazon", action="store_true", help="from Amazon SageMaker Ground Truth")
-    one.add_argument("--from-endpoint", metavar="URL", help="from another service of your own")
+    origin = source.add_mutually_exclusive_group(required=True)
+    origin.add_argument("--from-amazon", action="store_true", help="from Amazon SageMaker Ground Truth")
+    origin.add_argument("--from-endpoint", metavar="URL", help="from another service of your own")
     source.add_argument("--aws-conn-id", metavar="ID", help="with the credentials of this Airflow connection")
     source.add_argument("--profile", help="with the credentials of this profile; by default as boto3 finds them")
     source.add_argument("--region", help="region of the jobs; by default as boto3 finds it")
@@ -56,11 +56,13 @@ def parser() -> argparse.ArgumentParser:
         metavar="URL",
         help="where its S3 is, if it was started with --s3-endpoint; boto3 finds the credentials as usual",
     )
-    which = options.add_argument_group("which jobs (by default all, with all workteams and worker templates)")
-    which.add_argument("jobs", nargs="*", metavar="JOB", help="names of jobs")
-    which.add_argument("--name", action="append", default=[], metavar="PATTERN", help="jobs named like birds-*")
-    which.add_argument("--status", action="append", default=[], choices=sorted(STATUSES), help="jobs with this status")
-    which.add_argument(
+    selection = options.add_argument_group("which jobs (by default all, with all workteams and worker templates)")
+    selection.add_argument("jobs", nargs="*", metavar="JOB", help="names of jobs")
+    selection.add_argument("--name", action="append", default=[], metavar="PATTERN", help="jobs named like birds-*")
+    selection.add_argument(
+        "--status", action="append", default=[], choices=sorted(STATUSES), help="jobs with this status"
+    )
+    selection.add_argument(
         "--created-after", type=_time, metavar="DATE", help="jobs created after 2025-12-31 or 2025-12-31T18:00:00+01:00"
     )
     how = options.add_argument_group("how")
@@ -260,10 +262,10 @@ def _word(outcome: Outcome, *, dry_run: bool) -> str:
 
 
 def _pair(text: str) -> tuple[str, str]:
-    left, equals, right = text.rpartition("=")
-    if not (left and equals and right):
+    name, equals, replacement = text.rpartition("=")
+    if not (name and equals and replacement):
         raise argparse.ArgumentTypeError(f"{text!r} has no '=' between two names")
-    return left, right
+    return name, replacement
 
 
 def _time(text: str) -> datetime:

@@ -41,9 +41,9 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parsed(parser(), arguments)
     try:
         body = {"job": chosen.name, "with_output": chosen.with_output}
-        told = ask(chosen.endpoint_url, "/deletions", body, _SECONDS)
+        deleted = ask(chosen.endpoint_url, "/deletions", body, _SECONDS)
     except AskError as error:
         print(f"labeling jobs: {error}", file=sys.stderr)
         return 1
-    print(f"{chosen.name} is deleted, and {told['objects']} objects in S3")
+    print(f"{chosen.name} is deleted, and {deleted['objects']} objects in S3")
     return 0

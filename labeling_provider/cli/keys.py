@@ -53,15 +53,15 @@ def main(arguments: Sequence[str]) -> int:
     elif chosen.move != "list":
         body = {"key": chosen.key}
     try:
-        told = ask(chosen.endpoint_url, "/keys" if body is None else f"/keys/{chosen.move}", body)
+        answer = ask(chosen.endpoint_url, "/keys" if body is None else f"/keys/{chosen.move}", body)
     except AskError as error:
         print(f"labeling keys: {error}", file=sys.stderr)
         return 1
     if body is None:
-        for key in told:
+        for key in answer:
             say(_line(key))
-    elif told:
-        print(f"AWS_ACCESS_KEY_ID={told['access_key_id']}\nAWS_SECRET_ACCESS_KEY={told['secret_access_key']}")
+    elif answer:
+        print(f"AWS_ACCESS_KEY_ID={answer['access_key_id']}\nAWS_SECRET_ACCESS_KEY={answer['secret_access_key']}")
     return 0
 
 

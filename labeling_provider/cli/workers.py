@@ -53,16 +53,16 @@ def main(arguments: Sequence[str]) -> int:
                 print(f"{person['name']}  {person['worker_id']}  {', '.join(person['workteams']) or '–'}{has}")
             return 0
         given = {"name": chosen.name, "team": getattr(chosen, "team", None)}
-        told = ask(chosen.endpoint_url, f"/workers/{chosen.move}", given)
+        answer = ask(chosen.endpoint_url, f"/workers/{chosen.move}", given)
     except AskError as error:
         print(f"labeling workers: {error}", file=sys.stderr)
         return 1
     if chosen.move == "new-team":
-        print(told["arn"])
+        print(answer["arn"])
     elif chosen.move == "invite":
-        print(f"{chosen.endpoint_url.rstrip('/')}{told['path']}")
+        print(f"{chosen.endpoint_url.rstrip('/')}{answer['path']}")
     elif chosen.move == "erase":
-        print(f"in what the service keeps, this is now {told['worker_id']}")
+        print(f"in what the service keeps, this is now {answer['worker_id']}")
     elif chosen.move == "sign-out":
-        print(f"{told['sessions']} sessions ended")
+        print(f"{answer['sessions']} sessions ended")
     return 0

@@ -68,7 +68,7 @@ class Copies:
     @property
     def is_needed(self) -> bool:
         """Whether they are two places at all."""
-        ends = {str(one.s3.meta.endpoint_url).rstrip("/") for one in (self._source, self._target)}
+        ends = {str(store.s3.meta.endpoint_url).rstrip("/") for store in (self._source, self._target)}
         return len(ends) > 1
 
     def copy(self, uri: str, *, overwrite: bool = False, to: str | None = None) -> bool:
@@ -82,15 +82,15 @@ class Copies:
         :raises LabelingError: if it can't be read or written, or the target has another object of its name.
         """
         place = to or uri
-        there = _head(self._target, place)
-        if there is not None:
-            here = self._there(uri)
-            if _is_same(here, there):
+        target = _head(self._target, place)
+        if target is not None:
+            source = self._there(uri)
+            if _is_same(source, target):
                 return False
             if not overwrite:
                 raise LabelingError(
-                    f"{place}: the service has another object of this name, of {there['ContentLength']:,} bytes, not "
-                    f"{here['ContentLength']:,}. It was left as it is. Delete it there, and run this again."
+                    f"{place}: the service has another object of this name, of {target['ContentLength']:,} bytes, not "
+                    f"{source['ContentLength']:,}. It was left as it is. Delete it there, and run this again."
                 )
         if self._dry_run:
             self._there(uri)
@@ -112,8 +112,8 @@ class Copies:
                 running.append(pool.submit(self._tried, uri))
                 if len(running) >= _AHEAD:
                     tally.add(running.popleft().result())
-            for one in running:
-                tally.add(one.result())
+            for copying in running:
+                tally.add(copying.result())
         return tally
 
     def _tried(self, uri: str) -> Copied:

@@ -101,15 +101,15 @@ class GroundTruth:
 
         :raises LabelingError: if the service refuses or does not answer.
         """
-        what = f"Describing labeling job {name}"
+        action = f"Describing labeling job {name}"
         try:
             return JobDescription(
-                self._persist(lambda: self.sagemaker.describe_labeling_job(LabelingJobName=name), what)
+                self._persist(lambda: self.sagemaker.describe_labeling_job(LabelingJobName=name), action)
             )
         except (BotoCoreError, ClientError) as error:
             if is_missing(error):
                 return None
-            raise LabelingError(f"{what}: {error}") from error
+            raise LabelingError(f"{action}: {error}") from error
 
     def job(self, name: str) -> JobDescription:
         """Describe a labeling job that is known to exist.
@@ -178,16 +178,16 @@ class GroundTruth:
 
         :raises LabelingError: if the service does not answer.
         """
-        what = f"Describing model {arn}"
+        action = f"Describing model {arn}"
         try:
-            self._persist(lambda: self.sagemaker.describe_model(ModelName=arn.rpartition("/")[2]), what)
+            self._persist(lambda: self.sagemaker.describe_model(ModelName=arn.rpartition("/")[2]), action)
         except (BotoCoreError, ClientError) as error:
             if is_missing(error):
                 return False
             if is_refused(error):
                 return True
-            raise LabelingError(f"{what}: {error}") from error
+            raise LabelingError(f"{action}: {error}") from error
         return True
 
-    def _persist(self, call: Callable[[], T], what: str) -> T:
-        return persist(call, what, outage=self.outage, pause=_PAUSE)
+    def _persist(self, call: Callable[[], T], action: str) -> T:
+        return persist(call, action, outage=self.outage, pause=_PAUSE)

@@ -69,21 +69,21 @@ def read_people(ground_truth: GroundTruth, job_page: str) -> JobPeople | None:
     :return: None if the service does not tell because its version is older.
     :raises LabelingError: if it does not answer, or with something else.
     """
-    what = "Asking the service who is at work"
+    action = "Asking the service who is at work"
     try:
         answer = _get(ground_truth.sagemaker.now, f"{job_page}/people")
     except Exception as error:
-        raise LabelingError(f"{what}: {error}") from error
+        raise LabelingError(f"{action}: {error}") from error
     if answer.status in _UNKNOWN:
         return None
     if answer.status != 200:
-        raise LabelingError(f"{what}: it answered with status {answer.status}.")
+        raise LabelingError(f"{action}: it answered with status {answer.status}.")
     if len(answer.body) > MAX_BYTES:
-        raise LabelingError(f"{what}: its answer has more than {MAX_BYTES:,} bytes.")
+        raise LabelingError(f"{action}: its answer has more than {MAX_BYTES:,} bytes.")
     try:
         people = msgspec.json.decode(answer.body, type=JobPeople)
     except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
-        raise LabelingError(f"{what}: its answer can't be read: {error}") from None
+        raise LabelingError(f"{action}: its answer can't be read: {error}") from None
     return msgspec.structs.replace(people, latest=people.latest[:MAX_LATEST])
 
 

@@ -50,12 +50,15 @@ def refuse_foreign_answers(client: Any) -> None:
             return
         status = response_dict["status_code"]
         kind = str(response_dict["headers"].get("Content-Type", "no content type"))[:80]
-        told = (
+        message = (
             f"{client.meta.endpoint_url} answers with status {status} and {kind}, as "
             f"{operation_model.service_model.service_id} never does; correct endpoint_url in the extra of the Airflow "
             "connection"
         )
-        error: Any = {"Error": {"Code": str(status), "Message": told}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        error: Any = {
+            "Error": {"Code": str(status), "Message": message},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        }
         raise ClientError(error, operation_model.name)
 
     client.meta.events.register("before-parse", check)

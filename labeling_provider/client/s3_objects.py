@@ -101,9 +101,9 @@ class Objects:
         :param arguments: arguments of ``list_objects_v2``.
         :raises LabelingError: if S3 refuses or does not answer.
         """
-        what = f"Listing s3://{arguments['Bucket']}/{arguments.get('Prefix', '')}"
+        action = f"Listing s3://{arguments['Bucket']}/{arguments.get('Prefix', '')}"
         page: dict[str, Any] = answer_to(
-            lambda: self._s3.list_objects_v2(**arguments), what, outage=self._outage, pause=_PAUSE
+            lambda: self._s3.list_objects_v2(**arguments), action, outage=self._outage, pause=_PAUSE
         )
         return page
 

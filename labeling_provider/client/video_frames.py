@@ -69,8 +69,8 @@ def _parts(objects: Objects, pool: ThreadPoolExecutor, frames: Iterator[VideoFra
             _finish(waiting, _AHEAD)
         _finish(waiting, 0)
     finally:
-        for one in waiting:
-            one.cancel()
+        for writing in waiting:
+            writing.cancel()
     yield names
 
 

@@ -33,8 +33,8 @@ class PointFormat(NamedTuple):
 
 
 POINT_FORMATS: Final[dict[str, PointFormat]] = {
-    one.name: one
-    for one in (
+    point_format.name: point_format
+    for point_format in (
         PointFormat(binary, fields) for binary in (True, False) for fields in ("xyz", "xyzi", "xyzrgb", "xyzirgb")
     )
 }
@@ -44,8 +44,8 @@ _BY_ENDING: Final = {".bin": "binary/xyzi", ".txt": "text/xyzi"}
 
 def format_of_file(name: str) -> PointFormat | None:
     """The format of a file for which a manifest gives none, by its ending; None if the ending does not say it."""
-    found = _BY_ENDING.get(name[-4:].lower())
-    return POINT_FORMATS[found] if found else None
+    format_name = _BY_ENDING.get(name[-4:].lower())
+    return POINT_FORMATS[format_name] if format_name else None
 
 
 RADIAL: Final = ("k1", "k2", "k3", "k4")

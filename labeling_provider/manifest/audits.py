@@ -71,7 +71,11 @@ def audited_label(
     for color in label.colors.values() if isinstance(label, ColoredLabel) else ():
         if color.class_name != BACKGROUND and not color.hex_color:
             raise LabelError(f"{name}-metadata: the class {color.class_name[:_SHOWN]!r} has no hex-color to show it in")
-    unknown = [one for one in label.classes if one not in classes] if classes is not None and task_type.adjusts else []
+    unknown = (
+        [class_name for class_name in label.classes if class_name not in classes]
+        if classes is not None and task_type.adjusts
+        else []
+    )
     if unknown:
         raise LabelError(f"{name}: its class {unknown[0][:_SHOWN]!r} is not one of the job's labels")
     return label
@@ -79,14 +83,14 @@ def audited_label(
 
 def _attributes(line: Mapping[str, Any], task_type: TaskType) -> list[str]:
     """The attributes of the labels that a task type can audit, in the order of the line."""
-    found = []
+    attributes = []
     for key, metadata in line.items():
         attribute = key.removesuffix(METADATA)
         if not key.endswith(METADATA) or not isinstance(metadata, Mapping) or line.get(attribute) is None:
             continue
         if str(metadata.get("type")).lower() == task_type.audited_type:
-            found.append(attribute)
-    return found
+            attributes.append(attribute)
+    return attributes
 
 
 class AuditedLabels:

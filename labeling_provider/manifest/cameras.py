@@ -16,7 +16,9 @@ from labeling_provider.manifest.point_sequences import CameraImage
 NEAR: Final = 0.1
 """Nearer than this nothing is in front of a camera, in meters."""
 _STEP: Final = 1e-4
-_EDGES: Final = tuple((one, other) for one in range(8) for other in range(one + 1, 8) if (one ^ other).bit_count() == 1)
+_EDGES: Final = tuple(
+    (first, second) for first in range(8) for second in range(first + 1, 8) if (first ^ second).bit_count() == 1
+)
 """The edges of a cuboid, by the places of their ends among its corners."""
 _PARTS: Final = 8
 """Into how many straight parts an edge is divided, because lenses bend it."""
@@ -64,20 +66,20 @@ def _bent(image: CameraImage, radius: float) -> float:
 
 def edges(image: CameraImage, cuboid: LabeledCuboid) -> list[list[Pixel]]:
     """The edges of a cuboid in a picture: lines of points, without what the camera does not see."""
-    corners, found = cuboid.corners, list[list[Pixel]]()
-    for one, other in _EDGES:
+    corners, lines = cuboid.corners, list[list[Pixel]]()
+    for start, end in _EDGES:
         line: list[Pixel] = []
         for part in range(_PARTS + 1):
-            pixel = projected(image, _between(corners[one], corners[other], part / _PARTS))
+            pixel = projected(image, _between(corners[start], corners[end], part / _PARTS))
             if pixel is not None:
                 line.append(pixel)
             elif line:
-                found.append(line)
+                lines.append(line)
                 line = []
-        found.append(line)
-    return [line for line in found if len(line) > 1]
+        lines.append(line)
+    return [line for line in lines if len(line) > 1]
 
 
-def _between(one: Sequence[float], other: Sequence[float], share: float) -> Vector:
-    x, y, z = (start + (end - start) * share for start, end in zip(one, other, strict=True))
+def _between(first: Sequence[float], second: Sequence[float], share: float) -> Vector:
+    x, y, z = (start + (end - start) * share for start, end in zip(first, second, strict=True))
     return x, y, z

@@ -104,13 +104,13 @@ def cuboids_of(label: CuboidsLabel) -> tuple[LabeledCuboid, ...]:
 
     :raises LabelError: if one has no class, or no place or size that a cuboid can have.
     """
-    found = []
+    cuboids = []
     for place, cuboid in enumerate(label.cuboids):
         try:
-            found.append(_labeled(cuboid, "", label.class_names))
+            cuboids.append(_labeled(cuboid, "", label.class_names))
         except ValueError as error:
             raise LabelError(f"{label.attribute}.annotations[{place}].{error}") from None
-    return tuple(found)
+    return tuple(cuboids)
 
 
 def read_tracked_cuboids(body: bytes | str, where: str, names: Mapping[int, str]) -> tuple[CuboidFrame, ...]:
@@ -125,17 +125,17 @@ def read_tracked_cuboids(body: bytes | str, where: str, names: Mapping[int, str]
     document = read_document(body, where, MAX_LABEL_BYTES)
     lidar = "lidar" if "lidar" in document else ""
     try:
-        found = msgspec.convert(document["lidar"] if lidar else document, _Sequence)
+        sequence = msgspec.convert(document["lidar"] if lidar else document, _Sequence)
     except msgspec.ValidationError as error:
         raise SequenceError(where, [f"{f'{lidar}: ' if lidar else ''}{error}"]) from None
     except UnicodeEncodeError:
         raise SequenceError(where, ["a key is not valid Unicode"]) from None
-    if len(found.tracking_annotations) > Quota.POINT_SEQUENCE_FRAMES:
+    if len(sequence.tracking_annotations) > Quota.POINT_SEQUENCE_FRAMES:
         most = f"at most {Quota.POINT_SEQUENCE_FRAMES:,} are allowed"
-        raise SequenceError(where, [f"tracking-annotations has {len(found.tracking_annotations):,} frames; {most}"])
+        raise SequenceError(where, [f"tracking-annotations has {len(sequence.tracking_annotations):,} frames; {most}"])
     return tuple(
         _frame(frame, where, f"tracking-annotations[{place}]", names)
-        for place, frame in enumerate(found.tracking_annotations)
+        for place, frame in enumerate(sequence.tracking_annotations)
     )
 
 
@@ -220,19 +220,19 @@ def _document(cuboid: LabeledCuboid, class_ids: Mapping[str, int]) -> dict[str, 
 # Turning
 
 
-def plus(one: Vector, other: Vector) -> Vector:
+def plus(first: Vector, second: Vector) -> Vector:
     """The sum of two vectors."""
-    return one[0] + other[0], one[1] + other[1], one[2] + other[2]
+    return first[0] + second[0], first[1] + second[1], first[2] + second[2]
 
 
-def minus(one: Vector, other: Vector) -> Vector:
+def minus(first: Vector, second: Vector) -> Vector:
     """The difference of two vectors."""
-    return one[0] - other[0], one[1] - other[1], one[2] - other[2]
+    return first[0] - second[0], first[1] - second[1], first[2] - second[2]
 
 
-def times(one: Quaternion, other: Quaternion) -> Quaternion:
+def times(first: Quaternion, second: Quaternion) -> Quaternion:
     """The quaternion that turns as the second one does, and then as the first one does."""
-    (ax, ay, az, aw), (bx, by, bz, bw) = one, other
+    (ax, ay, az, aw), (bx, by, bz, bw) = first, second
     return (
         aw * bx + ax * bw + ay * bz - az * by,
         aw * by - ax * bz + ay * bw + az * bx,

@@ -339,11 +339,11 @@ class ThingsLabel(Label):
         :raises LabelError: if a class has no name.
         """
         names = {}
-        for position, thing in enumerate(self.things):
-            if thing.class_id not in self.class_names:
+        for position, drawn in enumerate(self.things):
+            if drawn.class_id not in self.class_names:
                 where = f"{self.attribute}.{self.key or self.thing}[{position}]"
-                raise LabelError(f"{where}: class {thing.class_id} has no name in {self.attribute}-metadata.class-map")
-            names[thing.class_id] = self.class_names[thing.class_id]
+                raise LabelError(f"{where}: class {drawn.class_id} has no name in {self.attribute}-metadata.class-map")
+            names[drawn.class_id] = self.class_names[drawn.class_id]
         return names
 
     @cached_property
@@ -361,8 +361,8 @@ class ThingsLabel(Label):
             )
         return confidences
 
-    def _named(self, thing: Any) -> dict[str, Any]:
-        rest = msgspec.to_builtins(thing)
+    def _named(self, drawn: Any) -> dict[str, Any]:
+        rest = msgspec.to_builtins(drawn)
         class_id = rest.pop("class_id")
         return {"label": self.class_names.get(class_id, str(class_id)), **rest}
 

@@ -43,7 +43,7 @@ def read_linked_boxes(
     """
     if isinstance(document, bytes | str):
         document = read_document(document, where, MAX_LABEL_BYTES)
-    found: dict[tuple[int, int], BoxedPicture] = {}
+    pictures: dict[tuple[int, int], BoxedPicture] = {}
     for key, given in document.items():
         number = key.removeprefix(CAMERA)
         if not key.startswith(CAMERA) or not (number.isascii() and number.isdecimal() and len(number) < 4):
@@ -53,8 +53,8 @@ def read_linked_boxes(
             raise SequenceError(f"{where}: {key}", ["there are other shapes than boxes"])
         for frame in label.frames:
             picture = BoxedPicture(frame.number, int(number), frame.shapes)
-            if frame.number < 0 or picture[:2] in found:
-                problem = "which another frame has" if picture[:2] in found else "which no cloud of the sequence has"
+            if frame.number < 0 or picture[:2] in pictures:
+                problem = "which another frame has" if picture[:2] in pictures else "which no cloud of the sequence has"
                 raise SequenceError(f"{where}: {key}", [f"a frame-no is {frame.number}, {problem}"])
-            found[picture[:2]] = picture
-    return tuple(found[place] for place in sorted(found))
+            pictures[picture[:2]] = picture
+    return tuple(pictures[place] for place in sorted(pictures))

@@ -168,8 +168,8 @@ class Merge:
             for number, name in _classes(line.data.get(attribute), metadata):
                 # Adjusted labels will stand next to those that nobody has adjusted.
                 target = self._adjusted_of.get(attribute, attribute)
-                here = _ClassName(name, scanned.where, scanned.number)
-                known = self._classes.setdefault((target, number), here)
+                class_name = _ClassName(name, scanned.where, scanned.number)
+                known = self._classes.setdefault((target, number), class_name)
                 if known.name != name and (target, number, name) not in self._reported:
                     self._reported.add((target, number, name))
                     scanned.refuse(

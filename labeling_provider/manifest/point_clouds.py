@@ -79,8 +79,8 @@ def beginning_problem(body: bytes, form: PointFormat, size: int) -> str:
     :param body: the first :data:`BEGINNING_BYTES` of the file, or the whole of it.
     :param size: of the whole file, in bytes.
     """
-    if found := size_problem(size, form):
-        return found
+    if problem := size_problem(size, form):
+        return problem
     if len(body) < size:
         # The last line or point is not whole.
         end = len(body) // form.record * form.record if form.is_binary else body.rfind(b"\n") + 1
@@ -96,8 +96,8 @@ def read_point_cloud(body: bytes, form: PointFormat, where: str) -> PointCloud:
     :param where: its URI, for errors.
     :raises PointCloudError: naming the first line or byte that is wrong.
     """
-    if found := size_problem(len(body), form):
-        raise PointCloudError(f"{where}: {found}")
+    if problem := size_problem(len(body), form):
+        raise PointCloudError(f"{where}: {problem}")
     try:
         import numpy as np
     except ImportError:
@@ -187,8 +187,8 @@ def _problems(body: bytes, form: PointFormat) -> Iterator[str]:
 def _binary_problems(body: bytes, form: PointFormat) -> Iterator[str]:
     for number, point in enumerate(struct.iter_unpack(f"<{len(form.fields)}f", body)):
         for place, (field, value) in enumerate(zip(form.fields, point, strict=True)):
-            if found := _value_problem(field, value):
-                yield f"byte {number * form.record + 4 * place} (point {number + 1:,}): {found}"
+            if problem := _value_problem(field, value):
+                yield f"byte {number * form.record + 4 * place} (point {number + 1:,}): {problem}"
 
 
 def _text_problems(body: bytes, form: PointFormat) -> Iterator[str]:
@@ -206,9 +206,9 @@ def _text_problems(body: bytes, form: PointFormat) -> Iterator[str]:
             continue
         for field, text in zip(form.fields, numbers, strict=True):
             value = float(text) if _NUMBER.fullmatch(text) else math.nan
-            found = _value_problem(field, value, text[:_SHOWN].decode(errors="backslashreplace"))
-            if found:
-                yield f"line {line_number:,}: {found}"
+            problem = _value_problem(field, value, text[:_SHOWN].decode(errors="backslashreplace"))
+            if problem:
+                yield f"line {line_number:,}: {problem}"
     if not points:
         yield "it has no points"
 

@@ -65,16 +65,16 @@ def inside(outline: Points, width: float, height: float) -> Points:
         depth = sign * (outline[:, axis] - limit)
         if (depth >= 0).all():
             continue
-        found = []
+        corners = []
         for number, (point, own) in enumerate(zip(outline, depth, strict=True)):
             before, other = outline[number - 1], depth[number - 1]
             if (own >= 0) != (other >= 0):
                 crossing = before + (point - before) * (other / (other - own))
                 crossing[axis] = limit
-                found.append(crossing)
+                corners.append(crossing)
             if own >= 0:
-                found.append(point)
-        outline = np.array(found).reshape(-1, 2)
+                corners.append(point)
+        outline = np.array(corners).reshape(-1, 2)
         if not len(outline):
             break
     return outline
@@ -103,7 +103,7 @@ def outlines(mask: Cells) -> list[Points]:
     ):
         for y, x in np.argwhere(steps == value).tolist():
             ways[x + start[0], y + start[1]].append((x + end[0], y + end[1]))
-    found = []
+    borders = []
     while ways:
         first = at = next(iter(ways))
         step = (0, 0)
@@ -120,8 +120,8 @@ def outlines(mask: Cells) -> list[Points]:
             if step != before or not corners:
                 corners.append(at)
             at = end
-        found.append(np.array(corners, dtype=np.float64))
-    return found
+        borders.append(np.array(corners, dtype=np.float64))
+    return borders
 
 
 def joined(parts: list[Points]) -> Points:
@@ -131,10 +131,10 @@ def joined(parts: list[Points]) -> Points:
     whole = parts[0]
     for part in parts[1:]:
         # The line is short if it leads from the point that is nearest to the part's first one.
-        here = int(((whole - part[0]) ** 2).sum(axis=1).argmin())
-        there = int(((part - whole[here]) ** 2).sum(axis=1).argmin())
-        turned = np.roll(part, -there, axis=0)
-        whole = np.concatenate([whole[: here + 1], turned, turned[:1], whole[here:]])
+        nearest = int(((whole - part[0]) ** 2).sum(axis=1).argmin())
+        shift = int(((part - whole[nearest]) ** 2).sum(axis=1).argmin())
+        turned = np.roll(part, -shift, axis=0)
+        whole = np.concatenate([whole[: nearest + 1], turned, turned[:1], whole[nearest:]])
     return whole
 
 
@@ -151,7 +151,7 @@ def runs(mask: Cells, left: int, top: int, width: int, height: int) -> list[int]
 
     changes = np.diff(np.pad(mask.T.astype(np.int8), ((0, 0), (1, 1))), axis=1)
     starts, ends = (
-        ((columns + left) * height + rows + top) for columns, rows in (np.nonzero(changes == one) for one in (1, -1))
+        ((columns + left) * height + rows + top) for columns, rows in (np.nonzero(changes == step) for step in (1, -1))
     )
     # A column that ends at the bottom goes on at the top of the next one.
     apart = np.concatenate([[True], starts[1:] != ends[:-1]]) if len(starts) else np.zeros(0, dtype=np.bool_)
@@ -199,5 +199,5 @@ def overlaps(first: Numbers, second: Numbers, areas: Any, other_areas: Any) -> n
         shared += np.bincount((first[rows].astype(np.int64) * width + second[rows]).ravel(), minlength=len(shared))
     table = shared.reshape(len(areas), width)[1:, 1:]
     joint = areas[1:, None] + other_areas[None, 1:] - table
-    found: npt.NDArray[np.float64] = np.divide(table, joint, out=np.zeros(table.shape), where=joint > 0)
-    return found
+    indices: npt.NDArray[np.float64] = np.divide(table, joint, out=np.zeros(table.shape), where=joint > 0)
+    return indices

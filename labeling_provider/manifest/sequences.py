@@ -294,7 +294,9 @@ class _LabelReader:
             if self.tool not in {None, tool}:
                 self._wrong(f"{where}.{tool.labels}: a sequence is drawn with one tool, and this one has two")
             self.tool = tool
-            shapes += [self._shape(one, tool, f"{where}.{tool.labels}[{place}]") for place, one in enumerate(listed)]
+            shapes += [
+                self._shape(shape, tool, f"{where}.{tool.labels}[{place}]") for place, shape in enumerate(listed)
+            ]
         name = given.get("frame")
         return LabeledFrame(number, name if isinstance(name, str) else "", attributes, tuple(filter(None, shapes)))
 
@@ -320,15 +322,17 @@ class _LabelReader:
         name = given.get("label")
         if isinstance(name, str) and name in self._classes.values():
             return name
-        found = self._classes.get(int(given["class-id"])) if _is_class_id(given.get("class-id")) else None
-        if found is None:
+        name_of_id = self._classes.get(int(given["class-id"])) if _is_class_id(given.get("class-id")) else None
+        if name_of_id is None:
             self._wrong(f"{where}.class-id is {told(given, 'class-id')}, which is no class of the label")
-        return found
+        return name_of_id
 
     def _attributes(self, given: Any, where: str) -> dict[str, Any]:
         if given is None:
             return {}
-        if not isinstance(given, dict) or not all(isinstance(one, str) or is_number(one) for one in given.values()):
+        if not isinstance(given, dict) or not all(
+            isinstance(value, str) or is_number(value) for value in given.values()
+        ):
             self._wrong(f"{where} is not an object of texts and numbers")
             return {}
         return given

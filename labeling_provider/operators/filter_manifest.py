@@ -71,7 +71,7 @@ class FilterManifestOperator(ManifestTask):
         for name, value, choices in (("state", state, _STATES), ("by", by, _MAKERS)):
             if value is not None:
                 check_choice(name, value, choices)
-        if all(one is None for one in (state, by, classes, min_confidence, below_confidence)):
+        if all(condition is None for condition in (state, by, classes, min_confidence, below_confidence)):
             raise ValueError("give a condition: state, by, classes, min_confidence or below_confidence")
         self.manifest_uri = manifest_uri
         self.filtered_uri = filtered_uri

@@ -91,12 +91,12 @@ class StopLabelingJobOperator(LabelingTask):
         names = list(self._names(context))
         if not names:
             where = self.ground_truth.region
-            what = f"named {self.job_name} in {where}" if self.job_name else f"of the task {self.of_task} in this run"
+            wanted = f"named {self.job_name} in {where}" if self.job_name else f"of the task {self.of_task} in this run"
             if self.job_name is None and self.of_task is None:
-                what = "to stop: job_name is empty"
+                wanted = "to stop: job_name is empty"
             if not self.missing_ok:
-                raise LabelingError(f"There is no labeling job {what}.")
-            self.log.info("There is no labeling job %s", what)
+                raise LabelingError(f"There is no labeling job {wanted}.")
+            self.log.info("There is no labeling job %s", wanted)
             return {"jobs": []} if self.of_task else {"job_name": self.job_name, "status": None}
         return self._stop_all(context, names, [], [])
 
@@ -170,10 +170,10 @@ class StopLabelingJobOperator(LabelingTask):
 
     def _drained(self, event: Mapping[str, Any]) -> None:
         if event.get("timeout"):
-            seen = event["snapshot"]
+            snapshot = event["snapshot"]
             self.log.warning(
                 "drain_timeout is over: stopping %s with %s objects in its queue and %s with workers",
-                *(event["job_name"], seen["backlog"], seen["unlabeled"]),
+                *(event["job_name"], snapshot["backlog"], snapshot["unlabeled"]),
             )
 
     def _until_empty(self, name: str) -> StreamingJobTrigger:
@@ -211,10 +211,10 @@ class StopLabelingJobOperator(LabelingTask):
         from labeling_provider.streaming.pusher import Backlog
 
         backlog = Backlog(self.ground_truth, state.name)
-        left = backlog.depth_if_any()
-        if left:
-            self.log.warning("The queue %s still has %s objects", queue_name(state.name), left)
-        elif left == 0 and self.delete_queue and state.has_ended:
+        depth = backlog.depth_if_any()
+        if depth:
+            self.log.warning("The queue %s still has %s objects", queue_name(state.name), depth)
+        elif depth == 0 and self.delete_queue and state.has_ended:
             backlog.delete_queue()
             self.log.info("Deleted the empty queue %s", queue_name(state.name))
-        return {"left_in_queue": left}
+        return {"left_in_queue": depth}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
+from labeling_provider.groundtruth.forms import FormColor, FormImage
 from labeling_provider.groundtruth.layout import ADJUSTED, ADJUSTMENT_STATUS, UNADJUSTED
 from labeling_provider.manifest import Files, Label, MaskLabel
 from labeling_provider.manifest.metadata import BACKGROUND
@@ -111,8 +112,8 @@ def change_in_answer(files: Files, before: Label, content: Any) -> AnswerChange:
     :raises LabelingError: if a mask can't be read.
     """
     forms = list(_forms(content))
-    said = next((form["initialValueModified"] for form in forms if "initialValueModified" in form), None)
-    if said is False:
+    is_modified = next((form["initialValueModified"] for form in forms if "initialValueModified" in form), None)
+    if is_modified is False:
         return AnswerChange(False, 1.0)
     overlap = None
     if isinstance(before, MaskLabel):
@@ -121,7 +122,7 @@ def change_in_answer(files: Files, before: Label, content: Any) -> AnswerChange:
     else:
         first, second = judgement_of_label(before, files), judgement_of_answer(content)
         overlap = None if first is None or second is None else 1 - first.distance(second)
-    is_changed = said if isinstance(said, bool) else None if overlap is None else overlap < 1
+    is_changed = is_modified if isinstance(is_modified, bool) else None if overlap is None else overlap < 1
     return AnswerChange(is_changed, overlap)
 
 
@@ -143,17 +144,9 @@ def _mask_of_label(files: Files, label: MaskLabel) -> dict[str, Pixels]:
     return {names.get(number, str(number)): numbers == number for number in map(int, np.unique(numbers))}
 
 
-class _Color(msgspec.Struct):
-    color: str
-
-
-class _Image(msgspec.Struct, rename="camel"):
-    png_image_data: str
-
-
-class _MaskForm(msgspec.Struct, rename="camel"):
-    labeled_image: _Image
-    label_mappings: dict[str, _Color]
+class _ClassMaskForm(msgspec.Struct, rename="camel"):
+    labeled_image: FormImage
+    label_mappings: dict[str, FormColor]
 
 
 def _mask_of_form(form: Mapping[str, Any]) -> dict[str, Pixels] | None:
@@ -161,10 +154,10 @@ def _mask_of_form(form: Mapping[str, Any]) -> dict[str, Pixels] | None:
     import numpy as np
 
     try:
-        mask = msgspec.convert(form, _MaskForm)
+        mask = msgspec.convert(form, _ClassMaskForm)
         body = base64.b64decode(mask.labeled_image.png_image_data, validate=True)
         pixels = np.asarray(open_picture(body, "RGB"))
-        colors = {name: bytes.fromhex(one.color.removeprefix("#")) for name, one in mask.label_mappings.items()}
+        colors = {name: bytes.fromhex(mapping.color.removeprefix("#")) for name, mapping in mask.label_mappings.items()}
     except ValueError:
         # So are msgspec's, base64's and pictures' errors.
         return None
@@ -177,14 +170,14 @@ def _overlap(before: Mapping[str, Pixels], after: Mapping[str, Pixels]) -> float
     """The mean IoU over the classes of either mask, without background; 1 if both have none."""
     shares = []
     for name in dict.fromkeys((*before, *after)):
-        one, other = before.get(name), after.get(name)
+        own_before, own_after = before.get(name), after.get(name)
         if name == BACKGROUND:
             continue
-        if one is None or other is None or one.shape != other.shape:
-            shares.append(0.0 if _any(one) or _any(other) else 1.0)
+        if own_before is None or own_after is None or own_before.shape != own_after.shape:
+            shares.append(0.0 if _any(own_before) or _any(own_after) else 1.0)
         else:
-            joint = int((one | other).sum())
-            shares.append(int((one & other).sum()) / joint if joint else 1.0)
+            joint = int((own_before | own_after).sum())
+            shares.append(int((own_before & own_after).sum()) / joint if joint else 1.0)
     return sum(shares) / len(shares) if shares else 1.0
 
 

@@ -89,9 +89,9 @@ class Cuboids(Judgement):
         """The distance, and the id switches if objects are tracked."""
         if not isinstance(other, Cuboids):
             return Difference(1)
-        found = compare_cuboids(self.frames, other.frames, self.pictures, other.pictures)
-        things: list[Any] = [cuboid for frame in self.frames for cuboid in frame.cuboids]
-        return difference_of(found, things + [box for picture in self.pictures for box in picture.boxes])
+        agreed = compare_cuboids(self.frames, other.frames, self.pictures, other.pictures)
+        objects: list[Any] = [cuboid for frame in self.frames for cuboid in frame.cuboids]
+        return difference_of(agreed, objects + [box for picture in self.pictures for box in picture.boxes])
 
     def __hash__(self) -> int:
         return hash(tuple((frame.number, len(frame.cuboids)) for frame in self.frames))
@@ -117,7 +117,7 @@ class PointClasses(Judgement):
         import numpy as np
 
         names = sorted({name for _, name in (*self.names, *other.names)})
-        own, theirs = (one.placed(names) for one in (self, other))
+        own, theirs = (judgement.placed(names) for judgement in (self, other))
         count = len(names) + 1
         table = np.bincount(own.astype(np.int64) * count + theirs, minlength=count**2).reshape(count, count)
         shared, joint = np.diag(table), table.sum(axis=0) + table.sum(axis=1) - np.diag(table)
@@ -152,15 +152,15 @@ def cuboids_of_form(form: Mapping[str, Any]) -> Cuboids | None:
         return None
     cuboids = tuple(
         LabeledCuboid(
-            one.label,
-            (one.centerX, one.centerY, one.centerZ),
-            (one.length, one.width, one.height),
-            (one.roll, one.pitch, one.yaw),
+            cuboid.label,
+            (cuboid.centerX, cuboid.centerY, cuboid.centerZ),
+            (cuboid.length, cuboid.width, cuboid.height),
+            (cuboid.roll, cuboid.pitch, cuboid.yaw),
             "",
             "",
             {},
         )
-        for one in given
+        for cuboid in given
     )
     return Cuboids((CuboidFrame(0, "", {}, cuboids),))
 
@@ -200,11 +200,11 @@ def compare_cuboids(
 
     :param first_pictures: the boxes that are linked to the first set.
     """
-    one, other = _by_place(first, first_pictures), _by_place(second, second_pictures)
+    by_place, other_by_place = _by_place(first, first_pictures), _by_place(second, second_pictures)
     # What an object's partner was before is told by the order.
-    one = {place: one.get(place, ()) for place in sorted({*one, *other})}
+    by_place = {place: by_place.get(place, ()) for place in sorted({*by_place, *other_by_place})}
     boxes: Comparison[Any] = comparison_of(BOX, frame_size([], BOX))
-    return agreement(one, other, lambda place: _COMPARISON if place[1] == _CLOUD else boxes)
+    return agreement(by_place, other_by_place, lambda place: _COMPARISON if place[1] == _CLOUD else boxes)
 
 
 def _by_place(frames: Iterable[CuboidFrame], pictures: Iterable[BoxedPicture]) -> dict[tuple[int, int], Sequence[Any]]:
@@ -218,15 +218,15 @@ def pairs(first: Sequence[LabeledCuboid], second: Sequence[LabeledCuboid]) -> li
     return paired(first, second, _COMPARISON)
 
 
-def overlap(one: LabeledCuboid, other: LabeledCuboid) -> float:
+def overlap(first: LabeledCuboid, second: LabeledCuboid) -> float:
     """The Jaccard index of the space of two cuboids, however they are turned."""
-    if (one.center, one.size, one.angles) == (other.center, other.size, other.angles):
+    if (first.center, first.size, first.angles) == (second.center, second.size, second.angles):
         return 1.0
-    reach = (math.hypot(*one.size) + math.hypot(*other.size)) / 2
-    if math.dist(one.center, other.center) >= reach:
+    reach = (math.hypot(*first.size) + math.hypot(*second.size)) / 2
+    if math.dist(first.center, second.center) >= reach:
         return 0.0
-    shared = _shared(one, other, _SLACK * reach)
-    joint = math.prod(one.size) + math.prod(other.size) - shared
+    shared = _shared(first, second, _SLACK * reach)
+    joint = math.prod(first.size) + math.prod(second.size) - shared
     return min(max(shared / joint, 0.0), 1.0)
 
 
@@ -259,9 +259,9 @@ class _Face(NamedTuple):
     corners: list[Vector]
 
 
-def _shared(one: LabeledCuboid, other: LabeledCuboid, slack: float) -> float:
+def _shared(first: LabeledCuboid, second: LabeledCuboid, slack: float) -> float:
     """The volume that two cuboids share, by the divergence theorem: a third of each face's area times its offset."""
-    own, theirs = (list(_faces(cuboid, minus(cuboid.center, one.center))) for cuboid in (one, other))
+    own, theirs = (list(_faces(cuboid, minus(cuboid.center, first.center))) for cuboid in (first, second))
     volume = 0.0
     # Where faces of both lie on each other, only one of them counts.
     for faces, cuts, room in ((own, theirs, -slack), (theirs, own, slack)):
@@ -292,16 +292,16 @@ def _faces(cuboid: LabeledCuboid, center: Vector) -> Iterator[_Face]:
 
 def _behind(polygon: list[Vector], normal: Vector, offset: float) -> list[Vector]:
     """The part of a polygon that is behind a plane (Sutherland and Hodgman)."""
-    found = []
+    corners = []
     depths = [offset - _dot(normal, point) for point in polygon]
     for place, (point, depth) in enumerate(zip(polygon, depths, strict=True)):
         before, other = polygon[place - 1], depths[place - 1]
         if (depth >= 0) != (other >= 0):
             share = other / (other - depth)
-            found.append(plus(before, _scaled(minus(point, before), share)))
+            corners.append(plus(before, _scaled(minus(point, before), share)))
         if depth >= 0:
-            found.append(point)
-    return found
+            corners.append(point)
+    return corners
 
 
 def _area(polygon: list[Vector]) -> float:
@@ -317,5 +317,5 @@ def _scaled(vector: Vector, factor: float) -> Vector:
     return vector[0] * factor, vector[1] * factor, vector[2] * factor
 
 
-def _dot(one: Vector, other: Vector) -> float:
-    return one[0] * other[0] + one[1] * other[1] + one[2] * other[2]
+def _dot(first: Vector, second: Vector) -> float:
+    return first[0] * second[0] + first[1] * second[1] + first[2] * second[2]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 import msgspec
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.forms import FormColor, FormImage, FormPoint, FormSize
 from labeling_provider.manifest import (
     Files,
     InstancesLabel,
@@ -140,21 +141,21 @@ class Painted(Judgement):
 
         if not isinstance(other, Painted) or (other.size, other.has_instances) != (self.size, self.has_instances):
             return 1
-        grids = [one._grid for one in (self, other)]
+        grids = [painted._grid for painted in (self, other)]
         areas = [
-            np.bincount(grid.ravel(), minlength=len(one.names) + 1)
-            for grid, one in zip(grids, (self, other), strict=True)
+            np.bincount(grid.ravel(), minlength=len(painted.names) + 1)
+            for grid, painted in zip(grids, (self, other), strict=True)
         ]
         alike = (
             (float(overlap), own, theirs)
             for (own, theirs), overlap in np.ndenumerate(overlaps(*grids, *areas))
             if overlap > 0 and self.names[own] == other.names[theirs]
         )
-        found = [
-            [name for name, cells in zip(one.names, own[1:].tolist(), strict=True) if cells]
-            for one, own in zip((self, other), areas, strict=True)
+        names = [
+            [name for name, cells in zip(painted.names, own[1:].tolist(), strict=True) if cells]
+            for painted, own in zip((self, other), areas, strict=True)
         ]
-        most = max(map(len, found)) if self.has_instances else len({*found[0], *found[1]})
+        most = max(map(len, names)) if self.has_instances else len({*names[0], *names[1]})
         return max(1 - sum(matched(alike)) / most, 0) if most else 0
 
     @property
@@ -165,40 +166,22 @@ class Painted(Judgement):
         return np.frombuffer(zlib.decompress(self.cells), dtype=np.uint16).reshape(height, width)
 
 
-class _Size(msgspec.Struct):
-    width: int
-    height: int
-
-
-class _Point(msgspec.Struct):
-    x: float
-    y: float
-
-
 class _Path(msgspec.Struct):
     label: str
-    vertices: list[_Point]
+    vertices: list[FormPoint]
 
 
-class _Keypoint(_Point):
+class _Keypoint(FormPoint):
     label: str
 
 
-class _Color(msgspec.Struct):
-    color: str
-
-
-class _Instance(_Color):
+class _Instance(FormColor):
     label: str
-
-
-class _Image(msgspec.Struct, rename="camel"):
-    png_image_data: str
 
 
 class _MaskForm(msgspec.Struct, rename="camel"):
-    labeled_image: _Image
-    label_mappings: dict[str, _Color] | None = None
+    labeled_image: FormImage
+    label_mappings: dict[str, FormColor] | None = None
     instances: list[_Instance] | None = None
 
 
@@ -208,20 +191,20 @@ def shapes_of_form(kind: str, form: Mapping[str, Any]) -> Shapes | None:
     :param kind: the key of the list of shapes.
     :raises msgspec.ValidationError: if the form is malformed.
     """
-    size = msgspec.convert(form.get("inputImageProperties"), _Size)
+    size = msgspec.convert(form.get("inputImageProperties"), FormSize)
     if kind == "keypoints":
         points = msgspec.convert(form[kind], list[_Keypoint])
-        return _shapes(kind, size, ((one.label, [one]) for one in points))
+        return _shapes(kind, size, ((point.label, [point]) for point in points))
     paths = msgspec.convert(form[kind], list[_Path])
-    return _shapes(kind, size, ((one.label, one.vertices) for one in paths))
+    return _shapes(kind, size, ((path.label, path.vertices) for path in paths))
 
 
 def shapes_of_label(label: Label) -> Shapes | None:
     """The shapes of a label; None if it has none, or they are too many, or far outside of the picture."""
     if isinstance(label, KeypointsLabel):
-        drawn = ((label.class_names.get(one.class_id, str(one.class_id)), [one]) for one in label.things)
+        drawn = ((label.class_names.get(point.class_id, str(point.class_id)), [point]) for point in label.things)
     elif isinstance(label, PolygonsLabel | PolylinesLabel | LinesLabel):
-        drawn = ((label.class_names.get(one.class_id, str(one.class_id)), one.vertices) for one in label.things)
+        drawn = ((label.class_names.get(path.class_id, str(path.class_id)), path.vertices) for path in label.things)
     else:
         return None
     return _shapes(label.thing, label.size, drawn)
@@ -230,7 +213,7 @@ def shapes_of_label(label: Label) -> Shapes | None:
 def _shapes(kind: str, size: Any, drawn: Iterable[tuple[str, Sequence[Any]]]) -> Shapes | None:
     if not (0 < size.width <= MAX_SIDE and 0 < size.height <= MAX_SIDE):
         return None
-    shapes = [NamedShape(name, tuple((float(one.x), float(one.y)) for one in points)) for name, points in drawn]
+    shapes = [NamedShape(name, tuple((float(point.x), float(point.y)) for point in points)) for name, points in drawn]
     points = [point for shape in shapes for point in shape.points]
     if len(shapes) > MAX_SHAPES or len(points) > MAX_POINTS:
         return None
@@ -250,9 +233,9 @@ def mask_of_form(form: Mapping[str, Any]) -> Painted | None:
 
     mask = msgspec.convert(form, _MaskForm)
     if mask.instances is not None:
-        drawn = [(one.label, one.color) for one in mask.instances]
+        drawn = [(instance.label, instance.color) for instance in mask.instances]
     else:
-        drawn = [(name, one.color) for name, one in (mask.label_mappings or {}).items()]
+        drawn = [(name, mapping.color) for name, mapping in (mask.label_mappings or {}).items()]
     try:
         body = base64.b64decode(mask.labeled_image.png_image_data, validate=True)
         image = open_picture(body, "RGB")
@@ -273,9 +256,12 @@ def mask_of_label(files: Files, label: Label) -> Painted | None:
     import numpy as np
 
     if isinstance(label, InstancesLabel):
-        drawn = [(label.class_names.get(one.class_id, str(one.class_id)), one.pixel_value) for one in label.things]
+        drawn = [
+            (label.class_names.get(instance.class_id, str(instance.class_id)), instance.pixel_value)
+            for instance in label.things
+        ]
     elif isinstance(label, MaskLabel):
-        drawn = [(one.class_name, value) for value, one in label.colors.items() if one.class_name != BACKGROUND]
+        drawn = [(color.class_name, value) for value, color in label.colors.items() if color.class_name != BACKGROUND]
     else:
         return None
     image = read_mask(files, label.uri)

@@ -26,9 +26,9 @@ def overlap(first: Points, second: Points) -> float:
     both = np.concatenate([first, second])
     corner = both.min(axis=0)
     cell = np.maximum(both.max(axis=0) - corner, _TINY) / _CELLS
-    one, other = (covered(outline, corner, cell, _CELLS, _CELLS) for outline in (first, second))
-    union = int((one | other).sum())
-    return int((one & other).sum()) / union if union else 0.0
+    first_cells, second_cells = (covered(outline, corner, cell, _CELLS, _CELLS) for outline in (first, second))
+    union = int((first_cells | second_cells).sum())
+    return int((first_cells & second_cells).sum()) / union if union else 0.0
 
 
 def length(path: Points) -> float:
@@ -39,14 +39,14 @@ def length(path: Points) -> float:
 def distance(first: Points, second: Points) -> float:
     """How far apart two open paths are, in pixels: the mean distance from the points of one to the other, or the other
     way round if that is more."""
-    there, back = (
+    forth, back = (
         float(np.hypot(*(_nearest(dense, other, closed=False) - dense).T).mean())
         for dense, other in (
             (_dense(first, _PARTS, closed=False), second),
             (_dense(second, _PARTS, closed=False), first),
         )
     )
-    return max(there, back)
+    return max(forth, back)
 
 
 def middle(paths: Sequence[Points], base: int, *, closed: bool) -> Points:

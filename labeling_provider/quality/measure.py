@@ -261,8 +261,8 @@ class Measure:
         before, after = self._read(line.data, self._audited, where), self._read(line.data, self._attribute, where)
         if before is None or after is None:
             return
-        said = is_adjusted(after)
-        if said or (said is None and before.value != after.value):
+        is_changed = is_adjusted(after)
+        if is_changed or (is_changed is None and before.value != after.value):
             adjustments.adjusted += 1
             self._changed.append((number, raw, before, after))
             if len(self._changed) >= _BATCH:
@@ -276,7 +276,7 @@ class Measure:
         if adjustments is None:
             return
         with ThreadPoolExecutor(_THREADS) as pool:
-            overlaps = list(pool.map(lambda kept: self._overlap(*kept[2:]), self._changed))
+            overlaps = list(pool.map(lambda changed: self._overlap(*changed[2:]), self._changed))
         for (number, raw, _, _), overlap in zip(self._changed, overlaps, strict=True):
             if isinstance(overlap, LabelingError):
                 self.quality.note(f"{self._measured}, line {number}: {overlap}")
@@ -331,8 +331,8 @@ class Measure:
             with ThreadPoolExecutor(_THREADS) as pool:
                 for start in range(0, len(job.files), _BATCH):
                     files = job.files[start : start + _BATCH]
-                    found = [labels.get(file.object_id, _ObjectLabels(None, None)) for file in files]
-                    for file, answers in zip(files, pool.map(self._answers, files, found), strict=True):
+                    known = [labels.get(file.object_id, _ObjectLabels(None, None)) for file in files]
+                    for file, answers in zip(files, pool.map(self._answers, files, known), strict=True):
                         if isinstance(answers, LabelingError):
                             self.quality.note(str(answers))
                             continue
@@ -347,7 +347,7 @@ class Measure:
 
     def _answers(self, file: AnswerFile, known: _ObjectLabels) -> _ObjectAnswers | LabelingError:
         try:
-            answers = [self._compared(one, known) for one in read_answers(self._files, file.uri)]
+            answers = [self._compared(answer, known) for answer in read_answers(self._files, file.uri)]
         except LabelingError as error:
             return error
         try:
@@ -367,10 +367,10 @@ class Measure:
         if changed and self.quality.adjustments is not None:
             self.quality.adjustments.workers[object_id] = changed
 
-    def _compare(self, found: _ObjectAnswers, agreement: Agreement, workers: dict[str, _Tally]) -> None:
+    def _compare(self, object_answers: _ObjectAnswers, agreement: Agreement, workers: dict[str, _Tally]) -> None:
         judgements = []
-        for answer, judgement, change in found.answers:
-            workers.setdefault(answer.worker_id, _Tally()).add(answer, judgement, found.label, change)
+        for answer, judgement, change in object_answers.answers:
+            workers.setdefault(answer.worker_id, _Tally()).add(answer, judgement, object_answers.label, change)
             self.quality.answers += 1
             if judgement is not None:
                 judgements.append(judgement)

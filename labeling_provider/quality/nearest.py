@@ -51,12 +51,12 @@ def near_pairs(first: Sequence[Extent], second: Sequence[Extent], margin: float 
     for side, extents in enumerate((first, second)):
         for place, extent in enumerate(extents):
             places.setdefault(extent.label, ([], []))[side].append(place)
-    found, examined = set[tuple[int, int]](), 0
+    near, examined = set[tuple[int, int]](), 0
     for own, others in places.values():
         pairs, looked_at = _of_one_label(first, second, own, others, margin)
-        found |= pairs
+        near |= pairs
         examined += looked_at
-    return Near(sorted(found), examined)
+    return Near(sorted(near), examined)
 
 
 def _of_one_label(
@@ -68,28 +68,28 @@ def _of_one_label(
     examined = 0
     by_own, by_other = dict[int, list[tuple[float, int]]](), dict[int, list[tuple[float, int]]]()
     for place in own:
-        one = first[place]
-        start, end = bisect_left(lows, one.low[0] - margin - widest), bisect_right(lows, one.high[0] + margin)
+        extent = first[place]
+        start, end = bisect_left(lows, extent.low[0] - margin - widest), bisect_right(lows, extent.high[0] + margin)
         examined += max(end - start, 0)
         for partner in ordered[start:end]:
-            other = second[partner]
-            if _meet(one, other, margin):
-                apart = _apart(one, other)
+            partner_extent = second[partner]
+            if _meet(extent, partner_extent, margin):
+                apart = _apart(extent, partner_extent)
                 by_own.setdefault(place, []).append((apart, partner))
                 by_other.setdefault(partner, []).append((apart, place))
-    kept = {(place, partner) for place, near in by_own.items() for _, partner in nsmallest(NEAREST, near)}
-    kept |= {(place, partner) for partner, near in by_other.items() for _, place in nsmallest(NEAREST, near)}
-    return kept, examined
+    nearest = {(place, partner) for place, near in by_own.items() for _, partner in nsmallest(NEAREST, near)}
+    nearest |= {(place, partner) for partner, near in by_other.items() for _, place in nsmallest(NEAREST, near)}
+    return nearest, examined
 
 
-def _meet(one: Extent, other: Extent, margin: float) -> bool:
+def _meet(first: Extent, second: Extent, margin: float) -> bool:
     return all(
         low <= high + margin and other_low <= own_high + margin
-        for low, own_high, other_low, high in zip(one.low, one.high, other.low, other.high, strict=True)
+        for low, own_high, other_low, high in zip(first.low, first.high, second.low, second.high, strict=True)
     )
 
 
-def _apart(one: Extent, other: Extent) -> float:
+def _apart(first: Extent, second: Extent) -> float:
     """How far the borders of two extents are apart, altogether."""
-    borders = zip((*one.low, *one.high), (*other.low, *other.high), strict=True)
+    borders = zip((*first.low, *first.high), (*second.low, *second.high), strict=True)
     return sum(abs(mine - theirs) for mine, theirs in borders)

@@ -105,8 +105,8 @@ class Frames(Judgement):
         if self.tool != other.tool and self.has_shapes and other.has_shapes:
             return Difference(1)
         drawn = self if self.has_shapes else other
-        found = compare(self.frames, other.frames, TOOLS[drawn.tool])
-        return difference_of(found, (shape for frame in self.frames for shape in frame.shapes))
+        agreed = compare(self.frames, other.frames, TOOLS[drawn.tool])
+        return difference_of(agreed, (shape for frame in self.frames for shape in frame.shapes))
 
     @property
     def has_shapes(self) -> bool:
@@ -117,12 +117,12 @@ class Frames(Judgement):
         return hash((self.tool, tuple((frame.name, len(frame.shapes)) for frame in self.frames)))
 
 
-def difference_of(found: SequenceAgreement, things: Iterable[Thing]) -> Difference:
+def difference_of(agreed: SequenceAgreement, objects: Iterable[Thing]) -> Difference:
     """What two sets of labels differ in.
 
-    :param things: those of the first one, which tell whether objects have ids.
+    :param objects: those of the first one, which tell whether objects have ids.
     """
-    return Difference(1 - found.overlap, found.id_switches if any(thing.object_id for thing in things) else None)
+    return Difference(1 - agreed.overlap, agreed.id_switches if any(labeled.object_id for labeled in objects) else None)
 
 
 def frames_of_label(files: Files, label: SequenceLabel) -> Frames | None:
@@ -133,8 +133,8 @@ def frames_of_label(files: Files, label: SequenceLabel) -> Frames | None:
     key = KEYS.get(str((label.metadata or {}).get("type")).lower())
     if key is None:
         return None
-    found = read_sequence_label(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, key, label.class_names)
-    return Frames((found.tool or BOX).name, found.frames)
+    labeled = read_sequence_label(files.whole(label.uri, MAX_LABEL_BYTES), label.uri, key, label.class_names)
+    return Frames((labeled.tool or BOX).name, labeled.frames)
 
 
 def compare(first: Iterable[LabeledFrame], second: Iterable[LabeledFrame], tool: Tool) -> SequenceAgreement:
@@ -142,9 +142,9 @@ def compare(first: Iterable[LabeledFrame], second: Iterable[LabeledFrame], tool:
 
     :param tool: with which both were drawn.
     """
-    one, other = ({frame.name: frame.shapes for frame in frames} for frames in (first, second))
-    comparison = comparison_of(tool, frame_size([*one.values(), *other.values()], tool))
-    return agreement(one, other, lambda _: comparison)
+    shapes, other_shapes = ({frame.name: frame.shapes for frame in frames} for frames in (first, second))
+    comparison = comparison_of(tool, frame_size([*shapes.values(), *other_shapes.values()], tool))
+    return agreement(shapes, other_shapes, lambda _: comparison)
 
 
 def comparison_of(tool: Tool, size: tuple[int, int]) -> Comparison[Shape]:
@@ -172,8 +172,8 @@ def agreement(
     total, matched, only_first, only_second, switches = 0.0, 0, 0, 0, 0
     partners: dict[str, str] = {}
     names = list({**first, **second})
-    found = _compared([(first.get(name, ()), second.get(name, ()), comparison(name)) for name in names])
-    for place, pairs in sorted(found.items()):
+    compared = _compared([(first.get(name, ()), second.get(name, ()), comparison(name)) for name in names])
+    for place, pairs in sorted(compared.items()):
         own, theirs = first.get(names[place], ()), second.get(names[place], ())
         most = max(len(own), len(theirs))
         total += sum(alike for alike, _, _ in pairs) / most if most else 1.0
@@ -186,7 +186,7 @@ def agreement(
                 switches += partners.get(own_id, partner_id) != partner_id
                 partners[own_id] = partner_id
     return SequenceAgreement(
-        total / len(found) if found else 1.0, len(found), matched, only_first, only_second, switches
+        total / len(compared) if compared else 1.0, len(compared), matched, only_first, only_second, switches
     )
 
 
@@ -197,17 +197,17 @@ def _compared(
 
     They are compared in an order in which those at its beginning are always evenly spread.
     """
-    found, effort = dict[int, list[tuple[float, int, int]]](), 0.0
+    matches, effort = dict[int, list[tuple[float, int, int]]](), 0.0
     digits = max(len(frames) - 1, 1).bit_length()
     for place in sorted(range(len(frames)), key=lambda place: f"{place:0{digits}b}"[::-1]):
         own, theirs, comparison = frames[place]
         near = _near(own, theirs, comparison)
         effort += _MEASURED * (len(own) + len(theirs)) + _EXAMINED * near.examined
         effort += comparison.effort * len(near.pairs)
-        if found and effort > MAX_EFFORT:
+        if matches and effort > MAX_EFFORT:
             break
-        found[place] = _matched(own, theirs, near.pairs, comparison)
-    return found
+        matches[place] = _matched(own, theirs, near.pairs, comparison)
+    return matches
 
 
 def match(
@@ -228,24 +228,24 @@ def paired(
 
 
 def _near(first: Sequence[Thing], second: Sequence[Thing], comparison: Comparison[Thing]) -> Near:
-    own, theirs = ([comparison.extent(thing) for thing in things] for things in (first, second))
+    own, theirs = ([comparison.extent(shape) for shape in shapes] for shapes in (first, second))
     return near_pairs(own, theirs, comparison.margin)
 
 
 def _matched(
     first: Sequence[Thing], second: Sequence[Thing], near: Iterable[tuple[int, int]], comparison: Comparison[Thing]
 ) -> list[tuple[float, int, int]]:
-    found = [
+    candidates = [
         (alike, own, other)
         for own, other in near
         if (alike := comparison.alike(first[own], second[other])) >= comparison.least
     ]
-    pairs, taken = [], (set[int](), set[int]())
-    for alike, own, other in sorted(found, key=lambda pair: (-pair[0], pair[1], pair[2])):
-        if own not in taken[0] and other not in taken[1]:
+    pairs, paired = [], (set[int](), set[int]())
+    for alike, own, other in sorted(candidates, key=lambda pair: (-pair[0], pair[1], pair[2])):
+        if own not in paired[0] and other not in paired[1]:
             pairs.append((alike, own, other))
-            taken[0].add(own)
-            taken[1].add(other)
+            paired[0].add(own)
+            paired[1].add(other)
     return pairs
 
 
@@ -259,13 +259,13 @@ def _extent(shape: Shape) -> Extent:
     return Extent(shape.label, (min(across), min(down)), (max(across), max(down)))
 
 
-def likeness(one: Shape, other: Shape, tool: Tool, size: tuple[int, int]) -> float:
+def likeness(first: Shape, second: Shape, tool: Tool, size: tuple[int, int]) -> float:
     """How alike two shapes are, 0 to 1. See :mod:`~labeling_provider.quality.shapes` for those that are not boxes."""
     if tool == BOX:
-        return _box_overlap(one.geometry, other.geometry)
+        return _box_overlap(first.geometry, second.geometry)
     from labeling_provider.quality import shapes
 
-    return float(shapes.LIKENESS[tool.labels](_points(one), _points(other), size))
+    return float(shapes.LIKENESS[tool.labels](_points(first), _points(second), size))
 
 
 def frame_size(frames: Iterable[Sequence[Shape]], tool: Tool) -> tuple[int, int]:
@@ -287,9 +287,9 @@ def _points(shape: Shape) -> Points:
     )
 
 
-def _box_overlap(one: dict[str, Any], other: dict[str, Any]) -> float:
+def _box_overlap(first: dict[str, Any], second: dict[str, Any]) -> float:
     """The Jaccard index of two boxes."""
-    across = min(one["left"] + one["width"], other["left"] + other["width"]) - max(one["left"], other["left"])
-    down = min(one["top"] + one["height"], other["top"] + other["height"]) - max(one["top"], other["top"])
+    across = min(first["left"] + first["width"], second["left"] + second["width"]) - max(first["left"], second["left"])
+    down = min(first["top"] + first["height"], second["top"] + second["height"]) - max(first["top"], second["top"])
     shared = max(across, 0) * max(down, 0)
-    return float(shared / (one["width"] * one["height"] + other["width"] * other["height"] - shared))
+    return float(shared / (first["width"] * first["height"] + second["width"] * second["height"] - shared))

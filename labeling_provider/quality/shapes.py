@@ -34,8 +34,8 @@ def polygons(first: Points, second: Points, size: Size, least: float = 0.0) -> f
     most = min(float(np.prod(np.maximum(sides, 0))), areas[0])
     if not most or most < least * areas[1]:
         return 0.0
-    found = geometry.overlap(first, second)
-    return found if found >= least else 0.0
+    index = geometry.overlap(first, second)
+    return index if index >= least else 0.0
 
 
 def polylines(first: Points, second: Points, size: Size) -> float:
@@ -52,7 +52,7 @@ def lines(first: Points, second: Points, size: Size) -> float:
     """How near the ends of two lines are, whichever was drawn first."""
     longest = max(geometry.length(first), geometry.length(second))
     limit = max(min(MOST_OF_PICTURE * float(np.hypot(*size)), 0.25 * longest), LEAST_PIXELS)
-    apart = min(float(np.hypot(*(first - one).T).mean()) for one in (second, second[::-1]))
+    apart = min(float(np.hypot(*(first - ends).T).mean()) for ends in (second, second[::-1]))
     return max(1 - apart / limit, 0.0)
 
 

@@ -13,6 +13,7 @@ import msgspec
 from markupsafe import Markup, escape
 
 from labeling_provider.errors import LabelingError
+from labeling_provider.groundtruth.forms import FormPoint, FormSize
 from labeling_provider.manifest import (
     BoxesLabel,
     EntitiesLabel,
@@ -129,31 +130,21 @@ def svg(width: int, height: int, address: str, shapes: Iterable[Markup]) -> Mark
     ).format(width=width, height=height, address=address, shapes=Markup("").join(shapes))
 
 
-class _Point(msgspec.Struct):
-    x: float
-    y: float
-
-
-class _Path(msgspec.Struct):
-    vertices: list[_Point]
+class _DrawnPath(msgspec.Struct):
+    vertices: list[FormPoint]
     label: str = ""
 
     @property
-    def points(self) -> list[_Point]:
+    def points(self) -> list[FormPoint]:
         return self.vertices[:MAX_POINTS]
 
 
-class _Keypoint(_Point):
+class _DrawnKeypoint(FormPoint):
     label: str = ""
 
     @property
-    def points(self) -> list[_Point]:
+    def points(self) -> list[FormPoint]:
         return [self]
-
-
-class _Size(msgspec.Struct):
-    width: int
-    height: int
 
 
 class _Drawn(NamedTuple):
@@ -167,14 +158,14 @@ class _Drawn(NamedTuple):
     kind: str
     width: int
     height: int
-    shapes: Sequence[_Path | _Keypoint]
+    shapes: Sequence[_DrawnPath | _DrawnKeypoint]
 
 
-_KINDS: Final[dict[str, type[_Path | _Keypoint]]] = {
-    "polygons": _Path,
-    "polylines": _Path,
-    "lines": _Path,
-    "keypoints": _Keypoint,
+_KINDS: Final[dict[str, type[_DrawnPath | _DrawnKeypoint]]] = {
+    "polygons": _DrawnPath,
+    "polylines": _DrawnPath,
+    "lines": _DrawnPath,
+    "keypoints": _DrawnKeypoint,
 }
 """What a shape looks like, by the key of the list of shapes (developer guide, "Crowd HTML elements reference")."""
 
@@ -183,10 +174,10 @@ def _drawn(label: Label | None) -> _Drawn | None:
     """The shapes of a label, also of a custom one that is an element's answer; None for any other label."""
     try:
         if isinstance(label, PathsLabel | KeypointsLabel):
-            kind, given, size = label.thing, label.plain, _Size(label.size.width, label.size.height)
+            kind, given, size = label.thing, label.plain, FormSize(label.size.width, label.size.height)
         elif label is not None and isinstance(label.value, dict) and (kinds := _KINDS.keys() & label.value.keys()):
             kind = min(kinds)
-            given, size = label.value[kind], msgspec.convert(label.value.get("inputImageProperties"), _Size)
+            given, size = label.value[kind], msgspec.convert(label.value.get("inputImageProperties"), FormSize)
         else:
             return None
         # A raw answer is what somebody has sent.

@@ -127,7 +127,7 @@ def _segmented(files: Files, positions: Points, label: PointMaskLabel) -> _Scene
     if len(numbers) != len(positions):
         raise LabelingError(f"{label.uri} has {len(numbers):,} points, but the cloud has {len(positions):,}")
     colors = label.colors.items()
-    known = {number: one.class_name for number, one in colors if number < 256 and one.class_name != BACKGROUND}
+    known = {number: color.class_name for number, color in colors if number < 256 and color.class_name != BACKGROUND}
     names = list(dict.fromkeys(known.values()))
     table = np.full(256, 255, dtype=np.uint8)
     for number, name in known.items():
@@ -150,11 +150,13 @@ def _of_sequence(files: Files, uri: str, label: SequenceLabel) -> tuple[_Scene, 
     known = [(place, frame) for place, frame in known if place < len(sequence.frames)]
     counts = {place: sum(map(len, own.values())) for place, own in boxes.items()}
     place, shown = max(
-        known, key=lambda one: len(one[1].cuboids) + counts.get(one[0], 0), default=(0, CuboidFrame(0, "", {}, ()))
+        known,
+        key=lambda placed: len(placed[1].cuboids) + counts.get(placed[0], 0),
+        default=(0, CuboidFrame(0, "", {}, ())),
     )
     frame = sequence.frames[place]
     positions = _points(files, frame.uri, frame.format)
-    ways = _ways(one for _, one in sorted(known, key=lambda one: one[0]))
+    ways = _ways(frame for _, frame in sorted(known, key=lambda placed: placed[0]))
     names = list(label.class_names.values())
     dots = positions[:: _step(len(positions))]
     return _Scene(dots, None, shown.cuboids, ways, names, boxes.get(place, {})), frame
@@ -233,19 +235,19 @@ def _pictures(
     files: Files, images: Iterable[CameraImage], scene: _Scene, address: Callable[[str, tuple[int, int]], str]
 ) -> Markup:
     """The first pictures that show cuboids or have boxes, with these."""
-    found: list[Markup] = []
+    pictures: list[Markup] = []
     for camera, image in enumerate(images):
         boxes = scene.boxes.get(camera, ())
         lines = [(cuboid, edges(image, cuboid)) for cuboid in scene.cuboids[:MAX_PARTS]]
-        if len(found) == MAX_IMAGES or not (boxes or any(own for _, own in lines)):
+        if len(pictures) == MAX_IMAGES or not (boxes or any(own for _, own in lines)):
             continue
         size = size_of_picture(files, image.uri)
         inside = [(cuboid, own) for cuboid, own in lines if size and any(_is_in(line, size) for line in own)]
         if size and (boxes or inside):
             over = [_wires(cuboid, own, scene.names) for cuboid, own in inside]
             over += drawn_shapes(boxes, BOX, scene.names, size)
-            found.append(Markup("<div>{}</div>").format(svg(*size, address(image.uri, size), over)))
-    return Markup("").join(found)
+            pictures.append(Markup("<div>{}</div>").format(svg(*size, address(image.uri, size), over)))
+    return Markup("").join(pictures)
 
 
 def _is_in(line: Iterable[tuple[float, float]], size: tuple[int, int]) -> bool:

@@ -62,7 +62,7 @@ def report_html(
         cards = list(pool.map(lambda sample: _card(sample, files, label_attribute), quality.samples))
         compared = quality.adjustments or Adjustments()
         pairs = (audited_attribute, label_attribute)
-        changes = list(pool.map(lambda one: _change(one, compared, files, pairs), compared.changes))
+        changes = list(pool.map(lambda change: _change(change, compared, files, pairs), compared.changes))
     return render(
         "rendering/templates/quality_report.html",
         policy=_POLICY,

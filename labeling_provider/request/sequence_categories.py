@@ -109,17 +109,17 @@ def _own_key(entry: dict[str, Any]) -> str:
 
 def _attributes(given: list[dict[str, Any]]) -> dict[str, Attribute]:
     return {
-        one["name"]: Attribute(
-            one["name"],
-            one["type"] == "number",
-            tuple(one.get("enum") or ()),
-            one.get("minimum"),
-            one.get("maximum"),
-            one.get("isRequired") is True,
-            one.get("editsAllowed") == "none",
-            one.get("description", ""),
+        attribute["name"]: Attribute(
+            attribute["name"],
+            attribute["type"] == "number",
+            tuple(attribute.get("enum") or ()),
+            attribute.get("minimum"),
+            attribute.get("maximum"),
+            attribute.get("isRequired") is True,
+            attribute.get("editsAllowed") == "none",
+            attribute.get("description", ""),
         )
-        for one in given
+        for attribute in given
     }
 
 
@@ -145,8 +145,8 @@ def sequence_category_problems(document: dict[str, Any], task_type: TaskType) ->
 
 def _linked_problems(tools: list[Any], task_type: TaskType) -> Iterator[Problem]:
     # How the keys of its objects are called, the guide and its samples do not agree.
-    found = [value for one in tools if isinstance(one, dict) for value in one.values() if isinstance(value, str)]
-    if len(tools) != len(found) or sorted(found) != [BOX.name, CUBOID.name]:
+    names = [value for tool in tools if isinstance(tool, dict) for value in tool.values() if isinstance(value, str)]
+    if len(tools) != len(names) or sorted(names) != [BOX.name, CUBOID.name]:
         yield _problem(
             "annotationType is a list, but not of one BoundingBox and one Cuboid.",
             'Write [{"type": "BoundingBox"}, {"type": "Cuboid"}], or leave it out to label the clouds alone.',
@@ -167,25 +167,25 @@ def _attribute_problems(
         yield _problem(f"{key} is not a list.", 'Write [{"name": "…", "type": "string"}, …].')
         return
     names = set(taken)
-    for place, one in enumerate(given):
+    for place, attribute in enumerate(given):
         where = f"{key}[{place}]"
-        if not isinstance(one, dict):
+        if not isinstance(attribute, dict):
             yield _problem(f"{where} is not an object.", 'Write {"name": "…", "type": "string"}.')
             continue
-        yield from _name_problems(one, where, names)
-        yield from _value_problems(one, where)
-        yield from _edits_problem(one, where)
-        description = one.get("description")
+        yield from _name_problems(attribute, where, names)
+        yield from _value_problems(attribute, where)
+        yield from _edits_problem(attribute, where)
+        description = attribute.get("description")
         if description is None and needs_description:
             yield _problem(f"{where}.description is missing.", "Attributes of frames need one.")
         if description is not None and not _is_text(description, Quota.ATTRIBUTE_DESCRIPTION, 0):
             yield _problem(f"{where}.description is too long.", f"Use up to {Quota.ATTRIBUTE_DESCRIPTION} characters.")
-        if not isinstance(one.get("isRequired", False), bool):
+        if not isinstance(attribute.get("isRequired", False), bool):
             yield _problem(f"{where}.isRequired is neither true nor false.", "Write true or false.")
 
 
-def _name_problems(one: dict[str, Any], where: str, names: set[str]) -> Iterator[Problem]:
-    name = one.get("name")
+def _name_problems(attribute: dict[str, Any], where: str, names: set[str]) -> Iterator[Problem]:
+    name = attribute.get("name")
     if not _is_text(name, Quota.ATTRIBUTE_NAME):
         yield _problem(
             f"{where}.name is {'missing' if name is None else 'not allowed'}.",
@@ -197,8 +197,8 @@ def _name_problems(one: dict[str, Any], where: str, names: set[str]) -> Iterator
         names.add(name)
 
 
-def _value_problems(one: dict[str, Any], where: str) -> Iterator[Problem]:
-    kind, choices = one.get("type"), one.get("enum")
+def _value_problems(attribute: dict[str, Any], where: str) -> Iterator[Problem]:
+    kind, choices = attribute.get("type"), attribute.get("enum")
     if kind not in ("string", "number"):
         yield _problem(f"{where}.type is {str(kind)[:_SHOWN]!r}.", "Use string or number.")
     if choices is not None and (
@@ -211,26 +211,30 @@ def _value_problems(one: dict[str, Any], where: str) -> Iterator[Problem]:
         yield _problem(f"{where}.enum is not a list of choices.", remedy)
     elif choices is not None and kind == "number":
         yield _problem(f"{where}.enum belongs to an attribute of type string.", "Use minimum and maximum.")
-    given = {limit: one[limit] for limit in ("minimum", "maximum") if one.get(limit) is not None}
+    given = {limit: attribute[limit] for limit in ("minimum", "maximum") if attribute.get(limit) is not None}
     if any(isinstance(limit, bool) or not isinstance(limit, int | float) for limit in given.values()):
         yield _problem(f"{where}: minimum and maximum must be numbers.", "Write them without quotes.")
     elif len(given) == 2 and given["minimum"] > given["maximum"]:
         yield _problem(f"{where}.minimum is larger than its maximum.", "Exchange them.")
 
 
-def _edits_problem(one: dict[str, Any], where: str) -> Iterator[Problem]:
-    if one.get("editsAllowed", "any") not in _EDITS:
-        yield _problem(f"{where}.editsAllowed is {str(one['editsAllowed'])[:_SHOWN]!r}.", "Use none or any.")
+def _edits_problem(attribute: dict[str, Any], where: str) -> Iterator[Problem]:
+    if attribute.get("editsAllowed", "any") not in _EDITS:
+        yield _problem(f"{where}.editsAllowed is {str(attribute['editsAllowed'])[:_SHOWN]!r}.", "Use none or any.")
 
 
-def _count_problems(given: list[Any], what: str) -> Iterator[Problem]:
-    texts = [one for one in given if isinstance(one, dict) and one.get("type") == "string" and "enum" not in one]
+def _count_problems(given: list[Any], where: str) -> Iterator[Problem]:
+    texts = [
+        attribute
+        for attribute in given
+        if isinstance(attribute, dict) and attribute.get("type") == "string" and "enum" not in attribute
+    ]
     for count, most, of in (
         (len(given), Quota.ATTRIBUTES, "attributes"),
         (len(texts), Quota.TEXT_ATTRIBUTES, "attributes with free text"),
     ):
         if count > most:
-            yield _problem(f"{what} are {count} {of}; at most {most} are allowed.", "Remove some.")
+            yield _problem(f"{where} are {count} {of}; at most {most} are allowed.", "Remove some.")
 
 
 def _is_text(value: Any, longest: int, shortest: int = 1) -> TypeGuard[str]:
@@ -239,7 +243,9 @@ def _is_text(value: Any, longest: int, shortest: int = 1) -> TypeGuard[str]:
 
 def _names(given: Any) -> frozenset[str]:
     return frozenset(
-        one["name"] for one in _listed(given) if isinstance(one, dict) and isinstance(one.get("name"), str)
+        attribute["name"]
+        for attribute in _listed(given)
+        if isinstance(attribute, dict) and isinstance(attribute.get("name"), str)
     )
 
 

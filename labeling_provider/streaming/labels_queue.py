@@ -74,10 +74,10 @@ class LabelsQueue:
         if reader is None:
             time.sleep(_MAX_WAIT)
             return None
-        left = self._since + self._max_wait - time.monotonic() if self._held else _MAX_WAIT
+        seconds = self._since + self._max_wait - time.monotonic() if self._held else _MAX_WAIT
         wanted = self._batch_size - len(self._held)
         if wanted > 0:
-            self._receive(reader, wanted, min(max(left, 0.0), _MAX_WAIT))
+            self._receive(reader, wanted, min(max(seconds, 0.0), _MAX_WAIT))
         if not self._held:
             return None
         if len(self._held) < self._batch_size and time.monotonic() - self._since < self._max_wait:
@@ -88,9 +88,9 @@ class LabelsQueue:
 
     def _find(self) -> ReadQueue | None:
         """The queue with this name; None if it does not exist yet."""
-        what = f"Getting the URL of the queue {self._queue}"
+        action = f"Getting the URL of the queue {self._queue}"
         try:
-            answer = answer_to(lambda: self._sqs.get_queue_url(QueueName=self._queue), what, outage=self._outage)
+            answer = answer_to(lambda: self._sqs.get_queue_url(QueueName=self._queue), action, outage=self._outage)
         except LabelingError as error:
             if is_missing_queue(error):
                 return None

@@ -72,24 +72,24 @@ class Publisher:
     def _send(self, batch: list[Message]) -> list[Refused]:
         refused: list[Refused] = []
         patience = Patience(self._outage)
-        left = dict(enumerate(batch))
+        unsent = dict(enumerate(batch))
         while True:
             try:
                 answer = self._sns.publish_batch(
                     TopicArn=self._topic_arn,
                     PublishBatchRequestEntries=[
-                        {"Id": str(key), "Message": message.text} for key, message in left.items()
+                        {"Id": str(key), "Message": message.text} for key, message in unsent.items()
                     ],
                 )
                 for entry in answer.get("Successful", []):
-                    left.pop(int(entry["Id"]), None)
+                    unsent.pop(int(entry["Id"]), None)
                 for entry in answer.get("Failed", []):
                     if entry.get("SenderFault"):
-                        message = left.pop(int(entry["Id"]))
+                        message = unsent.pop(int(entry["Id"]))
                         refused.append(Refused(message.about, f"{entry['Code']}: {entry.get('Message', '')}"))
-                if not left:
+                if not unsent:
                     return refused
-                raise OSError(f"{len(left)} of {len(batch)} messages were not accepted")
+                raise OSError(f"{len(unsent)} of {len(batch)} messages were not accepted")
             except Exception as error:  # noqa: BLE001 - Patience raises errors that a retry can't help
                 pause = patience.pause(error, f"Publishing to {self._topic_arn}", time.monotonic(), _PAUSE)
                 log.warning("Publishing to %s failed, retrying in %.1f s: %s", self._topic_arn, pause, error)

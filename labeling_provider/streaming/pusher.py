@@ -173,14 +173,14 @@ def listeners(ground_truth: GroundTruth, topic_arn: str) -> list[str]:
 
     :raises LabelingError: if the service refuses or does not answer.
     """
-    what = f"Listing labeling jobs that listen to {topic_arn}"
+    action = f"Listing labeling jobs that listen to {topic_arn}"
     wanted = {"StatusEquals": "InProgress", "SortBy": "CreationTime", "SortOrder": "Descending", "MaxResults": 100}
     running: list[dict[str, Any]] = []
     token: dict[str, str] | None = {}
     while token is not None:
         request = {**wanted, **token}
         page = answer_to(
-            partial(ground_truth.sagemaker.list_labeling_jobs, **request), what, outage=ground_truth.outage
+            partial(ground_truth.sagemaker.list_labeling_jobs, **request), action, outage=ground_truth.outage
         )
         running += page["LabelingJobSummaryList"]
         token = {"NextToken": page["NextToken"]} if page.get("NextToken") else None

@@ -279,23 +279,23 @@ class Notifications(Source):
         self._warned = False
 
     def take(self, most: int) -> list[SourceObject]:
-        taken: list[SourceObject] = []
+        objects_taken: list[SourceObject] = []
         self.exhausted = False
-        while len(taken) < most:
-            if not self._pending and not self._receive(wait=not taken):
+        while len(objects_taken) < most:
+            if not self._pending and not self._receive(wait=not objects_taken):
                 self.exhausted = True
                 break
             receipt, objects = self._pending[0]
-            wanted = most - len(taken)
+            wanted = most - len(objects_taken)
             portion = list(islice(objects, wanted))
-            taken += portion
+            objects_taken += portion
             if len(portion) < wanted:
                 self._pending.pop(0)
                 self._done.append(receipt)
             else:
                 # Its remaining objects are in the next portion, so keep the message hidden until then.
                 self._queue.keep(receipt, _KEEP_SECONDS)
-        return taken
+        return objects_taken
 
     def settle(self) -> None:
         self._queue.delete(self._done)

@@ -96,7 +96,7 @@ class _Remembered(Generic[V]):
         return value
 
 
-class _Seen(NamedTuple):
+class _LastAnswer(NamedTuple):
     """The service's last answer about a job.
 
     :param is_ours: whether the task created the job; None if that is not known yet.
@@ -145,7 +145,7 @@ class LiveJobs:
         self._lock = threading.Lock()
         self._hooks: _Remembered[Any] = _Remembered(_HOOK_SECONDS)
         self._owned: _Remembered[dict[str, Any]] = _Remembered(_OWNER_SECONDS)
-        self._seen: _Remembered[_Seen] = _Remembered()
+        self._seen: _Remembered[_LastAnswer] = _Remembered()
         self._begun: _Remembered[bool] = _Remembered(_EVERY_SECONDS)
         self._under_way: dict[TaskConnection, Future[None]] = {}
 
@@ -189,9 +189,9 @@ class LiveJobs:
                 if due and connection not in self._under_way:
                     self._begun.put(connection, True)
                     self._under_way[connection] = self._pool.submit(self._sweep, connection, due_jobs)
-            asked = [self._under_way[connection] for connection in wanted if connection in self._under_way]
+            under_way = [self._under_way[connection] for connection in wanted if connection in self._under_way]
         if seconds:
-            wait(asked, seconds)
+            wait(under_way, seconds)
 
     def _hook(self, connection: TaskConnection) -> Any:
         return self._hooks.get(connection) or self._hooks.put(connection, hook_of(connection))
@@ -233,21 +233,25 @@ class LiveJobs:
                 try:
                     _, state = self._ask_whose(job)
                 except JobError as error:
-                    self._seen.put(_key(job), _Seen(error.is_ours, None, str(error)))
+                    self._seen.put(_key(job), _LastAnswer(error.is_ours, None, str(error)))
                     continue
                 if state is not None:
-                    self._seen.put(_key(job), _Seen(True, state))
+                    self._seen.put(_key(job), _LastAnswer(True, state))
                 else:
                     by_name[job.name] = job
             watched = {name: Watched(job.created or None, job.status or "InProgress") for name, job in by_name.items()}
             for states in Lookout(self._hook(connection).sagemaker).poll(watched):
                 for name, answer in states.items():
-                    seen = _Seen(True, None, str(answer)) if isinstance(answer, LabelingError) else _Seen(True, answer)
+                    seen = (
+                        _LastAnswer(True, None, str(answer))
+                        if isinstance(answer, LabelingError)
+                        else _LastAnswer(True, answer)
+                    )
                     self._seen.put(_key(by_name[name]), seen)
         except Exception as error:  # noqa: BLE001 - the page shows any error
             log.warning("Labeling jobs can't be read through the connection %s: %s", connection.aws_conn_id, error)
             for job in jobs:
-                before = self._seen.get(_key(job)) or _Seen(None)
+                before = self._seen.get(_key(job)) or _LastAnswer(None)
                 if before.is_ours is not False:
                     self._seen.put(_key(job), before._replace(trouble=f"The service did not answer: {error}"))
         finally:

@@ -101,7 +101,7 @@ def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> 
     """
     labels, dates, by_machine = Labels(), Counter[int](), Counter[int]()
     first = (wanted.page - 1) * PAGE
-    kept: list[tuple[float, int, bytes]] = []
+    least_confident: list[tuple[float, int, bytes]] = []
     scanned = scan_labels(files.lines(manifest), attribute, manifest, tolerant=True)
     for raw, line in scanned:
         try:
@@ -126,12 +126,12 @@ def read_labels(files: Files, manifest: str, attribute: str, wanted: Wanted) -> 
             labels.matching += 1
             confidence = line.confidence
             rank = 2.0 if confidence is None else confidence
-            heapq.heappush(kept, (-rank, -scanned.number, b"" if first else raw))
-            if len(kept) > first + PAGE:
-                heapq.heappop(kept)
+            heapq.heappush(least_confident, (-rank, -scanned.number, b"" if first else raw))
+            if len(least_confident) > first + PAGE:
+                heapq.heappop(least_confident)
     labels.unreadable, labels.problems = scanned.bad, scanned.problems[:MAX_PROBLEMS]
     labels.points = _burn_up(dates, by_machine)
-    page = {-number: raw for _, number, raw in sorted(kept, reverse=True)[first:]}
+    page = {-number: raw for _, number, raw in sorted(least_confident, reverse=True)[first:]}
     if first and page:
         page.update(_lines(files, manifest, page))
     labels.shown = [_shown(number, raw, attribute) for number, raw in page.items()]

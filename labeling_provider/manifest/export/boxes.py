@@ -136,15 +136,15 @@ class Coco(PointsFormat):
     def _write(self, example: Example, content: Shown) -> None:
         size = content.size.width, content.size.height
         annotations = []
-        for thing in content.things:
+        for shape in content.things:
             annotation: dict[str, Any] = {
-                "category_id": thing.number + 1,
-                "bbox": [thing.left, thing.top, thing.width, thing.height],
-                "area": thing.area,
-                **segmentation(thing, *size),
+                "category_id": shape.number + 1,
+                "bbox": [shape.left, shape.top, shape.width, shape.height],
+                "area": shape.area,
+                **segmentation(shape, *size),
             }
-            if thing.confidence is not None:
-                annotation["confidence"] = thing.confidence
+            if shape.confidence is not None:
+                annotation["confidence"] = shape.confidence
             annotations.append(annotation)
         self._add(example, size, annotations)
 
@@ -235,26 +235,26 @@ class Yolo(PointsFormat):
     def _write(self, example: Example, content: Shown) -> None:
         width, height = content.size.width, content.size.height
         lines = []
-        for thing in content.things:
-            outline = self._outline(example, thing)
+        for shape in content.things:
+            outline = self._outline(example, shape)
             if outline is None:
-                center = thing.left + thing.width / 2, thing.top + thing.height / 2
-                numbers = [*center, thing.width, thing.height]
+                center = shape.left + shape.width / 2, shape.top + shape.height / 2
+                numbers = [*center, shape.width, shape.height]
             else:
                 numbers = outline.ravel().tolist()
             relative = (f"{value / (height if at % 2 else width):.6f}" for at, value in enumerate(numbers))
-            lines.append(" ".join((str(thing.number), *relative)) + "\n")
+            lines.append(" ".join((str(shape.number), *relative)) + "\n")
         self._put(example.set_name, example.file_name, example.uri, lines)
 
-    def _outline(self, example: Example, thing: ShownThing) -> Points | None:
-        if thing.pixels is None:
-            return thing.outline
+    def _outline(self, example: Example, shape: ShownThing) -> Points | None:
+        if shape.pixels is None:
+            return shape.outline
         try:
-            parts = outlines(thing.pixels)
+            parts = outlines(shape.pixels)
         except ValueError as error:
-            raise LabelError(f"{example.label.attribute}: a mask of {thing.name[:80]!r}: {error}") from None
+            raise LabelError(f"{example.label.attribute}: a mask of {shape.name[:80]!r}: {error}") from None
         self.notes["parts_joined"] += len(parts) - 1
-        return joined(parts) + [thing.left, thing.top]  # noqa: RUF005 - these are arrays
+        return joined(parts) + [shape.left, shape.top]  # noqa: RUF005 - these are arrays
 
     def _put(self, set_name: str, file_name: str, uri: str, lines: list[str]) -> None:
         self.folder.put(f"labels/{set_name}/{stem_of(file_name)}.txt", "".join(lines).encode())
@@ -275,10 +275,10 @@ class Yolo(PointsFormat):
         left, top, wide, high = box
         center = (left + wide / 2) / width, (top + high / 2) / height
         numbers = [f"{value:.6f}" for value in (*center, wide / width, high / height)]
-        told = ["0.000000 0.000000 0"] * len(self.classes.names)
+        keypoints = ["0.000000 0.000000 0"] * len(self.classes.names)
         for number, (x, y) in points:
-            told[number] = f"{x / width:.6f} {y / height:.6f} 2"
-        return " ".join(("0", *numbers, *told)) + "\n"
+            keypoints[number] = f"{x / width:.6f} {y / height:.6f} 2"
+        return " ".join(("0", *numbers, *keypoints)) + "\n"
 
     def finish(self, objects: Mapping[str, int]) -> dict[str, Any]:
         """Write ``data.yaml``, and the text files of keypoints."""
@@ -330,13 +330,13 @@ class Voc(PlacesFormat):
         size = ElementTree.SubElement(root, "size")
         _add(size, width=content.size.width, height=content.size.height, depth=content.size.depth)
         _add(root, segmented=int(self._kind is not BoxesLabel))
-        for thing in content.things:
+        for shape in content.things:
             element = ElementTree.SubElement(root, "object")
-            _add(element, name=thing.name, pose="Unspecified", truncated=0, difficult=0)
-            left, top = int(thing.left) + 1, int(thing.top) + 1
+            _add(element, name=shape.name, pose="Unspecified", truncated=0, difficult=0)
+            left, top = int(shape.left) + 1, int(shape.top) + 1
             corners = ElementTree.SubElement(element, "bndbox")
             _add(corners, xmin=left, ymin=top)
-            right, bottom = round(thing.left + thing.width), round(thing.top + thing.height)
+            right, bottom = round(shape.left + shape.width), round(shape.top + shape.height)
             _add(corners, xmax=max(right, left), ymax=max(bottom, top))
         ElementTree.indent(root)
         self.folder.put(f"annotations/{name}.xml", ElementTree.tostring(root, "utf-8") + b"\n")
@@ -345,22 +345,22 @@ class Voc(PlacesFormat):
         import numpy as np
         from PIL import Image
 
-        width, height, things = content.size.width, content.size.height, content.things
+        width, height, shapes = content.size.width, content.size.height, content.things
         if width * height > MAX_PIXELS:
             raise LabelError(f"{example.label.attribute}.image_size: at most {MAX_PIXELS:,} pixels can be masks")
-        if len(things) > _MAX_VOC or any(thing.number >= _MAX_VOC for thing in things):
+        if len(shapes) > _MAX_VOC or any(shape.number >= _MAX_VOC for shape in shapes):
             raise LabelError(f"{example.label.attribute}: a mask has at most {_MAX_VOC} classes and things")
         masks = [np.zeros((height, width), dtype=np.uint8) for _ in range(2)]
-        for position, thing in enumerate(things, 1):
-            left, top, pixels = int(thing.left), int(thing.top), thing.pixels
-            if thing.outline is not None:
+        for position, shape in enumerate(shapes, 1):
+            left, top, pixels = int(shape.left), int(shape.top), shape.pixels
+            if shape.outline is not None:
                 corner = np.array([left, top])
-                columns, rows = (np.ceil(thing.outline.max(axis=0)) - corner).astype(int).tolist()
-                pixels = covered(thing.outline, corner, np.ones(2), columns, rows)
+                columns, rows = (np.ceil(shape.outline.max(axis=0)) - corner).astype(int).tolist()
+                pixels = covered(shape.outline, corner, np.ones(2), columns, rows)
             if pixels is None:
                 continue
             place = slice(top, top + pixels.shape[0]), slice(left, left + pixels.shape[1])
-            for mask, value in zip(masks, (thing.number + 1, position), strict=True):
+            for mask, value in zip(masks, (shape.number + 1, position), strict=True):
                 mask[place][pixels] = value
         for mask, folder in zip(masks, ("SegmentationClass", "SegmentationObject"), strict=True):
             image, body = Image.fromarray(mask), BytesIO()
@@ -376,13 +376,13 @@ class Voc(PlacesFormat):
         return {}
 
 
-def segmentation(thing: ShownThing, width: int, height: int) -> dict[str, Any]:
+def segmentation(shape: ShownThing, width: int, height: int) -> dict[str, Any]:
     """The pixels of an annotation in COCO, by key; none for a box."""
-    if thing.outline is not None:
-        return {"segmentation": [thing.outline.ravel().round(2).tolist()]}
-    if thing.pixels is None:
+    if shape.outline is not None:
+        return {"segmentation": [shape.outline.ravel().round(2).tolist()]}
+    if shape.pixels is None:
         return {}
-    lengths = runs(thing.pixels, int(thing.left), int(thing.top), width, height)
+    lengths = runs(shape.pixels, int(shape.left), int(shape.top), width, height)
     return {"segmentation": {"size": [height, width], "counts": run_text(lengths)}}
 
 

@@ -119,14 +119,14 @@ def _together(frames: Sequence[PointFrame], labeled: Iterable[CuboidFrame], wher
 
     :raises LabelError: if a frame with cuboids is not in the sequence.
     """
-    places, found = {frame.name: place for place, frame in enumerate(frames)}, dict[int, CuboidFrame]()
+    places, labeled_at = {frame.name: place for place, frame in enumerate(frames)}, dict[int, CuboidFrame]()
     for frame in labeled:
         place = places.get(frame.name, frame.number)
-        if frame.cuboids and (place >= len(frames) or place in found):
+        if frame.cuboids and (place >= len(frames) or place in labeled_at):
             raise LabelError(f"{where}: the frame {frame.number} ({frame.name[:80]!r}) is not in the sequence")
-        found[place] = frame
+        labeled_at[place] = frame
     for place, cloud in enumerate(frames):
-        yield _cloud(cloud, found[place].cuboids if place in found else ())
+        yield _cloud(cloud, labeled_at[place].cuboids if place in labeled_at else ())
 
 
 def _with_boxes(clouds: list[_Cloud], pictures: Iterable[BoxedPicture], where: str) -> list[_Cloud]:
@@ -300,29 +300,29 @@ class NuScenes(CuboidFormat):
         ends = {"first_sample_token": samples[0], "last_sample_token": samples[-1]}
         about = {"name": name, "description": example.uri, "log_token": "", "nbr_samples": len(samples)}
         self._tables.add("scene", {"token": scene, **about, **ends})
-        seen: dict[str, list[tuple[str, LabeledCuboid]]] = {}
+        tracks: dict[str, list[tuple[str, LabeledCuboid]]] = {}
         for place, cloud in enumerate(clouds):
             about = {"timestamp": _microseconds(cloud.timestamp), "scene_token": scene, **_around(samples, place)}
             self._tables.add("sample", {"token": samples[place], **about})
             for number, cuboid in enumerate(cloud.cuboids):
-                seen.setdefault(cuboid.object_id or f"{place}:{number}", []).append((samples[place], cuboid))
+                tracks.setdefault(cuboid.object_id or f"{place}:{number}", []).append((samples[place], cuboid))
         self._add_data(clouds, samples)
-        for key, places in seen.items():
+        for key, places in tracks.items():
             self._add_instance(_token("instance", scene, key), places)
         for cloud, sample in zip(clouds, samples, strict=True):
-            self._add_boxes(cloud, sample, scene, set(seen))
+            self._add_boxes(cloud, sample, scene, set(tracks))
 
     def _add_data(self, clouds: list[_Cloud], samples: list[str]) -> None:
         """The clouds and their pictures."""
-        taken: dict[str, list[tuple[str, _Cloud, CameraImage | None]]] = {}
+        recordings: dict[str, list[tuple[str, _Cloud, CameraImage | None]]] = {}
         for cloud, sample in zip(clouds, samples, strict=True):
-            taken.setdefault("LIDAR", []).append((sample, cloud, None))
+            recordings.setdefault("LIDAR", []).append((sample, cloud, None))
             for number, image in enumerate(cloud.images):
                 if image.model == "pinhole":
-                    taken.setdefault(f"CAM_{number}", []).append((sample, cloud, image))
+                    recordings.setdefault(f"CAM_{number}", []).append((sample, cloud, image))
                 else:
                     self.notes["fisheye_images_left_out"] += 1
-        for channel, whole in taken.items():
+        for channel, whole in recordings.items():
             self._channels.add(channel)
             tokens = [_token("data", sample, channel) for sample, _, _ in whole]
             for place, (sample, cloud, own) in enumerate(whole):
@@ -373,7 +373,7 @@ class NuScenes(CuboidFormat):
 
         :param known: the objects that have a cuboid anywhere.
         """
-        here = {cuboid.object_id for cuboid in cloud.cuboids}
+        tracked = {cuboid.object_id for cuboid in cloud.cuboids}
         for camera, boxes in cloud.boxes.items():
             if cloud.images[camera].model != "pinhole":
                 self.notes["boxes_left_out"] += len(boxes)
@@ -383,7 +383,9 @@ class NuScenes(CuboidFormat):
                 row = {
                     "token": _token("box", sample, camera, box.object_id),
                     "sample_data_token": _token("data", sample, f"CAM_{camera}"),
-                    "sample_annotation_token": _token("annotation", instance, sample) if box.object_id in here else "",
+                    "sample_annotation_token": _token("annotation", instance, sample)
+                    if box.object_id in tracked
+                    else "",
                     "instance_token": instance if box.object_id in known else "",
                     "category_name": box.label,
                     "attribute_tokens": [self._attribute(key, value) for key, value in box.attributes.items()],

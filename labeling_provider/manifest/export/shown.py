@@ -88,18 +88,18 @@ def shown(label: Label, numbers: Mapping[int, int], mask: bytes) -> Shown:
     if not isinstance(label, ThingsLabel):
         raise LabelError(f"{label.attribute}: has no shapes")
     size = picture_size(label)
-    things, notes = [], Counter[str]()
+    shapes, notes = [], Counter[str]()
     kind = "boxes" if isinstance(label, BoxesLabel) else "shapes"
-    for position, thing in enumerate(label.things):
+    for position, drawn in enumerate(label.things):
         where = f"{label.attribute}.{label.key or label.thing}[{position}]"
-        about = numbers[thing.class_id], label.class_names[thing.class_id], _confidence(label, position)
-        found, is_cut = (box_inside if isinstance(label, BoxesLabel) else polygon_inside)(thing, size, where, about)
-        if found is None:
+        about = numbers[drawn.class_id], label.class_names[drawn.class_id], _confidence(label, position)
+        shape, is_cut = (box_inside if isinstance(label, BoxesLabel) else polygon_inside)(drawn, size, where, about)
+        if shape is None:
             notes[f"{kind}_left_out"] += 1
             continue
         notes[f"{kind}_cut"] += is_cut
-        things.append(found)
-    return Shown(size, things, notes)
+        shapes.append(shape)
+    return Shown(size, shapes, notes)
 
 
 _About = tuple[int, str, float | None]
@@ -122,7 +122,7 @@ def keypoints(label: KeypointsLabel, numbers: Mapping[int, int]) -> tuple[dict[i
 
     :raises LabelError: if two points have the same class, because then it is not known whose they are.
     """
-    size, found, notes = picture_size(label), {}, Counter[str]()
+    size, points, notes = picture_size(label), {}, Counter[str]()
     seen = set()
     for position, point in enumerate(label.things):
         if point.class_id in seen:
@@ -133,10 +133,10 @@ def keypoints(label: KeypointsLabel, numbers: Mapping[int, int]) -> tuple[dict[i
             )
         seen.add(point.class_id)
         if 0 <= point.x <= size.width and 0 <= point.y <= size.height:
-            found[numbers[point.class_id]] = (float(point.x), float(point.y))
+            points[numbers[point.class_id]] = (float(point.x), float(point.y))
         else:
             notes["shapes_left_out"] += 1
-    return found, notes
+    return points, notes
 
 
 def _confidence(label: ThingsLabel, position: int) -> float | None:
@@ -198,14 +198,19 @@ def _shown_mask(label: InstancesLabel | MaskLabel, numbers: Mapping[int, int], m
         if (label.size.width, label.size.height) != (width, height):
             raise LabelError(f"{label.attribute}.image_size: {label.uri} has {width:,} × {height:,} pixels")
         wanted = [
-            (one.pixel_value, one.class_id, label.class_names[one.class_id], _confidence(label, position))
-            for position, one in enumerate(label.things)
+            (
+                instance.pixel_value,
+                instance.class_id,
+                label.class_names[instance.class_id],
+                _confidence(label, position),
+            )
+            for position, instance in enumerate(label.things)
         ]
     else:
         rated = label.colors
         wanted = [(value, value, name, rated[value].confidence) for value, name in classes_of(label).items()]
     places = find_objects(values)
-    things, notes = [], Counter[str]()
+    shapes, notes = [], Counter[str]()
     for value, class_id, name, confidence in wanted:
         place = places[value - 1] if 0 < value <= len(places) else None
         if place is None:
@@ -216,5 +221,5 @@ def _shown_mask(label: InstancesLabel | MaskLabel, numbers: Mapping[int, int], m
         rows, columns = place
         box = (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
         covers = int(np.count_nonzero(pixels))
-        things.append(ShownThing(numbers[class_id], name, *box, confidence, covers, pixels=pixels))
-    return Shown(ImageSize(width, height), things, notes)
+        shapes.append(ShownThing(numbers[class_id], name, *box, confidence, covers, pixels=pixels))
+    return Shown(ImageSize(width, height), shapes, notes)

@@ -106,17 +106,19 @@ class HuggingFace(Format[_Row]):
         if isinstance(label, EntitiesLabel):
             return _Row({})
         if isinstance(label, BoxesLabel | PolygonsLabel):
-            found = shown(label, self.classes.numbers(label, classes_of(label)), b"")
+            content = shown(label, self.classes.numbers(label, classes_of(label)), b"")
             # Always floats: datasets can't load sets with different number types together.
-            sides = [[float(side) for side in (one.left, one.top, one.width, one.height)] for one in found.things]
+            sides = [
+                [float(side) for side in (shape.left, shape.top, shape.width, shape.height)] for shape in content.things
+            ]
             places: list[Any] = sides
             if isinstance(label, PolygonsLabel):
-                places = [one.outline.tolist() for one in found.things if one.outline is not None]
-            return _Row({"objects": _objects(label, places, [one.number for one in found.things])}, found.notes)
+                places = [shape.outline.tolist() for shape in content.things if shape.outline is not None]
+            return _Row({"objects": _objects(label, places, [shape.number for shape in content.things])}, content.notes)
         if isinstance(label, ThingsLabel):
             numbers_of = self.classes.numbers(label, classes_of(label))
             return _Row(
-                {"objects": _objects(label, _places(label), [numbers_of[one.class_id] for one in label.things])}
+                {"objects": _objects(label, _places(label), [numbers_of[drawn.class_id] for drawn in label.things])}
             )
         if isinstance(label, MaskLabel):
             by_value = self.classes.numbers(label, classes_of(label))
@@ -205,7 +207,7 @@ def _places(label: ThingsLabel) -> list[Any]:
         return [[[float(point.x), float(point.y)] for point in path.vertices] for path in label.things]
     if isinstance(label, KeypointsLabel):
         return [[float(point.x), float(point.y)] for point in label.things]
-    return [one.pixel_value for one in label.things]
+    return [instance.pixel_value for instance in label.things]
 
 
 class _PipeLine(NamedTuple):

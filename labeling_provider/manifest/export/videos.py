@@ -70,11 +70,11 @@ class VideoFormat(Format[dict[str, int]]):
         label, files = cast(SequenceLabel, example.label), self.folder.files
         key = KEYS[str((label.metadata or {})["type"]).lower()]
         body = files.whole(label.uri, MAX_LABEL_BYTES)
-        found = read_sequence_label(body, label.uri, key, label.class_names)
-        if found.tool is not None and found.tool.name not in self.tools:
-            raise LabelError(f"{label.uri}: this format can store {' and '.join(self.tools)}, not {found.tool.name}")
+        labeled = read_sequence_label(body, label.uri, key, label.class_names)
+        if labeled.tool is not None and labeled.tool.name not in self.tools:
+            raise LabelError(f"{label.uri}: this format can store {' and '.join(self.tools)}, not {labeled.tool.name}")
         sequence = read_sequence(files.whole(example.uri, Quota.SEQUENCE_FILE_BYTES), example.uri)
-        return _Video(sequence, self._size(sequence), _together(sequence, found.frames, label.uri))
+        return _Video(sequence, self._size(sequence), _together(sequence, labeled.frames, label.uri))
 
     def _size(self, sequence: FrameSequence) -> ImageSize:
         uri, body = sequence.uri(sequence.frames[0]), bytearray()
@@ -159,16 +159,16 @@ class CocoVideo(VideoFormat):
         about, geometry = (0, shape.label, None), shape.geometry
         if "vertices" in geometry:
             kind, path = "shapes", Path(0, [Point(point["x"], point["y"]) for point in geometry["vertices"]])
-            found, is_cut = polygon_inside(path, size, uri, about)
+            inside, is_cut = polygon_inside(path, size, uri, about)
         else:
             kind = "boxes"
-            found, is_cut = box_inside(Box(0, **geometry), size, uri, about)
-        if found is None:
+            inside, is_cut = box_inside(Box(0, **geometry), size, uri, about)
+        if inside is None:
             self.notes[f"{kind}_left_out"] += 1
             return None
         self.notes[f"{kind}_cut"] += is_cut
-        box = [found.left, found.top, found.width, found.height]
-        return {"bbox": box, "area": found.area, **segmentation(found, size.width, size.height)}
+        box = [inside.left, inside.top, inside.width, inside.height]
+        return {"bbox": box, "area": inside.area, **segmentation(inside, size.width, size.height)}
 
     def finish(self, objects: Any) -> dict[str, Any]:
         """Write the annotations, videos and categories of all sets."""
@@ -246,10 +246,10 @@ def _together(
     :raises LabelError: if a frame with shapes is not in the sequence.
     """
     known = {frame.name or str(frame.number): frame for frame in labeled}
-    found = []
+    pairs = []
     for frame in sequence.frames:
         own = known.pop(frame.name, None) or known.pop(str(frame.number), None)
-        found.append((frame, own or LabeledFrame(frame.number, frame.name, {}, ())))
+        pairs.append((frame, own or LabeledFrame(frame.number, frame.name, {}, ())))
     if lost := [frame for frame in known.values() if frame.shapes]:
         raise LabelError(f"{where}: the frame {lost[0].name or lost[0].number} is not in the sequence")
-    return found
+    return pairs

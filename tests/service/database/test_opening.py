@@ -231,3 +231,4 @@ def test_a_large_file_is_read_for_a_while_only_and_a_backup_as_a_whole(file: Pat
     wait_until(opens, 30, "it was read in part", 0.0)
     with pytest.raises(DatabaseError, match="damaged"):
         restore(f"sqlite:///{tmp_path / 'restored.sqlite'}", file)
+    assert not list(tmp_path.glob("restored*"))

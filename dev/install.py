@@ -5,6 +5,7 @@ With the argument ``system`` it installs what the tests need of the system. It r
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ _NETWORK: Final = (
     "again."
 )
 _PIP: Final = "pip has failed, see above for what it says. When that is mended, run make again."
+_NO_VENV: Final = "This Python makes no environments. On Debian and Ubuntu: apt-get install python3-venv"
+_NO_FOLDER: Final = "{} cannot be made, see above for why. If something is in its place, remove that; then run make again."
 _LOST: Final = re.compile(r"NewConnectionError|Connection (refused|timed out)|ConnectTimeout|Name or service not known")
 _PACKAGE: Final = re.compile(r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)")
 
@@ -115,7 +118,7 @@ def environment(folder: Path, constraints: Path, extras: str, progress: Progress
     """
     progress.tell(f"making the environment {folder} with Python {sys.version.split()[0]}")
     if subprocess.run([sys.executable, "-m", "venv", str(folder)], check=False).returncode:
-        raise InstallError("This Python makes no environments. On Debian and Ubuntu: apt-get install python3-venv")
+        raise InstallError(_NO_FOLDER.format(folder) if importlib.util.find_spec("ensurepip") else _NO_VENV)
     most = sum(1 for line in constraints.read_text().splitlines() if line.strip())
     progress.tell(f"installing up to {most} packages of {constraints}: some minutes, depending on the network")
     install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]

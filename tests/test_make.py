@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import subprocess
 import sys
@@ -45,6 +46,21 @@ def test_a_failed_installation_says_what_to_do(tmp_path: Path, said: str, remedy
         install.follow_pip([sys.executable, "-c", f"print({said!r}); raise SystemExit(1)"], tmp_path, progress)
     assert said in str(failed.value)
     assert remedy in str(failed.value).splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("venv_is_there", "remedy"), [(True, "If something is in its place, remove that"), (False, "install python3-venv")]
+)
+def test_an_environment_that_cannot_be_made_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, venv_is_there: bool, remedy: str
+) -> None:
+    if not venv_is_there:
+        monkeypatch.setattr(importlib.util, "find_spec", {}.get)
+    taken = tmp_path / "venv"
+    taken.write_text("a file")
+    with pytest.raises(install.InstallError) as failed, install.Progress(io.StringIO()) as progress:
+        install.environment(taken, ROOT / "constraints.txt", "dev", progress)
+    assert remedy in str(failed.value)
 
 
 def test_a_machine_that_lacks_programs_says_which(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.minimum_automated < 0:
         raise StartError(f"--minimum-automated {options.minimum_automated} must not be negative")
     if options.shared and not (str(options.database_url).startswith("postgresql") and options.s3_endpoint):
-        who = "--shared" if options.part == "local" else f"labeling {options.part}"
+        who = "--shared" if options.part == "local" else "this command"
         raise StartError(f"{who} needs --database-url postgresql+psycopg://… and --s3-endpoint")
     if not 0 < options.audit_days < 100_000:
         raise StartError(f"--audit-days {options.audit_days} must be a number greater than 0")

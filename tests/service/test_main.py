@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dev.stack import BIN
-from labeling_provider.service.__main__ import main
+from labeling_provider.service.__main__ import main, work
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -100,6 +100,14 @@ def test_a_port_that_is_taken_is_told_with_what_to_do(capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.splitlines() == [
         f"labeling local: cannot listen on 127.0.0.1:{port}: something else listens there; stop it, or choose another "
         "port with --port, 0 for a free one"
+    ]
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_part_of_a_service_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert work([]) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "labeling work: this command needs --database-url postgresql+psycopg://… and --s3-endpoint"
     ]
 
 

@@ -24,7 +24,7 @@ from labeling_provider.manifest.rasters import covered
 from labeling_provider.service.kinds.bounding_boxes import USUAL as BOXES_USUAL
 from labeling_provider.service.kinds.bounding_boxes import consolidate_boxes, evidence_of_boxes
 from labeling_provider.service.kinds.drawings.instances import Masks, consolidate_masks
-from labeling_provider.service.kinds.drawings.paths import PATHS, Drawing, Shape
+from labeling_provider.service.kinds.drawings.paths import PATHS, Drawing, DrawnShape
 from labeling_provider.service.kinds.kind import MAX_CONFIDENCE
 from labeling_provider.service.kinds.masks import USUAL as MASKS_USUAL
 from labeling_provider.service.kinds.masks import consolidate_masks as consolidate_class_masks
@@ -112,7 +112,7 @@ def _score_paths(name: str, truth: Sequence[Thing], drawn: Sequence[Sequence[Thi
             len(found),
         )
 
-    common = paths.consolidate([Drawing(size, [Shape(*thing) for thing in own]) for own in drawn])
+    common = paths.consolidate([Drawing(size, [DrawnShape(*thing) for thing in own]) for own in drawn])
     return score([(one.shape.label, one.shape.points) for one in common]), [score(own) for own in drawn]
 
 

@@ -24,7 +24,9 @@ _NETWORK: Final = (
 )
 _PIP: Final = "pip has failed, see above for what it says. When that is mended, run make again."
 _NO_VENV: Final = "This Python makes no environments. On Debian and Ubuntu: apt-get install python3-venv"
-_NO_FOLDER: Final = "{} cannot be made, see above for why. If something is in its place, remove that; then run make again."
+_NO_FOLDER: Final = (
+    "{} cannot be made, see above for why. If something is in its place, remove that; then run make again."
+)
 _LOST: Final = re.compile(r"NewConnectionError|Connection (refused|timed out)|ConnectTimeout|Name or service not known")
 _PACKAGE: Final = re.compile(r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)")
 

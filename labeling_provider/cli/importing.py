@@ -133,11 +133,11 @@ def _run(chosen: argparse.Namespace, entries: list[Entry]) -> None:
     """
     from botocore.exceptions import BotoCoreError
 
-    from labeling_provider.jobs.moving import Move
-    from labeling_provider.jobs.moving_choice import Choice, Data, Manner
+    from labeling_provider.jobs.moving import JobMove
+    from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 
     functions = None if chosen.workforce is None else _functions(chosen)
-    choice = Choice(
+    choice = JobChoice(
         names=tuple(chosen.jobs),
         patterns=tuple(chosen.name),
         statuses=tuple(chosen.status),
@@ -152,7 +152,7 @@ def _run(chosen: argparse.Namespace, entries: list[Entry]) -> None:
     )
     try:
         source = _source(chosen)
-        for entry in Move(source, _target(chosen, source.region), manner).run(choice):
+        for entry in JobMove(source, _target(chosen, source.region), manner).run(choice):
             word = _word(entry.outcome, dry_run=chosen.dry_run)
             print(_printable(f"{entry.kind} {entry.name}: {word}"), file=sys.stderr, flush=True)
             entries.append(entry)

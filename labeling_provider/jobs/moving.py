@@ -21,7 +21,7 @@ from labeling_provider.groundtruth.description import ECHOED, JobDescription
 from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.groundtruth.layout import output_manifest_uri
-from labeling_provider.jobs.moving_choice import Choice, Data, Manner
+from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 from labeling_provider.jobs.moving_files import JobFiles
 from labeling_provider.jobs.moving_plan import AS_TAG, RUNNING, Plan, is_finished
 from labeling_provider.jobs.moving_teams import PEOPLE, SOURCE_TAG, Entry, MovingError, Outcome, Teams
@@ -34,7 +34,7 @@ _REQUEST: Final = ("LabelingJobName", *ECHOED)
 _PAUSE: Final = 0.2
 
 
-class Move:
+class JobMove:
     """Brings labeling jobs, workteams and worker templates to a service.
 
     :param source: where they are.
@@ -48,7 +48,7 @@ class Move:
         self._teams = Teams(source, target, dry_run=self._manner.dry_run)
         self._settling: list[Plan] = []
 
-    def run(self, choice: Choice) -> Iterator[Entry]:
+    def run(self, choice: JobChoice) -> Iterator[Entry]:
         """Bring what is chosen.
 
         :return: a line of the report for each thing, as soon as it is done.
@@ -56,10 +56,10 @@ class Move:
         """
         self._check()
         chosen = (one["LabelingJobName"] for one in self._summaries(choice) if choice.takes(one))
-        if choice == Choice():
+        if choice == JobChoice():
             yield from self._teams.bring_all()
             yield from self._teams.bring_templates()
-        elif choice == Choice(names=choice.names):
+        elif choice == JobChoice(names=choice.names):
             chosen = (name for name in choice.names)
         for name in chosen:
             yield from self._job(name)
@@ -87,7 +87,7 @@ class Move:
             except LabelingError as error:
                 raise MovingError(f"{error} Name it with --s3-endpoint-url.") from error
 
-    def _summaries(self, choice: Choice) -> Iterator[dict[str, Any]]:
+    def _summaries(self, choice: JobChoice) -> Iterator[dict[str, Any]]:
         """Entries of ListLabelingJobs, oldest first.
 
         :raises MovingError: if they can't be listed.

@@ -19,7 +19,7 @@ class Data(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class JobChoice:
     """Which labeling jobs to bring.
 
     :param names: only jobs of these names; empty for all.

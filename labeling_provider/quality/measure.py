@@ -35,7 +35,7 @@ from labeling_provider.quality.agreement import Agreement
 from labeling_provider.quality.judgement import Judgement
 from labeling_provider.quality.reading import judgement_of_answer, judgement_of_label
 from labeling_provider.quality.result import MAX_REASONS, Quality, Sample, Worker
-from labeling_provider.quality.worker_responses import AnswerFile, WorkerAnswer, read_answers
+from labeling_provider.quality.worker_responses import AnswerFile, RecordedAnswer, read_answers
 
 _THREADS: Final = 10
 _BATCH: Final = 8 * _THREADS
@@ -67,7 +67,7 @@ class _Tally:
         self.seconds = array("d")
 
     def add(
-        self, answer: WorkerAnswer, judgement: Judgement | None, label: Judgement | None, change: AnswerChange | None
+        self, answer: RecordedAnswer, judgement: Judgement | None, label: Judgement | None, change: AnswerChange | None
     ) -> None:
         self.answers += 1
         if answer.time_spent_in_seconds is not None and 0 <= answer.time_spent_in_seconds <= _MAX_SECONDS:
@@ -102,7 +102,7 @@ class _ObjectLabels(NamedTuple):
 class _Compared(NamedTuple):
     """A worker's answer, and what it has changed in an adjustment."""
 
-    answer: WorkerAnswer
+    answer: RecordedAnswer
     judgement: Judgement | None
     change: AnswerChange | None
 
@@ -356,7 +356,7 @@ class Measure:
             return _ObjectAnswers(None, answers, str(error))
         return _ObjectAnswers(label, answers)
 
-    def _compared(self, answer: WorkerAnswer, known: _ObjectLabels) -> _Compared:
+    def _compared(self, answer: RecordedAnswer, known: _ObjectLabels) -> _Compared:
         content, before = answer.answer_content, known.before
         change = None if before is None else change_in_answer(self._files, before, content)
         return _Compared(answer, judgement_of_answer(content), change)

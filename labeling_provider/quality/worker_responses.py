@@ -32,7 +32,7 @@ class AnswerFile(NamedTuple):
     object_id: int
 
 
-class WorkerAnswer(msgspec.Struct, rename="camel"):
+class RecordedAnswer(msgspec.Struct, rename="camel"):
     """One worker's answer."""
 
     worker_id: str
@@ -41,7 +41,7 @@ class WorkerAnswer(msgspec.Struct, rename="camel"):
 
 
 class _Answers(msgspec.Struct):
-    answers: list[WorkerAnswer]
+    answers: list[RecordedAnswer]
 
 
 def answer_file(uri: str) -> AnswerFile | None:
@@ -77,7 +77,7 @@ def _hash(file: AnswerFile) -> bytes:
     return blake2b(file.uri.encode(errors="backslashreplace"), digest_size=8).digest()
 
 
-def read_answers(files: Files, uri: str) -> list[WorkerAnswer]:
+def read_answers(files: Files, uri: str) -> list[RecordedAnswer]:
     """Read the answers in a file.
 
     :raises LabelingError: if it can't be read or does not contain answers.

@@ -16,7 +16,7 @@ from dev.stack import BIN, ROOT, wait_until
 from labeling_provider.cli import main
 from labeling_provider.cli.importing import parser
 from labeling_provider.errors import LabelingError
-from labeling_provider.jobs.moving import Move
+from labeling_provider.jobs.moving import JobMove
 from labeling_provider.jobs.moving_teams import Entry, Outcome
 from labeling_provider.service.work.workforce import load_workforce
 from tests.conftest import Lab, texts
@@ -104,11 +104,11 @@ def test_an_endpoint_in_the_environment_is_the_target_and_never_amazon(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "local")
     seen: list[tuple[str, str]] = []
 
-    def run(move: Move, _: object) -> list[Entry]:
+    def run(move: JobMove, _: object) -> list[Entry]:
         seen.append((move._source.endpoint_url, move._target.endpoint_url))
         return []
 
-    monkeypatch.setattr(Move, "run", run)
+    monkeypatch.setattr(JobMove, "run", run)
     assert main(["import", "--from-amazon", "--region", "eu-west-1"]) == 0
     assert seen == [("https://api.sagemaker.eu-west-1.amazonaws.com", lab.service.endpoint_url)]
     assert "Nothing was brought." in capsys.readouterr().out
@@ -159,7 +159,7 @@ def test_what_can_not_be_brought_is_told_and_counts(
             Entry("labeling job", "b\nmade          labeling job    c", Outcome.MADE),
         ]
 
-    monkeypatch.setattr(Move, "run", run)
+    monkeypatch.setattr(JobMove, "run", run)
     assert main(where(amazon, lab)) == 1
     out = capsys.readouterr().out
     assert len(out.splitlines()) == 3

@@ -8,8 +8,8 @@ from typing import Any
 from PIL import Image
 
 from labeling_provider.client.ground_truth import GroundTruth
-from labeling_provider.jobs.moving import Move
-from labeling_provider.jobs.moving_choice import Choice, Manner
+from labeling_provider.jobs.moving import JobMove
+from labeling_provider.jobs.moving_choice import JobChoice, Manner
 from labeling_provider.jobs.moving_teams import Entry
 from labeling_provider.request import PrivateWorkteam
 from tests.client.clients import ground_truth
@@ -23,7 +23,7 @@ HERE = {"workteams": {"private-people": "private-simulated"}}
 
 def bring(amazon: Lab | GroundTruth, lab: Lab, *names: str, **manner: Any) -> list[Entry]:
     source = ground_truth(amazon) if isinstance(amazon, Lab) else amazon
-    return list(Move(source, ground_truth(lab), Manner(**manner)).run(Choice(names=names)))
+    return list(JobMove(source, ground_truth(lab), Manner(**manner)).run(JobChoice(names=names)))
 
 
 def bring_one(amazon: Lab | GroundTruth, lab: Lab, name: str, **manner: Any) -> Entry:

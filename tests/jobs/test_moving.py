@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from labeling_provider.jobs import moving
-from labeling_provider.jobs.moving import AS_TAG, Move
-from labeling_provider.jobs.moving_choice import Choice, Data, Manner
+from labeling_provider.jobs.moving import AS_TAG, JobMove
+from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 from labeling_provider.jobs.moving_teams import SOURCE_TAG, Entry, MovingError, Outcome
 from labeling_provider.request import PrivateWorkteam
 from labeling_provider.sensors.labeling_job import LabelingJobSensor
@@ -126,14 +126,14 @@ def test_more_jobs_than_a_page_has_are_found_and_a_dry_run_makes_nothing(amazon:
             pool.submit(amazon.sagemaker.create_labeling_job, **job)
     make(amazon, f"{name}-last")
     with proxy(amazon) as watched:
-        move = Move(ground_truth(amazon, watched.url), ground_truth(lab), Manner(dry_run=True, data=Data.ALL))
-        *_, entry = move.run(Choice(patterns=[f"{name}-l*"], statuses=["Completed", "InProgress"]))
+        move = JobMove(ground_truth(amazon, watched.url), ground_truth(lab), Manner(dry_run=True, data=Data.ALL))
+        *_, entry = move.run(JobChoice(patterns=[f"{name}-l*"], statuses=["Completed", "InProgress"]))
         assert watched.operations["ListLabelingJobs"] > 1
     assert (entry.name, entry.outcome) == (f"{name}-last", Outcome.MADE)
     assert lab.sagemaker.list_labeling_jobs(NameContains=name)["LabelingJobSummaryList"] == []
     assert [key for key in lab.keys("") if name in key] == []
     old = amazon.describe(f"{name}-last")["CreationTime"]
-    later = Choice(patterns=[f"{name}-*"], created_after=old + timedelta(seconds=1), statuses=["Completed"])
+    later = JobChoice(patterns=[f"{name}-*"], created_after=old + timedelta(seconds=1), statuses=["Completed"])
     assert list(move.run(later)) == []
 
 
@@ -251,7 +251,7 @@ def test_nothing_is_tried_where_nothing_can_come_of_it(amazon: Lab, lab: Lab) ->
         (here, ground_truth(lab, "http://127.0.0.1:9", outage=0.1), "no answer"),
     ):
         with pytest.raises(MovingError, match=words):
-            list(Move(source, target).run(Choice()))
+            list(JobMove(source, target).run(JobChoice()))
 
 
 def test_a_job_that_the_service_does_not_take_in_is_told(

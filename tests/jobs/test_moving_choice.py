@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from labeling_provider.jobs.moving_choice import Choice
+from labeling_provider.jobs.moving_choice import JobChoice
 
 JOBS = {"birds-1": "Completed", "birds-2": "Failed", "Birds-3": "Completed", "deer": "InProgress"}
 
@@ -24,4 +24,4 @@ JOBS = {"birds-1": "Completed", "birds-2": "Failed", "Birds-3": "Completed", "de
 )
 def test_a_job_is_brought_if_all_that_is_said_fits(choice: dict[str, Any], taken: set[str]) -> None:
     jobs = [{"LabelingJobName": name, "LabelingJobStatus": status} for name, status in JOBS.items()]
-    assert {job["LabelingJobName"] for job in jobs if Choice(**choice).takes(job)} == taken
+    assert {job["LabelingJobName"] for job in jobs if JobChoice(**choice).takes(job)} == taken

@@ -12,8 +12,8 @@ import pytest
 
 from dev.stack import Service
 from labeling_provider.client.ground_truth import GroundTruth
-from labeling_provider.jobs.moving import Move
-from labeling_provider.jobs.moving_choice import Choice, Data, Manner
+from labeling_provider.jobs.moving import JobMove
+from labeling_provider.jobs.moving_choice import Data, JobChoice, Manner
 from labeling_provider.jobs.moving_teams import MovingError, Outcome
 from tests.client.clients import ground_truth
 from tests.conftest import Lab, texts
@@ -178,8 +178,8 @@ def test_with_one_s3_for_both_amazons_output_stays_as_it_is(amazon: Lab, name: s
         def make_client(which: str, **settings: Any) -> Any:
             return (amazon if which == "s3" else there).service.client(which)
 
-        move = Move(ground_truth(amazon), GroundTruth(make_client), Manner(data=Data.ALL))
-        entries = list(move.run(Choice(names=[name])))
+        move = JobMove(ground_truth(amazon), GroundTruth(make_client), Manner(data=Data.ALL))
+        entries = list(move.run(JobChoice(names=[name])))
         assert entries[-1].outcome == Outcome.MADE, entries
         new = there.describe(name)
         assert new["OutputConfig"]["S3OutputPath"] == f"s3://lab/{name}/self-hosted"

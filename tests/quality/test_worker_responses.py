@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files
 from labeling_provider.quality import AnswerFile, answer_file, chosen_files
-from labeling_provider.quality.worker_responses import WorkerAnswer, read_answers
+from labeling_provider.quality.worker_responses import RecordedAnswer, read_answers
 from tests.memory import MemoryStore
 from tests.quality.labeled import OUT
 
@@ -34,7 +34,7 @@ def test_only_names_of_answers_are_taken_for_them() -> None:
     assert set(chosen) < set(more)
 
 
-def read(body: bytes) -> list[WorkerAnswer]:
+def read(body: bytes) -> list[RecordedAnswer]:
     bucket = MemoryStore()
     bucket.objects["s3://b/a"] = body
     return read_answers(Files(bucket), "s3://b/a")

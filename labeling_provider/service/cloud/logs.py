@@ -19,7 +19,7 @@ from labeling_provider.groundtruth import model
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
 from labeling_provider.service.database import log_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.log_rows import LogLine, StreamQuery, TrainingLog
+from labeling_provider.service.database.log_rows import StreamLine, StreamQuery, TrainingLog
 from labeling_provider.service.errors import ApiError, constraint_error
 
 LABELING_JOBS: Final = "/aws/sagemaker/LabelingJobs"
@@ -51,7 +51,7 @@ class _Stream(NamedTuple):
     first: float
     last: float
     size: int
-    lines: Callable[[], Sequence[LogLine]]
+    lines: Callable[[], Sequence[StreamLine]]
 
 
 class Logs:
@@ -219,8 +219,8 @@ class Logs:
                 yield _Stream(name, *times, size, lambda lines=lines: lines)  # type: ignore[misc]
 
 
-def _lines_of_job(connection: Connection, name: str) -> Callable[[], Sequence[LogLine]]:
-    def read() -> list[LogLine]:
+def _lines_of_job(connection: Connection, name: str) -> Callable[[], Sequence[StreamLine]]:
+    def read() -> list[StreamLine]:
         return [
             line._replace(
                 message=json.dumps(
@@ -234,7 +234,7 @@ def _lines_of_job(connection: Connection, name: str) -> Callable[[], Sequence[Lo
     return read
 
 
-def _lines_of_training(training: TrainingLog) -> list[LogLine]:
+def _lines_of_training(training: TrainingLog) -> list[StreamLine]:
     """What a training has come to. Notebooks read the number of samples and the figure."""
     told = [
         f"Training for the labeling job {training.job}, iteration {training.iteration}: {training.algorithm}",
@@ -250,10 +250,10 @@ def _lines_of_training(training: TrainingLog) -> list[LogLine]:
     else:
         told.append(f"Objects with a score of at least {training.threshold:.6g} are labeled: {training.labeled:,}")
     told.append(f"The model is at {training.data_uri}")
-    return [LogLine(number, training.created, message) for number, message in enumerate(told, 1)]
+    return [StreamLine(number, training.created, message) for number, message in enumerate(told, 1)]
 
 
-def _event(stream: str, line: LogLine) -> dict[str, Any]:
+def _event(stream: str, line: StreamLine) -> dict[str, Any]:
     at = _millis(line.at)
     return {
         "logStreamName": stream,
@@ -264,7 +264,7 @@ def _event(stream: str, line: LogLine) -> dict[str, Any]:
     }
 
 
-def _fitting(lines: Sequence[LogLine], limit: int) -> list[LogLine]:
+def _fitting(lines: Sequence[StreamLine], limit: int) -> list[StreamLine]:
     """As many lines as fit into a response, but at least one."""
     sizes, total = [], 0
     for line in lines[:limit]:
@@ -295,7 +295,7 @@ def _pattern(text: str) -> Callable[[str], bool]:
     return matches
 
 
-def _is_within(line: LogLine, request: dict[str, Any]) -> bool:
+def _is_within(line: StreamLine, request: dict[str, Any]) -> bool:
     """Whether a line was written in the time that a request asks for, whose end does not belong to it."""
     at = _millis(line.at)
     return bool(at >= request.get("startTime", at) and at < request.get("endTime", at + 1))

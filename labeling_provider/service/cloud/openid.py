@@ -167,7 +167,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Worker:
+class SignedInWorker:
     """Who has signed in.
 
     :param sub: the identity in results.
@@ -187,7 +187,7 @@ class OpenId:
         self._keys: dict[str, tuple[float, Any]] = {}
         self._at_once = asyncio.Semaphore(_AT_ONCE)
 
-    async def worker(self, provider: Provider, attempt: Attempt, code: str, redirect_uri: str) -> Worker:
+    async def worker(self, provider: Provider, attempt: Attempt, code: str, redirect_uri: str) -> SignedInWorker:
         """Who has come back from the provider with a code.
 
         :raises SignInRefused: if that can't be told for certain, or a claim that Ground Truth needs is missing.
@@ -339,7 +339,7 @@ def is_address(url: str) -> bool:
         return False
 
 
-def worker_of(claims: Mapping[str, Any], client_id: str) -> Worker:
+def worker_of(claims: Mapping[str, Any], client_id: str) -> SignedInWorker:
     """Read Ground Truth's claims.
 
     :raises SignInRefused: if one is missing or makes no sense.
@@ -357,7 +357,7 @@ def worker_of(claims: Mapping[str, Any], client_id: str) -> Worker:
     if any(not isinstance(one, str) or not 0 < len(one) <= MAX_GROUP_CHARACTERS for one in groups):
         raise SignInRefused(f"A group in sagemaker:groups must be a text of 1 to {MAX_GROUP_CHARACTERS} characters.")
     seen = " ".join("".join(one for one in name[:1_000] if one.isprintable()).split())
-    return Worker(sub, seen[:_MAX_NAME_CHARACTERS].strip() or sub[:_MAX_NAME_CHARACTERS], frozenset(groups))
+    return SignedInWorker(sub, seen[:_MAX_NAME_CHARACTERS].strip() or sub[:_MAX_NAME_CHARACTERS], frozenset(groups))
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:

@@ -63,7 +63,7 @@ class JobLog(NamedTuple):
     size: int
 
 
-class LogLine(NamedTuple):
+class StreamLine(NamedTuple):
     """A line of a job's log; later lines have larger ids.
 
     :param at: epoch seconds.
@@ -120,10 +120,10 @@ def job_logs(connection: Connection, wanted: StreamQuery) -> list[JobLog]:
     return [JobLog(*row) for row in connection.execute(wanted.narrow(query, jobs.c.name_key, last))]
 
 
-def lines_of_job(connection: Connection, name: str) -> list[LogLine]:
+def lines_of_job(connection: Connection, name: str) -> list[StreamLine]:
     """The lines of a job's log, oldest first."""
     query = sa.select(events.c.id, events.c.at, events.c.message).join(jobs, jobs.c.id == events.c.job_id)
-    return [LogLine(*row) for row in connection.execute(query.where(jobs.c.name == name).order_by(events.c.id))]
+    return [StreamLine(*row) for row in connection.execute(query.where(jobs.c.name == name).order_by(events.c.id))]
 
 
 def training_logs(connection: Connection, wanted: StreamQuery) -> list[TrainingLog]:

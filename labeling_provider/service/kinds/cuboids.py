@@ -58,7 +58,7 @@ _LEAST_PIXELS: Final = 20.0
 
 
 @runs("3d-point-cloud-object-detection", "3d-point-cloud-object-tracking")
-class Cuboids(DrawnFrames):
+class DrawnCuboids(DrawnFrames):
     """The truth is a label's value, or the content of a ``SeqLabel.json``, or the S3 URI of a file with it.
 
     Classes are ids, or names under ``label``.

@@ -40,7 +40,7 @@ from labeling_provider.service.kinds.stored_data import Recent
 
 
 @runs("video-object-detection", "video-object-tracking")
-class Frames(DrawnFrames):
+class VideoFrames(DrawnFrames):
     """The truth is the content of a ``SeqLabel.json``, or its S3 URI. Its classes are ids, or names under ``label``."""
 
     about_right = 0.75

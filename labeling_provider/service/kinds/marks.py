@@ -52,7 +52,7 @@ class Marks(NamedTuple):
     extents: Floats
 
 
-class Common(NamedTuple):
+class AgreedMark(NamedTuple):
     """A thing that is probably there.
 
     :param label: the position of its label.
@@ -122,7 +122,7 @@ def evidence(marks: Sequence[Marks], rules: Rules) -> list[Evidence]:
     return found
 
 
-def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -> list[Common]:
+def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -> list[AgreedMark]:
     """The things that are probably there, in the order in which they were marked. One worker's marks stay as they are.
 
     :param marks: what each worker marked in an object.
@@ -141,7 +141,7 @@ def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -
     ]
     kept = range(len(named)) if len(marks) == 1 else _kept(matched.there, probable, extents, [one for one, _ in named])
     common = [
-        Common(named[group][0], extents[group].tolist(), float(probable[group] * placed[group]) * named[group][1])
+        AgreedMark(named[group][0], extents[group].tolist(), float(probable[group] * placed[group]) * named[group][1])
         for group in kept
     ]
     turns = (matched.numbers.sum(axis=1) / matched.there.sum(axis=1))[list(kept)].tolist()

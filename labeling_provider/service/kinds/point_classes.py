@@ -62,7 +62,7 @@ class Segmented(NamedTuple):
 
 
 @runs("3d-point-cloud-semantic-segmentation")
-class PointClasses(Auditable):
+class PaintedPoints(Auditable):
     """The truth is the S3 URI of a label's file, or a list with the label's name, its byte or null for each point."""
 
     remembers = 0
@@ -258,7 +258,7 @@ class PointClasses(Auditable):
 class PointAdjustment(LockedAdjustment):
     """Adjusts or verifies the classes of points. What ``editsAllowed`` locks must come back as it was."""
 
-    _audited: PointClasses
+    _audited: PaintedPoints
 
     def _former(self, line: dict[str, Any]) -> Segmented:
         found: Segmented = super()._former(line)

@@ -58,7 +58,7 @@ class TaskPages:
     def __init__(self, object_store: ObjectStore, signer: Signer, assets: Assets) -> None:
         self._signer, self._assets = signer, assets
         self._templates = Templates(object_store)
-        self._links = _Kept[Links](_KEPT_LINKS)
+        self._links = _KeptLinks[Links](_KEPT_LINKS)
 
     def page(self, task: ShownTask, base: str, language: str = "en") -> Response:
         """The page of a task; one that says why, if the template can't be rendered.
@@ -107,7 +107,7 @@ class TaskPages:
 Thing = TypeVar("Thing")
 
 
-class _Kept(Generic[Thing]):
+class _KeptLinks(Generic[Thing]):
     """What was made a moment ago, for threads.
 
     :param most: how many are kept.
@@ -139,7 +139,7 @@ class Templates:
 
     def __init__(self, object_store: ObjectStore) -> None:
         self._object_store = object_store
-        self._kept = _Kept[str](_KEPT_TEMPLATES)
+        self._kept = _KeptLinks[str](_KEPT_TEMPLATES)
 
     def of(self, request: dict[str, Any]) -> str:
         """The template of a CreateLabelingJob request.

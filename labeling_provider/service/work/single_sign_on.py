@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from labeling_provider.service.cloud.openid import Provider, SignInRefused, Worker
+from labeling_provider.service.cloud.openid import Provider, SignedInWorker, SignInRefused
 from labeling_provider.service.cloud.sealing import Seal, Unreadable
 from labeling_provider.service.database import people, workforces
 from labeling_provider.service.database.database import Database
@@ -48,7 +48,7 @@ class SingleSignOn:
         with self._database.read() as connection:
             return workforces.of_openid(connection) is not None
 
-    def enter(self, provider: Provider, worker: Worker) -> str:
+    def enter(self, provider: Provider, worker: SignedInWorker) -> str:
         """Sign somebody in whom the provider has told of.
 
         :return: the session's token.

@@ -18,8 +18,8 @@ from labeling_provider.service.cloud.openid import (
     Attempt,
     OpenId,
     Provider,
+    SignedInWorker,
     SignInRefused,
-    Worker,
     is_address,
     worker_of,
 )
@@ -33,7 +33,9 @@ def _trusting(provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("SSL_CERT_FILE", str(provider.certificate))
 
 
-def sign_in(provider: IdentityProvider, sub: str, lies: dict[str, Callable[[Answer], Answer]] | None = None) -> Worker:
+def sign_in(
+    provider: IdentityProvider, sub: str, lies: dict[str, Callable[[Answer], Answer]] | None = None
+) -> SignedInWorker:
     """All the way to the provider and back."""
     settings, attempt = Provider.of(provider.config(), SECRET), Attempt()
     code = attempt.code(settings, provider.code(attempt.url(settings, RETURN_TO), sub))
@@ -65,7 +67,7 @@ def keys_of(key: Any) -> dict[str, Any]:
 
 def test_who_has_signed_in_is_known(provider: IdentityProvider) -> None:
     provider.person("ada", "experts", "others", name=" Ada\u202e \n Lovelace ")
-    assert sign_in(provider, "ada") == Worker("ada", "Ada Lovelace", frozenset({"experts", "others"}))
+    assert sign_in(provider, "ada") == SignedInWorker("ada", "Ada Lovelace", frozenset({"experts", "others"}))
     provider.asked.clear()
     sign_in(provider, "ada")
     assert "/userinfo" not in provider.asked
@@ -80,7 +82,7 @@ def test_claims_may_come_from_the_user_info_and_with_hyphens(provider: IdentityP
     }
     provider.person("bo", **{f"sagemaker:{name}": None for name in ("sub", "name", "groups", "client_id")})
     found = sign_in(provider, "bo", {"/userinfo": json_answer({"sub": "bo", **told})})
-    assert found == Worker("bo-1", "Bo", frozenset({"experts"}))
+    assert found == SignedInWorker("bo-1", "Bo", frozenset({"experts"}))
     with pytest.raises(SignInRefused, match="told of somebody else"):
         sign_in(provider, "bo", {"/userinfo": json_answer({"sub": "ann", **told})})
 
@@ -212,7 +214,7 @@ GOOD = {"sagemaker:sub": "a", "sagemaker:name": "A", "sagemaker:groups": ["g"], 
     ],
 )
 def test_claims_that_make_no_sense_are_refused(claims: dict[str, Any], about: str) -> None:
-    assert worker_of(GOOD, CLIENT) == Worker("a", "A", frozenset({"g"}))
+    assert worker_of(GOOD, CLIENT) == SignedInWorker("a", "A", frozenset({"g"}))
     with pytest.raises(SignInRefused, match=about):
         worker_of({**GOOD, **claims}, CLIENT)
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from labeling_provider.manifest import read_label
 from labeling_provider.service.errors import ObjectFailure
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Kind, ObjectLabel, WorkerAnswer
-from labeling_provider.service.kinds.point_classes import PointClasses
+from labeling_provider.service.kinds.point_classes import PaintedPoints
 from tests.service.in_process import InProcess
 from tests.service.kinds.some_clouds import LINE, POINTS, WEATHER, classes, cloud_objects, packed
 from tests.service.kinds.some_jobs import LABELS, former_cloud, make_kind
@@ -170,7 +170,7 @@ def test_points_without_a_class_are_not_those_of_a_label_that_is_called_backgrou
     label = read_label({"x-ref": "s3://lab/x.zlib", "x-ref-metadata": background_metadata()}, "x-ref")
     job.object_store.write({"s3://lab/x.zlib": (packed([0, 2, 1]), "")})
     assert label is not None
-    assert list(PointClasses(job).former_answer(label).numbers) == [0, 2, 1]
+    assert list(PaintedPoints(job).former_answer(label).numbers) == [0, 2, 1]
 
 
 def background_metadata() -> dict[str, Any]:

@@ -32,7 +32,7 @@ _CANDIDATES: Final = 4
 _OVERLAP: Final = 0.5
 
 
-class Shape(NamedTuple):
+class DrawnShape(NamedTuple):
     """A shape.
 
     :param label: the position of its label among the job's.
@@ -49,16 +49,16 @@ class Drawing(NamedTuple):
     """
 
     size: tuple[int, int]
-    shapes: list[Shape]
+    shapes: list[DrawnShape]
 
 
-class Common(NamedTuple):
+class AgreedShape(NamedTuple):
     """A shape that workers agree on.
 
     :param confidence: 0 to 1.
     """
 
-    shape: Shape
+    shape: DrawnShape
     confidence: float
 
 
@@ -113,7 +113,7 @@ class Paths(ABC):
             count += len(points)
             if count > MAX_ALL_POINTS:
                 raise AnswerError(f"{where}.{self.name} has more than {MAX_ALL_POINTS:,} points.")
-            found.append(Shape(label, np.array(points, dtype=np.float64)))
+            found.append(DrawnShape(label, np.array(points, dtype=np.float64)))
         return Drawing(size, found)
 
     def _points(self, given: Mapping[str, Any], place: str) -> Iterator[tuple[str, Any]]:
@@ -128,14 +128,14 @@ class Paths(ABC):
         """The keys of a label's annotation that say where a shape is."""
         return {"vertices": [{"x": x, "y": y} for x, y in points.round(2).tolist()]}
 
-    def consolidate(self, drawings: Sequence[Drawing]) -> list[Common]:
+    def consolidate(self, drawings: Sequence[Drawing]) -> list[AgreedShape]:
         """The shapes that the workers agree on.
 
         :param drawings: what each worker drew, on the same picture.
         """
         size = drawings[0].size
         if len(drawings) == 1:
-            return [Common(shape, 1.0) for shape in drawings[0].shapes]
+            return [AgreedShape(shape, 1.0) for shape in drawings[0].shapes]
         found = {pair[1:]: pair.similarity for pair in self._pairs(drawings)}
         labels = [[shape.label for shape in drawing.shapes] for drawing in drawings]
         pairs = (Pair(similarity, *places) for places, similarity in found.items())
@@ -150,7 +150,7 @@ class Paths(ABC):
             label, named = voted(labels, members)
             agreement = sum(self.similarity(one, points, size) for one in own) / len(own)
             share = len(members) / len(drawings)
-            result.append((members[0], Common(Shape(label, points), share * agreement * named)))
+            result.append((members[0], AgreedShape(DrawnShape(label, points), share * agreement * named)))
         return [common for _, common in sorted(result, key=lambda pair: pair[0])]
 
     def _pairs(self, drawings: Sequence[Drawing]) -> Iterator[Pair]:

@@ -103,8 +103,9 @@ def main() -> int:
     failed = True
     try:
         print("Starting a local Ground Truth service and Airflow …", flush=True)
-        service, airflow = start(folder)
         with Progress() as progress:
+            progress.tell("starting them; the first time, Python compiles what it reads", at_once=False)
+            service, airflow = start(folder)
             progress.tell("waiting until Airflow is up; a minute or two", at_once=False)
             airflow.wait_healthy()
         print(f"  Airflow at {airflow.url}, Ground Truth at {service.endpoint_url}", flush=True)

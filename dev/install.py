@@ -24,7 +24,9 @@ _NETWORK: Final = (
 )
 _PIP: Final = "pip has failed, see above for what it says. When that is mended, run make again."
 _NO_VENV: Final = "This Python makes no environments. On Debian and Ubuntu: apt-get install python3-venv"
-_NO_FOLDER: Final = "{} cannot be made, see above for why. If something is in its place, remove that; then run make again."
+_NO_FOLDER: Final = (
+    "{} cannot be made, see above for why. If something is in its place, remove that; then run make again."
+)
 _LOST: Final = re.compile(r"NewConnectionError|Connection (refused|timed out)|ConnectTimeout|Name or service not known")
 _PACKAGE: Final = re.compile(r"(?:Collecting|Requirement already satisfied:) ([\w.-]+)")
 
@@ -108,7 +110,15 @@ def _counted(folder: Path, total: int) -> Callable[[], str]:
         return sum(1 for _ in folder.glob("lib/python*/site-packages/*.dist-info"))
 
     before = count()
-    return lambda: f"installing {total} packages, {min(max(count() - before, 0), total)} are done"
+
+    def told() -> str:
+        done = count() - before
+        if done < total:
+            return f"installing {total} packages, {max(done, 0)} are done"
+        # Old versions of pip read all of them again for each one: a minute on a busy machine.
+        return f"{total} packages are there, pip is looking them over"
+
+    return told
 
 
 def environment(folder: Path, constraints: Path, extras: str, progress: Progress) -> None:

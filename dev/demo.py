@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from dev.install import Progress
+from dev.install import QUIET_SECONDS, Progress
 from dev.stack import ROOT, Airflow, Service, StackError
 from labeling_provider.request import derive_job_name
 
@@ -39,7 +39,8 @@ def follow(airflow: Airflow, service: Service, run_id: str) -> str:
     """Show what the run is doing until it ends; its last state."""
     jobs = service.client("sagemaker")
     shown: tuple[Any, ...] = ()
-    deadline = time.monotonic() + RUN_SECONDS
+    told = time.monotonic()
+    deadline = told + RUN_SECONDS
     while time.monotonic() < deadline:
         state = airflow.run_state(DAG_ID, run_id)
         tasks = airflow.get(f"/api/v2/dags/{DAG_ID}/dagRuns/{quote(run_id)}/taskInstances")["task_instances"]
@@ -54,9 +55,9 @@ def follow(airflow: Airflow, service: Service, run_id: str) -> str:
             progress = f"  |  {counters['TotalLabeled']:,} of {total:,} labeled"
             if counters["MachineLabeled"]:
                 progress += f", {counters['MachineLabeled']:,} by machine"
-        if (line, tenths) != shown:
+        if (line, tenths) != shown or time.monotonic() - told >= QUIET_SECONDS:
             print(f"  {line}{progress}", flush=True)
-            shown = (line, tenths)
+            shown, told = (line, tenths), time.monotonic()
         if state in {"success", "failed"}:
             return state
         time.sleep(0.5)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from dev.install import QUIET_SECONDS, Progress
-from dev.stack import ROOT, Airflow, Service, StackError
+from dev.stack import ROOT, Airflow, Service, StackError, wait_until
 from labeling_provider.request import derive_job_name
 
 DAG_ID = "label_digits"
@@ -112,6 +112,14 @@ def main() -> int:
         print(f"  Airflow at {airflow.url}, Ground Truth at {service.endpoint_url}", flush=True)
         if chosen.up:
             airflow.trigger(BY_HAND)
+            jobs = service.client("sagemaker")
+            with Progress() as progress:
+                progress.tell(f"waiting until {BY_HAND} asks for people", at_once=False)
+                wait_until(
+                    lambda: bool(jobs.list_labeling_jobs()["LabelingJobSummaryList"]),
+                    RUN_SECONDS,
+                    f"{BY_HAND} creates its labeling job",
+                )
             print(f"  label some yourself: {service.ready['portal_url']} (the DAG {BY_HAND} waits for you)", flush=True)
         else:
             print(f"Running the DAG {DAG_ID} …", flush=True)

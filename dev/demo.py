@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from dev.install import Progress
-from dev.stack import ROOT, Airflow, Service, StackError
+from dev.install import QUIET_SECONDS, Progress
+from dev.stack import ROOT, Airflow, Service, StackError, wait_until
 from labeling_provider.request import derive_job_name
 
 DAG_ID = "label_digits"
@@ -39,7 +39,8 @@ def follow(airflow: Airflow, service: Service, run_id: str) -> str:
     """Show what the run is doing until it ends; its last state."""
     jobs = service.client("sagemaker")
     shown: tuple[Any, ...] = ()
-    deadline = time.monotonic() + RUN_SECONDS
+    told = time.monotonic()
+    deadline = told + RUN_SECONDS
     while time.monotonic() < deadline:
         state = airflow.run_state(DAG_ID, run_id)
         tasks = airflow.get(f"/api/v2/dags/{DAG_ID}/dagRuns/{quote(run_id)}/taskInstances")["task_instances"]
@@ -54,9 +55,9 @@ def follow(airflow: Airflow, service: Service, run_id: str) -> str:
             progress = f"  |  {counters['TotalLabeled']:,} of {total:,} labeled"
             if counters["MachineLabeled"]:
                 progress += f", {counters['MachineLabeled']:,} by machine"
-        if (line, tenths) != shown:
+        if (line, tenths) != shown or time.monotonic() - told >= QUIET_SECONDS:
             print(f"  {line}{progress}", flush=True)
-            shown = (line, tenths)
+            shown, told = (line, tenths), time.monotonic()
         if state in {"success", "failed"}:
             return state
         time.sleep(0.5)
@@ -103,13 +104,22 @@ def main() -> int:
     failed = True
     try:
         print("Starting a local Ground Truth service and Airflow …", flush=True)
-        service, airflow = start(folder)
         with Progress() as progress:
+            progress.tell("starting them; the first time, Python compiles what it reads", at_once=False)
+            service, airflow = start(folder)
             progress.tell("waiting until Airflow is up; a minute or two", at_once=False)
             airflow.wait_healthy()
         print(f"  Airflow at {airflow.url}, Ground Truth at {service.endpoint_url}", flush=True)
         if chosen.up:
             airflow.trigger(BY_HAND)
+            jobs = service.client("sagemaker")
+            with Progress() as progress:
+                progress.tell(f"waiting until {BY_HAND} asks for people", at_once=False)
+                wait_until(
+                    lambda: bool(jobs.list_labeling_jobs()["LabelingJobSummaryList"]),
+                    RUN_SECONDS,
+                    f"{BY_HAND} creates its labeling job",
+                )
             print(f"  label some yourself: {service.ready['portal_url']} (the DAG {BY_HAND} waits for you)", flush=True)
         else:
             print(f"Running the DAG {DAG_ID} …", flush=True)

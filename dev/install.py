@@ -110,7 +110,15 @@ def _counted(folder: Path, total: int) -> Callable[[], str]:
         return sum(1 for _ in folder.glob("lib/python*/site-packages/*.dist-info"))
 
     before = count()
-    return lambda: f"installing {total} packages, {min(max(count() - before, 0), total)} are done"
+
+    def told() -> str:
+        done = count() - before
+        if done < total:
+            return f"installing {total} packages, {max(done, 0)} are done"
+        # Old versions of pip read all of them again for each one: a minute on a busy machine.
+        return f"{total} packages are there, pip is looking them over"
+
+    return told
 
 
 def environment(folder: Path, constraints: Path, extras: str, progress: Progress) -> None:

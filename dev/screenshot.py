@@ -17,6 +17,7 @@ from dev.stack import ROOT, Airflow, Service, wait_until
 from labeling_provider.request import LabelingJobSpec, PrivateWorkteam
 
 PICTURES = ROOT / "docs" / "images"
+PICTURES_THERE = "labels => Promise.all([...labels.querySelectorAll('svg image')].map(picture => picture.decode()))"
 SENTENCES = ("The parcel came two weeks late, and nobody answered my letters.", "Do you ship to Norway?", "Thank you!")
 
 
@@ -133,7 +134,8 @@ def _tab(airflow: Airflow, page: Any, run: str, task: str, name: str, *, in_airf
     with page.expect_response(lambda answer: "/job/workers" in answer.url):
         pass
     frame.locator("#labels figure").first.wait_for()
-    page.wait_for_load_state("networkidle")
+    # Not until the network is idle: Airflow asks for news as long as the page is open.
+    frame.locator("#labels").evaluate(PICTURES_THERE)
     frame.locator("#labels h2").last.evaluate("heading => { heading.scrollIntoView(); scrollBy(0, -16); }")
     page.screenshot(path=PICTURES / name)
 

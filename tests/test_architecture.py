@@ -143,3 +143,12 @@ def test_every_module_outside_the_service_has_tests_of_its_own() -> None:
         if not (ROOT / "tests" / Path(*parts).with_name(f"test_{parts[-1]}.py")).exists()
     ]
     assert missing == []
+
+
+def test_no_two_classes_share_a_name() -> None:
+    where: dict[str, list[str]] = {}
+    for path, parts in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                where.setdefault(node.name, []).append(".".join(parts))
+    assert {name: places for name, places in where.items() if len(places) > 1} == {}

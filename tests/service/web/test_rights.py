@@ -123,7 +123,7 @@ def test_requesters_have_their_own_jobs(ann: Key, ben: Key, owner: Owner, run: R
 
 
 def test_a_key_is_good_for_its_rights_only(guarded: Service, run: Run, ann: Key) -> None:
-    name = ann.job(bucket=ann.bucket)
+    name = ann.job()
     readers = Key(guarded, run, "Ann", "--right", "read").client("sagemaker")
     stoppers = Key(guarded, run, "Ann", "--right", "stop").client("sagemaker")
     assert readers.describe_labeling_job(LabelingJobName=name)
@@ -308,7 +308,7 @@ def test_a_key_is_replaced_and_removed(guarded: Service, run: Run) -> None:
 
 
 def test_who_did_what_is_written_down(guarded: Service, run: Run, ann: Key) -> None:
-    name = ann.job(bucket=ann.bucket)
+    name = ann.job()
     ann.client("sagemaker").stop_labeling_job(LabelingJobName=name)
     refused(ann.client("sagemaker").delete_workteam, WorkteamName="private-people")
     lines = run("audit", "--who", "Ann").stdout.splitlines()

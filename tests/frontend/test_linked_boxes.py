@@ -167,13 +167,22 @@ def lefts(linker: Linker, name: str = "car:1") -> dict[int, int]:
     return {frame: box[0] for (frame, _, found), box in linker.boxes().items() if found == name}
 
 
-def test_boxes_between_two_that_are_drawn_lie_on_the_way_by_time(portal: Portal) -> None:
+def first_and_last(portal: Portal, right: int) -> Linker:
+    """A thing with a cuboid and a box in the first of four frames, and a box in the last.
+
+    :param right: where the last box ends.
+    """
     linker = Linker(portal, frames=4)
     linker.choose("car")
     linker.click(-4, 0, 1.5)
     linker.draw((10, 10), (50, 40))
     linker.press(".", ".", ".")
-    linker.draw((90, 10), (150, 40))
+    linker.draw((90, 10), (right, 40))
+    return linker
+
+
+def test_boxes_between_two_that_are_drawn_lie_on_the_way_by_time(portal: Portal) -> None:
+    linker = first_and_last(portal, 150)
     # The clouds are 1, 1 and 2 seconds apart.
     expected = {(0, 1, "car:1"): [10, 10, 40, 30], (1, 1, "car:1"): [30, 10, 45, 30], (2, 1, "car:1"): [50, 10, 50, 30]}
     assert linker.boxes() == {**expected, (3, 1, "car:1"): [90, 10, 60, 30]}
@@ -194,12 +203,7 @@ def test_boxes_between_two_that_are_drawn_lie_on_the_way_by_time(portal: Portal)
 
 
 def test_computed_boxes_go_with_what_they_come_from(portal: Portal) -> None:
-    linker = Linker(portal, frames=4)
-    linker.choose("car")
-    linker.click(-4, 0, 1.5)
-    linker.draw((10, 10), (50, 40))
-    linker.press(".", ".", ".")
-    linker.draw((90, 10), (130, 40))
+    linker = first_and_last(portal, 130)
     linker.press("Shift+x")
     assert lefts(linker) == {0: 10}
     linker.task(".switch input").uncheck()

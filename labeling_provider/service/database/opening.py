@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 2.0
 """How long a SQLite file is read for damage before it is used; a large one takes minutes."""
+_AGAIN_SECONDS: Final = 0.001
 _WRITE_IT: Final = "use sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
 _CONNECTIONS: Final = 40
 _CONNECT_SECONDS: Final = 10
@@ -84,13 +85,7 @@ class OpenDatabase:
     :raises DatabaseError: if it can't be reached, is not the service's, or is damaged.
     """
 
-    def __init__(
-        self,
-        address: str,
-        shared: bool = False,
-        migrate: Migrate = Migrate.ALONE,
-        check_seconds: float = CHECK_SECONDS,
-    ) -> None:
+    def __init__(self, address: str, shared: bool, migrate: Migrate, check_seconds: float) -> None:
         self._file: TextIO | None = None
         self._migrate, self._check_seconds = migrate, check_seconds
         self.locks: SessionLocks | None = None
@@ -232,10 +227,17 @@ class OpenDatabase:
         :raises DatabaseError: if it is.
         """
         driver: Any = connection.connection.driver_connection
-        # What reads one table can be interrupted from another thread only.
-        limit = threading.Timer(min(self._check_seconds, threading.TIMEOUT_MAX), driver.interrupt)
-        limit.daemon = True
-        limit.start()
+        over = threading.Event()
+
+        def limit() -> None:
+            # What reads one table can be interrupted from another thread only, and not before it has begun.
+            seconds = min(self._check_seconds, threading.TIMEOUT_MAX)
+            while not over.wait(seconds):
+                driver.interrupt()
+                seconds = _AGAIN_SECONDS
+
+        limiter = threading.Thread(target=limit, name="labeling-check-limit", daemon=True)
+        limiter.start()
         try:
             problem = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         except sa.exc.OperationalError as error:
@@ -244,8 +246,8 @@ class OpenDatabase:
             log.info("the database %s is large: %s s were spent to look for damage", self.name, self._check_seconds)
             return
         finally:
-            limit.cancel()
-            limit.join()
+            over.set()
+            limiter.join()
         if problem != "ok":
             raise DatabaseError(f"the database {self.name} is damaged: {' '.join(str(problem).split())}")
 

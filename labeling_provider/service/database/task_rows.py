@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from labeling_provider.service.database.schema import objects, tasks
 from labeling_provider.service.database.states import UNDECIDED, ObjectState, TaskState
@@ -72,44 +73,42 @@ _HELD: Final = (
 """A worker is at the task, and its time is not over."""
 _AT_HAND: Final = tasks.alias("at_hand")
 _FREE_TASK: Final = tasks.alias("free")
-_IF_FREE: Final = (
+_FREE_FOR_WORKER: Final = (
     sa.select(_FREE_TASK.c.id)
-    .where(_FREE_TASK.c.id == _TASK, _FREE_TASK.c.state == _fixed(TaskState.OPEN), _FREE_TASK.c.expires > _AT)
+    .where(_FREE_TASK.c.state == _fixed(TaskState.OPEN), _FREE_TASK.c.expires > _AT)
     .where(_unseen(_FREE_TASK, _WORKER))
-    .where(
+)
+
+
+def _accepting(free: sa.Select[tuple[int]]) -> ReturningUpdate[Any]:
+    """Accept the free task, passing over what others are at.
+
+    Workers that choose at the same time get different tasks, and nobody waits here: others might wait for the task that
+    was just submitted.
+    """
+    chosen = free.with_for_update(skip_locked=True).scalar_subquery()
+    return (
+        sa.update(tasks)
+        .where(tasks.c.id == chosen, tasks.c.state == _fixed(TaskState.OPEN))
+        .values(state=_fixed(TaskState.ACCEPTED), worker_id=_WORKER, accepted=_AT, due=_DUE)
+        .returning(tasks, _LINE)
+    )
+
+
+# On PostgreSQL, two windows of one person that ask at the same moment may get a task each, which harms nobody.
+_ACCEPT_ONE: Final = _accepting(
+    _FREE_FOR_WORKER.where(
+        _FREE_TASK.c.id == _TASK,
         ~sa.exists().where(
             _AT_HAND.c.job_id == _FREE_TASK.c.job_id,
             _AT_HAND.c.state == _fixed(TaskState.ACCEPTED),
             _AT_HAND.c.worker_id == _WORKER,
             _AT_HAND.c.due >= _AT,
-        )
+        ),
     )
-    # Whoever waited for another one here might be waited for, because of the task that was just submitted.
-    .with_for_update(skip_locked=True)
-    .scalar_subquery()
 )
-_ACCEPT_ONE: Final = (
-    sa.update(tasks)
-    .where(tasks.c.id == _IF_FREE, tasks.c.state == _fixed(TaskState.OPEN))
-    .values(state=_fixed(TaskState.ACCEPTED), worker_id=_WORKER, accepted=_AT, due=_DUE)
-    # On PostgreSQL, two windows of one person that ask at the same moment may get a task each, which harms nobody.
-    .returning(tasks, _LINE)
-)
-_FIRST_FREE: Final = (
-    sa.select(_FREE_TASK.c.id)
-    .where(_FREE_TASK.c.job_id == sa.bindparam("job"), _FREE_TASK.c.state == _fixed(TaskState.OPEN))
-    .where(_FREE_TASK.c.expires > _AT, _unseen(_FREE_TASK, _WORKER))
-    .order_by(_FREE_TASK.c.id)
-    .limit(1)
-    # Workers that choose at the same time get different tasks.
-    .with_for_update(skip_locked=True)
-    .scalar_subquery()
-)
-_ACCEPT_NEXT: Final = (
-    sa.update(tasks)
-    .where(tasks.c.id == _FIRST_FREE, tasks.c.state == _fixed(TaskState.OPEN))
-    .values(state=_fixed(TaskState.ACCEPTED), worker_id=_WORKER, accepted=_AT, due=_DUE)
-    .returning(tasks, _LINE)
+_ACCEPT_NEXT: Final = _accepting(
+    _FREE_FOR_WORKER.where(_FREE_TASK.c.job_id == sa.bindparam("job")).order_by(_FREE_TASK.c.id).limit(1)
 )
 _SAVE: Final = sa.update(tasks).where(*_HELD).values(answer=_ANSWER, spent=_SPENT)
 _SUBMIT: Final = (

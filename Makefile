@@ -40,9 +40,9 @@ demo: $(VENV)/.ready
 up: $(VENV)/.ready
 	$(BIN)/python -m dev.demo --up
 
-# Much of the time is spent waiting, so all run at once.
+# Much of the time is spent waiting, so more run at once than there are cores.
 test: environments
-	@$(BIN)/python -m dev.lanes $(LANES)
+	@$(BIN)/python -m dev.lanes 4 $(TESTS)
 
 # Seconds: the rooms of plain Python, and the rules of the house.
 test-fast: $(VENV)/.ready
@@ -52,23 +52,26 @@ test-fast: $(VENV)/.ready
 test-rooms: setup
 	$(BIN)/python -m pytest tests -m "not e2e"
 
-# Several are tested at once: libraries that start a thread for each core would only wait for each other.
-# A + stands between what runs one after the other, so that all lanes take about as long.
-LANES := test-newest test-newest-airflow test-lowest+test-newest-browser test-lowest-airflow+test-benchmarks
-TESTS := $(subst +, ,$(LANES))
+# Several are tested at once: libraries that start a thread for each core would only wait for each other. The longest
+# begin first, so that all places are taken to the end.
+TESTS := test-newest-airflow test-lowest test-lowest-airflow test-newest test-newest-pages test-benchmarks test-newest-browser
 .PHONY: $(TESTS)
 $(TESTS) test-rooms: export OMP_NUM_THREADS := 1
 $(TESTS) test-rooms: export OPENBLAS_NUM_THREADS := 1
 
-# All but the service, which the other pair tests; of the service, what drives a browser.
-test-newest: setup
-	$(BIN)/python -m pytest tests --ignore=tests/service --ignore=tests/e2e --ignore=tests/test_benchmarks.py
-
 test-newest-airflow: setup
 	$(BIN)/python -m pytest tests/e2e
 
+test-newest-pages: setup
+	$(BIN)/python -m pytest tests/frontend
+
+# Of the service, which the other pair tests, what drives a browser.
 test-newest-browser: setup
 	$(BIN)/python -m pytest -m "browser or once" tests/service
+
+# All the rest.
+test-newest: setup
+	$(BIN)/python -m pytest tests $(addprefix --ignore=tests/,e2e frontend service test_benchmarks.py)
 
 test-benchmarks: setup
 	$(BIN)/python -m pytest tests/test_benchmarks.py

@@ -115,7 +115,6 @@ def _counted(folder: Path, total: int) -> Callable[[], str]:
         done = count() - before
         if done < total:
             return f"installing {total} packages, {max(done, 0)} are done"
-        # Old versions of pip read all of them again for each one: a minute on a busy machine.
         return f"{total} packages are there, pip is looking them over"
 
     return told
@@ -132,8 +131,10 @@ def environment(folder: Path, constraints: Path, extras: str, progress: Progress
     most = sum(1 for line in constraints.read_text().splitlines() if line.strip())
     progress.tell(f"installing up to {most} packages of {constraints}: some minutes, depending on the network")
     install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-compile"]
-    options = ["--progress-bar=off", "--constraint", str(constraints), "--editable", f".[{extras}]"]
-    follow_pip([*install, *options], folder, progress)
+    install += ["--progress-bar=off", "--constraint", str(constraints)]
+    # The pip that comes with Python 3.11 takes twice the time for the rest.
+    follow_pip([*install, "--upgrade", "pip"], folder, progress)
+    follow_pip([*install, "--editable", f".[{extras}]"], folder, progress)
     progress.tell(f"{folder} is ready")
 
 

@@ -1,9 +1,9 @@
-"""``make test``: runs make's targets side by side, and shows each line as it comes, with the name of its lane.
+"""``make test``: runs make's targets side by side, and shows each line as it comes, with the name of its target.
 
-A lane is one target, or several that run one after the other, with a ``+`` between their names.
+Some run at once; whenever one ends, the next begins: ``python -m dev.lanes AT_ONCE TARGET…``, the longest first.
 
-When a lane has been silent for a while, all lanes say how far they are. At the end the failures and the closing lines
-of all lanes stand together.
+When all have been silent for a while, each says how far it is. At the end the failures and the closing lines of all
+stand together.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Lane:
 
     def __init__(self, name: str, command: Sequence[str], width: int, out: TextIO, lock: threading.Lock) -> None:
         self.name, self.share, self.endings = name, "0%", list[str]()
-        self.heard = time.monotonic()
+        self.began = self.heard = time.monotonic()
         self._head, self._out, self._lock = f"{name:{width}} | ", out, lock
         # What make was told is for it, and not for those that it starts.
         env = {key: value for key, value in os.environ.items() if key not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
@@ -63,20 +63,27 @@ class Lane:
         self.share = "failed" if self.process.wait() else "done"
 
 
-def run(commands: Mapping[str, Sequence[str]], out: TextIO | None = None, silence: float = SILENCE_SECONDS) -> int:
+def run(
+    commands: Mapping[str, Sequence[str]], at_once: int, out: TextIO | None = None, silence: float = SILENCE_SECONDS
+) -> int:
     """Run commands side by side.
 
-    :param commands: by the lanes' names.
+    :param commands: by the lanes' names, in the order in which they begin.
+    :param at_once: how many run at the same time.
     :param silence: seconds without a line after which all lanes say how far they are.
     :return: 1 if one of them fails, else 0.
     """
     out, lock, began = out or sys.stdout, threading.Lock(), time.monotonic()
     width = max(map(len, commands))
-    lanes = [Lane(name, command, width, out, lock) for name, command in commands.items()]
+    lanes: list[Lane] = []
+    waiting = list(commands.items())
     said = began
-    while any(lane.thread.is_alive() for lane in lanes):
+    while waiting or any(lane.thread.is_alive() for lane in lanes):
+        while waiting and sum(lane.thread.is_alive() for lane in lanes) < at_once:
+            name, command = waiting.pop(0)
+            lanes.append(Lane(name, command, width, out, lock))
         for lane in lanes:
-            lane.thread.join(min(silence / 5, 0.5))
+            lane.thread.join(min(silence / 5, 0.1))
         with lock:
             now = time.monotonic()
             if now - max(said, *(lane.heard for lane in lanes)) >= silence:
@@ -84,15 +91,11 @@ def run(commands: Mapping[str, Sequence[str]], out: TextIO | None = None, silenc
                 shares = ", ".join(f"{lane.name} {lane.share}" for lane in lanes)
                 print(f"{(now - began) / 60:.1f} min: {shares}", file=out, flush=True)
     for lane in lanes:
-        print(f"\n{lane.name}: {lane.share} after {(lane.heard - began) / 60:.1f} min", file=out)
+        print(f"\n{lane.name}: {lane.share} after {(lane.heard - lane.began) / 60:.1f} min", file=out)
         print(*lane.endings, sep="\n", file=out, flush=True)
     return int(any(lane.process.returncode for lane in lanes))
 
 
-def targets(lane: str) -> list[str]:
-    """The command that makes a lane's targets one after the other, those after a failure as well."""
-    return ["make", "--no-print-directory", "--keep-going", *lane.split("+")]
-
-
 if __name__ == "__main__":
-    sys.exit(run({lane: targets(lane) for lane in sys.argv[1:]}))
+    at_once, *targets = sys.argv[1:]
+    sys.exit(run({target: ["make", "--no-print-directory", target] for target in targets}, int(at_once)))

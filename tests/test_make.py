@@ -93,7 +93,7 @@ def test_lanes_show_lines_as_they_come_and_all_endings_together() -> None:
     fail = "print('FAILED tests/b.py::test'); print('=== 1 failed in 1s ==='); raise SystemExit(1)"
     out = io.StringIO()
     commands = {"new": [sys.executable, "-c", say], "oldest": [sys.executable, "-c", fail]}
-    assert lanes.run(commands, out, silence=0.05) == 1
+    assert lanes.run(commands, 2, out, silence=0.05) == 1
     lines = out.getvalue().splitlines()
     assert "new    | tests/a.py .. [ 40%]" in lines
     assert "oldest | FAILED tests/b.py::test" in lines
@@ -101,11 +101,21 @@ def test_lanes_show_lines_as_they_come_and_all_endings_together() -> None:
     ending = "\n".join(lines[-6:])
     assert "FAILED tests/b.py::test\n=== 1 failed in 1s ===" in ending
     assert "=== 2 passed in 1s ===" in ending
-    assert lanes.run({"new": [sys.executable, "-c", "pass"]}, out) == 0
+    assert lanes.run({"new": [sys.executable, "-c", "pass"]}, 1, out) == 0
 
 
-def test_the_targets_of_a_lane_run_one_after_the_other_whatever_fails(tmp_path: Path) -> None:
-    (tmp_path / "Makefile").write_text("first:\n\t@sleep 0.2; echo first; false\nsecond:\n\t@echo second\n")
-    done = subprocess.run(lanes.targets("first+second"), cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout.splitlines()[:2] == ["first", "second"]
-    assert done.returncode
+def test_a_lane_begins_when_another_has_ended_whatever_its_end(tmp_path: Path) -> None:
+    there = tmp_path / "running"
+    alone = f"import os, time; os.mkdir({str(there)!r}); time.sleep(0.1); os.rmdir({str(there)!r}); print('alone')"
+    commands = {
+        "first": [sys.executable, "-c", alone + "; raise SystemExit(1)"],
+        "second": [sys.executable, "-c", alone],
+        "third": [sys.executable, "-c", alone],
+    }
+    out = io.StringIO()
+    assert lanes.run(commands, 1, out) == 1
+    assert [line for line in out.getvalue().splitlines() if line.endswith("| alone")] == [
+        "first  | alone",
+        "second | alone",
+        "third  | alone",
+    ]

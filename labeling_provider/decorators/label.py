@@ -174,12 +174,12 @@ class LabelDecoratedOperator(DecoratedOperator, CreateLabelingJobOperator):
             return result
         labels: dict[str, Any] = {}
         size = 0
-        for thing, label in self._manifests.labels(uri, result["label_attribute_name"]):
-            size += len(json.dumps({thing: label}))
-            if len(labels) == self.max_inline or size > MAX_INLINE_BYTES or thing in labels:
+        for object_id, label in self._manifests.labels(uri, result["label_attribute_name"]):
+            size += len(json.dumps({object_id: label}))
+            if len(labels) == self.max_inline or size > MAX_INLINE_BYTES or object_id in labels:
                 self.log.info("The labels are in %s; LabelingHook.labels reads them", uri)
                 return result
-            labels[thing] = label
+            labels[object_id] = label
         return labels
 
 

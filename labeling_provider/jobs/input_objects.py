@@ -197,17 +197,17 @@ class ObjectInspection:
         :param manifest: the manifest's URI, for messages.
         :return: line numbers and S3 URIs of frames.
         """
-        found: list[tuple[int, str]] = []
+        frames: list[tuple[int, str]] = []
         wrong: list[tuple[int, str]] = []
         for number, uri in references:
             sequence = self._sequence(number, uri, Quota.SEQUENCE_FILE_BYTES, read_sequence, wrong)
             if sequence is not None:
-                found += [(number, sequence.uri(frame)) for frame in sequence.frames]
-        chosen = _spread(found)
+                frames += [(number, sequence.uri(frame)) for frame in sequence.frames]
+        chosen = _spread(frames)
         with ThreadPoolExecutor(_THREADS) as pool:
             wrong += [finding for finding in pool.map(partial(self._missing, "frame"), chosen) if finding]
         self._tell(wrong, manifest, len(references) + len(chosen))
-        return found
+        return frames
 
     def _sequence(
         self, number: int, uri: str, most: int, read: Callable[[bytes, str], Sequence], wrong: list[tuple[int, str]]
@@ -325,6 +325,6 @@ class ObjectInspection:
         return answer.get("ContentType", ""), int(size), answer["Body"].read(most)
 
 
-def _spread(found: list[Item]) -> list[Item]:
+def _spread(objects: list[Item]) -> list[Item]:
     """As many as a sample may have, from all parts of a list."""
-    return found if len(found) <= MAX_SAMPLE else found[:: len(found) // MAX_SAMPLE + 1]
+    return objects if len(objects) <= MAX_SAMPLE else objects[:: len(objects) // MAX_SAMPLE + 1]

@@ -55,7 +55,7 @@ class JobMove:
         :raises MovingError: if nothing can be brought at all, or one side does not answer any more.
         """
         self._check()
-        chosen = (one["LabelingJobName"] for one in self._summaries(choice) if choice.takes(one))
+        chosen = (summary["LabelingJobName"] for summary in self._summaries(choice) if choice.takes(summary))
         if choice == JobChoice():
             yield from self._teams.bring_all()
             yield from self._teams.bring_templates()

@@ -151,14 +151,14 @@ class Teams:
 
     def _find(self, name: str) -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = self._ask(
+            described: dict[str, Any] = self._ask(
                 self._target, "describe_workteam", f"Looking for the workteam {name}", WorkteamName=name
             )["Workteam"]
         except MovingError as error:
             if error_code(error) == "ValidationException":
                 return None
             raise
-        return found
+        return described
 
     def _bring_people(self, name: str, members: list[dict[str, Any]]) -> list[str]:
         """Put the people of a workteam's groups into them here.
@@ -307,7 +307,7 @@ def _users(where: GroundTruth, place: dict[str, str]) -> Iterator[dict[str, Any]
 def _name_of(user: dict[str, Any]) -> str:
     """What a person signs in with here: the user's name, or the address where the name is only a number."""
     name = str(user["Username"])
-    attributes = {one["Name"]: one.get("Value", "") for one in user.get("Attributes", [])}
+    attributes = {attribute["Name"]: attribute.get("Value", "") for attribute in user.get("Attributes", [])}
     return str(attributes.get("email") or name) if _UUID.fullmatch(name) else name
 
 

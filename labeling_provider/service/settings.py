@@ -84,10 +84,10 @@ def _value(options: OptionParser, source: str, name: str, value: Any, default: A
     :raises StartError: if the option does not take it.
     """
     if isinstance(default, bool):
-        found = value if isinstance(value, bool) else _TRUTH.get(str(value).lower())
-        if found is None:
+        is_set = value if isinstance(value, bool) else _TRUTH.get(str(value).lower())
+        if is_set is None:
             raise StartError(f"{source}: {value!r} is neither true nor false")
-        return found
+        return is_set
     if isinstance(default, list):
         try:
             values = shlex.split(value) if isinstance(value, str) else value

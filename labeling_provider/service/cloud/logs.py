@@ -136,8 +136,8 @@ class Logs:
 
     def _events(self, connection: Connection, request: dict[str, Any]) -> dict[str, Any]:
         name = request["logStreamName"]
-        found = self._read(connection, self._group(connection, request), StreamQuery(names=[name]))
-        stream = next((one for one in found if one.name == name), None)
+        streams = self._read(connection, self._group(connection, request), StreamQuery(names=[name]))
+        stream = next((candidate for candidate in streams if candidate.name == name), None)
         if stream is None:
             raise _missing("log stream")
         lines = [line for line in stream.lines() if _is_within(line, request)]
@@ -236,21 +236,21 @@ def _lines_of_job(connection: Connection, name: str) -> Callable[[], Sequence[St
 
 def _lines_of_training(training: TrainingLog) -> list[StreamLine]:
     """What a training has come to. Notebooks read the number of samples and the figure."""
-    told = [
+    lines = [
         f"Training for the labeling job {training.job}, iteration {training.iteration}: {training.algorithm}",
         f"Final configuration: {{u'num_training_samples': u'{training.examples}', u'epochs': u'1'}}",
     ]
     if training.agreement is None:
-        told.append("There is nothing to measure the model on.")
+        lines.append("There is nothing to measure the model on.")
     else:
-        told.append("The figure below is the model's mean agreement with people on the validation objects, 0 to 1.")
-        told.append(_MEASURES[training.algorithm].format(training.agreement))
+        lines.append("The figure below is the model's mean agreement with people on the validation objects, 0 to 1.")
+        lines.append(_MEASURES[training.algorithm].format(training.agreement))
     if training.threshold is None:
-        told.append("The model is not good enough to label objects.")
+        lines.append("The model is not good enough to label objects.")
     else:
-        told.append(f"Objects with a score of at least {training.threshold:.6g} are labeled: {training.labeled:,}")
-    told.append(f"The model is at {training.data_uri}")
-    return [StreamLine(number, training.created, message) for number, message in enumerate(told, 1)]
+        lines.append(f"Objects with a score of at least {training.threshold:.6g} are labeled: {training.labeled:,}")
+    lines.append(f"The model is at {training.data_uri}")
+    return [StreamLine(number, training.created, message) for number, message in enumerate(lines, 1)]
 
 
 def _event(stream: str, line: StreamLine) -> dict[str, Any]:
@@ -283,7 +283,7 @@ def _pattern(text: str) -> Callable[[str], bool]:
     terms = [(sign, quoted or bare) for sign, quoted, bare in _TERM.findall(text)]
     if text.startswith(("{", "[", "%")) or (text and not terms):
         raise _invalid("The filter pattern must consist of terms here.")
-    kinds = {sign: [term for one, term in terms if one == sign] for sign in ("", "?", "-")}
+    kinds = {sign: [term for prefix, term in terms if prefix == sign] for sign in ("", "?", "-")}
 
     def matches(message: str) -> bool:
         return (

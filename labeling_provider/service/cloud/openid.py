@@ -195,10 +195,10 @@ class OpenId:
         tokens = await self._tokens(provider, attempt, code, redirect_uri)
         claims = await self._id_claims(provider, attempt, tokens)
         if any(_claim(claims, name) is None for name in ("sub", "groups", "name", "client_id")):
-            told = await self._user_info(provider, tokens)
-            if told.get("sub") != claims["sub"]:
+            user = await self._user_info(provider, tokens)
+            if user.get("sub") != claims["sub"]:
                 raise SignInRefused("The identity provider has told of somebody else.")
-            claims = {**told, **claims}
+            claims = {**user, **claims}
         return worker_of(claims, provider.client_id)
 
     async def _tokens(self, provider: Provider, attempt: Attempt, code: str, redirect_uri: str) -> dict[str, Any]:
@@ -260,20 +260,20 @@ class OpenId:
         known = self._keys.get(provider.jwks_uri)
         if known is not None and known[0] > time.monotonic() - seconds:
             return known[1]
-        told = (await self._ask("JwksUri", provider.jwks_uri)).get("keys")
-        if not isinstance(told, list) or len(told) > MAX_KEYS:
+        listed = (await self._ask("JwksUri", provider.jwks_uri)).get("keys")
+        if not isinstance(listed, list) or len(listed) > MAX_KEYS:
             raise SignInRefused(f"JwksUri must give up to {MAX_KEYS} keys.")
         keys = []
-        for one in told:
+        for key in listed:
             # Providers have keys for other purposes as well, some of them of kinds that nobody knows yet.
-            if isinstance(one, dict) and one.get("use", "sig") == "sig" and one.get("kty") in {"RSA", "EC", "OKP"}:
+            if isinstance(key, dict) and key.get("use", "sig") == "sig" and key.get("kty") in {"RSA", "EC", "OKP"}:
                 try:
-                    keys.append(JWKRegistry.import_key(one))
+                    keys.append(JWKRegistry.import_key(key))
                 except (JoseError, ValueError, TypeError, KeyError):
                     continue
-        found = KeySet(keys)
-        self._keys = {provider.jwks_uri: (time.monotonic(), found)}
-        return found
+        key_set = KeySet(keys)
+        self._keys = {provider.jwks_uri: (time.monotonic(), key_set)}
+        return key_set
 
     async def _user_info(self, provider: Provider, tokens: Mapping[str, Any]) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {tokens['access_token']}"}
@@ -306,12 +306,12 @@ class OpenId:
         if status != httpx.codes.OK:
             raise SignInRefused(f"{what} answers with status {status}.")
         try:
-            told = json.loads(body)
+            document = json.loads(body)
         except (ValueError, RecursionError):
-            told = None
-        if not isinstance(told, dict):
+            document = None
+        if not isinstance(document, dict):
             raise SignInRefused(f"{what} does not answer with a JSON object.")
-        return told
+        return document
 
     @cached_property
     def _trusted(self) -> Any:
@@ -344,7 +344,7 @@ def worker_of(claims: Mapping[str, Any], client_id: str) -> SignedInWorker:
 
     :raises SignInRefused: if one is missing or makes no sense.
     """
-    sub, name, groups, client = (_claim(claims, one) for one in ("sub", "name", "groups", "client_id"))
+    sub, name, groups, client = (_claim(claims, claim) for claim in ("sub", "name", "groups", "client_id"))
     if client != client_id:
         raise SignInRefused("The claim sagemaker:client_id is not the workforce's ClientId.")
     if not isinstance(sub, str) or not 0 < len(sub) <= MAX_SUB_CHARACTERS or not sub.isprintable():
@@ -354,13 +354,13 @@ def worker_of(claims: Mapping[str, Any], client_id: str) -> SignedInWorker:
     groups = [groups] if isinstance(groups, str) else groups
     if not isinstance(groups, list) or len(groups) > MAX_GROUPS:
         raise SignInRefused(f"The claim sagemaker:groups must be a text or a list of at most {MAX_GROUPS} texts.")
-    if any(not isinstance(one, str) or not 0 < len(one) <= MAX_GROUP_CHARACTERS for one in groups):
+    if any(not isinstance(group, str) or not 0 < len(group) <= MAX_GROUP_CHARACTERS for group in groups):
         raise SignInRefused(f"A group in sagemaker:groups must be a text of 1 to {MAX_GROUP_CHARACTERS} characters.")
-    seen = " ".join("".join(one for one in name[:1_000] if one.isprintable()).split())
+    seen = " ".join("".join(character for character in name[:1_000] if character.isprintable()).split())
     return SignedInWorker(sub, seen[:_MAX_NAME_CHARACTERS].strip() or sub[:_MAX_NAME_CHARACTERS], frozenset(groups))
 
 
 def _claim(claims: Mapping[str, Any], name: str) -> Any:
     """One of Ground Truth's claims, which may be written with a colon or a hyphen."""
-    found = claims.get(f"sagemaker:{name}")
-    return claims.get(f"sagemaker-{name}") if found is None else found
+    value = claims.get(f"sagemaker:{name}")
+    return claims.get(f"sagemaker-{name}") if value is None else value

@@ -92,10 +92,10 @@ class EndpointObjectStore(ObjectStore):
         count = 0
         with _missing(prefix):
             for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=begin):
-                found = [{"Key": one["Key"]} for one in page.get("Contents", [])]
-                if found:
-                    self._client.delete_objects(Bucket=bucket, Delete={"Objects": found, "Quiet": True})
-                    count += len(found)
+                keys = [{"Key": content["Key"]} for content in page.get("Contents", [])]
+                if keys:
+                    self._client.delete_objects(Bucket=bucket, Delete={"Objects": keys, "Quiet": True})
+                    count += len(keys)
         return count
 
     def link(self, bucket: str, key: str, seconds: int) -> str:

@@ -38,10 +38,10 @@ def claim(connection: Connection, at: float, until: float) -> sa.Row[Any] | None
     job_id = connection.execute(claimed.returning(announcements.c.job_id)).scalar_one_or_none()
     if job_id is None:
         return None
-    found: list[sa.Row[Any]] = list(
+    rows: list[sa.Row[Any]] = list(
         connection.execute(sa.select(jobs.c.id, jobs.c.arn, jobs.c.status).where(jobs.c.id == job_id))
     )
-    return found[0]
+    return rows[0]
 
 
 def remove(connection: Connection, job_id: int) -> None:

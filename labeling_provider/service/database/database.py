@@ -78,12 +78,12 @@ class Database:
                 marks.pop(revisions.CHANGED, None)
                 marks.pop(notices.TOLD, None)
                 yield connection
-                told = marks.pop(notices.TOLD, {})
+                notes = marks.pop(notices.TOLD, {})
                 if not self._is_alone:
-                    notices.send(connection, told)
+                    notices.send(connection, notes)
             # Only now others can read it.
             self._revisions.update(marks.pop(revisions.CHANGED, ()))
-        for notice in told:
+        for notice in notes:
             self._hear(notice)
 
     def revision(self, name: str) -> int:

@@ -58,14 +58,14 @@ def erase_person(connection: Connection, person: people.PersonRow, worker_id: st
     own = tasks.c.worker_id == person.worker_id
     connection.execute(sa.update(tasks).where(own).values(worker_id=worker_id))
     connection.execute(sa.update(remarks).where(remarks.c.worker_id == person.worker_id).values(worker_id=worker_id))
-    known = [one for one in (person.worker_id, person.name, person.sub) if one]
+    known = [name for name in (person.worker_id, person.name, person.sub) if name]
     # Requesters may have the same name; they are somebody else.
     of_people = audit_trail.c.role.in_(("worker", "nobody"))
-    is_own = of_people & sa.or_(*(_is_said(audit_trail.c.who, one) for one in known))
+    is_own = of_people & sa.or_(*(_is_said(audit_trail.c.who, name) for name in known))
     connection.execute(sa.update(audit_trail).where(is_own).values(who=worker_id, address="", target=_ERASED))
     # By what is done to people: the service's own commands, and those of user pools.
     is_done = audit_trail.c.what.startswith("workers ") | audit_trail.c.what.contains("User", autoescape=True)
-    is_about = sa.or_(*(_is_said(audit_trail.c.target, one, more=True) for one in known))
+    is_about = sa.or_(*(_is_said(audit_trail.c.target, name, more=True) for name in known))
     connection.execute(sa.update(audit_trail).where(is_done | of_people, is_about).values(target=_ERASED))
     people.delete_person(connection, person.id)
     revisions.people_changed(connection)
@@ -77,6 +77,6 @@ def _is_said(column: sa.Column[str], name: str, *, more: bool = False) -> sa.Col
     :param more: whether words may follow it.
     """
     in_cases = [(column, name), (sa.func.lower(column), name.lower())]
-    found = [place == said for place, said in in_cases]
-    found += [place.startswith(f"{said} ", autoescape=True) for place, said in in_cases if more]
-    return sa.or_(*found)
+    conditions = [place == said for place, said in in_cases]
+    conditions += [place.startswith(f"{said} ", autoescape=True) for place, said in in_cases if more]
+    return sa.or_(*conditions)

@@ -215,8 +215,8 @@ def list_jobs(
     places = which.narrow(sa.select(jobs.c.id, _ORDERS[order]))
     page, token = read_page(connection, places, _ORDERS[order], jobs.c.id, wanted)
     rows = connection.execute(_rows().where(jobs.c.id.in_([place.id for place in page])))
-    found = {row.id: _job(row) for row in rows}
-    return [found[place.id] for place in page], token
+    by_id = {row.id: _job(row) for row in rows}
+    return [by_id[place.id] for place in page], token
 
 
 def latest_jobs(connection: Connection, limit: int, scope: JobScope | None = None) -> list[JobRow]:

@@ -42,7 +42,7 @@ class StreamQuery:
         """
         query = query.where(name.startswith(_key(self.prefix), autoescape=True))
         if self.names is not None:
-            query = query.where(name.in_({_key(one) for one in self.names}))
+            query = query.where(name.in_({_key(key) for key in self.names}))
         if self.since is not None:
             query = query.where(last >= self.since)
         order = (last, name) if self.by_time else (name,)

@@ -96,11 +96,11 @@ def enter(
 
     :param worker_id: for somebody who has not been here before.
     """
-    told = {"name": name, "group_names": json.dumps(sorted(groups))}
-    known = sa.update(people).where(people.c.issuer == issuer, people.c.sub == sub).values(told).returning(*_COLUMNS)
+    claims = {"name": name, "group_names": json.dumps(sorted(groups))}
+    known = sa.update(people).where(people.c.issuer == issuer, people.c.sub == sub).values(claims).returning(*_COLUMNS)
     row = connection.execute(known).one_or_none()
     if row is None:
-        new = {**told, "issuer": issuer, "sub": sub, "worker_id": worker_id, "created": now(), "settings": "{}"}
+        new = {**claims, "issuer": issuer, "sub": sub, "worker_id": worker_id, "created": now(), "settings": "{}"}
         try:
             with connection.begin_nested():
                 row = connection.execute(sa.insert(people).values(new).returning(*_COLUMNS)).one()

@@ -67,10 +67,10 @@ def present(connection: Connection, ids: Collection[str]) -> set[str]:
     """Those of some message ids that there are."""
     query = sa.select(messages.c.message_id).where(messages.c.message_id.in_(sa.bindparam("ids", expanding=True)))
     listed = list(ids)
-    found: set[str] = set()
+    known: set[str] = set()
     for first in range(0, len(listed), 500):
-        found |= set(connection.execute(query, {"ids": listed[first : first + 500]}).scalars())
-    return found
+        known |= set(connection.execute(query, {"ids": listed[first : first + 500]}).scalars())
+    return known
 
 
 def repeats(connection: Connection, queue: str, deduplication_id: str, since: int) -> bool:
@@ -126,21 +126,21 @@ def expire(connection: Connection, queue: str, before: int) -> None:
 
 def sent_at(connection: Connection, queue: str, message_id: str) -> int | None:
     """When a message was sent; None if it is not in the queue."""
-    one = (messages.c.queue == queue, messages.c.message_id == message_id)
-    sent: int | None = connection.execute(sa.select(messages.c.sent).where(*one)).scalar_one_or_none()
+    this_message = (messages.c.queue == queue, messages.c.message_id == message_id)
+    sent: int | None = connection.execute(sa.select(messages.c.sent).where(*this_message)).scalar_one_or_none()
     return sent
 
 
 def hide(connection: Connection, queue: str, message_id: str, until: int) -> None:
     """Let nobody receive a message until then."""
-    one = (messages.c.queue == queue, messages.c.message_id == message_id)
-    connection.execute(sa.update(messages).where(*one).values(visible_at=until))
+    this_message = (messages.c.queue == queue, messages.c.message_id == message_id)
+    connection.execute(sa.update(messages).where(*this_message).values(visible_at=until))
 
 
 def delete(connection: Connection, queue: str, message_id: str) -> None:
     """Delete a message of a queue."""
-    one = (messages.c.queue == queue, messages.c.message_id == message_id)
-    connection.execute(sa.delete(messages).where(*one))
+    this_message = (messages.c.queue == queue, messages.c.message_id == message_id)
+    connection.execute(sa.delete(messages).where(*this_message))
 
 
 def delete_by_id(connection: Connection, ids: Iterable[str]) -> None:
@@ -165,8 +165,8 @@ def oldest(connection: Connection, queue: str, at: int, most: int) -> Sequence[s
 def next_visible(connection: Connection, queue: str, at: int) -> int | None:
     """When the next message that can't be received yet can be; None if there is none."""
     query = sa.select(sa.func.min(messages.c.visible_at)).where(messages.c.queue == queue, messages.c.visible_at > at)
-    found: int | None = connection.execute(query).scalar_one()
-    return found
+    visible_at: int | None = connection.execute(query).scalar_one()
+    return visible_at
 
 
 def counts(connection: Connection, queue: str, at: int) -> Counts:

@@ -61,10 +61,10 @@ def merged(before: Row, after: Row, stored: Row) -> Row:
     """
     changed = {column: value for column, value in after.items() if before.get(column) != value}
     for column in changed.keys() & _OBJECTS:
-        known, wanted, found = (json.loads(row[column]) for row in (before, after, stored))
+        known, wanted, current = (json.loads(row[column]) for row in (before, after, stored))
         gone = known.keys() - wanted.keys()
         own = {name: value for name, value in wanted.items() if name not in known or known[name] != value}
-        kept_of_others = {name: value for name, value in found.items() if name not in gone}
+        kept_of_others = {name: value for name, value in current.items() if name not in gone}
         changed[column] = json.dumps({**kept_of_others, **own})
     return {**stored, **changed}
 

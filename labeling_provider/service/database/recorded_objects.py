@@ -82,15 +82,15 @@ def versions_of(connection: Connection, bucket: str, key: str) -> list[FoundVers
     return [FoundVersion(*row) for row in connection.execute(_FOUND.where(*own).order_by(s3_objects.c.id))]
 
 
-def body_of(connection: Connection, found: FoundVersion) -> bytes | None:
+def body_of(connection: Connection, stored: FoundVersion) -> bytes | None:
     """The bytes of a version; None if it was overwritten or deleted since it was found."""
     # SQLite gives the number of the last row that was deleted to the next one.
-    same = (s3_objects.c.id == found.number, s3_objects.c.state == found.state)
+    same = (s3_objects.c.id == stored.number, s3_objects.c.state == stored.state)
     body: bytes | None = connection.execute(sa.select(s3_objects.c.body).where(*same)).scalar_one_or_none()
     return body
 
 
-def copy_body(connection: Connection, found: FoundVersion, begin: int, end: int, file: IO[bytes]) -> bool:
+def copy_body(connection: Connection, stored: FoundVersion, begin: int, end: int, file: IO[bytes]) -> bool:
     """Copy some of the bytes of a version into a file, a part at a time.
 
     :param begin: the first byte's position.
@@ -98,9 +98,9 @@ def copy_body(connection: Connection, found: FoundVersion, begin: int, end: int,
     :return: False if the version was overwritten or deleted since it was found: then the file is of no use.
     """
     read = _blob_reader if connection.dialect.name == "sqlite" else _part_reader
-    same = sa.select(s3_objects.c.id).where(s3_objects.c.id == found.number, s3_objects.c.state == found.state)
+    same = sa.select(s3_objects.c.id).where(s3_objects.c.id == stored.number, s3_objects.c.state == stored.state)
     try:
-        with read(connection, found.number) as part:
+        with read(connection, stored.number) as part:
             if connection.execute(same).one_or_none() is None:
                 return False
             for place in range(begin, end, _MAX_PART):
@@ -121,8 +121,8 @@ def _blob_reader(connection: Connection, number: int) -> Iterator[Callable[[int,
 
         def part(place: int, size: int) -> bytes:
             blob.seek(place)
-            found: bytes = blob.read(size)
-            return found
+            body: bytes = blob.read(size)
+            return body
 
         yield part
 
@@ -133,8 +133,8 @@ def _part_reader(connection: Connection, number: int) -> Iterator[Callable[[int,
 
     def part(place: int, size: int) -> bytes:
         cut = sa.func.substr(s3_objects.c.body, place + 1, size, type_=s3_objects.c.body.type)
-        found: bytes | None = connection.execute(sa.select(cut).where(s3_objects.c.id == number)).scalar_one_or_none()
-        return found or b""
+        body: bytes | None = connection.execute(sa.select(cut).where(s3_objects.c.id == number)).scalar_one_or_none()
+        return body or b""
 
     yield part
 

@@ -20,8 +20,8 @@ def put(connection: Connection, job_id: int, inputs: Mapping[int, str]) -> None:
     if not inputs:
         return
     these = (task_inputs.c.job_id == job_id, task_inputs.c.object_id == sa.bindparam("object"))
-    connection.execute(sa.delete(task_inputs).where(*these), [{"object": one} for one in inputs])
-    rows = [{"job_id": job_id, "object_id": one, "input": text} for one, text in inputs.items()]
+    connection.execute(sa.delete(task_inputs).where(*these), [{"object": object_id} for object_id in inputs])
+    rows = [{"job_id": job_id, "object_id": object_id, "input": text} for object_id, text in inputs.items()]
     connection.execute(sa.insert(task_inputs), rows)
 
 
@@ -38,5 +38,5 @@ def of_task(connection: Connection, task_id: int) -> dict[str, Any] | None:
 
 
 def _read(connection: Connection, query: sa.Select[Any]) -> dict[str, Any] | None:
-    found = connection.execute(query).scalar_one_or_none()
-    return None if found is None else dict(json.loads(found))
+    text = connection.execute(query).scalar_one_or_none()
+    return None if text is None else dict(json.loads(text))

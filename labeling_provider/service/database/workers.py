@@ -24,7 +24,7 @@ def introduce(connection: Connection, ids: Collection[str]) -> None:
     held = sa.select(tasks.c.worker_id, sa.func.max(tasks.c.due)).where(tasks.c.state == TaskState.ACCEPTED)
     busy = {row[0]: row[1] for row in connection.execute(held.group_by(tasks.c.worker_id))}
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    rows = [{"id": one, "busy_until": busy.get(one, 0.0)} for one in sorted(ids)]
+    rows = [{"id": worker, "busy_until": busy.get(worker, 0.0)} for worker in sorted(ids)]
     # Several services may start at once.
     connection.execute(insert(workers).on_conflict_do_nothing(), rows)
 

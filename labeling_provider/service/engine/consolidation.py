@@ -225,10 +225,10 @@ def _responses(run: Run, rows: Sequence[Row], answers: _Answers) -> tuple[_Answe
     files: dict[str, tuple[bytes, str]] = {}
     for task, content in answers:
         try:
-            found, more = run.kind.response(content, folders[task.object_id].removesuffix(".json"))
+            response, more = run.kind.response(content, folders[task.object_id].removesuffix(".json"))
         except (AnswerError, LookupError, TypeError, AttributeError):
-            found, more = content, {}
-        written.append((task, found))
+            response, more = content, {}
+        written.append((task, response))
         files |= more
     return written, files
 

@@ -219,10 +219,10 @@ class Desk:
         :return: a few more than there are tasks, because some may have had these objects; all if the job is over.
         """
         with self._database.read() as connection:
-            found = len(task_rows.open_tasks(connection, job_id, self._clock.now(), waiting))
-            if not found:
+            count = len(task_rows.open_tasks(connection, job_id, self._clock.now(), waiting))
+            if not count:
                 return waiting if _is_over(running.find(connection, job_id)) else 0
-        return found + _SPARE
+        return count + _SPARE
 
     def shown(self, person: Person, task_id: int) -> tuple[JobAtDesk, dict[str, Any], dict[str, Any] | None]:
         """The job and the manifest line of a task that a person has in hand or may get, and its prepared input.

@@ -180,5 +180,5 @@ def _obstacles(run: Run, chosen: Sequence[WaitingObject]) -> dict[int, str]:
     if type(run.kind).obstacle is Kind.obstacle:
         # Most kinds take any object, and so need no line.
         return {}
-    found = ((row.object_id, run.kind.obstacle(json.loads(row.line))) for row in chosen)
-    return {object_id: reason for object_id, reason in found if reason is not None}
+    obstacles = ((row.object_id, run.kind.obstacle(json.loads(row.line))) for row in chosen)
+    return {object_id: reason for object_id, reason in obstacles if reason is not None}

@@ -28,7 +28,7 @@ class Leases:
     """Takes leases on jobs, renews them during long steps, and finds jobs without a lease.
 
     :param shared: whether other processes use the database as well. If not, leases are not renewed.
-    :param found: called with the ids of the jobs that are due and have no lease, each time it has looked.
+    :param due: called with the ids of the jobs that are due and have no lease, each time it has looked.
     :param woken: called when a job that this process runs, or nobody, is due now: with its id, seconds to wait, and
         whether it may wait longer if the job's steps take long.
     """
@@ -37,12 +37,12 @@ class Leases:
         self,
         database: Database,
         clock: Clock,
-        found: Callable[[Iterable[int]], None],
+        due: Callable[[Iterable[int]], None],
         woken: Callable[[int, float, bool], None],
         *,
         shared: bool,
     ) -> None:
-        self._database, self._clock, self._found, self._woken = database, clock, found, woken
+        self._database, self._clock, self._due, self._woken = database, clock, due, woken
         self._shared = shared
         self._owner = uuid.uuid4().hex
         self._held: set[int] = set()
@@ -152,7 +152,7 @@ class Leases:
         """Look for jobs that are due and have no lease."""
         with self._database.read() as connection:
             due = lease_rows.due(connection, self._clock.now())
-        self._found(due)
+        self._due(due)
 
     def _keep(self) -> None:
         renewed = self._clock.now()

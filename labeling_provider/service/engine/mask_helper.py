@@ -136,16 +136,16 @@ def _checked(asked: Mapping[str, Any], width: int, height: int) -> dict[str, Any
 
     :raises NoMask: if it makes no sense.
     """
-    found: dict[str, Any] = {}
+    hints: dict[str, Any] = {}
     for key in ("points", "extreme_points"):
         given = asked.get(key)
         if given is None:
             continue
         if not isinstance(given, list) or not 1 <= len(given) <= MAX_POINTS:
             raise NoMask(f"{key} must be a list of 1 to {MAX_POINTS} points.")
-        found[key] = [_point(point, width, height, f"{key}[{number}]") for number, point in enumerate(given)]
+        hints[key] = [_point(point, width, height, f"{key}[{number}]") for number, point in enumerate(given)]
         if key == "points":
-            for point, own in zip(given, found[key], strict=True):
+            for point, own in zip(given, hints[key], strict=True):
                 own["inside"] = point.get("inside") is not False
         elif len(given) != _EXTREME:
             raise NoMask(f"extreme_points must be {_EXTREME} points.")
@@ -154,10 +154,10 @@ def _checked(asked: Mapping[str, Any], width: int, height: int) -> dict[str, Any
         sides = [box.get(side) for side in _SIDES] if isinstance(box, dict) else [None]
         if not all(_is_number(side, 0, max(width, height)) for side in sides) or not sides[2] or not sides[3]:
             raise NoMask("box must have left, top, width and height in pixels, inside the picture.")
-        found["box"] = dict(zip(_SIDES, sides, strict=True))
-    if not found:
+        hints["box"] = dict(zip(_SIDES, sides, strict=True))
+    if not hints:
         raise NoMask("Give points, a box or extreme_points.")
-    return found
+    return hints
 
 
 def _point(point: Any, width: int, height: int, where: str) -> dict[str, Any]:

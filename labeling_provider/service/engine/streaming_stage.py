@@ -44,4 +44,4 @@ class Streaming:
         left = self._stream.seconds_left(run, job.modified, now)
         if pause is None and left <= 0:
             return None
-        return min(one for one in (left, pause, unwritten) if one is not None)
+        return min(wait for wait in (left, pause, unwritten) if wait is not None)

@@ -92,21 +92,21 @@ class Adjustment(OneByOne):
             raise ObjectFailure(str(error)) from None
 
     def evidence(self, answers: Sequence[_Adjusted]) -> Sequence[Evidence]:
-        return self._audited.evidence([one.answer for one in answers])
+        return self._audited.evidence([adjusted.answer for adjusted in answers])
 
     def label_of(
         self, answers: Sequence[_Adjusted], skills: Sequence[Skill], answered: Answered, stamp: str
     ) -> ObjectLabel:
-        label = self._audited.label_of([one.answer for one in answers], skills, answered, stamp)
-        is_adjusted = any(self._is_changed(one, answered.line) for one in answers)
+        label = self._audited.label_of([adjusted.answer for adjusted in answers], skills, answered, stamp)
+        is_adjusted = any(self._is_changed(adjusted, answered.line) for adjusted in answers)
         label.metadata[ADJUSTMENT_STATUS] = ADJUSTED if is_adjusted else UNADJUSTED
         return label
 
-    def _is_changed(self, one: _Adjusted, line: dict[str, Any]) -> bool:
-        if one.is_changed is not None:
-            return one.is_changed
+    def _is_changed(self, adjusted: _Adjusted, line: dict[str, Any]) -> bool:
+        if adjusted.is_changed is not None:
+            return adjusted.is_changed
         # A template that does not give the element its initial value.
-        return not self._audited.is_same(one.answer, self._former(line))
+        return not self._audited.is_same(adjusted.answer, self._former(line))
 
 
 class LockedAdjustment(Adjustment):
@@ -120,13 +120,13 @@ class LockedAdjustment(Adjustment):
         return {**self._audited.own_input(line), "initial": self._audited.form_of(former, line)[self.key]}
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
-        found = self._audited.obstacle(line) or super().obstacle(line)
-        if found is None:
+        obstacle = self._audited.obstacle(line) or super().obstacle(line)
+        if obstacle is None:
             try:
                 self._former(line)
             except ObjectFailure as failure:
                 return str(failure)
-        return found
+        return obstacle
 
     def response(self, content: Content, folder: str) -> Response:
         return self._audited.response(content, folder)

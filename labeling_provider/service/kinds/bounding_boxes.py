@@ -30,7 +30,7 @@ MAX_BOXES: Final = 2_000
 _MATCH: Final = 0.4
 _LURES: Final = 0.08
 """How many places in a picture look like a thing, per thing that is there."""
-USUAL: Final = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.0036)
+USUAL: Final = Skill(recall=0.9, extra=0.06, misnamed=0.05, off=0.0036)
 """A worker about whom nothing is known; how far boxes are off is the mean square of their edges' offsets, as shares of
 the sides."""
 _MOST_OFF: Final = 0.3
@@ -202,15 +202,15 @@ def _about_right(boxes: Sequence[Box], true: Sequence[Box]) -> dict[int, int]:
 
     others = np.array([[box[side] for side in _SIDES] for box in true], dtype=float).reshape(-1, len(_SIDES))
     free = np.ones(len(true), dtype=bool)
-    found: dict[int, int] = {}
+    right: dict[int, int] = {}
     for place, box in enumerate(boxes if true else ()):
         same = np.array([other["label"] == box["label"] for other in true])
         near = np.where(free & same, _overlaps(box, others), 0.0)
         best = int(near.argmax())
         if near[best] >= _ABOUT_RIGHT:
             free[best] = False
-            found[place] = best
-    return found
+            right[place] = best
+    return right
 
 
 def _drawn(box: Box, rng: Random, width: int, height: int) -> Box:
@@ -252,19 +252,19 @@ def consolidate_boxes(
 
     names, given = _marks(answers)
     known = [USUAL] * len(answers) if skills is None else skills
-    found = marks.consolidate(given, known, _rules()) if given else []
+    agreed = marks.consolidate(given, known, _rules()) if given else []
     return [
         (
             {
-                "label": names[one.label],
-                "left": one.extent[0],
-                "top": one.extent[1],
-                "width": one.extent[2] - one.extent[0],
-                "height": one.extent[3] - one.extent[1],
+                "label": names[mark.label],
+                "left": mark.extent[0],
+                "top": mark.extent[1],
+                "width": mark.extent[2] - mark.extent[0],
+                "height": mark.extent[3] - mark.extent[1],
             },
-            one.confidence,
+            mark.confidence,
         )
-        for one in found
+        for mark in agreed
     ]
 
 
@@ -286,12 +286,12 @@ def _marks(answers: Sequence[Sequence[Box]]) -> tuple[list[str], list[marks.Mark
 
     names = sorted({str(box["label"]) for boxes in answers for box in boxes})
     positions = {name: position for position, name in enumerate(names)}
-    found = []
+    marks = []
     for boxes in answers:
         sides = np.array([[box[side] for side in _SIDES] for box in boxes], dtype=np.float64).reshape(-1, len(_SIDES))
         extents = np.concatenate([sides[:, :2], sides[:, :2] + sides[:, 2:]], axis=1)
-        found.append(Marks([positions[str(box["label"])] for box in boxes], extents))
-    return names, found
+        marks.append(Marks([positions[str(box["label"])] for box in boxes], extents))
+    return names, marks
 
 
 @cache

@@ -87,10 +87,10 @@ class DrawnCuboids(DrawnFrames):
         return (*(Frame(place, frame.name) for place, frame in enumerate(clouds)), *pictures)
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
-        found = self._clouds.obstacle(line)
-        if found is None and self._is_linked and not any(frame.images for frame in self._clouds.frames(line)):
+        obstacle = self._clouds.obstacle(line)
+        if obstacle is None and self._is_linked and not any(frame.images for frame in self._clouds.frames(line)):
             return "No frame of the sequence has images, and annotationType asks for boxes in them."
-        return found
+        return obstacle
 
     def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
         """What the interface shows, which has no template to say it."""
@@ -170,10 +170,10 @@ class DrawnCuboids(DrawnFrames):
         :raises SequenceError: naming the key that is wrong.
         :raises ValueError: if an attribute has a value that none can have.
         """
-        found = _answer_of(read_tracked_cuboids(body, where, names))
+        frames = _answer_of(read_tracked_cuboids(body, where, names))
         if not self._is_linked:
-            return found
-        return (*found, *read_pictures(read_document(body, where, MAX_LABEL_BYTES), where, names))
+            return frames
+        return (*frames, *read_pictures(read_document(body, where, MAX_LABEL_BYTES), where, names))
 
     def _read_tracks(self, document: dict[str, Any]) -> Answer:
         lidar, key = document.get(LIDAR, document), LABEL_LISTS[TRACKING]
@@ -187,18 +187,18 @@ class DrawnCuboids(DrawnFrames):
         listed = given.get(CUBOID.labels) if isinstance(given, dict) else None
         if not isinstance(listed, list):
             return given
-        return {**given, CUBOID.labels: [self._with_id(one) for one in listed]}
+        return {**given, CUBOID.labels: [self._with_id(cuboid) for cuboid in listed]}
 
     def _with_id(self, given: Any) -> Any:
         place = self.class_id(given.get("label")) if isinstance(given, dict) else None
         return given if place is None else {**given, "class-id": place}
 
-    def likeness(self, one: Shape, other: Shape) -> float:
+    def likeness(self, first: Shape, second: Shape) -> float:
         from labeling_provider.quality import cuboids, sequences
 
-        if _is_box(one):
-            return sequences.likeness(one, other, BOX, sequences.frame_size([[one, other]], BOX))
-        return cuboids.overlap(cuboid_of(one), cuboid_of(other))
+        if _is_box(first):
+            return sequences.likeness(first, second, BOX, sequences.frame_size([[first, second]], BOX))
+        return cuboids.overlap(cuboid_of(first), cuboid_of(second))
 
     def pairs(self, first: Sequence[Shape], second: Sequence[Shape]) -> list[tuple[float, int, int]]:
         from labeling_provider.quality import cuboids, sequences
@@ -242,13 +242,13 @@ def _answer_of(frames: Iterable[CuboidFrame]) -> Answer:
 
     :raises ValueError: if an attribute has a value that none can have.
     """
-    found = []
+    labeled = []
     for frame in frames:
         shapes = (
             shape_of(cuboid._replace(object_name=cuboid.object_name or cuboid.object_id)) for cuboid in frame.cuboids
         )
-        found.append(_labeled(frame.number, frame.name, frame.attributes, shapes))
-    return tuple(found)
+        labeled.append(_labeled(frame.number, frame.name, frame.attributes, shapes))
+    return tuple(labeled)
 
 
 def _labeled(number: int, name: str, attributes: Any, shapes: Iterable[Shape]) -> LabeledFrame:
@@ -258,6 +258,8 @@ def _labeled(number: int, name: str, attributes: Any, shapes: Iterable[Shape]) -
     """
     frame = LabeledFrame(number, name, attributes, tuple(shapes))
     for given in (attributes, *(shape.attributes for shape in frame.shapes)):
-        if not isinstance(given, dict) or not all(isinstance(one, str) or is_number(one) for one in given.values()):
+        if not isinstance(given, dict) or not all(
+            isinstance(value, str) or is_number(value) for value in given.values()
+        ):
             raise ValueError(f"the attributes in frame {number} are not an object of texts and numbers")
     return frame

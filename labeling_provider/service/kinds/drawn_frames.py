@@ -58,7 +58,7 @@ class DrawnFrames(Auditable):
         """
 
     @abstractmethod
-    def likeness(self, one: Shape, other: Shape) -> float:
+    def likeness(self, first: Shape, second: Shape) -> float:
         """How alike two shapes are, 0 to 1."""
 
     @abstractmethod
@@ -168,18 +168,18 @@ class DrawnFrames(Auditable):
 
     # Audits
 
-    def in_frames(self, found: Iterable[LabeledFrame], line: dict[str, Any]) -> Answer:
+    def in_frames(self, labeled: Iterable[LabeledFrame], line: dict[str, Any]) -> Answer:
         """Labels in the frames of an object, which may be others than those that were labeled.
 
         :raises ValueError: if the object's files can't be used.
         """
         frames = self.frames(line)
         own, known, numbered = {frame.name for frame in frames}, dict[str, LabeledFrame](), dict[int, LabeledFrame]()
-        for one in found:
-            if one.name in own:
-                known[one.name] = one
-            elif self.renames or not one.name:
-                numbered[one.number] = one
+        for labels in labeled:
+            if labels.name in own:
+                known[labels.name] = labels
+            elif self.renames or not labels.name:
+                numbered[labels.number] = labels
         empty = LabeledFrame(0, "", {}, ())
         return tuple(
             (known.get(frame.name) or numbered.get(frame.number) or empty)._replace(
@@ -218,8 +218,8 @@ class DrawnFrames(Auditable):
         :raises ObjectFailure: if a file can't be read.
         """
         try:
-            found = self._truth(truth)
-            placed = None if found is None else self.in_frames(found, line)
+            right = self._truth(truth)
+            placed = None if right is None else self.in_frames(right, line)
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
         return None if placed is None else tuple(map(self._valid, placed))
@@ -326,10 +326,10 @@ class DrawnFrames(Auditable):
 
         Its own are lengthened where the former labels have them for another object.
         """
-        found = {own: (shape.object_id, shape.object_name) for own, shape in self._objects(pairs).items()}
+        named = {own: (shape.object_id, shape.object_name) for own, shape in self._objects(pairs).items()}
         before = [shape for frame in former for shape in frame.shapes]
         ids, names = {shape.object_id for shape in before}, {shape.object_name for shape in before}
-        for shape in (shape for frame in right for shape in frame.shapes if shape.object_id not in found):
+        for shape in (shape for frame in right for shape in frame.shapes if shape.object_id not in named):
             object_id, name = shape.object_id, shape.object_name
             while object_id in ids:
                 object_id += "1"
@@ -337,8 +337,8 @@ class DrawnFrames(Auditable):
                 name += "1"
             ids.add(object_id)
             names.add(name)
-            found[shape.object_id] = object_id, name
-        return found
+            named[shape.object_id] = object_id, name
+        return named
 
     def _objects(self, pairs: Iterable[tuple[LabeledFrame, LabeledFrame]]) -> dict[str, Shape]:
         """The object of the former labels that is most often where each object of the truth is, by the truth's id."""
@@ -347,19 +347,19 @@ class DrawnFrames(Auditable):
             for _, own, other in self.pairs(true.shapes, before.shapes):
                 key = (true.shapes[own].object_id, before.shapes[other].object_id)
                 votes[key] = (votes.get(key, (0, _EMPTY))[0] + 1, before.shapes[other])
-        found, taken = dict[str, Shape](), set[str]()
+        objects, taken = dict[str, Shape](), set[str]()
         for (true_id, own_id), (_, shape) in sorted(votes.items(), key=lambda vote: (-vote[1][0], vote[0])):
-            if true_id not in found and own_id not in taken:
-                found[true_id] = shape
+            if true_id not in objects and own_id not in taken:
+                objects[true_id] = shape
                 taken.add(own_id)
-        return found
+        return objects
 
     def _kept(self, shape: Shape, before: LabeledFrame, names: Mapping[str, tuple[str, str]]) -> Shape:
         """A shape of the truth, or the former one if that is about right, under the names of its object."""
         object_id, name = names.get(shape.object_id, (shape.object_id, shape.object_name))
         named = shape._replace(object_id=object_id, object_name=name)
-        rivals = [one for one in before.shapes if one.label == shape.label and one.object_id == named.object_id]
-        alike = {place: self.likeness(one, shape) for place, one in enumerate(rivals)}
+        rivals = [rival for rival in before.shapes if rival.label == shape.label and rival.object_id == named.object_id]
+        alike = {place: self.likeness(rival, shape) for place, rival in enumerate(rivals)}
         nearest = max(alike, key=lambda place: alike[place], default=None)
         if nearest is not None and alike[nearest] >= self.about_right:
             near, rules = rivals[nearest], self.categories.label_attributes[shape.label]
@@ -380,9 +380,9 @@ class FrameAdjustment(LockedAdjustment):
 
     def _former(self, line: dict[str, Any]) -> Answer:
         """In the frames of the object, which may be others than those that were labeled."""
-        found = super()._former(line)
+        former = super()._former(line)
         try:
-            return self._audited.in_frames(found, line)
+            return self._audited.in_frames(former, line)
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
 
@@ -390,12 +390,14 @@ class FrameAdjustment(LockedAdjustment):
         return self._audited.response(content, folder)
 
     def check_locks(self, before: Answer, now: Answer) -> None:
-        for one, other in together(before, now):
-            self._check_frame(one, other)
+        for former, current in together(before, now):
+            self._check_frame(former, current)
 
     def _check_frame(self, before: LabeledFrame, now: LabeledFrame) -> None:
         categories = self._audited.categories
-        locked = [[_bare(shape) for shape in one.shapes if shape.label in categories.locked] for one in (before, now)]
+        locked = [
+            [_bare(shape) for shape in frame.shapes if shape.label in categories.locked] for frame in (before, now)
+        ]
         if sorted(locked[0], key=_order) != sorted(locked[1], key=_order):
             raise AnswerError(f"{self.key}: {called(now)}: shapes were changed that the category file locks.")
         name = locked_change(before.attributes, now.attributes, categories.frame_attributes)
@@ -444,12 +446,12 @@ def valid(given: dict[str, Any], rules: Mapping[str, Attribute], longest: int) -
 
 def filled(given: dict[str, Any], rules: Mapping[str, Attribute], rng: Random) -> dict[str, Any]:
     """Attributes with values for those that are required and not known."""
-    found = dict(given)
+    values = dict(given)
     for name, rule in rules.items():
-        if rule.is_required and found.get(name, "") == "":
+        if rule.is_required and values.get(name, "") == "":
             low = 0 if rule.least is None else rule.least
-            found[name] = low if rule.is_number else rng.choice(rule.choices or ("unknown",))
-    return found
+            values[name] = low if rule.is_number else rng.choice(rule.choices or ("unknown",))
+    return values
 
 
 def _by_frame(answer: Iterable[LabeledFrame]) -> dict[str, Any]:

@@ -510,11 +510,11 @@ def _weighed(table: _Table) -> list[tuple[_Model, float]]:
     if several:
         guess(alike, pairs=True)
     simple = _weights(scores)
-    found = best(*(replace(alike, typical=True, uneven=uneven) for uneven in (False, True)))
+    weighed = best(*(replace(alike, typical=True, uneven=uneven) for uneven in (False, True)))
     if (int(table.workers.max()) + 1) * table.class_count**2 <= _MAX_CELLS:
-        found = best(*(replace(found, typical=True, own=weight) for weight in (100.0, 30.0, 10.0, 3.0)))
-        found = best(replace(found, typical=True, uneven=not found.uneven))
-    bare = replace(found, guessed=0.0, pairs=False)
+        weighed = best(*(replace(weighed, typical=True, own=weight) for weight in (100.0, 30.0, 10.0, 3.0)))
+        weighed = best(replace(weighed, typical=True, uneven=not weighed.uneven))
+    bare = replace(weighed, guessed=0.0, pairs=False)
     best(bare)
     guess(bare)
     if several:

@@ -63,24 +63,24 @@ class AnswerReader:
         if not isinstance(given, list):
             raise self._error("frames is missing or not a list")
         frames = {frame.number: frame for frame in self._sequence}
-        found: dict[int, LabeledFrame] = {}
+        labeled: dict[int, LabeledFrame] = {}
         drawn: dict[str, LabeledFrame] = {}
-        for place, one in enumerate(given):
+        for place, entry in enumerate(given):
             where = f"frames[{place}]"
-            number = one.get("frameNumber") if isinstance(one, dict) else None
+            number = entry.get("frameNumber") if isinstance(entry, dict) else None
             frame = frames.get(number) if type(number) is int else None
             if frame is None:
                 raise self._error(f"{where}.frameNumber is not the number of a frame of the sequence")
-            if frame.number in found:
+            if frame.number in labeled:
                 raise self._error(f"{where}.frameNumber is {frame.number}, which another one has")
-            found[frame.number] = self._frame(one, frame, f"{where}.")
+            labeled[frame.number] = self._frame(entry, frame, f"{where}.")
             if self._pictures:
-                drawn |= self._cameras(one.get("cameras", []), frame.number, f"{where}.cameras")
+                drawn |= self._cameras(entry.get("cameras", []), frame.number, f"{where}.cameras")
         for frame in self._sequence:
-            attributes = found[frame.number].attributes if frame.number in found else {}
+            attributes = labeled[frame.number].attributes if frame.number in labeled else {}
             self.check_frame(attributes, f"frame {frame.number}: ")
         return (
-            *(found.get(frame.number, LabeledFrame(frame.number, frame.name, {}, ())) for frame in self._sequence),
+            *(labeled.get(frame.number, LabeledFrame(frame.number, frame.name, {}, ())) for frame in self._sequence),
             *(drawn.get(name, LabeledFrame(frame.number, name, {}, ())) for name, frame in self._pictures.items()),
         )
 
@@ -91,16 +91,16 @@ class AnswerReader:
         """
         if not isinstance(given, list):
             raise self._error(f"{where} is not a list")
-        found: dict[str, LabeledFrame] = {}
-        for at, one in enumerate(given):
-            camera = one.get("cameraNumber") if isinstance(one, dict) else None
+        labeled: dict[str, LabeledFrame] = {}
+        for at, entry in enumerate(given):
+            camera = entry.get("cameraNumber") if isinstance(entry, dict) else None
             picture = self._pictures.get(picture_name(camera, place)) if type(camera) is int else None
-            if picture is None or picture.name in found:
+            if picture is None or picture.name in labeled:
                 problem = f"is {camera}, which another one has" if picture else "is not the number of a picture of it"
                 raise self._error(f"{where}[{at}].cameraNumber {problem}")
-            shapes = self._shapes(one, BOX, picture, f"{where}[{at}].")
-            found[picture.name] = LabeledFrame(picture.number, picture.name, {}, tuple(shapes))
-        return found
+            shapes = self._shapes(entry, BOX, picture, f"{where}[{at}].")
+            labeled[picture.name] = LabeledFrame(picture.number, picture.name, {}, tuple(shapes))
+        return labeled
 
     def only_frame(self, given: dict[str, Any]) -> LabeledFrame:
         """The only frame of an object that is no sequence: the answer itself.
@@ -109,9 +109,9 @@ class AnswerReader:
         """
         if self._categories.tool.answers not in given:
             raise self._error(f"{self._categories.tool.answers} is missing")
-        found = self._frame(given, self._sequence[0], "")
-        self.check_frame(found.attributes)
-        return found
+        frame = self._frame(given, self._sequence[0], "")
+        self.check_frame(frame.attributes)
+        return frame
 
     def frame_attributes(self, given: dict[str, Any], where: str = "") -> dict[str, Any]:
         """The attributes of a frame.
@@ -147,7 +147,9 @@ class AnswerReader:
         listed = given.get(tool.answers, [])
         if not isinstance(listed, list) or len(listed) > MAX_SHAPES:
             raise self._error(f"{where}{tool.answers} is not a list of at most {MAX_SHAPES} shapes")
-        shapes = [self._shape(one, tool, frame, f"{where}{tool.answers}[{place}]") for place, one in enumerate(listed)]
+        shapes = [
+            self._shape(shape, tool, frame, f"{where}{tool.answers}[{place}]") for place, shape in enumerate(listed)
+        ]
         ids = [shape.object_id for shape in shapes]
         if self._tracks and len(set(ids)) < len(ids):
             raise self._error(f"{called(frame)}: an object is in it twice")
@@ -234,15 +236,15 @@ def with_names(shapes: Iterable[Shape], has_names: bool) -> tuple[Shape, ...]:
     if not has_names:
         return named
     taken = {shape.object_name for shape in named}
-    found = []
+    with_all = []
     for shape in named:
         number = 1
         while not shape.object_name and f"{shape.label}:{number}" in taken:
             number += 1
         name = shape.object_name or f"{shape.label}:{number}"
         taken.add(name)
-        found.append(shape._replace(object_name=name))
-    return tuple(found)
+        with_all.append(shape._replace(object_name=name))
+    return tuple(with_all)
 
 
 def is_object_name(name: Any, label: str) -> bool:

@@ -123,28 +123,28 @@ class VideoFrames(DrawnFrames):
         uri, names = str(label.value), label.class_names if isinstance(label, SequenceLabel) else {}
         body = self.stored(uri, MAX_LABEL_BYTES + 1, "labels")
         try:
-            found = read_sequence_label(body, uri, self.key, names)
+            data = read_sequence_label(body, uri, self.key, names)
         except SequenceError as error:
             raise ValueError(str(error)) from None
-        self._check_tool(found, uri)
-        return found.frames
+        self._check_tool(data, uri)
+        return data.frames
 
     def read_truth(self, truth: Any) -> Iterable[LabeledFrame]:
         read = read_sequence_label if isinstance(truth, bytes) else sequence_label
-        found = read(truth, "truth", self.key, self.job.labels)
-        self._check_tool(found, "truth")
-        return found.frames
+        label = read(truth, "truth", self.key, self.job.labels)
+        self._check_tool(label, "truth")
+        return label.frames
 
-    def _check_tool(self, found: SequenceData, where: str) -> None:
-        if found.tool not in {None, self.categories.tool}:
-            tool, own = found.tool.name if found.tool else "", self.categories.tool.name
+    def _check_tool(self, label: SequenceData, where: str) -> None:
+        if label.tool not in {None, self.categories.tool}:
+            tool, own = label.tool.name if label.tool else "", self.categories.tool.name
             raise ValueError(f"{where} was drawn with {tool}, but annotationType is {own}")
 
-    def likeness(self, one: Shape, other: Shape) -> float:
+    def likeness(self, first: Shape, second: Shape) -> float:
         from labeling_provider.quality.sequences import frame_size, likeness
 
         tool = self.categories.tool
-        return likeness(one, other, tool, frame_size([[one, other]], tool))
+        return likeness(first, second, tool, frame_size([[first, second]], tool))
 
     def pairs(self, first: Sequence[Shape], second: Sequence[Shape]) -> list[tuple[float, int, int]]:
         from labeling_provider.quality.sequences import frame_size, match
@@ -154,13 +154,13 @@ class VideoFrames(DrawnFrames):
 
     def moved(self, shape: Shape, share: float) -> Shape:
         """By a share of its width, and at least by 20 pixels."""
-        found = dict(shape.geometry)
-        points = found.get("vertices", [found])
+        geometry = dict(shape.geometry)
+        points = geometry.get("vertices", [geometry])
         across = [point.get("x", 0) for point in points]
-        far = share * max(found.get("width", max(across) - min(across)), 20 / abs(share))
-        if "vertices" in found:
-            found["vertices"] = [{**point, "x": round(point["x"] + far)} for point in points]
+        far = share * max(geometry.get("width", max(across) - min(across)), 20 / abs(share))
+        if "vertices" in geometry:
+            geometry["vertices"] = [{**point, "x": round(point["x"] + far)} for point in points]
         else:
-            side = "left" if "left" in found else "x"
-            found[side] = round(found[side] + far)
-        return shape._replace(geometry=found)
+            side = "left" if "left" in geometry else "x"
+            geometry[side] = round(geometry[side] + far)
+        return shape._replace(geometry=geometry)

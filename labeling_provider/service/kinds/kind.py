@@ -158,8 +158,8 @@ class Kind(ABC):
 
     def own_input(self, line: dict[str, Any]) -> dict[str, Any]:
         """What Amazon's own pre-annotation function makes of an object, as the guide's page of each task type tells."""
-        found = {"taskObject": self.source(line), "labels": self.job.labels}
-        return {**found, "manifestLine": line} if self.job.task_type.audits else found
+        own = {"taskObject": self.source(line), "labels": self.job.labels}
+        return {**own, "manifestLine": line} if self.job.task_type.audits else own
 
     def obstacle(self, line: dict[str, Any]) -> str | None:
         """Why no worker can work on an object; None if nothing is in the way.
@@ -280,7 +280,7 @@ class OneByOne(Kind):
     """
 
     remembers = 1_000
-    usual: Skill = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.1)
+    usual: Skill = Skill(recall=0.9, extra=0.06, misnamed=0.05, off=0.1)
 
     def __init__(self, job: JobFacts) -> None:
         super().__init__(job)
@@ -326,11 +326,11 @@ class OneByOne(Kind):
     def _evidence_of(self, answered: Answered) -> list[tuple[str, Evidence]]:
         try:
             answers = self.usable(answered)
-            told = for_object(self.evidence, [answer for _, answer in answers])
+            evidence = for_object(self.evidence, [answer for _, answer in answers])
         except ObjectFailure:
             # Its label fails for the same reason, which is told there.
             return []
-        return [(worker, one) for (worker, _), one in zip(answers, told, strict=True)]
+        return [(worker, part) for (worker, _), part in zip(answers, evidence, strict=True)]
 
     def _label_of_usable(self, answered: Answered, skill_of: Callable[[str], Skill], stamp: str) -> ObjectLabel | None:
         answers = self.usable(answered)

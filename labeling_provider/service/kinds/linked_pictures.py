@@ -78,7 +78,7 @@ def linked_document(
     cameras: dict[str, list[dict[str, Any]]] = {}
     for place, cloud in enumerate(clouds):
         for camera, image in enumerate(cloud.images):
-            found = pictures.get(place, {}).get(camera)
+            picture = pictures.get(place, {}).get(camera)
             boxes = [
                 {
                     **shape.geometry,
@@ -87,7 +87,7 @@ def linked_document(
                     "object-id": shape.object_id,
                     "object-name": shape.object_name,
                 }
-                for shape in (found.shapes if found else ())
+                for shape in (picture.shapes if picture else ())
             ]
             about = {"frame-no": place, "frame": image.uri.rpartition("/")[2], BOX.labels: boxes}
             cameras.setdefault(f"{CAMERA}{camera}", []).append(about)

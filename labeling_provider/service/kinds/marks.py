@@ -101,11 +101,11 @@ class _Groups(NamedTuple):
 
 def evidence(marks: Sequence[Marks], rules: Rules) -> list[Evidence]:
     """What an object tells about each of its workers; nothing, if there is only one."""
-    found = [Evidence()] * len(marks)
+    of_workers = [Evidence()] * len(marks)
     order = _ranked(marks, [rules.usual] * len(marks))
     matched = _matched([marks[place] for place in order], rules.least)
     if len(marks) == 1 or not len(matched.there):
-        return found
+        return of_workers
     probable, visible = _presence(matched.there, [rules.usual] * len(marks), rules.lures)
     size = matched.there.sum(axis=1)
     several = matched.there & (size > 1)[:, None]
@@ -117,9 +117,9 @@ def evidence(marks: Sequence[Marks], rules: Rules) -> list[Evidence]:
         probable[:, None] * several * outvoted(matched.labels, matched.there),
         probable[:, None] * np.where(several, rules.off(matched.extents, several), 0.0),
     )
-    for place, own in zip(order, np.stack([one.sum(axis=0) for one in sums], axis=1).tolist(), strict=True):
-        found[place] = Evidence(*own)
-    return found
+    for place, own in zip(order, np.stack([share.sum(axis=0) for share in sums], axis=1).tolist(), strict=True):
+        of_workers[place] = Evidence(*own)
+    return of_workers
 
 
 def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -> list[AgreedMark]:
@@ -139,13 +139,15 @@ def consolidate(marks: Sequence[Marks], skills: Sequence[Skill], rules: Rules) -
         _named(labels[there].tolist(), [skill for skill, is_in in zip(skilled, there, strict=True) if is_in])
         for labels, there in zip(matched.labels, matched.there, strict=True)
     ]
-    kept = range(len(named)) if len(marks) == 1 else _kept(matched.there, probable, extents, [one for one, _ in named])
+    kept = (
+        range(len(named)) if len(marks) == 1 else _kept(matched.there, probable, extents, [mark for mark, _ in named])
+    )
     common = [
         AgreedMark(named[group][0], extents[group].tolist(), float(probable[group] * placed[group]) * named[group][1])
         for group in kept
     ]
     turns = (matched.numbers.sum(axis=1) / matched.there.sum(axis=1))[list(kept)].tolist()
-    return [one for _, one in sorted(zip(turns, common, strict=True))]
+    return [mark for _, mark in sorted(zip(turns, common, strict=True))]
 
 
 def outvoted(values: npt.NDArray[Any], there: Flags) -> Floats:
@@ -177,15 +179,15 @@ def _rows(marks: Marks) -> list[tuple[list[float], int, int]]:
 def _matched(marks: Sequence[Marks], least: float) -> _Groups:
     """The groups of marks that stand for the same thing."""
     borders = marks[0].extents.shape[1]
-    rows = [_rows(one) for one in marks]
+    rows = [_rows(drawn) for drawn in marks]
     sorted_extents = [np.array([extent for extent, _, _ in own]).reshape(-1, borders) for own in rows]
-    found = groups([[label for _, label, _ in own] for own in rows], close_pairs(sorted_extents, least))
-    shape = len(found), len(marks)
+    matched = groups([[label for _, label, _ in own] for own in rows], close_pairs(sorted_extents, least))
+    shape = len(matched), len(marks)
     there = np.zeros(shape, dtype=np.bool_)
     labels = np.full(shape, -1, dtype=np.int64)
     extents = np.zeros((*shape, borders))
     numbers = np.zeros(shape, dtype=np.int64)
-    for group, members in enumerate(found):
+    for group, members in enumerate(matched):
         for worker, place in members:
             there[group, worker] = True
             extents[group, worker], labels[group, worker], numbers[group, worker] = rows[worker][place]
@@ -198,18 +200,18 @@ def _presence(there: Flags, skills: Sequence[Skill], lures: float) -> tuple[Floa
     :param there: groups × workers.
     :param lures: as in :class:`Rules`.
     """
-    chance = np.array([skill.found for skill in skills])
+    chance = np.array([skill.recall for skill in skills])
     extra = np.array([skill.extra for skill in skills])
     size, workers = there.sum(axis=1), there.shape[1]
     by_visibility = [
         share * np.where(there, chance * visible, 1 - chance * visible).prod(axis=1) for visible, share in _VISIBLE
     ]
-    thing = np.sum(by_visibility, axis=0)
-    visibility = sum(part * visible for part, (visible, _) in zip(by_visibility, _VISIBLE, strict=True)) / thing
+    real = np.sum(by_visibility, axis=0)
+    visibility = sum(part * visible for part, (visible, _) in zip(by_visibility, _VISIBLE, strict=True)) / real
     # A worker alone, or some who were misled by the same looks: one over the number of such groups of workers.
     misled = np.array([1 / comb(workers, int(count)) for count in size]) / (workers + 1)
     nothing = lures * misled + (there * extra).sum(axis=1) * (size == 1)
-    return thing / (thing + nothing), visibility
+    return real / (real + nothing), visibility
 
 
 def _named(labels: Sequence[int], skills: Sequence[Skill]) -> tuple[int, float]:

@@ -45,7 +45,7 @@ _OBJECT_WEIGHT: Final = 10.0
 """How much a picture tells about a worker, as a number of marks: it has many pixels, but they err together."""
 # How many votes are in memory at once: a large picture with many classes has more than fit into memory.
 _VOTES_AT_ONCE = 8_000_000
-USUAL: Final = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.3)
+USUAL: Final = Skill(recall=0.9, extra=0.06, misnamed=0.05, off=0.3)
 """A worker about whom nothing is known; how far masks are off is the share of contested pixels on which a worker is not
 with most of the others."""
 _AGREED: Final = 0.995
@@ -120,8 +120,8 @@ class SegmentationMasks(Auditable, Learnable):
         for number, color in label.colors.items() if isinstance(label, MaskLabel) else ():
             if color.class_name != BACKGROUND and number < len(numbers):
                 numbers[number] = self.positions[color.class_name] + 1
-        found: Mask = numbers[self._stored_mask(str(label.value))]
-        return found
+        mask: Mask = numbers[self._stored_mask(str(label.value))]
+        return mask
 
     def is_same(self, answer: Any, other: Any) -> bool:
         import numpy as np

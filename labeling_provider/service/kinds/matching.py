@@ -60,16 +60,16 @@ def groups(labels: Sequence[Sequence[int]], pairs: Iterable[Pair]) -> list[list[
         return differ, -pair.similarity, pair.first, pair.second
 
     for pair in sorted(pairs, key=rank):
-        one, other = group[pair.first], group[pair.second]
-        if {place.worker for place in one}.isdisjoint(place.worker for place in other):
-            one.extend(other)
-            group.update(dict.fromkeys(other, one))
+        first, second = group[pair.first], group[pair.second]
+        if {place.worker for place in first}.isdisjoint(place.worker for place in second):
+            first.extend(second)
+            group.update(dict.fromkeys(second, first))
     return [sorted(members) for members in {id(members): members for members in group.values()}.values()]
 
 
-def of_half(found: Iterable[list[Place]], workers: int) -> list[list[Place]]:
+def of_half(matched: Iterable[list[Place]], workers: int) -> list[list[Place]]:
     """The groups to which at least half of the workers belong."""
-    return [members for members in found if 2 * len(members) >= workers]
+    return [members for members in matched if 2 * len(members) >= workers]
 
 
 def voted(labels: Sequence[Sequence[int]], members: Sequence[Place]) -> tuple[int, float]:
@@ -87,11 +87,11 @@ def close_pairs(extents: Sequence[Floats], least: float) -> Iterator[Pair]:
         ends.
     :param least: the lowest Jaccard index, above 0.
     """
-    for one in range(len(extents)):
-        for other in range(one + 1, len(extents)):
-            if len(extents[one]) and len(extents[other]):
-                for row, column, similarity in similar_rows(extents[one], extents[other], least):
-                    yield Pair(similarity, Place(one, row), Place(other, column))
+    for worker in range(len(extents)):
+        for another in range(worker + 1, len(extents)):
+            if len(extents[worker]) and len(extents[another]):
+                for row, column, similarity in similar_rows(extents[worker], extents[another], least):
+                    yield Pair(similarity, Place(worker, row), Place(another, column))
 
 
 def jaccard(first: Floats, second: Floats) -> Any:

@@ -137,7 +137,7 @@ class PaintedPoints(Auditable):
         self, answers: Sequence[Segmented], skills: Sequence[Skill], answered: Answered, stamp: str
     ) -> ObjectLabel:
         """The label of a cloud is one worker's answer: Ground Truth consolidates none."""
-        answer = min(answers, key=lambda one: (one.numbers, repr(one.attributes)))
+        answer = min(answers, key=lambda segmented: (segmented.numbers, repr(segmented.attributes)))
         folder = join_s3_uri(self.job.output, "annotations/consolidated-annotation/output", str(answered.object_id))
         uri = join_s3_uri(folder, f"{stamp}.zlib")
         names = {BACKGROUND_NUMBER: (BACKGROUND, "#ffffff"), **dict(enumerate(colors_of(self.job.labels).items(), 1))}
@@ -230,7 +230,7 @@ class PaintedPoints(Auditable):
             return self._stored(truth, dict(enumerate(self.job.labels, 1)))
         if not isinstance(truth, list):
             return None
-        numbers = [self._number(one) for one in truth]
+        numbers = [self._number(name) for name in truth]
         return None if None in numbers else bytes(number for number in numbers if number is not None)
 
     def _number(self, given: Any) -> int | None:
@@ -261,15 +261,15 @@ class PointAdjustment(LockedAdjustment):
     _audited: PaintedPoints
 
     def _former(self, line: dict[str, Any]) -> Segmented:
-        found: Segmented = super()._former(line)
+        former: Segmented = super()._former(line)
         try:
             points = self._audited.count(line)
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
-        if len(found.numbers) != points:
-            message = f"The label has {len(found.numbers):,} points, but the point cloud has {points:,}."
+        if len(former.numbers) != points:
+            message = f"The label has {len(former.numbers):,} points, but the point cloud has {points:,}."
             raise ObjectFailure(message)
-        return found
+        return former
 
     def check_locks(self, before: Segmented, now: Segmented) -> None:
         categories = self._audited.categories
@@ -284,9 +284,9 @@ class PointAdjustment(LockedAdjustment):
             raise AnswerError(f"{self.key}: the attribute {name} is locked.")
 
 
-def _count_off(one: bytes, other: bytes) -> int:
+def _count_off(first: bytes, second: bytes) -> int:
     """How many points have another class."""
-    return sum(mine != true for mine, true in zip(one, other, strict=True))
+    return sum(mine != true for mine, true in zip(first, second, strict=True))
 
 
 def _is_right(wrong: int, points: int) -> bool:

@@ -23,13 +23,13 @@ _LEAST, _MOST = 0.005, 0.98
 class Skill(NamedTuple):
     """How well a worker works.
 
-    :param found: the share of the visible things that the worker marks, 0 to 1.
+    :param recall: the share of the visible things that the worker marks, 0 to 1.
     :param extra: marks of nothing, per thing that is there.
     :param misnamed: the share of marks with a wrong label, 0 to 1.
     :param off: how far marks are off, above 0, in the kind's own measure.
     """
 
-    found: float
+    recall: float
     extra: float
     misnamed: float
     off: float
@@ -39,7 +39,7 @@ class Evidence(NamedTuple):
     """What one object tells about one worker: numbers of things and of marks, each weighted with its probability.
 
     :param there: things that the worker could see.
-    :param found: those that were marked.
+    :param marked: those that were marked.
     :param extra: marks of nothing.
     :param compared: marks beside which there are those of others.
     :param misnamed: those with another label than most of the others.
@@ -47,7 +47,7 @@ class Evidence(NamedTuple):
     """
 
     there: float = 0.0
-    found: float = 0.0
+    marked: float = 0.0
     extra: float = 0.0
     compared: float = 0.0
     misnamed: float = 0.0
@@ -63,9 +63,9 @@ class _Sums:
 
     def add(self, entries: Iterable[tuple[str, Evidence]], times: int = 1) -> None:
         """Add what an object tells about its workers, or take it away with -1 times."""
-        for worker, one in entries:
-            own = self._of.setdefault(worker, [0] * len(one))
-            for place, value in enumerate(one):
+        for worker, evidence in entries:
+            own = self._of.setdefault(worker, [0] * len(evidence))
+            for place, value in enumerate(evidence):
                 part = times * round(value * _UNIT)
                 own[place] += part
                 self._all[place] += part
@@ -127,7 +127,7 @@ def _skill(seen: Evidence, base: Skill) -> Skill:
         return (part + _CROWD_WEIGHT * pull) / (whole + _CROWD_WEIGHT)
 
     return Skill(
-        found=min(max(share(seen.found, seen.there, base.found), _LEAST), _MOST),
+        recall=min(max(share(seen.marked, seen.there, base.recall), _LEAST), _MOST),
         extra=max(share(seen.extra, seen.there, base.extra), _LEAST),
         misnamed=min(max(share(seen.misnamed, seen.compared, base.misnamed), _LEAST), _MOST),
         off=share(seen.off, seen.compared, base.off),

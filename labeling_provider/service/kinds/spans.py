@@ -24,7 +24,7 @@ Span = dict[str, Any]
 _MATCH: Final = 0.5
 _LURES: Final = 0.01
 """How many places in a text look like an entity, per entity that is there."""
-USUAL: Final = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.1)
+USUAL: Final = Skill(recall=0.9, extra=0.06, misnamed=0.05, off=0.1)
 """A worker about whom nothing is known; how far spans are off is the share of their borders that differ from those on
 which most of the others agree."""
 _BORDERS: Final = 4.0
@@ -117,13 +117,13 @@ def consolidate_spans(
 
     names, given = _marks(answers)
     known = [USUAL] * len(answers) if skills is None else skills
-    found = marks.consolidate(given, known, _rules()) if given else []
+    agreed = marks.consolidate(given, known, _rules()) if given else []
     kept = [
         (
-            {"label": names[one.label], "startOffset": int(one.extent[0]), "endOffset": int(one.extent[1])},
-            one.confidence,
+            {"label": names[mark.label], "startOffset": int(mark.extent[0]), "endOffset": int(mark.extent[1])},
+            mark.confidence,
         )
-        for one in found
+        for mark in agreed
     ]
     return sorted(kept, key=lambda pair: (pair[0]["startOffset"], pair[0]["endOffset"]))
 
@@ -168,11 +168,11 @@ def _likely_borders(extents: Any, there: Any, off: Any) -> tuple[Any, Any]:
 
     sure = np.clip(off, 0.01, 0.75)
     weights = np.log((1 - sure) * _BORDERS / sure)
-    found = [
+    likely = [
         [_border(borders[is_in].tolist(), weights[is_in].tolist()) for borders in own.T]
         for own, is_in in zip(extents, there, strict=True)
     ]
-    borders = np.array(found).reshape(-1, 2, 2)
+    borders = np.array(likely).reshape(-1, 2, 2)
     return borders[..., 0], borders[..., 1].prod(axis=1)
 
 

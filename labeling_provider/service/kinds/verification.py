@@ -38,11 +38,11 @@ class Verification(SingleChoice):
         return verdict
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
-        told = truth if isinstance(truth, dict) else {"label": truth}
-        if self.class_id(told.get("label")) is None:
-            told = self._judged(line, truth)
-        content = super().simulate(line, told.get("label"), right, rng)
-        comment = told.get("comment")
+        verdict = truth if isinstance(truth, dict) else {"label": truth}
+        if self.class_id(verdict.get("label")) is None:
+            verdict = self._judged(line, truth)
+        content = super().simulate(line, verdict.get("label"), right, rng)
+        comment = verdict.get("comment")
         if content is not None and right and isinstance(comment, str) and comment:
             content[self.key]["workerComment"] = comment
         return content

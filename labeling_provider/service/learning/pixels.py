@@ -230,16 +230,16 @@ def _features(pixels: Array) -> Array:
     image = pixels.astype(np.float32).transpose(2, 0, 1) / 255
     height, width = image.shape[1:]
     layers = np.concatenate([image, image.mean(axis=0, keepdims=True) ** 2])
-    found = [image]
+    planes = [image]
     for sigma in _SMOOTHINGS:
         smooth = _smoothing(height, sigma) @ layers @ _smoothing(width, sigma).T
         gray = smooth[:3].mean(axis=0)
-        found += [smooth[:3], np.sqrt(np.maximum(smooth[3] - gray**2, 0))[None]]
+        planes += [smooth[:3], np.sqrt(np.maximum(smooth[3] - gray**2, 0))[None]]
         if sigma == _EDGES:
             edges = np.hypot(*np.gradient(gray))
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
-    found.append(np.stack([edges, rows / height, columns / width]))
-    return np.ascontiguousarray(np.concatenate(found).reshape(-1, height * width).T)
+    planes.append(np.stack([edges, rows / height, columns / width]))
+    return np.ascontiguousarray(np.concatenate(planes).reshape(-1, height * width).T)
 
 
 @lru_cache(maxsize=1_000)
@@ -255,8 +255,8 @@ def _joined(samples: Sequence[_Sample]) -> tuple[Array, Array, Array]:
     """Rows, classes and parts of all pictures, in which each box has a number of its own."""
     counts = [int(sample.parts.max(initial=0)) for sample in samples]
     before = np.cumsum([0, *counts[:-1]])
-    parts = [np.where(one.parts, one.parts + start, 0) for one, start in zip(samples, before, strict=True)]
-    rows, classes = [one.rows for one in samples], [one.classes for one in samples]
+    parts = [np.where(sample.parts, sample.parts + start, 0) for sample, start in zip(samples, before, strict=True)]
+    rows, classes = [sample.rows for sample in samples], [sample.classes for sample in samples]
     return np.concatenate(rows), np.concatenate(classes), np.concatenate(parts)
 
 

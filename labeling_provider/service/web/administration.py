@@ -47,7 +47,7 @@ class Administration:
             requester, key, scope = given.get("requester", ""), given.get("key", ""), given.get("scope", {})
         except (ValueError, AttributeError, RecursionError):
             return _answer({"message": "The body must be a JSON object."}, 400)
-        texts = all(isinstance(one, str) and len(one) <= _MAX_CHARACTERS for one in (requester, key))
+        texts = all(isinstance(text, str) and len(text) <= _MAX_CHARACTERS for text in (requester, key))
         if not texts or not isinstance(scope, dict):
             return _answer({"message": "requester and key must be texts, and scope an object."}, 400)
         moves: dict[str, Callable[[], Any]] = {
@@ -58,17 +58,17 @@ class Administration:
         name = request.path_params["move"]
         if name not in moves:
             return _answer({"message": "There is no such move."}, 404)
-        told: dict[str, str] = {}
+        answer: dict[str, str] = {}
         outcome = OK
         try:
-            told = moves[name]() or {}
+            answer = moves[name]() or {}
         except KeysError as error:
             outcome = "refused"
             return _answer({"message": str(error)}, 400)
         finally:
-            made = told.get("access_key_id", "")
+            made = answer.get("access_key_id", "")
             write_down(self._audit, request, f"keys {name}", " ".join(filter(None, (requester, key, made))), outcome)
-        return _answer(told)
+        return _answer(answer)
 
     async def delete(self, request: Request) -> Response:
         """Delete the job in ``{"job": …, "with_output": false}``."""

@@ -256,9 +256,9 @@ class Application:
             if self._rights:
                 await self._run(partial(self._rights.check, who, asked))
         if service == Service.SAGEMAKER:
-            told = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host, who))
-            if told is not None:
-                return amazon_response(HTTPStatus.OK, told, JSON)
+            document = await self._run(lambda: self._operations.answer(operation, body.bytes(), request.host, who))
+            if document is not None:
+                return amazon_response(HTTPStatus.OK, document, JSON)
             body.file.seek(0)
         call = call_of(service, operation, request, signature, body)
         limiter = self._waiting if operation == "ReceiveMessage" else None
@@ -333,11 +333,11 @@ class Application:
         if not self._demanding or self._keys is None:
             return None
         try:
-            found = await self._run(partial(self._keys.find, access_key_id))
+            owner = await self._run(partial(self._keys.find, access_key_id))
         except Unreadable as error:
             log.error("%s", error)
             return None
-        return found and (found[0], Credentials(access_key_id, found[1]))
+        return owner and (owner[0], Credentials(access_key_id, owner[1]))
 
     async def _signer(self, request: RequestHead, signature: Signature) -> _Admitted:
         """Check a signature as far as the request's head allows.
@@ -461,5 +461,5 @@ def _claimed(request: RequestHead | None) -> str:
     """Whose key a request that was refused was signed with, as it says."""
     if request is None:
         return ""
-    found = _CREDENTIAL.search(request.headers.get("authorization", "")) or _CREDENTIAL.search(unquote(request.query))
-    return found[1] if found else ""
+    claim = _CREDENTIAL.search(request.headers.get("authorization", "")) or _CREDENTIAL.search(unquote(request.query))
+    return claim[1] if claim else ""

@@ -96,17 +96,17 @@ class Assets:
     @cached_property
     def _built(self) -> dict[str, str]:
         """Path by name of the built files."""
-        found = {
+        bodies = {
             path.relative_to(self._folder).as_posix(): path.read_bytes()
             for path in sorted(self._folder.rglob("*"))
             if path.is_file()
         }
         whole = hashlib.sha256()
-        for name, body in found.items():
+        for name, body in bodies.items():
             whole.update(f"{name} {len(body)} ".encode() + body)
         digest = whole.hexdigest()[:_HASH_CHARACTERS]
-        names = {name: f"{digest}/{name}" for name in found}
-        self._files |= {names[name]: _file(name, body) for name, body in found.items()}
+        names = {name: f"{digest}/{name}" for name in bodies}
+        self._files |= {names[name]: _file(name, body) for name, body in bodies.items()}
         return names
 
     @property
@@ -157,7 +157,7 @@ def read_outside(listing: Path) -> dict[str, bytes]:
         raise StartError(f"{option} cannot be read as JSON: {error}") from None
     if not isinstance(given, dict) or len(given) > MAX_OUTSIDE:
         raise StartError(f'{option} must be an object {{"https://…": "path"}} of at most {MAX_OUTSIDE} files')
-    found, left = {}, MAX_ASSET_BYTES
+    bodies, left = {}, MAX_ASSET_BYTES
     for address, path in given.items():
         if not _is_outside(address) or not isinstance(path, str):
             raise StartError(f"{option}: {address!r}: write an address like https://example.com/a.js and a file's path")
@@ -166,10 +166,10 @@ def read_outside(listing: Path) -> dict[str, bytes]:
             left -= file.stat().st_size
             if left < 0:
                 raise StartError(f"{option}: the files have more than {MAX_ASSET_BYTES:,} bytes together")
-            found[address] = file.read_bytes()
+            bodies[address] = file.read_bytes()
         except OSError as error:
             raise StartError(f"{option}: {address!r}: {file}: {error.strerror}") from None
-    return found
+    return bodies
 
 
 def _is_outside(address: str) -> bool:
@@ -189,4 +189,6 @@ def _file(name: str, body: bytes) -> _File:
 
 def _plain(name: str) -> str:
     """A file's name with nothing in it that an address would have to escape."""
-    return "".join(one if one.isascii() and (one.isalnum() or one in "._-") else "-" for one in name)[-100:]
+    return "".join(
+        character if character.isascii() and (character.isalnum() or character in "._-") else "-" for character in name
+    )[-100:]

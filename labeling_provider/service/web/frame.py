@@ -84,7 +84,7 @@ def frame_html(rendered: str, assets: Assets, *, title: str = "", language: str 
                 nonlocal has_elements
                 is_script = amazons[1].lower() == "js"
                 has_elements |= is_script and tag[0][1:7].lower() == "script"
-                script = next((one for one in SCRIPTS if address.endswith(f"/{one}")), ELEMENTS)
+                script = next((name for name in SCRIPTS if address.endswith(f"/{name}")), ELEMENTS)
                 new = assets.address(script if is_script else STYLES)
             elif address in assets.outside:
                 new = assets.outside[address]
@@ -108,7 +108,7 @@ def _with_head(body: str, added: str, title: str, language: str) -> str:
     start = doctype.end() if doctype else 0
     places = list(_HTML_OR_HEAD.finditer(beginning, start))
     before_script = _SCRIPT.search(beginning)
-    places = [one for one in places if before_script is None or one.start() < before_script.start()]
+    places = [place for place in places if before_script is None or place.start() < before_script.start()]
     if places:
         place = places[-1].end()
         head = f'<meta charset="utf-8">\n{added}'
@@ -148,12 +148,12 @@ def frame_headers(base: str, objects: Collection[str] = ()) -> dict[str, str]:
 
 def _places(objects: Collection[str]) -> list[str]:
     """The addresses of objects as a policy names them, without what is signed."""
-    exact = dict.fromkeys(_source(one) for one in objects)
+    exact = dict.fromkeys(_source(address) for address in objects)
     if len(exact) > MAX_PLACES:
-        exact = dict.fromkeys(one.rpartition("/")[0] + "/" for one in exact)
+        exact = dict.fromkeys(source.rpartition("/")[0] + "/" for source in exact)
     if len(exact) > MAX_PLACES:
         # As far as the bucket, which is the first part of the path.
-        exact = dict.fromkeys("/".join(one.split("/")[:4]) + "/" for one in exact)
+        exact = dict.fromkeys("/".join(source.split("/")[:4]) + "/" for source in exact)
     return list(exact)[:MAX_PLACES]
 
 
@@ -169,13 +169,13 @@ def outside_addresses(document: str, base: str, objects: Collection[str] = ()) -
     :param base: the service as the browser sees it.
     :param objects: links to the objects that the page may load.
     """
-    allowed = {_source(one) for one in objects}
-    found = dict[str, None]()
+    allowed = {_source(address) for address in objects}
+    addresses = dict[str, None]()
     for tag in _TAG.finditer(document):
         for attribute in _ADDRESS.finditer(tag[0]):
             address = html.unescape(attribute[3].strip("\"'")).strip()
             if not re.match(r"(?:https?:)?//", address, re.IGNORECASE) or address.startswith(base + STATIC_PATH):
                 continue
             if _source(address) not in allowed:
-                found[address] = None
-    return list(found)
+                addresses[address] = None
+    return list(addresses)

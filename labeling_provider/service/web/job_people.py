@@ -47,7 +47,7 @@ class PeopleOfJobs:
             declined = people.count_declined(connection, job.id)
             remarks = people.count_remarks(connection, job.id)
             latest = people.latest_remarks(connection, job.id, MAX_LATEST)
-        told = {
+        content = {
             "at_work": at_work.people,
             "in_hand": at_work.tasks,
             "declined": declined,
@@ -64,4 +64,4 @@ class PeopleOfJobs:
                 for remark in latest
             ],
         }
-        return Response(json.dumps(told), 200, _HEADERS, "application/json")
+        return Response(json.dumps(content), 200, _HEADERS, "application/json")

@@ -113,9 +113,9 @@ def parse(source: str) -> BoundTemplate:
         template = _ENVIRONMENT.from_string(source)
         for expression in _expressions(template.nodes):
             if isinstance(expression, FilteredExpression):
-                for one in expression.filters or ():
-                    if one.name not in _ENVIRONMENT.filters:
-                        raise LiquidSyntaxError(f"There is no filter {one.name!r}.", token=one.token)
+                for applied in expression.filters or ():
+                    if applied.name not in _ENVIRONMENT.filters:
+                        raise LiquidSyntaxError(f"There is no filter {applied.name!r}.", token=applied.token)
             elif type(expression) is RangeLiteral:
                 expression.__class__ = _Range
     return template
@@ -196,9 +196,13 @@ class _told:
 
 
 def _sentence(text: str) -> str:
-    told = " ".join(text.split())[:_SHOWN] or "It can't be rendered"
-    first = told.partition(" ")[0]
-    return (told[0].upper() if first.isalpha() else told[0]) + told[1:] + ("" if told.endswith(".") else ".")
+    sentence = " ".join(text.split())[:_SHOWN] or "It can't be rendered"
+    first = sentence.partition(" ")[0]
+    return (
+        (sentence[0].upper() if first.isalpha() else sentence[0])
+        + sentence[1:]
+        + ("" if sentence.endswith(".") else ".")
+    )
 
 
 def _expressions(nodes: list[Node]) -> Iterator[Expression]:
@@ -210,9 +214,9 @@ def _expressions(nodes: list[Node]) -> Iterator[Expression]:
         waiting += node.children(static, include_partials=False)
         inside: list[Expression] = list(node.expressions())
         while inside:
-            one = inside.pop()
-            inside += one.children()
-            yield one
+            expression = inside.pop()
+            inside += expression.children()
+            yield expression
 
 
 # What is printed
@@ -308,10 +312,10 @@ class _Range(RangeLiteral):
     __slots__ = ()
 
     def evaluate(self, context: RenderContext) -> range:
-        found = super().evaluate(context)
-        if found.stop - found.start > MAX_ITERATIONS:
+        numbers = super().evaluate(context)
+        if numbers.stop - numbers.start > MAX_ITERATIONS:
             raise _Limit(f"A range has more than {MAX_ITERATIONS:,} numbers.", self.token)
-        return found
+        return numbers
 
 
 class _Context(RenderContext):
@@ -411,9 +415,9 @@ def _filtered(
     """What a filter makes of a value, within bounds."""
     if name in _OF_TEXTS:
         left = text_of(left)
-        given = tuple(one if isinstance(one, _GIVEN_AS_IS) else text_of(one) for one in given)
+        given = tuple(argument if isinstance(argument, _GIVEN_AS_IS) else text_of(argument) for argument in given)
     try:
-        found = function(left, *given, **named)
+        output = function(left, *given, **named)
     except LiquidError as error:
         error.token = error.token or token
         raise
@@ -421,13 +425,15 @@ def _filtered(
         raise
     except Exception as error:
         raise LiquidError(f"The filter {name}: {error}", token=token) from error
-    if isinstance(found, str) and len(found) > MAX_OUTPUT:
+    if isinstance(output, str) and len(output) > MAX_OUTPUT:
         raise _Limit(f"The filter {name} makes a text of more than {MAX_OUTPUT:,} characters.", token)
-    if isinstance(found, list) and len(found) > MAX_ITEMS:
+    if isinstance(output, list) and len(output) > MAX_ITEMS:
         raise _Limit(f"The filter {name} makes a list of more than {MAX_ITEMS:,} items.", token)
-    if (isinstance(found, int) and abs(found) > _MAX_NUMBER) or (isinstance(found, float) and not math.isfinite(found)):
+    if (isinstance(output, int) and abs(output) > _MAX_NUMBER) or (
+        isinstance(output, float) and not math.isfinite(output)
+    ):
         raise _Limit(f"The filter {name} makes too large a number.", token)
-    return found
+    return output
 
 
 # Filters of Amazon's, and those that do otherwise than the library's
@@ -477,11 +483,11 @@ def _split(value: str, separator: Any) -> list[str]:
 
 
 def _join(value: Any, separator: Any = " ") -> str:
-    texts = [text_of(one) for one in (value if isinstance(value, list | tuple | range) else [value])]
+    texts = [text_of(item) for item in (value if isinstance(value, list | tuple | range) else [value])]
     between = text_of(separator)
     if sum(map(len, texts)) + len(texts) * len(between) > MAX_OUTPUT:
         raise _Limit(f"The filter join makes a text of more than {MAX_OUTPUT:,} characters.")
-    if any(isinstance(one, Markup) for one in texts):
+    if any(isinstance(text, Markup) for text in texts):
         between = escape(between)
     return between.join(texts)
 
@@ -492,11 +498,11 @@ def _squish(value: str) -> str:
 
 def _uniq(value: Any, key: Any = None) -> list[Any]:
     items = value if isinstance(value, list | tuple | range) else [value]
-    found: dict[str, Any] = {}
-    for one in items:
-        told = one.get(key) if key is not None and isinstance(one, dict) else one
-        found.setdefault(f"{type(told).__name__}{text_of(told)}", one)
-    return list(found.values())
+    first: dict[str, Any] = {}
+    for item in items:
+        kept_by = item.get(key) if key is not None and isinstance(item, dict) else item
+        first.setdefault(f"{type(kept_by).__name__}{text_of(kept_by)}", item)
+    return list(first.values())
 
 
 _MARKUP: Final = re.compile(r"<(?:(script|style)\b|(!--))?", re.IGNORECASE)

@@ -74,12 +74,12 @@ class Monitoring:
 
     async def _readiness(self) -> Response:
         """Whether what the service stands on answers: 200 if so, else 503; what fails is in the log."""
-        found = {
+        responding = {
             "database": await self._responds("database", self._ask_database),
             "objects": await self._responds("object store", self._ask_objects),
         }
-        words = {part: "ok" if responds else "does not respond" for part, responds in found.items()}
-        return JSONResponse(words, 200 if all(found.values()) else 503)
+        words = {part: "ok" if responds else "does not respond" for part, responds in responding.items()}
+        return JSONResponse(words, 200 if all(responding.values()) else 503)
 
     async def _responds(self, name: str, ask: Callable[[], object]) -> bool:
         from botocore.exceptions import BotoCoreError, ClientError
@@ -114,9 +114,9 @@ class Monitoring:
             jobs = load.jobs_by_status(connection)
             leased, overdue = load.leased_jobs(connection, now), load.overdue(connection, now)
             undecided, messages = load.undecided_tasks(connection), load.queued_messages(connection)
-            new = {one.job_id for one in undecided} - self._lifetimes.keys()
+            new = {load.job_id for load in undecided} - self._lifetimes.keys()
             self._lifetimes = {
-                **{one.job_id: self._lifetimes[one.job_id] for one in undecided if one.job_id not in new},
+                **{load.job_id: self._lifetimes[load.job_id] for load in undecided if load.job_id not in new},
                 **load.lifetimes(connection, new),
             }
         by_status = GaugeMetricFamily("labeling_jobs", "Labeling jobs, of all processes.", labels=["status"])
@@ -128,18 +128,18 @@ class Monitoring:
             "labeling_oldest_task_seconds", "How long ago the oldest of them was offered.", labels=["state"]
         )
         for state in (TaskState.OPEN, TaskState.ACCEPTED):
-            own = [one for one in undecided if one.state == state]
-            offered = [one.first_expires - self._clock.real(self._lifetimes[one.job_id]) for one in own]
-            by_state.add_metric([state], sum(one.number for one in own))
+            own = [load for load in undecided if load.state == state]
+            offered = [load.first_expires - self._clock.real(self._lifetimes[load.job_id]) for load in own]
+            by_state.add_metric([state], sum(load.number for load in own))
             oldest.add_metric([state], max((now - at for at in offered), default=0))
         yield by_state
         yield oldest
-        for name, told, value in (
+        for name, description, value in (
             ("labeling_leased_jobs", "Jobs that some process works on at the moment.", leased),
             ("labeling_overdue_seconds", "For how long the job has been due that nobody works on.", overdue),
             ("labeling_queued_messages", "Messages in all queues.", messages),
         ):
-            yield GaugeMetricFamily(name, told, value=value)
+            yield GaugeMetricFamily(name, description, value=value)
 
 
 class _Load(Collector):

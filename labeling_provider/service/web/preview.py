@@ -188,21 +188,21 @@ class PreviewSource:
     def _line(self) -> dict[str, Any]:
         text = _text(self.input, MAX_INPUT_BYTES)
         try:
-            found = strict_json(text)
+            line = strict_json(text)
         except ValueError as whole:
-            lines = [one for one in text.splitlines() if one.strip()]
+            lines = [row for row in text.splitlines() if row.strip()]
             if not 1 <= self.line <= len(lines):
                 raise PreviewError(
                     f"{self.input} has {counted(len(lines), 'line')}: there is no line {self.line}."
                 ) from None
             try:
-                found = strict_json(lines[self.line - 1])
+                line = strict_json(lines[self.line - 1])
             except ValueError as error:
-                told = whole if len(lines) == 1 else error
-                raise PreviewError(f"{self.input} line {self.line} is not JSON: {told}") from None
-        if not isinstance(found, dict):
+                reason = whole if len(lines) == 1 else error
+                raise PreviewError(f"{self.input} line {self.line} is not JSON: {reason}") from None
+        if not isinstance(line, dict):
             raise PreviewError(f"{self.input} must hold a JSON object.")
-        return found
+        return line
 
 
 class FolderObjects(ObjectStore):
@@ -234,7 +234,7 @@ class FolderObjects(ObjectStore):
         folder = self._folder.resolve()
         try:
             places = [(folder / path).resolve() for path in (f"{bucket}/{key}", key)]
-            return next((one for one in places if one.is_relative_to(folder) and one.is_file()), None)
+            return next((place for place in places if place.is_relative_to(folder) and place.is_file()), None)
         except (OSError, ValueError):
             return None
 
@@ -309,10 +309,10 @@ def _links(files: FolderObjects, base: str) -> Links:
 
 def _whole(rendered: str, links: Links, assets: Assets) -> str:
     """The page as one file, with all it loads within."""
-    places = [one for one in links.given if not one.startswith("data:")]
+    places = [address for address in links.given if not address.startswith("data:")]
     headers = frame_headers("", places)["content-security-policy"].split("; ")
     # What a policy within a document can say.
-    policy = "; ".join(one for one in headers if not one.startswith(("sandbox", "frame-ancestors")))
+    policy = "; ".join(header for header in headers if not header.startswith(("sandbox", "frame-ancestors")))
     policy = policy.replace("script-src ", "script-src data: ").replace("style-src ", "style-src data: ")
     document = frame_html(rendered, assets, title="Preview", policy=policy.replace(f" {STATIC_PATH}/", ""))
     for address, body, content_type in assets.all():

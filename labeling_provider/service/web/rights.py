@@ -122,10 +122,10 @@ class Asked:
             pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True)
             return cls(service, operation, request, tuple(_with_inner(pairs)), "")
         try:
-            found = json.loads(content or b"{}")
+            parameters = json.loads(content or b"{}")
         except (ValueError, RecursionError):
-            found = {}
-        return cls(service, operation, request, (*request.parameters, *_flat("", found)), "")
+            parameters = {}
+        return cls(service, operation, request, (*request.parameters, *_flat("", parameters)), "")
 
     @property
     def changes(self) -> bool:
@@ -217,24 +217,24 @@ class Rights:
 
     def _named(self, asked: Asked) -> set[str]:
         """The ARNs of all buckets, topics and queues that a request names."""
-        found = {f"arn:aws:{service}:{self._place}:{name}" for service, name in _ARN.findall(asked.text)}
+        arns = {f"arn:aws:{service}:{self._place}:{name}" for service, name in _ARN.findall(asked.text)}
         if asked.service == Service.S3:
             bucket, _ = asked.request.bucket_and_key
             copied = unquote(asked.request.headers.get("x-amz-copy-source", "")).lstrip("/").partition("/")[0]
-            return found | {f"arn:aws:s3:::{one}" for one in (bucket, copied) if one}
+            return arns | {f"arn:aws:s3:::{bucket_name}" for bucket_name in (bucket, copied) if bucket_name}
         for name, value in asked.fields:
             if name.partition(".")[0] in _CONTENT or any(part in _CONTENT for part in name.split(".")):
                 continue
-            found |= {f"arn:aws:{service}:{self._place}:{one}" for service, one in _ARN.findall(value)}
+            arns |= {f"arn:aws:{service}:{self._place}:{name}" for service, name in _ARN.findall(value)}
             if name == "QueueUrl":
                 url = _QUEUE_URL.fullmatch(value)
-                found.add(f"arn:aws:sqs:{self._place}:{url[1] if url else value}")
+                arns.add(f"arn:aws:sqs:{self._place}:{url[1] if url else value}")
             if name == "QueueName" or (name == "Name" and asked.operation == "CreateTopic"):
-                found.add(f"arn:aws:{asked.service}:{self._place}:{value}")
+                arns.add(f"arn:aws:{asked.service}:{self._place}:{value}")
         if asked.service == Service.SQS and asked.request.path != "/":
             url = _QUEUE_URL.fullmatch(unquote(asked.request.path))
-            found.add(f"arn:aws:sqs:{self._place}:{url[1] if url else ''}")
-        return found
+            arns.add(f"arn:aws:sqs:{self._place}:{url[1] if url else ''}")
+        return arns
 
 
 def check_page_right(who: Requester, path: str) -> None:

@@ -121,10 +121,10 @@ class _KeptLinks(Generic[Thing]):
     def of(self, key: str, make: Callable[[], Thing]) -> Thing:
         """What was made of a key less than :data:`_KEPT_SECONDS` ago, or is made now. What that raises is not kept."""
         with self._changing:
-            found = self._kept.get(key)
+            kept = self._kept.get(key)
         # By the time that links are signed with.
-        if found and 0 <= time.time() - found[0] <= _KEPT_SECONDS:
-            return found[1]
+        if kept and 0 <= time.time() - kept[0] <= _KEPT_SECONDS:
+            return kept[1]
         made = make()
         with self._changing:
             self._kept[key] = (time.time(), made)

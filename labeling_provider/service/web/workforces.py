@@ -49,7 +49,7 @@ class Workforces:
         identity, secret = _identity(request)
         settings = _settings(request)
         with self._database.write() as connection:
-            others = [one.name for one in workforces.everyone(connection) if one.name != DEFAULT]
+            others = [workforce.name for workforce in workforces.everyone(connection) if workforce.name != DEFAULT]
             if name.lower() == DEFAULT or others:
                 raise ApiError("ResourceInUse", f"There is a private workforce already: {(others or [DEFAULT])[0]}.")
             arn = self._arn(name)
@@ -124,12 +124,12 @@ class Workforces:
         if not cidrs:
             return True
         try:
-            found = ipaddress.ip_address(address)
+            caller = ipaddress.ip_address(address)
         except ValueError:
             return False
         # A proxy may write an IPv4 address in IPv6.
-        found = getattr(found, "ipv4_mapped", None) or found
-        return any(found in ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)
+        caller = getattr(caller, "ipv4_mapped", None) or caller
+        return any(caller in ipaddress.ip_network(cidr, strict=False) for cidr in cidrs)
 
     def _sealed(self, secret: str | None) -> str | None:
         return self._seal.seal(secret, CLIENT_SECRET) if secret is not None and self._seal.is_closed else secret

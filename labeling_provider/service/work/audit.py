@@ -69,4 +69,4 @@ class AuditTrail:
 
 def _plain(text: str) -> str:
     """A text that may come from anybody, fit for a database and a terminal."""
-    return "".join(one if one.isprintable() else "?" for one in text[:1_000])
+    return "".join(character if character.isprintable() else "?" for character in text[:1_000])

@@ -217,7 +217,7 @@ class People:
                 {
                     "name": person.name,
                     "worker_id": person.worker_id,
-                    "workteams": sorted(one.rsplit("/", 1)[1] for one in teams),
+                    "workteams": sorted(arn.rsplit("/", 1)[1] for arn in teams),
                     "has_password": person.password is not None,
                     "issuer": person.issuer,
                 }

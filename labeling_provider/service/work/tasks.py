@@ -68,7 +68,7 @@ def offer(connection: Connection, run: Run, object_ids: Iterable[int], expires: 
 
 def accept(connection: Connection, acceptances: Sequence[Acceptance]) -> int:
     """Give chosen tasks to workers; how many were free, and of objects new to their worker."""
-    return task_rows.accept(connection, [one._asdict() for one in acceptances])
+    return task_rows.accept(connection, [acceptance._asdict() for acceptance in acceptances])
 
 
 def accept_next(connection: Connection, job_id: int, worker: str, at: float, due: float) -> Row | None:
@@ -84,22 +84,22 @@ def accept_next(connection: Connection, job_id: int, worker: str, at: float, due
 
 def save(connection: Connection, moves: Sequence[Move]) -> int:
     """Keep drafts; how many were of tasks that are with their worker still. So for the other moves."""
-    return task_rows.save(connection, [one._asdict() for one in moves])
+    return task_rows.save(connection, [move._asdict() for move in moves])
 
 
 def submit(connection: Connection, moves: Sequence[Move]) -> int:
     """Take answers, for good."""
-    return task_rows.submit(connection, [one._asdict() for one in moves])
+    return task_rows.submit(connection, [move._asdict() for move in moves])
 
 
 def decline(connection: Connection, moves: Sequence[Move]) -> int:
     """Take tasks back for good from workers who would rather not have them."""
-    return task_rows.decline(connection, [one._asdict() for one in moves])
+    return task_rows.decline(connection, [move._asdict() for move in moves])
 
 
 def release(connection: Connection, moves: Sequence[Move]) -> int:
     """Give tasks back, for anybody to accept; drafts are lost."""
-    return task_rows.release(connection, [one._asdict() for one in moves])
+    return task_rows.release(connection, [move._asdict() for move in moves])
 
 
 def has_answer(connection: Connection, move: Move) -> bool:
@@ -144,8 +144,8 @@ def replace_declined(connection: Connection, run: Run) -> None:
 def collect(connection: Connection, run: Run, at: float) -> None:
     """Queue the objects for consolidation that no worker has a task of any more; those without an answer fail."""
     over = object_rows.finished(connection, run.id)
-    mark_answered(connection, run, [one.object_id for one in over if one.answers], at)
-    fail_objects(connection, run, {one.object_id: _reason(run, one) for one in over if not one.answers}, at)
+    mark_answered(connection, run, [ended.object_id for ended in over if ended.answers], at)
+    fail_objects(connection, run, {ended.object_id: _reason(run, ended) for ended in over if not ended.answers}, at)
 
 
 def withdraw(connection: Connection, run: Run, at: float) -> None:

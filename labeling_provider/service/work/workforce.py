@@ -203,7 +203,7 @@ def _workers(name: str, given: Mapping[str, Any], where: str, region: str) -> tu
 
 def simulated_identities(workforce: Workforce) -> dict[str, list[Identity]]:
     """Who the simulated workers are in their user pool, by the ARN of their workteam."""
-    return {arn: [Identity(one.worker_id, one.sub) for one in team] for arn, team in workforce.teams.items()}
+    return {arn: [Identity(worker.worker_id, worker.sub) for worker in team] for arn, team in workforce.teams.items()}
 
 
 def _is_number(value: Any) -> bool:
@@ -212,7 +212,7 @@ def _is_number(value: Any) -> bool:
 
 def _mask_function(given: Any, where: str) -> MaskFunction:
     prompts = given.get("prompts", PROMPTS) if isinstance(given, dict) else PROMPTS
-    known = isinstance(prompts, list | tuple) and prompts and all(one in PROMPTS for one in prompts)
+    known = isinstance(prompts, list | tuple) and prompts and all(prompt in PROMPTS for prompt in prompts)
     if not known or len(set(prompts)) < len(prompts):
         raise WorkforceFileError(f"{where}.prompts must be a list of some of {', '.join(PROMPTS)}, each once")
     return MaskFunction(_function(given, where, MAX_MASK_SECONDS, ("prompts",)), tuple(prompts))

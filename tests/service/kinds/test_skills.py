@@ -12,34 +12,34 @@ from labeling_provider.service.kinds.kind import Answered
 from labeling_provider.service.kinds.skills import Evidence, Skill, SkillBook
 from tests.service.kinds.some_jobs import answered_objects, labels_as_told, make_kind
 
-USUAL = Skill(found=0.9, extra=0.06, misnamed=0.05, off=0.1)
+USUAL = Skill(recall=0.9, extra=0.06, misnamed=0.05, off=0.1)
 DRAWN = ("bounding-box", "named-entity-recognition", "semantic-segmentation", "adjustment-bounding-box")
 
 
 def test_who_is_unknown_is_as_usual_and_who_is_known_is_as_seen() -> None:
     book = SkillBook(USUAL, 100)
     assert book.skills([])("ann") == pytest.approx(USUAL)
-    poor = Evidence(there=10, found=4, extra=3, compared=10, misnamed=5, off=8)
-    good = Evidence(there=10, found=10, extra=0, compared=10, misnamed=0, off=0.1)
+    poor = Evidence(there=10, marked=4, extra=3, compared=10, misnamed=5, off=8)
+    good = Evidence(there=10, marked=10, extra=0, compared=10, misnamed=0, off=0.1)
     book.add([[("ann", poor), ("bob", good)]] * 30)
     ann, bob, eve = map(book.skills([]), ("ann", "bob", "eve"))
-    assert ann.found == pytest.approx(0.4, abs=0.05)
+    assert ann.recall == pytest.approx(0.4, abs=0.05)
     assert ann.extra == pytest.approx(0.3, abs=0.05)
     assert ann.misnamed == pytest.approx(0.5, abs=0.05)
     assert ann.off == pytest.approx(0.8, abs=0.05)
-    assert ann.found < eve.found < bob.found
+    assert ann.recall < eve.recall < bob.recall
     assert ann.off > eve.off > bob.off
 
 
 def test_only_the_latest_objects_count_but_all_of_a_batch() -> None:
     book = SkillBook(USUAL, 3)
-    missed, found = Evidence(there=100), Evidence(there=100, found=100)
+    missed, found = Evidence(there=100), Evidence(there=100, marked=100)
     book.add([[("ann", missed)]] * 3)
-    before = book.skills([])("ann").found
-    assert book.skills([[("ann", found)]] * 2)("ann").found > before
-    assert book.skills([[("ann", found)]] * 5)("ann").found > 0.95
+    before = book.skills([])("ann").recall
+    assert book.skills([[("ann", found)]] * 2)("ann").recall > before
+    assert book.skills([[("ann", found)]] * 5)("ann").recall > 0.95
     book.add([[("ann", found)]] * 3)
-    assert book.skills([])("ann").found > 0.95
+    assert book.skills([])("ann").recall > 0.95
 
 
 AMOUNTS = st.floats(0, 50)
@@ -69,7 +69,7 @@ def test_a_step_reads_only_its_own_objects() -> None:
     read.clear()
     for _ in range(5):
         batch = [Entries([("ann", Evidence(1, 1))])] * 2
-        assert book.skills(batch)("ann").found > book.skills(batch)("bob").found
+        assert book.skills(batch)("ann").recall > book.skills(batch)("bob").recall
         book.add(batch)
     assert len(read) < 100
 

@@ -98,7 +98,7 @@ class EmbeddedDirectory:
     def _enter(
         self, connection: Connection, arn: str, members: Mapping[str, str], left: set[str], before: Mapping[str, str]
     ) -> None:
-        own = {ANYBODY.sub, *(one.sub for one in self._simulated.get(arn, ()))}
+        own = {ANYBODY.sub, *(worker.sub for worker in self._simulated.get(arn, ()))}
         known = {person.sub: person for person in people.list_people(connection, only_by_name=True)}
         for sub in left & known.keys():
             people.leave(connection, known[sub].id, arn)
@@ -123,13 +123,13 @@ class EmbeddedDirectory:
             if config := workforce.identity.get("CognitoConfig"):
                 self._client(config)
         everybody = [Identity(person.name, person.sub) for person in people.list_people(connection, only_by_name=True)]
-        found: list[WorkteamRow] = []
+        teams: list[WorkteamRow] = []
         wanted: dict[Any, set[Any]] = {}
         for team in workteam_rows.every_workteam(connection):
             groups = _groups(team.members)
             if not groups or workforce_kind(team.arn) != "private":
                 continue
-            found.append(team)
+            teams.append(team)
             members = [
                 Identity(person.name, person.sub)
                 for person in people.list_people(connection, team.arn, only_by_name=True)
@@ -148,7 +148,7 @@ class EmbeddedDirectory:
                     wanted[group].add(user)
         for group, users in wanted.items():
             self._fill(group, users)
-        return found
+        return teams
 
     def _fill(self, group: Any, users: set[Any]) -> None:
         """Let a group have these users, those who are disabled, and no others."""
@@ -190,16 +190,16 @@ class EmbeddedDirectory:
         by_sub = {user.id: user for user in pool.users.values()}
         by_name = {_name(pool, user).casefold(): user for user in pool.users.values()}
         named = pool.extended_config.get("UsernameAttributes")
-        for one in members:
-            user = by_sub.get(one.sub) or by_name.get(one.name.casefold())
+        for member in members:
+            user = by_sub.get(member.sub) or by_name.get(member.name.casefold())
             if user is None:
-                attributes = [{"Name": named[0] if named else "name", "Value": one.name}]
-                username = one.sub if named else one.name
+                attributes = [{"Name": named[0] if named else "name", "Value": member.name}]
+                username = member.sub if named else member.name
                 user = self._models.CognitoIdpUser(pool.id, username, None, "CONFIRMED", attributes)
                 pool.users[user.username] = user
-            if user.id != one.sub:
-                user.id = one.sub
-                user.update_attributes([{"Name": "sub", "Value": one.sub}])
+            if user.id != member.sub:
+                user.id = member.sub
+                user.update_attributes([{"Name": "sub", "Value": member.sub}])
             yield user
 
     # What moto says
@@ -209,12 +209,12 @@ class EmbeddedDirectory:
 
     def _in_groups(self, definitions: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         """Names by sub of the people in groups."""
-        found: dict[str, str] = {}
+        names: dict[str, str] = {}
         for definition in _groups(definitions):
             pool = self._backend.user_pools.get(definition["UserPool"])
             group = pool.groups.get(definition["UserGroup"]) if pool else None
-            found |= {user.id: _name(pool, user) for user in (group.users if group else ()) if user.enabled}
-        return found
+            names |= {user.id: _name(pool, user) for user in (group.users if group else ()) if user.enabled}
+        return names
 
     def _ended(self, call: Call) -> str | None:
         """The sub of the user whose sessions a request ends; None if it ends none."""
@@ -225,7 +225,9 @@ class EmbeddedDirectory:
 
 
 def _groups(definitions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, str]]:
-    return [one["CognitoMemberDefinition"] for one in definitions if "CognitoMemberDefinition" in one]
+    return [
+        definition["CognitoMemberDefinition"] for definition in definitions if "CognitoMemberDefinition" in definition
+    ]
 
 
 def _name(pool: Any, user: Any) -> str:

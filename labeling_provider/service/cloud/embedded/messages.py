@@ -42,11 +42,11 @@ class Messages:
         attributes = sqs.get_queue_attributes
 
         def get_queue_attributes(queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
-            found: dict[str, Any] = attributes(queue_name, attribute_names)
-            if any(name.startswith("ApproximateNumber") for name in found):
+            values: dict[str, Any] = attributes(queue_name, attribute_names)
+            if any(name.startswith("ApproximateNumber") for name in values):
                 counted = self.counts(sqs.get_queue(queue_name).queue_arn)
-                found |= {name: number for name, number in counted.items() if name in found}
-            return found
+                values |= {name: number for name, number in counted.items() if name in values}
+            return values
 
         sqs.get_queue_attributes = get_queue_attributes
         sqs.receive_message = lambda queue_name, *arguments, **more: self.receive(
@@ -109,12 +109,12 @@ class Messages:
         deadline = time.monotonic() + wait_seconds_timeout
         while True:
             heard = self._heard.setdefault(queue.name, 0)
-            found, next_at = self._taken(queue, count, int(visibility_timeout))
+            received, next_at = self._taken(queue, count, int(visibility_timeout))
             left = deadline - time.monotonic()
-            if found or left <= 0:
-                for message in found:
+            if received or left <= 0:
+                for message in received:
                     self._models._filter_message_attributes(message, list(message_attribute_names or ()))
-                return found
+                return received
             later = _LOOK_SECONDS if next_at is None else max((next_at - _now()) / 1000, 0) + 0.001
             self._wait(queue.name, heard, min(left, later, _LOOK_SECONDS))
 
@@ -213,11 +213,11 @@ class Messages:
         :param queue: its ARN.
         """
         with self._database.read() as connection:
-            found = queue_rows.counts(connection, queue, _now())
+            numbers = queue_rows.counts(connection, queue, _now())
         return {
-            "ApproximateNumberOfMessages": found.visible,
-            "ApproximateNumberOfMessagesNotVisible": found.hidden,
-            "ApproximateNumberOfMessagesDelayed": found.delayed,
+            "ApproximateNumberOfMessages": numbers.visible,
+            "ApproximateNumberOfMessagesNotVisible": numbers.hidden,
+            "ApproximateNumberOfMessagesDelayed": numbers.delayed,
         }
 
 

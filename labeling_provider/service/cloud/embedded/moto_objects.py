@@ -94,14 +94,14 @@ class EmbeddedObjectStore(ObjectStore):
         count = 0
         while bucket in self._backend.buckets:
             with self.recording():
-                found, *_ = self._backend.list_objects(
+                keys, *_ = self._backend.list_objects(
                     self._backend.buckets[bucket], begin, None, None, _DELETED_AT_ONCE
                 )
-                for key in found:
+                for key in keys:
                     self._backend.delete_object(bucket, key.name)
-            if not found:
+            if not keys:
                 break
-            count += len(found)
+            count += len(keys)
         return count
 
     def _find(self, uri: str) -> Any:

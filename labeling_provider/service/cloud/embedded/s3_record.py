@@ -90,13 +90,13 @@ class _Request(threading.local):
     """What the request that a thread is at has to do with S3.
 
     :ivar changes: None if it changes nothing.
-    :ivar found: the versions of the keys that it has looked up to read.
+    :ivar looked_up: the versions of the keys that it has looked up to read.
     """
 
     changes: _Changes | None = None
 
     def __init__(self) -> None:
-        self.found: dict[tuple[str, str], list[Any]] = {}
+        self.looked_up: dict[tuple[str, str], list[Any]] = {}
 
 
 class S3Record:
@@ -171,7 +171,7 @@ class S3Record:
             self._forget()
 
     def _forget(self) -> None:
-        self._request.found.clear()
+        self._request.looked_up.clear()
         self.backend.tagger.tags.forget()
 
     def put_plain(self, bucket: str, objects: Mapping[str, tuple[bytes | IO[bytes], str]]) -> bool:
@@ -182,8 +182,8 @@ class S3Record:
         :raises DatabaseError: if the objects can't be stored.
         """
         with self._database.alone():
-            found = dict.get(self.backend.buckets, bucket)
-            if found is None or any(getattr(found, name) for name in _MORE_TO_DO) or not all(map(_is_key, objects)):
+            held = dict.get(self.backend.buckets, bucket)
+            if held is None or any(getattr(held, name) for name in _MORE_TO_DO) or not all(map(_is_key, objects)):
                 return False
             new = [
                 KeptVersion(VersionPlace(bucket, key, _ONLY_VERSION), s3_state.plain_state(body, content_type), body)
@@ -218,11 +218,11 @@ class S3Record:
 
     def versions(self, bucket: str, key: str) -> list[Any]:
         """moto's list of a key's versions, oldest first; the same one until the request ends."""
-        changes, found, place = self._under_way, self._request.found, (bucket, key)
+        changes, looked_up, place = self._under_way, self._request.looked_up, (bucket, key)
         if changes is None:
-            if place not in found:
-                found[place] = self._look_up(bucket, key)
-            return found[place]
+            if place not in looked_up:
+                looked_up[place] = self._look_up(bucket, key)
+            return looked_up[place]
         self.begin()
         if place not in changes.keys:
             versions = self._look_up(bucket, key)
@@ -231,11 +231,11 @@ class S3Record:
 
     def _look_up(self, bucket: str, key: str) -> list[Any]:
         with self._database.read() as connection:
-            return [self._moto_version(bucket, found) for found in versions_of(connection, bucket, key)]
+            return [self._moto_version(bucket, stored) for stored in versions_of(connection, bucket, key)]
 
-    def _moto_version(self, bucket: str, found: FoundVersion) -> Any:
+    def _moto_version(self, bucket: str, stored: FoundVersion) -> Any:
         return stored_version(
-            found,
+            stored,
             bucket,
             self._account,
             self.backend.region_name,
@@ -245,13 +245,13 @@ class S3Record:
             copy=self._copy_body if self._under_way is None else None,
         )
 
-    def _read_body(self, found: FoundVersion) -> bytes | None:
+    def _read_body(self, stored: FoundVersion) -> bytes | None:
         with self._database.read() as connection:
-            return body_of(connection, found)
+            return body_of(connection, stored)
 
-    def _copy_body(self, found: FoundVersion, begin: int, end: int, file: IO[bytes]) -> bool:
+    def _copy_body(self, stored: FoundVersion, begin: int, end: int, file: IO[bytes]) -> bool:
         with self._database.read() as connection:
-            return copy_body(connection, found, begin, end, file)
+            return copy_body(connection, stored, begin, end, file)
 
     def count_keys(self, bucket: str) -> int:
         """How many keys a bucket has, apart from what the request is changing."""
@@ -366,8 +366,8 @@ class S3Record:
         with self._database.read() as connection:
             fetch = partial(latest_versions, connection, bucket)
             entries, token = page_of_objects(fetch, prefix or "", delimiter or "", after, most)
-        keys = [self._moto_version(bucket, one) for one in entries if not isinstance(one, str)]
-        return keys, [one for one in entries if isinstance(one, str)], token
+        keys = [self._moto_version(bucket, entry) for entry in entries if not isinstance(entry, str)]
+        return keys, [entry for entry in entries if isinstance(entry, str)], token
 
     def list_object_versions(
         self,
@@ -385,8 +385,8 @@ class S3Record:
             page = page_of_versions(fetch, prefix, delimiter or "", key_marker or "", version_id_marker or "", max_keys)
         versions: list[Any] = []
         markers: list[Any] = []
-        for found, is_latest in page.versions:
-            version = self._moto_version(name, found)
+        for stored, is_latest in page.versions:
+            version = self._moto_version(name, stored)
             version.is_latest = is_latest
             (markers if s3_state.is_marker(version) else versions).append(version)
         return versions, page.prefixes, markers, page.next_key, page.next_version

@@ -67,7 +67,7 @@ def write_value(value: bytes, file: IO[bytes]) -> None:
 
 
 def stored_version(
-    found: FoundVersion,
+    stored: FoundVersion,
     bucket: str,
     account: str,
     region: str,
@@ -82,15 +82,15 @@ def stored_version(
     :param read: reads the bytes of a version that has many.
     :param copy: copies them into a file, where moto only hands them on; None where it may do something with them.
     """
-    if s3_state.is_marker_state(found.state):
-        return s3_state.make_marker(found.key, found.version, found.state)
-    version = _stored_key()(found.key, b"", account, region, version_id=found.version, bucket_name=bucket)
-    s3_state.apply_version(version, found.state, tagger)
-    version.contentsize = found.size
-    version.later = (lambda: read(found)) if found.body is None else (lambda: found.body)
+    if s3_state.is_marker_state(stored.state):
+        return s3_state.make_marker(stored.key, stored.version, stored.state)
+    version = _stored_key()(stored.key, b"", account, region, version_id=stored.version, bucket_name=bucket)
+    s3_state.apply_version(version, stored.state, tagger)
+    version.contentsize = stored.size
+    version.later = (lambda: read(stored)) if stored.body is None else (lambda: stored.body)
     version.forget_bytes()
-    if copy is not None and found.body is None:
-        version.handed_on = BytesLater.of(partial(copy, found), 0, found.size)
+    if copy is not None and stored.body is None:
+        version.handed_on = BytesLater.of(partial(copy, stored), 0, stored.size)
     return version
 
 

@@ -71,7 +71,7 @@ class Schema:
     @property
     def only_grows(self) -> bool:
         """Whether a service of the database's version can go on while it is migrated to this one's."""
-        pending = [one.module for one in self._script.iterate_revisions("head", self._version or "base")]
+        pending = [revision.module for revision in self._script.iterate_revisions("head", self._version or "base")]
         return not self.is_empty and all(getattr(module, "ONLY_ADDS", False) for module in pending)
 
     @property

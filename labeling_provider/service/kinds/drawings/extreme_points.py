@@ -59,11 +59,11 @@ def mask_of(picture: Any, points: Any) -> npt.NDArray[np.bool_]:
     # A thin thing may have no pixel whose center is in its middle.
     markers[tuple(np.clip(center[::-1].astype(int), 0, np.array(ground.shape) - 1))] = 1
     flooded = _by_color(ndimage.watershed_ift(ground, markers) == 1, channels, markers)
-    found = np.zeros((picture.height, picture.width), dtype=np.bool_)
+    mask = np.zeros((picture.height, picture.width), dtype=np.bool_)
     down = np.minimum((np.arange(bottom - top) + 0.5) * scale[1], ground.shape[0] - 1).astype(int)
     across = np.minimum((np.arange(right - left) + 0.5) * scale[0], ground.shape[1] - 1).astype(int)
-    found[top:bottom, left:right] = ndimage.binary_fill_holes(flooded)[np.ix_(down, across)]
-    return found
+    mask[top:bottom, left:right] = ndimage.binary_fill_holes(flooded)[np.ix_(down, across)]
+    return mask
 
 
 def _by_color(

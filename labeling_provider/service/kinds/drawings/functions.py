@@ -132,9 +132,9 @@ class _Batch:
         else:
             paths = PATHS[self._name]
             common = paths.consolidate(drawings)
-            classes = [one.shape.label for one in common]
-            rated = [one.confidence for one in common]
-            places = [paths.annotation(one.shape.points) for one in common]
+            classes = [agreed.shape.label for agreed in common]
+            rated = [agreed.confidence for agreed in common]
+            places = [paths.annotation(agreed.shape.points) for agreed in common]
         value[self._name] = [{"class_id": label, **place} for label, place in zip(classes, places, strict=True)]
         is_single = (self._workers or len(annotations)) == 1
         metadata = {
@@ -146,20 +146,20 @@ class _Batch:
 
     def _usable(self, object_id: str, annotations: Sequence[Any]) -> list[Any]:
         """What the workers drew on the picture of the size that most of them saw."""
-        found = []
-        for one in annotations:
+        usable = []
+        for annotation in annotations:
             try:
-                content = json.loads(one["annotationData"]["content"])
+                content = json.loads(annotation["annotationData"]["content"])
                 if not isinstance(content, dict):
                     raise AnswerError("The answer is not a JSON object.")
-                found.append((one["workerId"], read_drawing(self._name, content, self._positions)))
+                usable.append((annotation["workerId"], read_drawing(self._name, content, self._positions)))
             except (AnswerError, ValueError) as error:
-                print(f"Object {object_id}: the answer of {one['workerId']} can't be used: {error}")
-        if not found:
+                print(f"Object {object_id}: the answer of {annotation['workerId']} can't be used: {error}")
+        if not usable:
             return []
-        ((size, _),) = Counter(drawing.size for _, drawing in found).most_common(1)
-        for worker, drawing in found:
+        ((size, _),) = Counter(drawing.size for _, drawing in usable).most_common(1)
+        for worker, drawing in usable:
             if drawing.size != size:
                 other = f"its picture is not {size[0]} × {size[1]} pixels"
                 print(f"Object {object_id}: the answer of {worker} can't be used: {other}")
-        return [drawing for _, drawing in found if drawing.size == size]
+        return [drawing for _, drawing in usable if drawing.size == size]

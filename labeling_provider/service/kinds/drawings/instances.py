@@ -58,7 +58,7 @@ def read_masks(content: Mapping[str, Any], labels: Mapping[str, int]) -> Masks:
     if len(form["instances"]) > MAX_SHAPES:
         raise AnswerError(f"{where}.instances has more than {MAX_SHAPES:,} instances.")
     colors: dict[int, int] = {}
-    found = []
+    own_labels = []
     for number, given in enumerate(form["instances"]):
         place = f"{where}.instances[{number}]"
         color = given.get("color") if isinstance(given, dict) else None
@@ -66,7 +66,7 @@ def read_masks(content: Mapping[str, Any], labels: Mapping[str, int]) -> Masks:
             raise AnswerError(f'{place}.color is {shown(color)}; it must be one such as "#1f77b4".')
         if colors.setdefault(int(color[1:], 16), number + 1) != number + 1:
             raise AnswerError(f"{place}.color is {color}, which another instance has.")
-        found.append(known_label(given.get("label"), labels, place))
+        own_labels.append(known_label(given.get("label"), labels, place))
     pixels = painted(form, where)
     known = np.array(sorted(colors), dtype=np.uint32)
     number_of = np.array([colors[color] for color in known.tolist()], dtype=np.uint16)
@@ -76,7 +76,7 @@ def read_masks(content: Mapping[str, Any], labels: Mapping[str, int]) -> Masks:
         color_of = red << 16 | green << 8 | blue
         at = np.searchsorted(known, color_of).clip(max=len(known) - 1)
         numbers[rows] = np.where(known[at] == color_of, number_of[at], 0)
-    return Masks(found, numbers)
+    return Masks(own_labels, numbers)
 
 
 def consolidate_masks(masks: Sequence[Masks]) -> tuple[Masks, list[float]]:
@@ -86,18 +86,18 @@ def consolidate_masks(masks: Sequence[Masks]) -> tuple[Masks, list[float]]:
     """
     import numpy as np
 
-    areas = [np.bincount(one.numbers.ravel(), minlength=len(one.labels) + 1) for one in masks]
+    areas = [np.bincount(mask.numbers.ravel(), minlength=len(mask.labels) + 1) for mask in masks]
     likeness = {
-        (one, other): overlaps(masks[one].numbers, masks[other].numbers, areas[one], areas[other])
-        for one in range(len(masks))
-        for other in range(one + 1, len(masks))
+        (first, second): overlaps(masks[first].numbers, masks[second].numbers, areas[first], areas[second])
+        for first in range(len(masks))
+        for second in range(first + 1, len(masks))
     }
     pairs = (
-        Pair(float(table[row, column]), Place(one, row), Place(other, column))
-        for (one, other), table in likeness.items()
+        Pair(float(table[row, column]), Place(first, row), Place(second, column))
+        for (first, second), table in likeness.items()
         for row, column in np.argwhere(table >= _MATCH).tolist()
     )
-    labels = [one.labels for one in masks]
+    labels = [mask.labels for mask in masks]
     # An instance without a pixel is no instance.
     drawn = [
         members
@@ -106,7 +106,7 @@ def consolidate_masks(masks: Sequence[Masks]) -> tuple[Masks, list[float]]:
     ]
     numbers = _vote(masks, drawn)
     left = np.bincount(numbers.ravel(), minlength=len(drawn) + 1)
-    tables = [overlaps(one.numbers, numbers, area, left) for one, area in zip(masks, areas, strict=True)]
+    tables = [overlaps(mask.numbers, numbers, area, left) for mask, area in zip(masks, areas, strict=True)]
     chosen: list[int] = []
     confidences: list[float] = []
     number_of = np.zeros(len(drawn) + 1, dtype=np.uint16)
@@ -146,7 +146,7 @@ def _vote(masks: Sequence[Masks], drawn: Sequence[Sequence[Place]]) -> Numbers:
     """
     import numpy as np
 
-    group_of = [np.zeros(len(one.labels) + 1, dtype=np.uint16) for one in masks]
+    group_of = [np.zeros(len(mask.labels) + 1, dtype=np.uint16) for mask in masks]
     sizes = np.ones(len(drawn) + 1, dtype=np.float32)
     for group, members in enumerate(drawn):
         sizes[group + 1] = len(members)
@@ -154,7 +154,7 @@ def _vote(masks: Sequence[Masks], drawn: Sequence[Sequence[Place]]) -> Numbers:
             group_of[place.worker][place.shape + 1] = group + 1
     numbers = np.zeros(masks[0].numbers.shape, dtype=np.uint16)
     for rows in blocks(len(numbers)):
-        given = [table[one.numbers[rows]] for table, one in zip(group_of, masks, strict=True)]
+        given = [table[mask.numbers[rows]] for table, mask in zip(group_of, masks, strict=True)]
         most = np.full(given[0].shape, 0.5, dtype=np.float32)
         for own in given:
             votes = sum((other == own).astype(np.float32) for other in given)

@@ -103,7 +103,7 @@ class Paths(ABC):
         if len(form[self.name]) > MAX_SHAPES:
             raise AnswerError(f"{where}.{self.name} has more than {MAX_SHAPES:,} {self.name}.")
         size = picture_size(where, form)
-        found, count = [], 0
+        shapes, count = [], 0
         for number, given in enumerate(form[self.name]):
             place = f"{where}.{self.name}[{number}]"
             if not isinstance(given, dict):
@@ -113,8 +113,8 @@ class Paths(ABC):
             count += len(points)
             if count > MAX_ALL_POINTS:
                 raise AnswerError(f"{where}.{self.name} has more than {MAX_ALL_POINTS:,} points.")
-            found.append(DrawnShape(label, np.array(points, dtype=np.float64)))
-        return Drawing(size, found)
+            shapes.append(DrawnShape(label, np.array(points, dtype=np.float64)))
+        return Drawing(size, shapes)
 
     def _points(self, given: Mapping[str, Any], place: str) -> Iterator[tuple[str, Any]]:
         """The points of a shape, each with its key."""
@@ -136,19 +136,21 @@ class Paths(ABC):
         size = drawings[0].size
         if len(drawings) == 1:
             return [AgreedShape(shape, 1.0) for shape in drawings[0].shapes]
-        found = {pair[1:]: pair.similarity for pair in self._pairs(drawings)}
+        similarities = {pair[1:]: pair.similarity for pair in self._pairs(drawings)}
         labels = [[shape.label for shape in drawing.shapes] for drawing in drawings]
-        pairs = (Pair(similarity, *places) for places, similarity in found.items())
+        pairs = (Pair(similarity, *places) for places, similarity in similarities.items())
         result = []
         for members in of_half(groups(labels, pairs), len(drawings)):
             own = [drawings[place.worker].shapes[place.shape].points for place in members]
             likeness = [
-                sum(found.get((min(one, other), max(one, other)), 0.0) for other in members if other != one)
-                for one in members
+                sum(
+                    similarities.get((min(place, other), max(place, other)), 0.0) for other in members if other != place
+                )
+                for place in members
             ]
             points = self.common(own, int(np.argmax(likeness))) if len(own) > 1 else own[0]
             label, named = voted(labels, members)
-            agreement = sum(self.similarity(one, points, size) for one in own) / len(own)
+            agreement = sum(self.similarity(shape, points, size) for shape in own) / len(own)
             share = len(members) / len(drawings)
             result.append((members[0], AgreedShape(DrawnShape(label, points), share * agreement * named)))
         return [common for _, common in sorted(result, key=lambda pair: pair[0])]
@@ -156,11 +158,11 @@ class Paths(ABC):
     def _pairs(self, drawings: Sequence[Drawing]) -> Iterator[Pair]:
         """The pairs of shapes of different workers that are similar enough."""
         size = drawings[0].size
-        for one, other in _near(drawings):
-            first, second = (drawings[place.worker].shapes[place.shape].points for place in (one, other))
+        for places in _near(drawings):
+            first, second = (drawings[place.worker].shapes[place.shape].points for place in places)
             similarity = self.similarity(first, second, size)
             if similarity > 0:
-                yield Pair(similarity, one, other)
+                yield Pair(similarity, *places)
 
 
 class Polygons(Paths):
@@ -220,12 +222,12 @@ def element(content: Mapping[str, Any], key: str) -> tuple[str, dict[str, Any]]:
 
     :raises AnswerError: if none has it, or several.
     """
-    found = [
+    elements = [
         (name, form) for name, form in content.items() if isinstance(form, dict) and isinstance(form.get(key), list)
     ]
-    if len(found) != 1:
-        raise AnswerError(f"{len(found)} elements of the answer have a list of {key}; there must be one.")
-    return found[0]
+    if len(elements) != 1:
+        raise AnswerError(f"{len(elements)} elements of the answer have a list of {key}; there must be one.")
+    return elements[0]
 
 
 def known_label(label: Any, labels: Mapping[str, int], place: str) -> int:
@@ -256,7 +258,7 @@ def _point(point: Any, size: tuple[int, int], place: str) -> list[float]:
 
     :raises AnswerError: if it is not a point, or too far outside.
     """
-    found = []
+    coordinates = []
     for axis, side in zip("xy", size, strict=True):
         value = point.get(axis) if isinstance(point, dict) else None
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -264,8 +266,8 @@ def _point(point: Any, size: tuple[int, int], place: str) -> list[float]:
         # NaN is not between any numbers either, and whole numbers may have more digits than a float can hold.
         if not -side <= value <= 2 * side:
             raise AnswerError(f"{place}.{axis} is outside the picture of {size[0]:,} × {size[1]:,} pixels.")
-        found.append(float(value))
-    return found
+        coordinates.append(float(value))
+    return coordinates
 
 
 def _directed(members: Sequence[Points], base: int) -> list[Points]:
@@ -289,16 +291,16 @@ def _near(drawings: Sequence[Drawing]) -> list[tuple[Place, Place]]:
         np.array([[*shape.points.min(axis=0), *shape.points.max(axis=0)] for shape in drawing.shapes])
         for drawing in drawings
     ]
-    found: dict[tuple[Place, Place], float] = {}
-    for one in range(len(drawings)):
-        for other in range(one + 1, len(drawings)):
-            if not len(boxes[one]) or not len(boxes[other]):
+    distances: dict[tuple[Place, Place], float] = {}
+    for worker in range(len(drawings)):
+        for another in range(worker + 1, len(drawings)):
+            if not len(boxes[worker]) or not len(boxes[another]):
                 continue
-            apart = np.abs(boxes[one][:, None] - boxes[other]).sum(axis=2)
+            apart = np.abs(boxes[worker][:, None] - boxes[another]).sum(axis=2)
             few = min(_CANDIDATES, *apart.shape)
             is_near = np.zeros(apart.shape, dtype=np.bool_)
             for axis in (0, 1):
                 np.put_along_axis(is_near, np.argpartition(apart, few - 1, axis).take(range(few), axis), True, axis)
             for row, column in np.argwhere(is_near).tolist():
-                found[Place(one, row), Place(other, column)] = float(apart[row, column])
-    return sorted(found, key=lambda places: (found[places], places))[:MAX_PAIRS]
+                distances[Place(worker, row), Place(another, column)] = float(apart[row, column])
+    return sorted(distances, key=lambda places: (distances[places], places))[:MAX_PAIRS]

@@ -160,9 +160,9 @@ class Protocol:
         """
         job, line = await self._threads.run(self._desk.in_hand, person, request.path_params["task"])
         # A mask takes seconds, so it takes no thread from other moves.
-        found = await self._mask_threads.run(self._mask_helper.mask, job.kind, line, person.worker_id, body)
-        sides = {side: getattr(found, side) for side in ("left", "top", "width", "height")}
-        return {**sides, "pngImageData": base64.b64encode(found.png).decode()}
+        mask = await self._mask_threads.run(self._mask_helper.mask, job.kind, line, person.worker_id, body)
+        sides = {side: getattr(mask, side) for side in ("left", "top", "width", "height")}
+        return {**sides, "pngImageData": base64.b64encode(mask.png).decode()}
 
     def settings(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """Keep language and keys. Body: ``{"language": code, "keys": {command: key}}``; what is left out stays."""

@@ -101,14 +101,14 @@ def _attempt(request: Request) -> tuple[Attempt, str]:
 
     :raises SignInRefused: if it has begun nothing.
     """
-    found = _ATTEMPT.fullmatch(request.cookies.get(ATTEMPT_COOKIE, ""))
-    if found is None:
+    match = _ATTEMPT.fullmatch(request.cookies.get(ATTEMPT_COOKIE, ""))
+    if match is None:
         raise SignInRefused("This sign-in was not begun in this browser, or too long ago. Begin again.")
     try:
-        onward = base64.urlsafe_b64decode(found[2]).decode()
+        onward = base64.urlsafe_b64decode(match[2]).decode()
     except (binascii.Error, ValueError):
         onward = "/"
-    return Attempt(found[1]), onward_of({"onward": onward})
+    return Attempt(match[1]), onward_of({"onward": onward})
 
 
 def _return_to(request: Request) -> str:

@@ -90,25 +90,25 @@ def _work(calls: SimpleQueue[_Call]) -> None:
     """Make one call after the other, for ever."""
     while True:
         call = calls.get()
-        found: Any = None
+        result: Any = None
         error: BaseException | None = None
         try:
-            found = call.function()
+            result = call.function()
         except BaseException as raised:  # noqa: BLE001 - whoever waits gets it
             error = raised
         try:
-            call.loop.call_soon_threadsafe(_tell, call.waiting, found, error)
+            call.loop.call_soon_threadsafe(_tell, call.waiting, result, error)
         except RuntimeError:
             log.debug("the service has ended before it could answer a request")
         # What was found may be large, and the next call may be long in coming.
-        del call, found, error
+        del call, result, error
 
 
-def _tell(waiting: asyncio.Future[Any], found: Any, error: BaseException | None) -> None:
+def _tell(waiting: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
     if waiting.done():
         return
     if error is None:
-        waiting.set_result(found)
+        waiting.set_result(result)
     else:
         waiting.set_exception(error)
 

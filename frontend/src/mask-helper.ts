@@ -1,4 +1,4 @@
-/** Masks that the service makes: the page asks the portal for the mask of a thing. */
+/** Masks that the service makes: the page asks the portal for the mask of an object. */
 import type { Point, Size } from "./drawing/geometry";
 import type { Row } from "./drawing/mask";
 import { readMask } from "./drawing/mask-reader";
@@ -11,19 +11,19 @@ interface Box {
   width: number;
   height: number;
 }
-/** The box around a thing, and a PNG of this size in which it is white. */
-export interface MaskOfThing extends Box {
+/** The box around an object, and a PNG of this size in which it is white. */
+export interface FoundMask extends Box {
   pngImageData: string;
 }
 interface Spot {
   x: number;
   y: number;
 }
-/** What tells which thing is meant. @property inside whether the point is of the thing */
-export type Thing = { extreme_points: Spot[] } | { box?: Box; points?: (Spot & { inside: boolean })[] };
+/** What tells which object is meant. @property inside whether the point is of the object */
+export type Asked = { extreme_points: Spot[] } | { box?: Box; points?: (Spot & { inside: boolean })[] };
 /** In what ways one can ask. */
 export type Prompt = "box" | "points" | "extreme_points";
-/** @property rows the thing has the number 1 @property at where they belong */
+/** @property rows the object has the number 1 @property at where they belong */
 export interface Found {
   rows: readonly Row[];
   size: Size;
@@ -32,9 +32,9 @@ export interface Found {
 
 /** How many points tell what is meant: its leftmost, topmost, rightmost and lowest, in any order. */
 export const EXTREME_POINTS = 4;
-const waiting = new Map<number, (told: MaskOfThing | string) => void>();
+const waiting = new Map<number, (told: FoundMask | string) => void>();
 let offered: readonly Prompt[] = [];
-let asked = 0;
+let count = 0;
 let last: Promise<unknown> = Promise.resolve();
 
 /** The portal says for what it makes masks. */
@@ -47,30 +47,30 @@ export function canFind(prompt: Prompt): boolean {
 }
 
 /** What the portal answers: a mask, or why there is none. */
-export function hearMask(id: number, told: MaskOfThing | string): void {
+export function hearMask(id: number, told: FoundMask | string): void {
   waiting.get(id)?.(told);
   waiting.delete(id);
 }
 
 /** The service makes one mask at a time for each person: who asks sooner than it answers is asked for in turn. */
-function ask(thing: Thing): Promise<MaskOfThing> {
-  const found = last.then(() => askNow(thing));
+function ask(asked: Asked): Promise<FoundMask> {
+  const found = last.then(() => askNow(asked));
   last = found.catch(() => undefined);
   return found;
 }
 
-async function askNow(thing: Thing): Promise<MaskOfThing> {
-  asked += 1;
-  const id = asked;
-  const told = await new Promise<MaskOfThing | string>((done) => {
+async function askNow(asked: Asked): Promise<FoundMask> {
+  count += 1;
+  const id = count;
+  const told = await new Promise<FoundMask | string>((done) => {
     waiting.set(id, done);
-    send({ type: "mask", id, asked: thing });
+    send({ type: "mask", id, asked });
   });
   if (typeof told === "string") throw new Error(told);
   return told;
 }
 
-/** The box around the thing in a box. Throws the reason, in words, if nothing is found. */
+/** The box around the object in a box. Throws the reason, in words, if nothing is found. */
 export async function findBox([[left, top], [right, bottom]]: readonly [Point, Point]): Promise<[Point, Point]> {
   const found = await ask({ box: { left, top, width: right - left, height: bottom - top } });
   return [
@@ -79,9 +79,9 @@ export async function findBox([[left, top], [right, bottom]]: readonly [Point, P
   ];
 }
 
-/** The pixels of a thing. Throws the reason, in words, if it is not found. */
-export async function findThing(thing: Thing): Promise<Found> {
-  const told = await ask(thing);
+/** The pixels of an object. Throws the reason, in words, if it is not found. */
+export async function findMask(asked: Asked): Promise<Found> {
+  const told = await ask(asked);
   const { left, top, width, height } = told;
   const picture = new Image();
   picture.src = `data:image/png;base64,${told.pngImageData}`;

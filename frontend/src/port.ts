@@ -2,7 +2,7 @@
 import type { Answer } from "./control";
 import type { Draft } from "./form";
 import type { KeyEntry } from "./keys";
-import type { MaskOfThing, Prompt, Thing } from "./mask-helper";
+import type { Asked, FoundMask, Prompt } from "./mask-helper";
 
 export interface Init {
   draft: Draft | null;
@@ -33,7 +33,7 @@ export type ToPortal =
   | ({ type: "key" } & Pressed)
   | { type: "trouble"; message: string; url?: string }
   | { type: "refresh"; url: string }
-  | { type: "mask"; id: number; asked: Thing };
+  | { type: "mask"; id: number; asked: Asked };
 
 export type FromPortal =
   | { type: "submit" | "undo" | "redo" | "focus" }
@@ -41,8 +41,8 @@ export type FromPortal =
   | { type: "press"; pressed: Pressed }
   | { type: "link"; url: string; fresh: string | null }
   | { type: "refused"; message: string }
-  /** The mask of a thing, or why there is none. */
-  | { type: "mask"; id: number; told: MaskOfThing | string }
+  /** The mask of an object, or why there is none. */
+  | { type: "mask"; id: number; told: FoundMask | string }
   /** The answer to the task before. */
   | { type: "before"; answer: Answer }
   | { type: "keys"; keys: Record<string, string> };

@@ -21,7 +21,7 @@ class Tool(NamedTuple):
     :param keys: the numbers that make a shape; ``("vertices",)`` for a list of points.
     :param least: fewest vertices.
     :param sides: those of the keys that must be above 0.
-    :param thing: what it draws, and which sides that has, for a message.
+    :param rule: which sides a shape has, for a message.
     :param unit: of the keys, for a message.
     :param farthest: largest number of a shape, in that unit.
     """
@@ -32,7 +32,7 @@ class Tool(NamedTuple):
     keys: tuple[str, ...]
     least: int = 1
     sides: tuple[str, ...] = ()
-    thing: str = ""
+    rule: str = ""
     unit: str = "pixels"
     farthest: float = 1_000_000
 
@@ -43,7 +43,7 @@ BOX: Final = Tool(
     "annotations",
     ("left", "top", "width", "height"),
     sides=("width", "height"),
-    thing="a box has a width and a height",
+    rule="a box has a width and a height",
 )
 TOOLS: Final[dict[str, Tool]] = {
     tool.name: tool
@@ -61,7 +61,7 @@ CUBOID: Final = Tool(
     "annotations",
     ("centerX", "centerY", "centerZ", "length", "width", "height", "roll", "pitch", "yaw"),
     sides=("length", "width", "height"),
-    thing="a cuboid has a length, a width and a height",
+    rule="a cuboid has a length, a width and a height",
     unit="meters or radians",
     farthest=1e9,
 )

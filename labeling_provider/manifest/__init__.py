@@ -33,7 +33,7 @@ from labeling_provider.manifest.labels import (
     PolygonsLabel,
     PolylinesLabel,
     SequenceLabel,
-    ThingsLabel,
+    ShapesLabel,
     VerdictLabel,
     read_label,
 )
@@ -97,7 +97,7 @@ __all__ = [
     "Sink",
     "Split",
     "Store",
-    "ThingsLabel",
+    "ShapesLabel",
     "VerdictLabel",
     "audited_attribute",
     "audited_label",

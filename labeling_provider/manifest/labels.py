@@ -97,7 +97,7 @@ class Keypoint(msgspec.Struct, frozen=True):
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """A thing in a mask, and the value of its pixels there."""
+    """An instance in a mask, and the value of its pixels there."""
 
     class_id: int
     pixel_value: Annotated[int, msgspec.Meta(ge=1, le=65_535)]
@@ -307,25 +307,25 @@ class ClassesLabel(Label):
         return [self.class_names.get(class_id, str(class_id)) for class_id in self.class_ids]
 
 
-class ThingsLabel(Label):
-    """Things in an image, each with a class and a confidence: the base of the labels for boxes and drawings."""
+class ShapesLabel(Label):
+    """Shapes in an image, each with a class and a confidence: the base of the labels for boxes and drawings."""
 
-    parts = ("about", "things", "class_names", "confidences")
+    parts = ("about", "shapes", "class_names", "confidences")
     structure: ClassVar[Any]
     """What the label's value looks like."""
-    thing: ClassVar[str]
-    """What the things are called."""
+    noun: ClassVar[str]
+    """What the shapes are called."""
     key: ClassVar[str] = ""
-    """The key of the list of things, if it is not what they are called."""
+    """The key of the list of shapes, if it is not what they are called."""
 
     @cached_property
     def _value(self) -> Any:
         return self._read(self.value, self.structure)
 
     @property
-    def things(self) -> list[Any]:
-        """The things; empty if the image shows none of the classes."""
-        return getattr(self._value, self.key or self.thing)  # type: ignore[no-any-return]
+    def shapes(self) -> list[Any]:
+        """The shapes; empty if the image shows none of the classes."""
+        return getattr(self._value, self.key or self.noun)  # type: ignore[no-any-return]
 
     @property
     def size(self) -> ImageSize:
@@ -334,14 +334,14 @@ class ThingsLabel(Label):
 
     @cached_property
     def named_classes(self) -> dict[int, str]:
-        """Names by id of the classes of the things; the class map may list more.
+        """Names by id of the classes of the shapes; the class map may list more.
 
         :raises LabelError: if a class has no name.
         """
         names = {}
-        for position, drawn in enumerate(self.things):
+        for position, drawn in enumerate(self.shapes):
             if drawn.class_id not in self.class_names:
-                where = f"{self.attribute}.{self.key or self.thing}[{position}]"
+                where = f"{self.attribute}.{self.key or self.noun}[{position}]"
                 raise LabelError(f"{where}: class {drawn.class_id} has no name in {self.attribute}-metadata.class-map")
             names[drawn.class_id] = self.class_names[drawn.class_id]
         return names
@@ -355,9 +355,9 @@ class ThingsLabel(Label):
     def confidences(self) -> list[float]:
         """The confidence of each box, 0 to 1; empty if the metadata has none."""
         confidences = [rating.confidence for rating in self._from_metadata("objects", list[_Rated], [])]
-        if confidences and len(confidences) != len(self.things):
+        if confidences and len(confidences) != len(self.shapes):
             raise LabelError(
-                f"{self.attribute}-metadata.objects: {len(confidences)} confidences for {len(self.things)} {self.thing}"
+                f"{self.attribute}-metadata.objects: {len(confidences)} confidences for {len(self.shapes)} {self.noun}"
             )
         return confidences
 
@@ -367,53 +367,53 @@ class ThingsLabel(Label):
         return {"label": self.class_names.get(class_id, str(class_id)), **rest}
 
 
-class PathsLabel(ThingsLabel):
+class PathsLabel(ShapesLabel):
     """Polygons, polylines or lines in an image."""
 
     @property
     def plain(self) -> list[dict[str, Any]]:
         """The paths as ``{"label": …, "vertices": [{"x": …, "y": …}, …]}``, in pixels."""
-        return [self._named(path) for path in self.things]
+        return [self._named(path) for path in self.shapes]
 
 
 class PolygonsLabel(PathsLabel):
     """Outlines in an image."""
 
     types = (drawing_type("polygons"),)
-    structure, thing = _Polygons, "polygons"
+    structure, noun = _Polygons, "polygons"
 
 
 class PolylinesLabel(PathsLabel):
     """Paths in an image."""
 
     types = (drawing_type("polylines"),)
-    structure, thing = _Polylines, "polylines"
+    structure, noun = _Polylines, "polylines"
 
 
 class LinesLabel(PathsLabel):
     """Straight lines in an image: two points each."""
 
     types = (drawing_type("lines"),)
-    structure, thing = _Lines, "lines"
+    structure, noun = _Lines, "lines"
 
 
-class KeypointsLabel(ThingsLabel):
+class KeypointsLabel(ShapesLabel):
     """Points in an image."""
 
     types = (drawing_type("keypoints"),)
-    structure, thing = _Keypoints, "keypoints"
+    structure, noun = _Keypoints, "keypoints"
 
     @property
     def plain(self) -> list[dict[str, Any]]:
         """The points as ``{"label": …, "x": …, "y": …}``, in pixels."""
-        return [self._named(point) for point in self.things]
+        return [self._named(point) for point in self.shapes]
 
 
-class InstancesLabel(ThingsLabel):
-    """Things in an image with their pixels: a PNG in which the pixels of each have a value of their own."""
+class InstancesLabel(ShapesLabel):
+    """Instances in an image with their pixels: a PNG in which the pixels of each have a value of their own."""
 
     types = (drawing_type("instances"),)
-    structure, thing = _Instances, "instances"
+    structure, noun = _Instances, "instances"
 
     @property
     def uri(self) -> str:
@@ -421,16 +421,16 @@ class InstancesLabel(ThingsLabel):
         return self._value.mask  # type: ignore[no-any-return]
 
 
-class BoxesLabel(ThingsLabel):
+class BoxesLabel(ShapesLabel):
     """Boxes in an image."""
 
     types = ("groundtruth/object-detection",)
-    structure, thing, key = _Boxes, "boxes", "annotations"
+    structure, noun, key = _Boxes, "boxes", "annotations"
 
     @property
     def boxes(self) -> list[Box]:
         """The boxes; empty if the image shows none of the classes."""
-        return self.things
+        return self.shapes
 
     @property
     def plain(self) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Points = npt.NDArray[np.float64]
     Cells = npt.NDArray[np.bool_]
     Numbers = npt.NDArray[np.uint16]
-    """Height × width: 0 for nothing, n for the n-th thing or class."""
+    """Height × width: 0 for nothing, n for the n-th instance or class."""
 
 MAX_EDGES: Final = 500_000
 """Longest border of a mask whose outline is looked for, in pixels."""
@@ -186,9 +186,9 @@ def blocks(rows: int) -> Iterator[slice]:
 
 
 def overlaps(first: Numbers, second: Numbers, areas: Any, other_areas: Any) -> npt.NDArray[np.float64]:
-    """The Jaccard index of each thing in one picture with each in another: an array of n × m.
+    """The Jaccard index of each instance in one picture with each in another: an array of n × m.
 
-    :param areas: the number of pixels of each thing in the first one, after that of nothing.
+    :param areas: the number of pixels of each instance in the first one, after that of nothing.
     :param other_areas: the same of the second one.
     """
     import numpy as np

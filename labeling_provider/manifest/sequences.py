@@ -357,7 +357,7 @@ def geometry_problem(given: dict[str, Any], tool: Tool) -> str:
             return f"{key} is {told(given, key)}; write a number of {tool.unit}"
     for side in tool.sides:
         if given[side] <= 0:
-            return f"{side} is {given[side]}; {tool.thing}"
+            return f"{side} is {given[side]}; {tool.rule}"
     return ""
 
 

@@ -202,12 +202,12 @@ def shapes_of_form(kind: str, form: Mapping[str, Any]) -> Shapes | None:
 def shapes_of_label(label: Label) -> Shapes | None:
     """The shapes of a label; None if it has none, or they are too many, or far outside of the picture."""
     if isinstance(label, KeypointsLabel):
-        drawn = ((label.class_names.get(point.class_id, str(point.class_id)), [point]) for point in label.things)
+        drawn = ((label.class_names.get(point.class_id, str(point.class_id)), [point]) for point in label.shapes)
     elif isinstance(label, PolygonsLabel | PolylinesLabel | LinesLabel):
-        drawn = ((label.class_names.get(path.class_id, str(path.class_id)), path.vertices) for path in label.things)
+        drawn = ((label.class_names.get(path.class_id, str(path.class_id)), path.vertices) for path in label.shapes)
     else:
         return None
-    return _shapes(label.thing, label.size, drawn)
+    return _shapes(label.noun, label.size, drawn)
 
 
 def _shapes(kind: str, size: Any, drawn: Iterable[tuple[str, Sequence[Any]]]) -> Shapes | None:
@@ -258,7 +258,7 @@ def mask_of_label(files: Files, label: Label) -> Painted | None:
     if isinstance(label, InstancesLabel):
         drawn = [
             (label.class_names.get(instance.class_id, str(instance.class_id)), instance.pixel_value)
-            for instance in label.things
+            for instance in label.shapes
         ]
     elif isinstance(label, MaskLabel):
         drawn = [(color.class_name, value) for value, color in label.colors.items() if color.class_name != BACKGROUND]

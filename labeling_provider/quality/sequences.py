@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 ALIKE: Final = 0.5
 """From which likeness on two shapes can be of the same object."""
-Thing = TypeVar("Thing", Shape, LabeledCuboid)
+Labeled = TypeVar("Labeled", Shape, LabeledCuboid)
 MAX_EFFORT: Final = 40_000
 """What comparing two sets may cost, in comparisons of two cuboids: about ten seconds."""
 _EXAMINED: Final = 0.008
@@ -64,7 +64,7 @@ class SequenceAgreement(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Comparison(Generic[Thing]):
+class Comparison(Generic[Labeled]):
     """How shapes of one kind are compared.
 
     :param alike: how alike two shapes are, 0 to 1.
@@ -74,8 +74,8 @@ class Comparison(Generic[Thing]):
     :param effort: what it costs to compare two, in comparisons of two cuboids.
     """
 
-    alike: Callable[[Thing, Thing], float]
-    extent: Callable[[Thing], Extent]
+    alike: Callable[[Labeled, Labeled], float]
+    extent: Callable[[Labeled], Extent]
     least: float = ALIKE
     margin: float = 0.0
     effort: float = 1.0
@@ -117,7 +117,7 @@ class Frames(Judgement):
         return hash((self.tool, tuple((frame.name, len(frame.shapes)) for frame in self.frames)))
 
 
-def difference_of(agreed: SequenceAgreement, objects: Iterable[Thing]) -> Difference:
+def difference_of(agreed: SequenceAgreement, objects: Iterable[Labeled]) -> Difference:
     """What two sets of labels differ in.
 
     :param objects: those of the first one, which tell whether objects have ids.
@@ -160,9 +160,9 @@ def comparison_of(tool: Tool, size: tuple[int, int]) -> Comparison[Shape]:
 
 
 def agreement(
-    first: Mapping[Any, Sequence[Thing]],
-    second: Mapping[Any, Sequence[Thing]],
-    comparison: Callable[[Any], Comparison[Thing]],
+    first: Mapping[Any, Sequence[Labeled]],
+    second: Mapping[Any, Sequence[Labeled]],
+    comparison: Callable[[Any], Comparison[Labeled]],
 ) -> SequenceAgreement:
     """Compare what two sets of labels have in the same frames.
 
@@ -191,7 +191,7 @@ def agreement(
 
 
 def _compared(
-    frames: Sequence[tuple[Sequence[Thing], Sequence[Thing], Comparison[Thing]]],
+    frames: Sequence[tuple[Sequence[Labeled], Sequence[Labeled], Comparison[Labeled]]],
 ) -> dict[int, list[tuple[float, int, int]]]:
     """The pairs of the shapes of frames, by the frame's place: of all frames, or of as many as are not too much effort.
 
@@ -221,19 +221,22 @@ def match(
 
 
 def paired(
-    first: Sequence[Thing], second: Sequence[Thing], comparison: Comparison[Thing]
+    first: Sequence[Labeled], second: Sequence[Labeled], comparison: Comparison[Labeled]
 ) -> list[tuple[float, int, int]]:
     """As :func:`match`, for shapes of any kind."""
     return _matched(first, second, _near(first, second, comparison).pairs, comparison)
 
 
-def _near(first: Sequence[Thing], second: Sequence[Thing], comparison: Comparison[Thing]) -> Near:
+def _near(first: Sequence[Labeled], second: Sequence[Labeled], comparison: Comparison[Labeled]) -> Near:
     own, theirs = ([comparison.extent(shape) for shape in shapes] for shapes in (first, second))
     return near_pairs(own, theirs, comparison.margin)
 
 
 def _matched(
-    first: Sequence[Thing], second: Sequence[Thing], near: Iterable[tuple[int, int]], comparison: Comparison[Thing]
+    first: Sequence[Labeled],
+    second: Sequence[Labeled],
+    near: Iterable[tuple[int, int]],
+    comparison: Comparison[Labeled],
 ) -> list[tuple[float, int, int]]:
     candidates = [
         (alike, own, other)

@@ -174,7 +174,7 @@ def _drawn(label: Label | None) -> _Drawn | None:
     """The shapes of a label, also of a custom one that is an element's answer; None for any other label."""
     try:
         if isinstance(label, PathsLabel | KeypointsLabel):
-            kind, given, size = label.thing, label.plain, FormSize(label.size.width, label.size.height)
+            kind, given, size = label.noun, label.plain, FormSize(label.size.width, label.size.height)
         elif label is not None and isinstance(label.value, dict) and (kinds := _KINDS.keys() & label.value.keys()):
             kind = min(kinds)
             given, size = label.value[kind], msgspec.convert(label.value.get("inputImageProperties"), FormSize)

@@ -86,10 +86,10 @@ def test_two_things_become_one_and_one_goes_on_elsewhere(portal: Portal) -> None
     surveyor.task.frame.get_by_label("Make one with").select_option(label="car:2")
     assert places(surveyor) == {0: -4, 2: 0, 3: 4}
     surveyor.press(".")
-    surveyor.task(".things button").get_by_text("car:1").click()
+    surveyor.task(".elsewhere button").get_by_text("car:1").click()
     surveyor.click(-2, 0, 1.5)
     assert places(surveyor) == {0: -4, 1: -2, 2: 0, 3: 4}
-    number = surveyor.task(".thing")
+    number = surveyor.task(".object-number")
     number.fill("7")
     number.press("Enter")
     surveyor.choose("pole")

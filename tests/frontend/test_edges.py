@@ -146,13 +146,13 @@ def test_edges_are_found_after_the_link_of_the_picture_has_expired(thing: Portal
 
 def test_a_box_is_drawn_close_around_the_thing_that_is_found_in_it(portal: Portal) -> None:
     artist = Artist(portal, given=[box("cat", 20, 30, 100, 80), box("dog", 200, 100, 50, 50)], masks=READY)
-    button = artist.task.frame.get_by_role("button", name="Fit to thing")
+    button = artist.task.frame.get_by_role("button", name="Fit to object")
     assert button.is_disabled()
     artist.click(60, 60)
     artist.press("x")
     asked = artist.task.heard("mask")
     assert asked["asked"] == {"box": {"left": 20, "top": 30, "width": 100, "height": 80}}
-    artist.task.frame.get_by_text("The thing is being looked for").wait_for()
+    artist.task.frame.get_by_text("The object is being looked for").wait_for()
     artist.task.say("mask", id=asked["id"], told={"left": 33, "top": 41, "width": 60, "height": 52, "pngImageData": ""})
     artist.drew(box("cat", 33, 41, 60, 52), box("dog", 200, 100, 50, 50))
     button.click()
@@ -170,5 +170,5 @@ def test_a_box_is_drawn_close_around_the_thing_that_is_found_in_it(portal: Porta
 
 def test_without_a_service_that_finds_nothing_is_fitted(portal: Portal) -> None:
     artist = Artist(portal, given=[box("cat", 20, 30, 100, 80)])
-    assert artist.task.frame.get_by_role("button", name="Fit to thing").count() == 0
+    assert artist.task.frame.get_by_role("button", name="Fit to object").count() == 0
     assert artist.task.frame.get_by_role("button", name="Duplicate").count() == 1

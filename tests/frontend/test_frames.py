@@ -34,7 +34,7 @@ def test_an_object_is_drawn_predicted_filled_in_and_sent(portal: Portal) -> None
     # Drawn again farther on; the frames between are filled.
     labeler.go("f", "f", "f")
     labeler.at_frame(LAST)
-    labeler.task(".things button").get_by_text("van:1").click()
+    labeler.task(".elsewhere button").get_by_text("van:1").click()
     labeler.drag((190, 120), (250, 160))
     labeler.press("i")
     assert labeler.boxes()[13] == {"van:1": [130, 120, 60, 40]}
@@ -164,7 +164,7 @@ def test_a_label_and_number_of_an_object_change_in_all_frames(portal: Portal) ->
     labeler.press("]")
     labeler.choose("dog")
     assert {name for boxes in labeler.boxes().values() for name in boxes} == {"dog:1"}
-    number = labeler.task(".thing")
+    number = labeler.task(".object-number")
     number.fill("7")
     number.press("Enter")
     assert {name for boxes in labeler.boxes().values() for name in boxes} == {"dog:7"}

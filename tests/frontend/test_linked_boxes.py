@@ -134,8 +134,8 @@ def test_boxes_have_the_label_and_number_of_their_object_and_are_kept(portal: Po
     assert "1" in linker.task(".problem").first.inner_text()
     before = linker.boxes()
     linker.press("]")
-    linker.task("input.thing").fill("4")
-    linker.task("input.thing").press("Tab")
+    linker.task("input.object-number").fill("4")
+    linker.task("input.object-number").press("Tab")
     assert linker.boxes() == {(0, 1, "car:4"): [5, 6, 7, 8], (0, 1, "car:9"): [100, 6, 7, 8]}
     linker.choose("pole")
     assert set(linker.boxes()) == {(0, 1, "pole:1"), (0, 1, "car:9")}

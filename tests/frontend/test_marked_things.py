@@ -70,7 +70,7 @@ def test_a_thing_is_found_in_a_box_and_the_next_one_begins_anew(portal: Portal) 
     found = {}
     for number, color in enumerate((BLUE, ORANGE)):
         artist.choose("cat")
-        artist.use("Find thing")
+        artist.use("Find object")
         artist.drag((20 + 100 * number, 30), (60 + 100 * number, 70))
         box = asked(artist, 2 * number + 1)
         assert box["box"] == {"left": pytest.approx(20 + 100 * number, abs=0.5), "top": 30, "width": 40, "height": 40}
@@ -119,7 +119,7 @@ def test_what_was_painted_since_stays_when_a_thing_is_mended(portal: Portal) -> 
     artist.heard({BLUE: first | dab})
     artist.press("n")
     artist.click(30.5, 20.5)
-    artist.task.frame.get_by_text("Find a thing first.").wait_for()
+    artist.task.frame.get_by_text("Find an object first.").wait_for()
 
 
 def test_things_are_found_by_keyboard_and_by_touch(portal: Portal) -> None:
@@ -133,7 +133,7 @@ def test_things_are_found_by_keyboard_and_by_touch(portal: Portal) -> None:
     assert point["x"] > 210
     answer(artist, 2, 198, 148, 6, 5)
     artist.painted()
-    artist.task.tap(".group button:has-text('Find thing')")
+    artist.task.tap(".group button:has-text('Find object')")
     start, end = artist.places((20, 30), (60, 70))
     artist.touch(("start", [start]), ("move", [end]), ("end", []))
     assert asked(artist, 3)["box"] == {"left": 20, "top": 30, "width": 40, "height": 40}
@@ -144,15 +144,15 @@ def test_the_page_offers_what_the_service_can_be_asked_by(portal: Portal) -> Non
         return [str(one).split("\n")[0] for one in artist.task(".group button").all_inner_texts()][4:]
 
     artist = MaskArtist(portal, masks=READY)
-    assert tools(artist) == ["Four points", "Find thing"]
+    assert tools(artist) == ["Four points", "Find object"]
     artist.press("1", "v")
     artist.click(100, 100)
-    artist.task.frame.get_by_text("Drag a box around a thing; its area is found.").wait_for()
+    artist.task.frame.get_by_text("Drag a box around an object; its area is found.").wait_for()
     artist.drag((20, 30), (60, 70))
     assert "box" in asked(artist, 1)
     artist = MaskArtist(portal, masks=["points"])
-    assert tools(artist) == ["Find thing", "And this", "Not this"]
+    assert tools(artist) == ["Find object", "And this", "Not this"]
     artist.press("1", "v")
     artist.drag((20, 30), (60, 70))
-    artist.task.frame.get_by_text("Click a thing; its area is found.").wait_for()
+    artist.task.frame.get_by_text("Click an object; its area is found.").wait_for()
     assert artist.task.all_heard("mask") == []

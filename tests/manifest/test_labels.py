@@ -24,7 +24,7 @@ from labeling_provider.manifest import (
     MaskLabel,
     PointMaskLabel,
     SequenceLabel,
-    ThingsLabel,
+    ShapesLabel,
     VerdictLabel,
     parse_line,
     read_label,
@@ -295,7 +295,7 @@ def test_drawings_are_read(kind: str, value: dict[str, Any], plain: Any) -> None
     about = {"type": f"labeling/{kind}", "class-map": {"1": "b", "2": "c"}, "objects": [{"confidence": 0.5}]}
     line = {"label": {**value, "image_size": [{"width": 9, "height": 8}]}, "label-metadata": about}
     label = read_label(line, "label")
-    assert isinstance(label, ThingsLabel)
+    assert isinstance(label, ShapesLabel)
     assert (label.size.width, label.size.height, label.confidences) == (9, 8, [0.5])
     assert (label.plain, label.classes, label.named_classes) == (plain, ("b",), {1: "b"})
     assert label.about.lowest_confidence_of(label.value) == 0.5
@@ -312,7 +312,7 @@ def test_instances_name_their_pixels() -> None:
     line = {"label": value, "label-metadata": {"type": "labeling/instances", "class-map": {"1": "b"}}}
     label = read_label(line, "label")
     assert isinstance(label, InstancesLabel)
-    assert (label.uri, label.things[0].pixel_value, label.confidences, label.plain) == ("s3://a/b.png", 3, [], value)
+    assert (label.uri, label.shapes[0].pixel_value, label.confidences, label.plain) == ("s3://a/b.png", 3, [], value)
     instances[0]["pixel_value"] = 0
     with pytest.raises(LabelError, match="pixel_value"):
         read_label(line, "label")

@@ -1,9 +1,9 @@
-/** Boxes in the pictures of cameras, of the same things as the cuboids. */
+/** Boxes in the pictures of cameras, of the same objects as the cuboids. */
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { keyCap } from "../element";
+import { type Box, freeName, type LabeledObject, NO_LABELS, newId, type Rect } from "../frames/objects";
 import { Panels } from "../frames/panels";
-import { type Box, freeName, NO_LABELS, newId, type Rect, type Thing } from "../frames/things";
 import { type Command, keys } from "../keys";
 import { word } from "../words";
 import { type Camera, edgesIn, type Pixel } from "./cameras";
@@ -18,11 +18,11 @@ export interface Chooser {
   readonly armed: string | undefined;
   readonly selected: Mark | undefined;
   /** What has no cuboid in this frame, and is to get one, or a box. */
-  readonly going: Thing | undefined;
+  readonly going: LabeledObject | undefined;
   /** Whether what people have not set follows what they have. */
   readonly follows: boolean;
   pick(mark: Mark): void;
-  goOn(thing: Thing): void;
+  goOn(labeled: LabeledObject): void;
 }
 
 /** The picture that is shown. @property size in pixels; nothing while it is not there */
@@ -49,7 +49,7 @@ export class Boxes {
   }
 
   /** Whose box is drawn. */
-  get current(): Thing | undefined {
+  get current(): LabeledObject | undefined {
     return this.chooser.selected ?? this.chooser.going;
   }
 
@@ -86,7 +86,7 @@ export class Boxes {
     return true;
   }
 
-  /** Draw the box of what is selected from corner to corner; of a new thing, if nothing is. */
+  /** Draw the box of what is selected from corner to corner; of a new object, if nothing is. */
   draw(from: Pixel, to: Pixel): void {
     const { chooser, current } = this;
     const { page, armed } = chooser;
@@ -104,23 +104,23 @@ export class Boxes {
       attributes: {},
       byHand: true,
     });
-    const thing = current ?? fresh();
-    if (this.#set(thing, [left, top, right - left, bottom - top]) && !current) chooser.goOn(thing);
+    const labeled = current ?? fresh();
+    if (this.#set(labeled, [left, top, right - left, bottom - top]) && !current) chooser.goOn(labeled);
   }
 
-  /** The box of a thing is another one now. */
-  #set(thing: Thing, wanted: Rect): boolean {
+  /** The box of an object is another one now. */
+  #set(labeled: LabeledObject, wanted: Rect): boolean {
     const { page } = this.chooser;
     const { camera, size } = this.shown() ?? {};
     if (!camera || !size) return false;
-    if (page.categories.locked.has(thing.label)) {
+    if (page.categories.locked.has(labeled.label)) {
       page.tell(word("label_locked"));
       return false;
     }
     const [left, top] = [clip(wanted[0], size[0] - 1), clip(wanted[1], size[1] - 1)];
     const [right, bottom] = [clip(wanted[0] + wanted[2], size[0]), clip(wanted[1] + wanted[3], size[1])];
     const rect: Rect = [left, top, right - left, bottom - top];
-    const { label, object, name } = thing;
+    const { label, object, name } = labeled;
     const own = boxOf(this.#labels, { object, camera: camera.number });
     if (rect[2] < 1 || rect[3] < 1 || (!own && this.seen.length >= MAX_CUBOIDS)) {
       page.tell(word("no_such_box", { most: MAX_CUBOIDS }));
@@ -130,11 +130,11 @@ export class Boxes {
     const box: Box = { label, object, name, attributes, byHand: true, camera: camera.number, rect };
     const now = withBox(page.sequence, page.place, box);
     if (!page.become(this.#after(own ? now : this.#filled(now, box), object))) return false;
-    page.tell(word("box_set", { thing: name }));
+    page.tell(word("box_set", { object: name }));
     return true;
   }
 
-  /** The last box of a thing before this frame, which says what the next one is like. */
+  /** The last box of an object before this frame, which says what the next one is like. */
   #earlier(object: string, camera: number): Box | undefined {
     const { sequence, place } = this.chooser.page;
     const before = sequence.slice(0, place).findLast((labels) => boxOf(labels, { object, camera }));
@@ -201,7 +201,7 @@ export class Boxes {
   #renderNumbers(own: Box) {
     const names = [word("box_left"), word("box_top"), word("box_width"), word("box_height")];
     return html`<fieldset class="numbers">
-      <legend>${word("box_of", { thing: own.name })}${own.byHand ? "" : ` · ${word("computed")}`}</legend>
+      <legend>${word("box_of", { object: own.name })}${own.byHand ? "" : ` · ${word("computed")}`}</legend>
       ${names.map(
         (name, side) => html`<label>${name} <span class="quiet">px</span>
         <input type="number" step="1" min="0" .value=${live(String(own.rect[side]))} @change=${(event: Event) => {

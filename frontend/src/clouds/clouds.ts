@@ -27,7 +27,7 @@ interface Loading {
 
 export class Clouds {
   readonly #kept = new Map<number, Loading>();
-  /** All clouds of a sequence have one, so that things which stand still do so on the screen. */
+  /** All clouds of a sequence have one, so that objects which stand still do so on the screen. */
   #origin: Vector | undefined;
 
   constructor(private readonly files: readonly CloudFile[]) {}

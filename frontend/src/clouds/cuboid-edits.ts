@@ -1,5 +1,5 @@
 /** What is done with cuboids, in one frame and over all of them: each is a step that can be undone, and what is locked stays. */
-import { freeName, NO_LABELS, newId, removeObject, rename, type Thing, withFrame } from "../frames/things";
+import { freeName, type LabeledObject, NO_LABELS, newId, removeObject, rename, withFrame } from "../frames/objects";
 import { word } from "../words";
 import { type Cuboid, isProper, movedBy, type Vector } from "./geometry";
 import { boxesFollowed } from "./linked";
@@ -33,7 +33,7 @@ export class CuboidEdits {
     return false;
   }
 
-  /** What has to follow a thing that is set elsewhere now. */
+  /** What has to follow an object that is set elsewhere now. */
   #after(sequence: Sequence, object: string): Sequence {
     const { tracks, times } = this.page;
     return tracks && this.follows ? followed(sequence, object, times) : sequence;
@@ -46,8 +46,8 @@ export class CuboidEdits {
     page.become(this.#after(setBy(page.sequence, page.place, mark, cuboid), mark.object));
   }
 
-  /** Put a cuboid on the points around a place of the world. @param going the thing that it is, if that is in other frames */
-  add(label: string, at: Vector, going: Thing | undefined): Mark | undefined {
+  /** Put a cuboid on the points around a place of the world. @param going the object that it is, if that is in other frames */
+  add(label: string, at: Vector, going: LabeledObject | undefined): Mark | undefined {
     const { page } = this;
     const { loaded } = page;
     if (!loaded) return undefined;
@@ -59,8 +59,8 @@ export class CuboidEdits {
     const known = marks.find((one) => one.object === going?.object);
     const cuboid = placed(at, known?.cuboid ?? this.#last.get(label), loaded.grid);
     this.#last.set(label, cuboid);
-    const thing = going ?? this.#fresh(label);
-    return this.#insert({ label, ...thing, attributes: known?.attributes ?? {}, cuboid, byHand: true });
+    const labeled = going ?? this.#fresh(label);
+    return this.#insert({ label, ...labeled, attributes: known?.attributes ?? {}, cuboid, byHand: true });
   }
 
   duplicate(mark: Mark): Mark | undefined {
@@ -68,8 +68,8 @@ export class CuboidEdits {
     return this.#insert({ ...mark, ...this.#fresh(mark.label), cuboid: movedBy(mark.cuboid, ASIDE), byHand: true });
   }
 
-  /** The id and the name of a new thing. */
-  #fresh(label: string): Pick<Thing, "object" | "name"> {
+  /** The id and the name of a new object. */
+  #fresh(label: string): Pick<LabeledObject, "object" | "name"> {
     const { tracks, sequence } = this.page;
     return { object: tracks ? newId() : "", name: freeName(tracks ? sequence : [this.labels], label) };
   }
@@ -96,7 +96,7 @@ export class CuboidEdits {
     if (this.#mayChange(mark)) page.become(removeObject(page.sequence, mark.object, () => true));
   }
 
-  /** The cuboid of this frame goes into those in which its thing is not. */
+  /** The cuboid of this frame goes into those in which its object is not. */
   spread(mark: Mark, where: (place: number) => boolean): void {
     const { page } = this;
     const now = filled(page.sequence, mark, where);
@@ -111,7 +111,7 @@ export class CuboidEdits {
     page.become(followed(withFrame(page.sequence, page.place, { marks }), mark.object, page.times));
   }
 
-  /** Make another thing the same as this one. */
+  /** Make another object the same as this one. */
   merge(kept: Mark, gone: string): void {
     const { page } = this;
     const now = this.#after(merged(page.sequence, kept, gone), kept.object);

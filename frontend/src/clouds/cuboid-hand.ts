@@ -27,7 +27,7 @@ export interface Owner {
   click(at: Place, isSelecting: boolean): void;
 }
 
-/** Looking flatter than this, in radians, one moves things in the plane of the screen. */
+/** Looking flatter than this, in radians, one moves objects in the plane of the screen. */
 const FLAT = 0.2;
 const TURN = 0.01;
 

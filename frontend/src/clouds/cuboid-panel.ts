@@ -4,8 +4,8 @@ import { live } from "lit/directives/live.js";
 import { styleMap } from "lit/directives/style-map.js";
 import { keyCap } from "../element";
 import { icon } from "../elements/board";
+import { boxedOnly } from "../frames/objects";
 import { Panels } from "../frames/panels";
-import { boxedOnly } from "../frames/things";
 import { keys } from "../keys";
 import { word } from "../words";
 import type { CuboidWork } from "./cuboid-work";
@@ -63,9 +63,9 @@ export class CuboidPanel {
         >${word(isAnyHidden ? "show_all" : "hide_all")}</button></div>
       <ul>${marks.slice(first, first + MAX_ROWS).map((mark, at) => this.#renderItem(mark, first + at))}</ul>
       ${selected ? this.#renderNumbers(selected) : nothing}
-      ${selected ? this.#panels.renderThing(selected) : nothing}
+      ${selected ? this.#panels.renderMark(selected) : nothing}
       ${selected && page.tracks && work.isFree ? this.#renderFrames(selected) : nothing}
-      ${this.#panels.renderElsewhere(work.going?.object, (thing) => work.goOn(thing), boxedOnly(page.sequence))}
+      ${this.#panels.renderElsewhere(work.going?.object, (labeled) => work.goOn(labeled), boxedOnly(page.sequence))}
       ${this.#panels.renderFrame()}
     `;
   }
@@ -126,7 +126,7 @@ export class CuboidPanel {
     page.requestUpdate();
   }
 
-  /** What is done with a thing in other frames. */
+  /** What is done with an object in other frames. */
   #renderFrames(selected: Mark) {
     const { page, work } = this;
     const { edits } = work;

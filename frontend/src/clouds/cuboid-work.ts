@@ -1,6 +1,6 @@
 /** Cuboids in clouds: set, moved, sized and turned by pointers, keys and numbers, over all frames where they are tracked. */
 import { html, nothing } from "lit";
-import type { Thing } from "../frames/things";
+import type { LabeledObject } from "../frames/objects";
 import type { Command } from "../keys";
 import { word } from "../words";
 import { CuboidEdits } from "./cuboid-edits";
@@ -29,8 +29,8 @@ export class CuboidWork implements Work {
   /** The selected cuboid as it would be, while a pointer changes it. */
   #shown: Cuboid | undefined;
   readonly #hidden = new Set<string>();
-  /** Of what a thing is that the next cuboid will be, which is in other frames so far. */
-  #going: Thing | undefined;
+  /** Of what an object is that the next cuboid will be, which is in other frames so far. */
+  #going: LabeledObject | undefined;
   readonly edits: CuboidEdits;
   readonly #panel: CuboidPanel;
   readonly #views = new Map<SideName, SideView>(VIEWS.map((name) => [name, new SideView(name, this.#asHolder())]));
@@ -49,7 +49,7 @@ export class CuboidWork implements Work {
     return this.#selected === undefined ? undefined : this.#labels.marks[this.#selected];
   }
 
-  get going(): Thing | undefined {
+  get going(): LabeledObject | undefined {
     return this.#going;
   }
 
@@ -269,7 +269,7 @@ export class CuboidWork implements Work {
     if (this.#selected !== undefined && !this.selected) this.#selected = undefined;
   }
 
-  /** Another frame is shown: the same thing is selected in it. */
+  /** Another frame is shown: the same object is selected in it. */
   arrive(object: string | undefined): void {
     const place = object ? this.#labels.marks.findIndex((one) => one.object === object) : -1;
     this.#selected = place < 0 ? undefined : place;
@@ -433,12 +433,12 @@ export class CuboidWork implements Work {
     return this.#panel.renderObjects();
   }
 
-  /** Go on with a thing that is in other frames so far: the next cuboid is it. */
-  goOn(thing: Thing): void {
+  /** Go on with an object that is in other frames so far: the next cuboid is it. */
+  goOn(labeled: LabeledObject): void {
     this.select(undefined);
-    this.#going = thing;
-    this.armed = thing.label;
-    this.page.tell(word("adds_label", { label: thing.name }));
+    this.#going = labeled;
+    this.armed = labeled.label;
+    this.page.tell(word("adds_label", { label: labeled.name }));
   }
 }
 

@@ -8,8 +8,8 @@ import { Journal } from "../drawing/journal";
 import { element } from "../element";
 import { Categories } from "../frames/categories";
 import { given } from "../frames/draft";
+import type { LabeledObject } from "../frames/objects";
 import { framesBar, Player } from "../frames/player";
-import type { Thing } from "../frames/things";
 import type { Command } from "../keys";
 import { word } from "../words";
 import { CloudBoard, cloudState } from "./board";
@@ -150,7 +150,7 @@ export class CrowdPointClouds extends CloudBoard {
         return work().edits.follows;
       },
       pick: (mark: Mark) => work().pick(mark),
-      goOn: (thing: Thing) => work().goOn(thing),
+      goOn: (labeled: LabeledObject) => work().goOn(labeled),
     };
   }
 

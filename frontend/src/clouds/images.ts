@@ -3,7 +3,7 @@ import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { keyCap } from "../element";
 import { isChecked } from "../elements/board";
-import type { Box } from "../frames/things";
+import type { Box } from "../frames/objects";
 import { type Command, keys } from "../keys";
 import { word } from "../words";
 import type { Boxes, Shown } from "./boxes";

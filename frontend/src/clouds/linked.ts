@@ -1,8 +1,8 @@
 /** Boxes in pictures over the frames of a sequence: what people have drawn stands, what is between two of them lies on the way from one to the other. */
-import { type Box, changed, type Rect, withFrame } from "../frames/things";
+import { type Box, changed, type Rect, withFrame } from "../frames/objects";
 import { type Labels, MAX_CUBOIDS, type Sequence } from "./tracks";
 
-/** What the same box is in other frames: that of the same thing in the same camera's pictures. */
+/** What the same box is in other frames: that of the same object in the same camera's pictures. */
 type Whose = Pick<Box, "object" | "camera">;
 
 function isOf(whose: Whose): (one: Box) => boolean {
@@ -46,7 +46,7 @@ export function boxesFilled(
   });
 }
 
-/** Move the boxes of a thing that no person has drawn to where they are between those that one has, by time. */
+/** Move the boxes of an object that no person has drawn to where they are between those that one has, by time. */
 export function boxesFollowed(sequence: Sequence, object: string, times: readonly number[]): Sequence {
   const drawn = new Map<number, Drawn[]>();
   for (const [place, { boxes = [] }] of sequence.entries()) {

@@ -6,7 +6,7 @@ import type { Grid } from "./grid";
 const GROUND = 0.15;
 /** How far outside of a cuboid its points are looked for, in meters. */
 const AROUND = 0.3;
-/** The fewest points that tell where a thing is. */
+/** The fewest points that tell where an object is. */
 const FEWEST = 5;
 const ROUNDS = 3;
 
@@ -55,7 +55,7 @@ export function fitted(cuboid: Cuboid, grid: Grid): Cuboid | undefined {
 export function placed(at: Vector, like: Cuboid | undefined, grid: Grid): Cuboid {
   const size = like?.size ?? FIRST_SIZE;
   let cuboid = onGround({ center: at, size, angles: [0, 0, like?.angles[2] ?? 0] }, grid);
-  // What one clicks is rarely the middle of a thing.
+  // What one clicks is rarely the middle of an object.
   for (let round = 0; round < ROUNDS; round++) {
     const found = fitted(cuboid, grid);
     if (!found) break;

@@ -6,17 +6,17 @@ import {
   attributesOf,
   type Box,
   changed,
+  type LabeledObject,
   type LabelsOf,
   markOf,
   type Rect,
   type SequenceOf,
-  type Thing,
   withFrame,
-} from "../frames/things";
+} from "../frames/objects";
 import { type Cuboid, isProper, LEAST, minus, plus, times, type Vector, wrapped } from "./geometry";
 
 /** A cuboid with its label in a frame. */
-export interface Mark extends Thing {
+export interface Mark extends LabeledObject {
   cuboid: Cuboid;
 }
 export type Labels = LabelsOf<Mark>;
@@ -38,7 +38,7 @@ export interface CloudFile {
 /** What is between two cuboids, or beyond them on the straight way that leads through both. */
 function between(one: Cuboid, other: Cuboid, share: number): Cuboid {
   const on = (from: Vector, to: Vector, by: number) => plus(from, times(minus(to, from), by));
-  // Things go on, but they neither grow nor turn on beyond what people have seen.
+  // Objects go on, but they neither grow nor turn on beyond what people have seen.
   const held = Math.min(Math.max(share, 0), 1);
   return {
     center: on(one.center, other.center, share),
@@ -49,7 +49,7 @@ function between(one: Cuboid, other: Cuboid, share: number): Cuboid {
   };
 }
 
-/** Where a thing is at a time, by the frames in which a person has set it. */
+/** Where an object is at a time, by the frames in which a person has set it. */
 function at(known: readonly { time: number; cuboid: Cuboid }[], time: number): Cuboid | undefined {
   const [first, second] = known;
   if (!first) return undefined;
@@ -60,7 +60,7 @@ function at(known: readonly { time: number; cuboid: Cuboid }[], time: number): C
   return between(from.cuboid, to.cuboid, (time - from.time) / (to.time - from.time || 1));
 }
 
-/** Move the cuboids of a thing that no person has set to where they are by those that one has. */
+/** Move the cuboids of an object that no person has set to where they are by those that one has. */
 export function followed(sequence: Sequence, object: string, times: readonly number[]): Sequence {
   const known = anchors(sequence, object).flatMap((place) => {
     const mark = markOf(sequence, place, object);
@@ -75,7 +75,7 @@ export function followed(sequence: Sequence, object: string, times: readonly num
   });
 }
 
-/** Put a cuboid into all frames in which its thing is not; a frame that is full stays as it is. */
+/** Put a cuboid into all frames in which its object is not; a frame that is full stays as it is. */
 export function filled(sequence: Sequence, mark: Mark, where: (place: number) => boolean): Sequence {
   return changed(sequence, (labels, place) => {
     const isThere = labels.marks.some(({ object }) => object === mark.object);
@@ -92,7 +92,7 @@ export function setBy(sequence: Sequence, place: number, before: Mark, cuboid: C
   });
 }
 
-/** Make two things one: what is in a frame of the one stays, else that of the other comes there. */
+/** Make two objects one: what is in a frame of the one stays, else that of the other comes there. */
 export function merged(sequence: Sequence, kept: Mark, gone: string): Sequence {
   const { object, label, name } = kept;
   return changed(sequence, (labels) => {
@@ -199,8 +199,10 @@ function readBox(given: unknown, camera: unknown): Box[] {
   if (!rect.every((side) => typeof side === "number" && Number.isFinite(side))) return [];
   const label = String(given.label);
   const name = String(given.objectName || label);
-  const thing = { label, name, object: String(given.objectId || name), byHand: true };
-  return [{ ...thing, attributes: attributesOf(given.labelCategoryAttributes), camera, rect: rect as unknown as Rect }];
+  const labeled = { label, name, object: String(given.objectId || name), byHand: true };
+  return [
+    { ...labeled, attributes: attributesOf(given.labelCategoryAttributes), camera, rect: rect as unknown as Rect },
+  ];
 }
 
 function read(given: unknown, tracks: boolean): Mark[] {
@@ -214,7 +216,7 @@ function read(given: unknown, tracks: boolean): Mark[] {
   if (!isProper(cuboid)) return [];
   const label = String(given.label);
   const name = String(given.objectName || label);
-  // Whoever tells two things apart by name alone means the name.
+  // Whoever tells two objects apart by name alone means the name.
   const object = tracks ? String(given.objectId || name) : "";
   return [{ label, name, object, cuboid, attributes: attributesOf(given.labelCategoryAttributes), byHand: true }];
 }
@@ -224,9 +226,9 @@ export function toDraft(sequence: Sequence, initial: Sequence): Kept {
 }
 
 export function fromDraft(draft: unknown, initial: Sequence): Sequence {
-  return restored(draft, initial, (thing, numbers): Mark | undefined => {
+  return restored(draft, initial, (labeled, numbers): Mark | undefined => {
     const part = (from: number) => numbers.slice(from, from + 3) as unknown as Vector;
     const cuboid = { center: part(0), size: part(3), angles: part(6) };
-    return isProper(cuboid) ? { ...thing, cuboid } : undefined;
+    return isProper(cuboid) ? { ...labeled, cuboid } : undefined;
   });
 }

@@ -36,7 +36,7 @@ export interface Work {
   readonly hand: Hand;
   /** The label whose button is pressed. */
   readonly pressed: string | undefined;
-  /** The thing whose frames the bar shows. */
+  /** The object whose frames the bar shows. */
   readonly object: string | undefined;
   choose(label: string): void;
   commands(): Command[];

@@ -1,10 +1,10 @@
-/** What is found by what a person marks of a thing: points of it, points that are not of it, or a box around it. */
-import type { Found, Thing } from "../mask-helper";
+/** What is found by what a person marks of an object: points of it, points that are not of it, or a box around it. */
+import type { Asked, Found } from "../mask-helper";
 import type { Point } from "./geometry";
 import { eachRun, type Mask, type Row } from "./mask";
 
-/** What marks a thing: one begins with it, one says what else is of it, and one what is not. */
-export const MARKS = ["thing", "more", "less"] as const;
+/** What marks an object: one begins with it, one says what else is of it, and one what is not. */
+export const MARKS = ["object", "more", "less"] as const;
 export type MarkTool = (typeof MARKS)[number];
 
 interface Mark {
@@ -12,7 +12,7 @@ interface Mark {
   inside: boolean;
 }
 
-/** A thing that is looked for. @property box its corners at the top left and bottom right */
+/** An object that is looked for. @property box its corners at the top left and bottom right */
 interface Prompt {
   points: readonly Mark[];
   box: readonly [Point, Point] | undefined;
@@ -45,8 +45,8 @@ export class Finder {
 
   constructor(
     private readonly ground: Ground,
-    /** Ask for a thing. @returns whether one can ask for it in this way */
-    private readonly ask: (thing: Thing, lay: (found: Found) => void) => boolean,
+    /** Ask for an object. @returns whether one can ask for it in this way */
+    private readonly ask: (asked: Asked, lay: (found: Found) => void) => boolean,
   ) {}
 
   /** The marks that further ones join; none once something else was done. */
@@ -54,28 +54,28 @@ export class Finder {
     return this.#prompt?.target.step === this.ground.step ? this.#prompt : undefined;
   }
 
-  /** Begin with another thing. */
+  /** Begin with another object. */
   forget(): void {
     this.#prompt = undefined;
   }
 
-  /** Mark a point. @returns whether there is a thing that it can be of */
+  /** Mark a point. @returns whether there is an object that it can be of */
   mark(tool: MarkTool, at: Point, target: Target): boolean {
-    const before = tool === "thing" ? undefined : this.prompt;
+    const before = tool === "object" ? undefined : this.prompt;
     if (tool === "less" && !before) return false;
     const { points = [], box } = before ?? {};
     this.#look({ points: [...points, { at, inside: tool !== "less" }], box, target: before?.target ?? target });
     return true;
   }
 
-  /** Mark all around a thing. */
+  /** Mark all around an object. */
   around(box: readonly [Point, Point], target: Target): void {
     this.#look({ points: [], box, target });
   }
 
-  /** Look for a thing that is marked in another way. */
-  find(thing: Thing, target: Target): boolean {
-    return this.ask(thing, (found) => {
+  /** Look for an object that is marked in another way. */
+  find(asked: Asked, target: Target): boolean {
+    return this.ask(asked, (found) => {
       this.#arrived.push(() => this.#lay(found, target));
       this.arrive();
     });
@@ -91,14 +91,14 @@ export class Finder {
 
   #look(prompt: Prompt): void {
     const { points, box, target } = prompt;
-    const thing = {
+    const asked = {
       ...(points.length > 0 ? { points: points.map(({ at: [x, y], inside }) => ({ x, y, inside })) } : {}),
       ...(box ? { box: sidesOf(box) } : {}),
     };
-    if (this.find(thing, target)) this.#prompt = prompt;
+    if (this.find(asked, target)) this.#prompt = prompt;
   }
 
-  /** In place of what was found of the same thing before, unless something else was done since. */
+  /** In place of what was found of the same object before, unless something else was done since. */
   #lay(found: Found, target: Target): void {
     const { mask, step } = this.ground;
     if (!mask) return;

@@ -1,5 +1,5 @@
 /** What a person does with a mask: paints, erases, fills, and chooses what. All places are the picture's own pixels. */
-import { EXTREME_POINTS, type Found, type Thing } from "../mask-helper";
+import { type Asked, EXTREME_POINTS, type Found } from "../mask-helper";
 import type { Edges } from "./edges";
 import { Editor } from "./editor";
 import { Finder, type Ground, MARKS, type MarkTool, type Target } from "./finder";
@@ -19,7 +19,7 @@ export const SIZES = [
 /** How wide a brush is at first, in pixels of the screen. */
 const FIRST_WIDTH = 24;
 
-export type Told = "choose_label_first" | "more_points" | "brush_down" | "brush_up" | "thing_found" | "thing_first";
+export type Told = "choose_label_first" | "more_points" | "brush_down" | "brush_up" | "object_found" | "object_first";
 
 /** What has one number in the mask: a label, or one instance of it. @property color its colour in the answer */
 export interface Segment {
@@ -69,8 +69,8 @@ export class MaskEditor implements Hand, Ground {
     /** The mask is another one now, or a path that becomes one. */
     private readonly changed: () => void,
     private readonly tell: (told: Told) => void,
-    /** Ask for a thing. @returns whether one can ask for it in this way */
-    ask: (thing: Thing, lay: (found: Found) => void) => boolean,
+    /** Ask for an object. @returns whether one can ask for it in this way */
+    ask: (asked: Asked, lay: (found: Found) => void) => boolean,
   ) {
     this.finder = new Finder(this, ask);
     this.#path = new Editor(
@@ -253,7 +253,7 @@ export class MaskEditor implements Hand, Ground {
       this.#fill(at);
     } else if (grip?.does === "mark") {
       this.cursor = at;
-      if (grip.moved && this.tool === "thing") this.finder.around(this.#corners(grip.from, at), this.#target());
+      if (grip.moved && this.tool === "object") this.finder.around(this.#corners(grip.from, at), this.#target());
       else this.#mark(at);
     } else if (grip) {
       this.#paintTo(at, grip);
@@ -262,10 +262,10 @@ export class MaskEditor implements Hand, Ground {
     this.finder.arrive();
   }
 
-  /** What a drag draws around a thing just now: its corners. */
+  /** What a drag draws around an object just now: its corners. */
   get stretched(): [Point, Point] | undefined {
     const grip = this.#grip;
-    if (grip?.does !== "mark" || !grip.moved || this.tool !== "thing" || !this.cursor) return undefined;
+    if (grip?.does !== "mark" || !grip.moved || this.tool !== "object" || !this.cursor) return undefined;
     return this.#corners(grip.from, this.cursor);
   }
 
@@ -470,14 +470,14 @@ export class MaskEditor implements Hand, Ground {
     this.finder.find({ extreme_points: path.points.map(([x, y]) => ({ x, y })) }, this.#target(path.label));
   }
 
-  /** The tool in hand, if it marks a thing that is looked for. */
+  /** The tool in hand, if it marks an object that is looked for. */
   get #markTool(): MarkTool | undefined {
     return MARKS.find((tool) => tool === this.inHand);
   }
 
   #mark(at: Point): void {
     const tool = this.#markTool;
-    if (tool && !this.finder.mark(tool, this.#inside(at), this.#target())) this.tell("thing_first");
+    if (tool && !this.finder.mark(tool, this.#inside(at), this.#target())) this.tell("object_first");
   }
 
   /** What is found from now on belongs to what is chosen now. */
@@ -512,7 +512,7 @@ export class MaskEditor implements Hand, Ground {
     if (this.hasInstances) this.#instance = number - 1;
     this.hide([number - 1], false);
     this.#settle();
-    this.tell("thing_found");
+    this.tell("object_found");
   }
 
   #pathChanged(): void {

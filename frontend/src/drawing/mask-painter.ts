@@ -12,7 +12,7 @@ const OPAQUE = 255;
 const EDGE = 0.55;
 /** The chosen segment has an edge of black and white pieces, so many pixels each. */
 const PIECE = 4;
-/** Radius of the sign that marks a thing, in pixels of the screen. */
+/** Radius of the sign that marks an object, in pixels of the screen. */
 const SIGN = 8;
 const BLACK = packed(0, 0, 0, OPAQUE);
 const WHITE = packed(255, 255, 255, OPAQUE);
@@ -127,7 +127,7 @@ export class MaskPainter extends Painter {
     return { shown, insides, edges, chosen: instance === undefined ? -1 : instance + 1 };
   }
 
-  /** What marks the thing that is looked for: + where it is, − where it is not, and a box. */
+  /** What marks the object that is looked for: + where it is, − where it is not, and a box. */
   #paintMarks(context: CanvasRenderingContext2D): void {
     const { work, view } = this;
     if (!isMark(work.inHand)) return;
@@ -186,7 +186,7 @@ function isMark(tool: Tool): boolean {
   return (MARKS as readonly Tool[]).includes(tool);
 }
 
-/** A point of a thing, or one that is not: told by the sign, not by the colour. */
+/** A point of an object, or one that is not: told by the sign, not by the colour. */
 function paintSign(context: CanvasRenderingContext2D, [x, y]: Point, inside: boolean): void {
   context.beginPath();
   context.arc(x, y, SIGN, 0, 2 * Math.PI);

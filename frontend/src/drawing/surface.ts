@@ -19,7 +19,7 @@ export interface Hand {
   readonly followsAll: boolean;
   /** Where the keyboard goes on. */
   readonly end: Point | undefined;
-  /** What has to be seen of the thing that is selected. */
+  /** What has to be seen of the object that is selected. */
   readonly seen: Point | undefined;
   /** The pointer goes down. @returns whether it holds something; else it moves the picture */
   down(at: Point, reach: number, grabs: boolean): boolean;

@@ -23,7 +23,7 @@ const STEP = 1.25;
 /** Rows that the list of labels, and that of what is drawn, shows at a time. */
 const MAX_ROWS = 100;
 
-/** A thing in the list of what is drawn. @property number how many it is, from 1 */
+/** An object in the list of what is drawn. @property number how many it is, from 1 */
 export interface Item {
   place: number;
   number: number;

@@ -224,7 +224,7 @@ abstract class Drawing extends ShapeBoard {
     return this.kind === box && canFind("box");
   }
 
-  /** Ask for the thing in the selected box, and draw the box close around it. */
+  /** Ask for the object in the selected box, and draw the box close around it. */
   #fitBox(): boolean {
     const { chosen } = this.hand;
     if (!chosen || !this.size) return false;

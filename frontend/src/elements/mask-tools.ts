@@ -9,7 +9,7 @@ export const KEYS: Record<Tool, string> = {
   polygon: "p",
   fill: "f",
   points: "x",
-  thing: "v",
+  object: "v",
   more: "m",
   less: "n",
 };
@@ -19,14 +19,14 @@ export const NAMES = {
   polygon: "tool_polygon",
   fill: "tool_fill",
   points: "tool_points",
-  thing: "tool_thing",
+  object: "tool_object",
   more: "tool_more",
   less: "tool_less",
 } as const;
 /** What one has to be able to ask for, if a tool asks for anything: one of these. */
 const ASKS: Partial<Record<Tool, readonly Prompt[]>> = {
   points: ["extreme_points"],
-  thing: ["points", "box"],
+  object: ["points", "box"],
   more: ["points"],
   less: ["points"],
 };
@@ -39,7 +39,8 @@ export function canUse(tool: Tool): boolean {
 /** What a person is told who has taken a tool. */
 export function helpOf(tool: Tool): string {
   if (tool === "points") return word("points_help");
-  if (tool === "thing") return word(!canFind("points") ? "drag_thing" : canFind("box") ? "mark_thing" : "click_thing");
+  if (tool === "object")
+    return word(!canFind("points") ? "drag_object" : canFind("box") ? "mark_object" : "click_object");
   if (tool === "more") return word("more_help");
   if (tool === "less") return word("less_help");
   return word("tool_now", { tool: word(NAMES[tool]) });

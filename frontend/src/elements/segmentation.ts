@@ -14,7 +14,7 @@ import type { Look } from "../drawing/painter";
 import { pngOf } from "../drawing/png";
 import { element, keyCap } from "../element";
 import { type Command, keys } from "../keys";
-import { canFind, type Found, findThing, type Prompt, type Thing } from "../mask-helper";
+import { type Asked, canFind, type Found, findMask, type Prompt } from "../mask-helper";
 import { loadingNote } from "../media";
 import { word } from "../words";
 import { Board, icon, isChecked } from "./board";
@@ -62,7 +62,7 @@ abstract class Segmentation extends Board {
       (told: Told) => {
         this.told = word(told);
       },
-      (thing, lay) => this.#asks(thing, lay),
+      (asked, lay) => this.#asks(asked, lay),
     );
     return this.#editorMade;
   }
@@ -184,19 +184,19 @@ abstract class Segmentation extends Board {
     return true;
   }
 
-  /** Ask for a thing. @returns whether one can in this way; else the person is told how */
-  #asks(thing: Thing, lay: (found: Found) => void): boolean {
-    const missing = (Object.keys(thing) as Prompt[]).find((one) => !canFind(one));
-    if (missing) this.told = word(missing === "box" ? "click_thing" : "drag_thing");
-    else void this.#find(thing, lay);
+  /** Ask for an object. @returns whether one can in this way; else the person is told how */
+  #asks(asked: Asked, lay: (found: Found) => void): boolean {
+    const missing = (Object.keys(asked) as Prompt[]).find((one) => !canFind(one));
+    if (missing) this.told = word(missing === "box" ? "click_object" : "drag_object");
+    else void this.#find(asked, lay);
     return missing === undefined;
   }
 
-  async #find(thing: Thing, lay: (found: Found) => void): Promise<void> {
+  async #find(asked: Asked, lay: (found: Found) => void): Promise<void> {
     const { size } = this;
     this.told = word("finding");
     try {
-      const found = await findThing(thing);
+      const found = await findMask(asked);
       if (size === this.size) lay(found);
     } catch (error) {
       this.told = error instanceof Error ? error.message : String(error);

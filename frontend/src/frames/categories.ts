@@ -2,7 +2,7 @@
 import { asList, isRecord } from "../attributes";
 import { box, type Kind, keypoint, polygon, polyline } from "../drawing/kinds";
 import { word } from "../words";
-import type { Attributes, LabelsOf, SequenceOf, Thing } from "./things";
+import type { Attributes, LabeledObject, LabelsOf, SequenceOf } from "./objects";
 
 export interface Attribute {
   name: string;
@@ -23,7 +23,7 @@ interface Missing {
   place: number;
   /** The attribute. */
   name: string;
-  /** Whose it is: a thing's name, or nothing for the frame. */
+  /** Whose it is: an object's name, or nothing for the frame. */
   of: string;
   mark?: number;
 }
@@ -36,7 +36,7 @@ export class Categories {
   readonly ofFrames: readonly Attribute[];
   readonly #ofLabels: ReadonlyMap<string, readonly Attribute[]>;
   /** The sequence that was looked through last: it is asked for again and again. */
-  #looked: { sequence: SequenceOf<Thing>; found: Missing | undefined } | undefined;
+  #looked: { sequence: SequenceOf<LabeledObject>; found: Missing | undefined } | undefined;
 
   /** @param document the label category file @param audits whether an earlier job's labels are shown; only those are locked */
   constructor(document: unknown, audits: boolean) {
@@ -66,23 +66,23 @@ export class Categories {
     return all.some(({ isRequired }) => isRequired);
   }
 
-  /** The first place at which something required is missing, and of what: a thing's name, or nothing for the frame. */
-  missing(sequence: SequenceOf<Thing>): Missing | undefined {
+  /** The first place at which something required is missing, and of what: an object's name, or nothing for the frame. */
+  missing(sequence: SequenceOf<LabeledObject>): Missing | undefined {
     if (this.#looked?.sequence !== sequence) this.#looked = { sequence, found: this.#missing(sequence) };
     return this.#looked.found;
   }
 
   /** The same in words; nothing if nothing is missing. @param files the frames, for their numbers */
-  lack(sequence: SequenceOf<Thing>, files: readonly { number: number }[]): string {
+  lack(sequence: SequenceOf<LabeledObject>, files: readonly { number: number }[]): string {
     const found = this.missing(sequence);
     if (!found) return "";
     const frame = files[found.place]?.number ?? 0;
     return found.of
-      ? word("thing_lacks", { frame, thing: found.of, attribute: found.name })
+      ? word("object_lacks", { frame, object: found.of, attribute: found.name })
       : word("frame_lacks", { frame, attribute: found.name });
   }
 
-  #missing(sequence: SequenceOf<Thing>): Missing | undefined {
+  #missing(sequence: SequenceOf<LabeledObject>): Missing | undefined {
     if (!this.needsSomething) return undefined;
     for (const [place, { attributes, marks }] of sequence.entries()) {
       const name = lacking(attributes, this.ofFrames);
@@ -96,7 +96,7 @@ export class Categories {
   }
 
   /** Whether what is locked is as it was. @param shape what of a mark must not change beside its label and name */
-  keeps<T extends Thing>(before: LabelsOf<T>, now: LabelsOf<T>, shape: (mark: T) => unknown): boolean {
+  keeps<T extends LabeledObject>(before: LabelsOf<T>, now: LabelsOf<T>, shape: (mark: T) => unknown): boolean {
     if (this.locked.size === 0 || before === now) return true;
     const held = (labels: LabelsOf<T>) =>
       JSON.stringify([

@@ -1,15 +1,15 @@
-/** What a person has drawn in a frame, as marks of things: what is new or was moved is by hand. */
+/** What a person has drawn in a frame, as marks of objects: what is new or was moved is by hand. */
 import type { Shape } from "../drawing/kinds";
+import { freeName, NO_LABELS, newId, rename, withFrame } from "./objects";
 import { follow, type Labels, type Mark, type Sequence } from "./sequence";
-import { freeName, NO_LABELS, newId, rename, withFrame } from "./things";
 
-/** @property going the thing that the next shape is, which is in other frames so far */
+/** @property going the object that the next shape is, which is in other frames so far */
 interface Drawing {
   tracks: boolean;
   going: Mark | undefined;
 }
 
-/** @property isGoing whether the thing that was to go on does so now @property latest the place of the mark that is new */
+/** @property isGoing whether the object that was to go on does so now @property latest the place of the mark that is new */
 interface Drawn {
   sequence: Sequence;
   before: Labels;
@@ -39,7 +39,7 @@ export function drawn(sequence: Sequence, place: number, shapes: readonly Shape[
   return { sequence: tracks && moved ? taken(now, before, moved, place) : now, before, after, isGoing, latest };
 }
 
-/** The thing has its label in all frames, and what was filled in around it follows. */
+/** The object has its label in all frames, and what was filled in around it follows. */
 function taken(sequence: Sequence, before: Labels, moved: Mark, place: number): Sequence {
   const { object, label } = moved;
   const isRelabeled = before.marks.some((one) => one.object === object && one.label !== label);

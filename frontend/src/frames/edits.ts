@@ -2,9 +2,9 @@
 import type { Point } from "../drawing/geometry";
 import { box } from "../drawing/kinds";
 import { word } from "../words";
+import { NO_LABELS, removeObject } from "./objects";
 import type { Labeling } from "./panels";
 import { copyTo, fillBetween, type Mark, predict } from "./sequence";
-import { NO_LABELS, removeObject } from "./things";
 
 /** A page on which shapes are drawn in frames. */
 export interface Drawing extends Labeling<Mark> {
@@ -20,7 +20,7 @@ export interface Drawing extends Labeling<Mark> {
 export class FrameEdits {
   constructor(private readonly page: Drawing) {}
 
-  /** The selected thing, or all that is in this frame. */
+  /** The selected object, or all that is in this frame. */
   get #chosen(): readonly Mark[] {
     const { selected, sequence, place, categories } = this.page;
     const marks = selected ? [selected] : (sequence[place] ?? NO_LABELS).marks;
@@ -85,7 +85,7 @@ export class FrameEdits {
     return true;
   }
 
-  /** Remove the selected thing from all frames. */
+  /** Remove the selected object from all frames. */
   removeEverywhere(): boolean {
     const { page } = this;
     const { selected } = page;

@@ -1,4 +1,4 @@
-/** `crowd-video-frames`: labels in a sequence of frames, drawn as on one picture, with things that go on from frame to frame. */
+/** `crowd-video-frames`: labels in a sequence of frames, drawn as on one picture, with objects that go on from frame to frame. */
 import { html, nothing, type PropertyValues } from "lit";
 import { property, query, state } from "lit/decorators.js";
 import { isRecord } from "../attributes";
@@ -17,6 +17,7 @@ import { given } from "./draft";
 import { drawn } from "./drawn";
 import { type Drawing, FrameEdits } from "./edits";
 import { framesStyle } from "./fields";
+import { NO_LABELS } from "./objects";
 import { Panels } from "./panels";
 import { Pictures } from "./pictures";
 import { framesBar, Player, type Shower } from "./player";
@@ -30,7 +31,6 @@ import {
   toAnswer,
   toDraft,
 } from "./sequence";
-import { NO_LABELS } from "./things";
 
 const ASIDE = 12;
 const UNKNOWN: Look = { color: "#9a9a9a", dashes: [] };
@@ -52,7 +52,7 @@ export class CrowdVideoFrames extends ShapeBoard {
   @state() private place = 0;
   /** The frame that is on its way. */
   @state() private coming: number | undefined;
-  /** The thing that the next shape will be, which is in other frames so far. */
+  /** The object that the next shape will be, which is in other frames so far. */
   @state() private going: Mark | undefined;
   /** The place of the shape that was drawn last, in this frame. */
   private latest: number | undefined;
@@ -262,7 +262,7 @@ export class CrowdVideoFrames extends ShapeBoard {
     return this.#selected ?? (this.latest === undefined ? undefined : this.#labels.marks[this.latest]);
   }
 
-  /** Go on with a thing that is in other frames so far: the next shape is it. */
+  /** Go on with an object that is in other frames so far: the next shape is it. */
   #goOn(mark: Mark): void {
     this.going = mark;
     this.hand.select(undefined);
@@ -533,7 +533,7 @@ export class CrowdVideoFrames extends ShapeBoard {
         hide: ({ place, isHidden }) => this.#act(() => editor.hide(place, !isHidden)),
         remove: ({ place }) => this.#act(() => editor.removeAt(place)),
       })}
-      ${this.#described ? this.#panels.renderThing(this.#described) : nothing}
+      ${this.#described ? this.#panels.renderMark(this.#described) : nothing}
       ${this.#panels.renderElsewhere(this.going?.object, (mark) => this.#goOn(mark))}
       ${this.#panels.renderFrame()}
     `;

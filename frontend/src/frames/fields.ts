@@ -8,7 +8,7 @@ export const framesStyle = css`
   .frames { display: flex; flex-wrap: wrap; gap: .3rem .6rem; align-items: center; margin-top: .4rem; position: relative; }
   .frames .icon { display: grid; place-content: center; }
   .frames label { display: flex; gap: .4rem; align-items: center; }
-  .number, .thing { width: 6rem; }
+  .number, .object-number { width: 6rem; }
   .bar { flex: 1 1 12rem; min-width: 8rem; }
   .marks { position: relative; flex: 1 0 100%; height: .5rem; border-radius: .25rem; background: var(--crowd-soft); overflow: hidden; }
   .marks i { position: absolute; inset-block: 0; width: auto; height: auto; min-width: 1px; border: 0; border-radius: 0; background: var(--crowd-control-line); }
@@ -16,8 +16,8 @@ export const framesStyle = css`
   .field { margin: .3rem 0 .6rem; font-size: .9rem; }
   .field label { display: block; }
   .field :is(select, input) { width: 100%; margin-top: .2rem; }
-  .things { max-height: 20vh; overflow: auto; }
-  .things button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); }
+  .elsewhere { max-height: 20vh; overflow: auto; }
+  .elsewhere button[aria-pressed=true] { background: var(--crowd-chosen); border-color: var(--crowd-accent); }
   .ranges { display: flex; gap: .3rem; align-items: center; margin-top: .3rem; }
   .ranges input { flex: 1; min-width: 0; margin: 0; }
   .field summary { cursor: pointer; color: var(--crowd-quiet); }

@@ -1,4 +1,4 @@
-/** What stands beside the work on frames: attributes of things and of frames, the numbers of things, things in other frames. */
+/** What stands beside the work on frames: attributes of objects and of frames, the numbers of objects, objects in other frames. */
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { word } from "../words";
@@ -7,6 +7,7 @@ import { attributeField } from "./fields";
 import {
   type Box,
   elsewhere,
+  type LabeledObject,
   type LabelsOf,
   NO_LABELS,
   nameOf,
@@ -15,15 +16,14 @@ import {
   rename,
   type SequenceOf,
   setAttribute,
-  type Thing,
   type Whose,
-} from "./things";
+} from "./objects";
 
-/** How many of the things that are in other frames are listed. */
-const MAX_THINGS = 100;
+/** How many of the objects that are in other frames are listed. */
+const MAX_OBJECTS = 100;
 
-/** A page on which things have labels in frames. */
-export interface Labeling<T extends Thing> {
+/** A page on which objects have labels in frames. */
+export interface Labeling<T extends LabeledObject> {
   readonly categories: Categories;
   readonly sequence: SequenceOf<T>;
   readonly place: number;
@@ -40,7 +40,7 @@ export interface Labeling<T extends Thing> {
 
 type Value = string | number | undefined;
 
-export class Panels<T extends Thing> {
+export class Panels<T extends LabeledObject> {
   #ranges = "";
 
   constructor(private readonly page: Labeling<T>) {}
@@ -68,8 +68,8 @@ export class Panels<T extends Thing> {
       )}`;
   }
 
-  /** A thing in the frame that is shown: its number, and its attributes. */
-  renderThing(mark: T) {
+  /** An object in the frame that is shown: its number, and its attributes. */
+  renderMark(mark: T) {
     const { categories, tracks } = this.page;
     if (!tracks && categories.of(mark.label).length === 0) return nothing;
     const marks = (one: T) => (tracks ? one.object === mark.object : one === mark);
@@ -86,9 +86,9 @@ export class Panels<T extends Thing> {
     return this.#renderAttributes(box, attributes, { boxes }, (labels) => labels.boxes?.some(boxes) ?? false);
   }
 
-  /** @param isIn whether there is such a thing in a frame */
+  /** @param isIn whether there is such an object in a frame */
   #renderAttributes(
-    thing: Thing,
+    labeled: LabeledObject,
     attributes: readonly Attribute[],
     whose: Whose<T>,
     isIn: (labels: LabelsOf<T>) => boolean,
@@ -98,17 +98,18 @@ export class Panels<T extends Thing> {
       const { page } = this;
       const lacking = [...places].find((one) => !isIn(page.sequence[one] ?? NO_LABELS));
       if (lacking !== undefined) {
-        page.tell(word("not_in_frame", { thing: thing.name, frame: page.numbers[lacking] ?? 0 }));
+        page.tell(word("not_in_frame", { object: labeled.name, frame: page.numbers[lacking] ?? 0 }));
         return;
       }
       page.become(setAttribute(page.sequence, places, name, value, whose));
       if (places.size > 1) page.tell(word("set_done", { count: places.size }));
     };
-    const inOthers = (name: string) => () => this.#renderRanges((places) => set(name, thing.attributes[name], places));
+    const inOthers = (name: string) => () =>
+      this.#renderRanges((places) => set(name, labeled.attributes[name], places));
     return attributes.map((one) =>
       attributeField(
         one,
-        thing.attributes[one.name],
+        labeled.attributes[one.name],
         LONGEST.label,
         (value) => set(one.name, value, new Set([place])),
         tracks ? inOthers(one.name) : undefined,
@@ -116,18 +117,18 @@ export class Panels<T extends Thing> {
     );
   }
 
-  /** Things that are in other frames and can go on in this one. */
-  renderElsewhere<S extends Thing = T>(
+  /** Objects that are in other frames and can go on in this one. */
+  renderElsewhere<S extends LabeledObject = T>(
     going: string | undefined,
     goOn: (mark: T | S) => void,
     boxed: readonly S[] = [],
   ) {
     const { sequence, place, tracks, categories } = this.page;
     const all = tracks ? [...elsewhere(sequence, place), ...boxed] : [];
-    const things = all.filter(({ label }) => !categories.locked.has(label));
-    if (things.length === 0) return nothing;
+    const objects = all.filter(({ label }) => !categories.locked.has(label));
+    if (objects.length === 0) return nothing;
     return html`<h3>${word("in_other")}</h3>
-      <div class="acts things">${things.slice(0, MAX_THINGS).map(
+      <div class="acts elsewhere">${objects.slice(0, MAX_OBJECTS).map(
         (one) => html`<button type="button" aria-pressed=${going === one.object}
           @click=${() => this.page.act(() => goOn(one))}>${one.name}</button>`,
       )}</div>`;
@@ -140,8 +141,8 @@ export class Panels<T extends Thing> {
       page.act(() => page.become(removeObject(sequence, mark.object, where)));
     return html`
       <div class="acts">
-        <label>${word("thing_number")}
-          <input class="thing" type="number" min="1" step="1" .value=${live(mark.name.slice(mark.label.length + 1))}
+        <label>${word("object_number")}
+          <input class="object-number" type="number" min="1" step="1" .value=${live(mark.name.slice(mark.label.length + 1))}
             @change=${(event: Event) => this.#renumber(mark, (event.target as HTMLInputElement).value)}></label>
       </div>
       <div class="acts">

@@ -3,7 +3,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { icon } from "../elements/board";
 import { word } from "../words";
-import { anchors, type SequenceOf, type Thing } from "./things";
+import { anchors, type LabeledObject, type SequenceOf } from "./objects";
 
 /** Frames a second while it plays. */
 const SPEED = 8;
@@ -64,7 +64,7 @@ export class Player {
  * @param at the frame that is shown, or on its way
  * @param numbers of all frames
  * @param isComing whether the frame is on its way
- * @param object the thing whose frames are marked; without one all that have something
+ * @param object the object whose frames are marked; without one all that have something
  * @param goTo a person has written the number of a frame
  */
 export function framesBar(
@@ -73,7 +73,7 @@ export function framesBar(
   numbers: readonly number[],
   go: (place: number) => void,
   isComing: boolean,
-  marks: { sequence: SequenceOf<Thing>; object: string | undefined },
+  marks: { sequence: SequenceOf<LabeledObject>; object: string | undefined },
   goTo: (number: number) => void,
 ): TemplateResult {
   const count = numbers.length;
@@ -95,8 +95,8 @@ export function framesBar(
   </div>`;
 }
 
-/** In which frames a thing is, or anything: by hand, or not. */
-function barMarks(sequence: SequenceOf<Thing>, object: string | undefined): TemplateResult {
+/** In which frames an object is, or anything: by hand, or not. */
+function barMarks(sequence: SequenceOf<LabeledObject>, object: string | undefined): TemplateResult {
   const count = sequence.length;
   const by = object ? new Set(anchors(sequence, object)) : new Set<number>();
   const looks = sequence.map(({ marks }, place) => {

@@ -7,15 +7,15 @@ import {
   anchors,
   attributesOf,
   changed,
+  type LabeledObject,
   type LabelsOf,
   markOf,
   NO_LABELS,
   type SequenceOf,
-  type Thing,
-} from "./things";
+} from "./objects";
 
 /** A shape in a frame. */
-export interface Mark extends Shape, Thing {
+export interface Mark extends Shape, LabeledObject {
   name: string;
 }
 export type Labels = LabelsOf<Mark>;
@@ -24,7 +24,7 @@ export type Sequence = SequenceOf<Mark>;
 /** Which marks something is done with. */
 export type Chosen = (mark: Mark) => boolean;
 
-/** Put a mark into a frame; one that a person made there of the same thing stays. @param tracks whether things have ids */
+/** Put a mark into a frame; one that a person made there of the same object stays. @param tracks whether objects have ids */
 function put(labels: Labels, mark: Mark, tracks: boolean): Labels {
   const same = labels.marks.findIndex((one) => (tracks ? one.object === mark.object : isSame(one, mark)));
   if (same < 0) return { ...labels, marks: [...labels.marks, mark] };
@@ -110,7 +110,7 @@ export function overlapOf(one: readonly Point[], other: readonly Point[]): numbe
   return both / ((b[0] - a[0]) * (b[1] - a[1]) + (d[0] - c[0]) * (d[1] - c[1]) - both);
 }
 
-/** Draw a thing in all frames between those in which a person has drawn it, on the straight way from one to the next. */
+/** Draw an object in all frames between those in which a person has drawn it, on the straight way from one to the next. */
 export function fillBetween(sequence: Sequence, object: string, only?: (place: number) => boolean): Sequence {
   const places = anchors(sequence, object);
   let now = sequence;
@@ -131,7 +131,7 @@ export function fillBetween(sequence: Sequence, object: string, only?: (place: n
   return now;
 }
 
-/** A person has moved a thing in a frame: what was filled in around it follows. */
+/** A person has moved an object in a frame: what was filled in around it follows. */
 export function follow(sequence: Sequence, object: string, at: number): Sequence {
   const places = anchors(sequence, object);
   const [from, to] = [places.findLast((one) => one < at) ?? at, places.find((one) => one > at) ?? at];
@@ -194,8 +194,8 @@ export function toDraft(sequence: Sequence, initial: Sequence): Kept {
 }
 
 export function fromDraft(draft: unknown, initial: Sequence): Sequence {
-  return restored(draft, initial, (thing, numbers): Mark => {
+  return restored(draft, initial, (labeled, numbers): Mark => {
     const points = numbers.flatMap((x, at) => (at % 2 ? [] : [[x, numbers[at + 1] ?? 0] as const]));
-    return { ...thing, points };
+    return { ...labeled, points };
   });
 }

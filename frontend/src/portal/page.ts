@@ -363,7 +363,7 @@ export class TaskPage {
     }
   }
 
-  /** Ask for the mask of a thing that a person has marked. */
+  /** Ask for the mask of an object that a person has marked. */
   private async makeMask(work: Work, id: number, given: unknown): Promise<void> {
     const asked = typeof given === "object" && given !== null ? given : {};
     try {

@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, cast
 from xml.etree import ElementTree
 
 from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
-from labeling_provider.manifest.export.shown import Shown, ShownThing, classes_of, keypoints, mask_uri, shown
+from labeling_provider.manifest.export.shown import Shown, ShownShape, classes_of, keypoints, mask_uri, shown
 from labeling_provider.manifest.files import Sink
 from labeling_provider.manifest.labels import (
     BoxesLabel,
@@ -136,7 +136,7 @@ class Coco(PointsFormat):
     def _write(self, example: Example, content: Shown) -> None:
         size = content.size.width, content.size.height
         annotations = []
-        for shape in content.things:
+        for shape in content.shapes:
             annotation: dict[str, Any] = {
                 "category_id": shape.number + 1,
                 "bbox": [shape.left, shape.top, shape.width, shape.height],
@@ -235,7 +235,7 @@ class Yolo(PointsFormat):
     def _write(self, example: Example, content: Shown) -> None:
         width, height = content.size.width, content.size.height
         lines = []
-        for shape in content.things:
+        for shape in content.shapes:
             outline = self._outline(example, shape)
             if outline is None:
                 center = shape.left + shape.width / 2, shape.top + shape.height / 2
@@ -246,7 +246,7 @@ class Yolo(PointsFormat):
             lines.append(" ".join((str(shape.number), *relative)) + "\n")
         self._put(example.set_name, example.file_name, example.uri, lines)
 
-    def _outline(self, example: Example, shape: ShownThing) -> Points | None:
+    def _outline(self, example: Example, shape: ShownShape) -> Points | None:
         if shape.pixels is None:
             return shape.outline
         try:
@@ -330,7 +330,7 @@ class Voc(PlacesFormat):
         size = ElementTree.SubElement(root, "size")
         _add(size, width=content.size.width, height=content.size.height, depth=content.size.depth)
         _add(root, segmented=int(self._kind is not BoxesLabel))
-        for shape in content.things:
+        for shape in content.shapes:
             element = ElementTree.SubElement(root, "object")
             _add(element, name=shape.name, pose="Unspecified", truncated=0, difficult=0)
             left, top = int(shape.left) + 1, int(shape.top) + 1
@@ -345,11 +345,11 @@ class Voc(PlacesFormat):
         import numpy as np
         from PIL import Image
 
-        width, height, shapes = content.size.width, content.size.height, content.things
+        width, height, shapes = content.size.width, content.size.height, content.shapes
         if width * height > MAX_PIXELS:
             raise LabelError(f"{example.label.attribute}.image_size: at most {MAX_PIXELS:,} pixels can be masks")
         if len(shapes) > _MAX_VOC or any(shape.number >= _MAX_VOC for shape in shapes):
-            raise LabelError(f"{example.label.attribute}: a mask has at most {_MAX_VOC} classes and things")
+            raise LabelError(f"{example.label.attribute}: a mask has at most {_MAX_VOC} classes and instances")
         masks = [np.zeros((height, width), dtype=np.uint8) for _ in range(2)]
         for position, shape in enumerate(shapes, 1):
             left, top, pixels = int(shape.left), int(shape.top), shape.pixels
@@ -376,7 +376,7 @@ class Voc(PlacesFormat):
         return {}
 
 
-def segmentation(shape: ShownThing, width: int, height: int) -> dict[str, Any]:
+def segmentation(shape: ShownShape, width: int, height: int) -> dict[str, Any]:
     """The pixels of an annotation in COCO, by key; none for a box."""
     if shape.outline is not None:
         return {"segmentation": [shape.outline.ravel().round(2).tolist()]}

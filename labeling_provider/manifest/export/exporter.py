@@ -18,7 +18,7 @@ from labeling_provider.manifest.export.text import Conll, JsonLines
 from labeling_provider.manifest.export.training import HuggingFace, SageMakerPipe
 from labeling_provider.manifest.export.videos import CocoVideo, Mot
 from labeling_provider.manifest.files import Files
-from labeling_provider.manifest.labels import LabelError, ThingsLabel, read_label
+from labeling_provider.manifest.labels import LabelError, ShapesLabel, read_label
 from labeling_provider.manifest.pictures import MAX_BYTES, picture_header
 from labeling_provider.manifest.reader import MAX_LINE, LineProblem, parse_line
 from labeling_provider.manifest.scan import MAX_PROBLEMS, Scan, scan_labels
@@ -254,6 +254,6 @@ def _size(example: Example) -> tuple[int, int] | None:
 
     :raises PictureError: if the label's pixels are no picture.
     """
-    if isinstance(label := example.label, ThingsLabel):
+    if isinstance(label := example.label, ShapesLabel):
         return label.size.width, label.size.height
     return picture_header(example.mask)[:2] if example.mask else None

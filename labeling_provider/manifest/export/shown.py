@@ -1,4 +1,4 @@
-"""What of a label is inside its picture: boxes, polygons, keypoints, and the things of masks.
+"""What of a label is inside its picture: boxes, polygons, keypoints, and the instances of masks.
 
 What is partly outside is cut at the edge, and left out if nothing of it is inside. Both are counted.
 """
@@ -17,7 +17,7 @@ from labeling_provider.manifest.labels import (
     Label,
     LabelError,
     MaskLabel,
-    ThingsLabel,
+    ShapesLabel,
 )
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import PictureError, open_picture
@@ -30,12 +30,12 @@ MAX_SIDE: Final = 1_000_000_000
 """Longest side of a picture or box, in pixels."""
 
 
-class ShownThing(NamedTuple):
-    """The part of a thing inside its picture: its bounding box and, unless it is a box, more. In pixels.
+class ShownShape(NamedTuple):
+    """The part of a shape inside its picture: its bounding box and, unless it is a box, more. In pixels.
 
     :param area: in square pixels.
     :param outline: of a polygon.
-    :param pixels: of a thing in a mask: which pixels of the bounding box it has.
+    :param pixels: of an instance in a mask: which pixels of the bounding box it has.
     """
 
     number: int
@@ -51,19 +51,19 @@ class ShownThing(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A picture's things and size, and the number of changes by kind."""
+    """The shapes in a picture, its size, and the number of changes by kind."""
 
     size: ImageSize
-    things: list[ShownThing]
+    shapes: list[ShownShape]
     notes: Counter[str]
 
 
 def classes_of(label: Label) -> dict[int, str]:
-    """Names by id of a label's classes: those of its things, or those that its mask may have, without background.
+    """Names by id of a label's classes: those of its shapes, or those that its mask may have, without background.
 
     :raises LabelError: if a class has no name.
     """
-    if isinstance(label, ThingsLabel):
+    if isinstance(label, ShapesLabel):
         return label.named_classes
     if isinstance(label, MaskLabel):
         return {value: color.class_name for value, color in label.colors.items() if color.class_name != BACKGROUND}
@@ -85,13 +85,13 @@ def shown(label: Label, numbers: Mapping[int, int], mask: bytes) -> Shown:
     """
     if isinstance(label, InstancesLabel | MaskLabel):
         return _shown_mask(label, numbers, mask)
-    if not isinstance(label, ThingsLabel):
+    if not isinstance(label, ShapesLabel):
         raise LabelError(f"{label.attribute}: has no shapes")
     size = picture_size(label)
     shapes, notes = [], Counter[str]()
     kind = "boxes" if isinstance(label, BoxesLabel) else "shapes"
-    for position, drawn in enumerate(label.things):
-        where = f"{label.attribute}.{label.key or label.thing}[{position}]"
+    for position, drawn in enumerate(label.shapes):
+        where = f"{label.attribute}.{label.key or label.noun}[{position}]"
         about = numbers[drawn.class_id], label.class_names[drawn.class_id], _confidence(label, position)
         shape, is_cut = (box_inside if isinstance(label, BoxesLabel) else polygon_inside)(drawn, size, where, about)
         if shape is None:
@@ -103,10 +103,10 @@ def shown(label: Label, numbers: Mapping[int, int], mask: bytes) -> Shown:
 
 
 _About = tuple[int, str, float | None]
-"""A thing's class id, class name and confidence."""
+"""A shape's class id, class name and confidence."""
 
 
-def picture_size(label: ThingsLabel) -> ImageSize:
+def picture_size(label: ShapesLabel) -> ImageSize:
     """The size of a label's picture.
 
     :raises LabelError: if it is not positive or out of range.
@@ -124,7 +124,7 @@ def keypoints(label: KeypointsLabel, numbers: Mapping[int, int]) -> tuple[dict[i
     """
     size, points, notes = picture_size(label), {}, Counter[str]()
     seen = set()
-    for position, point in enumerate(label.things):
+    for position, point in enumerate(label.shapes):
         if point.class_id in seen:
             where = f"{label.attribute}.keypoints[{position}]"
             name = label.class_names[point.class_id][:80]
@@ -139,11 +139,11 @@ def keypoints(label: KeypointsLabel, numbers: Mapping[int, int]) -> tuple[dict[i
     return points, notes
 
 
-def _confidence(label: ThingsLabel, position: int) -> float | None:
+def _confidence(label: ShapesLabel, position: int) -> float | None:
     return label.confidences[position] if label.confidences else None
 
 
-def box_inside(box: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownThing | None, bool]:
+def box_inside(box: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownShape | None, bool]:
     """The part of a box inside its picture, None if there is none, and whether it was cut.
 
     :raises LabelError: if a number is out of range.
@@ -159,10 +159,10 @@ def box_inside(box: Any, size: ImageSize, where: str, about: _About) -> tuple[Sh
         # As the label has it: what was added is not subtracted again.
         left, top, width, height = box.left, box.top, box.width, box.height
     number, name, confidence = about
-    return ShownThing(number, name, left, top, width, height, confidence, width * height), not is_whole
+    return ShownShape(number, name, left, top, width, height, confidence, width * height), not is_whole
 
 
-def polygon_inside(path: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownThing | None, bool]:
+def polygon_inside(path: Any, size: ImageSize, where: str, about: _About) -> tuple[ShownShape | None, bool]:
     """The part of a polygon inside its picture, None if there is none, and whether it was cut.
 
     :raises LabelError: if a number is out of range.
@@ -179,7 +179,7 @@ def polygon_inside(path: Any, size: ImageSize, where: str, about: _About) -> tup
     (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
     number, name, confidence = about
     box = (number, name, left, top, right - left, bottom - top, confidence)
-    return ShownThing(*box, covers, outline=outline), outline is not whole
+    return ShownShape(*box, covers, outline=outline), outline is not whole
 
 
 def _shown_mask(label: InstancesLabel | MaskLabel, numbers: Mapping[int, int], mask: bytes) -> Shown:
@@ -204,7 +204,7 @@ def _shown_mask(label: InstancesLabel | MaskLabel, numbers: Mapping[int, int], m
                 label.class_names[instance.class_id],
                 _confidence(label, position),
             )
-            for position, instance in enumerate(label.things)
+            for position, instance in enumerate(label.shapes)
         ]
     else:
         rated = label.colors
@@ -221,5 +221,5 @@ def _shown_mask(label: InstancesLabel | MaskLabel, numbers: Mapping[int, int], m
         rows, columns = place
         box = (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
         covers = int(np.count_nonzero(pixels))
-        shapes.append(ShownThing(numbers[class_id], name, *box, confidence, covers, pixels=pixels))
+        shapes.append(ShownShape(numbers[class_id], name, *box, confidence, covers, pixels=pixels))
     return Shown(ImageSize(width, height), shapes, notes)

@@ -26,7 +26,7 @@ from labeling_provider.manifest.labels import (
     MaskLabel,
     PathsLabel,
     PolygonsLabel,
-    ThingsLabel,
+    ShapesLabel,
 )
 
 _BOX_NUMBERS: Final = 5
@@ -109,16 +109,16 @@ class HuggingFace(Format[_Row]):
             content = shown(label, self.classes.numbers(label, classes_of(label)), b"")
             # Always floats: datasets can't load sets with different number types together.
             sides = [
-                [float(side) for side in (shape.left, shape.top, shape.width, shape.height)] for shape in content.things
+                [float(side) for side in (shape.left, shape.top, shape.width, shape.height)] for shape in content.shapes
             ]
             places: list[Any] = sides
             if isinstance(label, PolygonsLabel):
-                places = [shape.outline.tolist() for shape in content.things if shape.outline is not None]
-            return _Row({"objects": _objects(label, places, [shape.number for shape in content.things])}, content.notes)
-        if isinstance(label, ThingsLabel):
+                places = [shape.outline.tolist() for shape in content.shapes if shape.outline is not None]
+            return _Row({"objects": _objects(label, places, [shape.number for shape in content.shapes])}, content.notes)
+        if isinstance(label, ShapesLabel):
             numbers_of = self.classes.numbers(label, classes_of(label))
             return _Row(
-                {"objects": _objects(label, _places(label), [numbers_of[drawn.class_id] for drawn in label.things])}
+                {"objects": _objects(label, _places(label), [numbers_of[drawn.class_id] for drawn in label.shapes])}
             )
         if isinstance(label, MaskLabel):
             by_value = self.classes.numbers(label, classes_of(label))
@@ -157,7 +157,7 @@ class HuggingFace(Format[_Row]):
         base, is_text = self._kind
         sets = [name for name, count in objects.items() if count]
         empty = [name for name in sets if not self._boxes[name]]
-        if issubclass(base, ThingsLabel | MaskLabel) and len(empty) < len(sets):
+        if issubclass(base, ShapesLabel | MaskLabel) and len(empty) < len(sets):
             self.notes["sets_without_boxes"] += len(empty)
         files = [{"split": name, "path": f"{name}.jsonl" if is_text else f"{name}/**"} for name in sets]
         names = {"class_label": {"names": {str(number): name for number, name in enumerate(self.classes.names)}}}
@@ -165,7 +165,7 @@ class HuggingFace(Format[_Row]):
         if base is EntitiesLabel:
             span = [{"name": "start", "dtype": "int64"}, {"name": "end", "dtype": "int64"}]
             features = [{"name": "entities", "list": [*span, {"name": "label", "dtype": "string"}]}]
-        elif issubclass(base, ThingsLabel | MaskLabel):
+        elif issubclass(base, ShapesLabel | MaskLabel):
             place = {"name": _column(base), "list": _COLUMN_TYPES[_column(base)]}
             features = [{"name": "objects", "struct": [place, {"name": "category", "list": names}]}]
             if issubclass(base, InstancesLabel | MaskLabel):
@@ -188,11 +188,11 @@ _COLUMN_TYPES: Final[dict[str, Any]] = {
     "point": {"list": "float64"},
     "pixel_value": "int64",
 }
-"""What the places of a picture's things look like, by column."""
+"""What the places of the shapes in a picture look like, by column."""
 
 
 def _column(kind: type[Label]) -> str:
-    """The column with the places of a picture's things."""
+    """The column with the places of the shapes in a picture."""
     columns = ((BoxesLabel, "bbox"), (PathsLabel, "vertices"), (KeypointsLabel, "point"))
     return next((column for base, column in columns if issubclass(kind, base)), "pixel_value")
 
@@ -201,13 +201,13 @@ def _objects(label: Label, places: list[Any], categories: list[int]) -> dict[str
     return {_column(type(label)): places, "category": categories}
 
 
-def _places(label: ThingsLabel) -> list[Any]:
+def _places(label: ShapesLabel) -> list[Any]:
     """Where a label's polylines, lines, keypoints or instances are."""
     if isinstance(label, PathsLabel):
-        return [[[float(point.x), float(point.y)] for point in path.vertices] for path in label.things]
+        return [[[float(point.x), float(point.y)] for point in path.vertices] for path in label.shapes]
     if isinstance(label, KeypointsLabel):
-        return [[float(point.x), float(point.y)] for point in label.things]
-    return [instance.pixel_value for instance in label.things]
+        return [[float(point.x), float(point.y)] for point in label.shapes]
+    return [instance.pixel_value for instance in label.shapes]
 
 
 class _PipeLine(NamedTuple):

@@ -1,10 +1,10 @@
-/** Things with labels in frames, whatever shape they have, and what is done with them over several frames. Nothing here changes: each step makes new labels. */
+/** Objects with labels in frames, whatever shape they have, and what is done with them over several frames. Nothing here changes: each step makes new labels. */
 import { isRecord } from "../attributes";
 
 export type Attributes = Readonly<Record<string, string | number>>;
 
-/** @property object the same for the same thing in all frames; empty where things are not tracked */
-export interface Thing {
+/** @property object the same for the same object in all frames; empty where objects are not tracked */
+export interface LabeledObject {
   label: string;
   object: string;
   name: string;
@@ -16,13 +16,13 @@ export interface Thing {
 /** Left, top, width and height, in pixels. */
 export type Rect = readonly [number, number, number, number];
 
-/** A box in a camera's picture, of a thing that is also in the cloud. @property camera its number in the frame */
-export interface Box extends Thing {
+/** A box in a camera's picture, of an object that is also in the cloud. @property camera its number in the frame */
+export interface Box extends LabeledObject {
   camera: number;
   rect: Rect;
 }
 
-export interface LabelsOf<T extends Thing> {
+export interface LabelsOf<T extends LabeledObject> {
   attributes: Attributes;
   marks: readonly T[];
   /** Only where boxes are linked to cuboids. */
@@ -30,11 +30,11 @@ export interface LabelsOf<T extends Thing> {
 }
 
 /** The labels of all frames, by their place. */
-export type SequenceOf<T extends Thing> = readonly LabelsOf<T>[];
+export type SequenceOf<T extends LabeledObject> = readonly LabelsOf<T>[];
 
 export const NO_LABELS: LabelsOf<never> = { attributes: {}, marks: [] };
 
-export function withFrame<T extends Thing>(
+export function withFrame<T extends LabeledObject>(
   sequence: SequenceOf<T>,
   place: number,
   change: Partial<LabelsOf<T>>,
@@ -43,7 +43,7 @@ export function withFrame<T extends Thing>(
   return sequence.with(place, { ...before, ...change });
 }
 
-export function changed<T extends Thing>(
+export function changed<T extends LabeledObject>(
   sequence: SequenceOf<T>,
   change: (labels: LabelsOf<T>, place: number) => LabelsOf<T>,
 ): SequenceOf<T> {
@@ -57,39 +57,39 @@ export function changed<T extends Thing>(
   return found ?? sequence;
 }
 
-/** The places at which a person has made a thing's marks. */
-export function anchors(sequence: SequenceOf<Thing>, object: string): number[] {
+/** The places at which a person has made an object's marks. */
+export function anchors(sequence: SequenceOf<LabeledObject>, object: string): number[] {
   return sequence.flatMap(({ marks }, place) =>
     marks.some((one) => one.object === object && one.byHand) ? [place] : [],
   );
 }
 
-export function markOf<T extends Thing>(sequence: SequenceOf<T>, place: number, object: string): T | undefined {
+export function markOf<T extends LabeledObject>(sequence: SequenceOf<T>, place: number, object: string): T | undefined {
   return sequence[place]?.marks.find((one) => one.object === object);
 }
 
-function thingsOf({ marks, boxes = [] }: LabelsOf<Thing>): readonly Thing[] {
+function objectsOf({ marks, boxes = [] }: LabelsOf<LabeledObject>): readonly LabeledObject[] {
   return boxes.length > 0 ? [...marks, ...boxes] : marks;
 }
 
 /** Other labels of a frame, with its marks and its boxes changed in the same way. */
-function eachThing<T extends Thing>(
+function eachObject<T extends LabeledObject>(
   labels: LabelsOf<T>,
-  change: <S extends Thing>(things: readonly S[]) => readonly S[],
+  change: <S extends LabeledObject>(objects: readonly S[]) => readonly S[],
 ) {
   const { boxes } = labels;
   return { ...labels, marks: change(labels.marks), ...(boxes ? { boxes: change(boxes) } : {}) };
 }
 
-/** One box of each thing that is in pictures alone. */
-export function boxedOnly(sequence: SequenceOf<Thing>): Box[] {
+/** One box of each object that is in pictures alone. */
+export function boxedOnly(sequence: SequenceOf<LabeledObject>): Box[] {
   const marked = new Set(sequence.flatMap(({ marks }) => marks.map(({ object }) => object)));
   const boxes = sequence.flatMap((labels) => labels.boxes ?? []).filter(({ object }) => !marked.has(object));
   return [...new Map(boxes.map((one) => [one.object, one])).values()];
 }
 
-/** One mark of each thing that is not in a frame. */
-export function elsewhere<T extends Thing>(sequence: SequenceOf<T>, place: number): T[] {
+/** One mark of each object that is not in a frame. */
+export function elsewhere<T extends LabeledObject>(sequence: SequenceOf<T>, place: number): T[] {
   const here = new Set(sequence[place]?.marks.map(({ object }) => object));
   const found = new Map<string, T>();
   for (const { marks } of sequence) {
@@ -98,40 +98,40 @@ export function elsewhere<T extends Thing>(sequence: SequenceOf<T>, place: numbe
   return [...found.values()];
 }
 
-/** Remove a thing from the frames of which `where` is true. */
-export function removeObject<T extends Thing>(
+/** Remove an object from the frames of which `where` is true. */
+export function removeObject<T extends LabeledObject>(
   sequence: SequenceOf<T>,
   object: string,
   where: (place: number) => boolean,
 ): SequenceOf<T> {
   return changed(sequence, (labels, place) => {
     if (!where(place)) return labels;
-    if (!thingsOf(labels).some((one) => one.object === object)) return labels;
-    return eachThing(labels, (things) => things.filter((one) => one.object !== object));
+    if (!objectsOf(labels).some((one) => one.object === object)) return labels;
+    return eachObject(labels, (objects) => objects.filter((one) => one.object !== object));
   });
 }
 
-/** Give a thing another label and name, in all frames. */
-export function rename<T extends Thing>(
+/** Give an object another label and name, in all frames. */
+export function rename<T extends LabeledObject>(
   sequence: SequenceOf<T>,
   object: string,
-  change: Pick<Thing, "label" | "name">,
+  change: Pick<LabeledObject, "label" | "name">,
 ): SequenceOf<T> {
   return changed(sequence, (labels) =>
-    thingsOf(labels).some((one) => one.object === object)
-      ? eachThing(labels, (things) => things.map((one) => (one.object === object ? { ...one, ...change } : one)))
+    objectsOf(labels).some((one) => one.object === object)
+      ? eachObject(labels, (objects) => objects.map((one) => (one.object === object ? { ...one, ...change } : one)))
       : labels,
   );
 }
 
 /** Whose attribute is set: that of marks, of boxes, or, without either, of the frames themselves. */
-export interface Whose<T extends Thing> {
+export interface Whose<T extends LabeledObject> {
   marks?: (mark: T) => boolean;
   boxes?: (box: Box) => boolean;
 }
 
 /** Set an attribute, or take its value away, in some frames. */
-export function setAttribute<T extends Thing>(
+export function setAttribute<T extends LabeledObject>(
   sequence: SequenceOf<T>,
   places: ReadonlySet<number>,
   name: string,
@@ -148,8 +148,8 @@ export function setAttribute<T extends Thing>(
     if (!places.has(place)) return labels;
     const { marks, boxes } = labels;
     if (!whose.marks && !whose.boxes) return { ...labels, attributes: set(labels.attributes) };
-    const each = <S extends Thing>(things: readonly S[], is: (one: S) => boolean) =>
-      things.map((one) => (is(one) ? { ...one, attributes: set(one.attributes) } : one));
+    const each = <S extends LabeledObject>(objects: readonly S[], is: (one: S) => boolean) =>
+      objects.map((one) => (is(one) ? { ...one, attributes: set(one.attributes) } : one));
     return {
       ...labels,
       ...(whose.marks ? { marks: each(marks, whose.marks) } : {}),
@@ -158,18 +158,24 @@ export function setAttribute<T extends Thing>(
   });
 }
 
-/** The first name of a label that no thing has yet. */
-export function freeName(sequence: SequenceOf<Thing>, label: string): string {
-  const taken = new Set(sequence.flatMap((labels) => thingsOf(labels).map(({ name }) => name)));
+/** The first name of a label that no object has yet. */
+export function freeName(sequence: SequenceOf<LabeledObject>, label: string): string {
+  const taken = new Set(sequence.flatMap((labels) => objectsOf(labels).map(({ name }) => name)));
   let number = 1;
   while (taken.has(`${label}:${number}`)) number++;
   return `${label}:${number}`;
 }
 
-/** The number of a thing as a person has written it, as its name; none if it is no number, or another one has it. */
-export function nameOf(sequence: SequenceOf<Thing>, { label, object }: Thing, text: string): string | undefined {
+/** The number of an object as a person has written it, as its name; none if it is no number, or another one has it. */
+export function nameOf(
+  sequence: SequenceOf<LabeledObject>,
+  { label, object }: LabeledObject,
+  text: string,
+): string | undefined {
   const name = `${label}:${text}`;
-  const isTaken = sequence.some((labels) => thingsOf(labels).some((one) => one.name === name && one.object !== object));
+  const isTaken = sequence.some((labels) =>
+    objectsOf(labels).some((one) => one.name === name && one.object !== object),
+  );
   return /^[1-9]\d{0,8}$/.test(text) && !isTaken ? name : undefined;
 }
 
@@ -190,7 +196,7 @@ export function attributesOf(given: unknown): Attributes {
   return isRecord(given) ? (given as Attributes) : {};
 }
 
-/** The id of a new thing: as a UUID, also where a page without https has none. */
+/** The id of a new object: as a UUID, also where a page without https has none. */
 export function newId(): string {
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));

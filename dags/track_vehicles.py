@@ -168,7 +168,7 @@ with DAG(
     @task
     def report(output_manifest_uri: str) -> dict[str, Any]:
         """How well the tracks fit what was filmed, before and after their adjustment."""
-        from labeling_provider.groundtruth.sequences import BOX
+        from labeling_provider.groundtruth.frame_tools import BOX
         from labeling_provider.hooks.labeling import LabelingHook
         from labeling_provider.manifest.sequences import read_sequence_label, sequence_label
         from labeling_provider.quality import compare

@@ -24,6 +24,12 @@ SERVICE = ("database", "cloud", "kinds", "work", "learning", "engine", "web")
 """The self-hosted service's rooms, each on top of those before it."""
 
 
+AIRFLOWS = ("hooks", "operators", "decorators", "sensors", "triggers", "notifications")
+"""Rooms whose files are called after what they do it to, as Airflow does: an operator, its sensor and its trigger."""
+VAGUE = {"one", "found", "thing", "things", "told"}
+"""What a variable is called by who does not say what it holds."""
+
+
 def modules() -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Each module's file, and its dotted name below the package."""
     for path in sorted(PACKAGE.rglob("*.py")):
@@ -152,3 +158,34 @@ def test_no_two_classes_share_a_name() -> None:
             if isinstance(node, ast.ClassDef):
                 where.setdefault(node.name, []).append(".".join(parts))
     assert {name: places for name, places in where.items() if len(places) > 1} == {}
+
+
+def test_no_two_modules_share_a_name() -> None:
+    where: dict[str, list[str]] = {}
+    for _, parts in modules():
+        if parts[0] not in AIRFLOWS and parts[-1] != "__init__":
+            where.setdefault(parts[-1], []).append(".".join(parts))
+    assert {name: places for name, places in where.items() if len(places) > 1} == {}
+
+
+def test_variables_are_called_what_they_hold() -> None:
+    vague = [
+        f"{path.relative_to(PACKAGE)}:{node.lineno}: {name}"
+        for path, _ in modules()
+        for node, name in variables(path)
+        if name in VAGUE
+    ]
+    assert vague == []
+
+
+def variables(path: Path) -> Iterator[tuple[ast.expr | ast.arg | ast.pattern, str]]:
+    """The variables, parameters and attributes that a file sets, and their names."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.arg):
+            yield node, node.arg
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node, node.attr
+        elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
+            yield node, node.name

@@ -24,7 +24,7 @@ COMMANDS: Final = {
     "local": "labeling_provider.service.__main__:main",
     "serve": "labeling_provider.service.__main__:serve",
     "work": "labeling_provider.service.__main__:work",
-    "database": "labeling_provider.cli.database:main",
+    "database": "labeling_provider.cli.database_commands:main",
     "import": "labeling_provider.cli.importing:main",
     "preview": "labeling_provider.service.web.preview:main",
     "workers": "labeling_provider.cli.workers:main",

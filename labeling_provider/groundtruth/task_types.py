@@ -12,8 +12,8 @@ from typing import Final
 
 from labeling_provider.groundtruth import facts
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.point_clouds import SEGMENTATION
-from labeling_provider.groundtruth.sequences import CUBOIDS, DETECTION, TRACKING
+from labeling_provider.groundtruth.frame_tools import CUBOIDS, DETECTION, TRACKING
+from labeling_provider.groundtruth.point_formats import SEGMENTATION
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ def _audit_problems(audit: AuditedLabels, uri: str) -> Iterator[Problem]:
         yield Problem(where, f"{uri} {problem}.", "Correct the manifest, or name another label attribute.")
     if audit.wrong > len(audit.problems):
         yield Problem(where, f"{audit.wrong - len(audit.problems):,} more labels in {uri} can't be audited.", "")
-    if audit.missing and not audit.found and not audit.wrong:
+    if audit.missing and not audit.labeled and not audit.wrong:
         others = f" It has {', '.join(map(repr, audit.others))}." if audit.others else ""
         message = f"no line of {uri} has {audit.wanted} to audit.{others}"
         yield Problem(where, message, "Take the output manifest of the job that made the labels, and its attribute.")

@@ -103,7 +103,7 @@ class AuditedLabels:
     :param attribute: the label attribute to audit; None for the last one of the right type.
     :param classes: the labels of the job; None if they are not known.
     :ivar wanted: what is looked for, in words.
-    :ivar found: number of lines with a label that can be audited.
+    :ivar labeled: number of lines with a label that can be audited.
     :ivar missing: number of lines without the label.
     :ivar wrong: number of lines with a label that can't be audited.
     :ivar problems: what is wrong with the first of these.
@@ -120,7 +120,7 @@ class AuditedLabels:
         self._task_type, self._own, self._attribute = task_type, own_attribute, attribute
         self._classes = None if classes is None else frozenset(classes)
         self.wanted = f"a label {attribute!r}" if attribute else f"a label of the type {task_type.audited_type}"
-        self.found = self.missing = self.wrong = 0
+        self.labeled = self.missing = self.wrong = 0
         self.problems: list[LineProblem] = []
         self.others: dict[str, None] = {}
 
@@ -144,7 +144,7 @@ class AuditedLabels:
             if len(self.problems) < MAX_PROBLEMS:
                 self.problems.append(LineProblem(number, 0, str(error)))
             return
-        self.found += label is not None
+        self.labeled += label is not None
         self.missing += label is None
         if label is None and len(self.others) < _MAX_NAMES:
             self.others.update(dict.fromkeys(_attributes(line, self._task_type)))

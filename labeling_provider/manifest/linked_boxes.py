@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from labeling_provider.groundtruth.sequences import BOX, TRACKING
+from labeling_provider.groundtruth.frame_tools import BOX, TRACKING
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, SequenceError, Shape, read_document, sequence_label
 
 LIDAR: Final = "lidar"

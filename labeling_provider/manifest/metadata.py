@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from labeling_provider.groundtruth.point_clouds import BACKGROUND as POINT_BACKGROUND
+from labeling_provider.groundtruth.point_formats import BACKGROUND as POINT_BACKGROUND
 
 BACKGROUND: Final = "BACKGROUND"
 """Ground Truth's name for the pixels of a mask that belong to no class."""

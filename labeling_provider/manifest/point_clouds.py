@@ -16,7 +16,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.point_clouds import POINT_FORMATS, PointFormat
+from labeling_provider.groundtruth.point_formats import POINT_FORMATS, PointFormat
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple, TypeGuard
 
 from labeling_provider.groundtruth.documents import is_unicode
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.point_clouds import (
+from labeling_provider.groundtruth.frame_tools import FRAME_ENDINGS
+from labeling_provider.groundtruth.point_formats import (
     CAMERA_MODELS,
     POINT_FORMATS,
     RADIAL,
@@ -23,7 +24,6 @@ from labeling_provider.groundtruth.point_clouds import (
     PointFormat,
     format_of_file,
 )
-from labeling_provider.groundtruth.sequences import FRAME_ENDINGS
 from labeling_provider.groundtruth.uris import as_s3_uri, split_s3_uri
 from labeling_provider.manifest.sequences import (
     SHOWN,

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeGuard
 from labeling_provider.errors import LabelingError, counted
 from labeling_provider.groundtruth.documents import is_unicode, strict_json
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.sequences import FRAME_ENDINGS, LABEL_LISTS, TOOLS, Tool
+from labeling_provider.groundtruth.frame_tools import FRAME_ENDINGS, LABEL_LISTS, TOOLS, Tool
 from labeling_provider.groundtruth.uris import split_s3_uri
 
 MAX_PROBLEMS: Final = 10

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from labeling_provider.groundtruth.sequences import CUBOIDS
+from labeling_provider.groundtruth.frame_tools import CUBOIDS
 from labeling_provider.manifest import (
     BoxesLabel,
     ClassesLabel,
@@ -25,10 +25,15 @@ from labeling_provider.manifest import (
     PointMaskLabel,
     SequenceLabel,
 )
-from labeling_provider.quality.cuboids import cuboids_of_form, cuboids_of_label, cuboids_of_sequence, points_of_label
+from labeling_provider.quality.cuboid_agreement import (
+    cuboids_of_form,
+    cuboids_of_label,
+    cuboids_of_sequence,
+    points_of_label,
+)
 from labeling_provider.quality.drawings import mask_of_form, mask_of_label, shapes_of_form, shapes_of_label
 from labeling_provider.quality.judgement import Boxes, Choice, Judgement, NamedBox, NamedSpan, Spans
-from labeling_provider.quality.sequences import frames_of_label
+from labeling_provider.quality.sequence_agreement import frames_of_label
 
 _MAX_PARTS: Final = 300
 

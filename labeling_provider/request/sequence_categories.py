@@ -13,7 +13,7 @@ from typing import Any, Final, TypeGuard
 
 from labeling_provider.errors import Problem
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.sequences import BOX, CUBOID, TOOLS, Tool
+from labeling_provider.groundtruth.frame_tools import BOX, CUBOID, TOOLS, Tool
 from labeling_provider.groundtruth.task_types import TaskType
 
 _WHERE: Final = "LabelCategoryConfigS3Uri"

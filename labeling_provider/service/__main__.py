@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.failures import StartError
 from labeling_provider.service.log_format import set_up_log
 from labeling_provider.service.settings import OptionParser, read_options, unknown_variables
 

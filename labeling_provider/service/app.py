@@ -34,27 +34,27 @@ from labeling_provider.service.web.administration import Administration
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets, read_outside
 from labeling_provider.service.web.human_task_uis import TEMPLATES_PATH, HumanTaskUis
-from labeling_provider.service.web.job_people import PeopleOfJobs
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
-from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.listener import Tls, listen
 from labeling_provider.service.web.listener import serve as serve_requests
 from labeling_provider.service.web.monitoring import Monitoring
+from labeling_provider.service.web.object_links import Signer, make_link_credentials
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.origins import is_unspecified
 from labeling_provider.service.web.pages import make_pages
-from labeling_provider.service.web.portal.application import make_portal
+from labeling_provider.service.web.people_of_job import PeopleOfJobs
+from labeling_provider.service.web.portal.portal import make_portal
 from labeling_provider.service.web.previews import Previews
+from labeling_provider.service.web.private_workforces import Workforces
 from labeling_provider.service.web.probes import Probes
 from labeling_provider.service.web.requests import PORTAL_PATH, STATIC_PATH
 from labeling_provider.service.web.rights import Rights
 from labeling_provider.service.web.signatures import Credentials
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.task_pages import TaskPages
-from labeling_provider.service.web.workers import Workers
-from labeling_provider.service.web.workforces import Workforces
+from labeling_provider.service.web.worker_requests import Workers
 from labeling_provider.service.web.workteams import Workteams
-from labeling_provider.service.work.audit import AuditTrail
+from labeling_provider.service.work.audit_trail import AuditTrail
 from labeling_provider.service.work.people import People
 from labeling_provider.service.work.requesters import ApiKeys
 from labeling_provider.service.work.single_sign_on import SingleSignOn

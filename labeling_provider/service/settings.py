@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.failures import StartError
 
 PREFIX: Final = "LABELING_LOCAL_"
 SECRETS: Final = frozenset(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.failures import StartError
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

@@ -11,9 +11,9 @@ from markupsafe import Markup
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.manifest import Files, InstancesLabel, MaskLabel, PointMaskLabel, SequenceLabel
+from labeling_provider.rendering.cloud_drawing import drawn_cloud, is_of_points
 from labeling_provider.rendering.drawing import drawn_picture, marked_text, size_of
-from labeling_provider.rendering.point_clouds import drawn_cloud, is_of_points
-from labeling_provider.rendering.sequences import drawn_sequence
+from labeling_provider.rendering.sequence_drawing import drawn_sequence
 from labeling_provider.ui.live import Confirmed, is_plain_s3
 from labeling_provider.ui.output_manifest import ShownObject, named_by
 from labeling_provider.ui.showing import query_of

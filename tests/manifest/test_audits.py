@@ -106,12 +106,12 @@ def test_lines_are_counted_while_they_pass_through() -> None:
     raw = [json.dumps(line).encode() + b"\n" for line in lines] + [b"no JSON\n"]
     audited = AuditedLabels(ADJUST, "adjusted", None, ["heron"])
     assert list(audited.through(raw)) == raw
-    assert (audited.found, audited.missing, audited.wrong) == (1, 2, 1)
+    assert (audited.labeled, audited.missing, audited.wrong) == (1, 2, 1)
     (problem,) = audited.problems
     assert str(problem) == "line 3: boxes: its class '<b>' is not one of the job's labels"
     named = AuditedLabels(ADJUST, "adjusted", "boxen")
     list(named.through(raw))
-    assert (named.found, named.missing, list(named.others)) == (0, 4, ["boxes"])
+    assert (named.labeled, named.missing, list(named.others)) == (0, 4, ["boxes"])
     many = AuditedLabels(ADJUST, classes=[])
     list(many.through(raw[:1] * 100))
     assert (many.wrong, len(many.problems)) == (100, 10)

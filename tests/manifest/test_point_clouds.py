@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.groundtruth.point_clouds import POINT_FORMATS
+from labeling_provider.groundtruth.point_formats import POINT_FORMATS
 from labeling_provider.manifest import point_clouds
 from labeling_provider.manifest.point_clouds import (
     PointCloud,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from labeling_provider.groundtruth.sequences import CUBOID
+from labeling_provider.groundtruth.frame_tools import CUBOID
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request.rules import category_problems
 from labeling_provider.request.sequence_categories import SequenceCategories

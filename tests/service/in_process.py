@@ -22,10 +22,10 @@ from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.human_task_uis import HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
-from labeling_provider.service.web.links import Signer, make_link_credentials
+from labeling_provider.service.web.object_links import Signer, make_link_credentials
 from labeling_provider.service.web.operations import Operations
+from labeling_provider.service.web.private_workforces import Workforces
 from labeling_provider.service.web.tags import Tags
-from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.truth import Truth
 from labeling_provider.service.work.workforce import Workforce, load_workforce, simulated_identities

@@ -16,7 +16,7 @@ from labeling_provider.service.cloud.identity import Staff
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.web.asgi import Application
 from labeling_provider.service.web.assets import Assets
-from labeling_provider.service.web.links import make_link_credentials
+from labeling_provider.service.web.object_links import make_link_credentials
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 LINKS = make_link_credentials()

@@ -21,7 +21,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from dev.stack import Service, StackError, wait_until
-from labeling_provider.cli.database import main as database
+from labeling_provider.cli.database_commands import main as database
 from labeling_provider.service.database.schema import tasks
 from tests.conftest import Lab, texts
 

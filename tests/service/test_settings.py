@@ -10,7 +10,7 @@ import pytest
 
 from dev.stack import Service, free_port
 from labeling_provider.service.__main__ import parser
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.failures import StartError
 from labeling_provider.service.settings import read_options
 
 

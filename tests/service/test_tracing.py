@@ -13,7 +13,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from dev.stack import Service, wait_until
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.failures import StartError
 from labeling_provider.service.tracing import set_up_tracing, trace_id, traced
 from tests.conftest import Lab, texts
 from tests.service.web.wire import ask

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest.export.base import Classes, Example, Folder, Format
 from labeling_provider.manifest.export.boxes import Coco, Voc, Yolo
-from labeling_provider.manifest.export.cuboids import Kitti, NuScenes
+from labeling_provider.manifest.export.cuboid_exports import Kitti, NuScenes
 from labeling_provider.manifest.export.points import NumpyPoints
 from labeling_provider.manifest.export.tables import Csv, Parquet
 from labeling_provider.manifest.export.text import Conll, JsonLines

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, cast
 
-from labeling_provider.groundtruth.point_clouds import format_of_file
+from labeling_provider.groundtruth.point_formats import format_of_file
 from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
 from labeling_provider.manifest.labels import LabelError, PointMaskLabel
 from labeling_provider.manifest.point_clouds import (

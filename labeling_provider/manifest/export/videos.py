@@ -13,7 +13,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any, ClassVar, NamedTuple, cast
 
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.sequences import BOX, DETECTION, KEYS
+from labeling_provider.groundtruth.frame_tools import BOX, DETECTION, KEYS
 from labeling_provider.manifest.export.base import Example, Format, csv_row, json_bytes, stem_of
 from labeling_provider.manifest.export.boxes import segmentation
 from labeling_provider.manifest.export.shown import box_inside, polygon_inside

@@ -20,7 +20,7 @@ from labeling_provider.service.cloud.offered import Call, Service, ServiceRespon
 from labeling_provider.service.database import log_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.log_rows import StreamLine, StreamQuery, TrainingLog
-from labeling_provider.service.errors import ApiError, constraint_error
+from labeling_provider.service.failures import ApiError, constraint_error
 
 LABELING_JOBS: Final = "/aws/sagemaker/LabelingJobs"
 TRAINING_JOBS: Final = "/aws/sagemaker/TrainingJobs"

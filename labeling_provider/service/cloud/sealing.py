@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.failures import StartError
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from labeling_provider.service.cloud.eventbridge import Announce
-from labeling_provider.service.database import announcements
+from labeling_provider.service.database import announcement_rows
 from labeling_provider.service.database.database import Database, now
 
 CLAIM_SECONDS: Final = 20.0
@@ -24,7 +24,7 @@ class Announcements:
     def tell(self) -> None:
         """Tell of all jobs whose end nobody has been told of, and nobody tells of at the moment."""
         with self._database.read() as connection:
-            if not announcements.is_pending(connection, now()):
+            if not announcement_rows.is_pending(connection, now()):
                 return
         while self._tell_one():
             pass
@@ -32,10 +32,10 @@ class Announcements:
     def _tell_one(self) -> bool:
         """Tell of one job; whether there was one."""
         with self._database.write() as connection:
-            job = announcements.claim(connection, now(), now() + CLAIM_SECONDS)
+            job = announcement_rows.claim(connection, now(), now() + CLAIM_SECONDS)
         if job is None:
             return False
         self._announce(job.arn, job.status)
         with self._database.write() as connection:
-            announcements.remove(connection, job.id)
+            announcement_rows.remove(connection, job.id)
         return True

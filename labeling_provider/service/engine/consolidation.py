@@ -17,7 +17,7 @@ from labeling_provider.service.cloud.object_store import ObjectStore
 from labeling_provider.service.database import lease_rows, object_rows, task_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.engine.functions import Functions
-from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, ObjectLabel, WorkerAnswer
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import fail_objects, label_objects

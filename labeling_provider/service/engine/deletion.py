@@ -10,9 +10,9 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.service.cloud.messaging import Messaging
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.database import deletion, job_rows
+from labeling_provider.service.database import deleted_rows, job_rows
 from labeling_provider.service.database.database import Database, now
-from labeling_provider.service.work.audit import AuditTrail
+from labeling_provider.service.work.audit_trail import AuditTrail
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +53,9 @@ class Deletion:
         while is_more:
             # Others write in between.
             with self._database.write() as connection:
-                is_more = deletion.delete_rows(connection, job.id, _ROWS_AT_ONCE)
+                is_more = deleted_rows.delete_rows(connection, job.id, _ROWS_AT_ONCE)
         with self._database.write() as connection:
-            deletion.delete_job(connection, job.id, job.arn)
+            deleted_rows.delete_job(connection, job.id, job.arn)
         return deleted
 
 
@@ -81,7 +81,7 @@ class Retention:
         """Delete what is old enough."""
         while not self._stopping.is_set():
             with self._database.read() as connection:
-                names = deletion.ended_before(connection, now() - self._days * _DAY, _JOBS_AT_ONCE)
+                names = deleted_rows.ended_before(connection, now() - self._days * _DAY, _JOBS_AT_ONCE)
             for name in names:
                 try:
                     self._deletion.delete(name)

@@ -14,7 +14,7 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.job import JobStatus
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import job_rows, object_rows, people, running, task_inputs, task_rows
+from labeling_provider.service.database import job_rows, object_rows, people_rows, running, task_inputs, task_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.states import ObjectState, RemarkKind, TaskState
@@ -408,7 +408,7 @@ class Desk:
         self, connection: Connection, task: HeldTask, person: Person, kind: RemarkKind, text: str, now: float
     ) -> None:
         said = text.strip()[:MAX_REMARK_CHARACTERS]
-        people.add_remark(connection, task.job_id, task.object_id, person.worker_id, kind, said, now)
+        people_rows.add_remark(connection, task.job_id, task.object_id, person.worker_id, kind, said, now)
 
     def _after(self, connection: Connection, person: Person, job: JobAtDesk, task: HeldTask, now: float) -> Handed:
         """The next task, when a person is done with one."""

@@ -37,7 +37,7 @@ from labeling_provider.service.engine.scheduler import Scheduler
 from labeling_provider.service.engine.start import Start
 from labeling_provider.service.engine.stream import Stream
 from labeling_provider.service.engine.streaming_stage import Streaming
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.learning.loop import ActiveLearning
 from labeling_provider.service.log_format import JOB
 from labeling_provider.service.measures import FAILED_STEPS, STEPS

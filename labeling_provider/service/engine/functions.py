@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.documents import TOO_DEEP, is_deep, plain
 from labeling_provider.service.cloud.processes import Fault, Process
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.work.workforce import Function
 
 log = logging.getLogger(__name__)

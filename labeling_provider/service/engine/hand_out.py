@@ -18,7 +18,7 @@ from labeling_provider.service.database.object_rows import WaitingObject
 from labeling_provider.service.database.running import find, labeled_by_machine, note, update_job
 from labeling_provider.service.database.states import LearningRole, ObjectState
 from labeling_provider.service.engine.functions import Functions
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.learning.loop import PROBE_OBJECTS, ActiveLearning, Room
 from labeling_provider.service.work import tasks

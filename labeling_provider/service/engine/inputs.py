@@ -14,7 +14,7 @@ from labeling_provider.request import TaskType, task_type_of_request
 from labeling_provider.request.rules import category_problems
 from labeling_provider.request.templates import label_names, parse_category_document
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 
 _MAX_IN_MEMORY: Final = 1 << 20
 

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 from labeling_provider.groundtruth.uris import as_s3_uri
 from labeling_provider.manifest.pictures import PictureError, open_picture
 from labeling_provider.service.engine.functions import Functions
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.kinds.stored_data import image_size
 from labeling_provider.service.work.workforce import PROMPTS, MaskFunction

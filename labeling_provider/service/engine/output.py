@@ -16,7 +16,7 @@ from labeling_provider.service.cloud.object_store import MissingObject, ObjectSt
 from labeling_provider.service.database import lease_rows, object_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.lease_rows import Lease, LeaseLost
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.work.job_run import Run
 
 REFRESH_SECONDS: Final = 10.0

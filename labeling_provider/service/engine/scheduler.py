@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from labeling_provider.service.errors import may_pass
+from labeling_provider.service.failures import may_pass
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from labeling_provider.service.database.database import Connection, Database, Ro
 from labeling_provider.service.database.running import arrived, find, note
 from labeling_provider.service.database.states import ObjectState
 from labeling_provider.service.engine.arrivals import Arrival, arrivals_of, line_arrival
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.outcomes import note_failures
 

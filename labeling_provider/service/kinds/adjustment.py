@@ -13,8 +13,8 @@ from random import Random
 from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth.layout import ADJUSTED, ADJUSTMENT_STATUS, UNADJUSTED
-from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.audits import Audited
+from labeling_provider.service.failures import ObjectFailure
+from labeling_provider.service.kinds.audited_kind import Audited
 from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,

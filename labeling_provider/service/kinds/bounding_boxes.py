@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final
 
 from labeling_provider.manifest import Label
-from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Auditable, Content, Learnable, ObjectLabel, runs
 from labeling_provider.service.kinds.skills import Evidence, Skill
 from labeling_provider.service.kinds.stored_data import image_size

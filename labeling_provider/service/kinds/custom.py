@@ -31,7 +31,7 @@ class Custom(Kind):
     def read_answer(self, content: Content, line: dict[str, Any]) -> Content:
         name = ready_function(self.job.consolidation_function)
         if name is not None:
-            from labeling_provider.service.kinds.drawings.functions import read_drawing
+            from labeling_provider.service.kinds.drawings.handlers import read_drawing
 
             read_drawing(name, content, self.positions)
         return content

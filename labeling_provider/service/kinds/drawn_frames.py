@@ -15,13 +15,13 @@ from typing import Any, ClassVar, Final
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.sequences import TRACKING
+from labeling_provider.groundtruth.frame_tools import TRACKING
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label
 from labeling_provider.manifest.sequences import Frame, LabeledFrame, Shape
 from labeling_provider.request.sequence_categories import Attribute, SequenceCategories
 from labeling_provider.service.cloud.object_store import MissingObject
-from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.adjustment import LockedAdjustment
 from labeling_provider.service.kinds.frame_answers import AnswerReader, called, is_object_name, with_names
 from labeling_provider.service.kinds.kind import AnswerError, Auditable, Content, Kind, Response, runs

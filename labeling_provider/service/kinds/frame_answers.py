@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.sequences import BOX, Tool
+from labeling_provider.groundtruth.frame_tools import BOX, Tool
 from labeling_provider.manifest.sequences import (
     MAX_SHAPES,
     Frame,

@@ -18,7 +18,7 @@ from typing import Any
 
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.sequences import LABEL_LISTS, sequence_label_uri
+from labeling_provider.groundtruth.frame_tools import LABEL_LISTS, sequence_label_uri
 from labeling_provider.manifest import Label, SequenceLabel
 from labeling_provider.manifest.sequences import (
     MAX_LABEL_BYTES,
@@ -141,13 +141,13 @@ class VideoFrames(DrawnFrames):
             raise ValueError(f"{where} was drawn with {tool}, but annotationType is {own}")
 
     def likeness(self, first: Shape, second: Shape) -> float:
-        from labeling_provider.quality.sequences import frame_size, likeness
+        from labeling_provider.quality.sequence_agreement import frame_size, likeness
 
         tool = self.categories.tool
         return likeness(first, second, tool, frame_size([[first, second]], tool))
 
     def pairs(self, first: Sequence[Shape], second: Sequence[Shape]) -> list[tuple[float, int, int]]:
-        from labeling_provider.quality.sequences import frame_size, match
+        from labeling_provider.quality.sequence_agreement import frame_size, match
 
         tool = self.categories.tool
         return match(first, second, tool, frame_size([first, second], tool))

@@ -19,7 +19,7 @@ from labeling_provider.groundtruth.layout import data_object
 from labeling_provider.groundtruth.task_types import TASK_TYPES, TaskType
 from labeling_provider.manifest import Label
 from labeling_provider.service.cloud.object_store import ObjectStore
-from labeling_provider.service.errors import ObjectFailure, for_object
+from labeling_provider.service.failures import ObjectFailure, for_object
 from labeling_provider.service.kinds.skills import Evidence, Skill, SkillBook
 from labeling_provider.service.kinds.stored_data import stored
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from labeling_provider.groundtruth.sequences import BOX, LABEL_LISTS, TRACKING
+from labeling_provider.groundtruth.frame_tools import BOX, LABEL_LISTS, TRACKING
 from labeling_provider.manifest.linked_boxes import CAMERA, LIDAR, read_linked_boxes
 from labeling_provider.manifest.point_sequences import PointFrame
 from labeling_provider.manifest.sequences import Frame, LabeledFrame

@@ -19,7 +19,7 @@ from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label, MaskLabel
 from labeling_provider.manifest.metadata import BACKGROUND
 from labeling_provider.manifest.pictures import PictureError, open_picture
-from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.kind import (
     Answered,
     AnswerError,

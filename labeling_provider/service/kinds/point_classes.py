@@ -20,17 +20,17 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from labeling_provider.errors import counted
-from labeling_provider.groundtruth.point_clouds import BACKGROUND, BACKGROUND_NUMBER
+from labeling_provider.groundtruth.point_formats import BACKGROUND, BACKGROUND_NUMBER
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label, PointMaskLabel
 from labeling_provider.manifest.point_clouds import MAX_PACKED_BYTES, PointCloudError, read_point_classes
 from labeling_provider.manifest.sequences import Frame
 from labeling_provider.request.sequence_categories import SequenceCategories
 from labeling_provider.service.cloud.object_store import MissingObject
-from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.adjustment import LockedAdjustment
+from labeling_provider.service.kinds.cloud_cuboids import FRAME_ATTRIBUTES
 from labeling_provider.service.kinds.clouds import Clouds, shown_frames
-from labeling_provider.service.kinds.cuboids import FRAME_ATTRIBUTES
 from labeling_provider.service.kinds.drawn_frames import filled, locked_change, shared_input
 from labeling_provider.service.kinds.frame_answers import AnswerReader
 from labeling_provider.service.kinds.kind import (

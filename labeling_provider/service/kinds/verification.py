@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any
 
-from labeling_provider.service.errors import ObjectFailure
-from labeling_provider.service.kinds.audits import Audited
+from labeling_provider.service.failures import ObjectFailure
+from labeling_provider.service.kinds.audited_kind import Audited
 from labeling_provider.service.kinds.choices import SingleChoice
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Consolidated, Content, JobFacts, runs, shown
 

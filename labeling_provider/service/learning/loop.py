@@ -28,7 +28,7 @@ from labeling_provider.service.database.job_rows import TrainingRow, is_in_progr
 from labeling_provider.service.database.object_rows import WaitingObject
 from labeling_provider.service.database.running import note, update_job
 from labeling_provider.service.database.states import LearningRole, ObjectState
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.kinds.kind import Learnable
 from labeling_provider.service.learning.learner import Learner, LearningSample, Material, TrainingOutcome
 from labeling_provider.service.learning.models import ModelFailure

@@ -13,7 +13,7 @@ from labeling_provider.groundtruth.facts import Arn
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
 from labeling_provider.service.database import model_rows
 from labeling_provider.service.database.database import Connection, Database, now
-from labeling_provider.service.errors import JobFailure, validation_error
+from labeling_provider.service.failures import JobFailure, validation_error
 from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.learning.hosted import HostedModel, ModelProcess
 from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, pack, unpack

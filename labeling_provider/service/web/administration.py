@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from labeling_provider.service.engine.deletion import Deletion, DeletionError
 from labeling_provider.service.web.pages import write_down
-from labeling_provider.service.work.audit import OK, AuditTrail
+from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.requesters import ApiKeys, KeysError
 
 _MAX_CHARACTERS: Final = 200

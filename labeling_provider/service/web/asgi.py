@@ -24,7 +24,7 @@ from labeling_provider.groundtruth.model import service_model
 from labeling_provider.service.cloud.offered import Service, Services
 from labeling_provider.service.cloud.sealing import Unreadable
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.log_format import REQUEST_ID
 from labeling_provider.service.measures import ROUTE, request_times
 from labeling_provider.service.tracing import traced
@@ -51,7 +51,7 @@ from labeling_provider.service.web.signatures import (
     Credentials,
     Signature,
 )
-from labeling_provider.service.work.audit import OK, AuditTrail
+from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.requesters import ADMINISTRATOR, ApiKeys, Requester, Role
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.failures import StartError
 from labeling_provider.service.web.requests import STATIC_PATH
 
 ELEMENTS: Final = "crowd-html-elements.js"

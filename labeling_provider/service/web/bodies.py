@@ -14,7 +14,7 @@ from io import BytesIO
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Final
 
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.requests import RequestHead
 from labeling_provider.service.web.signatures import ChunkSignatures
 

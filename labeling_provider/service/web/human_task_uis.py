@@ -14,14 +14,14 @@ from starlette.types import Receive, Scope, Send
 from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.groundtruth.facts import HUMAN_TASK_UI_ACCOUNT, Arn
 from labeling_provider.request.templates import hosted_template
-from labeling_provider.service.database import human_task_uis, tag_rows
+from labeling_provider.service.database import human_task_ui_rows, tag_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.human_task_uis import HumanTaskUiRow
+from labeling_provider.service.database.human_task_ui_rows import HumanTaskUiRow
 from labeling_provider.service.database.job_rows import NameTaken
-from labeling_provider.service.errors import ApiError, not_found, validation_error
-from labeling_provider.service.web.links import Signer
+from labeling_provider.service.failures import ApiError, not_found, validation_error
 from labeling_provider.service.web.liquid import TemplateError, render
 from labeling_provider.service.web.lists import between, next_token, page_request
+from labeling_provider.service.web.object_links import Signer
 from labeling_provider.service.web.requests import STATIC_PATH
 from labeling_provider.service.web.tags import add_tags
 
@@ -60,9 +60,9 @@ class HumanTaskUis:
         arn = f"arn:aws:sagemaker:{self._region}:{self._account}:human-task-ui/{name}"
         try:
             with self._database.write() as connection:
-                if human_task_uis.count(connection) >= MAX_TEMPLATES:
+                if human_task_ui_rows.count(connection) >= MAX_TEMPLATES:
                     raise ApiError("ResourceLimitExceeded", f"There are {MAX_TEMPLATES:,} worker templates already.")
-                human_task_uis.insert(connection, name, arn, request["UiTemplate"]["Content"])
+                human_task_ui_rows.insert(connection, name, arn, request["UiTemplate"]["Content"])
                 add_tags(connection, arn, request.get("Tags", []))
         except NameTaken:
             raise ApiError("ResourceInUse", f"A worker template named {name} already exists.") from None
@@ -83,14 +83,14 @@ class HumanTaskUis:
     def list(self, request: dict[str, Any]) -> dict[str, Any]:
         """ListHumanTaskUis."""
         with self._database.read() as connection:
-            rows, token = human_task_uis.page(connection, between(request, "CreationTime"), page_request(request))
+            rows, token = human_task_ui_rows.page(connection, between(request, "CreationTime"), page_request(request))
         return {"HumanTaskUiSummaries": [_summary(row) for row in rows], **next_token(token)}
 
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeleteHumanTaskUi. Labeling jobs use none: they take templates from S3."""
         with self._database.write() as connection:
             row = _found(connection, request["HumanTaskUiName"])
-            human_task_uis.delete(connection, row.name)
+            human_task_ui_rows.delete(connection, row.name)
             tag_rows.delete_all_tags(connection, row.arn)
         return {}
 
@@ -123,7 +123,7 @@ class HumanTaskUis:
             if hosted is not None:
                 return hosted
         with self._database.read() as connection:
-            row = human_task_uis.find_by_arn(connection, arn)
+            row = human_task_ui_rows.find_by_arn(connection, arn)
         if row is None:
             raise not_found(f"There is no worker template {arn}.")
         return row.template
@@ -135,7 +135,7 @@ class HumanTaskUis:
 
     def _answer(self, name: str, token: str) -> Response:
         with self._database.read() as connection:
-            row = human_task_uis.find(connection, name)
+            row = human_task_ui_rows.find(connection, name)
         headers = {
             "x-content-type-options": "nosniff",
             "cache-control": "no-store",
@@ -153,7 +153,7 @@ class HumanTaskUis:
 
 def _found(connection: Connection, name: str) -> HumanTaskUiRow:
     """:raises ApiError: if there is no template of this name."""
-    row = human_task_uis.find(connection, name)
+    row = human_task_ui_rows.find(connection, name)
     if row is None:
         raise not_found(f"There is no worker template named {name}.")
     return row

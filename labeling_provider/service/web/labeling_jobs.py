@@ -22,7 +22,7 @@ from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import JobFilter, JobRow, JobScope, NameTaken
 from labeling_provider.service.database.workteam_rows import find_workteam_by_arn
 from labeling_provider.service.engine.engine import Engine
-from labeling_provider.service.errors import ApiError, not_found, validation_error
+from labeling_provider.service.failures import ApiError, not_found, validation_error
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.lists import between, next_token, page_request
 from labeling_provider.service.web.tags import add_tags, is_own_job, list_tags

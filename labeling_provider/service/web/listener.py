@@ -23,7 +23,7 @@ from typing import Any, Final
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.failures import StartError
 
 MAX_HEAD_BYTES: Final = 32_768
 MAX_HEAD_SECONDS: Final = 20

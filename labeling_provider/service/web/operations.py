@@ -15,13 +15,13 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth import model
 from labeling_provider.service.database.paging import BadToken
-from labeling_provider.service.errors import ApiError, constraint_error, validation_error
+from labeling_provider.service.failures import ApiError, constraint_error, validation_error
 from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.human_task_uis import HumanTaskUis
 from labeling_provider.service.web.labeling_jobs import LabelingJobs
+from labeling_provider.service.web.private_workforces import Workforces
 from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.web.tags import Tags
-from labeling_provider.service.web.workforces import Workforces
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.requesters import ADMINISTRATOR, Requester
 

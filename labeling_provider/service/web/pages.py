@@ -27,14 +27,14 @@ from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.groundtruth.layout import output_manifest_uri
 from labeling_provider.rendering.environment import render
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.database import job_rows, people, task_rows
+from labeling_provider.service.database import job_rows, people_rows, task_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.job_rows import JobRow
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.web.labeling_jobs import scope_of
 from labeling_provider.service.web.requests import PAGES_PATH
 from labeling_provider.service.web.tags import is_own_job
-from labeling_provider.service.work.audit import AuditTrail
+from labeling_provider.service.work.audit_trail import AuditTrail
 from labeling_provider.service.work.requesters import Requester
 
 MAX_JOBS: Final = 200
@@ -126,8 +126,8 @@ class _JobPages:
             trainings = job_rows.latest_trainings(connection, job.id, MAX_TRAININGS)
             waiting = job_rows.messages_waiting(connection, queue_name(job.name)) if job_request.is_streaming else 0
             workers = task_rows.workers_at_work(connection, job.id, time.time())
-            at_work = sorted(people.names(connection, workers).values(), key=str.casefold)
-            remarks = people.latest_remarks(connection, job.id, MAX_REMARKS)
+            at_work = sorted(people_rows.names(connection, workers).values(), key=str.casefold)
+            remarks = people_rows.latest_remarks(connection, job.id, MAX_REMARKS)
         facts = {
             "Reason": job.failure_reason,
             "Labeled by people": f"{job.labeled:,}",

@@ -23,14 +23,14 @@ from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.request.templates import label_names, parse_category_document
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.web.assets import NOT_BUILT, Assets, read_outside
 from labeling_provider.service.web.frame import frame_headers, frame_html, message_page, outside_addresses
-from labeling_provider.service.web.links import Links, Signer, make_link_credentials
 from labeling_provider.service.web.liquid import MAX_TEMPLATE, TemplateError, render
 from labeling_provider.service.web.listener import listen, serve
+from labeling_provider.service.web.object_links import Links, Signer, make_link_credentials
 from labeling_provider.service.web.origins import is_local_name
 from labeling_provider.service.web.requests import STATIC_PATH, RequestHead
 

@@ -13,7 +13,7 @@ from labeling_provider.groundtruth.documents import strict_json
 from labeling_provider.service.database import object_rows, task_inputs
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.engine.runs import Kinds
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.web.frame import SANDBOX, message_page
 from labeling_provider.service.web.pages import POLICY, job_of, page
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.monitoring import Monitoring
 from labeling_provider.service.web.origins import is_local_name
 from labeling_provider.service.web.requests import METRICS_PATH, RequestHead

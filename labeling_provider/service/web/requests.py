@@ -11,7 +11,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from labeling_provider.service.cloud.offered import SERVICE_OF_TARGET, SERVICE_OF_VERSION, Service
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 
 MAX_HEADERS: Final = 100
 MAX_PARAMETERS: Final = 200

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
 from labeling_provider.service.cloud.offered import ServiceResponse
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.requests import PORTAL_PATH, RequestHead
 
 JSON: Final = "application/x-amz-json-1.1"

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 from labeling_provider.service.cloud.offered import Service
 from labeling_provider.service.database import key_rows
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.bodies import Body
 from labeling_provider.service.web.requests import RequestHead
 from labeling_provider.service.work.requesters import Requester, Right

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from labeling_provider.service.cloud.offered import Call, Service
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.bodies import Body
 from labeling_provider.service.web.requests import RequestHead, service_of_form
 from labeling_provider.service.web.signatures import Signature

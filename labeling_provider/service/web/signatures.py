@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import quote
 
 from labeling_provider.service.cloud.offered import Service
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.requests import RequestHead
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"

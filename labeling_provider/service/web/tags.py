@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from labeling_provider.service.database import tag_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.errors import ApiError, not_found
+from labeling_provider.service.failures import ApiError, not_found
 from labeling_provider.service.work.requesters import Requester
 
 MAX_TAGS: Final = 50

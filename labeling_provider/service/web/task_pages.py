@@ -19,12 +19,12 @@ from labeling_provider.groundtruth.description import JobRequest
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.request.templates import hosted_template
 from labeling_provider.service.cloud.object_store import MissingObject, ObjectStore
-from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.frame import frame_page, message_page
-from labeling_provider.service.web.links import Links, Signer
 from labeling_provider.service.web.liquid import MAX_TEMPLATE, TemplateError, render
+from labeling_provider.service.web.object_links import Links, Signer
 
 log = logging.getLogger(__name__)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Any, Final
 
 from labeling_provider.service.cloud.identity import Directory
-from labeling_provider.service.database import people, tag_rows, workteam_rows
+from labeling_provider.service.database import people_rows, tag_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
 from labeling_provider.service.database.paging import BadToken
-from labeling_provider.service.database.workforces import OWN_CLIENT, own_user_pool
+from labeling_provider.service.database.workforce_rows import OWN_CLIENT, own_user_pool
 from labeling_provider.service.database.workteam_rows import WorkteamRow
-from labeling_provider.service.errors import ApiError, not_found, validation_error
+from labeling_provider.service.failures import ApiError, not_found, validation_error
 from labeling_provider.service.web.lists import next_token, page_request
+from labeling_provider.service.web.private_workforces import DEFAULT, check_workforce, workforce_arn, workforce_of
 from labeling_provider.service.web.tags import add_tags
-from labeling_provider.service.web.workforces import DEFAULT, check_workforce, workforce_arn, workforce_of
 from labeling_provider.service.work.workforce import PEOPLE, Workforce
 
 MAX_WORKTEAMS: Final = 25
@@ -124,7 +124,7 @@ class Workteams:
         with self._database.write() as connection:
             row = _workteam(connection, request["WorkteamName"])
             workteam_rows.delete_workteam(connection, row.arn)
-            people.leave_all(connection, row.arn)
+            people_rows.leave_all(connection, row.arn)
             tag_rows.delete_all_tags(connection, row.arn)
         return {"Success": True}
 

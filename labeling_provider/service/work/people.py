@@ -19,12 +19,12 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth.facts import Arn, cognito_issuer
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import deletion, people, workforces, workteam_rows
+from labeling_provider.service.database import deleted_rows, people_rows, workforce_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.job_rows import NameTaken
-from labeling_provider.service.database.people import PersonRow
+from labeling_provider.service.database.people_rows import PersonRow
 from labeling_provider.service.database.revisions import PEOPLE
-from labeling_provider.service.database.workforces import own_user_pool
+from labeling_provider.service.database.workforce_rows import own_user_pool
 
 MIN_PASSWORD_CHARACTERS: Final = 10
 MAX_PASSWORD_CHARACTERS: Final = 200
@@ -82,7 +82,7 @@ class People:
         """
         given = checked_name(name)
         with self._database.read() as connection:
-            person = people.find_person(connection, given)
+            person = people_rows.find_person(connection, given)
         if self.passwords:
             person = self._checked(given, person, password or "")
         elif person is None:
@@ -103,7 +103,7 @@ class People:
             raise PeopleError("This invitation is not valid any more. Ask for another one.")
         hashed = self._hasher.hash(password)
         with self._database.write() as connection:
-            person = people.choose_password(connection, _digest(token), hashed, self._clock.now())
+            person = people_rows.choose_password(connection, _digest(token), hashed, self._clock.now())
         if person is None:
             raise PeopleError("This invitation is not valid any more. Ask for another one.")
         return self.open_session(person)
@@ -111,7 +111,7 @@ class People:
     def invited(self, token: str) -> str | None:
         """The name of the person whom an invitation is for; None if it is not valid."""
         with self._database.read() as connection:
-            person = people.invited(connection, _digest(token), self._clock.now())
+            person = people_rows.invited(connection, _digest(token), self._clock.now())
         return None if person is None else person.name
 
     def of_session(self, token: str) -> Person | None:
@@ -123,7 +123,7 @@ class People:
         if known is not None and known[0] > now and known[1] == revision:
             return known[2]
         with self._database.read() as connection:
-            row = people.signed_in(connection, digest, self._clock.now())
+            row = people_rows.signed_in(connection, digest, self._clock.now())
             person = None if row is None else self._person(connection, row)
         with self._changing:
             self._remembered.pop(digest, None)
@@ -136,7 +136,7 @@ class People:
     def sign_out(self, token: str) -> None:
         """End a session."""
         with self._database.write() as connection:
-            people.close_session(connection, _digest(token))
+            people_rows.close_session(connection, _digest(token))
 
     def sign_out_everywhere(self, name: str) -> int:
         """End all sessions of a person; how many there were.
@@ -144,7 +144,7 @@ class People:
         :raises PeopleError: if there is no such person.
         """
         with self._database.write() as connection:
-            return people.close_sessions(connection, self._known(connection, name).id)
+            return people_rows.close_sessions(connection, self._known(connection, name).id)
 
     # Who there is
 
@@ -157,17 +157,19 @@ class People:
         given = checked_name(name)
         with self._database.write() as connection:
             arn = None if team is None else _team(connection, team)
-            person = people.find_person(connection, given)
+            person = people_rows.find_person(connection, given)
             if person is None:
                 try:
-                    worker_id = people.new_worker_id(self._region)
-                    person = people.insert_person(connection, name=given, worker_id=worker_id, sub=str(uuid.uuid4()))
+                    worker_id = people_rows.new_worker_id(self._region)
+                    person = people_rows.insert_person(
+                        connection, name=given, worker_id=worker_id, sub=str(uuid.uuid4())
+                    )
                 except NameTaken:
-                    person = people.find_person(connection, given)
+                    person = people_rows.find_person(connection, given)
             if person is None:
                 raise PeopleError(f"{given} was removed at the same moment. Try again.")
             if arn is not None:
-                people.join(connection, person.id, arn)
+                people_rows.join(connection, person.id, arn)
         return person
 
     def remove(self, name: str, team: str | None = None) -> None:
@@ -178,8 +180,8 @@ class People:
         with self._database.write() as connection:
             person = self._known(connection, name)
             if team is None:
-                people.delete_person(connection, person.id)
-            elif not people.leave(connection, person.id, _team(connection, team)):
+                people_rows.delete_person(connection, person.id)
+            elif not people_rows.leave(connection, person.id, _team(connection, team)):
                 raise PeopleError(f"{person.name} is not in the workteam {team}.")
 
     def erase(self, name: str) -> str:
@@ -190,8 +192,8 @@ class People:
         """
         with self._database.write() as connection:
             person = self._known(connection, name)
-            pseudonym = people.new_worker_id(self._region)
-            deletion.erase_person(connection, person, pseudonym)
+            pseudonym = people_rows.new_worker_id(self._region)
+            deleted_rows.erase_person(connection, person, pseudonym)
         return pseudonym
 
     def invite(self, name: str) -> str:
@@ -203,7 +205,7 @@ class People:
         token = secrets.token_urlsafe(24)
         with self._database.write() as connection:
             person = self._known(connection, name)
-            people.invite(connection, person.id, _digest(token), self._clock.now() + INVITATION_SECONDS)
+            people_rows.invite(connection, person.id, _digest(token), self._clock.now() + INVITATION_SECONDS)
         return token
 
     def list(self, team: str | None = None) -> list[dict[str, Any]]:
@@ -221,7 +223,7 @@ class People:
                     "has_password": person.password is not None,
                     "issuer": person.issuer,
                 }
-                for person in people.list_people(connection)
+                for person in people_rows.list_people(connection)
                 for teams in (_members_teams(connection, person),)
                 if arn is None or arn in teams
             ]
@@ -229,7 +231,7 @@ class People:
     def change_settings(self, person: Person, settings: dict[str, Any]) -> None:
         """Keep a person's language and keys."""
         with self._database.write() as connection:
-            people.update_settings(connection, person.id, settings)
+            people_rows.update_settings(connection, person.id, settings)
 
     def teams(self, row: PersonRow) -> set[str]:
         """The ARNs of the workteams that a person works for."""
@@ -244,7 +246,7 @@ class People:
         """
         token, now = secrets.token_urlsafe(32), self._clock.now()
         with self._database.write() as connection:
-            people.open_session(connection, row.id, _digest(token), now + seconds, now)
+            people_rows.open_session(connection, row.id, _digest(token), now + seconds, now)
         return token
 
     # Details
@@ -300,7 +302,7 @@ class People:
         teams = _members_teams(connection, row)
         if not self.passwords and row.issuer is None:
             # Where a name is enough, a workteam without members is everybody's.
-            teams |= workteam_rows.private_arns(connection) - people.teams_with_members(connection)
+            teams |= workteam_rows.private_arns(connection) - people_rows.teams_with_members(connection)
         return teams
 
     @staticmethod
@@ -309,7 +311,7 @@ class People:
 
         :raises PeopleError: if there is none.
         """
-        person = people.find_person(connection, checked_name(name)) or people.find_worker(connection, name)
+        person = people_rows.find_person(connection, checked_name(name)) or people_rows.find_worker(connection, name)
         if person is None:
             raise PeopleError(f"Nobody is called {name}. `labeling workers list` shows who there is.")
         return person
@@ -320,15 +322,15 @@ def checked_name(name: str) -> str:
 
     :raises PeopleError: if it is empty, too long, or has characters that can't be seen.
     """
-    given = people.plain_name(name)
-    if not people.is_name(given):
-        raise PeopleError(f"A name has 1 to {people.MAX_NAME_CHARACTERS} characters, all of which can be seen.")
+    given = people_rows.plain_name(name)
+    if not people_rows.is_name(given):
+        raise PeopleError(f"A name has 1 to {people_rows.MAX_NAME_CHARACTERS} characters, all of which can be seen.")
     return given
 
 
 def identities(connection: Connection, worker_ids: Collection[str]) -> dict[str, str]:
     """The identity at the identity provider behind each worker id that is a person's."""
-    return people.subs(connection, worker_ids)
+    return people_rows.subs(connection, worker_ids)
 
 
 def identity_provider(connection: Connection, workteam_arn: str) -> dict[str, str]:
@@ -343,7 +345,7 @@ def identity_provider(connection: Connection, workteam_arn: str) -> dict[str, st
             issuer = cognito_issuer(member["CognitoMemberDefinition"]["UserPool"])
             return {"identityProviderType": "Cognito", "issuer": issuer}
     name = team.settings.get("WorkforceName") if team else None
-    row = workforces.find(connection, name) if name else None
+    row = workforce_rows.find(connection, name) if name else None
     if row and "OidcConfig" in row.identity:
         return {"identityProviderType": "Oidc", "issuer": row.identity["OidcConfig"]["Issuer"]}
     region = Arn.parse(workteam_arn).region
@@ -352,8 +354,8 @@ def identity_provider(connection: Connection, workteam_arn: str) -> dict[str, st
 
 def _members_teams(connection: Connection, row: PersonRow) -> set[str]:
     """ARNs of the workteams that somebody was put into, or belongs to by the groups of the identity provider."""
-    teams = people.teams_of(connection, row.id)
-    workforce = workforces.of_openid(connection) if row.issuer is not None else None
+    teams = people_rows.teams_of(connection, row.id)
+    workforce = workforce_rows.of_openid(connection) if row.issuer is not None else None
     if workforce is None or workforce.identity["OidcConfig"]["Issuer"] != row.issuer:
         return teams
     return teams | {

@@ -17,7 +17,7 @@ from labeling_provider.service.cloud.sealing import SETTING, Seal
 from labeling_provider.service.database import key_rows
 from labeling_provider.service.database.database import Connection, Database, now
 from labeling_provider.service.database.key_rows import KeyRow
-from labeling_provider.service.database.people import is_name, plain_name
+from labeling_provider.service.database.people_rows import is_name, plain_name
 
 KEY_PREFIX: Final = "LABK"
 ROTATION_SECONDS: Final = 86_400.0

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 from labeling_provider.groundtruth.documents import as_json
 from labeling_provider.service.clock import Clock
-from labeling_provider.service.database import object_rows, task_rows, workers
+from labeling_provider.service.database import object_rows, task_rows, worker_rows
 from labeling_provider.service.database.database import Connection, Database, Row
 from labeling_provider.service.database.states import TaskState
-from labeling_provider.service.errors import ObjectFailure, for_object
+from labeling_provider.service.failures import ObjectFailure, for_object
 from labeling_provider.service.kinds.kind import Kind
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.tasks import Acceptance, Move
@@ -66,7 +66,7 @@ class SimulatedWorkers:
         ids = {worker.worker_id for team in self._teams.values() for worker in team if worker.seconds_per_task}
         if ids:
             with self._database.write() as connection:
-                workers.introduce(connection, ids)
+                worker_rows.introduce(connection, ids)
 
     def occupy(self, connection: Connection, run: Run, moves: Moves) -> bool:
         """Mark workers as busy with the tasks they have chosen, in the caller's transaction.
@@ -74,13 +74,13 @@ class SimulatedWorkers:
         :return: whether all of them were still free; if not, the moves must not be made.
         """
         slow = {worker.worker_id for worker in run.team if worker.seconds_per_task}
-        return workers.occupy(
+        return worker_rows.occupy(
             connection, [acceptance._asdict() for acceptance in moves.accepted if acceptance.worker in slow]
         )
 
     def _busy(self, connection: Connection, run: Run) -> dict[str, float]:
         """When the busy workers of a job's team will be free, in epoch seconds; instant workers are never busy."""
-        return workers.busy(connection, [worker.worker_id for worker in run.team if worker.seconds_per_task])
+        return worker_rows.busy(connection, [worker.worker_id for worker in run.team if worker.seconds_per_task])
 
     def answers(self, run: Run, now: float) -> Moves:
         """The moves for the tasks that are due by now.

@@ -9,7 +9,7 @@ from typing import Final
 
 from labeling_provider.service.cloud.openid import Provider, SignedInWorker, SignInRefused
 from labeling_provider.service.cloud.sealing import Seal, Unreadable
-from labeling_provider.service.database import people, workforces
+from labeling_provider.service.database import people_rows, workforce_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.work.people import People
 
@@ -33,10 +33,10 @@ class SingleSignOn:
         :raises SignInRefused: if the client's secret can't be decrypted.
         """
         with self._database.read() as connection:
-            row = workforces.of_openid(connection)
+            row = workforce_rows.of_openid(connection)
             if row is None:
                 return None
-            secret, is_sealed = workforces.secret_of(connection, row.name)
+            secret, is_sealed = workforce_rows.secret_of(connection, row.name)
         try:
             plain = self._seal.unseal(secret or "", CLIENT_SECRET) if is_sealed else secret or ""
         except Unreadable as error:
@@ -46,7 +46,7 @@ class SingleSignOn:
     def is_there(self) -> bool:
         """Whether the workforce has a provider."""
         with self._database.read() as connection:
-            return workforces.of_openid(connection) is not None
+            return workforce_rows.of_openid(connection) is not None
 
     def enter(self, provider: Provider, worker: SignedInWorker) -> str:
         """Sign somebody in whom the provider has told of.
@@ -55,13 +55,13 @@ class SingleSignOn:
         :raises SignInRefused: if the person is in no workteam.
         """
         with self._database.write() as connection:
-            row = people.enter(
+            row = people_rows.enter(
                 connection,
                 issuer=provider.issuer,
                 sub=worker.sub,
                 name=worker.name,
                 groups=worker.groups,
-                worker_id=people.new_worker_id(self._region),
+                worker_id=people_rows.new_worker_id(self._region),
             )
         if not self._people.teams(row):
             raise SignInRefused("You are in no workteam: none of your groups belongs to one.")

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from dev.far_s3 import FarS3, far_s3
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.cloud.s3_endpoint import MAX_WRITES_AT_ONCE, EndpointObjectStore
-from labeling_provider.service.errors import may_pass
+from labeling_provider.service.failures import may_pass
 from tests.conftest import Lab
 
 TEXT = "text/plain"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labeling_provider.service.cloud.sealing import SETTING, Seal, Unreadable
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.failures import StartError
 
 KEY, OTHER = "k" * 32, "o" * 40
 

@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import announcements
+from labeling_provider.service.database import announcement_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.schema import jobs
 from labeling_provider.service.engine import announcements as timing
@@ -44,7 +44,7 @@ def fill(database: Database, *numbers: int) -> None:
                 "modified": 9.0 - number if number < 3 else 9.0,
             }
             connection.execute(sa.insert(jobs).values(status=status, **row))
-            announcements.add(connection, number)
+            announcement_rows.add(connection, number)
 
 
 def test_whoever_is_killed_before_it_was_told_tells_it_after(

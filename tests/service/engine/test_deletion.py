@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from labeling_provider.groundtruth.job import queue_name
 from labeling_provider.service.database.schema import jobs
 from labeling_provider.service.engine.deletion import Deletion, DeletionError, Retention
-from labeling_provider.service.work.audit import AuditTrail
+from labeling_provider.service.work.audit_trail import AuditTrail
 from tests.service.in_process import ACCOUNT, REGION, InProcess
 
 LINES = b'{"source": "it purrs", "truth": "cat"}\n'

@@ -14,7 +14,7 @@ from labeling_provider.service.database import task_inputs, task_rows
 from labeling_provider.service.database.database import Connection
 from labeling_provider.service.database.job_rows import find_job
 from labeling_provider.service.engine.functions import Function, Functions
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 from tests.bad_functions import PIDS
 from tests.service.in_process import FUNCTION, InProcess
 

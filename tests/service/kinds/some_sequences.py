@@ -6,7 +6,7 @@ import json
 from random import Random
 from typing import Any
 
-from labeling_provider.groundtruth.sequences import LABEL_LISTS, TOOLS
+from labeling_provider.groundtruth.frame_tools import LABEL_LISTS, TOOLS
 from labeling_provider.manifest.sequences import sequence_document
 
 PREFIX = "s3://lab/yard/"

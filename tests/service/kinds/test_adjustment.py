@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.bounding_boxes import overlap
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Kind, WorkerAnswer
 from tests.service.kinds.some_jobs import HEIGHT, LABELS, WIDTH, former_boxes, make_kind, make_line, mask_line

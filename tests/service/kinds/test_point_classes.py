@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling_provider.manifest import read_label
-from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Kind, ObjectLabel, WorkerAnswer
 from labeling_provider.service.kinds.point_classes import PaintedPoints
 from tests.service.in_process import InProcess

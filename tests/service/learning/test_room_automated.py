@@ -19,7 +19,7 @@ from dev.messages import CLASSES, messages
 from dev.pictures import SCENE_LABELS, digits, scene
 from dev.stack import ROOT, Service, wait_until
 from labeling_provider.request import AutomatedLabeling
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from tests.conftest import Lab, texts
 from tests.service.in_process import ACCOUNT, InProcess
 from tests.snippets import blocks

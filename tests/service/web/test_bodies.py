@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web import bodies
 from labeling_provider.service.web.bodies import Body, ClientGone, decode_chunks, read_body
 from labeling_provider.service.web.requests import RequestHead

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from labeling_provider.service.errors import StartError
+from labeling_provider.service.failures import StartError
 from labeling_provider.service.web.assets import Assets, read_outside
 from labeling_provider.service.web.frame import (
     MAX_PLACES,

@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 
 from dev.identity_provider import IdentityProvider
 from dev.stack import BIN, Service
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.origins import check_page
 from labeling_provider.service.web.requests import RequestHead
 from tests.conftest import Lab

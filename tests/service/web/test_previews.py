@@ -12,7 +12,7 @@ import pytest
 
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 from labeling_provider.service.web.assets import Assets
-from labeling_provider.service.web.links import Signer, make_link_credentials
+from labeling_provider.service.web.object_links import Signer, make_link_credentials
 from labeling_provider.service.web.pages import make_pages
 from labeling_provider.service.web.previews import Previews
 from labeling_provider.service.web.task_pages import TaskPages

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.origins import check_page
 from labeling_provider.service.web.requests import MAX_HEADERS, RequestHead
 from labeling_provider.service.web.signatures import Signature

@@ -18,9 +18,9 @@ from dev.browser import browser_page
 from dev.stack import wait_until
 from labeling_provider.service.web.assets import Assets
 from labeling_provider.service.web.frame import SANDBOX, frame_page
-from labeling_provider.service.web.links import Signer
 from labeling_provider.service.web.liquid import render
 from labeling_provider.service.web.listener import listen
+from labeling_provider.service.web.object_links import Signer
 from tests.service.in_process import Memory
 from tests.service.inside import LINKS, REGION, Inside
 

@@ -23,7 +23,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials as Keys
 
 from dev.stack import Service
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.requests import RequestHead
 from labeling_provider.service.web.signatures import EMPTY_HASH, ChunkSignatures, Credentials, Signature
 

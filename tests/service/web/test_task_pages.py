@@ -27,8 +27,8 @@ from labeling_provider.request.templates import (
 from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import JobFacts, Kind
 from labeling_provider.service.web.assets import Assets
-from labeling_provider.service.web.links import Signer, make_link_credentials
 from labeling_provider.service.web.liquid import render
+from labeling_provider.service.web.object_links import Signer, make_link_credentials
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from tests.service.in_process import Memory
 from tests.service.inside import REGION

@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from labeling_provider.service.cloud.offered import Call, ServiceResponse
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 
 _ASKED_METHOD: Final = "access-control-request-method"
 _ASKED_HEADERS: Final = "access-control-request-headers"

@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from labeling_provider.groundtruth.documents import as_json
-from labeling_provider.service.errors import may_pass
+from labeling_provider.service.failures import may_pass
 
 log = logging.getLogger(__name__)
 

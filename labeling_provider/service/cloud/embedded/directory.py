@@ -19,10 +19,10 @@ from labeling_provider.groundtruth.facts import workforce_kind
 from labeling_provider.service.cloud.embedded import pool_tags
 from labeling_provider.service.cloud.identity import Identity, Staff
 from labeling_provider.service.cloud.offered import Call, ServiceResponse
-from labeling_provider.service.database import people, workforces, workteam_rows
+from labeling_provider.service.database import people_rows, workforce_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.workteam_rows import WorkteamRow
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 
 ANYBODY: Final = Identity("anybody", str(uuid.uuid5(uuid.NAMESPACE_DNS, "anybody.labeling.local")))
 """Stands in the group of a workteam that is everybody's, so that the group is not empty."""
@@ -70,9 +70,9 @@ class EmbeddedDirectory:
                 with self._database.write() as connection:
                     for arn, members in after.items():
                         self._enter(connection, arn, members, before[arn].keys() - members.keys(), before[arn])
-                    for person in people.list_people(connection, only_by_name=True) if ended else ():
+                    for person in people_rows.list_people(connection, only_by_name=True) if ended else ():
                         if person.sub == ended:
-                            people.close_sessions(connection, person.id)
+                            people_rows.close_sessions(connection, person.id)
 
     @contextmanager
     def following(self, arn: str) -> Iterator[None]:
@@ -99,17 +99,17 @@ class EmbeddedDirectory:
         self, connection: Connection, arn: str, members: Mapping[str, str], left: set[str], before: Mapping[str, str]
     ) -> None:
         own = {ANYBODY.sub, *(worker.sub for worker in self._simulated.get(arn, ()))}
-        known = {person.sub: person for person in people.list_people(connection, only_by_name=True)}
+        known = {person.sub: person for person in people_rows.list_people(connection, only_by_name=True)}
         for sub in left & known.keys():
-            people.leave(connection, known[sub].id, arn)
+            people_rows.leave(connection, known[sub].id, arn)
         for sub, name in members.items():
             if sub in own or sub in before:
                 continue
-            person = known.get(sub) or people.find_person(connection, name)
+            person = known.get(sub) or people_rows.find_person(connection, name)
             if person is None:
-                worker_id = people.new_worker_id(self._region)
-                person = people.insert_person(connection, name=name, worker_id=worker_id, sub=sub)
-            people.join(connection, person.id, arn)
+                worker_id = people_rows.new_worker_id(self._region)
+                person = people_rows.insert_person(connection, name=name, worker_id=worker_id, sub=sub)
+            people_rows.join(connection, person.id, arn)
 
     # What the database says, in moto
 
@@ -119,10 +119,12 @@ class EmbeddedDirectory:
         :param is_open: whether a workteam may be everybody's.
         :return: the workteams whose people are in user pools.
         """
-        for workforce in workforces.everyone(connection):
+        for workforce in workforce_rows.everyone(connection):
             if config := workforce.identity.get("CognitoConfig"):
                 self._client(config)
-        everybody = [Identity(person.name, person.sub) for person in people.list_people(connection, only_by_name=True)]
+        everybody = [
+            Identity(person.name, person.sub) for person in people_rows.list_people(connection, only_by_name=True)
+        ]
         teams: list[WorkteamRow] = []
         wanted: dict[Any, set[Any]] = {}
         for team in workteam_rows.every_workteam(connection):
@@ -132,7 +134,7 @@ class EmbeddedDirectory:
             teams.append(team)
             members = [
                 Identity(person.name, person.sub)
-                for person in people.list_people(connection, team.arn, only_by_name=True)
+                for person in people_rows.list_people(connection, team.arn, only_by_name=True)
             ]
             members += self._simulated.get(team.arn, ())
             pool, alive = self._client(groups[0]), [self._group(group) for group in groups]
@@ -234,7 +236,7 @@ def _name(pool: Any, user: Any) -> str:
     """What a user signs in with, as a person's name is kept."""
     named = pool.extended_config.get("UsernameAttributes") or ()
     given = (user.attribute_lookup.get(attribute) for attribute in named)
-    return people.plain_name(str(next(filter(None, given), user.username)))
+    return people_rows.plain_name(str(next(filter(None, given), user.username)))
 
 
 def _check_name(call: Call) -> None:
@@ -242,8 +244,8 @@ def _check_name(call: Call) -> None:
     if call.operation not in {"AdminCreateUser", "SignUp"}:
         return
     name = _request(call).get("Username")
-    if not isinstance(name, str) or not people.is_name(people.plain_name(name)):
-        message = f"Username must have 1 to {people.MAX_NAME_CHARACTERS} characters, all of which can be seen."
+    if not isinstance(name, str) or not people_rows.is_name(people_rows.plain_name(name)):
+        message = f"Username must have 1 to {people_rows.MAX_NAME_CHARACTERS} characters, all of which can be seen."
         raise ApiError("InvalidParameterException", message)
 
 

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from labeling_provider.service.cloud.embedded.in_step import InStep
-from labeling_provider.service.cloud.embedded.messages import Messages
 from labeling_provider.service.cloud.embedded.messaging_state import apply, row_of
+from labeling_provider.service.cloud.embedded.queue_messages import Messages
 from labeling_provider.service.cloud.embedded.restoring import restoring
 from labeling_provider.service.database import recorded_messages
 from labeling_provider.service.database.database import Connection, Database

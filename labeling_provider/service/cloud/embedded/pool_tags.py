@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from labeling_provider.groundtruth import model
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
-from labeling_provider.service.errors import ApiError, constraint_error
+from labeling_provider.service.failures import ApiError, constraint_error
 
 OPERATIONS: Final = frozenset({"TagResource", "UntagResource", "ListTagsForResource"})
 MAX_TAGS: Final = 50

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from labeling_provider.service.cloud.offered import Call, Service
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 
 _APPLICATION: Final = "this service does not send push notifications"
 _TEXT_MESSAGE: Final = "this service does not send text messages"

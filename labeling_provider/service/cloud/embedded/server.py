@@ -16,7 +16,7 @@ from xml.parsers.expat import ExpatError
 
 from labeling_provider.service.cloud.embedded.s3_stored import write_value
 from labeling_provider.service.cloud.offered import Call, Service, ServiceResponse
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.failures import ApiError
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from labeling_provider.service.cloud.embedded import pool_tags
 from labeling_provider.service.cloud.embedded.cors import preflight, with_cors
 from labeling_provider.service.cloud.embedded.directory import EmbeddedDirectory
 from labeling_provider.service.cloud.embedded.in_step import InStep
-from labeling_provider.service.cloud.embedded.models import EmbeddedModels
 from labeling_provider.service.cloud.embedded.moto_events import EmbeddedEvents
 from labeling_provider.service.cloud.embedded.moto_messaging import EmbeddedMessaging
 from labeling_provider.service.cloud.embedded.moto_objects import EmbeddedObjectStore
+from labeling_provider.service.cloud.embedded.moto_sagemaker import EmbeddedModels
 from labeling_provider.service.cloud.embedded.refused import refuse
 from labeling_provider.service.cloud.embedded.roles import EmbeddedRoles
 from labeling_provider.service.cloud.embedded.s3_stored import VersionGone

@@ -44,12 +44,12 @@ def mask(event: Event, context: object) -> Event:
 
     :param event: what :class:`~labeling_provider.service.engine.mask_helper.MaskHelper` asks.
     """
-    from labeling_provider.service.kinds.drawings.functions import mask_answer
+    from labeling_provider.service.kinds.drawings.handlers import mask_answer
 
     return mask_answer(event)
 
 
 def _consolidated(name: str, event: Event) -> list[Event]:
-    from labeling_provider.service.kinds.drawings.functions import consolidated
+    from labeling_provider.service.kinds.drawings.handlers import consolidated
 
     return consolidated(name, event)

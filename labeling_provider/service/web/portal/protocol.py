@@ -19,7 +19,7 @@ from starlette.routing import Route
 from labeling_provider.service.database.opening import DatabaseError
 from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, MoveRefused, NoSuchTask
 from labeling_provider.service.engine.mask_helper import MaskHelper, NoMask
-from labeling_provider.service.errors import JobFailure
+from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.web.portal.sessions import (
     PATH,
     Answer,

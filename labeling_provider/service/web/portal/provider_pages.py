@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from labeling_provider.service.cloud.openid import Attempt, OpenId, SignInRefused
-from labeling_provider.service.web.portal.pages import Pages, onward_of
+from labeling_provider.service.web.portal.portal_pages import Pages, onward_of
 from labeling_provider.service.web.portal.sessions import PATH, Answer, Threads, base_of, redirect, with_session
 from labeling_provider.service.web.portal.words import choose_language
 from labeling_provider.service.work.single_sign_on import SESSION_SECONDS, SingleSignOn

@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.point_clouds import BACKGROUND, PointFormat, format_of_file
-from labeling_provider.groundtruth.sequences import BOX
+from labeling_provider.groundtruth.frame_tools import BOX
+from labeling_provider.groundtruth.point_formats import BACKGROUND, PointFormat, format_of_file
 from labeling_provider.manifest import CuboidsLabel, Files, Label, PointMaskLabel, SequenceLabel
 from labeling_provider.manifest.cameras import edges
 from labeling_provider.manifest.cuboids import (
@@ -37,7 +37,7 @@ from labeling_provider.manifest.point_sequences import (
 )
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, Shape
 from labeling_provider.rendering.drawing import COLORS, MAX_PARTS, MAX_POINTS, look_of, svg
-from labeling_provider.rendering.sequences import drawn_shapes, size_of_picture
+from labeling_provider.rendering.sequence_drawing import drawn_shapes, size_of_picture
 
 if TYPE_CHECKING:
     import numpy as np

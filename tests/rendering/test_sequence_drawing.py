@@ -11,7 +11,7 @@ from PIL import Image
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Files, SequenceLabel
-from labeling_provider.rendering.sequences import drawn_sequence
+from labeling_provider.rendering.sequence_drawing import drawn_sequence
 
 
 class Local(Files):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from labeling_provider.groundtruth.job import RUNNING
-from labeling_provider.service.database import people, revisions, tag_rows
+from labeling_provider.service.database import people_rows, revisions, tag_rows
 from labeling_provider.service.database.schema import audit_trail, jobs, metadata, owners, remarks, tasks
 
 _OF_JOBS: Final = [table for table in metadata.sorted_tables if "job_id" in table.columns]
@@ -48,7 +48,7 @@ def ended_before(connection: Connection, at: float, most: int) -> list[str]:
     return list(connection.execute(query.order_by(jobs.c.modified).limit(most)).scalars())
 
 
-def erase_person(connection: Connection, person: people.PersonRow, worker_id: str) -> None:
+def erase_person(connection: Connection, person: people_rows.PersonRow, worker_id: str) -> None:
     """Forget a person, and let a pseudonym stand wherever something was by this person.
 
     What the person has in hand is left to others once its time is over.
@@ -67,7 +67,7 @@ def erase_person(connection: Connection, person: people.PersonRow, worker_id: st
     is_done = audit_trail.c.what.startswith("workers ") | audit_trail.c.what.contains("User", autoescape=True)
     is_about = sa.or_(*(_is_said(audit_trail.c.target, name, more=True) for name in known))
     connection.execute(sa.update(audit_trail).where(is_done | of_people, is_about).values(target=_ERASED))
-    people.delete_person(connection, person.id)
+    people_rows.delete_person(connection, person.id)
     revisions.people_changed(connection)
 
 

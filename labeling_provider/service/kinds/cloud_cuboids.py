@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from labeling_provider.groundtruth.documents import as_json
-from labeling_provider.groundtruth.sequences import BOX, CUBOID, LABEL_LISTS, TRACKING, sequence_label_uri
+from labeling_provider.groundtruth.frame_tools import BOX, CUBOID, LABEL_LISTS, TRACKING, sequence_label_uri
 from labeling_provider.manifest import CuboidsLabel, Label, LabelError, SequenceLabel
 from labeling_provider.manifest.cuboids import (
     CuboidFrame,
@@ -194,18 +194,20 @@ class DrawnCuboids(DrawnFrames):
         return given if place is None else {**given, "class-id": place}
 
     def likeness(self, first: Shape, second: Shape) -> float:
-        from labeling_provider.quality import cuboids, sequences
+        from labeling_provider.quality import cuboid_agreement, sequence_agreement
 
         if _is_box(first):
-            return sequences.likeness(first, second, BOX, sequences.frame_size([[first, second]], BOX))
-        return cuboids.overlap(cuboid_of(first), cuboid_of(second))
+            return sequence_agreement.likeness(
+                first, second, BOX, sequence_agreement.frame_size([[first, second]], BOX)
+            )
+        return cuboid_agreement.overlap(cuboid_of(first), cuboid_of(second))
 
     def pairs(self, first: Sequence[Shape], second: Sequence[Shape]) -> list[tuple[float, int, int]]:
-        from labeling_provider.quality import cuboids, sequences
+        from labeling_provider.quality import cuboid_agreement, sequence_agreement
 
         if any(map(_is_box, (*first, *second))):
-            return sequences.match(first, second, BOX, sequences.frame_size([first, second], BOX))
-        return cuboids.pairs(list(map(cuboid_of, first)), list(map(cuboid_of, second)))
+            return sequence_agreement.match(first, second, BOX, sequence_agreement.frame_size([first, second], BOX))
+        return cuboid_agreement.pairs(list(map(cuboid_of, first)), list(map(cuboid_of, second)))
 
     def moved(self, shape: Shape, share: float) -> Shape:
         """A cuboid along its own length, and at least by two meters; a box aside, and at least by 20 pixels."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import announcements, running
+from labeling_provider.service.database import announcement_rows, running
 from labeling_provider.service.database.database import Connection
 from tests.service.database.rows import job
 
@@ -13,22 +13,22 @@ def test_what_is_to_be_told_is_there_until_it_was_told(connection: Connection) -
     job(connection, "Runs")
     for one, status in ((dogs, JobStatus.STOPPED), (cats, JobStatus.COMPLETED)):
         running.end(connection, one, status, None)
-        announcements.add(connection, one)
+        announcement_rows.add(connection, one)
     found = []
-    while announcements.is_pending(connection, 5.0):
-        taken = announcements.claim(connection, 5.0, 10.0)
+    while announcement_rows.is_pending(connection, 5.0):
+        taken = announcement_rows.claim(connection, 5.0, 10.0)
         assert taken is not None
         found.append(tuple(taken))
-        announcements.remove(connection, taken.id)
+        announcement_rows.remove(connection, taken.id)
     assert sorted(found) == [(cats, "arn-Cats", JobStatus.COMPLETED), (dogs, "arn-Dogs", JobStatus.STOPPED)]
-    assert announcements.claim(connection, 5.0, 10.0) is None
+    assert announcement_rows.claim(connection, 5.0, 10.0) is None
 
 
 def test_who_has_claimed_it_has_so_much_time_to_tell_it(connection: Connection) -> None:
     one = job(connection)
-    announcements.add(connection, one)
-    assert announcements.claim(connection, 5.0, 10.0) is not None
-    assert not announcements.is_pending(connection, 9.0)
-    assert announcements.claim(connection, 9.0, 14.0) is None
-    assert announcements.is_pending(connection, 10.0)
-    assert announcements.claim(connection, 10.0, 15.0) is not None
+    announcement_rows.add(connection, one)
+    assert announcement_rows.claim(connection, 5.0, 10.0) is not None
+    assert not announcement_rows.is_pending(connection, 9.0)
+    assert announcement_rows.claim(connection, 9.0, 14.0) is None
+    assert announcement_rows.is_pending(connection, 10.0)
+    assert announcement_rows.claim(connection, 10.0, 15.0) is not None

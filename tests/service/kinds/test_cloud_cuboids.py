@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling_provider.groundtruth.sequences import CUBOID
-from labeling_provider.service.errors import ObjectFailure
+from labeling_provider.groundtruth.frame_tools import CUBOID
+from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.kind import Answered, AnswerError, Kind, ObjectLabel, WorkerAnswer
 from tests.service.in_process import InProcess
 from tests.service.kinds.some_clouds import (

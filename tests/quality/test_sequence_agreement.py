@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from labeling_provider.errors import LabelingError
-from labeling_provider.groundtruth.sequences import BOX, TOOLS
+from labeling_provider.groundtruth.frame_tools import BOX, TOOLS
 from labeling_provider.manifest import Files, read_label
 from labeling_provider.manifest.sequences import LabeledFrame, Shape
-from labeling_provider.quality import judgement_of_label, sequences
+from labeling_provider.quality import judgement_of_label, sequence_agreement
 from labeling_provider.quality.nearest import NEAREST
-from labeling_provider.quality.sequences import SequenceAgreement, compare
+from labeling_provider.quality.sequence_agreement import SequenceAgreement, compare
 
 
 def box(left: float, object_id: str = "", label: str = "van") -> Shape:
@@ -74,8 +74,8 @@ def test_comparing_crowds_is_not_endless(tool: str, monkeypatch: pytest.MonkeyPa
         asked += 1
         return float(one == other)
 
-    monkeypatch.setattr(sequences, "likeness", likeness)
-    monkeypatch.setattr(sequences, "MAX_EFFORT", 3_000)
+    monkeypatch.setattr(sequence_agreement, "likeness", likeness)
+    monkeypatch.setattr(sequence_agreement, "MAX_EFFORT", 3_000)
 
     def shape(place: int) -> Shape:
         corners: dict[str, Any] = {"vertices": [{"x": x + place, "y": y} for x, y in ((0, 0), (900, 0), (900, 900))]}
@@ -91,8 +91,8 @@ def test_comparing_crowds_is_not_endless(tool: str, monkeypatch: pytest.MonkeyPa
 
 def test_the_frames_that_are_compared_are_spread_over_the_sequence(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr(sequences, "likeness", lambda one, other, *_: seen.append(one.geometry["left"]) or 1.0)
-    monkeypatch.setattr(sequences, "MAX_EFFORT", 0.4)
+    monkeypatch.setattr(sequence_agreement, "likeness", lambda one, other, *_: seen.append(one.geometry["left"]) or 1.0)
+    monkeypatch.setattr(sequence_agreement, "MAX_EFFORT", 0.4)
     labels = frames(*([box(place)] for place in range(64)))
     found = compare(labels, labels, BOX)
     assert 4 <= found.frames <= 16

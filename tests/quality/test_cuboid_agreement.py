@@ -23,7 +23,7 @@ from labeling_provider.manifest.linked_boxes import BoxedPicture
 from labeling_provider.manifest.sequences import Shape
 from labeling_provider.quality import Measure, SequenceAgreement, judgement_of_answer, judgement_of_label
 from labeling_provider.quality.adjustments import overlap_of_labels
-from labeling_provider.quality.cuboids import Cuboids, compare_cuboids, overlap
+from labeling_provider.quality.cuboid_agreement import Cuboids, compare_cuboids, overlap
 from labeling_provider.rendering.quality_report import report_html
 from tests.memory import MemoryStore
 from tests.quality.labeled import put

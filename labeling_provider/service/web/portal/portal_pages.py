@@ -15,8 +15,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from labeling_provider.rendering.environment import render
-from labeling_provider.service.database import job_rows
-from labeling_provider.service.database import people as people_rows
+from labeling_provider.service.database import job_rows, people_rows
 from labeling_provider.service.database.database import Database, Row
 from labeling_provider.service.engine.desk import Desk, NoSuchTask
 from labeling_provider.service.web.portal.protocol import PAGE_KEYS, numbers, start_of
@@ -35,7 +34,7 @@ from labeling_provider.service.web.portal.sessions import (
 )
 from labeling_provider.service.web.portal.words import choose_language, languages, words_of
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
-from labeling_provider.service.work.audit import OK, AuditTrail
+from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.people import People, PeopleError, Person
 from labeling_provider.service.work.requesters import Role
 from labeling_provider.service.work.single_sign_on import SingleSignOn

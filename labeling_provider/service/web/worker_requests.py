@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from labeling_provider.service.database.workforces import OWN_CLIENT, own_user_pool
-from labeling_provider.service.errors import ApiError
+from labeling_provider.service.database.workforce_rows import OWN_CLIENT, own_user_pool
+from labeling_provider.service.failures import ApiError
 from labeling_provider.service.web.operations import Operations
 from labeling_provider.service.web.pages import write_down
 from labeling_provider.service.web.requests import PORTAL_PATH
-from labeling_provider.service.work.audit import OK, AuditTrail
+from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.people import People, PeopleError
 
 _MAX_CHARACTERS: Final = 200

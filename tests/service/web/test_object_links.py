@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from labeling_provider.service.cloud.s3_endpoint import EndpointObjectStore
-from labeling_provider.service.web.links import Links, Signer, object_place
+from labeling_provider.service.web.object_links import Links, Signer, object_place
 from labeling_provider.service.web.signatures import Credentials
 from tests.service.in_process import Memory
 from tests.service.inside import LINKS, REGION, Inside

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
-from labeling_provider.groundtruth.sequences import BOX, CUBOIDS
+from labeling_provider.groundtruth.frame_tools import BOX, CUBOIDS
 from labeling_provider.manifest import CuboidsLabel, Files, PointMaskLabel, SequenceLabel
 from labeling_provider.manifest.cuboids import (
     MAX_CUBOIDS,
@@ -29,7 +29,7 @@ from labeling_provider.manifest.point_sequences import MAX_METERS
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES
 from labeling_provider.quality.judgement import Difference, Judgement
 from labeling_provider.quality.nearest import Extent
-from labeling_provider.quality.sequences import (
+from labeling_provider.quality.sequence_agreement import (
     Comparison,
     SequenceAgreement,
     agreement,

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from labeling_provider.groundtruth.job import JobStatus
-from labeling_provider.service.database import audit_rows, deletion, people, running, tag_rows
+from labeling_provider.service.database import audit_rows, deleted_rows, people_rows, running, tag_rows
 from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.schema import audit_trail, metadata, owners, remarks, tasks
@@ -50,10 +50,10 @@ def test_a_job_is_deleted_bit_by_bit_with_all_that_is_of_it(connection: Connecti
         tag_rows.put_tags(connection, arn, {"k": "v"})
         connection.execute(sa.insert(owners).values(arn=arn, requester="Ann"))
     before = {table.name: count(connection, table, kept) for table in of_jobs}
-    assert deletion.delete_rows(connection, gone, 3)
-    while deletion.delete_rows(connection, gone, 3):
+    assert deleted_rows.delete_rows(connection, gone, 3)
+    while deleted_rows.delete_rows(connection, gone, 3):
         pass
-    deletion.delete_job(connection, gone, "arn-Cats")
+    deleted_rows.delete_job(connection, gone, "arn-Cats")
     assert {table.name: count(connection, table, gone) for table in of_jobs} == dict.fromkeys(before, 0)
     assert {table.name: count(connection, table, kept) for table in of_jobs} == before
     assert running.find(connection, gone) is None
@@ -68,15 +68,15 @@ def test_jobs_that_ended_long_ago_come_first_and_running_ones_not_at_all(connect
     for one, at in ((dogs, 1.0), (cats, 2.0)):
         running.end(connection, one, JobStatus.COMPLETED, None)
         connection.execute(sa.text("UPDATE jobs SET modified = :at WHERE id = :id"), {"at": at, "id": one})
-    assert deletion.ended_before(connection, 10.0**12, 9) == ["Dogs", "Cats"]
-    assert deletion.ended_before(connection, 10.0**12, 1) == ["Dogs"]
-    assert deletion.ended_before(connection, 1.5, 9) == ["Dogs"]
+    assert deleted_rows.ended_before(connection, 10.0**12, 9) == ["Dogs", "Cats"]
+    assert deleted_rows.ended_before(connection, 10.0**12, 1) == ["Dogs"]
+    assert deleted_rows.ended_before(connection, 1.5, 9) == ["Dogs"]
 
 
 def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
     one = job(connection)
     for name, worker in (("Ann", WORKER), ("Ben", OTHER)):
-        people.insert_person(connection, name=name, worker_id=worker, sub=worker)
+        people_rows.insert_person(connection, name=name, worker_id=worker, sub=worker)
         row = {"job_id": one, "object_id": 1, "state": TaskState.SUBMITTED, "expires": 1.0}
         connection.execute(sa.insert(tasks).values(worker_id=worker, **row))
         said = {"job_id": one, "object_id": 1, "at": 1.0, "kind": next(iter(RemarkKind)), "text": "so"}
@@ -92,10 +92,10 @@ def test_a_person_is_erased_and_nobody_else(connection: Connection) -> None:
     ]
     for who, role, what, target in told:
         audit_rows.insert(connection, AuditRow(1.0, who, role, "192.0.2.7", what, target, "ok"))
-    person = people.find_person(connection, "Ann")
+    person = people_rows.find_person(connection, "Ann")
     assert person is not None
-    deletion.erase_person(connection, person, "nobody-1")
-    assert [one.name for one in people.list_people(connection)] == ["Ben"]
+    deleted_rows.erase_person(connection, person, "nobody-1")
+    assert [one.name for one in people_rows.list_people(connection)] == ["Ben"]
     for table in (tasks, remarks):
         found = connection.execute(sa.select(table.c.worker_id).order_by(table.c.id)).scalars().all()
         assert found == ["nobody-1", OTHER]
@@ -118,14 +118,14 @@ def test_ids_are_never_given_twice(url: str) -> None:
             found.append(job(connection))
             fill(connection, tasks, found[-1], 1)
             found.append(int(connection.execute(sa.select(tasks.c.id)).scalar_one()))
-            people.insert_person(connection, name="Ann", worker_id=WORKER, sub="s")
-            person = people.find_person(connection, "Ann")
+            people_rows.insert_person(connection, name="Ann", worker_id=WORKER, sub="s")
+            person = people_rows.find_person(connection, "Ann")
             assert person is not None
             found.append(person.id)
         with database.write() as connection:
-            people.delete_person(connection, person.id)
-            deletion.delete_rows(connection, found[-3], 9)
-            deletion.delete_job(connection, found[-3], "arn-Cats")
+            people_rows.delete_person(connection, person.id)
+            deleted_rows.delete_rows(connection, found[-3], 9)
+            deleted_rows.delete_job(connection, found[-3], "arn-Cats")
     database.close()
     assert found[:3] == [1, 1, 1]
     assert min(found[3:]) > 1

@@ -10,7 +10,7 @@ import pytest
 from labeling_provider.service.database import audit_rows
 from labeling_provider.service.database.audit_rows import AuditRow
 from labeling_provider.service.database.database import Database, now
-from labeling_provider.service.work.audit import MAX_REFUSALS, AuditTrail
+from labeling_provider.service.work.audit_trail import MAX_REFUSALS, AuditTrail
 
 
 @pytest.fixture

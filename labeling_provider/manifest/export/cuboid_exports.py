@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple, cast
 
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.sequences import BOX
+from labeling_provider.groundtruth.frame_tools import BOX
 from labeling_provider.manifest.cameras import NEAR
 from labeling_provider.manifest.cuboids import (
     TRACKED_TYPE,

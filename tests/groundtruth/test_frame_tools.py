@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labeling_provider.groundtruth.sequences import LABEL_LISTS, TOOLS, sequence_label_uri
+from labeling_provider.groundtruth.frame_tools import LABEL_LISTS, TOOLS, sequence_label_uri
 from labeling_provider.groundtruth.task_types import TASK_TYPES
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labeling_provider.cli.database import main
+from labeling_provider.cli.database_commands import main
 
 
 def test_a_data_directory_is_prepared_backed_up_and_restored(

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from labeling_provider.service.cloud.openid import OPENID_ENDPOINTS, OWN_PARAMETERS, is_address
 from labeling_provider.service.cloud.sealing import Seal
-from labeling_provider.service.database import tag_rows, workforces, workteam_rows
+from labeling_provider.service.database import tag_rows, workforce_rows, workteam_rows
 from labeling_provider.service.database.database import Connection, Database
-from labeling_provider.service.database.workforces import OWN_CLIENT, WorkforceRow, own_user_pool
-from labeling_provider.service.errors import ApiError, validation_error
+from labeling_provider.service.database.workforce_rows import OWN_CLIENT, WorkforceRow, own_user_pool
+from labeling_provider.service.failures import ApiError, validation_error
 from labeling_provider.service.web.lists import next_token, page_request
 from labeling_provider.service.web.tags import add_tags
 from labeling_provider.service.work.single_sign_on import CLIENT_SECRET
@@ -37,9 +37,9 @@ class Workforces:
         self._seal = seal or Seal()
         self._networks: tuple[float, list[str]] = (0.0, [])
         with database.write() as connection:
-            if workforces.find(connection, DEFAULT) is None:
+            if workforce_rows.find(connection, DEFAULT) is None:
                 identity = {"CognitoConfig": {"UserPool": own_user_pool(region), "ClientId": OWN_CLIENT}}
-                workforces.insert(
+                workforce_rows.insert(
                     connection, name=DEFAULT, arn=self._arn(DEFAULT), identity=identity, client_secret=None, settings={}
                 )
 
@@ -49,11 +49,11 @@ class Workforces:
         identity, secret = _identity(request)
         settings = _settings(request)
         with self._database.write() as connection:
-            others = [workforce.name for workforce in workforces.everyone(connection) if workforce.name != DEFAULT]
+            others = [workforce.name for workforce in workforce_rows.everyone(connection) if workforce.name != DEFAULT]
             if name.lower() == DEFAULT or others:
                 raise ApiError("ResourceInUse", f"There is a private workforce already: {(others or [DEFAULT])[0]}.")
             arn = self._arn(name)
-            workforces.insert(
+            workforce_rows.insert(
                 connection,
                 name=name,
                 arn=arn,
@@ -74,7 +74,7 @@ class Workforces:
         """ListWorkforces."""
         order = request.get("SortBy", "CreateDate")
         with self._database.read() as connection:
-            rows, token = workforces.page(connection, request.get("NameContains"), order, page_request(request))
+            rows, token = workforce_rows.page(connection, request.get("NameContains"), order, page_request(request))
         return {"Workforces": [self._entry(row) for row in rows], **next_token(token)}
 
     def update(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Workforces:
                 if teams_of(connection, row.name):
                     raise ApiError("ConflictException", _still_used(connection, row.name))
                 identity, secret = _identity(request)
-            workforces.update(
+            workforce_rows.update(
                 connection,
                 row.name,
                 identity=identity,
@@ -108,7 +108,7 @@ class Workforces:
             row = _workforce(connection, request["WorkforceName"])
             if row.name == DEFAULT or teams_of(connection, row.name):
                 raise ApiError("ResourceInUse", _still_used(connection, row.name))
-            workforces.delete(connection, row.name)
+            workforce_rows.delete(connection, row.name)
             tag_rows.delete_all_tags(connection, row.arn)
         self._networks = (0.0, [])
         return {}
@@ -118,7 +118,7 @@ class Workforces:
         read_at, cidrs = self._networks
         if not read_at or time.monotonic() - read_at > _KEPT_SECONDS:
             with self._database.read() as connection:
-                rows = workforces.everyone(connection)
+                rows = workforce_rows.everyone(connection)
             cidrs = [cidr for row in rows for cidr in row.settings.get("SourceIpConfig", {}).get("Cidrs", [])]
             self._networks = (time.monotonic(), cidrs)
         if not cidrs:
@@ -177,7 +177,7 @@ def workforce_of(connection: Connection, members: list[dict[str, Any]]) -> str |
 
     :param members: of a workteam, checked by themselves.
     """
-    for row in workforces.everyone(connection):
+    for row in workforce_rows.everyone(connection):
         config = row.identity.get("CognitoConfig")
         group = members[0].get("CognitoMemberDefinition")
         if row.name != DEFAULT and (
@@ -200,7 +200,7 @@ def _still_used(connection: Connection, name: str) -> str:
 
 def _workforce(connection: Connection, name: str) -> WorkforceRow:
     """:raises ApiError: if there is no workforce of this name."""
-    row = workforces.find(connection, name)
+    row = workforce_rows.find(connection, name)
     if row is None:
         # Terraform takes one as deleted only if the text says so in Amazon's words.
         raise validation_error(f"No workforce found: {name} does not exist.")

@@ -15,10 +15,10 @@ import pytest
 
 from dev.portal import Browser
 from labeling_provider.request import PrivateWorkteam
-from labeling_provider.service.database import workforces as table
+from labeling_provider.service.database import workforce_rows as table
 from labeling_provider.service.database.database import Database
-from labeling_provider.service.errors import ApiError
-from labeling_provider.service.web.workforces import Workforces
+from labeling_provider.service.failures import ApiError
+from labeling_provider.service.web.private_workforces import Workforces
 from tests.conftest import Lab, texts
 from tests.service.inside import ACCOUNT, REGION, Inside
 from tests.service.web.test_labeling_jobs import refused

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from labeling_provider.request.templates import worker_template
-from labeling_provider.service.kinds.audits import Audited
+from labeling_provider.service.kinds.audited_kind import Audited
 from labeling_provider.service.kinds.kind import KINDS
 from labeling_provider.service.web.liquid import render
 from tests.service.kinds.some_jobs import former_boxes, make_kind, make_line

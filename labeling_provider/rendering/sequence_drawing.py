@@ -8,7 +8,7 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from labeling_provider.groundtruth.facts import Quota
-from labeling_provider.groundtruth.sequences import BOX, KEYS, Tool
+from labeling_provider.groundtruth.frame_tools import BOX, KEYS, Tool
 from labeling_provider.manifest import Files, SequenceLabel
 from labeling_provider.manifest.pictures import BEGINNING_BYTES, facts_of
 from labeling_provider.manifest.sequences import (

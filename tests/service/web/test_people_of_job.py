@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from labeling_provider.request import PrivateWorkteam
-from labeling_provider.service.web.job_people import MAX_LATEST
+from labeling_provider.service.web.people_of_job import MAX_LATEST
 from tests.conftest import Lab, texts
 from tests.service.web.portal.conftest import Browser, PeopleJob
 from tests.service.web.wire import ask

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from labeling_provider.service.database import people
+from labeling_provider.service.database import people_rows
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.web.pages import job_of
 
@@ -43,10 +43,10 @@ class PeopleOfJobs:
         """
         job = job_of(self._database, request)
         with self._database.read() as connection:
-            at_work = people.at_work(connection, job.id, time.time())
-            declined = people.count_declined(connection, job.id)
-            remarks = people.count_remarks(connection, job.id)
-            latest = people.latest_remarks(connection, job.id, MAX_LATEST)
+            at_work = people_rows.at_work(connection, job.id, time.time())
+            declined = people_rows.count_declined(connection, job.id)
+            remarks = people_rows.count_remarks(connection, job.id)
+            latest = people_rows.latest_remarks(connection, job.id, MAX_LATEST)
         content = {
             "at_work": at_work.people,
             "in_hand": at_work.tasks,

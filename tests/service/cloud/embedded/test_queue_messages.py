@@ -12,8 +12,8 @@ import pytest
 from moto.sqs import models
 from moto.sqs.exceptions import InvalidParameterValue, QueueDoesNotExist, ReceiptHandleIsInvalid
 
-from labeling_provider.service.cloud.embedded import messages as timing
-from labeling_provider.service.cloud.embedded.messages import Messages
+from labeling_provider.service.cloud.embedded import queue_messages as timing
+from labeling_provider.service.cloud.embedded.queue_messages import Messages
 from labeling_provider.service.database import recorded_messages
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.recorded_messages import ResourceKind

@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 from PIL import Image
 
 from labeling_provider.groundtruth.ready_functions import READY_CONSOLIDATIONS
-from labeling_provider.service.kinds.drawings import functions as module
-from labeling_provider.service.kinds.drawings.functions import consolidated
+from labeling_provider.service.kinds.drawings import handlers as module
+from labeling_provider.service.kinds.drawings.handlers import consolidated
 from tests.conftest import Lab
 from tests.service.kinds.drawings.answers import SQUARE, drawn, masked
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import hypot
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NamedTuple, TypeVar
 
-from labeling_provider.groundtruth.sequences import BOX, KEYS, TOOLS, Tool
+from labeling_provider.groundtruth.frame_tools import BOX, KEYS, TOOLS, Tool
 from labeling_provider.manifest import Files, SequenceLabel
 from labeling_provider.manifest.cuboids import LabeledCuboid
 from labeling_provider.manifest.sequences import MAX_LABEL_BYTES, LabeledFrame, Shape, read_sequence_label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labeling_provider.groundtruth.point_clouds import POINT_FORMATS, format_of_file
+from labeling_provider.groundtruth.point_formats import POINT_FORMATS, format_of_file
 
 
 def test_all_documented_formats_are_there() -> None:

@@ -122,7 +122,7 @@ _PYTHON_TYPES: dict[str, type | tuple[type, ...]] = {
     "timestamp": (int, float, datetime),
 }
 _SIZES = {"integer": 1 << 31, "long": 1 << 63}
-_LARGEST_TIME = 253_402_300_800
+_MAX_TIME = 253_402_300_800
 """Epoch seconds at the end of the year 9999."""
 
 
@@ -154,7 +154,7 @@ def _is_sound(type_name: str, value: Any) -> bool:
     if isinstance(value, bool):
         return type_name not in {"integer", "long", "timestamp"}
     if type_name == "timestamp" and isinstance(value, int | float):
-        return abs(value) < _LARGEST_TIME
+        return abs(value) < _MAX_TIME
     size = _SIZES.get(type_name)
     return size is None or -size <= value < size
 

@@ -34,7 +34,7 @@ MAX_PACKED_BYTES: Final = 2 * MAX_POINTS
 BEGINNING_BYTES: Final = 1 << 16
 """How much of a file is enough to tell whether it is in its format, in bytes."""
 _NUMBER: Final = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
-_LARGEST: Final = 3.4028234e38
+_MAX_FLOAT: Final = 3.4028234e38
 _SHOWN: Final = 40
 _BLANKS: Final = b" \t\r\n"
 
@@ -176,7 +176,7 @@ def _are_right(values: npt.NDArray[np.floating], form: PointFormat) -> bool:
 
     colors = values[:, form.fields.index("r") :] if "r" in form.fields else values[:0]
     # What is not a number is not below the largest one either.
-    return bool(np.all(np.abs(values) <= _LARGEST) and np.all((colors >= 0) & (colors <= 255)))
+    return bool(np.all(np.abs(values) <= _MAX_FLOAT) and np.all((colors >= 0) & (colors <= 255)))
 
 
 def _problems(body: bytes, form: PointFormat) -> Iterator[str]:
@@ -214,7 +214,7 @@ def _text_problems(body: bytes, form: PointFormat) -> Iterator[str]:
 
 
 def _value_problem(field: str, value: float, text: str = "") -> str:
-    if not abs(value) <= _LARGEST:
+    if not abs(value) <= _MAX_FLOAT:
         return f"{field} is {text or value}, which is not a number of 4 bytes"
     if field in "rgb" and not 0 <= value <= 255:
         return f"{field} is {text or value}; a color is from 0 to 255"

@@ -36,7 +36,7 @@ from labeling_provider.manifest.sequences import (
     kind_of,
     prefix_problems,
     read_document,
-    told,
+    shown_value,
 )
 
 _OTHERS: Final = (".json", ".las", ".laz", ".manifest", ".npy", ".pcd", ".ply")
@@ -125,11 +125,13 @@ def read_point_frame(line: Mapping[str, Any], where: str) -> PointFrame:
     reference, about = line.get("source-ref"), line.get("source-ref-metadata")
     uri = as_s3_uri(reference) if isinstance(reference, str) else ""
     if not _is_file(uri):
-        raise SequenceError(where, [f"source-ref is {told(line, 'source-ref')}; write the S3 URI of a point cloud"])
+        raise SequenceError(
+            where, [f"source-ref is {shown_value(line, 'source-ref')}; write the S3 URI of a point cloud"]
+        )
     key = "source-ref-metadata"
     if not isinstance(about, dict):
         example = '{"unix-timestamp": …, "format": "binary/xyzi"}'
-        raise SequenceError(where, [f"{key} is {told(line, key)}; write an object such as {example}"])
+        raise SequenceError(where, [f"{key} is {shown_value(line, key)}; write an object such as {example}"])
     problems = first_problems(_frame_problems(about, uri, "source-ref", f"{key}.", needs_prefix=True))
     if problems:
         raise SequenceError(where, problems)
@@ -249,7 +251,7 @@ def _frames_problems(frames: Sequence[Any], prefix: Any, sequence_uri: str) -> I
             continue
         name = frame.get("frame")
         if not _is_path(name):
-            yield f"{where}.frame is {told(frame, 'frame')}; write the path of a point cloud below the prefix"
+            yield f"{where}.frame is {shown_value(frame, 'frame')}; write the path of a point cloud below the prefix"
         elif f"{prefix}{name}" == sequence_uri:
             yield f"{where}.frame is {name[:SHOWN]!r}, the sequence file itself"
         elif (first := names.setdefault(name, place)) != place:
@@ -257,7 +259,7 @@ def _frames_problems(frames: Sequence[Any], prefix: Any, sequence_uri: str) -> I
         else:
             yield from _frame_problems(frame, name, f"{where}.frame", f"{where}.")
         if frame.get("frame-no") is not None and not is_whole(frame["frame-no"]):
-            yield f"{where}.frame-no is {told(frame, 'frame-no')}; write a whole number"
+            yield f"{where}.frame-no is {shown_value(frame, 'frame-no')}; write a whole number"
         timestamp = frame.get("unix-timestamp")
         if is_time(timestamp):
             if timestamp <= before:
@@ -281,9 +283,9 @@ def _frame_problems(
     elif given is None and format_of_file(name) is None:
         yield f"{where}format is missing, and {name[-SHOWN:]!r} does not end with .bin or .txt"
     if given is not None and not (isinstance(given, str) and given in POINT_FORMATS):
-        yield f"{where}format is {told(frame, 'format')}; use one of {', '.join(POINT_FORMATS)}"
+        yield f"{where}format is {shown_value(frame, 'format')}; use one of {', '.join(POINT_FORMATS)}"
     if not is_time(frame.get("unix-timestamp")):
-        yield f"{where}unix-timestamp is {told(frame, 'unix-timestamp')}; write a number of seconds"
+        yield f"{where}unix-timestamp is {shown_value(frame, 'unix-timestamp')}; write a number of seconds"
     if frame.get("ego-vehicle-pose") is not None:
         pose = frame["ego-vehicle-pose"]
         if isinstance(pose, dict):
@@ -312,19 +314,19 @@ def _image_problems(image: dict[str, Any], where: str) -> Iterator[str]:
     path, model = image.get("image-path"), image.get("camera-model", "pinhole")
     if not _is_path(path) or not path.lower().endswith(FRAME_ENDINGS):
         endings = " or ".join(FRAME_ENDINGS)
-        yield f"{where}image-path is {told(image, 'image-path')}; write a path that ends with {endings}"
+        yield f"{where}image-path is {shown_value(image, 'image-path')}; write a path that ends with {endings}"
     for key in ("unix-timestamp", "fx", "fy", "cx", "cy"):
         if not (is_time(image.get(key)) if key == "unix-timestamp" else _is_moderate(image.get(key))):
-            yield f"{where}{key} is {told(image, key)}; write a number"
+            yield f"{where}{key} is {shown_value(image, key)}; write a number"
         elif key in {"fx", "fy"} and image[key] <= 0:
             yield f"{where}{key} is {image[key]}; a focal length is above 0"
     if not isinstance(model, str) or model not in CAMERA_MODELS:
-        yield f"{where}camera-model is {told(image, 'camera-model')}; use {' or '.join(CAMERA_MODELS)}"
+        yield f"{where}camera-model is {shown_value(image, 'camera-model')}; use {' or '.join(CAMERA_MODELS)}"
         model = "pinhole"
     for key in (*RADIAL, *TANGENTIAL, "skew"):
         value = image.get(key, 0)
         if not _is_moderate(value):
-            yield f"{where}{key} is {told(image, key)}; write a number"
+            yield f"{where}{key} is {shown_value(image, key)}; write a number"
         elif value and key != "skew" and key not in CAMERA_MODELS[model]:
             yield f"{where}{key} is {value}, but a {model} camera has only {', '.join(CAMERA_MODELS[model])}"
     yield from _pose_problems(image, where)
@@ -334,10 +336,10 @@ def _pose_problems(pose: dict[str, Any], where: str) -> Iterator[str]:
     for key, parts in (("position", _POSITION), ("heading", _HEADING)):
         given = pose.get(key)
         if not isinstance(given, dict):
-            yield f"{where}{key} is {told(pose, key)}; write an object with {', '.join(parts)}"
+            yield f"{where}{key} is {shown_value(pose, key)}; write an object with {', '.join(parts)}"
             continue
         wrong = [part for part in parts if not _is_moderate(given.get(part))]
-        yield from (f"{where}{key}.{part} is {told(given, part)}; write a number" for part in wrong)
+        yield from (f"{where}{key}.{part} is {shown_value(given, part)}; write a number" for part in wrong)
         if key == "heading" and not wrong and abs(length := math.hypot(*(given[part] for part in parts)) - 1) > _SLACK:
             yield f"{where}heading has the length {length + 1:.3g}; a quaternion of a heading has the length 1"
 

@@ -162,17 +162,17 @@ def header_problems(document: dict[str, Any], most: int, frame: str) -> Iterator
     :param frame: what a frame looks like, for a message.
     """
     if not is_whole(document.get("seq-no")):
-        yield f"seq-no is {told(document, 'seq-no')}; write a whole number"
+        yield f"seq-no is {shown_value(document, 'seq-no')}; write a whole number"
     yield from prefix_problems(document)
     frames = document.get("frames")
     if not isinstance(frames, list):
-        yield f"frames is {told(document, 'frames')}; write a list of {frame}"
+        yield f"frames is {shown_value(document, 'frames')}; write a list of {frame}"
         return
     if not 1 <= len(frames) <= most:
         yield f"frames has {counted(len(frames), 'frame')}; 1 to {most:,} are allowed"
     count = document.get("number-of-frames")
     if not is_whole(count) or count != len(frames):
-        yield f"number-of-frames is {told(document, 'number-of-frames')}, but frames has {len(frames):,}"
+        yield f"number-of-frames is {shown_value(document, 'number-of-frames')}, but frames has {len(frames):,}"
 
 
 def prefix_problems(document: dict[str, Any]) -> Iterator[str]:
@@ -187,9 +187,9 @@ def prefix_problems(document: dict[str, Any]) -> Iterator[str]:
     except ValueError:
         folder = None
     if folder is None or not folder.endswith("/"):
-        yield f"prefix is {told(document, 'prefix')}; write an S3 folder such as s3://bucket/folder/"
+        yield f"prefix is {shown_value(document, 'prefix')}; write an S3 folder such as s3://bucket/folder/"
     elif any(part in {".", ".."} for part in folder.split("/")):
-        yield f"prefix is {told(document, 'prefix')}; write a folder without dots as parts"
+        yield f"prefix is {shown_value(document, 'prefix')}; write a folder without dots as parts"
     elif folder == "/":
         yield "prefix is the bucket itself; the frames of a sequence must be in a folder"
 
@@ -203,11 +203,11 @@ def _frame_problems(frames: Sequence[Any]) -> Iterator[str]:
             continue
         number, name, timestamp = frame.get("frame-no"), frame.get("frame"), frame.get("unix-timestamp")
         if not is_whole(number):
-            yield f"{where}.frame-no is {told(frame, 'frame-no')}; write a whole number"
+            yield f"{where}.frame-no is {shown_value(frame, 'frame-no')}; write a whole number"
         elif (first := numbers.setdefault(number, place)) != place:
             yield f"{where}.frame-no is {number}, as in frames[{first}]"
         if not isinstance(name, str) or not name or not is_unicode(name):
-            yield f"{where}.frame is {told(frame, 'frame')}; write the name of a file below the prefix"
+            yield f"{where}.frame is {shown_value(frame, 'frame')}; write the name of a file below the prefix"
         elif not name.lower().endswith(FRAME_ENDINGS):
             yield f"{where}.frame is {name[:SHOWN]!r}; it must end with {' or '.join(FRAME_ENDINGS)}"
         elif any(part in {"", ".", ".."} for part in name.split("/")):
@@ -215,7 +215,7 @@ def _frame_problems(frames: Sequence[Any]) -> Iterator[str]:
         elif (first := names.setdefault(name, place)) != place:
             yield f"{where}.frame is {name[:SHOWN]!r}, as in frames[{first}]"
         if timestamp is not None and not is_time(timestamp):
-            yield f"{where}.unix-timestamp is {told(frame, 'unix-timestamp')}; write a number"
+            yield f"{where}.unix-timestamp is {shown_value(frame, 'unix-timestamp')}; write a number"
 
 
 # Labels
@@ -281,7 +281,7 @@ class _LabelReader:
             number = int(str(given["frame-no"]))
         except (LookupError, ValueError, TypeError, OverflowError):
             number = -1
-            self._wrong(f"{where}.frame-no is {told(given, 'frame-no')}; write a whole number")
+            self._wrong(f"{where}.frame-no is {shown_value(given, 'frame-no')}; write a whole number")
         attributes = self._attributes(given.get("frame-attributes"), f"{where}.frame-attributes")
         shapes = []
         for tool in TOOLS.values():
@@ -311,7 +311,7 @@ class _LabelReader:
         attributes = self._attributes(given.get("label-category-attributes"), f"{where}.label-category-attributes")
         object_id, object_name = (given.get(f"object-{part}", "") for part in ("id", "name"))
         if self._tracks and not (isinstance(object_id, str) and object_id and isinstance(object_name, str)):
-            self._wrong(f"{where}.object-id is {told(given, 'object-id')}; write a text")
+            self._wrong(f"{where}.object-id is {shown_value(given, 'object-id')}; write a text")
         if label is None or trouble or self.problems:
             return None
         if not self._tracks:
@@ -324,7 +324,7 @@ class _LabelReader:
             return name
         name_of_id = self._classes.get(int(given["class-id"])) if _is_class_id(given.get("class-id")) else None
         if name_of_id is None:
-            self._wrong(f"{where}.class-id is {told(given, 'class-id')}, which is no class of the label")
+            self._wrong(f"{where}.class-id is {shown_value(given, 'class-id')}, which is no class of the label")
         return name_of_id
 
     def _attributes(self, given: Any, where: str) -> dict[str, Any]:
@@ -354,7 +354,7 @@ def geometry_problem(given: dict[str, Any], tool: Tool) -> str:
         return ""
     for key in tool.keys:
         if not _is_near(given.get(key), tool):
-            return f"{key} is {told(given, key)}; write a number of {tool.unit}"
+            return f"{key} is {shown_value(given, key)}; write a number of {tool.unit}"
     for side in tool.sides:
         if given[side] <= 0:
             return f"{side} is {given[side]}; {tool.rule}"
@@ -393,7 +393,7 @@ def _is_class_id(value: Any) -> bool:
     )
 
 
-def told(given: Mapping[str, Any], key: str) -> str:
+def shown_value(given: Mapping[str, Any], key: str) -> str:
     """A user's value for a message."""
     if key not in given:
         return "missing"

@@ -92,7 +92,7 @@ class Shapes(Judgement):
         from labeling_provider.quality import shapes
 
         size = max(self.size[0], other.size[0]), max(self.size[1], other.size[1])
-        far = max(shapes.MOST_OF_PICTURE * hypot(*size), shapes.LEAST_PIXELS)
+        far = max(shapes.MAX_PICTURE_SHARE * hypot(*size), shapes.LEAST_PIXELS)
         likeness = shapes.LIKENESS[self.kind]
         for own, theirs in near_pairs(self._extents, other._extents, far).pairs:
             alike = likeness(self._points[own], other._points[theirs], size)

@@ -19,7 +19,7 @@ Size = tuple[int, int]
 
 LEAST_PIXELS: Final = 3.0
 """What is nearer than this may be the same however small it is."""
-MOST_OF_PICTURE: Final = 0.05
+MAX_PICTURE_SHARE: Final = 0.05
 """What is farther away than this share of the picture's diagonal is not the same."""
 
 
@@ -51,7 +51,7 @@ def polylines(first: Points, second: Points, size: Size) -> float:
 def lines(first: Points, second: Points, size: Size) -> float:
     """How near the ends of two lines are, whichever was drawn first."""
     longest = max(geometry.length(first), geometry.length(second))
-    limit = max(min(MOST_OF_PICTURE * float(np.hypot(*size)), 0.25 * longest), LEAST_PIXELS)
+    limit = max(min(MAX_PICTURE_SHARE * float(np.hypot(*size)), 0.25 * longest), LEAST_PIXELS)
     apart = min(float(np.hypot(*(first - ends).T).mean()) for ends in (second, second[::-1]))
     return max(1 - apart / limit, 0.0)
 

@@ -173,7 +173,7 @@ def serve(settings: ServiceSettings) -> None:
         if settings.keep_jobs_days is not None:
             Retention(database, deletion, audit, settings.keep_jobs_days).start()
     if is_unspecified(settings.host):
-        print(_told_others(settings, endpoint), file=sys.stderr, flush=True)
+        print(_reached_by_others(settings, endpoint), file=sys.stderr, flush=True)
     print(json.dumps(ready), flush=True)
     try:
         end = partial(_end_for_certain, settings.temporary)
@@ -258,7 +258,7 @@ def _endpoint(settings: ServiceSettings, port: int) -> str:
     return f"{'https' if settings.tls else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def _told_others(settings: ServiceSettings, endpoint: str) -> str:
+def _reached_by_others(settings: ServiceSettings, endpoint: str) -> str:
     """How other machines reach a service that listens on all addresses of this one."""
     parts = urlsplit(endpoint)
     where = f"{parts.scheme}://NAME:{parts.port}"

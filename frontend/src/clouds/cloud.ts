@@ -6,7 +6,7 @@ import type { Vector } from "./geometry";
 export const MAX_POINTS = 10_000_000;
 /** What a browser can hold as one text. */
 const MAX_TEXT_BYTES = 400_000_000;
-const LARGEST = 3.4028234e38;
+const MAX_FLOAT = 3.4028234e38;
 const SHOWN = 40;
 const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 const FLOAT = 4;
@@ -104,7 +104,7 @@ function checkValues(values: Values, fields: string, where: (point: number, colu
     const value = values[at] as number;
     const column = at % width;
     const isColor = color >= 0 && column >= color;
-    if (Math.abs(value) <= LARGEST && !(isColor && (value < 0 || value > 255))) continue;
+    if (Math.abs(value) <= MAX_FLOAT && !(isColor && (value < 0 || value > 255))) continue;
     const point = Math.floor(at / width);
     checkValue(value, fields[column] ?? "", String(value), () => where(point, column));
   }
@@ -112,7 +112,7 @@ function checkValues(values: Values, fields: string, where: (point: number, colu
 
 function checkValue(value: number, field: string, text: string, where: () => string): void {
   const shown = text.slice(0, SHOWN);
-  if (!(Math.abs(value) <= LARGEST)) {
+  if (!(Math.abs(value) <= MAX_FLOAT)) {
     throw new CloudError(`${where()} ${word("cloud_number", { field, value: shown })}`);
   }
   if ("rgb".includes(field) && (value < 0 || value > 255)) {

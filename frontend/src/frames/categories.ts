@@ -17,7 +17,7 @@ export interface Attribute {
 
 const TOOLS: Record<string, Kind> = { BoundingBox: box, Polygon: polygon, Polyline: polyline, Keypoint: keypoint };
 /** Longest free text of a label's attribute, and of a frame's. */
-export const LONGEST = { label: 80, frame: 1000 };
+export const MAX_CHARACTERS = { label: 80, frame: 1000 };
 
 interface Missing {
   place: number;

@@ -2,7 +2,7 @@
 import { html, nothing } from "lit";
 import { live } from "lit/directives/live.js";
 import { word } from "../words";
-import { type Attribute, type Categories, LONGEST } from "./categories";
+import { type Attribute, type Categories, MAX_CHARACTERS } from "./categories";
 import { attributeField } from "./fields";
 import {
   type Box,
@@ -61,7 +61,7 @@ export class Panels<T extends LabeledObject> {
         attributeField(
           one,
           attributes[one.name],
-          LONGEST.frame,
+          MAX_CHARACTERS.frame,
           (value) => this.#setOfFrame(one.name, value, new Set([place])),
           numbers.length > 1 ? inOthers(one.name) : undefined,
         ),
@@ -110,7 +110,7 @@ export class Panels<T extends LabeledObject> {
       attributeField(
         one,
         labeled.attributes[one.name],
-        LONGEST.label,
+        MAX_CHARACTERS.label,
         (value) => set(one.name, value, new Set([place])),
         tracks ? inOthers(one.name) : undefined,
       ),

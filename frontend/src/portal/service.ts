@@ -34,7 +34,7 @@ export class Refused extends Error {
 }
 
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 8000;
+const MAX_PAUSE_MS = 8000;
 const PATIENCE_MS = 40_000;
 
 export class Service {
@@ -60,7 +60,7 @@ export class Service {
       hadTrouble = true;
       this.onTrouble(trouble.reason);
       await new Promise((resolve) => setTimeout(resolve, pause));
-      pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+      pause = Math.min(pause * 2, MAX_PAUSE_MS);
     }
   }
 

@@ -40,12 +40,12 @@ def insert(connection: Connection, name: str, arn: str, template: str) -> None:
 
 def find(connection: Connection, name: str) -> HumanTaskUiRow | None:
     """The template of a name; None if there is none."""
-    return _one(connection, human_task_uis.c.name == name)
+    return _row_of(connection, human_task_uis.c.name == name)
 
 
 def find_by_arn(connection: Connection, arn: str) -> HumanTaskUiRow | None:
     """The template of an ARN; None if there is none."""
-    return _one(connection, human_task_uis.c.arn == arn)
+    return _row_of(connection, human_task_uis.c.arn == arn)
 
 
 def count(connection: Connection) -> int:
@@ -68,6 +68,6 @@ def delete(connection: Connection, name: str) -> bool:
     return bool(connection.execute(sa.delete(human_task_uis).where(human_task_uis.c.name == name)).rowcount)
 
 
-def _one(connection: Connection, which: sa.ColumnElement[bool]) -> HumanTaskUiRow | None:
+def _row_of(connection: Connection, which: sa.ColumnElement[bool]) -> HumanTaskUiRow | None:
     row = connection.execute(sa.select(human_task_uis).where(which)).one_or_none()
     return None if row is None else HumanTaskUiRow._make(row)

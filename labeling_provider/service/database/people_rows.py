@@ -113,12 +113,12 @@ def enter(
 
 def find_person(connection: Connection, name: str) -> PersonRow | None:
     """The person who signs in by a name, in whatever case; None if there is none."""
-    return _found(connection, sa.select(*_COLUMNS).where(people.c.name_key == _key(name)))
+    return _person_of(connection, sa.select(*_COLUMNS).where(people.c.name_key == _key(name)))
 
 
 def find_worker(connection: Connection, worker_id: str) -> PersonRow | None:
     """The person of a worker id; None if there is none."""
-    return _found(connection, sa.select(*_COLUMNS).where(people.c.worker_id == worker_id))
+    return _person_of(connection, sa.select(*_COLUMNS).where(people.c.worker_id == worker_id))
 
 
 def list_people(
@@ -216,7 +216,7 @@ def invite(connection: Connection, person_id: int, token_hash: str, until: float
 def invited(connection: Connection, token_hash: str, at: float) -> PersonRow | None:
     """The person who is invited by a token; None if nobody is, or no longer."""
     query = sa.select(*_COLUMNS).where(people.c.invitation == token_hash, people.c.invited_until > at)
-    return _found(connection, query)
+    return _person_of(connection, query)
 
 
 def choose_password(connection: Connection, token_hash: str, password: str, at: float) -> PersonRow | None:
@@ -250,7 +250,7 @@ def signed_in(connection: Connection, token_hash: str, at: float) -> PersonRow |
         .join(sessions, sessions.c.person_id == people.c.id)
         .where(sessions.c.token_hash == token_hash, sessions.c.expires > at)
     )
-    return _found(connection, query)
+    return _person_of(connection, query)
 
 
 def close_session(connection: Connection, token_hash: str) -> None:
@@ -321,7 +321,7 @@ def _key(name: str) -> str:
     return name.casefold()
 
 
-def _found(connection: Connection, query: sa.Select[Any]) -> PersonRow | None:
+def _person_of(connection: Connection, query: sa.Select[Any]) -> PersonRow | None:
     row = connection.execute(query).one_or_none()
     return None if row is None else _person(row)
 

@@ -43,7 +43,7 @@ class KeptVersion(NamedTuple):
     body: bytes | IO[bytes]
 
 
-class FoundVersion(NamedTuple):
+class StoredVersion(NamedTuple):
     """A version of an object, or a delete marker, as it is looked up.
 
     :param number: the later of two versions has the greater one.
@@ -76,13 +76,13 @@ def kept_buckets(connection: Connection) -> Iterator[tuple[str, str]]:
         yield row.name, row.state
 
 
-def versions_of(connection: Connection, bucket: str, key: str) -> list[FoundVersion]:
+def versions_of(connection: Connection, bucket: str, key: str) -> list[StoredVersion]:
     """The versions of an object and its delete markers, oldest first."""
     own = (s3_objects.c.bucket == bucket, s3_objects.c.key == key)
-    return [FoundVersion(*row) for row in connection.execute(_FOUND.where(*own).order_by(s3_objects.c.id))]
+    return [StoredVersion(*row) for row in connection.execute(_FOUND.where(*own).order_by(s3_objects.c.id))]
 
 
-def body_of(connection: Connection, stored: FoundVersion) -> bytes | None:
+def body_of(connection: Connection, stored: StoredVersion) -> bytes | None:
     """The bytes of a version; None if it was overwritten or deleted since it was found."""
     # SQLite gives the number of the last row that was deleted to the next one.
     same = (s3_objects.c.id == stored.number, s3_objects.c.state == stored.state)
@@ -90,7 +90,7 @@ def body_of(connection: Connection, stored: FoundVersion) -> bytes | None:
     return body
 
 
-def copy_body(connection: Connection, stored: FoundVersion, begin: int, end: int, file: IO[bytes]) -> bool:
+def copy_body(connection: Connection, stored: StoredVersion, begin: int, end: int, file: IO[bytes]) -> bool:
     """Copy some of the bytes of a version into a file, a part at a time.
 
     :param begin: the first byte's position.
@@ -141,7 +141,7 @@ def _part_reader(connection: Connection, number: int) -> Iterator[Callable[[int,
 
 def latest_versions(
     connection: Connection, bucket: str, first: str, limit: int, *, after: bool = False
-) -> list[FoundVersion]:
+) -> list[StoredVersion]:
     """The latest version of each key of a bucket, by key in the order of its bytes.
 
     :param first: the first key.
@@ -151,19 +151,19 @@ def latest_versions(
     latest = _keys(bucket, first, after=after).add_columns(sa.func.max(s3_objects.c.id).label("id")).limit(limit)
     chosen = latest.subquery()
     query = _FOUND.join(chosen, s3_objects.c.id == chosen.c.id).order_by(s3_objects.c.key)
-    return [FoundVersion(*row) for row in connection.execute(query)]
+    return [StoredVersion(*row) for row in connection.execute(query)]
 
 
 def all_versions(
     connection: Connection, bucket: str, first: str, limit: int, *, after: bool = False
-) -> list[FoundVersion]:
+) -> list[StoredVersion]:
     """All versions of some keys of a bucket, by key in the order of its bytes, newest first.
 
     The parameters are those of :func:`latest_versions`.
     """
     keys = _keys(bucket, first, after=after).limit(limit)
     query = _FOUND.where(s3_objects.c.bucket == bucket, s3_objects.c.key.in_(keys))
-    return [FoundVersion(*row) for row in connection.execute(query.order_by(s3_objects.c.key, s3_objects.c.id.desc()))]
+    return [StoredVersion(*row) for row in connection.execute(query.order_by(s3_objects.c.key, s3_objects.c.id.desc()))]
 
 
 def count_keys(connection: Connection, bucket: str) -> int:

@@ -35,7 +35,7 @@ class NoMask(Exception):
     """There is no mask for what was asked; the text says why."""
 
 
-class Found(NamedTuple):
+class FoundMask(NamedTuple):
     """A mask: the box around its pixels, and a PNG of this size in which they are 255 and the others 0.
 
     All in pixels of the stored picture.
@@ -64,7 +64,7 @@ class MaskHelper:
         self._asking: set[str] = set()
         self._changing = threading.Lock()
 
-    def mask(self, kind: Kind, line: dict[str, Any], worker_id: str, asked: Mapping[str, Any]) -> Found:
+    def mask(self, kind: Kind, line: dict[str, Any], worker_id: str, asked: Mapping[str, Any]) -> FoundMask:
         """The mask of a thing on a task's picture.
 
         :param kind: of the task's job.
@@ -96,7 +96,7 @@ class MaskHelper:
         """End the function's processes."""
         self._functions.close()
 
-    def _mask(self, kind: Kind, line: dict[str, Any], asked: Mapping[str, Any]) -> Found:
+    def _mask(self, kind: Kind, line: dict[str, Any], asked: Mapping[str, Any]) -> FoundMask:
         uri = as_s3_uri(kind.source(line))
         if not uri.startswith("s3://"):
             raise NoMask("The task has no picture in S3.")
@@ -128,7 +128,7 @@ class MaskHelper:
             raise NoMask("The mask function did not return a picture.") from None
         if image.size != (width, height):
             raise NoMask(f"The mask has {image.size[0]:,} × {image.size[1]:,} pixels, unlike the picture.")
-        return _found(image)
+        return _cut_out(image)
 
 
 def _checked(asked: Mapping[str, Any], width: int, height: int) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def _as_bytes(image: Any) -> Any:
     return (image.convert("I").point(lambda value: value * 255) if image.mode.startswith("I") else image).convert("L")
 
 
-def _found(image: Any) -> Found:
+def _cut_out(image: Any) -> FoundMask:
     mask = image.point([0, *[255] * 255])
     box = mask.getbbox()
     if box is None:
@@ -184,4 +184,4 @@ def _found(image: Any) -> Found:
     body = BytesIO()
     mask.crop(box).save(body, "PNG")
     left, top, right, bottom = box
-    return Found(left, top, right - left, bottom - top, body.getvalue())
+    return FoundMask(left, top, right - left, bottom - top, body.getvalue())

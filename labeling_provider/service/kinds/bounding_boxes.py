@@ -33,7 +33,7 @@ _LURES: Final = 0.08
 USUAL: Final = Skill(recall=0.9, extra=0.06, misnamed=0.05, off=0.0036)
 """A worker about whom nothing is known; how far boxes are off is the mean square of their edges' offsets, as shares of
 the sides."""
-_MOST_OFF: Final = 0.3
+_MAX_OFF: Final = 0.3
 """A greater offset of an edge, as a share of the side, tells no more about a worker."""
 _ABOUT_RIGHT: Final = 0.75
 """The overlap with the right box from which simulated workers leave a box alone."""
@@ -317,7 +317,7 @@ def _off(extents: Any, there: Any) -> Any:
     kept = there[..., None] * extents
     others = (kept.sum(axis=1, keepdims=True) - kept) / np.maximum(there.sum(axis=1) - 1, 1)[:, None, None]
     sides = np.maximum(others[..., 2:] - others[..., :2], 1e-6)
-    shares = np.minimum(np.abs(extents - others) / np.concatenate([sides, sides], axis=2), _MOST_OFF)
+    shares = np.minimum(np.abs(extents - others) / np.concatenate([sides, sides], axis=2), _MAX_OFF)
     return (shares**2).mean(axis=2)
 
 

@@ -53,7 +53,7 @@ _SCATTER: Final = 3.0
 """How different the answers about a guessed object are: the concentration of a Dirichlet distribution."""
 _OUTSIDE: Final = 0.05
 """The share of the answers about an object that looks like two classes that are neither of them."""
-_MOST_GUESSED: Final = 0.9
+_MAX_GUESSED: Final = 0.9
 """How probable it is at first, at most, that an object is guessed."""
 _FOLDS: Final = 5
 _FEW_FOLDS: Final = 3
@@ -470,7 +470,7 @@ def _learn(model: _Model, table: _Table) -> tuple[_Crowd, _Beliefs]:
     """The crowd that gave some votes, and what they say; it begins with the share of the votes that a class has."""
     # Workers who choose between two classes disagree less than careless ones, who say anything.
     likely = np.ones(table.count) if model.pairs else table.disagreement
-    guessed = (model.guessed * likely).clip(max=_MOST_GUESSED)
+    guessed = (model.guessed * likely).clip(max=_MAX_GUESSED)
     beliefs = _Beliefs(_normalized(table.counts), guessed, np.zeros(table.count))
     crowd = _Crowd(model, table, beliefs)
     for _ in range(_ROUNDS - 1):

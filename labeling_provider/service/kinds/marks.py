@@ -31,14 +31,14 @@ _OTHER_READING: Final = 0.35
 """From this Jaccard index on, marks of one thing that none of the workers made both of are two readings of it."""
 _DOUBLED: Final = 0.6
 """From this Jaccard index on, a mark of few who also made another with this label is a doubled one."""
-_MOST_READINGS: Final = 16
+_MAX_READINGS: Final = 16
 """With how many others a group is compared: the most similar ones."""
 _NAMES: Final = 3
 """Among how many labels a mistaken one is chosen."""
 _CONTESTED: Final = 2.0
 """How many things look like those of another label, so that half of the workers choose that one: times as many as
 workers mistake on average."""
-_MOST_CONTESTED: Final = 0.3
+_MAX_CONTESTED: Final = 0.3
 
 
 class Marks(NamedTuple):
@@ -226,7 +226,7 @@ def _named(labels: Sequence[int], skills: Sequence[Skill]) -> tuple[int, float]:
     clear = np.where(said, right, wrong).prod(axis=1)
     contested = np.where(said[:, None] | said, right / 2, wrong).prod(axis=2)
     np.fill_diagonal(contested, 0.0)
-    share = min(_CONTESTED * float(wrong.mean()) * _NAMES, _MOST_CONTESTED)
+    share = min(_CONTESTED * float(wrong.mean()) * _NAMES, _MAX_CONTESTED)
     likely = (1 - share) * clear + share / _NAMES * (contested * counts).sum(axis=1)
     best = int(likely[:-1].argmax())
     return int(options[best]), float(likely[best] / (likely * counts).sum())
@@ -237,7 +237,7 @@ def _kept(there: Flags, probable: Floats, extents: Floats, labels: Sequence[int]
     size = there.sum(axis=1)
     ranked = [int(group) for group in np.lexsort((*extents.T, -size, -probable)) if probable[group] >= _KEPT]
     near: dict[int, list[tuple[int, float]]] = {}
-    for group, other, similarity in similar_rows(extents, extents, _OTHER_READING, _MOST_READINGS):
+    for group, other, similarity in similar_rows(extents, extents, _OTHER_READING, _MAX_READINGS):
         near.setdefault(group, []).append((other, similarity))
 
     def is_another(group: int, other: int, similarity: float) -> bool:

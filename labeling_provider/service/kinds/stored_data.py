@@ -43,7 +43,7 @@ class Recent(Generic[Kept]):
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._found: OrderedDict[str, Kept] = OrderedDict()
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
 
     def of(self, key: str, make: Callable[[], Kept]) -> Kept:
         """What was made of a file.
@@ -51,8 +51,8 @@ class Recent(Generic[Kept]):
         :param key: tells files apart.
         :param make: makes it, if it is not kept. What it raises is not kept.
         """
-        if key not in self._found:
-            self._found[key] = make()
-            if len(self._found) > self._most:
-                self._found.popitem(last=False)
-        return self._found[key]
+        if key not in self._kept:
+            self._kept[key] = make()
+            if len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+        return self._kept[key]

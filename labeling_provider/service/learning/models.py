@@ -24,7 +24,7 @@ BUILT_IN: Final = {
 }
 """The import path of the model for each algorithm."""
 
-_LARGEST_MODEL: Final = 1 << 30
+_MAX_MODEL_BYTES: Final = 1 << 30
 _SAVED: Final = "model"
 _FORMER_ROOM: Final = "labeling_provider.local."
 """The package of the built-in models in version 0.1, as named in their files."""
@@ -204,7 +204,7 @@ def _opened(archive: bytes) -> _Packed:
 def _member(files: tarfile.TarFile, name: str) -> bytes:
     entry = files.getmember(name)
     content = files.extractfile(entry)
-    if content is None or entry.size > _LARGEST_MODEL:
+    if content is None or entry.size > _MAX_MODEL_BYTES:
         raise KeyError(name)
     return content.read()
 
@@ -232,7 +232,7 @@ def load_arrays(saved: bytes, *names: str) -> list[Any]:
 
     try:
         with zipfile.ZipFile(io.BytesIO(saved)) as files:
-            if sum(entry.file_size for entry in files.infolist()) > _LARGEST_MODEL:
+            if sum(entry.file_size for entry in files.infolist()) > _MAX_MODEL_BYTES:
                 raise ValueError("it is too large")
         with np.load(io.BytesIO(saved), allow_pickle=False) as arrays:
             return [arrays[name] for name in names]

@@ -71,7 +71,7 @@ class HumanTaskUis:
     def describe(self, request: dict[str, Any]) -> dict[str, Any]:
         """DescribeHumanTaskUi."""
         with self._database.read() as connection:
-            row = _found(connection, request["HumanTaskUiName"])
+            row = _template_of(connection, request["HumanTaskUiName"])
         digest = hashlib.sha256(row.template.encode("utf-8", "replace")).hexdigest()
         url = f"{self._endpoint}{TEMPLATES_PATH}/{row.name}/{self._token(row)}"
         return {
@@ -89,7 +89,7 @@ class HumanTaskUis:
     def delete(self, request: dict[str, Any]) -> dict[str, Any]:
         """DeleteHumanTaskUi. Labeling jobs use none: they take templates from S3."""
         with self._database.write() as connection:
-            row = _found(connection, request["HumanTaskUiName"])
+            row = _template_of(connection, request["HumanTaskUiName"])
             human_task_ui_rows.delete(connection, row.name)
             tag_rows.delete_all_tags(connection, row.arn)
         return {}
@@ -151,7 +151,7 @@ class HumanTaskUis:
         return hmac.digest(key, json.dumps([row.name, row.created]).encode(), "sha256").hex()
 
 
-def _found(connection: Connection, name: str) -> HumanTaskUiRow:
+def _template_of(connection: Connection, name: str) -> HumanTaskUiRow:
     """:raises ApiError: if there is no template of this name."""
     row = human_task_ui_rows.find(connection, name)
     if row is None:

@@ -94,7 +94,7 @@ def render(source: str, task_input: Any, grant: Callable[[str], str]) -> str:
     context = _Context(template, globals={"task": {"input": task_input}})
     context.grant = grant
     buffer = context.get_buffer()
-    with _told(source):
+    with _TemplateErrors(source):
         template.render_with_context(context, buffer)
     return buffer.getvalue()
 
@@ -109,7 +109,7 @@ def parse(source: str) -> BoundTemplate:
         message = f"The template has {len(source):,} characters; at most {MAX_TEMPLATE:,} are allowed."
         raise TemplateError("LimitExceeded", message)
     _check_tags(source)
-    with _told(source):
+    with _TemplateErrors(source):
         template = _ENVIRONMENT.from_string(source)
         for expression in _expressions(template.nodes):
             if isinstance(expression, FilteredExpression):
@@ -164,7 +164,7 @@ def _line(source: str, position: int) -> int:
     return source.count("\n", 0, position) + 1
 
 
-class _told:
+class _TemplateErrors:
     """Lets nothing out but :class:`TemplateError`, which says where it was."""
 
     def __init__(self, source: str) -> None:

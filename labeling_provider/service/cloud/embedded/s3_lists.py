@@ -13,7 +13,7 @@ from itertools import groupby, islice
 from typing import Any, Final, NamedTuple, Protocol
 
 from labeling_provider.service.cloud.embedded import s3_state
-from labeling_provider.service.database.recorded_objects import FoundVersion
+from labeling_provider.service.database.recorded_objects import StoredVersion
 
 _FEW: Final = 16
 _MANY: Final = 1_000
@@ -27,7 +27,7 @@ class Fetch(Protocol):
     :param after: begin after the first key, not with it.
     """
 
-    def __call__(self, first: str, limit: int, *, after: bool) -> list[FoundVersion]: ...
+    def __call__(self, first: str, limit: int, *, after: bool) -> list[StoredVersion]: ...
 
 
 class ListPage(NamedTuple):
@@ -37,7 +37,7 @@ class ListPage(NamedTuple):
     :param token: for the next page; None if this is the last.
     """
 
-    entries: list[FoundVersion | str]
+    entries: list[StoredVersion | str]
     token: str | None
 
 
@@ -49,7 +49,7 @@ class VersionsPage(NamedTuple):
     :param next_version: the next page's version marker.
     """
 
-    versions: list[tuple[FoundVersion, bool]]
+    versions: list[tuple[StoredVersion, bool]]
     prefixes: list[str]
     next_key: str | None
     next_version: str | None
@@ -79,12 +79,12 @@ def page_of_versions(
     :param key_marker: the last page's last key; empty for the first page.
     :param version_marker: the last page's last version; empty to begin after the key.
     """
-    versions: list[tuple[FoundVersion, bool]] = []
+    versions: list[tuple[StoredVersion, bool]] = []
     prefixes: list[str] = []
     last: tuple[str, str | None] | None = None
     groups = _groups(fetch, prefix, delimiter, key_marker, markers=True, again=bool(version_marker))
     for folder, group in groups:
-        rows: list[FoundVersion | str] = [folder] if folder else list(group)
+        rows: list[StoredVersion | str] = [folder] if folder else list(group)
         latest: Any = rows[0]
         if group and not folder and group[0].key == key_marker:
             passed = [place for place, row in enumerate(group) if row.version == version_marker]
@@ -122,7 +122,7 @@ def _sum(name: str) -> str:
 
 def _groups(
     fetch: Fetch, prefix: str, delimiter: str, after: str, *, markers: bool, again: bool = False
-) -> Iterator[tuple[str, list[FoundVersion]]]:
+) -> Iterator[tuple[str, list[StoredVersion]]]:
     """Common prefixes, each without versions; and between them the versions of each key, without a common prefix.
 
     :param after: the name after which to begin.

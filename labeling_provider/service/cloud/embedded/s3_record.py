@@ -22,8 +22,8 @@ from labeling_provider.service.cloud.embedded.s3_lists import name_of, page_of_o
 from labeling_provider.service.cloud.embedded.s3_stored import TagsOfRequest, stored_version
 from labeling_provider.service.database.database import Database
 from labeling_provider.service.database.recorded_objects import (
-    FoundVersion,
     KeptVersion,
+    StoredVersion,
     VersionPlace,
     all_versions,
     body_of,
@@ -233,7 +233,7 @@ class S3Record:
         with self._database.read() as connection:
             return [self._moto_version(bucket, stored) for stored in versions_of(connection, bucket, key)]
 
-    def _moto_version(self, bucket: str, stored: FoundVersion) -> Any:
+    def _moto_version(self, bucket: str, stored: StoredVersion) -> Any:
         return stored_version(
             stored,
             bucket,
@@ -245,11 +245,11 @@ class S3Record:
             copy=self._copy_body if self._under_way is None else None,
         )
 
-    def _read_body(self, stored: FoundVersion) -> bytes | None:
+    def _read_body(self, stored: StoredVersion) -> bytes | None:
         with self._database.read() as connection:
             return body_of(connection, stored)
 
-    def _copy_body(self, stored: FoundVersion, begin: int, end: int, file: IO[bytes]) -> bool:
+    def _copy_body(self, stored: StoredVersion, begin: int, end: int, file: IO[bytes]) -> bool:
         with self._database.read() as connection:
             return copy_body(connection, stored, begin, end, file)
 

@@ -10,7 +10,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 from labeling_provider.service.cloud.embedded import s3_state
-from labeling_provider.service.database.recorded_objects import MAX_READ_AHEAD, FoundVersion
+from labeling_provider.service.database.recorded_objects import MAX_READ_AHEAD, StoredVersion
 
 
 class VersionGone(Exception):
@@ -67,14 +67,14 @@ def write_value(value: bytes, file: IO[bytes]) -> None:
 
 
 def stored_version(
-    stored: FoundVersion,
+    stored: StoredVersion,
     bucket: str,
     account: str,
     region: str,
     tagger: Any,
     *,
-    read: Callable[[FoundVersion], bytes | None],
-    copy: Callable[[FoundVersion, int, int, IO[bytes]], bool] | None,
+    read: Callable[[StoredVersion], bytes | None],
+    copy: Callable[[StoredVersion, int, int, IO[bytes]], bool] | None,
 ) -> Any:
     """moto's version of an object, or delete marker.
 

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from labeling_provider.manifest.rasters import covered
 
-_LONGEST: Final = 512
+_MAX_SIDE: Final = 512
 """Longest side of what is flooded, in pixels; a larger part of a picture is scaled down."""
 _MARGIN: Final = 0.1
 """How much of the picture around the box is looked at, as a share of its sides."""
@@ -42,7 +42,7 @@ def mask_of(picture: Any, points: Any) -> npt.NDArray[np.bool_]:
     right, bottom = np.ceil(np.minimum(high + margin, picture.size)).astype(int).tolist()
     part = picture.convert("RGB").crop((left, top, right, bottom))
     full = part.size
-    part.thumbnail((_LONGEST, _LONGEST))
+    part.thumbnail((_MAX_SIDE, _MAX_SIDE))
     scale = np.array(part.size) / full
     own = (points - [left, top]) * scale
     channels = np.asarray(part, dtype=np.float32)

@@ -110,9 +110,9 @@ class Protocol:
             handed = await self._threads.run(self._desk.next, person, job_id)
             left = deadline - time.monotonic()
             if handed.task is not None or left <= 0:
-                return await self._threads.run(self._told, person, job_id, handed)
+                return await self._threads.run(self._handed, person, job_id, handed)
             if await self._threads.run(self._is_over, person, job_id):
-                return await self._threads.run(self._told, person, job_id, handed)
+                return await self._threads.run(self._handed, person, job_id, handed)
             await self._openings.wait(job_id, left)
 
     def save(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
@@ -128,12 +128,12 @@ class Protocol:
     def submit(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """Take an answer. Body: ``{"answer": object, "active": seconds}``; what comes next is answered."""
         handed = self._desk.submit(person, request.path_params["task"], body.get("answer"), _number(body, "active"))
-        return self._told(person, int(_number(body, "job")), handed)
+        return self._handed(person, int(_number(body, "job")), handed)
 
     def decline(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """Take a task back for good. Body: ``{"reason": text}``; what comes next is answered."""
         handed = self._desk.decline(person, request.path_params["task"], _text(body, "reason"))
-        return self._told(person, int(_number(body, "job")), handed)
+        return self._handed(person, int(_number(body, "job")), handed)
 
     def release(self, person: Person, request: Request, body: dict[str, Any]) -> Any:
         """Give a task back."""
@@ -185,7 +185,7 @@ class Protocol:
     def _is_over(self, person: Person, job_id: int) -> bool:
         return self._desk.is_over(self._desk.job(person, job_id))
 
-    def _told(self, person: Person, job_id: int, handed: Handed) -> dict[str, Any]:
+    def _handed(self, person: Person, job_id: int, handed: Handed) -> dict[str, Any]:
         """What a page is told of the next task, or of why there is none."""
         task = handed.task
         if task is None:

@@ -14,7 +14,7 @@ from labeling_provider.service.cloud.embedded.s3_lists import (
     page_of_versions,
     token_of,
 )
-from labeling_provider.service.database.recorded_objects import FoundVersion
+from labeling_provider.service.database.recorded_objects import StoredVersion
 
 NAMES = st.text(alphabet="ab/\ud7ff\U0010ffff", min_size=1, max_size=4)
 # Of each key, oldest first: whether it is a delete marker.
@@ -33,17 +33,17 @@ class Bucket:
     def __init__(self, content: dict[str, list[bool]]) -> None:
         self.asked = 0
         self.rows = [
-            FoundVersion(0, key, str(number), json.dumps({"again": False} if marker else {}), 0, b"")
+            StoredVersion(0, key, str(number), json.dumps({"again": False} if marker else {}), 0, b"")
             for key, markers in sorted(content.items())
             for number, marker in reversed(list(enumerate(markers)))
         ]
 
-    def all(self, first: str, limit: int, *, after: bool) -> list[FoundVersion]:
+    def all(self, first: str, limit: int, *, after: bool) -> list[StoredVersion]:
         self.asked += limit
         keys = sorted({row.key for row in self.rows if (row.key > first if after else row.key >= first)})[:limit]
         return [row for row in self.rows if row.key in keys]
 
-    def latest(self, first: str, limit: int, *, after: bool) -> list[FoundVersion]:
+    def latest(self, first: str, limit: int, *, after: bool) -> list[StoredVersion]:
         return [next(rows) for _, rows in groupby(self.all(first, limit, after=after), key=lambda row: row.key)]
 
 

@@ -1,5 +1,5 @@
 /** A text in which passages are selected and marked: the part of the page that is drawn without templates, for long texts. */
-import { css } from "lit";
+import { css, type ReactiveControllerHost } from "lit";
 import { textOn } from "./colors";
 import type { Passage } from "./passages";
 
@@ -29,6 +29,14 @@ export interface Mark extends Passage {
   short: string;
   title: string;
   removal?: string;
+}
+
+/** Call a function whenever something else is selected, as long as an element is on the page. */
+export function onSelection(host: ReactiveControllerHost, heard: () => void): void {
+  host.addController({
+    hostConnected: () => document.addEventListener("selectionchange", heard),
+    hostDisconnected: () => document.removeEventListener("selectionchange", heard),
+  });
 }
 
 interface Part extends Passage {

@@ -174,8 +174,7 @@ abstract class Drawing extends ShapeBoard {
     if (editor.relabel(label)) {
       this.told = word("shape_is_now", { label });
     } else {
-      editor.label = editor.label === label && !this.keepsLabel ? undefined : label;
-      this.told = editor.label === undefined ? "" : word("draws_label", { label });
+      this.drawWith(label);
     }
     this.surface?.draw();
     this.requestUpdate();

@@ -18,7 +18,7 @@ import {
   wordAt,
   wordBefore,
 } from "../passages";
-import { TextView, textStyle } from "../text-view";
+import { onSelection, TextView, textStyle } from "../text-view";
 import { word } from "../words";
 import type { CrowdForm } from "./form";
 
@@ -345,6 +345,11 @@ export class CrowdEntityAnnotation extends Annotator {
     if (next) this.#select(next);
   }
 
+  constructor() {
+    super();
+    onSelection(this, () => this.#selectionChanged());
+  }
+
   #selectionChanged(): void {
     const selected = this.#view?.selected();
     if (!selected) return;
@@ -402,18 +407,6 @@ export class CrowdEntityAnnotation extends Annotator {
     if (found && this.active !== undefined) this.#label(found, this.active);
     else if (found) this.#select(found);
     else this.requestUpdate();
-  }
-
-  readonly #onSelection = () => this.#selectionChanged();
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    document.addEventListener("selectionchange", this.#onSelection);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    document.removeEventListener("selectionchange", this.#onSelection);
   }
 
   protected override willUpdate(changes: PropertyValues): void {

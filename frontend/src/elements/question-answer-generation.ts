@@ -8,7 +8,7 @@ import { colorOf } from "../colors";
 import { element } from "../element";
 import { OWN } from "../form";
 import { Characters, type Passage, trimmed, wordAt } from "../passages";
-import { TextView, textStyle } from "../text-view";
+import { onSelection, TextView, textStyle } from "../text-view";
 import { word } from "../words";
 
 interface Pair {
@@ -51,9 +51,13 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
   #pairs: Pair[] | undefined;
   #view: TextView | undefined;
   #passage: Passage | undefined;
-  readonly #onSelection = () => {
-    this.#passage = this.#view?.selected() ?? this.#passage;
-  };
+
+  constructor() {
+    super();
+    onSelection(this, () => {
+      this.#passage = this.#view?.selected() ?? this.#passage;
+    });
+  }
 
   #all(): Pair[] {
     return this.#pairs ?? Array.from({ length: Math.max(this.minQuestions ?? 1, 1) }, () => EMPTY);
@@ -163,16 +167,6 @@ export class CrowdQuestionAnswerGeneration extends Annotator {
     if (!found) return;
     this.#passage = found;
     this.#view?.select(found);
-  }
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    document.addEventListener("selectionchange", this.#onSelection);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    document.removeEventListener("selectionchange", this.#onSelection);
   }
 
   protected override firstUpdated(): void {

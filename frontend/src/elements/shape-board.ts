@@ -1,6 +1,7 @@
 /** What elements share in which one draws shapes on a picture, be it one picture or many frames. */
 import type { Editor } from "../drawing/editor";
 import { Painter } from "../drawing/painter";
+import { word } from "../words";
 import { Board } from "./board";
 
 export abstract class ShapeBoard extends Board {
@@ -12,6 +13,13 @@ export abstract class ShapeBoard extends Board {
 
   protected override get draws(): boolean {
     return this.hand.label !== undefined || this.hand.path !== undefined;
+  }
+
+  /** What is drawn from now on has this label; has none, if it had this one before. */
+  protected drawWith(label: string): void {
+    const { hand } = this;
+    hand.label = hand.label === label && !this.keepsLabel ? undefined : label;
+    this.told = hand.label === undefined ? "" : word("draws_label", { label });
   }
 
   protected override makePainter(): Painter {

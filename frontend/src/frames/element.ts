@@ -386,8 +386,7 @@ export class CrowdVideoFrames extends ShapeBoard {
       this.told = word("shape_is_now", { label: this.#selected?.name ?? label });
     } else {
       hand.select(undefined);
-      hand.label = hand.label === label && !this.keepsLabel ? undefined : label;
-      this.told = hand.label === undefined ? "" : word("draws_label", { label });
+      this.drawWith(label);
     }
     this.surface?.draw();
     this.requestUpdate();

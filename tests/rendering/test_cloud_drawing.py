@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.rendering.test_sequences import Local
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.manifest import Label, read_label
 from labeling_provider.rendering.cloud_drawing import MAX_DOTS, drawn_cloud, is_of_points
 from tests.manifest.scenes import IMAGE, sequence
+from tests.rendering.test_sequence_drawing import Local
 
 KIND = "groundtruth/point_cloud_"
 CAR = {"center-x": 10, "center-y": 20, "center-z": 1, "length": 4, "width": 2, "height": 1.5, "yaw": math.pi / 2}

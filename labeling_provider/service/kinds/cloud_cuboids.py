@@ -45,8 +45,8 @@ from labeling_provider.manifest.sequences import (
 )
 from labeling_provider.request.sequence_categories import is_linked
 from labeling_provider.service.kinds.clouds import Clouds, shown_frames
-from labeling_provider.service.kinds.drawn_frames import Answer, DrawnFrames, shared_input
-from labeling_provider.service.kinds.frame_answers import with_names
+from labeling_provider.service.kinds.drawn_frames import DrawnFrames, shared_input
+from labeling_provider.service.kinds.frame_answers import Answer, with_names
 from labeling_provider.service.kinds.kind import Answered, Content, JobFacts, ObjectLabel, runs
 from labeling_provider.service.kinds.linked_pictures import linked_document, parted, pictures_of, read_pictures
 from labeling_provider.service.kinds.skills import Skill

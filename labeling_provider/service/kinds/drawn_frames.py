@@ -5,16 +5,14 @@ An answer is all frames of an object, each with its shapes. Amazon consolidates 
 
 from __future__ import annotations
 
-import uuid
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from random import Random
 from typing import Any, ClassVar, Final
 
 from labeling_provider.errors import LabelingError
 from labeling_provider.groundtruth.documents import as_json
-from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.groundtruth.frame_tools import TRACKING
 from labeling_provider.groundtruth.uris import join_s3_uri
 from labeling_provider.manifest import Label
@@ -23,18 +21,14 @@ from labeling_provider.request.sequence_categories import Attribute, SequenceCat
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.adjustment import LockedAdjustment
-from labeling_provider.service.kinds.frame_answers import AnswerReader, called, is_object_name, with_names
+from labeling_provider.service.kinds.frame_answers import Answer, AnswerReader, called
 from labeling_provider.service.kinds.kind import AnswerError, Auditable, Content, Kind, Response, runs
-from labeling_provider.service.kinds.linked_pictures import is_picture
-
-Answer = tuple[LabeledFrame, ...]
-"""All frames of an object, in its order."""
+from labeling_provider.service.kinds.simulated_frames import SimulatedFrames, together
 
 KEPT_SEQUENCES: Final = 16
 LOOKED_FOR: Final = 20
 """For how many frames of a sequence it is checked whether their files exist."""
 _NAMED: Final = 5
-_EMPTY: Final = Shape("", {}, "", "", {})
 
 
 class DrawnFrames(Auditable):
@@ -209,8 +203,18 @@ class DrawnFrames(Auditable):
         known = self._right_answer(line, truth)
         if known is None:
             return None
-        answer = self._filled(known, rng)
-        return self.form_of(answer if right else self._careless(answer, rng), line)
+        answer = self._simulated.filled(known, rng)
+        return self.form_of(answer if right else self._simulated.careless(answer, rng), line)
+
+    def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> Answer | None:
+        right = self._right_answer(line, truth)
+        return None if right is None else self._simulated.corrected(former, right, rng)
+
+    @cached_property
+    def _simulated(self) -> SimulatedFrames:
+        return SimulatedFrames(
+            self.categories, self.tracks, self.has_names, self.about_right, self.likeness, self.pairs, self.moved
+        )
 
     def _right_answer(self, line: dict[str, Any], truth: Any) -> Answer | None:
         """The truth in the object's frames, with such names and values of attributes as answers can have.
@@ -222,7 +226,7 @@ class DrawnFrames(Auditable):
             placed = None if right is None else self.in_frames(right, line)
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
-        return None if placed is None else tuple(map(self._valid, placed))
+        return None if placed is None else tuple(map(self._simulated.valid, placed))
 
     def _truth(self, truth: Any) -> Answer | None:
         """The truth; None if it is not valid for this kind.
@@ -240,131 +244,6 @@ class DrawnFrames(Auditable):
             return tuple(self.read_truth(truth))
         except (LabelingError, ValueError):
             return None
-
-    def _valid(self, frame: LabeledFrame) -> LabeledFrame:
-        shapes = tuple(
-            shape._replace(
-                attributes=valid(shape.attributes, self.categories.label_attributes[shape.label], Quota.CATEGORY_TEXT),
-                object_name=self._name(shape),
-            )
-            for shape in frame.shapes
-        )
-        attributes = valid(frame.attributes, self.categories.frame_attributes, Quota.FRAME_TEXT)
-        return frame._replace(attributes=attributes, shapes=with_names(shapes, self.has_names))
-
-    def _filled(self, answer: Answer, rng: Random) -> Answer:
-        """An answer with values for the required attributes that it does not have."""
-        rules = self.categories
-        return tuple(
-            frame._replace(
-                attributes={} if is_picture(frame) else filled(frame.attributes, rules.frame_attributes, rng),
-                shapes=tuple(
-                    shape._replace(attributes=filled(shape.attributes, rules.label_attributes[shape.label], rng))
-                    for shape in frame.shapes
-                ),
-            )
-            for frame in answer
-        )
-
-    def _name(self, shape: Shape) -> str:
-        """A name in the form that answers have; empty if it has none."""
-        if is_object_name(shape.object_name, shape.label) or not self.tracks:
-            return shape.object_name if is_object_name(shape.object_name, shape.label) else ""
-        number = uuid.uuid5(uuid.NAMESPACE_OID, shape.object_id).int % 1_000_000 + 1
-        return f"{shape.label}:{number}"
-
-    def _careless(self, answer: Answer, rng: Random) -> Answer:
-        """What somebody draws who loses an object, or its place, in a part of the sequence."""
-        drawn = [place for place, frame in enumerate(answer) if frame.shapes]
-        if not drawn:
-            return answer
-        first = rng.choice(drawn)
-        lost = rng.choice(answer[first].shapes)
-        aside, vanishes = rng.choice((-0.6, 0.6)), rng.random() < 0.3
-        frames = list(answer)
-        for place in range(first, len(frames)):
-            shapes = [
-                shape if not _is_object(shape, lost) else self.moved(shape, aside)
-                for shape in frames[place].shapes
-                if not (vanishes and _is_object(shape, lost))
-            ]
-            frames[place] = frames[place]._replace(shapes=tuple(shapes))
-            if not self.tracks:
-                break
-        return tuple(frames)
-
-    def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> Answer | None:
-        right = self._right_answer(line, truth)
-        if right is None:
-            return None
-        locked, pairs = self.categories.locked, list(together(former, right))
-        names = self._names(former, right, pairs) if self.tracks else {}
-        frames = []
-        for before, true in pairs:
-            kept = [shape for shape in before.shapes if shape.label in locked]
-            drawn = (self._kept(shape, before, names) for shape in true.shapes if shape.label not in locked)
-            attributes = unlocked(before.attributes, true.attributes, self.categories.frame_attributes)
-            shapes = self._renamed(kept, drawn)
-            frames.append(true._replace(shapes=shapes, attributes=attributes))
-        return self._filled(tuple(frames), rng)
-
-    def _renamed(self, kept: Iterable[Shape], drawn: Iterable[Shape]) -> tuple[Shape, ...]:
-        """All shapes of a frame; where names are only of one frame, none is there twice."""
-        shapes = [*kept, *drawn]
-        if not self.has_names:
-            return tuple(shapes)
-        taken = set[str]()
-        for place, shape in enumerate(shapes):
-            shapes[place] = shape._replace(object_name="" if shape.object_name in taken else shape.object_name)
-            taken.add(shape.object_name)
-        return with_names(shapes, has_names=True)
-
-    def _names(
-        self, former: Answer, right: Answer, pairs: Iterable[tuple[LabeledFrame, LabeledFrame]]
-    ) -> dict[str, tuple[str, str]]:
-        """Id and name for each object of the truth, by its id there: the former ones, or else its own.
-
-        Its own are lengthened where the former labels have them for another object.
-        """
-        named = {own: (shape.object_id, shape.object_name) for own, shape in self._objects(pairs).items()}
-        before = [shape for frame in former for shape in frame.shapes]
-        ids, names = {shape.object_id for shape in before}, {shape.object_name for shape in before}
-        for shape in (shape for frame in right for shape in frame.shapes if shape.object_id not in named):
-            object_id, name = shape.object_id, shape.object_name
-            while object_id in ids:
-                object_id += "1"
-            while name in names:
-                name += "1"
-            ids.add(object_id)
-            names.add(name)
-            named[shape.object_id] = object_id, name
-        return named
-
-    def _objects(self, pairs: Iterable[tuple[LabeledFrame, LabeledFrame]]) -> dict[str, Shape]:
-        """The object of the former labels that is most often where each object of the truth is, by the truth's id."""
-        votes = dict[tuple[str, str], tuple[int, Shape]]()
-        for before, true in pairs:
-            for _, own, other in self.pairs(true.shapes, before.shapes):
-                key = (true.shapes[own].object_id, before.shapes[other].object_id)
-                votes[key] = (votes.get(key, (0, _EMPTY))[0] + 1, before.shapes[other])
-        objects, taken = dict[str, Shape](), set[str]()
-        for (true_id, own_id), (_, shape) in sorted(votes.items(), key=lambda vote: (-vote[1][0], vote[0])):
-            if true_id not in objects and own_id not in taken:
-                objects[true_id] = shape
-                taken.add(own_id)
-        return objects
-
-    def _kept(self, shape: Shape, before: LabeledFrame, names: Mapping[str, tuple[str, str]]) -> Shape:
-        """A shape of the truth, or the former one if that is about right, under the names of its object."""
-        object_id, name = names.get(shape.object_id, (shape.object_id, shape.object_name))
-        named = shape._replace(object_id=object_id, object_name=name)
-        rivals = [rival for rival in before.shapes if rival.label == shape.label and rival.object_id == named.object_id]
-        alike = {place: self.likeness(rival, shape) for place, rival in enumerate(rivals)}
-        nearest = max(alike, key=lambda place: alike[place], default=None)
-        if nearest is not None and alike[nearest] >= self.about_right:
-            near, rules = rivals[nearest], self.categories.label_attributes[shape.label]
-            return near._replace(attributes=unlocked(near.attributes, named.attributes, rules))
-        return named
 
 
 @runs(
@@ -418,40 +297,10 @@ def shared_input(kind: Kind, line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def together(
-    first: Iterable[LabeledFrame], second: Iterable[LabeledFrame]
-) -> Iterator[tuple[LabeledFrame, LabeledFrame]]:
-    """Each frame of the second with that of the same name of the first, or an empty one."""
-    known = {frame.name: frame for frame in first}
-    for frame in second:
-        yield known.get(frame.name) or LabeledFrame(frame.number, frame.name, {}, ()), frame
-
-
 def locked_change(before: Mapping[str, Any], now: Mapping[str, Any], rules: Mapping[str, Attribute]) -> str | None:
     """The name of an attribute that was changed though it is locked; None if there is none."""
     changed = (name for name, rule in rules.items() if rule.is_locked and before.get(name) != now.get(name))
     return next(changed, None)
-
-
-def unlocked(before: dict[str, Any], true: dict[str, Any], rules: Mapping[str, Attribute]) -> dict[str, Any]:
-    """The former attributes, with the true values of those that are known and that workers may change."""
-    locked = {name for name, rule in rules.items() if rule.is_locked}
-    return {**before, **{name: value for name, value in true.items() if name not in locked}}
-
-
-def valid(given: dict[str, Any], rules: Mapping[str, Attribute], longest: int) -> dict[str, Any]:
-    """The values that attributes can have."""
-    return {name: value for name, value in given.items() if name in rules and not rules[name].problem(value, longest)}
-
-
-def filled(given: dict[str, Any], rules: Mapping[str, Attribute], rng: Random) -> dict[str, Any]:
-    """Attributes with values for those that are required and not known."""
-    values = dict(given)
-    for name, rule in rules.items():
-        if rule.is_required and values.get(name, "") == "":
-            low = 0 if rule.least is None else rule.least
-            values[name] = low if rule.is_number else rng.choice(rule.choices or ("unknown",))
-    return values
 
 
 def _by_frame(answer: Iterable[LabeledFrame]) -> dict[str, Any]:
@@ -475,7 +324,3 @@ def _order(shape: Shape) -> str:
 def _bare(shape: Shape) -> Shape:
     """A shape without its attributes, which have locks of their own."""
     return shape._replace(attributes={})
-
-
-def _is_object(shape: Shape, other: Shape) -> bool:
-    return shape.object_id == other.object_id if shape.object_id else shape is other

@@ -33,7 +33,8 @@ from labeling_provider.manifest.sequences import (
     sequence_label,
 )
 from labeling_provider.service.cloud.object_store import MissingObject
-from labeling_provider.service.kinds.drawn_frames import KEPT_SEQUENCES, LOOKED_FOR, Answer, DrawnFrames, shared_input
+from labeling_provider.service.kinds.drawn_frames import KEPT_SEQUENCES, LOOKED_FOR, DrawnFrames, shared_input
+from labeling_provider.service.kinds.frame_answers import Answer
 from labeling_provider.service.kinds.kind import Answered, JobFacts, ObjectLabel, runs
 from labeling_provider.service.kinds.skills import Skill
 from labeling_provider.service.kinds.stored_data import Recent

@@ -31,7 +31,7 @@ from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.adjustment import LockedAdjustment
 from labeling_provider.service.kinds.cloud_cuboids import FRAME_ATTRIBUTES
 from labeling_provider.service.kinds.clouds import Clouds, shown_frames
-from labeling_provider.service.kinds.drawn_frames import filled, locked_change, shared_input
+from labeling_provider.service.kinds.drawn_frames import locked_change, shared_input
 from labeling_provider.service.kinds.frame_answers import AnswerReader
 from labeling_provider.service.kinds.kind import (
     Answered,
@@ -43,6 +43,7 @@ from labeling_provider.service.kinds.kind import (
     runs,
 )
 from labeling_provider.service.kinds.masks import colors_of
+from labeling_provider.service.kinds.simulated_frames import filled
 from labeling_provider.service.kinds.skills import Skill
 
 _ABOUT_RIGHT: Final = 0.98

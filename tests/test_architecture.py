@@ -151,13 +151,17 @@ def test_every_module_outside_the_service_has_tests_of_its_own() -> None:
     assert missing == []
 
 
-def test_no_two_classes_share_a_name() -> None:
-    where: dict[str, list[str]] = {}
+def test_a_name_stands_for_one_type() -> None:
+    where: dict[str, dict[str, str]] = {}
     for path, parts in modules():
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
-                where.setdefault(node.name, []).append(".".join(parts))
-    assert {name: places for name, places in where.items() if len(places) > 1} == {}
+                where.setdefault(node.name, {})[f"{path}:{node.lineno}"] = ".".join(parts)
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                name = node.targets[0].id
+                if re.match("[A-Z][a-z]", name):
+                    where.setdefault(name, {})[ast.unparse(node.value)] = ".".join(parts)
+    assert {name: sorted(types.values()) for name, types in where.items() if len(types) > 1} == {}
 
 
 def test_no_two_modules_share_a_name() -> None:

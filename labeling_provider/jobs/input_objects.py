@@ -35,7 +35,7 @@ _MAX_PROBLEMS: Final = 10
 _ABSENT: Final = frozenset({"404", "NoSuchKey", "NoSuchBucket"})
 _UNTYPED: Final = ("binary/octet-stream", "application/octet-stream", "")
 
-Item = TypeVar("Item")
+Sampled = TypeVar("Sampled")
 Sequence = TypeVar("Sequence")
 
 log = logging.getLogger(__name__)
@@ -325,6 +325,6 @@ class ObjectInspection:
         return answer.get("ContentType", ""), int(size), answer["Body"].read(most)
 
 
-def _spread(objects: list[Item]) -> list[Item]:
+def _spread(objects: list[Sampled]) -> list[Sampled]:
     """As many as a sample may have, from all parts of a list."""
     return objects if len(objects) <= MAX_SAMPLE else objects[:: len(objects) // MAX_SAMPLE + 1]

@@ -15,6 +15,7 @@ from labeling_provider.manifest.files import Files, Store
 from labeling_provider.manifest.labels import LabelError, read_label
 from labeling_provider.manifest.merge import Merge
 from labeling_provider.manifest.scan import (
+    AnyLine,
     LabeledLine,
     Line,
     ManifestReport,
@@ -25,8 +26,7 @@ from labeling_provider.manifest.scan import (
 )
 from labeling_provider.manifest.select import Filter, Known, Split
 
-Place = str | os.PathLike[str]
-AnyLine = TypeVar("AnyLine", bound=Line)
+LocalPath = str | os.PathLike[str]
 Key = TypeVar("Key", str, bool)
 KEPT: Final = "kept"
 LEFT: Final = "left"
@@ -82,7 +82,7 @@ class Manifests:
         self.files = Files(store)
 
     def check(
-        self, where: Place, *, label_attribute: str | None = None, data_key: str = "", metadata: bool = True
+        self, where: LocalPath, *, label_attribute: str | None = None, data_key: str = "", metadata: bool = True
     ) -> ManifestReport:
         """Check every line, and count; see :func:`check_manifest`.
 
@@ -92,7 +92,7 @@ class Manifests:
         return check_manifest(lines, data_key=data_key, label_attribute=label_attribute, metadata=metadata)
 
     def filter(
-        self, where: Place, label_attribute: str, keep: Filter, to: Place, rest: Place | None = None
+        self, where: LocalPath, label_attribute: str, keep: Filter, to: LocalPath, rest: LocalPath | None = None
     ) -> Counter[str]:
         """Keep the lines whose label meets the conditions.
 
@@ -105,9 +105,9 @@ class Manifests:
 
     def split(
         self,
-        where: Place,
+        where: LocalPath,
         split: Split,
-        to: Mapping[str, Place],
+        to: Mapping[str, LocalPath],
         label_attribute: str | None = None,
         keep: Filter | None = None,
     ) -> Division:
@@ -144,9 +144,9 @@ class Manifests:
 
     def new(
         self,
-        where: Place,
-        known: Iterable[Place],
-        to: Place,
+        where: LocalPath,
+        known: Iterable[LocalPath],
+        to: LocalPath,
         label_attribute: str | None = None,
         most: int | None = None,
         object_keys: Sequence[str] | None = None,
@@ -174,7 +174,7 @@ class Manifests:
 
     def known(
         self,
-        manifests: Iterable[Place],
+        manifests: Iterable[LocalPath],
         label_attribute: str | None = None,
         object_keys: Sequence[str] | None = None,
     ) -> Known:
@@ -200,8 +200,8 @@ class Manifests:
 
     def deduplicate(
         self,
-        where: Place,
-        to: Place,
+        where: LocalPath,
+        to: LocalPath,
         label_attribute: str | None = None,
         object_keys: Sequence[str] | None = None,
     ) -> Counter[str]:
@@ -220,7 +220,7 @@ class Manifests:
 
             return _kept(self._sort(self._lines(where), is_first, {True: to}))
 
-    def shard(self, where: Place, size: int, to: Callable[[int], Place]) -> dict[str, int]:
+    def shard(self, where: LocalPath, size: int, to: Callable[[int], LocalPath]) -> dict[str, int]:
         """Cut a manifest into shards of at most ``size`` lines, in order. Shards before a bad line are written.
 
         :param to: returns the place of a shard by its number, from 1.
@@ -229,7 +229,7 @@ class Manifests:
         """
         return self.write_shards((raw for raw, _ in self._lines(where)), size, to)
 
-    def write_shards(self, lines: Iterable[bytes], size: int, to: Callable[[int], Place]) -> dict[str, int]:
+    def write_shards(self, lines: Iterable[bytes], size: int, to: Callable[[int], LocalPath]) -> dict[str, int]:
         """Write lines as shards; see :meth:`shard`."""
         counts: dict[str, int] = {}
         rest = iter(lines)
@@ -244,8 +244,8 @@ class Manifests:
 
     def merge(
         self,
-        manifests: Iterable[Place],
-        to: Place,
+        manifests: Iterable[LocalPath],
+        to: LocalPath,
         job: str | None = None,
         object_keys: Sequence[str] | None = None,
         adjusted_in: Mapping[str, str] | None = None,
@@ -273,10 +273,10 @@ class Manifests:
 
     def export(
         self,
-        sets: Mapping[str, Place],
+        sets: Mapping[str, LocalPath],
         label_attribute: str,
         format_name: str,
-        to: Place,
+        to: LocalPath,
         *,
         classes: Sequence[str] | None = None,
         copy_pictures: bool = False,
@@ -305,7 +305,7 @@ class Manifests:
         )
         return export.run({name: os.fspath(place) for name, place in sets.items()}, label_attribute)
 
-    def labels(self, where: Place, label_attribute: str) -> Iterator[tuple[str, Any]]:
+    def labels(self, where: LocalPath, label_attribute: str) -> Iterator[tuple[str, Any]]:
         """The objects of a manifest, as their text or URI, each with its label.
 
         :return: pairs in the order of the lines; the label is :attr:`Label.plain`, or None if there is none.
@@ -320,13 +320,15 @@ class Manifests:
                 continue
             yield line.source_ref or line.source or "", None if label is None else label.plain
 
-    def _lines(self, where: Place) -> Scan[Line]:
+    def _lines(self, where: LocalPath) -> Scan[Line]:
         return scan(self.files.lines(where), os.fspath(where))
 
-    def _labels(self, where: Place, label_attribute: str) -> Scan[LabeledLine]:
+    def _labels(self, where: LocalPath, label_attribute: str) -> Scan[LabeledLine]:
         return scan_labels(self.files.lines(where), label_attribute, os.fspath(where))
 
-    def _sort(self, lines: Scan[AnyLine], rule: Callable[[AnyLine], Key], to: Mapping[Key, Place]) -> dict[Key, int]:
+    def _sort(
+        self, lines: Scan[AnyLine], rule: Callable[[AnyLine], Key], to: Mapping[Key, LocalPath]
+    ) -> dict[Key, int]:
         """Write each line to the part that a rule chooses; a part without a place is only counted."""
         if len({os.fspath(place) for place in to.values()}) < len(to):
             raise ValueError(f"two parts can't be written to the same place: {dict(to)}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float32]
+    Floats32 = npt.NDArray[np.float32]
     Bytes = npt.NDArray[np.uint8]
 
 MAX_POINTS: Final = 10_000_000
@@ -51,8 +51,8 @@ class PointCloud(NamedTuple):
     :param colors: an array of n × 3: red, green, blue; None if the format has none.
     """
 
-    positions: Floats
-    intensity: Floats | None
+    positions: Floats32
+    intensity: Floats32 | None
     colors: Bytes | None
 
 

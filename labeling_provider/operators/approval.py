@@ -34,7 +34,7 @@ class ApproveCostOperator(LabelingTask, ApprovalOperator):
     :raises InvalidRequestError: if ``job`` does not describe a labeling job.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "objects": arguments.required(arguments.whole),
         "job": arguments.job,
         "ask_above_usd": arguments.required(arguments.number),

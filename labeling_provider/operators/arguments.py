@@ -19,7 +19,7 @@ from typing import Any, Final, NoReturn
 from labeling_provider.errors import Problem
 from labeling_provider.request.workforces import AutomatedLabeling, MechanicalTurk, PrivateWorkteam, VendorWorkteam
 
-Kind = Callable[[Any, str], Any]
+ArgumentKind = Callable[[Any, str], Any]
 """Converts a value; the second argument is its name, for :class:`RefusedArgument`."""
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
@@ -44,7 +44,7 @@ class RefusedArgument(Exception):
         super().__init__(str(problem))
 
 
-def problems_of(task: Any, kinds: Mapping[str, Kind]) -> list[Problem]:
+def problems_of(task: Any, kinds: Mapping[str, ArgumentKind]) -> list[Problem]:
     """Convert the arguments of a task in place; returns the problems of those that can't be converted.
 
     :param kinds: kinds by attribute.
@@ -128,7 +128,7 @@ def truth(value: Any, where: str) -> bool | None:
     _refuse(where, value, "a truth value", "Use True or False.")
 
 
-def required(kind: Kind) -> Kind:
+def required(kind: ArgumentKind) -> ArgumentKind:
     """A value of some kind that may not be missing."""
 
     def read(value: Any, where: str) -> Any:
@@ -143,7 +143,7 @@ def required(kind: Kind) -> Kind:
 # Several values
 
 
-def list_of(kind: Kind) -> Kind:
+def list_of(kind: ArgumentKind) -> ArgumentKind:
     """A list of values of some kind; a text must be JSON."""
 
     def read(value: Any, where: str) -> list[Any] | None:
@@ -157,7 +157,7 @@ def list_of(kind: Kind) -> Kind:
     return read
 
 
-def mapping_of(kind: Kind) -> Kind:
+def mapping_of(kind: ArgumentKind) -> ArgumentKind:
     """A mapping from texts to values of some kind; a text must be JSON."""
 
     def read(value: Any, where: str) -> dict[str, Any] | None:
@@ -171,7 +171,7 @@ def mapping_of(kind: Kind) -> Kind:
     return read
 
 
-def one_or_list(kind: Kind) -> Kind:
+def one_or_list(kind: ArgumentKind) -> ArgumentKind:
     """One value of some kind, or a list of them; a text that starts with ``[`` must be a JSON list."""
     several = list_of(kind)
 
@@ -284,7 +284,7 @@ def request(value: Any, where: str) -> dict[str, Any]:
     return _member(shape)(given, where)  # type: ignore[no-any-return]
 
 
-def _member(shape: Any) -> Kind:
+def _member(shape: Any) -> ArgumentKind:
     """The kind of a member of a request."""
     if shape.type_name == "list":
         return list_of(_member(shape.member))
@@ -310,10 +310,10 @@ def job(value: Any, where: str) -> dict[str, Any]:
     return {key: JOB.get(key, anything)(value, f"{where}[{key!r}]") for key, value in given.items()}
 
 
-CONNECTION: Final[Mapping[str, Kind]] = {"aws_conn_id": name, "region_name": name}
+CONNECTION: Final[Mapping[str, ArgumentKind]] = {"aws_conn_id": name, "region_name": name}
 """The templated connection arguments."""
 
-JOB: Final[Mapping[str, Kind]] = {
+JOB: Final[Mapping[str, ArgumentKind]] = {
     "task_type": name,
     "config": request,
     "manifest_uri": manifest,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from labeling_provider.client.ground_truth import GroundTruth
     from labeling_provider.hooks.labeling import LabelingHook
     from labeling_provider.jobs.caller import Wait
-    from labeling_provider.operators.arguments import Kind
+    from labeling_provider.operators.arguments import ArgumentKind
 
 DEFERRABLE: Final[bool] = conf.getboolean("operators", "default_deferrable", fallback=False)
 """The default of ``deferrable``, from Airflow's configuration."""
@@ -47,7 +47,7 @@ class LabelingTask(BaseOperator):
 
     operator_extra_links: Collection[BaseOperatorLink] = JOB_LINKS
     ui_color: str = "#ffe8c4"
-    argument_kinds: ClassVar[Mapping[str, Kind]]
+    argument_kinds: ClassVar[Mapping[str, ArgumentKind]]
     """The kind of each templated argument."""
     arguments_error: ClassVar[type[InvalidArgumentsError | InvalidRequestError]] = InvalidArgumentsError
 

@@ -63,7 +63,7 @@ class BuildManifestOperator(ManifestTask):
     :raises LabelingError: if the source can't be read, or nothing is left and that is an error.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "manifest_uri": arguments.required(arguments.name),
         "prefix_uri": arguments.name,
         "objects": arguments.objects,

@@ -42,7 +42,7 @@ class ExportLabelsOperator(ManifestTask):
     :raises LabelingError: if lines were left out and that is an error, or something can't be read or written.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "manifest_uri": arguments.required(arguments.source),
         "output_uri": arguments.required(arguments.name),
         "format": arguments.required(arguments.name),

@@ -44,7 +44,7 @@ class FilterManifestOperator(ManifestTask):
     :raises LabelingError: if no object is kept and that is an error.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "manifest_uri": arguments.required(arguments.source),
         "filtered_uri": arguments.required(arguments.name),
         "label_attribute_name": arguments.name,

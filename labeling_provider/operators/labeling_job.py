@@ -118,7 +118,7 @@ class CreateLabelingJobOperator(Lineage, LabelingTask):
     """
 
     operator_extra_links = (*JOB_LINKS, WORKERS_LINK)
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         # BaseOperator.task_type is the name of the operator class.
         "labeling_type": arguments.JOB["task_type"],
         **{field: kind for field, kind in arguments.JOB.items() if field != "task_type"},

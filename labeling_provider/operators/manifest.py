@@ -36,7 +36,7 @@ class ValidateManifestOperator(ManifestTask):
     :raises LabelingError: if the manifest can't be read, or the task type does not exist.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "manifest_uri": arguments.required(arguments.source),
         "label_attribute_name": arguments.name,
         **arguments.CONNECTION,
@@ -131,7 +131,7 @@ class MergeManifestsOperator(ManifestTask):
     :raises ManifestError: if lines can't be read, or a class id has two meanings.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "manifest_uris": arguments.required(arguments.sources),
         "merged_uri": arguments.required(arguments.name),
         "prefer_job": arguments.name,
@@ -194,7 +194,7 @@ class SplitManifestOperator(ManifestTask):
     :raises ManifestError: if lines can't be read.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "manifest_uri": arguments.required(arguments.source),
         "output_uri": arguments.required(arguments.name),
         "fractions": arguments.required(arguments.mapping_of(arguments.required(arguments.number))),

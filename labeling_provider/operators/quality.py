@@ -92,7 +92,7 @@ class LabelQualityOperator(ManifestTask, BranchMixIn):
     :raises LabelingError: if something can't be read or written.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "manifest_uri": arguments.required(arguments.source),
         "label_attribute_name": arguments.name,
         "labeling_jobs": arguments.sources,

@@ -49,7 +49,7 @@ class StopLabelingJobOperator(LabelingTask):
         are stopped nevertheless.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "job_name": arguments.name,
         "of_task": arguments.name,
         **arguments.CONNECTION,

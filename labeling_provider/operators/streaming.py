@@ -54,7 +54,7 @@ class PushNewObjectsOperator(LabelingTask):
     :raises LabelingError: if the source can't be read, or the topic can't be published to.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "input_topic_arn": arguments.required(arguments.name),
         "job_name": arguments.name,
         "prefix_uri": arguments.name,

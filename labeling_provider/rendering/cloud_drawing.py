@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    Points = npt.NDArray[np.float32]
-    Numbers = npt.NDArray[np.uint8]
+    Positions = npt.NDArray[np.float32]
+    ClassNumbers = npt.NDArray[np.uint8]
 
 MAX_CLOUD_BYTES: Final = 40_000_000
 """Largest cloud that is drawn, in bytes: 2.5 million points with intensity."""
@@ -67,8 +67,8 @@ class _Scene(NamedTuple):
     :param boxes: in pictures, by the number of the camera.
     """
 
-    positions: Points
-    classes: Numbers | None
+    positions: Positions
+    classes: ClassNumbers | None
     cuboids: tuple[LabeledCuboid, ...]
     ways: list[tuple[LabeledCuboid, list[Vector]]]
     names: list[str]
@@ -112,7 +112,7 @@ def drawn_cloud(
     return _svg(_segmented(files, positions, label))
 
 
-def _points(files: Files, uri: str, form: PointFormat) -> Points:
+def _points(files: Files, uri: str, form: PointFormat) -> Positions:
     return read_point_cloud(files.whole(uri, MAX_CLOUD_BYTES), form, uri).positions
 
 
@@ -120,7 +120,7 @@ def _step(count: int) -> int:
     return count // MAX_DOTS + 1
 
 
-def _segmented(files: Files, positions: Points, label: PointMaskLabel) -> _Scene:
+def _segmented(files: Files, positions: Positions, label: PointMaskLabel) -> _Scene:
     import numpy as np
 
     numbers = np.frombuffer(read_point_classes(files.whole(label.uri, MAX_PACKED_BYTES), label.uri), np.uint8)

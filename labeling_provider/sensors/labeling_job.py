@@ -60,7 +60,7 @@ class LabelingJobSensor(JobSensor):
     :raises LabelingJobFailedError: if the job ends with another status.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "job_name": arguments.required(arguments.name),
         "target_statuses": arguments.required(arguments.texts),
         "events_queue_url": arguments.name,

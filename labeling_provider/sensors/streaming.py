@@ -43,7 +43,7 @@ class StreamingJobSensor(JobSensor):
     :raises LabelingJobFailedError: if the job ends before.
     """
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {
         "job_name": arguments.required(arguments.name),
         "baseline": arguments.whole,
         **arguments.CONNECTION,

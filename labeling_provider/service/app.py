@@ -59,7 +59,7 @@ from labeling_provider.service.work.people import People
 from labeling_provider.service.work.requesters import ApiKeys
 from labeling_provider.service.work.single_sign_on import SingleSignOn
 from labeling_provider.service.work.truth import Truth
-from labeling_provider.service.work.workforce import Workforce, load_workforce, simulated_identities
+from labeling_provider.service.work.workforce import WorkforceFile, load_workforce, simulated_identities
 
 ACCOUNT: Final = "123456789012"
 CLOSING_SECONDS: Final = 4
@@ -192,7 +192,7 @@ class _Parts:
     database: Database
     cloud: Cloud
     engine: Engine
-    workforce: Workforce
+    workforce: WorkforceFile
     models: ModelRegistry
     clock: Clock
     credentials: Credentials | None

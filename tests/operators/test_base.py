@@ -44,7 +44,7 @@ def test_the_deferred_half_talks_to_the_same_place_in_the_same_way(connected: La
 class Task(LabelingTask):
     """A task with an argument."""
 
-    argument_kinds: ClassVar[Mapping[str, arguments.Kind]] = {"name": arguments.required(arguments.name)}
+    argument_kinds: ClassVar[Mapping[str, arguments.ArgumentKind]] = {"name": arguments.required(arguments.name)}
     template_fields: Sequence[str] = ("name",)
 
     def __init__(self, *, name: Any, count: int = 3, **kwargs: Any) -> None:

@@ -28,7 +28,7 @@ from labeling_provider.service.web.private_workforces import Workforces
 from labeling_provider.service.web.tags import Tags
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.truth import Truth
-from labeling_provider.service.work.workforce import Workforce, load_workforce, simulated_identities
+from labeling_provider.service.work.workforce import WorkforceFile, load_workforce, simulated_identities
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 TEAM = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:workteam/private-crowd/private-simulated"
@@ -72,7 +72,7 @@ class Memory(ObjectStore):
         return str(hash(self.objects[uri])) if uri in self.objects else None
 
 
-def all_operations(database: Database, engine: Engine, workforce: Workforce, registry: ModelRegistry) -> Operations:
+def all_operations(database: Database, engine: Engine, workforce: WorkforceFile, registry: ModelRegistry) -> Operations:
     """SageMaker's operations, where every role exists."""
     place = {"region": REGION, "account": ACCOUNT}
     jobs = LabelingJobs(database, engine, workforce, registry, **place, role_exists=lambda _: True)

@@ -29,7 +29,7 @@ _MAX_NAME: Final = 150
 _FORMULA: Final = re.compile(r"[\s']*[=+\-@＝＋－＠]|'*[\t\r\n]")
 _SEPARATORS: Final = frozenset(";|\t\r\v\f\x85\u2028\u2029")
 _NUMBER: Final = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-Content = TypeVar("Content")
+Converted = TypeVar("Converted")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -250,7 +250,7 @@ class Folder:
         self._stack.close()
 
 
-class Format(ABC, Generic[Content]):
+class Format(ABC, Generic[Converted]):
     """An export format, as used for one export: writes one set after another.
 
     :param folder: where to write.
@@ -304,14 +304,14 @@ class Format(ABC, Generic[Content]):
         """
 
     @abstractmethod
-    def read(self, example: Example) -> Content:
+    def read(self, example: Example) -> Converted:
         """Convert an object without writing anything.
 
         :raises LabelError: if the label can't be written in this format.
         """
 
     @abstractmethod
-    def write(self, example: Example, content: Content) -> None:
+    def write(self, example: Example, content: Converted) -> None:
         """Write an object that :meth:`read` has converted."""
 
     def end(self, set_name: str) -> None:

@@ -14,7 +14,7 @@ from labeling_provider.manifest.labels import ClassesLabel, ClassLabel, Label, L
 _ROWS: Final = 10_000
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """A row; the class is None if workers chose none of the classes."""
 
     object: str
@@ -42,12 +42,12 @@ def named_classes(label: Label) -> dict[int, str]:
     return names
 
 
-class Table(Format[list[Row]]):
+class Table(Format[list[TableRow]]):
     """Base of the table formats."""
 
     takes = (ClassLabel, ClassesLabel)
 
-    def read(self, example: Example) -> list[Row]:
+    def read(self, example: Example) -> list[TableRow]:
         """The rows of an object."""
         label, about = example.label, example.label.about
         names = named_classes(label)
@@ -55,10 +55,10 @@ class Table(Format[list[Row]]):
         confidences = label.confidences if isinstance(label, ClassesLabel) else dict.fromkeys(names, about.confidence)
         rest = (about.human_annotated != "no", about.job_name, about.creation_date)
         rows = [
-            Row(example.object, name, numbers[class_id], confidences.get(class_id), *rest)
+            TableRow(example.object, name, numbers[class_id], confidences.get(class_id), *rest)
             for class_id, name in names.items()
         ]
-        return rows or [Row(example.object, None, None, None, *rest)]
+        return rows or [TableRow(example.object, None, None, None, *rest)]
 
 
 class Csv(Table):
@@ -67,9 +67,9 @@ class Csv(Table):
     def begin(self, set_name: str, stack: ExitStack) -> None:
         """Start the set's file."""
         self._sink = self.folder.sink(stack, f"{set_name}.csv")
-        self._sink.write(csv_row(Row._fields))
+        self._sink.write(csv_row(TableRow._fields))
 
-    def write(self, example: Example, content: list[Row]) -> None:
+    def write(self, example: Example, content: list[TableRow]) -> None:
         """Write the rows of an object."""
         for row in content:
             safe = row if self._keep_formulas else [no_formula(cell) for cell in row]
@@ -92,14 +92,14 @@ class Parquet(Table):
             from pyarrow import parquet
         except ImportError:
             raise LabelingError("Parquet needs pyarrow; install airflow-provider-labeling[parquet].") from None
-        fields = [(name, pyarrow.type_for_alias(self._types.get(name, "string"))) for name in Row._fields]
+        fields = [(name, pyarrow.type_for_alias(self._types.get(name, "string"))) for name in TableRow._fields]
         self._schema = pyarrow.schema(fields)
         self._batch = pyarrow.RecordBatch
-        self._rows: list[Row] = []
+        self._rows: list[TableRow] = []
         sink = self.folder.sink(stack, f"{set_name}.parquet")
         self._writer = stack.enter_context(parquet.ParquetWriter(_WritableFile(sink), self._schema))
 
-    def write(self, example: Example, content: list[Row]) -> None:
+    def write(self, example: Example, content: list[TableRow]) -> None:
         """Add the rows of an object to the current batch."""
         self._rows.extend(content)
         if len(self._rows) >= _ROWS:

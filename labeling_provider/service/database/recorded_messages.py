@@ -21,7 +21,7 @@ class ResourceKind(StrEnum):
     SUBSCRIPTION = "subscription"
 
 
-Row = dict[str, Any]
+Recorded = dict[str, Any]
 """A row of one of the three tables: values by column. Each has an ``arn``."""
 
 _TABLES: Final = {ResourceKind.QUEUE: queues, ResourceKind.TOPIC: topics, ResourceKind.SUBSCRIPTION: subscriptions}
@@ -30,19 +30,19 @@ _OBJECTS: Final = frozenset({"settings", "tags", "fields", "attributes"})
 """Columns that are JSON objects."""
 
 
-def kept(connection: Connection, kind: ResourceKind) -> list[Row]:
+def kept(connection: Connection, kind: ResourceKind) -> list[Recorded]:
     """All rows of a kind."""
     return [dict(row) for row in connection.execute(sa.select(_TABLES[kind])).mappings()]
 
 
-def keep(connection: Connection, kind: ResourceKind, row: Row) -> None:
+def keep(connection: Connection, kind: ResourceKind, row: Recorded) -> None:
     """Store a new or changed row."""
     table = _TABLES[kind]
     if not connection.execute(sa.update(table).where(table.c.arn == row["arn"]).values(row)).rowcount:
         connection.execute(sa.insert(table).values(row))
 
 
-def change(connection: Connection, kind: ResourceKind, before: Row, after: Row) -> None:
+def change(connection: Connection, kind: ResourceKind, before: Recorded, after: Recorded) -> None:
     """Store what somebody has changed, and keep what others have changed meanwhile; nothing if it is deleted.
 
     :param before: the row that they knew.
@@ -54,7 +54,7 @@ def change(connection: Connection, kind: ResourceKind, before: Row, after: Row) 
         connection.execute(sa.update(table).where(same).values(merged(before, after, dict(stored))))
 
 
-def merged(before: Row, after: Row, stored: Row) -> Row:
+def merged(before: Recorded, after: Recorded, stored: Recorded) -> Recorded:
     """A row that two have changed: one from ``before`` to ``after``, another one from ``before`` to ``stored``.
 
     Both changes are in it. What both have changed is as in ``after``.

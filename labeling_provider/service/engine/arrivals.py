@@ -14,12 +14,12 @@ from urllib.parse import unquote_plus
 
 from labeling_provider.groundtruth import layout
 from labeling_provider.groundtruth.documents import TOO_DEEP, as_json, plain, trouble_with
+from labeling_provider.groundtruth.objects import ID_KEY
 from labeling_provider.groundtruth.uris import split_s3_uri
 from labeling_provider.manifest.reader import parse_line
 from labeling_provider.service.cloud.messaging import QueuedMessage
 from labeling_provider.service.database.states import ObjectState
 
-ID_KEY: Final = "dataset-objectid-attribute-name"
 _KEY_PATTERN: Final = re.compile(r"[$a-zA-Z0-9](-*[a-zA-Z0-9])*")
 _MAX_KEY: Final = 140
 _MAX_ID: Final = 1024

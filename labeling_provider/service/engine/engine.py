@@ -45,7 +45,7 @@ from labeling_provider.service.tracing import traced
 from labeling_provider.service.work.job_run import Run
 from labeling_provider.service.work.simulated import SimulatedWorkers
 from labeling_provider.service.work.truth import Truth, TruthFileError
-from labeling_provider.service.work.workforce import Workforce
+from labeling_provider.service.work.workforce import WorkforceFile
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Engine:
         self,
         database: Database,
         object_store: ObjectStore,
-        workforce: Workforce,
+        workforce: WorkforceFile,
         truth: Truth,
         messaging: Messaging,
         announce: Announce,

@@ -19,7 +19,7 @@ from labeling_provider.service.engine.inputs import Inputs
 from labeling_provider.service.kinds import KINDS
 from labeling_provider.service.kinds.kind import JobFacts, Kind
 from labeling_provider.service.work.job_run import Run
-from labeling_provider.service.work.workforce import Workforce
+from labeling_provider.service.work.workforce import WorkforceFile
 
 _AT_ONCE: Final = 1_000
 """Of the answers that a kind learns from, those to so many objects are in memory."""
@@ -66,7 +66,7 @@ class Kinds:
 class Runs:
     """A cache of jobs. An entry is valid only under the lease that it was made for."""
 
-    def __init__(self, database: Database, workforce: Workforce, kinds: Kinds) -> None:
+    def __init__(self, database: Database, workforce: WorkforceFile, kinds: Kinds) -> None:
         self._database, self._workforce, self._kinds = database, workforce, kinds
         self._runs: dict[int, Run] = {}
 

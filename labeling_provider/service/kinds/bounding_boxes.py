@@ -22,7 +22,7 @@ from labeling_provider.service.kinds.stored_data import image_size
 if TYPE_CHECKING:
     from labeling_provider.service.kinds import marks
 
-Box = dict[str, Any]
+DrawnBox = dict[str, Any]
 """``label``, or ``class_id`` in labels and models' answers; ``left``, ``top``, ``width`` and ``height`` in pixels."""
 
 MAX_BOXES: Final = 2_000
@@ -48,7 +48,7 @@ class BoundingBoxes(Auditable, Learnable):
     promised = 0.6
     usual = USUAL
 
-    def _boxes(self, value: Any) -> list[Box]:
+    def _boxes(self, value: Any) -> list[DrawnBox]:
         """Parse a list of boxes.
 
         :raises AnswerError: if it is malformed, or a label is unknown.
@@ -58,7 +58,7 @@ class BoundingBoxes(Auditable, Learnable):
             self.known_class(box["label"], f"boundingBoxes[{number}].label")
         return boxes
 
-    def read_answer(self, content: Content, line: dict[str, Any]) -> list[Box]:
+    def read_answer(self, content: Content, line: dict[str, Any]) -> list[DrawnBox]:
         return self._boxes(self.form(content).get("boundingBoxes"))
 
     def simulate(self, line: dict[str, Any], truth: Any, right: bool, rng: Random) -> Content | None:
@@ -81,7 +81,7 @@ class BoundingBoxes(Auditable, Learnable):
             drawn.append({**box, "width": width / 4, "height": height / 4})
         return self._form(drawn, width, height)
 
-    def _form(self, boxes: list[Box], width: int, height: int) -> Content:
+    def _form(self, boxes: list[DrawnBox], width: int, height: int) -> Content:
         return {self.key: {"boundingBoxes": boxes, "inputImageProperties": {"width": width, "height": height}}}
 
     def form_of(self, answer: Any, line: dict[str, Any]) -> Content:
@@ -98,13 +98,13 @@ class BoundingBoxes(Auditable, Learnable):
         missing, wrong = len(true) - right, len(former) - right
         return f"Boxes to correct: {max(missing, wrong)}." if missing or wrong else ""
 
-    def former_answer(self, label: Label) -> list[Box]:
+    def former_answer(self, label: Label) -> list[DrawnBox]:
         return list(label.plain)
 
     def is_same(self, answer: Any, other: Any) -> bool:
         return bool(answer == other)
 
-    def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> list[Box] | None:
+    def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> list[DrawnBox] | None:
         try:
             true = self._boxes(truth)
         except AnswerError:
@@ -120,17 +120,19 @@ class BoundingBoxes(Auditable, Learnable):
         except ValueError as error:
             raise ObjectFailure(str(error)) from None
 
-    def evidence(self, answers: Sequence[list[Box]]) -> Sequence[Evidence]:
+    def evidence(self, answers: Sequence[list[DrawnBox]]) -> Sequence[Evidence]:
         return evidence_of_boxes(answers)
 
     def label_of(
-        self, answers: Sequence[list[Box]], skills: Sequence[Skill], answered: Answered, stamp: str
+        self, answers: Sequence[list[DrawnBox]], skills: Sequence[Skill], answered: Answered, stamp: str
     ) -> ObjectLabel:
         kept = consolidate_boxes(answers, skills)
         confidences = [self.confidence(confidence) for _, confidence in kept]
         return self._label([box for box, _ in kept], confidences, self._size(answered.line))
 
-    def _label(self, boxes: Sequence[Box], confidences: Sequence[float], size: tuple[int, int, int]) -> ObjectLabel:
+    def _label(
+        self, boxes: Sequence[DrawnBox], confidences: Sequence[float], size: tuple[int, int, int]
+    ) -> ObjectLabel:
         """The label for some boxes.
 
         :param confidences: 0 to 1, one for each box.
@@ -179,7 +181,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MAX_PIXELS
 
 
-def _read_boxes(value: Any, key: str) -> list[Box]:
+def _read_boxes(value: Any, key: str) -> list[DrawnBox]:
     """Parse a list of boxes, with any labels.
 
     :param key: the name of the form's element.
@@ -196,7 +198,7 @@ def _read_boxes(value: Any, key: str) -> list[Box]:
     return [{"label": box.get("label"), **{side: box[side] for side in _SIDES}} for box in value]
 
 
-def _about_right(boxes: Sequence[Box], true: Sequence[Box]) -> dict[int, int]:
+def _about_right(boxes: Sequence[DrawnBox], true: Sequence[DrawnBox]) -> dict[int, int]:
     """Boxes that are about right: their positions, and for each that of the right box, which no other has."""
     import numpy as np
 
@@ -213,13 +215,13 @@ def _about_right(boxes: Sequence[Box], true: Sequence[Box]) -> dict[int, int]:
     return right
 
 
-def _drawn(box: Box, rng: Random, width: int, height: int) -> Box:
+def _drawn(box: DrawnBox, rng: Random, width: int, height: int) -> DrawnBox:
     """A box as workers draw it: nobody draws to the exact pixel, so it is off by up to 2 % of its sides."""
     moved = _moved(box, rng, 0.02, width, height)
     return {side: value if side == "label" else round(value, 1) for side, value in moved.items()}
 
 
-def _moved(box: Box, rng: Random, share: float, width: int, height: int) -> Box:
+def _moved(box: DrawnBox, rng: Random, share: float, width: int, height: int) -> DrawnBox:
     """The box moved by up to a share of its sides, but within the picture."""
     left = box["left"] + rng.uniform(-share, share) * box["width"]
     top = box["top"] + rng.uniform(-share, share) * box["height"]
@@ -230,7 +232,7 @@ def _moved(box: Box, rng: Random, share: float, width: int, height: int) -> Box:
     }
 
 
-def overlap(box: Box, other: Box) -> float:
+def overlap(box: DrawnBox, other: DrawnBox) -> float:
     """The Jaccard index of two boxes, 0 to 1: intersection over union."""
     width = min(box["left"] + box["width"], other["left"] + other["width"]) - max(box["left"], other["left"])
     height = min(box["top"] + box["height"], other["top"] + other["height"]) - max(box["top"], other["top"])
@@ -240,8 +242,8 @@ def overlap(box: Box, other: Box) -> float:
 
 
 def consolidate_boxes(
-    answers: Sequence[Sequence[Box]], skills: Sequence[Skill] | None = None
-) -> list[tuple[Box, float]]:
+    answers: Sequence[Sequence[DrawnBox]], skills: Sequence[Skill] | None = None
+) -> list[tuple[DrawnBox, float]]:
     """The boxes of things that are probably there, each with its confidence. One worker's boxes stay as they are.
 
     :param answers: for each worker, a list of ``{label, left, top, width, height}``, in pixels.
@@ -268,7 +270,7 @@ def consolidate_boxes(
     ]
 
 
-def evidence_of_boxes(answers: Sequence[Sequence[Box]]) -> list[Evidence]:
+def evidence_of_boxes(answers: Sequence[Sequence[DrawnBox]]) -> list[Evidence]:
     """What the boxes on a picture tell about each worker.
 
     :param answers: as for :func:`consolidate_boxes`.
@@ -278,7 +280,7 @@ def evidence_of_boxes(answers: Sequence[Sequence[Box]]) -> list[Evidence]:
     return marks.evidence(_marks(answers)[1], _rules()) if answers else []
 
 
-def _marks(answers: Sequence[Sequence[Box]]) -> tuple[list[str], list[marks.Marks]]:
+def _marks(answers: Sequence[Sequence[DrawnBox]]) -> tuple[list[str], list[marks.Marks]]:
     """The labels that occur, and each worker's boxes with the labels' positions among them."""
     import numpy as np
 
@@ -321,7 +323,7 @@ def _off(extents: Any, there: Any) -> Any:
     return (shares**2).mean(axis=2)
 
 
-def _overlaps(box: Box, others: Any) -> Any:
+def _overlaps(box: DrawnBox, others: Any) -> Any:
     """The Jaccard index of a box with each of the others: an array of n values.
 
     :param others: an array of n × 4, with the columns of :data:`_SIDES`.

@@ -46,7 +46,7 @@ from labeling_provider.manifest.sequences import (
 from labeling_provider.request.sequence_categories import is_linked
 from labeling_provider.service.kinds.clouds import Clouds, shown_frames
 from labeling_provider.service.kinds.drawn_frames import DrawnFrames, shared_input
-from labeling_provider.service.kinds.frame_answers import Answer, with_names
+from labeling_provider.service.kinds.frame_answers import AnsweredFrames, with_names
 from labeling_provider.service.kinds.kind import Answered, Content, JobFacts, ObjectLabel, runs
 from labeling_provider.service.kinds.linked_pictures import linked_document, parted, pictures_of, read_pictures
 from labeling_provider.service.kinds.skills import Skill
@@ -115,7 +115,7 @@ class DrawnCuboids(DrawnFrames):
     # Labels
 
     def label_of(
-        self, answers: Sequence[Answer], skills: Sequence[Skill], answered: Answered, stamp: str
+        self, answers: Sequence[AnsweredFrames], skills: Sequence[Skill], answered: Answered, stamp: str
     ) -> ObjectLabel:
         """The label of an object is one worker's answer: Ground Truth consolidates none."""
         answer = min(answers, key=repr)
@@ -145,7 +145,7 @@ class DrawnCuboids(DrawnFrames):
 
     # Audits, and simulated workers
 
-    def former_answer(self, label: Label) -> Answer:
+    def former_answer(self, label: Label) -> AnsweredFrames:
         try:
             if isinstance(label, CuboidsLabel):
                 shapes = with_names(map(shape_of, cuboids_of(label)), has_names=True)
@@ -163,7 +163,7 @@ class DrawnCuboids(DrawnFrames):
         label = CuboidsLabel("truth", self._with_ids(document), {"class_map": class_map})
         return (_labeled(0, "", document.get("frame-attributes") or {}, map(shape_of, cuboids_of(label))),)
 
-    def _read(self, body: bytes | str, where: str, names: dict[int, str]) -> Answer:
+    def _read(self, body: bytes | str, where: str, names: dict[int, str]) -> AnsweredFrames:
         """The labels of a sequence.
 
         :param names: the classes by id.
@@ -175,7 +175,7 @@ class DrawnCuboids(DrawnFrames):
             return frames
         return (*frames, *read_pictures(read_document(body, where, MAX_LABEL_BYTES), where, names))
 
-    def _read_tracks(self, document: dict[str, Any]) -> Answer:
+    def _read_tracks(self, document: dict[str, Any]) -> AnsweredFrames:
         lidar, key = document.get(LIDAR, document), LABEL_LISTS[TRACKING]
         listed = lidar.get(key) if isinstance(lidar, dict) else None
         frames = [self._with_ids(frame) for frame in listed] if isinstance(listed, list) else listed
@@ -239,7 +239,7 @@ def cuboid_of(shape: Shape) -> LabeledCuboid:
     return LabeledCuboid(shape.label, (x, y, z), size, angles, shape.object_id, shape.object_name, shape.attributes)
 
 
-def _answer_of(frames: Iterable[CuboidFrame]) -> Answer:
+def _answer_of(frames: Iterable[CuboidFrame]) -> AnsweredFrames:
     """The labels of a sequence; an object without a name has its id as one.
 
     :raises ValueError: if an attribute has a value that none can have.

@@ -21,7 +21,7 @@ from labeling_provider.request.sequence_categories import Attribute, SequenceCat
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.failures import ObjectFailure
 from labeling_provider.service.kinds.adjustment import LockedAdjustment
-from labeling_provider.service.kinds.frame_answers import Answer, AnswerReader, called
+from labeling_provider.service.kinds.frame_answers import AnsweredFrames, AnswerReader, called
 from labeling_provider.service.kinds.kind import AnswerError, Auditable, Content, Kind, Response, runs
 from labeling_provider.service.kinds.simulated_frames import SimulatedFrames, together
 
@@ -92,7 +92,7 @@ class DrawnFrames(Auditable):
 
     # Answers
 
-    def read_answer(self, content: Content, line: dict[str, Any]) -> Answer:
+    def read_answer(self, content: Content, line: dict[str, Any]) -> AnsweredFrames:
         form = self.form(content)
         try:
             frames = self.frames(line)
@@ -143,7 +143,7 @@ class DrawnFrames(Auditable):
 
     # Labels
 
-    def class_map(self, answer: Answer) -> dict[str, str]:
+    def class_map(self, answer: AnsweredFrames) -> dict[str, str]:
         """The classes that an answer uses, by their ids."""
         used = {shape.label for frame in answer for shape in frame.shapes}
         return {str(place): label for place, label in enumerate(self.job.labels) if label in used}
@@ -162,7 +162,7 @@ class DrawnFrames(Auditable):
 
     # Audits
 
-    def in_frames(self, labeled: Iterable[LabeledFrame], line: dict[str, Any]) -> Answer:
+    def in_frames(self, labeled: Iterable[LabeledFrame], line: dict[str, Any]) -> AnsweredFrames:
         """Labels in the frames of an object, which may be others than those that were labeled.
 
         :raises ValueError: if the object's files can't be used.
@@ -206,7 +206,7 @@ class DrawnFrames(Auditable):
         answer = self._simulated.filled(known, rng)
         return self.form_of(answer if right else self._simulated.careless(answer, rng), line)
 
-    def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> Answer | None:
+    def corrected(self, former: Any, line: dict[str, Any], truth: Any, rng: Random) -> AnsweredFrames | None:
         right = self._right_answer(line, truth)
         return None if right is None else self._simulated.corrected(former, right, rng)
 
@@ -216,7 +216,7 @@ class DrawnFrames(Auditable):
             self.categories, self.tracks, self.has_names, self.about_right, self.likeness, self.pairs, self.moved
         )
 
-    def _right_answer(self, line: dict[str, Any], truth: Any) -> Answer | None:
+    def _right_answer(self, line: dict[str, Any], truth: Any) -> AnsweredFrames | None:
         """The truth in the object's frames, with such names and values of attributes as answers can have.
 
         :raises ObjectFailure: if a file can't be read.
@@ -228,7 +228,7 @@ class DrawnFrames(Auditable):
             raise ObjectFailure(str(error)) from None
         return None if placed is None else tuple(map(self._simulated.valid, placed))
 
-    def _truth(self, truth: Any) -> Answer | None:
+    def _truth(self, truth: Any) -> AnsweredFrames | None:
         """The truth; None if it is not valid for this kind.
 
         :raises ValueError: if its file can't be read.
@@ -257,7 +257,7 @@ class FrameAdjustment(LockedAdjustment):
 
     _audited: DrawnFrames
 
-    def _former(self, line: dict[str, Any]) -> Answer:
+    def _former(self, line: dict[str, Any]) -> AnsweredFrames:
         """In the frames of the object, which may be others than those that were labeled."""
         former = super()._former(line)
         try:
@@ -268,7 +268,7 @@ class FrameAdjustment(LockedAdjustment):
     def response(self, content: Content, folder: str) -> Response:
         return self._audited.response(content, folder)
 
-    def check_locks(self, before: Answer, now: Answer) -> None:
+    def check_locks(self, before: AnsweredFrames, now: AnsweredFrames) -> None:
         for former, current in together(before, now):
             self._check_frame(former, current)
 

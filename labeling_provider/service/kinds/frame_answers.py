@@ -21,7 +21,7 @@ from labeling_provider.request.sequence_categories import Attribute, SequenceCat
 from labeling_provider.service.kinds.kind import AnswerError, shown
 from labeling_provider.service.kinds.linked_pictures import is_picture, picture_name
 
-Answer = tuple[LabeledFrame, ...]
+AnsweredFrames = tuple[LabeledFrame, ...]
 """All frames of an object, in its order."""
 
 _NAME: Final = re.compile(r":[1-9][0-9]{0,8}")

@@ -34,7 +34,7 @@ from labeling_provider.manifest.sequences import (
 )
 from labeling_provider.service.cloud.object_store import MissingObject
 from labeling_provider.service.kinds.drawn_frames import KEPT_SEQUENCES, LOOKED_FOR, DrawnFrames, shared_input
-from labeling_provider.service.kinds.frame_answers import Answer
+from labeling_provider.service.kinds.frame_answers import AnsweredFrames
 from labeling_provider.service.kinds.kind import Answered, JobFacts, ObjectLabel, runs
 from labeling_provider.service.kinds.skills import Skill
 from labeling_provider.service.kinds.stored_data import Recent
@@ -91,7 +91,7 @@ class VideoFrames(DrawnFrames):
     # Labels
 
     def label_of(
-        self, answers: Sequence[Answer], skills: Sequence[Skill], answered: Answered, stamp: str
+        self, answers: Sequence[AnsweredFrames], skills: Sequence[Skill], answered: Answered, stamp: str
     ) -> ObjectLabel:
         """The label of a sequence is one worker's answer: Ground Truth consolidates none."""
         answer = min(answers, key=repr)
@@ -120,7 +120,7 @@ class VideoFrames(DrawnFrames):
 
     # Audits, and simulated workers
 
-    def former_answer(self, label: Label) -> Answer:
+    def former_answer(self, label: Label) -> AnsweredFrames:
         uri, names = str(label.value), label.class_names if isinstance(label, SequenceLabel) else {}
         body = self.stored(uri, MAX_LABEL_BYTES + 1, "labels")
         try:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from labeling_provider.groundtruth.facts import Quota
 from labeling_provider.manifest.sequences import LabeledFrame, Shape
 from labeling_provider.request.sequence_categories import Attribute, SequenceCategories
-from labeling_provider.service.kinds.frame_answers import Answer, is_object_name, with_names
+from labeling_provider.service.kinds.frame_answers import AnsweredFrames, is_object_name, with_names
 from labeling_provider.service.kinds.linked_pictures import is_picture
 
 _EMPTY: Final = Shape("", {}, "", "", {})
@@ -49,7 +49,7 @@ class SimulatedFrames(NamedTuple):
         attributes = valid(frame.attributes, rules.frame_attributes, Quota.FRAME_TEXT)
         return frame._replace(attributes=attributes, shapes=with_names(shapes, self.has_names))
 
-    def filled(self, answer: Answer, rng: Random) -> Answer:
+    def filled(self, answer: AnsweredFrames, rng: Random) -> AnsweredFrames:
         """An answer with values for the required attributes that it does not have."""
         rules = self.categories
         return tuple(
@@ -63,7 +63,7 @@ class SimulatedFrames(NamedTuple):
             for frame in answer
         )
 
-    def careless(self, answer: Answer, rng: Random) -> Answer:
+    def careless(self, answer: AnsweredFrames, rng: Random) -> AnsweredFrames:
         """What somebody draws who loses an object, or its place, in a part of the sequence."""
         drawn = [place for place, frame in enumerate(answer) if frame.shapes]
         if not drawn:
@@ -83,7 +83,7 @@ class SimulatedFrames(NamedTuple):
                 break
         return tuple(frames)
 
-    def corrected(self, former: Answer, right: Answer, rng: Random) -> Answer:
+    def corrected(self, former: AnsweredFrames, right: AnsweredFrames, rng: Random) -> AnsweredFrames:
         """The former labels as somebody corrects them: what is about right stays as it is, and what is locked does."""
         locked, pairs = self.categories.locked, list(together(former, right))
         names = self._names(former, right, pairs) if self.tracks else {}
@@ -115,7 +115,7 @@ class SimulatedFrames(NamedTuple):
         return with_names(shapes, has_names=True)
 
     def _names(
-        self, former: Answer, right: Answer, pairs: Iterable[tuple[LabeledFrame, LabeledFrame]]
+        self, former: AnsweredFrames, right: AnsweredFrames, pairs: Iterable[tuple[LabeledFrame, LabeledFrame]]
     ) -> dict[str, tuple[str, str]]:
         """Id and name for each object of the truth, by its id there: the former ones, or else its own.
 

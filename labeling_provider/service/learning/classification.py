@@ -13,7 +13,7 @@ import numpy.typing as npt
 from labeling_provider.manifest.pictures import open_picture
 from labeling_provider.service.learning.models import Model, Prediction, load_arrays, save_arrays, translated
 
-Floats = npt.NDArray[Any]
+Values = npt.NDArray[Any]
 
 _MAX_TEXT: Final = 20_000
 _TEXT_FEATURES: Final = 1 << 18
@@ -32,16 +32,16 @@ class _Classifier(Model):
 
     def __init__(self, labels: Sequence[str], seed: int) -> None:
         super().__init__(labels, seed)
-        self._earlier: tuple[Any, Floats] | None = None
+        self._earlier: tuple[Any, Values] | None = None
         self._rows: Any = None
-        self._classes: Floats = np.zeros(0, dtype=np.int64)
+        self._classes: Values = np.zeros(0, dtype=np.int64)
 
     @abstractmethod
     def _stack(self, rows: Sequence[Any]) -> Any:
         """Stack rows or matrices into one matrix."""
 
     @abstractmethod
-    def _fit(self, rows: Any, wanted: Floats) -> None:
+    def _fit(self, rows: Any, wanted: Values) -> None:
         """Fit the model.
 
         :param rows: examples × features.
@@ -49,7 +49,7 @@ class _Classifier(Model):
         """
 
     @abstractmethod
-    def _decide(self, rows: Any) -> Floats:
+    def _decide(self, rows: Any) -> Values:
         """How well each row matches each class: rows × known classes, around 1 for yes and -1 for no."""
 
     def train(self, inputs: Sequence[Any], answers: Sequence[Any]) -> None:
@@ -59,7 +59,7 @@ class _Classifier(Model):
             classes = np.concatenate([self._earlier[1], classes])
         self._learn(rows, classes)
 
-    def _learn(self, rows: Any, classes: Floats) -> None:
+    def _learn(self, rows: Any, classes: Values) -> None:
         if len(classes) > self.most_examples:
             chosen = np.sort(np.random.default_rng(self.seed).permutation(len(classes))[: self.most_examples])
             rows, classes = rows[chosen], classes[chosen]
@@ -67,7 +67,7 @@ class _Classifier(Model):
         self._known = np.unique(classes)
         self._fit(rows, np.where(classes[:, None] == self._known[None], 1.0, -1.0))
 
-    def _start_from(self, rows: Any, classes: Floats, labels: Sequence[str]) -> None:
+    def _start_from(self, rows: Any, classes: Values, labels: Sequence[str]) -> None:
         positions = translated(classes, labels, self.labels)
         if (positions >= 0).any():
             self._earlier = rows[positions >= 0], positions[positions >= 0]
@@ -114,14 +114,14 @@ class TextClassifier(_Classifier):
 
         return vstack(rows, format="csr")
 
-    def _fit(self, rows: Any, wanted: Floats) -> None:
+    def _fit(self, rows: Any, wanted: Values) -> None:
         from sklearn.linear_model import RidgeClassifier
 
         self._model = RidgeClassifier(alpha=0.3, solver="sparse_cg", tol=1e-4, random_state=self.seed)
         self._model.fit(rows, wanted.argmax(axis=1))
 
-    def _decide(self, rows: Any) -> Floats:
-        decided: Floats = self._model.decision_function(rows)
+    def _decide(self, rows: Any) -> Values:
+        decided: Values = self._model.decision_function(rows)
         return decided if decided.ndim == 2 else np.stack([-decided, decided], axis=1)
 
     def save(self) -> bytes:
@@ -152,14 +152,14 @@ class ImageClassifier(_Classifier):
     def _stack(self, rows: Sequence[Any]) -> Any:
         return np.vstack(rows)
 
-    def _fit(self, rows: Any, wanted: Floats) -> None:
+    def _fit(self, rows: Any, wanted: Values) -> None:
         from sklearn.kernel_ridge import KernelRidge
 
         width = float(rows.shape[1] * rows.var()) or 1.0
         self._model = KernelRidge(alpha=0.3, kernel="rbf", gamma=1 / width).fit(rows, wanted)
 
-    def _decide(self, rows: Any) -> Floats:
-        decided: Floats = self._model.predict(rows)
+    def _decide(self, rows: Any) -> Values:
+        decided: Values = self._model.predict(rows)
         return decided
 
     def save(self) -> bytes:
@@ -172,7 +172,7 @@ class ImageClassifier(_Classifier):
         self._start_from(rows, classes, labels)
 
 
-def _gradient_histograms(gray: Floats) -> Floats:
+def _gradient_histograms(gray: Values) -> Values:
     """A histogram of gradient directions, weighted by strength, for each cell; normalized with neighboring cells."""
     down, right = np.gradient(gray)
     strength = np.hypot(down, right)
@@ -187,5 +187,5 @@ def _gradient_histograms(gray: Floats) -> Floats:
     corners = [histograms[row : cells - 1 + row, column : cells - 1 + column] for row in (0, 1) for column in (0, 1)]
     blocks = np.concatenate(corners, axis=-1)
     blocks = blocks / np.sqrt((blocks**2).sum(axis=-1, keepdims=True) + 1e-2)
-    result: Floats = (blocks / (cells - 1)).ravel()
+    result: Values = (blocks / (cells - 1)).ravel()
     return result

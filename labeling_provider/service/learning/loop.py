@@ -35,7 +35,7 @@ from labeling_provider.service.learning.models import ModelFailure
 from labeling_provider.service.learning.registry import CONFIG, ModelRegistry
 from labeling_provider.service.learning.threshold import Judged
 from labeling_provider.service.work.job_run import Run
-from labeling_provider.service.work.workforce import Workforce
+from labeling_provider.service.work.workforce import WorkforceFile
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,12 @@ class ActiveLearning:
     """
 
     def __init__(
-        self, database: Database, object_store: ObjectStore, workforce: Workforce, registry: ModelRegistry, minimum: int
+        self,
+        database: Database,
+        object_store: ObjectStore,
+        workforce: WorkforceFile,
+        registry: ModelRegistry,
+        minimum: int,
     ) -> None:
         self._database, self._object_store, self._registry = database, object_store, registry
         self._seed, self._minimum = workforce.seed, minimum

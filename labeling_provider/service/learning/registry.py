@@ -18,7 +18,7 @@ from labeling_provider.service.kinds.kind import JobFacts
 from labeling_provider.service.learning.hosted import HostedModel, ModelProcess
 from labeling_provider.service.learning.models import BUILT_IN, Model, import_model, pack, unpack
 from labeling_provider.service.work.job_run import Run
-from labeling_provider.service.work.workforce import Workforce, WorkforceFileError
+from labeling_provider.service.work.workforce import WorkforceFile, WorkforceFileError
 
 CONFIG = "LabelingJobAlgorithmsConfig"
 """The part of a request that asks for automated labeling."""
@@ -30,7 +30,7 @@ class ModelRegistry:
     :raises WorkforceFileError: if the workforce file names a model that can't be used.
     """
 
-    def __init__(self, database: Database, object_store: ObjectStore, workforce: Workforce) -> None:
+    def __init__(self, database: Database, object_store: ObjectStore, workforce: WorkforceFile) -> None:
         self._database, self._object_store, self._seed = database, object_store, workforce.seed
         self._paths = _paths(workforce)
 
@@ -151,7 +151,7 @@ def _name(job: JobFacts, iteration: int) -> str:
     return f"{job.name[:40].rstrip('-')}-{digest}-{iteration}"
 
 
-def _paths(workforce: Workforce) -> dict[str, str]:
+def _paths(workforce: WorkforceFile) -> dict[str, str]:
     """The import path of each algorithm's model: the built-in one, or that of the workforce file.
 
     :raises WorkforceFileError: if the file names an unknown algorithm, or a model that can't be imported.

@@ -27,7 +27,7 @@ from labeling_provider.service.learning.registry import ModelRegistry
 from labeling_provider.service.web.lists import between, next_token, page_request
 from labeling_provider.service.web.tags import add_tags, is_own_job, list_tags
 from labeling_provider.service.work.requesters import Requester
-from labeling_provider.service.work.workforce import Workforce
+from labeling_provider.service.work.workforce import WorkforceFile
 
 
 class LabelingJobs:
@@ -40,7 +40,7 @@ class LabelingJobs:
         self,
         database: Database,
         engine: Engine,
-        workforce: Workforce,
+        workforce: WorkforceFile,
         models: ModelRegistry,
         *,
         region: str,

@@ -15,7 +15,7 @@ from labeling_provider.service.failures import ApiError, not_found, validation_e
 from labeling_provider.service.web.lists import next_token, page_request
 from labeling_provider.service.web.private_workforces import DEFAULT, check_workforce, workforce_arn, workforce_of
 from labeling_provider.service.web.tags import add_tags
-from labeling_provider.service.work.workforce import PEOPLE, Workforce
+from labeling_provider.service.work.workforce import PEOPLE, WorkforceFile
 
 MAX_WORKTEAMS: Final = 25
 _SETTINGS: Final[tuple[str, ...]] = ("NotificationConfiguration", "WorkerAccessConfiguration")
@@ -32,7 +32,7 @@ class Workteams:
     def __init__(
         self,
         database: Database,
-        workforce: Workforce,
+        workforce: WorkforceFile,
         directory: Directory,
         *,
         region: str,

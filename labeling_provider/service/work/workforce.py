@@ -93,7 +93,7 @@ class SimulatedWorker:
 
 
 @dataclass(frozen=True)
-class Workforce:
+class WorkforceFile:
     """The workteams, the functions for custom tasks, and the user's own models.
 
     :param seed: for simulated workers.
@@ -119,7 +119,7 @@ _SIMULATED = ("private-simulated", "vendor-simulated", "public")
 PEOPLE = "private-people"
 
 
-def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -> Workforce:
+def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -> WorkforceFile:
     """Read a workforce file.
 
     :param path: the file; None for the defaults.
@@ -156,7 +156,7 @@ def load_workforce(path: Path | None, *, seed: int, region: str, account: str) -
     mask_function = _READY_MASKS
     if "mask_function" in settings:
         mask_function = _mask_function(settings["mask_function"], f"{where}: mask_function")
-    return Workforce(chosen_seed, names, teams, functions, models, mask_function, where)
+    return WorkforceFile(chosen_seed, names, teams, functions, models, mask_function, where)
 
 
 def _mapping(value: Any, where: str, key: str) -> Mapping[str, Any]:
@@ -201,7 +201,7 @@ def _workers(name: str, given: Mapping[str, Any], where: str, region: str) -> tu
     )
 
 
-def simulated_identities(workforce: Workforce) -> dict[str, list[Identity]]:
+def simulated_identities(workforce: WorkforceFile) -> dict[str, list[Identity]]:
     """Who the simulated workers are in their user pool, by the ARN of their workteam."""
     return {arn: [Identity(worker.worker_id, worker.sub) for worker in team] for arn, team in workforce.teams.items()}
 

@@ -20,7 +20,7 @@ from labeling_provider.service.cloud.embedded.restoring import restoring
 from labeling_provider.service.database import recorded_messages
 from labeling_provider.service.database.database import Connection, Database
 from labeling_provider.service.database.opening import DatabaseError
-from labeling_provider.service.database.recorded_messages import ResourceKind, Row
+from labeling_provider.service.database.recorded_messages import Recorded, ResourceKind
 
 # Characters that a message must not contain. Source: SQS API reference, SendMessage.
 _FOREIGN: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -62,7 +62,7 @@ class MessagingRecord:
             ResourceKind.TOPIC: self.sns.topics,
             ResourceKind.SUBSCRIPTION: self.sns.subscriptions,
         }
-        self._kept: dict[ResourceKind, dict[str, Row]] = {kind: {} for kind in ResourceKind}
+        self._kept: dict[ResourceKind, dict[str, Recorded]] = {kind: {} for kind in ResourceKind}
         in_step.restore_also(self.restore)
 
     def _arrived(self, connection: Connection, queue: str) -> None:
@@ -200,16 +200,16 @@ class MessagingRecord:
                 self._kept[kind] = rows
             self.link()
 
-    def _new_queue(self, row: Row) -> Any:
+    def _new_queue(self, row: Recorded) -> Any:
         fifo = {"FifoQueue": "true"} if row["name"].endswith(".fifo") else {}
         return self._sqs_models.Queue(row["name"], self._region, self._account, **fifo)
 
-    def _new_topic(self, row: Row) -> Any:
+    def _new_topic(self, row: Recorded) -> Any:
         topic = self._sns_models.Topic(row["name"], self.sns)
         topic.sent_notifications = _Unkept()
         return topic
 
-    def _new_subscription(self, row: Row) -> Any:
+    def _new_subscription(self, row: Recorded) -> Any:
         topic = dict.__getitem__(self.sns.topics, row["topic"])
         subscription = self._sns_models.Subscription(self._account, topic, row["endpoint"], row["protocol"])
         subscription.arn = row["arn"]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from labeling_provider.service.database.queue_rows import NewMessage
-from labeling_provider.service.database.recorded_messages import ResourceKind, Row
+from labeling_provider.service.database.recorded_messages import Recorded, ResourceKind
 
 _NONCE_CHARACTERS: Final = 24
 _TOPIC_FIELDS: Final = (
@@ -43,7 +43,7 @@ _QUEUE_FIELDS: Final = {
 }
 
 
-def apply(kind: ResourceKind, alive: Any, row: Row, sns: Any) -> None:
+def apply(kind: ResourceKind, alive: Any, row: Recorded, sns: Any) -> None:
     """Set the state of a topic, subscription or queue from its row.
 
     :param sns: moto's SNS, which parses a subscription's filter.
@@ -98,12 +98,12 @@ def message_of(receipt: str) -> str | None:
     return message_id if space and len(nonce) == _NONCE_CHARACTERS and message_id else None
 
 
-def _topic_row(topic: Any) -> Row:
+def _topic_row(topic: Any) -> Recorded:
     fields = json.dumps({name: getattr(topic, name) for name in _TOPIC_FIELDS})
     return {"arn": topic.arn, "name": topic.name, "fields": fields}
 
 
-def _subscription_row(subscription: Any) -> Row:
+def _subscription_row(subscription: Any) -> Recorded:
     return {
         "arn": subscription.arn,
         "topic": subscription.topic_arn,
@@ -113,7 +113,7 @@ def _subscription_row(subscription: Any) -> Row:
     }
 
 
-def _queue_row(queue: Any) -> Row:
+def _queue_row(queue: Any) -> Recorded:
     return {
         "arn": queue.queue_arn,
         "name": queue.name,
@@ -122,14 +122,14 @@ def _queue_row(queue: Any) -> Row:
     }
 
 
-_ROWS: Final[dict[ResourceKind, Callable[[Any], Row]]] = {
+_ROWS: Final[dict[ResourceKind, Callable[[Any], Recorded]]] = {
     ResourceKind.QUEUE: _queue_row,
     ResourceKind.TOPIC: _topic_row,
     ResourceKind.SUBSCRIPTION: _subscription_row,
 }
 
 
-def row_of(kind: ResourceKind, alive: Any) -> Row:
+def row_of(kind: ResourceKind, alive: Any) -> Recorded:
     """The row of a topic, subscription or queue."""
     return _ROWS[kind](alive)
 

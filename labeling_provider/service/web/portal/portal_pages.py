@@ -21,7 +21,6 @@ from labeling_provider.service.engine.desk import Desk, NoSuchTask
 from labeling_provider.service.web.portal.protocol import PAGE_KEYS, numbers, start_of
 from labeling_provider.service.web.portal.sessions import (
     COOKIE,
-    PATH,
     Answer,
     NotSignedIn,
     Threads,
@@ -33,6 +32,7 @@ from labeling_provider.service.web.portal.sessions import (
     without_session,
 )
 from labeling_provider.service.web.portal.words import choose_language, languages, words_of
+from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.audit_trail import OK, AuditTrail
 from labeling_provider.service.work.people import People, PeopleError, Person
@@ -121,7 +121,7 @@ class Pages:
             self._people.sign_out(token)
         if provider is None:
             return without_session(redirect("/sign-in"))
-        onward = provider.sign_out_url(f"{base_of(request)}{PATH}/sign-in")
+        onward = provider.sign_out_url(f"{base_of(request)}{PORTAL_PATH}/sign-in")
         return without_session(self.onward(request, "signing_out", onward))
 
     def write_down(
@@ -226,7 +226,7 @@ class Pages:
         """
         words = words_of(language)
         names = {
-            "path": PATH,
+            "path": PORTAL_PATH,
             "word": words.__getitem__,
             "language": language,
             "languages": languages(),
@@ -238,10 +238,10 @@ class Pages:
             "day": _day,
             "duration": _duration,
         }
-        host = base_of(request)
+        portal = base_of(request) + PORTAL_PATH
         policy = (
-            f"default-src 'none'; script-src {host}{PATH}/static/; style-src {host}{PATH}/static/ 'unsafe-inline'; "
-            f"img-src 'self' data:; connect-src {host}{PATH}/; frame-src {host}{PATH}/frame/; form-action 'self'; "
+            f"default-src 'none'; script-src {portal}/static/; style-src {portal}/static/ 'unsafe-inline'; "
+            f"img-src 'self' data:; connect-src {portal}/; frame-src {portal}/frame/; form-action 'self'; "
             "base-uri 'none'; frame-ancestors 'none'"
         )
         headers = {

@@ -21,7 +21,6 @@ from labeling_provider.service.engine.desk import Desk, Handed, JobAtDesk, MoveR
 from labeling_provider.service.engine.mask_helper import MaskHelper, NoMask
 from labeling_provider.service.failures import JobFailure
 from labeling_provider.service.web.portal.sessions import (
-    PATH,
     Answer,
     NotSignedIn,
     Threads,
@@ -30,6 +29,7 @@ from labeling_provider.service.web.portal.sessions import (
     page_token,
     person_of,
 )
+from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.web.task_pages import ShownTask, TaskPages
 from labeling_provider.service.work.people import People, Person
 from labeling_provider.service.work.tasks import Refusal
@@ -194,12 +194,12 @@ class Protocol:
         return {
             "task": {
                 "id": task.id,
-                "frame": f"{PATH}/frame/{task.id}",
+                "frame": f"{PORTAL_PATH}/frame/{task.id}",
                 "seconds_left": round(task.seconds_left, 1),
                 "active": task.active,
                 "draft": task.draft,
             },
-            "ahead": handed.ahead and {"id": handed.ahead, "frame": f"{PATH}/frame/{handed.ahead}"},
+            "ahead": handed.ahead and {"id": handed.ahead, "frame": f"{PORTAL_PATH}/frame/{handed.ahead}"},
         }
 
     def _guarded(self, move: Callable[[Person, Request, dict[str, Any]], Any]) -> Answer:
@@ -304,7 +304,7 @@ def start_of(
     """
     return {
         "job": job.id,
-        "path": PATH,
+        "path": PORTAL_PATH,
         "token": page_token(request),
         "language": language,
         "page_keys": PAGE_KEYS,

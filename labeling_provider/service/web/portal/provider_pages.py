@@ -18,8 +18,9 @@ from starlette.routing import Route
 
 from labeling_provider.service.cloud.openid import Attempt, OpenId, SignInRefused
 from labeling_provider.service.web.portal.portal_pages import Pages, onward_of
-from labeling_provider.service.web.portal.sessions import PATH, Answer, Threads, base_of, redirect, with_session
+from labeling_provider.service.web.portal.sessions import Answer, Threads, base_of, redirect, with_session
 from labeling_provider.service.web.portal.words import choose_language
+from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.work.single_sign_on import SESSION_SECONDS, SingleSignOn
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class ProviderPages:
             ATTEMPT_COOKIE,
             f"{attempt.secret}.{base64.urlsafe_b64encode(onward.encode()).decode()}",
             max_age=_ATTEMPT_SECONDS,
-            path=f"{PATH}{RETURN_PATH}",
+            path=f"{PORTAL_PATH}{RETURN_PATH}",
             httponly=True,
             # The provider's page leads back here: a strict cookie would not come along.
             samesite="lax",
@@ -82,8 +83,8 @@ class ProviderPages:
             await self._threads.run(partial(self._pages.write_down, request, "sign-in", outcome="refused"))
             return self._refused(request, error)
         await self._threads.run(partial(self._pages.write_down, request, "sign-in", session=token))
-        response = self._pages.onward(request, "signing_in", f"{PATH}{onward}")
-        response.delete_cookie(ATTEMPT_COOKIE, path=f"{PATH}{RETURN_PATH}", httponly=True, samesite="lax")
+        response = self._pages.onward(request, "signing_in", f"{PORTAL_PATH}{onward}")
+        response.delete_cookie(ATTEMPT_COOKIE, path=f"{PORTAL_PATH}{RETURN_PATH}", httponly=True, samesite="lax")
         return with_session(response, token, secure=request.url.scheme == "https", seconds=SESSION_SECONDS)
 
     def _refused(self, request: Request, error: SignInRefused) -> Response:
@@ -92,7 +93,7 @@ class ProviderPages:
         response = self._pages.show(
             request, "not_signed_in.html", language, status=403, title="not_signed_in", trouble=str(error)
         )
-        response.delete_cookie(ATTEMPT_COOKIE, path=f"{PATH}{RETURN_PATH}", httponly=True, samesite="lax")
+        response.delete_cookie(ATTEMPT_COOKIE, path=f"{PORTAL_PATH}{RETURN_PATH}", httponly=True, samesite="lax")
         return response
 
 
@@ -113,4 +114,4 @@ def _attempt(request: Request) -> tuple[Attempt, str]:
 
 def _return_to(request: Request) -> str:
     """The address that is registered with the provider."""
-    return f"{base_of(request)}{PATH}{RETURN_PATH}"
+    return f"{base_of(request)}{PORTAL_PATH}{RETURN_PATH}"

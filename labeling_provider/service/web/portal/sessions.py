@@ -17,13 +17,13 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from labeling_provider.service.database.opening import DatabaseError
+from labeling_provider.service.web.requests import PORTAL_PATH
 from labeling_provider.service.work.people import SESSION_SECONDS, People, Person
 
 log = logging.getLogger(__name__)
 
 COOKIE: Final = "labeling_session"
 TOKEN_HEADER: Final = "x-labeling-portal"  # noqa: S105 - the name of a header
-PATH: Final = "/portal"
 _AT_ONCE: Final = 16
 _T = TypeVar("_T")
 
@@ -142,13 +142,15 @@ def page_token(request: Request) -> str:
 
 def with_session(response: Response, token: str, *, secure: bool, seconds: float = SESSION_SECONDS) -> Response:
     """Keep somebody signed in."""
-    response.set_cookie(COOKIE, token, max_age=int(seconds), path=PATH, httponly=True, samesite="strict", secure=secure)
+    response.set_cookie(
+        COOKIE, token, max_age=int(seconds), path=PORTAL_PATH, httponly=True, samesite="strict", secure=secure
+    )
     return response
 
 
 def without_session(response: Response) -> Response:
     """Forget who was signed in."""
-    response.delete_cookie(COOKIE, path=PATH, httponly=True, samesite="strict")
+    response.delete_cookie(COOKIE, path=PORTAL_PATH, httponly=True, samesite="strict")
     return response
 
 
@@ -159,4 +161,4 @@ def base_of(request: Request) -> str:
 
 def redirect(path: str, headers: Mapping[str, str] | None = None) -> Response:
     """Go to another page of the portal."""
-    return RedirectResponse(f"{PATH}{path}", 303, dict(headers or {}))
+    return RedirectResponse(f"{PORTAL_PATH}{path}", 303, dict(headers or {}))

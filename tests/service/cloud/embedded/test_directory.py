@@ -12,18 +12,18 @@ from botocore.exceptions import ClientError
 from labeling_provider.service.clock import Clock
 from labeling_provider.service.web.workteams import Workteams
 from labeling_provider.service.work.people import People
-from labeling_provider.service.work.workforce import Workforce, load_workforce
+from labeling_provider.service.work.workforce import WorkforceFile, load_workforce
 from tests.service.inside import ACCOUNT, REGION, Inside
 
 
 @pytest.fixture
-def workforce(tmp_path: Path) -> Workforce:
+def workforce(tmp_path: Path) -> WorkforceFile:
     path = tmp_path / "workforce.json"
     path.write_text(json.dumps({"workteams": {"private-simulated": {"workers": 2}}}))
     return load_workforce(path, seed=1, region=REGION, account=ACCOUNT)
 
 
-def teams(inside: Inside, workforce: Workforce) -> Workteams:
+def teams(inside: Inside, workforce: WorkforceFile) -> Workteams:
     assert inside.store is not None
     return Workteams(inside.store, workforce, inside.embedded.directory, region=REGION, account=ACCOUNT)
 
@@ -54,12 +54,12 @@ def make_pool(inside: Inside, **settings: Any) -> dict[str, Any]:
     return {"UserPool": pool, "ClientId": client["UserPoolClient"]["ClientId"], "UserGroup": "experts"}
 
 
-def make_team(inside: Inside, workforce: Workforce, *members: dict[str, Any]) -> None:
+def make_team(inside: Inside, workforce: WorkforceFile, *members: dict[str, Any]) -> None:
     definitions = [{"CognitoMemberDefinition": one} for one in members]
     teams(inside, workforce).create({"WorkteamName": "herons", "MemberDefinitions": definitions, "Description": "x"})
 
 
-def test_the_users_of_a_group_are_the_people_of_its_workteam(inside: Inside, workforce: Workforce) -> None:
+def test_the_users_of_a_group_are_the_people_of_its_workteam(inside: Inside, workforce: WorkforceFile) -> None:
     cognito, member = inside.client("cognito-idp"), make_pool(inside)
     pool, group = member["UserPool"], {"UserPoolId": member["UserPool"], "GroupName": "experts"}
     made = cognito.admin_create_user(UserPoolId=pool, Username="ada@example.com")["User"]
@@ -78,7 +78,9 @@ def test_the_users_of_a_group_are_the_people_of_its_workteam(inside: Inside, wor
     assert in_team(inside, "herons") == set()
 
 
-def test_who_is_known_becomes_a_member_of_a_workteam_that_was_everybodys(inside: Inside, workforce: Workforce) -> None:
+def test_who_is_known_becomes_a_member_of_a_workteam_that_was_everybodys(
+    inside: Inside, workforce: WorkforceFile
+) -> None:
     cognito, member = inside.client("cognito-idp"), make_pool(inside)
     for name in ("Ada", "Grace"):
         people(inside).add(name)
@@ -89,7 +91,7 @@ def test_who_is_known_becomes_a_member_of_a_workteam_that_was_everybodys(inside:
     assert names(inside, member["UserPool"], "experts") == {"Ada"}
 
 
-def test_people_who_are_added_here_are_users_there(inside: Inside, workforce: Workforce) -> None:
+def test_people_who_are_added_here_are_users_there(inside: Inside, workforce: WorkforceFile) -> None:
     member = make_pool(inside)
     make_team(inside, workforce, member)
     assert names(inside, member["UserPool"], "experts") == {"anybody"}
@@ -104,7 +106,7 @@ def test_people_who_are_added_here_are_users_there(inside: Inside, workforce: Wo
 
 
 def test_after_a_restart_pools_of_workteams_have_their_clients_groups_and_people(
-    inside: Inside, workforce: Workforce
+    inside: Inside, workforce: WorkforceFile
 ) -> None:
     cognito, member = inside.client("cognito-idp"), make_pool(inside)
     make_team(inside, workforce, member)
@@ -124,7 +126,7 @@ def test_after_a_restart_pools_of_workteams_have_their_clients_groups_and_people
     assert pool["Arn"].endswith(f":userpool/{member['UserPool']}")
 
 
-def test_a_pool_may_know_people_by_their_addresses(inside: Inside, workforce: Workforce) -> None:
+def test_a_pool_may_know_people_by_their_addresses(inside: Inside, workforce: WorkforceFile) -> None:
     cognito, member = inside.client("cognito-idp"), make_pool(inside, UsernameAttributes=["email"])
     make_team(inside, workforce, member)
     place = {"UserPoolId": member["UserPool"]}
@@ -141,7 +143,9 @@ def test_a_pool_may_know_people_by_their_addresses(inside: Inside, workforce: Wo
     assert sorted(emails) == ["ada@example.com", "grace@example.com"]
 
 
-def test_who_is_disabled_or_signed_out_in_the_pool_is_so_at_the_portal(inside: Inside, workforce: Workforce) -> None:
+def test_who_is_disabled_or_signed_out_in_the_pool_is_so_at_the_portal(
+    inside: Inside, workforce: WorkforceFile
+) -> None:
     cognito, member = inside.client("cognito-idp"), make_pool(inside)
     pool, group = member["UserPool"], {"UserPoolId": member["UserPool"], "GroupName": "experts"}
     make_team(inside, workforce, member)
@@ -182,7 +186,7 @@ def test_who_is_disabled_or_signed_out_in_the_pool_is_so_at_the_portal(inside: I
             operation(**user)
 
 
-def test_another_group_means_other_people(inside: Inside, workforce: Workforce) -> None:
+def test_another_group_means_other_people(inside: Inside, workforce: WorkforceFile) -> None:
     cognito, member = inside.client("cognito-idp"), make_pool(inside)
     place = {"UserPoolId": member["UserPool"]}
     cognito.create_group(**place, GroupName="beginners")
@@ -198,7 +202,7 @@ def test_another_group_means_other_people(inside: Inside, workforce: Workforce) 
     assert names(inside, member["UserPool"], "experts") == {"Ada", "Joan"}
 
 
-def test_the_services_own_people_are_in_a_pool_too(inside: Inside, workforce: Workforce) -> None:
+def test_the_services_own_people_are_in_a_pool_too(inside: Inside, workforce: WorkforceFile) -> None:
     teams(inside, workforce)
     own = f"{REGION}_local"
     assert names(inside, own, "private-people") == {"anybody"}
@@ -212,7 +216,7 @@ def test_the_services_own_people_are_in_a_pool_too(inside: Inside, workforce: Wo
     assert names(inside, own, "private-people") == {"Grace"}
 
 
-def test_a_name_is_one_person_however_it_is_written(inside: Inside, workforce: Workforce) -> None:
+def test_a_name_is_one_person_however_it_is_written(inside: Inside, workforce: WorkforceFile) -> None:
     cognito, member = inside.client("cognito-idp"), make_pool(inside)
     make_team(inside, workforce, member)
     people(inside).add("Ada", "herons")
@@ -226,7 +230,7 @@ def test_a_name_is_one_person_however_it_is_written(inside: Inside, workforce: W
     assert {"Name": "sub", "Value": known.sub} in user["UserAttributes"]
 
 
-def test_workteams_of_one_group_have_the_same_people(inside: Inside, workforce: Workforce) -> None:
+def test_workteams_of_one_group_have_the_same_people(inside: Inside, workforce: WorkforceFile) -> None:
     cognito, member = inside.client("cognito-idp"), make_pool(inside)
     make_team(inside, workforce, member)
     definitions = [{"CognitoMemberDefinition": member}]
@@ -241,7 +245,7 @@ def test_workteams_of_one_group_have_the_same_people(inside: Inside, workforce: 
 
 
 def test_what_was_done_here_meanwhile_is_not_undone_by_a_change_of_the_workteam(
-    inside: Inside, workforce: Workforce
+    inside: Inside, workforce: WorkforceFile
 ) -> None:
     member = make_pool(inside)
     make_team(inside, workforce, member)
@@ -254,7 +258,7 @@ def test_what_was_done_here_meanwhile_is_not_undone_by_a_change_of_the_workteam(
     assert in_team(inside, "herons") == {"Grace"}
 
 
-def test_a_workteam_that_is_made_again_begins_with_its_group(inside: Inside, workforce: Workforce) -> None:
+def test_a_workteam_that_is_made_again_begins_with_its_group(inside: Inside, workforce: WorkforceFile) -> None:
     member = make_pool(inside)
     make_team(inside, workforce, member)
     people(inside).add("Ada", "herons")
@@ -263,7 +267,9 @@ def test_a_workteam_that_is_made_again_begins_with_its_group(inside: Inside, wor
     assert in_team(inside, "herons") == set()
 
 
-def test_where_a_name_is_not_enough_a_workteam_without_members_is_nobodys(inside: Inside, workforce: Workforce) -> None:
+def test_where_a_name_is_not_enough_a_workteam_without_members_is_nobodys(
+    inside: Inside, workforce: WorkforceFile
+) -> None:
     inside.is_open = False
     inside.start()
     inside.is_open = True
